@@ -1,0 +1,57 @@
+# options-platform: `make help` lists what there is.
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all ui check bench install lock mlflow docs clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(STAMP) ## run the whole platform on the bundled sample data
+	@OPTIONS_SOURCE=sample OPTIONS_HOME="$${OPTIONS_HOME:-.options}" $(BIN)/options-platform demo
+
+ui: $(STAMP) ## the Dagster web UI on 127.0.0.1, with the demo's home
+	@OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}" $(BIN)/options-platform ui --port $${PORT:-3000}
+
+mlflow: $(STAMP) ## the MLflow UI of the home, on 127.0.0.1
+	@home="$${OPTIONS_HOME:-.options}"; MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server \
+	  --backend-store-uri "sqlite:///$$home/mlflow.db" --host 127.0.0.1 --port $${PORT:-5000}
+
+test: $(DEV_STAMP) ## the tests, without browser and long runs
+	@$(BIN)/python -m pytest -m "not long and not browser" -n 2
+
+test-all: $(DEV_STAMP) ## every test, with browser and long runs
+	@$(BIN)/python -m pytest -n 2
+
+check: $(DEV_STAMP) ## lint, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
+	@for name in features bookkeeping startup warehouse; do echo "== $$name"; \
+	  $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+docs: $(DEV_STAMP) ## write the generated pages of docs/
+	@$(BIN)/python -m tools.generate_docs
+
+install: $(STAMP) ## install what running needs, from the lock
+
+lock: $(DEV_STAMP) ## resolve pyproject.toml anew into the lock
+	@cd $(CURDIR) && $(BIN)/python -m tools.lock
+
+$(STAMP): requirements-run.lock pyproject.toml tools/install.sh
+	@tools/install.sh $(VENV) requirements-run.lock
+	@touch $@
+
+$(DEV_STAMP): requirements.lock pyproject.toml tools/install.sh
+	@tools/install.sh $(VENV) requirements.lock
+	@touch $(STAMP) $@
+
+clean: ## remove the virtual environment and caches, never a home
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

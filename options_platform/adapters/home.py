@@ -1,0 +1,72 @@
+"""The home folder: its layout, and Dagster's configuration inside it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from options_platform.errors import HomeError
+from options_platform.settings import Settings
+
+EVENT_BATCH_SIZE = 1000
+
+DAGSTER_YAML = """\
+# Written by options-platform; remove this first line to keep your own changes.
+telemetry:
+  enabled: false
+event_log_storage:
+  module: options_platform.adapters.event_log
+  class: BatchedSqliteEventLogStorage
+  config:
+    base_dir: {base_dir}
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    max_concurrent_runs: {max_runs}
+"""
+
+
+def prepare_home(settings: Settings) -> None:
+    """Create the home and Dagster's configuration in it; :class:`HomeError` if that cannot be."""
+    home = settings.home
+    try:
+        for folder in (settings.dagster_home, settings.reports_path, settings.logs_path):
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=home):
+            pass
+        _write_dagster_yaml(settings)
+    except OSError as error:
+        raise HomeError(
+            f"the home {home} cannot be written ({error.strerror}); "
+            "set OPTIONS_HOME to a folder that you may write"
+        ) from error
+
+
+def enter_home(settings: Settings, environment: MutableMapping[str, str] | None = None) -> None:
+    """Point Dagster, and the processes that it starts, at this home."""
+    environment = os.environ if environment is None else environment
+    environment["DAGSTER_HOME"] = str(settings.dagster_home)
+    environment["OPTIONS_HOME"] = str(settings.home)
+    environment.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(EVENT_BATCH_SIZE))
+    environment.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+
+
+def _write_dagster_yaml(settings: Settings) -> None:
+    path = settings.dagster_home / "dagster.yaml"
+    text = DAGSTER_YAML.format(
+        base_dir=settings.dagster_home / "history" / "runs", max_runs=settings.workers + 1
+    )
+    ours = DAGSTER_YAML.splitlines()[0]
+    if path.exists() and not path.read_text().startswith(ours):
+        return
+    if not path.exists() or path.read_text() != text:
+        _replace(path, text)
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_suffix(f".{os.getpid()}.new")
+    new.write_text(text)
+    new.replace(path)

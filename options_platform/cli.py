@@ -1,0 +1,129 @@
+"""The command line: parses, dispatches, and turns expected errors into one line each.
+
+Importing this module loads nothing but argparse; each command imports what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from datetime import date
+from typing import NoReturn
+
+from options_platform import __version__
+from options_platform.errors import PlatformError, UsageError
+
+# command -> (module in options_platform.commands, function)
+COMMANDS = {
+    "demo": ("demo", "demo"),
+    "backfill": ("runs", "backfill"),
+    "daily": ("runs", "daily"),
+    "status": ("reading", "status"),
+    "report": ("reading", "report"),
+    "orders": ("reading", "orders"),
+    "positions": ("reading", "positions"),
+    "features-export": ("reading", "features_export"),
+    "reconcile": ("trading", "reconcile"),
+    "halt": ("trading", "halt"),
+    "resume": ("trading", "resume"),
+    "doctor": ("care", "doctor"),
+    "backup": ("care", "backup"),
+    "restore": ("care", "restore"),
+    "ui": ("ui", "ui"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours: one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what `main` prints."""
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(
+        prog="options-platform",
+        description="A data platform for trading options with machine learning.",
+        epilog="Settings come from options.toml and OPTIONS_* variables; see the README.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands.required = True
+
+    def add(name: str, text: str) -> Parser:
+        return commands.add_parser(name, help=text, description=text)
+
+    def reading(name: str, text: str) -> Parser:
+        sub = add(name, text)
+        sub.add_argument("--json", action="store_true", help="print JSON for programs")
+        return sub
+
+    demo = add("demo", "run the whole platform on the bundled sample data, then show a report")
+    demo.add_argument("--sessions", type=int, default=20, help="sessions to replay (default: 20)")
+
+    backfill = add("backfill", "compute a range of sessions, from raw bars to trade plans")
+    backfill.add_argument("--start", type=_date, help="first session (default: setting start)")
+    backfill.add_argument("--end", type=_date, help="last session (default: the newest)")
+    backfill.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+    backfill.add_argument("--select", type=_names, help="assets, e.g. raw_ohlcv,vix (default: all)")
+
+    daily = add("daily", "compute one session for all tickers and send its orders")
+    daily.add_argument("--date", type=_date, help="the session (default: the newest)")
+
+    reading("status", "what is stored, how fresh it is, and the newest decisions")
+    reading("report", "write the HTML report and say where it is")
+    orders = reading("orders", "the orders of the ledger")
+    positions = reading("positions", "the open positions of the ledger")
+    for sub in (orders, positions):
+        sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
+    export = reading("features-export", "write the features to Parquet with their version")
+    export.add_argument("--to", help="file to write (default: in the home's exports)")
+    reading("reconcile", "compare the ledger with the broker")
+    halt = reading("halt", "stop new orders until resumed")
+    halt.add_argument("--reason", default="by hand", help="why, for the record")
+    resume = reading("resume", "allow new orders again")
+    resume.add_argument("--reason", default="by hand", help="why, for the record")
+    reading("doctor", "check the installation, the settings, the home and the data")
+    backup = add("backup", "write the home to one archive")
+    backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
+    restore = add("restore", "bring a home back from an archive")
+    restore.add_argument("archive", help="file written by backup")
+    ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
+    ui.add_argument("--port", type=int, default=3000)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 only if what was asked for was done."""
+    try:
+        args = build_parser().parse_args(arguments)
+        module, function = COMMANDS[args.command]
+        run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
+        return int(run(args) or 0)
+    except PlatformError as error:
+        print(f"options-platform: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("options-platform: interrupted", file=sys.stderr)
+        return 130
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date like 2024-12-31") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""`backfill` and `daily`: the job from the shell."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from options_platform.commands.common import ConsoleProgress, ready_settings, say
+from options_platform.domain.bars import require_ticker
+from options_platform.domain.calendar import require_session, sessions, shift
+from options_platform.errors import UsageError
+from options_platform.settings import Settings
+
+# Up to this many missing sessions a daily run fetches by itself; more are a backfill of their own.
+FILLED_BY_DAILY = 5
+
+
+def backfill(args: argparse.Namespace) -> int:
+    """Materialise a range of sessions; never sends an order."""
+    from options_platform.contracts import ASSET_TABLES
+    from options_platform.defs.partitions import RunRange, first_date, newest_date
+    from options_platform.defs.runs import asset_names, run_job
+
+    settings = ready_settings()
+    newest = newest_date(settings, datetime.now(UTC))
+    start = _session_from(args.start or first_date(settings), settings, newest)
+    end = require_session(args.end, newest) if args.end else newest
+    if start > end:
+        raise UsageError(f"--start {start} lies after --end {end}")
+    tickers = chosen_tickers(args.tickers, settings)
+    known = [table.name for table in ASSET_TABLES]
+    assets = asset_names(known, args.select) if args.select else None
+    selected = RunRange(start, end, tickers)
+    count = len(sessions(start, end))
+    say(f"Backfill of {count} sessions, {start} to {end}, {', '.join(tickers)}")
+    began = time.monotonic()
+    outcomes = run_job(settings, selected, assets=assets, progress=ConsoleProgress(), backfill=True)
+    _report_outcomes([w for o in outcomes for w in o.warnings])
+    say(f"Done in {time.monotonic() - began:.1f} s.")
+    return 0
+
+
+def daily(args: argparse.Namespace) -> int:
+    """Materialise one session for all tickers and send what it plans."""
+    from options_platform.defs.partitions import RunRange, newest_date
+    from options_platform.defs.runs import DATA_ASSETS, run_job
+
+    settings = ready_settings()
+    newest = newest_date(settings, datetime.now(UTC))
+    day = require_session(args.date, newest) if args.date else newest
+    _session_from(day, settings, newest)
+    progress = ConsoleProgress()
+    missing = _missing_history(settings, day)
+    if len(missing) > FILLED_BY_DAILY:
+        say(f"First the missing history: {len(missing)} sessions, {missing[0]} to {missing[-1]}")
+        history = RunRange(missing[0], shift(day, -1), settings.tickers)
+        run_job(settings, history, assets=DATA_ASSETS, progress=progress, backfill=True)
+    began = time.monotonic()
+    selected = RunRange(day, day, settings.tickers)
+    outcomes = run_job(settings, selected, progress=progress)
+    _report_outcomes([w for o in outcomes for w in o.warnings])
+    _show_plans(settings, day)
+    say(f"{day} done in {time.monotonic() - began:.1f} s.")
+    return 0
+
+
+def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
+    """`wanted` in the settings' order (default: all); unknown ones are refused."""
+    if not wanted:
+        return settings.tickers
+    for ticker in wanted:
+        require_ticker(ticker)
+        if ticker not in settings.tickers:
+            raise UsageError(
+                f"{ticker} is not among the tickers {', '.join(settings.tickers)}; "
+                f"add it: OPTIONS_TICKERS={','.join(settings.tickers)},{ticker}"
+            )
+    return tuple(ticker for ticker in settings.tickers if ticker in wanted)
+
+
+def _session_from(day: date, settings: Settings, newest: date) -> date:
+    if day < settings.start:
+        raise UsageError(
+            f"{day} lies before the first session, {settings.start}; set OPTIONS_START earlier"
+        )
+    return require_session(day, newest)
+
+
+def _missing_history(settings: Settings, day: date) -> list[date]:
+    """Sessions before `day` without a stored bar of some ticker that has had one before."""
+    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.contracts import RAW_OHLCV
+    from options_platform.defs.partitions import first_date
+
+    stored = Warehouse(settings.warehouse_path).read(
+        RAW_OHLCV, columns=["date", "ticker"], tickers=settings.tickers, end=day
+    )
+    missing: set[date] = set()
+    for ticker in settings.tickers:
+        have = set(stored.filter(stored["ticker"] == ticker)["date"].to_list())
+        start = min(have) if have else first_date(settings)
+        missing.update(d for d in sessions(start, day) if d not in have and d != day)
+    return sorted(missing)
+
+
+def _report_outcomes(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        say(f"  note: {warning}")
+
+
+def _show_plans(settings: Settings, day: date) -> None:
+    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
+
+    warehouse = Warehouse(settings.warehouse_path)
+    plans = warehouse.read(TRADE_PLAN, start=day, end=day, tickers=settings.tickers)
+    orders = warehouse.read(PAPER_ORDERS, start=day, end=day, tickers=settings.tickers)
+    joined = plans.join(orders.select("ticker", "status", "reason"), on="ticker", how="left")
+    for row in joined.iter_rows(named=True):
+        what = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
+        order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")
+        say(f"  {row['ticker']}: {what} [{', '.join(row['reasons'])}], order {order}")

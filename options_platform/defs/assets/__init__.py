@@ -1,0 +1,29 @@
+"""The nine assets, by stage; each wires a domain function to the warehouse and nothing else."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from options_platform.defs.assets.decisions import make_regime, make_trade_plan
+from options_platform.defs.assets.features import make_features, make_labels
+from options_platform.defs.assets.market import make_raw_ohlcv, make_vix
+from options_platform.defs.assets.models import make_direction_model, make_volatility_model
+from options_platform.defs.assets.orders import make_paper_orders
+from options_platform.settings import Settings
+
+MAKERS = (
+    make_raw_ohlcv,
+    make_vix,
+    make_features,
+    make_labels,
+    make_direction_model,
+    make_volatility_model,
+    make_regime,
+    make_trade_plan,
+    make_paper_orders,
+)
+
+
+def make_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The nine assets on the settings' partitions."""
+    return [make(settings) for make in MAKERS]

@@ -1,0 +1,63 @@
+"""What the nine assets share: their partitions, policies, owners and column metadata.
+
+A backfill launched in the UI over such a range arrives as one run per ticker. The data assets
+and the assets after them have different backfill policies on purpose: the daemon then cuts the
+backfill into two ordered phases, so that pooled training never starts before the features of
+the other tickers exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from options_platform.contracts import Table
+from options_platform.defs.context import table_schema
+from options_platform.defs.partitions import DATE, TICKER, platform_partitions
+from options_platform.settings import Settings
+
+OWNERS = ["team:options-platform"]
+DATA_POLICY = dg.BackfillPolicy.single_run()
+MODEL_POLICY = dg.BackfillPolicy.multi_run(1_000_000)
+
+
+def all_tickers(upstream: str) -> dg.AssetDep:
+    """A dependency on the same date of every ticker: what pooled training reads."""
+    mapping = dg.MultiPartitionMapping(
+        {
+            DATE: dg.DimensionPartitionMapping(DATE, dg.IdentityPartitionMapping()),
+            TICKER: dg.DimensionPartitionMapping(TICKER, dg.AllPartitionMapping()),
+        }
+    )
+    return dg.AssetDep(upstream, partition_mapping=mapping)
+
+
+def asset_options(
+    table: Table,
+    settings: Settings,
+    *,
+    group: str,
+    kinds: set[str],
+    deps: Sequence[Any] = (),
+    policy: dg.BackfillPolicy = DATA_POLICY,
+    code_version: str | None = None,
+) -> dict[str, Any]:
+    """The keyword arguments of `@dg.asset` for the asset that fills `table`."""
+    return {
+        "name": table.name,
+        "description": table.description,
+        "group_name": group,
+        "kinds": {"duckdb", *kinds},
+        "owners": OWNERS,
+        "deps": list(deps),
+        "partitions_def": platform_partitions(settings),
+        "backfill_policy": policy,
+        "code_version": code_version,
+        "metadata": {
+            "dagster/column_schema": table_schema(table),
+            "dagster/table_name": f"warehouse.main.{table.name}",
+            "dagster/uri": f"{settings.warehouse_path.name}#{table.name}",
+        },
+    }

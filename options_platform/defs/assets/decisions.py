@@ -1,0 +1,142 @@
+"""`regime` and `trade_plan`: rules over features and predictions, and the day's decision."""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    FEATURES_TABLE,
+    RAW_OHLCV,
+    REGIME,
+    REGIME_TRANSITIONS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+    VOLATILITY_MODEL,
+)
+from options_platform.defs.assets.common import MODEL_POLICY, asset_options
+from options_platform.defs.context import result, selected_range
+from options_platform.defs.partitions import RunRange
+from options_platform.defs.resources import Platform
+from options_platform.domain.plan import build_plans
+from options_platform.domain.regime import compute_regime, regime_transitions
+from options_platform.errors import IncompleteDataError
+from options_platform.settings import Settings
+
+KEY = ["date", "ticker"]
+
+
+def make_regime(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `regime`."""
+
+    @dg.asset(
+        **asset_options(
+            REGIME,
+            settings,
+            group="decisions",
+            kinds={"polars"},
+            deps=["features"],
+            policy=MODEL_POLICY,
+        )
+    )
+    def regime(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        features = platform.warehouse.read(
+            FEATURES_TABLE, tickers=selected.tickers, end=selected.end
+        )
+        rows = compute_regime(features, settings.regime)
+        changes = regime_transitions(rows).filter(pl.col("date") >= selected.start)
+        rows = rows.filter(pl.col("date") >= selected.start)
+        platform.warehouse.write(
+            [(REGIME, rows), (REGIME_TRANSITIONS, changes)], scope=selected.scope
+        )
+        shares = rows.group_by("regime").len().sort("regime")
+        return result(
+            REGIME,
+            rows,
+            selected,
+            {
+                "sessions_by_regime": {str(name): count for name, count in shares.iter_rows()},
+                "transitions": changes.height,
+            },
+        )
+
+    return regime
+
+
+def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `trade_plan`."""
+
+    @dg.asset(
+        **asset_options(
+            TRADE_PLAN,
+            settings,
+            group="decisions",
+            kinds={"polars"},
+            deps=["raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime"],
+            policy=MODEL_POLICY,
+        )
+    )
+    def trade_plan(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        plans, legs = build_plans(plan_inputs(platform, selected), settings.plan)
+        platform.warehouse.write(
+            [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
+        )
+        refusals = plans.filter(pl.col("decision") == "no_trade").explode("reasons")
+        counts = refusals.group_by("reasons").len().sort("len", descending=True)
+        return result(
+            TRADE_PLAN,
+            plans,
+            selected,
+            {
+                "trades": plans.filter(pl.col("decision") == "trade").height,
+                "no_trades_by_reason": dict(counts.iter_rows()),
+            },
+        )
+
+    return trade_plan
+
+
+def plan_inputs(platform: Platform, selected: RunRange) -> pl.DataFrame:
+    """What the plan rests on, one row for each bar of the range, set-aside ones included."""
+    columns = {
+        RAW_OHLCV: ["close", "split_factor", "bad_reason"],
+        VIX: ["vix", "iv_close"],
+        FEATURES_TABLE: ["iv_rank"],
+        REGIME: ["regime"],
+        DIRECTION_MODEL: ["direction", "p_bearish", "p_neutral", "p_bullish", "confidence"],
+        VOLATILITY_MODEL: ["iv_rank_change_pred"],
+    }
+    frames = [
+        platform.warehouse.read(
+            table,
+            columns=[*KEY, *names],
+            tickers=selected.tickers,
+            start=selected.start,
+            end=selected.end,
+        )
+        for table, names in columns.items()
+    ]
+    joined = frames[0]
+    for table, frame in zip(list(columns)[1:], frames[1:], strict=True):
+        _require_rows(table.name, joined, frame)
+        joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
+    return joined
+
+
+def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:
+    missing = bars.join(frame, on=KEY, how="anti", maintain_order="left")
+    if missing.height:
+        day, ticker = missing.select(KEY).row(0)
+        last = missing["date"].max()
+        raise IncompleteDataError(
+            f"{table} lacks {missing.height} rows that the plan rests on, first {day} {ticker}; "
+            f"run: options-platform backfill --start {day} --end {last} --select {table}"
+        )

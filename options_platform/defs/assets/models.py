@@ -1,0 +1,80 @@
+"""`direction_model` and `volatility_model`: walk-forward predictions, one fold a month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+import polars as pl
+
+from options_platform.adapters.model_store import ModelStore
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    FEATURES_TABLE,
+    LABELS,
+    MODEL_PREDICTIONS,
+    VOLATILITY_MODEL,
+    Table,
+)
+from options_platform.defs.assets.common import MODEL_POLICY, all_tickers, asset_options
+from options_platform.defs.context import result, selected_range
+from options_platform.defs.partitions import RunRange
+from options_platform.defs.resources import Platform
+from options_platform.models.direction import predict_direction
+from options_platform.models.volatility import predict_volatility
+from options_platform.settings import Settings
+
+Predict = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
+
+
+def make_direction_model(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `direction_model`."""
+    return _make_model(settings, DIRECTION_MODEL, predict_direction)
+
+
+def make_volatility_model(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `volatility_model`."""
+    return _make_model(settings, VOLATILITY_MODEL, predict_volatility)
+
+
+def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.AssetsDefinition:
+    @dg.asset(
+        **asset_options(
+            table,
+            settings,
+            group="models",
+            kinds={"xgboost", "mlflow"},
+            deps=[all_tickers("features"), all_tickers("labels")],
+            policy=MODEL_POLICY,
+        )
+    )
+    def model(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        warehouse = platform.warehouse
+        store = ModelStore(settings.home, warehouse)
+        shipped, every = predict(
+            warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
+            warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
+            start=selected.start,
+            end=selected.end,
+            tickers=selected.tickers,
+            pool=settings.tickers,
+            store=store,
+            baselines=wanted_baselines(selected, settings),
+            n_jobs=settings.workers,
+            progress=platform.progress,
+        )
+        warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
+        return result(table, shipped, selected, {"folds": shipped["fold"].n_unique()})
+
+    return model
+
+
+def wanted_baselines(selected: RunRange, settings: Settings) -> tuple[str, ...]:
+    """The baselines to train: those of the settings in a backfill, none in a daily run."""
+    is_daily: bool = selected.start == selected.end
+    return () if is_daily else settings.baselines
+
+

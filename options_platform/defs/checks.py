@@ -1,0 +1,90 @@
+"""Asset checks, one step an asset, made from the contracts by `domain/quality.py`.
+
+In a run they judge the rows of the run's range; launched alone, the whole table. A broken
+blocking rule stops everything downstream in the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, Table
+from options_platform.defs.context import run_range
+from options_platform.defs.partitions import RunRange, first_date, newest_date
+from options_platform.defs.resources import Platform
+from options_platform.domain.calendar import sessions
+from options_platform.domain.quality import Finding, Range, Rule, rules_for
+from options_platform.settings import Settings
+
+
+def make_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The checks of all nine assets."""
+    return [_checks_of(table, settings) for table in ASSET_TABLES]
+
+
+def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    rules = rules_for(table)
+
+    @dg.multi_asset_check(
+        name=f"{table.name}_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                rule.name, asset=table.name, description=rule.description, blocking=rule.blocking
+            )
+            for rule in rules
+        ],
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = run_range(context, settings)
+        frame, asked = rows_to_judge(table, platform, selected)
+        for rule in rules:
+            yield _result(table, rule, rule.find(table, frame, asked), asked)
+
+    return checks
+
+
+def rows_to_judge(
+    table: Table, platform: Platform, selected: RunRange | None
+) -> tuple[pl.DataFrame, Range]:
+    """The stored rows of the range (of the whole table without one) and what it should hold."""
+    settings = platform.settings
+    tickers = selected.tickers if selected else settings.tickers
+    start = selected.start if selected else first_date(settings)
+    end = selected.end if selected else newest_date(settings, platform.now())
+    firsts = first_bars(platform, tickers)
+    frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
+    if selected is None and frame.height:
+        newest = frame["date"].max()
+        assert isinstance(newest, date)
+        end = newest
+    return frame, Range(sessions(start, end), tickers, firsts)
+
+
+def first_bars(platform: Platform, tickers: tuple[str, ...]) -> dict[str, date]:
+    """The date of each ticker's first stored bar."""
+    keys = platform.warehouse.read(RAW_OHLCV, columns=["date", "ticker"], tickers=tickers)
+    return dict(keys.group_by("ticker").agg(pl.col("date").min()).iter_rows())
+
+
+def _result(table: Table, rule: Rule, finding: Finding, asked: Range) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN
+    metadata: dict[str, dg.MetadataValue] = {
+        "broken": dg.MetadataValue.int(finding.broken),
+        "sessions": dg.MetadataValue.int(len(asked.sessions)),
+    }
+    if finding.examples:
+        metadata["examples"] = dg.MetadataValue.text("; ".join(finding.examples))
+    return dg.AssetCheckResult(
+        asset_key=table.name,
+        check_name=rule.name,
+        passed=finding.passed,
+        severity=severity,
+        metadata=metadata,
+        description=None if finding.passed else f"{finding.broken} rows: {rule.description}",
+    )

@@ -1,0 +1,111 @@
+"""What every asset and check asks of its Dagster context: its range, and how to report rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, Protocol
+
+import dagster as dg
+import polars as pl
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from options_platform.contracts import Table
+from options_platform.defs.partitions import RunRange, partition_key, range_between
+from options_platform.settings import Settings
+
+SHOWN_ROWS = 5
+
+
+class HasRun(Protocol):
+    """Asset and check contexts alike."""
+
+    @property
+    def run(self) -> dg.DagsterRun:
+        """The run of the context."""
+        ...
+
+
+def run_range(context: HasRun, settings: Settings) -> RunRange | None:
+    """The partitions of the run, from its tags; None in a run without partitions."""
+    tags = context.run.tags
+    if ASSET_PARTITION_RANGE_START_TAG in tags:
+        first, last = tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG]
+    elif PARTITION_NAME_TAG in tags:
+        first = last = tags[PARTITION_NAME_TAG]
+    else:
+        return None
+    return range_between(first, last, settings.tickers)
+
+
+def selected_range(context: HasRun, settings: Settings) -> RunRange:
+    """The partitions of the run; an error in a run without partitions."""
+    selected = run_range(context, settings)
+    if selected is None:
+        raise dg.DagsterInvariantViolationError("this asset runs by partition: choose some")
+    return selected
+
+
+def result(
+    table: Table, written: pl.DataFrame, selected: RunRange, extra: Mapping[str, Any] | None = None
+) -> dg.MaterializeResult[Any]:
+    """The metadata that every table's materialisation carries."""
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": written.height,
+            "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
+            **(extra or {}),
+        }
+    )
+
+
+def report_earlier_rows(
+    context: dg.AssetExecutionContext, table: Table, written: pl.DataFrame, start: date
+) -> int:
+    """Tell Dagster of rows before the run's range that were brought up to date; their number."""
+    earlier = written.filter(pl.col("date") < start).select("date", "ticker")
+    for day, ticker in earlier.iter_rows():
+        context.log_event(
+            dg.AssetMaterialization(
+                asset_key=table.name,
+                partition=str(partition_key(day, ticker)),
+                metadata={"by": "brought up to date by a later session's run"},
+            )
+        )
+    return earlier.height
+
+
+def table_schema(table: Table) -> dg.TableSchema:
+    """The contract's columns as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.dtype),
+                description=f"{column.description}" + (f" [{column.unit}]" if column.unit else ""),
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable and column.name not in table.key,
+                    other=_constraints(column.low, column.high, column.values),
+                ),
+            )
+            for column in table.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"primary key ({', '.join(table.key)})"]),
+    )
+
+
+def _constraints(
+    low: float | None, high: float | None, values: Iterable[str] | None
+) -> list[str]:
+    shown = []
+    if low is not None:
+        shown.append(f">= {low:g}")
+    if high is not None:
+        shown.append(f"<= {high:g}")
+    if values is not None:
+        shown.append(f"one of {', '.join(values)}")
+    return shown

@@ -1,0 +1,20 @@
+"""The one job: all nine assets over a range of partitions; daily and backfill alike."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from options_platform.contracts import ASSET_TABLES
+
+JOB_NAME = "daily"
+
+
+def make_job() -> object:
+    """The job of all partitioned assets with their checks."""
+    names = [table.name for table in ASSET_TABLES]
+    return dg.define_asset_job(
+        JOB_NAME,
+        selection=dg.AssetSelection.assets(*names),
+        description="All nine assets for a session, or a range of sessions, of all tickers.",
+        executor_def=dg.in_process_executor,
+    )

@@ -1,0 +1,63 @@
+"""The resources that assets ask for, built from the settings; tests override any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from options_platform.adapters.ports import MarketDataSource
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.settings import Settings
+
+Clock = Callable[[], datetime]
+Progress = Callable[[str, int, int], None]
+
+
+def utc_now() -> datetime:
+    """The time of day; the only place where the platform's assets read a clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything of the outside that an asset may use.
+
+    `progress` is told (what, done, total) during long work.
+    """
+
+    settings: Settings
+    warehouse: Warehouse
+    source: Callable[[], MarketDataSource]
+    now: Clock
+    progress: Progress
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """A progress listener that tells nobody."""
+
+
+def make_platform(settings: Settings, **overrides: Any) -> Platform:
+    """The platform of the settings; keyword arguments replace its parts."""
+    parts: dict[str, Any] = {
+        "settings": settings,
+        "warehouse": Warehouse(
+            settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds
+        ),
+        "source": lambda: _open_source(settings),
+        "now": utc_now,
+        "progress": quiet,
+    }
+    return Platform(**{**parts, **overrides})
+
+
+def _open_source(settings: Settings) -> MarketDataSource:
+    from options_platform.adapters.sources import open_source
+
+    return open_source(
+        settings.source,
+        csv_dir=settings.csv_dir,
+        seed=settings.simulated_seed,
+        cache_dir=settings.home / "cache",
+    )

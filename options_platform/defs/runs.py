@@ -1,0 +1,118 @@
+"""Running the job from the shell: the same job, assets and instance as the web UI's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from options_platform import errors
+from options_platform.definitions import build_defs
+from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.partitions import RunRange, neighbours
+from options_platform.defs.resources import Progress
+from options_platform.errors import PlatformError, UsageError
+from options_platform.settings import Settings
+
+DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run did: its id, and the checks that did not pass."""
+
+    run_id: str
+    range: RunRange
+    warnings: tuple[str, ...]
+
+
+class RunFailedError(PlatformError):
+    """The run failed; the message is the cause that the failing step gave."""
+
+
+def run_job(
+    settings: Settings,
+    selected: RunRange,
+    *,
+    assets: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    **overrides: Any,
+) -> list[RunOutcome]:
+    """Materialise the assets over the range, in as few runs as Dagster can express.
+
+    Tickers that are no neighbours in the settings' order need a run a group; the data assets of
+    all groups then come before the models, which read every ticker.
+
+    Raises :class:`RunFailedError` with the failing step's own message.
+    """
+    if progress is not None:
+        overrides["progress"] = progress
+    definitions = build_defs(settings, **overrides)
+    groups = neighbours(selected.tickers, settings.tickers)
+    phases = [assets] if len(groups) == 1 else _phases(assets)
+    outcomes = []
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        for phase in phases:
+            for tickers in groups:
+                part = RunRange(selected.start, selected.end, tickers)
+                outcomes.append(_run(definitions, instance, part, phase))
+    return outcomes
+
+
+def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """`wanted`, if all are names of assets; :class:`UsageError` naming the known ones otherwise."""
+    unknown = [name for name in wanted if name not in definitions_names]
+    if unknown:
+        raise UsageError(f"no asset {unknown[0]!r}; assets are {', '.join(definitions_names)}")
+    return [name for name in definitions_names if name in wanted]
+
+
+def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
+    from options_platform.contracts import ASSET_TABLES
+
+    names = list(assets) if assets else [table.name for table in ASSET_TABLES]
+    data = [name for name in names if name in DATA_ASSETS]
+    rest = [name for name in names if name not in DATA_ASSETS]
+    return [part for part in (data, rest) if part]
+
+
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    selected: RunRange,
+    assets: Sequence[str] | None,
+) -> RunOutcome:
+    job = definitions.resolve_job_def(JOB_NAME)
+    keys = [dg.AssetKey(name) for name in assets] if assets else None
+    outcome = job.execute_in_process(
+        instance=instance, tags=selected.tags(), asset_selection=keys, raise_on_error=False
+    )
+    if not outcome.success:
+        raise RunFailedError(_cause(outcome))
+    failed = [
+        f"{e.asset_key.to_user_string()}.{e.check_name}: {e.description or 'not passed'}"
+        for e in outcome.get_asset_check_evaluations()
+        if not e.passed
+    ]
+    return RunOutcome(outcome.run_id, selected, tuple(failed))
+
+
+def _cause(outcome: dg.ExecuteInProcessResult) -> str:
+    for event in outcome.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is None:
+                continue
+            message = error.message.strip()
+            name, _, text = message.partition(": ")
+            expected = getattr(errors, name.rsplit(".", 1)[-1], None) is not None
+            shown = text if expected else message
+            if not expected:
+                logging.getLogger("options_platform").error("%s", error.to_string())
+            return f"{event.step_key}: {shown.splitlines()[0]} (run {outcome.run_id[:8]})"
+    return f"the run {outcome.run_id[:8]} failed; its log is in the web UI: options-platform ui"

@@ -1,0 +1,36 @@
+"""The schedule: at 00:30 New York, Tuesday to Saturday, one run for the session just ended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.partitions import TIMEZONE, RunRange
+from options_platform.domain.calendar import NEW_YORK, is_session
+from options_platform.settings import Settings
+
+
+def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """The daily schedule of the settings' tickers."""
+
+    @dg.schedule(
+        name="daily_after_close",
+        cron_schedule="30 0 * * 2-6",
+        execution_timezone=TIMEZONE,
+        job_name=JOB_NAME,
+        description="After each New York session: one run for all tickers of that date.",
+    )
+    def daily_after_close(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        day = context.scheduled_execution_time.astimezone(NEW_YORK).date() - timedelta(days=1)
+        if not is_session(day):
+            return dg.SkipReason(f"{day} was no New York session")
+        if settings.end is not None and day > settings.end:
+            return dg.SkipReason(f"the data of source {settings.source} ends {settings.end}")
+        selected = RunRange(day, day, settings.tickers)
+        return dg.RunRequest(run_key=day.isoformat(), tags=selected.tags())
+
+    return daily_after_close

@@ -1,0 +1,111 @@
+"""New York sessions: which days trade, when they close, and what comes next.
+
+Pure: no function here reads the clock; "now" is always an argument.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from options_platform.domain.holidays import EARLY_CLOSES, FIRST_YEAR, HOLIDAYS, LAST_YEAR
+from options_platform.errors import UsageError
+
+NEW_YORK = ZoneInfo("America/New_York")
+FIRST_DAY = date(FIRST_YEAR, 1, 1)
+LAST_DAY = date(LAST_YEAR, 12, 31)
+REGULAR_CLOSE = time(16, 0)
+EARLY_CLOSE = time(13, 0)
+
+
+@cache
+def holidays() -> frozenset[date]:
+    """Weekdays on which the exchange is closed."""
+    return frozenset(date.fromisoformat(text) for text in HOLIDAYS)
+
+
+@cache
+def early_closes() -> frozenset[date]:
+    """Sessions that close at 13:00 New York."""
+    return frozenset(date.fromisoformat(text) for text in EARLY_CLOSES)
+
+
+@cache
+def all_sessions() -> tuple[date, ...]:
+    """Every session of the calendar, ascending."""
+    closed = holidays()
+    days = (FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1))
+    return tuple(day for day in days if day.weekday() < 5 and day not in closed)
+
+
+def is_session(day: date) -> bool:
+    """Whether the exchange trades on `day`."""
+    _require_covered(day)
+    return day.weekday() < 5 and day not in holidays()
+
+
+def sessions(start: date, end: date) -> list[date]:
+    """The sessions from `start` to `end`, both included, ascending."""
+    _require_covered(start)
+    _require_covered(end)
+    every = all_sessions()
+    return list(every[bisect_left(every, start) : bisect_right(every, end)])
+
+
+def session_frame(start: date, end: date) -> pl.DataFrame:
+    """The same as a frame with one column, `date`."""
+    return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
+
+
+def shift(day: date, n: int) -> date:
+    """The session `n` after `day` (before, if negative); `day` need not be a session itself.
+
+    From a closed day, `n` = 1 is the next session and `n` = -1 the one before; `n` = 0 asks
+    for a session and raises :class:`UsageError` on a closed day.
+    """
+    _require_covered(day)
+    every = all_sessions()
+    at = bisect_left(every, day)
+    if at < len(every) and every[at] == day:
+        target = at + n
+    elif n == 0:
+        raise UsageError(f"{day} is no New York session; {_nearest_hint(day)}")
+    else:
+        target = at + n - (1 if n > 0 else 0)
+    if not 0 <= target < len(every):
+        raise UsageError(f"the session {n:+d} from {day} lies outside {FIRST_DAY} to {LAST_DAY}")
+    return every[target]
+
+
+def close_time(day: date) -> datetime:
+    """When the session closes, as an aware New York time."""
+    at = EARLY_CLOSE if day in early_closes() else REGULAR_CLOSE
+    return datetime.combine(day, at, tzinfo=NEW_YORK)
+
+
+def newest_session(now: datetime) -> date:
+    """The newest session whose partition exists at `now`: it ended before today in New York."""
+    today = now.astimezone(NEW_YORK).date()
+    return shift(today, -1)
+
+
+def require_session(day: date, newest: date) -> date:
+    """`day`, if it is a session not later than `newest`; else :class:`UsageError`."""
+    if day > newest:
+        raise UsageError(f"{day} is not over yet: the newest complete session is {newest}")
+    if not is_session(day):
+        raise UsageError(f"{day} is no New York session; {_nearest_hint(day)}")
+    return day
+
+
+def _nearest_hint(day: date) -> str:
+    return f"the sessions around it are {shift(day, -1)} and {shift(day, 1)}"
+
+
+def _require_covered(day: date) -> None:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise UsageError(f"{day} lies outside the calendar, {FIRST_DAY} to {LAST_DAY}")

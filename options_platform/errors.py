@@ -1,0 +1,60 @@
+"""Errors that tell a user what is wrong, where, and what to do about it.
+
+Everything that the platform raises on purpose derives from :class:`PlatformError`; the CLI prints
+such an error as one line and exits with :attr:`PlatformError.exit_code`. Anything else is a bug
+and keeps its traceback.
+"""
+
+
+class PlatformError(Exception):
+    """Base of all expected failures. The message is one line: what, where, what to do."""
+
+    exit_code = 1
+
+
+class SettingsError(PlatformError):
+    """A setting is unknown, mistyped or out of range."""
+
+    exit_code = 2
+
+
+class UsageError(PlatformError):
+    """The command asks for something that does not exist: a ticker, a date, an asset."""
+
+    exit_code = 2
+
+
+class SourceError(PlatformError):
+    """A market data source gave nothing usable; names source, ticker, dates and cause."""
+
+
+class ContractError(PlatformError):
+    """A frame does not fit its table: schema, keys, nulls. Nothing was written."""
+
+
+class WarehouseBusyError(PlatformError):
+    """Another process holds the DuckDB file, and still did when the retries ended."""
+
+
+class HomeError(PlatformError):
+    """The home folder cannot be created or written."""
+
+
+class IncompleteDataError(PlatformError):
+    """Rows that a stage rests on are missing; names them and the command that makes them."""
+
+
+class ModelStoreError(PlatformError):
+    """A stored model is missing, locked or does not match its recorded hash."""
+
+
+class PricingError(PlatformError):
+    """A quantity cannot be priced: the message names the contract and the input at fault."""
+
+
+class BrokerError(PlatformError):
+    """A broker refused or could not be asked; the order's state says what is known."""
+
+
+class LedgerError(PlatformError):
+    """The order ledger refuses a change that its state machine or its records forbid."""

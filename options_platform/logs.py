@@ -1,0 +1,65 @@
+"""Structured, rotating logs in the home: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+FILE_NAME = "platform.jsonl"
+MAX_BYTES = 5_000_000
+BACKUPS = 5
+
+
+class JsonFormatter(logging.Formatter):
+    """A log record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's time (UTC), level, logger, message, and traceback if it has one."""
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
+    """Rotation that bears several processes: each follows the file if another has rotated it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, reopening a file that another process has moved away."""
+        if self.stream is not None and not self._still_ours():
+            self.stream.close()
+            self.stream = self._open()
+        super().emit(record)
+
+    def _still_ours(self) -> bool:
+        try:
+            there = Path(self.baseFilename).stat()
+        except FileNotFoundError:
+            return False
+        return there.st_ino == os.fstat(self.stream.fileno()).st_ino
+
+
+def configure_logs(folder: Path) -> logging.Logger:
+    """The platform's logger, writing to `folder`; calling it again changes nothing."""
+    logger = logging.getLogger("options_platform")
+    if any(isinstance(handler, SharedRotatingFileHandler) for handler in logger.handlers):
+        return logger
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = SharedRotatingFileHandler(
+        folder / FILE_NAME, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8"
+    )
+    handler.setFormatter(JsonFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    return logger

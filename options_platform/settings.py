@@ -1,0 +1,238 @@
+"""The settings: one frozen, typed object, read at one place.
+
+Values come from `options.toml` in the working directory, overridden by environment variables
+with the prefix `OPTIONS_` (a nested one with two underscores: `OPTIONS_EXITS__TAKE_PROFIT`).
+Secrets are no settings: adapters read them from the environment themselves.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from options_platform.domain.bars import require_ticker
+from options_platform.domain.exits import ExitRules
+from options_platform.domain.plan import PlanRules
+from options_platform.domain.regime import RegimeRules
+from options_platform.domain.risk import RiskRules
+from options_platform.errors import SettingsError
+
+PREFIX = "OPTIONS_"
+FILE_NAME = "options.toml"
+
+# Variables with our prefix that steer the tests, not the platform.
+NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL"})
+
+# Where a source's history is worth starting, and where a frozen one ends.
+DEFAULT_START = {
+    "sample": date(2010, 1, 4),
+    "simulated": date(2015, 1, 2),
+    "csv": date(2005, 1, 3),
+    "yahoo": date(2005, 1, 3),
+}
+DEFAULT_END = {"sample": date(2018, 12, 31)}
+DEFAULT_TICKERS = {"sample": ("SPY", "QQQ")}
+
+SourceName = Literal["sample", "csv", "simulated", "yahoo"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set. `start` and `end` bound the partitions of every asset."""
+
+    home: Path = Path(".options")
+    source: SourceName = "yahoo"
+    csv_dir: str = ""
+    tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
+    start: date = date(2005, 1, 3)
+    end: date | None = None
+    simulated_seed: int = 7
+    iv_symbol: dict[str, str] = field(default_factory=dict)
+    broker: Literal["simulated"] = "simulated"
+    account: str = "paper"
+    baselines: tuple[str, ...] = ("seed",)
+    workers: int = 2
+    warehouse_wait_seconds: float = 60.0
+    regime: RegimeRules = field(default_factory=RegimeRules)
+    plan: PlanRules = field(default_factory=PlanRules)
+    exits: ExitRules = field(default_factory=ExitRules)
+    risk: RiskRules = field(default_factory=RiskRules)
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file with all asset tables."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def ledger_path(self) -> Path:
+        """The order ledger, never rebuilt."""
+        return self.home / "ledger.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of this platform."""
+        return self.home / "dagster"
+
+    @property
+    def reports_path(self) -> Path:
+        """Where reports and exports are written."""
+        return self.home / "reports"
+
+    @property
+    def logs_path(self) -> Path:
+        """Where the rotating logs are written."""
+        return self.home / "logs"
+
+    @property
+    def iv_symbols(self) -> dict[str, str]:
+        """The volatility index of each ticker; the VIX where none is set."""
+        return {ticker: self.iv_symbol.get(ticker, "VIX") for ticker in self.tickers}
+
+
+def load_settings(
+    directory: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings of `directory` (default: the working directory) and the environment.
+
+    Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
+    known one) and a value of the wrong type or out of its range.
+    """
+    directory = Path.cwd() if directory is None else directory
+    environment = os.environ if environment is None else environment
+    values = _from_file(directory / FILE_NAME)
+    _merge(values, _from_environment(environment))
+    return make_settings(values, directory=directory)
+
+
+def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -> Settings:
+    """Settings from plain values, defaults filled in; `home` is taken relative to `directory`."""
+    from pydantic import TypeAdapter, ValidationError
+
+    merged = dict(values)
+    source = str(merged.get("source", Settings.source))
+    merged.setdefault("start", DEFAULT_START.get(source, Settings.start))
+    if source in DEFAULT_END:
+        merged.setdefault("end", DEFAULT_END[source])
+    if source in DEFAULT_TICKERS:
+        merged.setdefault("tickers", DEFAULT_TICKERS[source])
+    try:
+        settings = TypeAdapter(Settings).validate_python(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"setting {where}: {first['msg']} (got {first['input']!r}); set it in {FILE_NAME} "
+            f"or as {PREFIX}{where.upper().replace('.', '__')}"
+        ) from error
+    _require_sensible(settings)
+    home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
+    return replace(settings, home=home)
+
+
+def _require_sensible(settings: Settings) -> None:
+    if not settings.tickers:
+        raise SettingsError("setting tickers: at least one ticker is needed, e.g. SPY,QQQ")
+    for ticker in settings.tickers:
+        require_ticker(ticker)
+    if len(set(settings.tickers)) != len(settings.tickers):
+        raise SettingsError("setting tickers: a ticker is listed twice")
+    if settings.end is not None and settings.end < settings.start:
+        raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
+    if settings.source == "csv" and not settings.csv_dir:
+        raise SettingsError("source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv")
+    if settings.workers < 1:
+        raise SettingsError("setting workers: at least 1")
+    unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
+    if unknown:
+        raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} cannot be read as TOML: {error}") from error
+    _require_known(values, Settings, where=path.name)
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in sorted(environment):
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS or environment[name] == "":
+            continue
+        path = name.removeprefix(PREFIX).lower().split("__")
+        kind = _field_type(path, name)
+        at = values
+        for part in path[:-1]:
+            at = at.setdefault(part, {})
+        # A mapping's keys are data (tickers), so their case is kept.
+        key = name.rsplit("__", 1)[-1] if kind is str and path[0] == "iv_symbol" else path[-1]
+        at[key] = _split(environment[name]) if _is_tuple(kind) else environment[name]
+    return values
+
+
+def _field_type(path: list[str], name: str) -> Any:
+    kind: Any = Settings
+    for depth, part in enumerate(path):
+        if not is_dataclass(kind):
+            if getattr(kind, "__origin__", None) is dict and depth == len(path) - 1:
+                return kind.__args__[1]
+            raise SettingsError(f"{name}: {'.'.join(path[:depth])} has no parts of its own")
+        hints = get_type_hints(kind)
+        if part not in hints:
+            _raise_unknown(f"{name}: ", part, list(hints))
+        kind = hints[part]
+    return kind
+
+
+def _is_tuple(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is tuple
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _require_known(values: Mapping[str, Any], kind: type, *, where: str) -> None:
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in hints:
+            _raise_unknown(f"{where}: ", key, list(hints))
+        if is_dataclass(hints[key]) and isinstance(value, Mapping):
+            _require_known(value, hints[key], where=f"{where} [{key}]")  # type: ignore[arg-type]
+
+
+def _raise_unknown(where: str, key: str, known: list[str]) -> None:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+    raise SettingsError(f"{where}unknown setting {key!r}; {hint}")
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def field_names(kind: type = Settings) -> list[str]:
+    """The names of all settings, nested ones with a dot."""
+    names: list[str] = []
+    hints = get_type_hints(kind)
+    for item in fields(kind):
+        hint = hints[item.name]
+        if is_dataclass(hint):
+            names += [f"{item.name}.{name}" for name in field_names(hint)]  # type: ignore[arg-type]
+        else:
+            names.append(item.name)
+    return names

@@ -1,0 +1,19 @@
+"""Resolve `pyproject.toml` into the two locks: everything, and what running alone needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FLAGS = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"]
+
+
+def compile_lock(target: str, *extra: str) -> None:
+    """Run uv's resolver; the second lock is constrained to the versions of the first."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", *FLAGS]
+    subprocess.run([*command, *extra, "pyproject.toml", "-o", target], cwd=ROOT, check=True)  # noqa: S603
+
+
+if __name__ == "__main__":
+    compile_lock("requirements.lock", "--all-extras")
+    compile_lock("requirements-run.lock", "-c", "requirements.lock")
