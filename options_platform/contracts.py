@@ -13,10 +13,11 @@ from functools import cache
 import polars as pl
 
 from options_platform.domain.features.registry import FEATURES
+from options_platform.domain.regime_names import REGIMES
 from options_platform.errors import ContractError
 
 DIRECTIONS = ("bearish", "neutral", "bullish")
-REGIMES = ("low_vol", "high_vol", "iv_expansion", "iv_contraction", "neutral")
+
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
@@ -391,7 +392,6 @@ GARCH_PARAMS = Table(
         Column("omega", pl.Float64, "constant of the variance", "percent squared"),
         Column("alpha", pl.Float64, "weight of the last squared shock"),
         Column("beta", pl.Float64, "weight of the last variance"),
-        Column("backcast", pl.Float64, "variance before the first return", "percent squared"),
         Column("status", pl.String, "ok, or why there is no fit", nullable=False),
     ),
     key=("month", "ticker"),

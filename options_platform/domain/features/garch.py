@@ -1,0 +1,210 @@
+"""GARCH(1,1) forecasts: parameters fitted once a month, variance filtered through each session.
+
+The model (Bollerslev 1986), on log returns in percent with a constant mean:
+
+    r_t = mu + e_t,    s2_t = omega + alpha * e_{t-1}^2 + beta * s2_{t-1}
+
+The parameters of month M come from the last 1,008 returns dated before M (at least 504), by
+`arch`, from its own starting values: never from an earlier fit, so that any month can be
+computed alone. They are stored with the hash of those returns, and fitted again only when the
+returns changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from options_platform.contracts import GARCH_PARAMS
+
+LONGEST_WINDOW = 1008
+SHORTEST_WINDOW = 504
+HORIZON = 5
+TRADING_DAYS = 252
+BACKCAST_DECAY = 0.94
+BACKCAST_LENGTH = 75
+
+# Fewer fits than this are made in this process: starting others costs seconds.
+WORTH_A_POOL = 48
+
+Progress = Callable[[str, int, int], None]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The returns (percent) that a month's parameters are fitted on."""
+
+    month: str
+    ticker: str
+    returns: Floats
+    input_hash: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters of a month; all None, with the reason in `status`, where there is no fit."""
+
+    mu: float | None
+    omega: float | None
+    alpha: float | None
+    beta: float | None
+    status: str
+
+
+def windows_of(bars: pl.DataFrame) -> list[Window]:
+    """The fitting window of each month in which a ticker has at least 504 earlier returns.
+
+    `bars` are good bars with `log_return`, sorted by ticker and date.
+    """
+    windows = []
+    for (ticker,), group in bars.group_by("ticker", maintain_order=True):
+        series = group.filter(pl.col("log_return").is_not_null())
+        returns = 100.0 * series["log_return"].to_numpy()
+        months = group.select(
+            pl.col("date").dt.strftime("%Y-%m").alias("month"), pl.col("date").dt.truncate("1mo")
+        ).unique(maintain_order=True)
+        dates = series["date"]
+        for month, first_day in months.iter_rows():
+            stop = int(dates.search_sorted(first_day, side="left"))
+            if stop >= SHORTEST_WINDOW:
+                window = np.ascontiguousarray(returns[max(0, stop - LONGEST_WINDOW) : stop])
+                windows.append(Window(month, str(ticker), window, _hash(window)))
+    return windows
+
+
+def fit_missing(
+    bars: pl.DataFrame, stored: pl.DataFrame, *, workers: int = 1, progress: Progress | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The parameters of every month, and those of them that were not stored yet.
+
+    Args:
+        bars: good bars with `log_return`, whole series (see `compute.good_bars`).
+        stored: rows of `garch_params`; a row whose hash is not today's is fitted again.
+        workers: processes for the fits; the results do not depend on it.
+        progress: told (what, done, total).
+    """
+    windows = windows_of(bars)
+    known = {
+        (row["month"], row["ticker"], row["input_hash"]) for row in stored.iter_rows(named=True)
+    }
+    missing = [w for w in windows if (w.month, w.ticker, w.input_hash) not in known]
+    fits = _fit_all(missing, workers, progress)
+    new = _frame(missing, fits)
+    wanted = pl.DataFrame(
+        [(w.month, w.ticker, w.input_hash) for w in windows],
+        schema={"month": pl.String, "ticker": pl.String, "input_hash": pl.String},
+        orient="row",
+    )
+    every = pl.concat([stored.select(GARCH_PARAMS.schema.names()), new])
+    return wanted.join(
+        every, on=["month", "ticker", "input_hash"], how="inner", maintain_order="left"
+    ).select(GARCH_PARAMS.schema.names()), new
+
+
+def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
+    """`garch_forecast` of each good bar: annualised volatility expected over the next 5 sessions.
+
+    The variance runs from the start of the month's window, through its end, to each session of
+    the month. Null where the month has no fit.
+    """
+    by_month = {(row["month"], row["ticker"]): row for row in params.iter_rows(named=True)}
+    frames = [pl.DataFrame(schema={"date": pl.Date, "ticker": pl.String, "garch_forecast": pl.Float64})]
+    for (ticker,), group in bars.group_by("ticker", maintain_order=True):
+        series = group.filter(pl.col("log_return").is_not_null())
+        returns = 100.0 * series["log_return"].to_numpy()
+        months = series["date"].dt.strftime("%Y-%m").to_numpy()
+        forecast = np.full(len(returns), np.nan)
+        starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]])
+        for start, stop in zip(starts, np.r_[starts[1:], len(months)], strict=True):
+            row = by_month.get((str(months[start]), str(ticker)))
+            if row is not None and row["status"] == "ok":
+                window = returns[max(0, start - LONGEST_WINDOW) : stop]
+                forecast[start:stop] = _forecast(window, row)[start - stop :]
+        frames.append(
+            series.select("date", "ticker").with_columns(
+                pl.Series("garch_forecast", forecast).fill_nan(None)
+            )
+        )
+    return pl.concat(frames)
+
+
+def conditional_variance(returns: Floats, mu: float, omega: float, alpha: float, beta: float) -> Floats:
+    """Variance (percent squared) of each return given those before it, as `arch` filters it.
+
+    Started from arch's backcast: the mean of the first 75 squared shocks with weights 0.94^i.
+    """
+    from scipy.signal import lfilter
+
+    shocks = (returns - mu) ** 2
+    count = min(BACKCAST_LENGTH, len(shocks))
+    weights = BACKCAST_DECAY ** np.arange(count)
+    backcast = float(np.sum(shocks[:count] * (weights / weights.sum())))
+    driven = omega + alpha * np.r_[backcast, shocks[:-1]]
+    variance, _ = lfilter([1.0], [1.0, -beta], driven, zi=np.array([beta * backcast]))
+    return np.asarray(variance, dtype=np.float64)
+
+
+def _forecast(returns: Floats, row: dict[str, float]) -> Floats:
+    mu, omega, alpha, beta = row["mu"], row["omega"], row["alpha"], row["beta"]
+    variance = conditional_variance(returns, mu, omega, alpha, beta)
+    step = omega + alpha * (returns - mu) ** 2 + beta * variance
+    total = step.copy()
+    for _ in range(HORIZON - 1):
+        step = omega + (alpha + beta) * step
+        total = total + step
+    return np.asarray(np.sqrt(total / HORIZON * TRADING_DAYS) / 100.0, dtype=np.float64)
+
+
+def fit_window(window: Window) -> Fit:
+    """Fit one window with `arch`; a fit that fails says why in its status."""
+    from arch import arch_model
+
+    if float(np.std(window.returns)) == 0.0:
+        return Fit(None, None, None, None, "the returns are constant")
+    model = arch_model(window.returns, mean="Constant", vol="GARCH", p=1, q=1, rescale=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = model.fit(disp="off", show_warning=False)
+    if fitted.convergence_flag != 0:
+        return Fit(None, None, None, None, f"not converged (flag {fitted.convergence_flag})")
+    values = [float(value) for value in fitted.params]
+    if not all(math.isfinite(value) for value in values):
+        return Fit(None, None, None, None, "parameters are not finite")
+    return Fit(*values, "ok")
+
+
+def _fit_all(windows: Sequence[Window], workers: int, progress: Progress | None) -> list[Fit]:
+    tell = progress or (lambda what, done, total: None)
+    fits: list[Fit] = []
+    if workers > 1 and len(windows) >= WORTH_A_POOL:
+        from joblib import Parallel, delayed
+
+        pool = Parallel(n_jobs=workers, backend="loky", batch_size=8, return_as="generator")
+        for fit in pool(delayed(fit_window)(window) for window in windows):
+            fits.append(fit)
+            tell("GARCH fits", len(fits), len(windows))
+        return fits
+    for window in windows:
+        fits.append(fit_window(window))
+        tell("GARCH fits", len(fits), len(windows))
+    return fits
+
+
+def _frame(windows: Sequence[Window], fits: Sequence[Fit]) -> pl.DataFrame:
+    rows = [
+        (w.month, w.ticker, w.input_hash, f.mu, f.omega, f.alpha, f.beta, f.status)
+        for w, f in zip(windows, fits, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=GARCH_PARAMS.schema, orient="row")
+
+
+def _hash(returns: Floats) -> str:
+    return hashlib.sha256(returns.tobytes()).hexdigest()[:16]

@@ -1,0 +1,154 @@
+"""Volatility regimes by rule.
+
+The rules of the plan's section 4.3: the first that matches in the order names the regime. A null
+or missing input gives no regime, never `high_vol`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from options_platform.contracts import REGIME, REGIME_TRANSITIONS
+from options_platform.domain.regime_names import REGIMES
+
+
+@dataclass(frozen=True)
+class RegimeRules:
+    """Thresholds of the regimes: VIX in index points, ranks and HV/IV as fractions.
+
+    `order` settles which rule wins where several match; `confirmation_days` is how many sessions
+    in a row the raw rule must say the same before the regime changes (0 or 1: at once).
+    """
+
+    vix_low: float = 15.0
+    vix_high: float = 25.0
+    rank_low: float = 0.3
+    rank_high: float = 0.8
+    rank_middle: float = 0.5
+    hv_iv_contraction: float = 0.6
+    hv_iv_expansion: float = 0.9
+    order: tuple[str, ...] = REGIMES
+    confirmation_days: int = 0
+
+    def __post_init__(self) -> None:
+        if set(self.order) != set(REGIMES) or self.order[-1] != "neutral":
+            raise ValueError(f"order must hold each of {', '.join(REGIMES)}, neutral last")
+
+
+def rule_expressions(rules: RegimeRules) -> dict[str, pl.Expr]:
+    """Each rule but `neutral` as a Boolean expression of vix, iv_rank and hv_iv_ratio."""
+    vix, rank, hv_iv = pl.col("vix"), pl.col("iv_rank"), pl.col("hv_iv_ratio")
+    return {
+        "low_vol": (vix < rules.vix_low) & (rank < rules.rank_low),
+        "high_vol": (vix > rules.vix_high) | (rank > rules.rank_high),
+        "iv_expansion": (hv_iv > rules.hv_iv_expansion) & (rank > rules.rank_middle),
+        "iv_contraction": (hv_iv < rules.hv_iv_contraction) & (rank < rules.rank_middle),
+    }
+
+
+def inputs_known() -> pl.Expr:
+    """Whether all three inputs are there and no NaN."""
+    names = ("vix", "iv_rank", "hv_iv_ratio")
+    return pl.all_horizontal(*(pl.col(name).is_not_null() & ~pl.col(name).is_nan() for name in names))
+
+
+def raw_regime(rules: RegimeRules) -> pl.Expr:
+    """The regime by rule, without confirmation; null where an input is missing."""
+    expressions = rule_expressions(rules)
+    chain = pl.when(~inputs_known().fill_null(value=False)).then(pl.lit(None, pl.String))
+    for name in rules.order[:-1]:
+        chain = chain.when(expressions[name]).then(pl.lit(name))
+    return chain.otherwise(pl.lit("neutral"))
+
+
+def matched_rules(rules: RegimeRules) -> pl.Expr:
+    """All rules that match, in order; ["neutral"] if none does, null if an input is missing."""
+    expressions = rule_expressions(rules)
+    found = pl.concat_list(
+        [
+            pl.when(expressions[name].fill_null(value=False)).then(pl.lit(name))
+            for name in rules.order[:-1]
+        ]
+    ).list.drop_nulls()
+    neutral = pl.lit(["neutral"], pl.List(pl.String))
+    return (
+        pl.when(inputs_known().fill_null(value=False) & (found.list.len() > 0))
+        .then(found)
+        .when(inputs_known().fill_null(value=False))
+        .then(neutral)
+    )
+
+
+def days_in(column: str) -> pl.Expr:
+    """Sessions since the value of `column` last changed, per ticker; 0 on its first; null ends it."""
+    value = pl.col(column)
+    begins = ~value.eq_missing(value.shift(1).over("ticker"))
+    at = pl.int_range(pl.len()).over("ticker")
+    began = pl.when(begins).then(at).forward_fill().over("ticker")
+    return pl.when(value.is_not_null()).then(at - began).cast(pl.Int32)
+
+
+def changed_within(column: str, sessions: int) -> pl.Expr:
+    """Whether the value of `column` changed to another within the last sessions; null if unknown."""
+    value = pl.col(column)
+    change = (value != value.shift(1).over("ticker")).fill_null(value=False).cast(pl.Int8)
+    recent = change.rolling_max(sessions, min_samples=1).over("ticker") > 0
+    return pl.when(value.is_not_null()).then(recent)
+
+
+def compute_regime(features: pl.DataFrame, rules: RegimeRules) -> pl.DataFrame:
+    """The regime of each row of `features`, in the schema of the table `regime`.
+
+    `features` holds whole series; needed are date, ticker, vix, iv_rank and hv_iv_ratio.
+    """
+    rows = features.sort("ticker", "date").select(
+        "date", "ticker", raw_regime(rules).alias("raw"), matched_rules(rules).alias("matched")
+    )
+    rows = rows.with_columns(_confirmed(rules.confirmation_days).alias("regime"))
+    rows = rows.with_columns(days_in("regime").alias("days_in_regime"))
+    before = pl.col("regime").shift(1).over("ticker")
+    entered = pl.when(pl.col("days_in_regime") == 0).then(before)
+    # Each run of equal regimes carries the regime that stood before its first session.
+    run = (~pl.col("regime").eq_missing(before)).cum_sum().over("ticker")
+    rows = rows.with_columns(entered.alias("entered"), run.alias("run"))
+    previous = pl.col("entered").first().over("ticker", "run")
+    return (
+        rows.with_columns(
+            pl.when(pl.col("regime").is_not_null()).then(previous).alias("previous_regime")
+        )
+        .select(REGIME.schema.names())
+        .sort("date", "ticker")
+    )
+
+
+def _confirmed(days: int) -> pl.Expr:
+    raw = pl.col("raw")
+    if days <= 1:
+        return raw
+    same = pl.all_horizontal(
+        *(raw.eq_missing(raw.shift(n)).over("ticker") for n in range(1, days))
+    )
+    confirmed = pl.when(same.over("ticker") & raw.is_not_null()).then(raw)
+    return pl.when(raw.is_not_null()).then(confirmed.forward_fill().over("ticker"))
+
+
+def regime_transitions(regime: pl.DataFrame) -> pl.DataFrame:
+    """The sessions on which the regime changed from one to another."""
+    rows = regime.sort("ticker", "date").with_columns(
+        before=pl.col("regime").shift(1).over("ticker"),
+        lasted=(pl.col("days_in_regime").shift(1).over("ticker") + 1).cast(pl.Int32),
+    )
+    return (
+        rows.filter((pl.col("regime") != pl.col("before")).fill_null(value=False))
+        .select(
+            "date",
+            "ticker",
+            pl.col("before").alias("from_regime"),
+            pl.col("regime").alias("to_regime"),
+            pl.col("lasted").alias("sessions_in_previous"),
+        )
+        .sort("date", "ticker")
+        .cast(dict(REGIME_TRANSITIONS.schema))  # type: ignore[arg-type]
+    )
