@@ -67,15 +67,10 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 
 def _source(settings: Settings) -> Finding:
-    from options_platform.adapters.sources import open_source
+    from options_platform.adapters.sources import open_source, source_options
 
     try:
-        info = open_source(
-            settings.source,
-            csv_dir=settings.csv_dir,
-            seed=settings.simulated_seed,
-            cache_dir=settings.home / "cache",
-        ).info
+        info = open_source(settings.source, source_options(settings)).info
     except PlatformError as error:
         return Finding("source", Finding.BROKEN, str(error))
     lacking = [t for t in settings.tickers if info.tickers is not None and t not in info.tickers]

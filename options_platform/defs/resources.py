@@ -53,11 +53,6 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
 
 
 def _open_source(settings: Settings) -> MarketDataSource:
-    from options_platform.adapters.sources import open_source
+    from options_platform.adapters.sources import open_source, source_options
 
-    return open_source(
-        settings.source,
-        csv_dir=settings.csv_dir,
-        seed=settings.simulated_seed,
-        cache_dir=settings.home / "cache",
-    )
+    return open_source(settings.source, source_options(settings))

@@ -1,0 +1,164 @@
+"""A folder of CSV or Parquet files: `TICKER.csv`, `VIX.csv`, `TICKER_actions.csv`.
+
+Several folders may be named, separated like a PATH; the first with the file wins. A file that
+cannot be read whole is refused with its name and line; bad rows in it pass through, for
+`domain.bars` to judge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.domain.bars import require_ticker
+from options_platform.errors import SourceError
+
+BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
+
+
+class CsvSource:
+    """Files in the user's folders; prices are split-adjusted, as Yahoo gives them."""
+
+    def __init__(self, folders: str) -> None:
+        self._folders = [Path(part).expanduser() for part in folders.split(os.pathsep) if part]
+        for folder in self._folders:
+            if not folder.is_dir():
+                raise SourceError(f"csv folder {folder} does not exist; set OPTIONS_CSV_DIR")
+
+    @property
+    def info(self) -> SourceInfo:
+        """A label with the folders' names."""
+        names = ", ".join(folder.name for folder in self._folders)
+        return SourceInfo("csv", f"files in {names}", proxy=False, tickers=None, indices=None)
+
+    def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The bars of the file, with dividends and splits where there is an actions file."""
+        path = self._find(require_ticker(ticker))
+        table = _numbers(path, _table(path, ("date", *BAR_COLUMNS)), BAR_COLUMNS)
+        last = table["date"].max()
+        if not isinstance(last, date) or last < end:
+            raise SourceError(
+                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
+                "bring the file up to date, or choose an earlier end (OPTIONS_END)"
+            )
+        table = table.with_columns(ticker=pl.lit(ticker)).sort("date", maintain_order=True)
+        table = self._with_actions(ticker, table)
+        return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
+
+    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """The closes of the index's file."""
+        path = self._find(require_ticker(symbol))
+        table = _numbers(path, _table(path, ("date", "close")), ("close",))
+        return (
+            table.filter(pl.col("date").is_between(start, end))
+            .select("date", symbol=pl.lit(symbol), close="close")
+            .sort("date")
+            .cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
+        )
+
+    def _find(self, name: str) -> Path:
+        for folder in self._folders:
+            for ending in (".csv", ".csv.gz", ".parquet"):
+                if (folder / (name + ending)).is_file():
+                    return folder / (name + ending)
+        shown = " or ".join(str(folder) for folder in self._folders)
+        raise SourceError(f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}")
+
+    def _with_actions(self, ticker: str, table: pl.DataFrame) -> pl.DataFrame:
+        candidates = (folder / f"{ticker}_actions.csv" for folder in self._folders)
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is None:
+            unknown = pl.lit(None, pl.Float64)
+            return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
+        columns = ("dividend", "split_ratio")
+        actions = _numbers(path, _table(path, ("date", *columns)), columns)
+        known = table.join(actions, on="date", how="left", maintain_order="left").with_columns(
+            pl.col("dividend").fill_null(0.0),
+            pl.when(pl.col("split_ratio") > 0).then(pl.col("split_ratio")).otherwise(1.0),
+        )
+        return known.with_columns(split_factor=later_product(pl.col("split_ratio")))
+
+
+def later_product(ratio: pl.Expr) -> pl.Expr:
+    """The product of all ratios on later rows; 1 on the last row."""
+    return ratio.reverse().cum_prod().reverse() / ratio
+
+
+def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    if path.suffix == ".parquet":
+        try:
+            frame = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise SourceError(f"{path.name} cannot be read as Parquet: {_short(error)}") from error
+    else:
+        frame = _text(path)
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise SourceError(
+            f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(columns)}"
+        )
+    frame = frame.select(columns)
+    if frame.is_empty():
+        raise SourceError(f"{path.name} holds no rows; it needs {','.join(columns)}")
+    return _with_dates(path, frame)
+
+
+def _text(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
+    except pl.exceptions.NoDataError as error:
+        raise SourceError(f"{path.name} is empty; restore it") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SourceError(f"{path.name} cannot be read as CSV: {_short(error)}") from error
+
+
+def _with_dates(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    if frame.schema["date"] == pl.Date:
+        return frame
+    parsed = frame.with_columns(
+        pl.col("date").cast(pl.String).str.to_date("%Y-%m-%d", strict=False).alias("parsed")
+    )
+    wrong = parsed.with_row_index("line", offset=2).filter(pl.col("parsed").is_null())
+    if wrong.height:
+        line, text = wrong.select("line", "date").row(0)
+        raise SourceError(
+            f"{path.name} line {line}: {text!r} is no date like 2024-12-31; correct it"
+        )
+    return parsed.with_columns(date=pl.col("parsed")).drop("parsed")
+
+
+def _numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    for name in columns:
+        if frame.schema[name] != pl.String:
+            frame = frame.with_columns(pl.col(name).cast(pl.Float64))
+            continue
+        _refuse_cut_row(path, frame, name)
+        number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
+        wrong = frame.with_row_index("line", offset=2).filter(
+            number.is_null() & pl.col(name).is_not_null() & (pl.col(name).str.strip_chars() != "")
+        )
+        if wrong.height:
+            line, text = wrong.select("line", name).row(0)
+            raise SourceError(
+                f"{path.name} line {line}: {text!r} in column {name} is no number; correct it"
+            )
+        frame = frame.with_columns(number)
+    return frame
+
+
+def _refuse_cut_row(path: Path, frame: pl.DataFrame, name: str) -> None:
+    # A reader fills the fields of a short line with null, so only the last line can tell.
+    if name == frame.columns[-1] and frame[name][-1] is None and frame.height > 1:
+        raise SourceError(
+            f"{path.name} line {frame.height + 1} is cut short after {frame['date'][-1]}; "
+            "fetch the file again"
+        )
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,91 @@
+"""Real series bundled in the wheel of `arch`: the S&P 500, the Nasdaq Composite and the VIX.
+
+They stand in for SPY and QQQ, scaled to the funds' price range, and are always labelled as
+proxies. The files are read without importing `arch`, whose import costs seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.errors import SourceError
+
+FIRST, LAST = date(2010, 1, 4), date(2018, 12, 31)
+# ticker -> (data set of arch, divisor to the fund's price range)
+SERIES = {"SPY": ("sp500", 10.0), "QQQ": ("nasdaq", 40.0)}
+INDICES = ("VIX",)
+
+
+class SampleSource:
+    """The bundled series; needs neither network nor keys."""
+
+    info = SourceInfo(
+        name="sample",
+        label="bundled sample: S&P 500 / 10 as SPY, Nasdaq Composite / 40 as QQQ (index proxies)",
+        proxy=True,
+        tickers=tuple(SERIES),
+        indices=INDICES,
+        first_date=FIRST,
+        last_date=LAST,
+    )
+
+    def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """Scaled index bars; dividends are unknown, splits there are none."""
+        if ticker not in SERIES:
+            raise SourceError(
+                f"the sample has no {ticker}, only {', '.join(SERIES)}; set OPTIONS_TICKERS, or "
+                "OPTIONS_SOURCE to yahoo, csv or simulated"
+            )
+        _require_covered(ticker, end)
+        name, divisor = SERIES[ticker]
+        raw = _read(name).filter(pl.col("date").is_between(max(start, FIRST), end))
+        prices = {
+            "open": "Open", "high": "High", "low": "Low", "close": "Close", "adj_close": "Adj Close"
+        }  # fmt: skip
+        return raw.select(
+            "date",
+            ticker=pl.lit(ticker),
+            **{name: pl.col(column) / divisor for name, column in prices.items()},
+            volume=pl.col("Volume").cast(pl.Float64),
+            dividend=pl.lit(None, pl.Float64),
+            split_ratio=pl.lit(1.0),
+            split_factor=pl.lit(1.0),
+        ).cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
+
+    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Closes of the VIX, 2014 to 2018."""
+        if symbol not in INDICES:
+            raise SourceError(f"the sample has no index {symbol}, only {', '.join(INDICES)}")
+        return (
+            _read("vix")
+            .filter(pl.col("date").is_between(start, min(end, LAST)))
+            .select("date", symbol=pl.lit(symbol), close=pl.col("vix"))
+            .drop_nulls()
+            .cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
+        )
+
+
+def _require_covered(ticker: str, end: date) -> None:
+    if end > LAST:
+        raise SourceError(
+            f"the sample of {ticker} ends {LAST}, but {end} was asked for; choose an earlier end, "
+            "or another OPTIONS_SOURCE"
+        )
+
+
+def _read(name: str) -> pl.DataFrame:
+    spec = find_spec("arch")
+    folders = list(spec.submodule_search_locations or []) if spec is not None else []
+    for folder in folders:
+        files = sorted((Path(folder) / "data" / name).glob("*.csv.gz"))
+        if files:
+            frame = pl.read_csv(files[0], infer_schema_length=None)
+            return frame.select(
+                pl.col("Date").str.to_date("%m/%d/%Y").alias("date"), pl.exclude("Date")
+            )
+    raise SourceError(f"the data set {name} of the package arch is missing; run: make install")

@@ -1,0 +1,134 @@
+"""A seeded market model for any ticker and session; never real, always labelled.
+
+Daily log variance follows an AR(1) that falls and rises against returns (the leverage effect);
+returns are Student-t with a common market factor. The volatility index is the model's own
+expectation over a month plus a premium, so its rank reverts to the mean as the VIX's does. A
+value depends on the seed, its ticker and its date alone, never on the range that was asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from datetime import date
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.domain.bars import require_ticker
+from options_platform.domain.calendar import all_sessions
+
+FIRST = date(2000, 1, 3)
+PERSISTENCE = 0.975
+LEVEL = math.log(0.0105)
+VOL_OF_VOL = 0.085
+LEVERAGE = -0.65
+DRIFT = 0.0003
+DEGREES = 6
+MARKET_SHARE = 0.85
+MONTH = 21
+
+Floats = NDArray[np.float64]
+
+
+class SimulatedSource:
+    """Bars and volatility indices of a simulated market."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.info = SourceInfo(
+            name="simulated",
+            label=f"simulated market (seed {seed}), not real",
+            proxy=True,
+            tickers=None,
+            indices=None,
+            first_date=FIRST,
+        )
+
+    def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """Bars of the model; no dividends, no splits."""
+        every = _bars(self._seed, require_ticker(ticker))
+        return every.filter(pl.col("date").is_between(start, end))
+
+    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Closes of the index: the VIX from the market factor, others with a noise of their own."""
+        every = _index(self._seed, require_ticker(symbol))
+        return every.filter(pl.col("date").is_between(start, end))
+
+
+def _sessions() -> list[date]:
+    return [day for day in all_sessions() if day >= FIRST]
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+@lru_cache(maxsize=4)
+def _market(seed: int) -> tuple[Floats, Floats]:
+    """Shocks of the market factor (unit variance) and its daily volatility."""
+    count = len(_sessions())
+    random = _generator(seed, "market")
+    shocks = random.standard_t(DEGREES, count) * math.sqrt((DEGREES - 2) / DEGREES)
+    noise = random.standard_normal(count)
+    log_vol = np.empty(count)
+    level = LEVEL
+    for at in range(count):
+        log_vol[at] = level
+        push = LEVERAGE * shocks[at] + math.sqrt(1.0 - LEVERAGE**2) * noise[at]
+        level = LEVEL + PERSISTENCE * (level - LEVEL) + VOL_OF_VOL * push
+    return shocks, np.exp(log_vol)
+
+
+@lru_cache(maxsize=32)
+def _bars(seed: int, ticker: str) -> pl.DataFrame:
+    shocks, vol = _market(seed)
+    count = len(shocks)
+    random = _generator(seed, f"ticker:{ticker}")
+    own = random.standard_normal(count)
+    beta = 0.8 + 0.6 * random.random()
+    mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * own
+    daily = vol * beta
+    close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed))
+    gap = 0.35 * daily * random.standard_normal(count)
+    open_ = np.r_[close[0], close[:-1]] * np.exp(gap)
+    up = np.abs(0.6 * daily * random.standard_normal(count))
+    down = np.abs(0.6 * daily * random.standard_normal(count))
+    high = np.maximum(open_, close) * np.exp(up)
+    low = np.minimum(open_, close) * np.exp(-down)
+    volume = np.round(5e7 * np.exp(0.3 * random.standard_normal(count)) * (daily / daily.mean()))
+    return pl.DataFrame(
+        {
+            "date": _sessions(),
+            "ticker": [ticker] * count,
+            "open": open_,
+            "high": high,
+            "low": low,
+            "close": close,
+            "adj_close": close,
+            "volume": volume,
+            "dividend": np.zeros(count),
+            "split_ratio": np.ones(count),
+            "split_factor": np.ones(count),
+        },
+        schema=BAR_SCHEMA,
+    )
+
+
+@lru_cache(maxsize=8)
+def _index(seed: int, symbol: str) -> pl.DataFrame:
+    _, vol = _market(seed)
+    random = _generator(seed, f"index:{symbol}")
+    log_vol = np.log(vol) - LEVEL
+    ahead = sum(PERSISTENCE**n for n in range(1, MONTH + 1)) / MONTH
+    noise = 0.02 * random.standard_normal(len(vol))
+    level = np.exp(LEVEL + ahead * log_vol + noise) * math.sqrt(252.0) * 100.0
+    premium = 1.0 if symbol == "VIX" else 1.0 + 0.4 * random.random()
+    return pl.DataFrame(
+        {"date": _sessions(), "symbol": [symbol] * len(vol), "close": np.round(level * premium, 2)},
+        schema=INDEX_SCHEMA,
+    )

@@ -1,0 +1,68 @@
+"""When a position is closed: profit taken, loss stopped, time up; each exit has its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class ExitRules:
+    """Exits of spreads; shares are of the credit, of the debit or of the maximum profit.
+
+    Credit spreads: take `credit_take_profit` of the credit, stop when the loss reaches
+    `credit_stop` credits, at most `credit_stop_cap` of the maximum loss. Debit spreads: take
+    `debit_take_profit` of the maximum profit, stop at `debit_stop` of the debit. All: close when
+    the days left reach min(`exit_dte`, half the entry's), and at the latest one session before
+    expiry.
+    """
+
+    credit_take_profit: float = 0.5
+    credit_stop: float = 2.0
+    credit_stop_cap: float = 0.75
+    debit_take_profit: float = 0.6
+    debit_stop: float = 0.5
+    exit_dte: int = 21
+
+
+@dataclass(frozen=True)
+class PositionMark:
+    """A position on a session's close; prices are per share of one spread.
+
+    `entry_price` and `close_price` are net: debit positive, credit negative. `close_price` is
+    what the spread is worth now, in the same sense.
+    """
+
+    entry_price: float
+    close_price: float
+    max_loss: float
+    max_profit: float
+    entry_dte: int
+    expiry: date
+    session: date
+    last_session_before_expiry: date
+
+
+def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
+    """The first rule that closes the position on this session, or None to hold it.
+
+    EXPIRY_NEAR, STOP_LOSS, TAKE_PROFIT, TIME; checked in that order, risk before profit.
+    """
+    profit = mark.close_price - mark.entry_price
+    if mark.session >= mark.last_session_before_expiry:
+        return "EXPIRY_NEAR"
+    if mark.entry_price < 0:
+        credit = -mark.entry_price
+        stop = min(rules.credit_stop * credit, rules.credit_stop_cap * mark.max_loss)
+        target = rules.credit_take_profit * credit
+    else:
+        stop = rules.debit_stop * mark.entry_price
+        target = rules.debit_take_profit * mark.max_profit
+    if -profit >= stop:
+        return "STOP_LOSS"
+    if profit >= target:
+        return "TAKE_PROFIT"
+    days_left = (mark.expiry - mark.session).days
+    if days_left <= min(rules.exit_dte, mark.entry_dte // 2):
+        return "TIME"
+    return None
