@@ -84,7 +84,7 @@ def _read(name: str) -> pl.DataFrame:
     for folder in folders:
         files = sorted((Path(folder) / "data" / name).glob("*.csv.gz"))
         if files:
-            frame = pl.read_csv(files[0], infer_schema_length=None)
+            frame = pl.read_csv(files[0], infer_schema_length=None, null_values=".")
             return frame.select(
                 pl.col("Date").str.to_date("%m/%d/%Y").alias("date"), pl.exclude("Date")
             )
