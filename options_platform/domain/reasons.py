@@ -1,0 +1,24 @@
+"""The codes in `trade_plan.reasons`, each with the sentence that it stands for."""
+
+REASONS: dict[str, str] = {
+    "BAD_BAR": "the session's bar is missing or was set aside",
+    "NO_VIX": "no volatility index for this session or the one before",
+    "NO_REGIME": "an input of the regime rules is missing",
+    "NO_PREDICTION": "the models give no prediction for this session",
+    "NO_EDGE": "the strategy matrix holds no trade for this regime and direction",
+    "LOW_CONFIDENCE": "neutral regime, and the predicted class is not probable enough",
+    "IRON_CONDOR_DISABLED": "the matrix asks for an iron condor, which is switched off",
+    "VOL_VETO_DEBIT": "IV rank is forecast to fall: no debit spread",
+    "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
+    "NO_EXPIRY": "no listed expiry within the allowed days",
+    "BAD_QUOTE": "the quotes give a credit or debit outside zero and the width",
+    "RISK_BUDGET": "the risk budget is smaller than one spread's maximum loss",
+    "REGIME_LOW_VOL": "trade: regime low_vol",
+    "REGIME_HIGH_VOL": "trade: regime high_vol",
+    "REGIME_IV_EXPANSION": "trade: regime iv_expansion",
+    "REGIME_IV_CONTRACTION": "trade: regime iv_contraction",
+    "REGIME_NEUTRAL": "trade: regime neutral with a confident direction",
+    "DIRECTION_BULLISH": "trade: predicted bullish",
+    "DIRECTION_BEARISH": "trade: predicted bearish",
+    "DIRECTION_NEUTRAL": "trade: predicted neutral",
+}
