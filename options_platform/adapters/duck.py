@@ -49,7 +49,7 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            return duckdb.connect(str(path), config={"TimeZone": "UTC"})
+            return duckdb.connect(str(path))
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise HomeError(

@@ -1,9 +1,9 @@
-"""What the models see: rows of all tickers in one matrix, with labels and their days."""
+"""What the models see: rows of all tickers in one matrix, with their labels and label days."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 
 import numpy as np
@@ -15,39 +15,58 @@ from options_platform.domain.features.registry import FEATURES
 from options_platform.errors import IncompleteDataError
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Model inputs and targets, row by row; an unknown number is NaN.
+
+    `inputs` has one column for each of `names`; `direction` is the class number (0 bearish,
+    1 neutral, 2 bullish, -1 unknown); `regime_differs` is 1 where the regime in 5 sessions is
+    another one than today's.
+    """
+
+    names: tuple[str, ...]
+    inputs: Floats
+    direction: Rows
+    fwd_iv_rank: Floats
+    fwd_rv: Floats
+    regime_differs: Floats
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def column(self, name: str) -> Floats:
+        """One input."""
+        return self.inputs[:, self.names.index(name)]
+
+    def matrix(self, names: Sequence[str]) -> Floats:
+        """The named inputs, shape (rows, names)."""
+        return self.inputs[:, [self.names.index(name) for name in names]]
+
+    def complete(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Rows in which all the named inputs are known."""
+        return np.asarray(np.isfinite(self.matrix(names)).all(axis=1))
+
+    def take(self, rows: Rows) -> Sample:
+        """The sample of those rows, in their order."""
+        parts = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Sample(**{k: v if k == "names" else v[rows] for k, v in parts.items()})
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows sorted by date and ticker; `columns` holds each model input as a float array.
-
-    `direction` is the class number (0 bearish, 1 neutral, 2 bullish, -1 unknown); unknown
-    numbers are NaN.
-    """
+    """A sample sorted by date and ticker, with its keys and the days its labels are known."""
 
     keys: pl.DataFrame
     dates: NDArray[np.datetime64]
     known_on: NDArray[np.datetime64]
-    columns: dict[str, Floats]
-    direction: NDArray[np.int64]
-    fwd_iv_rank: Floats
-    fwd_rv: Floats
-    fwd_regime_differs: Floats
-
-    def matrix(self, names: Sequence[str]) -> Floats:
-        """The named inputs side by side, one row a row."""
-        return np.column_stack([self.columns[name] for name in names])
-
-    def complete(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Rows in which all the named inputs are known."""
-        known = np.ones(len(self.dates), dtype=bool)
-        for name in names:
-            known &= np.isfinite(self.columns[name])
-        return known
+    sample: Sample
 
 
-def model_inputs() -> list[str]:
-    """Names of the columns that a model may see; categories have one column a value."""
+def model_inputs() -> tuple[str, ...]:
+    """Names of the columns that a model may see; a category has one column for each value."""
     names: list[str] = []
     for feature in FEATURES:
         if not feature.model or feature.name == "regime":
@@ -56,7 +75,7 @@ def model_inputs() -> list[str]:
             names += [f"{feature.name}_{value}" for value in feature.values or ()]
         else:
             names.append(feature.name)
-    return names
+    return tuple(names)
 
 
 def make_dataset(
@@ -76,19 +95,24 @@ def make_dataset(
     _require_pool(features, labels, pool, end)
     rows = features.join(labels, on=["date", "ticker"], how="left", maintain_order="left")
     later = pl.col("regime").shift(-horizon).over("ticker", order_by="date")
-    differs = (later != pl.col("regime")).cast(pl.Float64)
-    rows = rows.with_columns(differs=differs)
+    rows = rows.with_columns(regime_differs=(later != pl.col("regime")))
     numbers = {name: number for number, name in enumerate(DIRECTIONS)}
     direction = rows["direction"].replace_strict(numbers, default=-1, return_dtype=pl.Int64)
+    names = model_inputs()
+    columns = _columns(rows)
+    sample = Sample(
+        names=names,
+        inputs=np.column_stack([columns[name] for name in names]),
+        direction=direction.to_numpy(),
+        fwd_iv_rank=_floats(rows["fwd_iv_rank_5d"]),
+        fwd_rv=_floats(rows["fwd_rv_5d"]),
+        regime_differs=_floats(rows["regime_differs"]),
+    )
     return Dataset(
         keys=rows.select("date", "ticker"),
         dates=rows["date"].to_numpy().astype("datetime64[D]"),
         known_on=rows["known_on"].to_numpy().astype("datetime64[D]"),
-        columns=_columns(rows),
-        direction=direction.to_numpy(),
-        fwd_iv_rank=_floats(rows["fwd_iv_rank_5d"]),
-        fwd_rv=_floats(rows["fwd_rv_5d"]),
-        fwd_regime_differs=_floats(rows["differs"]),
+        sample=sample,
     )
 
 
@@ -98,9 +122,9 @@ def _columns(rows: pl.DataFrame) -> dict[str, Floats]:
         series = rows[feature.name]
         if feature.dtype == pl.String:
             for value in feature.values or ():
-                columns[f"{feature.name}_{value}"] = _floats((series == value).cast(pl.Float64))
+                columns[f"{feature.name}_{value}"] = _floats(series == value)
         else:
-            columns[feature.name] = _floats(series.cast(pl.Float64))
+            columns[feature.name] = _floats(series)
     return columns
 
 
@@ -116,14 +140,14 @@ def _require_pool(
     for ticker in pool:
         have = newest.get(ticker)
         if have is None or (last is not None and have < last):
-            begin = have or "the first session"
             raise IncompleteDataError(
                 f"the models are trained on {', '.join(pool)} together, but features of {ticker} "
-                f"end {have}, not {end}; run: options-platform backfill --start {begin} "
-                f"--end {end} --tickers {ticker} --select raw_ohlcv,vix,features,labels"
+                f"end {have or 'before they begin'}, not {end}; run: options-platform backfill "
+                f"--start {have or end} --end {end} --tickers {ticker} "
+                "--select raw_ohlcv,vix,features,labels"
             )
     lacking = features.filter(pl.col("ticker").is_in(list(pool))).join(
-        labels, on=["date", "ticker"], how="anti"
+        labels, on=["date", "ticker"], how="anti", maintain_order="left"
     )
     if lacking.height:
         day, ticker = lacking.select("date", "ticker").row(0)

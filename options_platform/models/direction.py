@@ -1,0 +1,251 @@
+"""The direction of the next 5 sessions: bearish, neutral or bullish.
+
+The shipped model is the mean of a logit on the level of implied and realised volatility and of
+small boosted trees on all inputs, pooled over the tickers, trained on all history. The logit
+alone beats the seed's XGBoost: nearly all there is to know is how far prices will move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import DIRECTION_MODEL, DIRECTIONS, MODEL_PREDICTIONS
+from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
+from options_platform.models.linear import fit_logit, predict_logit
+from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
+from options_platform.models.trees import fit_trees, predict_trees
+
+SHIPPED = "direction"
+PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
+VOLATILITY_LEVELS = ("vix", "hv_20")
+
+
+@dataclass(frozen=True)
+class MeanDirection:
+    """The shipped model, with its logit and the class frequencies as predictions of their own."""
+
+    name: str = SHIPPED
+    window_sessions: int | None = None
+    inverse_penalty: float = 1.0
+    rounds: int = 150
+    max_depth: int = 2
+    learning_rate: float = 0.03
+    subsample: float = 0.5
+    colsample_bytree: float = 0.3
+    min_child_weight: float = 30.0
+    reg_lambda: float = 20.0
+    max_bin: int = 64
+    seed: int = 42
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return {**self.__dict__, "revision": 1}
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known class and known volatility levels."""
+        known = (sample.direction >= 0) & sample.complete(VOLATILITY_LEVELS)
+        return np.flatnonzero(known)
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit both parts on the same rows."""
+        levels = np.log(sample.matrix(VOLATILITY_LEVELS))
+        counts = np.bincount(sample.direction, minlength=len(DIRECTIONS))
+        logit = fit_logit(levels, sample.direction, classes=3, inverse_penalty=self.inverse_penalty)
+        trees = fit_trees(
+            sample.inputs,
+            sample.direction,
+            sample.names,
+            rounds=self.rounds,
+            parameters={
+                "objective": "multi:softprob",
+                "num_class": len(DIRECTIONS),
+                "max_depth": self.max_depth,
+                "learning_rate": self.learning_rate,
+                "subsample": self.subsample,
+                "colsample_bytree": self.colsample_bytree,
+                "min_child_weight": self.min_child_weight,
+                "reg_lambda": self.reg_lambda,
+                "max_bin": self.max_bin,
+                "seed": self.seed,
+            },
+        )
+        linear = {"logit": logit, "prior": (counts / counts.sum()).tolist()}
+        return {"linear.json": to_json(linear), "trees.ubj": trees}
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """The mean of the parts, and the logit and the class frequencies alone."""
+        linear = from_json(artifacts["linear.json"])
+        known = sample.complete(VOLATILITY_LEVELS)
+        levels = np.log(np.where(known[:, None], sample.matrix(VOLATILITY_LEVELS), 1.0))
+        logit = predict_logit(linear["logit"], levels)
+        trees = normalised(predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names))
+        prior = np.tile(np.array(linear["prior"]), (len(sample), 1))
+        columns: dict[str, Floats] = {}
+        for model, values in (
+            (SHIPPED, 0.5 * (logit + trees)),
+            ("vix_logit", logit),
+            ("prior", prior),
+        ):
+            columns |= _named(model, np.where(known[:, None], values, np.nan))
+        return columns
+
+
+@dataclass(frozen=True)
+class SeedDirection:
+    """The seed's XGBoost with its parameters, on the last two years of all tickers.
+
+    Only `max_bin` and the number of threads are ours; neither changes its quality.
+    """
+
+    name: str = "seed_direction"
+    window_sessions: int | None = 504
+    rounds: int = 200
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return {**self.__dict__, **self._trees, "revision": 1}
+
+    @property
+    def _trees(self) -> Mapping[str, Any]:
+        return {
+            "objective": "multi:softprob",
+            "num_class": len(DIRECTIONS),
+            "max_depth": 5,
+            "learning_rate": 0.05,
+            "subsample": 0.8,
+            "colsample_bytree": 0.8,
+            "min_child_weight": 3,
+            "gamma": 0.1,
+            "reg_alpha": 0.1,
+            "reg_lambda": 1.0,
+            "seed": 42,
+            "max_bin": 64,
+        }
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known class and a known VIX rank, which the seed's features need."""
+        return np.flatnonzero((sample.direction >= 0) & sample.complete(("iv_rank",)))
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit the trees."""
+        trees = fit_trees(
+            sample.inputs,
+            sample.direction,
+            sample.names,
+            rounds=self.rounds,
+            parameters=self._trees,
+        )
+        return {"trees.ubj": trees}
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """Probabilities where the VIX rank is known."""
+        values = normalised(predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names))
+        known = sample.complete(("iv_rank",))
+        return _named(self.name, np.where(known[:, None], values, np.nan))
+
+
+BASELINES: dict[str, FoldModel] = {"seed": SeedDirection()}
+"""Baselines that need training, by the name that the setting `baselines` uses."""
+
+
+def predict_direction(
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    start: date,
+    end: date,
+    tickers: Sequence[str],
+    pool: Sequence[str],
+    store: FoldStore,
+    baselines: Sequence[str] = (),
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of `direction_model` and of `model_predictions` for the range and tickers.
+
+    Args:
+        features: rows of `features` of all tickers of the pool, from their first to `end`.
+        labels: rows of `labels` likewise.
+        start: first session to predict.
+        end: last session to predict.
+        tickers: the tickers whose rows are returned.
+        pool: the tickers that are trained together.
+        store: where fitted folds are kept.
+        baselines: those that may be trained; stored ones are always used.
+        n_jobs: processes for training; the result does not depend on it.
+        progress: told (what, done, total).
+
+    Raises :class:`IncompleteDataError` if a ticker of the pool lacks features or labels.
+    """
+    data = make_dataset(features, labels, pool=pool, end=end)
+    options: dict[str, Any] = {
+        "start": start,
+        "end": end,
+        "store": store,
+        "workers": n_jobs,
+        "progress": progress,
+    }
+    walk = walk_forward(MeanDirection(), data, **options)
+    every = [prediction_rows(walk, data, model) for model in (SHIPPED, "vix_logit", "prior")]
+    for name, model in BASELINES.items():
+        with suppress(NotStoredError):
+            found = walk_forward(model, data, **options, may_train=name in baselines)
+            every.append(prediction_rows(found, data, model.name))
+    wanted = pl.col("ticker").is_in(list(tickers))
+    shipped = with_call(every[0]).select(DIRECTION_MODEL.schema.names())
+    known = pl.col("p_neutral").is_not_null()
+    return (
+        shipped.filter(wanted),
+        pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+    )
+
+
+def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
+    """The rows of `model_predictions` of one model of a walk."""
+    missing = np.full(len(walk.rows), np.nan)
+    columns = {name: walk.columns.get(f"{model}:{name}", missing) for name in PROBABILITIES}
+    return (
+        data.keys[walk.rows]
+        .with_columns(
+            **{name: pl.Series(name, values).fill_nan(None) for name, values in columns.items()},
+            model=pl.lit(model),
+            target=pl.lit("direction"),
+            iv_rank_pred=pl.lit(None, pl.Float64),
+            fold=pl.Series(walk.folds, dtype=pl.String),
+            model_id=pl.Series(walk.model_ids, dtype=pl.String),
+        )
+        .select(MODEL_PREDICTIONS.schema.names())
+    )
+
+
+def with_call(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Add the class of the highest probability (the earlier one of a tie) and its confidence.
+
+    Confidence is (p - 1/3) / (2/3): 0 for a guess, 1 for certainty.
+    """
+    best = pl.max_horizontal(PROBABILITIES)
+    call = pl.coalesce(
+        pl.when(pl.col(f"p_{name}") == best).then(pl.lit(name)) for name in DIRECTIONS
+    )
+    confidence = ((best - 1 / 3) / (2 / 3)).clip(0.0, 1.0)
+    return predictions.with_columns(direction=call, confidence=confidence)
+
+
+def normalised(probabilities: Floats) -> Floats:
+    """Each row divided by its sum: XGBoost's are float32 and sum to 1 only within 1e-7."""
+    total = probabilities[:, 0] + probabilities[:, 1] + probabilities[:, 2]
+    return np.asarray(probabilities / total[:, None], dtype=np.float64)
+
+
+def _named(model: str, values: Floats) -> dict[str, Floats]:
+    return {f"{model}:{name}": values[:, number] for number, name in enumerate(PROBABILITIES)}

@@ -1,0 +1,107 @@
+"""Linear models on standardised inputs, fitted with scikit-learn and kept as numbers in JSON.
+
+Predictions add one column after the other instead of calling a matrix product: BLAS sums in an
+order that depends on the number of rows, and a row must not depend on its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from options_platform.models.dataset import Floats, Rows
+
+Fit = dict[str, Any]
+
+
+def fit_logit(inputs: Floats, target: Rows, *, classes: int, inverse_penalty: float) -> Fit:
+    """Multinomial logistic regression with an L2 penalty; a class never seen has probability 0.
+
+    Args:
+        inputs: shape (rows, inputs).
+        target: class numbers from 0.
+        classes: how many classes there are.
+        inverse_penalty: scikit-learn's `C`.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    seen = [int(number) for number in np.unique(target)]
+    mean, scale = _moments(inputs)
+    fit: Fit = {"mean": mean, "scale": scale, "classes": classes, "seen": seen}
+    if len(seen) == 1:
+        return {**fit, "coefficients": [[0.0] * inputs.shape[1]], "intercepts": [0.0]}
+    with threadpool_limits(1):
+        model = LogisticRegression(C=inverse_penalty, max_iter=1000).fit(
+            (inputs - mean) / scale, target
+        )
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(seen) == 2:
+        # scikit-learn keeps one row for two classes: the second against the first.
+        coefficients = np.vstack([np.zeros_like(coefficients[0]), coefficients[0]])
+        intercepts = np.array([0.0, intercepts[0]])
+    return {**fit, "coefficients": coefficients.tolist(), "intercepts": intercepts.tolist()}
+
+
+def predict_logit(fit: Mapping[str, Any], inputs: Floats) -> Floats:
+    """Probabilities, shape (rows, classes); NaN in a row with an unknown input."""
+    scores = np.stack(
+        [
+            _score(fit, inputs, weights, intercept)
+            for weights, intercept in zip(fit["coefficients"], fit["intercepts"], strict=True)
+        ],
+        axis=1,
+    )
+    probabilities = np.zeros((len(inputs), fit["classes"]))
+    probabilities[:, fit["seen"]] = softmax(scores)
+    return probabilities
+
+
+def fit_ridge(inputs: Floats, target: Floats, *, penalty: float) -> Fit:
+    """Ridge regression; keeps the residual's standard deviation as `residual_std`."""
+    from sklearn.linear_model import Ridge
+    from threadpoolctl import threadpool_limits
+
+    mean, scale = _moments(inputs)
+    with threadpool_limits(1):
+        model = Ridge(alpha=penalty, solver="cholesky").fit((inputs - mean) / scale, target)
+    fit: Fit = {
+        "mean": mean,
+        "scale": scale,
+        "coefficients": [float(weight) for weight in model.coef_],
+        "intercept": float(model.intercept_),
+    }
+    residual = target - predict_ridge(fit, inputs)
+    return {**fit, "residual_std": float(np.std(residual))}
+
+
+def predict_ridge(fit: Mapping[str, Any], inputs: Floats) -> Floats:
+    """Predictions, one a row; NaN in a row with an unknown input."""
+    return _score(fit, inputs, fit["coefficients"], fit["intercept"])
+
+
+def softmax(scores: Floats) -> Floats:
+    """Softmax over the columns, added one after the other."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    total = shifted[:, 0].copy()
+    for column in range(1, scores.shape[1]):
+        total = total + shifted[:, column]
+    return np.asarray(shifted / total[:, None], dtype=np.float64)
+
+
+def _score(
+    fit: Mapping[str, Any], inputs: Floats, weights: Sequence[float], intercept: float
+) -> Floats:
+    score = np.full(len(inputs), float(intercept))
+    for column, weight in enumerate(weights):
+        score = score + weight * ((inputs[:, column] - fit["mean"][column]) / fit["scale"][column])
+    return score
+
+
+def _moments(inputs: Floats) -> tuple[list[float], list[float]]:
+    mean = inputs.mean(axis=0)
+    scale = inputs.std(axis=0)
+    scale[scale == 0.0] = 1.0
+    return mean.tolist(), scale.tolist()

@@ -1,0 +1,248 @@
+"""Walk-forward training: each fold's model is trained once, stored, and read ever after.
+
+1. Each month of the range becomes a fold; its training rows are purged (`domain/walk_forward`).
+2. A fold is known by the hash of its training rows, the model's parameters and the libraries.
+3. Folds that the store has are read; those that it lacks are trained under the model's lock, so
+   that of several runs that want the same folds one trains and the others wait and read.
+4. Each row of the range is predicted by the model of its month.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from typing import Protocol
+
+import numpy as np
+
+from options_platform.domain.walk_forward import Fold, monthly_folds
+from options_platform.models.base import MIN_SESSIONS, Artifacts, FoldModel, to_json
+from options_platform.models.dataset import Dataset, Floats, Sample
+
+Progress = Callable[[str, int, int], None]
+
+LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
+WORTH_A_POOL = 4
+
+
+class NotStoredError(LookupError):
+    """Folds are not stored, and must not be trained in this run."""
+
+
+@dataclass(frozen=True)
+class FoldRecord:
+    """What the store keeps about a fold beside its files."""
+
+    model: str
+    fold: str
+    input_hash: str
+    train_rows: int
+    train_end: date
+    trained_seconds: float
+    parameters: Mapping[str, object]
+
+    @property
+    def model_id(self) -> str:
+        """Id of the fold's model: the same data and code give the same id."""
+        return f"{self.model}-{self.fold}-{self.input_hash[:12]}"
+
+
+class FoldStore(Protocol):
+    """Where fitted folds are kept."""
+
+    def load(self, model: str, hashes: Mapping[str, str]) -> dict[str, Artifacts]:
+        """The stored artifacts of those folds (name -> input hash) that the store has."""
+        ...
+
+    def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
+        """Keep a fold; it survives a crash right afterwards."""
+        ...
+
+    def training(self, model: str) -> AbstractContextManager[None]:
+        """Hold the right to train `model`; other processes wait."""
+        ...
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Predictions of one model over a range: columns aligned with `rows` of the dataset."""
+
+    model: str
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+    folds: list[str]
+    model_ids: list[str | None]
+    columns: dict[str, Floats]
+
+
+def walk_forward(
+    model: FoldModel,
+    data: Dataset,
+    *,
+    start: date,
+    end: date,
+    store: FoldStore,
+    may_train: bool = True,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Walk:
+    """Predict every row from `start` to `end` with the model of its month.
+
+    A month with less than a year of training sessions has no model: its rows have NaN and no
+    model id. Raises :class:`NotStoredError` where `may_train` is false and a fold is not stored.
+    """
+    trainable = np.zeros(len(data.sample), dtype=bool)
+    trainable[model.trainable(data.sample)] = True
+    folds = list(
+        monthly_folds(
+            data.dates,
+            data.known_on,
+            trainable,
+            start=start,
+            end=end,
+            window_sessions=model.window_sessions,
+        )
+    )
+    row_hashes = _row_hashes(data)
+    records = {
+        fold.name: _record(model, fold, data, row_hashes) for fold in folds if _enough(fold, data)
+    }
+    hashes = {name: record.input_hash for name, record in records.items()}
+    fitted = store.load(model.name, hashes)
+    if len(fitted) < len(hashes):
+        if not may_train:
+            raise NotStoredError(f"{model.name}: {len(hashes) - len(fitted)} folds are not stored")
+        fitted |= _train_missing(
+            model,
+            [fold for fold in folds if fold.name in records and fold.name not in fitted],
+            records=records,
+            sample=data.sample,
+            store=store,
+            workers=workers,
+            progress=progress,
+        )
+    return _predict(model, folds, records, fitted, data)
+
+
+def _train_missing(
+    model: FoldModel,
+    folds: Sequence[Fold],
+    *,
+    records: Mapping[str, FoldRecord],
+    sample: Sample,
+    store: FoldStore,
+    workers: int,
+    progress: Progress | None,
+) -> dict[str, Artifacts]:
+    with store.training(model.name):
+        # Another run may have trained them while this one waited.
+        fitted = store.load(
+            model.name, {fold.name: records[fold.name].input_hash for fold in folds}
+        )
+        missing = [fold for fold in folds if fold.name not in fitted]
+        for done, (fold, artifacts, seconds) in enumerate(
+            _train(model, missing, sample, workers), start=1
+        ):
+            record = records[fold.name]
+            store.save(_timed(record, seconds), artifacts)
+            fitted[fold.name] = artifacts
+            if progress is not None:
+                progress(f"{model.name}: monthly folds trained", done, len(missing))
+    return fitted
+
+
+def _train(
+    model: FoldModel, folds: Sequence[Fold], sample: Sample, workers: int
+) -> Iterator[tuple[Fold, Artifacts, float]]:
+    if workers > 1 and len(folds) >= WORTH_A_POOL:
+        from joblib import Parallel, delayed
+
+        pool = Parallel(n_jobs=workers, backend="loky", batch_size=2, return_as="generator")
+        jobs = (delayed(_train_one)(model, sample, fold.train) for fold in folds)
+        for fold, (artifacts, seconds) in zip(folds, pool(jobs), strict=True):
+            yield fold, artifacts, seconds
+        return
+    for fold in folds:
+        yield (fold, *_train_one(model, sample, fold.train))
+
+
+def _train_one(
+    model: FoldModel, sample: Sample, rows: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> tuple[Artifacts, float]:
+    began = time.perf_counter()
+    artifacts = model.fit(sample.take(rows))
+    return artifacts, time.perf_counter() - began
+
+
+def _predict(
+    model: FoldModel,
+    folds: Sequence[Fold],
+    records: Mapping[str, FoldRecord],
+    fitted: Mapping[str, Artifacts],
+    data: Dataset,
+) -> Walk:
+    rows = np.concatenate([fold.predict for fold in folds]) if folds else np.array([], np.int64)
+    names, ids = [], []
+    parts: list[tuple[int, int, Mapping[str, Floats]]] = []
+    at = 0
+    for fold in folds:
+        count = len(fold.predict)
+        record = records.get(fold.name)
+        names += [fold.name] * count
+        ids += [None if record is None else record.model_id] * count
+        if record is not None:
+            found = model.predict(fitted[fold.name], data.sample.take(fold.predict))
+            parts.append((at, at + count, found))
+        at += count
+    columns: dict[str, Floats] = {}
+    for begin, stop, found in parts:
+        for name, values in found.items():
+            columns.setdefault(name, np.full(len(rows), np.nan))[begin:stop] = values
+    return Walk(model.name, rows, names, ids, columns)
+
+
+def _enough(fold: Fold, data: Dataset) -> bool:
+    return len(np.unique(data.dates[fold.train])) >= MIN_SESSIONS
+
+
+def _record(
+    model: FoldModel,
+    fold: Fold,
+    data: Dataset,
+    row_hashes: np.ndarray[tuple[int], np.dtype[np.bytes_]],
+) -> FoldRecord:
+    spec = {"model": model.name, **model.parameters}
+    digest = hashlib.sha256(to_json(spec))
+    digest.update(repr([(name, version(name)) for name in LIBRARIES]).encode())
+    digest.update(row_hashes[fold.train].tobytes())
+    return FoldRecord(
+        model=model.name,
+        fold=fold.name,
+        input_hash=digest.hexdigest()[:32],
+        train_rows=len(fold.train),
+        train_end=data.dates[fold.train].max().astype(date),
+        trained_seconds=0.0,
+        parameters=model.parameters,
+    )
+
+
+def _timed(record: FoldRecord, seconds: float) -> FoldRecord:
+    return FoldRecord(**{**record.__dict__, "trained_seconds": seconds})
+
+
+def _row_hashes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
+    """16 bytes for each row: its key, inputs and targets; a fold hashes those of its rows."""
+    sample = data.sample
+    table = np.column_stack(
+        [sample.inputs, sample.direction, sample.fwd_iv_rank, sample.fwd_rv, sample.regime_differs]
+    )
+    header = repr(sample.names).encode()
+    hashes = [
+        hashlib.blake2b(header + repr(key).encode() + row.tobytes(), digest_size=16).digest()
+        for key, row in zip(data.keys.iter_rows(), table, strict=True)
+    ]
+    return np.array(hashes, dtype="V16")

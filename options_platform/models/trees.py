@@ -1,0 +1,41 @@
+"""Gradient-boosted trees: XGBoost, kept in its own UBJSON format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from options_platform.models.dataset import Floats, Rows
+
+
+def fit_trees(
+    inputs: Floats,
+    target: Floats | Rows,
+    names: Sequence[str],
+    *,
+    rounds: int,
+    parameters: Mapping[str, Any],
+) -> bytes:
+    """Train `rounds` rounds on one thread, so that the same rows give the same trees.
+
+    NaN inputs are allowed: XGBoost learns a side for them.
+    """
+    import xgboost
+
+    data = xgboost.DMatrix(inputs, label=target, feature_names=list(names), nthread=1)
+    booster = xgboost.train(
+        {**parameters, "nthread": 1, "verbosity": 0}, data, num_boost_round=rounds
+    )
+    return bytes(booster.save_raw("ubj"))
+
+
+def predict_trees(model: bytes, inputs: Floats, names: Sequence[str]) -> Floats:
+    """What the objective predicts: shape (rows, classes) for softprob, else (rows,)."""
+    import xgboost
+
+    booster = xgboost.Booster(params={"nthread": 1})
+    booster.load_model(bytearray(model))
+    data = xgboost.DMatrix(inputs, feature_names=list(names), nthread=1)
+    return np.asarray(booster.predict(data), dtype=np.float64)

@@ -1,0 +1,273 @@
+"""The rank of implied volatility in 5 sessions, and what comes with it.
+
+The shipped model predicts the *change* of the rank: half a ridge regression on a few inputs,
+half small boosted trees on all. On the level of the rank the seed's XGBoost loses against
+persistence, since trees cannot carry today's value over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import MODEL_PREDICTIONS, VOLATILITY_MODEL
+from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
+from options_platform.models.linear import fit_logit, fit_ridge, predict_logit, predict_ridge
+from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
+from options_platform.models.trees import fit_trees, predict_trees
+
+SHIPPED = "volatility"
+CHANGE_INPUTS = (
+    "iv_rank",
+    "vix_zscore",
+    "vix_change_1d",
+    "vix_change_5d",
+    "hv_iv_ratio",
+    "vix_percentile",
+    "returns_5d",
+    "returns_1d",
+    "hv_5",
+)
+# The heterogeneous autoregression of Corsi (2009), day, week and month, in logs, with the VIX.
+HAR_INPUTS = ("hv_5", "hv_20", "hv_60", "parkinson_hv", "vix")
+SHIFT_INPUTS = ("vix", "iv_rank", "hv_iv_ratio", "vix_change_5d", "vix_zscore", "days_in_regime")
+SMALLEST_VOLATILITY = 1e-3
+
+
+@dataclass(frozen=True)
+class ChangeVolatility:
+    """The shipped model: rank change, realised volatility and the odds of a regime shift."""
+
+    name: str = SHIPPED
+    window_sessions: int | None = None
+    ridge_penalty: float = 50.0
+    shift_inverse_penalty: float = 0.1
+    rounds: int = 120
+    max_depth: int = 2
+    learning_rate: float = 0.04
+    subsample: float = 0.5
+    colsample_bytree: float = 0.4
+    min_child_weight: float = 40.0
+    reg_lambda: float = 20.0
+    max_bin: int = 64
+    seed: int = 42
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return {**self.__dict__, "revision": 1}
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with known targets and inputs."""
+        known = np.isfinite(sample.fwd_iv_rank) & np.isfinite(sample.fwd_rv)
+        known &= np.isfinite(sample.regime_differs) & _usable(sample)
+        return np.flatnonzero(known)
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit the parts on the same rows."""
+        change = sample.fwd_iv_rank - sample.column("iv_rank")
+        volatility = np.log(np.maximum(sample.fwd_rv, SMALLEST_VOLATILITY))
+        linear = {
+            "change": fit_ridge(sample.matrix(CHANGE_INPUTS), change, penalty=self.ridge_penalty),
+            "rv": fit_ridge(_logs(sample), volatility, penalty=1.0),
+            "shift": fit_logit(
+                _shift_inputs(sample),
+                sample.regime_differs.astype(np.int64),
+                classes=2,
+                inverse_penalty=self.shift_inverse_penalty,
+            ),
+        }
+        trees = fit_trees(
+            sample.inputs,
+            change,
+            sample.names,
+            rounds=self.rounds,
+            parameters={
+                "objective": "reg:squarederror",
+                "max_depth": self.max_depth,
+                "learning_rate": self.learning_rate,
+                "subsample": self.subsample,
+                "colsample_bytree": self.colsample_bytree,
+                "min_child_weight": self.min_child_weight,
+                "reg_lambda": self.reg_lambda,
+                "max_bin": self.max_bin,
+                "seed": self.seed,
+            },
+        )
+        return {"linear.json": to_json(linear), "trees.ubj": trees}
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """Rank in 5 sessions, expected realised volatility, probability of a regime shift."""
+        linear = from_json(artifacts["linear.json"])
+        known = _usable(sample)
+        ridge = predict_ridge(linear["change"], sample.matrix(CHANGE_INPUTS))
+        trees = predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names)
+        today = sample.column("iv_rank")
+        rank = np.clip(today + 0.5 * (ridge + trees), 0.0, 1.0)
+        # The mean of a log-normal variable, since the regression is on logs.
+        spread = linear["rv"]["residual_std"]
+        expected_rv = np.exp(predict_ridge(linear["rv"], _logs(sample)) + 0.5 * spread * spread)
+        shift = predict_logit(linear["shift"], _shift_inputs(sample))[:, 1]
+        found = {
+            f"{SHIPPED}:iv_rank_pred": rank,
+            f"{SHIPPED}:expected_rv": expected_rv,
+            f"{SHIPPED}:p_regime_shift": shift,
+            "persistence:iv_rank_pred": today,
+        }
+        return {name: np.where(known, values, np.nan) for name, values in found.items()}
+
+
+@dataclass(frozen=True)
+class SeedVolatility:
+    """The seed's XGBoost with its parameters, on the level of the rank and the last two years."""
+
+    name: str = "seed_volatility"
+    window_sessions: int | None = 504
+    rounds: int = 200
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return {**self.__dict__, **self._trees, "revision": 1}
+
+    @property
+    def _trees(self) -> Mapping[str, Any]:
+        return {
+            "objective": "reg:squarederror",
+            "max_depth": 5,
+            "learning_rate": 0.05,
+            "subsample": 0.8,
+            "colsample_bytree": 0.8,
+            "min_child_weight": 3,
+            "gamma": 0.1,
+            "seed": 42,
+            "max_bin": 64,
+        }
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known rank, today and in 5 sessions."""
+        return np.flatnonzero(np.isfinite(sample.fwd_iv_rank) & sample.complete(("iv_rank",)))
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit the trees."""
+        trees = fit_trees(
+            sample.inputs,
+            sample.fwd_iv_rank,
+            sample.names,
+            rounds=self.rounds,
+            parameters=self._trees,
+        )
+        return {"trees.ubj": trees}
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """The rank in 5 sessions, where today's is known."""
+        values = predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names)
+        known = sample.complete(("iv_rank",))
+        return {f"{self.name}:iv_rank_pred": np.where(known, values, np.nan)}
+
+
+BASELINES: dict[str, FoldModel] = {"seed": SeedVolatility()}
+"""Baselines that need training, by the name that the setting `baselines` uses."""
+
+
+def predict_volatility(
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    start: date,
+    end: date,
+    tickers: Sequence[str],
+    pool: Sequence[str],
+    store: FoldStore,
+    baselines: Sequence[str] = (),
+    n_jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of `volatility_model` and of `model_predictions` for the range and tickers.
+
+    The arguments, and what is raised, are those of
+    :func:`options_platform.models.direction.predict_direction`.
+    """
+    data = make_dataset(features, labels, pool=pool, end=end)
+    options: dict[str, Any] = {
+        "start": start,
+        "end": end,
+        "store": store,
+        "workers": n_jobs,
+        "progress": progress,
+    }
+    walk = walk_forward(ChangeVolatility(), data, **options)
+    every = [prediction_rows(walk, data, model) for model in (SHIPPED, "persistence")]
+    for name, model in BASELINES.items():
+        with suppress(NotStoredError):
+            found = walk_forward(model, data, **options, may_train=name in baselines)
+            every.append(prediction_rows(found, data, model.name))
+    wanted = pl.col("ticker").is_in(list(tickers))
+    known = pl.col("iv_rank_pred").is_not_null()
+    return (
+        _shipped_rows(walk, data).filter(wanted),
+        pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+    )
+
+
+def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
+    """The rows of `model_predictions` of one model of a walk."""
+    nothing = pl.lit(None, pl.Float64)
+    return (
+        data.keys[walk.rows]
+        .with_columns(
+            model=pl.lit(model),
+            target=pl.lit("iv_rank"),
+            p_bearish=nothing,
+            p_neutral=nothing,
+            p_bullish=nothing,
+            iv_rank_pred=_column(walk, f"{model}:iv_rank_pred"),
+            fold=pl.Series(walk.folds, dtype=pl.String),
+            model_id=pl.Series(walk.model_ids, dtype=pl.String),
+        )
+        .select(MODEL_PREDICTIONS.schema.names())
+    )
+
+
+def _shipped_rows(walk: Walk, data: Dataset) -> pl.DataFrame:
+    today = pl.Series("iv_rank", data.sample.column("iv_rank")[walk.rows]).fill_nan(None)
+    return (
+        data.keys[walk.rows]
+        .with_columns(
+            today,
+            iv_rank_pred=_column(walk, f"{SHIPPED}:iv_rank_pred"),
+            expected_rv=_column(walk, f"{SHIPPED}:expected_rv"),
+            p_regime_shift=_column(walk, f"{SHIPPED}:p_regime_shift"),
+            fold=pl.Series(walk.folds, dtype=pl.String),
+            model_id=pl.Series(walk.model_ids, dtype=pl.String),
+        )
+        .with_columns(iv_rank_change_pred=pl.col("iv_rank_pred") - pl.col("iv_rank"))
+        .select(VOLATILITY_MODEL.schema.names())
+    )
+
+
+def _column(walk: Walk, name: str) -> pl.Series:
+    values = walk.columns.get(name, np.full(len(walk.rows), np.nan))
+    return pl.Series(name.partition(":")[2], values, dtype=pl.Float64).fill_nan(None)
+
+
+def _usable(sample: Sample) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    needed = {*CHANGE_INPUTS, *HAR_INPUTS, *SHIFT_INPUTS}
+    return sample.complete(sorted(needed))
+
+
+def _logs(sample: Sample) -> Floats:
+    return np.asarray(np.log(np.maximum(sample.matrix(HAR_INPUTS), SMALLEST_VOLATILITY)))
+
+
+def _shift_inputs(sample: Sample) -> Floats:
+    inputs = sample.matrix(SHIFT_INPUTS)
+    inputs[:, -1] = np.log1p(inputs[:, -1])
+    return inputs
