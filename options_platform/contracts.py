@@ -263,7 +263,9 @@ REGIME = Table(
     (
         DATE,
         TICKER,
-        Column("regime", pl.String, "first rule that matches; null on missing data", values=REGIMES),
+        Column(
+            "regime", pl.String, "first rule that matches; null on missing data", values=REGIMES
+        ),
         Column("matched", pl.List(pl.String), "all rules that match, in order"),
         Column("days_in_regime", pl.Int32, "0 on the regime's first session", "sessions", low=0),
         Column("previous_regime", pl.String, "regime before the current one", values=REGIMES),

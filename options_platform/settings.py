@@ -145,7 +145,9 @@ def _require_sensible(settings: Settings) -> None:
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
     if settings.source == "csv" and not settings.csv_dir:
-        raise SettingsError("source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv")
+        raise SettingsError(
+            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
+        )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))

@@ -98,9 +98,7 @@ def table_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def _constraints(
-    low: float | None, high: float | None, values: Iterable[str] | None
-) -> list[str]:
+def _constraints(low: float | None, high: float | None, values: Iterable[str] | None) -> list[str]:
     shown = []
     if low is not None:
         shown.append(f">= {low:g}")

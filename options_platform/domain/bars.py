@@ -71,7 +71,9 @@ def clean_bars(
     ticker = on_days["ticker"][0]
     first = on_days["date"].min()
     days = pl.DataFrame({"date": [d for d in sessions if d >= first]})  # type: ignore[operator]
-    values = [n for n in RAW_OHLCV.schema.names() if n in raw.columns and n not in ("date", "ticker")]
+    values = [
+        n for n in RAW_OHLCV.schema.names() if n in raw.columns and n not in ("date", "ticker")
+    ]
     one_a_day = on_days.unique("date", keep="first", maintain_order=True)
     rows = (
         days.join(one_a_day, on="date", how="left")
@@ -83,12 +85,15 @@ def clean_bars(
         )
         .with_columns(pl.when(pl.col("bad_reason").is_null()).then(pl.col(values)))
         .with_columns(
-            source=pl.lit(source), fetched_at=pl.lit(fetched_at).cast(RAW_OHLCV.schema["fetched_at"])
+            source=pl.lit(source),
+            fetched_at=pl.lit(fetched_at).cast(RAW_OHLCV.schema["fetched_at"]),
         )
         .select(RAW_OHLCV.schema.names())
         .sort("date")
     )
-    missing = rows.filter(pl.col("bad_reason") == MISSING).select("date", "ticker", rule="bad_reason")
+    missing = rows.filter(pl.col("bad_reason") == MISSING).select(
+        "date", "ticker", rule="bad_reason"
+    )
     broken = judged.filter(pl.col("rule").is_not_null())
     quarantined = pl.concat(
         [

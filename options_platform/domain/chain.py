@@ -71,7 +71,9 @@ def surface_iv(
     forward = spot * np.exp((rules.risk_free_rate - rules.dividend_yield) * years)
     moneyness = np.log(strike / forward) / (atm * np.sqrt(years))
     k = np.clip(moneyness, -RANGE_DEVIATIONS, RANGE_DEVIATIONS)
-    return np.maximum(atm * (1.0 + rules.skew_slope * k + rules.skew_curve * k * k), rules.lowest_iv)
+    return np.maximum(
+        atm * (1.0 + rules.skew_slope * k + rules.skew_curve * k * k), rules.lowest_iv
+    )
 
 
 def quote(
@@ -79,7 +81,9 @@ def quote(
 ) -> Quotes:
     """Quotes of the synthetic chain; bid and ask are whole cents, a bid below one cent is zero."""
     iv = surface_iv(spot, strike, years, atm, rules)
-    greeks = black_scholes(spot, strike, years, iv, rules.risk_free_rate, rules.dividend_yield, sign)
+    greeks = black_scholes(
+        spot, strike, years, iv, rules.risk_free_rate, rules.dividend_yield, sign
+    )
     half = 0.5 * (rules.width_floor + rules.width_share * greeks.price)
     bid = np.maximum(np.floor((greeks.price - half) / TICK + 1e-9) * TICK, 0.0)
     ask = np.ceil((greeks.price + half) / TICK - 1e-9) * TICK

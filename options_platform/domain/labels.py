@@ -34,9 +34,7 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
     )
     yesterday = rows.select("ticker", at=pl.col("at") + 1, before=pl.col("close"))
     rows = rows.join(yesterday, on=["ticker", "at"], how="left", maintain_order="left")
-    squared = rows.select(
-        "ticker", "at", squared=(pl.col("close") / pl.col("before")).log() ** 2
-    )
+    squared = rows.select("ticker", "at", squared=(pl.col("close") / pl.col("before")).log() ** 2)
     for ahead in range(1, HORIZON + 1):
         rows = rows.join(
             squared.select("ticker", at=pl.col("at") - ahead, **{f"sq{ahead}": pl.col("squared")}),

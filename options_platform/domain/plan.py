@@ -38,7 +38,9 @@ SHARES = 100.0
 SIDES = {"buy": 1.0, "sell": -1.0}
 
 
-def _by_regime(low: float, high: float, contraction: float, expansion: float, neutral: float) -> dict[str, float]:
+def _by_regime(
+    low: float, high: float, contraction: float, expansion: float, neutral: float
+) -> dict[str, float]:
     return {
         "low_vol": low,
         "high_vol": high,
@@ -64,7 +66,9 @@ class StrikeRules:
         default_factory=lambda: _by_regime(0.30, 0.20, 0.15, 0.35, 0.25)
     )
     width_mode: str = "fixed"
-    width_usd: dict[str, float] = field(default_factory=lambda: _by_regime(5.0, 10.0, 5.0, 5.0, 5.0))
+    width_usd: dict[str, float] = field(
+        default_factory=lambda: _by_regime(5.0, 10.0, 5.0, 5.0, 5.0)
+    )
     width_pct: float = 0.02
     width_moves: float = 0.5
 
@@ -218,7 +222,9 @@ def _strikes(
     return strikes, widths
 
 
-def _width(rows: pl.DataFrame, spot: Floats, atm: Floats, years: Floats, rules: StrikeRules) -> Floats:
+def _width(
+    rows: pl.DataFrame, spot: Floats, atm: Floats, years: Floats, rules: StrikeRules
+) -> Floats:
     if rules.width_mode == "percent":
         return spot * rules.width_pct
     if rules.width_mode == "expected_move":
@@ -321,7 +327,16 @@ def _refused(rows: pl.DataFrame) -> pl.DataFrame:
             **{
                 name: pl.lit(None, dtype)
                 for name, dtype in TRADE_PLAN.schema.items()
-                if name not in (*kept, "plan_id", "decision", "reasons", "strategy", "contracts", "strike_basis")
+                if name
+                not in (
+                    *kept,
+                    "plan_id",
+                    "decision",
+                    "reasons",
+                    "strategy",
+                    "contracts",
+                    "strike_basis",
+                )
             },
         )
         .select(TRADE_PLAN.schema.names())

@@ -34,7 +34,13 @@ class Greeks:
 
 
 def black_scholes(
-    spot: Floats, strike: Floats, years: Floats, vol: Floats, rate: float, dividend: float, sign: Floats
+    spot: Floats,
+    strike: Floats,
+    years: Floats,
+    vol: Floats,
+    rate: float,
+    dividend: float,
+    sign: Floats,
 ) -> Greeks:
     """Price and greeks; the arguments broadcast against each other.
 
@@ -62,7 +68,13 @@ def black_scholes(
 
 
 def implied_vol(
-    price: Floats, spot: Floats, strike: Floats, years: Floats, rate: float, dividend: float, sign: Floats
+    price: Floats,
+    spot: Floats,
+    strike: Floats,
+    years: Floats,
+    rate: float,
+    dividend: float,
+    sign: Floats,
 ) -> Floats:
     """The volatility that gives `price`, by bisection between 0.001 and 10; NaN where none does."""
     low = np.full(np.broadcast(price, spot, strike, years, sign).shape, 1e-3)
@@ -77,7 +89,13 @@ def implied_vol(
 
 
 def strike_for_delta(
-    spot: Floats, delta: Floats, years: Floats, vol: Floats, rate: float, dividend: float, sign: Floats
+    spot: Floats,
+    delta: Floats,
+    years: Floats,
+    vol: Floats,
+    rate: float,
+    dividend: float,
+    sign: Floats,
 ) -> Floats:
     """The strike whose option has the absolute `delta`, in closed form for a flat volatility."""
     from scipy.special import ndtri

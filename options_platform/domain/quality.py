@@ -181,7 +181,9 @@ COMMON = (
 
 OWN: dict[str, tuple[Rule, ...]] = {
     RAW_OHLCV.name: (
-        Rule("ohlc_order", "low <= open, close <= high, all above zero, in good bars.", _ohlc_order),
+        Rule(
+            "ohlc_order", "low <= open, close <= high, all above zero, in good bars.", _ohlc_order
+        ),
         Rule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
     ),
     VIX.name: (

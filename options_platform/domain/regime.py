@@ -51,7 +51,9 @@ def rule_expressions(rules: RegimeRules) -> dict[str, pl.Expr]:
 def inputs_known() -> pl.Expr:
     """Whether all three inputs are there and no NaN."""
     names = ("vix", "iv_rank", "hv_iv_ratio")
-    return pl.all_horizontal(*(pl.col(name).is_not_null() & ~pl.col(name).is_nan() for name in names))
+    return pl.all_horizontal(
+        *(pl.col(name).is_not_null() & ~pl.col(name).is_nan() for name in names)
+    )
 
 
 def raw_regime(rules: RegimeRules) -> pl.Expr:
@@ -127,9 +129,7 @@ def _confirmed(days: int) -> pl.Expr:
     raw = pl.col("raw")
     if days <= 1:
         return raw
-    same = pl.all_horizontal(
-        *(raw.eq_missing(raw.shift(n)).over("ticker") for n in range(1, days))
-    )
+    same = pl.all_horizontal(*(raw.eq_missing(raw.shift(n)).over("ticker") for n in range(1, days)))
     confirmed = pl.when(same.over("ticker") & raw.is_not_null()).then(raw)
     return pl.when(raw.is_not_null()).then(confirmed.forward_fill().over("ticker"))
 

@@ -32,9 +32,7 @@ PAUSES_SECONDS = (1.0, 4.0)
 class YahooSource:
     """Bars are split-adjusted, `adj_close` also for dividends, as Yahoo gives them."""
 
-    info = SourceInfo(
-        name="yahoo", label="Yahoo Finance", proxy=False, tickers=None, indices=None
-    )
+    info = SourceInfo(name="yahoo", label="Yahoo Finance", proxy=False, tickers=None, indices=None)
 
     def __init__(
         self,

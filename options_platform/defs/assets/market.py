@@ -29,9 +29,7 @@ def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         rows, quarantined = fetch_bars(platform, selected)
-        stored = platform.warehouse.read(
-            RAW_OHLCV, tickers=selected.tickers, end=selected.end
-        )
+        stored = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
         restated = restated_tickers(rows, stored)
         stale = stored.filter(~pl.col("ticker").is_in(restated))
         written = rows_to_write(rows, stale, start=selected.start, ignore=PROVENANCE)
@@ -74,9 +72,7 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
     """The asset `vix`."""
 
     @dg.asset(
-        **asset_options(
-            VIX, settings, group="market_data", kinds={"source"}, deps=["raw_ohlcv"]
-        )
+        **asset_options(VIX, settings, group="market_data", kinds={"source"}, deps=["raw_ohlcv"])
     )
     def vix(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
@@ -101,9 +97,7 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
     return vix
 
 
-def fetch_indices(
-    source: MarketDataSource, settings: Settings, selected: RunRange
-) -> pl.DataFrame:
+def fetch_indices(source: MarketDataSource, settings: Settings, selected: RunRange) -> pl.DataFrame:
     """The closes of the VIX and of each index that a ticker of the range uses."""
     symbols = {"VIX", *(settings.iv_symbols[ticker] for ticker in selected.tickers)}
     start = first_date(settings)

@@ -76,5 +76,3 @@ def wanted_baselines(selected: RunRange, settings: Settings) -> tuple[str, ...]:
     """The baselines to train: those of the settings in a backfill, none in a daily run."""
     is_daily: bool = selected.start == selected.end
     return () if is_daily else settings.baselines
-
-

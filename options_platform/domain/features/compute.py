@@ -90,7 +90,9 @@ def _with_row_features(frame: pl.LazyFrame, rules: RegimeRules) -> pl.LazyFrame:
     by_name = {feature.name: feature for feature in _of("row")}
     ratio = by_name.pop("hv_iv_ratio")
     frame = frame.with_columns(_row(ratio)).with_columns(raw_regime(rules).alias("regime"))
-    frame = frame.with_columns(days_in_regime=days_in("regime"), regime_change_1w=changed_within("regime", 5))
+    frame = frame.with_columns(
+        days_in_regime=days_in("regime"), regime_change_1w=changed_within("regime", 5)
+    )
     return frame.with_columns(_row(feature) for feature in by_name.values())
 
 

@@ -116,7 +116,9 @@ def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
     the month. Null where the month has no fit.
     """
     by_month = {(row["month"], row["ticker"]): row for row in params.iter_rows(named=True)}
-    frames = [pl.DataFrame(schema={"date": pl.Date, "ticker": pl.String, "garch_forecast": pl.Float64})]
+    frames = [
+        pl.DataFrame(schema={"date": pl.Date, "ticker": pl.String, "garch_forecast": pl.Float64})
+    ]
     for (ticker,), group in bars.group_by("ticker", maintain_order=True):
         series = group.filter(pl.col("log_return").is_not_null())
         returns = 100.0 * series["log_return"].to_numpy()
@@ -136,7 +138,9 @@ def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def conditional_variance(returns: Floats, mu: float, omega: float, alpha: float, beta: float) -> Floats:
+def conditional_variance(
+    returns: Floats, mu: float, omega: float, alpha: float, beta: float
+) -> Floats:
     """Variance (percent squared) of each return given those before it, as `arch` filters it.
 
     Started from arch's backcast: the mean of the first 75 squared shocks with weights 0.94^i.

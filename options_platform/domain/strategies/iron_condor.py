@@ -6,5 +6,10 @@ STRATEGY = Strategy(
     name="iron_condor",
     kind="credit",
     bias="neutral",
-    legs=(Leg("sell", "put", "anchor"), Leg("buy", "put", "wing"), Leg("sell", "call", "anchor"), Leg("buy", "call", "wing")),
+    legs=(
+        Leg("sell", "put", "anchor"),
+        Leg("buy", "put", "wing"),
+        Leg("sell", "call", "anchor"),
+        Leg("buy", "call", "wing"),
+    ),
 )
