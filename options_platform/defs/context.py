@@ -51,16 +51,25 @@ def selected_range(context: HasRun, settings: Settings) -> RunRange:
 
 
 def result(
-    table: Table, written: pl.DataFrame, selected: RunRange, extra: Mapping[str, Any] | None = None
+    context: dg.AssetExecutionContext,
+    written: pl.DataFrame,
+    selected: RunRange,
+    extra: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """The metadata that every table's materialisation carries."""
-    return dg.MaterializeResult(
-        metadata={
+    """What a run tells of its table, on the newest of its partitions.
+
+    Dagster repeats metadata that is given for the run on each of its partitions, thousands of
+    times in a backfill.
+    """
+    context.add_asset_metadata(
+        {
             "dagster/row_count": written.height,
             "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
             **(extra or {}),
-        }
+        },
+        partition_key=str(partition_key(selected.end, selected.tickers[-1])),
     )
+    return dg.MaterializeResult()
 
 
 def report_earlier_rows(

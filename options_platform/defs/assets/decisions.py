@@ -56,7 +56,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
         )
         shares = rows.group_by("regime").len().sort("regime")
         return result(
-            REGIME,
+            context,
             rows,
             selected,
             {
@@ -92,7 +92,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
         refusals = plans.filter(pl.col("decision") == "no_trade").explode("reasons")
         counts = refusals.group_by("reasons").len().sort("len", descending=True)
         return result(
-            TRADE_PLAN,
+            context,
             plans,
             selected,
             {

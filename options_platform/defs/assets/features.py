@@ -13,7 +13,7 @@ from options_platform.defs.context import report_earlier_rows, result, selected_
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import sessions
-from options_platform.domain.features.compute import compute_features
+from options_platform.domain.features.compute import compute_features, good_bars
 from options_platform.domain.features.garch import fit_missing
 from options_platform.domain.features.registry import feature_version
 from options_platform.domain.labels import compute_labels
@@ -43,7 +43,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
         bars, vix = read_market(platform, selected)
         stored_fits = warehouse.read(GARCH_PARAMS, tickers=selected.tickers)
         fits, new_fits = fit_missing(
-            bars, stored_fits, workers=settings.workers, progress=platform.progress
+            good_bars(bars), stored_fits, workers=settings.workers, progress=platform.progress
         )
         warehouse.upsert(GARCH_PARAMS, new_fits)
         rows = compute_features(bars, vix, fits, settings.regime)
@@ -52,7 +52,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
         warehouse.write([(FEATURES_TABLE, written)])
         earlier = report_earlier_rows(context, FEATURES_TABLE, written, selected.start)
         return result(
-            FEATURES_TABLE,
+            context,
             written,
             selected,
             {
@@ -85,7 +85,7 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
         earlier = report_earlier_rows(context, LABELS, written, selected.start)
         counts = dict(rows.group_by("direction").len().sort("direction").iter_rows())
         return result(
-            LABELS,
+            context,
             written,
             selected,
             {"earlier_rows_written": earlier, "classes": {str(k): v for k, v in counts.items()}},

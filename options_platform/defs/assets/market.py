@@ -37,7 +37,7 @@ def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
         earlier = report_earlier_rows(context, RAW_OHLCV, written, selected.start)
         source = platform.source().info
         return result(
-            RAW_OHLCV,
+            context,
             written,
             selected,
             {
@@ -92,7 +92,7 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         written = rows_to_write(rows, stored, start=selected.start, ignore=PROVENANCE[:1])
         platform.warehouse.write([(VIX, written)])
         earlier = report_earlier_rows(context, VIX, written, selected.start)
-        return result(VIX, written, selected, {"earlier_rows_written": earlier})
+        return result(context, written, selected, {"earlier_rows_written": earlier})
 
     return vix
 

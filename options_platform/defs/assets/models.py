@@ -67,7 +67,7 @@ def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.Assets
             progress=platform.progress,
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
-        return result(table, shipped, selected, {"folds": shipped["fold"].n_unique()})
+        return result(context, shipped, selected, {"folds": shipped["fold"].n_unique()})
 
     return model
 

@@ -1,0 +1,257 @@
+"""Dagster's SQLite event log with batches: one transaction a database, not two files an event.
+
+A run over a range reports two events for each partition and asset. The stock storage opens two
+databases, each with its own transaction and disk flush, for every one of them; here a batch of
+events (`DAGSTER_EVENT_BATCH_SIZE`) is one transaction in the run's database and one in the index.
+That a range is planned is one event an asset, holding the range, not one for each partition.
+What readers see is the same: partitions materialised, in progress and failed, and run logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as db
+from dagster._core.definitions.events import AssetKey
+from dagster._core.event_api import EventLogRecord, EventRecordsFilter
+from dagster._core.events import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+    DagsterEventType,
+)
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.base import PlannedMaterializationInfo
+from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+)
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData, serialize_value
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import NullPool
+
+KEPT_ENGINES = 16
+# An event takes some 1.3 KB: in pages of 4 KB, SQLite's default, a third would stay empty. A
+# database keeps the size that it was made with.
+PAGE_SIZE = 16384
+
+Row = dict[str, Any]
+
+
+class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """The stock SQLite storage, with batches and without a new engine for each event."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: dict[str, Engine] = {}
+        super().__init__(base_dir, inst_data=inst_data)
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> BatchedSqliteEventLogStorage:
+        """The storage of a `dagster.yaml`; the stock method would make the stock class."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def _event_to_row(self, event: EventLogEntry) -> Row:
+        """The stock row, its JSON without blanks and without a materialisation's logging tags.
+
+        A backfill stores each materialisation twice, and those tags, which no reader shows,
+        repeat the run's and the step's names that stand beside them.
+        """
+        found = event.dagster_event
+        if event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
+            event = event._replace(
+                dagster_event=event.get_dagster_event()._replace(logging_tags={})
+            )
+        return {
+            "run_id": event.run_id,
+            "event": serialize_value(event, separators=(",", ":")),
+            "dagster_event_type": found.event_type_value if found else None,
+            "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
+            "step_key": found.step_key if found else event.step_key,
+            "asset_key": found.asset_key.to_string() if found and found.asset_key else None,
+            "partition": found.partition if found else None,
+        }
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store the events, in order, in one transaction for each database."""
+        rows = [self._event_to_row(event) for event in events]
+        for run_id in dict.fromkeys(event.run_id for event in events):
+            mine = [row for row in rows if row["run_id"] == run_id]
+            with self.run_connection(run_id) as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), mine)
+
+        mirrored = [
+            (event, row) for event, row in zip(events, rows, strict=True) if _is_mirrored(event)
+        ]
+        if not mirrored:
+            return
+        with self.index_connection() as connection:
+            ids = _insert_in_order(connection, [row for _, row in mirrored])
+            asset_events = [
+                (event, number)
+                for (event, _), number in zip(mirrored, ids, strict=True)
+                if event.dagster_event_type in ASSET_EVENTS
+            ]
+            if asset_events:
+                self._store_asset_event_tags(
+                    connection, [e for e, _ in asset_events], [n for _, n in asset_events]
+                )
+                self._store_asset_keys(connection, asset_events)
+        for (event, _), number in zip(mirrored, ids, strict=True):
+            if event.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(event, number)
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """One planned event an asset and run; the two readers below unfold it."""
+        return True
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Partitions planned after they were last materialised: their run and event."""
+        found = dict(
+            super().get_latest_asset_partition_materialization_attempts_without_materializations(
+                asset_key, after_storage_id
+            )
+        )
+        planned: dict[str, tuple[str, int]] = {}
+        for record in self._planned_ranges(asset_key, after_storage_id):
+            for partition in _planned_partitions(record):
+                planned[partition] = (record.run_id, record.storage_id)
+        if planned:
+            done = self.get_latest_storage_id_by_partition(
+                asset_key, DagsterEventType.ASSET_MATERIALIZATION, set(planned)
+            )
+            for partition, attempt in planned.items():
+                newer = max(done.get(partition, 0), found.get(partition, ("", 0))[1])
+                if attempt[1] > newer:
+                    found[partition] = attempt
+        return found
+
+    def get_latest_planned_materialization_info(
+        self, asset_key: AssetKey, partition: str | None = None
+    ) -> PlannedMaterializationInfo | None:
+        """The newest plan to materialise the asset, or one partition of it."""
+        newest = super().get_latest_planned_materialization_info(asset_key, partition)
+        if partition is None:
+            return newest
+        after = None if newest is None else newest.storage_id
+        for record in reversed(self._planned_ranges(asset_key, after)):
+            if partition in _planned_partitions(record):
+                return PlannedMaterializationInfo(
+                    storage_id=record.storage_id, run_id=record.run_id
+                )
+        return newest
+
+    def _planned_ranges(
+        self, asset_key: AssetKey, after_storage_id: int | None
+    ) -> Sequence[EventLogRecord]:
+        """Planned events that hold a range, oldest first."""
+        records = self._get_event_records(
+            EventRecordsFilter(
+                DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+                asset_key=asset_key,
+                after_cursor=after_storage_id,
+            ),
+            ascending=True,
+        )
+        return [record for record in records if _planned_partitions(record)]
+
+    def _store_asset_keys(
+        self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]
+    ) -> None:
+        """Bring each asset's row up to date with the last event of each type of the batch."""
+        has_columns = self._has_asset_key_index_cols_on_connection(connection)
+        last: dict[tuple[AssetKey, Any], tuple[EventLogEntry, int]] = {}
+        for event, number in events:
+            key = event.get_dagster_event().asset_key
+            if key is not None:
+                last.pop((key, event.dagster_event_type), None)
+                last[key, event.dagster_event_type] = (event, number)
+        values: dict[AssetKey, Row] = {}
+        for (key, _), (event, number) in last.items():
+            values.setdefault(key, {}).update(
+                self._get_asset_entry_values(event, number, has_columns)
+            )
+        for key, row in values.items():
+            if row:
+                _upsert_asset_key(connection, key.to_string(), row)
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        # The stock constructor makes the index with an engine of its own.
+        ours = self._engine(INDEX_SHARD_NAME) if for_index_shard else engine
+        super()._initdb(ours, for_index_shard)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine, for_index_shard=shard == INDEX_SHARD_NAME)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        engine = self._engines.pop(shard, None)
+        if engine is None:
+            # NullPool: an engine holds no open file, so that wiped databases are let go.
+            engine = db.create_engine(
+                self.conn_string_for_shard(shard),
+                poolclass=NullPool,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+            )
+            db.event.listen(engine, "connect", _tune)
+        self._engines[shard] = engine
+        while len(self._engines) > KEPT_ENGINES:
+            self._engines.pop(next(iter(self._engines))).dispose()
+        return engine
+
+
+def _tune(connection: Any, _record: Any) -> None:
+    # In WAL mode NORMAL keeps the database whole through any crash of a process; a power cut may
+    # take the newest events, never the warehouse's or the ledger's rows.
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+
+
+def _planned_partitions(record: EventLogRecord) -> frozenset[str]:
+    event = record.event_log_entry.get_dagster_event()
+    subset = event.asset_materialization_planned_data.partitions_subset
+    return frozenset() if subset is None else frozenset(subset.get_partition_keys())
+
+
+def _is_mirrored(event: EventLogEntry) -> bool:
+    kind = event.dagster_event_type if event.is_dagster_event else None
+    return (
+        kind in ASSET_EVENTS
+        or kind in ASSET_CHECK_EVENTS
+        or kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+    )
+
+
+def _insert_in_order(connection: Connection, rows: Sequence[Row]) -> list[int]:
+    """Insert rows with consecutive ids, and return these."""
+    # The write lock comes first, so that nobody takes the ids in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    newest = connection.execute(db.select(db.func.max(SqlEventLogStorageTable.c.id))).scalar()
+    first = (newest or 0) + 1
+    numbered = [{**row, "id": first + number} for number, row in enumerate(rows)]
+    connection.execute(SqlEventLogStorageTable.insert(), numbered)
+    return [row["id"] for row in numbered]
+
+
+def _upsert_asset_key(connection: Connection, key: str, values: Row) -> None:
+    try:
+        connection.execute(AssetKeyTable.insert().values(asset_key=key, **values))
+    except IntegrityError:
+        connection.execute(
+            AssetKeyTable.update().values(**values).where(AssetKeyTable.c.asset_key == key)
+        )
