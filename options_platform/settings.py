@@ -18,6 +18,7 @@ from typing import Any, Literal, get_type_hints
 
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.fills import FillRules
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import RiskRules
@@ -63,6 +64,7 @@ class Settings:
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
     risk: RiskRules = field(default_factory=RiskRules)
+    fills: FillRules = field(default_factory=FillRules)
 
     @property
     def warehouse_path(self) -> Path:
@@ -210,7 +212,7 @@ def _require_known(values: Mapping[str, Any], kind: type, *, where: str) -> None
         if key not in hints:
             _raise_unknown(f"{where}: ", key, list(hints))
         if is_dataclass(hints[key]) and isinstance(value, Mapping):
-            _require_known(value, hints[key], where=f"{where} [{key}]")  # type: ignore[arg-type]
+            _require_known(value, hints[key], where=f"{where} [{key}]")
 
 
 def _raise_unknown(where: str, key: str, known: list[str]) -> None:

@@ -6,6 +6,7 @@ busy file is waited for, but not for ever.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -23,22 +24,32 @@ FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
 
 _locks: dict[Path, RLock] = {}
+_open_now: dict[Path, duckdb.DuckDBPyConnection] = {}
 
 
 @contextmanager
 def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file at `path`, closed at the end.
 
+    Inside a block that holds the file already, the same connection: work of many steps can hold
+    it once.
+
     Raises :class:`WarehouseBusyError` if another process still holds the file after
     `wait_seconds`, :class:`HomeError` if the file cannot be opened at all.
     """
     # DuckDB shares one instance between the connections of a process; the lock keeps a thread
     # from closing the file while another is inside its transaction.
-    with _locks.setdefault(path.resolve(), RLock()):
+    key = path.resolve()
+    with _locks.setdefault(key, RLock()):
+        if key in _open_now:
+            yield _open_now[key]
+            return
         connection = _open(path, wait_seconds)
+        _open_now[key] = connection
         try:
             yield connection
         finally:
+            del _open_now[key]
             connection.close()
 
 
@@ -73,4 +84,7 @@ def _first_line(error: Exception) -> str:
 def _holder(error: Exception) -> str:
     text = str(error)
     at = text.find("PID ")
-    return f" (process {text[at + 4 :].split(')')[0].split('.')[0].strip()})" if at >= 0 else ""
+    if at < 0:
+        return ""
+    number = "".join(itertools.takewhile(str.isdigit, text[at + 4 :].lstrip()))
+    return f" (process {number})"

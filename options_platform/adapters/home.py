@@ -16,6 +16,9 @@ DAGSTER_YAML = """\
 # Written by options-platform; remove this first line to keep your own changes.
 telemetry:
   enabled: false
+# The console stays for people; every event is in the run's log in the UI.
+python_logs:
+  python_log_level: CRITICAL
 event_log_storage:
   module: options_platform.adapters.event_log
   class: BatchedSqliteEventLogStorage

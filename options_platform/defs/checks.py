@@ -4,8 +4,6 @@ In a run they judge the rows of the run's range; launched alone, the whole table
 blocking rule stops everything downstream in the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 
@@ -60,9 +58,7 @@ def rows_to_judge(
     firsts = first_bars(platform, tickers)
     frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
     if selected is None and frame.height:
-        newest = frame["date"].max()
-        assert isinstance(newest, date)
-        end = newest
+        end = frame["date"].to_list()[-1]
     return frame, Range(sessions(start, end), tickers, firsts)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
 
 from options_platform.contracts import ASSET_TABLES
 
 JOB_NAME = "daily"
 
 
-def make_job() -> object:
+def make_job() -> UnresolvedAssetJobDefinition:
     """The job of all partitioned assets with their checks."""
     names = [table.name for table in ASSET_TABLES]
     return dg.define_asset_job(

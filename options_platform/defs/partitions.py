@@ -25,6 +25,9 @@ TIMEZONE = "America/New_York"
 WEEKENDS = ("0 0 * * 6", "0 0 * * 0")
 DATE, TICKER = "date", "ticker"
 
+# Marks a run of the shell's `backfill`; Dagster's own backfills carry `dagster/backfill`.
+BACKFILL_TAG = "options_platform/backfill"
+
 
 def session_partitions(start: date, end: date | None) -> dg.DailyPartitionsDefinition:
     """One partition a New York session from `start` on, to `end` if there is one."""

@@ -12,7 +12,7 @@ import dagster as dg
 from options_platform import errors
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
-from options_platform.defs.partitions import RunRange, neighbours
+from options_platform.defs.partitions import BACKFILL_TAG, RunRange, neighbours
 from options_platform.defs.resources import Progress
 from options_platform.errors import PlatformError, UsageError
 from options_platform.settings import Settings
@@ -38,6 +38,7 @@ def run_job(
     selected: RunRange,
     *,
     assets: Sequence[str] | None = None,
+    backfill: bool = False,
     progress: Progress | None = None,
     **overrides: Any,
 ) -> list[RunOutcome]:
@@ -58,7 +59,7 @@ def run_job(
         for phase in phases:
             for tickers in groups:
                 part = RunRange(selected.start, selected.end, tickers)
-                outcomes.append(_run(definitions, instance, part, phase))
+                outcomes.append(_run(definitions, instance, part, phase, backfill=backfill))
     return outcomes
 
 
@@ -84,11 +85,14 @@ def _run(
     instance: dg.DagsterInstance,
     selected: RunRange,
     assets: Sequence[str] | None,
+    *,
+    backfill: bool,
 ) -> RunOutcome:
     job = definitions.resolve_job_def(JOB_NAME)
     keys = [dg.AssetKey(name) for name in assets] if assets else None
+    tags = selected.tags() | ({BACKFILL_TAG: "shell"} if backfill else {})
     outcome = job.execute_in_process(
-        instance=instance, tags=selected.tags(), asset_selection=keys, raise_on_error=False
+        instance=instance, tags=tags, asset_selection=keys, raise_on_error=False
     )
     if not outcome.success:
         raise RunFailedError(_cause(outcome))
@@ -103,16 +107,24 @@ def _run(
 def _cause(outcome: dg.ExecuteInProcessResult) -> str:
     for event in outcome.all_events:
         if event.is_step_failure:
+            chain = []
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
+            while error is not None:
+                chain.append(error)
                 error = error.cause
-            if error is None:
+            if not chain:
                 continue
-            message = error.message.strip()
-            name, _, text = message.partition(": ")
-            expected = getattr(errors, name.rsplit(".", 1)[-1], None) is not None
-            shown = text if expected else message
-            if not expected:
-                logging.getLogger("options_platform").error("%s", error.to_string())
+            # The first error of ours says it for people; else the innermost one has to.
+            ours = [found for found in chain if _is_expected(found.message)]
+            message = (ours or chain[-1:])[0].message.strip()
+            shown = message.partition(": ")[2] if ours else message
+            if not ours:
+                logging.getLogger("options_platform").error("%s", chain[0].to_string())
             return f"{event.step_key}: {shown.splitlines()[0]} (run {outcome.run_id[:8]})"
     return f"the run {outcome.run_id[:8]} failed; its log is in the web UI: options-platform ui"
+
+
+def _is_expected(message: str) -> bool:
+    name = message.strip().partition(": ")[0].rsplit(".", 1)[-1]
+    found = getattr(errors, name, None)
+    return isinstance(found, type) and issubclass(found, PlatformError)

@@ -1,7 +1,5 @@
 """The schedule: at 00:30 New York, Tuesday to Saturday, one run for the session just ended."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg

@@ -21,7 +21,7 @@ NO_SESSION = "no_session"
 
 @dataclass(frozen=True)
 class CleanedBars:
-    """`rows` for `raw_ohlcv`, one a session since the ticker's first bar; what was `quarantined`."""
+    """`rows` for `raw_ohlcv`, one a session since the first bar, and what was `quarantined`."""
 
     rows: pl.DataFrame
     quarantined: pl.DataFrame

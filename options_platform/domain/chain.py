@@ -87,8 +87,10 @@ def quote(
     half = 0.5 * (rules.width_floor + rules.width_share * greeks.price)
     bid = np.maximum(np.floor((greeks.price - half) / TICK + 1e-9) * TICK, 0.0)
     ask = np.ceil((greeks.price + half) / TICK - 1e-9) * TICK
-    bid, ask = np.round(bid, 2), np.round(ask, 2)
-    return Quotes(strike, bid, 0.5 * (bid + ask), ask, iv, greeks)
+    bid = np.asarray(np.round(bid, 2), dtype=np.float64)
+    ask = np.asarray(np.round(ask, 2), dtype=np.float64)
+    mid = np.asarray(0.5 * (bid + ask), dtype=np.float64)
+    return Quotes(strike, bid, mid, ask, iv, greeks)
 
 
 def strike_nearest_delta(

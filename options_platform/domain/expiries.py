@@ -1,4 +1,4 @@
-"""Listed expiries: weekly Fridays (the third of a month is the monthly), Thursday if it is closed."""
+"""Listed expiries: weekly Fridays, the Thursday before where the Friday is a holiday."""
 
 from __future__ import annotations
 

@@ -59,10 +59,11 @@ def inputs_known() -> pl.Expr:
 def raw_regime(rules: RegimeRules) -> pl.Expr:
     """The regime by rule, without confirmation; null where an input is missing."""
     expressions = rule_expressions(rules)
-    chain = pl.when(~inputs_known().fill_null(value=False)).then(pl.lit(None, pl.String))
-    for name in rules.order[:-1]:
-        chain = chain.when(expressions[name]).then(pl.lit(name))
-    return chain.otherwise(pl.lit("neutral"))
+    first = pl.coalesce(
+        *(pl.when(expressions[name]).then(pl.lit(name)) for name in rules.order[:-1]),
+        pl.lit("neutral"),
+    )
+    return pl.when(inputs_known()).then(first)
 
 
 def matched_rules(rules: RegimeRules) -> pl.Expr:
@@ -84,7 +85,7 @@ def matched_rules(rules: RegimeRules) -> pl.Expr:
 
 
 def days_in(column: str) -> pl.Expr:
-    """Sessions since the value of `column` last changed, per ticker; 0 on its first; null ends it."""
+    """Sessions since the value of `column` last changed, per ticker; 0 on its first; null ends."""
     value = pl.col(column)
     begins = ~value.eq_missing(value.shift(1).over("ticker"))
     at = pl.int_range(pl.len()).over("ticker")
@@ -93,7 +94,7 @@ def days_in(column: str) -> pl.Expr:
 
 
 def changed_within(column: str, sessions: int) -> pl.Expr:
-    """Whether the value of `column` changed to another within the last sessions; null if unknown."""
+    """Whether the value of `column` changed within the last sessions; null if unknown."""
     value = pl.col(column)
     change = (value != value.shift(1).over("ticker")).fill_null(value=False).cast(pl.Int8)
     recent = change.rolling_max(sessions, min_samples=1).over("ticker") > 0

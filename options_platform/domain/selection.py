@@ -104,18 +104,16 @@ def target_dte(rules: SelectionRules) -> pl.Expr:
 
 def _matrix(rules: SelectionRules) -> pl.Expr:
     cheap = pl.col("iv_rank") < rules.debit_below_iv_rank
-    chain = pl.when(pl.col("regime").is_null()).then(pl.lit(NONE))
+    chain: list[pl.Expr] = []
     for regime in REGIMES:
         for direction in ("bullish", "bearish", "neutral"):
             here = (pl.col("regime") == regime) & (pl.col("direction") == direction)
             if regime in MATRIX:
-                chain = chain.when(here).then(pl.lit(MATRIX[regime][direction]))
-            elif direction == "neutral":
-                chain = chain.when(here).then(pl.lit(NONE))
-            else:
-                chain = chain.when(here & cheap).then(pl.lit(DEBIT[direction]))
-                chain = chain.when(here).then(pl.lit(CREDIT[direction]))
-    return chain.otherwise(pl.lit(NONE))
+                chain.append(pl.when(here).then(pl.lit(MATRIX[regime][direction])))
+            elif direction != "neutral":
+                chain.append(pl.when(here & cheap).then(pl.lit(DEBIT[direction])))
+                chain.append(pl.when(here).then(pl.lit(CREDIT[direction])))
+    return pl.coalesce(*chain, pl.lit(NONE))
 
 
 def _missing(column: str) -> pl.Expr:

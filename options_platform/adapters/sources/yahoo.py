@@ -72,7 +72,7 @@ class YahooSource:
         for pause in (*PAUSES_SECONDS, None):
             try:
                 return self._ask(symbol, start)
-            except Exception as error:  # noqa: BLE001 (yfinance raises anything)
+            except Exception as error:
                 cause = error
             if pause is not None:
                 self._sleep(pause)

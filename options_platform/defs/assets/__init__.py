@@ -1,7 +1,5 @@
 """The nine assets, by stage; each wires a domain function to the warehouse and nothing else."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from options_platform.defs.assets.decisions import make_regime, make_trade_plan

@@ -6,8 +6,6 @@ backfill into two ordered phases, so that pooled training never starts before th
 the other tickers exist.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`regime` and `trade_plan`: rules over features and predictions, and the day's decision."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 
@@ -135,7 +133,7 @@ def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:
     missing = bars.join(frame, on=KEY, how="anti", maintain_order="left")
     if missing.height:
         day, ticker = missing.select(KEY).row(0)
-        last = missing["date"].max()
+        last = max(missing["date"].to_list())
         raise IncompleteDataError(
             f"{table} lacks {missing.height} rows that the plan rests on, first {day} {ticker}; "
             f"run: options-platform backfill --start {day} --end {last} --select {table}"

@@ -1,7 +1,5 @@
 """`features` and `labels`: what the models see, and what they are to predict."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import dagster as dg
@@ -125,7 +123,7 @@ def require_whole(bars: pl.DataFrame, selected: RunRange, table: str) -> None:
 
 def _raise_incomplete(table: str, missing: pl.DataFrame) -> None:
     first, ticker = missing.row(0)
-    last = missing["date"].max()
+    last = max(missing["date"].to_list())
     raise IncompleteDataError(
         f"{table} lacks {missing.height} sessions of {ticker} ({first} to {last}); "
         f"run: options-platform backfill --start {first} --end {last} --select raw_ohlcv,vix"

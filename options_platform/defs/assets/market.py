@@ -1,7 +1,5 @@
 """`raw_ohlcv` and `vix`: what the source gave, cleaned and laid on New York's sessions."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 

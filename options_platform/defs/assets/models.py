@@ -1,7 +1,5 @@
 """`direction_model` and `volatility_model`: walk-forward predictions, one fold a month."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import dagster as dg

@@ -97,7 +97,8 @@ def _with_row_features(frame: pl.LazyFrame, rules: RegimeRules) -> pl.LazyFrame:
 
 
 def _row(feature: Feature) -> pl.Expr:
-    assert feature.formula is not None
+    if feature.formula is None:
+        raise TypeError(f"{feature.name} is not computed by a formula")
     return feature.formula().alias(feature.name)
 
 

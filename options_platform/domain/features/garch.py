@@ -182,11 +182,16 @@ def fit_window(window: Window) -> Fit:
     values = [float(value) for value in fitted.params]
     if not all(math.isfinite(value) for value in values):
         return Fit(None, None, None, None, "parameters are not finite")
-    return Fit(*values, "ok")
+    mu, omega, alpha, beta = values
+    return Fit(mu, omega, alpha, beta, "ok")
+
+
+def _tell_nobody(_what: str, _done: int, _total: int) -> None:
+    pass
 
 
 def _fit_all(windows: Sequence[Window], workers: int, progress: Progress | None) -> list[Fit]:
-    tell = progress or (lambda what, done, total: None)
+    tell = progress or _tell_nobody
     fits: list[Fit] = []
     if workers > 1 and len(windows) >= WORTH_A_POOL:
         from joblib import Parallel, delayed

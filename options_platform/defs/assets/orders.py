@@ -1,0 +1,104 @@
+"""`paper_orders`: what was sent for the plan, and what became of it."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+import polars as pl
+from dagster._core.storage.tags import BACKFILL_ID_TAG
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.paper_trading import (
+    PaperTrading,
+    market_closes,
+    order_rows,
+    unsent_rows,
+)
+from options_platform.contracts import PAPER_ORDERS, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.defs.assets.common import MODEL_POLICY, asset_options
+from options_platform.defs.context import report_earlier_rows, result, selected_range
+from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
+from options_platform.defs.resources import Platform
+from options_platform.settings import Settings
+
+
+def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `paper_orders`; only a run of the newest session alone sends anything."""
+
+    @dg.asset(
+        **asset_options(
+            PAPER_ORDERS,
+            settings,
+            group="orders",
+            kinds={"python"},
+            deps=["trade_plan"],
+            policy=MODEL_POLICY,
+        )
+    )
+    def paper_orders(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        ledger = open_ledger(settings)
+        plans = platform.warehouse.read(
+            TRADE_PLAN, tickers=selected.tickers, start=selected.start, end=selected.end
+        )
+        sends = may_send(context.run.tags, selected, newest_date(settings, platform.now()))
+        if sends:
+            trade_session(platform, ledger, selected.end, plans)
+        rows = rows_to_write(platform, ledger, plans, selected)
+        platform.warehouse.write([(PAPER_ORDERS, rows)])
+        report_earlier_rows(context, PAPER_ORDERS, rows, selected.start)
+        counts = rows.group_by("status").len().sort("status")
+        return result(
+            context, rows, selected, {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
+        )
+
+    return paper_orders
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The paper ledger of the settings' account."""
+    return Ledger(
+        settings.ledger_path,
+        account=settings.account,
+        wait_seconds=settings.warehouse_wait_seconds,
+    )
+
+
+def may_send(tags: Mapping[str, str], selected: RunRange, newest: date) -> bool:
+    """Whether the run is of the newest session alone and no part of a backfill."""
+    is_backfill = BACKFILL_ID_TAG in tags or BACKFILL_TAG in tags
+    return selected.start == selected.end == newest and not is_backfill
+
+
+def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.DataFrame) -> None:
+    """Settle, close, mark and open for one session."""
+    last = ledger.last_marked() if ledger.exists else None
+    since = last or session
+    legs = platform.warehouse.read(TRADE_PLAN_LEGS, start=session, end=session)
+    market = market_closes(
+        platform.warehouse.read(RAW_OHLCV, start=since, end=session),
+        platform.warehouse.read(VIX, start=since, end=session),
+    )
+    service = PaperTrading(ledger, open_broker(platform.settings), platform.settings)
+    service.run_session(session, plans, legs, market, platform.now())
+
+
+def rows_to_write(
+    platform: Platform, ledger: Ledger, plans: pl.DataFrame, selected: RunRange
+) -> pl.DataFrame:
+    """Rows of the range, those that the ledger knows as it knows them, and earlier ones changed."""
+    settings, now = platform.settings, platform.now()
+    broker = f"{settings.broker}:{settings.account}"
+    known = order_rows(ledger.orders() if ledger.exists else [], broker, now)
+    known = known.filter(pl.col("ticker").is_in(selected.tickers))
+    unsent = unsent_rows(plans, "BACKFILL", broker, now).join(
+        known, on=["date", "ticker"], how="anti"
+    )
+    stored = platform.warehouse.read(PAPER_ORDERS, tickers=selected.tickers)
+    inside = pl.col("date").is_between(selected.start, selected.end)
+    compared = [name for name in PAPER_ORDERS.schema if name != "updated_at"]
+    changed = known.filter(~inside).join(stored, on=compared, how="anti", nulls_equal=True)
+    return pl.concat([unsent, known.filter(inside), changed]).sort("date", "ticker")
