@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import dagster as dg
@@ -20,14 +21,21 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     Keyword arguments replace parts of :class:`~options_platform.defs.resources.Platform`.
     """
     settings = settings or load_settings()
-    return dg.Definitions(
-        assets=make_assets(settings),
-        asset_checks=make_checks(settings),
-        jobs=[make_job()],
-        schedules=[make_schedule(settings)],
-        resources={"platform": make_platform(settings, **overrides)},
-        executor=dg.in_process_executor,
-    )
+    with warnings.catch_warnings():
+        # Backfill policies are marked beta, and a job of two policies is what is wanted: a run
+        # of the job does everything at once, a backfill of the UI goes in two phases.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
+        definitions = dg.Definitions(
+            assets=make_assets(settings),
+            asset_checks=make_checks(settings),
+            jobs=[make_job()],
+            schedules=[make_schedule(settings)],
+            resources={"platform": make_platform(settings, **overrides)},
+            executor=dg.in_process_executor,
+        )
+        definitions.get_repository_def().get_all_jobs()
+        return definitions
 
 
 @dg.definitions

@@ -46,7 +46,7 @@ class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
             there = Path(self.baseFilename).stat()
         except FileNotFoundError:
             return False
-        return there.st_ino == os.fstat(self.stream.fileno()).st_ino
+        return self.stream is not None and there.st_ino == os.fstat(self.stream.fileno()).st_ino
 
 
 def configure_logs(folder: Path) -> logging.Logger:

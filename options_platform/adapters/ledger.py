@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS orders (
 );
 CREATE SEQUENCE IF NOT EXISTS event_number;
 CREATE TABLE IF NOT EXISTS order_events (
-    number BIGINT DEFAULT nextval('event_number'), at TIMESTAMP NOT NULL,
+    number BIGINT DEFAULT nextval('event_number'), recorded_at TIMESTAMP NOT NULL,
     client_order_id VARCHAR NOT NULL, status VARCHAR NOT NULL, detail VARCHAR
 );
 CREATE TABLE IF NOT EXISTS positions (
@@ -209,7 +209,8 @@ def _write_order(
     at = now.astimezone(UTC).replace(tzinfo=None)
     _write(connection, "orders", ORDER_FIELDS, order, updated_at=at)
     connection.execute(
-        "INSERT INTO order_events (at, client_order_id, status, detail) VALUES (?, ?, ?, ?)",
+        "INSERT INTO order_events (recorded_at, client_order_id, status, detail) "
+        "VALUES (?, ?, ?, ?)",
         [at, order.client_order_id, order.status, detail],
     )
 

@@ -109,6 +109,26 @@ class PaperTrading:
             )
         self.ledger.record(after, now, position)
 
+    def reconcile(self, now: datetime) -> list[str]:
+        """Take over what the broker says of working orders; what still differs, in sentences."""
+        differences = []
+        for order in self.ledger.working_orders():
+            found = self.broker.find(order.client_order_id)
+            if found is None:
+                differences.append(
+                    f"{order.client_order_id} is {order.status} here, and the broker never had it; "
+                    "the next daily run of its session sends it, or lets it expire"
+                )
+            else:
+                self.record_truth(order, found, shift(order.session, 1), now)
+        known = {order.client_order_id for order in self.ledger.orders()}
+        differences += [
+            f"{order.client_order_id} works at the broker, and the ledger does not know it"
+            for order in self.broker.working()
+            if order.client_order_id not in known
+        ]
+        return differences
+
     def _position(self, position_id: str) -> Position:
         return next(p for p in self.ledger.positions() if p.position_id == position_id)
 

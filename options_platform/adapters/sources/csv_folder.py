@@ -40,8 +40,8 @@ class CsvSource:
         """The bars of the file, with dividends and splits where there is an actions file."""
         path = self._find(require_ticker(ticker))
         table = _numbers(path, _table(path, ("date", *BAR_COLUMNS)), BAR_COLUMNS)
-        last = table["date"].max()
-        if not isinstance(last, date) or last < end:
+        last = max(table["date"].to_list(), default=None)
+        if last is None or last < end:
             raise SourceError(
                 f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
                 "bring the file up to date, or choose an earlier end (OPTIONS_END)"

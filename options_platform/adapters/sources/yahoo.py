@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
@@ -97,7 +97,7 @@ class YahooSource:
             )
         if frame is None or frame.empty:
             raise ValueError("an empty answer")
-        return frame
+        return cast("pd.DataFrame", frame)
 
 
 @contextmanager
@@ -137,8 +137,8 @@ def _table(frame: pd.DataFrame) -> pl.DataFrame:
 
 def _require_reach(ticker: str, table: pl.DataFrame, start: date, end: date) -> None:
     wanted = sessions(max(start, end - timedelta(days=14)), end)
-    last = table["date"].max()
-    if wanted and (not isinstance(last, date) or last < wanted[-1]):
+    last = max(table["date"].to_list(), default=None)
+    if wanted and (last is None or last < wanted[-1]):
         raise SourceError(
             f"yahoo's history of {ticker} ends {last}, but {start} to {end} was asked for; "
             "try again later"

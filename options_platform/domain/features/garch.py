@@ -17,6 +17,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import polars as pl
@@ -145,15 +146,13 @@ def conditional_variance(
 
     Started from arch's backcast: the mean of the first 75 squared shocks with weights 0.94^i.
     """
-    from scipy.signal import lfilter
-
     shocks = (returns - mu) ** 2
     count = min(BACKCAST_LENGTH, len(shocks))
     weights = BACKCAST_DECAY ** np.arange(count)
     backcast = float(np.sum(shocks[:count] * (weights / weights.sum())))
     driven = omega + alpha * np.r_[backcast, shocks[:-1]]
-    variance, _ = lfilter([1.0], [1.0, -beta], driven, zi=np.array([beta * backcast]))
-    return np.asarray(variance, dtype=np.float64)
+    variance = accumulate(driven.tolist(), lambda last, new: new + beta * last, initial=backcast)
+    return np.array(list(variance)[1:], dtype=np.float64)
 
 
 def _forecast(returns: Floats, row: dict[str, float]) -> Floats:

@@ -1,0 +1,100 @@
+"""`demo`: the whole platform on the bundled sample, from bars to a replay and a report."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import options_platform
+from options_platform.commands.common import ConsoleProgress, print_table, ready_settings, say
+from options_platform.contracts import TRADE_PLAN
+from options_platform.domain.calendar import sessions as sessions_between
+from options_platform.domain.calendar import shift
+from options_platform.errors import UsageError
+from options_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.defs.partitions import RunRange
+
+STAMP = "demo.sha256"
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Backfill what is missing, run the newest session, replay the last ones, write the report."""
+    from options_platform.adapters.replay import replay
+    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.defs.partitions import RunRange, first_date, newest_date
+    from options_platform.defs.runs import run_job
+    from options_platform.reporting.report import write_report
+
+    if not 2 <= args.sessions <= 250:
+        raise UsageError(f"--sessions {args.sessions}: choose 2 to 250 sessions to replay")
+    began = time.monotonic()
+    settings = ready_settings()
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    newest = newest_date(settings, datetime.now(UTC))
+    progress = ConsoleProgress()
+    say(f"1. Home {settings.home}, source {settings.source}, {', '.join(settings.tickers)}")
+
+    history = RunRange(first_date(settings), shift(newest, -1), settings.tickers)
+    if _is_current(settings, warehouse, history):
+        say("2. The history is stored, by this code and these settings: nothing to backfill")
+    else:
+        days = len(sessions_between(history.start, history.end))
+        say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: nine assets")
+        run_job(settings, history, progress=progress, backfill=True)
+        (settings.home / STAMP).write_text(_fingerprint(settings))
+
+    say(f"3. The newest session, {newest}, as the nightly schedule runs it")
+    run_job(settings, RunRange(newest, newest, settings.tickers), progress=progress)
+
+    replayed = sessions_between(shift(newest, 1 - args.sessions), newest)
+    say(f"4. Replay of the last {len(replayed)} sessions into a ledger of its own")
+    ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
+    _show_replay(ledger.table("orders"), ledger.table("marks"))
+
+    path = write_report(settings, warehouse, now=datetime.now(UTC))
+    say()
+    say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {path}")
+    say("Next: make ui (the Dagster web UI on this home), options-platform status")
+    return 0
+
+
+def _is_current(settings: Settings, warehouse: Warehouse, history: RunRange) -> bool:
+    """Whether every plan of the history is stored, made by this code with these settings."""
+    stamp = settings.home / STAMP
+    if not stamp.exists() or stamp.read_text() != _fingerprint(settings):
+        return False
+    keys = warehouse.read(
+        TRADE_PLAN, columns=["date", "ticker"], tickers=settings.tickers, end=history.end
+    )
+    wanted = len(sessions_between(history.start, history.end)) * len(settings.tickers)
+    return keys.filter(keys["date"] >= history.start).height == wanted
+
+
+def _fingerprint(settings: Settings) -> str:
+    """Hash of the settings and of the package's own code."""
+    package = Path(options_platform.__file__).parent
+    digest = hashlib.sha256(repr(settings).encode())
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _show_replay(orders: pl.DataFrame, marks: pl.DataFrame) -> None:
+    counts = orders.group_by("purpose", "status").len(name="orders").sort("purpose", "status")
+    print_table(counts.to_dicts(), ("purpose", "status", "orders"))
+    if marks.height:
+        last = marks.to_dicts()[-1]
+        say(
+            f"   equity {last['equity_usd']:,.2f} USD = cash {last['cash_usd']:,.2f} + positions "
+            f"{last['positions_usd']:,.2f}; realised {last['realised_usd']:,.2f}, unrealised "
+            f"{last['unrealised_usd']:,.2f}, {last['open_positions']} positions open"
+        )
