@@ -45,7 +45,7 @@ def replay(
     now: datetime,
     progress: Progress | None = None,
 ) -> Ledger:
-    """Trade the stored plans of `sessions` one after the other; the ledger takes the last's place."""
+    """Trade the stored plans of `sessions` one after the other, in place of the last replay."""
     first, last = sessions[0], sessions[-1]
     plans = warehouse.read(TRADE_PLAN, start=first, end=last)
     legs = warehouse.read(TRADE_PLAN_LEGS, start=first, end=last)

@@ -1,0 +1,207 @@
+"""The plots of the report and of the assets: frames in, PNG bytes out, one restrained style."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import DIRECTIONS
+from options_platform.domain.regime_names import REGIMES
+from options_platform.domain.strategies.base import payoff
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+LINES = ("#0b6e99", "#d9730d", "#4d7c3a", "#ad1a72", "#6940a5", "#9b6a00")
+REGIME_COLOURS = dict(
+    zip(REGIMES, ("#b7dfc9", "#f2b8b5", "#f7dfa5", "#bcd7ee", "#eceff1"), strict=True)
+)
+DIRECTION_COLOURS = dict(zip(DIRECTIONS, ("#c0524a", "#9aa5b1", "#4d7c3a"), strict=True))
+WIDTH = 9.0
+
+
+def price_history(bars: pl.DataFrame) -> bytes:
+    """Closes of all tickers, each 100 at its first bar, on a log scale."""
+    with _figure(2.8) as (axes, made):
+        good = bars.filter(pl.col("close").is_not_null()).sort("date")
+        tickers = good["ticker"].unique().sort().to_list()
+        for number, ticker in enumerate(tickers):
+            rows = good.filter(pl.col("ticker") == ticker)
+            closes = rows["close"].to_numpy()
+            axes.plot(
+                rows["date"].to_numpy(),
+                100.0 * closes / closes[0],
+                color=LINES[number % len(LINES)],
+                linewidth=1.0,
+                label=ticker,
+            )
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:.0f}")
+        axes.yaxis.set_minor_formatter("{x:.0f}")
+        axes.set_ylabel("first close = 100 (log)")
+        axes.legend(frameon=False, loc="upper left", ncols=len(tickers))
+    return made()
+
+
+def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
+    """The VIX over time, with the regime of the first ticker behind it."""
+    with _figure(2.8) as (axes, made):
+        ticker = regime["ticker"].min()
+        rows = (
+            regime.filter(pl.col("ticker") == ticker)
+            .join(vix.select("date", "ticker", "vix"), on=["date", "ticker"])
+            .filter(pl.col("vix").is_not_null())
+            .sort("date")
+        )
+        days = rows["date"].to_numpy()
+        for name, begin, stop in _spells(rows["regime"].to_list()):
+            if name is not None:
+                last = days[min(stop, len(days) - 1)]
+                axes.axvspan(days[begin], last, color=REGIME_COLOURS[name], linewidth=0)
+        axes.plot(days, rows["vix"].to_numpy(), color=INK, linewidth=0.8)
+        axes.set_ylabel("VIX (points)")
+        from matplotlib.patches import Patch
+
+        axes.legend(
+            handles=[Patch(color=colour, label=name) for name, colour in REGIME_COLOURS.items()],
+            frameon=False,
+            loc="upper left",
+            ncols=len(REGIME_COLOURS),
+            fontsize=8,
+        )
+        axes.set_ylim(0, 1.3 * float(np.nanmax(rows["vix"].to_numpy())))
+        axes.margins(x=0)
+    return made()
+
+
+def calibration(curve: pl.DataFrame, model: str) -> bytes:
+    """Observed frequency against predicted probability of one model; point size tells how many."""
+    with _figure(3.2, width=4.4) as (axes, made):
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
+        for name, colour in DIRECTION_COLOURS.items():
+            rows = curve.filter((pl.col("model") == model) & (pl.col("class") == name))
+            counts = rows["n"].to_numpy()
+            axes.plot(rows["mean_p"], rows["frequency"], color=colour, linewidth=1.0, label=name)
+            axes.scatter(
+                rows["mean_p"],
+                rows["frequency"],
+                s=10 + 60 * counts / max(1, int(counts.max()) if len(counts) else 1),
+                color=colour,
+            )
+        axes.set_xlabel("predicted probability")
+        axes.set_ylabel("observed frequency")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.legend(frameon=False, loc="upper left")
+    return made()
+
+
+def equity(marks: pl.DataFrame) -> bytes:
+    """Equity of the account at each close, in USD."""
+    with _figure(2.4) as (axes, made):
+        days, values = marks["session"].to_numpy(), marks["equity_usd"].to_numpy()
+        axes.plot(days, values, color=LINES[0], linewidth=1.4, marker="o", markersize=3)
+        axes.axhline(values[0], color=MUTED, linewidth=0.8, linestyle="--")
+        axes.set_ylabel("equity (USD)")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+    return made()
+
+
+def refusals(counts: pl.DataFrame) -> bytes:
+    """How often each reason refused a trade; columns reason and plans."""
+    with _figure(0.6 + 0.28 * max(1, counts.height)) as (axes, made):
+        rows = counts.sort("plans")
+        axes.barh(rows["reason"].to_list(), rows["plans"].to_numpy(), color=LINES[0], height=0.6)
+        for at, value in enumerate(rows["plans"].to_list()):
+            axes.annotate(f" {value:,}", (value, at), va="center", fontsize=8, color=INK)
+        axes.set_xlabel("plans")
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.12)
+    return made()
+
+
+def class_shares(labels: pl.DataFrame) -> bytes:
+    """Share of bearish, neutral and bullish labels by year, all tickers together."""
+    with _figure(2.4) as (axes, made):
+        known = labels.filter(pl.col("direction").is_not_null()).with_columns(
+            year=pl.col("date").dt.year()
+        )
+        years = known["year"].unique().sort().to_list()
+        totals = dict(known.group_by("year").len().iter_rows())
+        base = np.zeros(len(years))
+        for name, colour in DIRECTION_COLOURS.items():
+            found = known.filter(pl.col("direction") == name).group_by("year").len()
+            counts = dict(found.iter_rows())
+            share = np.array([counts.get(year, 0) / totals[year] for year in years])
+            axes.bar(years, share, bottom=base, color=colour, label=name, width=0.8)
+            base = base + share
+        axes.set_ylabel("share of labels")
+        axes.set_ylim(0, 1.22)
+        axes.legend(frameon=False, loc="upper left", ncols=3)
+    return made()
+
+
+def payoff_at_expiry(legs: pl.DataFrame, limit_price: float, spot: float, contracts: int) -> bytes:
+    """Profit of the whole position at expiry against the price of the underlying, in USD."""
+    strikes = legs["strike"].to_numpy()
+    reach = max(0.04 * spot, 1.6 * float(np.max(np.abs(strikes - spot))))
+    prices = np.linspace(spot - reach, spot + reach, 400)
+    sides = np.where(legs["side"].to_numpy() == "buy", 1.0, -1.0)
+    signs = np.where(legs["right"].to_numpy() == "call", 1.0, -1.0)
+    profit = 100.0 * contracts * (payoff(sides, signs, strikes, prices) - limit_price)
+    with _figure(2.2, width=4.4) as (axes, made):
+        axes.axhline(0.0, color=MUTED, linewidth=0.8)
+        axes.axvline(spot, color=MUTED, linewidth=0.8, linestyle="--")
+        axes.plot(prices, profit, color=INK, linewidth=1.2)
+        axes.fill_between(prices, profit, 0.0, where=profit > 0, color="#4d7c3a", alpha=0.25)
+        axes.fill_between(prices, profit, 0.0, where=profit < 0, color="#c0524a", alpha=0.25)
+        axes.set_xlabel("price at expiry (USD)")
+        axes.set_ylabel("profit (USD)")
+    return made()
+
+
+def data_uri(png: bytes) -> str:
+    """The picture as an address that a page can hold in itself."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _spells(values: list[Any]) -> Iterator[tuple[Any, int, int]]:
+    begin = 0
+    for at in range(1, len(values) + 1):
+        if at == len(values) or values[at] != values[begin]:
+            yield values[begin], begin, at
+            begin = at
+
+
+@contextmanager
+def _figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Any]]:
+    # Figure and canvas directly: pyplot keeps figures alive and picks a screen.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, color=GRID, linewidth=0.8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(MUTED)
+    axes.tick_params(colors=INK, labelsize=8)
+    axes.xaxis.label.set_size(9)
+    axes.yaxis.label.set_size(9)
+
+    def made() -> bytes:
+        stream = io.BytesIO()
+        FigureCanvasAgg(figure)
+        figure.savefig(stream, format="png", dpi=110)
+        return stream.getvalue()
+
+    yield axes, made

@@ -1,0 +1,118 @@
+"""The report: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from options_platform import __version__
+from options_platform.adapters.replay import replay_ledger
+from options_platform.adapters.sources import open_source, source_options
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import (
+    LABELS,
+    MODEL_PREDICTIONS,
+    PAPER_ORDERS,
+    QUARANTINE,
+    RAW_OHLCV,
+    REGIME,
+    REGIME_TRANSITIONS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
+from options_platform.domain.features.registry import feature_version
+from options_platform.reporting import sections
+from options_platform.settings import Settings
+
+TEMPLATE = "report.html.j2"
+
+
+def write_report(settings: Settings, warehouse: Warehouse, *, now: datetime) -> Path:
+    """Write the report of what the warehouse holds into the home; where it is."""
+    path = settings.reports_path / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(render(settings, warehouse, now=now), encoding="utf-8")
+    new.replace(path)
+    return path
+
+
+def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
+    """The report as HTML."""
+    info = open_source(settings.source, source_options(settings)).info
+    bars, vix = warehouse.read(RAW_OHLCV), warehouse.read(VIX)
+    predictions = warehouse.read(MODEL_PREDICTIONS)
+    plans = warehouse.read(TRADE_PLAN)
+    regime = warehouse.read(REGIME)
+    ledger = replay_ledger(settings)
+    content: dict[str, Any] = {
+        "title": f"options-platform: {', '.join(settings.tickers)}",
+        "version": __version__,
+        "feature_version": feature_version(),
+        "source": info,
+        "generated": now,
+        "account_value_usd": settings.plan.sizing.account_value_usd,
+        "data": sections.data_section(bars, vix, warehouse.read(QUARANTINE)),
+        "models": sections.model_section(predictions, warehouse.read(LABELS))
+        if predictions.height
+        else None,
+        "regimes": sections.regime_section(regime, warehouse.read(REGIME_TRANSITIONS), vix)
+        if regime.height
+        else None,
+        "plan": sections.plan_section(plans, warehouse.read(TRADE_PLAN_LEGS))
+        if plans.height
+        else None,
+        "orders": sections.order_section(
+            warehouse.read(PAPER_ORDERS),
+            ledger.table("orders") if ledger.exists else None,
+            ledger.table("marks") if ledger.exists else None,
+        ),
+    }
+    return _environment().get_template(TEMPLATE).render(**content)
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("options_platform.reporting", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"cell": cell, "usd": usd, "pct": pct}
+    return environment
+
+
+def cell(value: object, digits: int = 3) -> str:
+    """A value as a table shows it; a dash for what is not known."""
+    if value is None or (isinstance(value, float) and value != value):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | pl.Series):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def usd(value: float | None) -> str:
+    """Dollars, without cents from 1,000 on."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f} USD" if abs(value) >= 1000 else f"{value:,.2f} USD"
+
+
+def pct(value: float | None) -> str:
+    """A fraction as a percentage."""
+    return "–" if value is None else f"{100 * value:.1f}%"

@@ -1,0 +1,198 @@
+"""What each section of the report says: frames of the warehouse in, rows and pictures out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from options_platform.domain.reasons import REASONS
+from options_platform.models.evaluation import (
+    calibration_curve,
+    evaluate_direction,
+    evaluate_volatility,
+    targets,
+)
+from options_platform.reporting import figures
+
+Section = dict[str, Any]
+
+METRIC_NAMES = {
+    "auc_macro": "AUC, one versus rest",
+    "auc_bearish": "AUC, bearish",
+    "auc_neutral": "AUC, neutral",
+    "auc_bullish": "AUC, bullish",
+    "auc_bull_vs_bear": "AUC, bull versus bear",
+    "fold_mean_auc": "AUC, mean of the months",
+    "log_loss": "log loss (nats)",
+    "accuracy": "accuracy",
+    "accuracy_top": "accuracy, surest fifth",
+    "calibration_error": "calibration error",
+    "neutral_share": "share of neutral calls",
+    "rmse": "RMSE of the IV rank",
+    "mae": "MAE of the IV rank",
+    "change_sign": "sign of the change",
+}
+MODEL_NAMES = {
+    "direction": "shipped: logit + trees",
+    "vix_logit": "logit on volatility alone",
+    "prior": "class frequencies (naive)",
+    "seed_direction": "seed XGBoost",
+    "volatility": "shipped: ridge + trees",
+    "persistence": "persistence (naive)",
+    "seed_volatility": "seed XGBoost",
+}
+
+
+def data_section(bars: pl.DataFrame, vix: pl.DataFrame, quarantine: pl.DataFrame) -> Section:
+    """Coverage of each ticker, what was set aside, and the closes."""
+    joined = bars.join(vix.select("date", "ticker", "vix"), on=["date", "ticker"], how="left")
+    coverage = (
+        joined.group_by("ticker")
+        .agg(
+            first=pl.col("date").min(),
+            last=pl.col("date").max(),
+            sessions=pl.len(),
+            set_aside=pl.col("bad_reason").is_not_null().sum(),
+            without_vix=pl.col("vix").is_null().sum(),
+        )
+        .sort("ticker")
+    )
+    rules = quarantine.group_by("ticker", "rule").len(name="rows").sort("ticker", "rule")
+    return {
+        "coverage": coverage.to_dicts(),
+        "quarantine": rules.to_dicts(),
+        "plot": figures.data_uri(figures.price_history(bars)) if bars.height else None,
+    }
+
+
+def model_section(predictions: pl.DataFrame, labels: pl.DataFrame) -> Section:
+    """Targets met and missed, all scores with intervals and baselines, calibration."""
+    direction = evaluate_direction(predictions, labels)
+    volatility = evaluate_volatility(predictions, labels)
+    curve = calibration_curve(predictions, labels)
+    known = predictions.filter(pl.col("model") == "direction")
+    return {
+        "targets": targets(direction, volatility).to_dicts(),
+        "direction": _by_model(direction),
+        "volatility": _by_model(volatility),
+        "periods": _by_period(pl.concat([direction, volatility])),
+        "first": known.filter(pl.col("p_neutral").is_not_null())["date"].min(),
+        "last": known["date"].max(),
+        "calibration": figures.data_uri(figures.calibration(curve, "direction"))
+        if curve.height
+        else None,
+        "classes": figures.data_uri(figures.class_shares(labels)) if labels.height else None,
+    }
+
+
+def _by_model(scores: pl.DataFrame) -> list[dict[str, Any]]:
+    chosen = scores.filter((pl.col("ticker") == "ALL") & (pl.col("period") == "all"))
+    rows = []
+    for row in chosen.iter_rows(named=True):
+        model = MODEL_NAMES.get(row["model"], row["model"])
+        rows.append({**row, "model": model, "metric": METRIC_NAMES[row["metric"]]})
+    return rows
+
+
+def _by_period(scores: pl.DataFrame) -> list[dict[str, Any]]:
+    """The shipped models' main scores by ticker and period."""
+    wanted = (
+        pl.col("model").is_in(["direction", "volatility"])
+        & pl.col("metric").is_in(["auc_macro", "log_loss", "rmse", "mae"])
+        & ~((pl.col("ticker") == "ALL") & (pl.col("period") == "all"))
+    )
+    rows = scores.filter(wanted).sort("metric", "ticker", "period")
+    return [{**row, "metric": METRIC_NAMES[row["metric"]]} for row in rows.iter_rows(named=True)]
+
+
+def regime_section(regime: pl.DataFrame, transitions: pl.DataFrame, vix: pl.DataFrame) -> Section:
+    """Shares and mean lengths of the regimes, the newest transitions, the ribbon."""
+    known = regime.filter(pl.col("regime").is_not_null())
+    lengths = transitions.group_by(regime="from_regime").agg(
+        spells=pl.len(), mean_sessions=pl.col("sessions_in_previous").mean()
+    )
+    shares = (
+        known.group_by("regime")
+        .agg(share=pl.len() / max(1, known.height))
+        .join(lengths, on="regime", how="left")
+        .sort("share", descending=True)
+    )
+    moves = (
+        transitions.filter(pl.col("from_regime").is_not_null())
+        .group_by("from_regime", "to_regime")
+        .len(name="times")
+        .sort("times", "from_regime", descending=[True, False])
+    )
+    newest = transitions.sort("date", "ticker", descending=[True, False]).head(10)
+    return {
+        "shares": shares.to_dicts(),
+        "moves": moves.to_dicts(),
+        "newest": newest.to_dicts(),
+        "plot": figures.data_uri(figures.regime_ribbon(known, vix)) if known.height else None,
+    }
+
+
+def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
+    """The newest session's plan with payoffs, the newest trades, refusals counted by reason."""
+    newest = plans["date"].max()
+    trades = plans.filter(pl.col("decision") == "trade")
+    counts = (
+        plans.filter(pl.col("decision") == "no_trade")
+        .explode("reasons")
+        .group_by(reason="reasons")
+        .agg(plans=pl.len())
+        .filter(pl.col("reason").is_not_null())
+        .sort("plans", "reason", descending=[True, False])
+    )
+    described = [
+        {**row, "meaning": REASONS.get(row["reason"], "")} for row in counts.iter_rows(named=True)
+    ]
+    tonight = plans.filter(pl.col("date") == newest).sort("ticker")
+    last_trades = trades.sort("date", "ticker", descending=[True, False]).head(4)
+    by_strategy = trades.group_by("strategy").agg(
+        trades=pl.len(),
+        mean_contracts=pl.col("contracts").mean(),
+        mean_max_loss_usd=pl.col("max_loss_usd").mean(),
+        mean_max_profit_usd=pl.col("max_profit_usd").mean(),
+    )
+    return {
+        "newest": newest,
+        "tonight": [_plan(row, legs) for row in tonight.iter_rows(named=True)],
+        "last_trades": [_plan(row, legs) for row in last_trades.iter_rows(named=True)],
+        "by_strategy": by_strategy.sort("trades", descending=True).to_dicts(),
+        "trades": trades.height,
+        "plans": plans.height,
+        "refusals": described,
+        "plot": figures.data_uri(figures.refusals(counts)) if counts.height else None,
+    }
+
+
+def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
+    own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
+    picture = None
+    if own.height:
+        png = figures.payoff_at_expiry(own, plan["limit_price"], plan["spot"], plan["contracts"])
+        picture = figures.data_uri(png)
+    return {**plan, "legs": own.to_dicts(), "plot": picture}
+
+
+def order_section(
+    orders: pl.DataFrame, replay_orders: pl.DataFrame | None, marks: pl.DataFrame | None
+) -> Section:
+    """Orders by state, and the replay's orders and equity."""
+    counts = (
+        orders.group_by("status", "reason").len(name="rows").sort("rows", descending=True)
+        if orders.height
+        else pl.DataFrame()
+    )
+    found: Section = {"counts": counts.to_dicts(), "replay": None}
+    if replay_orders is not None and marks is not None and marks.height:
+        found["replay"] = {
+            "orders": replay_orders.to_dicts(),
+            "first": marks["session"].min(),
+            "last": marks.to_dicts()[-1],
+            "start": marks["equity_usd"].to_list()[0],
+            "plot": figures.data_uri(figures.equity(marks)),
+        }
+    return found
