@@ -77,7 +77,8 @@ def evaluate_volatility(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.D
 def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
     """The plan's targets, met or missed by the shipped models over all tickers and years.
 
-    Columns: target (a sentence), wanted (text), value, low, high, baseline, met.
+    Columns: target (a sentence), wanted (text), value, low, high, baseline, met,
+    better (than the naive baseline).
     """
     rows = []
     for model, metric, sign, bound, text in TARGETS:
@@ -91,12 +92,15 @@ def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
         if found.height:
             row = found.row(0, named=True)
             met = row["value"] > bound if sign == ">" else row["value"] < bound
+            naive = row["baseline"]
+            better = row["value"] > naive if sign == ">" else row["value"] < naive
             rows.append(
                 {
                     "target": text,
                     "wanted": f"{sign} {bound:g}",
                     **{name: row[name] for name in ("value", "low", "high", "baseline")},
                     "met": met,
+                    "better": better,
                 }
             )
     schema = {
@@ -104,6 +108,7 @@ def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
         "wanted": pl.String,
         **dict.fromkeys(("value", "low", "high", "baseline"), pl.Float64),
         "met": pl.Boolean,
+        "better": pl.Boolean,
     }
     return pl.DataFrame(rows, schema=schema)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,7 @@ def refusals(counts: pl.DataFrame) -> bytes:
 
 def class_shares(labels: pl.DataFrame) -> bytes:
     """Share of bearish, neutral and bullish labels by year, all tickers together."""
-    with _figure(2.4) as (axes, made):
+    with _figure(3.2, width=4.4) as (axes, made):
         known = labels.filter(pl.col("direction").is_not_null()).with_columns(
             year=pl.col("date").dt.year()
         )
@@ -181,7 +181,7 @@ def _spells(values: list[Any]) -> Iterator[tuple[Any, int, int]]:
 
 
 @contextmanager
-def _figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Any]]:
+def _figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Callable[[], bytes]]]:
     # Figure and canvas directly: pyplot keeps figures alive and picks a screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -195,8 +195,8 @@ def _figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Any]]:
     for side in ("left", "bottom"):
         axes.spines[side].set_color(MUTED)
     axes.tick_params(colors=INK, labelsize=8)
-    axes.xaxis.label.set_size(9)
-    axes.yaxis.label.set_size(9)
+    axes.xaxis.label.set_fontsize(9)
+    axes.yaxis.label.set_fontsize(9)
 
     def made() -> bytes:
         stream = io.BytesIO()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import math
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from options_platform import __version__
 from options_platform.adapters.replay import replay_ledger
@@ -29,6 +28,7 @@ from options_platform.reporting import sections
 from options_platform.settings import Settings
 
 TEMPLATE = "report.html.j2"
+DASH = "\N{EN DASH}"
 
 
 def write_report(settings: Settings, warehouse: Warehouse, *, now: datetime) -> Path:
@@ -72,7 +72,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
             ledger.table("marks") if ledger.exists else None,
         ),
     }
-    return _environment().get_template(TEMPLATE).render(**content)
+    return str(_environment().get_template(TEMPLATE).render(**content))
 
 
 def _environment() -> Any:
@@ -91,28 +91,27 @@ def _environment() -> Any:
 
 def cell(value: object, digits: int = 3) -> str:
     """A value as a table shows it; a dash for what is not known."""
-    if value is None or (isinstance(value, float) and value != value):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.{digits}f}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list | pl.Series):
-        return ", ".join(str(part) for part in value)
-    return str(value)
+    match value:
+        case None:
+            text = DASH
+        case float():
+            text = DASH if math.isnan(value) else f"{value:,.{digits}f}"
+        case int():
+            text = f"{value:,}"
+        case list():
+            text = ", ".join(str(part) for part in value)
+        case _:
+            text = str(value)
+    return text
 
 
 def usd(value: float | None) -> str:
     """Dollars, without cents from 1,000 on."""
     if value is None:
-        return "–"
+        return DASH
     return f"{value:,.0f} USD" if abs(value) >= 1000 else f"{value:,.2f} USD"
 
 
 def pct(value: float | None) -> str:
     """A fraction as a percentage."""
-    return "–" if value is None else f"{100 * value:.1f}%"
+    return DASH if value is None else f"{100 * value:.1f}%"

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.domain.reasons import REASONS
+from options_platform.domain.regime_names import REGIMES
 from options_platform.models.evaluation import (
     calibration_curve,
     evaluate_direction,
@@ -86,13 +87,20 @@ def model_section(predictions: pl.DataFrame, labels: pl.DataFrame) -> Section:
     }
 
 
-def _by_model(scores: pl.DataFrame) -> list[dict[str, Any]]:
+def _by_model(scores: pl.DataFrame) -> dict[str, Any]:
+    """One row a metric, one column a model, the shipped one first; values with intervals."""
     chosen = scores.filter((pl.col("ticker") == "ALL") & (pl.col("period") == "all"))
-    rows = []
-    for row in chosen.iter_rows(named=True):
-        model = MODEL_NAMES.get(row["model"], row["model"])
-        rows.append({**row, "model": model, "metric": METRIC_NAMES[row["metric"]]})
-    return rows
+    order = [model for model in MODEL_NAMES if model in chosen["model"].unique().to_list()]
+    found = {(row["metric"], row["model"]): row for row in chosen.iter_rows(named=True)}
+    metrics = chosen["metric"].unique(maintain_order=True).to_list()
+    return {
+        "models": [MODEL_NAMES[model] for model in order],
+        "counts": [max(row["n"] for key, row in found.items() if key[1] == m) for m in order],
+        "rows": [
+            {"metric": METRIC_NAMES[metric], "cells": [found.get((metric, m)) for m in order]}
+            for metric in metrics
+        ],
+    }
 
 
 def _by_period(scores: pl.DataFrame) -> list[dict[str, Any]]:
@@ -118,16 +126,15 @@ def regime_section(regime: pl.DataFrame, transitions: pl.DataFrame, vix: pl.Data
         .join(lengths, on="regime", how="left")
         .sort("share", descending=True)
     )
-    moves = (
-        transitions.filter(pl.col("from_regime").is_not_null())
-        .group_by("from_regime", "to_regime")
-        .len(name="times")
-        .sort("times", "from_regime", descending=[True, False])
-    )
+    moves = {
+        (row[0], row[1]): row[2]
+        for row in transitions.group_by("from_regime", "to_regime").len().iter_rows()
+    }
     newest = transitions.sort("date", "ticker", descending=[True, False]).head(10)
     return {
         "shares": shares.to_dicts(),
-        "moves": moves.to_dicts(),
+        "names": REGIMES,
+        "moves": [[moves.get((begin, end), 0) for end in REGIMES] for begin in REGIMES],
         "newest": newest.to_dicts(),
         "plot": figures.data_uri(figures.regime_ribbon(known, vix)) if known.height else None,
     }
