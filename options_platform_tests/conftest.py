@@ -1,0 +1,49 @@
+"""Skips are named, and failures where everything must run (`OPTIONS_REQUIRE_ALL=1`)."""
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+REQUIRE_ALL = os.environ.get("OPTIONS_REQUIRE_ALL") == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although everything is required: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch, tmp_path):
+    """No setting of the shell, and no options.toml, reaches a test."""
+    for name in os.environ:
+        if name.startswith("OPTIONS_") and name not in (
+            "OPTIONS_REFERENCE_DATA",
+            "OPTIONS_REQUIRE_ALL",
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The folder of real market data, outside the project."""
+    folder = os.environ.get("OPTIONS_REFERENCE_DATA")
+    if not folder:
+        pytest.skip("OPTIONS_REFERENCE_DATA is not set: no real market data here")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def real_market(reference_data) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """SPY and QQQ with the VIX, 2000 to 2024, as rows of `raw_ohlcv` and `vix`."""
+    from options_platform.adapters.sources import SourceOptions, open_source
+    from options_platform_tests.market import from_source
+
+    folders = os.pathsep.join(str(reference_data / part) for part in ("prices", "vol"))
+    return from_source(open_source("csv", SourceOptions(csv_dir=folders)), 2000, 2024)

@@ -1,0 +1,202 @@
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from options_platform.contracts import FEATURES_TABLE, GARCH_PARAMS
+from options_platform.domain.features.compute import compute_features
+from options_platform.domain.features.registry import FEATURES, feature_version
+from options_platform.domain.parity import truncation_differences
+from options_platform.domain.regime import RegimeRules
+from options_platform_tests.domain.features.reference import reference_features
+from options_platform_tests.market import random_market
+
+MARKET = random_market()
+
+
+def compute(bars, vix):
+    return compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
+
+
+def assert_equal_to_reference(bars, vix):
+    computed = compute(bars, vix)
+    for ticker in bars["ticker"].unique().sort():
+        mine = pl.col("ticker") == ticker
+        rows = computed.filter(mine)
+        wanted = reference_features(bars.filter(mine).to_pandas(), vix.filter(mine).to_pandas())
+        missing = {f.name for f in FEATURES} - set(wanted) - {"garch_forecast"}
+        assert not missing, f"features without a reference: {missing}"
+        for name, values in wanted.items():
+            series = rows[name]
+            if series.dtype == pl.String:
+                assert series.to_list() == [None if v is None else str(v) for v in values], name
+                continue
+            found = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            wrong = ~np.isclose(found, values.astype(float), rtol=1e-9, atol=1e-9, equal_nan=True)
+            where = np.flatnonzero(wrong)[:3]
+            assert not wrong.any(), f"{ticker} {name}: {found[where]} is not {values[where]}"
+
+
+def test_every_feature_equals_its_slow_reference_on_a_random_market():
+    assert_equal_to_reference(*MARKET)
+
+
+@pytest.mark.long
+def test_every_feature_equals_its_slow_reference_on_25_real_years(real_market):
+    assert_equal_to_reference(*real_market)
+
+
+def test_talib_agrees_where_its_definition_does():
+    talib = pytest.importorskip("talib")
+    bars, vix = (frame.filter(pl.col("ticker") == "AAA") for frame in MARKET)
+    rows, close = compute(bars, vix), bars["close"].to_numpy()
+    upper, middle, lower = talib.BBANDS(close, 20, 2, 2)
+    pairs = {
+        "sma_50": talib.SMA(close, 50),
+        "sma_20": middle,
+        "bb_upper": upper,
+        "bb_lower": lower,
+        "rsi_14": talib.RSI(close, 14),
+        "high_52w": talib.MAX(bars["high"].to_numpy(), 252),
+    }
+    for name, wanted in pairs.items():
+        found = rows[name].fill_null(float("nan")).to_numpy()
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg=name)
+
+
+def test_wilders_rsi_gives_the_published_example():
+    # StockCharts ChartSchool, "Relative Strength Index", worked table cs-rsi.xls (QQQQ closes).
+    closes = [
+        44.34, 44.09, 44.15, 43.61, 44.33, 44.83, 45.10, 45.42, 45.84, 46.08, 45.89, 46.03,
+        45.61, 46.28, 46.28, 46.00, 46.03, 46.41, 46.22, 45.64,
+    ]  # fmt: skip
+    bars, vix = (f.filter(pl.col("ticker") == "AAA").head(len(closes)) for f in MARKET)
+    bars = bars.with_columns(
+        close=pl.Series(closes), high=pl.Series(closes) + 1, low=pl.Series(closes) - 1
+    )
+    found = compute(bars, vix)["rsi_14"].to_list()
+    assert found[:14] == [None] * 14
+    # The published table rounds its closes; 70.53, 66.32, 66.55, 69.41, 66.36, 57.97.
+    assert found[14:] == pytest.approx([70.53, 66.32, 66.55, 69.41, 66.36, 57.97], abs=0.1)
+
+
+def test_hand_worked_rows():
+    bars, vix = (f.filter(pl.col("ticker") == "AAA").head(26) for f in MARKET)
+    closes = [100.0 + n for n in range(26)]
+    bars = bars.with_columns(
+        close=pl.Series(closes), high=pl.Series(closes) * 1.02, low=pl.Series(closes) * 0.98
+    )
+    last = compute(bars, vix).row(-1, named=True)
+    assert last["sma_20"] == pytest.approx(115.5)  # mean of 106..125
+    assert last["returns_5d"] == pytest.approx(125 / 120 - 1)
+    # Population deviation of 20 consecutive integers: sqrt((20^2 - 1) / 12).
+    assert last["bb_upper"] == pytest.approx(115.5 + 2 * (399 / 12) ** 0.5)
+    assert last["rsi_14"] == 100.0  # no losses
+    # Parkinson with a constant ratio: ln(1.02/0.98) sqrt(252 / (4 ln 2)).
+    assert last["parkinson_hv"] == pytest.approx(
+        np.log(1.02 / 0.98) * np.sqrt(252 / (4 * np.log(2)))
+    )
+
+
+def test_constant_prices_give_no_deviation_and_no_ratio():
+    bars, vix = MARKET
+    flat = {name: pl.lit(50.0) for name in ("open", "high", "low", "close")}
+    rows = compute(bars.with_columns(**flat), vix).filter(pl.col("ticker") == "AAA")
+    last = rows.row(-1, named=True)
+    assert last["hv_20"] == 0.0
+    assert last["parkinson_hv"] == 0.0
+    assert last["bb_width"] == 0.0
+    assert last["bb_position"] is None
+    assert last["hv_ratio_5_20"] is None
+    assert last["rsi_14"] is None or last["rsi_14"] == 50.0
+
+
+def test_a_bar_set_aside_has_no_features_and_the_windows_pass_over_it():
+    bars, vix = (f.filter(pl.col("ticker") == "AAA") for f in MARKET)
+    day = bars["date"][300]
+    bad = pl.col("date") == day
+    holed = bars.with_columns(
+        pl.when(~bad).then(pl.col(name)).alias(name) for name in ("open", "high", "low", "close")
+    )
+    rows = compute(holed, vix)
+    at = rows.filter(bad).row(0, named=True)
+    assert all(at[f.name] is None for f in FEATURES)
+    gone = compute(bars.filter(~bad), vix.filter(~bad))
+    after = rows.filter(pl.col("date") > day)
+    names = ["sma_20", "hv_20", "rsi_14", "macd_signal"]
+    kept = gone.filter(pl.col("date") > day)
+    assert after.select(names).equals(kept.select(names))
+
+
+def test_unknown_volatility_is_no_regime_and_never_high_vol():
+    bars, vix = MARKET
+    for unknown in (None, float("nan")):
+        gap = pl.col("date") == bars["date"].max()
+        holed = vix.with_columns(
+            pl.when(gap).then(pl.lit(unknown, pl.Float64)).otherwise(pl.col(n)).alias(n)
+            for n in ("vix", "iv_close")
+        )
+        last = compute(bars, holed).filter(gap)
+        assert last["regime"].to_list() == [None, None]
+        assert last["regime_high_vol"].to_list() == [None, None]
+        if unknown is None:
+            assert last["vix_above_25"].to_list() == [None, None]
+
+
+@given(at=st.integers(1, 750))
+@settings(max_examples=5, deadline=None)
+def test_features_do_not_change_when_later_data_is_deleted(at):
+    bars, vix = MARKET
+    cut = bars["date"].unique().sort()[at]
+    found = truncation_differences(compute, cut, bars, vix)
+    assert found.is_empty(), found
+
+
+def test_a_feature_that_peeks_is_caught():
+    bars, vix = MARKET
+
+    def peeking(bars, vix):
+        tomorrow = pl.col("close").shift(-1).over("ticker", order_by="date")
+        shown = bars.select("date", "ticker", rsi_14=tomorrow)
+        return compute(bars, vix).drop("rsi_14").join(shown, on=["date", "ticker"])
+
+    found = truncation_differences(peeking, bars["date"].unique().sort()[400], bars, vix)
+    assert found["column"].unique().to_list() == ["rsi_14"]
+
+
+def test_features_do_not_depend_on_other_tickers_order_or_chunks():
+    bars, vix = MARKET
+    whole = compute(bars, vix)
+    alone = pl.concat(
+        [
+            compute(bars.filter(pl.col("ticker") == t), vix.filter(pl.col("ticker") == t))
+            for t in ("BBB", "AAA")
+        ]
+    ).sort("date", "ticker")
+    assert whole.equals(alone)
+    pieces = pl.concat([bars[400:], bars[:400]], rechunk=False)
+    assert whole.equals(compute(pieces, vix.sample(fraction=1.0, shuffle=True, seed=3)))
+
+
+def test_features_fit_their_contract_and_carry_their_version():
+    rows = compute(*MARKET)
+    FEATURES_TABLE.validate(rows)
+    assert rows["feature_version"].unique().to_list() == [feature_version()]
+
+
+def test_the_seed_has_its_55_features():
+    families = {"technical": 25, "volatility": 20, "regime": 10}
+    encoded = {"regime_low_vol", "regime_high_vol", "regime_iv_expansion"}
+    encoded |= {"regime_iv_contraction", "regime_neutral"}
+    counts = dict.fromkeys(families, 0)
+    for feature in FEATURES:
+        if feature.name not in encoded and feature.name != "iv_rank":
+            counts[feature.family] += 1
+    # `regime_encoded` of the seed is the five flags.
+    assert counts | {"regime": counts["regime"] + 1} == families
+
+
+def test_no_price_level_is_shown_to_models():
+    levels = {"sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd", "bb_upper", "high_52w"}
+    assert not levels & {feature.name for feature in FEATURES if feature.model}
