@@ -57,6 +57,9 @@ class Settings:
     iv_symbol: dict[str, str] = field(default_factory=dict)
     broker: Literal["simulated"] = "simulated"
     account: str = "paper"
+    account_value_usd: float = 100_000.0
+    max_risk_usd: float | None = None
+    iron_condor_enabled: bool = False
     baselines: tuple[str, ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0
@@ -133,8 +136,29 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
             f"or as {PREFIX}{where.upper().replace('.', '__')}"
         ) from error
     _require_sensible(settings)
+    settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
     home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
     return replace(settings, home=home)
+
+
+def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
+    """The plan's rules with the settings of the account, which have one place: the top."""
+    places = {
+        "sizing": ("account_value_usd", "max_risk_usd"),
+        "selection": ("iron_condor_enabled",),
+    }
+    for part, names in places.items():
+        for name in names:
+            if name in given.get(part, {}):
+                raise SettingsError(f"setting plan.{part}.{name}: set {name} itself instead")
+    plan = settings.plan
+    sizing = replace(
+        plan.sizing,
+        account_value_usd=settings.account_value_usd,
+        max_risk_usd=settings.max_risk_usd,
+    )
+    selection = replace(plan.selection, iron_condor_enabled=settings.iron_condor_enabled)
+    return replace(plan, sizing=sizing, selection=selection)
 
 
 def _require_sensible(settings: Settings) -> None:
@@ -150,6 +174,8 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError(
             "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
         )
+    if settings.account_value_usd <= 0:
+        raise SettingsError("setting account_value_usd: more than 0 USD")
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))

@@ -51,6 +51,8 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
     rows = rows.join(later, on=["ticker", "at"], how="left", maintain_order="left")
     known = every.select(pl.col("at").cast(pl.Int64) - HORIZON, known_on=pl.col("date"))
     forward = pl.col("later_close") / pl.col("close") - 1.0
+    # 101 / 100 - 1 is a little more than 0.01 in binary numbers, and yet exactly one percent.
+    rounded = pl.col("fwd_return_5d").round(12)
     total = pl.sum_horizontal(
         *(pl.col(f"sq{ahead}") for ahead in range(1, HORIZON + 1)), ignore_nulls=False
     )
@@ -61,9 +63,9 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
             fwd_rv_5d=(TRADING_DAYS * total / HORIZON).sqrt(),
         )
         .with_columns(
-            direction=pl.when(pl.col("fwd_return_5d") > NEUTRAL_BAND)
+            direction=pl.when(rounded > NEUTRAL_BAND)
             .then(pl.lit("bullish"))
-            .when(pl.col("fwd_return_5d") < -NEUTRAL_BAND)
+            .when(rounded < -NEUTRAL_BAND)
             .then(pl.lit("bearish"))
             .when(pl.col("fwd_return_5d").is_not_null())
             .then(pl.lit("neutral"))

@@ -1,0 +1,73 @@
+"""A whole platform in a folder, on the simulated source, and its tables for comparison."""
+
+from datetime import date, datetime
+
+import polars as pl
+
+from options_platform.adapters.home import enter_home, prepare_home
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import (
+    ASSET_TABLES,
+    MODEL_PREDICTIONS,
+    PAPER_ORDERS,
+    REGIME_TRANSITIONS,
+    TRADE_PLAN_LEGS,
+)
+from options_platform.defs.partitions import RunRange
+from options_platform.defs.runs import run_job
+from options_platform.domain.calendar import NEW_YORK
+from options_platform.settings import make_settings
+
+START, END = date(2015, 1, 2), date(2016, 4, 29)
+PARITY_TABLES = [t for t in ASSET_TABLES if t is not PAPER_ORDERS] + [
+    TRADE_PLAN_LEGS,
+    REGIME_TRANSITIONS,
+]
+PROVENANCE = ("fetched_at", "adj_close")
+
+
+def make_platform_settings(home, **changes):
+    values = {
+        "home": home,
+        "source": "simulated",
+        "tickers": ("SPY", "QQQ"),
+        "start": START,
+        "end": END,
+        "baselines": (),
+        "warehouse_wait_seconds": 30.0,
+    } | changes
+    settings = make_settings(values)
+    prepare_home(settings)
+    enter_home(settings, {})
+    return settings
+
+
+def run(settings, start=None, end=None, tickers=None, assets=None, *, backfill=True, now=None):
+    selected = RunRange(
+        start or settings.start, end or settings.end, tuple(tickers or settings.tickers)
+    )
+    moment = now or datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
+    return run_job(settings, selected, assets=assets, backfill=backfill, now=lambda: moment)
+
+
+def tables(settings, *, until=None):
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    found = {}
+    for table in PARITY_TABLES:
+        frame = warehouse.read(table)
+        if until is not None:
+            frame = frame.filter(pl.col("date") <= until)
+        found[table.name] = frame.drop([n for n in PROVENANCE if n in frame.columns])
+    predictions = warehouse.read(MODEL_PREDICTIONS)
+    if until is not None:
+        predictions = predictions.filter(pl.col("date") <= until)
+    found["model_predictions"] = predictions.filter(
+        pl.col("model").is_in(["direction", "volatility"])
+    )
+    return found
+
+
+def assert_same_tables(left, right):
+    for name, frame in left.items():
+        assert frame.height > 0, f"{name} is empty"
+        assert frame.equals(right[name]), f"{name} differs"

@@ -1,0 +1,77 @@
+from dataclasses import FrozenInstanceError
+from datetime import date
+
+import pytest
+
+from options_platform.errors import SettingsError, UsageError
+from options_platform.settings import load_settings
+
+
+def load(tmp_path, toml="", **environment):
+    (tmp_path / "options.toml").write_text(toml)
+    return load_settings(tmp_path, {f"OPTIONS_{k.upper()}": v for k, v in environment.items()})
+
+
+def test_defaults_are_those_of_the_contract(tmp_path):
+    settings = load(tmp_path)
+    assert settings.source == "yahoo"
+    assert settings.account_value_usd == 100_000
+    assert settings.max_risk_usd is None
+    assert settings.iron_condor_enabled is False
+    assert settings.home == tmp_path / ".options"
+
+
+def test_the_environment_overrides_the_file(tmp_path):
+    toml = 'tickers = ["SPY"]\naccount_value_usd = 5000\n[exits]\nexit_dte = 10\n'
+    settings = load(tmp_path, toml, tickers="QQQ, IWM", exits__exit_dte="7")
+    assert settings.tickers == ("QQQ", "IWM")
+    assert settings.exits.exit_dte == 7
+    assert settings.plan.sizing.account_value_usd == 5000
+
+
+def test_the_account_is_set_in_one_place(tmp_path):
+    settings = load(tmp_path, iron_condor_enabled="true", max_risk_usd="250")
+    assert settings.plan.selection.iron_condor_enabled
+    assert settings.plan.sizing.max_risk_usd == 250
+    with pytest.raises(SettingsError, match="set max_risk_usd itself"):
+        load(tmp_path, plan__sizing__max_risk_usd="10")
+
+
+@pytest.mark.parametrize(
+    ("toml", "environment", "said"),
+    [
+        ("tickrs = ['SPY']", {}, "did you mean tickers"),
+        ("[exits]\nexit_dts = 1", {}, "did you mean exit_dte"),
+        ("", {"hme": "x"}, "did you mean home"),
+        ("", {"exits__exit_dt": "3"}, "did you mean exit_dte"),
+        ("workers = 'many'", {}, "setting workers"),
+        ("", {"workers": "0"}, "at least 1"),
+        ("", {"start": "2024-13-01"}, "setting start"),
+        ("", {"source": "bloomberg"}, "setting source"),
+        ("", {"source": "csv"}, "OPTIONS_CSV_DIR"),
+        ("", {"tickers": "SPY,SPY"}, "twice"),
+        ("", {"account_value_usd": "-5"}, "more than 0"),
+        ("home = ", {}, "cannot be read as TOML"),
+        ("start = 2020-01-02\nend = 2019-01-02", {}, "before start"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, toml, environment, said):
+    with pytest.raises(SettingsError, match=said) as error:
+        load(tmp_path, toml, **environment)
+    assert "\n" not in str(error.value)
+
+
+def test_a_hostile_ticker_is_refused(tmp_path):
+    with pytest.raises(UsageError):
+        load(tmp_path, tickers="../x")
+
+
+def test_the_sample_has_its_own_bounds(tmp_path):
+    settings = load(tmp_path, source="sample")
+    assert (settings.start, settings.end) == (date(2010, 1, 4), date(2018, 12, 31))
+    assert settings.tickers == ("SPY", "QQQ")
+
+
+def test_settings_are_frozen(tmp_path):
+    with pytest.raises(FrozenInstanceError):
+        load(tmp_path).workers = 3
