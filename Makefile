@@ -22,10 +22,10 @@ mlflow: $(STAMP) ## the MLflow UI of the home, on 127.0.0.1
 	  --backend-store-uri "sqlite:///$$home/mlflow.db" --host 127.0.0.1 --port $${PORT:-5000}
 
 test: $(DEV_STAMP) ## the tests, without browser and long runs
-	@$(BIN)/python -m pytest -m "not long and not browser" -n 2
+	@$(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile
 
 test-all: $(DEV_STAMP) ## every test, with browser and long runs
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(DEV_STAMP) ## lint, types, import contracts
 	@$(BIN)/ruff check .

@@ -6,6 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+# What `enter_home` sets for the commands.
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+
 REQUIRE_ALL = os.environ.get("OPTIONS_REQUIRE_ALL") == "1"
 
 

@@ -18,7 +18,7 @@ from options_platform.defs.runs import run_job
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.settings import make_settings
 
-START, END = date(2015, 1, 2), date(2016, 4, 29)
+START, END = date(2015, 1, 2), date(2017, 3, 31)
 PARITY_TABLES = [t for t in ASSET_TABLES if t is not PAPER_ORDERS] + [
     TRADE_PLAN_LEGS,
     REGIME_TRANSITIONS,
@@ -34,6 +34,7 @@ def make_platform_settings(home, **changes):
         "start": START,
         "end": END,
         "baselines": (),
+        "account_value_usd": 1_000_000,
         "warehouse_wait_seconds": 30.0,
     } | changes
     settings = make_settings(values)

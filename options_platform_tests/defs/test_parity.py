@@ -50,7 +50,7 @@ def test_two_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
 def test_day_by_day_gives_the_same_rows(whole, tmp_path):
     """(c) A backfill to a day, then a run each session, over the end of a month."""
     settings = make_platform_settings(tmp_path / "days")
-    last = sessions(date(2016, 3, 30), date(2016, 4, 4))
+    last = sessions(date(2017, 2, 27), date(2017, 3, 1))
     run(settings, end=shift(last[0], -1))
     for day in last:
         run(settings, start=day, end=day, backfill=False)
@@ -94,12 +94,12 @@ def test_a_feature_that_peeks_is_caught(whole, tmp_path, monkeypatch):
 
     monkeypatch.setattr(features, "compute_features", peeking)
     copies = []
-    for name, end in (("long", END), ("short", date(2016, 3, 31))):
+    for name, end in (("long", END), ("short", date(2017, 2, 28))):
         home = tmp_path / name
         shutil.copytree(whole.home, home)
         settings = make_platform_settings(home)
-        run(settings, start=date(2016, 3, 1), end=end, assets=["features"])
-        copies.append(tables(settings, until=date(2016, 3, 31))["features"])
+        run(settings, start=date(2017, 2, 1), end=end, assets=["features"])
+        copies.append(tables(settings, until=date(2017, 2, 28))["features"])
     assert not copies[0].equals(copies[1])
 
 

@@ -54,7 +54,7 @@ def test_a_parquet_file_is_read_likewise(tmp_path):
     ],
 )
 def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, said):
-    with pytest.raises(SourceError, match="SPY.csv") as error:
+    with pytest.raises(SourceError, match=r"SPY\.csv") as error:
         source(tmp_path, text).bars("SPY", *SPAN)
     assert said in str(error.value)
     assert "\n" not in str(error.value)

@@ -1,0 +1,240 @@
+"""Our event storage beside Dagster's own: the same run, the same answers to every reader."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import dagster as dg
+import pytest
+from dagster import DagsterEventType
+
+OURS = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
+STOCK = "dagster._core.storage.event_log", "SqliteEventLogStorage"
+DAYS = ["2024-01-02", "2024-01-03", "2024-01-04"]
+PARTITIONS = dg.MultiPartitionsDefinition(
+    {
+        "date": dg.StaticPartitionsDefinition(DAYS),
+        "ticker": dg.StaticPartitionsDefinition(["AAA", "BBB"]),
+    }
+)
+TAGS = {
+    "dagster/asset_partition_range_start": f"{DAYS[0]}|AAA",
+    "dagster/asset_partition_range_end": f"{DAYS[-1]}|BBB",
+}
+
+
+def instance_at(folder, storage):
+    module, name = storage
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\npython_logs: {python_log_level: CRITICAL}\n"
+        f"event_log_storage: {{module: {module}, class: {name}, "
+        f"config: {{base_dir: {folder / 'events'}}}}}\n"
+    )
+    return dg.DagsterInstance.from_config(str(folder))
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def make_job():
+    policy = dg.BackfillPolicy.single_run()
+
+    @dg.asset(partitions_def=PARTITIONS, backfill_policy=policy)
+    def first(context):
+        context.add_asset_metadata({"rows": 6}, partition_key=f"{DAYS[-1]}|BBB")
+        return dg.MaterializeResult()
+
+    @dg.asset_check(asset="first")
+    def passes():
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset_check(asset="first")
+    def fails():
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN)
+
+    @dg.asset(partitions_def=PARTITIONS, backfill_policy=policy, deps=["first"])
+    def broken():
+        raise ValueError("on purpose")
+
+    @dg.asset
+    def plain():
+        return None
+
+    definitions = dg.Definitions(
+        assets=[first, broken, plain],
+        asset_checks=[passes, fails],
+        jobs=[
+            dg.define_asset_job("ranged", ["first", "broken"], executor_def=dg.in_process_executor),
+            dg.define_asset_job("plain", ["plain"], executor_def=dg.in_process_executor),
+        ],
+    )
+    return definitions.resolve_job_def("ranged"), definitions.resolve_job_def("plain")
+
+
+ANSWERS = {}
+
+
+def what_readers_see(folder, storage):
+    if storage in ANSWERS:
+        return ANSWERS[storage]
+    ranged, plain = make_job()
+    with instance_at(folder, storage) as instance:
+        assert type(instance.event_log_storage).__name__ == storage[1]
+        run = ranged.execute_in_process(instance=instance, tags=TAGS, raise_on_error=False)
+        plain.execute_in_process(instance=instance)
+        log = instance.event_log_storage
+        first, broken = dg.AssetKey("first"), dg.AssetKey("broken")
+        events = [
+            e.dagster_event_type.value for e in instance.all_logs(run.run_id) if e.is_dagster_event
+        ]
+        planned = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
+        newest = log.get_latest_materialization_events([first])[first]
+        found = instance.fetch_materializations(first, limit=100).records
+        checks = {
+            name: [
+                (r.status.value, r.event.dagster_event_type.value if r.event else None)
+                for r in log.get_asset_check_execution_history(dg.AssetCheckKey(first, name), 5)
+            ]
+            for name in ("passes", "fails")
+        }
+        ANSWERS[storage] = {
+            # A range is planned by one event an asset here, by one a partition there.
+            "events": [kind for kind in events if kind != planned],
+            "planned": {e for e in events if e == planned},
+            "materialised": log.get_materialized_partitions(first),
+            "nothing": log.get_materialized_partitions(broken),
+            "pending": {
+                key: set(
+                    log.get_latest_asset_partition_materialization_attempts_without_materializations(
+                        key
+                    )
+                )
+                for key in (first, broken)
+            },
+            "latest": newest.dagster_event.partition,
+            "metadata": newest.dagster_event.step_materialization_data.materialization.metadata,
+            "records": sorted(r.partition_key for r in found),
+            "checks": checks,
+            "tags": len(log.get_event_tags_for_asset(first)),
+            "asset_keys": sorted(k.to_user_string() for k in log.all_asset_keys()),
+            "last_run": len({r.asset_entry.last_run_id for r in log.get_asset_records([first])}),
+            "latest_ids": sorted(
+                log.get_latest_storage_id_by_partition(
+                    first, DagsterEventType.ASSET_MATERIALIZATION
+                )
+            ),
+            "planned_info": log.get_latest_planned_materialization_info(
+                broken, f"{DAYS[1]}|AAA"
+            ).run_id
+            == run.run_id,
+            "no_plan": log.get_latest_planned_materialization_info(broken, "2024-01-02|ZZZ"),
+            "stats": log.get_stats_for_run(run.run_id).materializations,
+        }
+        log.wipe_asset(first)
+        ANSWERS[storage]["wiped"] = log.get_materialized_partitions(first)
+    return ANSWERS[storage]
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_every_reader_sees_what_the_stock_storage_would_show(tmp_path):
+    ours = what_readers_see(tmp_path / "ours", OURS)
+    stock = what_readers_see(tmp_path / "stock", STOCK)
+    assert ours == stock
+    assert len(ours["materialised"]) == 6
+    assert len(ours["pending"][dg.AssetKey("broken")]) == 6
+
+
+def test_the_status_of_partitions_is_that_of_the_stock_storage(tmp_path):
+    from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+
+    shown = []
+    for storage in (OURS, STOCK):
+        with pytest.warns(dg.BetaWarning):
+            ranged, _ = make_job()
+        with instance_at(tmp_path / storage[1], storage) as instance:
+            ranged.execute_in_process(instance=instance, tags=TAGS, raise_on_error=False)
+            status = {}
+            for name in ("first", "broken"):
+                value = get_and_update_asset_status_cache_value(
+                    instance, dg.AssetKey(name), PARTITIONS
+                )
+                failed = value.deserialize_failed_partition_subsets(PARTITIONS)
+                done = value.deserialize_materialized_partition_subsets(PARTITIONS)
+                status[name] = (
+                    sorted(done.get_partition_keys()),
+                    sorted(failed.get_partition_keys()),
+                )
+        shown.append(status)
+    assert shown[0] == shown[1]
+    assert len(shown[0]["broken"][1]) == 6
+
+
+CHILD = """
+    import os, sys
+    import dagster as dg
+    from dagster._core.events import DagsterEvent, StepMaterializationData
+    from dagster._core.events.log import EventLogEntry
+    from options_platform.adapters.event_log import BatchedSqliteEventLogStorage
+    storage = BatchedSqliteEventLogStorage(sys.argv[1])
+    run = sys.argv[2]
+    def event(partition):
+        return EventLogEntry(
+            error_info=None, level=10, user_message="", run_id=run, timestamp=1.0,
+            dagster_event=DagsterEvent(
+                event_type_value="ASSET_MATERIALIZATION", job_name="job",
+                event_specific_data=StepMaterializationData(
+                    dg.AssetMaterialization("a", partition=partition)),
+            ),
+        )
+    batch = 0
+    print("ready", flush=True)
+    while True:
+        storage.store_event_batch([event(f"{run}-{batch}-{n}") for n in range(200)])
+        batch += 1
+        if batch == int(sys.argv[3]):
+            break
+"""
+
+
+def child(folder, run, batches):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(CHILD), str(folder), run, str(batches)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def stored(folder):
+    from options_platform.adapters.event_log import BatchedSqliteEventLogStorage
+
+    log = BatchedSqliteEventLogStorage(str(folder))
+    return log.get_materialized_partitions(dg.AssetKey("a"))
+
+
+def test_a_killed_writer_leaves_whole_batches(tmp_path):
+    process = child(tmp_path, "run1", 10**9)
+    process.stdout.readline()
+    while not (tmp_path / "run1.db").exists():
+        pass
+    try:
+        process.wait(timeout=1.0)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    found = stored(tmp_path)
+    assert found
+    batches = {}
+    for partition in found:
+        batches.setdefault(partition.split("-")[1], []).append(partition)
+    assert {len(rows) for rows in batches.values()} == {200}
+
+
+def test_two_processes_write_at_once(tmp_path):
+    stored(tmp_path)
+    writers = [child(tmp_path, f"run{n}", 10) for n in (1, 2)]
+    for writer in writers:
+        assert writer.wait(timeout=60) == 0
+        writer.stdout.close()
+    assert len(stored(tmp_path)) == 2 * 10 * 200

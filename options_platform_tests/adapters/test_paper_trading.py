@@ -1,0 +1,201 @@
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.brokers.port import DuplicateOrderError
+from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.paper_trading import PaperTrading, market_closes, order_rows
+from options_platform.contracts import PAPER_ORDERS
+from options_platform.domain.calendar import sessions
+from options_platform.domain.fills import FillRules, MarketClose, net_price
+from options_platform.domain.orders import TRANSITIONS, Order, OrderLeg, client_order_id
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.errors import LedgerError
+from options_platform.settings import make_settings
+from options_platform_tests.domain.test_plan import one
+from options_platform_tests.market import NOW
+
+DAYS = sessions(date(2015, 1, 2), date(2015, 3, 31))
+
+
+def service(tmp_path, **changes):
+    made = make_settings({"home": tmp_path, "source": "simulated", **changes})
+    return PaperTrading(Ledger(made.ledger_path), open_broker(made), made)
+
+
+def planned(day, **changes):
+    rows = one(**changes).with_columns(date=pl.lit(day))
+    return build_plans(rows, PlanRules())
+
+
+def market(closes, iv=0.18):
+    return {
+        day: {"SPY": MarketClose(float(close), iv)}
+        for day, close in zip(DAYS, closes, strict=False)
+    }
+
+
+def trade(made, closes, *, until=None, iv=0.18):
+    plans, legs = planned(DAYS[0])
+    for day in DAYS[: until or len(closes)]:
+        made.run_session(day, plans, legs, market(closes, iv), NOW)
+    return made.ledger
+
+
+def test_an_order_fills_in_the_next_session_and_no_earlier(tmp_path):
+    made = service(tmp_path)
+    ledger = trade(made, [250.0, 249.5], until=1)
+    assert [o.status for o in ledger.orders()] == ["submitted"]
+    assert ledger.positions() == []
+    trade(made, [250.0, 249.5])
+    order = ledger.orders()[0]
+    assert order.status == "filled"
+    assert order.avg_price <= order.limit_price + 0.005
+    assert ledger.positions()[0].opened_on == DAYS[1]
+
+
+def test_a_limit_that_the_market_does_not_reach_expires(tmp_path):
+    ledger = trade(service(tmp_path), [250.0, 260.0])
+    order = ledger.orders()[0]
+    assert (order.status, order.reason) == ("expired", "LIMIT_NOT_REACHED")
+    assert ledger.positions() == []
+
+
+def test_running_a_session_again_changes_nothing(tmp_path):
+    made = service(tmp_path)
+    ledger = trade(made, [250.0, 249.5, 249.0])
+    before = [ledger.table(name) for name in ("orders", "positions", "marks")]
+    plans, legs = planned(DAYS[0])
+    made.run_session(DAYS[2], plans, legs, market([250.0, 249.5, 249.0]), NOW)
+    for name, frame in zip(("orders", "positions", "marks"), before, strict=True):
+        assert ledger.table(name).equals(frame), name
+
+
+def test_another_plan_for_a_recorded_session_is_refused(tmp_path):
+    made = service(tmp_path)
+    trade(made, [250.0], until=1)
+    plans, legs = planned(DAYS[0], close=300.0)
+    with pytest.raises(LedgerError, match="PLAN_CHANGED"):
+        made.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
+
+
+def test_a_halt_refuses_entries_and_lets_exits_go_on(tmp_path):
+    made = service(tmp_path)
+    ledger = trade(made, [250.0, 249.5])
+    ledger.halt("by hand")
+    plans, legs = planned(DAYS[2])
+    crash = market([250.0, 249.5, 200.0, 200.0])
+    made.run_session(DAYS[2], plans, legs, crash, NOW)
+    made.run_session(DAYS[3], plans, legs, crash, NOW)
+    by_purpose = {(o.purpose, o.session): o for o in ledger.orders()}
+    assert by_purpose["entry", DAYS[2]].reason == "HALTED"
+    assert by_purpose["entry", DAYS[2]].status == "not_sent"
+    assert by_purpose["exit", DAYS[2]].reason == "STOP_LOSS"
+    assert ledger.positions()[0].exit_reason == "STOP_LOSS"
+    ledger.resume()
+    assert ledger.halted() is None
+
+
+def test_missed_sessions_are_settled_in_order(tmp_path):
+    made = service(tmp_path)
+    closes = [250.0, 249.5, 249.0, 248.0]
+    trade(made, closes, until=1)
+    plans, legs = planned(DAYS[0])
+    made.run_session(DAYS[3], plans, legs, market(closes), NOW)
+    assert made.ledger.positions()[0].opened_on == DAYS[1]
+    assert made.ledger.table("marks")["session"].to_list() == DAYS[:4]
+
+
+@given(closes=st.lists(st.floats(230, 270), min_size=6, max_size=12), iv=st.floats(0.1, 0.5))
+@settings(deadline=None, max_examples=6)
+def test_the_account_adds_up_to_the_cent(tmp_path_factory, closes, iv):
+    made = service(tmp_path_factory.mktemp("account"))
+    with made.ledger.holding():
+        ledger = trade(made, [250.0, 249.0, *closes], iv=iv)
+        start = made.settings.account_value_usd
+        for mark in ledger.table("marks").iter_rows(named=True):
+            equity = mark["cash_usd"] + mark["positions_usd"]
+            assert mark["equity_usd"] == pytest.approx(equity, abs=1e-6)
+            gained = mark["realised_usd"] + mark["unrealised_usd"]
+            assert mark["equity_usd"] - start == pytest.approx(gained, abs=1e-6)
+        for position in ledger.positions():
+            fees = 4 * made.settings.plan.costs.fee_per_contract_usd * position.contracts
+            assert position.profit_usd >= -position.max_loss_usd - fees - 300
+
+
+def test_rows_of_paper_orders_fit_their_contract(tmp_path):
+    ledger = trade(service(tmp_path), [250.0, 249.5])
+    PAPER_ORDERS.validate(order_rows(ledger.orders(), "simulated:paper", NOW))
+
+
+def test_the_broker_keeps_client_ids_unique(tmp_path):
+    made = service(tmp_path)
+    ledger = trade(made, [250.0], until=1)
+    with pytest.raises(DuplicateOrderError, match="unique"):
+        made.broker.submit(ledger.orders()[0])
+    assert len(made.broker.working()) == 1
+
+
+def test_reconcile_names_what_only_one_side_knows(tmp_path):
+    made = service(tmp_path)
+    ledger = trade(made, [250.0], until=1)
+    assert made.reconcile(NOW) == []
+    foreign = replace(ledger.orders()[0], client_order_id="of-somebody-else")
+    made.broker.submit(foreign)
+    assert "of-somebody-else" in made.reconcile(NOW)[0]
+
+
+def test_a_ledger_of_another_account_is_refused(tmp_path):
+    trade(service(tmp_path), [250.0], until=1)
+    with pytest.raises(LedgerError, match="belongs to account paper"):
+        Ledger(tmp_path / "ledger.duckdb", account="other").orders()
+
+
+def test_ids_depend_on_account_session_ticker_and_purpose_alone():
+    args = ("paper", DAYS[0], "SPY", "entry")
+    assert client_order_id(*args) == client_order_id(*args)
+    changed = [
+        ("other", *args[1:]),
+        ("paper", DAYS[1], *args[2:]),
+        ("paper", DAYS[0], "QQQ", "entry"),
+        (*args[:3], "exit"),
+    ]
+    assert len({client_order_id(*a) for a in [args, *changed]}) == 5
+
+
+def test_a_final_state_is_never_left():
+    leg = OrderLeg("buy", "call", 100.0, DAYS[-1])
+    order = Order("id", DAYS[0], "SPY", "entry", "id", "plan", "x", (leg,), 1, 1.0, 1.0, 1.0)
+    for state, after in TRANSITIONS.items():
+        for wanted in TRANSITIONS:
+            if wanted != state and wanted not in after:
+                with pytest.raises(LedgerError, match="cannot become"):
+                    replace(order, status=state).to(wanted)
+
+
+def test_fill_models_are_ordered_and_expiry_pays_intrinsic_value():
+    chain = PlanRules().chain
+    legs = (
+        OrderLeg("buy", "call", 250.0, DAYS[30]),
+        OrderLeg("sell", "call", 255.0, DAYS[30]),
+    )
+    close = MarketClose(251.0, 0.2)
+    prices = [
+        net_price(legs, DAYS[0], close, chain, FillRules(model=model).share)
+        for model in ("mid", "default", "worst")
+    ]
+    assert prices == sorted(prices)
+    assert net_price(legs, DAYS[30], MarketClose(253.0, 0.2), chain, 0.5) == 3.0
+
+
+def test_unknown_closes_are_absent_from_the_market():
+    bars = pl.DataFrame(
+        {"date": DAYS[:2], "ticker": "SPY", "close": [100.0, None], "split_factor": [2.0, 2.0]}
+    )
+    vix = pl.DataFrame({"date": DAYS[:2], "ticker": "SPY", "iv_close": [20.0, 20.0]})
+    assert market_closes(bars, vix) == {DAYS[0]: {"SPY": MarketClose(200.0, 0.2)}}
