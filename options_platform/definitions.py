@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from options_platform.defs.assets import make_assets
+from options_platform.defs.assets.marts import make_marts, make_report
 from options_platform.defs.checks import make_checks
 from options_platform.defs.jobs import make_job
 from options_platform.defs.resources import make_platform
@@ -27,7 +28,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         definitions = dg.Definitions(
-            assets=make_assets(settings),
+            assets=[*make_assets(settings), make_marts(), make_report()],
             asset_checks=make_checks(settings),
             jobs=[make_job()],
             schedules=[make_schedule(settings)],

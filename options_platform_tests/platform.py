@@ -14,8 +14,8 @@ from options_platform.contracts import (
     TRADE_PLAN_LEGS,
 )
 from options_platform.defs.partitions import RunRange
-from options_platform.defs.runs import run_job
 from options_platform.domain.calendar import NEW_YORK
+from options_platform.runs import run_job
 from options_platform.settings import make_settings
 
 START, END = date(2015, 1, 2), date(2017, 3, 31)

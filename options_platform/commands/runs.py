@@ -21,7 +21,7 @@ def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order."""
     from options_platform.contracts import ASSET_TABLES
     from options_platform.defs.partitions import RunRange, first_date, newest_date
-    from options_platform.defs.runs import asset_names, run_job
+    from options_platform.runs import asset_names, run_job
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
@@ -45,7 +45,7 @@ def backfill(args: argparse.Namespace) -> int:
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send what it plans."""
     from options_platform.defs.partitions import RunRange, newest_date
-    from options_platform.defs.runs import DATA_ASSETS, run_job
+    from options_platform.runs import DATA_ASSETS, run_job
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from options_platform.contracts import LABELS
-from options_platform.defs.runs import DATA_ASSETS
 from options_platform.domain.calendar import sessions, shift
+from options_platform.runs import DATA_ASSETS
 from options_platform_tests.platform import (
     END,
     PARITY_TABLES,

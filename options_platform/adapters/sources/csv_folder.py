@@ -76,17 +76,33 @@ class CsvSource:
             unknown = pl.lit(None, pl.Float64)
             return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
         columns = ("dividend", "split_ratio")
-        actions = _numbers(path, _table(path, ("date", *columns)), columns)
-        known = table.join(actions, on="date", how="left", maintain_order="left").with_columns(
-            pl.col("dividend").fill_null(0.0),
-            pl.when(pl.col("split_ratio") > 0).then(pl.col("split_ratio")).otherwise(1.0),
+        actions = _by_day(path, _numbers(path, _table(path, ("date", *columns)), columns))
+        # A split counts for the bars before it even if its own day has no bar.
+        later = actions.select("date", split_factor=pl.col("split_ratio").cum_prod(reverse=True))
+        return (
+            table.join(actions, on="date", how="left", maintain_order="left")
+            .join_asof(later, on="date", strategy="forward", allow_exact_matches=False)
+            .with_columns(
+                pl.col("dividend").fill_null(0.0),
+                pl.col("split_ratio", "split_factor").fill_null(1.0),
+            )
         )
-        return known.with_columns(split_factor=later_product(pl.col("split_ratio")))
 
 
-def later_product(ratio: pl.Expr) -> pl.Expr:
-    """The product of all ratios on later rows; 1 on the last row."""
-    return ratio.reverse().cum_prod().reverse() / ratio
+def _by_day(path: Path, actions: pl.DataFrame) -> pl.DataFrame:
+    """One row a day: its dividends added, its splits multiplied; a ratio of 0 means none."""
+    wrong = actions.filter(pl.any_horizontal(pl.col("dividend", "split_ratio") < 0))
+    if wrong.height:
+        raise SourceError(f"{path.name} has a value below 0 on {wrong['date'][0]}; correct it")
+    ratio = pl.col("split_ratio")
+    return (
+        actions.group_by("date")
+        .agg(
+            pl.col("dividend").fill_nan(0.0).sum(),
+            ratio.filter(ratio.is_finite() & (ratio > 0)).product(),
+        )
+        .sort("date")
+    )
 
 
 def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
@@ -102,6 +118,9 @@ def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
         raise SourceError(
             f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(columns)}"
         )
+    twice = [name for name in columns if f"{name}_duplicated_0" in frame.columns]
+    if twice:
+        raise SourceError(f"{path.name} has the column {twice[0]} twice; remove one")
     frame = frame.select(columns)
     if frame.is_empty():
         raise SourceError(f"{path.name} holds no rows; it needs {','.join(columns)}")
@@ -118,11 +137,12 @@ def _text(path: Path) -> pl.DataFrame:
 
 
 def _with_dates(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
-    if frame.schema["date"] == pl.Date:
-        return frame
-    parsed = frame.with_columns(
-        pl.col("date").cast(pl.String).str.to_date("%Y-%m-%d", strict=False).alias("parsed")
-    )
+    day = pl.col("date")
+    if frame.schema["date"] == pl.Datetime:
+        day = day.dt.date()
+    elif frame.schema["date"] != pl.Date:
+        day = day.cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
+    parsed = frame.with_columns(day.alias("parsed"))
     wrong = parsed.with_row_index("line", offset=2).filter(pl.col("parsed").is_null())
     if wrong.height:
         line, text = wrong.select("line", "date").row(0)
@@ -134,9 +154,11 @@ def _with_dates(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     for name in columns:
-        if frame.schema[name] != pl.String:
+        if frame.schema[name].is_numeric():
             frame = frame.with_columns(pl.col(name).cast(pl.Float64))
             continue
+        if frame.schema[name] != pl.String:
+            raise SourceError(f"{path.name}: the column {name} holds no numbers; correct it")
         _refuse_cut_row(path, frame, name)
         number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
         wrong = frame.with_row_index("line", offset=2).filter(

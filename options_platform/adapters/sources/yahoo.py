@@ -7,6 +7,7 @@ a SourceError that names ticker, dates and cause.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
-from options_platform.adapters.sources.csv_folder import later_product
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import sessions
 from options_platform.errors import SourceError
@@ -54,7 +54,8 @@ class YahooSource:
         table = table.with_columns(split_ratio=ratio)
         # The response reaches to today, so that splits after `end`, which its prices are
         # adjusted for, are known.
-        table = table.with_columns(split_factor=later_product(pl.col("split_ratio")))
+        later = pl.col("split_ratio").cum_prod(reverse=True).shift(-1, fill_value=1.0)
+        table = table.with_columns(split_factor=later)
         table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
         _require_reach(ticker, table, start, end)
         return table.cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
@@ -78,12 +79,15 @@ class YahooSource:
                 self._sleep(pause)
         raise SourceError(
             f"yahoo gave no history of {symbol} for {start} to {end} "
-            f"({type(cause).__name__}: {_short(cause)}); try again later, or check the symbol"
+            f"({_what(cause)}); try again later, or check the symbol"
         ) from cause
 
     def _ask(self, symbol: str, start: date) -> pd.DataFrame:
         import yfinance
+        from yfinance.data import YfData
 
+        # yfinance keeps a refusal's answer as it keeps a good one, and would retry from memory.
+        YfData.cache_get.cache_clear()
         self._cache_dir.mkdir(parents=True, exist_ok=True)
         yfinance.set_tz_cache_location(str(self._cache_dir))
         with _shown_exceptions():
@@ -145,6 +149,11 @@ def _require_reach(ticker: str, table: pl.DataFrame, start: date, end: date) -> 
         )
 
 
-def _short(error: Exception | None) -> str:
+def _what(error: Exception | None) -> str:
+    # yfinance looks into any answer as if it were a chart, whatever its HTTP status.
+    if isinstance(error, json.JSONDecodeError):
+        return "the answer is no JSON, or cut short"
+    if isinstance(error, LookupError | TypeError | AttributeError):
+        return "the answer holds no chart"
     lines = str(error).splitlines()
-    return lines[0][:160] if lines else ""
+    return f"{type(error).__name__}: {lines[0][:160] if lines else ''}"
