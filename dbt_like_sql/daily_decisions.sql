@@ -1,26 +1,45 @@
--- One row a session and ticker: what was seen, predicted, decided and ordered.
+-- One row a date and ticker: the market, the regime, both predictions, the plan, the order, and
+-- what the next 5 sessions brought once that is known.
 SELECT
     p.date,
     p.ticker,
-    r.close,
+    b.close,
     v.vix,
+    v.iv_close,
     f.iv_rank,
-    g.regime,
-    d.direction,
+    f.hv_20,
+    r.regime,
+    r.days_in_regime,
+    d.p_bearish,
+    d.p_neutral,
+    d.p_bullish,
+    d.direction AS predicted_direction,
     d.confidence,
     m.iv_rank_change_pred,
+    m.expected_rv,
+    m.p_regime_shift,
+    p.plan_id,
     p.decision,
     p.strategy,
     p.reasons,
+    p.expiry,
+    p.dte,
     p.contracts,
     p.limit_price,
     p.max_loss_usd,
-    o.status AS order_status
+    p.max_profit_usd,
+    o.status AS order_status,
+    l.fwd_return_5d,
+    l.direction AS actual_direction,
+    l.fwd_iv_rank_5d - f.iv_rank AS actual_iv_rank_change,
+    l.fwd_rv_5d AS actual_rv
 FROM {{ source('trade_plan') }} AS p
-LEFT JOIN {{ source('raw_ohlcv') }} AS r USING (date, ticker)
+LEFT JOIN {{ source('raw_ohlcv') }} AS b USING (date, ticker)
 LEFT JOIN {{ source('vix') }} AS v USING (date, ticker)
 LEFT JOIN {{ source('features') }} AS f USING (date, ticker)
-LEFT JOIN {{ source('regime') }} AS g USING (date, ticker)
+LEFT JOIN {{ source('regime') }} AS r USING (date, ticker)
 LEFT JOIN {{ source('direction_model') }} AS d USING (date, ticker)
 LEFT JOIN {{ source('volatility_model') }} AS m USING (date, ticker)
 LEFT JOIN {{ source('paper_orders') }} AS o USING (date, ticker)
+LEFT JOIN {{ source('labels') }} AS l USING (date, ticker)
+ORDER BY p.date, p.ticker

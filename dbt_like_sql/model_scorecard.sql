@@ -1,19 +1,21 @@
--- Each model by year and ticker, on rows whose label is known; the naive models are rows too.
+-- One row a model, ticker and year: how good its out-of-sample predictions were, each score
+-- beside the naive model's on the same rows. RMSE and MAE are of the IV rank (0 to 1), the log
+-- loss is in nats. Intervals stand in the report.
 SELECT
-    p.model,
-    p.target,
-    year(p.date) AS year,
-    p.ticker,
+    target,
+    model,
+    ticker,
+    year(date) AS year,
     count(*) AS predictions,
-    avg(-ln(greatest(CASE l.direction
-        WHEN 'bearish' THEN p.p_bearish
-        WHEN 'neutral' THEN p.p_neutral
-        ELSE p.p_bullish END, 1e-15))) FILTER (p.target = 'direction') AS log_loss,
-    sqrt(avg((p.iv_rank_pred - l.fwd_iv_rank_5d) ^ 2)) AS rank_rmse,
-    avg(abs(p.iv_rank_pred - l.fwd_iv_rank_5d)) AS rank_mae
-FROM {{ source('model_predictions') }} AS p
-JOIN {{ source('labels') }} AS l USING (date, ticker)
-WHERE (p.target = 'direction' AND p.p_neutral IS NOT NULL AND l.direction IS NOT NULL)
-   OR (p.target = 'iv_rank' AND p.iv_rank_pred IS NOT NULL AND l.fwd_iv_rank_5d IS NOT NULL)
-GROUP BY ALL
-ORDER BY ALL
+    avg(is_right::INTEGER) AS accuracy,
+    avg(naive_is_right::INTEGER) AS naive_accuracy,
+    avg(log_loss) AS log_loss,
+    avg(naive_log_loss) AS naive_log_loss,
+    avg((predicted_direction = 'neutral')::INTEGER) AS neutral_share,
+    sqrt(avg(iv_rank_error ** 2)) AS rmse,
+    sqrt(avg(naive_iv_rank_error ** 2)) AS naive_rmse,
+    avg(abs(iv_rank_error)) AS mae,
+    avg(abs(naive_iv_rank_error)) AS naive_mae
+FROM {{ ref('scored_predictions') }}
+GROUP BY target, model, ticker, year(date)
+ORDER BY target, model, ticker, year

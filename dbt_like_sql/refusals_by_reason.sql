@@ -1,9 +1,30 @@
--- How often each reason kept a plan from trading, by year.
-SELECT year, reason, count(*) AS plans
-FROM (
-    SELECT year(date) AS year, unnest(reasons) AS reason
-    FROM {{ ref('daily_decisions') }}
+-- One row a ticker and reason: how many plans it kept from trading, and when. A plan refused for
+-- two reasons counts under both.
+WITH refused AS (
+    SELECT
+        date,
+        ticker,
+        unnest(reasons) AS reason
+    FROM {{ source('trade_plan') }}
     WHERE decision = 'no_trade'
+),
+
+plans AS (
+    SELECT
+        ticker,
+        count(*) AS plans
+    FROM {{ source('trade_plan') }}
+    GROUP BY ticker
 )
-GROUP BY year, reason
-ORDER BY year, plans DESC
+
+SELECT
+    r.ticker,
+    r.reason,
+    count(*) AS refused,
+    count(*) / any_value(p.plans) AS share_of_plans,
+    min(r.date) AS first_session,
+    max(r.date) AS last_session
+FROM refused AS r
+INNER JOIN plans AS p USING (ticker)
+GROUP BY r.ticker, r.reason
+ORDER BY r.ticker, refused DESC, r.reason

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from options_platform.adapters.marts import build_marts, read_marts
+from options_platform.adapters.marts import build_marts, load_marts
 from options_platform.defs.assets.common import OWNERS
 from options_platform.defs.resources import Platform
 from options_platform.reporting.report import write_report
@@ -10,7 +10,7 @@ from options_platform.reporting.report import write_report
 
 def make_marts() -> dg.AssetsDefinition:
     """The asset `marts`: all queries of `dbt_like_sql/`."""
-    described = "\n".join(f"- `{mart.name}`: {mart.description}" for mart in read_marts())
+    described = "\n".join(f"- `{mart.name}`: {mart.description}" for mart in load_marts())
 
     @dg.asset(
         description=f"SQL marts over the nine tables, rebuilt whole:\n{described}",

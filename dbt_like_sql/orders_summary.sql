@@ -1,0 +1,18 @@
+-- One row a ticker, strategy, order state and its reason, of planned trades alone: how many, how
+-- many spreads were ordered and filled, and the risk that was planned.
+SELECT
+    o.ticker,
+    p.strategy,
+    o.status,
+    o.reason,
+    count(*) AS orders,
+    sum(o.contracts)::BIGINT AS contracts,
+    sum(o.filled_qty)::BIGINT AS filled_qty,
+    sum(p.max_loss_usd) AS planned_max_loss_usd,
+    min(o.date) AS first_session,
+    max(o.date) AS last_session
+FROM {{ source('paper_orders') }} AS o
+LEFT JOIN {{ source('trade_plan') }} AS p USING (date, ticker)
+WHERE o.status <> 'no_trade'
+GROUP BY o.ticker, p.strategy, o.status, o.reason
+ORDER BY o.ticker, p.strategy, o.status, o.reason
