@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote, urlparse
 
+import requests
+
 from options_platform.domain.calendar import NEW_YORK, sessions
 
 FIRST, LAST = date(2024, 6, 3), date(2024, 7, 12)
@@ -74,9 +76,19 @@ def chart(symbol, bars, *, split=None, dividend=None):
     return json.dumps({"chart": {"result": [result], "error": None}})
 
 
-NOT_FOUND = json.dumps(
-    {"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found"}}}
-)
+def refusal(reason):
+    return json.dumps({"chart": {"result": None, "error": {"code": reason, "description": reason}}})
+
+
+class Rewritten(requests.Session):
+    """Sends what is meant for Yahoo to the fake server."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+
+    def request(self, method, url, **kwargs):
+        return super().request(method, self.address + urlparse(url).path, **kwargs)
 
 
 class YahooServer:
@@ -102,7 +114,7 @@ class YahooServer:
                 """Keep the test's output clean."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
 
     def answer(self, path):
         self.requests.append(path)
@@ -112,7 +124,7 @@ class YahooServer:
             return self.faults.popleft()
         symbol = path.rsplit("/", 1)[-1]
         if symbol not in self.charts:
-            return 404, NOT_FOUND
+            return 404, refusal("No data found, symbol may be delisted")
         return 200, self.charts[symbol]
 
     @property

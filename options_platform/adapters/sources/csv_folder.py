@@ -110,7 +110,9 @@ def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
         try:
             frame = pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise SourceError(f"{path.name} cannot be read as Parquet: {_short(error)}") from error
+            raise SourceError(
+                f"{path.name} cannot be read as Parquet ({_short(error)}); fetch it again"
+            ) from error
     else:
         frame = _text(path)
     missing = [name for name in columns if name not in frame.columns]
@@ -129,11 +131,23 @@ def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
 
 def _text(path: Path) -> pl.DataFrame:
     try:
-        return pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
+        content = path.read_bytes()
+        if path.suffix == ".csv":
+            content = content.rstrip(b"\r\n")
+            _refuse_cut_end(path, content.splitlines())
+        return pl.read_csv(content, infer_schema=False)
     except pl.exceptions.NoDataError as error:
         raise SourceError(f"{path.name} is empty; restore it") from error
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(f"{path.name} cannot be read as CSV: {_short(error)}") from error
+        raise SourceError(
+            f"{path.name} cannot be read as CSV ({_short(error)}); correct it, or fetch it again"
+        ) from error
+
+
+def _refuse_cut_end(path: Path, lines: list[bytes]) -> None:
+    # A reader fills the missing fields of a short line with null, as if they had been empty.
+    if lines and lines[-1].count(b",") < lines[0].count(b","):
+        raise SourceError(f"{path.name} line {len(lines)} is cut short; fetch the file again")
 
 
 def _with_dates(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
@@ -147,7 +161,7 @@ def _with_dates(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
     if wrong.height:
         line, text = wrong.select("line", "date").row(0)
         raise SourceError(
-            f"{path.name} line {line}: {text!r} is no date like 2024-12-31; correct it"
+            f"{path.name} line {line}: {text or ''!r} is no date like 2024-12-31; correct it"
         )
     return parsed.with_columns(date=pl.col("parsed")).drop("parsed")
 
@@ -159,7 +173,6 @@ def _numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.Data
             continue
         if frame.schema[name] != pl.String:
             raise SourceError(f"{path.name}: the column {name} holds no numbers; correct it")
-        _refuse_cut_row(path, frame, name)
         number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
         wrong = frame.with_row_index("line", offset=2).filter(
             number.is_null() & pl.col(name).is_not_null() & (pl.col(name).str.strip_chars() != "")
@@ -171,15 +184,6 @@ def _numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.Data
             )
         frame = frame.with_columns(number)
     return frame
-
-
-def _refuse_cut_row(path: Path, frame: pl.DataFrame, name: str) -> None:
-    # A reader fills the fields of a short line with null, so only the last line can tell.
-    if name == frame.columns[-1] and frame[name][-1] is None and frame.height > 1:
-        raise SourceError(
-            f"{path.name} line {frame.height + 1} is cut short after {frame['date'][-1]}; "
-            "fetch the file again"
-        )
 
 
 def _short(error: Exception) -> str:

@@ -70,24 +70,25 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 @lru_cache(maxsize=4)
 def _market(seed: int) -> tuple[Floats, Floats]:
-    """Shocks of the market factor (unit variance) and its daily volatility."""
+    """Shocks of the market factor (unit variance), and the daily volatility each was drawn with.
+
+    The volatility has one value more: that of the session after the last.
+    """
     count = len(_sessions())
     random = _generator(seed, "market")
     shocks = random.standard_t(DEGREES, count) * math.sqrt((DEGREES - 2) / DEGREES)
     noise = random.standard_normal(count)
-    log_vol = np.empty(count)
-    level = LEVEL
+    log_vol = np.full(count + 1, LEVEL)
     for at in range(count):
-        log_vol[at] = level
         push = LEVERAGE * shocks[at] + math.sqrt(1.0 - LEVERAGE**2) * noise[at]
-        level = LEVEL + PERSISTENCE * (level - LEVEL) + VOL_OF_VOL * push
+        log_vol[at + 1] = LEVEL + PERSISTENCE * (log_vol[at] - LEVEL) + VOL_OF_VOL * push
     return shocks, np.exp(log_vol)
 
 
 @lru_cache(maxsize=32)
 def _bars(seed: int, ticker: str) -> pl.DataFrame:
-    shocks, vol = _market(seed)
-    count = len(shocks)
+    shocks, volatility = _market(seed)
+    count, vol = len(shocks), volatility[:-1]
     random = _generator(seed, f"ticker:{ticker}")
     own = random.standard_normal(count)
     beta = 0.8 + 0.6 * random.random()
@@ -121,10 +122,11 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
 
 @lru_cache(maxsize=8)
 def _index(seed: int, symbol: str) -> pl.DataFrame:
-    _, vol = _market(seed)
+    # An index's close knows its session's shock, so it stands on the next session's volatility.
+    vol = _market(seed)[1][1:]
     random = _generator(seed, f"index:{symbol}")
     log_vol = np.log(vol) - LEVEL
-    ahead = sum(PERSISTENCE**n for n in range(1, MONTH + 1)) / MONTH
+    ahead = sum(PERSISTENCE**n for n in range(MONTH)) / MONTH
     noise = 0.02 * random.standard_normal(len(vol))
     level = np.exp(LEVEL + ahead * log_vol + noise) * math.sqrt(252.0) * 100.0
     premium = 1.0 if symbol == "VIX" else 1.0 + 0.4 * random.random()

@@ -19,7 +19,7 @@ import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar import NEW_YORK, sessions
 from options_platform.errors import SourceError
 
 if TYPE_CHECKING:
@@ -84,14 +84,14 @@ class YahooSource:
 
     def _ask(self, symbol: str, start: date) -> pd.DataFrame:
         import yfinance
-        from yfinance.data import YfData
 
-        # yfinance keeps a refusal's answer as it keeps a good one, and would retry from memory.
-        YfData.cache_get.cache_clear()
         self._cache_dir.mkdir(parents=True, exist_ok=True)
         yfinance.set_tz_cache_location(str(self._cache_dir))
         with _shown_exceptions():
             ticker = yfinance.Ticker(symbol, session=self._session)
+            # Else yfinance asks for the zone first, and keeps a refusal as it keeps an answer, so
+            # that a second try would be answered from memory.
+            ticker._tz = str(NEW_YORK)  # noqa: SLF001
             frame = ticker.history(
                 start=start.isoformat(),
                 interval="1d",
@@ -150,10 +150,13 @@ def _require_reach(ticker: str, table: pl.DataFrame, start: date, end: date) -> 
 
 
 def _what(error: Exception | None) -> str:
-    # yfinance looks into any answer as if it were a chart, whatever its HTTP status.
+    # yfinance looks into any answer as if it were a chart, whatever its HTTP status, and guesses
+    # at a delisting where Yahoo gives no reason of its own.
     if isinstance(error, json.JSONDecodeError):
         return "the answer is no JSON, or cut short"
-    if isinstance(error, LookupError | TypeError | AttributeError):
-        return "the answer holds no chart"
+    if isinstance(error, LookupError | TypeError | AttributeError) or (
+        getattr(error, "yahoo_reason", "") is None
+    ):
+        return "the answer holds no prices"
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0][:160] if lines else ''}"

@@ -1,10 +1,16 @@
+import gzip
+import os
 from datetime import date
 
 import polars as pl
 import pytest
 
 from options_platform.adapters.sources import SourceOptions, open_source
+from options_platform.domain.bars import clean_bars
+from options_platform.domain.calendar import sessions
+from options_platform.domain.index_series import align_indices
 from options_platform.errors import PlatformError, SourceError
+from options_platform_tests.market import NOW
 
 HEADER = "date,open,high,low,close,adj_close,volume\n"
 ROWS = [
@@ -33,6 +39,123 @@ def test_splits_of_the_actions_file_give_the_factor_to_prices_as_traded(tmp_path
     assert bars["dividend"].to_list() == [0.0, 0.0, 0.5]
 
 
+def test_a_split_counts_although_its_own_day_has_no_bar(tmp_path):
+    (tmp_path / "SPY_actions.csv").write_text(
+        "date,dividend,split_ratio\n2024-07-02,0,2\n2024-07-08,0,3\n"
+    )
+    text = HEADER + "\n".join([ROWS[0], ROWS[2]]) + "\n"
+    bars = source(tmp_path, text).bars("SPY", *SPAN)
+    assert bars["split_factor"].to_list() == [6.0, 3.0]
+
+
+def test_actions_of_one_day_on_several_lines_are_put_together(tmp_path):
+    (tmp_path / "SPY_actions.csv").write_text(
+        "date,dividend,split_ratio\n2024-07-02,0.5,0\n2024-07-02,0.25,4\n2024-07-02,,\n"
+    )
+    bars = source(tmp_path, HEADER + "\n".join(ROWS) + "\n").bars("SPY", *SPAN)
+    assert bars["dividend"].to_list() == [0.0, 0.75, 0.0]
+    assert bars["split_ratio"].to_list() == [1.0, 4.0, 1.0]
+
+
+def test_an_action_below_zero_is_refused(tmp_path):
+    (tmp_path / "SPY_actions.csv").write_text("date,dividend,split_ratio\n2024-07-03,0.5,-4\n")
+    with pytest.raises(SourceError, match=r"SPY_actions.csv has a value below 0 on 2024-07-03"):
+        source(tmp_path, HEADER + "\n".join(ROWS) + "\n").bars("SPY", *SPAN)
+
+
+def test_the_first_folder_with_the_file_wins(tmp_path):
+    for name, close in (("a", "101"), ("b", "202")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "VIX.csv").write_text(f"date,close\n2024-07-01,{close}\n")
+    folders = os.pathsep.join(str(tmp_path / name) for name in "ab")
+    closes = open_source("csv", SourceOptions(csv_dir=folders)).index_closes("VIX", *SPAN)
+    assert closes["close"].to_list() == [101.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text + "\n\n",
+        lambda text: text.rstrip("\n"),
+    ],
+    ids=["byte order mark", "windows lines", "blank lines at the end", "no last newline"],
+)
+def test_harmless_differences_are_read_through(tmp_path, change):
+    text = HEADER + "\n".join(ROWS) + "\n"
+    plain = source(tmp_path, text).bars("SPY", *SPAN)
+    assert source(tmp_path, change(text)).bars("SPY", *SPAN).equals(plain)
+
+
+def test_a_compressed_file_cut_short_is_refused(tmp_path):
+    whole = gzip.compress((HEADER + "\n".join(ROWS) + "\n").encode())
+    (tmp_path / "SPY.csv.gz").write_bytes(whole)
+    opened = open_source("csv", SourceOptions(csv_dir=str(tmp_path)))
+    assert opened.bars("SPY", *SPAN).height == 3
+    (tmp_path / "SPY.csv.gz").write_bytes(whole[:-20])
+    with pytest.raises(SourceError, match=r"SPY.csv.gz cannot be read"):
+        opened.bars("SPY", *SPAN)
+
+
+def parquet_frame():
+    text = HEADER + "\n".join(ROWS) + "\n"
+    return pl.read_csv(text.encode(), try_parse_dates=True)
+
+
+@pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("ns"), pl.String])
+def test_parquet_dates_of_any_kind_are_read(tmp_path, kind):
+    dates = pl.col("date").dt.to_string() if kind == pl.String else pl.col("date").cast(kind)
+    parquet_frame().with_columns(dates).write_parquet(tmp_path / "SPY.parquet")
+    bars = open_source("csv", SourceOptions(csv_dir=str(tmp_path))).bars("SPY", *SPAN)
+    assert bars["date"].to_list() == [date(2024, 7, n) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (pl.when(pl.col("close") != 102).then("date").alias("date"), "line 3"),
+        (pl.concat_list("close").alias("close"), "column close"),
+    ],
+)
+def test_a_parquet_file_with_wrong_types_is_refused(tmp_path, spoil, said):
+    parquet_frame().with_columns(spoil).write_parquet(tmp_path / "SPY.parquet")
+    with pytest.raises(SourceError, match=said):
+        open_source("csv", SourceOptions(csv_dir=str(tmp_path))).bars("SPY", *SPAN)
+
+
+def test_a_broken_parquet_file_is_refused(tmp_path):
+    (tmp_path / "SPY.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(SourceError, match=r"SPY.parquet cannot be read as Parquet"):
+        open_source("csv", SourceOptions(csv_dir=str(tmp_path))).bars("SPY", *SPAN)
+
+
+# line 3 of the file -> the reason that its row is set aside for
+BAD_ROWS = {
+    "2024-07-02,101,103,100,-102,102,1100": "non_positive_price",
+    "2024-07-02,101,103,100,nan,102,1100": "nan_price",
+    "2024-07-02,101,103": "nan_price",
+    "2024-07-02,101,99,100,102,102,1100": "high_below_low",
+    ROWS[0].replace("1000", "999"): "duplicate_conflict",
+}
+
+
+@pytest.mark.parametrize("line", BAD_ROWS)
+def test_a_bad_row_is_set_aside_and_the_rest_goes_on(tmp_path, line):
+    opened = source(tmp_path, HEADER + "\n".join([ROWS[0], line, ROWS[2]]) + "\n")
+    found = clean_bars(opened.bars("SPY", *SPAN), sessions(*SPAN), "csv", NOW)
+    assert BAD_ROWS[line] in found.quarantined["rule"].to_list()
+    assert BAD_ROWS[line] in found.rows["bad_reason"].to_list()
+    assert found.rows["close"].to_list()[2] == 103.0
+
+
+def test_a_line_that_is_there_twice_is_one_bar(tmp_path):
+    opened = source(tmp_path, HEADER + "\n".join([*ROWS, ROWS[1]]) + "\n")
+    found = clean_bars(opened.bars("SPY", *SPAN), sessions(*SPAN), "csv", NOW)
+    assert found.rows["close"].to_list() == [101.0, 102.0, 103.0]
+    assert found.quarantined.is_empty()
+
+
 def test_a_parquet_file_is_read_likewise(tmp_path):
     text = source(tmp_path, HEADER + "\n".join(ROWS) + "\n").bars("SPY", *SPAN)
     frame = pl.read_csv(tmp_path / "SPY.csv", try_parse_dates=True)
@@ -44,13 +167,20 @@ def test_a_parquet_file_is_read_likewise(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEADER.replace(",close", "") + "2024-07-01,1,1,1,1,1\n", "close"),
-        (HEADER + "01/07/2024,100,102,99,101,101,1000\n", "date"),
-        (HEADER + "\n".join(ROWS).replace("103,100", "abc,100") + "\n", "abc"),
-        (HEADER + "\n".join(ROWS)[:-20] + "\n", "SPY.csv"),
+        (HEADER.replace(",close", "") + "2024-07-01,1,1,1,1,1\n", "lacks the columns close"),
+        (HEADER + "01/07/2024,100,102,99,101,101,1000\n", "line 2: '01/07/2024' is no date"),
+        (HEADER + "\n".join(ROWS).replace("-03", "-33") + "\n", "line 4: '2024-07-33' is no date"),
+        (HEADER + ROWS[0] + "\n\n" + ROWS[2] + "\n", "line 3: '' is no date"),
+        (HEADER + "\n".join(ROWS).replace("103,100", "abc,100") + "\n", "line 3: 'abc' in column"),
+        (HEADER + "\n".join(ROWS)[:-20] + "\n", "line 4 is cut short"),
+        (HEADER + "\n".join(ROWS) + "\n2024-0", "line 5 is cut short"),
         (HEADER + ROWS[0] + "\n", "ends 2024-07-01"),
-        (HEADER, "SPY.csv"),
-        ("", "SPY.csv"),
+        (HEADER + ROWS[0] + ",7\n" + "\n".join(ROWS[1:]) + "\n", "more fields"),
+        (HEADER.replace("volume", "volume,close") + ROWS[0] + ",1\n", "close twice"),
+        ((HEADER + ROWS[0] + "\n").replace(",", ";"), "lacks the columns date"),
+        (HEADER, "holds no rows"),
+        ("", "is empty"),
+        ("\n\n", "is empty"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, said):
@@ -60,7 +190,7 @@ def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, said
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("ticker", ["../SPY", "'; drop table", "MISSING"])
+@pytest.mark.parametrize("ticker", ["../SPY", "'; drop table", "", "SPY\n", "/etc/x", "MISSING"])
 def test_unknown_and_hostile_tickers_are_refused(tmp_path, ticker):
     with pytest.raises(PlatformError) as error:
         source(tmp_path, HEADER + "\n".join(ROWS) + "\n").bars(ticker, *SPAN)
@@ -72,11 +202,22 @@ def test_a_missing_folder_is_named(tmp_path):
         open_source("csv", SourceOptions(csv_dir=str(tmp_path / "nowhere"))).bars("SPY", *SPAN)
 
 
-@pytest.mark.long
-def test_real_files_have_no_bad_bar(reference_data):
-    from options_platform_tests.market import from_source
+@pytest.mark.parametrize("ticker", ["SPY", "QQQ", "AAPL", "AMZN", "GOOGL", "MSFT"])
+def test_real_files_have_no_bad_bar(reference_data, ticker):
+    opened = open_source("csv", SourceOptions(csv_dir=str(reference_data / "prices")))
+    span = (date(2000, 1, 3), date(2024, 12, 31))
+    found = clean_bars(opened.bars(ticker, *span), sessions(*span), "csv", NOW)
+    assert found.quarantined.is_empty()
+    assert found.rows["bad_reason"].null_count() == found.rows.height
+    assert found.rows["date"].max() == span[1]
 
-    folders = f"{reference_data / 'prices'}:{reference_data / 'vol'}"
-    found = open_source("csv", SourceOptions(csv_dir=folders))
-    bars, _ = from_source(found, 2005, 2024, ("SPY", "QQQ", "AAPL", "MSFT"))
-    assert bars["bad_reason"].null_count() == bars.height
+
+def test_the_real_vix_lacks_no_session_since_2000(reference_data):
+    opened = open_source("csv", SourceOptions(csv_dir=str(reference_data / "vol")))
+    span = (date(2000, 1, 3), date(2024, 12, 31))
+    keys = pl.DataFrame({"date": sessions(*span), "ticker": "SPY"})
+    closes = opened.index_closes("VIX", *span)
+    rows = align_indices(keys, closes, {"SPY": "VIX"}, "csv", NOW)
+    assert rows["vix_age"].to_list() == [0] * len(keys)
+    # CBOE publishes on some of the exchange's holidays, see the data's README.
+    assert closes.height > rows.height
