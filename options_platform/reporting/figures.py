@@ -45,8 +45,9 @@ def price_history(bars: pl.DataFrame) -> bytes:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:.0f}")
         axes.yaxis.set_minor_formatter("{x:.0f}")
+        axes.tick_params(which="minor", colors=INK, labelsize=8)
         axes.set_ylabel("first close = 100 (log)")
-        axes.legend(frameon=False, loc="upper left", ncols=len(tickers))
+        axes.legend(frameon=False, loc="upper left", ncols=max(1, len(tickers)), fontsize=8)
     return made()
 
 
@@ -72,11 +73,13 @@ def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
         axes.legend(
             handles=[Patch(color=colour, label=name) for name, colour in REGIME_COLOURS.items()],
             frameon=False,
-            loc="upper left",
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            borderaxespad=0.2,
             ncols=len(REGIME_COLOURS),
             fontsize=8,
         )
-        axes.set_ylim(0, 1.3 * float(np.nanmax(rows["vix"].to_numpy())))
+        axes.set_ylim(bottom=0)
         axes.margins(x=0)
     return made()
 
@@ -99,7 +102,7 @@ def calibration(curve: pl.DataFrame, model: str) -> bytes:
         axes.set_ylabel("observed frequency")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-        axes.legend(frameon=False, loc="upper left")
+        axes.legend(frameon=False, loc="upper left", fontsize=8)
     return made()
 
 
@@ -143,8 +146,16 @@ def class_shares(labels: pl.DataFrame) -> bytes:
             axes.bar(years, share, bottom=base, color=colour, label=name, width=0.8)
             base = base + share
         axes.set_ylabel("share of labels")
-        axes.set_ylim(0, 1.22)
-        axes.legend(frameon=False, loc="upper left", ncols=3)
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
+        axes.legend(
+            frameon=False,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),
+            borderaxespad=0.2,
+            ncols=3,
+            fontsize=8,
+        )
     return made()
 
 
@@ -159,11 +170,20 @@ def payoff_at_expiry(legs: pl.DataFrame, limit_price: float, spot: float, contra
     with _figure(2.2, width=4.4) as (axes, made):
         axes.axhline(0.0, color=MUTED, linewidth=0.8)
         axes.axvline(spot, color=MUTED, linewidth=0.8, linestyle="--")
+        axes.annotate(
+            f" spot {spot:,.2f}",
+            (spot, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            va="top",
+            fontsize=8,
+            color=MUTED,
+        )
         axes.plot(prices, profit, color=INK, linewidth=1.2)
         axes.fill_between(prices, profit, 0.0, where=profit > 0, color="#4d7c3a", alpha=0.25)
         axes.fill_between(prices, profit, 0.0, where=profit < 0, color="#c0524a", alpha=0.25)
         axes.set_xlabel("price at expiry (USD)")
         axes.set_ylabel("profit (USD)")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
     return made()
 
 

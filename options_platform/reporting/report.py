@@ -25,6 +25,7 @@ from options_platform.contracts import (
 )
 from options_platform.domain.features.registry import feature_version
 from options_platform.reporting import sections
+from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.settings import Settings
 
 TEMPLATE = "report.html.j2"
@@ -71,6 +72,9 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
             ledger.table("orders") if ledger.exists else None,
             ledger.table("marks") if ledger.exists else None,
         ),
+        "settings": settings_rows(settings),
+        "settings_digest": settings_digest(settings),
+        "versions": versions(),
     }
     return str(_environment().get_template(TEMPLATE).render(**content))
 

@@ -181,7 +181,8 @@ def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
     if own.height:
         png = figures.payoff_at_expiry(own, plan["limit_price"], plan["spot"], plan["contracts"])
         picture = figures.data_uri(png)
-    return {**plan, "legs": own.to_dicts(), "plot": picture}
+    meanings = [REASONS.get(code, code) for code in plan["reasons"]]
+    return {**plan, "legs": own.to_dicts(), "meanings": meanings, "plot": picture}
 
 
 def order_section(
