@@ -1,0 +1,57 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from options_platform.contracts import tables
+from options_platform.domain.features.registry import FEATURES
+from tools.generate_docs import DOCS, PAGES, main, stale_pages, write_pages
+
+LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+
+
+def test_the_committed_pages_are_what_the_code_says():
+    assert stale_pages() == []
+    assert main(["--check"]) == 0
+
+
+def test_a_page_that_was_edited_by_hand_is_stale(tmp_path):
+    write_pages(tmp_path)
+    assert stale_pages(tmp_path) == []
+    page = tmp_path / "feature-dictionary.md"
+    page.write_text(page.read_text() + "one line more\n")
+    (tmp_path / "data-dictionary.md").unlink()
+    assert stale_pages(tmp_path) == ["feature-dictionary.md", "data-dictionary.md"]
+
+
+def test_every_feature_has_one_row_in_the_feature_dictionary():
+    page = PAGES["feature-dictionary.md"]()
+    for feature in FEATURES:
+        assert page.count(f"\n| `{feature.name}` |") == 1
+
+
+def test_every_table_and_column_stands_in_the_data_dictionary():
+    page = PAGES["data-dictionary.md"]()
+    for table in tables().values():
+        section = page.split(f"\n### {table.name}\n")[1].split("\n### ")[0]
+        if table.name != "features":
+            for column in table.columns:
+                assert f"\n| `{column.name}` |" in section
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_row_of_a_generated_table_has_the_columns_of_its_header(name):
+    width = None
+    for line in PAGES[name]().splitlines():
+        if not line.startswith("|"):
+            width = None
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1
+        width = width or cells
+        assert cells == width, line
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_links_between_the_pages_lead_somewhere(page: Path):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
