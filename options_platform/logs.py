@@ -36,9 +36,13 @@ class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record, reopening a file that another process has moved away."""
-        if self.stream is not None and not self._still_ours():
-            self.stream.close()
-            self.stream = self._open()
+        try:
+            if self.stream is not None and not self._still_ours():
+                self.stream.close()
+                self.stream = self._open()
+        except OSError:
+            self.handleError(record)
+            return
         super().emit(record)
 
     def _still_ours(self) -> bool:

@@ -8,6 +8,7 @@ Secrets are no settings: adapters read them from the environment themselves.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -119,7 +120,7 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     """Settings from plain values, defaults filled in; `home` is taken relative to `directory`."""
     from pydantic import TypeAdapter, ValidationError
 
-    merged = dict(values)
+    merged = _filled(values, Settings())
     source = str(merged.get("source", Settings.source))
     merged.setdefault("start", DEFAULT_START.get(source, Settings.start))
     if source in DEFAULT_END:
@@ -139,6 +140,23 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
     home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
     return replace(settings, home=home)
+
+
+def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "") -> dict[str, Any]:
+    """`values` with their mappings completed, such as a multiplier given for one regime only."""
+    filled = dict(values)
+    for key, value in values.items():
+        default = getattr(defaults, key, None)
+        if not isinstance(value, Mapping):
+            continue
+        if is_dataclass(default):
+            filled[key] = _filled(value, default, where=f"{where}{key}.")
+        elif isinstance(default, dict) and default:
+            for name in value:
+                if name not in default:
+                    _raise_unknown(f"setting {where}{key}: ", str(name), list(default))
+            filled[key] = {**default, **value}
+    return filled
 
 
 def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
@@ -164,7 +182,7 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
 def _require_sensible(settings: Settings) -> None:
     if not settings.tickers:
         raise SettingsError("setting tickers: at least one ticker is needed, e.g. SPY,QQQ")
-    for ticker in settings.tickers:
+    for ticker in (*settings.tickers, *settings.iv_symbol.values()):
         require_ticker(ticker)
     if len(set(settings.tickers)) != len(settings.tickers):
         raise SettingsError("setting tickers: a ticker is listed twice")
@@ -174,8 +192,10 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError(
             "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
         )
-    if settings.account_value_usd <= 0:
-        raise SettingsError("setting account_value_usd: more than 0 USD")
+    for name in ("account_value_usd", "max_risk_usd"):
+        value = getattr(settings, name)
+        if value is not None and not 0 < value < math.inf:
+            raise SettingsError(f"setting {name}: a number more than 0 USD")
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
@@ -184,11 +204,11 @@ def _require_sensible(settings: Settings) -> None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
-        values = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path.name} cannot be read as TOML: {error}") from error
     _require_known(values, Settings, where=path.name)
     return values

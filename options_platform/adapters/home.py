@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import MutableMapping
@@ -60,7 +61,9 @@ def enter_home(settings: Settings, environment: MutableMapping[str, str] | None 
 def _write_dagster_yaml(settings: Settings) -> None:
     path = settings.dagster_home / "dagster.yaml"
     text = DAGSTER_YAML.format(
-        base_dir=settings.dagster_home / "history" / "runs", max_runs=settings.workers + 1
+        # Quoted, since a path may hold what means something in YAML.
+        base_dir=json.dumps(str(settings.dagster_home / "history" / "runs")),
+        max_runs=settings.workers + 1,
     )
     ours = DAGSTER_YAML.splitlines()[0]
     if path.exists() and not path.read_text().startswith(ours):

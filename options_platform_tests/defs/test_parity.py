@@ -65,7 +65,7 @@ def test_day_by_day_gives_the_same_rows(whole, tmp_path):
 @pytest.mark.parametrize("source", ["sample", "simulated"])
 def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
     """(a) to (d) over ten sessions; on the sample with its real series."""
-    span = {"sample": (date(2013, 1, 2), date(2016, 2, 5)), "simulated": (START, END)}[source]
+    span = {"sample": (date(2013, 1, 2), date(2017, 3, 31)), "simulated": (START, END)}[source]
     settings = make_platform_settings(tmp_path / "whole", source=source, start=span[0], end=span[1])
     run(settings)
     short = make_platform_settings(tmp_path / "short", source=source, start=span[0], end=span[1])

@@ -1,0 +1,248 @@
+"""The command line as a user has it: real processes, exit codes, one line for each error."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import FEATURES_TABLE, QUARANTINE, RAW_OHLCV
+from options_platform.domain.calendar import sessions
+
+HEADER = "date,open,high,low,close,adj_close,volume\n"
+DAYS = sessions(date(2024, 1, 2), date(2024, 3, 28))
+BASE = {
+    "OPTIONS_SOURCE": "csv",
+    "OPTIONS_TICKERS": "SPY",
+    "OPTIONS_START": "2024-01-02",
+    "OPTIONS_END": "2024-03-28",
+    "OPTIONS_WAREHOUSE_WAIT_SECONDS": "1",
+}
+DATA = "raw_ohlcv,vix"
+HOLD = """
+import duckdb, sys, time
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def rows(count=None):
+    return [f"{day},100,102,99,{100 + n % 2},100,1000" for n, day in enumerate(DAYS[:count])]
+
+
+class Shell:
+    def __init__(self, folder):
+        self.folder = folder
+        self.csv = folder / "csv"
+        self.csv.mkdir()
+        self.home = folder / "home"
+        self.write(rows())
+        index = [f"{day},15,16,14,15" for day in DAYS]
+        (self.csv / "VIX.csv").write_text("date,open,high,low,close\n" + "\n".join(index) + "\n")
+
+    def write(self, lines, header=HEADER):
+        (self.csv / "SPY.csv").write_text(header + "\n".join(lines) + "\n")
+
+    def run(self, *arguments, **environment):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
+        own = {"OPTIONS_HOME": str(self.home), "OPTIONS_CSV_DIR": str(self.csv)}
+        return subprocess.run(
+            [sys.executable, "-m", "options_platform", *arguments],
+            cwd=self.folder,
+            env=kept | BASE | own | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+
+    def table(self, table=RAW_OHLCV):
+        return Warehouse(self.home / "warehouse.duckdb").read(table)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    shell = Shell(tmp_path_factory.mktemp("filled"))
+    done = shell.run("backfill", "--select", DATA)
+    assert done.returncode == 0, done.stderr
+    return shell
+
+
+@pytest.fixture
+def shell(filled, tmp_path):
+    shutil.copytree(filled.folder, tmp_path / "copy")
+    copy = object.__new__(Shell)
+    copy.folder = tmp_path / "copy"
+    copy.csv, copy.home = copy.folder / "csv", copy.folder / "home"
+    return copy
+
+
+def refused(shell, done, said):
+    """One line that says what to do, a code, and the tables as before."""
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.startswith("options-platform: ")]
+    assert len(lines) == 1, done.stderr
+    assert said in lines[0]
+    assert "Traceback" not in done.stderr
+    assert shell.table().height == len(DAYS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("backfill", "--tickers", "NOSUCH"), "NOSUCH is not among the tickers"),
+        (("backfill", "--tickers", "../x"), "no ticker"),
+        (("backfill", "--tickers", "'; drop table raw_ohlcv"), "no ticker"),
+        (("backfill", "--start", "2024-01-06"), "no New York session"),
+        (("backfill", "--start", "2024-13-01"), "is no date like"),
+        (("backfill", "--start", "2024-03-01", "--end", "2024-02-01"), "lies after"),
+        (("backfill", "--start", "2019-01-02"), "before the first session"),
+        (("daily", "--date", "2024-02-19"), "no New York session"),
+        (("daily", "--date", "2099-01-02"), "2099-01-02"),
+        (("backfill", "--select", "raw_ohlc"), "raw_ohlcv"),
+        (("bakfill",), "bakfill"),
+    ],
+)
+def test_a_wrong_request_is_refused(filled, arguments, said):
+    refused(filled, filled.run(*arguments), said)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"OPTIONS_TICKER": "SPY"}, "did you mean tickers"),
+        ({"OPTIONS_WORKERS": "two"}, "workers"),
+        ({"OPTIONS_TICKERS": "../x"}, "no ticker"),
+    ],
+)
+def test_a_wrong_setting_is_refused(filled, environment, said):
+    refused(filled, filled.run("backfill", **environment), said)
+
+
+@pytest.mark.parametrize(
+    ("lines", "header", "said"),
+    [
+        ([r.rsplit(",", 1)[0] for r in rows()], HEADER.replace(",volume", ""), "volume"),
+        (["02.01.2024,100,102,99,101,101,1000"], HEADER, "date"),
+        ([*rows()[:-1], f"{DAYS[-1]},100,102,ninety,101,101,1000"], HEADER, "ninety"),
+        ([*rows()[:-1], f"{DAYS[-1]},100,10"], HEADER, "SPY.csv"),
+        (rows(20), HEADER, "ends"),
+    ],
+)
+def test_a_broken_file_is_refused_and_the_tables_stay(shell, lines, header, said):
+    shell.write(lines, header)
+    refused(shell, shell.run("backfill", "--select", DATA), said)
+
+
+def test_bad_rows_are_set_aside_and_reported(shell):
+    lines = rows()
+    lines[10] = f"{DAYS[10]},100,102,-99,101,101,1000"
+    lines.append(f"{DAYS[20]},100,102,99,101.5,101,1000")
+    shell.write(lines)
+    done = shell.run("backfill", "--select", DATA)
+    assert done.returncode == 0, done.stderr
+    assert "bad_bars" in done.stdout
+    bad = shell.table().filter(pl.col("bad_reason").is_not_null())
+    assert dict(bad.select("date", "bad_reason").iter_rows()) == {
+        DAYS[10]: "non_positive_price",
+        DAYS[20]: "duplicate_conflict",
+    }
+    assert shell.table(QUARANTINE).height == 3
+
+
+def test_an_unwritable_home_is_named(filled, tmp_path):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    done = filled.run("status", OPTIONS_HOME=str(in_the_way / "home"))
+    refused(filled, done, "set OPTIONS_HOME")
+
+
+def test_another_process_in_the_warehouse_is_waited_for_and_then_named(filled):
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            HOLD,
+            str(filled.home / "warehouse.duckdb"),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        holder.stdout.readline()
+        began = time.monotonic()
+        done = filled.run("status")
+        assert time.monotonic() - began < 30
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    refused(filled, done, "held by another process")
+
+
+def test_status_orders_and_doctor_speak_json(filled):
+    found = json.loads(filled.run("status", "--json").stdout)
+    assert found["tables"][0] == {
+        "table": "raw_ohlcv",
+        "rows": len(DAYS),
+        "tickers": ["SPY"],
+        "first": "2024-01-02",
+        "last": "2024-03-28",
+    }
+    assert json.loads(filled.run("orders", "--json").stdout) == []
+    assert json.loads(filled.run("positions", "--json").stdout) == []
+    doctor = filled.run("doctor", "--json")
+    assert doctor.returncode == 0, doctor.stdout
+    assert all({"state", "what", "detail"} <= set(row) for row in json.loads(doctor.stdout))
+
+
+def test_halt_and_resume(shell):
+    assert shell.run("halt", "--reason", "storm").returncode == 0
+    assert json.loads(shell.run("status", "--json").stdout)["halted"] == "storm"
+    assert shell.run("resume").returncode == 0
+    assert json.loads(shell.run("status", "--json").stdout)["halted"] is None
+
+
+def test_a_backup_restores_the_home(shell):
+    archive = shell.folder / "backup.tar.gz"
+    assert shell.run("backup", str(archive)).returncode == 0
+    shutil.rmtree(shell.home)
+    done = shell.run("restore", str(archive))
+    assert done.returncode == 0, done.stderr
+    assert shell.table().height == len(DAYS)
+
+
+def test_features_are_exported_with_their_version(shell):
+    done = shell.run("backfill", "--select", "features")
+    assert done.returncode == 0, done.stderr
+    target = shell.folder / "features.parquet"
+    done = shell.run("features-export", "--to", str(target))
+    assert done.returncode == 0, done.stderr
+    version = shell.table(FEATURES_TABLE)["feature_version"][0]
+    assert pl.read_parquet_metadata(target)["feature_version"] == version
+    assert pl.read_parquet(target).height == len(DAYS)
+
+
+def test_help_loads_nothing_heavy():
+    heavy = {"polars", "dagster", "duckdb", "pandas", "numpy", "mlflow", "xgboost"}
+    code = (
+        "import sys; from options_platform.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not heavy & set(eval(done.stdout.splitlines()[-1]))
+
+
+def test_logs_are_structured_lines_in_the_home(filled):
+    files = list(Path(filled.home / "logs").glob("*"))
+    assert files
+    for line in files[0].read_text().splitlines():
+        assert {"time", "level", "message"} <= set(json.loads(line))
