@@ -84,7 +84,7 @@ def data_dictionary() -> str:
     """The page of all tables of the warehouse, and of the marts."""
     parts = [
         "# Data dictionary",
-        GENERATED.format(source="`options_platform/contracts.py` and `dbt_like_sql/`"),
+        GENERATED.format(source="`options_platform/contracts/` and `dbt_like_sql/`"),
         (
             "All tables live in `warehouse.duckdb` of the home. A write replaces whole partitions "
             "in one transaction and is refused if a column, a type, a key or a null breaks what "

@@ -1,4 +1,4 @@
-"""The warehouse: one DuckDB file that holds every table of `contracts.py`.
+"""The warehouse: one DuckDB file that holds every table of `contracts/`.
 
 A write is one transaction over all the tables that belong together: delete the replaced rows,
 insert the new ones by name, commit. A crash at any moment leaves the old rows or the new ones.

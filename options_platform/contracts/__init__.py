@@ -1,0 +1,79 @@
+"""The tables of the warehouse, by subject; `table.py` says what a table is.
+
+One declaration serves them all: the DuckDB schema, the refusal of frames that do not fit, the
+blocking asset checks, the column metadata in the Dagster UI and the data dictionary in the docs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from options_platform.contracts.decisions import (
+    REGIME,
+    REGIME_TRANSITIONS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+)
+from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARCH_PARAMS, LABELS
+from options_platform.contracts.market import QUARANTINE, RAW_OHLCV, VIX
+from options_platform.contracts.models import (
+    DIRECTION_MODEL,
+    MODEL_FOLDS,
+    MODEL_PREDICTIONS,
+    VOLATILITY_MODEL,
+)
+from options_platform.contracts.orders import ORDER_STATUSES, PAPER_ORDERS
+from options_platform.contracts.table import TIMESTAMP, Column, Table
+
+__all__ = (
+    "ASSET_TABLES",
+    "DIRECTIONS",
+    "DIRECTION_MODEL",
+    "FEATURES_TABLE",
+    "GARCH_PARAMS",
+    "LABELS",
+    "MODEL_FOLDS",
+    "MODEL_PREDICTIONS",
+    "ORDER_STATUSES",
+    "PAPER_ORDERS",
+    "QUARANTINE",
+    "RAW_OHLCV",
+    "REGIME",
+    "REGIME_TRANSITIONS",
+    "SIDE_TABLES",
+    "TIMESTAMP",
+    "TRADE_PLAN",
+    "TRADE_PLAN_LEGS",
+    "VIX",
+    "VOLATILITY_MODEL",
+    "Column",
+    "Table",
+    "tables",
+)
+
+ASSET_TABLES = (
+    RAW_OHLCV,
+    VIX,
+    FEATURES_TABLE,
+    LABELS,
+    DIRECTION_MODEL,
+    VOLATILITY_MODEL,
+    REGIME,
+    TRADE_PLAN,
+    PAPER_ORDERS,
+)
+
+SIDE_TABLES = (
+    TRADE_PLAN_LEGS,
+    MODEL_PREDICTIONS,
+    REGIME_TRANSITIONS,
+    QUARANTINE,
+    GARCH_PARAMS,
+    MODEL_FOLDS,
+)
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """All tables by name."""
+    return {table.name: table for table in ASSET_TABLES + SIDE_TABLES}

@@ -1,0 +1,90 @@
+"""Tables of regimes and of the trade plan."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from options_platform.contracts.features import DIRECTIONS
+from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
+from options_platform.domain.regime_names import REGIMES
+
+REGIME = Table(
+    "regime",
+    "Rule-based volatility regime, with the confirmation setting applied.",
+    (
+        DATE,
+        TICKER,
+        Column(
+            "regime", pl.String, "first rule that matches; null on missing data", values=REGIMES
+        ),
+        Column("matched", pl.List(pl.String), "all rules that match, in order"),
+        Column("days_in_regime", pl.Int32, "0 on the regime's first session", "sessions", low=0),
+        Column("previous_regime", pl.String, "regime before the current one", values=REGIMES),
+    ),
+)
+
+REGIME_TRANSITIONS = Table(
+    "regime_transitions",
+    "Sessions on which the regime changed.",
+    (
+        DATE,
+        TICKER,
+        Column("from_regime", pl.String, "regime of the session before", values=REGIMES),
+        Column("to_regime", pl.String, "regime of this session", values=REGIMES),
+        Column("sessions_in_previous", pl.Int32, "how long the one before lasted", "sessions"),
+    ),
+)
+
+TRADE_PLAN = Table(
+    "trade_plan",
+    "The decision of the session, trades and no-trades alike, with the reasons.",
+    (
+        DATE,
+        TICKER,
+        Column("plan_id", pl.String, "hash of date, ticker and content", nullable=False),
+        Column("decision", pl.String, "what to do", nullable=False, values=("trade", "no_trade")),
+        Column("reasons", pl.List(pl.String), "codes of what decided", nullable=False),
+        Column("strategy", pl.String, "name of the strategy, or none", nullable=False),
+        Column("direction", pl.String, "predicted direction", values=DIRECTIONS),
+        Column("confidence", pl.Float64, "as in direction_model", low=0.0, high=1.0),
+        Column("regime", pl.String, "regime of the session", values=REGIMES),
+        Column("iv_rank", pl.Float64, "rank of the session", "0 to 1", low=0.0, high=1.0),
+        Column("spot", pl.Float64, "price that the strikes refer to", "USD a share", low=0.0),
+        Column("expiry", pl.Date, "expiry of all legs"),
+        Column("dte", pl.Int32, "days from the session to `expiry`", "calendar days", low=0),
+        Column("target_dte", pl.Int32, "what the DTE rule asked for", "calendar days", low=0),
+        Column("width", pl.Float64, "wider distance of two strikes", "USD a share", low=0.0),
+        Column("contracts", pl.Int32, "number of spreads", nullable=False, low=0),
+        Column("limit_price", pl.Float64, "debit positive, credit negative", "USD a share"),
+        usd("max_loss_usd", "maximum loss, fees included"),
+        usd("max_profit_usd", "maximum profit, fees deducted"),
+        Column("net_delta", pl.Float64, "delta", "shares, whole position"),
+        Column("net_gamma", pl.Float64, "gamma", "shares per USD, whole position"),
+        Column("net_theta", pl.Float64, "theta", "USD per calendar day, whole position"),
+        Column("net_vega", pl.Float64, "vega", "USD per vol point, whole position"),
+        Column("chain_source", pl.String, "what the quotes rest on", values=("real", "synthetic")),
+        Column("strike_basis", pl.String, "price basis", values=("as_traded", "adjusted")),
+    ),
+)
+
+TRADE_PLAN_LEGS = Table(
+    "trade_plan_legs",
+    "The legs of each planned trade.",
+    (
+        DATE,
+        TICKER,
+        Column("plan_id", pl.String, "plan that the leg belongs to", nullable=False),
+        Column("leg", pl.Int32, "number of the leg, from 1", nullable=False, low=1),
+        Column("side", pl.String, "bought or sold", nullable=False, values=("buy", "sell")),
+        Column("right", pl.String, "call or put", nullable=False, values=("call", "put")),
+        Column("strike", pl.Float64, "strike", "USD a share", nullable=False, low=0.0),
+        Column("expiry", pl.Date, "expiry", nullable=False),
+        Column("ratio", pl.Int32, "contracts per spread", nullable=False, low=1),
+        Column("iv", pl.Float64, "implied volatility", "annualised fraction", low=0.0),
+        Column("delta", pl.Float64, "delta of one option", "per share", low=-1.0, high=1.0),
+        Column("bid", pl.Float64, "bid", "USD a share", low=0.0),
+        Column("mid", pl.Float64, "mid", "USD a share", low=0.0),
+        Column("ask", pl.Float64, "ask", "USD a share", low=0.0),
+    ),
+    key=("plan_id", "leg"),
+)

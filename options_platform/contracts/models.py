@@ -1,0 +1,87 @@
+"""Tables of predictions and of the stored models that made them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from options_platform.contracts.features import DIRECTIONS
+from options_platform.contracts.table import DATE, TICKER, Column, Table, probability
+
+FOLD = Column("fold", pl.String, "month that the model predicts, YYYY-MM")
+MODEL_ID = Column("model_id", pl.String, "stored fold model that made the row")
+
+DIRECTION_MODEL = Table(
+    "direction_model",
+    "Out-of-sample predictions of the 5-session direction by the shipped model.",
+    (
+        DATE,
+        TICKER,
+        probability("p_bearish", "probability of a return below -1%"),
+        probability("p_neutral", "probability of a return within +-1%"),
+        probability("p_bullish", "probability of a return above +1%"),
+        Column("direction", pl.String, "class of the highest probability", values=DIRECTIONS),
+        Column("confidence", pl.Float64, "(p - 1/3) / (2/3) of that class", low=0.0, high=1.0),
+        FOLD,
+        MODEL_ID,
+    ),
+)
+
+VOLATILITY_MODEL = Table(
+    "volatility_model",
+    "Out-of-sample predictions of the implied-volatility rank in 5 sessions by the shipped model.",
+    (
+        DATE,
+        TICKER,
+        Column("iv_rank", pl.Float64, "rank today", "0 to 1", low=0.0, high=1.0),
+        Column("iv_rank_pred", pl.Float64, "rank in 5 sessions", "0 to 1", low=0.0, high=1.0),
+        Column("iv_rank_change_pred", pl.Float64, "prediction - rank today", low=-1.0, high=1.0),
+        Column(
+            "expected_rv",
+            pl.Float64,
+            "realised volatility expected over the next 5 sessions",
+            "annualised fraction",
+            low=0.0,
+        ),
+        probability("p_regime_shift", "probability that the regime differs in 5 sessions"),
+        FOLD,
+        MODEL_ID,
+    ),
+)
+
+MODEL_PREDICTIONS = Table(
+    "model_predictions",
+    "Out-of-sample predictions of every model, baselines and candidates included.",
+    (
+        DATE,
+        TICKER,
+        Column("model", pl.String, "name of the model", nullable=False),
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        probability("p_bearish", "as in direction_model"),
+        probability("p_neutral", "as in direction_model"),
+        probability("p_bullish", "as in direction_model"),
+        Column("iv_rank_pred", pl.Float64, "as in volatility_model, unclipped for baselines"),
+        FOLD,
+        MODEL_ID,
+    ),
+    key=("date", "ticker", "model"),
+    partition=("date", "ticker", "target"),
+)
+
+MODEL_FOLDS = Table(
+    "model_folds",
+    "Index of the stored fold models: what trained them, where they lie, and their hash.",
+    (
+        Column("model", pl.String, "name of the model", nullable=False),
+        Column("fold", pl.String, "month that it predicts, YYYY-MM", nullable=False),
+        Column("input_hash", pl.String, "hash of training data, parameters, code", nullable=False),
+        Column("model_id", pl.String, "id of the stored model", nullable=False),
+        Column("run_id", pl.String, "MLflow run", nullable=False),
+        Column("path", pl.String, "artifact, relative to the home", nullable=False),
+        Column("sha256", pl.String, "hash of the artifact", nullable=False),
+        Column("train_rows", pl.Int64, "rows it was trained on", nullable=False),
+        Column("train_end", pl.Date, "newest session in training", nullable=False),
+        Column("trained_seconds", pl.Float64, "wall time of training", "s", nullable=False),
+    ),
+    key=("model", "fold", "input_hash"),
+    partition=("model", "fold", "input_hash"),
+)

@@ -1,0 +1,113 @@
+"""What a table is: columns, types, units, keys, and what may be null."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from options_platform.errors import ContractError
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `unit` in words, `low`/`high` the closed range its values must lie in."""
+
+    name: str
+    dtype: pl.DataType | type[pl.DataType]
+    description: str
+    unit: str = ""
+    nullable: bool = True
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `key` is its primary key, rows are replaced by `partition` (date and ticker)."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ("date", "ticker")
+    partition: tuple[str, ...] = ("date", "ticker")
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Column names and Polars types, in order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError otherwise."""
+        return {column.name: column for column in self.columns}[name]
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of this schema without rows."""
+        return pl.DataFrame(schema=self.schema)
+
+    def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """`frame` with its columns in the table's order, or :class:`ContractError`.
+
+        Refused are missing or unknown columns, other types, null or duplicate keys and nulls
+        where the contract allows none. Values out of range are for the asset checks to judge.
+        """
+        self._require_columns(frame)
+        frame = frame.select(self.schema.names())
+        wrong = [
+            f"{name} is {frame.schema[name]}, not {dtype}"
+            for name, dtype in self.schema.items()
+            if frame.schema[name] != dtype
+        ]
+        if wrong:
+            raise ContractError(f"{self.name}: {'; '.join(wrong)}; nothing was written")
+        required = [c.name for c in self.columns if not c.nullable or c.name in self.key]
+        counts = frame.select(pl.col(required).null_count()).row(0, named=True)
+        nulls = [f"{name} ({count} rows)" for name, count in counts.items() if count]
+        if nulls:
+            raise ContractError(f"{self.name}: null in {', '.join(nulls)}; nothing was written")
+        doubled = frame.filter(pl.struct(self.key).is_duplicated())
+        if doubled.height:
+            example = doubled.select(self.key).row(0)
+            raise ContractError(
+                f"{self.name}: {doubled.height} rows share a key, e.g. {_show_key(example)}; "
+                "nothing was written"
+            )
+        return frame
+
+    def _require_columns(self, frame: pl.DataFrame) -> None:
+        missing = [name for name in self.schema if name not in frame.columns]
+        unknown = [name for name in frame.columns if name not in self.schema]
+        if missing or unknown:
+            parts = []
+            if missing:
+                parts.append(f"columns missing: {', '.join(missing)}")
+            if unknown:
+                parts.append(f"columns unknown: {', '.join(unknown)}")
+            raise ContractError(f"{self.name}: {'; '.join(parts)}; nothing was written")
+
+
+def _show_key(key: Sequence[object]) -> str:
+    return "(" + ", ".join(str(part) for part in key) + ")"
+
+
+DATE = Column("date", pl.Date, "New York session", nullable=False)
+TICKER = Column("ticker", pl.String, "symbol of the underlying", nullable=False)
+
+
+def price(name: str, description: str) -> Column:
+    """A price of one share, split-adjusted."""
+    return Column(name, pl.Float64, description, "USD a share, split-adjusted", low=0.0)
+
+
+def probability(name: str, description: str, *, nullable: bool = True) -> Column:
+    """A probability."""
+    return Column(name, pl.Float64, description, "probability", nullable, low=0.0, high=1.0)
+
+
+def usd(name: str, description: str) -> Column:
+    """Money of the whole position."""
+    return Column(name, pl.Float64, description, "USD, whole position")
