@@ -1,0 +1,159 @@
+"""The chain of a ticker at the close of a session, real or synthetic, with one set of questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from options_platform.domain.chain.listing import RANGE_DEVIATIONS, snap_strike, strike_step
+from options_platform.domain.chain.quotes import quote
+from options_platform.domain.chain.rules import ChainRules
+from options_platform.domain.chain.surface import NO_TERM, TermStructure, atm_vol
+from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT
+from options_platform.errors import PricingError
+
+CHAIN_SCHEMA = pl.Schema(
+    {
+        "expiry": pl.Date,
+        "right": pl.String,
+        "strike": pl.Float64,
+        "bid": pl.Float64,
+        "mid": pl.Float64,
+        "ask": pl.Float64,
+        "iv": pl.Float64,
+        "delta": pl.Float64,
+        "volume": pl.Float64,
+        "open_interest": pl.Float64,
+    }
+)
+"""Prices in USD a share as traded, `iv` annualised, `delta` signed; volume and open interest in
+contracts, null on a synthetic chain, which has none."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Quotes of one ticker and session in `CHAIN_SCHEMA`, sorted; `source` says what they are."""
+
+    session: date
+    ticker: str
+    spot: float
+    source: Literal["real", "synthetic"]
+    quotes: pl.DataFrame
+
+    @property
+    def expiries(self) -> list[date]:
+        """The listed expiries, ascending."""
+        return self.quotes["expiry"].unique().sort().to_list()
+
+    def side(self, expiry: date, right: str) -> pl.DataFrame:
+        """The quotes of one expiry and right, by strike.
+
+        Raises :class:`PricingError` where the chain has none.
+        """
+        rows = self.quotes.filter((pl.col("expiry") == expiry) & (pl.col("right") == right))
+        if rows.is_empty():
+            raise PricingError(
+                f"the {self.source} chain of {self.ticker} for {self.session} lists no {right} "
+                f"that expires {expiry}; its expiries are {', '.join(map(str, self.expiries))}"
+            )
+        return rows
+
+    def nearest_delta(self, expiry: date, right: str, delta: float) -> dict[str, object]:
+        """The quote whose absolute delta is nearest to `delta`, ties to the lower strike.
+
+        Only quotes with a bid and a known delta count. Raises :class:`PricingError` if none has.
+        """
+        rows = self.side(expiry, right).filter((pl.col("bid") > 0) & pl.col("delta").is_not_null())
+        if rows.is_empty():
+            raise PricingError(
+                f"no {right} of {self.ticker} for {expiry} has a bid on {self.session}"
+            )
+        distance = (pl.col("delta").abs() - delta).abs()
+        return rows.sort(distance, "strike").row(0, named=True)
+
+    def contract(self, expiry: date, right: str, strike: float) -> dict[str, object]:
+        """One quote; :class:`PricingError` where the strike is not listed."""
+        rows = self.side(expiry, right).filter(pl.col("strike") == strike)
+        if rows.is_empty():
+            raise PricingError(
+                f"{self.ticker} lists no {right} at {strike:g} for {expiry} on {self.session}"
+            )
+        return rows.row(0, named=True)
+
+
+def real_chain(rows: pl.DataFrame) -> Chain:
+    """The chain of stored quotes.
+
+    Args:
+        rows: rows of `option_chain` for one date and ticker. Quotes with a `quality` (the gate
+            that they broke) are left out.
+
+    Raises :class:`PricingError` where `rows` are of several chains, or none of them is good.
+    """
+    keys = rows.select("date", "ticker").unique()
+    if keys.height != 1:
+        raise PricingError(
+            f"a chain is of one date and ticker, and these rows are of {keys.height}"
+        )
+    session, ticker = keys.row(0)
+    good = rows.filter(
+        pl.col("quality").is_null() & (pl.col("bid") > 0) & (pl.col("ask") >= pl.col("bid"))
+    )
+    if good.is_empty():
+        raise PricingError(f"the stored chain of {ticker} for {session} has no good quote")
+    quotes = good.select(CHAIN_SCHEMA.names()).sort("expiry", "right", "strike")
+    return Chain(session, ticker, float(good["spot"].median()), "real", quotes.cast(CHAIN_SCHEMA))  # type: ignore[arg-type]
+
+
+def synthetic_chain(
+    session: date,
+    ticker: str,
+    spot: float,
+    index: float,
+    expiries: Sequence[date],
+    rules: ChainRules,
+    term: TermStructure = NO_TERM,
+) -> Chain:
+    """The chain of listed strikes around `spot` for each of `expiries` after the session.
+
+    Strikes reach four deviations to either side; `index` is the ticker's volatility index as an
+    annualised fraction. The quotes equal those of :func:`quote` bit for bit.
+    """
+    at = np.array([spot])
+    step = strike_step(at)
+    frames = []
+    for expiry in sorted(expiries):
+        years = np.array([(expiry - session).days / DAYS_A_YEAR])
+        if years[0] <= 0:
+            continue
+        deviation = atm_vol(years, np.array([index]), rules.surface, term) * np.sqrt(years)
+        reach = int(np.ceil(RANGE_DEVIATIONS * deviation[0] * spot / step[0]))
+        strikes = snap_strike(at, step) + step * np.arange(-reach, reach + 1)
+        strikes = strikes[strikes > 0]
+        for right, sign in (("call", CALL), ("put", PUT)):
+            found = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "expiry": expiry,
+                        "right": right,
+                        "strike": strikes,
+                        "bid": found.bid,
+                        "mid": found.mid,
+                        "ask": found.ask,
+                        "iv": found.iv,
+                        "delta": found.greeks.delta,
+                        "volume": None,
+                        "open_interest": None,
+                    },
+                    schema=CHAIN_SCHEMA,
+                )
+            )
+    if not frames:
+        raise PricingError(f"no expiry after {session} to quote {ticker} for")
+    return Chain(session, ticker, spot, "synthetic", pl.concat(frames))

@@ -1,0 +1,82 @@
+"""Quotes of the synthetic chain: bid, mid and ask around the surface's price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from options_platform.domain.chain.rules import ChainRules
+from options_platform.domain.chain.surface import (
+    INDEX_DAYS,
+    LEVEL_AT,
+    NO_TERM,
+    TermStructure,
+    atm_vol,
+    surface_iv,
+)
+from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Floats, Greeks, black_scholes
+
+TICK = 0.01
+VEGA_AT = 0.1
+SMALLEST_VEGA = 1e-4
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """Quotes of options, arrays of one shape; prices in USD a share, `iv` annualised."""
+
+    strike: Floats
+    bid: Floats
+    mid: Floats
+    ask: Floats
+    iv: Floats
+    greeks: Greeks
+
+
+def quote(
+    spot: Floats,
+    strike: Floats,
+    years: Floats,
+    index: Floats,
+    sign: Floats,
+    rules: ChainRules,
+    term: TermStructure = NO_TERM,
+) -> Quotes:
+    """Quotes of the synthetic chain around the ticker's volatility `index` (annualised fraction).
+
+    Bid and ask are whole cents, a bid below one cent is zero. Raises :class:`PricingError` like
+    `black_scholes`; at expiry an option has its intrinsic value and no quote.
+    """
+    rate, dividend = rules.risk_free_rate, rules.dividend_yield
+    iv = surface_iv(spot, strike, years, index, rules.surface, carry=rate - dividend, term=term)
+    greeks = black_scholes(spot, strike, years, iv, rate, dividend, sign)
+    half = 0.5 * _width(greeks.vega, years, atm_vol(years, index, rules.surface, term), rules)
+    bid = np.maximum(np.floor((greeks.price - half) / TICK + 1e-9) * TICK, 0.0)
+    ask = np.ceil((greeks.price + half) / TICK - 1e-9) * TICK
+    bid = np.asarray(np.round(bid, 2), dtype=np.float64)
+    ask = np.asarray(np.round(ask, 2), dtype=np.float64)
+    mid = np.asarray(0.5 * (bid + ask), dtype=np.float64)
+    return Quotes(strike, bid, mid, ask, iv, greeks)
+
+
+def _width(vega: Floats, years: Floats, atm: Floats, rules: ChainRules) -> Floats:
+    a, by_vega, by_vol, by_term = rules.width
+    log_width = (
+        a
+        + by_vega * np.log(np.maximum(vega, SMALLEST_VEGA) / VEGA_AT)
+        + by_vol * np.log(atm / LEVEL_AT)
+        + by_term * np.log(years * DAYS_A_YEAR / INDEX_DAYS)
+    )
+    return np.asarray(rules.width_scale * TICK * np.exp(log_width), dtype=np.float64)
+
+
+def option_sign(rights: NDArray[np.str_]) -> Floats:
+    """+1 for "call", -1 for "put"."""
+    return np.where(rights == "call", CALL, PUT)
+
+
+def years_of(dte: NDArray[np.int64]) -> Floats:
+    """Calendar days as years of 365 days."""
+    return dte.astype(np.float64) / DAYS_A_YEAR

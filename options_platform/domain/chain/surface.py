@@ -1,0 +1,137 @@
+"""The synthetic implied volatility surface, from a volatility index to the vol of a strike.
+
+1. Term: the index of 30 days and those of 9, 93 and 182 days, where they are known, else their
+   usual ratios; between them total variance is linear in time.
+2. Level: an index replicates a variance swap, so it lies above the volatility at the money:
+       atm = level x index x (index / 0.20)^level_power x (T / 30 days)^level_term
+3. Smile: with x = ln(K / F) / (atm sqrt(T)),
+       (iv / atm)^2 = 1 + (atm / 0.18)^skew_fade (h(x) - h(0)),
+       h(x) = b (rho (x - m) + sqrt((x - m)^2 + s^2)),
+   the form of Gatheral's SVI, its parameters linear in ln T between the listed tenors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from options_platform.domain.chain import calibration
+from options_platform.domain.pricing import DAYS_A_YEAR, Floats
+from options_platform.domain.pricing.units import require_positive
+
+TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
+INDEX_DAYS = 30.0
+LEVEL_AT, SKEW_AT = 0.20, 0.18
+SMILE_RANGE = (-6.0, 4.0)
+LARGEST_FADE = 1.4
+SMALLEST_RATIO = 0.3
+
+
+@dataclass(frozen=True)
+class SurfaceRules:
+    """Parameters of the surface; the defaults are calibrated, see `calibration`.
+
+    `term` holds for 9, 93 and 182 days the a and b of ln(index of the tenor / index of 30 days)
+    = a + b ln(index / 0.20); `smile` the tenor in days, b, rho, m and s, one row a tenor.
+    """
+
+    level: float = calibration.LEVEL
+    level_power: float = calibration.LEVEL_POWER
+    level_term: float = calibration.LEVEL_TERM
+    term: tuple[tuple[float, float], ...] = calibration.TERM
+    skew_fade: float = calibration.SKEW_FADE
+    smile: tuple[tuple[float, ...], ...] = calibration.SMILE
+    lowest_iv: float = 0.03
+
+    @classmethod
+    def flat(cls) -> SurfaceRules:
+        """The surface on which every option has the index itself as its volatility."""
+        return cls(1.0, 0.0, 0.0, ((0.0, 0.0),) * 3, 0.0, ((30.0, 0.0, 0.0, 0.0, 1.0),), 1e-6)
+
+
+@dataclass(frozen=True)
+class TermStructure:
+    """Indices of 9, 93 and 182 days, annualised fractions; NaN where one is not known."""
+
+    days_9: Floats = field(default_factory=lambda: np.array(np.nan))
+    days_93: Floats = field(default_factory=lambda: np.array(np.nan))
+    days_182: Floats = field(default_factory=lambda: np.array(np.nan))
+
+
+NO_TERM = TermStructure()
+
+
+def index_at(
+    years: Floats, index: Floats, rules: SurfaceRules, term: TermStructure = NO_TERM
+) -> Floats:
+    """The volatility index of any tenor, annualised; flat before 9 and after 182 days.
+
+    Raises :class:`PricingError` unless years and index are positive.
+    """
+    require_positive(years=years, volatility_index=index)
+    log_level = np.log(index / LEVEL_AT)
+    others = (term.days_9, term.days_93, term.days_182)
+    guessed = [index * np.exp(a + b * log_level) for a, b in rules.term]
+    near, far, last = (
+        np.where(np.isnan(known), guess, known)
+        for known, guess in zip(others, guessed, strict=True)
+    )
+    days = years * DAYS_A_YEAR
+    nodes = [near, index, far, last]
+    totals = [vol * vol * at for vol, at in zip(nodes, TERM_DAYS, strict=True)]
+    total = near * near * days
+    for n in range(3):
+        share = (days - TERM_DAYS[n]) / (TERM_DAYS[n + 1] - TERM_DAYS[n])
+        between = totals[n] + share * (totals[n + 1] - totals[n])
+        total = np.where(days > TERM_DAYS[n], between, total)
+    total = np.where(days > TERM_DAYS[-1], last * last * days, total)
+    return np.asarray(np.sqrt(total / days), dtype=np.float64)
+
+
+def atm_vol(
+    years: Floats, index: Floats, rules: SurfaceRules, term: TermStructure = NO_TERM
+) -> Floats:
+    """Implied volatility at the money forward, annualised."""
+    own = index_at(years, index, rules, term)
+    level = rules.level * np.power(own / LEVEL_AT, rules.level_power)
+    level = level * np.power(years * DAYS_A_YEAR / INDEX_DAYS, rules.level_term)
+    return np.asarray(np.maximum(own * level, rules.lowest_iv), dtype=np.float64)
+
+
+def index_for_atm(atm_30d: Floats, rules: SurfaceRules) -> Floats:
+    """The index whose surface has `atm_30d` at the money in 30 days; the inverse of `atm_vol`."""
+    power = 1.0 + rules.level_power
+    scaled = np.asarray(atm_30d) / (rules.level * LEVEL_AT)
+    return np.asarray(LEVEL_AT * np.power(scaled, 1.0 / power), dtype=np.float64)
+
+
+def surface_iv(
+    spot: Floats,
+    strike: Floats,
+    years: Floats,
+    index: Floats,
+    rules: SurfaceRules,
+    *,
+    carry: float,
+    term: TermStructure = NO_TERM,
+) -> Floats:
+    """Implied volatility of a strike, annualised; `carry` is rate less dividend yield."""
+    atm = atm_vol(years, index, rules, term)
+    moneyness = np.log(strike / (spot * np.exp(carry * years))) / (atm * np.sqrt(years))
+    fade = np.minimum(np.power(atm / SKEW_AT, rules.skew_fade), LARGEST_FADE)
+    shape = smile(moneyness, years, rules.smile)
+    ratio = np.sqrt(np.maximum(1.0 + fade * shape, SMALLEST_RATIO**2))
+    return np.asarray(np.maximum(atm * ratio, rules.lowest_iv), dtype=np.float64)
+
+
+def smile(moneyness: Floats, years: Floats, rows: Sequence[Sequence[float]]) -> Floats:
+    """h(x) - h(0): the squared ratio of a strike's volatility to that at the money, less one."""
+    x = np.clip(moneyness, *SMILE_RANGE)
+    at = np.log(np.array([row[0] for row in rows]))
+    when = np.log(years * DAYS_A_YEAR)
+    b, rho, m, s = (np.interp(when, at, [row[n] for row in rows]) for n in range(1, 5))
+    away = rho * (x - m) + np.sqrt((x - m) ** 2 + s * s)
+    centre = -rho * m + np.sqrt(m * m + s * s)
+    return np.asarray(b * (away - centre), dtype=np.float64)

@@ -1,0 +1,145 @@
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.domain.chain import CHAIN_SCHEMA, SurfaceRules, arbitrages, real_chain
+from options_platform.domain.pricing import black_scholes
+from options_platform.errors import PricingError
+from tools import calibrate_chain
+
+DAY = date(2026, 2, 11)
+
+
+def stored(rows, day=DAY, ticker="SPY", spot=100.0):
+    """Quotes as rows of `option_chain`, as far as a chain reads them."""
+    given = {"iv": None, "delta": None, "volume": None, "open_interest": None, "quality": None}
+    frame = rows.with_columns(
+        pl.lit(value).alias(name) for name, value in given.items() if name not in rows.columns
+    ).with_columns(
+        date=pl.lit(day), ticker=pl.lit(ticker), spot=pl.lit(spot),
+        mid=(pl.col("bid") + pl.col("ask")) / 2,
+    )  # fmt: skip
+    return frame.cast({**{n: CHAIN_SCHEMA[n] for n in CHAIN_SCHEMA}, "quality": pl.String})
+
+
+def quotes(*rows):
+    names = ["right", "strike", "bid", "ask", "delta"]
+    return pl.DataFrame([dict(zip(names, row, strict=True)) for row in rows]).with_columns(
+        expiry=date(2026, 3, 13)
+    )
+
+
+def test_the_nearest_delta_is_taken_among_quotes_with_a_bid():
+    chain = real_chain(
+        stored(
+            quotes(
+                ("put", 90.0, 0.0, 0.05, -0.20),  # no bid
+                ("put", 92.0, 0.60, 0.50, -0.21),  # crossed
+                ("put", 93.0, 0.70, 0.80, -0.16),
+                ("put", 95.0, 1.00, 1.10, -0.26),
+                ("put", 97.0, 1.50, 1.60, None),
+            )
+        )
+    )
+    assert chain.source == "real"
+    found = chain.nearest_delta(date(2026, 3, 13), "put", 0.2)
+    assert found["strike"] == 93.0
+    assert chain.quotes["strike"].to_list() == [93.0, 95.0, 97.0]
+
+
+def test_quotes_that_broke_a_gate_are_left_out_and_a_chain_of_them_is_refused():
+    rows = stored(quotes(("put", 93.0, 0.70, 0.80, -0.16)))
+    with pytest.raises(PricingError, match="has no good quote"):
+        real_chain(rows.with_columns(quality=pl.lit("STALE")))
+    two = pl.concat([rows, rows.with_columns(ticker=pl.lit("QQQ"))])
+    with pytest.raises(PricingError, match="of one date and ticker, and these rows are of 2"):
+        real_chain(two)
+
+
+@pytest.fixture(scope="module")
+def real(reference_data):
+    return calibrate_chain.load(reference_data)
+
+
+def test_with_the_tested_date_left_out_the_surface_is_within_two_vol_points(real):
+    rules = SurfaceRules()
+    markets = {chain.market for chain in real}
+    assert len(markets) == 3
+    for market in markets:
+        fitted = calibrate_chain.left_out(real, market, rules)
+        assert fitted != rules
+        for chain in (chain for chain in real if chain.market == market):
+            found = calibrate_chain.errors(chain, fitted)
+            assert found.height > 100
+            assert found["error_points"].abs().mean() <= 2.0
+
+
+def test_the_constants_are_those_that_the_real_chains_give(real, reference_data):
+    rules = SurfaceRules()
+    assert calibrate_chain.fit_term(reference_data) == rules.term
+    fitted = calibrate_chain.fit(real, rules.term)
+    assert fitted.level == pytest.approx(rules.level, abs=1e-3)
+    assert fitted.skew_fade == pytest.approx(rules.skew_fade, abs=1e-2)
+    assert np.array(fitted.smile) == pytest.approx(np.array(rules.smile), abs=2e-2)
+
+
+def test_greeks_of_a_real_chain_agree_with_its_vendors(reference_data):
+    # The vendor's greeks are those of Black and Scholes on the closing price without dividends;
+    # the rest of the difference is its rate a tenor, which the file does not tell.
+    rows = pl.read_csv(
+        reference_data / "options/spy_eod/SPY_2015-01-05.csv.gz", infer_schema_length=None
+    ).with_columns(dte=(pl.col("expiration").str.to_date() - date(2015, 1, 5)).dt.total_days())
+    rows = rows.filter(
+        (pl.col("nonstd") != 7)
+        & (pl.col("dte") > 3)
+        & (pl.col("bid") > 0)
+        & pl.col("delta").abs().is_between(0.05, 0.95)
+    )
+    assert rows.height > 1000
+    found = black_scholes(
+        np.array([201.72]), rows["strike"].to_numpy(), rows["dte"].to_numpy() / 365,
+        rows["implied_volatility"].to_numpy(), 0.0005, 0.0,
+        np.where(rows["type"].to_numpy() == "call", 1.0, -1.0),
+    )  # fmt: skip
+    gap = np.abs(found.delta - rows["delta"].to_numpy())
+    assert np.median(gap) < 5e-4
+    assert np.quantile(gap, 0.95) < 0.01
+    for name, most in (("gamma", 0.001), ("vega", 0.001), ("theta", 0.005)):
+        relative = getattr(found, name) / rows[name].to_numpy() - 1.0
+        assert np.median(np.abs(relative)) < most
+
+
+@pytest.mark.parametrize("ticker", ["SPY", "QQQ"])
+def test_real_quotes_of_2026_give_strikes_of_the_nearest_listed_delta(real, ticker):
+    own = next(chain for chain in real if chain.name == f"{ticker} 2026-02-11")
+    # Out-of-the-money quotes, as the calibration has them; the deltas are of parity forwards.
+    rows = stored(
+        own.points.select("expiry", "right", "strike", "bid", "ask", "iv", "delta"),
+        ticker=ticker, spot=own.spot,
+    )  # fmt: skip
+    chain = real_chain(rows)
+    expiry = date(2026, 3, 13)
+    for right in ("call", "put"):
+        for delta in (0.15, 0.25, 0.40):
+            found = chain.nearest_delta(expiry, right, delta)
+            side = rows.filter((pl.col("expiry") == expiry) & (pl.col("right") == right))
+            best = (side["delta"].abs() - delta).abs().min()
+            assert abs(abs(found["delta"]) - delta) == best
+            assert found["bid"] > 0
+
+
+def test_closing_chains_hold_no_arbitrage_and_intraday_ones_only_crumbs(real):
+    for own in real:
+        day = date.fromisoformat(own.name[-10:])
+        rows = own.points.filter(pl.col("expiry") <= day + timedelta(days=60))
+        names = ("expiry", "right", "strike", "bid", "ask", "iv", "delta")
+        chain = real_chain(stored(rows.select(names), day=day, spot=own.spot))
+        broken = arbitrages(chain)
+        if day.year == 2026:
+            # The quotes of a Yahoo snapshot during the session are not of one instant.
+            assert broken.height < 0.1 * chain.quotes.height
+            assert broken["profit_usd"].max() < 0.25
+        else:
+            assert broken.is_empty()
