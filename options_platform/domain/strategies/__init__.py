@@ -5,7 +5,13 @@ from options_platform.domain.strategies import (
     bear_put_spread,
     bull_call_spread,
     bull_put_spread,
+    calendar,
+    iron_butterfly,
     iron_condor,
+    long_straddle,
+    long_strangle,
+    short_straddle,
+    short_strangle,
 )
 from options_platform.domain.strategies.base import Strategy
 
@@ -17,5 +23,11 @@ STRATEGIES: dict[str, Strategy] = {
         bull_put_spread,
         bear_call_spread,
         iron_condor,
+        iron_butterfly,
+        long_straddle,
+        long_strangle,
+        short_straddle,
+        short_strangle,
+        calendar,
     )
 }

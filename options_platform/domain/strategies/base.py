@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Side = Literal["buy", "sell"]
 Right = Literal["call", "put"]
-Role = Literal["anchor", "wing"]
+Role = Literal["anchor", "wing", "near"]
 Kind = Literal["debit", "credit"]
 Bias = Literal["bullish", "bearish", "neutral"]
 
@@ -19,7 +19,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Leg:
-    """One leg; the anchor is chosen by delta, the wing lies the width further out of the money."""
+    """One leg, its strike given by its role.
+
+    The anchor is chosen by delta (at the spot in a centred strategy), the wing lies the width
+    further out of the money, `near` has the anchor's strike and an earlier expiry.
+    """
 
     side: Side
     right: Right
@@ -28,22 +32,37 @@ class Leg:
 
 @dataclass(frozen=True)
 class Strategy:
-    """A spread of one expiry with equal ratios.
+    """A spread with equal ratios.
 
     A debit spread buys its anchors, a credit spread sells them; anything else is refused when
-    the strategy is declared, since it would turn one into the other.
+    the strategy is declared, since it would turn one into the other. `centred` puts the anchors
+    at the spot. Without `defined_risk` the loss has no bound, and it takes a permission to trade.
     """
 
     name: str
     kind: Kind
     bias: Bias
     legs: tuple[Leg, ...]
+    centred: bool = False
 
     def __post_init__(self) -> None:
         wanted = "buy" if self.kind == "debit" else "sell"
         for leg in self.legs:
             if (leg.side == wanted) != (leg.role == "anchor"):
                 raise ValueError(f"{self.name}: a {self.kind} spread must {wanted} its anchors")
+
+    @property
+    def defined_risk(self) -> bool:
+        """Whether every leg that is sold has one of its right that is bought."""
+        return all(
+            sum(1 if leg.side == "buy" else -1 for leg in self.legs if leg.right == right) >= 0
+            for right in self.rights
+        )
+
+    @property
+    def one_expiry(self) -> bool:
+        """Whether all legs expire together."""
+        return all(leg.role != "near" for leg in self.legs)
 
     @property
     def rights(self) -> tuple[Right, ...]:

@@ -1,0 +1,193 @@
+"""A spread with its strikes: what it can pay, cost and lose, its greeks, and its chances.
+
+With one expiry the payoff is linear between the strikes, so bounds and break-evens are exact; a
+calendar's is the value on the day its first leg expires, found on a grid of spots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from options_platform.domain.pricing import (
+    CALL,
+    Floats,
+    Greeks,
+    black_scholes,
+    european_price,
+    intrinsic_value,
+    probability_itm,
+)
+
+GRID_DEVIATIONS, GRID_POINTS = 6.0, 4001
+
+
+@dataclass(frozen=True)
+class SpreadLeg:
+    """One leg: `side` +1 bought, -1 sold; `sign` +1 call, -1 put; prices in USD a share."""
+
+    side: float
+    sign: float
+    strike: float
+    years: float
+    iv: float
+    bid: float
+    mid: float
+    ask: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The legs of one spread at `spot`; rates annualised, continuously compounded."""
+
+    strategy: str
+    spot: float
+    legs: tuple[SpreadLeg, ...]
+    rate: float
+    dividend: float
+
+    @property
+    def net_price(self) -> float:
+        """At the mids, USD a share: debit positive, credit negative."""
+        return sum(leg.side * leg.mid for leg in self.legs)
+
+    @property
+    def years(self) -> float:
+        """Time to the first expiry."""
+        return min(leg.years for leg in self.legs)
+
+    @property
+    def one_expiry(self) -> bool:
+        """Whether all legs expire together."""
+        return len({leg.years for leg in self.legs}) == 1
+
+    def payoff(self, spot: Floats) -> Floats:
+        """Value at the first expiry, USD a share, before what was paid for it."""
+        spot = np.asarray(spot, dtype=np.float64)
+        total = np.zeros_like(spot)
+        for leg in self.legs:
+            value = intrinsic_value(spot, np.array(leg.strike), np.array(leg.sign))
+            left = leg.years - self.years
+            if left > 0:
+                at = (left, leg.iv, self.rate, self.dividend, leg.sign)
+                held = european_price(np.maximum(spot, 1e-9), np.array(leg.strike), *at)  # type: ignore[arg-type]
+                # Listed options may be exercised, so one is never worth less than that.
+                value = np.maximum(value, held)
+            total = total + leg.side * value
+        return total
+
+    def profit(self, spot: Floats) -> Floats:
+        """Profit at the first expiry, USD a share, without fees."""
+        return np.asarray(self.payoff(spot) - self.net_price)
+
+    @property
+    def max_loss(self) -> float:
+        """Largest loss at the first expiry, USD a share, without fees; inf without a bound."""
+        if self._slope_above() < 0:
+            return float("inf")
+        return float(-np.min(self.profit(self._knots())))
+
+    @property
+    def max_profit(self) -> float:
+        """Largest profit at the first expiry, USD a share, without fees; inf without a bound."""
+        if self._slope_above() > 0:
+            return float("inf")
+        return float(np.max(self.profit(self._knots())))
+
+    @property
+    def break_evens(self) -> tuple[float, ...]:
+        """The spots at the first expiry between profit and loss, ascending."""
+        spots = self._knots()
+        values = self.profit(spots)
+        found = []
+        for n in np.flatnonzero(values[:-1] * values[1:] < 0):
+            share = values[n] / (values[n] - values[n + 1])
+            found.append(float(spots[n] + share * (spots[n + 1] - spots[n])))
+        # A payoff of zero right on a knot, where the sign changes across it.
+        found += [
+            float(spots[n])
+            for n in range(1, len(spots) - 1)
+            if values[n] == 0 and values[n - 1] * values[n + 1] < 0
+        ]
+        slope = self._slope_above()
+        if slope * values[-1] < 0:
+            found.append(float(spots[-1] - values[-1] / slope))
+        return tuple(sorted(found))
+
+    @property
+    def probability_of_profit(self) -> float:
+        """Risk-neutral probability of a profit at the first expiry.
+
+        Lognormal with the mean of the legs' volatilities; the mass of each interval between
+        break-evens in which the spread gains.
+        """
+        edges = [0.0, *self.break_evens]
+        vol = float(np.mean([leg.iv for leg in self.legs]))
+        at = (self.years, vol, self.rate, self.dividend, CALL)
+        above = (
+            [1.0]
+            + [
+                float(probability_itm(np.array(self.spot), np.array(edge), *at))  # type: ignore[arg-type]
+                for edge in edges[1:]
+            ]
+        )
+        total = 0.0
+        for n, edge in enumerate(edges):
+            last = n + 1 == len(edges)
+            middle = max(2.0 * edge, 2.0 * self.spot) if last else 0.5 * (edge + edges[n + 1])
+            if float(self.profit(np.array(middle))) > 0:
+                total += above[n] - (0.0 if last else above[n + 1])
+        return total
+
+    @property
+    def greeks(self) -> Greeks:
+        """Greeks of one share of the spread, in the units of `pricing`; 0-dimensional arrays."""
+        each = [
+            black_scholes(
+                np.array(self.spot), np.array(leg.strike), np.array(leg.years), np.array(leg.iv),
+                self.rate, self.dividend, np.array(leg.sign),
+            )
+            for leg in self.legs
+        ]  # fmt: skip
+        return Greeks(
+            **{
+                field.name: np.asarray(
+                    sum(
+                        leg.side * getattr(own, field.name)
+                        for leg, own in zip(self.legs, each, strict=True)
+                    )
+                )
+                for field in fields(Greeks)
+            }
+        )
+
+    def margin(self, rate: float = 0.20, minimum: float = 0.10) -> float:
+        """Buying power that the spread takes, USD a share.
+
+        The maximum loss where it has a bound. Without one, after Cboe's strategy-based margin:
+        a naked leg takes its premium + max(`rate` x spot - what it is out of the money, `minimum`
+        x spot for calls, x strike for puts); of a call and a put the dearer leg's, and the other
+        one's premium.
+        """
+        if self.max_loss < float("inf"):
+            return max(self.max_loss, 0.0)
+        sold = [leg for leg in self.legs if leg.side < 0]
+        needs = []
+        for leg in sold:
+            outside = max(leg.sign * (leg.strike - self.spot), 0.0)
+            base = self.spot if leg.sign > 0 else leg.strike
+            needs.append(max(rate * self.spot - outside, minimum * base))
+        return max(needs) + sum(leg.mid for leg in sold)
+
+    def _slope_above(self) -> float:
+        """How the value changes with the spot above every strike, when only calls count."""
+        return sum(leg.side for leg in self.legs if leg.sign > 0)
+
+    def _knots(self) -> Floats:
+        strikes = [leg.strike for leg in self.legs]
+        if self.one_expiry:
+            return np.array(sorted({0.0, *strikes, 2.0 * max(strikes)}))
+        vol = max(leg.iv for leg in self.legs)
+        reach = GRID_DEVIATIONS * vol * np.sqrt(max(leg.years for leg in self.legs))
+        return np.asarray(self.spot * np.exp(np.linspace(-reach, reach, GRID_POINTS)))
