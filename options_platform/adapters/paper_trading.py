@@ -22,7 +22,7 @@ from options_platform.adapters.brokers.simulated import SimulatedBroker
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.exits import PositionMark, exit_reason
-from options_platform.domain.fills import MarketClose, net_price
+from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import (
     Order,
     OrderLeg,
@@ -171,7 +171,7 @@ class PaperTrading:
         )
 
     def _value(self, position: Position, session: date, close: MarketClose) -> float:
-        return net_price(position.legs, session, close, self.settings.plan.chain, share=0.0)
+        return net_price(position.legs, session, close, self.settings.plan.chain, AT_MID)
 
     def _send_entries(
         self, session: date, plans: pl.DataFrame, legs: pl.DataFrame, now: datetime

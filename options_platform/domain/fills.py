@@ -1,17 +1,56 @@
-"""What a spread costs when it is traded: three fill models over the quotes of its legs."""
+"""What a spread costs when it is traded: fill models over the quotes of its legs.
+
+A fill model says at what price one leg trades, between or beyond its bid and ask. To add one,
+write a function like those below and list it in `FILL_MODELS`; settings choose it by its name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 import numpy as np
 
 from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
 from options_platform.domain.orders import OrderLeg
+from options_platform.domain.pricing import Floats, intrinsic_value
 
-FILL_MODELS = ("mid", "default", "worst")
+LEG_SIDES = {"buy": 1.0, "sell": -1.0}
+
+
+class FillModel(Protocol):
+    """Prices of legs, USD a share, from arrays of one shape; `side` is +1 bought, -1 sold."""
+
+    def __call__(
+        self, side: Floats, bid: Floats, mid: Floats, ask: Floats, slippage_share: float, /
+    ) -> Floats:
+        """The price of each leg."""
+
+
+def _at_mid(_side: Floats, _bid: Floats, mid: Floats, _ask: Floats, _share: float) -> Floats:
+    """The mid: what no order can count on."""
+    return mid
+
+
+def _slipped(side: Floats, bid: Floats, mid: Floats, ask: Floats, share: float) -> Floats:
+    """From the mid `share` of the way to the far side of the quote."""
+    return toward_far_side(side, bid, mid, ask, share)
+
+
+def _at_far_side(side: Floats, bid: Floats, mid: Floats, ask: Floats, _share: float) -> Floats:
+    """Buys pay the ask, sales get the bid."""
+    return toward_far_side(side, bid, mid, ask, 1.0)
+
+
+def toward_far_side(side: Floats, bid: Floats, mid: Floats, ask: Floats, share: float) -> Floats:
+    """Prices that lie `share` of the way from the mid to the side that costs."""
+    return np.where(side > 0, mid + share * (ask - mid), mid - share * (mid - bid))
+
+
+FILL_MODELS: dict[str, FillModel] = {"mid": _at_mid, "default": _slipped, "worst": _at_far_side}
+"""From the best to the worst."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +63,20 @@ class FillRules:
     def __post_init__(self) -> None:
         if self.model not in FILL_MODELS:
             raise ValueError(f"the fill model must be one of {', '.join(FILL_MODELS)}")
+        if not 0.0 <= self.slippage_share <= 1.0:
+            raise ValueError("slippage_share lies between 0 (the mid) and 1 (the far side)")
 
-    @property
-    def share(self) -> float:
-        """0 fills at the mid, 1 pays the whole way to the far side."""
-        return {"mid": 0.0, "default": self.slippage_share, "worst": 1.0}[self.model]
+    def leg_prices(self, side: Floats, bid: Floats, mid: Floats, ask: Floats) -> Floats:
+        """The price at which each leg trades, USD a share."""
+        return FILL_MODELS[self.model](side, bid, mid, ask, self.slippage_share)
+
+
+AT_MID = FillRules(model="mid")
 
 
 @dataclass(frozen=True)
 class MarketClose:
-    """A ticker at the close of a session: USD a share as traded, annualised implied volatility."""
+    """A ticker at the close of a session: USD a share as traded, annualised volatility index."""
 
     spot: float
     implied_vol: float
@@ -44,26 +87,22 @@ def net_price(
     session: date,
     market: MarketClose,
     chain: ChainRules,
-    share: float,
+    fills: FillRules,
 ) -> float:
     """Net price of one spread in USD a share, debit positive: buys above the mid, sells below.
 
-    On the day of expiry the legs are worth what exercising them pays.
+    From the day of its expiry a leg is worth what exercising it pays.
     """
     strikes = np.array([leg.strike for leg in legs])
-    sides = np.array([1.0 if leg.side == "buy" else -1.0 for leg in legs])
-    ratios = np.array([float(leg.ratio) for leg in legs])
+    sides = np.array([LEG_SIDES[leg.side] * leg.ratio for leg in legs])
     signs = option_sign(np.array([leg.right for leg in legs]))
     days = np.array([(leg.expiry - session).days for leg in legs])
-    if (days <= 0).all():
-        prices = np.maximum(signs * (market.spot - strikes), 0.0)
-    else:
+    prices = intrinsic_value(np.array(market.spot), strikes, signs)
+    alive = days > 0
+    if alive.any():
         spot = np.full(len(legs), market.spot)
-        atm = np.full(len(legs), market.implied_vol)
-        quotes = quote(spot, strikes, years_of(np.maximum(days, 1)), atm, signs, chain)
-        prices = np.where(
-            sides > 0,
-            quotes.mid + share * (quotes.ask - quotes.mid),
-            quotes.mid - share * (quotes.mid - quotes.bid),
-        )
-    return float(np.round(np.sum(sides * ratios * prices), 4))
+        index = np.full(len(legs), market.implied_vol)
+        quotes = quote(spot, strikes, years_of(np.maximum(days, 1)), index, signs, chain)
+        filled = fills.leg_prices(sides, quotes.bid, quotes.mid, quotes.ask)
+        prices = np.where(alive, filled, prices)
+    return float(np.round(np.sum(sides * prices), 4))

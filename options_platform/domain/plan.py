@@ -27,7 +27,9 @@ from options_platform.domain.chain import (
     strike_step,
     years_of,
 )
+from options_platform.domain.costs import CostRules
 from options_platform.domain.expiries import choose_expiries
+from options_platform.domain.liquidity import LiquidityRules, illiquid
 from options_platform.domain.pricing import Floats
 from options_platform.domain.selection import NONE, SelectionRules, select_strategies
 from options_platform.domain.sizing import SizingRules, contracts
@@ -78,13 +80,6 @@ class StrikeRules:
 
 
 @dataclass(frozen=True)
-class CostRules:
-    """Commission and exchange fees, USD a contract and side."""
-
-    fee_per_contract_usd: float = 0.65
-
-
-@dataclass(frozen=True)
 class PlanRules:
     """Everything that the plan decides by."""
 
@@ -93,6 +88,7 @@ class PlanRules:
     sizing: SizingRules = field(default_factory=SizingRules)
     chain: ChainRules = field(default_factory=ChainRules)
     costs: CostRules = field(default_factory=CostRules)
+    liquidity: LiquidityRules = field(default_factory=LiquidityRules)
 
 
 def build_plans(inputs: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -167,7 +163,7 @@ def _price(
         quotes.append(quote(spot, strikes[number], years, atm, sign, rules.chain))
     sides = [SIDES[leg.side] for leg in strategy.legs]
     net = np.round(_total(sides, [q.mid for q in quotes]), 2)
-    fees = 2.0 * len(sides) * rules.costs.fee_per_contract_usd
+    fees = 2.0 * len(sides) * rules.costs.fees_on(rows["date"].to_numpy())
     loss = max_loss(strategy.kind, widths, net)
     profit = max_profit(strategy.kind, widths, net)
     loss_usd = loss * SHARES + fees
@@ -175,6 +171,13 @@ def _price(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
     bad = _bad_quote(strategy, net, widths, quotes)
+    thin = illiquid(
+        np.array(sides),
+        np.stack([q.bid for q in quotes], axis=1),
+        np.stack([q.ask for q in quotes], axis=1),
+        net,
+        rules.liquidity,
+    )
     safe = np.where(bad, 1.0, loss_usd)
     count = contracts(safe, multiplier.to_numpy(), rows["confidence"].to_numpy(), rules.sizing)
     size = SHARES * count
@@ -182,7 +185,9 @@ def _price(
         name: _total(sides, [getattr(q.greeks, name) for q in quotes]) * size
         for name in ("delta", "gamma", "theta", "vega")
     }
-    refusal = np.where(bad, "BAD_QUOTE", np.where(count < 1, "RISK_BUDGET", ""))
+    refusal = np.select(
+        [bad, thin, count < 1], ["BAD_QUOTE", "ILLIQUID", "RISK_BUDGET"], default=""
+    )
     priced = rows.with_columns(
         expiry=pl.Series(expiry).cast(pl.Date),
         dte=pl.Series(dte).cast(pl.Int32),
@@ -215,7 +220,11 @@ def _strikes(
     wings: dict[str, Floats] = {}
     for right in strategy.rights:
         sign = option_sign(np.full(rows.height, right))
-        anchors[right] = strike_nearest_delta(spot, years, atm, sign, delta, chain)
+        anchors[right] = (
+            snap_strike(spot, step)
+            if strategy.centred
+            else strike_nearest_delta(spot, years, atm, sign, delta, chain)
+        )
         wings[right] = np.maximum(anchors[right] + sign * distance, step)
     strikes = [(anchors if leg.role == "anchor" else wings)[leg.right] for leg in strategy.legs]
     widths = np.stack([np.abs(wings[r] - anchors[r]) for r in strategy.rights], axis=1)

@@ -12,6 +12,7 @@ REASONS: dict[str, str] = {
     "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
     "NO_EXPIRY": "no listed expiry within the allowed days",
     "BAD_QUOTE": "the quotes give a credit or debit outside zero and the width",
+    "ILLIQUID": "a bid is too low, or the quotes are too wide for the price",
     "RISK_BUDGET": "the risk budget is smaller than one spread's maximum loss",
     "REGIME_LOW_VOL": "trade: regime low_vol",
     "REGIME_HIGH_VOL": "trade: regime high_vol",

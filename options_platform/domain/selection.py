@@ -56,7 +56,7 @@ def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFra
     Needed columns: bad_reason, vix, iv_close, regime, direction, p_bearish, p_neutral,
     p_bullish, iv_rank, iv_rank_change_pred. The first refusal that applies is given.
     """
-    wanted = _matrix(rules)
+    wanted = wanted_strategy(rules)
     rows = inputs.with_columns(wanted.alias("wanted"), target_dte=target_dte(rules))
     kind = pl.col("wanted").replace_strict(
         {name: strategy.kind for name, strategy in STRATEGIES.items()}, default=None
@@ -102,7 +102,8 @@ def target_dte(rules: SelectionRules) -> pl.Expr:
     return (base + shift).clip(rules.min_dte, rules.max_dte).cast(pl.Int32)
 
 
-def _matrix(rules: SelectionRules) -> pl.Expr:
+def wanted_strategy(rules: SelectionRules) -> pl.Expr:
+    """What the matrix asks for, before any veto: a strategy's name or none."""
     cheap = pl.col("iv_rank") < rules.debit_below_iv_rank
     chain: list[pl.Expr] = []
     for regime in REGIMES:

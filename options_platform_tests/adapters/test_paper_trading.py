@@ -186,11 +186,11 @@ def test_fill_models_are_ordered_and_expiry_pays_intrinsic_value():
     )
     close = MarketClose(251.0, 0.2)
     prices = [
-        net_price(legs, DAYS[0], close, chain, FillRules(model=model).share)
+        net_price(legs, DAYS[0], close, chain, FillRules(model=model))
         for model in ("mid", "default", "worst")
     ]
     assert prices == sorted(prices)
-    assert net_price(legs, DAYS[30], MarketClose(253.0, 0.2), chain, 0.5) == 3.0
+    assert net_price(legs, DAYS[30], MarketClose(253.0, 0.2), chain, FillRules()) == 3.0
 
 
 def test_unknown_closes_are_absent_from_the_market():

@@ -99,7 +99,7 @@ class SimulatedBroker:
         if close is None:
             return "expired", 0, None, 0.0, "NO_MARKET"
         legs = read_legs(legs_json)
-        price = net_price(legs, session, close, self.chain, self.fills.share)
+        price = net_price(legs, session, close, self.chain, self.fills)
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
         sides = sum(leg.ratio for leg in legs)
