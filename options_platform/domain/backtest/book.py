@@ -1,0 +1,287 @@
+"""The account's book: cash in whole cents, open positions, and the records of what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.domain.backtest import results
+from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.paths import GREEKS, TradePaths
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.positions import SHARES
+from options_platform.domain.risk import Exposure
+
+CENTS = 100
+
+
+@dataclass
+class Position:
+    """An open position; prices USD a share, net, debit positive."""
+
+    trade: int
+    plan_id: str
+    ticker: str
+    contracts: int
+    opened: int
+    first_row: int
+    last_session: int
+    entry_price: float
+    entry_cents: int
+    fee_cents: int
+    entry_dte: int
+    expiry: date
+    max_loss_usd: float
+    max_profit_usd: float
+    exit_reason: str | None = None
+    assigned_on: int | None = None
+
+    @property
+    def units(self) -> int:
+        """Shares that a price of one USD stands for."""
+        return SHARES * self.contracts
+
+    def row(self, session: int) -> int:
+        """The path's row of a session."""
+        return self.first_row + session - self.opened
+
+
+def to_cents(price: float, units: int) -> int:
+    """USD a share times shares, in whole cents."""
+    return round(price * units * CENTS)
+
+
+def risk_values(
+    ticker: str, loss: float, exposures: Sequence[Exposure], rules: BacktestRules
+) -> dict[str, tuple[float, float]]:
+    """What each account limit compares: by code, the value and the threshold."""
+    own, total = rules.risk, loss + sum(exposure.max_loss_usd for exposure in exposures)
+    return {
+        "MAX_POSITIONS": (len(exposures), own.max_positions),
+        "MAX_POSITIONS_TICKER": (
+            sum(exposure.ticker == ticker for exposure in exposures),
+            own.max_positions_per_ticker,
+        ),
+        "MAX_TOTAL_RISK": (total, own.max_total_risk_pct * rules.start_usd),
+    }
+
+
+class Book:
+    """Books every fill at once into cash, and keeps the rows of the result's frames."""
+
+    def __init__(
+        self,
+        trades: pl.DataFrame,
+        paths: TradePaths,
+        market: BacktestMarket,
+        rules: BacktestRules,
+    ) -> None:
+        self.paths, self.market, self.rules = paths, market, rules
+        self.cash = to_cents(rules.start_usd, 1)
+        self.equity = self.cash
+        self.open: dict[int, Position] = {}
+        self.plan_id: list[str] = trades["plan_id"].to_list()
+        self.ticker: list[str] = trades["ticker"].to_list()
+        self.contracts: list[int] = trades["contracts"].to_list()
+        self.limit_price: list[float] = trades["limit_price"].to_list()
+        self.max_loss_usd: list[float] = trades["max_loss_usd"].to_list()
+        self.max_profit_usd: list[float] = trades["max_profit_usd"].to_list()
+        self._told = trades.select("strategy", "regime", "direction", "date").rows()
+        self._legs = np.sum(np.abs(paths.legs.side), axis=1)
+        legs = paths.legs
+        same = (legs.expiry == legs.first_expiry[:, None]) | (legs.side == 0)
+        self._expire_together: list[bool] = same.all(axis=1).tolist()
+        self._fees = rules.costs.fees_on(market.days)
+        self._interest = self._session_fees = 0
+        self._rows: dict[str, list[tuple[Any, ...]]] = {
+            name: []
+            for name in ("trades", "fills", "marks", "equity", "greeks", "exposures", "refusals")
+        }
+
+    @property
+    def equity_usd(self) -> float:
+        """Equity at the last mark."""
+        return self.equity / CENTS
+
+    def begin(self, number: int) -> None:
+        """Start a session: interest on the cash held since the one before."""
+        self._interest = round(max(self.cash, 0) * float(self.market.interest[number]))
+        self._session_fees = 0
+        self.cash += self._interest
+
+    def open_position(self, trade: int, number: int, price: float) -> None:
+        """Fill an entry at `price`; refused as BAD_FILL where it leaves nothing to gain or lose.
+
+        The plan's bounds move by what the fill was better or worse than planned.
+        """
+        contracts = self.contracts[trade]
+        units = SHARES * contracts
+        better = (self.limit_price[trade] - price) * units
+        loss, profit = self.max_loss_usd[trade] - better, self.max_profit_usd[trade] + better
+        if loss <= 0 or profit <= 0:
+            self.refuse(trade, number, "BAD_FILL", price, self.limit_price[trade])
+            return
+        fee = self._fee(trade, number, contracts)
+        cost = to_cents(price, units)
+        self.cash -= cost + fee
+        self._session_fees += fee
+        expiry = self.paths.legs.first_expiry[trade].astype(object)
+        session = self.market.sessions[number]
+        self.open[trade] = Position(
+            trade=trade,
+            plan_id=self.plan_id[trade],
+            ticker=self.ticker[trade],
+            contracts=contracts,
+            opened=number,
+            first_row=int(self.paths.first[trade]),
+            last_session=number + self._life(trade) - 1,
+            entry_price=price,
+            entry_cents=cost,
+            fee_cents=fee,
+            entry_dte=(expiry - session).days,
+            expiry=expiry,
+            max_loss_usd=loss,
+            max_profit_usd=profit,
+        )
+        self._fill_rows(trade, number, "open", int(self.paths.first[trade]), 1.0)
+
+    def close(self, position: Position, number: int, reason: str) -> None:
+        """Close a position at this session's prices; expired legs cost no fee."""
+        row = position.row(number)
+        assigned = reason == "ASSIGNED" and position.assigned_on == number - 1
+        price = float((self.paths.assigned_closing if assigned else self.paths.closing)[row])
+        settled = self.market.sessions[number] >= position.expiry or reason == "NO_MARKET"
+        free = settled and self._expire_together[position.trade]
+        fee = 0 if free else self._fee(position.trade, number, position.contracts)
+        brought = to_cents(price, position.units)
+        self.cash += brought - fee
+        self._session_fees += fee
+        position.fee_cents += fee
+        action = "settle" if settled else "assign" if assigned else "close"
+        self._fill_rows(position.trade, number, action, row, -1.0)
+        del self.open[position.trade]
+        mid = float(self.paths.assigned_closing[row]) if assigned else float(self.paths.mark[row])
+        self._trade_row(position, number, price, brought, mid, reason)
+
+    def refuse(self, trade: int, number: int, rule: str, value: float, threshold: float) -> None:
+        """Note why a planned trade was not made."""
+        self._rows["refusals"].append(
+            (
+                self.market.sessions[number], self.plan_id[trade], self.ticker[trade],
+                rule, float(value), float(threshold),
+            )
+        )  # fmt: skip
+
+    def mark(self, number: int) -> None:
+        """Value everything that is open at this close."""
+        session = self.market.sessions[number]
+        positions = 0
+        by_ticker: dict[str, list[float]] = {}
+        for position in self.open.values():
+            row = position.row(number)
+            price = float(self.paths.mark[row])
+            value = to_cents(price, position.units)
+            positions += value
+            self._rows["marks"].append(
+                (
+                    session, position.plan_id, position.ticker, price, value / CENTS,
+                    not self.paths.known[row],
+                )
+            )  # fmt: skip
+            sums = by_ticker.setdefault(position.ticker, [0.0] * (len(GREEKS) + 3))
+            for n, name in enumerate(GREEKS):
+                sums[n] += float(self.paths.greeks[name][row]) * position.units
+            sums[-3] += 1
+            sums[-2] += position.max_loss_usd
+            sums[-1] += position.units * float(self.paths.spot[row])
+        for ticker, sums in by_ticker.items():
+            self._rows["greeks"].append((session, ticker, *sums[: len(GREEKS)]))
+            self._rows["exposures"].append((session, ticker, int(sums[-3]), *sums[-2:]))
+        self.equity = self.cash + positions
+        reserved = sum(position.max_loss_usd for position in self.open.values())
+        self._rows["equity"].append(
+            (
+                session, self.cash / CENTS, positions / CENTS, self.equity / CENTS,
+                self._interest / CENTS, self._session_fees / CENTS, len(self.open), reserved,
+                self.equity / CENTS - reserved, bool(self.market.yield_stale[number]),
+            )
+        )  # fmt: skip
+
+    def result(self) -> results.BacktestResult:
+        """The frames; what is still open is valued at its last mark."""
+        last = len(self.market.sessions) - 1
+        for position in self.open.values():
+            row = position.row(last)
+            price = float(self.paths.mark[row])
+            self._trade_row(position, last, price, to_cents(price, position.units), price, None)
+        schemas = {
+            "trades": results.TRADES,
+            "fills": results.FILLS,
+            "marks": results.MARKS,
+            "equity": results.EQUITY,
+            "greeks": results.GREEKS_BY_TICKER,
+            "exposures": results.EXPOSURES,
+            "refusals": results.REFUSALS,
+        }
+        frames = {
+            name: pl.DataFrame(self._rows[name], schema=schema, orient="row")
+            for name, schema in schemas.items()
+        }
+        frames["trades"] = frames["trades"].sort("opened_on", "ticker", "plan_id")
+        return results.BacktestResult(self.rules.start_usd, **frames)
+
+    def _life(self, trade: int) -> int:
+        """Sessions of the path; one more than there are where the data end before the expiry."""
+        ends_in_data = self.paths.legs.first_expiry[trade] <= self.market.days[-1]
+        return int(self.paths.length[trade]) if ends_in_data else len(self.market.sessions) + 1
+
+    def _fee(self, trade: int, number: int, contracts: int) -> int:
+        return to_cents(float(self._fees[number]) * float(self._legs[trade]), contracts)
+
+    def _fill_rows(self, trade: int, number: int, action: str, row: int, way: float) -> None:
+        legs, prices = (
+            self.paths.legs,
+            self.paths.leg_closing if way < 0 else self.paths.leg_opening,
+        )
+        for leg in np.flatnonzero(legs.side[trade]).tolist():
+            side = legs.side[trade, leg] * way
+            self._rows["fills"].append(
+                (
+                    self.market.sessions[number], self.plan_id[trade], self.ticker[trade], action,
+                    leg + 1, "buy" if side > 0 else "sell",
+                    "call" if legs.sign[trade, leg] > 0 else "put", float(legs.strike[trade, leg]),
+                    legs.expiry[trade, leg].astype(object),
+                    int(abs(side)) * self.contracts[trade], float(prices[row, leg]),
+                )
+            )  # fmt: skip
+
+    def _trade_row(
+        self, position: Position, number: int, price: float, brought: int, mid: float,
+        reason: str | None,
+    ) -> None:  # fmt: skip
+        trade, row = position.trade, position.row(number)
+        strategy, regime, direction, planned_on = self._told[trade]
+        pnl = (brought - position.entry_cents - position.fee_cents) / CENTS
+        opened_at = float(self.paths.mark[position.first_row])
+        slippage = (position.entry_price - opened_at + mid - price) * position.units
+        parts = [
+            float(np.sum(self.paths.parts[name][position.first_row + 1 : row + 1])) * position.units
+            for name in GREEKS
+        ]
+        fees = position.fee_cents / CENTS
+        session = self.market.sessions[number]
+        opened_on = self.market.sessions[position.opened]
+        self._rows["trades"].append(
+            (
+                position.plan_id, position.ticker, strategy, regime, direction, planned_on,
+                opened_on, session if reason is not None else None, position.expiry,
+                position.contracts, position.entry_price, price if reason is not None else None,
+                reason, (session - opened_on).days, fees, slippage, pnl, position.max_loss_usd,
+                position.max_profit_usd, *parts, pnl + fees + slippage - sum(parts),
+            )
+        )  # fmt: skip

@@ -1,0 +1,157 @@
+"""The event loop. Each session, in the order of live trading:
+
+1. Cash earns its interest since the session before.
+2. What must go is closed at this close: exits decided on the close before, then expiries.
+3. Entries decided on the close before are filled at this close.
+4. Exit rules look at this close; assignments after it are noted. Both act in the next session.
+5. Positions and account are marked: cash + positions = equity, in whole cents.
+6. This session's planned trades pass the account's limits, and work in the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from options_platform.domain.backtest.book import Book, risk_values
+from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.paths import TradePaths, trade_paths
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.calendar import shift
+from options_platform.domain.exits import PositionMark, exit_reason
+from options_platform.domain.risk import Exposure, refusals
+
+CENT = 0.005
+
+
+def run_backtest(
+    plans: pl.DataFrame,
+    legs: pl.DataFrame,
+    market: BacktestMarket,
+    rules: BacktestRules,
+    exit_on: Mapping[str, date] | None = None,
+) -> BacktestResult:
+    """Trade `plans` through the sessions of `market`.
+
+    Args:
+        plans: rows of `trade_plan`; no-trades are passed over.
+        legs: rows of `trade_plan_legs`.
+        market: from :func:`make_market`; trades are filled from the session after their plan.
+        rules: all settings.
+        exit_on: by plan_id the session to close on, in place of the exit rules and of early
+            assignment; for comparing the same trades under other fills or costs.
+    """
+    trades = plans.filter(
+        (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
+    ).sort("date", "ticker")
+    paths = trade_paths(trades, legs, market, rules)
+    loop = _Loop(trades, paths, market, rules, exit_on)
+    for number in range(len(market.sessions)):
+        loop.run_session(number)
+    return loop.book.result()
+
+
+@dataclass
+class _Loop:
+    trades: pl.DataFrame
+    paths: TradePaths
+    market: BacktestMarket
+    rules: BacktestRules
+    exit_on: Mapping[str, date] | None
+    book: Book = field(init=False)
+    working: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.book = Book(self.trades, self.paths, self.market, self.rules)
+        planned = self.paths.entry - 1
+        order = np.argsort(planned, kind="stable")
+        bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
+        self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
+        self._last_exit = [shift(day.astype(object), -2) for day in self.paths.legs.first_expiry]
+
+    def run_session(self, number: int) -> None:
+        """Everything of one session."""
+        self.book.begin(number)
+        self._close(number)
+        self._open(number)
+        self._decide_exits(number)
+        self.book.mark(number)
+        self._decide_entries(number)
+
+    def _close(self, number: int) -> None:
+        for position in list(self.book.open.values()):
+            at_expiry = number == position.last_session
+            if position.exit_reason is not None and self.paths.known[position.row(number)]:
+                self.book.close(position, number, position.exit_reason)
+            elif at_expiry:
+                settled = bool(self.paths.known[position.row(number)])
+                self.book.close(position, number, "EXPIRY" if settled else "NO_MARKET")
+
+    def _open(self, number: int) -> None:
+        for trade in self.working:
+            row = int(self.paths.first[trade])
+            if self.paths.length[trade] == 0 or not self.paths.known[row]:
+                self.book.refuse(trade, number, "NO_MARKET", float("nan"), float("nan"))
+                continue
+            price = float(self.paths.opening[row])
+            limit = self.book.limit_price[trade]
+            if self.rules.entry_order == "limit" and price > limit + CENT:
+                self.book.refuse(trade, number, "LIMIT_NOT_REACHED", price, limit)
+                continue
+            self.book.open_position(trade, number, price)
+        self.working = []
+
+    def _decide_exits(self, number: int) -> None:
+        session = self.market.sessions[number]
+        for position in self.book.open.values():
+            row = position.row(number)
+            if position.exit_reason is not None:
+                continue
+            if self.exit_on is not None:
+                # The order works in the session that is asked for.
+                wanted = self.exit_on.get(position.plan_id)
+                ahead = self.market.sessions[min(number + 1, len(self.market.sessions) - 1)]
+                if wanted is not None and wanted <= ahead:
+                    position.exit_reason = "FIXED"
+                continue
+            if not self.paths.known[row]:
+                continue
+            if self.paths.assigned[row]:
+                position.exit_reason, position.assigned_on = "ASSIGNED", number
+                continue
+            if self.rules.exits is not None:
+                position.exit_reason = exit_reason(
+                    PositionMark(
+                        entry_price=position.entry_price,
+                        close_price=float(self.paths.mark[row]),
+                        max_loss=position.max_loss_usd / position.units,
+                        max_profit=position.max_profit_usd / position.units,
+                        entry_dte=position.entry_dte,
+                        expiry=position.expiry,
+                        session=session,
+                        last_session_before_expiry=self._last_exit[position.trade],
+                    ),
+                    self.rules.exits,
+                )
+
+    def _decide_entries(self, number: int) -> None:
+        exposures = [Exposure(p.ticker, p.max_loss_usd) for p in self.book.open.values()]
+        for trade in self._planned[number]:
+            ticker, loss = self.book.ticker[trade], self.book.max_loss_usd[trade]
+            broken = refusals(ticker, loss, exposures, self.rules.start_usd, self.rules.risk)
+            values = risk_values(ticker, loss, exposures, self.rules)
+            reserved = sum(exposure.max_loss_usd for exposure in exposures)
+            if self.rules.buying_power and loss + reserved > self.book.equity_usd:
+                broken = [*broken, "BUYING_POWER"]
+                values["BUYING_POWER"] = (loss + reserved, self.book.equity_usd)
+            for rule in broken:
+                self.book.refuse(trade, number, rule, *values[rule])
+            if not broken:
+                self.working.append(trade)
+                exposures.append(Exposure(ticker, loss))

@@ -1,0 +1,103 @@
+"""The market of a backtest as arrays over sessions and tickers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from options_platform.domain.calendar import sessions
+from options_platform.domain.pricing import DAYS_A_YEAR, Floats
+from options_platform.errors import IncompleteDataError
+
+YIELD_STALE_DAYS = 7
+
+
+@dataclass(frozen=True)
+class BacktestMarket:
+    """Arrays of shape [sessions, tickers]; NaN where nothing is known.
+
+    `close` and `dividend` are split-adjusted USD a share, `factor` turns them into as-traded
+    ones, `index` is the ticker's volatility index as an annualised fraction. `interest` is what
+    one USD of cash earned since the session before; `yield_stale` flags where the yield had to
+    be carried for more than a week.
+    """
+
+    sessions: list[date]
+    tickers: list[str]
+    close: Floats
+    factor: Floats
+    dividend: Floats
+    index: Floats
+    interest: Floats
+    yield_stale: NDArray[np.bool_]
+
+    @cached_property
+    def days(self) -> NDArray[np.datetime64]:
+        """The sessions as an array."""
+        return np.array(self.sessions, dtype="datetime64[D]")
+
+
+def make_market(
+    bars: pl.DataFrame, vix: pl.DataFrame, yields: pl.DataFrame | None = None
+) -> BacktestMarket:
+    """The market from rows of `raw_ohlcv` and `vix`.
+
+    Args:
+        bars: date, ticker, close, split_factor, dividend, bad_reason.
+        vix: date, ticker, iv_close.
+        yields: date and yield_pct, the 3-month Treasury yield in per cent a year; the last one
+            known on the session before is earned, carried past its end and flagged. None earns
+            nothing.
+
+    Raises :class:`IncompleteDataError` if there is no bar.
+    """
+    if bars.is_empty():
+        raise IncompleteDataError("a backtest needs bars; run: options-platform backfill")
+    tickers = sorted(bars["ticker"].unique().to_list())
+    every = sessions(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
+    good = pl.col("close").is_finite() & pl.col("bad_reason").is_null()
+    bars = bars.with_columns(
+        close=pl.when(good).then("close"),
+        split_factor=pl.col("split_factor").fill_null(1.0),
+        dividend=pl.col("dividend").fill_null(0.0),
+    )
+    interest, stale = _interest(every, yields)
+    return BacktestMarket(
+        sessions=every,
+        tickers=tickers,
+        close=_grid(bars, "close", every, tickers),
+        factor=np.nan_to_num(_grid(bars, "split_factor", every, tickers), nan=1.0),
+        dividend=np.nan_to_num(_grid(bars, "dividend", every, tickers), nan=0.0),
+        index=_grid(vix, "iv_close", every, tickers) / 100.0,
+        interest=interest,
+        yield_stale=stale,
+    )
+
+
+def _grid(rows: pl.DataFrame, column: str, days: list[date], tickers: list[str]) -> Floats:
+    grid = np.full((len(days), len(tickers)), np.nan)
+    place = pl.DataFrame({"date": days, "row": np.arange(len(days))})
+    own = pl.DataFrame({"ticker": tickers, "column": np.arange(len(tickers))})
+    found = rows.select("date", "ticker", value=pl.col(column).cast(pl.Float64))
+    found = found.drop_nulls().join(place, on="date").join(own, on="ticker")
+    grid[found["row"].to_numpy(), found["column"].to_numpy()] = found["value"].to_numpy()
+    return grid
+
+
+def _interest(days: list[date], yields: pl.DataFrame | None) -> tuple[Floats, NDArray[np.bool_]]:
+    if yields is None:
+        return np.zeros(len(days)), np.zeros(len(days), dtype=bool)
+    known = yields.drop_nulls("yield_pct").sort("date").with_columns(known_on=pl.col("date"))
+    # What is earned overnight was known the session before.
+    before = pl.DataFrame({"date": [days[0] - timedelta(days=1), *days[:-1]]})
+    joined = before.join_asof(known, on="date", strategy="backward")
+    rate = joined["yield_pct"].fill_null(0.0).to_numpy() / 100.0
+    age = (joined["date"] - joined["known_on"]).dt.total_days().fill_null(0).to_numpy()
+    since = np.diff(np.array([days[0], *days], dtype="datetime64[D]")).astype(float)
+    stale = (age > YIELD_STALE_DAYS) | joined["yield_pct"].is_null().to_numpy()
+    return rate * since / DAYS_A_YEAR, np.asarray(stale, dtype=bool)

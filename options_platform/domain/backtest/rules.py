@@ -1,0 +1,47 @@
+"""The settings of a backtest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from options_platform.domain.chain import ChainRules
+from options_platform.domain.costs import CostRules
+from options_platform.domain.exits import ExitRules
+from options_platform.domain.fills import FillRules
+from options_platform.domain.risk import RiskRules
+
+
+@dataclass(frozen=True)
+class AssignmentRules:
+    """When a sold leg is exercised early by its holder.
+
+    A call in the money on the session before an ex-dividend day, where the put of its strike is
+    worth less than the dividend; any option with an absolute delta of at least `min_delta` and no
+    more than `max_extrinsic_usd` of time value.
+    """
+
+    enabled: bool = True
+    min_delta: float = 0.97
+    max_extrinsic_usd: float = 0.01
+
+
+@dataclass(frozen=True)
+class BacktestRules:
+    """How planned trades are filled, held and closed.
+
+    `exits` None holds every position to its first expiry. `entry_order` `limit` fills an entry
+    only at the plan's price or better, as live day orders do; `market` fills it at whatever the
+    fill model says. With `buying_power` an entry must leave the maximum losses of all positions
+    covered by equity.
+    """
+
+    start_usd: float = 100_000.0
+    exits: ExitRules | None = field(default_factory=ExitRules)
+    risk: RiskRules = field(default_factory=RiskRules)
+    fills: FillRules = field(default_factory=FillRules)
+    costs: CostRules = field(default_factory=CostRules)
+    chain: ChainRules = field(default_factory=ChainRules)
+    assignment: AssignmentRules = field(default_factory=AssignmentRules)
+    entry_order: Literal["market", "limit"] = "market"
+    buying_power: bool = True

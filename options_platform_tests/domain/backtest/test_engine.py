@@ -1,0 +1,229 @@
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.domain.backtest import AssignmentRules, BacktestRules, run_backtest
+from options_platform.domain.costs import CostRules
+from options_platform.domain.exits import ExitRules
+from options_platform.domain.fills import FillRules
+from options_platform.domain.risk import RiskRules
+from options_platform_tests.domain.backtest.small import (
+    DAYS,
+    FREE,
+    market,
+    plan,
+    together,
+)
+
+EXPIRY = date(2024, 2, 16)
+BULL_PUT = [("sell", "put", 95.0, EXPIRY), ("buy", "put", 90.0, EXPIRY)]
+HELD = replace(FREE, exits=None, assignment=AssignmentRules(enabled=False))
+FLAT_PRICES = [100.0] * len(DAYS)
+
+
+def bull_put(day=DAYS[0], **changes):
+    values = {"price": -0.5, "loss": 4.5, "profit": 0.5} | changes
+    return plan(day, BULL_PUT, **values)
+
+
+def run(planned, closes=FLAT_PRICES, rules=HELD, **changes):
+    return run_backtest(*planned, market({"SPY": closes}, **changes), rules)
+
+
+def test_a_plan_is_filled_in_the_next_session_and_settled_at_expiry():
+    found = run(bull_put())
+    trade = found.trades.row(0, named=True)
+    assert (trade["planned_on"], trade["opened_on"]) == (DAYS[0], DAYS[1])
+    assert (trade["closed_on"], trade["exit_reason"]) == (EXPIRY, "EXPIRY")
+    # Both puts end out of the money, so the credit is kept.
+    assert trade["exit_price"] == 0.0
+    assert trade["pnl_usd"] == pytest.approx(-100 * trade["entry_price"])
+    assert found.fills.filter(pl.col("action") == "settle")["price"].to_list() == [0.0, 0.0]
+
+
+def test_a_loss_at_expiry_is_the_width_less_the_credit():
+    closes = [100.0] * 20 + [80.0] * (len(DAYS) - 20)
+    trade = run(bull_put(), closes).trades.row(0, named=True)
+    assert trade["exit_price"] == pytest.approx(-5.0)
+    assert trade["pnl_usd"] == pytest.approx(-100 * (5.0 + trade["entry_price"]))
+    assert trade["pnl_usd"] == pytest.approx(-trade["max_loss_usd"])
+
+
+def test_fees_are_paid_by_leg_and_side_but_not_on_what_expires():
+    rules = replace(HELD, costs=CostRules(0.65))
+    trade = run(bull_put(contracts=3), rules=rules).trades.row(0, named=True)
+    assert trade["fees_usd"] == pytest.approx(0.65 * 2 * 3)
+    closed = replace(rules, exits=ExitRules())
+    trade = run(bull_put(contracts=3), rules=closed).trades.row(0, named=True)
+    assert trade["fees_usd"] == pytest.approx(2 * 0.65 * 2 * 3)
+
+
+def test_exits_act_in_the_session_after_the_close_that_decides_them():
+    closes = [100.0] * 10 + [89.0] + [100.0] * (len(DAYS) - 11)
+    trade = run(bull_put(), closes, replace(HELD, exits=ExitRules())).trades.row(0, named=True)
+    assert trade["exit_reason"] == "STOP_LOSS"
+    assert trade["closed_on"] == DAYS[11]
+    # What the stop saw is gone by the time it is filled.
+    assert trade["exit_price"] > -2.0
+
+
+def test_exits_free_room_before_entries_of_the_same_session_are_judged():
+    rules = replace(
+        HELD, exits=ExitRules(), risk=RiskRules(max_positions=1, max_total_risk_pct=1e9)
+    )
+    closes = [100.0] * 10 + [89.0] + [100.0] * (len(DAYS) - 11)
+    planned = together(bull_put(), bull_put(DAYS[10]), bull_put(DAYS[11]))
+    found = run(planned, closes, rules)
+    assert found.trades["planned_on"].to_list() == [DAYS[0], DAYS[11]]
+    assert found.refusals.row(0, named=True) | {"session": None} == {
+        "session": None, "plan_id": f"{DAYS[10]}-SPY-0", "ticker": "SPY",
+        "rule": "MAX_POSITIONS", "value": 1.0, "threshold": 1.0,
+    }  # fmt: skip
+
+
+def test_buying_power_covers_the_maximum_loss_of_everything_open():
+    rules = replace(HELD, start_usd=800.0, buying_power=True)
+    planned = together(bull_put(number=1), bull_put(number=2))
+    found = run(planned, rules=rules)
+    assert found.trades.height == 1
+    assert found.refusals["rule"].to_list() == ["BUYING_POWER"]
+    assert found.equity["buying_power_usd"].min() > 0
+
+
+def test_a_limit_order_fills_at_the_plans_price_or_not_at_all():
+    rules = replace(HELD, entry_order="limit")
+    greedy, modest = bull_put(price=-2.0), bull_put(price=-0.1)
+    assert run(greedy, rules=rules).refusals["rule"].to_list() == ["LIMIT_NOT_REACHED"]
+    assert run(modest, rules=rules).trades.height == 1
+
+
+def test_a_fill_that_leaves_nothing_to_gain_is_refused():
+    closes = [100.0] + [80.0] * (len(DAYS) - 1)
+    # The spread trades at its whole width, so the credit is what can be lost.
+    found = run(bull_put(price=-0.2, loss=0.3, profit=0.2), closes)
+    assert found.trades.is_empty()
+    assert found.refusals["rule"].to_list() == ["BAD_FILL"]
+
+
+def test_cash_earns_the_yield_known_the_session_before_and_a_carried_one_is_flagged():
+    yields = pl.DataFrame({"date": [date(2023, 12, 1), DAYS[0]], "yield_pct": [0.0, 3.65]})
+    found = run_backtest(
+        *bull_put(), market({"SPY": FLAT_PRICES}, yields=yields), replace(HELD, start_usd=1e6)
+    )
+    equity = found.equity
+    # One calendar day at 3.65 per cent a year: 1 / 10,000.
+    assert equity["interest_usd"][1] == pytest.approx(100.0)
+    friday = DAYS.index(date(2024, 1, 5))
+    assert equity["interest_usd"][friday + 1] == pytest.approx(
+        3e-4 * equity["cash_usd"][friday], abs=0.01
+    )
+    assert not equity["yield_stale"][5]
+    assert equity["yield_stale"][-1]
+
+
+def test_a_missing_session_inside_a_trade_is_carried_flagged_and_trades_nothing():
+    closes = [100.0] * 10 + [89.0, None] + [100.0] * (len(DAYS) - 12)
+    found = run(bull_put(), closes, replace(HELD, exits=ExitRules()))
+    marks = found.marks.filter(pl.col("stale"))
+    assert marks["session"].to_list() == [DAYS[11]]
+    before = found.marks.filter(pl.col("session") == DAYS[10])["mark_price"]
+    assert marks["mark_price"].to_list() == before.to_list()
+    # The stop waits for the next market.
+    assert found.trades["closed_on"].to_list() == [DAYS[12]]
+    late = run(bull_put(DAYS[10]), closes)
+    assert late.refusals["rule"].to_list() == ["NO_MARKET"]
+
+
+def test_a_delisted_ticker_is_settled_at_its_last_value():
+    closes = [100.0] * 10 + [92.0] + [None] * (len(DAYS) - 11)
+    found = run(bull_put(), closes)
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("NO_MARKET", EXPIRY)
+    last = found.marks.filter(pl.col("session") == DAYS[10])["mark_price"][0]
+    assert trade["exit_price"] == pytest.approx(last)
+    assert trade["exit_price"] < -1.0
+
+
+def test_a_session_without_a_volatility_index_is_no_market_either():
+    index = [20.0] * 10 + [None] * 2 + [20.0] * (len(DAYS) - 12)
+    found = run(bull_put(), index=index)
+    assert found.marks.filter(pl.col("stale"))["session"].to_list() == DAYS[10:12]
+    assert found.trades["exit_reason"].to_list() == ["EXPIRY"]
+
+
+def test_a_split_between_entry_and_expiry_changes_nothing():
+    wave = [100.0 + 3 * np.sin(n) for n in range(len(DAYS))]
+    whole = run(bull_put(), wave, HELD)
+    # The same market as stored after a later 4:1 split: adjusted closes, factor 4 before it.
+    closes = [value / 4 for value in wave]
+    factors = [4.0] * 20 + [1.0] * (len(DAYS) - 20)
+    split = run(bull_put(), closes, HELD, factors=factors)
+    assert split.trades.drop("other_usd").equals(whole.trades.drop("other_usd"))
+    assert split.equity.equals(whole.equity)
+
+
+def test_a_short_call_is_assigned_before_an_ex_dividend_day_when_its_put_is_worth_less():
+    legs = [("sell", "call", 95.0, EXPIRY), ("buy", "call", 105.0, EXPIRY)]
+    planned = plan(DAYS[0], legs, price=-5.0, loss=5.0, profit=5.0)
+    ex_day = date(2024, 2, 13)
+    rules = replace(HELD, assignment=AssignmentRules())
+    found = run(planned, rules=rules, dividends={ex_day: 1.5})
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("ASSIGNED", ex_day)
+    # Shares sold at 95 and bought at 100, the dividend owed; the long call is sold.
+    held = run(planned, rules=rules)
+    mark = held.marks.filter(pl.col("session") == ex_day)["mark_price"][0]
+    assert trade["exit_price"] < -6.5 + 0.05
+    assert trade["exit_price"] == pytest.approx(-5.0 - 1.5, abs=0.05)
+    assert mark > trade["exit_price"]
+    never_deep = replace(HELD, assignment=AssignmentRules(min_delta=2.0))
+    small = run(planned, rules=never_deep, dividends={date(2024, 1, 12): 0.01})
+    assert small.trades["exit_reason"].to_list() == ["EXPIRY"]
+
+
+def test_a_put_deep_in_the_money_without_time_value_is_assigned():
+    closes = [100.0] * 10 + [60.0] * (len(DAYS) - 10)
+    rules = replace(HELD, assignment=AssignmentRules())
+    trade = run(bull_put(), closes, rules).trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("ASSIGNED", DAYS[11])
+    assert trade["exit_price"] == pytest.approx(-5.0, abs=0.35)
+
+
+def test_a_calendar_is_closed_when_its_first_leg_expires():
+    near = date(2024, 1, 19)
+    legs = [("buy", "call", 100.0, EXPIRY), ("sell", "call", 100.0, near)]
+    found = run(plan(DAYS[0], legs, price=1.5, loss=1.5, profit=3.0))
+    trade = found.trades.row(0, named=True)
+    assert (trade["closed_on"], trade["exit_reason"]) == (near, "EXPIRY")
+    assert trade["exit_price"] > 1.5
+
+
+def test_what_is_open_at_the_end_is_valued_at_its_mark():
+    found = run(bull_put(DAYS[-10]), days=DAYS[: DAYS.index(date(2024, 2, 5)) + 1])
+    assert found.trades.is_empty()  # its plan lies after the data
+    short = run(bull_put(), days=DAYS[:10])
+    trade = short.trades.row(0, named=True)
+    assert trade["closed_on"] is None
+    assert trade["exit_reason"] is None
+    assert short.equity["open_positions"][-1] == 1
+
+
+def test_the_parts_of_a_profit_add_up_to_it():
+    closes = [100 * 1.002 ** (n % 7) for n in range(len(DAYS))]
+    index = [18.0 + (n % 5) for n in range(len(DAYS))]
+    rules = BacktestRules(exits=None, fills=FillRules("worst"))
+    trade = run(bull_put(), closes, rules, index=index).trades.row(0, named=True)
+    parts = sum(trade[f"{name}_usd"] for name in ("delta", "gamma", "theta", "vega", "other"))
+    assert parts == pytest.approx(trade["pnl_usd"] + trade["fees_usd"] + trade["slippage_usd"])
+    assert trade["theta_usd"] > 0
+    assert trade["slippage_usd"] > 0
+
+
+def test_a_market_without_trades_is_flat_cash():
+    empty = bull_put()
+    found = run((empty[0].clear(), empty[1].clear()))
+    assert found.trades.is_empty()
+    assert found.equity["equity_usd"].unique().to_list() == [1e9]

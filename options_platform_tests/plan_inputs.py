@@ -1,0 +1,32 @@
+"""Inputs of the plan with predictions drawn at random: what a model without skill would give."""
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import GARCH_PARAMS
+from options_platform.domain.features.compute import compute_features
+from options_platform.domain.regime import RegimeRules, compute_regime
+
+
+def plan_inputs(bars, vix, seed=0):
+    """What the asset `trade_plan` gives to `build_plans`, predictions aside."""
+    features = compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
+    regime = compute_regime(features, RegimeRules())
+    random = np.random.default_rng(seed)
+    rows = (
+        bars.select("date", "ticker", "close", "split_factor", "bad_reason")
+        .join(vix.select("date", "ticker", "vix", "iv_close"), on=["date", "ticker"], how="left")
+        .join(features.select("date", "ticker", "iv_rank"), on=["date", "ticker"], how="left")
+        .join(regime.select("date", "ticker", "regime"), on=["date", "ticker"], how="left")
+        .sort("date", "ticker")
+    )
+    p = random.dirichlet([2.0, 2.0, 2.0], rows.height)
+    names = np.array(["bearish", "neutral", "bullish"])
+    return rows.with_columns(
+        direction=pl.Series(names[p.argmax(axis=1)]),
+        p_bearish=pl.Series(p[:, 0]),
+        p_neutral=pl.Series(p[:, 1]),
+        p_bullish=pl.Series(p[:, 2]),
+        confidence=pl.Series((p.max(axis=1) - 1 / 3) / (2 / 3)),
+        iv_rank_change_pred=pl.Series(random.normal(0.0, 0.03, rows.height)),
+    )
