@@ -102,7 +102,12 @@ def build_plans(inputs: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, p
     Returns:
         Rows of `trade_plan`, one for each input row, and of `trade_plan_legs`.
     """
-    rows = select_strategies(inputs.sort("date", "ticker"), rules.selection).with_columns(
+    return plan_selected(select_strategies(inputs.sort("date", "ticker"), rules.selection), rules)
+
+
+def plan_selected(rows: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The same for rows whose `strategy`, `refusal` and `target_dte` are chosen already."""
+    rows = rows.with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))

@@ -99,6 +99,9 @@ class _Loop:
             if self.paths.length[trade] == 0 or not self.paths.known[row]:
                 self.book.refuse(trade, number, "NO_MARKET", float("nan"), float("nan"))
                 continue
+            if self.market.days[number] >= self.paths.legs.first_expiry[trade]:
+                self.book.refuse(trade, number, "EXPIRED", float("nan"), float("nan"))
+                continue
             price = float(self.paths.opening[row])
             limit = self.book.limit_price[trade]
             if self.rules.entry_order == "limit" and price > limit + CENT:

@@ -1,0 +1,99 @@
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.domain.backtest import BacktestRules, make_market, run_backtest
+from options_platform.domain.backtest.baselines import (
+    always,
+    buy_and_hold,
+    oracle,
+    put_write,
+    random_direction,
+    shuffled_signal,
+)
+from options_platform.domain.backtest.comparison import BASELINES, Comparison, equity_curves
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.domain.selection import SelectionRules
+from options_platform_tests.domain.backtest.small import DAYS, market
+from options_platform_tests.market import random_market
+from options_platform_tests.plan_inputs import plan_inputs
+
+RULES = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
+
+
+@pytest.fixture(scope="module")
+def made():
+    bars, vix = random_market(("QQQ", "SPY"), date(2016, 1, 4), date(2018, 12, 31))
+    return bars, vix, plan_inputs(bars, vix)
+
+
+def test_buy_and_hold_reinvests_dividends_and_keeps_its_value_over_a_hole():
+    closes = [100.0, 110.0, None, 121.0] + [121.0] * (len(DAYS) - 4)
+    own = market({"SPY": closes}, dividends={DAYS[1]: 1.0})
+    found = buy_and_hold(own, "SPY", 1000.0)
+    assert found[:4] == pytest.approx([1000.0, 1110.0, 1110.0, 1221.0])
+
+
+def test_always_trades_its_strategy_wherever_the_data_are_known(made):
+    plans, legs = always(made[2], "bull_put_spread", RULES)
+    trades = plans.filter(pl.col("decision") == "trade")
+    assert trades["strategy"].unique().to_list() == ["bull_put_spread"]
+    assert trades.height > 0.7 * plans.filter(pl.col("regime").is_not_null()).height
+    assert plans.height == made[2].height
+    assert legs.height == 2 * trades.height
+
+
+def test_baselines_without_skill_call_each_class_as_often_as_the_model(made):
+    inputs = made[2]
+    for baseline in (random_direction, shuffled_signal):
+        plans, _ = baseline(inputs, RULES, seed=3)
+        counts = [p["direction"].value_counts(sort=True).sort("direction") for p in (plans, inputs)]
+        assert counts[0].equals(counts[1])
+        assert not plans["direction"].equals(inputs.sort("date", "ticker")["direction"])
+        again, _ = baseline(inputs, RULES, seed=3)
+        assert again.equals(plans)
+
+
+def test_the_oracle_knows_the_next_five_sessions_and_earns_more_than_the_model(made):
+    bars, vix, inputs = made
+    plans, legs = oracle(inputs, RULES)
+    row = inputs.filter(pl.col("ticker") == "SPY").sort("date")
+    move = row["close"][105] / row["close"][100] - 1.0
+    wanted = "bullish" if move > 0.01 else "bearish" if move < -0.01 else "neutral"
+    own = plans.filter((pl.col("ticker") == "SPY") & (pl.col("date") == row["date"][100]))
+    assert own["direction"].to_list() == [wanted]
+    priced, rules = make_market(bars, vix), BacktestRules()
+    ceiling, model = (
+        run_backtest(*p, priced, rules).equity["equity_usd"][-1]
+        for p in ((plans, legs), build_plans(inputs, RULES))
+    )
+    assert ceiling > model + 5000.0
+
+
+def test_put_write_rolls_from_one_expiry_to_the_next(made):
+    plans, legs = put_write(made[2], RULES, "SPY")
+    # Four weeks each, over three years.
+    assert 37 <= plans.height <= 40
+    assert (plans["date"][1:] >= plans["expiry"][:-1]).all()
+    assert (plans["max_loss_usd"] <= 100_000.0).all()
+    assert legs["side"].unique().to_list() == ["sell"]
+    small = replace(RULES, sizing=replace(RULES.sizing, account_value_usd=100.0))
+    assert put_write(made[2], small, "SPY")[0].is_empty()
+
+
+def test_every_baseline_runs_and_stands_beside_the_model(made):
+    bars, vix, inputs = made
+    priced = make_market(bars, vix)
+    own = Comparison(inputs, priced, RULES, BacktestRules())
+    results = {name: run(own) for name, run in BASELINES.items()}
+    for name, found in results.items():
+        assert found.trades.height > 5, name
+    model = run_backtest(*build_plans(inputs, RULES), priced, BacktestRules())
+    curves = equity_curves(own, model, results)
+    assert curves.columns == ["session", "model", *BASELINES, "hold_QQQ", "hold_SPY"]
+    assert curves.height == len(priced.sessions)
+    assert np.isfinite(curves.drop("session").to_numpy()).all()
+    assert curves["session"][0] >= date(2016, 1, 1)
