@@ -2,14 +2,11 @@
 it ended.
 
 A row's rules stand in the order in which the plan asks them; the first that refuses ends it, and
-those after it were not reached. Account limits, which depend on what is open, are told by
-`account_rows` where orders are made.
+those after it were not reached. Limits of the account, which depend on what is open, are asked
+where orders are made; `account_ledger` gives what they refused in the same form.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from datetime import date
 
 import polars as pl
 
@@ -31,6 +28,7 @@ LEDGER_SCHEMA = pl.Schema(
 """`outcome` is passed, refused or not_reached; `value` is null where nothing was known."""
 
 Rule = tuple[str, pl.Expr, str]
+ACCOUNT_STEP = 100
 
 
 def decision_ledger(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> pl.DataFrame:
@@ -87,19 +85,21 @@ def decision_ledger(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules)
     return pl.concat(frames).select(LEDGER_SCHEMA.names()).sort("date", "ticker", "step")
 
 
-def account_rows(
-    session: date, ticker: str, codes: Sequence[str], values: Sequence[tuple[str, float, float]]
-) -> pl.DataFrame:
-    """Ledger rows of the account's limits: (rule, value, threshold), refused where in `codes`."""
-    return pl.DataFrame(
-        [
-            (session, ticker, 100 + number, rule, f"{value:g}", f"at most {threshold:g}",
-             "refused" if rule in codes else "passed")
-            for number, (rule, value, threshold) in enumerate(values)
-        ],
-        schema=LEDGER_SCHEMA,
-        orient="row",
-    )  # fmt: skip
+def account_ledger(refusals: pl.DataFrame) -> pl.DataFrame:
+    """What the account or the market refused, as rows of the ledger.
+
+    `refusals` are those of a backtest (session, ticker, rule, value, threshold); their steps come
+    after the plan's, and their date is the session that refused.
+    """
+    return refusals.select(
+        date="session",
+        ticker="ticker",
+        step=pl.lit(ACCOUNT_STEP, pl.Int32),
+        rule="rule",
+        value=pl.col("value").fill_nan(None).round(6).cast(pl.String),
+        threshold=pl.col("threshold").fill_nan(None).round(6).cast(pl.String),
+        outcome=pl.lit("refused"),
+    )
 
 
 def _rules(rules: PlanRules) -> list[Rule]:

@@ -2,7 +2,8 @@ from datetime import date
 
 import polars as pl
 
-from options_platform.domain.decision_ledger import LEDGER_SCHEMA, account_rows, decision_ledger
+from options_platform.domain.backtest.results import REFUSALS
+from options_platform.domain.decision_ledger import LEDGER_SCHEMA, account_ledger, decision_ledger
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform_tests.domain.test_plan import BATCH, CONDORS, one
 
@@ -33,10 +34,16 @@ def test_a_veto_names_its_value_and_its_threshold_and_ends_the_asking():
     assert after == ["not_reached"]
 
 
-def test_limits_of_the_account_are_told_with_their_values():
-    rows = account_rows(
-        date(2024, 1, 3), "SPY", ["MAX_POSITIONS"],
-        [("MAX_POSITIONS", 6, 5), ("MAX_TOTAL_RISK", 4000.0, 10_000.0)],
-    )  # fmt: skip
-    assert rows["outcome"].to_list() == ["refused", "passed"]
-    assert rows["threshold"].to_list() == ["at most 5", "at most 10000"]
+def test_what_the_account_refused_has_the_same_form():
+    refused = pl.DataFrame(
+        [
+            (date(2024, 1, 3), "x", "SPY", "MAX_POSITIONS", 6.0, 6.0),
+            (date(2024, 1, 4), "y", "SPY", "NO_MARKET", float("nan"), float("nan")),
+        ],
+        schema=REFUSALS,
+        orient="row",
+    )
+    rows = account_ledger(refused)
+    assert rows.schema == LEDGER_SCHEMA
+    assert rows["value"].to_list() == ["6.0", None]
+    assert rows["outcome"].unique().to_list() == ["refused"]

@@ -1,0 +1,92 @@
+"""What a backtest of twenty-two years of two tickers costs, and one of fifty variants.
+
+Plans come from predictions drawn at random, as many as a model makes. The market is the real one
+where OPTIONS_REFERENCE_DATA names it (SPY and QQQ, 2003 to 2024), else random walks of the same
+length. Wall time and CPU time; the grid runs on as many processes as are asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.domain.backtest import (
+    BacktestMarket,
+    BacktestRules,
+    make_market,
+    run_backtest,
+)
+from options_platform.domain.exits import ExitRules
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.domain.selection import SelectionRules
+from options_platform_tests.market import from_source, random_market
+from options_platform_tests.plan_inputs import plan_inputs
+
+GOAL_SECONDS, GOAL_GRID_SECONDS = 10.0, 120.0
+FIRST = date(2003, 1, 2)
+VARIANTS = list(product((0.25, 0.4, 0.5, 0.75, 0.9), (1.0, 1.5, 2.0, 2.5, 3.0), (14, 21)))
+
+
+@cache
+def market_and_plans() -> tuple[BacktestMarket, pl.DataFrame, pl.DataFrame]:
+    """The market, and plans of the rules of the plan's matrix with condors."""
+    folder = os.environ.get("OPTIONS_REFERENCE_DATA")
+    if folder:
+        from options_platform.adapters.sources import SourceOptions, open_source
+
+        places = os.pathsep.join(str(Path(folder) / part) for part in ("prices", "vol"))
+        bars, vix = from_source(open_source("csv", SourceOptions(csv_dir=places)), 2000, 2024)
+    else:
+        bars, vix = random_market(("QQQ", "SPY"), date(2001, 1, 2), date(2024, 12, 31))
+    inputs = plan_inputs(bars, vix)
+    late = pl.col("date") >= FIRST
+    rules = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
+    plans, legs = build_plans(inputs.filter(late), rules)
+    return make_market(bars.filter(late), vix.filter(late)), plans, legs
+
+
+def variant(number: int) -> float:
+    """Final equity of one variant of the exits, in USD."""
+    market, plans, legs = market_and_plans()
+    profit, stop, days = VARIANTS[number]
+    exits = ExitRules(credit_take_profit=profit, credit_stop=stop, exit_dte=days)
+    found = run_backtest(plans, legs, market, replace(BacktestRules(), exits=exits))
+    return float(found.equity["equity_usd"][-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    market, plans, legs = market_and_plans()
+    print(f"market and {(plans['decision'] == 'trade').sum()} planned trades: "
+          f"{time.perf_counter() - start:.1f} s")  # fmt: skip
+    start, cpu = time.perf_counter(), time.process_time()
+    found = run_backtest(plans, legs, market, BacktestRules())
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(f"one backtest, {len(market.sessions)} sessions, {found.trades.height} trades: "
+          f"{wall:.2f} s ({cpu:.2f} CPU s), goal {GOAL_SECONDS:.0f}: "
+          f"{'met' if wall <= GOAL_SECONDS else 'MISSED'}")  # fmt: skip
+    start = time.perf_counter()
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        ends = list(pool.map(variant, range(len(VARIANTS))))
+    wall = time.perf_counter() - start
+    verdict = "met" if wall <= GOAL_GRID_SECONDS else "MISSED"
+    print(f"{len(ends)} variants on {options.workers} processes: {wall:.1f} s, "
+          f"goal {GOAL_GRID_SECONDS:.0f}: {verdict}")  # fmt: skip
+    print(f"final equity from {min(ends):,.0f} to {max(ends):,.0f} USD")
+
+
+if __name__ == "__main__":
+    main()
