@@ -1,0 +1,92 @@
+"""Every vertical spread of stored chains: what it cost, and what it brought.
+
+No account and no choice: all pairs of strikes of each session and expiry, entered at the mids and
+left at the mids a fixed number of days before expiry. It shows where in a chain a premium lies,
+before any rule picks a strike.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+CHAIN = ["ticker", "expiry"]
+MIN_DTE = 1
+
+
+def vertical_spreads(
+    quotes: pl.DataFrame,
+    right: Literal["call", "put"],
+    sold: Literal["lower", "upper"],
+    *,
+    max_entry_dte: int = 45,
+    exit_dte: int = 0,
+    min_quote_usd: float = 0.05,
+) -> pl.DataFrame:
+    """All vertical spreads of one right that sell their lower or upper strike.
+
+    Args:
+        quotes: ticker, date, expiry, right, strike, bid, ask; the quotes of the expiry day itself
+            are what exercising pays. A strike without a quote on the day of exit makes no trade.
+        right: of both legs.
+        sold: which strike is sold; the upper one of puts is a bull put spread.
+        max_entry_dte: entries from this many days before expiry on.
+        exit_dte: days before expiry on which all are closed.
+        min_quote_usd: bid and ask of both legs lie above it at entry.
+
+    Returns:
+        ticker, date, expiry, dte, lower, upper (strikes), entry_price (USD a share, debit
+        positive), exit_value, and profit_share, the profit over the absolute entry price (null
+        where that is zero).
+    """
+    dte = (pl.col("expiry") - pl.col("date")).dt.total_days()
+    rows = (
+        quotes.lazy()
+        .filter(pl.col("right") == right)
+        .with_columns(dte=dte, mid=(pl.col("bid") + pl.col("ask")) / 2.0)
+    )
+    quoted = (pl.col("bid") > min_quote_usd) & (pl.col("ask") > min_quote_usd)
+    within = pl.col("dte").is_between(max(MIN_DTE, exit_dte + 1), max_entry_dte)
+    left = rows.filter(pl.col("dte") == exit_dte).select(*CHAIN, "strike", exit_mid="mid")
+    legs = (
+        rows.filter(quoted & within)
+        .join(left, on=[*CHAIN, "strike"], how="inner")
+        .sort("ticker", "date", "expiry", "strike")
+        .select("ticker", "date", "expiry", "dte", "strike", "mid", "exit_mid")
+        .collect()
+    )
+    starts = legs.select(
+        pl.struct("ticker", "date", "expiry").rle_id().cast(pl.Int64).alias("chain")
+    )["chain"].to_numpy()
+    lower, upper = _pairs(starts)
+    way = 1.0 if sold == "upper" else -1.0
+    mid, exit_mid = legs["mid"].to_numpy(), legs["exit_mid"].to_numpy()
+    strike = legs["strike"].to_numpy()
+    return (
+        legs.select("ticker", "date", "expiry", "dte")[lower]
+        .with_columns(
+            lower=pl.Series(strike[lower]),
+            upper=pl.Series(strike[upper]),
+            entry_price=pl.Series(way * (mid[lower] - mid[upper])),
+            exit_value=pl.Series(way * (exit_mid[lower] - exit_mid[upper])),
+        )
+        .with_columns(
+            profit_share=pl.when(pl.col("entry_price") != 0).then(
+                (pl.col("exit_value") - pl.col("entry_price")) / pl.col("entry_price").abs()
+            )
+        )
+    )
+
+
+def _pairs(chain: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row numbers of every pair within a chain; the rows of a chain lie together."""
+    rows = np.arange(len(chain))
+    end = np.searchsorted(chain, chain, side="right")
+    after = end - rows - 1
+    lower = np.repeat(rows, after)
+    first = np.cumsum(after) - after
+    upper = lower + 1 + np.arange(len(lower)) - np.repeat(first, after)
+    return lower, upper
