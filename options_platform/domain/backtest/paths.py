@@ -181,16 +181,21 @@ def _price(
         years=years,
         index=safe_index,
         spot=safe_spot,
-        greeks={name: _net(side, values) for name, values in each.items()},
+        greeks={name: _sum(side, values) for name, values in each.items()},
     )
 
 
-def _net(side: Floats, prices: Floats) -> Floats:
-    """Leg by leg, so that a row is the same in any batch; to a hundredth of a cent."""
-    total = side[:, 0] * prices[:, 0]
+def _sum(side: Floats, values: Floats) -> Floats:
+    """Leg by leg, so that a row is the same in any batch."""
+    total = side[:, 0] * values[:, 0]
     for leg in range(1, side.shape[1]):
-        total = total + side[:, leg] * prices[:, leg]
-    return np.asarray(np.round(total, 8))
+        total = total + side[:, leg] * values[:, leg]
+    return np.asarray(total, dtype=np.float64)
+
+
+def _net(side: Floats, prices: Floats) -> Floats:
+    """The net price of a spread, to a hundredth of a cent as brokers report it."""
+    return np.asarray(np.round(_sum(side, prices), 4))
 
 
 def _carried(known: Bools, begins: Ints) -> Ints:
@@ -254,5 +259,5 @@ def _attribution(
         "delta": greek["delta"] * move,
         "gamma": 0.5 * greek["gamma"] * move * move,
         "theta": greek["theta"] * days,
-        "vega": _net(side, change),
+        "vega": _sum(side, change),
     }
