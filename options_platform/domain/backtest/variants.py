@@ -1,0 +1,143 @@
+"""Variants of the rules, and the honest way to pick one: chosen in the past, scored after it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
+from itertools import product
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.domain.backtest.engine import run_backtest
+from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.fills import FILL_MODELS
+from options_platform.domain.performance.curve import Floats, sharpe
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.errors import UsageError
+
+PLAN = "plan"
+WARM_UP_YEARS = 3
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Rules under a name that tells what was varied, e.g. "exits.exit_dte=14"."""
+
+    name: str
+    plan: PlanRules
+    rules: BacktestRules
+
+
+def vary(
+    plan: PlanRules, rules: BacktestRules, choices: Mapping[str, Sequence[Any]]
+) -> list[Variant]:
+    """Every combination of `choices`, in their order.
+
+    Args:
+        plan: rules of the plan; keys that begin with "plan." change it.
+        rules: rules of the backtest, for all other keys.
+        choices: values by dotted setting, e.g. {"exits.credit_stop": [1.0, 2.0]}.
+
+    Raises :class:`UsageError` on a setting that does not exist, naming the nearest one.
+    """
+    found = []
+    for values in product(*choices.values()):
+        varied_plan, varied_rules = plan, rules
+        for key, value in zip(choices, values, strict=True):
+            head, _, rest = key.partition(".")
+            if head == PLAN and rest:
+                varied_plan = _set(varied_plan, rest.split("."), value, key)
+            else:
+                varied_rules = _set(varied_rules, key.split("."), value, key)
+        name = ", ".join(f"{key}={value}" for key, value in zip(choices, values, strict=True))
+        found.append(Variant(name or "as set", varied_plan, varied_rules))
+    return found
+
+
+def fill_band(plan: PlanRules, rules: BacktestRules) -> list[Variant]:
+    """The same rules under each fill model, from the best to the worst."""
+    return vary(plan, rules, {"fills.model": list(FILL_MODELS)})
+
+
+def run_variants(
+    variants: Sequence[Variant], inputs: pl.DataFrame, market: BacktestMarket
+) -> Iterator[tuple[Variant, BacktestResult]]:
+    """Each variant with its result; plans are made again only where their rules differ."""
+    made: tuple[PlanRules, tuple[pl.DataFrame, pl.DataFrame]] | None = None
+    for variant in variants:
+        if made is None or made[0] != variant.plan:
+            made = variant.plan, build_plans(inputs, variant.plan)
+        yield variant, run_backtest(*made[1], market, variant.rules)
+
+
+@dataclass(frozen=True)
+class WalkForwardChoice:
+    """The daily returns after the warm-up, each year by the variant that was best before it.
+
+    `sessions` are those of `returns`; `chosen` has year, variant and past_sharpe; `trials` counts
+    every variant that took part, as the deflated Sharpe ratio asks.
+    """
+
+    sessions: list[date]
+    returns: Floats
+    chosen: pl.DataFrame
+    trials: int
+
+
+def choose_walk_forward(
+    sessions: Sequence[date], returns: Mapping[str, Floats], warm_up_years: int = WARM_UP_YEARS
+) -> WalkForwardChoice:
+    """Pick, at the start of each calendar year, the variant with the best Sharpe ratio so far.
+
+    Args:
+        sessions: those on which the returns ended, ascending.
+        returns: daily excess returns by variant, all of the same sessions.
+        warm_up_years: calendar years at the start that only inform the first choice.
+
+    Raises :class:`UsageError` if no year is left after the warm-up. Ties go to the first variant;
+    a variant whose ratio is not known yet is not chosen before any that is.
+    """
+    years = np.array([session.year for session in sessions])
+    later = sorted(set(years.tolist()))[warm_up_years:]
+    if not later:
+        raise UsageError(f"{warm_up_years} years of warm-up leave nothing to score")
+    names = list(returns)
+    table = np.stack([returns[name] for name in names])
+    chosen, parts = [], []
+    for year in later:
+        past = sharpe(table[:, years < year])
+        best = int(np.argmax(np.where(np.isnan(past), -np.inf, past)))
+        chosen.append((year, names[best], float(past[best])))
+        parts.append(table[best, years == year])
+    schema = {"year": pl.Int32, "variant": pl.String, "past_sharpe": pl.Float64}
+    return WalkForwardChoice(
+        sessions=[session for session in sessions if session.year >= later[0]],
+        returns=np.concatenate(parts),
+        chosen=pl.DataFrame(chosen, schema=schema, orient="row"),
+        trials=len(names),
+    )
+
+
+def _set(rules: Any, path: Sequence[str], value: Any, key: str) -> Any:
+    """A copy of nested, frozen rules with one field, or one key of a mapping, replaced."""
+    head, rest = path[0], path[1:]
+    if isinstance(rules, dict):
+        known = [str(name) for name in rules]
+        old = rules.get(head)
+    else:
+        known = [field.name for field in fields(rules)] if is_dataclass(rules) else []
+        old = getattr(rules, head, None)
+    if head not in known:
+        near = difflib.get_close_matches(head, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+        raise UsageError(f"no setting {key} to vary{hint}")
+    changed = _set(old, rest, value, key) if rest else value
+    if isinstance(rules, dict):
+        return {**rules, head: changed}
+    return replace(rules, **{head: changed})
