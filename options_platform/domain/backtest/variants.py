@@ -22,6 +22,8 @@ from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.errors import UsageError
 
 PLAN = "plan"
+# Parts of the plan's rules that the backtest holds as well: what is planned is what is traded.
+SHARED = ("chain", "costs")
 WARM_UP_YEARS = 3
 
 
@@ -40,7 +42,8 @@ def vary(
     """Every combination of `choices`, in their order.
 
     Args:
-        plan: rules of the plan; keys that begin with "plan." change it.
+        plan: rules of the plan; keys that begin with "plan." change it, those of its chain and its
+            costs in the backtest too.
         rules: rules of the backtest, for all other keys.
         choices: values by dotted setting, e.g. {"exits.credit_stop": [1.0, 2.0]}.
 
@@ -53,6 +56,10 @@ def vary(
             head, _, rest = key.partition(".")
             if head == PLAN and rest:
                 varied_plan = _set(varied_plan, rest.split("."), value, key)
+                part = rest.split(".")[0]
+                if part in SHARED:
+                    shared = {part: getattr(varied_plan, part)}
+                    varied_rules = replace(varied_rules, **shared)
             else:
                 varied_rules = _set(varied_rules, key.split("."), value, key)
         name = ", ".join(f"{key}={value}" for key, value in zip(choices, values, strict=True))

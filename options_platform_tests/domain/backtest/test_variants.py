@@ -32,6 +32,15 @@ def test_every_combination_comes_once_and_says_what_it_varies():
     assert by_regime.plan.strikes.short_delta["low_vol"] == 0.3
 
 
+def test_the_chain_of_the_plan_is_the_chain_that_is_traded():
+    wide = vary(PLAN, RULES, {"plan.chain.width_scale": [3.0]})[0]
+    assert wide.plan.chain == wide.rules.chain
+    assert wide.rules.chain.width_scale == 3.0
+    stressed = vary(PLAN, RULES, {"chain.width_scale": [3.0]})[0]
+    assert stressed.plan == PLAN
+    assert stressed.rules.chain.width_scale == 3.0
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [
