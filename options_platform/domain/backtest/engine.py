@@ -18,9 +18,10 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.book import Book, risk_values
+from options_platform.domain.backtest.book import Book
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
+from options_platform.domain.backtest.position import risk_values
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.calendar import shift

@@ -14,29 +14,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.domain.backtest.assignment import assigned_legs, closing_after_assignment
+from options_platform.domain.backtest.legs import (
+    Bools,
+    Ints,
+    Legs,
+    PricedLegs,
+    leg_sum,
+    net_price,
+    trade_legs,
+)
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import option_sign, quote, years_of
-from options_platform.domain.fills import LEG_SIDES
-from options_platform.domain.pricing import PUT, Floats, intrinsic_value
+from options_platform.domain.chain import quote, years_of
+from options_platform.domain.pricing import Floats, intrinsic_value
 
 GREEKS = ("delta", "gamma", "theta", "vega")
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Legs:
-    """The legs of each trade, shape [trades, legs]; `side` is 0 where there is none.
-
-    `side` holds the ratio: +2 is two bought. `first_expiry` has shape [trades].
-    """
-
-    side: Floats
-    sign: Floats
-    strike: Floats
-    expiry: NDArray[np.datetime64]
-    first_expiry: NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
@@ -68,23 +61,6 @@ class TradePaths:
     parts: dict[str, Floats]
 
 
-def trade_legs(plans: pl.DataFrame, legs: pl.DataFrame) -> Legs:
-    """The legs of `plans` (rows of `trade_plan`, in their order) as arrays."""
-    at = pl.DataFrame({"plan_id": plans["plan_id"], "trade": np.arange(plans.height)})
-    rows = legs.join(at, on="plan_id").sort("trade", "leg")
-    number = rows.select(pl.int_range(pl.len()).over("trade").alias("n"))["n"].to_numpy()
-    trade = rows["trade"].to_numpy()
-    shape = (plans.height, int(number.max(initial=0)) + 1)
-    side, sign, strike = np.zeros(shape), np.ones(shape), np.ones(shape)
-    expiry = np.full(shape, np.datetime64("2200-01-01", "D"))
-    sides = rows["side"].replace_strict(LEG_SIDES, return_dtype=pl.Float64).to_numpy()
-    side[trade, number] = sides * rows["ratio"].to_numpy()
-    sign[trade, number] = option_sign(rows["right"].to_numpy())
-    strike[trade, number] = rows["strike"].to_numpy()
-    expiry[trade, number] = rows["expiry"].to_numpy().astype("datetime64[D]")
-    return Legs(side, sign, strike, expiry, expiry.min(axis=1))
-
-
 def trade_paths(
     plans: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket, rules: BacktestRules
 ) -> TradePaths:
@@ -106,9 +82,9 @@ def trade_paths(
     spot = np.where(known, spot, spot[row])
     priced = _price(made, trade, market.days[session], spot, index, known, rules)
     dividend = market.dividend[session, column[trade]] * factor
-    assigned_legs = _assigned(made, trade, priced, dividend, rules)
-    opening = _net(made.side[trade], priced.opening)
-    closing = _net(made.side[trade], priced.closing)
+    exercised = assigned_legs(made, trade, priced, dividend, rules)
+    opening = net_price(made.side[trade], priced.opening)
+    closing = net_price(made.side[trade], priced.closing)
     greeks = {name: values[row] for name, values in priced.greeks.items()}
     starts = np.zeros(len(trade), dtype=bool)
     starts[first[length > 0]] = True
@@ -121,9 +97,9 @@ def trade_paths(
         spot=spot,
         opening=opening[row],
         closing=closing[row],
-        mark=_net(made.side[trade], priced.mid)[row],
-        assigned=assigned_legs.any(axis=1) & known,
-        assigned_closing=_after_assignment(made, trade, priced, assigned_legs, spot, dividend),
+        mark=net_price(made.side[trade], priced.mid)[row],
+        assigned=exercised.any(axis=1) & known,
+        assigned_closing=closing_after_assignment(made, trade, priced, exercised, spot, dividend),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
         greeks=greeks,
@@ -131,28 +107,10 @@ def trade_paths(
     )
 
 
-@dataclass(frozen=True)
-class _Priced:
-    """Arrays [rows, legs], but `greeks`, which are net, [rows]; zero or intrinsic at expiry."""
-
-    alive: Bools
-    mid: Floats
-    opening: Floats
-    closing: Floats
-    iv: Floats
-    vega: Floats
-    delta: Floats
-    intrinsic: Floats
-    years: Floats
-    index: Floats
-    spot: Floats
-    greeks: dict[str, Floats]
-
-
 def _price(
     legs: Legs, trade: Ints, days: NDArray[np.datetime64], spot: Floats, index: Floats,
     known: Bools, rules: BacktestRules,
-) -> _Priced:  # fmt: skip
+) -> PricedLegs:  # fmt: skip
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
     alive = (left > 0) & (side != 0) & known[:, None]
@@ -169,7 +127,7 @@ def _price(
 
     bid, mid, ask = quotes.bid, quotes.mid, quotes.ask
     each = {name: np.where(alive, getattr(quotes.greeks, name), 0.0) for name in GREEKS}
-    return _Priced(
+    return PricedLegs(
         alive=alive,
         mid=or_intrinsic(mid),
         opening=or_intrinsic(rules.fills.leg_prices(side, bid, mid, ask)),
@@ -181,21 +139,8 @@ def _price(
         years=years,
         index=safe_index,
         spot=safe_spot,
-        greeks={name: _sum(side, values) for name, values in each.items()},
+        greeks={name: leg_sum(side, values) for name, values in each.items()},
     )
-
-
-def _sum(side: Floats, values: Floats) -> Floats:
-    """Leg by leg, so that a row is the same in any batch."""
-    total = side[:, 0] * values[:, 0]
-    for leg in range(1, side.shape[1]):
-        total = total + side[:, leg] * values[:, leg]
-    return np.asarray(total, dtype=np.float64)
-
-
-def _net(side: Floats, prices: Floats) -> Floats:
-    """The net price of a spread, to a hundredth of a cent as brokers report it."""
-    return np.asarray(np.round(_sum(side, prices), 4))
 
 
 def _carried(known: Bools, begins: Ints) -> Ints:
@@ -205,47 +150,8 @@ def _carried(known: Bools, begins: Ints) -> Ints:
     return np.asarray(np.where(last >= begins, last, rows), dtype=np.int64)
 
 
-def _assigned(
-    legs: Legs, trade: Ints, priced: _Priced, dividend: Floats, rules: BacktestRules
-) -> Bools:
-    """Which legs are exercised by their holders after the close, [rows, legs]."""
-    own = rules.assignment
-    if not own.enabled:
-        return np.zeros_like(priced.alive)
-    side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
-    short = priced.alive & (side < 0) & (priced.intrinsic > 0)
-    no_time_value = priced.mid <= priced.intrinsic + own.max_extrinsic_usd + 1e-9
-    deep = short & (np.abs(priced.delta) >= own.min_delta) & no_time_value
-    tomorrow = np.append(dividend[1:], 0.0)
-    tomorrow = np.where(np.append(trade[1:] == trade[:-1], False), tomorrow, 0.0)
-    candidates = short & (sign > 0) & (tomorrow > 0)[:, None]
-    at = np.nonzero(candidates)
-    if len(at[0]):
-        puts = quote(
-            priced.spot[at], strike[at], priced.years[at], priced.index[at],
-            np.full(len(at[0]), PUT), rules.chain,
-        )  # fmt: skip
-        deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
-    return deep
-
-
-def _after_assignment(
-    legs: Legs, trade: Ints, priced: _Priced, assigned: Bools, spot: Floats, dividend: Floats
-) -> Floats:
-    """What closing brings on the session after an assignment.
-
-    The exercised leg has become shares at its strike, bought back or sold at this close; who is
-    short shares over an ex-dividend day owes the dividend.
-    """
-    sign, strike = legs.sign[trade], legs.strike[trade]
-    yesterday = np.zeros_like(assigned)
-    yesterday[1:] = assigned[:-1]
-    shares = sign * (spot[:, None] - strike) + np.where(sign > 0, dividend[:, None], 0.0)
-    return _net(legs.side[trade], np.where(yesterday, shares, priced.closing))
-
-
 def _attribution(
-    side: Floats, priced: _Priced, spot: Floats, session: Ints, market: BacktestMarket,
+    side: Floats, priced: PricedLegs, spot: Floats, session: Ints, market: BacktestMarket,
     starts: Bools, row: Ints,
 ) -> dict[str, Floats]:  # fmt: skip
     """The mark's change since the row before, by Taylor's formula with that row's greeks."""
@@ -259,5 +165,5 @@ def _attribution(
         "delta": greek["delta"] * move,
         "gamma": 0.5 * greek["gamma"] * move * move,
         "theta": greek["theta"] * days,
-        "vega": _sum(side, change),
+        "vega": leg_sum(side, change),
     }

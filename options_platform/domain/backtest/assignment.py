@@ -1,0 +1,49 @@
+"""Early assignment: which sold legs are exercised by their holders, and what that costs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs, net_price
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.chain import quote
+from options_platform.domain.pricing import PUT, Floats
+
+
+def assigned_legs(
+    legs: Legs, trade: Ints, priced: PricedLegs, dividend: Floats, rules: BacktestRules
+) -> Bools:
+    """Which legs are exercised by their holders after the close, [rows, legs]."""
+    own = rules.assignment
+    if not own.enabled:
+        return np.zeros_like(priced.alive)
+    side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
+    short = priced.alive & (side < 0) & (priced.intrinsic > 0)
+    no_time_value = priced.mid <= priced.intrinsic + own.max_extrinsic_usd + 1e-9
+    deep = short & (np.abs(priced.delta) >= own.min_delta) & no_time_value
+    tomorrow = np.append(dividend[1:], 0.0)
+    tomorrow = np.where(np.append(trade[1:] == trade[:-1], False), tomorrow, 0.0)
+    candidates = short & (sign > 0) & (tomorrow > 0)[:, None]
+    at = np.nonzero(candidates)
+    if len(at[0]):
+        puts = quote(
+            priced.spot[at], strike[at], priced.years[at], priced.index[at],
+            np.full(len(at[0]), PUT), rules.chain,
+        )  # fmt: skip
+        deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
+    return deep
+
+
+def closing_after_assignment(
+    legs: Legs, trade: Ints, priced: PricedLegs, assigned: Bools, spot: Floats, dividend: Floats
+) -> Floats:
+    """What closing brings on the session after an assignment.
+
+    The exercised leg has become shares at its strike, bought back or sold at this close; who is
+    short shares over an ex-dividend day owes the dividend.
+    """
+    sign, strike = legs.sign[trade], legs.strike[trade]
+    yesterday = np.zeros_like(assigned)
+    yesterday[1:] = assigned[:-1]
+    shares = sign * (spot[:, None] - strike) + np.where(sign > 0, dividend[:, None], 0.0)
+    return net_price(legs.side[trade], np.where(yesterday, shares, priced.closing))

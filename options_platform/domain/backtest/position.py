@@ -1,0 +1,64 @@
+"""A position of the backtest, in whole cents, and what the account's limits compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.positions import SHARES
+from options_platform.domain.risk import Exposure
+
+CENTS = 100
+
+
+@dataclass
+class Position:
+    """An open position; prices USD a share, net, debit positive."""
+
+    trade: int
+    plan_id: str
+    ticker: str
+    contracts: int
+    opened: int
+    first_row: int
+    last_session: int
+    entry_price: float
+    entry_cents: int
+    fee_cents: int
+    entry_dte: int
+    expiry: date
+    max_loss_usd: float
+    max_profit_usd: float
+    exit_reason: str | None = None
+    assigned_on: int | None = None
+
+    @property
+    def units(self) -> int:
+        """Shares that a price of one USD stands for."""
+        return SHARES * self.contracts
+
+    def row(self, session: int) -> int:
+        """The path's row of a session."""
+        return self.first_row + session - self.opened
+
+
+def to_cents(price: float, units: int) -> int:
+    """USD a share times shares, in whole cents."""
+    return round(price * units * CENTS)
+
+
+def risk_values(
+    ticker: str, loss: float, exposures: Sequence[Exposure], rules: BacktestRules
+) -> dict[str, tuple[float, float]]:
+    """What each account limit compares: by code, the value and the threshold."""
+    own, total = rules.risk, loss + sum(exposure.max_loss_usd for exposure in exposures)
+    return {
+        "MAX_POSITIONS": (len(exposures), own.max_positions),
+        "MAX_POSITIONS_TICKER": (
+            sum(exposure.ticker == ticker for exposure in exposures),
+            own.max_positions_per_ticker,
+        ),
+        "MAX_TOTAL_RISK": (total, own.max_total_risk_pct * rules.start_usd),
+    }
