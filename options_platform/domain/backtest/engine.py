@@ -27,6 +27,7 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.calendar import shift
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.risk import Exposure, refusals
+from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
 
@@ -47,15 +48,33 @@ def run_backtest(
         rules: all settings.
         exit_on: by plan_id the session to close on, in place of the exit rules and of early
             assignment; for comparing the same trades under other fills or costs.
+
+    Raises :class:`IncompleteDataError` for a trade without legs or without bars of its ticker.
     """
     trades = plans.filter(
         (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
     ).sort("date", "ticker")
+    _require_complete(trades, legs, market)
     paths = trade_paths(trades, legs, market, rules)
     loop = _Loop(trades, paths, market, rules, exit_on)
     for number in range(len(market.sessions)):
         loop.run_session(number)
     return loop.book.result()
+
+
+def _require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket) -> None:
+    bare = trades.join(legs, on="plan_id", how="anti")
+    if bare.height:
+        raise IncompleteDataError(
+            f"{bare.height} planned trades have no legs, the first is {bare['plan_id'][0]}; "
+            "run: options-platform backfill"
+        )
+    unknown = trades.filter(~pl.col("ticker").is_in(market.tickers))
+    if unknown.height:
+        raise IncompleteDataError(
+            f"there are plans for {unknown['ticker'][0]} and no bars of it; give the market of "
+            "every ticker that is planned"
+        )
 
 
 @dataclass

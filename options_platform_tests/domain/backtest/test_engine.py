@@ -10,6 +10,7 @@ from options_platform.domain.costs import CostRules
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import RiskRules
+from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.small import (
     DAYS,
     FREE,
@@ -227,3 +228,18 @@ def test_a_market_without_trades_is_flat_cash():
     found = run((empty[0].clear(), empty[1].clear()))
     assert found.trades.is_empty()
     assert found.equity["equity_usd"].unique().to_list() == [1e9]
+
+
+def test_a_trade_without_legs_or_bars_is_refused_by_name():
+    plans, legs = bull_put()
+    with pytest.raises(IncompleteDataError, match="have no legs, the first is 2024-01-02-SPY-0"):
+        run((plans, legs.clear()))
+    with pytest.raises(IncompleteDataError, match="plans for SPY and no bars"):
+        run_backtest(plans, legs, market({"QQQ": FLAT_PRICES}), HELD)
+
+
+def test_an_expiry_that_comes_before_the_fill_is_refused():
+    tomorrow = [("sell", "put", 95.0, DAYS[1]), ("buy", "put", 90.0, DAYS[1])]
+    found = run(plan(DAYS[0], tomorrow, price=-0.1, loss=4.9, profit=0.1))
+    assert found.trades.is_empty()
+    assert found.refusals["rule"].to_list() == ["EXPIRED"]
