@@ -25,13 +25,14 @@ from options_platform_tests.plan_inputs import plan_inputs
 
 FIRST, LAST = date(2017, 4, 3), date(2017, 5, 31)
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
-           "exit_price", "exit_reason")  # fmt: skip
+           "exit_price", "exit_reason", "fees_usd")  # fmt: skip
 
 
 def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_path):
     settings = make_settings(
         {"home": tmp_path, "source": "simulated", "tickers": ("AAA", "BBB"),
          "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
+         "plan": {"costs": {"changes": {"2017-05-01": 0.50}}},
          "risk": {"max_positions_per_ticker": 4, "max_positions": 7}}
     )  # fmt: skip
     bars, vix = random_market(("AAA", "BBB"), date(2015, 1, 2), LAST)
@@ -73,6 +74,6 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
     )
     ours = sorted(found.trades.select(COLUMNS).rows(), key=str)
     assert len(ours) > 10
-    assert {reason for *_, reason in ours} >= {"STOP_LOSS", "TIME"}
+    assert {reason for *_, reason, _ in ours} >= {"STOP_LOSS", "TIME"}
     assert ours == sorted(live, key=str)
     assert found.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)

@@ -14,7 +14,7 @@ def _simulated(settings: Settings, folder: Path) -> SimulatedBroker:
         folder / "simulated_broker.duckdb",
         chain=settings.plan.chain,
         fills=settings.fills,
-        fee_per_contract_usd=settings.plan.costs.fee_per_contract_usd,
+        costs=settings.plan.costs,
         wait_seconds=settings.warehouse_wait_seconds,
     )
 

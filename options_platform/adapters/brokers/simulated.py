@@ -13,9 +13,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from options_platform.adapters.brokers.port import BrokerOrder, DuplicateOrderError
 from options_platform.adapters.duck import held
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.costs import CostRules
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg
 
@@ -37,7 +40,7 @@ class SimulatedBroker:
     path: Path
     chain: ChainRules
     fills: FillRules
-    fee_per_contract_usd: float
+    costs: CostRules
     wait_seconds: float = 60.0
     name: str = "simulated"
 
@@ -103,7 +106,8 @@ class SimulatedBroker:
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
         sides = sum(leg.ratio for leg in legs)
-        return "filled", contracts, price, self.fee_per_contract_usd * contracts * sides, None
+        fee = float(self.costs.fees_on(np.array([session], dtype="datetime64[D]"))[0])
+        return "filled", contracts, price, fee * contracts * sides, None
 
     def _orders(self, condition: str, params: list[object]) -> list[BrokerOrder]:
         if not self.path.exists():
