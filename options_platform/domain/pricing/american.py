@@ -35,8 +35,8 @@ def american_price(
 ) -> Floats:
     """Price in USD a share, never below the European price nor the intrinsic value.
 
-    Where exercising early never pays (calls without dividends, puts at a rate of zero or less)
-    it is the European price, bit for bit. Raises :class:`PricingError` like
+    Where exercising early never pays (calls without dividends at a rate of zero or more, puts at
+    a rate of zero or less) it is the European price, bit for bit. Raises :class:`PricingError` like
     :func:`black_scholes`.
     """
     require_positive(spot=spot, strike=strike, years=years, vol=vol)
@@ -48,7 +48,8 @@ def _american(
     sign: Floats,
 ) -> Sequence[Floats]:  # fmt: skip
     european = price_block(spot, strike, years, vol, rate, dividend, sign)[0]
-    early = np.where(sign > 0, dividend, rate) > SMALLEST_RATE
+    reward, penalty = np.where(sign > 0, dividend, rate), np.where(sign > 0, rate, dividend)
+    early = reward > SMALLEST_RATE
     # What never pays early is computed with harmless inputs and then put aside.
     rate = np.where(early, np.where(np.abs(rate) < SMALLEST_RATE, SMALLEST_RATE, rate), 0.05)
     dividend = np.where(early, dividend, 0.05)
@@ -61,7 +62,11 @@ def _american(
     corrected = np.maximum(1.0 - bend * far * far - slope * far, SMALLEST_CORRECTION)
     extra = premium * np.exp(power * far) / corrected
     value = np.where(held, np.maximum(european + extra, exercised), exercised)
-    return (np.where(early, np.maximum(value, european), european),)
+    # Where the formula has no boundary exercising at once can still pay: for a reward of a hair,
+    # and for calls at a negative rate.
+    pays = (reward > 0) | (penalty < 0)
+    plain = np.where(pays, np.maximum(european, exercised), european)
+    return (np.where(early, np.maximum(value, european), plain),)
 
 
 def _boundary(
