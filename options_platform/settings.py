@@ -1,7 +1,8 @@
 """The settings: one frozen, typed object, read at one place.
 
 Values come from `options.toml` in the working directory, overridden by environment variables
-with the prefix `OPTIONS_` (a nested one with two underscores: `OPTIONS_EXITS__TAKE_PROFIT`).
+with the prefix `OPTIONS_` (a nested one with two underscores: `OPTIONS_EXITS__DEBIT_STOP`). An
+empty variable counts as unset; `none` stands for an empty list or no value.
 Secrets are no settings: adapters read them from the environment themselves.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
@@ -61,7 +62,7 @@ class Settings:
     account_value_usd: float = 100_000.0
     max_risk_usd: float | None = None
     iron_condor_enabled: bool = False
-    baselines: tuple[str, ...] = ("seed",)
+    baselines: tuple[Literal["seed"], ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0
     regime: RegimeRules = field(default_factory=RegimeRules)
@@ -226,7 +227,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             at = at.setdefault(part, {})
         # A mapping's keys are data (tickers), so their case is kept.
         key = name.rsplit("__", 1)[-1] if kind is str and path[0] == "iv_symbol" else path[-1]
-        at[key] = _split(environment[name]) if _is_tuple(kind) else environment[name]
+        at[key] = _read(environment[name], kind)
     return values
 
 
@@ -244,12 +245,12 @@ def _field_type(path: list[str], name: str) -> Any:
     return kind
 
 
-def _is_tuple(kind: Any) -> bool:
-    return getattr(kind, "__origin__", None) is tuple
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _read(text: str, kind: Any) -> object:
+    """The text of a variable; `none` empties a list or an optional value, as blanks are unset."""
+    empty = text.strip().lower() == "none"
+    if get_origin(kind) is tuple:
+        return [] if empty else [part.strip() for part in text.split(",") if part.strip()]
+    return None if empty and type(None) in get_args(kind) else text
 
 
 def _require_known(values: Mapping[str, Any], kind: type, *, where: str) -> None:

@@ -67,7 +67,7 @@ class WebUI:
             "OPTIONS_TICKERS": ",".join(TICKERS),
             "OPTIONS_START": START.isoformat(),
             "OPTIONS_END": END.isoformat(),
-            "OPTIONS_BASELINES": "",
+            "OPTIONS_BASELINES": "none",
             "OPTIONS_ACCOUNT_VALUE_USD": "1000000",
         }
         self.process = subprocess.Popen(
