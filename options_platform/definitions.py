@@ -1,4 +1,4 @@
-"""What Dagster loads: the assets, checks, job, schedule and resources, assembled."""
+"""What Dagster loads: the assets, checks, jobs, schedule, sensor and resources, assembled."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import dagster as dg
 from options_platform.defs.assets import make_assets
 from options_platform.defs.assets.marts import make_marts, make_report
 from options_platform.defs.checks import make_checks
-from options_platform.defs.jobs import make_job
+from options_platform.defs.jobs import make_job, make_reporting_job
 from options_platform.defs.resources import make_platform
 from options_platform.defs.schedules import make_schedule
+from options_platform.defs.sensors import make_reports_sensor
 from options_platform.settings import Settings, load_settings
 
 
@@ -27,11 +28,13 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         # of the job does everything at once, a backfill of the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
+        daily, reporting = make_job(), make_reporting_job()
         definitions = dg.Definitions(
             assets=[*make_assets(settings), make_marts(), make_report()],
             asset_checks=make_checks(settings),
-            jobs=[make_job()],
+            jobs=[daily, reporting],
             schedules=[make_schedule(settings)],
+            sensors=[make_reports_sensor(daily, reporting)],
             resources={"platform": make_platform(settings, **overrides)},
             executor=dg.in_process_executor,
         )

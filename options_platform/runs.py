@@ -11,7 +11,7 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.definitions import build_defs
-from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.jobs import JOB_NAME, REPORTING_JOB_NAME
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, neighbours
 from options_platform.defs.resources import Progress
 from options_platform.errors import PlatformError, UsageError
@@ -61,6 +61,21 @@ def run_job(
                 part = RunRange(selected.start, selected.end, tickers)
                 outcomes.append(_run(definitions, instance, part, phase, backfill=backfill))
     return outcomes
+
+
+def run_reporting(settings: Settings) -> str:
+    """Materialise the marts and the report; the run's id.
+
+    Raises :class:`RunFailedError` with the failing step's own message.
+    """
+    definitions = build_defs(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        outcome = definitions.resolve_job_def(REPORTING_JOB_NAME).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    if not outcome.success:
+        raise RunFailedError(_cause(outcome))
+    return outcome.run_id
 
 
 def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list[str]:
