@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.request
 from datetime import date, datetime
-from pathlib import Path
 
 import pytest
 
@@ -187,7 +186,6 @@ def test_the_pages_show_the_graph_without_errors(web, backfilled, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no chromium on this machine")
-    pictures = Path(os.environ.get("OPTIONS_SCREENSHOTS", tmp_path))
     errors = []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -199,15 +197,15 @@ def test_the_pages_show_the_graph_without_errors(web, backfilled, tmp_path):
         for name in NINE:
             page.get_by_text(name, exact=True).first.wait_for(timeout=60_000)
         page.wait_for_timeout(4000)
-        page.screenshot(path=pictures / "asset-graph.png")
+        page.screenshot(path=tmp_path / "asset-graph.png")
         for name, view in (("trade_plan", "overview"), ("features", "checks")):
             page.goto(f"{web.address}/assets/{name}?view={view}")
             page.get_by_text(name).first.wait_for(timeout=60_000)
             page.wait_for_timeout(4000)
-            page.screenshot(path=pictures / f"{name}-{view}.png")
+            page.screenshot(path=tmp_path / f"{name}-{view}.png")
         browser.close()
     assert errors == []
-    assert (pictures / "asset-graph.png").stat().st_size > 20_000
+    assert (tmp_path / "asset-graph.png").stat().st_size > 20_000
 
 
 @pytest.mark.browser
