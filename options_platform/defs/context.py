@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from dagster._core.storage.tags import (
 
 from options_platform.contracts import Table
 from options_platform.defs.partitions import RunRange, partition_key, range_between
+from options_platform.reporting.figures import data_uri
 from options_platform.settings import Settings
 
 SHOWN_ROWS = 5
@@ -70,6 +71,18 @@ def result(
         partition_key=str(partition_key(selected.end, selected.tickers[-1])),
     )
     return dg.MaterializeResult()
+
+
+def pictures(selected: RunRange, **made: Callable[[], bytes]) -> dict[str, dg.MetadataValue]:
+    """Plots as metadata, by name, each drawn when the run spans sessions worth plotting.
+
+    A daily run draws none: they would show one day, and matplotlib costs it a second.
+    """
+    if selected.start == selected.end:
+        return {}
+    return {
+        name: dg.MetadataValue.md(f"![{name}]({data_uri(draw())})") for name, draw in made.items()
+    }
 
 
 def report_earlier_rows(

@@ -15,12 +15,14 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
-from options_platform.defs.context import result, selected_range
+from options_platform.defs.context import pictures, result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.domain.plan import build_plans
+from options_platform.domain.reasons import refusals_by_reason
 from options_platform.domain.regime import compute_regime, regime_transitions
 from options_platform.errors import IncompleteDataError
+from options_platform.reporting import figures
 from options_platform.settings import Settings
 
 KEY = ["date", "ticker"]
@@ -60,6 +62,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
             {
                 "sessions_by_regime": {str(name): count for name, count in shares.iter_rows()},
                 "transitions": changes.height,
+                **pictures(selected, regimes=lambda: _ribbon(platform, rows)),
             },
         )
 
@@ -87,8 +90,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
         platform.warehouse.write(
             [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
         )
-        refusals = plans.filter(pl.col("decision") == "no_trade").explode("reasons")
-        counts = refusals.group_by("reasons").len().sort("len", descending=True)
+        counts = refusals_by_reason(plans)
         return result(
             context,
             plans,
@@ -96,10 +98,16 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             {
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
+                **pictures(selected, refusals=lambda: figures.refusals(counts)),
             },
         )
 
     return trade_plan
+
+
+def _ribbon(platform: Platform, regime: pl.DataFrame) -> bytes:
+    vix = platform.warehouse.read(VIX, columns=[*KEY, "vix"], start=regime["date"].min())
+    return figures.regime_ribbon(regime.filter(pl.col("regime").is_not_null()), vix)
 
 
 def plan_inputs(platform: Platform, selected: RunRange) -> pl.DataFrame:
