@@ -63,14 +63,14 @@ def test_a_shorter_range_gives_the_same_bars(source):
     )
 
 
-def test_index_closes_have_the_ports_schema(source):
-    closes = source.index_closes("VIX", *SPAN)
+def test_index_bars_have_the_ports_schema(source):
+    closes = source.index_bars("VIX", *SPAN)
     assert closes.schema == INDEX_SCHEMA
     assert closes.height > 80
 
 
 def test_only_what_lies_in_the_range_is_given(source):
-    for given in (source.bars("SPY", *SPAN), source.index_closes("VIX", *SPAN)):
+    for given in (source.bars("SPY", *SPAN), source.index_bars("VIX", *SPAN)):
         assert given["date"].is_between(*SPAN).all()
 
 
@@ -88,7 +88,7 @@ def test_what_it_does_not_have_is_an_error_in_one_line_not_an_empty_frame(source
     if source.info.name == "simulated":
         assert source.bars("NOSUCH", *SPAN).height == len(sessions(*SPAN))
         return
-    for ask in (source.bars, source.index_closes):
+    for ask in (source.bars, source.index_bars):
         with pytest.raises(SourceError, match="NOSUCH") as error:
             ask("NOSUCH", *SPAN)
         assert "\n" not in str(error.value)
@@ -96,7 +96,7 @@ def test_what_it_does_not_have_is_an_error_in_one_line_not_an_empty_frame(source
 
 def test_hostile_tickers_are_refused(source):
     for ticker in ("../x", "'; drop table"):
-        for ask in (source.bars, source.index_closes):
+        for ask in (source.bars, source.index_bars):
             with pytest.raises(PlatformError) as error:
                 ask(ticker, *SPAN)
             assert "\n" not in str(error.value)

@@ -19,6 +19,7 @@ from options_platform.domain.bars import require_ticker
 from options_platform.errors import SourceError
 
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
+INDEX_PRICES = ("open", "high", "low", "close")
 
 
 class CsvSource:
@@ -46,17 +47,21 @@ class CsvSource:
                 f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
                 "bring the file up to date, or choose an earlier end (OPTIONS_END)"
             )
-        table = table.with_columns(ticker=pl.lit(ticker)).sort("date", maintain_order=True)
-        table = self._with_actions(ticker, table)
+        table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
+        table = self._with_actions(ticker, table.sort("date", maintain_order=True))
         return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """The closes of the index's file."""
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """The bars of the index's file; it may hold closes alone."""
         path = self._find(require_ticker(symbol))
-        table = _numbers(path, _table(path, ("date", "close")), ("close",))
+        table = _table(path, ("date", "close"), optional=INDEX_PRICES)
+        given = [name for name in INDEX_PRICES if name in table.columns]
+        unknown = {name: pl.lit(None) for name in INDEX_PRICES if name not in given}
         return (
-            table.filter(pl.col("date").is_between(start, end))
-            .select("date", symbol=pl.lit(symbol), close="close")
+            _numbers(path, table, given)
+            .filter(pl.col("date").is_between(start, end))
+            .with_columns(symbol=pl.lit(symbol), source=pl.lit("csv"), **unknown)
+            .select(INDEX_SCHEMA.names())
             .sort("date")
             .cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
         )
@@ -105,7 +110,7 @@ def _by_day(path: Path, actions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+def _table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
     if path.suffix == ".parquet":
         try:
             frame = pl.read_parquet(path)
@@ -123,7 +128,8 @@ def _table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     twice = [name for name in columns if f"{name}_duplicated_0" in frame.columns]
     if twice:
         raise SourceError(f"{path.name} has the column {twice[0]} twice; remove one")
-    frame = frame.select(columns)
+    more = [name for name in optional if name in frame.columns and name not in columns]
+    frame = frame.select(*columns, *more)
     if frame.is_empty():
         raise SourceError(f"{path.name} holds no rows; it needs {','.join(columns)}")
     return _with_dates(path, frame)

@@ -53,7 +53,7 @@ class SimulatedSource:
         every = _bars(self._seed, require_ticker(ticker))
         return every.filter(pl.col("date").is_between(start, end))
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Closes of the index: the VIX from the market factor, others with a noise of their own."""
         every = _index(self._seed, require_ticker(symbol))
         return every.filter(pl.col("date").is_between(start, end))
@@ -115,6 +115,7 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
             "dividend": np.zeros(count),
             "split_ratio": np.ones(count),
             "split_factor": np.ones(count),
+            "source": ["simulated"] * count,
         },
         schema=BAR_SCHEMA,
     )
@@ -131,6 +132,14 @@ def _index(seed: int, symbol: str) -> pl.DataFrame:
     level = np.exp(LEVEL + ahead * log_vol + noise) * math.sqrt(252.0) * 100.0
     premium = 1.0 if symbol == "VIX" else 1.0 + 0.4 * random.random()
     return pl.DataFrame(
-        {"date": _sessions(), "symbol": [symbol] * len(vol), "close": np.round(level * premium, 2)},
+        {
+            "date": _sessions(),
+            "symbol": [symbol] * len(vol),
+            "open": None,
+            "high": None,
+            "low": None,
+            "close": np.round(level * premium, 2),
+            "source": ["simulated"] * len(vol),
+        },
         schema=INDEX_SCHEMA,
     )

@@ -49,7 +49,7 @@ class YahooSource:
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """Bars from `start` to `end`, with dividends and splits."""
         frame = self._history(require_ticker(ticker), start, end)
-        table = _table(frame).with_columns(ticker=pl.lit(ticker))
+        table = _table(frame).with_columns(ticker=pl.lit(ticker), source=pl.lit("yahoo"))
         ratio = pl.when(pl.col("split_ratio") > 0).then(pl.col("split_ratio")).otherwise(1.0)
         table = table.with_columns(split_ratio=ratio)
         # The response reaches to today, so that splits after `end`, which its prices are
@@ -60,11 +60,12 @@ class YahooSource:
         _require_reach(ticker, table, start, end)
         return table.cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Closes of the index, e.g. VIX for Yahoo's ^VIX."""
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Bars of the index, e.g. VIX for Yahoo's ^VIX."""
         frame = self._history(f"^{require_ticker(symbol)}", start, end)
         table = _table(frame).filter(pl.col("date").is_between(start, end))
-        return table.select("date", symbol=pl.lit(symbol), close="close").cast(
+        table = table.with_columns(symbol=pl.lit(symbol), source=pl.lit("yahoo"))
+        return table.select(INDEX_SCHEMA.names()).cast(
             dict(INDEX_SCHEMA)  # type: ignore[arg-type]
         )
 

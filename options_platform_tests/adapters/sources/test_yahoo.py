@@ -60,7 +60,7 @@ def test_a_history_is_one_request(yahoo, source):
 
 def test_an_index_is_asked_for_under_yahoos_name(yahoo, source):
     yahoo.charts["^VIX"] = chart("^VIX", bars_of())
-    closes = source.index_closes("VIX", *SPAN)
+    closes = source.index_bars("VIX", *SPAN)
     assert closes["symbol"].unique().to_list() == ["VIX"]
     assert closes["date"].max() == SPAN[1]
 
@@ -109,7 +109,7 @@ def test_an_unknown_ticker_is_an_error(source, pauses):
 
 def test_an_unknown_index_is_an_error(source):
     with pytest.raises(SourceError, match=r"\^NOSUCH"):
-        source.index_closes("NOSUCH", *SPAN)
+        source.index_bars("NOSUCH", *SPAN)
 
 
 @pytest.mark.parametrize("ticker", ["../x", "'; drop table", "spy", "SPY?x=1"])
