@@ -1,6 +1,5 @@
 """A real HTTP server on 127.0.0.1 with faults on demand, for the wires of data providers."""
 
-import json
 import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,9 +30,7 @@ class FakeServer:
                 parts = urlparse(self.path)
                 fault = outer.heard(unquote(parts.path), parse_qs(parts.query), self.headers)
                 try:
-                    self.send(
-                        fault or (200, outer.answer(unquote(parts.path), parse_qs(parts.query)))
-                    )
+                    self.send(fault or outer.answered(unquote(parts.path), parse_qs(parts.query)))
                 except ConnectionError:
                     self.close_connection = True
 
@@ -54,8 +51,6 @@ class FakeServer:
                     self.close_connection = True
                     return
                 status, body, headers = (*answer, {})[:3]
-                if isinstance(body, tuple):
-                    status, body = body
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body.encode())))
@@ -84,7 +79,12 @@ class FakeServer:
         return True
 
     def answer(self, path, query):
+        """The body, or (status, body), for a request without a fault."""
         raise NotImplementedError
+
+    def answered(self, path, query):
+        given = self.answer(path, query)
+        return given if isinstance(given, tuple) else (200, given)
 
     def count(self, part):
         return sum(part in path for path in self.requests)
@@ -102,7 +102,3 @@ class FakeServer:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
-
-
-def dumped(document):
-    return json.dumps(document)

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources.actions import with_actions
 from options_platform.domain.bars import require_ticker
 from options_platform.errors import SourceError
 
@@ -82,16 +83,7 @@ class CsvSource:
             return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
         columns = ("dividend", "split_ratio")
         actions = _by_day(path, _numbers(path, _table(path, ("date", *columns)), columns))
-        # A split counts for the bars before it even if its own day has no bar.
-        later = actions.select("date", split_factor=pl.col("split_ratio").cum_prod(reverse=True))
-        return (
-            table.join(actions, on="date", how="left", maintain_order="left")
-            .join_asof(later, on="date", strategy="forward", allow_exact_matches=False)
-            .with_columns(
-                pl.col("dividend").fill_null(0.0),
-                pl.col("split_ratio", "split_factor").fill_null(1.0),
-            )
-        )
+        return with_actions(table, actions)
 
 
 def _by_day(path: Path, actions: pl.DataFrame) -> pl.DataFrame:

@@ -66,7 +66,12 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
         if self._address is not None:
             url = f"{self._address}{parts.path}" + (f"?{parts.query}" if parts.query else "")
         if isinstance(kwargs.get("params"), dict):
-            kwargs["params"] = {k: v for k, v in kwargs["params"].items() if v is not None}
+            # As requests does it: nothing for None, and of an enumeration its value.
+            kwargs["params"] = {
+                name: getattr(value, "value", value)
+                for name, value in kwargs["params"].items()
+                if value is not None
+            }
         kwargs["timeout"] = self._timeout_seconds
         if self._pace is not None:
             self._pace.wait()
