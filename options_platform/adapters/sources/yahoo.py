@@ -7,6 +7,7 @@ a SourceError that names ticker, dates and cause.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -194,12 +195,13 @@ class YahooSource:
 
 @contextmanager
 def _shown_exceptions() -> Iterator[None]:
-    """yfinance's errors shown, those about an odd answer as FetchError."""
+    """yfinance's errors raised, not logged, those about an odd answer as FetchError."""
     import yfinance
 
-    debug = yfinance.config.debug
-    before = debug.hide_exceptions
+    debug, logger = yfinance.config.debug, logging.getLogger("yfinance")
+    before, level = debug.hide_exceptions, logger.level
     debug.hide_exceptions = False
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     except FetchError:
@@ -211,3 +213,4 @@ def _shown_exceptions() -> Iterator[None]:
         ) from error
     finally:
         debug.hide_exceptions = before
+        logger.setLevel(level)

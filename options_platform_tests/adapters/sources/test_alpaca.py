@@ -267,6 +267,19 @@ def test_the_fake_answers_in_the_shape_that_was_recorded(reference_data):
         assert set(rows[0]) <= set(acts["corporate_actions"][kind][0])
 
 
+def test_a_recorded_chain_is_read_whole(alpaca, source, reference_data):
+    path = reference_data / "fixtures" / "alpaca" / "openapi_examples.json"
+    routes = json.loads(path.read_text())["market-data-api"]["examples_by_route"]
+    route = "GET /v1beta1/options/snapshots/{underlying_symbol}"
+    alpaca.snapshots["AAPL"] = routes[route]["200"]["snapshots"]["value"]["snapshots"]
+    alpaca.bars["AAPL"] = [bar(date(2024, 4, 22), 165.84, 1)]
+    now = datetime(2024, 4, 23, 4, 30, tzinfo=UTC)
+    (row,) = source.option_chain("AAPL", date(2024, 4, 22), now).rows(named=True)
+    terms = (row["expiry"], row["right"], row["strike"], row["spot"])
+    assert terms == (date(2024, 4, 26), "call", 162.5, 165.84)
+    assert (row["bid"], row["ask"], row["source_delta"]) == (4.15, 4.3, 0.7521304109871954)
+
+
 def test_every_row_says_who_gave_it(alpaca, source):
     alpaca.list_chain("SPY", EXPIRIES, [125.0])
     for given in (source.bars("SPY", *SPAN), source.option_chain("SPY", LAST, AFTER)):

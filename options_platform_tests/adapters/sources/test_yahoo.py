@@ -243,6 +243,37 @@ def test_the_volatility_indices_are_asked_for_with_a_caret(yahoo, source, symbol
     assert source.index_bars(symbol, *SPAN)["symbol"].unique().to_list() == [symbol]
 
 
+def recorded_chart(reference_data, name):
+    path = reference_data / "fixtures" / "yahoo" / f"{name}.json"
+    return json.dumps(json.loads(path.read_text())["response"]["body"])
+
+
+def test_a_recorded_split_of_four_to_one_never_looks_like_a_return(yahoo, source, reference_data):
+    name = "historical-via-chart-NVDA-split-2021-02-01-to-2022-01-31.csv"
+    yahoo.charts["NVDA"] = recorded_chart(reference_data, name)
+    span = (date(2021, 2, 1), date(2022, 1, 28))
+    bars = source.bars("NVDA", *span)
+    assert bars["date"].to_list() == sessions(*span)
+    split = date(2021, 7, 20)
+    assert bars.filter(pl.col("split_ratio") != 1.0).select("date", "split_ratio").rows() == [
+        (split, 4.0)
+    ]
+    assert bars["close"].pct_change().abs().max() < 0.15
+    as_traded = bars.with_columns(pl.col("close") * pl.col("split_factor"))
+    assert as_traded.filter(pl.col("date") == split)["split_factor"].item() == 1.0
+    assert as_traded["close"].pct_change().min() < -0.7
+    found = clean_bars(bars, sessions(*span), "yahoo", NOW)
+    assert found.quarantined.is_empty()
+
+
+def test_recorded_dividends_lie_on_their_ex_dates(yahoo, source, reference_data):
+    name = "historical-via-chart-MSFT-dividends-2021-02-01-to-2022-01-31.csv"
+    yahoo.charts["MSFT"] = recorded_chart(reference_data, name)
+    bars = source.bars("MSFT", date(2021, 2, 1), date(2021, 7, 30))
+    paid = bars.filter(pl.col("dividend") > 0).select("date", "dividend").rows()
+    assert paid == [(date(2021, 2, 17), 0.56), (date(2021, 5, 19), 0.56)]
+
+
 FETCH = """
     import sys
     from pathlib import Path
