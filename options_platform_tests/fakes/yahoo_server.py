@@ -90,7 +90,7 @@ def midnight(day):
 
 
 def contract(ticker, expiry, right, strike, **quote):
-    symbol = f"{ticker}{expiry:%y%m%d}{right}{round(strike * 1000):08d}"
+    symbol = f"{ticker.replace('-', '')}{expiry:%y%m%d}{right}{round(strike * 1000):08d}"
     return {
         "contractSymbol": symbol,
         "strike": strike,

@@ -119,7 +119,7 @@ class AlpacaSource:
 
         over = datetime.combine(end + timedelta(days=1), time(0), NEW_YORK) - timedelta(seconds=1)
         request = StockBarsRequest(
-            symbol_or_symbols=ticker,
+            symbol_or_symbols=_symbol(ticker),
             timeframe=TimeFrame.Day,
             start=datetime.combine(start, time(0), NEW_YORK),
             end=min(over, self._now() - TAPE_DELAY),
@@ -127,7 +127,7 @@ class AlpacaSource:
             feed=DataFeed.SIP,
         )
         with _read():
-            given = self._client().stocks.get_stock_bars(request)[ticker]
+            given = self._client().stocks.get_stock_bars(request)[_symbol(ticker)]
         return list(given)
 
     def _actions(self, ticker: str, start: date) -> pl.DataFrame:
@@ -135,7 +135,7 @@ class AlpacaSource:
 
         # Up to today, so that splits after the asked end, which prices are adjusted for, count.
         today = self._now().astimezone(NEW_YORK).date()
-        request = CorporateActionsRequest(symbols=[ticker], start=start, end=today)
+        request = CorporateActionsRequest(symbols=[_symbol(ticker)], start=start, end=today)
         with _read():
             return alpaca_tables.actions(self._client().actions.get_corporate_actions(request))
 
@@ -143,7 +143,7 @@ class AlpacaSource:
         from alpaca.data.requests import OptionChainRequest
 
         with _read():
-            request = OptionChainRequest(underlying_symbol=ticker)
+            request = OptionChainRequest(underlying_symbol=_symbol(ticker))
             given = self._client().options.get_option_chain(request)
         if not given:
             raise FetchError("an empty answer")
@@ -157,7 +157,7 @@ class AlpacaSource:
         while True:
             # Without a last expiry, Alpaca lists those up to next weekend.
             request = GetOptionContractsRequest(
-                underlying_symbols=[ticker],
+                underlying_symbols=[_symbol(ticker)],
                 expiration_date_gte=session,
                 expiration_date_lte=session + LONGEST_EXPIRY,
                 limit=CONTRACTS_A_PAGE,
@@ -187,6 +187,11 @@ class AlpacaSource:
             session = self._session or AlpacaSession(keys, pace=self._pace)
             self._clients = make_clients(keys, session)
         return self._clients
+
+
+def _symbol(ticker: str) -> str:
+    """Alpaca writes a class of shares with a dot: BRK-B is BRK.B."""
+    return ticker.replace("-", ".")
 
 
 @contextmanager

@@ -144,7 +144,8 @@ def _require_session(table: pl.DataFrame, session: date) -> None:
         )
     unread = table.filter(pl.col("expiry").is_null())
     if unread.height:
-        raise FetchError(f"the contract symbol {unread['contract_symbol'][0]} cannot be read")
+        name = unread["contract_symbol"][0]
+        raise FetchError(f"the contract symbol {name} cannot be read", passing=False)
 
 
 def _stamp(name: str) -> pl.Expr:

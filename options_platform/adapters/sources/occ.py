@@ -21,10 +21,10 @@ def parsed(symbol: pl.Expr) -> dict[str, pl.Expr]:
     }
 
 
-def composed(root: str) -> pl.Expr:
-    """The symbol from the columns `expiry`, `right` and `strike`."""
+def composed(ticker: str) -> pl.Expr:
+    """The symbol from the columns `expiry`, `right` and `strike`; BRK.B has the root BRKB."""
     return pl.concat_str(
-        pl.lit(root),
+        pl.lit(ticker.replace(".", "").replace("-", "")),
         pl.col("expiry").dt.strftime("%y%m%d"),
         pl.when(pl.col("right") == "call").then(pl.lit("C")).otherwise(pl.lit("P")),
         (pl.col("strike") * 1000.0).round().cast(pl.Int64).cast(pl.String).str.zfill(8),

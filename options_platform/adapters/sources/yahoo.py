@@ -73,7 +73,7 @@ class YahooSource:
         require_ticker(ticker)
 
         def ask() -> pl.DataFrame:
-            frame, chart = self._history(ticker, start)
+            frame, chart = self._history(_symbol(ticker), start)
             table = yahoo_tables.bars(ticker, frame, chart)
             table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
             require_reach("yahoo", ticker, table, start, end, self._now())
@@ -106,12 +106,15 @@ class YahooSource:
                 f"{what} (it knows the present one alone, of {newest_session(now)}); "
                 "ask for that session, or take older chains from OPTIONS_SOURCE=csv"
             )
-        symbol = self._symbol(ticker)
-        parts = [self._policy.call(lambda: self._expiry(symbol, None, session), what)]
+        listed = self._open(_symbol(ticker))
+        ask = partial(self._expiry, ticker, session, listed)
+        parts = [self._policy.call(ask, what)]
         given = {str(expiry) for expiry in parts[0]["expiry"].unique()}
-        for expiry in [expiry for expiry in symbol.options if expiry not in given]:
-            ask = partial(self._expiry, symbol, expiry, session)
-            parts.append(self._policy.call(ask, f"{what}, expiry {expiry}"))
+        parts += [
+            self._policy.call(partial(ask, expiry), f"{what}, expiry {expiry}")
+            for expiry in listed.options
+            if expiry not in given
+        ]
         return pl.concat(parts)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -130,7 +133,7 @@ class YahooSource:
     def _history(self, symbol: str, start: date) -> tuple[pd.DataFrame, Any]:
         """The history as yfinance reads it, up to today, and the chart that it was read from."""
         with _shown_exceptions():
-            frame = self._symbol(symbol).history(
+            frame = self._open(symbol).history(
                 start=start.isoformat(),
                 interval="1d",
                 auto_adjust=False,
@@ -141,16 +144,18 @@ class YahooSource:
             raise FetchError("an empty answer")
         return cast("pd.DataFrame", frame), self._session.chart
 
-    def _expiry(self, symbol: Any, expiry: str | None, session: date) -> pl.DataFrame:
+    def _expiry(
+        self, ticker: str, session: date, listed: Any, expiry: str | None = None
+    ) -> pl.DataFrame:
         """The contracts of one expiry, of the nearest where it is None."""
         with _shown_exceptions():
-            given = symbol.option_chain(expiry)
+            given = listed.option_chain(expiry)
         if given.calls is None:
             # yfinance gives no underlying then either, but keeps what Yahoo said of it.
-            if not symbol._underlying:  # noqa: SLF001
+            if not listed._underlying:  # noqa: SLF001
                 raise FetchError("an empty answer")
             raise FetchError("it lists no options", passing=False, advice="check the symbol")
-        table = yahoo_tables.contracts(symbol.ticker, given)
+        table = yahoo_tables.contracts(ticker, given)
         shown = table["quoted_at"][0].astimezone(NEW_YORK).date()
         if shown != session:
             raise FetchError(
@@ -162,7 +167,7 @@ class YahooSource:
 
     def _reports(self, ticker: str, offset: int) -> pl.DataFrame:
         """One page of the earnings calendar; empty for what reports none."""
-        symbol = self._symbol(ticker)
+        symbol = self._open(_symbol(ticker))
         with _shown_exceptions():
             # A page is kept by yfinance, also one that it could not read.
             symbol._data.cache_get.cache_clear()  # noqa: SLF001
@@ -171,12 +176,12 @@ class YahooSource:
             return yahoo_tables.earnings(ticker, found)
         if offset:
             return EARNINGS_SCHEMA.to_frame()
-        kind = self._history(ticker, self._now().date())[1]["meta"].get("instrumentType")
+        kind = self._history(_symbol(ticker), self._now().date())[1]["meta"].get("instrumentType")
         if kind in NO_COMPANIES:
             return EARNINGS_SCHEMA.to_frame()
         raise FetchError("the page holds no earnings dates")
 
-    def _symbol(self, symbol: str) -> Any:
+    def _open(self, symbol: str) -> Any:
         import yfinance
 
         from options_platform.adapters.sources.yahoo_session import YahooSession
@@ -191,6 +196,11 @@ class YahooSource:
         # that a second try would be answered from memory.
         ticker._tz = str(NEW_YORK)  # noqa: SLF001
         return ticker
+
+
+def _symbol(ticker: str) -> str:
+    """Yahoo writes a class of shares with a dash: BRK.B is BRK-B."""
+    return ticker.replace(".", "-")
 
 
 @contextmanager

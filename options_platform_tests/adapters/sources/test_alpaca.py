@@ -206,6 +206,13 @@ def test_a_chain_joins_snapshots_contracts_and_the_close_over_all_pages(alpaca, 
     assert alpaca.count("/snapshots/") == alpaca.count("/contracts") == 4
 
 
+def test_a_class_of_shares_is_asked_for_with_a_dot_and_filed_as_asked(alpaca, source):
+    alpaca.bars["BRK.B"] = bars_of()
+    alpaca.snapshots["BRK.B"] = {"BRKB240719C00400000": snapshot()}
+    for given in (source.bars("BRK-B", *SPAN), source.option_chain("BRK-B", LAST, AFTER)):
+        assert given["ticker"].unique().to_list() == ["BRK-B"]
+
+
 def test_contracts_are_asked_for_with_a_last_expiry(alpaca, source):
     alpaca.list_chain("SPY", EXPIRIES, [125.0])
     source.option_chain("SPY", LAST, AFTER)

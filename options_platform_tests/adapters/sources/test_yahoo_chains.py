@@ -157,6 +157,18 @@ def test_a_ticker_without_options_is_an_error_at_once(yahoo, source, pauses):
     assert yahoo.count("/options/") == 1
 
 
+def test_a_class_of_shares_is_asked_for_with_a_dash_and_filed_as_asked(yahoo, source):
+    yahoo.list_chain("BRK-B", EXPIRIES)
+    yahoo.charts["BRK-B"] = chart("BRK-B", bars_of(), kind="EQUITY")
+    yahoo.calendars["BRK-B", 0] = calendar("BRK-B", [("May 4, 2024 at 8 AM EDT", "5", "5.2")])
+    given = [
+        source.bars("BRK.B", date(2024, 6, 10), LAST),
+        source.option_chain("BRK.B", LAST, AFTER),
+        source.earnings("BRK.B", *YEAR),
+    ]
+    assert [frame["ticker"].unique().to_list() for frame in given] == [["BRK.B"]] * 3
+
+
 def test_earnings_with_dates_timing_and_what_was_reported(yahoo, source):
     yahoo.calendars["AAPL", 0] = calendar(
         "AAPL",
