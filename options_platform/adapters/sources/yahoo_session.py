@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from options_platform.adapters.sources.http_session import SourceSession
 from options_platform.adapters.sources.retry import LATER, FetchError
 
 DATA_PATHS = ("/v7/", "/v8/", "/v10/", "/calendar/")
 CHART, CALENDAR = "/v8/finance/chart/", "/calendar/"
+COOKIE_HOST = "fc.yahoo.com"
 # What Yahoo answers to a cookie or a crumb that ran out; yfinance then fetches new ones, once.
 RUN_OUT = (401, 403)
 UNKNOWN = 404
@@ -21,7 +23,19 @@ class YahooSession(SourceSession):
     def __init__(self, **options: Any) -> None:
         super().__init__(impersonate="chrome", **options)
         self.chart: Any = None
+        self._cookie_page: Any = None
         self._renewing = False
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
+        """As the base has it; the page that sets the cookie is asked for once.
+
+        yfinance asks for it before every request unless it can keep the cookie in a file.
+        """
+        if urlsplit(url).hostname != COOKIE_HOST:
+            return super().request(method, url, *args, **kwargs)
+        if self._cookie_page is None:
+            self._cookie_page = super().request(method, url, *args, **kwargs)
+        return self._cookie_page
 
     def judged(self, path: str) -> bool:
         """Data, but not the pages that yfinance gets its cookie and crumb from."""
@@ -30,6 +44,8 @@ class YahooSession(SourceSession):
     def borne(self, status: int) -> bool:
         """The first refusal for a cookie that ran out, not a second one."""
         self._renewing = status in RUN_OUT and not self._renewing
+        if self._renewing:
+            self._cookie_page = None
         return self._renewing
 
     def advice(self, status: int) -> str:

@@ -105,9 +105,14 @@ def test_an_unknown_index_is_an_error(source):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_cookie_that_ran_out_is_renewed_once(yahoo, source, pauses, status):
+    assert source.bars("SPY", *SPAN).height == 21
+    asked = len(yahoo.requests)
     yahoo.faults.append((status, UNAUTHORIZED))
     assert source.bars("SPY", *SPAN).height == 21
     assert pauses == []
+    renewed = yahoo.requests[asked + 1 : -1]
+    assert renewed
+    assert not any("/chart/" in path for path in renewed)
     yahoo.faults.extend([(status, UNAUTHORIZED)] * 10)
     with pytest.raises(SourceError, match=r"Invalid Crumb.*Yahoo refuses this machine"):
         source.bars("SPY", *SPAN)
