@@ -65,7 +65,8 @@ class YahooSource:
             else None
         )
         self._session = session
-        self._policy = RetryPolicy(sleep=sleep)
+        working = time.monotonic if self._pace is None else self._pace.working_seconds
+        self._policy = RetryPolicy(sleep=sleep, clock=working)
         self._now = now
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -132,15 +133,17 @@ class YahooSource:
 
     def _history(self, symbol: str, start: date) -> tuple[pd.DataFrame, Any]:
         """The history as yfinance reads it, up to today, and the chart that it was read from."""
+        listed = self._open(symbol)
+        self._session.chart = None
         with _shown_exceptions():
-            frame = self._open(symbol).history(
+            frame = listed.history(
                 start=start.isoformat(),
                 interval="1d",
                 auto_adjust=False,
                 actions=True,
                 keepna=True,
             )
-        if frame is None or frame.empty:
+        if frame is None or frame.empty or self._session.chart is None:
             raise FetchError("an empty answer")
         return cast("pd.DataFrame", frame), self._session.chart
 

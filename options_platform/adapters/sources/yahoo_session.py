@@ -11,7 +11,7 @@ from options_platform.adapters.sources.retry import LATER, FetchError
 
 DATA_PATHS = ("/v7/", "/v8/", "/v10/", "/calendar/")
 CHART, CALENDAR = "/v8/finance/chart/", "/calendar/"
-COOKIE_HOST = "fc.yahoo.com"
+COOKIE_HOST, CONSENT_HOST = "fc.yahoo.com", "consent.yahoo.com"
 # What Yahoo answers to a cookie or a crumb that ran out; yfinance then fetches new ones, once.
 RUN_OUT = (401, 403)
 UNKNOWN = 404
@@ -59,11 +59,14 @@ class YahooSession(SourceSession):
     def heard(self, path: str, response: Any) -> None:
         """A calendar is a page, all else JSON; what Yahoo says of itself is taken at its word."""
         self._renewing = False
+        if (urlsplit(response.url).hostname or "").endswith(CONSENT_HOST):
+            # Asked in place of an answer in some countries; yfinance agrees and asks again.
+            return
         text = response.text
         if "Will be right back" in text:
             raise FetchError("Yahoo is down for maintenance")
         if path.startswith(CALENDAR):
-            if not text.rstrip().lower().endswith("</html>"):
+            if "</html>" not in text.lower():
                 raise FetchError("the answer is no page, or cut short")
             return
         super().heard(path, response)

@@ -1,9 +1,11 @@
 """What goes wrong on the wire, through the real yfinance."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
+from options_platform.adapters.sources.retry import FetchError
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.errors import SourceError
 from options_platform_tests.fakes.http_server import BREAK_OFF, DRIP, DROP, HANG, HTML
@@ -124,3 +126,13 @@ def test_after_an_error_the_source_still_works(yahoo, source):
     with pytest.raises(SourceError):
         source.bars("SPY", *SPAN)
     assert source.bars("SPY", *SPAN).height == 21
+
+
+def test_a_question_for_consent_is_left_to_yfinance(yahoo):
+    asked = SimpleNamespace(url="https://consent.yahoo.com/v2/collectConsent", text=HTML)
+    page = SimpleNamespace(url="https://query2.finance.yahoo.com/v8/x", text=HTML)
+    with Rewritten(yahoo.address) as session:
+        session.heard("/v8/finance/chart/SPY", asked)
+        assert session.chart is None
+        with pytest.raises(FetchError, match="HTML page"):
+            session.heard("/v8/finance/chart/SPY", page)
