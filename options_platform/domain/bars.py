@@ -53,7 +53,7 @@ def clean_bars(
     Args:
         raw: bars in `ports.BAR_SCHEMA`, one ticker, any order.
         sessions: the sessions that were asked for, ascending.
-        source: name of the source.
+        source: name of the source that a missing session is put down to.
         fetched_at: when they were fetched.
 
     Raises :class:`SourceError` if none of the sessions has a bar.
@@ -72,7 +72,9 @@ def clean_bars(
     first = on_days["date"].min()
     days = pl.DataFrame({"date": [d for d in sessions if d >= first]})  # type: ignore[operator]
     values = [
-        n for n in RAW_OHLCV.schema.names() if n in raw.columns and n not in ("date", "ticker")
+        name
+        for name in RAW_OHLCV.schema.names()
+        if name in raw.columns and name not in ("date", "ticker", "source")
     ]
     one_a_day = on_days.unique("date", keep="first", maintain_order=True)
     rows = (
@@ -85,7 +87,7 @@ def clean_bars(
         )
         .with_columns(pl.when(pl.col("bad_reason").is_null()).then(pl.col(values)))
         .with_columns(
-            source=pl.lit(source),
+            pl.col("source").fill_null(source),
             fetched_at=pl.lit(fetched_at).cast(RAW_OHLCV.schema["fetched_at"]),
         )
         .select(RAW_OHLCV.schema.names())

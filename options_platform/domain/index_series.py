@@ -28,7 +28,7 @@ def align_indices(
         keys: date and ticker.
         closes: rows in `ports.INDEX_SCHEMA`.
         iv_symbols: the volatility index of each ticker.
-        source: name of the source.
+        source: name of the source that a missing close is put down to.
         fetched_at: when the closes were fetched.
     """
     sessions = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
@@ -48,6 +48,7 @@ def align_indices(
     grid = grid.select(
         "date",
         "symbol",
+        source=pl.col("source").fill_null(pl.col("source").shift(1).over("symbol")),
         close=pl.col("close").fill_null(before),
         age=pl.when(pl.col("close").is_not_null())
         .then(0)
@@ -75,7 +76,8 @@ def align_indices(
             how="left",
         )
         .with_columns(
-            source=pl.lit(source), fetched_at=pl.lit(fetched_at).cast(VIX.schema["fetched_at"])
+            pl.col("source").fill_null(source),
+            fetched_at=pl.lit(fetched_at).cast(VIX.schema["fetched_at"]),
         )
         .select(VIX.schema.names())
         .sort("date", "ticker")

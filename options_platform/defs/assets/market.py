@@ -99,6 +99,4 @@ def fetch_indices(source: MarketDataSource, settings: Settings, selected: RunRan
     """The closes of the VIX and of each index that a ticker of the range uses."""
     symbols = {"VIX", *(settings.iv_symbols[ticker] for ticker in selected.tickers)}
     start = first_date(settings)
-    return pl.concat(
-        [source.index_closes(symbol, start, selected.end) for symbol in sorted(symbols)]
-    )
+    return pl.concat([source.index_bars(symbol, start, selected.end) for symbol in sorted(symbols)])
