@@ -1,3 +1,4 @@
+import shutil
 from datetime import date, datetime
 
 import polars as pl
@@ -33,10 +34,11 @@ def test_only_a_run_of_the_newest_session_alone_sends(tags, selected, wanted):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A backfill to the day before the last session that traded, in the eyes of the clock too."""
-    settings = make_platform_settings(tmp_path_factory.mktemp("home"))
-    run(settings)
+def home(simulated_home, tmp_path_factory):
+    """A backfilled home, and the last session whose plans trade."""
+    copy = tmp_path_factory.mktemp("orders") / "home"
+    shutil.copytree(simulated_home.home, copy)
+    settings = make_platform_settings(copy)
     plans = Warehouse(settings.warehouse_path, wait_seconds=30).read(TRADE_PLAN)
     trades = plans.filter(pl.col("decision") == "trade")
     assert trades.height > 0
