@@ -120,6 +120,9 @@ def _run(
 
 
 def _cause(outcome: dg.ExecuteInProcessResult) -> str:
+    broken = [e for e in outcome.get_asset_check_evaluations() if e.blocking and not e.passed]
+    if broken:
+        return _broken_check(broken[0], outcome.run_id)
     for event in outcome.all_events:
         if event.is_step_failure:
             chain = []
@@ -137,6 +140,17 @@ def _cause(outcome: dg.ExecuteInProcessResult) -> str:
                 logging.getLogger("options_platform").error("%s", chain[0].to_string())
             return f"{event.step_key}: {shown.splitlines()[0]} (run {outcome.run_id[:8]})"
     return f"the run {outcome.run_id[:8]} failed; its log is in the web UI: options-platform ui"
+
+
+def _broken_check(found: dg.AssetCheckEvaluation, run_id: str) -> str:
+    # Dagster's own message names the check on its second line only, and no row.
+    examples = found.metadata.get("examples")
+    shown = f", e.g. {examples.value}" if examples is not None else ""
+    return (
+        f"{found.asset_key.to_user_string()}.{found.check_name}: {found.description}{shown}; "
+        "nothing downstream was computed; mend what made these rows, then run the backfill of "
+        f"their sessions again (run {run_id[:8]})"
+    )
 
 
 def _is_expected(message: str) -> bool:

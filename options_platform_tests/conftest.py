@@ -51,3 +51,13 @@ def real_market(reference_data) -> tuple[pl.DataFrame, pl.DataFrame]:
 
     folders = os.pathsep.join(str(reference_data / part) for part in ("prices", "vol"))
     return from_source(open_source("csv", SourceOptions(csv_dir=folders)), 2000, 2024)
+
+
+@pytest.fixture(scope="session")
+def simulated_home(tmp_path_factory):
+    """Settings of a home after a backfill of the simulated source; copy it before changing it."""
+    from options_platform_tests.platform import make_platform_settings, run
+
+    settings = make_platform_settings(tmp_path_factory.mktemp("simulated") / "home")
+    run(settings)
+    return settings

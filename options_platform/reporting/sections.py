@@ -63,7 +63,7 @@ def data_section(bars: pl.DataFrame, vix: pl.DataFrame, quarantine: pl.DataFrame
     return {
         "coverage": coverage.to_dicts(),
         "quarantine": rules.to_dicts(),
-        "plot": figures.data_uri(figures.price_history(bars)) if bars.height else None,
+        "plot": figures.data_uri(figures.price_history(bars)) if bars["close"].count() else None,
     }
 
 

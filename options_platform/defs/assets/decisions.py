@@ -106,7 +106,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
 
 
 def _ribbon(platform: Platform, regime: pl.DataFrame) -> bytes:
-    vix = platform.warehouse.read(VIX, columns=[*KEY, "vix"], start=regime["date"].min())
+    vix = platform.warehouse.read(VIX, columns=[*KEY, "vix"])
     return figures.regime_ribbon(regime.filter(pl.col("regime").is_not_null()), vix)
 
 
