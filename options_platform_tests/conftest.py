@@ -5,10 +5,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 # What `enter_home` sets for the commands.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+
+# A busy machine is no finding.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 REQUIRE_ALL = os.environ.get("OPTIONS_REQUIRE_ALL") == "1"
 

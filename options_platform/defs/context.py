@@ -73,15 +73,17 @@ def result(
     return dg.MaterializeResult()
 
 
-def pictures(selected: RunRange, **made: Callable[[], bytes]) -> dict[str, dg.MetadataValue]:
-    """Plots as metadata, by name, each drawn when the run spans sessions worth plotting.
+def pictures(selected: RunRange, **made: Callable[[], bytes] | None) -> dict[str, dg.MetadataValue]:
+    """Plots as metadata, by name, each drawn when the run spans several sessions; None is left out.
 
     A daily run draws none: they would show one day, and matplotlib costs it a second.
     """
     if selected.start == selected.end:
         return {}
     return {
-        name: dg.MetadataValue.md(f"![{name}]({data_uri(draw())})") for name, draw in made.items()
+        name: dg.MetadataValue.md(f"![{name}]({data_uri(draw())})")
+        for name, draw in made.items()
+        if draw is not None
     }
 
 

@@ -1,5 +1,7 @@
 """`regime` and `trade_plan`: rules over features and predictions, and the day's decision."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import polars as pl
 
@@ -62,7 +64,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
             {
                 "sessions_by_regime": {str(name): count for name, count in shares.iter_rows()},
                 "transitions": changes.height,
-                **pictures(selected, regimes=lambda: _ribbon(platform, rows)),
+                **pictures(selected, regimes=_ribbon(platform, rows)),
             },
         )
 
@@ -98,16 +100,20 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             {
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
-                **pictures(selected, refusals=lambda: figures.refusals(counts)),
+                **pictures(
+                    selected, refusals=(lambda: figures.refusals(counts)) if counts.height else None
+                ),
             },
         )
 
     return trade_plan
 
 
-def _ribbon(platform: Platform, regime: pl.DataFrame) -> bytes:
-    vix = platform.warehouse.read(VIX, columns=[*KEY, "vix"])
-    return figures.regime_ribbon(regime.filter(pl.col("regime").is_not_null()), vix)
+def _ribbon(platform: Platform, regime: pl.DataFrame) -> Callable[[], bytes] | None:
+    known = regime.filter(pl.col("regime").is_not_null())
+    if known.is_empty():
+        return None
+    return lambda: figures.regime_ribbon(known, platform.warehouse.read(VIX, columns=[*KEY, "vix"]))
 
 
 def plan_inputs(platform: Platform, selected: RunRange) -> pl.DataFrame:
