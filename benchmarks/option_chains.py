@@ -66,8 +66,10 @@ def chain(day: date, contracts: int) -> pl.DataFrame:
     )
     missing = [n for n in OPTION_CHAIN.schema.names() if n not in (*frame.columns, "x")]
     frame = frame.with_columns(pl.lit(None).alias(n) for n in missing)
-    return frame.with_columns(contract_symbol=symbol).select(OPTION_CHAIN.schema.names()).cast(
-        dict(OPTION_CHAIN.schema)
+    return (
+        frame.with_columns(contract_symbol=symbol)
+        .select(OPTION_CHAIN.schema.names())
+        .cast(dict(OPTION_CHAIN.schema))
     )
 
 

@@ -70,7 +70,7 @@ ASSET_TABLES = (
 )
 
 CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
-"""Assets of the sources that give option chains."""
+"""Assets of the sources that give option chains; `option_chain` is kept in files."""
 
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
@@ -85,5 +85,5 @@ SIDE_TABLES = (
 
 @cache
 def tables() -> dict[str, Table]:
-    """All tables by name."""
-    return {table.name: table for table in ASSET_TABLES + CHAIN_TABLES + SIDE_TABLES}
+    """All tables of the warehouse by name; chains are files of their own."""
+    return {table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES)}

@@ -39,7 +39,8 @@ class ChainGates:
     the next session; PARITY where the spot that put-call parity implies is off the known one by
     more than `max_spot_gap` (a share, plus as much a year), or where the pair of call and put
     leaves the parity bounds by more than `parity_slack` of the spot; IV_BOUNDS outside `min_iv` to
-    `max_iv` (annualised fractions).
+    `max_iv` (annualised fractions). A chain with fewer good quotes than `min_good_share` fails its
+    check.
     """
 
     max_spread_share: float = 0.25
@@ -48,6 +49,7 @@ class ChainGates:
     max_spot_gap: float = 0.02
     parity_slack: float = 0.005
     min_parity_pairs: int = 3
+    min_good_share: float = 0.5
     min_iv: float = 0.01
     max_iv: float = 5.0
 
