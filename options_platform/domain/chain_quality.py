@@ -18,6 +18,7 @@ SHOWN = 5
 NOT_QUOTED = ("NONSTANDARD", "EXPIRED")
 SOLVER_BOUNDS = (0.001, 9.0)
 UNIT_RATIO = 5.0
+SAME_IV = 0.25
 SMALLEST_THETA = 0.005
 SMALLEST_VEGA = 0.01
 
@@ -103,11 +104,16 @@ def _source_iv(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
 
 
 def _source_units(_: Table, frame: pl.DataFrame, __: Range) -> Finding:
-    good = frame.filter(pl.col("quality").is_null())
+    # Greeks compare where the volatilities behind them do.
+    close = ((pl.col("source_iv") / pl.col("iv") - 1.0).abs() < SAME_IV).fill_null(value=True)
+    good = frame.filter(pl.col("quality").is_null() & close)
+    # A greek of exactly zero is how sources say that they have none.
     theta = (pl.col("source_theta") / pl.col("theta")).filter(
-        pl.col("theta").abs() > SMALLEST_THETA
+        (pl.col("theta").abs() > SMALLEST_THETA) & (pl.col("source_theta") != 0.0)
     )
-    vega = (pl.col("source_vega") / pl.col("vega")).filter(pl.col("vega") > SMALLEST_VEGA)
+    vega = (pl.col("source_vega") / pl.col("vega")).filter(
+        (pl.col("vega") > SMALLEST_VEGA) & (pl.col("source_vega") != 0.0)
+    )
     ratios = good.group_by(CHAIN).agg(theta=theta.median(), vega=vega.median()).sort(CHAIN)
     broken = [
         f"{row['date']} {row['ticker']} {name} is {row[name]:.3g} times ours"

@@ -39,8 +39,9 @@ class ChainGates:
     the next session; PARITY where the spot that put-call parity implies is off the known one by
     more than `max_spot_gap` (a share, plus as much a year), or where the pair of call and put
     leaves the parity bounds by more than `parity_slack` of the spot; IV_BOUNDS outside `min_iv` to
-    `max_iv` (annualised fractions). A chain with fewer good quotes than `min_good_share` fails its
-    check.
+    `max_iv` (annualised fractions), or where half the spread is worth more than `max_iv_error` of
+    volatility, as deep in the money: such a quote has a price, but no volatility.
+    A chain with fewer good quotes than `min_good_share` fails its check.
     """
 
     max_spread_share: float = 0.25
@@ -52,6 +53,7 @@ class ChainGates:
     min_good_share: float = 0.5
     min_iv: float = 0.01
     max_iv: float = 5.0
+    max_iv_error: float = 0.10
 
     def __post_init__(self) -> None:
         for name in ("max_spread_share", "max_quote_age_hours", "max_spot_gap", "max_iv"):
@@ -237,6 +239,8 @@ def _quality(gates: ChainGates) -> pl.Expr:
         | off_chain.fill_null(value=False)
         | pl.col("breaks_parity").fill_null(value=False)
         | pl.col("spot").is_null(),
-        "IV_BOUNDS": pl.col("iv").is_null() | ~pl.col("iv").is_between(gates.min_iv, gates.max_iv),
+        "IV_BOUNDS": pl.col("iv").is_null()
+        | ~pl.col("iv").is_between(gates.min_iv, gates.max_iv)
+        | (pl.col("ask") - pl.col("bid") > 200.0 * gates.max_iv_error * pl.col("vega")),
     }
     return pl.coalesce(pl.when(broken).then(pl.lit(name)) for name, broken in rules.items())

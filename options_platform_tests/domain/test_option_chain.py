@@ -51,7 +51,7 @@ def test_a_sound_chain_is_good_but_for_worthless_quotes():
     rows = judged(RAW)
     assert rows.height == RAW.height
     assert set(rows["quality"].drop_nulls()) <= {"NO_BID", "WIDE", "IV_BOUNDS"}
-    assert rows["quality"].is_null().mean() > 0.7
+    assert rows["quality"].is_null().mean() > 0.5
 
 
 def test_volatility_and_greeks_are_those_the_quotes_were_made_of():
@@ -191,7 +191,7 @@ def test_strikes_of_before_a_split_against_a_price_of_after_it_are_refused_as_a_
     assert rows["quality"].null_count() == 0
     assert rows.filter(pl.col("quality") == "PARITY").height > 100
     as_traded = judged(raw, close.with_columns(close=pl.lit(92.22 * 7)))
-    assert as_traded["quality"].is_null().mean() > 0.7
+    assert as_traded["quality"].is_null().mean() > 0.5
 
 
 def test_a_price_that_no_volatility_explains_is_out_of_bounds():
@@ -202,6 +202,15 @@ def test_a_price_that_no_volatility_explains_is_out_of_bounds():
     assert row["quality"] == "IV_BOUNDS"
     assert row["iv"] is None
     assert row["delta"] is None
+
+
+def test_a_quote_too_wide_to_tell_its_volatility_is_out_of_bounds():
+    """SPX170421C00500000 on 2017-01-06: 4.90 wide at a vega of 0.09 gave 112 points for 12."""
+    deep = "SPY240705C00410000"
+    row = row_of(judged(changed(symbol=deep, bid=89.1, ask=92.1)), deep)
+    assert row["quality"] == "IV_BOUNDS"
+    assert row["iv"] is not None
+    assert (row["ask"] - row["bid"]) / 2 > 10 * row["vega"]
 
 
 def test_the_sources_volatility_plays_no_part_in_ours():
@@ -226,7 +235,7 @@ def test_the_spot_is_that_of_the_quotes_not_that_of_another_minute():
     # The nearest expiry has too few pairs whose quotes are narrow.
     assert parity.height > 0.9 * rows.height
     assert parity.select((pl.col("spot") / SPOT - 1.0).abs().max()).item() < 1e-3
-    assert rows["quality"].is_null().mean() > 0.7
+    assert rows["quality"].is_null().mean() > 0.5
 
 
 def test_without_pairs_the_source_and_then_the_bar_gives_the_spot():
