@@ -39,11 +39,12 @@ DEFAULT_START = {
     "simulated": date(2015, 1, 2),
     "csv": date(2005, 1, 3),
     "yahoo": date(2005, 1, 3),
+    "alpaca": date(2016, 1, 4),
 }
 DEFAULT_END = {"sample": date(2018, 12, 31)}
 DEFAULT_TICKERS = {"sample": ("SPY", "QQQ")}
 
-SourceName = Literal["sample", "csv", "simulated", "yahoo"]
+SourceName = Literal["sample", "csv", "simulated", "yahoo", "alpaca"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Settings:
 
     home: Path = Path(".options")
     source: SourceName = "yahoo"
+    fallback_sources: tuple[SourceName, ...] = ()
+    requests_per_minute: dict[str, int] = field(
+        default_factory=lambda: {"yahoo": 60, "alpaca": 180}
+    )
     csv_dir: str = ""
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
@@ -197,7 +202,12 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError("setting tickers: a ticker is listed twice")
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
-    if settings.source == "csv" and not settings.csv_dir:
+    order = (settings.source, *settings.fallback_sources)
+    if len(set(order)) != len(order):
+        raise SettingsError("setting fallback_sources: each source once, and not the source itself")
+    if any(limit < 1 for limit in settings.requests_per_minute.values()):
+        raise SettingsError("setting requests_per_minute: at least 1")
+    if "csv" in order and not settings.csv_dir:
         raise SettingsError(
             "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
         )
