@@ -66,6 +66,11 @@ def run_job(
     return outcomes
 
 
+def history_assets(settings: Settings) -> tuple[str, ...]:
+    """What missing history is made of: the chains too where a ticker goes by its own."""
+    return (*DATA_ASSETS, *CHAIN_ASSETS) if by_chain(settings) else DATA_ASSETS
+
+
 def _existing(
     definitions: dg.Definitions,
     settings: Settings,

@@ -45,7 +45,7 @@ def backfill(args: argparse.Namespace) -> int:
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send what it plans."""
     from options_platform.defs.partitions import RunRange, newest_date
-    from options_platform.runs import DATA_ASSETS, run_job
+    from options_platform.runs import history_assets, run_job
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
@@ -56,7 +56,8 @@ def daily(args: argparse.Namespace) -> int:
     if len(missing) > FILLED_BY_DAILY:
         say(f"First the missing history: {len(missing)} sessions, {missing[0]} to {missing[-1]}")
         history = RunRange(missing[0], shift(day, -1), settings.tickers)
-        run_job(settings, history, assets=DATA_ASSETS, progress=progress, backfill=True)
+        assets = history_assets(settings)
+        run_job(settings, history, assets=assets, progress=progress, backfill=True)
     began = time.monotonic()
     selected = RunRange(day, day, settings.tickers)
     outcomes = run_job(settings, selected, progress=progress)

@@ -11,7 +11,7 @@ from options_platform.adapters.warehouse import Scope
 from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform, source_gives
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar import NEW_YORK, sessions
 from options_platform.domain.chain_quality import good_shares
 from options_platform.domain.option_chain import judge_chains
 from options_platform.errors import SourceError
@@ -92,6 +92,7 @@ def fetch_earnings(platform: Platform, selected: RunRange) -> dict[str, str]:
         return {}
     source: Any = platform.source()
     until = selected.end + EARNINGS_AHEAD
+    today = platform.now().astimezone(NEW_YORK).date()
     failed = {}
     for ticker in selected.tickers:
         try:
@@ -100,7 +101,9 @@ def fetch_earnings(platform: Platform, selected: RunRange) -> dict[str, str]:
             failed[ticker] = str(error)
             continue
         stamp = pl.lit(platform.now()).cast(EARNINGS.schema["fetched_at"])
-        rows = found.with_columns(fetched_at=stamp).unique(EARNINGS.key, keep="first")
+        told = pl.when(pl.col("date") <= today).then(pl.col("eps_reported"))
+        rows = found.with_columns(fetched_at=stamp, eps_reported=told)
+        rows = rows.unique(EARNINGS.key, keep="first")
         if rows.height:
             scope = Scope(selected.start, until, (ticker,))
             frame = rows.select(EARNINGS.schema.names())
