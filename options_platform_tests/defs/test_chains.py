@@ -1,5 +1,6 @@
 """Option chains through Dagster: what is stored, what is skipped, and what rests on them."""
 
+import os
 from datetime import date
 
 import dagster as dg
@@ -13,6 +14,7 @@ from options_platform.defs.partitions import RunRange, partition_key
 from options_platform.domain.calendar import sessions
 from options_platform.errors import UsageError
 from options_platform.runs import RunFailedError, run_job
+from options_platform_tests.chain_files import read_chain_file
 from options_platform_tests.fakes.chain_source import ChainSource
 from options_platform_tests.platform import make_platform_settings
 
@@ -194,3 +196,38 @@ def test_going_by_the_chain_without_a_source_of_chains_is_refused(tmp_path):
 
     with pytest.raises(RunFailedError, match="iv_symbol of QQQ is CHAIN"):
         run(settings, Plain(), SPAN[0], SPAN[0], assets=("raw_ohlcv", "vix"))
+
+
+def test_a_real_chain_in_a_file_goes_all_the_way_to_the_tickers_volatility(
+    reference_data, tmp_path
+):
+    """SPY of 2015-01-05 through the source csv; the session after has no file."""
+    day, later = date(2015, 1, 5), date(2015, 1, 6)
+    raw = read_chain_file(reference_data / "options" / "spy_eod" / "SPY_2015-01-05.csv.gz")
+    (tmp_path / "own" / "options").mkdir(parents=True)
+    raw.drop("date", "source").write_csv(tmp_path / "own" / "options" / f"SPY_{day}.csv")
+    folders = [tmp_path / "own", reference_data / "prices", reference_data / "vol"]
+    settings = make_platform_settings(
+        tmp_path / "home",
+        source="csv",
+        csv_dir=os.pathsep.join(str(folder) for folder in folders),
+        tickers=("SPY",),
+        start=date(2014, 12, 29),
+        end=later,
+        iv_symbol={"SPY": "CHAIN"},
+    )
+    run_job(settings, RunRange(day, later, ("SPY",)), assets=DATA, backfill=True)
+    rows = ChainStore(settings.chains_path).read([(day, "SPY"), (later, "SPY")])
+    assert set(rows["date"]) == {day}
+    assert rows.height == 4922
+    assert rows.filter(pl.col("quality") == "NONSTANDARD").height == 1258
+    assert rows["quality"].null_count() > 2500
+    warehouse = Warehouse(settings.warehouse_path)
+    history = warehouse.read(IV_HISTORY, start=day)
+    assert history["iv_30d"][0] == pytest.approx(0.168, abs=0.002)
+    assert history["missing"].to_list() == [None, "NO_CHAIN"]
+    vix = warehouse.read(VIX, start=day)
+    assert vix["vix"].to_list() == [19.92, 21.12]
+    assert vix["iv_close"].to_list() == [100.0 * history["iv_30d"][0]] * 2
+    assert vix["iv_age"].to_list() == [0, 1]
+    assert partitions_of(settings, "option_chain") == {str(partition_key(day, "SPY"))}
