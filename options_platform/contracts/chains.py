@@ -74,19 +74,11 @@ OPTION_CHAIN = Table(
 
 IV_HISTORY = Table(
     "iv_history",
-    "The 30-day implied volatility of each ticker, built up session by session, and its rank.",
+    "The 30-day implied volatility at the money of each ticker's own chains, built up session by "
+    "session, and its rank.",
     (
         DATE,
         TICKER,
-        Column("iv_symbol", pl.String, "what it is drawn from: an index, or CHAIN", nullable=False),
-        Column(
-            "method",
-            pl.String,
-            "`index`: the close of the ticker's volatility index; `chain`: at the money of its "
-            "own chain",
-            nullable=False,
-            values=("index", "chain"),
-        ),
         Column("iv_30d", pl.Float64, "30-day implied volatility", "annualised fraction", low=0.0),
         Column("near_expiry", pl.Date, "expiry at or before 30 days"),
         Column("next_expiry", pl.Date, "expiry after 30 days"),

@@ -1,4 +1,4 @@
-"""The 30-day implied volatility of a ticker: its own index, or the money of its own chain.
+"""The 30-day implied volatility of a ticker, from the money of its own chains.
 
 At the money of an expiry stands at its forward F: the implied volatilities of call and put are
 averaged strike by strike, and interpolated linearly in strike between the strikes around F.
@@ -25,7 +25,7 @@ from options_platform.domain.pricing import DAYS_A_YEAR
 CHAIN = "CHAIN"
 """The `iv_symbol` of a ticker whose implied volatility comes from its own chain."""
 TARGET_DAYS = 30
-NO_CHAIN, NO_BRACKET, NO_INDEX = "NO_CHAIN", "NO_BRACKET", "NO_INDEX"
+NO_CHAIN, NO_BRACKET = "NO_CHAIN", "NO_BRACKET"
 KEY = ["date", "ticker"]
 _VALUES = pl.Schema(
     {
@@ -143,66 +143,30 @@ def _at_the_money(
     )
 
 
-def index_iv(closes: pl.DataFrame, iv_symbols: Mapping[str, str]) -> pl.DataFrame:
-    """The close of each ticker's own index as a fraction; columns as of :func:`chain_iv`.
-
-    A close that is null, NaN, not positive or given twice with other values is no value; nothing
-    is carried from the session before.
-    """
-    own = pl.DataFrame(
-        {"ticker": list(iv_symbols), "symbol": list(iv_symbols.values())},
-        schema={"ticker": pl.String, "symbol": pl.String},
-    )
-    good = (
-        closes.unique()
-        .filter(pl.col("close").is_finite() & (pl.col("close") > 0))
-        .filter(pl.len().over("date", "symbol") == 1)
-    )
-    return own.join(good, on="symbol").select(
-        "date",
-        "ticker",
-        iv_30d=pl.col("close") / 100.0,
-        near_expiry=pl.lit(None, pl.Date),
-        next_expiry=pl.lit(None, pl.Date),
-        n_strikes=pl.lit(None, pl.Int32),
-        missing=pl.lit(None, pl.String),
-    )
-
-
-def build_history(
-    keys: pl.DataFrame, values: pl.DataFrame, iv_symbols: Mapping[str, str]
-) -> pl.DataFrame:
+def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     """Rows of `iv_history` for each (date, ticker) of `keys`, with ranks.
 
     Args:
         keys: date and ticker of every session since the first bar of each ticker.
-        values: rows of :func:`chain_iv` and :func:`index_iv`, each ticker by its own method.
-        iv_symbols: the volatility index of each ticker, or CHAIN.
+        values: rows of :func:`chain_iv`.
 
     The rank is that of the features: (v - min) / (max - min) over the last 252 values, sessions
     without one skipped; null before there are as many, and on a session without a value.
     """
-    own = pl.DataFrame(
-        {"ticker": list(iv_symbols), "iv_symbol": list(iv_symbols.values())},
-        schema={"ticker": pl.String, "iv_symbol": pl.String},
-    )
-    by_chain = pl.col("iv_symbol") == CHAIN
     rows = (
         keys.select(KEY)
-        .join(own, on="ticker")
         .join(values.select(_VALUES.names()), on=KEY, how="left")
-        .with_columns(method=pl.when(by_chain).then(pl.lit("chain")).otherwise(pl.lit("index")))
         .sort("ticker", "date")
     )
     ranks = rows.filter(pl.col("iv_30d").is_not_null()).select(
         *KEY, iv_rank=rank("iv_30d").over("ticker", order_by="date")
     )
-    absent = pl.when(by_chain).then(pl.lit(NO_CHAIN)).otherwise(pl.lit(NO_INDEX))
+    known = pl.col("iv_30d").is_not_null()
     return (
         rows.join(ranks, on=KEY, how="left")
         .with_columns(
-            n_observations=pl.col("iv_30d").is_not_null().cum_sum().over("ticker").cast(pl.Int32),
-            missing=pl.when(pl.col("iv_30d").is_null()).then(pl.col("missing").fill_null(absent)),
+            n_observations=known.cum_sum().over("ticker", order_by="date").cast(pl.Int32),
+            missing=pl.when(~known).then(pl.col("missing").fill_null(NO_CHAIN)),
         )
         .select(IV_HISTORY.schema.names())
         .cast(IV_HISTORY.schema)
@@ -222,11 +186,11 @@ def series_names(iv_symbols: Mapping[str, str]) -> dict[str, str]:
 
 
 def chain_closes(history: pl.DataFrame, source: str) -> pl.DataFrame:
-    """The values of `iv_history` that chains gave, as closes of an index, in index points.
+    """The values of `iv_history` as closes of an index, in index points.
 
     Columns date, symbol (`CHAIN:TICKER`), close and source, for `index_series.align_indices`.
     """
-    return history.filter((pl.col("method") == "chain") & pl.col("iv_30d").is_not_null()).select(
+    return history.filter(pl.col("iv_30d").is_not_null()).select(
         "date",
         symbol=pl.concat_str(pl.lit(f"{CHAIN}:"), "ticker"),
         close=pl.col("iv_30d") * 100.0,

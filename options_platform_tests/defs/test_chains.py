@@ -105,13 +105,16 @@ def test_the_index_of_a_ticker_by_chain_is_its_own_volatility_of_that_session(fi
     assert own.select((pl.col("iv_close") / pl.col("vix") - 1.0).abs().max()).item() < 0.03
 
 
-def test_the_other_ticker_keeps_its_index(filled):
+def test_every_ticker_has_a_history_and_the_one_by_index_keeps_its_index(filled):
     settings, _, _ = filled
-    history = Warehouse(settings.warehouse_path).read(IV_HISTORY, tickers=["SPY"], end=SPAN[-1])
-    assert set(history["method"]) == {"index"}
+    warehouse = Warehouse(settings.warehouse_path)
+    history = warehouse.read(IV_HISTORY, tickers=["SPY"], end=SPAN[-1])
     assert history.height == len(sessions(START, SPAN[-1]))
-    assert history["n_observations"].to_list() == list(range(1, history.height + 1))
-    assert history["iv_rank"].null_count() == history.height
+    assert history["n_observations"].max() == len(SPAN) - len(GONE)
+    assert set(history.filter(pl.col("date") < SPAN[0])["missing"]) == {"NO_CHAIN"}
+    vix = warehouse.read(VIX, tickers=["SPY"], end=SPAN[-1])
+    assert set(vix["iv_symbol"]) == {"VIX"}
+    assert vix["iv_close"].equals(vix["vix"].alias("iv_close"))
 
 
 def test_earnings_are_stored_beside_the_chains(filled):

@@ -14,7 +14,6 @@ from options_platform.domain.iv_history import (
     build_history,
     chain_closes,
     chain_iv,
-    index_iv,
     series_names,
 )
 from options_platform.domain.parity import truncation_differences
@@ -132,41 +131,29 @@ KEYS = pl.DataFrame({"date": DAYS, "ticker": "AAA"})
 
 def test_the_rank_begins_with_the_252nd_observation():
     values = own_values()
-    rows = IV_HISTORY.validate(build_history(KEYS, values, {"AAA": "CHAIN"}))
+    rows = IV_HISTORY.validate(build_history(KEYS, values))
     assert rows["iv_rank"].is_not_null().to_list() == [251 <= n < 300 for n in range(len(DAYS))]
     last = values["iv_30d"].to_numpy()[48:300]
     wanted = (last[-1] - last.min()) / (last.max() - last.min())
     assert rows["iv_rank"][299] == wanted
     assert rows["n_observations"].to_list() == [min(n + 1, 300) for n in range(len(DAYS))]
     assert set(rows["missing"][300:]) == {"NO_CHAIN"}
-    assert set(rows["method"]) == {"chain"}
 
 
 def test_sessions_without_a_value_are_skipped_not_counted():
     holes = own_values().filter(pl.int_range(pl.len()) % 3 > 0)
-    rows = build_history(KEYS, holes, {"AAA": "CHAIN"})
+    rows = build_history(KEYS, holes)
     assert rows["n_observations"].max() == 200
     assert rows["iv_rank"].null_count() == rows.height
 
 
 def test_no_row_sees_a_later_session():
-    def compute(keys, values):
-        return build_history(keys, values, {"AAA": "CHAIN"})
-
-    assert truncation_differences(compute, DAYS[270], KEYS, own_values()).is_empty()
+    assert truncation_differences(build_history, DAYS[270], KEYS, own_values()).is_empty()
 
 
 def closes(values, symbol="VXN", day=DAYS[0]):
     days = DAYS[DAYS.index(day) :][: len(values)]
     return pl.DataFrame({"date": days, "symbol": symbol, "close": values, "source": "test"})
-
-
-def test_an_index_is_a_fraction_and_a_bad_close_is_none():
-    given = pl.concat([closes([20.0, float("nan"), 0.0, None, 25.0]), closes([26.0], day=DAYS[4])])
-    rows = build_history(KEYS[:6], index_iv(given, {"AAA": "VXN"}), {"AAA": "VXN"})
-    assert rows["iv_30d"].to_list() == [0.2, None, None, None, None, None]
-    assert set(rows["method"]) == {"index"}
-    assert rows["missing"].to_list() == [None, *["NO_INDEX"] * 5]
 
 
 def test_each_ticker_goes_by_a_series_of_its_own():
@@ -180,7 +167,7 @@ def test_each_ticker_goes_by_a_series_of_its_own():
 def test_the_index_table_takes_the_value_of_the_session_and_carries_it_once():
     symbols = {"AAA": "CHAIN"}
     values = own_values(4).filter(pl.col("date").is_in([DAYS[0], DAYS[3]]))
-    history = build_history(KEYS[:5], values, symbols)
+    history = build_history(KEYS[:5], values)
     vix = closes([15.0] * 5, "VIX")
     index_rows = pl.concat([vix, chain_closes(history, "test chain")], how="diagonal")
     rows = align_indices(KEYS[:5], index_rows, series_names(symbols), "test", NOW)
