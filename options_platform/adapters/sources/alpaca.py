@@ -71,7 +71,8 @@ class AlpacaSource:
         self._keys = keys
         self._session = session
         self._clients: Clients | None = None
-        self._policy = RetryPolicy(sleep=sleep)
+        working = clock.monotonic if self._pace is None else self._pace.working_seconds
+        self._policy = RetryPolicy(sleep=sleep, clock=working)
         self._now = now
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:

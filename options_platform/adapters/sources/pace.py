@@ -32,12 +32,18 @@ class Pace:
         self._per_minute = per_minute
         self._sleep = sleep
         self._clock = clock
+        self._waited_seconds = 0.0
 
     def wait(self) -> None:
         """Return when the next request may be sent."""
         pause = self._reserve() - self._clock()
         if pause > 0:
             self._sleep(pause)
+            self._waited_seconds += pause
+
+    def working_seconds(self) -> float:
+        """A clock that stands still while requests wait here, for deadlines of the rest."""
+        return time.monotonic() - self._waited_seconds
 
     def _reserve(self) -> float:
         from filelock import FileLock

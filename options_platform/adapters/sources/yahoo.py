@@ -7,11 +7,8 @@ a SourceError that names ticker, dates and cause.
 
 from __future__ import annotations
 
-import logging
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -21,9 +18,10 @@ import polars as pl
 
 from options_platform.adapters.ports import EARNINGS_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import yahoo_tables
-from options_platform.adapters.sources.finality import final_rows, require_reach
+from options_platform.adapters.sources.finality import LOOK_BACK, final_rows, require_reach
 from options_platform.adapters.sources.pace import Pace
 from options_platform.adapters.sources.retry import FetchError, RetryPolicy
+from options_platform.adapters.sources.yahoo_library import open_symbol, raised_errors
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import NEW_YORK, newest_session
 from options_platform.errors import SourceError
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORTS_A_PAGE = 100
-NO_FOLDER = str(Path(os.devnull) / "none")
 # What reports no earnings, in Yahoo's words.
 NO_COMPANIES = frozenset({"ETF", "MUTUALFUND", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE"})
 
@@ -65,7 +62,8 @@ class YahooSource:
             else None
         )
         self._session = session
-        self._policy = RetryPolicy(sleep=sleep)
+        working = time.monotonic if self._pace is None else self._pace.working_seconds
+        self._policy = RetryPolicy(sleep=sleep, clock=working)
         self._now = now
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -132,15 +130,17 @@ class YahooSource:
 
     def _history(self, symbol: str, start: date) -> tuple[pd.DataFrame, Any]:
         """The history as yfinance reads it, up to today, and the chart that it was read from."""
-        with _shown_exceptions():
-            frame = self._open(symbol).history(
+        listed = self._open(symbol)
+        self._session.chart = None
+        with raised_errors():
+            frame = listed.history(
                 start=start.isoformat(),
                 interval="1d",
                 auto_adjust=False,
                 actions=True,
                 keepna=True,
             )
-        if frame is None or frame.empty:
+        if frame is None or frame.empty or self._session.chart is None:
             raise FetchError("an empty answer")
         return cast("pd.DataFrame", frame), self._session.chart
 
@@ -148,7 +148,7 @@ class YahooSource:
         self, ticker: str, session: date, listed: Any, expiry: str | None = None
     ) -> pl.DataFrame:
         """The contracts of one expiry, of the nearest where it is None."""
-        with _shown_exceptions():
+        with raised_errors():
             given = listed.option_chain(expiry)
         if given.calls is None:
             # yfinance gives no underlying then either, but keeps what Yahoo said of it.
@@ -168,7 +168,7 @@ class YahooSource:
     def _reports(self, ticker: str, offset: int) -> pl.DataFrame:
         """One page of the earnings calendar; empty for what reports none."""
         symbol = self._open(_symbol(ticker))
-        with _shown_exceptions():
+        with raised_errors():
             # A page is kept by yfinance, also one that it could not read.
             symbol._data.cache_get.cache_clear()  # noqa: SLF001
             found = symbol.get_earnings_dates(limit=REPORTS_A_PAGE, offset=offset)
@@ -176,51 +176,20 @@ class YahooSource:
             return yahoo_tables.earnings(ticker, found)
         if offset:
             return EARNINGS_SCHEMA.to_frame()
-        kind = self._history(_symbol(ticker), self._now().date())[1]["meta"].get("instrumentType")
+        recent = self._now().date() - LOOK_BACK
+        kind = self._history(_symbol(ticker), recent)[1]["meta"].get("instrumentType")
         if kind in NO_COMPANIES:
             return EARNINGS_SCHEMA.to_frame()
         raise FetchError("the page holds no earnings dates")
 
-    def _open(self, symbol: str) -> Any:
-        import yfinance
-
+    def _open(self, ticker: str) -> Any:
         from options_platform.adapters.sources.yahoo_session import YahooSession
 
         if self._session is None:
             self._session = YahooSession(pace=self._pace)
-        # Where no folder can be, yfinance keeps its cookies in memory. Its SQLite files break
-        # when several processes make them, or store the same cookie, at once.
-        yfinance.set_tz_cache_location(NO_FOLDER)
-        ticker = yfinance.Ticker(symbol, session=self._session)
-        # Else yfinance asks for the zone first, and keeps a refusal as it keeps an answer, so
-        # that a second try would be answered from memory.
-        ticker._tz = str(NEW_YORK)  # noqa: SLF001
-        return ticker
+        return open_symbol(ticker, self._session)
 
 
 def _symbol(ticker: str) -> str:
     """Yahoo writes a class of shares with a dash: BRK.B is BRK-B."""
     return ticker.replace(".", "-")
-
-
-@contextmanager
-def _shown_exceptions() -> Iterator[None]:
-    """yfinance's errors raised, not logged, those about an odd answer as FetchError."""
-    import yfinance
-
-    debug, logger = yfinance.config.debug, logging.getLogger("yfinance")
-    before, level = debug.hide_exceptions, logger.level
-    debug.hide_exceptions = False
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    except FetchError:
-        raise
-    except Exception as error:
-        first = next(iter(str(error).splitlines()), "")[:160]
-        raise FetchError(
-            f"yfinance cannot read the answer: {type(error).__name__}: {first}"
-        ) from error
-    finally:
-        debug.hide_exceptions = before
-        logger.setLevel(level)

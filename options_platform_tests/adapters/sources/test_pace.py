@@ -41,6 +41,16 @@ def test_requests_within_the_limit_do_not_wait(tmp_path):
     assert sent(tmp_path / "requests.json", 5, [0.0] * 5) == [1e9] * 5
 
 
+def test_time_spent_waiting_here_counts_against_no_deadline(tmp_path):
+    clock = Clock()
+    pace = Pace(tmp_path / "requests.json", 1, sleep=clock.sleep, clock=lambda: clock.now)
+    before = pace.working_seconds()
+    for _ in range(4):
+        pace.wait()
+    assert clock.now == 1e9 + 3 * MINUTE_SECONDS
+    assert pace.working_seconds() - before < -2 * MINUTE_SECONDS
+
+
 @pytest.mark.parametrize("text", ["", "{", "null", '["soon"]', json.dumps([9e9] * 5)])
 def test_a_broken_file_or_a_clock_that_was_set_back_blocks_nobody(tmp_path, text):
     path = tmp_path / "requests.json"

@@ -56,10 +56,13 @@ def test_bars_with_split_and_dividend(yahoo, source):
     assert paid[date(2024, 6, 24)] == 0.0
 
 
-def test_a_history_is_one_request(yahoo, source):
-    yahoo.charts["SPY"] = chart("SPY", bars_of())
-    source.bars("SPY", *SPAN)
-    assert sum("/chart/" in path for path in yahoo.requests) == 1
+def test_a_history_is_one_request_after_one_for_the_cookie_and_one_for_the_crumb(yahoo, source):
+    yahoo.charts |= {name: chart(name, bars_of()) for name in ("SPY", "QQQ", "^VIX")}
+    for ticker in ("SPY", "QQQ"):
+        source.bars(ticker, *SPAN)
+    source.index_bars("VIX", *SPAN)
+    assert [path.rsplit("/", 1)[-1] for path in yahoo.requests][-3:] == ["SPY", "QQQ", "^VIX"]
+    assert len(yahoo.requests) <= 5
 
 
 def test_an_index_is_asked_for_under_yahoos_name(yahoo, source):

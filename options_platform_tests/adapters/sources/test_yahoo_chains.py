@@ -209,6 +209,9 @@ def test_a_fund_reports_nothing(yahoo, source, kind):
     found = source.earnings("SPY", *YEAR)
     assert found.schema == EARNINGS_SCHEMA
     assert found.is_empty()
+    # Far enough back that there is a bar, on a weekend as well.
+    begun = yahoo.queries[yahoo.requests.index("/v8/finance/chart/SPY")]["period1"]
+    assert datetime.now(UTC).timestamp() - int(begun[0]) > 7 * 86_400
 
 
 def test_a_company_without_dates_is_an_error_and_no_empty_success(yahoo, source, pauses):

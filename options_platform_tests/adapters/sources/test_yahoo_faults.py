@@ -1,9 +1,11 @@
 """What goes wrong on the wire, through the real yfinance."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
+from options_platform.adapters.sources.retry import FetchError
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.errors import SourceError
 from options_platform_tests.fakes.http_server import BREAK_OFF, DRIP, DROP, HANG, HTML
@@ -105,9 +107,14 @@ def test_an_unknown_index_is_an_error(source):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_cookie_that_ran_out_is_renewed_once(yahoo, source, pauses, status):
+    assert source.bars("SPY", *SPAN).height == 21
+    asked = len(yahoo.requests)
     yahoo.faults.append((status, UNAUTHORIZED))
     assert source.bars("SPY", *SPAN).height == 21
     assert pauses == []
+    renewed = yahoo.requests[asked + 1 : -1]
+    assert renewed
+    assert not any("/chart/" in path for path in renewed)
     yahoo.faults.extend([(status, UNAUTHORIZED)] * 10)
     with pytest.raises(SourceError, match=r"Invalid Crumb.*Yahoo refuses this machine"):
         source.bars("SPY", *SPAN)
@@ -119,3 +126,13 @@ def test_after_an_error_the_source_still_works(yahoo, source):
     with pytest.raises(SourceError):
         source.bars("SPY", *SPAN)
     assert source.bars("SPY", *SPAN).height == 21
+
+
+def test_a_question_for_consent_is_left_to_yfinance(yahoo):
+    asked = SimpleNamespace(url="https://consent.yahoo.com/v2/collectConsent", text=HTML)
+    page = SimpleNamespace(url="https://query2.finance.yahoo.com/v8/x", text=HTML)
+    with Rewritten(yahoo.address) as session:
+        session.heard("/v8/finance/chart/SPY", asked)
+        assert session.chart is None
+        with pytest.raises(FetchError, match="HTML page"):
+            session.heard("/v8/finance/chart/SPY", page)
