@@ -3,7 +3,6 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from options_platform.domain import holidays
 from options_platform.domain.calendar import (
     NEW_YORK,
     all_sessions,
@@ -49,9 +48,10 @@ def test_the_generated_list_is_what_its_tool_writes():
     assert TARGET.read_text(encoding="utf-8") == render()
 
 
-def test_the_list_reaches_to_the_end_of_next_year():
-    assert all_sessions()[-1].year <= holidays.LAST_YEAR
+def test_the_calendar_ends_with_2027_and_says_so_beyond():
     assert all_sessions()[-1] == date(2027, 12, 31)
+    with pytest.raises(UsageError, match="2027-12-31"):
+        sessions(date(2027, 12, 1), date(2028, 1, 3))
 
 
 @pytest.mark.parametrize(
