@@ -11,6 +11,7 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.definitions import build_defs
+from options_platform.defs.assets.own_iv import by_chain
 from options_platform.defs.jobs import JOB_NAME, REPORTING_JOB_NAME
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, neighbours
 from options_platform.defs.resources import Progress
@@ -18,6 +19,7 @@ from options_platform.errors import PlatformError, UsageError
 from options_platform.settings import Settings
 
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
+CHAIN_ASSETS = ("option_chain", "iv_history")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def run_job(
     if progress is not None:
         overrides["progress"] = progress
     definitions = build_defs(settings, **overrides)
+    assets = _existing(definitions, settings, assets, backfill=backfill)
     groups = neighbours(selected.tickers, settings.tickers)
     phases = [assets] if len(groups) == 1 else _phases(assets)
     outcomes = []
@@ -78,6 +81,40 @@ def run_reporting(settings: Settings) -> str:
     return outcome.run_id
 
 
+def history_assets(settings: Settings) -> tuple[str, ...]:
+    """What missing history is made of: the chains too where a ticker goes by its own."""
+    return (*DATA_ASSETS, *CHAIN_ASSETS) if by_chain(settings) else DATA_ASSETS
+
+
+def _existing(
+    definitions: dg.Definitions,
+    settings: Settings,
+    assets: Sequence[str] | None,
+    *,
+    backfill: bool,
+) -> Sequence[str] | None:
+    """`assets`, if the source has them; for a backfill of everything, all but the chains.
+
+    Chains are large, and a source may have those of today alone. Where a ticker goes by its own
+    chain they are in, since `vix` rests on them.
+    """
+    from options_platform.contracts import ASSET_TABLES
+
+    keys = definitions.resolve_asset_graph().get_all_asset_keys()
+    existing = {key.to_user_string() for key in keys}
+    if assets is not None:
+        absent = [name for name in assets if name not in existing]
+        if absent:
+            raise UsageError(f"{absent[0]}: source {settings.source} gives no option chains")
+        return assets
+    if not backfill:
+        return None
+    names = [table.name for table in ASSET_TABLES]
+    if by_chain(settings) and set(CHAIN_ASSETS) <= existing:
+        names += CHAIN_ASSETS
+    return names
+
+
 def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """`wanted`, if all are names of assets; :class:`UsageError` naming the known ones otherwise."""
     unknown = [name for name in wanted if name not in definitions_names]
@@ -90,8 +127,9 @@ def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
     from options_platform.contracts import ASSET_TABLES
 
     names = list(assets) if assets else [table.name for table in ASSET_TABLES]
-    data = [name for name in names if name in DATA_ASSETS]
-    rest = [name for name in names if name not in DATA_ASSETS]
+    early = (*DATA_ASSETS, *CHAIN_ASSETS)
+    data = [name for name in names if name in early]
+    rest = [name for name in names if name not in early]
     return [part for part in (data, rest) if part]
 
 

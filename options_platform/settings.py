@@ -21,6 +21,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
+from options_platform.domain.iv_history import MoneyRules
+from options_platform.domain.option_chain import ChainGates
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import RiskRules
@@ -70,6 +72,8 @@ class Settings:
     baselines: tuple[Literal["seed"], ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0
+    chain_gates: ChainGates = field(default_factory=ChainGates)
+    own_iv: MoneyRules = field(default_factory=MoneyRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
@@ -85,6 +89,11 @@ class Settings:
     def ledger_path(self) -> Path:
         """The order ledger, never rebuilt."""
         return self.home / "ledger.duckdb"
+
+    @property
+    def chains_path(self) -> Path:
+        """The folder of the stored option chains."""
+        return self.home / "chains"
 
     @property
     def dagster_home(self) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from options_platform.contracts.chains import EARNINGS, GATES, IV_HISTORY, OPTION_CHAIN
 from options_platform.contracts.decisions import (
     REGIME,
     REGIME_TRANSITIONS,
@@ -27,13 +28,18 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
     "ASSET_TABLES",
+    "CHAIN_TABLES",
     "DIRECTIONS",
     "DIRECTION_MODEL",
+    "EARNINGS",
     "FEATURES_TABLE",
     "GARCH_PARAMS",
+    "GATES",
+    "IV_HISTORY",
     "LABELS",
     "MODEL_FOLDS",
     "MODEL_PREDICTIONS",
+    "OPTION_CHAIN",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
     "QUARANTINE",
@@ -63,6 +69,9 @@ ASSET_TABLES = (
     PAPER_ORDERS,
 )
 
+CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
+"""Assets of the sources that give option chains; `option_chain` is kept in files."""
+
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
     MODEL_PREDICTIONS,
@@ -70,10 +79,11 @@ SIDE_TABLES = (
     QUARANTINE,
     GARCH_PARAMS,
     MODEL_FOLDS,
+    EARNINGS,
 )
 
 
 @cache
 def tables() -> dict[str, Table]:
-    """All tables by name."""
-    return {table.name: table for table in ASSET_TABLES + SIDE_TABLES}
+    """All tables of the warehouse by name; chains are files of their own."""
+    return {table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES)}

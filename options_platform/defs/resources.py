@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.errors import PlatformError
 from options_platform.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -29,9 +31,19 @@ class Platform:
 
     settings: Settings
     warehouse: Warehouse
+    chains: ChainStore
     source: Callable[[], MarketDataSource]
     now: Clock
     progress: Progress
+
+
+def source_gives(platform: Platform, kind: str) -> bool:
+    """Whether the source gives `kind` (bars, index, chain, earnings); one that cannot be opened
+    gives nothing."""
+    try:
+        return kind in platform.source().info.kinds
+    except PlatformError:
+        return False
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -45,6 +57,7 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
         "warehouse": Warehouse(
             settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds
         ),
+        "chains": ChainStore(settings.chains_path),
         "source": lambda: _open_source(settings),
         "now": utc_now,
         "progress": quiet,

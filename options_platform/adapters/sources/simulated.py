@@ -62,7 +62,10 @@ class SimulatedSource:
         return every.filter(pl.col("date").is_between(start, end))
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """Ten weekly expiries around the simulated VIX, of any session that is over at `now`."""
+        """The listed expiries of 75 days, quoted around the simulated VIX.
+
+        Of any session that is over at `now`.
+        """
         bar = self.bars(ticker, session, session)
         if bar.is_empty() or session > newest_session(now):
             raise SourceError(

@@ -25,7 +25,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.expiries import listed_expiries
 
-WEEKS = 10
+LONGEST_DAYS = 75
 # Funds report no earnings.
 FUNDS = frozenset({"SPY", "QQQ", "IWM", "DIA", "VOO", "IVV"})
 REPORT_DELAY_DAYS = (15, 45)
@@ -44,7 +44,8 @@ def chain(
         atm_iv: implied volatility at the money, annualised.
         random: draws the volumes and the open interest.
     """
-    expiries = [day for day in listed_expiries() if day > session][:WEEKS]
+    listed = listed_expiries(ticker, session)
+    expiries = [day for day in listed if (day - session).days <= LONGEST_DAYS]
     grid = pl.concat([_ladder(day, session, spot, atm_iv) for day in expiries])
     rights = pl.DataFrame({"right": ["call", "put"]})
     table = grid.join(rights, how="cross", maintain_order="left_right")

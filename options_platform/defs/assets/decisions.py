@@ -93,6 +93,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
         )
         counts = refusals_by_reason(plans)
+        drawn = (lambda: figures.refusals(counts)) if counts.height else None
         return result(
             context,
             plans,
@@ -100,9 +101,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             {
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
-                **pictures(
-                    selected, refusals=(lambda: figures.refusals(counts)) if counts.height else None
-                ),
+                **pictures(selected, refusals=drawn),
             },
         )
 

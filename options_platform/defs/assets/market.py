@@ -3,15 +3,18 @@
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.own_iv import OwnIvSource
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.contracts import QUARANTINE, RAW_OHLCV, VIX
 from options_platform.defs.assets.common import asset_options
+from options_platform.defs.assets.own_iv import vix_inputs
 from options_platform.defs.context import report_earlier_rows, result, selected_range
 from options_platform.defs.partitions import RunRange, first_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices
+from options_platform.domain.iv_history import series_names
 from options_platform.domain.vintage import restated_tickers, rows_to_write
 from options_platform.settings import Settings
 
@@ -70,7 +73,9 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
     """The asset `vix`."""
 
     @dg.asset(
-        **asset_options(VIX, settings, group="market_data", kinds={"source"}, deps=["raw_ohlcv"])
+        **asset_options(
+            VIX, settings, group="market_data", kinds={"source"}, deps=vix_inputs(settings)
+        )
     )
     def vix(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
@@ -81,8 +86,8 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         )
         rows = align_indices(
             keys,
-            fetch_indices(platform.source(), settings, selected),
-            settings.iv_symbols,
+            fetch_indices(OwnIvSource(platform.source(), platform.warehouse), settings, selected),
+            series_names(settings.iv_symbols),
             platform.source().info.name,
             platform.now(),
         )
@@ -97,6 +102,7 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
 
 def fetch_indices(source: MarketDataSource, settings: Settings, selected: RunRange) -> pl.DataFrame:
     """The closes of the VIX and of each index that a ticker of the range uses."""
-    symbols = {"VIX", *(settings.iv_symbols[ticker] for ticker in selected.tickers)}
+    names = series_names(settings.iv_symbols)
+    symbols = {"VIX", *(names[ticker] for ticker in selected.tickers)}
     start = first_date(settings)
     return pl.concat([source.index_bars(symbol, start, selected.end) for symbol in sorted(symbols)])

@@ -35,7 +35,9 @@ def test_quotes_are_whole_cents_and_ordered(chain):
 
 def test_expiries_are_the_listed_ones_and_each_has_calls_and_puts(chain, session):
     expiries = chain["expiry"].unique().sort().to_list()
-    assert expiries == [day for day in listed_expiries() if day > session][:10]
+    assert expiries == [
+        day for day in listed_expiries("SPY", session) if (day - session).days <= 75
+    ]
     count = chain.group_by("expiry", "strike").agg(pl.col("right").sort())
     assert count["right"].to_list() == [["call", "put"]] * count.height
 
@@ -68,7 +70,7 @@ def test_the_price_of_each_stated_volatility_lies_between_bid_and_ask(chain, ses
 
 
 def test_puts_cost_more_volatility_than_calls_as_far_away(chain):
-    near = chain.filter(pl.col("expiry") == chain["expiry"].unique().sort()[4])
+    near = chain.filter(pl.col("expiry") == chain["expiry"].unique().sort()[1])
     put = near.filter(right="put").sort((pl.col("source_delta") + 0.25).abs())
     call = near.filter(right="call").sort((pl.col("source_delta") - 0.25).abs())
     assert put["source_iv"][0] > call["source_iv"][0]
