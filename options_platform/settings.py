@@ -51,6 +51,10 @@ class Settings:
     home: Path = Path(".options")
     source: SourceName = "yahoo"
     csv_dir: str = ""
+    overlap_sessions: int = 10
+    second_source: Literal["", "sample", "csv", "simulated", "yahoo"] = ""
+    second_csv_dir: str = ""
+    cross_source_tolerance: float = 0.002
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
     end: date | None = None
@@ -192,6 +196,12 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError(
             "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
         )
+    if settings.second_source == "csv" and not settings.second_csv_dir:
+        raise SettingsError("second_source csv needs a folder: set OPTIONS_SECOND_CSV_DIR")
+    if not 1 <= settings.overlap_sessions <= 250:
+        raise SettingsError("setting overlap_sessions: 1 to 250 sessions")
+    if not 0 < settings.cross_source_tolerance < 1:
+        raise SettingsError("setting cross_source_tolerance: a fraction such as 0.002")
     for name in ("account_value_usd", "max_risk_usd"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,12 +24,14 @@ def utc_now() -> datetime:
 class Platform:
     """Everything of the outside that an asset may use.
 
-    `progress` is told (what, done, total) during long work.
+    `progress` is told (what, done, total) during long work; `second_source` gives the source
+    that the first one is compared with, None where none is set.
     """
 
     settings: Settings
     warehouse: Warehouse
     source: Callable[[], MarketDataSource]
+    second_source: Callable[[], MarketDataSource | None]
     now: Clock
     progress: Progress
 
@@ -46,6 +48,7 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
             settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds
         ),
         "source": lambda: _open_source(settings),
+        "second_source": lambda: _open_second(settings),
         "now": utc_now,
         "progress": quiet,
     }
@@ -56,3 +59,12 @@ def _open_source(settings: Settings) -> MarketDataSource:
     from options_platform.adapters.sources import open_source, source_options
 
     return open_source(settings.source, source_options(settings))
+
+
+def _open_second(settings: Settings) -> MarketDataSource | None:
+    from options_platform.adapters.sources import open_source, source_options
+
+    if not settings.second_source:
+        return None
+    options = replace(source_options(settings), csv_dir=settings.second_csv_dir)
+    return open_source(settings.second_source, options)
