@@ -27,12 +27,12 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.domain.actions import corporate_actions, new_actions
-from options_platform.domain.bars import CleanedBars, clean_bars
+from options_platform.domain.bars import REJECTED, CleanedBars, clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.cross_source import confirmed_days
 from options_platform.domain.fetch_plan import Window, fetch_window
 from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT
-from options_platform.domain.quarantine import merge_entries
+from options_platform.domain.quarantine import decisions_on, merge_entries
 from options_platform.domain.restatement import (
     RECORDED,
     changed_rows,
@@ -165,7 +165,9 @@ def _update_ticker(
         requests.append((window, raw.height))
     cleaned = _clean(raw, window, source.info.name, second, stored, now)
     in_range = pl.col("date").is_between(asked.start, asked.end)
-    kept_good = ~in_range if keeps_basis(cleaned.rows, stored.rows) else pl.lit(value=False)
+    kept_good = ~in_range & (pl.col("bad_reason") != REJECTED)
+    if not keeps_basis(cleaned.rows, stored.rows):
+        kept_good = pl.lit(value=False)
     rows = merge_rows(cleaned.rows, stored.rows, kept_good, RECORDED)
     changed = changed_rows(rows, stored.rows, RECORDED)
     written = rows.filter(
@@ -186,10 +188,13 @@ def _update_ticker(
 
 
 def _pending(stored: _Stored) -> date | None:
-    """The earliest accepted bar whose row is still without prices."""
+    """The earliest bar whose row does not follow yet what the user decided on it."""
     accepted = stored.quarantine.filter(pl.col("status") == "accepted").select(KEY)
-    bad = stored.rows.filter(pl.col("bad_reason").is_not_null())
-    return min(bad.join(accepted, on=KEY, how="semi")["date"].to_list(), default=None)
+    bad = pl.col("bad_reason").is_not_null()
+    kept_out = stored.rows.filter(bad).join(accepted, on=KEY, how="semi")
+    decided = decisions_on(stored.rows.filter(~bad), stored.quarantine)
+    kept_in = decided.filter(pl.col("status") == "rejected")
+    return min([*kept_out["date"].to_list(), *kept_in["date"].to_list()], default=None)
 
 
 def _clean(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from options_platform.contracts import REVISIONS, Table
+from options_platform.contracts import Table
 
 KEY = ("date", "ticker")
 
@@ -54,19 +54,3 @@ def _undone(rows: pl.DataFrame, name: str, revisions: pl.DataFrame) -> pl.DataFr
     return joined.with_columns(
         pl.when(pl.col("_single").fill_null(value=False)).then("_old").otherwise(value).alias(name)
     ).drop("_until", "_factor", "_old", "_single")
-
-
-def seen_between(revisions: pl.DataFrame) -> pl.DataFrame:
-    """Revisions counted by table, ticker and cause, with the first and the last time."""
-    if revisions.is_empty():
-        revisions = REVISIONS.empty()
-    return (
-        revisions.group_by("table", "ticker", "cause")
-        .agg(
-            changes=pl.len(),
-            restatements=pl.col("seen_at").n_unique(),
-            first_seen=pl.col("seen_at").min(),
-            last_seen=pl.col("seen_at").max(),
-        )
-        .sort("table", "ticker", "cause")
-    )

@@ -135,3 +135,11 @@ def decide(entries: pl.DataFrame, *, status: str, note: str | None, now: datetim
         decided_at=pl.lit(now).cast(QUARANTINE.schema["decided_at"]),
         note=pl.lit(note, pl.String),
     )
+
+
+def with_close(entries: pl.DataFrame, close: float | None) -> pl.DataFrame:
+    """`entries` whose bar has that close; all of them without one."""
+    if close is None:
+        return entries
+    given = pl.col("value").str.json_decode(_VALUE).struct.field("close")
+    return entries.filter((given - close).abs() <= TOLERANCE * abs(close))
