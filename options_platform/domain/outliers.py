@@ -109,7 +109,7 @@ def _excess(series: _Series, kept: Places) -> Floats:
     normal = normal.rolling_median(WINDOW, min_samples=LEAST).fill_null(float("nan"))
     # The n-th kept bar ends the move n - 1, so what stands at n - 2 is known before it.
     scale = _scale(typical[:-1], reach[:-1])
-    surge = series.turnover[kept[2:]] / normal.to_numpy()[1:-1]
+    surge = _traded(series, kept[2:], kept[1:-1]) / normal.to_numpy()[1:-1]
     found[2:] = _beyond(jump[1:], spike[1:], scale, surge)
     return found
 
@@ -123,6 +123,13 @@ def _sizes(series: _Series, bars: Places, before: Places) -> tuple[Floats, Float
     below = np.minimum(np.minimum(o, c), previous) - series.low[bars]
     spike = np.maximum(opening, np.maximum(above, below))
     return np.abs(c - previous) / days, spike / days
+
+
+def _traded(series: _Series, bars: Places, before: Places) -> Floats:
+    """Turnover at the lower of the close and the close before: a wrong price buys no turnover."""
+    excess = np.maximum(series.close[bars] - series.close[before], 0.0)
+    traded: Floats = series.turnover[bars] * np.exp(-excess)
+    return traded
 
 
 def _scale(typical: Floats, reach: Floats) -> Floats:
@@ -155,7 +162,7 @@ def _judge(
     known = series.turnover[window[-WINDOW:]]
     known = known[~np.isnan(known)]
     normal = float(np.median(known)) if len(known) >= LEAST else np.nan
-    surge = series.turnover[here] / normal
+    surge = _traded(series, here, before[-1:]) / normal
     if not _beyond(jump, spike, scale, surge)[0] > 1.0:
         return None
     lenient = 2.0 if np.isnan(surge[0]) else 1.0
