@@ -111,8 +111,9 @@ def _fetch(
 ) -> tuple[pl.DataFrame, list[tuple[Window, int]]]:
     frame = source.index_bars(symbol, window.start, window.end)
     requests = [(window, frame.height)]
-    if window.reason == "range" and is_index_restated(frame, known):
-        whole = Window(asked.first, window.end, "restated")
+    whole = Window(asked.first, window.end, "restated")
+    restated = window.reason == "range" and is_index_restated(frame, known)
+    if restated and not window.covers(whole):
         frame = source.index_bars(symbol, whole.start, whole.end)
         requests.append((whole, frame.height))
     return frame, requests

@@ -159,8 +159,9 @@ def _update_ticker(
     raw = source.bars(ticker, window.start, window.end)
     requests = [(window, raw.height)]
     restated = window.reason == "range" and is_restated(raw, stored.rows)
-    if restated:
-        window = Window(asked.first, max(window.end, last or window.end), "restated")
+    whole = Window(asked.first, max(window.end, last or window.end), "restated")
+    if restated and not window.covers(whole):
+        window = whole
         raw = source.bars(ticker, window.start, window.end)
         requests.append((window, raw.height))
     cleaned = _clean(raw, window, source.info.name, second, stored, now)

@@ -16,6 +16,10 @@ class Window:
     end: date
     reason: str
 
+    def covers(self, other: Window) -> bool:
+        """Whether all sessions of `other` are in this window."""
+        return self.start <= other.start and self.end >= other.end
+
 
 def fetch_window(
     *,

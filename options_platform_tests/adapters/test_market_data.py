@@ -138,6 +138,18 @@ def test_an_old_correction_waits_for_a_backfill_over_its_range(market):
     ]
 
 
+def test_a_backfill_of_everything_asks_once_even_for_a_restated_history(market):
+    market.run()
+    market.set_bar(date(2023, 6, 1), low=50.0, volume=9e6)
+    assert market.run().restated == ("SPY",)
+    assert market.source.asked == [("SPY", FIRST, LAST)]
+    assert set(market.rows(REVISIONS)["column"]) == {"low", "volume"}
+    market.run_index()
+    market.source.indices["VIX"] = changed(market.source.indices["VIX"], LAST, close=20.0)
+    market.run_index()
+    assert market.source.asked == [("VIX", FIRST, LAST)]
+
+
 def split_4_for_1(frame, day):
     """What a source gives once a 4:1 split has happened on `day`."""
     before, of_day = pl.col("date") < day, pl.col("date") == day
@@ -234,7 +246,8 @@ def test_a_good_bar_outlives_a_later_hole_in_the_source(market):
 def test_a_bad_bar_is_asked_for_again_and_closed_once_a_good_one_comes(market):
     day = shift(LAST, -1)
     good = market.source.history["SPY"]
-    market.set_bar(day, close=250.0, high=250.5)
+    wrong = 1.3 * good.filter(pl.col("date") == day)["close"].item()
+    market.set_bar(day, close=wrong, high=wrong + 0.25)
     market.run(end=day)
     assert market.rows(date=day)["bad_reason"].item() == "jump"
     market.source.history["SPY"] = good

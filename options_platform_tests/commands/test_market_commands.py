@@ -15,8 +15,8 @@ SPIKE = date(2024, 3, 14)
 def lines(**changes):
     frame = calm_bars(end=date(2024, 3, 28)).filter(calm_bars()["date"] >= date(2024, 1, 2))
     rows = []
-    for row in frame.iter_rows(named=True):
-        row |= changes if row["date"] == SPIKE else {}
+    for given in frame.iter_rows(named=True):
+        row = given | (changes if given["date"] == SPIKE else {})
         names = ("date", "open", "high", "low", "close", "adj_close", "volume")
         rows.append(",".join(str(row[name]) for name in names))
     return rows
