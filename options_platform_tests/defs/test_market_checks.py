@@ -65,7 +65,7 @@ def test_each_finding_is_named(source, tmp_path):
     found = checked(tmp_path / "home", source, second)
     failed = {name: said for name, (passed, said) in found.items() if not passed}
     assert set(failed) == {"cross_source", "adjusted_closes", "sessions_have_bars", "bad_bars"}
-    assert "1 of 138 closes differ from second, e.g. 2024-01-17" in failed["cross_source"]
+    assert "1 of 139 closes differ from second, e.g. 2024-01-17" in failed["cross_source"]
     assert "SPY 2024-02-15: adj_close misses the dividend of 0.8 USD" in failed["adjusted_closes"]
 
 
