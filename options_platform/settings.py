@@ -59,6 +59,10 @@ class Settings:
         default_factory=lambda: {"yahoo": 60, "alpaca": 180}
     )
     csv_dir: str = ""
+    overlap_sessions: int = 10
+    second_source: SourceName | Literal[""] = ""
+    second_csv_dir: str = ""
+    cross_source_tolerance: float = 0.002
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
     end: date | None = None
@@ -203,15 +207,7 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError("setting tickers: a ticker is listed twice")
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
-    order = (settings.source, *settings.fallback_sources)
-    if len(set(order)) != len(order):
-        raise SettingsError("setting fallback_sources: each source once, and not the source itself")
-    if any(limit < 1 for limit in settings.requests_per_minute.values()):
-        raise SettingsError("setting requests_per_minute: at least 1")
-    if "csv" in order and not settings.csv_dir:
-        raise SettingsError(
-            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
-        )
+    _require_sensible_sources(settings)
     for name in ("account_value_usd", "max_risk_usd"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
@@ -221,6 +217,24 @@ def _require_sensible(settings: Settings) -> None:
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
     if unknown:
         raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
+
+
+def _require_sensible_sources(settings: Settings) -> None:
+    order = (settings.source, *settings.fallback_sources)
+    if len(set(order)) != len(order):
+        raise SettingsError("setting fallback_sources: each source once, and not the source itself")
+    if any(limit < 1 for limit in settings.requests_per_minute.values()):
+        raise SettingsError("setting requests_per_minute: at least 1")
+    if "csv" in order and not settings.csv_dir:
+        raise SettingsError(
+            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
+        )
+    if settings.second_source == "csv" and not settings.second_csv_dir:
+        raise SettingsError("second_source csv needs a folder: set OPTIONS_SECOND_CSV_DIR")
+    if not 1 <= settings.overlap_sessions <= 250:
+        raise SettingsError("setting overlap_sessions: 1 to 250 sessions")
+    if not 0 < settings.cross_source_tolerance < 1:
+        raise SettingsError("setting cross_source_tolerance: a fraction such as 0.002")
 
 
 def _from_file(path: Path) -> dict[str, Any]:

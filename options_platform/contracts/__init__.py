@@ -16,7 +16,14 @@ from options_platform.contracts.decisions import (
     TRADE_PLAN_LEGS,
 )
 from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARCH_PARAMS, LABELS
-from options_platform.contracts.market import QUARANTINE, RAW_OHLCV, VIX
+from options_platform.contracts.market import (
+    CORPORATE_ACTIONS,
+    FETCHES,
+    QUARANTINE,
+    RAW_OHLCV,
+    REVISIONS,
+    VIX,
+)
 from options_platform.contracts.models import (
     DIRECTION_MODEL,
     MODEL_FOLDS,
@@ -29,10 +36,12 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 __all__ = (
     "ASSET_TABLES",
     "CHAIN_TABLES",
+    "CORPORATE_ACTIONS",
     "DIRECTIONS",
     "DIRECTION_MODEL",
     "EARNINGS",
     "FEATURES_TABLE",
+    "FETCHES",
     "GARCH_PARAMS",
     "GATES",
     "IV_HISTORY",
@@ -46,6 +55,7 @@ __all__ = (
     "RAW_OHLCV",
     "REGIME",
     "REGIME_TRANSITIONS",
+    "REVISIONS",
     "SIDE_TABLES",
     "TIMESTAMP",
     "TRADE_PLAN",
@@ -77,6 +87,9 @@ SIDE_TABLES = (
     MODEL_PREDICTIONS,
     REGIME_TRANSITIONS,
     QUARANTINE,
+    REVISIONS,
+    CORPORATE_ACTIONS,
+    FETCHES,
     GARCH_PARAMS,
     MODEL_FOLDS,
     EARNINGS,

@@ -12,6 +12,7 @@ import polars as pl
 
 from options_platform.contracts import OPTION_CHAIN, RAW_OHLCV, Table
 from options_platform.defs.context import run_range
+from options_platform.defs.market_checks import make_market_checks
 from options_platform.defs.partitions import RunRange, first_date, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import sessions
@@ -21,7 +22,10 @@ from options_platform.settings import Settings
 
 def make_checks(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
     """The checks of the assets that fill `tables`; those of `option_chain` run in its own step."""
-    return [_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN]
+    return [
+        *(_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN),
+        *make_market_checks(settings),
+    ]
 
 
 def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,13 +26,15 @@ def utc_now() -> datetime:
 class Platform:
     """Everything of the outside that an asset may use.
 
-    `progress` is told (what, done, total) during long work.
+    `progress` is told (what, done, total) during long work; `second_source` gives the source
+    that the first one is compared with, None where none is set.
     """
 
     settings: Settings
     warehouse: Warehouse
     chains: ChainStore
     source: Callable[[], MarketDataSource]
+    second_source: Callable[[], MarketDataSource | None]
     now: Clock
     progress: Progress
 
@@ -59,6 +61,7 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
         ),
         "chains": ChainStore(settings.chains_path),
         "source": lambda: _open_source(settings),
+        "second_source": lambda: _open_second(settings),
         "now": utc_now,
         "progress": quiet,
     }
@@ -69,3 +72,12 @@ def _open_source(settings: Settings) -> MarketDataSource:
     from options_platform.adapters.sources import open_source, source_options
 
     return open_source(settings.source, source_options(settings))
+
+
+def _open_second(settings: Settings) -> MarketDataSource | None:
+    from options_platform.adapters.sources import open_source, source_options
+
+    if not settings.second_source:
+        return None
+    options = replace(source_options(settings), csv_dir=settings.second_csv_dir, fallbacks=())
+    return open_source(settings.second_source, options)

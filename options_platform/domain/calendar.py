@@ -64,6 +64,16 @@ def session_frame(start: date, end: date) -> pl.DataFrame:
     return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
 
 
+@cache
+def ordinals() -> pl.DataFrame:
+    """Every session (`date`) with its number in the calendar (`session`)."""
+    return (
+        pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
+        .with_row_index("session")
+        .with_columns(pl.col("session").cast(pl.Int64))
+    )
+
+
 def shift(day: date, n: int) -> date:
     """The session `n` after `day` (before, if negative); `day` need not be a session itself.
 

@@ -51,7 +51,8 @@ class SampleSource:
             "date",
             ticker=pl.lit(ticker),
             **{name: pl.col(column) / divisor for name, column in prices.items()},
-            volume=pl.col("Volume").cast(pl.Float64),
+            # An index is not traded: where its members' volume is 0, it is unknown.
+            volume=pl.when(pl.col("Volume") > 0).then(pl.col("Volume").cast(pl.Float64)),
             dividend=pl.lit(None, pl.Float64),
             split_ratio=pl.lit(1.0),
             split_factor=pl.lit(1.0),
