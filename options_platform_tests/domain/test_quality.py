@@ -22,6 +22,8 @@ from options_platform_tests.models.rows import random_rows
 
 BARS, INDEX = random_market()
 DAY = date(2016, 3, 17)
+WEEK = sessions(date(2016, 3, 14), date(2016, 3, 18))
+STILL = sessions(date(2016, 4, 1), date(2016, 4, 29))
 HERE = (pl.col("date") == DAY) & (pl.col("ticker") == "BBB")
 PLANS = build_plans(BATCH, CONDORS)[0]
 TRADE = PLANS.filter(pl.col("decision") == "trade").row(0, named=True)["date"]
@@ -80,6 +82,7 @@ WRONG = [
     (RAW_OHLCV, "bad_bars", set_to(pl.lit("missing"))("bad_reason")),
     (RAW_OHLCV, "sessions_complete", lambda rows: rows.filter(~HERE)),
     (VIX, "index_known", set_to(pl.lit(None, pl.Float64))("vix")),
+    (VIX, "index_of_the_day", set_to(pl.lit(1, pl.Int32))("vix_age")),
     (VIX, "sessions_complete", lambda rows: rows.filter(~HERE)),
     (LABELS, "known_after", set_to(pl.col("date"))("known_on")),
     (LABELS, "ranges", set_to(pl.lit("sideways"))("direction")),
@@ -125,9 +128,28 @@ def test_a_key_twice_is_two_offending_rows():
     assert find(RAW_OHLCV, "keys_unique", twice).broken == 2
 
 
+def test_a_hole_is_told_as_one_and_counts_each_session():
+    holes = BARS.with_columns(
+        bad_reason=pl.when((pl.col("ticker") == "BBB") & pl.col("date").is_in(WEEK)).then(
+            pl.lit("missing")
+        )
+    )
+    found = find(RAW_OHLCV, "sessions_have_bars", holes)
+    assert found.broken == len(WEEK)
+    assert found.examples == (f"BBB {WEEK[0]} to {WEEK[-1]} ({len(WEEK)} sessions)",)
+
+
+@pytest.mark.parametrize(("count", "broken"), [(5, 0), (6, 6), (7, 7)])
+def test_an_index_that_stands_still_for_six_sessions_is_frozen(count, broken):
+    frozen = (pl.col("ticker") == "BBB") & pl.col("date").is_in(STILL[:count])
+    found = find(VIX, "index_moves", set_to(17.0, frozen)("iv_close")(INDEX))
+    assert found.broken == broken
+
+
 def test_every_special_rule_is_proved_to_find_something():
     special = {(table.name, rule.name) for table in ASSET_TABLES for rule in rules_for(table)[5:]}
-    assert special <= {(table.name, rule) for table, rule, _ in WRONG}
+    elsewhere = {(RAW_OHLCV.name, "sessions_have_bars"), (VIX.name, "index_moves")}
+    assert special <= {(table.name, rule) for table, rule, _ in WRONG} | elsewhere
 
 
 def test_no_session_is_missed_before_the_first_bar_and_every_one_after_it():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.calendar import sessions
-from options_platform.domain.vintage import restated_tickers, rows_to_write
+from options_platform.domain.vintage import rows_to_write
 
 DAYS = sessions(date(2024, 7, 1), date(2024, 7, 12))
 START = DAYS[5]
@@ -65,17 +65,3 @@ def test_after_the_write_the_table_is_what_was_computed(now, before, stored_days
     keys = ["date", "ticker"]
     after = pl.concat([stored.join(rows, on=keys, how="anti"), rows]).sort(keys)
     assert after.equals(computed.sort(keys))
-
-
-def test_a_restated_close_names_its_ticker_and_an_unknown_one_does_not():
-    stored = table(VALUES, ("SPY", "QQQ", "IWM"))
-    computed = stored.with_columns(
-        close=pl.when((pl.col("ticker") == "QQQ") & (pl.col("date") == DAYS[0]))
-        .then(0.25)
-        .when((pl.col("ticker") == "IWM") & (pl.col("date") == DAYS[1]))
-        .then(None)
-        .otherwise("close")
-    )
-    assert restated_tickers(computed, stored) == ["QQQ"]
-    assert restated_tickers(stored, stored) == []
-    assert restated_tickers(computed, stored.clear()) == []
