@@ -20,7 +20,7 @@ import polars as pl
 from benchmarks.pandas_features import pandas_features
 from options_platform.contracts import GARCH_PARAMS
 from options_platform.domain.calendar import sessions
-from options_platform.domain.features.compute import compute_features, good_bars
+from options_platform.domain.features.compute import compute_features, good_bars, with_bar_features
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.regime import RegimeRules
 
@@ -63,18 +63,9 @@ def by_pandas(bars: pd.DataFrame, vix: pd.DataFrame) -> pd.DataFrame:
 
 def subset_by_package(bars: pl.DataFrame) -> pl.DataFrame:
     """From raw bars to the subset's columns, as `compute_features` does."""
-    chosen = [feature for feature in FEATURES if feature.name in SUBSET and feature.formula]
-    return (
-        good_bars(bars)
-        .lazy()
-        .select(
-            "date",
-            "ticker",
-            *(f.formula().over("ticker").alias(f.name) for f in chosen if f.formula),
-        )
-        .sort("date", "ticker")
-        .collect()
-    )
+    chosen = [feature for feature in FEATURES if feature.name in SUBSET]
+    rows = with_bar_features(good_bars(bars), chosen)
+    return rows.select("date", "ticker", *SUBSET).sort("date", "ticker")
 
 
 def subset_by_talib(bars: pd.DataFrame) -> pd.DataFrame:
