@@ -51,8 +51,8 @@ def with_formulas(
     for names in _levels(formulas):
         level = [formulas[name].alias(name) for name in names]
         windows = dict.fromkeys(w for formula in level for w in windows_in(formula))
-        columns = _windows(frame, lengths, [w for w in windows if w.name not in frame.columns])
-        frame = frame.with_columns(columns).with_columns(level)
+        columns = _windows(frame, lengths, list(windows))
+        frame = frame.with_columns(columns).with_columns(level).drop(w.name for w in windows)
     return frame
 
 
