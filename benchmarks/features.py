@@ -65,7 +65,7 @@ def subset_by_package(bars: pl.DataFrame) -> pl.DataFrame:
     """From raw bars to the subset's columns, as `compute_features` does."""
     chosen = [feature for feature in FEATURES if feature.name in SUBSET]
     rows = with_bar_features(good_bars(bars), chosen)
-    return rows.select("date", "ticker", *SUBSET).sort("date", "ticker")
+    return rows.select("date", "ticker", *SUBSET).sort("date", maintain_order=True)
 
 
 def subset_by_talib(bars: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def subset_by_talib(bars: pd.DataFrame) -> pd.DataFrame:
         values |= {f"returns_{n}d": talib.ROCP(close, n) for n in (1, 5, 20, 60)}
         values |= {"high_52w": talib.MAX(high, 252), "low_52w": talib.MIN(low, 252)}
         parts.append(pd.DataFrame({"date": rows["date"].to_numpy(), "ticker": ticker, **values}))
-    return pd.concat(parts).sort_values(["date", "ticker"], ignore_index=True)
+    return pd.concat(parts).sort_values("date", kind="stable", ignore_index=True)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float, float]:
