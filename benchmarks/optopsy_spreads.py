@@ -49,16 +49,18 @@ def generated_chains(first: date, last: date) -> pl.DataFrame:
     random = np.random.default_rng(3)
     days = sessions(first, last)
     spots = 100.0 * np.exp(np.cumsum(random.normal(0, 0.01, len(days))))
-    frames = []
+    frames: list[pl.DataFrame] = []
+    quoted: set[date] = set()
     for day, spot in zip(days, spots, strict=True):
-        expiries = [e for e in listed_expiries() if 0 < (e - day).days <= MAX_DTE]
+        expiries = [e for e in listed_expiries("SPY", day) if (e - day).days <= MAX_DTE]
         chain = synthetic_chain(day, "SPY", float(spot), 0.22, expiries, ChainRules())
         own = chain.quotes.filter(pl.col("right") == "put").select("expiry", "strike", "bid", "ask")
-        if day in set(listed_expiries()):
+        if day in quoted:
             strikes = np.arange(40.0, 200.0)
             paid = np.maximum(strikes - spot, 0.0).round(2)
             at_expiry = {"expiry": day, "strike": strikes, "bid": paid, "ask": paid}
             own = pl.concat([own, pl.DataFrame(at_expiry, schema=own.schema)])
+        quoted.update(expiries)
         frames.append(own.with_columns(date=pl.lit(day), spot=pl.lit(float(spot))))
     return pl.concat(frames).with_columns(ticker=pl.lit("SPY"), right=pl.lit("put"))
 

@@ -70,8 +70,9 @@ def monthly_folds(
 
 
 def require_purged(fold: Fold, known_on: Days, first_day: np.datetime64) -> None:
-    """Raise :class:`LeakError` if the fold trains on a label known only on or after `first_day`."""
-    late = known_on[fold.train] >= first_day
+    """Raise :class:`LeakError` if the fold trains on a label not known before `first_day`."""
+    # Not `>=`: a label that is never known (NaT) compares false either way.
+    late = ~(known_on[fold.train] < first_day)
     if late.any():
         raise LeakError(
             f"fold {fold.name} trains on {int(late.sum())} rows whose label is known only on "

@@ -49,12 +49,13 @@ def evaluate_direction(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.Da
     """Scores of each model of `model_predictions` with target direction, :data:`SCORES_SCHEMA`.
 
     Args:
-        predictions: rows of `model_predictions`; those without a known label are left out.
+        predictions: rows of `model_predictions`; those without a known label, or
+            without the prior's on the same day, are left out.
         labels: rows of `labels`.
     """
     known = _joined(predictions, labels, "direction", "p_neutral", "direction")
     prior = known.filter(pl.col("model") == "prior").select("date", "ticker", *PROBABILITIES)
-    known = known.join(prior, on=["date", "ticker"], how="left", suffix="_prior")
+    known = known.join(prior, on=["date", "ticker"], how="inner", suffix="_prior")
     scores = [
         row
         for keys, part in _slices(known)

@@ -96,7 +96,8 @@ def put_write(inputs: pl.DataFrame, rules: PlanRules, ticker: str) -> Frames:
     """Plans of a put at the money sold for four weeks against cash, much as Cboe's PUT index does.
 
     As many as the account can pay the strikes of; the next is planned on the session on which
-    the last expires. To be run without exit rules.
+    the last expires, or the first after it that has an expiry in three to six weeks. To be run
+    without exit rules.
     """
     rows = inputs.filter(
         (pl.col("ticker") == ticker)
@@ -104,9 +105,14 @@ def put_write(inputs: pl.DataFrame, rules: PlanRules, ticker: str) -> Frames:
         & pl.col("iv_close").is_finite()
     ).sort("date")
     days = rows["date"].to_numpy().astype("datetime64[D]")
-    expiries = choose_expiries(days, np.full(len(days), ROLL_DTE), *ROLL_RANGE)
+    low, high = ROLL_RANGE
+    tickers = rows["ticker"].to_list()
+    expiries = choose_expiries(days, np.full(len(days), ROLL_DTE), low, high, tickers)
     plans, legs, at = [], [], 0
-    while at < len(days) and not np.isnat(expiries[at]):
+    while at < len(days):
+        if np.isnat(expiries[at]):
+            at += 1
+            continue
         made = _cash_secured(rows.row(at, named=True), expiries[at], rules)
         if made is not None:
             plans.append(made[0])

@@ -35,14 +35,16 @@ def strike_nearest_delta(
 ) -> Floats:
     """The listed strike whose delta is nearest to `delta` (absolute) on the synthetic chain.
 
-    Walks the listed strikes from two inside the money to four deviations outside; all rows at
-    once, shape [rows].
+    Walks the listed strikes from one deviation (at least two strikes) inside the money to four
+    deviations outside; all rows at once, shape [rows].
     """
     step = strike_step(spot)
     widest = atm_vol(years, index, rules.surface, term)
     reach = np.ceil(RANGE_DEVIATIONS * widest * np.sqrt(years) * spot / step)
-    offsets = np.arange(-2, int(np.max(reach, initial=1.0)) + 1)
-    # Out of the money lies above the spot for calls, below for puts; two strikes inside it count.
+    # Where volatility is high, a delta of 0.45 lies in the money: one deviation of it counts too.
+    inside = np.maximum(np.ceil(reach / RANGE_DEVIATIONS), 2.0)
+    offsets = np.arange(-int(np.max(inside, initial=2.0)), int(np.max(reach, initial=1.0)) + 1)
+    # Out of the money lies above the spot for calls, below for puts.
     ladder = snap_strike(spot, step)[:, None] + (sign * step)[:, None] * offsets[None, :]
     ladder = np.maximum(ladder, step[:, None])
     rate, dividend = rules.risk_free_rate, rules.dividend_yield
@@ -52,7 +54,8 @@ def strike_nearest_delta(
     found = black_scholes(spot, ladder, years, iv, rate, dividend, sign).delta
     distance = np.abs(np.abs(found) - delta[:, None])
     # Each row looks at its own ladder alone, however long those of the other rows are.
-    distance = np.where(offsets[None, :] <= reach[:, None], distance, np.inf)
+    own = (offsets[None, :] <= reach[:, None]) & (offsets[None, :] >= -inside[:, None])
+    distance = np.where(own, distance, np.inf)
     at = np.argmin(distance, axis=1)
     return np.asarray(np.take_along_axis(ladder, at[:, None], axis=1)[:, 0], dtype=np.float64)
 

@@ -7,7 +7,8 @@
 3. Smile: with x = ln(K / F) / (atm sqrt(T)),
        (iv / atm)^2 = 1 + (atm / 0.18)^skew_fade (h(x) - h(0)),
        h(x) = b (rho (x - m) + sqrt((x - m)^2 + s^2)),
-   the form of Gatheral's SVI, its parameters linear in ln T between the listed tenors.
+   the form of Gatheral's SVI, its parameters linear in ln T between the listed tenors, x held
+   within `SMILE_RANGE`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from options_platform.domain.pricing.units import require_positive
 TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
 INDEX_DAYS = 30.0
 LEVEL_AT, SKEW_AT = 0.20, 0.18
-SMILE_RANGE = (-6.0, 4.0)
+# Flat beyond: further out, calls of a calm market would cost less with a later expiry.
+SMILE_RANGE = (-6.0, 2.5)
 LARGEST_FADE = 1.4
 SMALLEST_RATIO = 0.3
 

@@ -84,6 +84,18 @@ def test_put_write_rolls_from_one_expiry_to_the_next(made):
     assert put_write(made[2], small, "SPY")[0].is_empty()
 
 
+def test_before_weeklies_put_write_waits_for_a_monthly_in_its_range():
+    bars, vix = random_market(("SPY",), date(2007, 1, 3), date(2008, 6, 30))
+    inputs = plan_inputs(bars, vix).filter(pl.col("date") >= date(2008, 1, 2))
+    plans, _ = put_write(inputs, RULES, "SPY")
+    # On 2 January the monthlies are 16 and 44 days away, on 7 January the second one is 39 away.
+    assert plans["date"][0] == date(2008, 1, 7)
+    # Third Fridays; that of March was Good Friday.
+    wanted = [(2, 15), (3, 20), (4, 18), (5, 16), (6, 20)]
+    assert plans["expiry"].to_list()[:5] == [date(2008, *day) for day in wanted]
+    assert plans["date"].to_list()[1:5] == plans["expiry"].to_list()[:4]
+
+
 def test_every_baseline_runs_and_stands_beside_the_model(made):
     bars, vix, inputs = made
     priced = make_market(bars, vix)

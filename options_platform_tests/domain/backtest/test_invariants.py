@@ -52,7 +52,7 @@ def portfolios(draw):
         name = list(SHAPES)[int(random.integers(0, len(SHAPES)))]
         width = float(random.integers(2, 8))
         centre = float(round(spot * (1 + random.normal(0, 0.02))))
-        later = [day for day in listed_expiries() if (day - LONG[at]).days >= 8]
+        later = [day for day in listed_expiries(ticker, LONG[at]) if (day - LONG[at]).days >= 8]
         expiry = later[int(random.integers(0, 5))]
         legs = [(s, r, centre + k * width, expiry) for s, r, k in SHAPES[name]]
         planned.append(

@@ -26,12 +26,13 @@ from options_platform.domain.expiries import choose_expiries
 from options_platform.domain.strategies import STRATEGIES
 from options_platform_tests.domain.backtest.small import FLAT, FREE
 
-VOL, TICKERS, EVERY = 0.2, 60, 23
+VOL, TICKERS, EVERY = 0.2, 110, 23
 # Chosen so that the maximum loss is large next to the error of the mean.
 DELTA = {"debit": 0.5, "credit": 0.3}
 WIDTH = dict.fromkeys(STRATEGIES, 10.0) | {"iron_butterfly": 25.0}
 QUICK = ("bull_put_spread", "calendar")
-DAYS = sessions(date(2004, 1, 2), date(2023, 12, 29))
+# Five weekly expiries are listed at any time.
+DAYS = sessions(date(2013, 1, 2), date(2023, 12, 29))
 RATE, YIELD = FLAT.risk_free_rate, FLAT.dividend_yield
 
 
@@ -49,7 +50,7 @@ def brownian():
     blocks = np.arange(len(days)) // EVERY * EVERY
     return BacktestMarket(
         sessions=DAYS,
-        tickers=[f"T{n:02d}" for n in range(TICKERS)],
+        tickers=[f"T{n:03d}" for n in range(TICKERS)],
         close=close,
         factor=400.0 / close[blocks] * (close[blocks] > 0),
         dividend=np.zeros_like(close),
@@ -66,8 +67,10 @@ def planned(strategy, market):
     ticker = np.tile(np.array(market.tickers), len(at))
     spot = (market.close * market.factor)[at].ravel()
     assert spot == pytest.approx(np.full(len(spot), 400.0))
-    far = choose_expiries(days, np.full(len(days), 30), 14, 45)
-    near = choose_expiries(days, np.full(len(days), 16), 10, 21)
+    names = ticker.tolist()
+    far = choose_expiries(days, np.full(len(days), 30), 14, 45, names)
+    near = choose_expiries(days, np.full(len(days), 16), 10, 21, names)
+    assert (near < far).all()
     years, index = years_of((far - days).astype(np.int64)), np.full(len(days), VOL)
     step, delta = strike_step(spot), np.full(len(days), DELTA[strategy.kind])
     ids = [f"{day}-{name}" for day, name in zip(days, ticker, strict=True)]

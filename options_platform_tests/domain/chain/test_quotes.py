@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from options_platform.domain.chain import ChainRules, atm_vol, quote, years_of
+from options_platform.errors import PricingError
+
+RULES = ChainRules()
+
+
+@given(
+    st.floats(5, 3000),
+    st.floats(0.7, 1.4),
+    st.integers(14, 45),
+    st.floats(0.08, 0.9),
+    st.sampled_from([1.0, -1.0]),
+)
+@settings(deadline=None)
+def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, index, sign):
+    spots, strikes, indices, signs = (
+        np.array([value]) for value in (spot, spot * moneyness, index, sign)
+    )
+    years = years_of(np.array([days]))
+    found = quote(spots, strikes, years, indices, signs, RULES)
+    price, bid, mid, ask = (
+        part[0] for part in (found.greeks.price, found.bid, found.mid, found.ask)
+    )
+    assert 0 <= bid <= mid <= ask
+    assert ask > bid
+    assert bid <= price + 1e-9
+    assert price <= ask + 1e-9
+    assert mid == 0.5 * (bid + ask)
+    for side in (bid, ask):
+        assert side == pytest.approx(round(side, 2), abs=1e-12)
+    # Each side is at least half the declared width away, unless there is nothing to bid.
+    a, by_vega, by_vol, by_term = RULES.width
+    vega, atm = max(found.greeks.vega[0], 1e-4), atm_vol(years, indices, RULES.surface)[0]
+    width = 0.01 * np.exp(a) * (vega / 0.1) ** by_vega * (atm / 0.2) ** by_vol
+    width *= (days / 30) ** by_term
+    assert ask - price >= 0.5 * width - 1e-6
+    assert bid == 0 or price - bid >= 0.5 * width - 1e-6
+
+
+def test_quotes_widen_with_fear_and_near_the_money():
+    years, sign = np.array([30 / 365]), np.array([-1.0])
+    spot, strikes = np.array([400.0]), np.array([340.0, 400.0])
+    widths = []
+    for index in (0.12, 0.2, 0.4):
+        found = quote(spot, strikes, years, np.array([index]), sign, RULES)
+        widths.append(found.ask - found.bid)
+        assert np.all(found.bid <= found.mid)
+        assert np.all(found.ask >= found.bid + 0.01 - 1e-9)
+    assert widths[2][1] > widths[1][1] > widths[0][1] - 1e-9
+    assert widths[1][1] > widths[1][0]
+
+
+@pytest.mark.parametrize("index", [0.0, float("nan")])
+def test_a_quote_without_a_volatility_is_refused(index):
+    with pytest.raises(PricingError):
+        quote(*(np.array([x]) for x in (100.0, 100.0, 0.1, index, 1.0)), RULES)
+
+
+def test_a_year_has_365_days():
+    assert years_of(np.array([0, 73, 365])).tolist() == [0.0, 0.2, 1.0]
