@@ -61,14 +61,16 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         """The stock row, its JSON without blanks and without what a materialisation repeats.
 
         A backfill stores each materialisation twice; its logging tags and handles, which no
-        reader of materialisations shows, repeat the run's and the step's names beside them.
+        reader of materialisations shows, repeat the run's and the step's names beside them, and
+        its message stands in it already.
         """
         found = event.dagster_event
         if event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
             event = event._replace(
+                user_message="",
                 dagster_event=event.get_dagster_event()._replace(
                     logging_tags={}, step_handle=None, node_handle=None
-                )
+                ),
             )
         return {
             "run_id": event.run_id,

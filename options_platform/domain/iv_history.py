@@ -159,11 +159,13 @@ def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
         .join(values.select(_VALUES.names()), on=KEY, how="left")
         .sort("ticker", "date")
     )
-    valued = rows.select(*KEY, "iv_30d").drop_nulls("iv_30d")
-    ranks = with_formulas(valued, lengths_of(valued["ticker"]), {"iv_rank": rank("iv_30d")})
+    valued = rows.filter(pl.col("iv_30d").is_not_null())
+    ranks = with_formulas(valued, lengths_of(valued["ticker"]), {"iv_rank": rank("iv_30d")}).select(
+        *KEY, "iv_rank"
+    )
     known = pl.col("iv_30d").is_not_null()
     return (
-        rows.join(ranks.drop("iv_30d"), on=KEY, how="left")
+        rows.join(ranks, on=KEY, how="left")
         .with_columns(
             n_observations=known.cum_sum().over("ticker", order_by="date").cast(pl.Int32),
             missing=pl.when(~known).then(pl.col("missing").fill_null(NO_CHAIN)),
