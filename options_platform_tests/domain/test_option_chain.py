@@ -196,8 +196,8 @@ def test_strikes_of_before_a_split_against_a_price_of_after_it_are_refused_as_a_
 
 def test_a_price_that_no_volatility_explains_is_out_of_bounds():
     # Below its intrinsic value by less than parity allows for.
-    deep = "SPY240705C00480000"
-    rows = judged(changed(symbol=deep, bid=20.5, ask=20.6))
+    deep = "SPY240705C00460000"
+    rows = judged(changed(symbol=deep, bid=40.4, ask=40.5))
     row = row_of(rows, deep)
     assert row["quality"] == "IV_BOUNDS"
     assert row["iv"] is None

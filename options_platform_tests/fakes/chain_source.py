@@ -8,7 +8,7 @@ import polars as pl
 
 from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
 from options_platform.adapters.sources.simulated import SimulatedSource
-from options_platform.domain.chain import ChainRules, option_sign, quote
+from options_platform.domain.chain import ChainRules, index_for_atm, option_sign, quote
 from options_platform.domain.expiries import listed_expiries
 from options_platform.domain.occ import symbol_expr
 from options_platform.errors import SourceError
@@ -51,8 +51,12 @@ class ChainSource(SimulatedSource):
 
 
 def synthetic_chain(ticker, session, spot, atm, *, rules=None):
-    """A chain in the port's schema, quoted off the synthetic surface at the close."""
+    """A chain in the port's schema, quoted off the synthetic surface at the close.
+
+    `atm` is the volatility at the money in 30 days.
+    """
     rules = rules or ChainRules()
+    index = float(index_for_atm(np.array(atm), rules.surface))
     grid = pl.DataFrame({"expiry": listed_expiries(ticker, session)}).join(
         pl.DataFrame({"strike": np.round(spot * STRIKES)}).unique(maintain_order=True), how="cross"
     )
@@ -62,7 +66,7 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
         np.full(grid.height, spot),
         grid["strike"].to_numpy(),
         years,
-        np.full(grid.height, atm),
+        np.full(grid.height, index),
         option_sign(grid["right"].to_numpy().astype(str)),
         rules,
     )
