@@ -30,6 +30,7 @@ class Sample:
     names: tuple[str, ...]
     inputs: Floats
     direction: Rows
+    fwd_return: Floats
     fwd_iv_rank: Floats
     fwd_rv: Floats
     regime_differs: Floats
@@ -104,6 +105,7 @@ def make_dataset(
         names=names,
         inputs=np.column_stack([columns[name] for name in names]),
         direction=direction.to_numpy(),
+        fwd_return=_floats(rows["fwd_return_5d"]),
         fwd_iv_rank=_floats(rows["fwd_iv_rank_5d"]),
         fwd_rv=_floats(rows["fwd_rv_5d"]),
         regime_differs=_floats(rows["regime_differs"]),
