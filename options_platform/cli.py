@@ -25,6 +25,7 @@ COMMANDS = {
     "orders": ("reading", "orders"),
     "positions": ("reading", "positions"),
     "features-export": ("reading", "features_export"),
+    "research": ("research", "research"),
     "reconcile": ("trading", "reconcile"),
     "halt": ("trading", "halt"),
     "resume": ("trading", "resume"),
@@ -82,6 +83,14 @@ def build_parser() -> Parser:
         sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
+    research = reading("research", "compare the candidates of the models, recording each trial")
+    research.add_argument("--target", choices=("direction", "iv_rank"), help="default: both")
+    research.add_argument("--models", type=_names, help="candidates, e.g. logit,trees")
+    research.add_argument("--start", type=_date, help="first session to predict")
+    research.add_argument("--end", type=_date, help="last session to predict, up to 2020")
+    research.add_argument(
+        "--final", action="store_true", help="score chosen candidates on 2021 and later, once"
+    )
     reading("reconcile", "compare the ledger with the broker")
     halt = reading("halt", "stop new orders until resumed")
     halt.add_argument("--reason", default="by hand", help="why, for the record")

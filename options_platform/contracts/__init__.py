@@ -20,6 +20,8 @@ from options_platform.contracts.models import (
     DIRECTION_MODEL,
     MODEL_FOLDS,
     MODEL_PREDICTIONS,
+    TRIAL_FOLDS,
+    TRIALS,
     VOLATILITY_MODEL,
 )
 from options_platform.contracts.orders import ORDER_STATUSES, PAPER_ORDERS
@@ -44,6 +46,8 @@ __all__ = (
     "TIMESTAMP",
     "TRADE_PLAN",
     "TRADE_PLAN_LEGS",
+    "TRIALS",
+    "TRIAL_FOLDS",
     "VIX",
     "VOLATILITY_MODEL",
     "Column",
@@ -70,6 +74,8 @@ SIDE_TABLES = (
     QUARANTINE,
     GARCH_PARAMS,
     MODEL_FOLDS,
+    TRIALS,
+    TRIAL_FOLDS,
 )
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.contracts.features import DIRECTIONS
-from options_platform.contracts.table import DATE, TICKER, Column, Table, probability
+from options_platform.contracts.table import (
+    DATE,
+    TICKER,
+    TIMESTAMP,
+    Column,
+    Table,
+    probability,
+)
 
 FOLD = Column("fold", pl.String, "month that the model predicts, YYYY-MM")
 MODEL_ID = Column("model_id", pl.String, "stored fold model that made the row")
@@ -84,4 +91,47 @@ MODEL_FOLDS = Table(
     ),
     key=("model", "fold", "input_hash"),
     partition=("model", "fold", "input_hash"),
+)
+
+TRIALS = Table(
+    "trials",
+    "Every variant of a model that was ever scored, so that luck can be told from skill.",
+    (
+        Column("trial_id", pl.String, "hash of variant, data and months", nullable=False),
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("model", pl.String, "name of the variant", nullable=False),
+        Column(
+            "purpose",
+            pl.String,
+            "choice: among years that may choose; final: later years, scored once; search: by "
+            "the parameter search",
+            nullable=False,
+            values=("choice", "final", "search"),
+        ),
+        Column("parameters", pl.String, "all that decides the fit beside the data, JSON"),
+        Column("data_hash", pl.String, "hash of all rows, inputs and targets", nullable=False),
+        Column("first", pl.Date, "first predicted session", nullable=False),
+        Column("last", pl.Date, "last predicted session", nullable=False),
+        Column("rows", pl.Int64, "rows scored", nullable=False),
+        Column("loss", pl.Float64, "log loss (direction) or RMSE (iv_rank)"),
+        Column("naive_loss", pl.Float64, "the same of class frequencies or of persistence"),
+        Column("scores", pl.String, "all scores with their intervals and baselines, JSON"),
+        Column("tried_at", TIMESTAMP, "when it was first scored", nullable=False),
+    ),
+    key=("trial_id",),
+    partition=("trial_id",),
+)
+
+TRIAL_FOLDS = Table(
+    "trial_folds",
+    "What each trial scored in each fold, beside the naive forecast.",
+    (
+        Column("trial_id", pl.String, "the trial", nullable=False),
+        Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
+        Column("rows", pl.Int64, "rows scored", nullable=False),
+        Column("loss", pl.Float64, "mean log loss (direction) or mean squared error (iv_rank)"),
+        Column("naive_loss", pl.Float64, "the same of the naive forecast"),
+    ),
+    key=("trial_id", "fold"),
+    partition=("trial_id", "fold"),
 )

@@ -244,6 +244,11 @@ def _timed(record: FoldRecord, seconds: float) -> FoldRecord:
     return FoldRecord(**{**record.__dict__, "trained_seconds": seconds})
 
 
+def dataset_hash(data: Dataset) -> str:
+    """A short hash of all rows, inputs and targets."""
+    return hashlib.sha256(_row_hashes(data).tobytes()).hexdigest()[:16]
+
+
 def _row_hashes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
     """16 bytes for each row: its key, inputs and targets; a fold hashes those of its rows."""
     sample = data.sample

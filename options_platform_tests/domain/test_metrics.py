@@ -40,9 +40,7 @@ def test_log_loss_and_brier_score_equal_scikit_learn():
     assert metrics.log_losses(P, TARGET).mean() == pytest.approx(peer.log_loss(TARGET, P))
     wanted = peer.brier_score_loss(TARGET, P, scale_by_half=False)
     assert metrics.brier_scores(P, TARGET).mean() == pytest.approx(wanted)
-    by_hand = sum(
-        sum((P[i, k] - (TARGET[i] == k)) ** 2 for k in range(3)) for i in range(400)
-    )
+    by_hand = sum(sum((P[i, k] - (TARGET[i] == k)) ** 2 for k in range(3)) for i in range(400))
     assert metrics.brier_scores(P, TARGET).sum() == pytest.approx(by_hand)
 
 

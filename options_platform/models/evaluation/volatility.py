@@ -49,7 +49,7 @@ def evaluate_volatility(
     today = known.filter(pl.col("model") == "persistence").select(*KEY, today="iv_rank_pred")
     known = with_regime(known.join(today, on=KEY, how="inner"), regimes)
     rows = [
-        row for of, part in slices(known.sort("model", *KEY), by) for row in _rank_scores(part, of)
+        row for of, part in slices(known.sort("model", *KEY), by) for row in rank_scores(part, of)
     ]
     return scores_frame(rows)
 
@@ -131,7 +131,8 @@ def _base_rates(known: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _rank_scores(part: pl.DataFrame, of: Slice) -> Iterator[dict[str, object]]:
+def rank_scores(part: pl.DataFrame, of: Slice) -> Iterator[dict[str, object]]:
+    """The scores of one model's rows: iv_rank_pred, target_value and today (persistence)."""
     predicted, actual, today = (_column(part, n) for n in ("iv_rank_pred", "target_value", "today"))
     weights = _weights(part)
     error, naive = predicted - actual, today - actual
