@@ -11,6 +11,7 @@ from options_platform.defs.assets import make_assets
 from options_platform.defs.assets.marts import make_marts, make_report
 from options_platform.defs.checks import make_checks
 from options_platform.defs.jobs import make_job
+from options_platform.defs.model_checks import make_model_checks
 from options_platform.defs.resources import make_platform
 from options_platform.defs.schedules import make_schedule
 from options_platform.settings import Settings, load_settings
@@ -29,7 +30,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         definitions = dg.Definitions(
             assets=[*make_assets(settings), make_marts(), make_report()],
-            asset_checks=make_checks(settings),
+            asset_checks=[*make_checks(settings), *make_model_checks(settings)],
             jobs=[make_job()],
             schedules=[make_schedule(settings)],
             resources={"platform": make_platform(settings, **overrides)},

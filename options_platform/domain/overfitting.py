@@ -166,4 +166,6 @@ def _performance(blocks: Floats, chosen: Floats, measure: str) -> Floats:
         return np.asarray(mean)
     squares = chosen @ (blocks**2).sum(axis=1)
     variance = np.maximum(squares - count * mean**2, 0.0) / (count - 1.0)
-    return np.divide(mean, np.sqrt(variance), out=np.zeros_like(mean), where=variance > 0.0)
+    ratio: Floats = np.zeros_like(mean)
+    np.divide(mean, np.sqrt(variance), out=ratio, where=variance > 0.0)
+    return ratio

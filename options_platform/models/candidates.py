@@ -99,12 +99,34 @@ RANK_HAR = Ridge(
     name="har",
 )
 
+HAR_STRONG = Ridge(inputs=RANK_HAR.inputs, logs=RANK_HAR.logs, name="har_strong", penalty=500.0)
+RIDGE_STRONG = Ridge(inputs=CHANGE, name="ridge_strong", penalty=500.0)
+CALM_TREES = Boosted(
+    target="rank_change",
+    name="calm_trees",
+    needs=("iv_rank",),
+    rounds=150,
+    learning_rate=0.03,
+    colsample_bytree=0.3,
+    min_child_weight=150.0,
+    reg_lambda=200.0,
+)
+HUBER = Ridge(inputs=RANK_HAR.inputs, logs=RANK_HAR.logs, name="huber", penalty=500.0, robust=True)
+
 VOLATILITY: tuple[Candidate, ...] = (
     Candidate(AutoregressiveRank()),
     _rank("reversion", REVERSION),
     _rank("ridge", RANK_RIDGE),
     _rank("har", RANK_HAR),
-    _rank("har_strong", Ridge(inputs=RANK_HAR.inputs, logs=RANK_HAR.logs, penalty=500.0)),
+    _rank("har_strong", HAR_STRONG),
+    _rank("ridge_strong", RIDGE_STRONG),
+    _rank("huber", HUBER),
+    _rank("calm_trees", CALM_TREES),
+    _rank("har_strong_calm_trees", HAR_STRONG, CALM_TREES),
+    _rank("har_ridge_strong_calm_trees", HAR_STRONG, RIDGE_STRONG, CALM_TREES),
+    _rank("har_strong_trees", HAR_STRONG, RANK_TREES),
+    _rank("huber_calm_trees", HUBER, CALM_TREES),
+    _rank("har_huber_calm_trees", HAR_STRONG, HUBER, CALM_TREES),
     _rank("trees", RANK_TREES),
     _rank("trees_5_years", RANK_TREES, window_sessions=1260),
     _rank("ridge_trees", RANK_RIDGE, RANK_TREES),

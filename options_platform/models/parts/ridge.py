@@ -10,20 +10,24 @@ import numpy as np
 
 from options_platform.models.base import from_json, to_json
 from options_platform.models.dataset import Floats, Sample
-from options_platform.models.linear import fit_ridge, predict_ridge
+from options_platform.models.linear import fit_huber, fit_ridge, predict_ridge
 
 SMALLEST = 1e-4
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """Ridge on `inputs`, whose `logs` enter as logarithms; `products` of two inputs join them."""
+    """Ridge on `inputs`, whose `logs` enter as logarithms; `products` of two inputs join them.
+
+    `robust` has Huber's loss in place of squares: large surprises pull less.
+    """
 
     inputs: tuple[str, ...]
     logs: tuple[str, ...] = ()
     products: tuple[tuple[str, str], ...] = ()
     name: str = "ridge"
     penalty: float = 50.0
+    robust: bool = False
     suffix: str = "json"
 
     @property
@@ -39,7 +43,8 @@ class Ridge:
     def fit(self, sample: Sample) -> bytes:
         """Fit the change of the rank."""
         change = sample.fwd_iv_rank - sample.column("iv_rank")
-        return to_json(fit_ridge(self._inputs(sample), change, penalty=self.penalty))
+        fit = fit_huber if self.robust else fit_ridge
+        return to_json(fit(self._inputs(sample), change, penalty=self.penalty))
 
     def predict(self, fitted: bytes, sample: Sample) -> Floats:
         """The change of the rank."""
