@@ -16,6 +16,7 @@ from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
 from options_platform.models.parts.ridge import Ridge
 from options_platform.models.parts.scaled import ScaledReturns
+from options_platform.models.volatility import CHANGE_INPUTS, RANK_PARTS
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,6 @@ class Candidate:
 LEVELS = ("vix", "hv_20")
 MORE_LEVELS = ("vix", "hv_5", "hv_20", "hv_60", "parkinson_hv")
 SCALE_FREE = ("iv_rank", "hv_iv_ratio", "vix_zscore", "returns_5d", "dist_from_high")
-CHANGE = (
-    "iv_rank", "vix_zscore", "vix_change_1d", "vix_change_5d", "hv_iv_ratio", "vix_percentile",
-    "returns_5d", "returns_1d", "hv_5",
-)  # fmt: skip
 VIX_LOGIT = Logit(inputs=(), logs=LEVELS)
 WIDE_LOGIT = Logit(inputs=(), logs=MORE_LEVELS, name="wide", inverse_penalty=0.01)
 TREES = Boosted()
@@ -83,7 +80,7 @@ DIRECTION: tuple[Candidate, ...] = (
     _direction("logit_trees_by_ticker", VIX_LOGIT, TREES, pooled=False),
 )
 
-RANK_RIDGE = Ridge(inputs=CHANGE)
+RANK_RIDGE = Ridge(inputs=CHANGE_INPUTS, name="ridge_weak")
 REVERSION = Ridge(inputs=("iv_rank", "vix_percentile", "vix_zscore"), name="reversion")
 RANK_TREES = Boosted(
     target="rank_change",
@@ -96,21 +93,10 @@ RANK_TREES = Boosted(
 RANK_HAR = Ridge(
     inputs=("iv_rank", "vix_percentile", "vix_change_1d", "vix_change_5d", "vix_zscore"),
     logs=("vix", "hv_5", "hv_20", "hv_60"),
-    name="har",
+    name="har_weak",
 )
 
-HAR_STRONG = Ridge(inputs=RANK_HAR.inputs, logs=RANK_HAR.logs, name="har_strong", penalty=500.0)
-RIDGE_STRONG = Ridge(inputs=CHANGE, name="ridge_strong", penalty=500.0)
-CALM_TREES = Boosted(
-    target="rank_change",
-    name="calm_trees",
-    needs=("iv_rank",),
-    rounds=150,
-    learning_rate=0.03,
-    colsample_bytree=0.3,
-    min_child_weight=150.0,
-    reg_lambda=200.0,
-)
+HAR_STRONG, RIDGE_STRONG, CALM_TREES = RANK_PARTS
 HUBER = Ridge(inputs=RANK_HAR.inputs, logs=RANK_HAR.logs, name="huber", penalty=500.0, robust=True)
 
 VOLATILITY: tuple[Candidate, ...] = (

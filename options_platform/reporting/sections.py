@@ -39,7 +39,7 @@ METRIC_NAMES = {
     "change_sign": "sign of the change",
 }
 MODEL_NAMES = {
-    "direction": "shipped: logit + trees",
+    "direction": "shipped: scaled returns",
     "vix_logit": "logit on volatility alone",
     "prior": "class frequencies (naive)",
     "seed_direction": "seed XGBoost",

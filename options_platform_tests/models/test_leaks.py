@@ -13,7 +13,7 @@ from options_platform.models.alarms import direction_alarms, volatility_alarms
 from options_platform.models.base import from_json, to_json
 from options_platform.models.baselines import PriorDirection
 from options_platform.models.dataset import make_dataset
-from options_platform.models.direction import MeanDirection, prediction_rows
+from options_platform.models.direction import ScaledDirection, prediction_rows
 from options_platform.models.leaks import batch_differences, future_differences
 from options_platform.models.linear import fit_logit, predict_logit
 from options_platform.models.memory_store import MemoryStore
@@ -167,7 +167,7 @@ def test_a_scaler_that_sees_the_test_rows_is_caught_row_by_row():
     assert len(batch_differences(model, model.fit(data.sample.take(train)), rows)) == 40
 
 
-@pytest.mark.parametrize("model", [HONEST, MeanDirection(rounds=10), PriorDirection()])
+@pytest.mark.parametrize("model", [HONEST, ScaledDirection(), PriorDirection()])
 def test_an_honest_model_predicts_each_row_from_itself_alone(model):
     data = make_dataset(*random_rows(), pool=POOL, end=END)
     fitted = model.fit(data.sample.take(model.trainable(data.sample)[:600]))

@@ -41,7 +41,11 @@ class Boosted:
     gamma: float = 0.0
     max_bin: int = 64
     seeds: tuple[int, ...] = (42,)
-    suffix: str = "json"
+
+    @property
+    def suffix(self) -> str:
+        """XGBoost's own UBJSON, or JSON around several of them."""
+        return "ubj" if len(self.seeds) == 1 else "json"
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -61,20 +65,23 @@ class Boosted:
             )
             for seed in self.seeds
         ]
+        if len(boosters) == 1:
+            return boosters[0]
         return to_json({"boosters": [base64.b64encode(b).decode() for b in boosters]})
 
     def predict(self, fitted: bytes, sample: Sample) -> Floats:
         """The mean over the seeds."""
         names = self.inputs or sample.names
         inputs = sample.matrix(names)
-        total: Floats | None = None
-        boosters = from_json(fitted)["boosters"]
-        for booster in boosters:
-            found = predict_trees(base64.b64decode(booster), inputs, names)
-            total = found if total is None else total + found
-        if total is None:
-            raise ValueError(f"{self.name}: no booster was stored")
-        mean = total / len(boosters)
+        boosters = (
+            [fitted]
+            if len(self.seeds) == 1
+            else [base64.b64decode(booster) for booster in from_json(fitted)["boosters"]]
+        )
+        mean = predict_trees(boosters[0], inputs, names)
+        for booster in boosters[1:]:
+            mean = mean + predict_trees(booster, inputs, names)
+        mean = mean / len(boosters)
         known = sample.complete(self.needs)
         if mean.ndim == 1:
             return np.where(known, mean, np.nan)
@@ -88,5 +95,5 @@ class Boosted:
             if self.target == "direction"
             else {"objective": "reg:squarederror"}
         )
-        ours = {"target", "name", "inputs", "needs", "rounds", "seeds", "suffix"}
+        ours = {"target", "name", "inputs", "needs", "rounds", "seeds"}
         return {**classes, **{k: v for k, v in self.parameters.items() if k not in ours}}
