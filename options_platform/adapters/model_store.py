@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FLUSH_EVERY = 25
+OPEN_FORMATS = frozenset({".json", ".ubj"})
+PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 FAMILY_TAG = "options_platform.kind"
 
 
@@ -137,6 +139,7 @@ class ModelStore:
                 f"the stored model {path} is gone from the home; restore mlartifacts/ from a "
                 "backup, or delete its row of model_folds to have it trained again"
             ) from error
+        _require_open_formats(path, artifacts)
         if _hash(artifacts) != sha256:
             raise ModelStoreError(
                 f"the stored model {path} is not what was stored (its hash differs); restore it "
@@ -189,6 +192,16 @@ class ModelStore:
             metrics=[Metric(_plain(key), float(value), now, 0) for key, value in metrics.items()],
             params=[Param(key, str(value)) for key, value in params.items()],
         )
+
+
+def _require_open_formats(path: str, artifacts: Artifacts) -> None:
+    """Refuse anything but JSON and UBJSON: a pickle runs whatever it says when it is loaded."""
+    for name, data in artifacts.items():
+        if Path(name).suffix not in OPEN_FORMATS or data.startswith(PICKLE_STARTS):
+            raise ModelStoreError(
+                f"the stored model {path} holds {name}, which is not JSON or UBJSON; pickles are "
+                "never loaded: delete its row of model_folds to have it trained again"
+            )
 
 
 def _plain(name: str) -> str:
