@@ -25,6 +25,7 @@ COMMANDS = {
     "orders": ("reading", "orders"),
     "positions": ("reading", "positions"),
     "features-export": ("reading", "features_export"),
+    "models": ("models", "models"),
     "research": ("research", "research"),
     "reconcile": ("trading", "reconcile"),
     "halt": ("trading", "halt"),
@@ -83,6 +84,10 @@ def build_parser() -> Parser:
         sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
+    models = reading("models", "the champion of each model and its challengers")
+    models.add_argument("action", choices=("list", "promote", "rollback"))
+    models.add_argument("name", nargs="?", help="candidate to promote")
+    models.add_argument("--target", choices=("direction", "iv_rank"))
     research = reading("research", "compare the candidates of the models, recording each trial")
     research.add_argument("--target", choices=("direction", "iv_rank"), help="default: both")
     research.add_argument("--models", type=_names, help="candidates, e.g. logit,trees")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import logging
 import os
 import re
 import time
@@ -21,6 +20,7 @@ from urllib.parse import unquote, urlparse
 
 import polars as pl
 
+from options_platform.adapters.mlflow_client import clear_errors, one_at_a_time, open_client
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.errors import ModelStoreError
@@ -149,24 +149,13 @@ class ModelStore:
 
     def _tracking(self) -> MlflowClient:
         if self._client is None:
-            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-            from mlflow import MlflowClient
-
-            for name in ("alembic", "mlflow"):
-                logging.getLogger(name).setLevel(logging.WARNING)
-            # Two processes that create the tracking database at once would both migrate it.
-            with (self.home / "mlflow.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                client = MlflowClient(f"sqlite:///{self.home / 'mlflow.db'}")
-                client.search_experiments(max_results=1)
-            self._client = client
+            self._client = open_client(self.home)
         return self._client
 
     def _experiment(self, model: str) -> str:
         if model not in self._experiments:
             client = self._tracking()
-            with (self.home / "mlflow.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with one_at_a_time(self.home), clear_errors(self.home):
                 known = client.get_experiment_by_name(model)
                 location = (self.home / "mlartifacts" / model).as_uri()
                 self._experiments[model] = (

@@ -17,6 +17,7 @@ from options_platform.contracts.decisions import (
 from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARCH_PARAMS, LABELS
 from options_platform.contracts.market import QUARANTINE, RAW_OHLCV, VIX
 from options_platform.contracts.models import (
+    CHAMPIONS,
     DIRECTION_MODEL,
     MODEL_FOLDS,
     MODEL_PREDICTIONS,
@@ -29,6 +30,7 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
     "ASSET_TABLES",
+    "CHAMPIONS",
     "DIRECTIONS",
     "DIRECTION_MODEL",
     "FEATURES_TABLE",
@@ -76,6 +78,7 @@ SIDE_TABLES = (
     MODEL_FOLDS,
     TRIALS,
     TRIAL_FOLDS,
+    CHAMPIONS,
 )
 
 

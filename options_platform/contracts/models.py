@@ -135,3 +135,20 @@ TRIAL_FOLDS = Table(
     key=("trial_id", "fold"),
     partition=("trial_id", "fold"),
 )
+
+CHAMPIONS = Table(
+    "champions",
+    "Which variant is traded on for each target, since when, and what it was chosen over.",
+    (
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("number", pl.Int64, "1, 2, ... for each target; the highest reigns", nullable=False),
+        Column("model", pl.String, "name of the variant", nullable=False),
+        Column("trial_id", pl.String, "the trial that made it champion; null for the default"),
+        Column("p_naive", pl.Float64, "p of no gain over the naive forecast", low=0.0, high=1.0),
+        Column("p_previous", pl.Float64, "p of no gain over the one before", low=0.0, high=1.0),
+        Column("reason", pl.String, "promoted, or rolled back from whom", nullable=False),
+        Column("since", TIMESTAMP, "when it became champion", nullable=False),
+    ),
+    key=("target", "number"),
+    partition=("target", "number"),
+)

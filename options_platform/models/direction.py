@@ -19,6 +19,7 @@ import polars as pl
 
 from options_platform.contracts import DIRECTION_MODEL, DIRECTIONS, MODEL_PREDICTIONS
 from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import DirectionBlend
@@ -40,6 +41,7 @@ class ScaledDirection:
     name: str = SHIPPED
     window_sessions: int | None = None
     parts: tuple[Part, ...] = (ScaledReturns(),)
+    calibration: Calibration | None = None
     logit: Logit = VIX_LOGIT
 
     @property
@@ -77,7 +79,7 @@ class ScaledDirection:
 
     @property
     def _blend(self) -> DirectionBlend:
-        return DirectionBlend(self.name, self.parts, self.window_sessions)
+        return DirectionBlend(self.name, self.parts, self.window_sessions, self.calibration)
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def predict_direction(
     baselines: Sequence[str] = (),
     n_jobs: int = 1,
     progress: Progress | None = None,
+    champion: DirectionBlend | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `direction_model` and of `model_predictions` for the range and tickers.
 
@@ -165,6 +168,7 @@ def predict_direction(
         baselines: those that may be trained; stored ones are always used.
         n_jobs: processes for training; the result does not depend on it.
         progress: told (what, done, total).
+        champion: what is traded on in place of the shipped default.
 
     Raises :class:`IncompleteDataError` if a ticker of the pool lacks features or labels.
     """
@@ -176,7 +180,7 @@ def predict_direction(
         "workers": n_jobs,
         "progress": progress,
     }
-    walk = walk_forward(ScaledDirection(), data, **options)
+    walk = walk_forward(shipped_direction(champion), data, **options)
     every = [prediction_rows(walk, data, model) for model in (SHIPPED, "vix_logit", "prior")]
     for name, model in BASELINES.items():
         with suppress(NotStoredError):
@@ -188,6 +192,17 @@ def predict_direction(
     return (
         shipped.filter(wanted),
         pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+    )
+
+
+def shipped_direction(champion: DirectionBlend | None) -> ScaledDirection:
+    """The shipped model, with the parts of the champion where there is one."""
+    if champion is None:
+        return ScaledDirection()
+    return ScaledDirection(
+        window_sessions=champion.window_sessions,
+        parts=champion.parts,
+        calibration=champion.calibration,
     )
 
 

@@ -78,6 +78,7 @@ class ChangeVolatility:
     name: str = SHIPPED
     window_sessions: int | None = None
     parts: tuple[Part, ...] = RANK_PARTS
+    shrink: float = 1.0
     shift_inverse_penalty: float = 0.1
 
     @property
@@ -133,7 +134,7 @@ class ChangeVolatility:
 
     @property
     def _blend(self) -> RankBlend:
-        return RankBlend(self.name, self.parts, self.window_sessions)
+        return RankBlend(self.name, self.parts, self.window_sessions, self.shrink)
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,7 @@ def predict_volatility(
     baselines: Sequence[str] = (),
     n_jobs: int = 1,
     progress: Progress | None = None,
+    champion: RankBlend | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `volatility_model` and of `model_predictions` for the range and tickers.
 
@@ -215,7 +217,7 @@ def predict_volatility(
         "workers": n_jobs,
         "progress": progress,
     }
-    walk = walk_forward(ChangeVolatility(), data, **options)
+    walk = walk_forward(shipped_volatility(champion), data, **options)
     every = [prediction_rows(walk, data, model) for model in (SHIPPED, "persistence", AR1.name)]
     every.append(_rolling_mean_rows(features, every[0]))
     for name, model in BASELINES.items():
@@ -227,6 +229,15 @@ def predict_volatility(
     return (
         _shipped_rows(walk, data).filter(wanted),
         pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+    )
+
+
+def shipped_volatility(champion: RankBlend | None) -> ChangeVolatility:
+    """The shipped model, with the parts of the champion where there is one."""
+    if champion is None:
+        return ChangeVolatility()
+    return ChangeVolatility(
+        window_sessions=champion.window_sessions, parts=champion.parts, shrink=champion.shrink
     )
 
 

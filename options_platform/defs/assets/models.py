@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.model_registry import ModelRegistry
 from options_platform.adapters.model_store import ModelStore
 from options_platform.contracts import (
     DIRECTION_MODEL,
@@ -19,6 +20,7 @@ from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.direction import predict_direction
+from options_platform.models.promotion import blend_of
 from options_platform.models.volatility import predict_volatility
 from options_platform.settings import Settings
 
@@ -27,15 +29,17 @@ Predict = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
 
 def make_direction_model(settings: Settings) -> dg.AssetsDefinition:
     """The asset `direction_model`."""
-    return _make_model(settings, DIRECTION_MODEL, predict_direction)
+    return _make_model(settings, DIRECTION_MODEL, "direction", predict_direction)
 
 
 def make_volatility_model(settings: Settings) -> dg.AssetsDefinition:
     """The asset `volatility_model`."""
-    return _make_model(settings, VOLATILITY_MODEL, predict_volatility)
+    return _make_model(settings, VOLATILITY_MODEL, "iv_rank", predict_volatility)
 
 
-def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.AssetsDefinition:
+def _make_model(
+    settings: Settings, table: Table, target: str, predict: Predict
+) -> dg.AssetsDefinition:
     @dg.asset(
         **asset_options(
             table,
@@ -63,6 +67,7 @@ def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.Assets
             baselines=wanted_baselines(selected, settings),
             n_jobs=settings.workers,
             progress=platform.progress,
+            champion=blend_of(target, ModelRegistry(settings.home, warehouse).champion(target)),
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
         return result(context, shipped, selected, {"folds": shipped["fold"].n_unique()})
