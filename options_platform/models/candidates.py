@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from options_platform.models.base import FoldModel
 from options_platform.models.baselines import AutoregressiveRank, PriorDirection
 from options_platform.models.calibration import Calibration
+from options_platform.models.direction import DIRECTION_PARTS
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
 from options_platform.models.parts.ridge import Ridge
-from options_platform.models.parts.scaled import ScaledReturns
 from options_platform.models.volatility import CHANGE_INPUTS, RANK_PARTS
 
 
@@ -33,7 +33,7 @@ SCALE_FREE = ("iv_rank", "hv_iv_ratio", "vix_zscore", "returns_5d", "dist_from_h
 VIX_LOGIT = Logit(inputs=(), logs=LEVELS)
 WIDE_LOGIT = Logit(inputs=(), logs=MORE_LEVELS, name="wide", inverse_penalty=0.01)
 TREES = Boosted()
-SCALED = ScaledReturns()
+SCALED, CALM = DIRECTION_PARTS
 
 
 def _direction(
@@ -75,6 +75,7 @@ DIRECTION: tuple[Candidate, ...] = (
     ),
     _direction("logit_scaled", VIX_LOGIT, SCALED),
     _direction("scaled_trees", SCALED, TREES),
+    _direction("scaled_calm_trees", SCALED, CALM),
     _direction("logit_scaled_trees", VIX_LOGIT, SCALED, TREES),
     _direction("wide_scaled_trees", WIDE_LOGIT, SCALED, TREES),
     _direction("logit_trees_by_ticker", VIX_LOGIT, TREES, pooled=False),

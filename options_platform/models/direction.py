@@ -1,9 +1,9 @@
 """The direction of the next 5 sessions: bearish, neutral or bullish.
 
-Nearly all there is to know is how far prices will move. So the shipped model forecasts the
+Nearly all there is to know is how far prices will move. So half of the shipped model forecasts the
 volatility and reads the three probabilities off the distribution of returns scaled by it
-(`parts/scaled.py`), pooled over the tickers, trained on all history. It has a dozen numbers, and
-none of the logits, trees and blends in `candidates.py` was better out of sample up to 2020.
+(`parts/scaled.py`); the other half are very calm boosted trees on all inputs. Both are pooled over
+the tickers and trained on all history. docs/models.md says what else was tried.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import DirectionBlend
+from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
 from options_platform.models.parts.scaled import ScaledReturns
 from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
@@ -31,6 +32,17 @@ from options_platform.models.trees import fit_trees, predict_trees
 SHIPPED = "direction"
 PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
 VOLATILITY_LEVELS = ("vix", "hv_20")
+DIRECTION_PARTS: tuple[Part, ...] = (
+    ScaledReturns(),
+    Boosted(
+        name="calm_trees",
+        rounds=100,
+        colsample_bytree=0.2,
+        min_child_weight=100.0,
+        reg_lambda=100.0,
+        max_bin=32,
+    ),
+)
 VIX_LOGIT = Logit(inputs=(), logs=VOLATILITY_LEVELS, name="vix_logit")
 
 
@@ -40,7 +52,7 @@ class ScaledDirection:
 
     name: str = SHIPPED
     window_sessions: int | None = None
-    parts: tuple[Part, ...] = (ScaledReturns(),)
+    parts: tuple[Part, ...] = DIRECTION_PARTS
     calibration: Calibration | None = None
     logit: Logit = VIX_LOGIT
 

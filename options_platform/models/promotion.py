@@ -18,7 +18,7 @@ from options_platform.errors import UsageError
 from options_platform.models.candidates import CANDIDATES
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 
-DEFAULT = {"direction": "scaled", "iv_rank": "har_ridge_strong_calm_trees"}
+DEFAULT = {"direction": "scaled_calm_trees", "iv_rank": "har_ridge_strong_calm_trees"}
 """The shipped defaults, by the names of their candidates."""
 LEVEL = 0.05
 

@@ -39,7 +39,7 @@ METRIC_NAMES = {
     "change_sign": "sign of the change",
 }
 MODEL_NAMES = {
-    "direction": "shipped: scaled returns",
+    "direction": "shipped: scaled returns + trees",
     "vix_logit": "logit on volatility alone",
     "prior": "class frequencies (naive)",
     "seed_direction": "seed XGBoost",
