@@ -22,6 +22,7 @@ def open_client(home: Path) -> MlflowClient:
     Raises :class:`ModelStoreError` where the file is locked, or is no MLflow store.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient
 
     for name in ("alembic", "mlflow"):

@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -178,7 +179,9 @@ class ModelStore:
         signature = ModelSignature(
             inputs=Schema([ColSpec(DataType.double, name, required=False) for name in inputs])
         )
-        with clear_errors(self.home), mlflow_run(self.home, run_id):
+        with clear_errors(self.home), mlflow_run(self.home, run_id), warnings.catch_warnings():
+            # An input example would have the model run once more while it is logged.
+            warnings.simplefilter("ignore", UserWarning)
             mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("served_fold.py")),

@@ -20,7 +20,9 @@ from options_platform.contracts.models import (
     CHAMPIONS,
     DIRECTION_MODEL,
     MODEL_FOLDS,
+    MODEL_IMPORTANCE,
     MODEL_PREDICTIONS,
+    MODEL_SCORES,
     TRIAL_FOLDS,
     TRIALS,
     VOLATILITY_MODEL,
@@ -37,7 +39,9 @@ __all__ = (
     "GARCH_PARAMS",
     "LABELS",
     "MODEL_FOLDS",
+    "MODEL_IMPORTANCE",
     "MODEL_PREDICTIONS",
+    "MODEL_SCORES",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
     "QUARANTINE",
@@ -79,6 +83,8 @@ SIDE_TABLES = (
     TRIALS,
     TRIAL_FOLDS,
     CHAMPIONS,
+    MODEL_SCORES,
+    MODEL_IMPORTANCE,
 )
 
 

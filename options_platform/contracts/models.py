@@ -152,3 +152,44 @@ CHAMPIONS = Table(
     key=("target", "number"),
     partition=("target", "number"),
 )
+
+MODEL_SCORES = Table(
+    "model_scores",
+    "Out-of-sample scores of every model, written by backfills: by ticker, period, year, regime "
+    "and age of the model, with intervals and naive baselines.",
+    (
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("model", pl.String, "name of the model", nullable=False),
+        Column("ticker", pl.String, "symbol, or ALL", nullable=False),
+        Column(
+            "period",
+            pl.String,
+            "all, to 2020, 2021 on, a year, regime and its name, or sessions since training",
+            nullable=False,
+        ),
+        Column("metric", pl.String, "what is measured", nullable=False),
+        Column("value", pl.Float64, "the score"),
+        Column("low", pl.Float64, "lower end of its 95% block-bootstrap interval"),
+        Column("high", pl.Float64, "upper end"),
+        Column("baseline", pl.Float64, "score of the naive forecast on the same rows"),
+        Column("n", pl.Int64, "rows scored", nullable=False),
+    ),
+    key=("target", "model", "ticker", "period", "metric"),
+    partition=("target",),
+)
+
+MODEL_IMPORTANCE = Table(
+    "model_importance",
+    "Importance of each input in the newest folds of the shipped models, written by backfills.",
+    (
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
+        Column("input", pl.String, "input of the model", nullable=False),
+        Column("family", pl.String, "family of its feature", nullable=False),
+        Column("gain", pl.Float64, "share of the gain of the trees' splits", low=0.0),
+        Column("shap", pl.Float64, "share of the mean absolute SHAP values of the trees", low=0.0),
+        Column("permutation", pl.Float64, "growth of the loss when the input is shuffled"),
+    ),
+    key=("target", "fold", "input"),
+    partition=("target",),
+)

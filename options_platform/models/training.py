@@ -70,13 +70,17 @@ class FoldStore(Protocol):
 
 @dataclass(frozen=True)
 class Walk:
-    """Predictions of one model over a range: columns aligned with `rows` of the dataset."""
+    """Predictions of one model over a range, and its fitted folds by month.
+
+    The columns are aligned with `rows` of the dataset.
+    """
 
     model: str
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
     folds: list[str]
     model_ids: list[str | None]
     columns: dict[str, Floats]
+    artifacts: Mapping[str, Artifacts]
 
 
 def walk_forward(
@@ -212,7 +216,7 @@ def _predict(
     for begin, stop, found in parts:
         for name, values in found.items():
             columns.setdefault(name, np.full(len(rows), np.nan))[begin:stop] = values
-    return Walk(model.name, rows, names, ids, columns)
+    return Walk(model.name, rows, names, ids, columns, fitted)
 
 
 def _enough(fold: Fold, data: Dataset) -> bool:

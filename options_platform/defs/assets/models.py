@@ -16,6 +16,7 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, all_tickers, asset_options
+from options_platform.defs.assets.model_study import study_backfill
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
@@ -56,6 +57,7 @@ def _make_model(
         selected = selected_range(context, settings)
         warehouse = platform.warehouse
         store = ModelStore(settings.home, warehouse)
+        champion = ModelRegistry(settings.home, warehouse).champion(target)
         shipped, every = predict(
             warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
             warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
@@ -67,10 +69,11 @@ def _make_model(
             baselines=wanted_baselines(selected, settings),
             n_jobs=settings.workers,
             progress=platform.progress,
-            champion=blend_of(target, ModelRegistry(settings.home, warehouse).champion(target)),
+            champion=blend_of(target, champion),
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
-        return result(context, shipped, selected, {"folds": shipped["fold"].n_unique()})
+        told = study_backfill(platform, target, selected, store, champion)
+        return result(context, shipped, selected, {"folds": shipped["fold"].n_unique(), **told})
 
     return model
 
