@@ -24,8 +24,9 @@ SHOWN = ("model", "rows", "loss", "naive_loss", "auc_macro", "change_sign", "new
 
 def research(args: argparse.Namespace) -> int:
     """Score the candidates on the years that may choose, or the chosen ones on those after."""
+    from options_platform.adapters.trial_log import TrialLog
     from options_platform.adapters.warehouse import Warehouse
-    from options_platform.contracts import FEATURES_TABLE, LABELS, TRIAL_FOLDS, TRIALS
+    from options_platform.contracts import FEATURES_TABLE, LABELS, TRIALS
     from options_platform.models.candidates import CANDIDATES
     from options_platform.models.trials import Contest
 
@@ -36,7 +37,7 @@ def research(args: argparse.Namespace) -> int:
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
     start, end = _range(args, features)
-    progress = ConsoleProgress()
+    log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
     found: list[dict[str, Any]] = []
     for target, candidates in CANDIDATES.items():
         chosen = [c for c in candidates if not args.models or c.model.name in args.models]
@@ -52,13 +53,11 @@ def research(args: argparse.Namespace) -> int:
             purpose="final" if args.final else "choice",
             workers=settings.workers,
         )
-        before = warehouse.read(TRIALS)
-        known = set(before["trial_id"].to_list())
+        known = log.known()
         for trial in contest.run(
             chosen, tried_at=datetime.now(UTC), known=known, progress=progress
         ):
-            warehouse.upsert(TRIALS, trial.row)
-            warehouse.upsert(TRIAL_FOLDS, trial.folds)
+            log.record(trial)
         wanted = [contest.trial_id(candidate) for candidate in chosen]
         stored = warehouse.read(TRIALS).filter(pl.col("trial_id").is_in(wanted))
         found += [_shown(row, known) for row in stored.sort("loss").iter_rows(named=True)]
