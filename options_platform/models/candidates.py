@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from options_platform.models.base import FoldModel
 from options_platform.models.baselines import AutoregressiveRank, PriorDirection
 from options_platform.models.calibration import Calibration
+from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import DIRECTION_PARTS
+from options_platform.models.importance import without_family
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.parts.boosted import Boosted
@@ -27,6 +29,7 @@ class Candidate:
     pooled: bool = True
 
 
+FAMILIES = ("technical", "volatility", "regime")
 LEVELS = ("vix", "hv_20")
 MORE_LEVELS = ("vix", "hv_5", "hv_20", "hv_60", "parkinson_hv")
 SCALE_FREE = ("iv_rank", "hv_iv_ratio", "vix_zscore", "returns_5d", "dist_from_high")
@@ -124,5 +127,20 @@ VOLATILITY: tuple[Candidate, ...] = (
     _rank("ridge_by_ticker", RANK_RIDGE, pooled=False),
 )
 
-CANDIDATES: dict[str, tuple[Candidate, ...]] = {"direction": DIRECTION, "iv_rank": VOLATILITY}
+ABLATIONS: dict[str, tuple[Candidate, ...]] = {
+    "direction": tuple(
+        _direction(f"without_{family}", *without_family(DIRECTION_PARTS, family, model_inputs()))
+        for family in FAMILIES
+    ),
+    "iv_rank": tuple(
+        _rank(f"without_{family}", *without_family(RANK_PARTS, family, model_inputs()))
+        for family in FAMILIES
+    ),
+}
+"""The shipped blends without one family of features each: what they lose is what it is worth."""
+
+CANDIDATES: dict[str, tuple[Candidate, ...]] = {
+    "direction": DIRECTION + ABLATIONS["direction"],
+    "iv_rank": VOLATILITY + ABLATIONS["iv_rank"],
+}
 """The candidates by target, as `model_predictions` names it."""
