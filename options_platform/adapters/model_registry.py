@@ -39,8 +39,10 @@ class ModelRegistry:
 
     def contenders(self, target: str) -> list[Contender]:
         """The trials comparable with the champion's, best first."""
+        # Years that were scored once, after all choices, must not choose.
+        trials = self.warehouse.read(TRIALS).filter(pl.col("purpose") == "choice")
         return contenders(
-            self.warehouse.read(TRIALS),
+            trials,
             self.warehouse.read(TRIAL_FOLDS),
             target,
             self.champion(target),
