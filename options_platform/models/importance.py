@@ -138,18 +138,22 @@ def _families() -> Mapping[str, str]:
 def _permutation(model: FoldModel, artifacts: Artifacts, sample: Sample, seed: int) -> Floats:
     is_rank = f"{model.name}:iv_rank_pred" in model.predict(artifacts, sample)
     known = np.flatnonzero(np.isfinite(sample.fwd_iv_rank) if is_rank else sample.direction >= 0)
-    rows = sample.take(known)
-    plain = _losses(model, artifacts, rows, is_rank=is_rank)
-    order = np.random.default_rng(seed).permutation(len(rows))
-    found = np.zeros(len(sample.names))
-    for column in range(len(sample.names)):
-        shuffled = rows.inputs.copy()
-        shuffled[:, column] = shuffled[order, column]
-        moved = replace(rows, inputs=shuffled)
-        worse = _losses(model, artifacts, moved, is_rank=is_rank) - plain
-        worse = worse[np.isfinite(worse)]
-        found[column] = float(worse.mean()) if len(worse) else 0.0
-    return found
+    count, columns = len(known), len(sample.names)
+    if not count:
+        return np.zeros(columns)
+    # Each row is predicted from itself alone, so one call serves all inputs: a copy of the rows
+    # for each, with that input shuffled, and one as they are.
+    copies = sample.take(np.tile(known, columns + 1))
+    inputs = copies.inputs.reshape(columns + 1, count, columns).copy()
+    order = np.random.default_rng(seed).permutation(count)
+    for column in range(columns):
+        inputs[column, :, column] = inputs[column, order, column]
+    shuffled = replace(copies, inputs=inputs.reshape(-1, columns))
+    losses = _losses(model, artifacts, shuffled, is_rank=is_rank).reshape(columns + 1, count)
+    worse = losses[:-1] - losses[-1]
+    known_losses = np.isfinite(worse)
+    total = np.where(known_losses, worse, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(known_losses.sum(axis=1), 1))
 
 
 def _losses(model: FoldModel, artifacts: Artifacts, sample: Sample, *, is_rank: bool) -> Floats:
