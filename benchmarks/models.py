@@ -56,8 +56,10 @@ def peers(data: Dataset) -> dict[str, tuple[float, float]]:
 
     sample = data.sample
     rows = np.flatnonzero((sample.direction >= 0) & np.isfinite(sample.fwd_iv_rank))
+    # scikit-learn cannot bin an input that is never known: here the GARCH forecast.
+    known = np.isfinite(sample.inputs[rows]).any(axis=0)
     inputs, target, change = (
-        sample.inputs[rows], sample.direction[rows], sample.fwd_iv_rank[rows],
+        sample.inputs[rows][:, known], sample.direction[rows], sample.fwd_iv_rank[rows],
     )  # fmt: skip
     shape = {"max_depth": 2, "learning_rate": 0.03}
     light = {"n_estimators": 100, "num_leaves": 4, "max_bin": 63, "n_jobs": 1, "verbose": -1}
