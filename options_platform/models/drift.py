@@ -23,7 +23,7 @@ BINS = 10
 SMALLEST_SHARE = 1e-3
 RECORD_MARGIN = 1.25
 SCALE_FACTOR = 2.0
-FEWEST_QUARTERS = 16
+FEWEST_QUARTERS = 24
 
 DRIFT_SCHEMA = pl.Schema(
     {
@@ -52,7 +52,7 @@ def input_drift(data: Dataset) -> pl.DataFrame:
 
     Columns: input, psi (population stability index, ten bins by quantiles of the past), record
     (the highest of any earlier quarter), ks (Kolmogorov-Smirnov distance), drifted, out_of_scale.
-    An input that is known for less than four years has no row.
+    An input that is known for less than six years has no row.
     """
     quarters = _quarters(data)
     if quarters.number.max(initial=0) < FEWEST_QUARTERS:

@@ -126,7 +126,7 @@ def test_psi_by_hand_and_ks_as_scipy():
 
 @cache
 def dataset():
-    bars, vix = random_market(POOL, start=date(2012, 1, 3), end=END)
+    bars, vix = random_market(POOL, start=date(2010, 1, 4), end=END)
     return make_dataset(*features_and_labels(bars, vix), pool=POOL, end=END)
 
 
