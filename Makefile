@@ -34,7 +34,7 @@ check: $(DEV_STAMP) ## lint, types, import contracts
 	@$(BIN)/lint-imports
 
 bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
-	@for name in features bookkeeping startup warehouse models; do echo "== $$name"; \
+	@for name in features bookkeeping market_data startup warehouse option_chains models; do echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 docs: $(DEV_STAMP) ## write the generated pages of docs/

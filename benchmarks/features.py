@@ -20,7 +20,7 @@ import polars as pl
 from benchmarks.pandas_features import pandas_features
 from options_platform.contracts import GARCH_PARAMS
 from options_platform.domain.calendar import sessions
-from options_platform.domain.features.compute import compute_features, good_bars
+from options_platform.domain.features.compute import compute_features, good_bars, with_bar_features
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.regime import RegimeRules
 
@@ -63,18 +63,9 @@ def by_pandas(bars: pd.DataFrame, vix: pd.DataFrame) -> pd.DataFrame:
 
 def subset_by_package(bars: pl.DataFrame) -> pl.DataFrame:
     """From raw bars to the subset's columns, as `compute_features` does."""
-    chosen = [feature for feature in FEATURES if feature.name in SUBSET and feature.formula]
-    return (
-        good_bars(bars)
-        .lazy()
-        .select(
-            "date",
-            "ticker",
-            *(f.formula().over("ticker").alias(f.name) for f in chosen if f.formula),
-        )
-        .sort("date", "ticker")
-        .collect()
-    )
+    chosen = [feature for feature in FEATURES if feature.name in SUBSET]
+    rows = with_bar_features(good_bars(bars), chosen)
+    return rows.select("date", "ticker", *SUBSET).sort("date", maintain_order=True)
 
 
 def subset_by_talib(bars: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +82,7 @@ def subset_by_talib(bars: pd.DataFrame) -> pd.DataFrame:
         values |= {f"returns_{n}d": talib.ROCP(close, n) for n in (1, 5, 20, 60)}
         values |= {"high_52w": talib.MAX(high, 252), "low_52w": talib.MIN(low, 252)}
         parts.append(pd.DataFrame({"date": rows["date"].to_numpy(), "ticker": ticker, **values}))
-    return pd.concat(parts).sort_values(["date", "ticker"], ignore_index=True)
+    return pd.concat(parts).sort_values("date", kind="stable", ignore_index=True)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float, float]:

@@ -9,7 +9,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import NoReturn
 
 from options_platform import __version__
@@ -34,6 +34,8 @@ COMMANDS = {
     "doctor": ("care", "doctor"),
     "backup": ("care", "backup"),
     "restore": ("care", "restore"),
+    "quarantine": ("market", "quarantine"),
+    "bars": ("market", "bars"),
     "ui": ("ui", "ui"),
 }
 
@@ -86,6 +88,7 @@ def build_parser() -> Parser:
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
     _add_model_commands(reading)
+    _add_market(commands, reading)
     reading("reconcile", "compare the ledger with the broker")
     halt = reading("halt", "stop new orders until resumed")
     halt.add_argument("--reason", default="by hand", help="why, for the record")
@@ -136,6 +139,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("options-platform: interrupted", file=sys.stderr)
         return 130
+
+
+def _add_market(
+    commands: argparse._SubParsersAction[Parser], reading: Callable[[str, str], Parser]
+) -> None:
+    text = "rows that were set aside: list, accept or reject them"
+    quarantine = commands.add_parser("quarantine", help=text, description=text)
+    quarantine.add_argument(
+        "action", nargs="?", choices=("list", "accept", "reject"), default="list"
+    )
+    quarantine.add_argument("ticker", nargs="?", help="ticker, or symbol of an index")
+    quarantine.add_argument("date", nargs="?", type=_date, help="session of the row")
+    quarantine.add_argument("--close", type=float, help="of several rows, that with this close")
+    quarantine.add_argument(
+        "--status", choices=("open", "accepted", "rejected", "all"), default="open"
+    )
+    quarantine.add_argument("--note", help="why, for the record")
+    quarantine.add_argument("--json", action="store_true", help="print JSON for programs")
+    bars = reading("bars", "the stored bars of a ticker, now or as they were known at a moment")
+    bars.add_argument("ticker")
+    bars.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T12:00Z (default: now)")
+    bars.add_argument("--start", type=_date, help="first session (default: the first stored)")
+    bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2024-01-05T12:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _date(text: str) -> date:

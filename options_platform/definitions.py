@@ -1,4 +1,4 @@
-"""What Dagster loads: the assets, checks, job, schedule and resources, assembled."""
+"""What Dagster loads: the assets, checks, jobs, schedule, sensor and resources, assembled."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 import dagster as dg
 
+from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
 from options_platform.defs.assets import make_assets
+from options_platform.defs.assets.chains import make_chains
 from options_platform.defs.assets.marts import make_marts, make_report
 from options_platform.defs.checks import make_checks
-from options_platform.defs.jobs import make_job
+from options_platform.defs.jobs import make_job, make_reporting_job
 from options_platform.defs.model_checks import make_model_checks
-from options_platform.defs.resources import make_platform
+from options_platform.defs.resources import make_platform, source_gives
 from options_platform.defs.schedules import make_schedule
+from options_platform.defs.sensors import make_reports_sensor
 from options_platform.settings import Settings, load_settings
 
 
@@ -23,17 +26,22 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     Keyword arguments replace parts of :class:`~options_platform.defs.resources.Platform`.
     """
     settings = settings or load_settings()
+    platform = make_platform(settings, **overrides)
+    chains = [make_chains(settings)] if source_gives(platform, "chain") else []
+    tables = (*ASSET_TABLES, *CHAIN_TABLES) if chains else ASSET_TABLES
     with warnings.catch_warnings():
         # Backfill policies are marked beta, and a job of two policies is what is wanted: a run
         # of the job does everything at once, a backfill of the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
+        daily, reporting = make_job(tables), make_reporting_job()
         definitions = dg.Definitions(
-            assets=[*make_assets(settings), make_marts(), make_report()],
-            asset_checks=[*make_checks(settings), *make_model_checks(settings)],
-            jobs=[make_job()],
+            assets=[*make_assets(settings), *chains, make_marts(), make_report()],
+            asset_checks=[*make_checks(settings, tables), *make_model_checks(settings)],
+            jobs=[daily, reporting],
             schedules=[make_schedule(settings)],
-            resources={"platform": make_platform(settings, **overrides)},
+            sensors=[make_reports_sensor(daily, reporting)],
+            resources={"platform": platform},
             executor=dg.in_process_executor,
         )
         definitions.get_repository_def().get_all_jobs()

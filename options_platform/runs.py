@@ -11,13 +11,15 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.definitions import build_defs
-from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.assets.own_iv import by_chain
+from options_platform.defs.jobs import JOB_NAME, REPORTING_JOB_NAME
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, neighbours
 from options_platform.defs.resources import Progress
 from options_platform.errors import PlatformError, UsageError
 from options_platform.settings import Settings
 
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
+CHAIN_ASSETS = ("option_chain", "iv_history")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def run_job(
     if progress is not None:
         overrides["progress"] = progress
     definitions = build_defs(settings, **overrides)
+    assets = _existing(definitions, settings, assets, backfill=backfill)
     groups = neighbours(selected.tickers, settings.tickers)
     phases = [assets] if len(groups) == 1 else _phases(assets)
     outcomes = []
@@ -61,6 +64,55 @@ def run_job(
                 part = RunRange(selected.start, selected.end, tickers)
                 outcomes.append(_run(definitions, instance, part, phase, backfill=backfill))
     return outcomes
+
+
+def run_reporting(settings: Settings) -> str:
+    """Materialise the marts and the report; the run's id.
+
+    Raises :class:`RunFailedError` with the failing step's own message.
+    """
+    definitions = build_defs(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        outcome = definitions.resolve_job_def(REPORTING_JOB_NAME).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    if not outcome.success:
+        raise RunFailedError(_cause(outcome))
+    return outcome.run_id
+
+
+def history_assets(settings: Settings) -> tuple[str, ...]:
+    """What missing history is made of: the chains too where a ticker goes by its own."""
+    return (*DATA_ASSETS, *CHAIN_ASSETS) if by_chain(settings) else DATA_ASSETS
+
+
+def _existing(
+    definitions: dg.Definitions,
+    settings: Settings,
+    assets: Sequence[str] | None,
+    *,
+    backfill: bool,
+) -> Sequence[str] | None:
+    """`assets`, if the source has them; for a backfill of everything, all but the chains.
+
+    Chains are large, and a source may have those of today alone. Where a ticker goes by its own
+    chain they are in, since `vix` rests on them.
+    """
+    from options_platform.contracts import ASSET_TABLES
+
+    keys = definitions.resolve_asset_graph().get_all_asset_keys()
+    existing = {key.to_user_string() for key in keys}
+    if assets is not None:
+        absent = [name for name in assets if name not in existing]
+        if absent:
+            raise UsageError(f"{absent[0]}: source {settings.source} gives no option chains")
+        return assets
+    if not backfill:
+        return None
+    names = [table.name for table in ASSET_TABLES]
+    if by_chain(settings) and set(CHAIN_ASSETS) <= existing:
+        names += CHAIN_ASSETS
+    return names
 
 
 def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -75,8 +127,9 @@ def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
     from options_platform.contracts import ASSET_TABLES
 
     names = list(assets) if assets else [table.name for table in ASSET_TABLES]
-    data = [name for name in names if name in DATA_ASSETS]
-    rest = [name for name in names if name not in DATA_ASSETS]
+    early = (*DATA_ASSETS, *CHAIN_ASSETS)
+    data = [name for name in names if name in early]
+    rest = [name for name in names if name not in early]
     return [part for part in (data, rest) if part]
 
 
@@ -105,6 +158,9 @@ def _run(
 
 
 def _cause(outcome: dg.ExecuteInProcessResult) -> str:
+    broken = [e for e in outcome.get_asset_check_evaluations() if e.blocking and not e.passed]
+    if broken:
+        return _broken_check(broken[0], outcome.run_id)
     for event in outcome.all_events:
         if event.is_step_failure:
             chain = []
@@ -122,6 +178,17 @@ def _cause(outcome: dg.ExecuteInProcessResult) -> str:
                 logging.getLogger("options_platform").error("%s", chain[0].to_string())
             return f"{event.step_key}: {shown.splitlines()[0]} (run {outcome.run_id[:8]})"
     return f"the run {outcome.run_id[:8]} failed; its log is in the web UI: options-platform ui"
+
+
+def _broken_check(found: dg.AssetCheckEvaluation, run_id: str) -> str:
+    # Dagster's own message names the check on its second line only, and no row.
+    examples = found.metadata.get("examples")
+    shown = f", e.g. {examples.value}" if examples is not None else ""
+    return (
+        f"{found.asset_key.to_user_string()}.{found.check_name}: {found.description}{shown}; "
+        "nothing downstream was computed; mend what made these rows, then run the backfill of "
+        f"their sessions again (run {run_id[:8]})"
+    )
 
 
 def _is_expected(message: str) -> bool:

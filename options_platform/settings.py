@@ -1,7 +1,8 @@
 """The settings: one frozen, typed object, read at one place.
 
 Values come from `options.toml` in the working directory, overridden by environment variables
-with the prefix `OPTIONS_` (a nested one with two underscores: `OPTIONS_EXITS__TAKE_PROFIT`).
+with the prefix `OPTIONS_` (a nested one with two underscores: `OPTIONS_EXITS__DEBIT_STOP`). An
+empty variable counts as unset; `none` stands for an empty list or no value.
 Secrets are no settings: adapters read them from the environment themselves.
 """
 
@@ -15,11 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
+from options_platform.domain.iv_history import MoneyRules
+from options_platform.domain.option_chain import ChainGates
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import RiskRules
@@ -37,11 +40,12 @@ DEFAULT_START = {
     "simulated": date(2015, 1, 2),
     "csv": date(2005, 1, 3),
     "yahoo": date(2005, 1, 3),
+    "alpaca": date(2016, 1, 4),
 }
 DEFAULT_END = {"sample": date(2018, 12, 31)}
 DEFAULT_TICKERS = {"sample": ("SPY", "QQQ")}
 
-SourceName = Literal["sample", "csv", "simulated", "yahoo"]
+SourceName = Literal["sample", "csv", "simulated", "yahoo", "alpaca"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,15 @@ class Settings:
 
     home: Path = Path(".options")
     source: SourceName = "yahoo"
+    fallback_sources: tuple[SourceName, ...] = ()
+    requests_per_minute: dict[str, int] = field(
+        default_factory=lambda: {"yahoo": 60, "alpaca": 180}
+    )
     csv_dir: str = ""
+    overlap_sessions: int = 10
+    second_source: SourceName | Literal[""] = ""
+    second_csv_dir: str = ""
+    cross_source_tolerance: float = 0.002
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
     end: date | None = None
@@ -61,9 +73,11 @@ class Settings:
     account_value_usd: float = 100_000.0
     max_risk_usd: float | None = None
     iron_condor_enabled: bool = False
-    baselines: tuple[str, ...] = ("seed",)
+    baselines: tuple[Literal["seed"], ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0
+    chain_gates: ChainGates = field(default_factory=ChainGates)
+    own_iv: MoneyRules = field(default_factory=MoneyRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
@@ -79,6 +93,11 @@ class Settings:
     def ledger_path(self) -> Path:
         """The order ledger, never rebuilt."""
         return self.home / "ledger.duckdb"
+
+    @property
+    def chains_path(self) -> Path:
+        """The folder of the stored option chains."""
+        return self.home / "chains"
 
     @property
     def dagster_home(self) -> Path:
@@ -188,10 +207,7 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError("setting tickers: a ticker is listed twice")
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
-    if settings.source == "csv" and not settings.csv_dir:
-        raise SettingsError(
-            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
-        )
+    _require_sensible_sources(settings)
     for name in ("account_value_usd", "max_risk_usd"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
@@ -201,6 +217,24 @@ def _require_sensible(settings: Settings) -> None:
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
     if unknown:
         raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
+
+
+def _require_sensible_sources(settings: Settings) -> None:
+    order = (settings.source, *settings.fallback_sources)
+    if len(set(order)) != len(order):
+        raise SettingsError("setting fallback_sources: each source once, and not the source itself")
+    if any(limit < 1 for limit in settings.requests_per_minute.values()):
+        raise SettingsError("setting requests_per_minute: at least 1")
+    if "csv" in order and not settings.csv_dir:
+        raise SettingsError(
+            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
+        )
+    if settings.second_source == "csv" and not settings.second_csv_dir:
+        raise SettingsError("second_source csv needs a folder: set OPTIONS_SECOND_CSV_DIR")
+    if not 1 <= settings.overlap_sessions <= 250:
+        raise SettingsError("setting overlap_sessions: 1 to 250 sessions")
+    if not 0 < settings.cross_source_tolerance < 1:
+        raise SettingsError("setting cross_source_tolerance: a fraction such as 0.002")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -226,7 +260,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             at = at.setdefault(part, {})
         # A mapping's keys are data (tickers), so their case is kept.
         key = name.rsplit("__", 1)[-1] if kind is str and path[0] == "iv_symbol" else path[-1]
-        at[key] = _split(environment[name]) if _is_tuple(kind) else environment[name]
+        at[key] = _read(environment[name], kind)
     return values
 
 
@@ -244,12 +278,12 @@ def _field_type(path: list[str], name: str) -> Any:
     return kind
 
 
-def _is_tuple(kind: Any) -> bool:
-    return getattr(kind, "__origin__", None) is tuple
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _read(text: str, kind: Any) -> object:
+    """The text of a variable; `none` empties a list or an optional value, as blanks are unset."""
+    empty = text.strip().lower() == "none"
+    if get_origin(kind) is tuple:
+        return [] if empty else [part.strip() for part in text.split(",") if part.strip()]
+    return None if empty and type(None) in get_args(kind) else text
 
 
 def _require_known(values: Mapping[str, Any], kind: type, *, where: str) -> None:

@@ -5,10 +5,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 # What `enter_home` sets for the commands.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+
+# A busy machine is no finding.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 REQUIRE_ALL = os.environ.get("OPTIONS_REQUIRE_ALL") == "1"
 
@@ -51,3 +56,13 @@ def real_market(reference_data) -> tuple[pl.DataFrame, pl.DataFrame]:
 
     folders = os.pathsep.join(str(reference_data / part) for part in ("prices", "vol"))
     return from_source(open_source("csv", SourceOptions(csv_dir=folders)), 2000, 2024)
+
+
+@pytest.fixture(scope="session")
+def simulated_home(tmp_path_factory):
+    """Settings of a home after a backfill of the simulated source; copy it before changing it."""
+    from options_platform_tests.platform import make_platform_settings, run
+
+    settings = make_platform_settings(tmp_path_factory.mktemp("simulated") / "home")
+    run(settings)
+    return settings

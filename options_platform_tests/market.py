@@ -82,5 +82,5 @@ def from_source(
     bars = pl.concat(
         [clean_bars(source.bars(t, first, last), days, "test", NOW).rows for t in tickers]
     )
-    closes = source.index_closes("VIX", first, last)
+    closes = source.index_bars("VIX", first, last)
     return bars, align_indices(bars, closes, dict.fromkeys(tickers, "VIX"), "test", NOW)

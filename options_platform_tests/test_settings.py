@@ -29,6 +29,16 @@ def test_the_environment_overrides_the_file(tmp_path):
     assert settings.plan.sizing.account_value_usd == 5000
 
 
+def test_none_empties_a_list_and_an_optional_value_and_blanks_are_unset(tmp_path):
+    toml = 'baselines = ["seed"]\nmax_risk_usd = 250\n'
+    settings = load(tmp_path, toml, baselines="none", max_risk_usd="None")
+    assert settings.baselines == ()
+    assert settings.max_risk_usd is None
+    assert load(tmp_path, toml, baselines="").baselines == ("seed",)
+    with pytest.raises(SettingsError, match="baselines"):
+        load(tmp_path, baselines="sed")
+
+
 def test_the_account_is_set_in_one_place(tmp_path):
     settings = load(tmp_path, iron_condor_enabled="true", max_risk_usd="250")
     assert settings.plan.selection.iron_condor_enabled

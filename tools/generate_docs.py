@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.marts import Mart, load_marts
-from options_platform.contracts import ASSET_TABLES, SIDE_TABLES, Column, Table
+from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES, SIDE_TABLES, Column, Table
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.reasons import REASONS
@@ -93,6 +93,13 @@ def data_dictionary() -> str:
         "## Assets",
         "One Dagster asset each, partitioned by date and ticker.",
         *(_table_page(table) for table in ASSET_TABLES),
+        "## Option chains",
+        (
+            "Assets of the sources that give option chains. `option_chain` is kept in files, "
+            "`chains/TICKER/YYYY-MM-DD.parquet` of the home, one for each chain; see "
+            "[option chains](option-chains.md)."
+        ),
+        *(_table_page(table) for table in CHAIN_TABLES),
         "## Beside the assets",
         *(_table_page(table) for table in SIDE_TABLES),
         "## Reasons",

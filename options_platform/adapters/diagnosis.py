@@ -67,9 +67,11 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 
 def _source(settings: Settings) -> Finding:
-    from options_platform.adapters.sources import open_source, source_options
+    from options_platform.adapters.sources import open_source, require_ready, source_options
 
     try:
+        for name in (settings.source, *settings.fallback_sources):
+            require_ready(name)
         info = open_source(settings.source, source_options(settings)).info
     except PlatformError as error:
         return Finding("source", Finding.BROKEN, str(error))

@@ -38,7 +38,7 @@ from sqlalchemy.pool import NullPool
 KEPT_ENGINES = 16
 # An event takes some 1.3 KB: in pages of 4 KB, SQLite's default, a third would stay empty. A
 # database keeps the size that it was made with.
-PAGE_SIZE = 16384
+PAGE_SIZE = 32768
 
 Row = dict[str, Any]
 
@@ -58,15 +58,17 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def _event_to_row(self, event: EventLogEntry) -> Row:
-        """The stock row, its JSON without blanks and without a materialisation's logging tags.
+        """The stock row, its JSON without blanks and without what a materialisation repeats.
 
-        A backfill stores each materialisation twice, and those tags, which no reader shows,
-        repeat the run's and the step's names that stand beside them.
+        A backfill stores each materialisation twice; its logging tags and handles, which no
+        reader of materialisations shows, repeat the run's and the step's names beside them.
         """
         found = event.dagster_event
         if event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
             event = event._replace(
-                dagster_event=event.get_dagster_event()._replace(logging_tags={})
+                dagster_event=event.get_dagster_event()._replace(
+                    logging_tags={}, step_handle=None, node_handle=None
+                )
             )
         return {
             "run_id": event.run_id,

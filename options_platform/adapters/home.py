@@ -17,6 +17,9 @@ DAGSTER_YAML = """\
 # Written by options-platform; remove this first line to keep your own changes.
 telemetry:
   enabled: false
+# No pop-up that asks for an address.
+nux:
+  enabled: false
 # The console stays for people; every event is in the run's log in the UI.
 python_logs:
   python_log_level: CRITICAL

@@ -8,10 +8,12 @@ and one line in `adapters/sources/__init__.py`; the contract suite in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
+from datetime import date, datetime
+from typing import Literal, Protocol
 
 import polars as pl
+
+from options_platform.contracts import TIMESTAMP
 
 BAR_SCHEMA = pl.Schema(
     {
@@ -26,12 +28,66 @@ BAR_SCHEMA = pl.Schema(
         "dividend": pl.Float64,
         "split_ratio": pl.Float64,
         "split_factor": pl.Float64,
+        "source": pl.String,
     }
 )
-"""Bars of a source. `dividend`, `split_ratio` and `split_factor` are null where it knows none."""
+"""Bars of a source. `dividend`, `split_ratio` and `split_factor` are null where it knows none;
+`source` is the name of the one that gave the row."""
 
-INDEX_SCHEMA = pl.Schema({"date": pl.Date, "symbol": pl.String, "close": pl.Float64})
-"""Closes of indices such as VIX, in index points."""
+INDEX_SCHEMA = pl.Schema(
+    {
+        "date": pl.Date,
+        "symbol": pl.String,
+        "open": pl.Float64,
+        "high": pl.Float64,
+        "low": pl.Float64,
+        "close": pl.Float64,
+        "source": pl.String,
+    }
+)
+"""Bars of indices such as VIX, in index points; only `close` is always known."""
+
+CHAIN_SCHEMA = pl.Schema(
+    {
+        "quoted_at": TIMESTAMP,
+        "ticker": pl.String(),
+        "contract_symbol": pl.String(),
+        "expiry": pl.Date(),
+        "right": pl.String(),
+        "strike": pl.Float64(),
+        "bid": pl.Float64(),
+        "ask": pl.Float64(),
+        "last": pl.Float64(),
+        "last_trade_at": TIMESTAMP,
+        "volume": pl.Float64(),
+        "open_interest": pl.Float64(),
+        "multiplier": pl.Float64(),
+        "spot": pl.Float64(),
+        "source_iv": pl.Float64(),
+        "source_delta": pl.Float64(),
+        "source_gamma": pl.Float64(),
+        "source_theta": pl.Float64(),
+        "source_vega": pl.Float64(),
+        "source": pl.String(),
+    }
+)
+"""Quotes of an option chain as the source gave them; what it does not give is null.
+
+`right` is call or put; prices and `spot` are USD a share as traded, `source_iv` an annualised
+fraction, theta USD a calendar day, vega USD a vol point; `multiplier` is shares a contract.
+"""
+
+EARNINGS_SCHEMA = pl.Schema(
+    {
+        "date": pl.Date,
+        "ticker": pl.String,
+        "timing": pl.String,
+        "eps_estimate": pl.Float64,
+        "eps_reported": pl.Float64,
+        "source": pl.String,
+    }
+)
+"""Earnings reports: `timing` is before_open, after_close or null where the source does not say."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +97,9 @@ class SourceInfo:
     `label` is shown wherever its data is shown; `proxy` marks data that stands in for the
     ticker (simulated, or an index in place of a fund). `first_date` and `last_date` bound its
     history where it has bounds; `tickers` and `indices` name all it has, or None for any.
+    `kinds` says what it gives at all: bars, index, chain, earnings. `adjustment` is what its
+    open to close are adjusted for: split (the platform's own convention), none, or
+    split_and_dividend; sources stand in for each other only where it is the same.
     """
 
     name: str
@@ -50,10 +109,12 @@ class SourceInfo:
     indices: tuple[str, ...] | None
     first_date: date | None = None
     last_date: date | None = None
+    kinds: frozenset[str] = frozenset({"bars", "index"})
+    adjustment: Literal["split", "none", "split_and_dividend"] = "split"
 
 
 class MarketDataSource(Protocol):
-    """A provider of daily bars and index closes.
+    """A provider of daily bars and index bars.
 
     Rows come back as the provider has them, bad ones included (`domain.bars` sets those aside),
     but never silently fewer: an unknown ticker, an unreadable answer, an empty answer or a
@@ -70,10 +131,44 @@ class MarketDataSource(Protocol):
         """Daily bars of `ticker` from `start` to `end`, both included, in :data:`BAR_SCHEMA`."""
         ...
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Closes of the index `symbol` (e.g. "VIX") in :data:`INDEX_SCHEMA`.
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Bars of the index `symbol` (e.g. "VIX") in :data:`INDEX_SCHEMA`.
 
         A history that begins late or ends early is returned as it is: a missing index value is
         judged row by row. Unknown symbols raise SourceError.
+        """
+        ...
+
+
+class OptionChainSource(Protocol):
+    """A provider of option chains."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source can give."""
+        ...
+
+    def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
+        """The chain of `ticker` as it stood at the close of `session`, in :data:`CHAIN_SCHEMA`.
+
+        A source that only knows the present gives it where `session` is the newest one at `now`
+        and raises :class:`~options_platform.errors.SourceError` otherwise: a chain of today is
+        never filed under another date. An empty chain raises as well.
+        """
+        ...
+
+
+class EarningsSource(Protocol):
+    """A provider of the dates of earnings reports."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source can give."""
+        ...
+
+    def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """Reports of `ticker` from `start` to `end`, planned ones too, in :data:`EARNINGS_SCHEMA`.
+
+        Empty for a fund, which reports nothing; an unreadable answer raises SourceError.
         """
         ...

@@ -28,12 +28,11 @@ STAMP = "demo.sha256"
 
 def demo(args: argparse.Namespace) -> int:
     """Backfill what is missing, run the newest session, replay the last ones, write the report."""
-    from options_platform.adapters.marts import build_marts
     from options_platform.adapters.replay import replay
     from options_platform.adapters.warehouse import Warehouse
     from options_platform.defs.partitions import RunRange, first_date, newest_date
-    from options_platform.reporting.report import write_report
-    from options_platform.runs import run_job
+    from options_platform.reporting.report import report_path
+    from options_platform.runs import run_job, run_reporting
 
     if not 2 <= args.sessions <= 250:
         raise UsageError(f"--sessions {args.sessions}: choose 2 to 250 sessions to replay")
@@ -61,10 +60,10 @@ def demo(args: argparse.Namespace) -> int:
     ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
     _show_replay(ledger.table("orders"), ledger.table("marks"))
 
-    build_marts(warehouse)
-    path = write_report(settings, warehouse, now=datetime.now(UTC))
+    say("5. SQL marts and the report")
+    run_reporting(settings)
     say()
-    say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {path}")
+    say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {report_path(settings)}")
     say("Next: make ui (the Dagster web UI on this home), options-platform status")
     return 0
 

@@ -14,6 +14,7 @@ from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import ASSET_TABLES, FEATURES_TABLE, QUARANTINE, TRADE_PLAN
+from options_platform.contracts.market import SET_ASIDE
 from options_platform.errors import IncompleteDataError
 from options_platform.settings import Settings
 
@@ -55,7 +56,7 @@ def status(args: argparse.Namespace) -> int:
         "source": settings.source,
         "newest_session": newest,
         "tables": tables,
-        "set_aside_rows": warehouse.read(QUARANTINE, columns=["date"]).height,
+        "set_aside_rows": _open_set_aside(warehouse),
         "halted": _paper_ledger(settings).halted() if settings.ledger_path.exists() else None,
         "decisions": _newest_plans(warehouse),
     }
@@ -127,6 +128,11 @@ def features_export(args: argparse.Namespace) -> int:
     else:
         say(f"{path}: {features.height} rows, feature version {', '.join(versions)}")
     return 0
+
+
+def _open_set_aside(warehouse: Warehouse) -> int:
+    entries = warehouse.read(QUARANTINE, columns=["date", "severity", "status"])
+    return entries.filter((pl.col("severity") == SET_ASIDE) & (pl.col("status") == "open")).height
 
 
 def _table_status(warehouse: Warehouse, name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ FILLED_BY_DAILY = 5
 
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order."""
-    from options_platform.contracts import ASSET_TABLES
+    from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
     from options_platform.defs.partitions import RunRange, first_date, newest_date
     from options_platform.runs import asset_names, run_job
 
@@ -30,7 +30,7 @@ def backfill(args: argparse.Namespace) -> int:
     if start > end:
         raise UsageError(f"--start {start} lies after --end {end}")
     tickers = chosen_tickers(args.tickers, settings)
-    known = [table.name for table in ASSET_TABLES]
+    known = [table.name for table in (*ASSET_TABLES, *CHAIN_TABLES)]
     assets = asset_names(known, args.select) if args.select else None
     selected = RunRange(start, end, tickers)
     count = len(sessions(start, end))
@@ -45,7 +45,7 @@ def backfill(args: argparse.Namespace) -> int:
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send what it plans."""
     from options_platform.defs.partitions import RunRange, newest_date
-    from options_platform.runs import DATA_ASSETS, run_job
+    from options_platform.runs import history_assets, run_job
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
@@ -56,7 +56,8 @@ def daily(args: argparse.Namespace) -> int:
     if len(missing) > FILLED_BY_DAILY:
         say(f"First the missing history: {len(missing)} sessions, {missing[0]} to {missing[-1]}")
         history = RunRange(missing[0], shift(day, -1), settings.tickers)
-        run_job(settings, history, assets=DATA_ASSETS, progress=progress, backfill=True)
+        assets = history_assets(settings)
+        run_job(settings, history, assets=assets, progress=progress, backfill=True)
     began = time.monotonic()
     selected = RunRange(day, day, settings.tickers)
     outcomes = run_job(settings, selected, progress=progress)

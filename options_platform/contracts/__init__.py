@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from options_platform.contracts.chains import EARNINGS, GATES, IV_HISTORY, OPTION_CHAIN
 from options_platform.contracts.decisions import (
     REGIME,
     REGIME_TRANSITIONS,
@@ -15,7 +16,14 @@ from options_platform.contracts.decisions import (
     TRADE_PLAN_LEGS,
 )
 from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARCH_PARAMS, LABELS
-from options_platform.contracts.market import QUARANTINE, RAW_OHLCV, VIX
+from options_platform.contracts.market import (
+    CORPORATE_ACTIONS,
+    FETCHES,
+    QUARANTINE,
+    RAW_OHLCV,
+    REVISIONS,
+    VIX,
+)
 from options_platform.contracts.models import (
     CHAMPIONS,
     DIRECTION_MODEL,
@@ -32,22 +40,30 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
     "ASSET_TABLES",
+    "CHAIN_TABLES",
     "CHAMPIONS",
+    "CORPORATE_ACTIONS",
     "DIRECTIONS",
     "DIRECTION_MODEL",
+    "EARNINGS",
     "FEATURES_TABLE",
+    "FETCHES",
     "GARCH_PARAMS",
+    "GATES",
+    "IV_HISTORY",
     "LABELS",
     "MODEL_FOLDS",
     "MODEL_IMPORTANCE",
     "MODEL_PREDICTIONS",
     "MODEL_SCORES",
+    "OPTION_CHAIN",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
     "QUARANTINE",
     "RAW_OHLCV",
     "REGIME",
     "REGIME_TRANSITIONS",
+    "REVISIONS",
     "SIDE_TABLES",
     "TIMESTAMP",
     "TRADE_PLAN",
@@ -73,11 +89,17 @@ ASSET_TABLES = (
     PAPER_ORDERS,
 )
 
+CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
+"""Assets of the sources that give option chains; `option_chain` is kept in files."""
+
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
     MODEL_PREDICTIONS,
     REGIME_TRANSITIONS,
     QUARANTINE,
+    REVISIONS,
+    CORPORATE_ACTIONS,
+    FETCHES,
     GARCH_PARAMS,
     MODEL_FOLDS,
     TRIALS,
@@ -85,10 +107,11 @@ SIDE_TABLES = (
     CHAMPIONS,
     MODEL_SCORES,
     MODEL_IMPORTANCE,
+    EARNINGS,
 )
 
 
 @cache
 def tables() -> dict[str, Table]:
-    """All tables by name."""
-    return {table.name: table for table in ASSET_TABLES + SIDE_TABLES}
+    """All tables of the warehouse by name; chains are files of their own."""
+    return {table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES)}

@@ -1,4 +1,4 @@
-"""Tables of market data: bars, volatility indices, and what was set aside."""
+"""Tables of market data: bars, volatility indices, what was set aside, and what changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RAW_OHLCV = Table(
         ),
         Column("source", pl.String, "where the row came from", nullable=False),
         Column("bad_reason", pl.String, "why the bar was set aside; null for a good bar"),
-        Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
+        Column("fetched_at", TIMESTAMP, "when the row was first fetched", nullable=False),
     ),
 )
 
@@ -47,20 +47,109 @@ VIX = Table(
         Column("vix", pl.Float64, "close of the VIX itself", "index points", low=0.0),
         Column("vix_age", pl.Int32, "sessions since `vix` was published", "sessions", high=1),
         Column("source", pl.String, "where the row came from", nullable=False),
-        Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
+        Column("fetched_at", TIMESTAMP, "when the row was first fetched", nullable=False),
     ),
 )
 
+QUARANTINE_STATUSES = ("open", "accepted", "rejected")
+SET_ASIDE, WARNING = "set_aside", "warning"
+
 QUARANTINE = Table(
     "quarantine",
-    "Rows of a source that were set aside, as they came, with the rule that they broke.",
+    "Rows of a source that broke a rule, as they came, and what was decided about them. Rows of "
+    "an index stand under its symbol.",
     (
         DATE,
         TICKER,
         Column("rule", pl.String, "rule that the row broke", nullable=False),
         Column("value", pl.String, "the row as it came, JSON", nullable=False),
+        Column(
+            "severity",
+            pl.String,
+            "set_aside: not in the data; warning: the close is sound and used all the same",
+            nullable=False,
+            values=(SET_ASIDE, WARNING),
+        ),
         Column("source", pl.String, "where the row came from", nullable=False),
-        Column("seen_at", TIMESTAMP, "when it was set aside", nullable=False),
+        Column("seen_at", TIMESTAMP, "when it was first seen", nullable=False),
+        Column(
+            "status",
+            pl.String,
+            "accepted rows enter the data at the next materialisation, rejected ones never",
+            nullable=False,
+            values=QUARANTINE_STATUSES,
+        ),
+        Column("decided_at", TIMESTAMP, "when it was accepted or rejected"),
+        Column("note", pl.String, "why it was accepted or rejected"),
     ),
     key=("date", "ticker", "rule", "value"),
+)
+
+CAUSES = ("dividend", "split", "correction", "accepted", "source")
+
+REVISIONS = Table(
+    "revisions",
+    "What was stored and then changed: by bar, or once for a whole history with its factor.",
+    (
+        Column("seen_at", TIMESTAMP, "when the change was seen", nullable=False),
+        Column("table", pl.String, "table that changed", nullable=False),
+        Column(
+            "date",
+            pl.Date,
+            "session of the changed row; with a `factor` the last one of all that it changed",
+            nullable=False,
+        ),
+        TICKER,
+        Column("column", pl.String, "column that changed", nullable=False),
+        Column("old", pl.String, "value before, as text; null for none"),
+        Column("new", pl.String, "value after, as text; null for none"),
+        Column(
+            "factor",
+            pl.Float64,
+            "new / old of every row up to `date`, where one factor changed them all",
+            "ratio",
+            low=0.0,
+        ),
+        Column("source", pl.String, "where the new value came from", nullable=False),
+        Column("cause", pl.String, "what the change was", nullable=False, values=CAUSES),
+    ),
+    key=("seen_at", "table", "date", "ticker", "column", "cause"),
+    partition=("seen_at", "table", "date", "ticker", "column", "cause"),
+)
+
+CORPORATE_ACTIONS = Table(
+    "corporate_actions",
+    "Cash dividends and splits, by ex-date, as the source told them beside its bars.",
+    (
+        DATE,
+        TICKER,
+        Column("dividend", pl.Float64, "cash dividend; 0 for none", "USD a share", low=0.0),
+        Column("split_ratio", pl.Float64, "new shares per old; 1 for none", "ratio", low=0.0),
+        Column("source", pl.String, "where the row came from", nullable=False),
+        Column("seen_at", TIMESTAMP, "when it was first seen", nullable=False),
+    ),
+)
+
+FETCHES = Table(
+    "fetches",
+    "What the sources were asked for: one row a request.",
+    (
+        Column("fetched_at", TIMESTAMP, "when it was asked for", nullable=False),
+        Column("table", pl.String, "table that it was for", nullable=False),
+        Column("ticker", pl.String, "ticker, or symbol of the index", nullable=False),
+        Column("start", pl.Date, "first session asked for", nullable=False),
+        Column("end", pl.Date, "last session asked for", nullable=False),
+        Column(
+            "reason",
+            pl.String,
+            "first: nothing was stored; range: the run's sessions and an overlap; restated: the "
+            "overlap differed, so the whole history was asked for again",
+            nullable=False,
+            values=("first", "range", "restated"),
+        ),
+        Column("rows", pl.Int64, "rows that came", nullable=False, low=0),
+        Column("source", pl.String, "the source", nullable=False),
+    ),
+    key=("fetched_at", "table", "ticker", "start", "reason"),
+    partition=("fetched_at", "table", "ticker", "start", "reason"),
 )

@@ -4,14 +4,15 @@ In a run they judge the rows of the run's range; launched alone, the whole table
 blocking rule stops everything downstream in the run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
-from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, Table
+from options_platform.contracts import OPTION_CHAIN, RAW_OHLCV, Table
 from options_platform.defs.context import run_range
+from options_platform.defs.market_checks import make_market_checks
 from options_platform.defs.partitions import RunRange, first_date, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import sessions
@@ -19,9 +20,12 @@ from options_platform.domain.quality import Finding, Range, Rule, rules_for
 from options_platform.settings import Settings
 
 
-def make_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks of all nine assets."""
-    return [_checks_of(table, settings) for table in ASSET_TABLES]
+def make_checks(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
+    """The checks of the assets that fill `tables`; those of `option_chain` run in its own step."""
+    return [
+        *(_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN),
+        *make_market_checks(settings),
+    ]
 
 
 def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
@@ -42,7 +46,7 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         selected = run_range(context, settings)
         frame, asked = rows_to_judge(table, platform, selected)
         for rule in rules:
-            yield _result(table, rule, rule.find(table, frame, asked), asked)
+            yield check_result(table, rule, rule.find(table, frame, asked), asked)
 
     return checks
 
@@ -68,7 +72,8 @@ def first_bars(platform: Platform, tickers: tuple[str, ...]) -> dict[str, date]:
     return dict(keys.group_by("ticker").agg(pl.col("date").min()).iter_rows())
 
 
-def _result(table: Table, rule: Rule, finding: Finding, asked: Range) -> dg.AssetCheckResult:
+def check_result(table: Table, rule: Rule, finding: Finding, asked: Range) -> dg.AssetCheckResult:
+    """What a rule found, as Dagster shows it."""
     severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN
     metadata: dict[str, dg.MetadataValue] = {
         "broken": dg.MetadataValue.int(finding.broken),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Protocol
 
 import dagster as dg
 import polars as pl
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -16,6 +17,7 @@ from dagster._core.storage.tags import (
 
 from options_platform.contracts import Table
 from options_platform.defs.partitions import RunRange, partition_key, range_between
+from options_platform.reporting.figures import data_uri
 from options_platform.settings import Settings
 
 SHOWN_ROWS = 5
@@ -72,20 +74,43 @@ def result(
     return dg.MaterializeResult()
 
 
+def pictures(selected: RunRange, **made: Callable[[], bytes] | None) -> dict[str, dg.MetadataValue]:
+    """Plots as metadata, by name, each drawn when the run spans several sessions; None is left out.
+
+    A daily run draws none: they would show one day, and matplotlib costs it a second.
+    """
+    if selected.start == selected.end:
+        return {}
+    return {
+        name: dg.MetadataValue.md(f"![{name}]({data_uri(draw())})")
+        for name, draw in made.items()
+        if draw is not None
+    }
+
+
 def report_earlier_rows(
     context: dg.AssetExecutionContext, table: Table, written: pl.DataFrame, start: date
 ) -> int:
     """Tell Dagster of rows before the run's range that were brought up to date; their number."""
-    earlier = written.filter(pl.col("date") < start).select("date", "ticker")
-    for day, ticker in earlier.iter_rows():
+    return report_rows(context, table, written.filter(pl.col("date") < start))
+
+
+def report_rows(context: dg.AssetExecutionContext, table: Table, rows: pl.DataFrame) -> int:
+    """Tell Dagster of rows beyond the run's range that were brought up to date; their number.
+
+    Each gets a data version of its own, the run's: what was made from the former one becomes
+    stale, and its partition is computed again on demand.
+    """
+    for day, ticker in rows.select("date", "ticker").iter_rows():
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=table.name,
                 partition=str(partition_key(day, ticker)),
-                metadata={"by": "brought up to date by a later session's run"},
+                metadata={"by": "brought up to date by another session's run"},
+                tags={DATA_VERSION_TAG: context.run.run_id},
             )
         )
-    return earlier.height
+    return rows.height
 
 
 def table_schema(table: Table) -> dg.TableSchema:

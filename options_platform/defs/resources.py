@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.errors import PlatformError
 from options_platform.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -24,14 +26,26 @@ def utc_now() -> datetime:
 class Platform:
     """Everything of the outside that an asset may use.
 
-    `progress` is told (what, done, total) during long work.
+    `progress` is told (what, done, total) during long work; `second_source` gives the source
+    that the first one is compared with, None where none is set.
     """
 
     settings: Settings
     warehouse: Warehouse
+    chains: ChainStore
     source: Callable[[], MarketDataSource]
+    second_source: Callable[[], MarketDataSource | None]
     now: Clock
     progress: Progress
+
+
+def source_gives(platform: Platform, kind: str) -> bool:
+    """Whether the source gives `kind` (bars, index, chain, earnings); one that cannot be opened
+    gives nothing."""
+    try:
+        return kind in platform.source().info.kinds
+    except PlatformError:
+        return False
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -45,7 +59,9 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
         "warehouse": Warehouse(
             settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds
         ),
+        "chains": ChainStore(settings.chains_path),
         "source": lambda: _open_source(settings),
+        "second_source": lambda: _open_second(settings),
         "now": utc_now,
         "progress": quiet,
     }
@@ -56,3 +72,12 @@ def _open_source(settings: Settings) -> MarketDataSource:
     from options_platform.adapters.sources import open_source, source_options
 
     return open_source(settings.source, source_options(settings))
+
+
+def _open_second(settings: Settings) -> MarketDataSource | None:
+    from options_platform.adapters.sources import open_source, source_options
+
+    if not settings.second_source:
+        return None
+    options = replace(source_options(settings), csv_dir=settings.second_csv_dir, fallbacks=())
+    return open_source(settings.second_source, options)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
+from options_platform.contracts.market import SET_ASIDE
+from options_platform.domain.calendar import close_time, ordinals
+from options_platform.domain.outliers import UNADJUSTED_SPLIT, find_outliers
+from options_platform.domain.quarantine import ACCEPTABLE, decisions_on
 from options_platform.errors import SourceError, UsageError
 
 TICKER_PATTERN = re.compile(r"[A-Z][A-Z0-9.\-]{0,9}")
 PRICES = ("open", "high", "low", "close")
 TOLERANCE = 1e-6
-MISSING = "missing"
-NO_SESSION = "no_session"
+MISSING, NO_SESSION, NOT_FINAL = "missing", "no_session", "not_final"
+DUPLICATE, NO_VOLUME, REJECTED = "duplicate_conflict", "no_volume", "rejected"
 
 
 @dataclass(frozen=True)
@@ -41,80 +45,92 @@ def require_ticker(ticker: str) -> str:
 
 
 def clean_bars(
-    raw: pl.DataFrame, sessions: Sequence[date], source: str, fetched_at: datetime
+    raw: pl.DataFrame,
+    sessions: Sequence[date],
+    source: str,
+    fetched_at: datetime,
+    *,
+    stored: pl.DataFrame | None = None,
+    decisions: pl.DataFrame | None = None,
+    confirmed: Collection[date] = (),
 ) -> CleanedBars:
-    """Judge the bars of one ticker, each by its own day alone.
+    """Judge the bars of one ticker, each by its own day and the good bars before it.
 
-    Rules, the first broken one names the reason: `duplicate_conflict` (a day twice with other
-    values), `nan_price`, `non_positive_price`, `high_below_low`, `outside_range` (open or close
-    beyond high or low by more than 1e-6 of the price), `negative_volume`, `missing` (a session
-    without a bar), `no_session` (a bar on a day without a session: quarantined, no row).
+    Rules, the first broken one names the reason: `no_session` (a bar on a day without a session:
+    quarantined, no row), `not_final` (fetched before the session's close), `rejected` (by the
+    user), `duplicate_conflict` (a day twice with other values), `nan_price`,
+    `non_positive_price`, `high_below_low`, `outside_range` (open or close beyond high or low by
+    more than 1e-6 of the price), `negative_volume`, `no_volume` (a volume of 0), `jump`, `spike`
+    and `unadjusted_split` (see `domain.outliers`), `missing` (a session without a bar).
 
     Args:
         raw: bars in `ports.BAR_SCHEMA`, one ticker, any order.
         sessions: the sessions that were asked for, ascending.
-        source: name of the source.
+        source: name of the source that a missing session is put down to.
         fetched_at: when they were fetched.
+        stored: the ticker's rows of `raw_ohlcv`; bars that are stored as good are not judged as
+            outliers again, and earlier ones are the yardstick.
+        decisions: the ticker's rows of `quarantine`; accepted bars pass, rejected ones never do.
+        confirmed: days whose outliers another source confirms.
 
     Raises :class:`SourceError` if none of the sessions has a bar.
     """
-    raw = raw.unique(maintain_order=True)
-    on_session = pl.col("date").is_in(list(sessions))
-    judged = raw.with_columns(
-        pl.when(~on_session).then(pl.lit(NO_SESSION)).otherwise(_broken_rule()).alias("rule")
-    )
-    on_days = judged.filter(on_session)
+    stored = RAW_OHLCV.empty() if stored is None else stored
+    judged = _judged(raw.unique(maintain_order=True), sessions, fetched_at, decisions)
+    on_days = judged.filter(pl.col("rule").fill_null("") != NO_SESSION)
     if on_days.is_empty():
         span = f"{sessions[0]} to {sessions[-1]}" if sessions else "an empty range"
         ticker = raw["ticker"][0] if raw.height else "the ticker"
         raise SourceError(f"{source} has no bar of {ticker} for {span}; choose a later end")
-    ticker = on_days["ticker"][0]
-    first = on_days["date"].min()
-    days = pl.DataFrame({"date": [d for d in sessions if d >= first]})  # type: ignore[operator]
-    values = [
-        n for n in RAW_OHLCV.schema.names() if n in raw.columns and n not in ("date", "ticker")
-    ]
-    one_a_day = on_days.unique("date", keep="first", maintain_order=True)
-    rows = (
-        days.join(one_a_day, on="date", how="left")
-        .with_columns(
-            ticker=pl.lit(ticker),
-            bad_reason=pl.when(pl.col("ticker").is_null())
-            .then(pl.lit(MISSING))
-            .otherwise(pl.col("rule")),
-        )
-        .with_columns(pl.when(pl.col("bad_reason").is_null()).then(pl.col(values)))
-        .with_columns(
-            source=pl.lit(source),
-            fetched_at=pl.lit(fetched_at).cast(RAW_OHLCV.schema["fetched_at"]),
-        )
-        .select(RAW_OHLCV.schema.names())
-        .sort("date")
+    one_a_day = on_days.sort(pl.col("rule").is_not_null(), maintain_order=True).unique(
+        "date", keep="first", maintain_order=True
     )
-    missing = rows.filter(pl.col("bad_reason") == MISSING).select(
-        "date", "ticker", rule="bad_reason"
+    outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, confirmed)
+    one_a_day, judged = _with_outliers(one_a_day, outliers), _with_outliers(judged, outliers)
+    rows = _rows(one_a_day, sessions, source, fetched_at, begun=stored_before(stored, sessions[0]))
+    return CleanedBars(rows, _quarantined(judged, rows, source, fetched_at))
+
+
+def stored_before(stored: pl.DataFrame, day: date) -> bool:
+    """Whether a row is stored for a session before `day`."""
+    return stored.filter(pl.col("date") < day).height > 0
+
+
+def same_prices(stored: str = "_stored") -> pl.Expr:
+    """Whether open, high, low and close equal their counterparts to 1e-6 of the price."""
+    pairs = ((pl.col(name), pl.col(f"{name}{stored}")) for name in PRICES)
+    return pl.all_horizontal(*((a - b).abs() <= TOLERANCE * b.abs() for a, b in pairs)).fill_null(
+        value=False
     )
-    broken = judged.filter(pl.col("rule").is_not_null())
-    quarantined = pl.concat(
-        [
-            broken.select(
-                "date",
-                "ticker",
-                "rule",
-                pl.struct(pl.exclude("rule", "date", "ticker")).struct.json_encode().alias("value"),
-            ),
-            missing.with_columns(value=pl.lit("{}")),
-        ]
+
+
+def _judged(
+    raw: pl.DataFrame,
+    sessions: Sequence[date],
+    fetched_at: datetime,
+    decisions: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """The raw bars with `rule`, judged each by itself, and `status`, the user's decision on it."""
+    unfinished = [day for day in sessions[-3:] if close_time(day) > fetched_at]
+    status = pl.col("status").fill_null("open")
+    counted = status != "rejected"
+    twice = (counted.sum().over("date") > 1) & ~(status == "accepted").any().over("date")
+    own = _broken_rule()
+    passed = (status == "accepted") & (own.is_null() | own.is_in(ACCEPTABLE))
+    return decisions_on(raw, decisions).with_columns(
+        pl.when(~pl.col("date").is_in(list(sessions)))
+        .then(pl.lit(NO_SESSION))
+        .when(pl.col("date").is_in(unfinished))
+        .then(pl.lit(NOT_FINAL))
+        .when(status == "rejected")
+        .then(pl.lit(REJECTED))
+        .when(passed)
+        .then(pl.lit(None, pl.String))
+        .when(twice | ((pl.len().over("date") > 1) & (status == "accepted").any().over("date")))
+        .then(pl.lit(DUPLICATE))
+        .otherwise(own)
+        .alias("rule")
     )
-    quarantined = (
-        quarantined.unique(maintain_order=True)
-        .with_columns(
-            source=pl.lit(source), seen_at=pl.lit(fetched_at).cast(QUARANTINE.schema["seen_at"])
-        )
-        .select(QUARANTINE.schema.names())
-        .sort("date", "rule", "value")
-    )
-    return CleanedBars(rows, quarantined)
 
 
 def _broken_rule() -> pl.Expr:
@@ -124,9 +140,7 @@ def _broken_rule() -> pl.Expr:
     slack = 1.0 + TOLERANCE
     outside = (top > pl.col("high") * slack) | (bottom * slack < pl.col("low"))
     return (
-        pl.when(pl.len().over("date") > 1)
-        .then(pl.lit("duplicate_conflict"))
-        .when(not_number)
+        pl.when(not_number)
         .then(pl.lit("nan_price"))
         .when(pl.any_horizontal(*(p <= 0 for p in prices)))
         .then(pl.lit("non_positive_price"))
@@ -136,4 +150,106 @@ def _broken_rule() -> pl.Expr:
         .then(pl.lit("outside_range"))
         .when((pl.col("volume") < 0).fill_null(value=False))
         .then(pl.lit("negative_volume"))
+        .when((pl.col("volume") == 0).fill_null(value=False))
+        .then(pl.lit(NO_VOLUME))
+    )
+
+
+def _outliers(
+    bars: pl.DataFrame, start: date, stored: pl.DataFrame, confirmed: Collection[date]
+) -> pl.DataFrame:
+    """date, outlier: the bars, one a day, that are outliers."""
+    columns = ("date", *PRICES, "volume")
+    present = stored.filter((pl.col("bad_reason") != MISSING).fill_null(value=True))
+    known = present.filter(pl.col("bad_reason").is_null()).select(columns)
+    asked = bars.join(known, on="date", how="left", suffix="_stored", maintain_order="left")
+    asked = asked.with_columns(
+        settled=same_prices()
+        | pl.col("date").is_in(list(confirmed))
+        | (pl.col("status") == "accepted").fill_null(value=False)
+    )
+    every = (
+        pl.concat(
+            [
+                present.filter(pl.col("date") < start).select(
+                    *columns, rule="bad_reason", settled=pl.lit(value=True)
+                ),
+                asked.select(*columns, "rule", "settled"),
+            ]
+        )
+        .join(ordinals(), on="date", how="left", maintain_order="left")
+        .with_columns(gap=pl.col("session").diff().fill_null(1), before=pl.col("rule").shift(1))
+    )
+    sound = every.filter(pl.col("rule").is_null())
+    first = sound.filter(~pl.col("settled")).head(1)
+    after_split = first.height > 0 and first["before"].item() == UNADJUSTED_SPLIT
+    found = pl.Series("outlier", find_outliers(sound, after_split=after_split), dtype=pl.String)
+    return sound.select("date").with_columns(found).drop_nulls()
+
+
+def _with_outliers(bars: pl.DataFrame, outliers: pl.DataFrame) -> pl.DataFrame:
+    joined = bars.join(outliers, on="date", how="left", maintain_order="left")
+    return joined.with_columns(rule=pl.col("rule").fill_null(pl.col("outlier"))).drop("outlier")
+
+
+def _rows(
+    one_a_day: pl.DataFrame,
+    sessions: Sequence[date],
+    source: str,
+    fetched_at: datetime,
+    *,
+    begun: bool,
+) -> pl.DataFrame:
+    """A row for each session since the first bar, or of all if the ticker `begun` before."""
+    first = sessions[0] if begun else min(one_a_day["date"].to_list())
+    days = pl.DataFrame({"date": [day for day in sessions if day >= first]})
+    values = [
+        name
+        for name in RAW_OHLCV.schema.names()
+        if name in one_a_day.columns and name not in ("date", "ticker", "source")
+    ]
+    return (
+        days.join(one_a_day, on="date", how="left")
+        .with_columns(
+            ticker=pl.lit(one_a_day["ticker"][0]),
+            bad_reason=pl.when(pl.col("ticker").is_null())
+            .then(pl.lit(MISSING))
+            .otherwise(pl.col("rule")),
+        )
+        .with_columns(pl.when(pl.col("bad_reason").is_null()).then(pl.col(values)))
+        .with_columns(
+            pl.col("source").fill_null(source),
+            fetched_at=pl.lit(fetched_at).cast(RAW_OHLCV.schema["fetched_at"]),
+        )
+        .select(RAW_OHLCV.schema.names())
+        .sort("date")
+    )
+
+
+def _quarantined(
+    judged: pl.DataFrame, rows: pl.DataFrame, source: str, fetched_at: datetime
+) -> pl.DataFrame:
+    value = pl.struct(pl.exclude("rule", "status", "date", "ticker")).struct.json_encode()
+    broken = judged.filter(pl.col("rule").is_not_null())
+    missing = rows.filter(pl.col("bad_reason") == MISSING)
+    return (
+        pl.concat(
+            [
+                broken.select("date", "ticker", "rule", "source", value=value),
+                missing.select(
+                    "date", "ticker", "source", rule="bad_reason", value=pl.lit("{}")
+                ).select("date", "ticker", "rule", "source", "value"),
+            ]
+        )
+        .unique(["date", "ticker", "rule", "value"], maintain_order=True)
+        .with_columns(
+            pl.col("source").fill_null(source),
+            severity=pl.lit(SET_ASIDE),
+            status=pl.lit("open"),
+            seen_at=pl.lit(fetched_at).cast(QUARANTINE.schema["seen_at"]),
+            decided_at=pl.lit(None, QUARANTINE.schema["decided_at"]),
+            note=pl.lit(None, pl.String),
+        )
+        .select(QUARANTINE.schema.names())
+        .sort("date", "rule", "value")
     )

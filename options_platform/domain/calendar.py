@@ -6,7 +6,7 @@ Pure: no function here reads the clock; "now" is always an argument.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,11 @@ from options_platform.errors import UsageError
 NEW_YORK = ZoneInfo("America/New_York")
 FIRST_DAY = date(FIRST_YEAR, 1, 1)
 LAST_DAY = date(LAST_YEAR, 12, 31)
+OPEN = time(9, 30)
 REGULAR_CLOSE = time(16, 0)
 EARLY_CLOSE = time(13, 0)
+# The longest-dated listed options live about three years.
+YEARS_BEYOND = 6
 
 
 @cache
@@ -61,6 +64,16 @@ def session_frame(start: date, end: date) -> pl.DataFrame:
     return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
 
 
+@cache
+def ordinals() -> pl.DataFrame:
+    """Every session (`date`) with its number in the calendar (`session`)."""
+    return (
+        pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
+        .with_row_index("session")
+        .with_columns(pl.col("session").cast(pl.Int64))
+    )
+
+
 def shift(day: date, n: int) -> date:
     """The session `n` after `day` (before, if negative); `day` need not be a session itself.
 
@@ -85,6 +98,41 @@ def close_time(day: date) -> datetime:
     """When the session closes, as an aware New York time."""
     at = EARLY_CLOSE if day in early_closes() else REGULAR_CLOSE
     return datetime.combine(day, at, tzinfo=NEW_YORK)
+
+
+def open_time(day: date) -> datetime:
+    """When the session opens, as an aware New York time."""
+    return datetime.combine(day, OPEN, tzinfo=NEW_YORK)
+
+
+@cache
+def session_times() -> pl.DataFrame:
+    """Each session with its open, its close and the next session's open, in UTC.
+
+    Columns date, open_at, close_at, next_open_at (null for the last session of the calendar).
+    """
+    every = all_sessions()
+    stamp = pl.Datetime("us", "UTC")
+    opens = pl.Series("open_at", [open_time(day).astimezone(UTC) for day in every], dtype=stamp)
+    closes = pl.Series("close_at", [close_time(day).astimezone(UTC) for day in every], dtype=stamp)
+    return pl.DataFrame({"date": every, "open_at": opens, "close_at": closes}).with_columns(
+        next_open_at=pl.col("open_at").shift(-1)
+    )
+
+
+def last_trading_days(days: pl.Series) -> pl.Series:
+    """The last session on or before each day; beyond the calendar, the last weekday.
+
+    Monthly options expired on the Saturday after their last session until February 2015.
+    """
+    weekdays = [LAST_DAY + timedelta(days=n) for n in range(1, YEARS_BEYOND * 366)]
+    known = [*all_sessions(), *(day for day in weekdays if day.weekday() < 5)]
+    floor = pl.DataFrame({"session": known}, schema={"session": pl.Date})
+    asked = pl.DataFrame({"day": days}, schema={"day": pl.Date}).with_row_index("at")
+    found = asked.sort("day").join_asof(
+        floor, left_on="day", right_on="session", strategy="backward", check_sortedness=False
+    )
+    return found.sort("at")["session"]
 
 
 def newest_session(now: datetime) -> date:

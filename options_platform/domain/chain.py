@@ -103,8 +103,10 @@ def strike_nearest_delta(
     """
     step = strike_step(spot)
     reach = np.ceil(RANGE_DEVIATIONS * atm * np.sqrt(years) * spot / step)
-    offsets = np.arange(-2, int(np.max(reach, initial=1.0)) + 1)
-    # Out of the money lies above the spot for calls, below for puts; two strikes inside it count.
+    # Where volatility is high, a delta of 0.45 lies in the money: one deviation of it counts too.
+    inside = np.maximum(np.ceil(reach / RANGE_DEVIATIONS), 2.0)
+    offsets = np.arange(-int(np.max(inside, initial=2.0)), int(np.max(reach, initial=1.0)) + 1)
+    # Out of the money lies above the spot for calls, below for puts.
     ladder = snap_strike(spot, step)[:, None] + (sign * step)[:, None] * offsets[None, :]
     ladder = np.maximum(ladder, step[:, None])
     rate, dividend = rules.risk_free_rate, rules.dividend_yield
@@ -113,7 +115,8 @@ def strike_nearest_delta(
     found = black_scholes(spot, ladder, years, iv, rate, dividend, sign).delta
     distance = np.abs(np.abs(found) - delta[:, None])
     # Each row looks at its own ladder alone, however long those of the other rows are.
-    distance = np.where(offsets[None, :] <= reach[:, None], distance, np.inf)
+    own = (offsets[None, :] <= reach[:, None]) & (offsets[None, :] >= -inside[:, None])
+    distance = np.where(own, distance, np.inf)
     at = np.argmin(distance, axis=1)
     return np.asarray(np.take_along_axis(ladder, at[:, None], axis=1)[:, 0], dtype=np.float64)
 

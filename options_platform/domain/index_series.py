@@ -1,4 +1,4 @@
-"""Laying volatility indices on the sessions of each ticker."""
+"""Laying volatility indices on the sessions of each ticker, and reading them back from there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import polars as pl
 
 from options_platform.contracts import VIX
 from options_platform.domain.calendar import all_sessions
+
+TOLERANCE = 1e-6
 
 
 def align_indices(
@@ -28,7 +30,7 @@ def align_indices(
         keys: date and ticker.
         closes: rows in `ports.INDEX_SCHEMA`.
         iv_symbols: the volatility index of each ticker.
-        source: name of the source.
+        source: name of the source that a missing close is put down to.
         fetched_at: when the closes were fetched.
     """
     sessions = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
@@ -48,6 +50,7 @@ def align_indices(
     grid = grid.select(
         "date",
         "symbol",
+        source=pl.col("source").fill_null(pl.col("source").shift(1).over("symbol")),
         close=pl.col("close").fill_null(before),
         age=pl.when(pl.col("close").is_not_null())
         .then(0)
@@ -75,8 +78,37 @@ def align_indices(
             how="left",
         )
         .with_columns(
-            source=pl.lit(source), fetched_at=pl.lit(fetched_at).cast(VIX.schema["fetched_at"])
+            pl.col("source").fill_null(source),
+            fetched_at=pl.lit(fetched_at).cast(VIX.schema["fetched_at"]),
         )
         .select(VIX.schema.names())
         .sort("date", "ticker")
     )
+
+
+def known_closes(rows: pl.DataFrame) -> pl.DataFrame:
+    """The closes that rows of the table `vix` rest on: date, symbol, close, source, ascending.
+
+    Carried values (age 1) are none.
+    """
+    own = rows.filter(pl.col("iv_age") == 0).select(
+        "date", "source", symbol="iv_symbol", close="iv_close"
+    )
+    vix = rows.filter(pl.col("vix_age") == 0).select(
+        "date", "source", symbol=pl.lit("VIX"), close="vix"
+    )
+    return (
+        pl.concat([own, vix])
+        .select("date", "symbol", "close", "source")
+        .unique(["date", "symbol"], keep="first", maintain_order=True)
+        .sort("symbol", "date")
+    )
+
+
+def is_index_restated(fetched: pl.DataFrame, known: pl.DataFrame) -> bool:
+    """Whether a close of `fetched` (`ports.INDEX_SCHEMA`) differs from the `known` one."""
+    both = fetched.filter(pl.col("close").is_finite() & (pl.col("close") > 0)).join(
+        known, on=["date", "symbol"], suffix="_was"
+    )
+    was = pl.col("close_was")
+    return both.filter((pl.col("close") - was).abs() > TOLERANCE * was).height > 0

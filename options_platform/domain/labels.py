@@ -6,6 +6,7 @@ import polars as pl
 
 from options_platform.contracts import LABELS
 from options_platform.domain.calendar import all_sessions
+from options_platform.domain.features.series import lengths_of, with_formulas
 from options_platform.domain.features.windows import TRADING_DAYS, rank
 
 HORIZON = 5
@@ -20,11 +21,12 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
     returns. A return of exactly +-1% is neutral.
     """
     every = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date}).with_row_index("at")
-    ranks = (
-        vix.filter(pl.col("iv_close").is_not_null())
-        .sort("ticker", "date")
-        .select("date", "ticker", rank("iv_close").over("ticker").alias("iv_rank"))
-    )
+    closes = vix.filter(pl.col("iv_close").is_not_null()).sort("ticker", "date")
+    ranks = with_formulas(
+        closes.select("date", "ticker", "iv_close"),
+        lengths_of(closes["ticker"]),
+        {"iv_rank": rank("iv_close")},
+    ).select("date", "ticker", "iv_rank")
     rows = (
         bars.select("date", "ticker", "close")
         .join(ranks, on=["date", "ticker"], how="left")

@@ -70,9 +70,19 @@ class Order:
     fees_usd: float = 0.0
 
     def to(self, status: str, **changes: object) -> Order:
-        """The order in its next state; :class:`LedgerError` if that may not follow this one."""
+        """The order in its next state; :class:`LedgerError` if that may not follow this one.
+
+        In a state that is not final the order may stay with other content, such as more of it
+        filled.
+        """
         if status == self.status:
-            return self
+            same = replace(self, **changes)  # type: ignore[arg-type]
+            if status not in WORKING and same != self:
+                raise LedgerError(
+                    f"order {self.client_order_id} is {status} and cannot change any more; "
+                    "run: options-platform reconcile"
+                )
+            return same
         if status not in TRANSITIONS[self.status]:
             raise LedgerError(
                 f"order {self.client_order_id} is {self.status} and cannot become {status}; "

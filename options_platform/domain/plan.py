@@ -135,6 +135,7 @@ def _plan_strategy(
         rows["target_dte"].to_numpy().astype(np.int64),
         rules.selection.min_dte,
         rules.selection.max_dte,
+        rows["ticker"].to_list(),
     )
     listed = ~np.isnat(expiry)
     unlisted = _refused(_with_refusal(rows.filter(pl.Series(~listed)), "NO_EXPIRY"))

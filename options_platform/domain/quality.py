@@ -20,9 +20,11 @@ from options_platform.contracts import (
     VIX,
     Table,
 )
+from options_platform.domain.coverage import holes_of
 
 SUM_TOLERANCE = 1e-9
 SHOWN = 5
+FROZEN_SESSIONS = 6
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,32 @@ def _bad_bars(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return _found(bad, table, "bad_reason")
 
 
+def _missing_sessions(_table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+    """Sessions without a bar, neighbours told as one hole."""
+    holes = holes_of(frame.filter(pl.col("bad_reason") == "missing"))
+    examples = tuple(
+        f"{ticker} {first}" + (f" to {last} ({count} sessions)" if count > 1 else "")
+        for ticker, first, last, count in holes.rows()
+    )
+    return Finding(int(holes["sessions"].sum()), examples[:SHOWN])
+
+
 def _missing_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return _found(frame.filter(pl.col("vix").is_null() | pl.col("iv_close").is_null()), table)
+
+
+def _carried_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+    carried = (pl.col("vix_age") > 0) | (pl.col("iv_age") > 0)
+    return _found(frame.filter(carried.fill_null(value=False)), table, "iv_symbol")
+
+
+def _frozen_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+    """An index that stands still for longer than any did: the VVIX, four sessions in 2014."""
+    run = pl.col("iv_close").rle_id().over("ticker", order_by="date")
+    frozen = frame.with_columns(run=run).filter(
+        pl.col("iv_close").is_not_null() & (pl.len().over("ticker", "run") >= FROZEN_SESSIONS)
+    )
+    return _found(frozen.sort("ticker", "date"), table, "iv_close")
 
 
 def _known_after(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
@@ -185,9 +211,22 @@ OWN: dict[str, tuple[Rule, ...]] = {
             "ohlc_order", "low <= open, close <= high, all above zero, in good bars.", _ohlc_order
         ),
         Rule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
+        Rule("sessions_have_bars", "No session lacks its bar.", _missing_sessions, blocking=False),
     ),
     VIX.name: (
         Rule("index_known", "Each session has its volatility index.", _missing_vix, blocking=False),
+        Rule(
+            "index_of_the_day",
+            "No session's index was carried over from the one before.",
+            _carried_vix,
+            blocking=False,
+        ),
+        Rule(
+            "index_moves",
+            f"No index stands still for {FROZEN_SESSIONS} sessions.",
+            _frozen_vix,
+            blocking=False,
+        ),
     ),
     LABELS.name: (Rule("known_after", "A label is known after its date.", _known_after),),
     DIRECTION_MODEL.name: (

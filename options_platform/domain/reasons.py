@@ -1,4 +1,8 @@
-"""The codes in `trade_plan.reasons`, each with the sentence that it stands for."""
+"""The codes in `trade_plan.reasons`: the sentence that each stands for, and their counts."""
+
+from __future__ import annotations
+
+import polars as pl
 
 REASONS: dict[str, str] = {
     "BAD_BAR": "the session's bar is missing or was set aside",
@@ -22,3 +26,18 @@ REASONS: dict[str, str] = {
     "DIRECTION_BEARISH": "trade: predicted bearish",
     "DIRECTION_NEUTRAL": "trade: predicted neutral",
 }
+
+
+def refusals_by_reason(plans: pl.DataFrame) -> pl.DataFrame:
+    """How many plans each reason kept from trading, most first; columns reason and plans.
+
+    A plan refused for two reasons counts under both.
+    """
+    return (
+        plans.filter(pl.col("decision") == "no_trade")
+        .explode("reasons")
+        .group_by(reason="reasons")
+        .agg(plans=pl.len())
+        .filter(pl.col("reason").is_not_null())
+        .sort("plans", "reason", descending=[True, False])
+    )

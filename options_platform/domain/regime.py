@@ -85,20 +85,31 @@ def matched_rules(rules: RegimeRules) -> pl.Expr:
 
 
 def days_in(column: str) -> pl.Expr:
-    """Sessions since the value of `column` last changed, per ticker; 0 on its first; null ends."""
-    value = pl.col(column)
-    begins = ~value.eq_missing(value.shift(1).over("ticker"))
-    at = pl.int_range(pl.len()).over("ticker")
-    began = pl.when(begins).then(at).forward_fill().over("ticker")
+    """Sessions since the value of `column` last changed, per ticker; 0 on its first; null ends.
+
+    Over rows sorted by ticker and date.
+    """
+    value, at = pl.col(column), pl.int_range(pl.len())
+    begins = _is_first() | ~value.eq_missing(value.shift(1))
+    began = pl.when(begins).then(at).forward_fill()
     return pl.when(value.is_not_null()).then(at - began).cast(pl.Int32)
 
 
 def changed_within(column: str, sessions: int) -> pl.Expr:
-    """Whether the value of `column` changed within the last sessions; null if unknown."""
-    value = pl.col(column)
-    change = (value != value.shift(1).over("ticker")).fill_null(value=False).cast(pl.Int8)
-    recent = change.rolling_max(sessions, min_samples=1).over("ticker") > 0
-    return pl.when(value.is_not_null()).then(recent)
+    """Whether the value of `column` changed within the last sessions; null if unknown.
+
+    Over rows sorted by ticker and date.
+    """
+    value, at = pl.col(column), pl.int_range(pl.len())
+    change = (value != value.shift(1)).fill_null(value=False)
+    # Each ticker starts as if its last change were out of reach.
+    changed = pl.when(_is_first()).then(at - sessions).when(change).then(at).forward_fill()
+    return pl.when(value.is_not_null()).then(at - changed < sessions)
+
+
+def _is_first() -> pl.Expr:
+    ticker = pl.col("ticker")
+    return (ticker != ticker.shift(1)).fill_null(value=True)
 
 
 def compute_regime(features: pl.DataFrame, rules: RegimeRules) -> pl.DataFrame:

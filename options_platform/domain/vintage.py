@@ -39,13 +39,3 @@ def rows_to_write(
         same, on=compared, how="anti", nulls_equal=True, maintain_order="left"
     )
     return pl.concat([earlier, computed.filter(pl.col("date") >= start)])
-
-
-def restated_tickers(computed: pl.DataFrame, stored: pl.DataFrame) -> list[str]:
-    """Tickers with a stored good close that the source now gives differently.
-
-    Both frames have `date`, `ticker` and `close`; a null close on either side is no restatement.
-    """
-    joined = computed.join(stored.select(*KEY, pl.col("close").alias("was")), on=KEY)
-    changed = joined.filter(pl.col("close") != pl.col("was"))
-    return sorted(changed["ticker"].unique().to_list())

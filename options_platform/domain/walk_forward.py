@@ -87,10 +87,11 @@ def monthly_folds(
 
 
 def require_purged(fold: Fold, known_on: Days, first_day: np.datetime64) -> None:
-    """Raise :class:`LeakError` if the fold trains on a label known only on or after `first_day`.
+    """Raise :class:`LeakError` if the fold trains on a label not known before `first_day`.
 
     Whoever made the fold: a shuffled or unpurged one cannot pass.
     """
+    # Not `>=`: a label that is never known (NaT) compares false either way.
     late = ~(known_on[fold.train] < first_day)
     if late.any():
         raise LeakError(

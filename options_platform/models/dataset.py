@@ -91,7 +91,7 @@ def make_dataset(
     end: date,
     horizon: int = 5,
 ) -> Dataset:
-    """The rows of all tickers of `pool` up to `end`.
+    """The rows of all tickers of `pool` up to the session `end`.
 
     Raises :class:`IncompleteDataError` if a ticker of the pool has no features, ends before
     `end`, or lacks labels for its features.
@@ -146,10 +146,9 @@ def _require_pool(
     features: pl.DataFrame, labels: pl.DataFrame, pool: Sequence[str], end: date
 ) -> None:
     newest = dict(features.group_by("ticker").agg(pl.col("date").max()).iter_rows())
-    last = max(newest.values(), default=None)
     for ticker in pool:
         have = newest.get(ticker)
-        if have is None or (last is not None and have < last):
+        if have is None or have < end:
             raise IncompleteDataError(
                 f"the models are trained on {', '.join(pool)} together, but features of {ticker} "
                 f"end {have or 'before they begin'}, not {end}; run: options-platform backfill "

@@ -60,7 +60,7 @@ class FoldStore(Protocol):
         ...
 
     def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
-        """Keep a fold; it survives a crash right afterwards."""
+        """Keep a fold, at the latest when :meth:`training` ends; a killed run loses a few."""
         ...
 
     def training(self, model: str) -> AbstractContextManager[None]:

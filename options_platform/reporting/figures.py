@@ -67,6 +67,7 @@ def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
                 last = days[min(stop, len(days) - 1)]
                 axes.axvspan(days[begin], last, color=REGIME_COLOURS[name], linewidth=0)
         axes.plot(days, rows["vix"].to_numpy(), color=INK, linewidth=0.8)
+        _date_axis(axes)
         axes.set_ylabel("VIX (points)")
         from matplotlib.patches import Patch
 
@@ -120,6 +121,7 @@ def equity(marks: pl.DataFrame) -> bytes:
     with _figure(2.4) as (axes, made):
         days, values = marks["session"].to_numpy(), marks["equity_usd"].to_numpy()
         axes.plot(days, values, color=LINES[0], linewidth=1.4, marker="o", markersize=3)
+        _date_axis(axes)
         axes.axhline(values[0], color=MUTED, linewidth=0.8, linestyle="--")
         axes.set_ylabel("equity (USD)")
         axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -199,6 +201,16 @@ def payoff_at_expiry(legs: pl.DataFrame, limit_price: float, spot: float, contra
 def data_uri(png: bytes) -> str:
     """The picture as an address that a page can hold in itself."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _date_axis(axes: Axes) -> None:
+    """Few ticks, each with no more of the date than tells it from its neighbour."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
 
 
 def _spells(values: list[Any]) -> Iterator[tuple[Any, int, int]]:

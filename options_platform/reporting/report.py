@@ -32,9 +32,14 @@ TEMPLATE = "report.html.j2"
 DASH = "\N{EN DASH}"
 
 
+def report_path(settings: Settings) -> Path:
+    """Where the report of the settings' home is."""
+    return settings.reports_path / "report.html"
+
+
 def write_report(settings: Settings, warehouse: Warehouse, *, now: datetime) -> Path:
     """Write the report of what the warehouse holds into the home; where it is."""
-    path = settings.reports_path / "report.html"
+    path = report_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(render(settings, warehouse, now=now), encoding="utf-8")

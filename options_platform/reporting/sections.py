@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.domain.reasons import REASONS
+from options_platform.domain.reasons import REASONS, refusals_by_reason
 from options_platform.domain.regime_names import REGIMES
 from options_platform.models.evaluation import (
     calibration_curve,
@@ -69,7 +69,7 @@ def data_section(bars: pl.DataFrame, vix: pl.DataFrame, quarantine: pl.DataFrame
     return {
         "coverage": coverage.to_dicts(),
         "quarantine": rules.to_dicts(),
-        "plot": figures.data_uri(figures.price_history(bars)) if bars.height else None,
+        "plot": figures.data_uri(figures.price_history(bars)) if bars["close"].count() else None,
     }
 
 
@@ -150,14 +150,7 @@ def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
     """The newest session's plan with payoffs, the newest trades, refusals counted by reason."""
     newest = plans["date"].max()
     trades = plans.filter(pl.col("decision") == "trade")
-    counts = (
-        plans.filter(pl.col("decision") == "no_trade")
-        .explode("reasons")
-        .group_by(reason="reasons")
-        .agg(plans=pl.len())
-        .filter(pl.col("reason").is_not_null())
-        .sort("plans", "reason", descending=[True, False])
-    )
+    counts = refusals_by_reason(plans)
     described = [
         {**row, "meaning": REASONS.get(row["reason"], "")} for row in counts.iter_rows(named=True)
     ]

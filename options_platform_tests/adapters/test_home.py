@@ -1,5 +1,6 @@
 import os
-import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -7,6 +8,8 @@ import yaml
 from options_platform.adapters.home import DAGSTER_YAML, enter_home, prepare_home
 from options_platform.errors import HomeError
 from options_platform.settings import make_settings
+
+NOBODY = 65534
 
 
 def home_at(path, **changes):
@@ -96,15 +99,24 @@ def test_a_place_that_takes_no_files_is_said_in_one_line():
     refused(home_at("/proc/options-home"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write where the mode forbids it")
-def test_a_home_without_the_right_to_write_is_said_in_one_line(tmp_path):
-    home = tmp_path / "home"
-    prepare_home(home_at(home))
-    home.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        refused(home_at(home))
-    finally:
-        home.chmod(stat.S_IRWXU)
+def test_a_home_without_the_right_to_write_is_said_in_one_line():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        home = Path(folder) / "home"
+        prepare_home(home_at(home))
+        for path in (home, *home.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        was_root = os.geteuid() == 0
+        try:
+            # The mode forbids root nothing, so root steps down.
+            if was_root:
+                os.seteuid(NOBODY)
+            refused(home_at(home))
+        finally:
+            if was_root:
+                os.seteuid(0)
+            for path in (home, *home.rglob("*")):
+                path.chmod(0o755)
 
 
 def test_entering_points_dagster_and_children_at_the_home(tmp_path):

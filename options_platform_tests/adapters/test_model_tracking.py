@@ -12,17 +12,13 @@ from options_platform.adapters.model_store import FAMILY_TAG, PARENT_TAG, ModelS
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.errors import ModelStoreError
-from options_platform.models.dataset import make_dataset, model_inputs
+from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.promotion import DEFAULT
 from options_platform.models.training import walk_forward
-from options_platform_tests.models.walks import POOL, random_rows
+from options_platform_tests.models.rows import random_dataset
 
 START, END = date(2017, 4, 3), date(2017, 6, 30)
-
-
-def dataset():
-    return make_dataset(*random_rows(), pool=POOL, end=END)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +26,7 @@ def store(tmp_path_factory):
     """A home whose direction model was trained for three months and logged."""
     home = tmp_path_factory.mktemp("home")
     store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
-    walk_forward(ScaledDirection(), dataset(), start=START, end=END, store=store)
+    walk_forward(ScaledDirection(), random_dataset(END), start=START, end=END, store=store)
     store.log_walk(
         "direction", scores={"auc_macro": 0.6}, tags={"variant": "v"}, plots={"plot.png": b"png"}
     )
@@ -80,7 +76,7 @@ def test_the_logged_model_predicts_the_same_bits_and_holds_no_pickle(store):
     finally:
         mlflow.set_tracking_uri("")
     assert [column.name for column in model.metadata.signature.inputs] == list(model_inputs())
-    data = dataset()
+    data = random_dataset(END)
     rows = data.sample.take(np.flatnonzero(data.dates >= np.datetime64("2017-06-01")))
     table = pl.DataFrame(rows.inputs, schema=list(rows.names)).to_pandas()
     found = model.predict(table)
@@ -97,7 +93,7 @@ def test_the_logged_model_predicts_the_same_bits_and_holds_no_pickle(store):
 def test_stored_folds_are_not_trained_again(store):
     again = ModelStore(store.home, store.warehouse)
     walk = walk_forward(
-        ScaledDirection(), dataset(), start=START, end=END, store=again, may_train=False
+        ScaledDirection(), random_dataset(END), start=START, end=END, store=again, may_train=False
     )
     assert len(walk.artifacts) == 3
     assert len(runs(again, "backfill")) == 1
@@ -109,7 +105,9 @@ def folds_on_disk(tmp_path, change):
     home = tmp_path / "home"
     store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
     home.mkdir()
-    walk_forward(ScaledDirection(), dataset(), start=date(2017, 6, 1), end=END, store=store)
+    walk_forward(
+        ScaledDirection(), random_dataset(END), start=date(2017, 6, 1), end=END, store=store
+    )
     row = store.warehouse.read(MODEL_FOLDS).row(0, named=True)
     change(home / row["path"])
     return store, {row["fold"]: row["input_hash"]}

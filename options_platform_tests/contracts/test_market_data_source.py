@@ -1,20 +1,35 @@
-"""What every listed source must do; one that needs more than options opens itself in `OPENED`."""
+"""What every listed source must do; one that needs more than options opens itself in `OPENED`.
 
-from datetime import date
+A source passes the parts for the kinds that it declares, and refuses the others in one line.
+"""
 
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
 import pytest
 
-from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA
+from options_platform.adapters.ports import (
+    BAR_SCHEMA,
+    CHAIN_SCHEMA,
+    EARNINGS_SCHEMA,
+    INDEX_SCHEMA,
+)
 from options_platform.adapters.sources import SOURCES, SourceOptions, open_source
+from options_platform.adapters.sources.alpaca import AlpacaSource
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.bars import clean_bars
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar import NEW_YORK, close_time, sessions
 from options_platform.errors import PlatformError, SourceError
-from options_platform_tests.fakes.yahoo_server import Rewritten, YahooServer, chart
+from options_platform_tests.fakes import alpaca_server, yahoo_server
 from options_platform_tests.market import NOW
 
-SPAN = (date(2015, 3, 2), date(2015, 6, 30))
+SPAN = (date(2016, 3, 1), date(2016, 6, 30))
+FIRST = date(2016, 1, 4)
+AFTER = datetime(2016, 7, 1, 4, 30, tzinfo=UTC)
+EXPIRIES = [date(2016, 7, 8), date(2016, 7, 15)]
+KINDS = {"bars", "index", "chain", "earnings"}
 HEADERS = {
     "SPY": "date,open,high,low,close,adj_close,volume\n",
     "VIX": "date,open,high,low,close\n",
@@ -24,19 +39,42 @@ HEADERS = {
 def csv(tmp_path):
     for name, header in HEADERS.items():
         columns = header.count(",")
-        rows = [f"{day}" + ",10" * columns for day in sessions(date(2015, 1, 2), SPAN[1])]
+        rows = [f"{day}" + ",10" * columns for day in sessions(FIRST, SPAN[1])]
         (tmp_path / f"{name}.csv").write_text(header + "\n".join(rows) + "\n")
+    (tmp_path / "options").mkdir()
+    rows = [f"{day},{right},10,1,2,10" for day in EXPIRIES for right in ("call", "put")]
+    text = "expiry,right,strike,bid,ask,spot\n" + "\n".join(rows) + "\n"
+    (tmp_path / "options" / f"SPY_{SPAN[1]}.csv").write_text(text)
+    (tmp_path / "AAPL_earnings.csv").write_text("date,timing\n2016-04-26,after_close\n")
+    (tmp_path / "SPY_earnings.csv").write_text("date,timing\n")
     yield open_source("csv", SourceOptions(csv_dir=str(tmp_path)))
 
 
 def yahoo(tmp_path):
-    bars = [(day, 10.0, 100) for day in sessions(date(2015, 1, 2), SPAN[1])]
-    with YahooServer() as server, Rewritten(server.address) as session:
-        server.charts |= {name: chart(name, bars) for name in ("SPY", "^VIX")}
+    bars = [(day, 10.0, 100) for day in sessions(FIRST, SPAN[1])]
+    with yahoo_server.YahooServer() as server, yahoo_server.Rewritten(server.address) as session:
+        for name in ("SPY", "^VIX"):
+            server.charts[name] = yahoo_server.chart(name, bars)
+        server.list_chain("SPY", EXPIRIES, session=SPAN[1])
+        rows = [("April 26, 2016 at 4 PM EDT", "2.0", "1.9")]
+        server.calendars["AAPL", 0] = yahoo_server.calendar("AAPL", rows)
         yield YahooSource(cache_dir=tmp_path, session=session, sleep=lambda _: None)
 
 
-OPENED = {"csv": csv, "yahoo": yahoo}
+def alpaca(tmp_path):
+    with alpaca_server.AlpacaServer() as server:
+        server.bars["SPY"] = alpaca_server.bars_of(SPAN[1], first=FIRST)
+        server.list_chain("SPY", EXPIRIES, [10.0], session=SPAN[1])
+        with alpaca_server.Rewritten(server.address) as session:
+            yield AlpacaSource(
+                cache_dir=tmp_path,
+                keys=alpaca_server.KEYS,
+                session=session,
+                sleep=lambda _: None,
+            )
+
+
+OPENED = {"csv": csv, "yahoo": yahoo, "alpaca": alpaca}
 
 
 @pytest.fixture(params=SOURCES)
@@ -47,61 +85,139 @@ def source(request, tmp_path):
         yield open_source(request.param, SourceOptions())
 
 
+def giving(kind):
+    """Runs a test with each source that declares the kind."""
+    anywhere = SourceOptions(csv_dir=str(Path(__file__).parent))
+    names = [name for name in SOURCES if kind in open_source(name, anywhere).info.kinds]
+    return pytest.mark.parametrize("source", names, indirect=True)
+
+
+def asks(source, kind, name):
+    return {
+        "bars": lambda: source.bars(name, *SPAN),
+        "index": lambda: source.index_bars(name, *SPAN),
+        "chain": lambda: source.option_chain(name, SPAN[1], AFTER),
+        "earnings": lambda: source.earnings(name, *SPAN),
+    }[kind]
+
+
+@giving("bars")
 def test_bars_have_the_ports_schema_and_cover_the_range(source):
     bars = source.bars("SPY", *SPAN)
     assert bars.schema == BAR_SCHEMA
     assert bars["ticker"].unique().to_list() == ["SPY"]
-    assert bars["date"].sort().to_list() == sessions(*SPAN)
+    assert bars["date"].to_list() == sessions(*SPAN)
 
 
+@giving("bars")
 def test_a_shorter_range_gives_the_same_bars(source):
-    whole, part = source.bars("SPY", *SPAN), source.bars("SPY", date(2015, 5, 1), SPAN[1])
+    whole, part = source.bars("SPY", *SPAN), source.bars("SPY", date(2016, 5, 2), SPAN[1])
     assert (
-        whole.filter(whole["date"] >= date(2015, 5, 1))
+        whole.filter(whole["date"] >= date(2016, 5, 2))
         .drop("split_factor")
         .equals(part.drop("split_factor"))
     )
 
 
-def test_index_closes_have_the_ports_schema(source):
-    closes = source.index_closes("VIX", *SPAN)
+@giving("index")
+def test_index_bars_have_the_ports_schema(source):
+    closes = source.index_bars("VIX", *SPAN)
     assert closes.schema == INDEX_SCHEMA
     assert closes.height > 80
 
 
-def test_only_what_lies_in_the_range_is_given(source):
-    for given in (source.bars("SPY", *SPAN), source.index_closes("VIX", *SPAN)):
-        assert given["date"].is_between(*SPAN).all()
+def test_every_row_says_who_gave_it_and_lies_in_the_range(source):
+    for kind, name in (("bars", "SPY"), ("index", "VIX"), ("earnings", "AAPL")):
+        if kind in source.info.kinds:
+            given = asks(source, kind, name)()
+            assert given["source"].unique().to_list() == [source.info.name]
+            assert given["date"].is_between(*SPAN).all()
 
 
 def test_asking_twice_gives_the_same(source):
-    assert source.bars("SPY", *SPAN).equals(source.bars("SPY", *SPAN))
+    for kind in source.info.kinds:
+        ask = asks(source, kind, "VIX" if kind == "index" else "SPY")
+        assert ask().equals(ask())
 
 
+@giving("bars")
 def test_its_bars_become_rows_without_one_set_aside(source):
     found = clean_bars(source.bars("SPY", *SPAN), sessions(*SPAN), source.info.name, NOW)
     assert found.quarantined.is_empty()
     assert RAW_OHLCV.validate(found.rows).height == len(sessions(*SPAN))
 
 
+@giving("chain")
+def test_a_chain_has_the_ports_schema_and_whole_contracts(source):
+    chain = source.option_chain("SPY", SPAN[1], AFTER)
+    assert chain.schema == CHAIN_SCHEMA
+    assert chain.height >= 4
+    for name in ("contract_symbol", "expiry", "right", "strike"):
+        assert chain[name].null_count() == 0
+    assert chain["contract_symbol"].is_unique().all()
+    assert set(chain["right"]) == {"call", "put"}
+    assert (chain["expiry"] >= SPAN[1]).all()
+    assert chain.select(pl.col("ticker", "source").unique()).row(0) == ("SPY", source.info.name)
+
+
+@giving("chain")
+def test_no_quote_is_of_another_session_or_of_the_future(source):
+    quoted = source.option_chain("SPY", SPAN[1], AFTER)["quoted_at"].drop_nulls()
+    assert quoted.len() > 0
+    assert (quoted <= AFTER).all()
+    local = quoted.dt.convert_time_zone(str(NEW_YORK))
+    assert local.dt.date().unique().to_list() == [SPAN[1]]
+    assert (quoted >= close_time(SPAN[1]).astimezone(UTC) - timedelta(minutes=1)).all()
+
+
+@giving("chain")
+@pytest.mark.parametrize("session", [date(2016, 7, 1), date(2016, 7, 2)])
+def test_a_session_that_is_not_over_has_no_chain(source, session):
+    with pytest.raises(SourceError, match=f"SPY for {session}") as error:
+        source.option_chain("SPY", session, AFTER)
+    assert "\n" not in str(error.value)
+
+
+@giving("earnings")
+def test_earnings_have_the_ports_schema_and_a_fund_has_none(source):
+    reports = source.earnings("AAPL", *SPAN)
+    assert reports.schema == EARNINGS_SCHEMA
+    assert reports.height == 1
+    assert set(reports["timing"].drop_nulls()) <= {"before_open", "after_close"}
+    fund = source.earnings("SPY", *SPAN)
+    assert fund.schema == EARNINGS_SCHEMA
+    assert fund.is_empty()
+
+
 def test_what_it_does_not_have_is_an_error_in_one_line_not_an_empty_frame(source):
     if source.info.name == "simulated":
         assert source.bars("NOSUCH", *SPAN).height == len(sessions(*SPAN))
         return
-    for ask in (source.bars, source.index_closes):
+    for kind in source.info.kinds:
         with pytest.raises(SourceError, match="NOSUCH") as error:
-            ask("NOSUCH", *SPAN)
+            asks(source, kind, "NOSUCH")()
         assert "\n" not in str(error.value)
+
+
+def test_a_kind_that_it_does_not_give_is_refused_or_not_offered(source):
+    assert source.info.kinds <= KINDS
+    assert source.info.kinds
+    if "index" not in source.info.kinds:
+        with pytest.raises(SourceError, match="VIX"):
+            source.index_bars("VIX", *SPAN)
+    assert hasattr(source, "option_chain") == ("chain" in source.info.kinds)
+    assert hasattr(source, "earnings") == ("earnings" in source.info.kinds)
 
 
 def test_hostile_tickers_are_refused(source):
     for ticker in ("../x", "'; drop table"):
-        for ask in (source.bars, source.index_closes):
+        for kind in source.info.kinds:
             with pytest.raises(PlatformError) as error:
-                ask(ticker, *SPAN)
+                asks(source, kind, ticker)()
             assert "\n" not in str(error.value)
 
 
 def test_a_source_says_what_it_is(source):
     assert source.info.label
     assert source.info.name in SOURCES
+    assert source.info.adjustment == "split"

@@ -19,7 +19,7 @@ from options_platform.defs.model_checks import DESCRIPTIONS, judge, make_model_c
 from options_platform.defs.resources import make_platform
 from options_platform.models.direction import with_call
 from options_platform.settings import make_settings
-from options_platform_tests.models.walks import random_rows
+from options_platform_tests.models.rows import random_rows
 
 START, END = date(2015, 6, 1), date(2017, 12, 29)
 NAMES = ("bearish", "neutral", "bullish")

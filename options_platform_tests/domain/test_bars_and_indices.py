@@ -28,6 +28,7 @@ def raw(**changes):
             "dividend": 0.0,
             "split_ratio": 1.0,
             "split_factor": 1.0,
+            "source": "test",
         }
     ).cast(dict(BAR_SCHEMA))
     third = pl.col("date") == DAYS[2]
@@ -88,8 +89,10 @@ def test_hostile_tickers_are_refused(ticker):
 
 
 def closes(values):
-    return pl.DataFrame(
-        {"date": DAYS, "symbol": "VIX", "close": values}, schema=INDEX_SCHEMA, strict=False
+    unknown = dict.fromkeys(("open", "high", "low"))
+    shared = {"date": DAYS, "symbol": "VIX", "source": "test"}
+    return pl.DataFrame({**shared, **unknown, "close": values}, strict=False).select(
+        pl.col(name).cast(dtype) for name, dtype in INDEX_SCHEMA.items()
     )
 
 
@@ -107,9 +110,7 @@ def test_a_missing_index_is_carried_once_and_then_unknown():
 
 
 def test_an_index_row_on_a_closed_day_is_never_carried():
-    holiday = pl.DataFrame(
-        {"date": [date(2024, 7, 4)], "symbol": ["VIX"], "close": [99.0]}, schema=INDEX_SCHEMA
-    )
+    holiday = closes([99.0] * len(DAYS)).head(1).with_columns(date=date(2024, 7, 4))
     keys = pl.DataFrame({"date": DAYS, "ticker": "SPY"})
     known = closes([15.0, 15.5, 16.0, None, 17.0, 17.0, 17.0, 17.0, 17.0])
     rows = align_indices(keys, pl.concat([known, holiday]), {"SPY": "VIX"}, "test", NOW)

@@ -1,15 +1,11 @@
-"""A real HTTP server that answers as Yahoo's chart API does, with faults on demand."""
+"""Yahoo's wire: charts, option chains and the earnings calendar, in the shapes it answers in."""
 
 import json
-from collections import deque
-from datetime import date, datetime, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from urllib.parse import unquote, urlparse
+from datetime import UTC, date, datetime, time
 
-import requests
-
-from options_platform.domain.calendar import NEW_YORK, sessions
+from options_platform.adapters.sources.yahoo_session import YahooSession
+from options_platform.domain.calendar import NEW_YORK, close_time, sessions
+from options_platform_tests.fakes.http_server import FakeServer
 
 FIRST, LAST = date(2024, 6, 3), date(2024, 7, 12)
 
@@ -19,12 +15,17 @@ def bars_of(last=LAST):
     return [(day, 100.0 + number, 1000 + number) for number, day in enumerate(days)]
 
 
-def chart(symbol, bars, *, split=None, dividend=None):
-    stamps = [int(datetime.combine(d, time(9, 30), NEW_YORK).timestamp()) for d, _, _ in bars]
+def stamp_of(day):
+    return int(datetime.combine(day, time(9, 30), NEW_YORK).timestamp())
+
+
+def chart(symbol, bars, *, split=None, dividend=None, kind="ETF", changed=None, live=None):
+    """A chart; `changed` gives (row, column) -> value, `live` appends a running price."""
+    stamps = [stamp_of(day) for day, *_ in bars]
     closes = [close for _, close, _ in bars]
     events = {}
     if split:
-        stamp = stamps[[d for d, _, _ in bars].index(split[0])]
+        stamp = stamp_of(split[0])
         events["splits"] = {
             str(stamp): {
                 "date": stamp,
@@ -34,16 +35,31 @@ def chart(symbol, bars, *, split=None, dividend=None):
             }
         }
     if dividend:
-        stamp = stamps[[d for d, _, _ in bars].index(dividend[0])]
+        stamp = stamp_of(dividend[0])
         events["dividends"] = {str(stamp): {"amount": dividend[1], "date": stamp}}
+    quote = {
+        "open": list(closes),
+        "high": [c + 1 for c in closes],
+        "low": [c - 1 for c in closes],
+        "close": list(closes),
+        "volume": [volume for *_, volume in bars],
+    }
+    for (row, column), value in (changed or {}).items():
+        quote[column][row] = value
+    market_time = stamps[-1] + 23400
+    if live is not None:
+        stamps.append(market_time)
+        for values in quote.values():
+            values.append(values[-1])
+        quote["close"][-1] = live
     result = {
         "meta": {
             "currency": "USD",
             "symbol": symbol,
             "exchangeName": "PCX",
-            "instrumentType": "ETF",
+            "instrumentType": kind,
             "firstTradeDate": stamps[0],
-            "regularMarketTime": stamps[-1] + 23400,
+            "regularMarketTime": market_time,
             "gmtoffset": -14400,
             "timezone": "EDT",
             "exchangeTimezoneName": "America/New_York",
@@ -60,18 +76,7 @@ def chart(symbol, bars, *, split=None, dividend=None):
         },
         "timestamp": stamps,
         "events": events,
-        "indicators": {
-            "quote": [
-                {
-                    "open": closes,
-                    "high": [c + 1 for c in closes],
-                    "low": [c - 1 for c in closes],
-                    "close": closes,
-                    "volume": [volume for _, _, volume in bars],
-                }
-            ],
-            "adjclose": [{"adjclose": closes}],
-        },
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": list(quote["close"])}]},
     }
     return json.dumps({"chart": {"result": [result], "error": None}})
 
@@ -80,62 +85,116 @@ def refusal(reason):
     return json.dumps({"chart": {"result": None, "error": {"code": reason, "description": reason}}})
 
 
-class Rewritten(requests.Session):
-    """Sends what is meant for Yahoo to the fake server."""
-
-    def __init__(self, address):
-        super().__init__()
-        self.address = address
-
-    def request(self, method, url, **kwargs):
-        return super().request(method, self.address + urlparse(url).path, **kwargs)
+def midnight(day):
+    return int(datetime.combine(day, time(0), UTC).timestamp())
 
 
-class YahooServer:
-    """Serves on 127.0.0.1; `faults` are given out first, one a chart request."""
+def contract(ticker, expiry, right, strike, **quote):
+    symbol = f"{ticker.replace('-', '')}{expiry:%y%m%d}{right}{round(strike * 1000):08d}"
+    return {
+        "contractSymbol": symbol,
+        "strike": strike,
+        "currency": "USD",
+        "lastPrice": 2.05,
+        "change": 0,
+        "percentChange": 0,
+        "volume": 12,
+        "openInterest": 340,
+        "bid": 2.0,
+        "ask": 2.1,
+        "contractSize": "REGULAR",
+        "expiration": midnight(expiry),
+        "lastTradeDate": stamp_of(LAST) + 20000,
+        "impliedVolatility": 0.21,
+        "inTheMoney": False,
+    } | quote
+
+
+def chain(ticker, expiries, shown, *, session=LAST, spot=128.0, contracts=None):
+    """The answer for the expiry `shown`: two strikes, calls and puts, quotes of the close."""
+    both = contracts or {
+        right: [contract(ticker, shown, right, strike) for strike in (125.0, 130.0)]
+        for right in "CP"
+    }
+    result = {
+        "underlyingSymbol": ticker,
+        "expirationDates": [midnight(day) for day in expiries],
+        "strikes": [125.0, 130.0],
+        "hasMiniOptions": False,
+        "quote": {
+            "quoteType": "ETF",
+            "regularMarketPrice": spot,
+            "regularMarketTime": int(close_time(session).timestamp()),
+            "marketState": "POST",
+            "symbol": ticker,
+        },
+        "options": [
+            {
+                "expirationDate": midnight(shown),
+                "hasMiniOptions": False,
+                "calls": both["C"],
+                "puts": both["P"],
+            }
+        ],
+    }
+    return json.dumps({"optionChain": {"result": [result], "error": None}})
+
+
+def calendar(ticker, rows):
+    """The page of the earnings calendar; rows are (date as Yahoo writes it, estimate, reported)."""
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in (
+            "Symbol",
+            "Company",
+            "Earnings Date",
+            "EPS Estimate",
+            "Reported EPS",
+            "Surprise (%)",
+        )
+    )
+    body = "".join(
+        f"<tr><td>{ticker}</td><td>Inc</td><td>{at}</td><td>{e}</td><td>{r}</td><td>-</td></tr>"
+        for at, e, r in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    return f"<!DOCTYPE html><html><body>{table}</body></html>"
+
+
+class Rewritten(YahooSession):
+    """The platform's session for Yahoo, speaking to the fake server."""
+
+    def __init__(self, address, *, timeout_seconds=20.0, pace=None):
+        super().__init__(address=address, timeout_seconds=timeout_seconds, pace=pace)
+
+
+class YahooServer(FakeServer):
+    """`charts` by symbol, `chains` by (symbol, expiry or None), `calendars` by (symbol, offset)."""
 
     def __init__(self):
-        self.faults = deque()
-        self.requests = []
+        super().__init__()
         self.charts = {}
-        outer = self
+        self.chains = {}
+        self.calendars = {}
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                path = unquote(urlparse(self.path).path)
-                status, body = outer.answer(path)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body.encode())))
-                self.end_headers()
-                self.wfile.write(body.encode())
+    def is_data(self, path):
+        return path.startswith(("/v7/", "/v8/", "/calendar/"))
 
-            def log_message(self, *_):
-                """Keep the test's output clean."""
+    def list_chain(self, ticker, expiries, **options):
+        """Offer a chain with these expiries, the first of them as the nearest."""
+        for day in expiries:
+            self.chains[ticker, str(midnight(day))] = chain(ticker, expiries, day, **options)
+        self.chains[ticker, None] = self.chains[ticker, str(midnight(expiries[0]))]
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
-
-    def answer(self, path):
-        self.requests.append(path)
-        if "/v8/finance/chart/" not in path:
-            return 200, "crumb"
-        if self.faults:
-            return self.faults.popleft()
+    def answer(self, path, query):
         symbol = path.rsplit("/", 1)[-1]
-        if symbol not in self.charts:
-            return 404, refusal("No data found, symbol may be delisted")
-        return 200, self.charts[symbol]
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        if "/v8/finance/chart/" in path:
+            missing = (404, refusal("No data found, symbol may be delisted"))
+            return self.charts.get(symbol, missing)
+        if "/v7/finance/options/" in path:
+            missing = json.dumps({"optionChain": {"result": [], "error": None}})
+            return self.chains.get((symbol, query.get("date", [None])[0]), missing)
+        if "/calendar/earnings" in path:
+            key = (query["symbol"][0], int(query["offset"][0]))
+            return self.calendars.get(key, calendar(key[0], []))
+        return "crumb"

@@ -21,7 +21,7 @@ from options_platform.models.health import (
     same_features,
 )
 from options_platform_tests.market import random_market
-from options_platform_tests.models.walks import POOL, features_and_labels, random_rows
+from options_platform_tests.models.rows import POOL, features_and_labels, random_rows
 
 END = date(2017, 12, 29)
 MONTHS = [f"{year}-{month:02d}" for year in (2015, 2016, 2017) for month in range(1, 13)]

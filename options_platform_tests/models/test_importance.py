@@ -7,9 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.models.dataset import make_dataset
-from options_platform.models.direction import DIRECTION_PARTS, PROBABILITIES, ScaledDirection
-from options_platform.models.evaluation.decay import evaluate_decay
+from options_platform.models.direction import DIRECTION_PARTS
 from options_platform.models.importance import (
     family_of,
     fold_importance,
@@ -17,24 +15,18 @@ from options_platform.models.importance import (
     overall_importance,
     without_family,
 )
-from options_platform.models.memory_store import MemoryStore
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.parts.boosted import Boosted
-from options_platform.models.training import walk_forward
 from options_platform.models.trees import tree_importance
-from options_platform.models.volatility import RANK_PARTS, ChangeVolatility
-from options_platform_tests.models.walks import POOL, random_rows
+from options_platform.models.volatility import RANK_PARTS
+from options_platform_tests.models.rows import random_dataset
 
 END = date(2017, 9, 29)
 
 
-def dataset():
-    return make_dataset(*random_rows(), pool=POOL, end=END)
-
-
 def planted():
     """Rows whose class and rank follow one input, `rsi_14`, and nothing else."""
-    data = dataset()
+    data = random_dataset(END)
     signal = np.nan_to_num(data.sample.column("rsi_14"), nan=50.0)
     direction = np.digitize(signal, np.quantile(signal, [0.33, 0.67]))
     sample = replace(
@@ -97,7 +89,7 @@ def test_stability_is_the_rank_correlation_of_a_year_with_the_year_before():
 
 
 def test_every_input_has_a_family_and_can_be_left_out_with_it():
-    names = dataset().sample.names
+    names = random_dataset(END).sample.names
     families = {family_of(name) for name in names}
     assert families == {"technical", "volatility", "regime"}
     for parts in (DIRECTION_PARTS, RANK_PARTS):
@@ -107,25 +99,3 @@ def test_every_input_has_a_family_and_can_be_left_out_with_it():
                 assert used
                 assert all(family_of(name) != family for name in used)
     assert family_of("trend_regime_bull") == "regime"
-
-
-@pytest.mark.parametrize(
-    ("model", "columns"),
-    [(ScaledDirection(), PROBABILITIES), (ChangeVolatility(), ("iv_rank_pred",))],
-    ids=["direction", "volatility"],
-)
-def test_decay_scores_each_band_of_age_and_trains_nothing(model, columns):
-    data = dataset()
-    store = MemoryStore()
-    span = {"start": date(2017, 1, 3), "end": END, "store": store}
-    walk = walk_forward(model, data, **span)
-    # The rank needs a year of VIX, and the fold a year of ranks.
-    assert len(walk.artifacts) == (9 if model.name == "direction" else 8)
-    found = evaluate_decay(model, data, random_rows()[1], columns=columns, **span)
-    metric = "rmse" if columns == ("iv_rank_pred",) else "log_loss"
-    rows = found.filter(pl.col("metric") == metric)
-    assert rows["period"].to_list() == ["sessions 1-21", "sessions 22-42", "sessions 43-63"]
-    # Nine models of two tickers; the youngest have not lived through every session yet.
-    assert rows["n"].to_list()[0] > rows["n"].to_list()[2] > 0
-    assert rows["n"].to_list()[0] <= 9 * 21 * 2
-    assert rows["low"].is_not_null().all()

@@ -11,41 +11,25 @@ import numpy as np
 import pytest
 
 from options_platform.models.candidates import CANDIDATES
-from options_platform.models.dataset import make_dataset
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.training import walk_forward
 from options_platform.models.volatility import ChangeVolatility
-from options_platform_tests.models.walks import POOL, random_rows
+from options_platform_tests.models.rows import OpenStore, random_dataset
 
 START, END = date(2017, 3, 1), date(2017, 6, 30)
 SHIPPED = [ScaledDirection(), ChangeVolatility()]
-
-
-class Recording(MemoryStore):
-    """Keeps the hash of every trained fold."""
-
-    def __init__(self):
-        super().__init__()
-        self.hashes = {}
-
-    def save(self, record, artifacts):
-        super().save(record, artifacts)
-        joined = b"".join(name.encode() + artifacts[name] for name in sorted(artifacts))
-        self.hashes[record.model, record.fold] = hashlib.sha256(joined).hexdigest()
-
-
-def dataset(end=END):
-    return make_dataset(*random_rows(), pool=POOL, end=end)
 
 
 def digest(workers):
     """A hash over all folds and predictions of both shipped models."""
     total = hashlib.sha256()
     for model in SHIPPED:
-        store = Recording()
-        walk = walk_forward(model, dataset(), start=START, end=END, store=store, workers=workers)
-        total.update(repr(sorted(store.hashes.items())).encode())
+        store = OpenStore()
+        walk = walk_forward(
+            model, random_dataset(END), start=START, end=END, store=store, workers=workers
+        )
+        total.update(repr(sorted(store.folds.items())).encode())
         for name in sorted(walk.columns):
             total.update(walk.columns[name].tobytes())
     return total.hexdigest()
@@ -76,17 +60,17 @@ def test_two_worker_processes_give_the_same_bits():
 
 @pytest.mark.parametrize("model", SHIPPED, ids=lambda model: model.name)
 def test_three_rows_train_no_model(model):
-    store = Recording()
-    data = dataset(date(2015, 12, 31))
+    store = OpenStore()
+    data = random_dataset(date(2015, 12, 31))
     walk = walk_forward(model, data, start=date(2015, 12, 1), end=date(2015, 12, 31), store=store)
-    assert store.hashes == {}
+    assert store.folds == {}
     assert set(walk.model_ids) == {None}
     assert not walk.columns
 
 
 @pytest.mark.parametrize("model", SHIPPED, ids=lambda model: model.name)
 def test_rows_with_unknown_inputs_get_no_prediction_and_train_nothing(model):
-    data = dataset()
+    data = random_dataset(END)
     inputs = data.sample.inputs.copy()
     hole = (data.dates >= np.datetime64("2017-05-01")) & (data.keys["ticker"] == "AAA").to_numpy()
     inputs[hole] = np.nan
@@ -115,7 +99,7 @@ def constant(sample):
 
 @pytest.mark.parametrize("model", SHIPPED, ids=lambda model: model.name)
 def test_a_market_that_stands_still_gives_finite_predictions(model):
-    sample = constant(dataset().sample)
+    sample = constant(random_dataset(END).sample)
     fitted = model.fit(sample.take(model.trainable(sample)[:600]))
     for name, values in model.predict(fitted, sample.take(np.arange(700, 720))).items():
         assert np.isfinite(values).all(), name
@@ -124,7 +108,7 @@ def test_a_market_that_stands_still_gives_finite_predictions(model):
 
 @pytest.mark.parametrize("only", [0, 1, 2])
 def test_a_fold_with_one_class_still_predicts_three_probabilities(only):
-    data = dataset()
+    data = random_dataset(END)
     model = ScaledDirection()
     known = model.trainable(data.sample)[:600]
     single = replace(data.sample, direction=np.full(len(data.sample), only))
@@ -148,7 +132,7 @@ def every_candidate():
 @pytest.mark.long
 @pytest.mark.parametrize("model", every_candidate())
 def test_every_candidate_lacks_a_class_gracefully_and_repeats_itself(model):
-    data = dataset()
+    data = random_dataset(END)
     two = replace(
         data.sample, direction=np.where(data.sample.direction == 0, 1, data.sample.direction)
     )

@@ -10,7 +10,7 @@ from options_platform.models.candidates import CANDIDATES, Candidate
 from options_platform.models.leaks import known_by
 from options_platform.models.search import candidate_of, nests, suggested
 from options_platform.models.trials import Contest
-from options_platform_tests.models.walks import POOL, random_rows
+from options_platform_tests.models.rows import POOL, random_rows
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 START, END = date(2017, 3, 1), date(2017, 6, 30)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,19 @@ class SourceOptions:
     csv_dir: str = ""
     seed: int = 7
     cache_dir: Path = Path(".cache")
+    requests_per_minute: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
 
 
 def source_options(settings: Settings) -> SourceOptions:
     """The options that the settings give."""
-    return SourceOptions(settings.csv_dir, settings.simulated_seed, settings.home / "cache")
+    return SourceOptions(
+        csv_dir=settings.csv_dir,
+        seed=settings.simulated_seed,
+        cache_dir=settings.home / "cache",
+        requests_per_minute=settings.requests_per_minute,
+        fallbacks=settings.fallback_sources,
+    )
 
 
 def _sample(_: SourceOptions) -> MarketDataSource:
@@ -49,7 +57,19 @@ def _simulated(options: SourceOptions) -> MarketDataSource:
 def _yahoo(options: SourceOptions) -> MarketDataSource:
     from options_platform.adapters.sources.yahoo import YahooSource
 
-    return YahooSource(cache_dir=options.cache_dir)
+    return YahooSource(
+        cache_dir=options.cache_dir,
+        requests_per_minute=options.requests_per_minute.get("yahoo"),
+    )
+
+
+def _alpaca(options: SourceOptions) -> MarketDataSource:
+    from options_platform.adapters.sources.alpaca import AlpacaSource
+
+    return AlpacaSource(
+        cache_dir=options.cache_dir,
+        requests_per_minute=options.requests_per_minute.get("alpaca"),
+    )
 
 
 SOURCES: dict[str, Callable[[SourceOptions], MarketDataSource]] = {
@@ -57,11 +77,33 @@ SOURCES: dict[str, Callable[[SourceOptions], MarketDataSource]] = {
     "csv": _csv,
     "simulated": _simulated,
     "yahoo": _yahoo,
+    "alpaca": _alpaca,
 }
 
 
 def open_source(name: str, options: SourceOptions) -> MarketDataSource:
-    """The source of that name; :class:`UsageError` naming the known ones otherwise."""
+    """The source of that name, with the stand-ins of the options behind it.
+
+    Raises :class:`UsageError` naming the known ones for a name that is none.
+    """
+    opened = [_open(each, options) for each in (name, *options.fallbacks)]
+    if len(opened) == 1:
+        return opened[0]
+    from options_platform.adapters.sources.fallback import FallbackSource
+
+    return FallbackSource(opened)
+
+
+def require_ready(name: str) -> None:
+    """SourceError if the source lacks a package or a key on this machine, saying which."""
+    if name == "alpaca":
+        from options_platform.adapters.sources.alpaca_keys import require_keys, require_package
+
+        require_package()
+        require_keys()
+
+
+def _open(name: str, options: SourceOptions) -> MarketDataSource:
     if name not in SOURCES:
         raise UsageError(f"no source {name!r}; sources are {', '.join(SOURCES)}")
     return SOURCES[name](options)

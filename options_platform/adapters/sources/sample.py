@@ -51,21 +51,31 @@ class SampleSource:
             "date",
             ticker=pl.lit(ticker),
             **{name: pl.col(column) / divisor for name, column in prices.items()},
-            volume=pl.col("Volume").cast(pl.Float64),
+            # An index is not traded: where its members' volume is 0, it is unknown.
+            volume=pl.when(pl.col("Volume") > 0).then(pl.col("Volume").cast(pl.Float64)),
             dividend=pl.lit(None, pl.Float64),
             split_ratio=pl.lit(1.0),
             split_factor=pl.lit(1.0),
+            source=pl.lit("sample"),
         ).cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Closes of the VIX, 2014 to 2018."""
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Bars of the VIX (closes alone), 2014 to 2018."""
         if symbol not in INDICES:
             raise SourceError(f"the sample has no index {symbol}, only {', '.join(INDICES)}")
         return (
             _read("vix")
             .filter(pl.col("date").is_between(start, min(end, LAST)))
-            .select("date", symbol=pl.lit(symbol), close=pl.col("vix"))
-            .drop_nulls()
+            .drop_nulls("vix")
+            .select(
+                "date",
+                symbol=pl.lit(symbol),
+                open=None,
+                high=None,
+                low=None,
+                close=pl.col("vix"),
+                source=pl.lit("sample"),
+            )
             .cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
         )
 

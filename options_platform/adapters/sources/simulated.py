@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 import numpy as np
@@ -18,8 +18,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources import simulated_options
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import all_sessions
+from options_platform.domain.calendar import all_sessions, newest_session
+from options_platform.errors import SourceError
 
 FIRST = date(2000, 1, 3)
 PERSISTENCE = 0.975
@@ -35,7 +37,7 @@ Floats = NDArray[np.float64]
 
 
 class SimulatedSource:
-    """Bars and volatility indices of a simulated market."""
+    """Bars, volatility indices, option chains and earnings of a simulated market."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -46,6 +48,7 @@ class SimulatedSource:
             tickers=None,
             indices=None,
             first_date=FIRST,
+            kinds=frozenset({"bars", "index", "chain", "earnings"}),
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -53,10 +56,30 @@ class SimulatedSource:
         every = _bars(self._seed, require_ticker(ticker))
         return every.filter(pl.col("date").is_between(start, end))
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Closes of the index: the VIX from the market factor, others with a noise of their own."""
         every = _index(self._seed, require_ticker(symbol))
         return every.filter(pl.col("date").is_between(start, end))
+
+    def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
+        """The listed expiries of 75 days, quoted around the simulated VIX.
+
+        Of any session that is over at `now`.
+        """
+        bar = self.bars(ticker, session, session)
+        if bar.is_empty() or session > newest_session(now):
+            raise SourceError(
+                f"the simulated market has no chain of {ticker} for {session}; choose a session "
+                f"from {FIRST} to {newest_session(now)}"
+            )
+        atm_iv = self.index_bars("VIX", session, session)["close"][0] / 100.0
+        random = _generator(self._seed, f"chain:{ticker}:{session}")
+        return simulated_options.chain(ticker, session, bar["close"][0], atm_iv, random)
+
+    def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """One report a quarter; none for the well-known funds."""
+        random = _generator(self._seed, f"earnings:{require_ticker(ticker)}")
+        return simulated_options.earnings(ticker, start, end, random)
 
 
 def _sessions() -> list[date]:
@@ -115,6 +138,7 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
             "dividend": np.zeros(count),
             "split_ratio": np.ones(count),
             "split_factor": np.ones(count),
+            "source": ["simulated"] * count,
         },
         schema=BAR_SCHEMA,
     )
@@ -131,6 +155,14 @@ def _index(seed: int, symbol: str) -> pl.DataFrame:
     level = np.exp(LEVEL + ahead * log_vol + noise) * math.sqrt(252.0) * 100.0
     premium = 1.0 if symbol == "VIX" else 1.0 + 0.4 * random.random()
     return pl.DataFrame(
-        {"date": _sessions(), "symbol": [symbol] * len(vol), "close": np.round(level * premium, 2)},
+        {
+            "date": _sessions(),
+            "symbol": [symbol] * len(vol),
+            "open": None,
+            "high": None,
+            "low": None,
+            "close": np.round(level * premium, 2),
+            "source": ["simulated"] * len(vol),
+        },
         schema=INDEX_SCHEMA,
     )

@@ -1,4 +1,4 @@
-"""Yahoo Finance through yfinance: daily bars with actions, and index closes.
+"""Yahoo Finance through yfinance: daily bars with actions, index bars, option chains, earnings.
 
 `Ticker.history` with exceptions shown is used, never `download()`, which answers a refusal, an
 HTML page and cut JSON alike with an empty frame. Every failure ends, after bounded retries, in
@@ -7,156 +7,189 @@ a SourceError that names ticker, dates and cause.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.ports import EARNINGS_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources import yahoo_tables
+from options_platform.adapters.sources.finality import LOOK_BACK, final_rows, require_reach
+from options_platform.adapters.sources.pace import Pace
+from options_platform.adapters.sources.retry import FetchError, RetryPolicy
+from options_platform.adapters.sources.yahoo_library import open_symbol, raised_errors
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import NEW_YORK, sessions
+from options_platform.domain.calendar import NEW_YORK, newest_session
 from options_platform.errors import SourceError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMEOUT_SECONDS = 20
-PAUSES_SECONDS = (1.0, 4.0)
+REPORTS_A_PAGE = 100
+# What reports no earnings, in Yahoo's words.
+NO_COMPANIES = frozenset({"ETF", "MUTUALFUND", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE"})
 
 
 class YahooSource:
     """Bars are split-adjusted, `adj_close` also for dividends, as Yahoo gives them."""
 
-    info = SourceInfo(name="yahoo", label="Yahoo Finance", proxy=False, tickers=None, indices=None)
+    info = SourceInfo(
+        name="yahoo",
+        label="Yahoo Finance",
+        proxy=False,
+        tickers=None,
+        indices=None,
+        kinds=frozenset({"bars", "index", "chain", "earnings"}),
+    )
 
     def __init__(
         self,
         *,
         cache_dir: Path,
         session: Any = None,
+        requests_per_minute: int | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`session` replaces yfinance's own HTTP session; its caches go to `cache_dir`."""
-        self._cache_dir = cache_dir
+        """`session` replaces the source's own; the rate limit's file lies in `cache_dir`."""
+        self._pace = (
+            Pace(cache_dir / "yahoo-requests.json", requests_per_minute, sleep=sleep)
+            if requests_per_minute
+            else None
+        )
         self._session = session
-        self._sleep = sleep
+        working = time.monotonic if self._pace is None else self._pace.working_seconds
+        self._policy = RetryPolicy(sleep=sleep, clock=working)
+        self._now = now
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Bars from `start` to `end`, with dividends and splits."""
-        frame = self._history(require_ticker(ticker), start, end)
-        table = _table(frame).with_columns(ticker=pl.lit(ticker))
-        ratio = pl.when(pl.col("split_ratio") > 0).then(pl.col("split_ratio")).otherwise(1.0)
-        table = table.with_columns(split_ratio=ratio)
-        # The response reaches to today, so that splits after `end`, which its prices are
-        # adjusted for, are known.
-        later = pl.col("split_ratio").cum_prod(reverse=True).shift(-1, fill_value=1.0)
-        table = table.with_columns(split_factor=later)
-        table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
-        _require_reach(ticker, table, start, end)
-        return table.cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
+        """Bars from `start` to `end`, with dividends and splits; one request."""
+        require_ticker(ticker)
 
-    def index_closes(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Closes of the index, e.g. VIX for Yahoo's ^VIX."""
-        frame = self._history(f"^{require_ticker(symbol)}", start, end)
-        table = _table(frame).filter(pl.col("date").is_between(start, end))
-        return table.select("date", symbol=pl.lit(symbol), close="close").cast(
-            dict(INDEX_SCHEMA)  # type: ignore[arg-type]
-        )
+        def ask() -> pl.DataFrame:
+            frame, chart = self._history(_symbol(ticker), start)
+            table = yahoo_tables.bars(ticker, frame, chart)
+            table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
+            require_reach("yahoo", ticker, table, start, end, self._now())
+            return table
 
-    def _history(self, symbol: str, start: date, end: date) -> pd.DataFrame:
-        cause: Exception | None = None
-        for pause in (*PAUSES_SECONDS, None):
-            try:
-                return self._ask(symbol, start)
-            except Exception as error:
-                cause = error
-            if pause is not None:
-                self._sleep(pause)
-        raise SourceError(
-            f"yahoo gave no history of {symbol} for {start} to {end} "
-            f"({_what(cause)}); try again later, or check the symbol"
-        ) from cause
+        return self._policy.call(ask, f"yahoo gave no bars of {ticker} for {start} to {end}")
 
-    def _ask(self, symbol: str, start: date) -> pd.DataFrame:
-        import yfinance
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """Bars of the index, e.g. VIX for Yahoo's ^VIX; one request."""
+        name = f"^{require_ticker(symbol)}"
 
-        self._cache_dir.mkdir(parents=True, exist_ok=True)
-        yfinance.set_tz_cache_location(str(self._cache_dir))
-        with _shown_exceptions():
-            ticker = yfinance.Ticker(symbol, session=self._session)
-            # Else yfinance asks for the zone first, and keeps a refusal as it keeps an answer, so
-            # that a second try would be answered from memory.
-            ticker._tz = str(NEW_YORK)  # noqa: SLF001
-            frame = ticker.history(
+        def ask() -> pl.DataFrame:
+            table = yahoo_tables.prices(*self._history(name, start))
+            table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
+            table = table.with_columns(symbol=pl.lit(symbol), source=pl.lit("yahoo"))
+            return table.select(INDEX_SCHEMA.names()).cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
+
+        return self._policy.call(ask, f"yahoo gave no bars of {name} for {start} to {end}")
+
+    def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
+        """All listed expiries as Yahoo shows them now; one request an expiry.
+
+        Yahoo does not say when a quote was made. `quoted_at` is the time of the underlying's
+        last regular price, which the quotes follow some 15 minutes late.
+        """
+        require_ticker(ticker)
+        what = f"yahoo gave no option chain of {ticker} for {session}"
+        if session != newest_session(now):
+            raise SourceError(
+                f"{what} (it knows the present one alone, of {newest_session(now)}); "
+                "ask for that session, or take older chains from OPTIONS_SOURCE=csv"
+            )
+        listed = self._open(_symbol(ticker))
+        ask = partial(self._expiry, ticker, session, listed)
+        parts = [self._policy.call(ask, what)]
+        given = {str(expiry) for expiry in parts[0]["expiry"].unique()}
+        parts += [
+            self._policy.call(partial(ask, expiry), f"{what}, expiry {expiry}")
+            for expiry in listed.options
+            if expiry not in given
+        ]
+        return pl.concat(parts)
+
+    def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """Reports from Yahoo's earnings calendar, planned ones too; one request a 100 reports."""
+        require_ticker(ticker)
+        what = f"yahoo gave no earnings of {ticker} for {start} to {end}"
+        pages: list[pl.DataFrame] = []
+        while not pages or (
+            pages[-1].height == REPORTS_A_PAGE and pages[-1]["date"].min() > start  # type: ignore[operator]
+        ):
+            ask = partial(self._reports, ticker, len(pages) * REPORTS_A_PAGE)
+            pages.append(self._policy.call(ask, what))
+        found = pl.concat(pages).unique(maintain_order=True)
+        return found.filter(pl.col("date").is_between(start, end)).sort("date")
+
+    def _history(self, symbol: str, start: date) -> tuple[pd.DataFrame, Any]:
+        """The history as yfinance reads it, up to today, and the chart that it was read from."""
+        listed = self._open(symbol)
+        self._session.chart = None
+        with raised_errors():
+            frame = listed.history(
                 start=start.isoformat(),
                 interval="1d",
                 auto_adjust=False,
                 actions=True,
-                timeout=TIMEOUT_SECONDS,
+                keepna=True,
             )
-        if frame is None or frame.empty:
-            raise ValueError("an empty answer")
-        return cast("pd.DataFrame", frame)
+        if frame is None or frame.empty or self._session.chart is None:
+            raise FetchError("an empty answer")
+        return cast("pd.DataFrame", frame), self._session.chart
+
+    def _expiry(
+        self, ticker: str, session: date, listed: Any, expiry: str | None = None
+    ) -> pl.DataFrame:
+        """The contracts of one expiry, of the nearest where it is None."""
+        with raised_errors():
+            given = listed.option_chain(expiry)
+        if given.calls is None:
+            # yfinance gives no underlying then either, but keeps what Yahoo said of it.
+            if not listed._underlying:  # noqa: SLF001
+                raise FetchError("an empty answer")
+            raise FetchError("it lists no options", passing=False, advice="check the symbol")
+        table = yahoo_tables.contracts(ticker, given)
+        shown = table["quoted_at"][0].astimezone(NEW_YORK).date()
+        if shown != session:
+            raise FetchError(
+                f"its quotes are of {shown}",
+                passing=False,
+                advice="fetch a chain after the close of its session, before the next one opens",
+            )
+        return table
+
+    def _reports(self, ticker: str, offset: int) -> pl.DataFrame:
+        """One page of the earnings calendar; empty for what reports none."""
+        symbol = self._open(_symbol(ticker))
+        with raised_errors():
+            # A page is kept by yfinance, also one that it could not read.
+            symbol._data.cache_get.cache_clear()  # noqa: SLF001
+            found = symbol.get_earnings_dates(limit=REPORTS_A_PAGE, offset=offset)
+        if found is not None:
+            return yahoo_tables.earnings(ticker, found)
+        if offset:
+            return EARNINGS_SCHEMA.to_frame()
+        recent = self._now().date() - LOOK_BACK
+        kind = self._history(_symbol(ticker), recent)[1]["meta"].get("instrumentType")
+        if kind in NO_COMPANIES:
+            return EARNINGS_SCHEMA.to_frame()
+        raise FetchError("the page holds no earnings dates")
+
+    def _open(self, ticker: str) -> Any:
+        from options_platform.adapters.sources.yahoo_session import YahooSession
+
+        if self._session is None:
+            self._session = YahooSession(pace=self._pace)
+        return open_symbol(ticker, self._session)
 
 
-@contextmanager
-def _shown_exceptions() -> Iterator[None]:
-    import yfinance
-
-    debug = yfinance.config.debug
-    before = debug.hide_exceptions
-    debug.hide_exceptions = False
-    try:
-        yield
-    finally:
-        debug.hide_exceptions = before
-
-
-def _table(frame: pd.DataFrame) -> pl.DataFrame:
-    names = {
-        "open": "Open",
-        "high": "High",
-        "low": "Low",
-        "close": "Close",
-        "adj_close": "Adj Close",
-        "volume": "Volume",
-        "dividend": "Dividends",
-        "split_ratio": "Stock Splits",
-    }
-    columns = {
-        name: pl.Series(name, frame[column].to_numpy(dtype="float64"), dtype=pl.Float64)
-        if column in frame.columns
-        else pl.Series(name, [None] * len(frame), dtype=pl.Float64)
-        for name, column in names.items()
-    }
-    # The index holds New York midnights; the wall date is the session.
-    days = [stamp.date() for stamp in frame.index]
-    return pl.DataFrame({"date": pl.Series(days, dtype=pl.Date), **columns}).fill_nan(None)
-
-
-def _require_reach(ticker: str, table: pl.DataFrame, start: date, end: date) -> None:
-    wanted = sessions(max(start, end - timedelta(days=14)), end)
-    last = max(table["date"].to_list(), default=None)
-    if wanted and (last is None or last < wanted[-1]):
-        raise SourceError(
-            f"yahoo's history of {ticker} ends {last}, but {start} to {end} was asked for; "
-            "try again later"
-        )
-
-
-def _what(error: Exception | None) -> str:
-    # yfinance looks into any answer as if it were a chart, whatever its HTTP status, and guesses
-    # at a delisting where Yahoo gives no reason of its own.
-    if isinstance(error, json.JSONDecodeError):
-        return "the answer is no JSON, or cut short"
-    if isinstance(error, LookupError | TypeError | AttributeError) or (
-        getattr(error, "yahoo_reason", "") is None
-    ):
-        return "the answer holds no prices"
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0][:160] if lines else ''}"
+def _symbol(ticker: str) -> str:
+    """Yahoo writes a class of shares with a dash: BRK.B is BRK-B."""
+    return ticker.replace(".", "-")

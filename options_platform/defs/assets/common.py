@@ -7,6 +7,7 @@ the other tickers exist.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,17 @@ from options_platform.settings import Settings
 OWNERS = ["team:options-platform"]
 DATA_POLICY = dg.BackfillPolicy.single_run()
 MODEL_POLICY = dg.BackfillPolicy.multi_run(1_000_000)
+
+
+# From the night after a Thursday to that after the Monday of a long weekend, and the run itself.
+STALE_AFTER, LATE_AFTER = timedelta(hours=100), timedelta(hours=76)
+
+
+def freshness_policy(settings: Settings) -> dg.FreshnessPolicy | None:
+    """When market data counts as late and as stale; None for a history that has an end."""
+    if settings.end is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=LATE_AFTER)
 
 
 def all_tickers(upstream: str) -> dg.AssetDep:

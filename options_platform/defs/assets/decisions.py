@@ -1,5 +1,7 @@
 """`regime` and `trade_plan`: rules over features and predictions, and the day's decision."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import polars as pl
 
@@ -15,12 +17,14 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
-from options_platform.defs.context import result, selected_range
+from options_platform.defs.context import pictures, result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.domain.plan import build_plans
+from options_platform.domain.reasons import refusals_by_reason
 from options_platform.domain.regime import compute_regime, regime_transitions
 from options_platform.errors import IncompleteDataError
+from options_platform.reporting import figures
 from options_platform.settings import Settings
 
 KEY = ["date", "ticker"]
@@ -60,6 +64,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
             {
                 "sessions_by_regime": {str(name): count for name, count in shares.iter_rows()},
                 "transitions": changes.height,
+                **pictures(selected, regimes=_ribbon(platform, rows)),
             },
         )
 
@@ -87,8 +92,8 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
         platform.warehouse.write(
             [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
         )
-        refusals = plans.filter(pl.col("decision") == "no_trade").explode("reasons")
-        counts = refusals.group_by("reasons").len().sort("len", descending=True)
+        counts = refusals_by_reason(plans)
+        drawn = (lambda: figures.refusals(counts)) if counts.height else None
         return result(
             context,
             plans,
@@ -96,10 +101,18 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             {
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
+                **pictures(selected, refusals=drawn),
             },
         )
 
     return trade_plan
+
+
+def _ribbon(platform: Platform, regime: pl.DataFrame) -> Callable[[], bytes] | None:
+    known = regime.filter(pl.col("regime").is_not_null())
+    if known.is_empty():
+        return None
+    return lambda: figures.regime_ribbon(known, platform.warehouse.read(VIX, columns=[*KEY, "vix"]))
 
 
 def plan_inputs(platform: Platform, selected: RunRange) -> pl.DataFrame:

@@ -114,29 +114,28 @@ def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
     """`garch_forecast` of each good bar: annualised volatility expected over the next 5 sessions.
 
     The variance runs from the start of the month's window, through its end, to each session of
-    the month. Null where the month has no fit.
+    the month. Null where the month has no fit, and on a ticker's first bar.
     """
-    by_month = {(row["month"], row["ticker"]): row for row in params.iter_rows(named=True)}
-    frames = [
-        pl.DataFrame(schema={"date": pl.Date, "ticker": pl.String, "garch_forecast": pl.Float64})
-    ]
-    for (ticker,), group in bars.group_by("ticker", maintain_order=True):
-        series = group.filter(pl.col("log_return").is_not_null())
+    by_month = {
+        (row["month"], row["ticker"]): row
+        for row in params.iter_rows(named=True)
+        if row["status"] == "ok"
+    }
+    forecasts = np.full(bars.height, np.nan)
+    known = bars.with_row_index("at").filter(pl.col("log_return").is_not_null())
+    fitted = known.join(params.select("ticker").unique(), on="ticker", how="semi")
+    for (ticker,), series in fitted.group_by("ticker", maintain_order=True):
         returns = 100.0 * series["log_return"].to_numpy()
-        months = series["date"].dt.strftime("%Y-%m").to_numpy()
-        forecast = np.full(len(returns), np.nan)
-        starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]])
-        for start, stop in zip(starts, np.r_[starts[1:], len(months)], strict=True):
-            row = by_month.get((str(months[start]), str(ticker)))
-            if row is not None and row["status"] == "ok":
+        rows = series["at"].to_numpy()
+        months = series.select(pl.col("date").dt.strftime("%Y-%m").rle().struct.unnest())
+        stop = 0
+        for length, month in months.iter_rows():
+            start, stop = stop, stop + length
+            fit = by_month.get((month, str(ticker)))
+            if fit is not None:
                 window = returns[max(0, start - LONGEST_WINDOW) : stop]
-                forecast[start:stop] = _forecast(window, row)[start - stop :]
-        frames.append(
-            series.select("date", "ticker").with_columns(
-                pl.Series("garch_forecast", forecast).fill_nan(None)
-            )
-        )
-    return pl.concat(frames)
+                forecasts[rows[start:stop]] = _forecast(window, fit)[start - stop :]
+    return bars.select("date", "ticker", pl.Series("garch_forecast", forecasts, nan_to_null=True))
 
 
 def conditional_variance(

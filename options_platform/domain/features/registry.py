@@ -10,8 +10,9 @@ from options_platform.domain.features.spec import Feature
 from options_platform.domain.features.technical import TECHNICAL
 from options_platform.domain.features.volatility import IV_RANK, VOLATILITY
 
-# Raise when a stage that makes `given` columns (GARCH, days in a regime) changes its results.
-STAGES_VERSION = "1"
+# Raise when the results change of a kernel, of an input that `compute.good_bars` derives, or of a
+# stage that makes `given` columns (GARCH, days in a regime): formulas tell only their names.
+STAGES_VERSION = "2"
 
 FEATURES: tuple[Feature, ...] = (*TECHNICAL, *VOLATILITY, *REGIME_FEATURES, IV_RANK)
 

@@ -7,7 +7,16 @@ from functools import partial
 import polars as pl
 
 from options_platform.domain.features.spec import Feature
-from options_platform.domain.features.windows import ema, ratio, rsi, sma, std
+from options_platform.domain.features.windows import (
+    ema,
+    highest,
+    lag,
+    lowest,
+    population_std,
+    ratio,
+    rsi,
+    sma,
+)
 
 USD = "USD a share"
 FRACTION = "fraction"
@@ -17,21 +26,21 @@ _scaled = partial(Feature, family="technical", unit=FRACTION)
 
 
 def _returns(n: int) -> pl.Expr:
-    return pl.col("close") / pl.col("close").shift(n) - 1.0
+    return pl.col("close") / lag("close", n) - 1.0
 
 
 def _band(sign: float) -> pl.Expr:
-    return sma("close", 20) + sign * 2.0 * std("close", 20, ddof=0)
+    return sma("close", 20) + sign * 2.0 * population_std("close", 20)
 
 
 TECHNICAL: tuple[Feature, ...] = (
     Feature(
         "rsi_14", "technical", "relative strength index, Wilder's smoothing", "0 to 100",
-        ("gain", "loss"), 15, lambda: rsi(14), low=0.0, high=100.0,
+        ("close",), 15, lambda: rsi(14), low=0.0, high=100.0,
     ),
     Feature(
         "rsi_28", "technical", "relative strength index, Wilder's smoothing", "0 to 100",
-        ("gain", "loss"), 29, lambda: rsi(28), low=0.0, high=100.0,
+        ("close",), 29, lambda: rsi(28), low=0.0, high=100.0,
     ),
     _level(
         name="macd", description="ema_12 - ema_26", inputs=("ema_12", "ema_26"), lookback=26,
@@ -117,11 +126,11 @@ TECHNICAL: tuple[Feature, ...] = (
     ),
     _level(
         name="high_52w", description="highest high of 252 sessions, today included",
-        inputs=("high",), lookback=252, formula=lambda: pl.col("high").rolling_max(252), low=0.0,
+        inputs=("high",), lookback=252, formula=lambda: highest("high", 252), low=0.0,
     ),
     _level(
         name="low_52w", description="lowest low of 252 sessions, today included",
-        inputs=("low",), lookback=252, formula=lambda: pl.col("low").rolling_min(252), low=0.0,
+        inputs=("low",), lookback=252, formula=lambda: lowest("low", 252), low=0.0,
     ),
     _scaled(
         name="dist_from_high", description="(high_52w - close) / high_52w",

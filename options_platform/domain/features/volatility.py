@@ -10,11 +10,13 @@ import polars as pl
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.features.windows import (
     TRADING_DAYS,
+    lag,
     percentile,
     rank,
     ratio,
+    sample_std,
     sma,
-    std,
+    total,
 )
 
 ANNUAL = "annualised fraction"
@@ -26,12 +28,12 @@ _vix = partial(Feature, family="volatility", inputs=("vix",), basis="vix")
 
 
 def _historical(n: int) -> pl.Expr:
-    return std("log_return", n) * math.sqrt(TRADING_DAYS)
+    return sample_std("log_return", n) * math.sqrt(TRADING_DAYS)
 
 
 def _parkinson(n: int) -> pl.Expr:
     scale = TRADING_DAYS / (4.0 * n * math.log(2.0))
-    return (pl.col("log_range_squared").rolling_sum(n).clip(0.0) * scale).sqrt()
+    return (total("log_range_squared", n) * scale).sqrt()
 
 
 VOLATILITY: tuple[Feature, ...] = (
@@ -88,16 +90,16 @@ VOLATILITY: tuple[Feature, ...] = (
     ),
     _vix(
         name="vix_change_1d", description="VIX close / the previous one - 1", unit="fraction",
-        lookback=2, formula=lambda: pl.col("vix") / pl.col("vix").shift(1) - 1.0,
+        lookback=2, formula=lambda: pl.col("vix") / lag("vix", 1) - 1.0,
     ),
     _vix(
         name="vix_change_5d", description="VIX close / the one 5 sessions before - 1",
-        unit="fraction", lookback=6, formula=lambda: pl.col("vix") / pl.col("vix").shift(5) - 1.0,
+        unit="fraction", lookback=6, formula=lambda: pl.col("vix") / lag("vix", 5) - 1.0,
     ),
     _vix(
         name="vix_zscore", description="(VIX - mean) / sample deviation over 60 sessions",
         unit="deviations", lookback=60,
-        formula=lambda: ratio(pl.col("vix") - sma("vix", 60), std("vix", 60)),
+        formula=lambda: ratio(pl.col("vix") - sma("vix", 60), sample_std("vix", 60)),
     ),
     _vix(
         name="vol_regime", description="low below VIX 15, high above 25, else normal",

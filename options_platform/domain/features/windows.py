@@ -1,30 +1,78 @@
-"""Window expressions shared by the declarations; null before the window is full.
+"""Windows that declarations are made of; null before the window is full.
 
-Series run per ticker from its first bar. Polars' rolling kernels update a running sum, so their
-last bits depend on where a series starts: it always starts at the first bar.
+Each function names a column, `sma(close, 20)`, that `series.with_formulas` fills by the kernel
+of that name before the formula is evaluated. The rest of a formula works row by row.
 """
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
 
 import polars as pl
 
 TRADING_DAYS = 252
 
+_NAME = re.compile(r"(?P<kernel>\w+)\((?P<column>\w+), (?P<n>\d+)\)")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A kernel over n rows of a column, per ticker."""
+
+    kernel: str
+    column: str
+    n: int
+
+    @property
+    def name(self) -> str:
+        """The column that holds it."""
+        return f"{self.kernel}({self.column}, {self.n})"
+
+
+def windows_in(formula: pl.Expr) -> list[Window]:
+    """The windows that a formula needs, in the order of their first use."""
+    found = (_NAME.fullmatch(name) for name in dict.fromkeys(formula.meta.root_names()))
+    return [Window(m["kernel"], m["column"], int(m["n"])) for m in found if m]
+
+
+def _window(kernel: str, column: str, n: int) -> pl.Expr:
+    return pl.col(Window(kernel, column, n).name)
+
+
+def lag(column: str, n: int) -> pl.Expr:
+    """The value n rows before."""
+    return _window("lag", column, n)
+
+
+def total(column: str, n: int) -> pl.Expr:
+    """Sum over n rows."""
+    return _window("total", column, n)
+
 
 def sma(column: str, n: int) -> pl.Expr:
     """Simple moving average over n rows."""
-    return pl.col(column).rolling_mean(n)
+    return _window("sma", column, n)
 
 
-def std(column: str, n: int, *, ddof: int = 1) -> pl.Expr:
-    """Standard deviation over n rows, from n - ddof.
+def highest(column: str, n: int) -> pl.Expr:
+    """Maximum over n rows."""
+    return _window("highest", column, n)
 
-    Constant windows give exactly zero: the running sums of a rolling kernel would leave noise
-    of the order of 1e-9, which a ratio then blows up.
-    """
-    value = pl.col(column)
-    constant = value.rolling_max(n) == value.rolling_min(n)
-    return pl.when(constant).then(0.0).otherwise(value.rolling_std(n, ddof=ddof))
+
+def lowest(column: str, n: int) -> pl.Expr:
+    """Minimum over n rows."""
+    return _window("lowest", column, n)
+
+
+def sample_std(column: str, n: int) -> pl.Expr:
+    """Standard deviation over n rows, from n - 1; exactly zero where they are all equal."""
+    return _window("sample_std", column, n)
+
+
+def population_std(column: str, n: int) -> pl.Expr:
+    """Standard deviation over n rows, from n; exactly zero where they are all equal."""
+    return _window("population_std", column, n)
 
 
 def ema(column: str, n: int) -> pl.Expr:
@@ -32,14 +80,7 @@ def ema(column: str, n: int) -> pl.Expr:
 
     Null before n values, like every window.
     """
-    value = pl.col(column)
-    average = value.ewm_mean(alpha=2.0 / (n + 1), adjust=False, ignore_nulls=True)
-    return pl.when(value.is_not_null().cum_sum() >= n).then(average)
-
-
-def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """Quotient; null where the denominator is zero."""
-    return pl.when(denominator != 0).then(numerator / denominator)
+    return _window("ema", column, n)
 
 
 def rsi(n: int) -> pl.Expr:
@@ -49,33 +90,20 @@ def rsi(n: int) -> pl.Expr:
     losses are the means of the first n changes, later ones are smoothed with 1/n. 100 where
     there were no losses, 50 where the price did not move at all.
     """
-    gain, loss = _wilder("gain", n), _wilder("loss", n)
-    return (
-        pl.when((gain + loss) > 0)
-        .then(100.0 * gain / (gain + loss))
-        .when((gain + loss) == 0)
-        .then(50.0)
-    )
-
-
-def _wilder(column: str, n: int) -> pl.Expr:
-    value = pl.col(column)
-    nth = value.is_not_null().cum_sum()
-    seed = value.rolling_mean(n)
-    # The series starts with its seed, so that the recursion goes on from it.
-    seeded = pl.when(nth == n).then(seed).when(nth > n).then(value)
-    return seeded.ewm_mean(alpha=1.0 / n, adjust=False, ignore_nulls=True)
+    return _window("rsi", "close", n)
 
 
 def rank(column: str, n: int = TRADING_DAYS) -> pl.Expr:
     """(v - min) / (max - min) over the last n values, today included, 0 to 1."""
-    value = pl.col(column)
-    low, high = value.rolling_min(n), value.rolling_max(n)
-    return ratio(value - low, high - low)
+    low, high = lowest(column, n), highest(column, n)
+    return ratio(pl.col(column) - low, high - low)
 
 
 def percentile(column: str, n: int = TRADING_DAYS) -> pl.Expr:
     """Share of the n previous values strictly below today's, 0 to 1."""
-    value = pl.col(column)
-    ranked = value.rolling_rank(n + 1, method="min")
-    return (ranked - 1).cast(pl.Float64) / n
+    return _window("percentile", column, n)
+
+
+def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """Quotient; null where the denominator is zero."""
+    return pl.when(denominator != 0).then(numerator / denominator)

@@ -42,8 +42,8 @@ def evaluate_direction(
     calls among those), neutral_share, calibration_error.
 
     Args:
-        predictions: rows of `model_predictions`; those without a known label are left out. The
-            model `prior` must be among them: it is the naive baseline.
+        predictions: rows of `model_predictions`; those without a known label, or without the
+            naive baseline's (the model `prior`) on the same day, are left out.
         labels: rows of `labels`.
         regimes: date, ticker and regime, for the cut by regime.
         by: how the rows are cut.

@@ -68,7 +68,7 @@ def test_the_first_folder_with_the_file_wins(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "VIX.csv").write_text(f"date,close\n2024-07-01,{close}\n")
     folders = os.pathsep.join(str(tmp_path / name) for name in "ab")
-    closes = open_source("csv", SourceOptions(csv_dir=folders)).index_closes("VIX", *SPAN)
+    closes = open_source("csv", SourceOptions(csv_dir=folders)).index_bars("VIX", *SPAN)
     assert closes["close"].to_list() == [101.0]
 
 
@@ -216,7 +216,7 @@ def test_the_real_vix_lacks_no_session_since_2000(reference_data):
     opened = open_source("csv", SourceOptions(csv_dir=str(reference_data / "vol")))
     span = (date(2000, 1, 3), date(2024, 12, 31))
     keys = pl.DataFrame({"date": sessions(*span), "ticker": "SPY"})
-    closes = opened.index_closes("VIX", *span)
+    closes = opened.index_bars("VIX", *span)
     rows = align_indices(keys, closes, {"SPY": "VIX"}, "csv", NOW)
     assert rows["vix_age"].to_list() == [0] * len(keys)
     # CBOE publishes on some of the exchange's holidays, see the data's README.

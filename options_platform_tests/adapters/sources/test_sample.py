@@ -36,7 +36,7 @@ def test_closes_are_the_published_index_scaled(ticker, day, index_close, divisor
 
 
 def test_the_vix_is_that_of_the_cboe():
-    closes = SampleSource().index_closes("VIX", date(2018, 2, 5), date(2018, 2, 6))
+    closes = SampleSource().index_bars("VIX", date(2018, 2, 5), date(2018, 2, 6))
     assert closes["close"].to_list() == [37.32, 29.98]
 
 
@@ -53,7 +53,7 @@ def test_what_it_lacks_is_refused_with_what_it_has(ticker):
         SampleSource().bars(ticker, *SPAN)
     if ticker != "VIX":
         with pytest.raises(SourceError, match="only VIX"):
-            SampleSource().index_closes(ticker, *SPAN)
+            SampleSource().index_bars(ticker, *SPAN)
 
 
 def test_a_date_after_its_end_is_refused():

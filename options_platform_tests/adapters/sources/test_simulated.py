@@ -26,8 +26,8 @@ def test_a_bar_depends_on_neither_end_nor_start_of_what_is_asked(ticker, seed, s
     source = SimulatedSource(seed)
     whole, part = source.bars(ticker, START, END), source.bars(ticker, *span)
     assert part.equals(whole.filter(pl.col("date").is_between(*span)))
-    closes = source.index_closes("VIX", START, END)
-    assert source.index_closes("VIX", *span).equals(closes.filter(pl.col("date").is_between(*span)))
+    closes = source.index_bars("VIX", START, END)
+    assert source.index_bars("VIX", *span).equals(closes.filter(pl.col("date").is_between(*span)))
 
 
 @given(TICKERS, st.integers(0, 1000))
@@ -85,7 +85,7 @@ def test_it_behaves_like_a_market(seed):
         name: np.diff(np.log(source.bars(name, START, END)["close"].to_numpy()))
         for name in ("SPY", "QQQ")
     }
-    vix = source.index_closes("VIX", START, END)["close"].to_numpy()
+    vix = source.index_bars("VIX", START, END)["close"].to_numpy()
     realised = returns["SPY"].std() * np.sqrt(252) * 100
     assert 8 < realised < 45
     assert 0.5 < vix.mean() / realised < 2.0

@@ -1,0 +1,252 @@
+"""Bringing market data up to date: ask the source for what is missing, compare, judge, record.
+
+A run asks for its own sessions, for what is missing before them and for a small overlap. Where
+the overlap differs from what is stored, the source has restated its history, and the whole of it
+is asked for again. What changes in stored rows is told in `revisions`, what breaks a rule in
+`quarantine`; the caller writes all of it in one transaction with the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from options_platform.adapters.ports import MarketDataSource
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import (
+    CORPORATE_ACTIONS,
+    FETCHES,
+    QUARANTINE,
+    RAW_OHLCV,
+    REVISIONS,
+    Table,
+)
+from options_platform.domain.actions import corporate_actions, new_actions
+from options_platform.domain.bars import REJECTED, CleanedBars, clean_bars
+from options_platform.domain.calendar import sessions
+from options_platform.domain.cross_source import confirmed_days
+from options_platform.domain.fetch_plan import Window, fetch_window
+from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT
+from options_platform.domain.quarantine import decisions_on, merge_entries
+from options_platform.domain.restatement import (
+    RECORDED,
+    changed_rows,
+    find_revisions,
+    is_restated,
+    keeps_basis,
+    merge_rows,
+)
+from options_platform.errors import SourceError
+
+KEY = ("date", "ticker")
+# Adjusted closes follow each dividend and are used by nothing: no row depends on them.
+DEPENDED_ON = tuple(name for name in RECORDED if name != "adj_close")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to bring up to date: the sessions from `start` to `end` of the tickers."""
+
+    start: date
+    end: date
+    tickers: tuple[str, ...]
+    first: date
+    overlap: int
+
+
+@dataclass(frozen=True)
+class Update:
+    """Rows to store, and what is told of them.
+
+    `outside` has the keys of rows beyond the range asked for that are new or whose dependants
+    are stale now; `restated` the tickers or symbols whose history the source restated.
+    """
+
+    rows: pl.DataFrame
+    quarantine: pl.DataFrame
+    revisions: pl.DataFrame
+    fetches: pl.DataFrame
+    outside: pl.DataFrame
+    actions: pl.DataFrame = field(default_factory=CORPORATE_ACTIONS.empty)
+    restated: tuple[str, ...] = ()
+    set_aside: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        """What a run tells of it."""
+        return {
+            "requests": self.fetches.height,
+            "bars_set_aside": self.set_aside,
+            "earlier_rows_written": self.outside.height,
+            "revisions": self.revisions.height,
+            "restated": ", ".join(self.restated) or "none",
+        }
+
+    def frames(self, table: Table) -> list[tuple[Table, pl.DataFrame]]:
+        """What one transaction writes."""
+        return [
+            (table, self.rows),
+            (QUARANTINE, self.quarantine),
+            (REVISIONS, self.revisions),
+            (CORPORATE_ACTIONS, self.actions),
+            (FETCHES, self.fetches),
+        ]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What is stored of one ticker."""
+
+    rows: pl.DataFrame
+    quarantine: pl.DataFrame
+    actions: pl.DataFrame
+    fetches: pl.DataFrame
+
+
+def update_bars(
+    source: MarketDataSource,
+    warehouse: Warehouse,
+    asked: Asked,
+    now: datetime,
+    *,
+    second: MarketDataSource | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Update:
+    """The bars of all tickers asked for; see the module.
+
+    `second` is a source that is asked about outliers. Raises
+    :class:`~options_platform.errors.SourceError` where the source gives nothing usable.
+    """
+    tables = {
+        table.name: warehouse.read(table, tickers=asked.tickers)
+        for table in (RAW_OHLCV, QUARANTINE, CORPORATE_ACTIONS, FETCHES)
+    }
+    parts = []
+    for at, ticker in enumerate(asked.tickers):
+        progress("fetching bars", at, len(asked.tickers))
+        mine = {name: frame.filter(pl.col("ticker") == ticker) for name, frame in tables.items()}
+        fetches = mine[FETCHES.name].filter(pl.col("table") == RAW_OHLCV.name)
+        stored = _Stored(
+            mine[RAW_OHLCV.name], mine[QUARANTINE.name], mine[CORPORATE_ACTIONS.name], fetches
+        )
+        parts.append(_update_ticker(ticker, source, second, stored, asked, now))
+    return merged(parts)
+
+
+def _update_ticker(
+    ticker: str,
+    source: MarketDataSource,
+    second: MarketDataSource | None,
+    stored: _Stored,
+    asked: Asked,
+    now: datetime,
+) -> Update:
+    pending = _pending(stored)
+    last = stored.rows["date"].to_list()[-1] if stored.rows.height else None
+    window = fetch_window(
+        start=asked.start,
+        end=asked.end,
+        first=asked.first,
+        last_stored=last,
+        asked_from=min(stored.fetches["start"].to_list(), default=None),
+        pending=pending,
+        overlap=asked.overlap,
+    )
+    raw = source.bars(ticker, window.start, window.end)
+    requests = [(window, raw.height)]
+    restated = window.reason == "range" and is_restated(raw, stored.rows)
+    whole = Window(asked.first, max(window.end, last or window.end), "restated")
+    if restated and not window.covers(whole):
+        window = whole
+        raw = source.bars(ticker, window.start, window.end)
+        requests.append((window, raw.height))
+    cleaned = _clean(raw, window, source.info.name, second, stored, now)
+    in_range = pl.col("date").is_between(asked.start, asked.end)
+    kept_good = ~in_range & (pl.col("bad_reason") != REJECTED)
+    if not keeps_basis(cleaned.rows, stored.rows):
+        kept_good = pl.lit(value=False)
+    rows = merge_rows(cleaned.rows, stored.rows, kept_good, RECORDED)
+    changed = changed_rows(rows, stored.rows, RECORDED)
+    written = rows.filter(
+        in_range | pl.struct(KEY).is_in(changed.select(pl.struct(KEY)).to_series().implode())
+    )
+    accepted = stored.quarantine.filter(pl.col("status") == "accepted")
+    good = rows.filter(pl.col("bad_reason").is_null()).select(KEY)
+    return Update(
+        rows=written,
+        quarantine=merge_entries(stored.quarantine, cleaned.quarantined, good, now),
+        revisions=find_revisions(RAW_OHLCV, written, stored.rows, now, accepted=accepted),
+        fetches=request_rows(RAW_OHLCV, ticker, requests, source.info.name, now),
+        outside=changed_rows(written.filter(~in_range), stored.rows, DEPENDED_ON),
+        actions=new_actions(corporate_actions(raw, now), stored.actions),
+        restated=(ticker,) if restated else (),
+        set_aside=cleaned.quarantined.height,
+    )
+
+
+def _pending(stored: _Stored) -> date | None:
+    """The earliest bar whose row does not follow yet what the user decided on it."""
+    accepted = stored.quarantine.filter(pl.col("status") == "accepted").select(KEY)
+    bad = pl.col("bad_reason").is_not_null()
+    kept_out = stored.rows.filter(bad).join(accepted, on=KEY, how="semi")
+    decided = decisions_on(stored.rows.filter(~bad), stored.quarantine)
+    kept_in = decided.filter(pl.col("status") == "rejected")
+    return min([*kept_out["date"].to_list(), *kept_in["date"].to_list()], default=None)
+
+
+def _clean(
+    raw: pl.DataFrame,
+    window: Window,
+    name: str,
+    second: MarketDataSource | None,
+    stored: _Stored,
+    now: datetime,
+) -> CleanedBars:
+    days = sessions(window.start, window.end)
+    judge = partial(
+        clean_bars, raw, days, name, now, stored=stored.rows, decisions=stored.quarantine
+    )
+    cleaned = judge()
+    doubtful = cleaned.quarantined.filter(pl.col("rule").is_in([JUMP, SPIKE, UNADJUSTED_SPLIT]))
+    if second is None or doubtful.is_empty():
+        return cleaned
+    span = doubtful["date"].to_list()
+    try:
+        other = second.bars(doubtful["ticker"][0], min(span), max(span))
+    except SourceError:
+        return cleaned
+    confirmed = confirmed_days(raw.filter(pl.col("date").is_in(span)), other)
+    return judge(confirmed=confirmed)
+
+
+def request_rows(
+    table: Table,
+    ticker: str,
+    requests: Sequence[tuple[Window, int]],
+    source: str,
+    now: datetime,
+) -> pl.DataFrame:
+    """The requests as rows of the table `fetches`."""
+    return pl.DataFrame(
+        [
+            (now, table.name, ticker, window.start, window.end, window.reason, rows, source)
+            for window, rows in requests
+        ],
+        schema=FETCHES.schema,
+        orient="row",
+    )
+
+
+def merged(parts: Sequence[Update]) -> Update:
+    """The updates of several tickers as one."""
+    names = ("rows", "quarantine", "revisions", "fetches", "outside", "actions")
+    frames = {name: pl.concat([getattr(part, name) for part in parts]) for name in names}
+    return Update(
+        **frames,
+        restated=tuple(name for part in parts for name in part.restated),
+        set_aside=sum(part.set_aside for part in parts),
+    )

@@ -1,0 +1,46 @@
+"""Alpaca's keys: out of the environment, and never into a message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from options_platform.errors import SourceError
+
+NAMES = (("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"), ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A pair of keys that shows neither."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+def require_package() -> None:
+    """SourceError if alpaca-py is not installed."""
+    try:
+        found = find_spec("alpaca")
+    except ValueError:
+        found = None
+    if found is None:
+        raise SourceError(
+            "the source alpaca needs the package alpaca-py; "
+            "install it: pip install 'options-platform[alpaca]'"
+        )
+
+
+def require_keys(environment: Mapping[str, str] | None = None) -> Keys:
+    """The keys of the environment; SourceError that names the variables if there are none."""
+    environment = os.environ if environment is None else environment
+    for pair in NAMES:
+        key, secret = (environment.get(name, "").strip() for name in pair)
+        if key and secret:
+            return Keys(key, secret)
+    raise SourceError(
+        f"the source alpaca needs keys; set {' and '.join(NAMES[0])} in the environment "
+        "(a free account has them)"
+    )

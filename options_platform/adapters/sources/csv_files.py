@@ -1,0 +1,133 @@
+"""Reading one file of the user's, CSV or Parquet: whole and typed, or refused with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.errors import SourceError
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+def find(folders: Sequence[Path], name: str) -> Path | None:
+    """The file of that name in the first folder that has one, with any ending."""
+    paths = (folder / (name + ending) for folder in folders for ending in ENDINGS)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_table(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = (), *, may_be_empty: bool = False
+) -> pl.DataFrame:
+    """The columns of the file, and those of `optional` that it has; text unless it is Parquet.
+
+    SourceError if a column is missing or doubled, if there are no rows, or if it cannot be read.
+    """
+    if path.suffix == ".parquet":
+        try:
+            frame = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise SourceError(
+                f"{path.name} cannot be read as Parquet ({_short(error)}); fetch it again"
+            ) from error
+    else:
+        frame = _text(path)
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise SourceError(
+            f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(columns)}"
+        )
+    twice = [name for name in columns if f"{name}_duplicated_0" in frame.columns]
+    if twice:
+        raise SourceError(f"{path.name} has the column {twice[0]} twice; remove one")
+    more = [name for name in optional if name in frame.columns and name not in columns]
+    frame = frame.select(*columns, *more)
+    if frame.is_empty() and not may_be_empty:
+        raise SourceError(f"{path.name} holds no rows; it needs {','.join(columns)}")
+    return frame
+
+
+def _text(path: Path) -> pl.DataFrame:
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".csv":
+            content = content.rstrip(b"\r\n")
+            _refuse_cut_end(path, content.splitlines())
+        return pl.read_csv(content, infer_schema=False)
+    except pl.exceptions.NoDataError as error:
+        raise SourceError(f"{path.name} is empty; restore it") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise SourceError(
+            f"{path.name} cannot be read as CSV ({_short(error)}); correct it, or fetch it again"
+        ) from error
+
+
+def _refuse_cut_end(path: Path, lines: list[bytes]) -> None:
+    # A reader fills the missing fields of a short line with null, as if they had been empty.
+    if lines and lines[-1].count(b",") < lines[0].count(b","):
+        raise SourceError(f"{path.name} line {len(lines)} is cut short; fetch the file again")
+
+
+def with_dates(path: Path, frame: pl.DataFrame, column: str = "date") -> pl.DataFrame:
+    """`frame` with `column` as dates; SourceError with the line of one that is none."""
+    day = pl.col(column)
+    if frame.schema[column] == pl.Datetime:
+        day = day.dt.date()
+    elif frame.schema[column] != pl.Date:
+        day = day.cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
+    parsed = frame.with_columns(day.alias("parsed"))
+    wrong = parsed.with_row_index("line", offset=2).filter(pl.col("parsed").is_null())
+    if wrong.height:
+        line, text = wrong.select("line", column).row(0)
+        raise SourceError(
+            f"{path.name} line {line}: {text or ''!r} is no date like 2024-12-31; correct it"
+        )
+    return parsed.with_columns(pl.col("parsed").alias(column)).drop("parsed")
+
+
+def with_times(path: Path, frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """`frame` with `column` as UTC times; text needs its offset, and may be empty."""
+    if isinstance(frame.schema[column], pl.Datetime):
+        aware = pl.col(column).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+        if frame.schema[column].time_zone is None:  # type: ignore[attr-defined]
+            raise SourceError(f"{path.name}: the times in {column} lack their zone; add it")
+        return frame.with_columns(aware)
+    text = pl.col(column).cast(pl.String).str.strip_chars()
+    time = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    wrong = frame.with_row_index("line", offset=2).filter(
+        time.is_null() & text.is_not_null() & (text != "")
+    )
+    if wrong.height:
+        line, value = wrong.select("line", column).row(0)
+        raise SourceError(
+            f"{path.name} line {line}: {value!r} in column {column} is no time like "
+            "2024-12-31T16:00:00-05:00; correct it"
+        )
+    return frame.with_columns(time)
+
+
+def with_numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """`frame` with `columns` as floats, empty as null; SourceError with the line of another."""
+    for name in columns:
+        if frame.schema[name].is_numeric():
+            frame = frame.with_columns(pl.col(name).cast(pl.Float64))
+            continue
+        if frame.schema[name] != pl.String:
+            raise SourceError(f"{path.name}: the column {name} holds no numbers; correct it")
+        number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
+        wrong = frame.with_row_index("line", offset=2).filter(
+            number.is_null() & pl.col(name).is_not_null() & (pl.col(name).str.strip_chars() != "")
+        )
+        if wrong.height:
+            line, text = wrong.select("line", name).row(0)
+            raise SourceError(
+                f"{path.name} line {line}: {text!r} in column {name} is no number; correct it"
+            )
+        frame = frame.with_columns(number)
+    return frame
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0]

@@ -1,0 +1,47 @@
+"""Which rows of a source count: final ones, and none missing at the end."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from options_platform.adapters.sources.retry import FetchError
+from options_platform.domain.calendar import NEW_YORK, close_time, is_session, sessions
+
+# Official closes and the VIX's settlement (16:15) are out half an hour after the bell.
+SETTLED_AFTER = timedelta(minutes=30)
+LOOK_BACK = timedelta(days=14)
+
+
+def first_open_day(now: datetime) -> date:
+    """The first New York day whose daily bar is not final at `now`."""
+    today = now.astimezone(NEW_YORK).date()
+    if is_session(today) and now < close_time(today) + SETTLED_AFTER:
+        return today
+    return today + timedelta(days=1)
+
+
+def final_rows(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The rows of `frame` whose day is over at `now`; a bar that still moves is left out."""
+    return frame.filter(pl.col("date") < first_open_day(now))
+
+
+def require_reach(
+    source: str, ticker: str, table: pl.DataFrame, start: date, end: date, now: datetime
+) -> None:
+    """Raise :class:`FetchError` if the last session from `start` to `end` has no bar in `table`."""
+    wanted = sessions(max(start, end - LOOK_BACK), end)
+    if not wanted:
+        return
+    last = max(table["date"].to_list(), default=None)
+    if last is not None and last >= wanted[-1]:
+        return
+    if wanted[-1] >= first_open_day(now):
+        settled = close_time(wanted[-1]) + SETTLED_AFTER
+        raise FetchError(
+            f"the session {wanted[-1]} is not final before {settled:%H:%M} New York",
+            passing=False,
+            advice="ask for an earlier end, or again after that",
+        )
+    raise FetchError(f"the history of {ticker} at {source} ends {last}, before {wanted[-1]}")

@@ -1,0 +1,69 @@
+"""A rate limit that every process of a home keeps together."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+MINUTE_SECONDS = 60.0
+# Stamps further ahead than any queue of requests reaches come from a clock that was set back.
+LONGEST_QUEUE_SECONDS = 600.0
+
+
+class Pace:
+    """At most `per_minute` requests in any 60 seconds, over all processes that share `path`.
+
+    The file holds when the latest requests were, or will be, sent. A process reserves its place
+    under a lock and sleeps outside of it; a process that dies leaves the lock free.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        per_minute: int,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._per_minute = per_minute
+        self._sleep = sleep
+        self._clock = clock
+        self._waited_seconds = 0.0
+
+    def wait(self) -> None:
+        """Return when the next request may be sent."""
+        pause = self._reserve() - self._clock()
+        if pause > 0:
+            self._sleep(pause)
+            self._waited_seconds += pause
+
+    def working_seconds(self) -> float:
+        """A clock that stands still while requests wait here, for deadlines of the rest."""
+        return time.monotonic() - self._waited_seconds
+
+    def _reserve(self) -> float:
+        from filelock import FileLock
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._path.with_suffix(".lock")):
+            now = self._clock()
+            stamps = [at for at in self._stamps() if at <= now + LONGEST_QUEUE_SECONDS]
+            full = len(stamps) >= self._per_minute
+            at = max(now, stamps[-self._per_minute] + MINUTE_SECONDS) if full else now
+            self._store([*stamps, at][-self._per_minute :])
+        return at
+
+    def _stamps(self) -> list[float]:
+        try:
+            return sorted(float(at) for at in json.loads(self._path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def _store(self, stamps: list[float]) -> None:
+        new = self._path.with_suffix(f".{os.getpid()}.new")
+        new.write_text(json.dumps(stamps))
+        new.replace(self._path)

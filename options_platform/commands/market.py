@@ -1,0 +1,78 @@
+"""`quarantine` and `bars`: what was set aside, and what was known when."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+import polars as pl
+
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.contracts import QUARANTINE, RAW_OHLCV, REVISIONS
+from options_platform.domain.as_of import as_of
+from options_platform.domain.bars import require_ticker
+from options_platform.domain.quarantine import decide, with_close
+from options_platform.errors import UsageError
+
+ENTRY_COLUMNS = ("date", "ticker", "rule", "severity", "status", "close", "source", "note")
+BAR_COLUMNS = ("date", "open", "high", "low", "close", "adj_close", "volume", "bad_reason")
+
+
+def quarantine(args: argparse.Namespace) -> int:
+    """List what was set aside, or decide about one session's row."""
+    settings = ready_settings()
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    entries = warehouse.read(QUARANTINE, start=args.date, end=args.date)
+    if args.ticker:
+        entries = entries.filter(pl.col("ticker") == require_ticker(args.ticker))
+    if args.action == "list":
+        return _list(args, entries)
+    if not args.ticker or not args.date:
+        raise UsageError(
+            f"quarantine {args.action} needs a ticker and a date, as quarantine list shows them"
+        )
+    chosen = with_close(entries, args.close)
+    status = {"accept": "accepted", "reject": "rejected"}[args.action]
+    decided = decide(chosen, status=status, note=args.note, now=datetime.now(UTC))
+    warehouse.upsert(QUARANTINE, decided)
+    if args.json:
+        print_json(decided.to_dicts())
+    else:
+        for row in decided.iter_rows(named=True):
+            say(f"{row['date']} {row['ticker']} {row['rule']}: {row['status']}")
+        say("It takes effect when raw_ohlcv is materialised next; see: daily, backfill")
+    return 0
+
+
+def _list(args: argparse.Namespace, entries: pl.DataFrame) -> int:
+    if args.status != "all":
+        entries = entries.filter(pl.col("status") == args.status)
+    if args.json:
+        print_json(entries.to_dicts())
+    elif entries.is_empty():
+        say(f"nothing in the quarantine with status {args.status}")
+    else:
+        close = pl.col("value").str.json_path_match("$.close").cast(pl.Float64, strict=False)
+        print_table(entries.with_columns(close=close).to_dicts(), ENTRY_COLUMNS)
+    return 0
+
+
+def bars(args: argparse.Namespace) -> int:
+    """The bars of a ticker, as they are stored or as they were known at a moment."""
+    settings = ready_settings()
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    tickers = [require_ticker(args.ticker)]
+    rows = warehouse.read(RAW_OHLCV, tickers=tickers)
+    if args.as_of is not None:
+        rows = as_of(RAW_OHLCV, rows, warehouse.read(REVISIONS, tickers=tickers), args.as_of)
+    rows = rows.filter(
+        pl.col("date").is_between(args.start or pl.col("date"), args.end or pl.col("date"))
+    )
+    if args.json:
+        print_json(rows.to_dicts())
+    elif rows.is_empty():
+        say(f"no bars of {args.ticker} are stored for that; see: status, backfill")
+    else:
+        print_table(rows.to_dicts(), BAR_COLUMNS)
+    return 0

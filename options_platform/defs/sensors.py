@@ -1,0 +1,24 @@
+"""The sensor that brings marts and report up to date after each run of the daily job."""
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
+
+
+def make_reports_sensor(
+    daily: UnresolvedAssetJobDefinition, reporting: UnresolvedAssetJobDefinition
+) -> dg.SensorDefinition:
+    """After a successful run of `daily`, one run of `reporting`."""
+
+    @dg.run_status_sensor(
+        name="reports_after_daily",
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        monitored_jobs=[daily],
+        request_job=reporting,
+        description="Rebuild the marts and the report after each run of the daily job.",
+    )
+    def reports_after_daily(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=context.dagster_run.run_id)
+
+    return reports_after_daily

@@ -1,0 +1,197 @@
+"""The kernels behind the windows: NumPy over a matrix of series, one a row, oldest value first.
+
+A window is put together from parts of 1, 2, 4, 8, ... rows, each the union of two of half its
+size: a handful of passes over the matrix, whatever the window's length, and shared between the
+windows of a block. No sum runs on from window to window, so that a value depends on the rows of
+its own window only, to the last bit, and a NaN spoils no other window. Only `ema` and `rsi` are
+recursive, and go from the first row on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Moments = tuple[Floats, Floats]
+
+
+class Block:
+    """Series of the same length, (series, rows), with the parts that its windows share.
+
+    Element j of a part of n rows covers the rows j to j + n - 1.
+    """
+
+    def __init__(self, values: Floats) -> None:
+        self.values = values
+        self._parts: dict[tuple[str, int], Floats] = {}
+        self._moments: dict[int, Moments] = {}
+
+    def folded(self, operation: np.ufunc, n: int) -> Floats:
+        """`operation` over each n rows."""
+        sizes = _powers(n)
+        covered = sizes[0]
+        whole = self._part(operation, covered)
+        for size in sizes[1:]:
+            stop = whole.shape[1] - size
+            later = self._part(operation, size)[:, covered : covered + stop]
+            whole = operation(whole[:, :stop], later)
+            covered += size
+        return whole
+
+    def moments(self, n: int) -> Moments:
+        """Mean of each n rows, and their sum of squared deviations from it.
+
+        Merged as Chan, Golub & LeVeque (1983): only squares are added, so that nothing cancels,
+        and equal values give exactly themselves and zero.
+        """
+        sizes = _powers(n)
+        covered = sizes[0]
+        mean, squares = self._doubled(covered)
+        for size in sizes[1:]:
+            part_mean, part_squares = self._doubled(size)
+            stop = mean.shape[1] - size
+            later = slice(covered, covered + stop)
+            apart = part_mean[:, later] - mean[:, :stop]
+            merged = covered + size
+            mean = mean[:, :stop] + apart * (size / merged)
+            apart *= apart
+            apart *= covered * size / merged
+            apart += squares[:, :stop]
+            apart += part_squares[:, later]
+            squares, covered = apart, merged
+        return mean, squares
+
+    def _part(self, operation: np.ufunc, size: int) -> Floats:
+        if size == 1:
+            return self.values
+        key = (operation.__name__, size)
+        if key not in self._parts:
+            half = self._part(operation, size // 2)
+            self._parts[key] = operation(half[:, : -(size // 2)], half[:, size // 2 :])
+        return self._parts[key]
+
+    def _doubled(self, size: int) -> Moments:
+        if size == 1:
+            return self.values, np.zeros_like(self.values)
+        if size not in self._moments:
+            half = size // 2
+            mean, squares = self._doubled(half)
+            apart = mean[:, half:] - mean[:, :-half]
+            apart *= apart
+            apart *= half / 2.0
+            apart += squares[:, half:]
+            apart += squares[:, :-half]
+            self._moments[size] = (0.5 * (mean[:, :-half] + mean[:, half:]), apart)
+        return self._moments[size]
+
+
+def _powers(n: int) -> list[int]:
+    """The powers of two that add up to n, largest first."""
+    return [1 << bit for bit in reversed(range(n.bit_length())) if n >> bit & 1]
+
+
+def _lag(block: Block, n: int) -> Floats:
+    return block.values[:, :-n]
+
+
+def _total(block: Block, n: int) -> Floats:
+    return block.folded(np.add, n)
+
+
+def _sma(block: Block, n: int) -> Floats:
+    return block.folded(np.add, n) / n
+
+
+def _highest(block: Block, n: int) -> Floats:
+    return block.folded(np.maximum, n)
+
+
+def _lowest(block: Block, n: int) -> Floats:
+    return block.folded(np.minimum, n)
+
+
+def _sample_std(block: Block, n: int) -> Floats:
+    return np.sqrt(block.moments(n)[1] / (n - 1))
+
+
+def _population_std(block: Block, n: int) -> Floats:
+    return np.sqrt(block.moments(n)[1] / n)
+
+
+def _ema(block: Block, n: int) -> Floats:
+    values = block.values
+    average = np.full_like(values, np.nan)
+    firsts = np.argmin(np.isnan(values), axis=1)
+    for first in np.unique(firsts):
+        mine = firsts == first
+        smooth = _smoothed(values[mine, first], values[mine, first + 1 :], 2.0 / (n + 1))
+        average[mine, first + n - 1 :] = smooth[:, n - 1 :]
+    return average[:, n - 1 :]
+
+
+def _rsi(block: Block, n: int) -> Floats:
+    change = np.diff(block.values, axis=1)
+    gain = _wilder(np.maximum(change, 0.0), n)
+    loss = _wilder(np.maximum(-change, 0.0), n)
+    both = gain + loss
+    unmoved = both == 0.0
+    gain *= 100.0
+    gain /= np.where(unmoved, 1.0, both)
+    gain[unmoved] = 50.0
+    return gain
+
+
+def _wilder(values: Floats, n: int) -> Floats:
+    seed = Block(values[:, :n]).folded(np.add, n)[:, 0] / n
+    return _smoothed(seed, values[:, n:], 1.0 / n)
+
+
+def _smoothed(start: Floats, values: Floats, alpha: float) -> Floats:
+    """s_0 = start, then s_t = alpha * v_t + (1 - alpha) * s_{t-1}."""
+    from scipy.signal import lfilter
+
+    out = np.empty((len(values), values.shape[1] + 1))
+    out[:, 0] = start
+    if values.shape[1]:
+        state = ((1.0 - alpha) * start)[:, np.newaxis]
+        out[:, 1:] = lfilter([alpha], [1.0, alpha - 1.0], values, axis=1, zi=state)[0]
+    return out
+
+
+def _percentile(block: Block, n: int) -> Floats:
+    values = block.values
+    today = values[:, n:]
+    below = np.zeros(today.shape, dtype=np.int32)
+    for back in range(1, n + 1):
+        below += values[:, n - back : -back] < today
+    return np.where(np.isnan(today), np.nan, below / n)
+
+
+Kernel = Callable[[Block, int], Floats]
+
+KERNELS: Mapping[str, Kernel] = {
+    "lag": _lag,
+    "total": _total,
+    "sma": _sma,
+    "highest": _highest,
+    "lowest": _lowest,
+    "sample_std": _sample_std,
+    "population_std": _population_std,
+    "ema": _ema,
+    "rsi": _rsi,
+    "percentile": _percentile,
+}
+
+# Rows before the first value where it is not n - 1: one that today's value comes on top of.
+ROWS_BEFORE: Mapping[str, int] = {"lag": 0, "rsi": 0, "percentile": 0}
+
+
+def fill(block: Block, kernel: str, n: int, out: Floats) -> None:
+    """Write the windows of a block to `out`, of its shape; NaN before the window is full."""
+    before = n + ROWS_BEFORE.get(kernel, -1)
+    out[:, :before] = np.nan
+    if block.values.shape[1] > before:
+        out[:, before:] = KERNELS[kernel](block, n)

@@ -1,0 +1,53 @@
+"""OCC option symbols: root, expiry, right and strike in one name, as `SPY260320C00690000`.
+
+Layout: OCC, Options Symbology Initiative (2010): root of up to six characters, at times padded
+with blanks, YYMMDD, C or P, the strike in thousandths of a dollar as eight digits. A root that
+ends in a digit (`SPY7`, `AAPL1`) is a contract whose deliverable is not 100 shares.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_TAIL = r"(\d{6})([CP])(\d{8})$"
+_ROOT = r"^([A-Z][A-Z0-9.]{0,5})\s*\d{6}[CP]\d{8}$"
+STANDARD_SUFFIXES = ("", "W", "P")
+"""Roots of a ticker's standard contracts: its own, and the weekly and PM roots of indices."""
+
+
+def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
+    """The parts of each symbol: root, expiry, right (call or put) and strike in USD.
+
+    All four are null where the text is no OCC symbol, or its date does not exist.
+    """
+    text = pl.col("symbol").str.strip_chars()
+    expiry = text.str.extract(_TAIL, 1).str.to_date("%y%m%d", strict=False)
+    whole = text.str.contains(_ROOT) & expiry.is_not_null()
+    parts = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String}).select(
+        root=text.str.extract(_ROOT, 1),
+        expiry=expiry,
+        right=pl.when(text.str.extract(_TAIL, 2) == "C")
+        .then(pl.lit("call"))
+        .otherwise(pl.lit("put")),
+        strike=text.str.extract(_TAIL, 3).cast(pl.Float64) / 1000.0,
+        whole=whole.fill_null(value=False),
+    )
+    return parts.select(
+        pl.when(pl.col("whole")).then(pl.col(name)).alias(name)
+        for name in ("root", "expiry", "right", "strike")
+    )
+
+
+def symbol_expr(root: pl.Expr, expiry: pl.Expr, right: pl.Expr, strike: pl.Expr) -> pl.Expr:
+    """The OCC symbol of a contract, unpadded; null where a part is null."""
+    thousandths = (strike * 1000.0).round().cast(pl.Int64).cast(pl.String).str.zfill(8)
+    letter = pl.when(right == "call").then(pl.lit("C")).when(right == "put").then(pl.lit("P"))
+    return pl.concat_str(root, expiry.dt.strftime("%y%m%d"), letter, thousandths)
+
+
+def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
+    """Whether the root is one of the ticker's standard ones (`BRK.B` is `BRKB` there)."""
+    plain = ticker.str.replace_all(r"[.\-]", "")
+    return pl.any_horizontal(
+        *(root == pl.concat_str(plain, pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
+    )

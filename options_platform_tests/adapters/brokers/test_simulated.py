@@ -1,0 +1,73 @@
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.domain.fills import FillRules, MarketClose, net_price
+from options_platform.domain.orders import closing
+from options_platform.settings import make_settings
+from options_platform_tests.domain.test_orders import LEGS, ORDER
+
+NEXT = date(2024, 1, 3)
+MARKET = {"SPY": MarketClose(470.0, 0.13)}
+
+
+def opened(tmp_path, **fills):
+    made = make_settings({"home": tmp_path, "source": "simulated", "fills": fills})
+    return open_broker(made)
+
+
+def price(broker, legs=LEGS, share=None):
+    shown = broker.fills.share if share is None else share
+    return net_price(legs, NEXT, MARKET["SPY"], broker.chain, shown)
+
+
+def worked(broker, order, market=MARKET, session=NEXT):
+    broker.submit(order)
+    broker.work(session, market)
+    return broker.find(order.client_order_id)
+
+
+@pytest.mark.parametrize("model", ["mid", "default", "worst"])
+def test_a_fill_has_the_price_of_its_model_and_fees_for_each_contract_and_leg(tmp_path, model):
+    broker = opened(tmp_path, model=model)
+    found = worked(broker, replace(ORDER, limit_price=None))
+    assert (found.status, found.filled_qty) == ("filled", 5)
+    assert found.avg_price == price(broker, share=FillRules(model=model).share)
+    assert found.fees_usd == pytest.approx(5 * 2 * 0.65)
+    assert broker.working() == []
+
+
+def test_an_order_does_not_work_in_the_session_that_decided_it(tmp_path):
+    broker = opened(tmp_path)
+    found = worked(broker, replace(ORDER, limit_price=None), session=ORDER.session)
+    assert found.status == "submitted"
+
+
+def test_a_limit_is_kept_for_debits_and_for_credits(tmp_path):
+    broker = opened(tmp_path)
+    sold = closing(LEGS)
+    for legs in (LEGS, sold):
+        fair = price(broker, legs)
+        for name, limit, status in (("at", fair, "filled"), ("off", fair - 0.02, "expired")):
+            order = replace(
+                ORDER, client_order_id=f"{name}{fair}", legs=legs, limit_price=round(limit, 2)
+            )
+            found = worked(broker, order)
+            assert found.status == status
+            assert found.reason == (None if status == "filled" else "LIMIT_NOT_REACHED")
+    assert price(broker, LEGS) > 0 > price(broker, sold)
+
+
+def test_a_ticker_without_a_close_lets_its_order_expire(tmp_path):
+    found = worked(opened(tmp_path), ORDER, market={})
+    assert (found.status, found.reason, found.filled_qty) == ("expired", "NO_MARKET", 0)
+
+
+def test_a_session_worked_twice_changes_nothing(tmp_path):
+    broker = opened(tmp_path)
+    first = worked(broker, replace(ORDER, limit_price=None))
+    broker.work(NEXT, {"SPY": MarketClose(600.0, 0.5)})
+    broker.work(date(2024, 1, 4), {"SPY": MarketClose(600.0, 0.5)})
+    assert broker.find(ORDER.client_order_id) == first

@@ -1,0 +1,123 @@
+from datetime import UTC, date, datetime, time
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.adapters.sources.simulated import SimulatedSource
+from options_platform.domain.calendar import NEW_YORK, close_time
+from options_platform.domain.chain import ChainRules, option_sign, years_of
+from options_platform.domain.expiries import listed_expiries
+from options_platform.domain.pricing import black_scholes
+from options_platform.errors import SourceError
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+SESSIONS = [date(2008, 10, 13), date(2019, 7, 3), date(2024, 3, 8)]
+
+
+@pytest.fixture(params=SESSIONS, ids=str)
+def session(request):
+    return request.param
+
+
+@pytest.fixture
+def chain(session):
+    return SimulatedSource(7).option_chain("SPY", session, NOW)
+
+
+def test_quotes_are_whole_cents_and_ordered(chain):
+    for name in ("bid", "ask"):
+        cents = chain[name] * 100
+        assert (cents - cents.round()).abs().max() < 1e-6
+    assert (chain["ask"] > chain["bid"]).all()
+    assert (chain["bid"] >= 0).all()
+
+
+def test_expiries_are_the_listed_ones_and_each_has_calls_and_puts(chain, session):
+    expiries = chain["expiry"].unique().sort().to_list()
+    assert expiries == [
+        day for day in listed_expiries("SPY", session) if (day - session).days <= 75
+    ]
+    count = chain.group_by("expiry", "strike").agg(pl.col("right").sort())
+    assert count["right"].to_list() == [["call", "put"]] * count.height
+
+
+def test_quotes_keep_put_call_parity_within_their_width(chain, session):
+    both = chain.pivot("right", index=["expiry", "strike", "spot"], values=["bid", "ask"])
+    years = years_of((both["expiry"] - session).dt.total_days().to_numpy())
+    rules = ChainRules()
+    forward = both["spot"].to_numpy() * np.exp(-rules.dividend_yield * years)
+    forward -= both["strike"].to_numpy() * np.exp(-rules.risk_free_rate * years)
+    low = (both["bid_call"] - both["ask_put"]).to_numpy()
+    high = (both["ask_call"] - both["bid_put"]).to_numpy()
+    assert ((low <= forward + 1e-9) & (forward <= high + 1e-9)).all()
+
+
+def test_the_price_of_each_stated_volatility_lies_between_bid_and_ask(chain, session):
+    years = years_of((chain["expiry"] - session).dt.total_days().to_numpy())
+    rules = ChainRules()
+    priced = black_scholes(
+        chain["spot"].to_numpy(),
+        chain["strike"].to_numpy(),
+        years,
+        chain["source_iv"].to_numpy(),
+        rules.risk_free_rate,
+        rules.dividend_yield,
+        option_sign(chain["right"].to_numpy()),
+    ).price
+    assert (chain["bid"].to_numpy() <= priced + 1e-9).all()
+    assert (priced <= chain["ask"].to_numpy() + 1e-9).all()
+
+
+def test_puts_cost_more_volatility_than_calls_as_far_away(chain):
+    near = chain.filter(pl.col("expiry") == chain["expiry"].unique().sort()[1])
+    put = near.filter(right="put").sort((pl.col("source_delta") + 0.25).abs())
+    call = near.filter(right="call").sort((pl.col("source_delta") - 0.25).abs())
+    assert put["source_iv"][0] > call["source_iv"][0]
+
+
+def test_the_spot_is_the_close_and_the_quotes_are_of_the_bell(chain, session):
+    bar = SimulatedSource(7).bars("SPY", session, session)
+    assert chain["spot"].unique().to_list() == bar["close"].to_list()
+    assert chain["quoted_at"].unique().to_list() == [close_time(session).astimezone(UTC)]
+
+
+def test_a_half_day_closes_early():
+    chain = SimulatedSource(7).option_chain("SPY", date(2019, 7, 3), NOW)
+    assert chain["quoted_at"][0].astimezone(NEW_YORK).time() == time(13, 0)
+
+
+@pytest.mark.parametrize("day", [date(1999, 12, 31), date(2024, 3, 9), date(2026, 1, 5)])
+def test_a_day_without_a_close_has_no_chain(day):
+    with pytest.raises(SourceError, match=f"no chain of SPY for {day}"):
+        SimulatedSource(7).option_chain("SPY", day, NOW)
+
+
+def test_the_seed_the_ticker_and_the_session_make_the_chain():
+    def quotes(seed, ticker, day):
+        return SimulatedSource(seed).option_chain(ticker, day, NOW)["open_interest"].to_list()
+
+    first = quotes(7, "SPY", SESSIONS[2])
+    assert first == quotes(7, "SPY", SESSIONS[2])
+    others = [quotes(8, "SPY", SESSIONS[2]), quotes(7, "QQQ", SESSIONS[2])]
+    assert first not in [*others, quotes(7, "SPY", SESSIONS[1])]
+
+
+def test_a_company_reports_once_a_quarter_and_a_fund_never():
+    source = SimulatedSource(7)
+    found = source.earnings("AAPL", date(2015, 1, 1), date(2020, 12, 31))
+    assert found.height == 24
+    gaps = found["date"].diff().drop_nulls().dt.total_days()
+    assert gaps.is_between(55, 130).all()
+    assert found["timing"].n_unique() == 1
+    assert source.earnings("SPY", date(2015, 1, 1), date(2020, 12, 31)).is_empty()
+
+
+def test_reports_do_not_depend_on_the_range():
+    source = SimulatedSource(7)
+    whole = source.earnings("AAPL", date(2015, 1, 1), date(2020, 12, 31))
+    part = source.earnings("AAPL", date(2017, 1, 1), date(2018, 12, 31))
+    assert part.equals(whole.filter(pl.col("date").dt.year().is_in([2017, 2018])))
+    assert source.earnings("MSFT", date(2015, 1, 1), date(2020, 12, 31))["date"].to_list() != (
+        whole["date"].to_list()
+    )

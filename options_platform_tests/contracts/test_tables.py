@@ -1,0 +1,68 @@
+"""The contracts themselves: what each declares, and what a frame must be to fit it."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, VIX, tables
+from options_platform.errors import ContractError
+from options_platform_tests.market import random_market
+
+BARS, INDEX = random_market()
+DAY = date(2016, 3, 17)
+HERE = (pl.col("date") == DAY) & (pl.col("ticker") == "BBB")
+
+
+@pytest.mark.parametrize("table", tables().values(), ids=lambda table: table.name)
+def test_every_column_is_described_and_every_key_declared(table):
+    names = [column.name for column in table.columns]
+    assert len(names) == len(set(names))
+    assert set(table.key) <= set(names)
+    assert set(table.partition) <= set(names)
+    assert len(table.description) > 20
+    for column in table.columns:
+        assert column.description
+        assert column.low is None or column.high is None or column.low <= column.high
+        if column.name in table.key:
+            assert not column.nullable or column.name not in ("date", "ticker")
+    assert table.validate(table.empty()).schema == table.schema
+
+
+def test_the_assets_are_keyed_by_date_and_ticker():
+    for table in ASSET_TABLES:
+        assert table.key == table.partition == ("date", "ticker")
+
+
+def test_columns_come_back_in_the_contracts_order():
+    shuffled = BARS.select(sorted(BARS.columns))
+    assert RAW_OHLCV.validate(shuffled).equals(BARS)
+
+
+@pytest.mark.parametrize(
+    ("table", "spoil", "said"),
+    [
+        (RAW_OHLCV, lambda rows: rows.drop("close"), "columns missing: close"),
+        (RAW_OHLCV, lambda rows: rows.with_columns(more=1), "columns unknown: more"),
+        (
+            RAW_OHLCV,
+            lambda rows: rows.with_columns(pl.col("close").cast(pl.Float32)),
+            "close is Float32, not Float64",
+        ),
+        (
+            RAW_OHLCV,
+            lambda rows: rows.with_columns(ticker=pl.when(~HERE).then("ticker")),
+            r"null in ticker \(1 rows\)",
+        ),
+        (
+            VIX,
+            lambda rows: pl.concat([rows, rows.filter(HERE)]),
+            r"2 rows share a key, e.g. \(2016-03-17, BBB\)",
+        ),
+    ],
+)
+def test_a_frame_that_does_not_fit_is_refused_by_what_is_wrong(table, spoil, said):
+    honest = BARS if table is RAW_OHLCV else INDEX
+    table.validate(honest)
+    with pytest.raises(ContractError, match=f"{table.name}: {said}; nothing was written"):
+        table.validate(spoil(honest))

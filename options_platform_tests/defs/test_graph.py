@@ -1,0 +1,120 @@
+"""The asset graph as Dagster sees it: names, order, words, owners, kinds, checks, policies."""
+
+import dagster as dg
+import pytest
+
+from options_platform.contracts import ASSET_TABLES
+from options_platform.definitions import build_defs
+from options_platform.defs.jobs import JOB_NAME
+from options_platform.domain.quality import rules_for
+from options_platform.settings import make_settings
+
+UPSTREAM = {
+    "raw_ohlcv": set(),
+    "vix": {"raw_ohlcv"},
+    "features": {"raw_ohlcv", "vix"},
+    "labels": {"raw_ohlcv", "vix"},
+    "direction_model": {"features", "labels"},
+    "volatility_model": {"features", "labels"},
+    "regime": {"features"},
+    "trade_plan": {
+        "raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime",
+    },
+    "paper_orders": {"trade_plan"},
+}  # fmt: skip
+NINE = tuple(UPSTREAM)
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    return build_defs(make_settings({"home": home, "source": "simulated"}))
+
+
+@pytest.fixture(scope="module")
+def graph(definitions):
+    return definitions.resolve_asset_graph()
+
+
+def test_there_are_the_nine_assets_and_marts_and_report(graph):
+    names = {key.to_user_string() for key in graph.get_all_asset_keys()}
+    assert names == {*NINE, "marts", "report"}
+    assert tuple(table.name for table in ASSET_TABLES) == NINE
+
+
+@pytest.mark.parametrize("name", NINE)
+def test_each_is_described_grouped_owned_and_of_a_kind(graph, name):
+    node = graph.get(dg.AssetKey(name))
+    assert len(node.description) > 20
+    assert node.group_name not in ("default", "")
+    assert node.owners == ["team:options-platform"]
+    assert "duckdb" in node.kinds
+    assert len(node.kinds) >= 2
+    columns = node.metadata["dagster/column_schema"].columns
+    assert all(column.description for column in columns)
+
+
+@pytest.mark.parametrize("name", NINE)
+def test_each_rests_on_what_it_reads(graph, name):
+    parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
+    assert parents == UPSTREAM[name]
+
+
+def test_groups_read_from_left_to_right(graph):
+    groups = [graph.get(dg.AssetKey(name)).group_name for name in NINE]
+    assert list(dict.fromkeys(groups)) == [
+        "market_data", "features", "models", "decisions", "orders",
+    ]  # fmt: skip
+
+
+def test_all_share_one_partition_set(graph):
+    sets = [graph.get(dg.AssetKey(name)).partitions_def for name in NINE]
+    assert all(one == sets[0] for one in sets)
+    assert sets[0].partition_dimension_names == ["date", "ticker"]
+
+
+def test_data_and_models_have_other_policies_so_that_a_backfill_comes_in_two_phases(graph):
+    policies = {name: graph.get(dg.AssetKey(name)).backfill_policy for name in NINE}
+    for name in NINE[:4]:
+        assert policies[name] == dg.BackfillPolicy.single_run()
+    for name in NINE[4:]:
+        assert policies[name] == policies["direction_model"]
+        assert policies[name] != policies["features"]
+
+
+def test_pooled_training_needs_the_same_date_of_every_ticker(graph):
+    for model in ("direction_model", "volatility_model"):
+        node = graph.get(dg.AssetKey(model))
+        for upstream in ("features", "labels"):
+            mapping = node.partition_mappings[dg.AssetKey(upstream)]
+            found = mapping.get_upstream_mapped_partitions_result_for_partitions(
+                node.partitions_def.subset_with_partition_keys(["2015-03-17|QQQ"]),
+                node.partitions_def,
+                node.partitions_def,
+            ).partitions_subset
+            assert set(found.get_partition_keys()) == {
+                f"2015-03-17|{ticker}" for ticker in ("SPY", "QQQ", "IWM")
+            }
+
+
+def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
+    checks = {
+        (key.asset_key.to_user_string(), key.name): graph.get_check_spec(key)
+        for key in graph.asset_check_keys
+    }
+    assert set(checks) == {
+        (table.name, rule.name) for table in ASSET_TABLES for rule in rules_for(table)
+    }
+    soft = {key for key, spec in checks.items() if not spec.blocking}
+    assert soft == {("raw_ohlcv", "bad_bars"), ("vix", "index_known")}
+    assert all(spec.description for spec in checks.values())
+
+
+def test_one_job_and_one_schedule_serve_all(definitions):
+    job = definitions.resolve_job_def(JOB_NAME)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(NINE)
+    schedules = list(definitions.resolve_all_job_defs())
+    assert JOB_NAME in {one.name for one in schedules}
+    schedule = definitions.resolve_schedule_def("daily_after_close")
+    assert schedule.cron_schedule == "30 0 * * 2-6"
+    assert schedule.job_name == JOB_NAME

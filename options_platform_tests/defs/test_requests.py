@@ -1,0 +1,89 @@
+"""How often the assets ask a source over HTTP, and that its rate limit is kept."""
+
+import json
+from datetime import date
+from functools import partial
+
+import polars as pl
+import pytest
+
+from options_platform.adapters.sources import alpaca_session, yahoo_session
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.domain.calendar import sessions
+from options_platform_tests.fakes import alpaca_server, yahoo_server
+from options_platform_tests.platform import make_platform_settings, run
+
+FIRST, LAST = date(2024, 6, 3), date(2024, 7, 12)
+TICKERS = ("AAA", "BBB", "CCC")
+RAW = ["raw_ohlcv", "vix"]
+
+
+@pytest.fixture
+def yahoo(monkeypatch):
+    with yahoo_server.YahooServer() as server:
+        bars = yahoo_server.bars_of()
+        for name in (*TICKERS, "^VIX", "^VXN"):
+            server.charts[name] = yahoo_server.chart(name, bars)
+        session = partial(yahoo_session.YahooSession, address=server.address)
+        monkeypatch.setattr(yahoo_session, "YahooSession", session)
+        yield server
+
+
+@pytest.fixture
+def alpaca(monkeypatch):
+    monkeypatch.setenv("APCA_API_KEY_ID", alpaca_server.KEYS.key)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", alpaca_server.KEYS.secret)
+    with alpaca_server.AlpacaServer() as server:
+        server.bars |= {name: alpaca_server.bars_of() for name in TICKERS}
+        session = partial(alpaca_session.AlpacaSession, address=server.address)
+        monkeypatch.setattr(alpaca_session, "AlpacaSession", session)
+        yield server
+
+
+def settings_of(tmp_path, **changes):
+    span = {"start": FIRST, "end": LAST, "tickers": TICKERS}
+    return make_platform_settings(tmp_path / "home", **span, **changes)
+
+
+def rows_of(settings, table):
+    return Warehouse(settings.warehouse_path, wait_seconds=30.0).read(table)
+
+
+def test_a_backfill_asks_once_a_ticker_and_kind_within_the_rate_limit(tmp_path, yahoo):
+    settings = settings_of(tmp_path, source="yahoo", iv_symbol={"BBB": "VXN"})
+    run(settings, assets=RAW)
+    charts = [path.rsplit("/", 1)[-1] for path in yahoo.requests if "/chart/" in path]
+    assert sorted(charts) == sorted([*TICKERS, "^VIX", "^VXN"])
+    assert rows_of(settings, RAW_OHLCV).height == len(TICKERS) * len(sessions(FIRST, LAST))
+    stamps = json.loads((settings.home / "cache" / "yahoo-requests.json").read_text())
+    assert len(stamps) == len(yahoo.requests)
+
+
+def test_rows_of_a_stand_in_say_so_in_the_warehouse(tmp_path, yahoo, alpaca):
+    # Alpaca has no indices; Yahoo has lost one ticker.
+    del yahoo.charts["BBB"]
+    settings = settings_of(tmp_path, source="yahoo", fallback_sources=("alpaca",))
+    run(settings, assets=RAW)
+    given = rows_of(settings, RAW_OHLCV).select("ticker", "source").unique().sort("ticker")
+    assert given.rows() == [("AAA", "yahoo"), ("BBB", "alpaca"), ("CCC", "yahoo")]
+    assert rows_of(settings, VIX)["source"].unique().to_list() == ["yahoo"]
+    assert alpaca.count("/bars") == alpaca.count("/corporate-actions") == 1
+
+
+def test_no_key_reaches_the_home(tmp_path, yahoo, alpaca):
+    settings = settings_of(tmp_path, source="alpaca", fallback_sources=("yahoo",))
+    alpaca.faults.append((500, json.dumps({"message": f"no {alpaca_server.KEYS.secret}"})))
+    alpaca.faults.append((403, json.dumps({"message": f"no {alpaca_server.KEYS.key}"})))
+    run(settings, assets=RAW)
+    given = rows_of(settings, RAW_OHLCV)
+    assert given.filter(pl.col("source") == "alpaca")["ticker"].unique().sort().to_list() == [
+        "BBB",
+        "CCC",
+    ]
+    kept = [path for path in settings.home.rglob("*") if path.is_file()]
+    assert len(kept) > 3
+    for path in kept:
+        content = path.read_bytes()
+        for canary in (alpaca_server.KEYS.key, alpaca_server.KEYS.secret):
+            assert canary.encode() not in content, path

@@ -1,0 +1,60 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from options_platform.domain.occ import is_standard, parse_symbols, symbol_expr
+
+
+@pytest.mark.parametrize(
+    ("symbol", "wanted"),
+    [
+        # From real files: SPY and its mini options, an index, a padded root of OCC's own layout.
+        ("SPY150117C00200000", ("SPY", date(2015, 1, 17), "call", 200.0)),
+        ("SPY7150117P00201500", ("SPY7", date(2015, 1, 17), "put", 201.5)),
+        ("SPX160617C00650000", ("SPX", date(2016, 6, 17), "call", 650.0)),
+        ("AAPL  140621P00647140", ("AAPL", date(2014, 6, 21), "put", 647.14)),
+        ("BRKB260116C00500000", ("BRKB", date(2026, 1, 16), "call", 500.0)),
+    ],
+)
+def test_a_symbol_gives_root_expiry_right_and_strike(symbol, wanted):
+    assert parse_symbols(pl.Series([symbol])).row(0) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "SPY", "SPY150230C00200000", "spy150117C00200000", "SPY150117X00200000", None]
+)
+def test_what_is_no_symbol_has_no_parts(text):
+    assert parse_symbols(pl.Series([text], dtype=pl.String)).row(0) == (None,) * 4
+
+
+@given(
+    st.from_regex(r"[A-Z]{1,5}[0-9]?", fullmatch=True),
+    st.dates(date(2000, 1, 1), date(2068, 12, 31)),
+    st.sampled_from(["call", "put"]),
+    st.integers(1, 99_999_999),
+)
+def test_a_symbol_made_of_parts_gives_the_parts_back(root, expiry, right, thousandths):
+    frame = pl.DataFrame(
+        {"root": [root], "expiry": [expiry], "right": [right], "strike": [thousandths / 1000.0]}
+    )
+    symbol = frame.select(symbol_expr(*(pl.col(name) for name in frame.columns))).to_series()
+    assert parse_symbols(symbol).row(0) == frame.row(0)
+
+
+@pytest.mark.parametrize(
+    ("root", "ticker", "standard"),
+    [
+        ("SPY", "SPY", True),
+        ("SPY7", "SPY", False),
+        ("AAPL1", "AAPL", False),
+        ("SPXW", "SPX", True),
+        ("NDXP", "NDX", True),
+        ("BRKB", "BRK.B", True),
+    ],
+)
+def test_adjusted_and_mini_roots_are_not_standard(root, ticker, standard):
+    frame = pl.DataFrame({"root": [root], "ticker": [ticker]})
+    assert frame.select(is_standard(pl.col("root"), pl.col("ticker"))).item() is standard

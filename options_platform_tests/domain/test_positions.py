@@ -1,0 +1,102 @@
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from options_platform.domain.orders import OrderLeg
+from options_platform.domain.positions import Position, mark_account
+
+OPENED, CLOSED, NEAR, FAR = (date(2024, 1, d) for d in (3, 10, 19, 26))
+CENTS = st.integers(-2000, 2000).map(lambda cents: cents / 100)
+SPREAD = Position(
+    position_id="p",
+    ticker="SPY",
+    strategy="bull_call_spread",
+    legs=(OrderLeg("buy", "call", 470.0, FAR), OrderLeg("sell", "call", 475.0, NEAR)),
+    contracts=3,
+    opened_on=OPENED,
+    entry_price=2.0,
+    entry_dte=23,
+    max_loss_usd=607.8,
+    max_profit_usd=892.2,
+    fees_usd=3.9,
+    mark_price=2.5,
+    marked_on=OPENED,
+)
+
+
+@st.composite
+def positions(draw):
+    closed = draw(st.booleans())
+    return replace(
+        SPREAD,
+        contracts=draw(st.integers(1, 10)),
+        entry_price=draw(CENTS),
+        fees_usd=draw(st.integers(0, 5000)) / 100,
+        mark_price=draw(CENTS),
+        exit_price=draw(CENTS) if closed else None,
+        closed_on=CLOSED if closed else None,
+        exit_reason="TIME" if closed else None,
+    )
+
+
+def test_an_open_debit_worked_by_hand():
+    """3 spreads bought at 2.00, now 2.50, 3.90 USD of fees."""
+    assert SPREAD.units == 300
+    assert SPREAD.value_usd == 750.0
+    assert SPREAD.profit_usd == pytest.approx(146.1)
+    assert SPREAD.cash_usd == pytest.approx(-603.9)
+    mark = mark_account(OPENED, 10_000.0, [SPREAD])
+    assert mark.cash_usd == pytest.approx(9_396.1)
+    assert mark.equity_usd == pytest.approx(10_146.1)
+    assert (mark.realised_usd, mark.open_positions) == (0, 1)
+
+
+def test_a_closed_credit_worked_by_hand():
+    """2 spreads sold for 1.20, bought back for 0.50, 5.20 USD of fees: 140 less 5.20."""
+    credit = replace(
+        SPREAD,
+        contracts=2,
+        entry_price=-1.2,
+        exit_price=-0.5,
+        fees_usd=5.2,
+        closed_on=CLOSED,
+        mark_price=-0.5,
+    )
+    assert credit.value_usd == 0.0
+    assert credit.profit_usd == pytest.approx(134.8)
+    assert credit.cash_usd == pytest.approx(134.8)
+    mark = mark_account(CLOSED, 10_000.0, [credit])
+    assert mark.equity_usd == mark.cash_usd == pytest.approx(10_134.8)
+    assert (mark.unrealised_usd, mark.open_positions) == (0, 0)
+
+
+def test_a_position_expires_with_its_first_leg():
+    assert SPREAD.expiry == NEAR
+
+
+@given(st.integers(1_000, 10**6), st.lists(positions(), max_size=8))
+def test_equity_is_what_began_and_all_that_was_won_and_lost(start, held):
+    mark = mark_account(CLOSED, float(start), held)
+    assert mark.equity_usd == pytest.approx(start + mark.realised_usd + mark.unrealised_usd)
+    assert mark.equity_usd == pytest.approx(mark.cash_usd + mark.positions_usd)
+    assert mark.open_positions == sum(position.closed_on is None for position in held)
+
+
+@given(positions(), CENTS)
+def test_closing_at_the_mark_changes_no_equity(position, price):
+    marked = replace(position, mark_price=price, exit_price=None, closed_on=None)
+    closed = replace(marked, exit_price=price, closed_on=CLOSED)
+    before, after = (mark_account(CLOSED, 1e5, [one]) for one in (marked, closed))
+    assert after.equity_usd == pytest.approx(before.equity_usd)
+    assert after.realised_usd == pytest.approx(before.unrealised_usd)
+
+
+@given(st.lists(positions(), max_size=8), st.randoms(use_true_random=False))
+def test_the_order_of_the_positions_does_not_matter(held, random):
+    shuffled = random.sample(held, len(held))
+    left, right = (mark_account(CLOSED, 1e5, part) for part in (held, shuffled))
+    assert left.equity_usd == pytest.approx(right.equity_usd)
+    assert left.open_positions == right.open_positions

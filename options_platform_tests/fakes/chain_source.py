@@ -1,0 +1,85 @@
+"""The simulated market with option chains and earnings; sessions can be taken away."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
+from options_platform.adapters.sources.simulated import SimulatedSource
+from options_platform.domain.chain import ChainRules, option_sign, quote
+from options_platform.domain.expiries import listed_expiries
+from options_platform.domain.occ import symbol_expr
+from options_platform.errors import SourceError
+
+STRIKES = np.arange(0.80, 1.2001, 0.02)
+
+
+class ChainSource(SimulatedSource):
+    """A simulated source whose chains are quoted off the synthetic surface."""
+
+    def __init__(self, seed: int = 7, *, without: frozenset[date] = frozenset()) -> None:
+        super().__init__(seed)
+        self.info = replace(self.info, kinds=self.info.kinds | {"chain", "earnings"})
+        self.without = set(without)
+        self.asked: list[tuple[date, str]] = []
+
+    def option_chain(self, ticker, session, now):
+        self.asked.append((session, ticker))
+        if session in self.without:
+            raise SourceError(f"no stored chain of {ticker} for {session}")
+        spot = self.bars(ticker, session, session)["close"][0]
+        atm = self.index_bars("VIX", session, session)["close"][0] / 100.0
+        return synthetic_chain(ticker, session, spot, atm)
+
+    def earnings(self, ticker, start, end):
+        first = date(start.year, 1, 28)
+        days = [first + timedelta(days=91 * n) for n in range(8)]
+        kept = [day for day in days if start <= day <= end]
+        return pl.DataFrame(
+            {
+                "date": kept,
+                "ticker": ticker,
+                "timing": "after_close",
+                "eps_estimate": 1.0,
+                "eps_reported": None,
+                "source": "simulated",
+            },
+            schema=EARNINGS_SCHEMA,
+        )
+
+
+def synthetic_chain(ticker, session, spot, atm, *, rules=None):
+    """A chain in the port's schema, quoted off the synthetic surface at the close."""
+    rules = rules or ChainRules()
+    grid = pl.DataFrame({"expiry": listed_expiries(ticker, session)}).join(
+        pl.DataFrame({"strike": np.round(spot * STRIKES)}).unique(maintain_order=True), how="cross"
+    )
+    grid = grid.join(pl.DataFrame({"right": ["call", "put"]}), how="cross")
+    years = (grid["expiry"] - session).dt.total_days().to_numpy() / 365.0
+    quotes = quote(
+        np.full(grid.height, spot),
+        grid["strike"].to_numpy(),
+        years,
+        np.full(grid.height, atm),
+        option_sign(grid["right"].to_numpy().astype(str)),
+        rules,
+    )
+    frame = grid.with_columns(
+        ticker=pl.lit(ticker),
+        bid=quotes.bid,
+        ask=quotes.ask,
+        spot=pl.lit(spot),
+        source=pl.lit("simulated"),
+        source_iv=quotes.iv,
+        contract_symbol=symbol_expr(
+            pl.lit(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike")
+        ),
+    )
+    missing = [name for name in CHAIN_SCHEMA if name not in frame.columns]
+    return (
+        frame.with_columns(pl.lit(None).alias(name) for name in missing)
+        .select(CHAIN_SCHEMA.names())
+        .cast(dict(CHAIN_SCHEMA))
+    )

@@ -1,0 +1,189 @@
+"""Walk-forward training with the real models, made small, and a store in memory."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.models.base import MIN_SESSIONS
+from options_platform.models.dataset import make_dataset
+from options_platform.models.direction import ScaledDirection, SeedDirection
+from options_platform.models.parts.boosted import Boosted
+from options_platform.models.training import NotStoredError, walk_forward
+from options_platform.models.volatility import ChangeVolatility, SeedVolatility
+from options_platform_tests.models.rows import (
+    END,
+    POOL,
+    OpenStore,
+    random_dataset,
+    random_rows,
+)
+
+
+def small(model):
+    """The model with eight rounds of trees."""
+    parts = [replace(p, rounds=8) if isinstance(p, Boosted) else p for p in model.parts]
+    return replace(model, parts=tuple(parts))
+
+
+DIRECTION = small(ScaledDirection())
+VOLATILITY = small(ChangeVolatility())
+MODELS = (
+    DIRECTION,
+    VOLATILITY,
+    SeedDirection(rounds=8),
+    SeedVolatility(rounds=8),
+)
+LAST_MONTHS = {"start": date(2017, 10, 2), "end": END}
+
+
+def walk(store, model=DIRECTION, data=None, **options):
+    span = LAST_MONTHS | options
+    return walk_forward(model, data or random_dataset(), store=store, **span)
+
+
+def assert_same(left, right):
+    assert left.columns.keys() == right.columns.keys()
+    for name, values in left.columns.items():
+        np.testing.assert_array_equal(values, right.columns[name])
+
+
+def test_a_stored_fold_is_not_trained_again_and_predicts_the_same():
+    store = OpenStore()
+    first = walk(store)
+    assert sorted(fold for _, fold in store.records) == ["2017-10", "2017-11", "2017-12"]
+    # The store refuses to keep a fold twice.
+    assert_same(first, walk(store))
+    assert first.model_ids == walk(store).model_ids
+
+
+def test_only_the_months_that_are_missing_are_trained():
+    store, told = OpenStore(), []
+    walk(store, start=date(2017, 10, 2), end=date(2017, 10, 31))
+    walk(store, progress=lambda *what: told.append(what))
+    assert told == [("direction: monthly folds trained", done, 2) for done in (1, 2)]
+
+
+def test_other_parameters_or_other_training_rows_need_another_fold():
+    store = OpenStore()
+    walk(store)
+    scaled, trees = DIRECTION.parts
+    walk(store, replace(DIRECTION, parts=(scaled, replace(trees, reg_lambda=21.0))))
+    assert len(store.folds) == 6
+    features, labels = random_rows()
+    touched = features.with_columns(
+        rsi_14=pl.when((pl.col("date") == date(2017, 11, 1)) & (pl.col("ticker") == "AAA"))
+        .then(pl.col("rsi_14") + 1e-9)
+        .otherwise("rsi_14")
+    )
+    walk(store, data=make_dataset(touched, labels, pool=POOL, end=END))
+    # The row of 1 November teaches December alone.
+    assert len(store.folds) == 7
+
+
+def test_a_run_that_must_not_train_says_how_many_folds_are_not_stored():
+    store = OpenStore()
+    walk(store, start=date(2017, 12, 1))
+    with pytest.raises(NotStoredError, match="direction: 2 folds are not stored"):
+        walk(store, may_train=False)
+    assert len(store.folds) == 1
+    assert walk(store, start=date(2017, 12, 1), may_train=False).model_ids[0] is not None
+
+
+def test_months_without_a_year_of_data_have_no_model():
+    store = OpenStore()
+    # The VIX rank is known from the 252nd session on, January 2016; a year later begins 2017.
+    found = walk(store, VOLATILITY, start=date(2016, 12, 1), end=date(2017, 3, 31))
+    trained = {fold for _, fold in store.records}
+    assert "2016-12" not in trained
+    assert "2017-03" in trained
+    without = np.array([fold not in trained for fold in found.folds])
+    assert without.any()
+    assert [number is None for number in found.model_ids] == without.tolist()
+    assert np.isnan(found.columns["volatility:iv_rank_pred"][without]).all()
+    assert np.isfinite(found.columns["volatility:iv_rank_pred"][~without]).all()
+    for record in store.records.values():
+        assert record.train_rows >= MIN_SESSIONS * len(POOL)
+
+
+def test_a_range_before_any_year_of_data_trains_nothing():
+    store = OpenStore()
+    found = walk(store, start=date(2015, 6, 1), end=date(2015, 7, 31))
+    assert store.folds == {}
+    assert found.columns == {}
+    assert set(found.model_ids) == {None}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_the_same_rows_give_the_same_bytes(model):
+    first, again = OpenStore(), OpenStore()
+    walk(first, model)
+    walk(again, model)
+    assert first.folds == again.folds
+    assert len(first.folds) == 3
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_prediction_does_not_depend_on_its_batch(model):
+    store = OpenStore()
+    found = walk(store, model)
+    sample = random_dataset().sample
+    for at in range(0, len(found.rows), 9):
+        fold = store.records[model.name, found.folds[at]]
+        artifacts = store.folds[model.name, fold.fold, fold.input_hash]
+        alone = model.predict(artifacts, sample.take(found.rows[at : at + 1]))
+        for name, values in alone.items():
+            np.testing.assert_array_equal(values[0], found.columns[name][at])
+
+
+def test_a_session_alone_is_predicted_as_in_a_long_range():
+    store = OpenStore()
+    whole = walk(store)
+    day = np.datetime64("2017-11-15")
+    alone = walk(store, start=day.astype(date), end=day.astype(date))
+    inside = np.isin(whole.rows, alone.rows)
+    assert inside.sum() == len(POOL)
+    for name, values in alone.columns.items():
+        np.testing.assert_array_equal(values, whole.columns[name][inside])
+
+
+def test_the_number_of_workers_changes_nothing():
+    one, two = OpenStore(), OpenStore()
+    span = {"start": date(2017, 9, 1)}
+    assert_same(walk(one, **span), walk(two, **span, workers=2))
+    assert one.folds == two.folds
+    assert len(two.folds) == 4
+
+
+def test_what_comes_after_a_month_does_not_change_its_fold():
+    whole, short = OpenStore(), OpenStore()
+    walk(whole)
+    early = make_dataset(*random_rows(), pool=POOL, end=date(2017, 10, 31))
+    walk(short, data=early, end=date(2017, 10, 31))
+    assert set(short.folds) < set(whole.folds)
+
+
+def test_no_label_that_was_known_only_in_the_month_is_trained_on():
+    store = OpenStore()
+    walk(store)
+    data = random_dataset()
+    for (_, month), record in store.records.items():
+        newest = data.dates == np.datetime64(record.train_end)
+        assert (data.known_on[newest] < np.datetime64(f"{month}-01")).all()
+        later = data.dates > np.datetime64(record.train_end)
+        assert (data.known_on[later] >= np.datetime64(f"{month}-01")).all()
+
+
+def test_a_window_trains_on_its_last_sessions_alone():
+    store = OpenStore()
+    walk(store, replace(MODELS[2], window_sessions=300))
+    assert {record.train_rows for record in store.records.values()} == {300 * len(POOL)}
+
+
+def test_every_row_of_the_range_has_its_month_as_fold():
+    found = walk(OpenStore())
+    months = random_dataset().dates[found.rows].astype("datetime64[M]").astype(str)
+    assert found.folds == months.tolist()
+    assert len(found.rows) == 63 * len(POOL)
