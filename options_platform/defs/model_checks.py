@@ -85,9 +85,10 @@ def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksD
 
 
 def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, Verdict]:
-    """The verdict on each question, by the name of its check."""
+    """The verdict on each question, by the name of its check, up to `end` or the newest row."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
     rows = warehouse.read(table, tickers=tickers, end=end)
+    end = min([end, *rows["date"].tail(1)])
     features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
     labels = warehouse.read(LABELS, tickers=tickers, end=end)
     known = labels.filter(pl.col("known_on") <= end)

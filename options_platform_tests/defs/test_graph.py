@@ -6,6 +6,7 @@ import pytest
 from options_platform.contracts import ASSET_TABLES
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.model_checks import DESCRIPTIONS
 from options_platform.domain.quality import rules_for
 from options_platform.settings import make_settings
 
@@ -102,7 +103,8 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
         (key.asset_key.to_user_string(), key.name): graph.get_check_spec(key)
         for key in graph.asset_check_keys
     }
-    assert set(checks) == {
+    of_models = {(f"{m}_model", name) for m in ("direction", "volatility") for name in DESCRIPTIONS}
+    assert set(checks) == of_models | {
         (table.name, rule.name) for table in ASSET_TABLES for rule in rules_for(table)
     }
     soft = {key for key, spec in checks.items() if not spec.blocking}

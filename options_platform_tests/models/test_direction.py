@@ -117,11 +117,17 @@ def test_a_fold_that_lacks_a_class_works():
     model = ScaledDirection()
     rows = model.trainable(sample)
     rows = rows[sample.direction[rows] != 2]
-    found = model.predict(model.fit(sample.take(rows)), sample.take(rows[-30:]))
+    artifacts = model.fit(sample.take(rows))
+    found = model.predict(artifacts, sample.take(rows[-30:]))
     total = sum(found[f"direction:{name}"] for name in PROBABILITIES)
     np.testing.assert_allclose(total, 1.0, atol=1e-12)
     np.testing.assert_array_equal(found["vix_logit:p_bullish"], 0.0)
     np.testing.assert_array_equal(found["prior:p_bullish"], 0.0)
+    # The scaled returns go beyond what was seen; the trees do not.
+    trees = DIRECTION_PARTS[1]
+    assert trees.predict(artifacts["calm_trees.ubj"], sample.take(rows))[:, 2].max() < 0.001
+    scaled = DIRECTION_PARTS[0].predict(artifacts["scaled.json"], sample.take(rows[-30:]))
+    np.testing.assert_allclose(found["direction:p_bullish"], scaled[:, 2] / 2, atol=0.001)
 
 
 @pytest.mark.parametrize(
