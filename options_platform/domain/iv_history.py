@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from options_platform.contracts import IV_HISTORY
+from options_platform.domain.features.series import lengths_of, with_formulas
 from options_platform.domain.features.windows import rank
 from options_platform.domain.pricing import DAYS_A_YEAR
 
@@ -158,8 +159,9 @@ def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
         .join(values.select(_VALUES.names()), on=KEY, how="left")
         .sort("ticker", "date")
     )
-    ranks = rows.filter(pl.col("iv_30d").is_not_null()).select(
-        *KEY, iv_rank=rank("iv_30d").over("ticker", order_by="date")
+    valued = rows.filter(pl.col("iv_30d").is_not_null())
+    ranks = with_formulas(valued, lengths_of(valued["ticker"]), {"iv_rank": rank("iv_30d")}).select(
+        *KEY, "iv_rank"
     )
     known = pl.col("iv_30d").is_not_null()
     return (

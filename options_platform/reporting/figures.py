@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ REGIME_COLOURS = dict(
     zip(REGIMES, ("#b7dfc9", "#f2b8b5", "#f7dfa5", "#bcd7ee", "#eceff1"), strict=True)
 )
 DIRECTION_COLOURS = dict(zip(DIRECTIONS, ("#c0524a", "#9aa5b1", "#4d7c3a"), strict=True))
+MISSING, PARTLY, WHOLE = "#c0524a", "#f7dfa5", "#b7dfc9"
 WIDTH = 9.0
 
 
@@ -48,6 +49,27 @@ def price_history(bars: pl.DataFrame) -> bytes:
         axes.tick_params(which="minor", colors=INK, labelsize=8)
         axes.set_ylabel("first close = 100 (log)")
         axes.legend(frameon=False, loc="upper left", ncols=max(1, len(tickers)), fontsize=8)
+    return made()
+
+
+def coverage_calendar(months: pl.DataFrame, tickers: Sequence[str]) -> bytes:
+    """Share of each month's sessions with a good bar, a row a ticker; months as in `coverage`."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    days = months["month"].unique().sort()
+    share = months.with_columns(share=pl.col("good") / pl.col("sessions")).pivot(
+        "ticker", index="month", values="share"
+    )
+    grid = share.sort("month").select(tickers).to_numpy().T
+    with _figure(0.7 + 0.32 * len(tickers)) as (axes, made):
+        colours = LinearSegmentedColormap.from_list("coverage", [MISSING, PARTLY, WHOLE])
+        edges = np.append(days.to_numpy(), days.dt.offset_by("1mo")[-1]).astype("datetime64[D]")
+        axes.pcolormesh(edges, np.arange(len(tickers) + 1), grid, cmap=colours, vmin=0.0, vmax=1.0)
+        axes.set_yticks(np.arange(len(tickers)) + 0.5, list(tickers))
+        axes.invert_yaxis()
+        axes.hlines(np.arange(1, len(tickers)), edges[0], edges[-1], color="white", linewidth=3)
+        axes.grid(visible=False)
+        _date_axis(axes)
     return made()
 
 

@@ -7,11 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from options_platform import __version__
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
+    CORPORATE_ACTIONS,
+    IV_HISTORY,
     LABELS,
     MODEL_PREDICTIONS,
     PAPER_ORDERS,
@@ -19,12 +23,15 @@ from options_platform.contracts import (
     RAW_OHLCV,
     REGIME,
     REGIME_TRANSITIONS,
+    REVISIONS,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
     VIX,
 )
+from options_platform.domain.calendar import newest_session
 from options_platform.domain.features.registry import feature_version
 from options_platform.reporting import sections
+from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.settings import Settings
 
@@ -62,7 +69,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "source": info,
         "generated": now,
         "account_value_usd": settings.plan.sizing.account_value_usd,
-        "data": sections.data_section(bars, vix, warehouse.read(QUARANTINE)),
+        "data": _data(settings, warehouse, bars, vix, now),
         "models": sections.model_section(predictions, warehouse.read(LABELS))
         if predictions.height
         else None,
@@ -82,6 +89,21 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "versions": versions(),
     }
     return str(_environment().get_template(TEMPLATE).render(**content))
+
+
+def _data(
+    settings: Settings, warehouse: Warehouse, bars: pl.DataFrame, vix: pl.DataFrame, now: datetime
+) -> dict[str, Any]:
+    newest = newest_session(now) if settings.end is None else min(settings.end, newest_session(now))
+    stored = StoredData(
+        bars,
+        vix,
+        quarantine=warehouse.read(QUARANTINE),
+        revisions=warehouse.read(REVISIONS),
+        corporate_actions=warehouse.read(CORPORATE_ACTIONS),
+        iv_history=warehouse.read(IV_HISTORY),
+    )
+    return data_section(stored, settings.tickers, newest)
 
 
 def _environment() -> Any:

@@ -51,28 +51,6 @@ MODEL_NAMES = {
 }
 
 
-def data_section(bars: pl.DataFrame, vix: pl.DataFrame, quarantine: pl.DataFrame) -> Section:
-    """Coverage of each ticker, what was set aside, and the closes."""
-    joined = bars.join(vix.select("date", "ticker", "vix"), on=["date", "ticker"], how="left")
-    coverage = (
-        joined.group_by("ticker")
-        .agg(
-            first=pl.col("date").min(),
-            last=pl.col("date").max(),
-            sessions=pl.len(),
-            set_aside=pl.col("bad_reason").is_not_null().sum(),
-            without_vix=pl.col("vix").is_null().sum(),
-        )
-        .sort("ticker")
-    )
-    rules = quarantine.group_by("ticker", "rule").len(name="rows").sort("ticker", "rule")
-    return {
-        "coverage": coverage.to_dicts(),
-        "quarantine": rules.to_dicts(),
-        "plot": figures.data_uri(figures.price_history(bars)) if bars["close"].count() else None,
-    }
-
-
 def model_section(predictions: pl.DataFrame, labels: pl.DataFrame) -> Section:
     """Targets met and missed, all scores with intervals and baselines, calibration."""
     direction = evaluate_direction(predictions, labels)

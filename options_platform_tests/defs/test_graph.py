@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from options_platform.contracts import ASSET_TABLES
+from options_platform.contracts import ASSET_TABLES, IV_HISTORY
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
 from options_platform.defs.model_checks import DESCRIPTIONS
@@ -39,7 +39,7 @@ def graph(definitions):
 
 def test_there_are_the_nine_assets_and_marts_and_report(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    assert names == {*NINE, "marts", "report"}
+    assert names == {*NINE, "option_chain", "iv_history", "marts", "report"}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
 
 
@@ -103,18 +103,30 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
         (key.asset_key.to_user_string(), key.name): graph.get_check_spec(key)
         for key in graph.asset_check_keys
     }
-    of_models = {(f"{m}_model", name) for m in ("direction", "volatility") for name in DESCRIPTIONS}
-    assert set(checks) == of_models | {
-        (table.name, rule.name) for table in ASSET_TABLES for rule in rules_for(table)
+    tables = (*ASSET_TABLES, IV_HISTORY)
+    rules = {(table.name, rule.name): rule for table in tables for rule in rules_for(table)}
+    assert set(rules) <= set(checks)
+    assert {key for key in rules if not checks[key].blocking} == {
+        key for key, rule in rules.items() if not rule.blocking
     }
-    soft = {key for key, spec in checks.items() if not spec.blocking}
-    assert soft == {("raw_ohlcv", "bad_bars"), ("vix", "index_known")}
+    structure = {"schema", "keys_unique", "nulls", "sessions_complete", "ranges"}
+    assert all(spec.blocking for (name, rule), spec in checks.items() if rule in structure)
+    models = {
+        (f"{name}_model", check) for name in ("direction", "volatility") for check in DESCRIPTIONS
+    }
+    assert models <= set(checks)
+    assert all(checks[key].blocking for key in models)
+    history = {("raw_ohlcv", name) for name in ("fresh", "adjusted_closes", "as_traded")}
+    assert history <= set(checks) - set(rules)
+    assert not any(checks[key].blocking for key in history)
     assert all(spec.description for spec in checks.values())
 
 
 def test_one_job_and_one_schedule_serve_all(definitions):
     job = definitions.resolve_job_def(JOB_NAME)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set(NINE)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
+        *NINE, "option_chain", "iv_history",
+    }  # fmt: skip
     schedules = list(definitions.resolve_all_job_defs())
     assert JOB_NAME in {one.name for one in schedules}
     schedule = definitions.resolve_schedule_def("daily_after_close")

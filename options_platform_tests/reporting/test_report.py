@@ -12,8 +12,6 @@ from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_PREDICTIONS, PAPER_ORDERS, QUARANTINE, VOLATILITY_MODEL
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.reporting.report import cell, pct, render, usd, write_report
-from options_platform.reporting.sections import data_section
-from options_platform_tests.market import random_market
 from options_platform_tests.platform import START, make_platform_settings, run
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
@@ -150,14 +148,6 @@ def test_hostile_text_is_shown_and_never_run(simulated_home, tmp_path):
     assert page.all("script") == []
     assert [a for _, a in page.tags if any(name.startswith("on") for name in a)] == []
     assert page.text.count("<script>alert('x')</script>") >= 3
-
-
-def test_bars_that_were_all_set_aside_are_counted_and_not_drawn():
-    bars, vix = (frame.head(4) for frame in random_market(("AAA",)))
-    bars = bars.with_columns(close=pl.lit(None, pl.Float64), bad_reason=pl.lit("nan_price"))
-    found = data_section(bars, vix, QUARANTINE.empty())
-    assert found["plot"] is None
-    assert found["coverage"][0]["set_aside"] == 4
 
 
 def test_an_empty_home_says_what_to_run(tmp_path):
