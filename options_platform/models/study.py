@@ -102,12 +102,15 @@ def _scores(target: str, tables: Tables, known: pl.DataFrame) -> pl.DataFrame:
 def _importance(
     model: FoldModel, data: Dataset, *, start: date, end: date, store: FoldStore
 ) -> pl.DataFrame:
+    # The older folds need not be read and predicted once more.
+    first = (np.datetime64(end, "M") - (NEWEST_FOLDS - 1)).astype("datetime64[D]").astype(date)
+    start = max(start, first)
     walk = walk_forward(model, data, start=start, end=end, store=store, may_train=False)
     folds = np.array(walk.folds)
     frames = [
         fold_importance(
             model, fold, walk.artifacts[fold], data.sample.take(walk.rows[folds == fold])
         )
-        for fold in sorted(walk.artifacts)[-NEWEST_FOLDS:]
+        for fold in sorted(walk.artifacts)
     ]
     return pl.concat(frames) if frames else pl.DataFrame(schema=IMPORTANCE_SCHEMA)

@@ -113,11 +113,6 @@ def folds_on_disk(tmp_path, change):
     return store, {row["fold"]: row["input_hash"]}
 
 
-def tamper(folder):
-    file = folder / "scaled.json"
-    file.write_bytes(file.read_bytes().replace(b"0.", b"1.", 1))
-
-
 def add_pickle(folder):
     import pickle
 
@@ -130,23 +125,15 @@ def disguise_pickle(folder):
     (folder / "scaled.json").write_bytes(pickle.dumps({"harmless": True}))
 
 
-def remove(folder):
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (tamper, "not what was stored"),
         (add_pickle, "holds model.pkl, which is not JSON or UBJSON"),
         (disguise_pickle, "holds scaled.json, which is not JSON or UBJSON"),
-        (remove, "is gone from the home"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_a_model_file_that_is_not_what_was_stored_is_refused(tmp_path, change, message):
+def test_a_pickle_among_the_files_of_a_model_is_refused(tmp_path, change, message):
     store, hashes = folds_on_disk(tmp_path, change)
     with pytest.raises(ModelStoreError, match=message):
         store.load("direction", hashes)

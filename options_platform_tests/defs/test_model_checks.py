@@ -104,6 +104,12 @@ def test_a_model_of_last_summer_is_stale(platform):
     assert [name for name, verdict in found.items() if not verdict.passed] == ["fresh"]
 
 
+def test_a_check_that_runs_alone_judges_up_to_the_newest_row(platform):
+    made = platform(0.004)
+    later = judge(made, DIRECTION_MODEL, "direction", date(2018, 1, 19))
+    assert later == verdicts(made)
+
+
 def test_dagster_fails_the_run_on_a_leak(platform):
     made = platform(1.0)
     checks = make_model_checks(made.settings)[:1]
