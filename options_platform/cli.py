@@ -25,6 +25,9 @@ COMMANDS = {
     "orders": ("reading", "orders"),
     "positions": ("reading", "positions"),
     "features-export": ("reading", "features_export"),
+    "models": ("models", "models"),
+    "research": ("research", "research"),
+    "search": ("search", "search"),
     "reconcile": ("trading", "reconcile"),
     "halt": ("trading", "halt"),
     "resume": ("trading", "resume"),
@@ -84,6 +87,7 @@ def build_parser() -> Parser:
         sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
+    _add_model_commands(reading)
     _add_market(commands, reading)
     reading("reconcile", "compare the ledger with the broker")
     halt = reading("halt", "stop new orders until resumed")
@@ -98,6 +102,26 @@ def build_parser() -> Parser:
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
     return parser
+
+
+def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
+    models = reading("models", "the champion of each model and its challengers")
+    models.add_argument("action", choices=("list", "promote", "rollback"))
+    models.add_argument("name", nargs="?", help="candidate to promote")
+    models.add_argument("--target", choices=("direction", "iv_rank"))
+    research = reading("research", "compare the candidates of the models, recording each trial")
+    research.add_argument("--target", choices=("direction", "iv_rank"), help="default: both")
+    research.add_argument("--models", type=_names, help="candidates, e.g. logit,trees")
+    research.add_argument("--start", type=_date, help="first session to predict")
+    research.add_argument("--end", type=_date, help="last session to predict, up to 2020")
+    research.add_argument(
+        "--final", action="store_true", help="score chosen candidates on 2021 and later, once"
+    )
+    search = reading("search", "search the models' parameters, nested in time (needs Optuna)")
+    search.add_argument("--target", choices=("direction", "iv_rank"), required=True)
+    search.add_argument("--trials", type=int, default=30, help="for each year (default: 30)")
+    search.add_argument("--years", type=int, default=3, help="outer years (default: 3)")
+    search.add_argument("--start", type=_date, help="first session to predict")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from options_platform.defs.assets.chains import make_chains
 from options_platform.defs.assets.marts import make_marts, make_report
 from options_platform.defs.checks import make_checks
 from options_platform.defs.jobs import make_job, make_reporting_job
+from options_platform.defs.model_checks import make_model_checks
 from options_platform.defs.resources import make_platform, source_gives
 from options_platform.defs.schedules import make_schedule
 from options_platform.defs.sensors import make_reports_sensor
@@ -36,7 +37,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         daily, reporting = make_job(tables), make_reporting_job()
         definitions = dg.Definitions(
             assets=[*make_assets(settings), *chains, make_marts(), make_report()],
-            asset_checks=make_checks(settings, tables),
+            asset_checks=[*make_checks(settings, tables), *make_model_checks(settings)],
             jobs=[daily, reporting],
             schedules=[make_schedule(settings)],
             sensors=[make_reports_sensor(daily, reporting)],

@@ -1,28 +1,33 @@
 """Stored fold models: files in MLflow's artifact store, tracked as MLflow runs, indexed by hash.
 
-Each fold is one MLflow run of its model's experiment; its files are the run's artifacts. The
-index (`model_folds` in the warehouse) says which inputs made them and their hash, so that a
-daily run reads a fold without importing MLflow, and never a file that has changed.
+A model has one experiment, a backfill one run, and each fold that it trains a child of that run,
+whose artifacts are the fold's files. The index (`model_folds` in the warehouse) says which inputs
+made them and their hash, so that a daily run reads a fold without importing MLflow, and never a
+file that has changed.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import polars as pl
 
+import options_platform
+from options_platform.adapters.mlflow_client import clear_errors, one_at_a_time, open_client
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_FOLDS
+from options_platform.domain.features.registry import feature_version
 from options_platform.errors import ModelStoreError
 from options_platform.models.base import Artifacts
 from options_platform.models.training import FoldRecord
@@ -31,7 +36,11 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FLUSH_EVERY = 25
+OPEN_FORMATS = frozenset({".json", ".ubj"})
+PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 FAMILY_TAG = "options_platform.kind"
+PARENT_TAG = "mlflow.parentRunId"
+SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
 
 
 class ModelStore:
@@ -43,6 +52,8 @@ class ModelStore:
         self._client: MlflowClient | None = None
         self._experiments: dict[str, str] = {}
         self._unindexed: list[dict[str, object]] = []
+        self._parents: dict[str, str] = {}
+        self._trained: dict[str, list[float]] = {}
 
     def load(self, model: str, hashes: Mapping[str, str]) -> dict[str, Artifacts]:
         """The stored artifacts of the folds (name -> input hash) that are stored.
@@ -59,31 +70,36 @@ class ModelStore:
     def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
         """Write the fold's files and its MLflow run; the index follows within 25 folds."""
         client = self._tracking()
-        run = client.create_run(
-            self._experiment(record.model),
-            run_name=record.model_id,
-            tags={
-                FAMILY_TAG: "fold",
-                "fold": record.fold,
-                "input_hash": record.input_hash,
-                "model_id": record.model_id,
-                "train_end": record.train_end.isoformat(),
-            },
-        )
+        with clear_errors(self.home):
+            run = client.create_run(
+                self._experiment(record.model),
+                run_name=record.model_id,
+                tags={
+                    FAMILY_TAG: "fold",
+                    PARENT_TAG: self._parent(record),
+                    "fold": record.fold,
+                    "input_hash": record.input_hash,
+                    "model_id": record.model_id,
+                    "train_end": record.train_end.isoformat(),
+                    **code_version(),
+                },
+            )
         folder = Path(unquote(urlparse(run.info.artifact_uri).path))
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in artifacts.items():
             _write_whole(folder / name, data)
+        # The parameters stand with the parent: they are the same for each of hundreds of folds.
         self._log(
-            client,
             run.info.run_id,
-            params=record.parameters,
+            params={},
             metrics={
                 "train_rows": record.train_rows,
                 "trained_seconds": record.trained_seconds,
             },
         )
-        client.set_terminated(run.info.run_id)
+        with clear_errors(self.home):
+            client.set_terminated(run.info.run_id)
+        self._trained.setdefault(record.model, []).append(record.trained_seconds)
         self._unindexed.append(
             {
                 "model": record.model,
@@ -103,7 +119,10 @@ class ModelStore:
 
     @contextmanager
     def training(self, model: str) -> Iterator[None]:
-        """Hold the right to train `model`; other processes wait. A crash releases it."""
+        """Hold the right to train `model`; other processes wait. A crash releases it.
+
+        The folds trained inside are children of one MLflow run, that of this backfill.
+        """
         locks = self.home / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         with (locks / f"training-{model}.lock").open("w") as lock:
@@ -112,15 +131,89 @@ class ModelStore:
                 yield
             finally:
                 self._flush()
+                self._close_parent(model)
 
-    def log_scores(self, model: str, name: str, scores: Mapping[str, float]) -> None:
-        """Record a walk-forward's out-of-sample scores as a run of the model's experiment."""
+    def log_walk(
+        self,
+        model: str,
+        *,
+        scores: Mapping[str, float],
+        tags: Mapping[str, str],
+        plots: Mapping[str, bytes],
+    ) -> None:
+        """Record a walk-forward's out-of-sample scores and plots with the backfill's run.
+
+        Where nothing was trained there is no such run, and nothing new to record.
+        """
+        run_id = self._parents.get(model)
+        if run_id is None:
+            return
         client = self._tracking()
-        run = client.create_run(
-            self._experiment(model), run_name=name, tags={FAMILY_TAG: "walk_forward"}
+        self._log(run_id, params={}, metrics=scores)
+        with clear_errors(self.home):
+            for key, value in tags.items():
+                client.set_tag(run_id, key, value)
+            folder = Path(unquote(urlparse(client.get_run(run_id).info.artifact_uri).path))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in plots.items():
+            _write_whole(folder / name, data)
+
+    def log_model(self, model: str, *, target: str, variant: str, inputs: Sequence[str]) -> None:
+        """Log the newest trained fold as an MLflow model with its signature, loadable by anyone.
+
+        Requirements are given, not inferred, which would take half a minute; nothing is pickled.
+        """
+        run_id = self._parents.get(model)
+        if run_id is None:
+            return
+        self._tracking()
+        import mlflow
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, DataType, Schema
+
+        newest = (
+            self.warehouse.read(MODEL_FOLDS)
+            .filter(pl.col("model") == model)
+            .sort("fold")
+            .row(-1, named=True)
         )
-        self._log(client, run.info.run_id, params={}, metrics=scores)
-        client.set_terminated(run.info.run_id)
+        signature = ModelSignature(
+            inputs=Schema([ColSpec(DataType.double, name, required=False) for name in inputs])
+        )
+        with clear_errors(self.home), mlflow_run(self.home, run_id), warnings.catch_warnings():
+            # An input example would have the model run once more while it is logged.
+            warnings.simplefilter("ignore", UserWarning)
+            mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("served_fold.py")),
+                artifacts={"fold": str(self.home / newest["path"])},
+                model_config={"target": target, "variant": variant},
+                signature=signature,
+                pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+            )
+
+    def _parent(self, record: FoldRecord) -> str:
+        if record.model not in self._parents:
+            client = self._tracking()
+            run = client.create_run(
+                self._experiment(record.model),
+                run_name=f"backfill from {record.fold}",
+                tags={FAMILY_TAG: "backfill", **code_version()},
+            )
+            self._parents[record.model] = run.info.run_id
+            self._log(run.info.run_id, params=record.parameters, metrics={})
+        return self._parents[record.model]
+
+    def _close_parent(self, model: str) -> None:
+        if model in self._parents and model in self._trained:
+            seconds = self._trained.pop(model)
+            self._log(
+                self._parents[model],
+                params={},
+                metrics={"folds_trained": len(seconds), "trained_seconds": sum(seconds)},
+            )
+            with clear_errors(self.home):
+                self._tracking().set_terminated(self._parents[model])
 
     def _flush(self) -> None:
         if self._unindexed:
@@ -137,6 +230,7 @@ class ModelStore:
                 f"the stored model {path} is gone from the home; restore mlartifacts/ from a "
                 "backup, or delete its row of model_folds to have it trained again"
             ) from error
+        _require_open_formats(path, artifacts)
         if _hash(artifacts) != sha256:
             raise ModelStoreError(
                 f"the stored model {path} is not what was stored (its hash differs); restore it "
@@ -146,24 +240,13 @@ class ModelStore:
 
     def _tracking(self) -> MlflowClient:
         if self._client is None:
-            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-            from mlflow import MlflowClient
-
-            for name in ("alembic", "mlflow"):
-                logging.getLogger(name).setLevel(logging.WARNING)
-            # Two processes that create the tracking database at once would both migrate it.
-            with (self.home / "mlflow.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                client = MlflowClient(f"sqlite:///{self.home / 'mlflow.db'}")
-                client.search_experiments(max_results=1)
-            self._client = client
+            self._client = open_client(self.home)
         return self._client
 
     def _experiment(self, model: str) -> str:
         if model not in self._experiments:
             client = self._tracking()
-            with (self.home / "mlflow.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with one_at_a_time(self.home), clear_errors(self.home):
                 known = client.get_experiment_by_name(model)
                 location = (self.home / "mlartifacts" / model).as_uri()
                 self._experiments[model] = (
@@ -173,22 +256,62 @@ class ModelStore:
                 )
         return self._experiments[model]
 
-    @staticmethod
     def _log(
-        client: MlflowClient,
-        run_id: str,
-        *,
-        params: Mapping[str, object],
-        metrics: Mapping[str, float],
+        self, run_id: str, *, params: Mapping[str, object], metrics: Mapping[str, float]
     ) -> None:
+        client = self._tracking()
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
-        client.log_batch(
-            run_id,
-            metrics=[Metric(_plain(key), float(value), now, 0) for key, value in metrics.items()],
-            params=[Param(key, str(value)) for key, value in params.items()],
-        )
+        with clear_errors(self.home):
+            client.log_batch(
+                run_id,
+                metrics=[Metric(_plain(k), float(value), now, 0) for k, value in metrics.items()],
+                params=[Param(_plain(k), str(value)) for k, value in flattened(params).items()],
+            )
+
+
+def code_version() -> dict[str, str]:
+    """What made a run: the package's version and the features' declarations."""
+    return {
+        "code_version": options_platform.__version__,
+        "feature_version": feature_version(),
+    }
+
+
+def flattened(values: Mapping[str, object], where: str = "") -> dict[str, object]:
+    """Nested parameters as dotted names, as MLflow shows them; long values are cut at 500."""
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{where}{key}.")
+        else:
+            found[f"{where}{key}"] = str(value)[:500]
+    return found
+
+
+@contextmanager
+def mlflow_run(home: Path, run_id: str) -> Iterator[None]:
+    """MLflow's own logging functions write into a run of the home's store, and nowhere else."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
+    try:
+        with mlflow.start_run(run_id=run_id):
+            yield
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def _require_open_formats(path: str, artifacts: Artifacts) -> None:
+    """Refuse anything but JSON and UBJSON: a pickle runs whatever it says when it is loaded."""
+    for name, data in artifacts.items():
+        if Path(name).suffix not in OPEN_FORMATS or data.startswith(PICKLE_STARTS):
+            raise ModelStoreError(
+                f"the stored model {path} holds {name}, which is not JSON or UBJSON; pickles are "
+                "never loaded: delete its row of model_folds to have it trained again"
+            )
 
 
 def _plain(name: str) -> str:

@@ -25,9 +25,14 @@ from options_platform.contracts.market import (
     VIX,
 )
 from options_platform.contracts.models import (
+    CHAMPIONS,
     DIRECTION_MODEL,
     MODEL_FOLDS,
+    MODEL_IMPORTANCE,
     MODEL_PREDICTIONS,
+    MODEL_SCORES,
+    TRIAL_FOLDS,
+    TRIALS,
     VOLATILITY_MODEL,
 )
 from options_platform.contracts.orders import ORDER_STATUSES, PAPER_ORDERS
@@ -36,6 +41,7 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 __all__ = (
     "ASSET_TABLES",
     "CHAIN_TABLES",
+    "CHAMPIONS",
     "CORPORATE_ACTIONS",
     "DIRECTIONS",
     "DIRECTION_MODEL",
@@ -47,7 +53,9 @@ __all__ = (
     "IV_HISTORY",
     "LABELS",
     "MODEL_FOLDS",
+    "MODEL_IMPORTANCE",
     "MODEL_PREDICTIONS",
+    "MODEL_SCORES",
     "OPTION_CHAIN",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
@@ -60,6 +68,8 @@ __all__ = (
     "TIMESTAMP",
     "TRADE_PLAN",
     "TRADE_PLAN_LEGS",
+    "TRIALS",
+    "TRIAL_FOLDS",
     "VIX",
     "VOLATILITY_MODEL",
     "Column",
@@ -92,6 +102,11 @@ SIDE_TABLES = (
     FETCHES,
     GARCH_PARAMS,
     MODEL_FOLDS,
+    TRIALS,
+    TRIAL_FOLDS,
+    CHAMPIONS,
+    MODEL_SCORES,
+    MODEL_IMPORTANCE,
     EARNINGS,
 )
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.contracts.features import DIRECTIONS
-from options_platform.contracts.table import DATE, TICKER, Column, Table, probability
+from options_platform.contracts.table import (
+    DATE,
+    TICKER,
+    TIMESTAMP,
+    Column,
+    Table,
+    probability,
+)
 
 FOLD = Column("fold", pl.String, "month that the model predicts, YYYY-MM")
 MODEL_ID = Column("model_id", pl.String, "stored fold model that made the row")
@@ -84,4 +91,105 @@ MODEL_FOLDS = Table(
     ),
     key=("model", "fold", "input_hash"),
     partition=("model", "fold", "input_hash"),
+)
+
+TRIALS = Table(
+    "trials",
+    "Every variant of a model that was ever scored, so that luck can be told from skill.",
+    (
+        Column("trial_id", pl.String, "hash of variant, data and months", nullable=False),
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("model", pl.String, "name of the variant", nullable=False),
+        Column(
+            "purpose",
+            pl.String,
+            "choice: among years that may choose; final: later years, scored once; search: by "
+            "the parameter search",
+            nullable=False,
+            values=("choice", "final", "search"),
+        ),
+        Column("parameters", pl.String, "all that decides the fit beside the data, JSON"),
+        Column("data_hash", pl.String, "hash of all rows, inputs and targets", nullable=False),
+        Column("first", pl.Date, "first predicted session", nullable=False),
+        Column("last", pl.Date, "last predicted session", nullable=False),
+        Column("rows", pl.Int64, "rows scored", nullable=False),
+        Column("loss", pl.Float64, "log loss (direction) or RMSE (iv_rank)"),
+        Column("naive_loss", pl.Float64, "the same of class frequencies or of persistence"),
+        Column("scores", pl.String, "all scores with their intervals and baselines, JSON"),
+        Column("tried_at", TIMESTAMP, "when it was first scored", nullable=False),
+    ),
+    key=("trial_id",),
+    partition=("trial_id",),
+)
+
+TRIAL_FOLDS = Table(
+    "trial_folds",
+    "What each trial scored in each fold, beside the naive forecast.",
+    (
+        Column("trial_id", pl.String, "the trial", nullable=False),
+        Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
+        Column("rows", pl.Int64, "rows scored", nullable=False),
+        Column("loss", pl.Float64, "mean log loss (direction) or mean squared error (iv_rank)"),
+        Column("naive_loss", pl.Float64, "the same of the naive forecast"),
+    ),
+    key=("trial_id", "fold"),
+    partition=("trial_id", "fold"),
+)
+
+CHAMPIONS = Table(
+    "champions",
+    "Which variant is traded on for each target, since when, and what it was chosen over.",
+    (
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("number", pl.Int64, "1, 2, ... for each target; the highest reigns", nullable=False),
+        Column("model", pl.String, "name of the variant", nullable=False),
+        Column("trial_id", pl.String, "the trial that made it champion; null for the default"),
+        Column("p_naive", pl.Float64, "p of no gain over the naive forecast", low=0.0, high=1.0),
+        Column("p_previous", pl.Float64, "p of no gain over the one before", low=0.0, high=1.0),
+        Column("reason", pl.String, "promoted, or rolled back from whom", nullable=False),
+        Column("since", TIMESTAMP, "when it became champion", nullable=False),
+    ),
+    key=("target", "number"),
+    partition=("target", "number"),
+)
+
+MODEL_SCORES = Table(
+    "model_scores",
+    "Out-of-sample scores of every model, written by backfills: by ticker, period, year, regime "
+    "and age of the model, with intervals and naive baselines.",
+    (
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("model", pl.String, "name of the model", nullable=False),
+        Column("ticker", pl.String, "symbol, or ALL", nullable=False),
+        Column(
+            "period",
+            pl.String,
+            "all, to 2020, 2021 on, a year, regime and its name, or sessions since training",
+            nullable=False,
+        ),
+        Column("metric", pl.String, "what is measured", nullable=False),
+        Column("value", pl.Float64, "the score"),
+        Column("low", pl.Float64, "lower end of its 95% block-bootstrap interval"),
+        Column("high", pl.Float64, "upper end"),
+        Column("baseline", pl.Float64, "score of the naive forecast on the same rows"),
+        Column("n", pl.Int64, "rows scored", nullable=False),
+    ),
+    key=("target", "model", "ticker", "period", "metric"),
+    partition=("target",),
+)
+
+MODEL_IMPORTANCE = Table(
+    "model_importance",
+    "Importance of each input in the newest folds of the shipped models, written by backfills.",
+    (
+        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
+        Column("input", pl.String, "input of the model", nullable=False),
+        Column("family", pl.String, "family of its feature", nullable=False),
+        Column("gain", pl.Float64, "share of the gain of the trees' splits", low=0.0),
+        Column("shap", pl.Float64, "share of the mean absolute SHAP values of the trees", low=0.0),
+        Column("permutation", pl.Float64, "growth of the loss when the input is shuffled"),
+    ),
+    key=("target", "fold", "input"),
+    partition=("target",),
 )

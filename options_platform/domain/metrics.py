@@ -1,9 +1,10 @@
 """Scores of predictions, weighted by row so that a bootstrap is one matrix product away.
 
 Every function takes `weights` of shape (draws, rows) and returns one score a draw; a single draw
-of ones gives the plain score. Confidence intervals come from the moving block bootstrap
-(Kuensch 1989) over sessions: labels of neighbouring sessions overlap, and tickers move together,
-so whole blocks of sessions are drawn with all their rows.
+of ones gives the plain score. Confidence intervals come from the block bootstrap (Kuensch 1989)
+over sessions: labels of neighbouring sessions overlap, and tickers move together,
+so whole blocks of sessions are drawn with all their rows. Blocks wrap around the ends (Politis and
+Romano 1992), so that each session is drawn equally often.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 BLOCK_SESSIONS = 21
+FEWEST_BLOCKS = 5
 DRAWS = 400
 SMALLEST_PROBABILITY = 1e-15
 
@@ -26,14 +28,18 @@ def block_weights(
     block: int = BLOCK_SESSIONS,
     seed: int = 0,
 ) -> Floats:
-    """How often each row is drawn, shape (1 + draws, rows); the first row is all ones."""
+    """How often each row is drawn, shape (1 + draws, rows); the first row is all ones.
+
+    Short histories are cut into at least five blocks, so that their interval is not a point.
+    """
     sessions, position = np.unique(dates, return_inverse=True)
     count = len(sessions)
-    block = min(block, count)
+    block = min(block, max(1, count // FEWEST_BLOCKS))
     per_draw = -(-count // block)
     generator = np.random.default_rng(seed)
-    starts = generator.integers(0, count - block + 1, size=(draws, per_draw))
+    starts = generator.integers(0, count, size=(draws, per_draw))
     picked = (starts[:, :, None] + np.arange(block)).reshape(draws, per_draw * block)[:, :count]
+    picked %= count
     times = np.zeros((1 + draws, count))
     times[0] = 1.0
     np.add.at(times, (np.arange(1, draws + 1)[:, None], picked), 1.0)
@@ -74,16 +80,51 @@ def log_losses(probabilities: Floats, target: NDArray[np.int64]) -> Floats:
     return np.asarray(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)))
 
 
-def calibration_error(probabilities: Floats, target: NDArray[np.int64], bins: int = 10) -> float:
+def brier_scores(probabilities: Floats, target: NDArray[np.int64]) -> Floats:
+    """Squared distance of each row's probabilities to what happened, 0 to 2 (Brier 1950)."""
+    happened = np.eye(probabilities.shape[1])[target]
+    return np.asarray(((probabilities - happened) ** 2).sum(axis=1))
+
+
+def balanced_accuracy(
+    predicted: NDArray[np.int64], target: NDArray[np.int64], weights: Floats
+) -> Floats:
+    """Mean of the recalls of the classes that happened; NaN where a draw lacks one of them."""
+    right = (predicted == target).astype(np.float64)
+    recalls = [mean(right[target == k], weights[:, target == k]) for k in np.unique(target)]
+    return np.asarray(np.mean(recalls, axis=0))
+
+
+def calibration_errors(
+    probabilities: Floats, target: NDArray[np.int64], weights: Floats, bins: int = 10
+) -> Floats:
     """Expected calibration error of the predicted class (Guo et al. 2017), equal-width bins."""
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == target
+    gap = (probabilities.argmax(axis=1) == target) - confidence
     bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gaps = [
-        abs(float(right[bin_of == k].mean() - confidence[bin_of == k].mean())) * (bin_of == k).sum()
-        for k in np.unique(bin_of)
-    ]
-    return float(sum(gaps) / len(target))
+    inside = np.eye(bins)[bin_of]
+    gaps = np.abs(weights @ (inside * gap[:, None])).sum(axis=1)
+    return _ratio(gaps, weights.sum(axis=1))
+
+
+def calibration_error(probabilities: Floats, target: NDArray[np.int64], bins: int = 10) -> float:
+    """Expected calibration error of the rows as they are."""
+    return float(calibration_errors(probabilities, target, np.ones((1, len(target))), bins)[0])
+
+
+def qlike(forecast: Floats, realised: Floats) -> Floats:
+    """QLIKE loss of variance forecasts, r - ln r - 1 with r = realised / forecast (Patton 2011).
+
+    Robust to noise in the realised variance, and harder on forecasts that are too low. Both are
+    variances above zero.
+    """
+    ratio = realised / forecast
+    return np.asarray(ratio - np.log(ratio) - 1.0)
+
+
+def skill(error: Floats, naive_error: Floats, weights: Floats) -> Floats:
+    """1 - MSE / MSE of the naive forecast: above zero is better than naive."""
+    return 1.0 - _ratio((weights * error**2).sum(axis=1), (weights * naive_error**2).sum(axis=1))
 
 
 def interval(draws: Floats) -> tuple[float, float, float]:

@@ -16,20 +16,25 @@ from options_platform.errors import IncompleteDataError
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Days = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
 class Sample:
     """Model inputs and targets, row by row; an unknown number is NaN.
 
+    `dates` are the sessions, ascending, and `known_on` the days on which the targets are known;
     `inputs` has one column for each of `names`; `direction` is the class number (0 bearish,
     1 neutral, 2 bullish, -1 unknown); `regime_differs` is 1 where the regime in 5 sessions is
     another one than today's.
     """
 
     names: tuple[str, ...]
+    dates: Days
+    known_on: Days
     inputs: Floats
     direction: Rows
+    fwd_return: Floats
     fwd_iv_rank: Floats
     fwd_rv: Floats
     regime_differs: Floats
@@ -60,8 +65,8 @@ class Dataset:
     """A sample sorted by date and ticker, with its keys and the days its labels are known."""
 
     keys: pl.DataFrame
-    dates: NDArray[np.datetime64]
-    known_on: NDArray[np.datetime64]
+    dates: Days
+    known_on: Days
     sample: Sample
 
 
@@ -100,18 +105,23 @@ def make_dataset(
     direction = rows["direction"].replace_strict(numbers, default=-1, return_dtype=pl.Int64)
     names = model_inputs()
     columns = _columns(rows)
+    dates = rows["date"].to_numpy().astype("datetime64[D]")
+    known_on = rows["known_on"].to_numpy().astype("datetime64[D]")
     sample = Sample(
         names=names,
+        dates=dates,
+        known_on=known_on,
         inputs=np.column_stack([columns[name] for name in names]),
         direction=direction.to_numpy(),
+        fwd_return=_floats(rows["fwd_return_5d"]),
         fwd_iv_rank=_floats(rows["fwd_iv_rank_5d"]),
         fwd_rv=_floats(rows["fwd_rv_5d"]),
         regime_differs=_floats(rows["regime_differs"]),
     )
     return Dataset(
         keys=rows.select("date", "ticker"),
-        dates=rows["date"].to_numpy().astype("datetime64[D]"),
-        known_on=rows["known_on"].to_numpy().astype("datetime64[D]"),
+        dates=dates,
+        known_on=known_on,
         sample=sample,
     )
 

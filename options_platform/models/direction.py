@@ -1,8 +1,9 @@
 """The direction of the next 5 sessions: bearish, neutral or bullish.
 
-The shipped model is the mean of a logit on the level of implied and realised volatility and of
-small boosted trees on all inputs, pooled over the tickers, trained on all history. The logit
-alone beats the seed's XGBoost: nearly all there is to know is how far prices will move.
+Nearly all there is to know is how far prices will move. So half of the shipped model forecasts the
+volatility and reads the three probabilities off the distribution of returns scaled by it
+(`parts/scaled.py`); the other half are very calm boosted trees on all inputs. Both are pooled over
+the tickers and trained on all history. docs/models.md says what else was tried.
 """
 
 from __future__ import annotations
@@ -18,85 +19,79 @@ import polars as pl
 
 from options_platform.contracts import DIRECTION_MODEL, DIRECTIONS, MODEL_PREDICTIONS
 from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
-from options_platform.models.linear import fit_logit, predict_logit
+from options_platform.models.parts.base import Part
+from options_platform.models.parts.blend import DirectionBlend
+from options_platform.models.parts.boosted import Boosted
+from options_platform.models.parts.logits import Logit
+from options_platform.models.parts.scaled import ScaledReturns
 from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
 from options_platform.models.trees import fit_trees, predict_trees
 
 SHIPPED = "direction"
 PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
 VOLATILITY_LEVELS = ("vix", "hv_20")
+DIRECTION_PARTS: tuple[Part, ...] = (
+    ScaledReturns(),
+    Boosted(
+        name="calm_trees",
+        rounds=100,
+        colsample_bytree=0.2,
+        min_child_weight=100.0,
+        reg_lambda=100.0,
+        max_bin=32,
+    ),
+)
+VIX_LOGIT = Logit(inputs=(), logs=VOLATILITY_LEVELS, name="vix_logit")
 
 
 @dataclass(frozen=True)
-class MeanDirection:
-    """The shipped model, with its logit and the class frequencies as predictions of their own."""
+class ScaledDirection:
+    """The shipped model, with a logit and the class frequencies as predictions of their own."""
 
     name: str = SHIPPED
     window_sessions: int | None = None
-    inverse_penalty: float = 1.0
-    rounds: int = 150
-    max_depth: int = 2
-    learning_rate: float = 0.03
-    subsample: float = 0.5
-    colsample_bytree: float = 0.3
-    min_child_weight: float = 30.0
-    reg_lambda: float = 20.0
-    max_bin: int = 64
-    seed: int = 42
+    parts: tuple[Part, ...] = DIRECTION_PARTS
+    calibration: Calibration | None = None
+    logit: Logit = VIX_LOGIT
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Inputs that must be known."""
+        return self._blend.needs
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
-        return {**self.__dict__, "revision": 1}
+        return {**self._blend.parameters, "logit": self.logit.parameters, "revision": 2}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known volatility levels."""
-        known = (sample.direction >= 0) & sample.complete(VOLATILITY_LEVELS)
-        return np.flatnonzero(known)
+        return self._blend.trainable(sample)
 
     def fit(self, sample: Sample) -> Artifacts:
-        """Fit both parts on the same rows."""
-        levels = np.log(sample.matrix(VOLATILITY_LEVELS))
+        """Fit the parts and the logit on the same rows."""
         counts = np.bincount(sample.direction, minlength=len(DIRECTIONS))
-        logit = fit_logit(levels, sample.direction, classes=3, inverse_penalty=self.inverse_penalty)
-        trees = fit_trees(
-            sample.inputs,
-            sample.direction,
-            sample.names,
-            rounds=self.rounds,
-            parameters={
-                "objective": "multi:softprob",
-                "num_class": len(DIRECTIONS),
-                "max_depth": self.max_depth,
-                "learning_rate": self.learning_rate,
-                "subsample": self.subsample,
-                "colsample_bytree": self.colsample_bytree,
-                "min_child_weight": self.min_child_weight,
-                "reg_lambda": self.reg_lambda,
-                "max_bin": self.max_bin,
-                "seed": self.seed,
-            },
-        )
-        linear = {"logit": logit, "prior": (counts / counts.sum()).tolist()}
-        return {"linear.json": to_json(linear), "trees.ubj": trees}
+        return {
+            **self._blend.fit(sample),
+            "vix_logit.json": self.logit.fit(sample),
+            "prior.json": to_json({"prior": (counts / counts.sum()).tolist()}),
+        }
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
         """The mean of the parts, and the logit and the class frequencies alone."""
-        linear = from_json(artifacts["linear.json"])
-        known = sample.complete(VOLATILITY_LEVELS)
-        levels = np.log(np.where(known[:, None], sample.matrix(VOLATILITY_LEVELS), 1.0))
-        logit = predict_logit(linear["logit"], levels)
-        trees = normalised(predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names))
-        prior = np.tile(np.array(linear["prior"]), (len(sample), 1))
-        columns: dict[str, Floats] = {}
-        for model, values in (
-            (SHIPPED, 0.5 * (logit + trees)),
-            ("vix_logit", logit),
-            ("prior", prior),
-        ):
+        known = sample.complete(self.needs)
+        logit = self.logit.predict(artifacts["vix_logit.json"], sample)
+        prior = np.tile(np.array(from_json(artifacts["prior.json"])["prior"]), (len(sample), 1))
+        columns = dict(self._blend.predict(artifacts, sample))
+        for model, values in (("vix_logit", logit), ("prior", prior)):
             columns |= _named(model, np.where(known[:, None], values, np.nan))
         return columns
+
+    @property
+    def _blend(self) -> DirectionBlend:
+        return DirectionBlend(self.name, self.parts, self.window_sessions, self.calibration)
 
 
 @dataclass(frozen=True)
@@ -170,6 +165,7 @@ def predict_direction(
     baselines: Sequence[str] = (),
     n_jobs: int = 1,
     progress: Progress | None = None,
+    champion: DirectionBlend | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `direction_model` and of `model_predictions` for the range and tickers.
 
@@ -184,6 +180,7 @@ def predict_direction(
         baselines: those that may be trained; stored ones are always used.
         n_jobs: processes for training; the result does not depend on it.
         progress: told (what, done, total).
+        champion: what is traded on in place of the shipped default.
 
     Raises :class:`IncompleteDataError` if a ticker of the pool lacks features or labels.
     """
@@ -195,7 +192,7 @@ def predict_direction(
         "workers": n_jobs,
         "progress": progress,
     }
-    walk = walk_forward(MeanDirection(), data, **options)
+    walk = walk_forward(shipped_direction(champion), data, **options)
     every = [prediction_rows(walk, data, model) for model in (SHIPPED, "vix_logit", "prior")]
     for name, model in BASELINES.items():
         with suppress(NotStoredError):
@@ -207,6 +204,17 @@ def predict_direction(
     return (
         shipped.filter(wanted),
         pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+    )
+
+
+def shipped_direction(champion: DirectionBlend | None) -> ScaledDirection:
+    """The shipped model, with the parts of the champion where there is one."""
+    if champion is None:
+        return ScaledDirection()
+    return ScaledDirection(
+        window_sessions=champion.window_sessions,
+        parts=champion.parts,
+        calibration=champion.calibration,
     )
 
 

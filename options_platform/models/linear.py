@@ -77,6 +77,24 @@ def fit_ridge(inputs: Floats, target: Floats, *, penalty: float) -> Fit:
     return {**fit, "residual_std": float(np.std(residual))}
 
 
+def fit_huber(inputs: Floats, target: Floats, *, penalty: float, epsilon: float = 1.35) -> Fit:
+    """Linear regression whose loss grows linearly beyond `epsilon` deviations (Huber 1964)."""
+    from sklearn.linear_model import HuberRegressor
+    from threadpoolctl import threadpool_limits
+
+    mean, scale = _moments(inputs)
+    with threadpool_limits(1):
+        model = HuberRegressor(alpha=penalty, epsilon=epsilon, max_iter=1000).fit(
+            (inputs - mean) / scale, target
+        )
+    return {
+        "mean": mean,
+        "scale": scale,
+        "coefficients": [float(weight) for weight in model.coef_],
+        "intercept": float(model.intercept_),
+    }
+
+
 def predict_ridge(fit: Mapping[str, Any], inputs: Floats) -> Floats:
     """Predictions, one a row; NaN in a row with an unknown input."""
     return _score(fit, inputs, fit["coefficients"], fit["intercept"])

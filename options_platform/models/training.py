@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from options_platform.domain.walk_forward import Fold, monthly_folds
+from options_platform.domain.walk_forward import Fold, monthly_folds, require_purged
 from options_platform.models.base import MIN_SESSIONS, Artifacts, FoldModel, to_json
 from options_platform.models.dataset import Dataset, Floats, Sample
 
@@ -70,13 +70,17 @@ class FoldStore(Protocol):
 
 @dataclass(frozen=True)
 class Walk:
-    """Predictions of one model over a range: columns aligned with `rows` of the dataset."""
+    """Predictions of one model over a range, and its fitted folds by month.
+
+    The columns are aligned with `rows` of the dataset.
+    """
 
     model: str
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
     folds: list[str]
     model_ids: list[str | None]
     columns: dict[str, Floats]
+    artifacts: Mapping[str, Artifacts]
 
 
 def walk_forward(
@@ -89,24 +93,34 @@ def walk_forward(
     may_train: bool = True,
     workers: int = 1,
     progress: Progress | None = None,
+    embargo_sessions: int = 0,
+    predict_sessions: int | None = None,
+    folds: Iterable[Fold] | None = None,
 ) -> Walk:
     """Predict every row from `start` to `end` with the model of its month.
 
     A month with less than a year of training sessions has no model: its rows have NaN and no
-    model id. Raises :class:`NotStoredError` where `may_train` is false and a fold is not stored.
+    model id. `embargo_sessions` and `predict_sessions` are those of
+    :func:`~options_platform.domain.walk_forward.monthly_folds`; `folds` replaces its folds.
+    Raises :class:`NotStoredError` where `may_train` is false and a fold is not stored, and
+    :class:`LeakError` where a fold would train on what only its predicted sessions make known.
     """
-    trainable = np.zeros(len(data.sample), dtype=bool)
-    trainable[model.trainable(data.sample)] = True
-    folds = list(
-        monthly_folds(
+    if folds is None:
+        trainable = np.zeros(len(data.sample), dtype=bool)
+        trainable[model.trainable(data.sample)] = True
+        folds = monthly_folds(
             data.dates,
             data.known_on,
             trainable,
             start=start,
             end=end,
             window_sessions=model.window_sessions,
+            embargo_sessions=embargo_sessions,
+            predict_sessions=predict_sessions,
         )
-    )
+    folds = list(folds)
+    for fold in folds:
+        require_purged(fold, data.known_on, data.dates[fold.predict].min())
     row_hashes = _row_hashes(data)
     records = {
         fold.name: _record(model, fold, data, row_hashes) for fold in folds if _enough(fold, data)
@@ -202,7 +216,7 @@ def _predict(
     for begin, stop, found in parts:
         for name, values in found.items():
             columns.setdefault(name, np.full(len(rows), np.nan))[begin:stop] = values
-    return Walk(model.name, rows, names, ids, columns)
+    return Walk(model.name, rows, names, ids, columns, fitted)
 
 
 def _enough(fold: Fold, data: Dataset) -> bool:
@@ -234,12 +248,16 @@ def _timed(record: FoldRecord, seconds: float) -> FoldRecord:
     return FoldRecord(**{**record.__dict__, "trained_seconds": seconds})
 
 
+def dataset_hash(data: Dataset) -> str:
+    """A short hash of all rows, inputs and targets."""
+    return hashlib.sha256(_row_hashes(data).tobytes()).hexdigest()[:16]
+
+
 def _row_hashes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
     """16 bytes for each row: its key, inputs and targets; a fold hashes those of its rows."""
     sample = data.sample
-    table = np.column_stack(
-        [sample.inputs, sample.direction, sample.fwd_iv_rank, sample.fwd_rv, sample.regime_differs]
-    )
+    targets = (sample.direction, sample.fwd_return, sample.fwd_iv_rank, sample.fwd_rv)
+    table = np.column_stack([sample.inputs, *targets, sample.regime_differs])
     header = repr(sample.names).encode()
     hashes = [
         hashlib.blake2b(header + repr(key).encode() + row.tobytes(), digest_size=16).digest()

@@ -39,3 +39,25 @@ def predict_trees(model: bytes, inputs: Floats, names: Sequence[str]) -> Floats:
     booster.load_model(bytearray(model))
     data = xgboost.DMatrix(inputs, feature_names=list(names), nthread=1)
     return np.asarray(booster.predict(data), dtype=np.float64)
+
+
+def tree_importance(model: bytes, inputs: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
+    """Total gain of the splits on each input, and its mean absolute SHAP value over the rows.
+
+    Both have one number for each of `names`; of several classes the sum is taken.
+    """
+    import xgboost
+
+    booster = xgboost.Booster(params={"nthread": 1})
+    booster.load_model(bytearray(model))
+    known = booster.feature_names or list(names)
+    columns = [list(names).index(name) for name in known]
+    data = xgboost.DMatrix(inputs[:, columns], feature_names=known, nthread=1)
+    contributions = np.abs(booster.predict(data, pred_contribs=True))
+    # The last column is the bias; classes, if there are any, are the second axis.
+    by_input = contributions[..., :-1].reshape(len(inputs), -1, len(known)).sum(axis=1).mean(axis=0)
+    gains = booster.get_score(importance_type="total_gain")
+    gain, shap = np.zeros(len(names)), np.zeros(len(names))
+    shap[columns] = by_input
+    gain[columns] = np.array([gains.get(name, 0.0) for name in known], dtype=np.float64)
+    return gain, shap

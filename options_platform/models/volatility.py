@@ -1,8 +1,8 @@
 """The rank of implied volatility in 5 sessions, and what comes with it.
 
-The shipped model predicts the *change* of the rank: half a ridge regression on a few inputs,
-half small boosted trees on all. On the level of the rank the seed's XGBoost loses against
-persistence, since trees cannot carry today's value over.
+The shipped model predicts the *change* of the rank: the mean of two strongly penalised linear
+regressions and of very calm boosted trees. On the level of the rank the seed's XGBoost loses
+against persistence, since trees cannot carry today's value over.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from options_platform.contracts import MODEL_PREDICTIONS, VOLATILITY_MODEL
 from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.baselines import AutoregressiveRank, naive_ranks
 from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
 from options_platform.models.linear import fit_logit, fit_ridge, predict_logit, predict_ridge
+from options_platform.models.parts.base import Part
+from options_platform.models.parts.blend import RankBlend
+from options_platform.models.parts.boosted import Boosted
+from options_platform.models.parts.ridge import Ridge
 from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
 from options_platform.models.trees import fit_trees, predict_trees
 
@@ -40,42 +46,57 @@ HAR_INPUTS = ("hv_5", "hv_20", "hv_60", "parkinson_hv", "vix")
 SHIFT_INPUTS = ("vix", "iv_rank", "hv_iv_ratio", "vix_change_5d", "vix_zscore", "days_in_regime")
 SMALLEST_VOLATILITY = 1e-3
 
+AR1 = AutoregressiveRank()
+RANK_PARTS: tuple[Part, ...] = (
+    Ridge(
+        inputs=("iv_rank", "vix_percentile", "vix_change_1d", "vix_change_5d", "vix_zscore"),
+        logs=("vix", "hv_5", "hv_20", "hv_60"),
+        name="har",
+        penalty=500.0,
+    ),
+    Ridge(inputs=CHANGE_INPUTS, name="ridge", penalty=500.0),
+    Boosted(
+        target="rank_change",
+        name="trees",
+        needs=("iv_rank",),
+        rounds=150,
+        learning_rate=0.03,
+        colsample_bytree=0.3,
+        min_child_weight=150.0,
+        reg_lambda=200.0,
+    ),
+)
+
 
 @dataclass(frozen=True)
 class ChangeVolatility:
-    """The shipped model: rank change, realised volatility and the odds of a regime shift."""
+    """The shipped model: rank change, realised volatility and the odds of a regime shift.
+
+    An AR(1) of the rank and today's rank come with it as predictions of their own.
+    """
 
     name: str = SHIPPED
     window_sessions: int | None = None
-    ridge_penalty: float = 50.0
+    parts: tuple[Part, ...] = RANK_PARTS
+    shrink: float = 1.0
     shift_inverse_penalty: float = 0.1
-    rounds: int = 120
-    max_depth: int = 2
-    learning_rate: float = 0.04
-    subsample: float = 0.5
-    colsample_bytree: float = 0.4
-    min_child_weight: float = 40.0
-    reg_lambda: float = 20.0
-    max_bin: int = 64
-    seed: int = 42
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
-        return {**self.__dict__, "revision": 1}
+        shift = {"shift_inverse_penalty": self.shift_inverse_penalty}
+        return {**self._blend.parameters, **shift, "revision": 2}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with known targets and inputs."""
         known = np.isfinite(sample.fwd_iv_rank) & np.isfinite(sample.fwd_rv)
-        known &= np.isfinite(sample.regime_differs) & _usable(sample)
+        known &= np.isfinite(sample.regime_differs) & self._usable(sample)
         return np.flatnonzero(known)
 
     def fit(self, sample: Sample) -> Artifacts:
         """Fit the parts on the same rows."""
-        change = sample.fwd_iv_rank - sample.column("iv_rank")
         volatility = np.log(np.maximum(sample.fwd_rv, SMALLEST_VOLATILITY))
         linear = {
-            "change": fit_ridge(sample.matrix(CHANGE_INPUTS), change, penalty=self.ridge_penalty),
             "rv": fit_ridge(_logs(sample), volatility, penalty=1.0),
             "shift": fit_logit(
                 _shift_inputs(sample),
@@ -84,44 +105,36 @@ class ChangeVolatility:
                 inverse_penalty=self.shift_inverse_penalty,
             ),
         }
-        trees = fit_trees(
-            sample.inputs,
-            change,
-            sample.names,
-            rounds=self.rounds,
-            parameters={
-                "objective": "reg:squarederror",
-                "max_depth": self.max_depth,
-                "learning_rate": self.learning_rate,
-                "subsample": self.subsample,
-                "colsample_bytree": self.colsample_bytree,
-                "min_child_weight": self.min_child_weight,
-                "reg_lambda": self.reg_lambda,
-                "max_bin": self.max_bin,
-                "seed": self.seed,
-            },
-        )
-        return {"linear.json": to_json(linear), "trees.ubj": trees}
+        return {
+            **self._blend.fit(sample),
+            **AR1.fit(sample),
+            "linear.json": to_json(linear),
+        }
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
         """Rank in 5 sessions, expected realised volatility, probability of a regime shift."""
         linear = from_json(artifacts["linear.json"])
-        known = _usable(sample)
-        ridge = predict_ridge(linear["change"], sample.matrix(CHANGE_INPUTS))
-        trees = predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names)
-        today = sample.column("iv_rank")
-        rank = np.clip(today + 0.5 * (ridge + trees), 0.0, 1.0)
         # The mean of a log-normal variable, since the regression is on logs.
         spread = linear["rv"]["residual_std"]
         expected_rv = np.exp(predict_ridge(linear["rv"], _logs(sample)) + 0.5 * spread * spread)
         shift = predict_logit(linear["shift"], _shift_inputs(sample))[:, 1]
         found = {
-            f"{SHIPPED}:iv_rank_pred": rank,
+            **self._blend.predict(artifacts, sample),
             f"{SHIPPED}:expected_rv": expected_rv,
             f"{SHIPPED}:p_regime_shift": shift,
-            "persistence:iv_rank_pred": today,
+            "persistence:iv_rank_pred": sample.column("iv_rank"),
+            **AR1.predict(artifacts, sample),
         }
+        known = self._usable(sample)
         return {name: np.where(known, values, np.nan) for name, values in found.items()}
+
+    def _usable(self, sample: Sample) -> NDArray[np.bool_]:
+        needed = {*self._blend.needs, *HAR_INPUTS, *SHIFT_INPUTS}
+        return sample.complete(sorted(needed))
+
+    @property
+    def _blend(self) -> RankBlend:
+        return RankBlend(self.name, self.parts, self.window_sessions, self.shrink)
 
 
 @dataclass(frozen=True)
@@ -189,6 +202,7 @@ def predict_volatility(
     baselines: Sequence[str] = (),
     n_jobs: int = 1,
     progress: Progress | None = None,
+    champion: RankBlend | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `volatility_model` and of `model_predictions` for the range and tickers.
 
@@ -203,8 +217,9 @@ def predict_volatility(
         "workers": n_jobs,
         "progress": progress,
     }
-    walk = walk_forward(ChangeVolatility(), data, **options)
-    every = [prediction_rows(walk, data, model) for model in (SHIPPED, "persistence")]
+    walk = walk_forward(shipped_volatility(champion), data, **options)
+    every = [prediction_rows(walk, data, model) for model in (SHIPPED, "persistence", AR1.name)]
+    every.append(_rolling_mean_rows(features, every[0]))
     for name, model in BASELINES.items():
         with suppress(NotStoredError):
             found = walk_forward(model, data, **options, may_train=name in baselines)
@@ -214,6 +229,15 @@ def predict_volatility(
     return (
         _shipped_rows(walk, data).filter(wanted),
         pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+    )
+
+
+def shipped_volatility(champion: RankBlend | None) -> ChangeVolatility:
+    """The shipped model, with the parts of the champion where there is one."""
+    if champion is None:
+        return ChangeVolatility()
+    return ChangeVolatility(
+        window_sessions=champion.window_sessions, parts=champion.parts, shrink=champion.shrink
     )
 
 
@@ -231,6 +255,19 @@ def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
             iv_rank_pred=_column(walk, f"{model}:iv_rank_pred"),
             fold=pl.Series(walk.folds, dtype=pl.String),
             model_id=pl.Series(walk.model_ids, dtype=pl.String),
+        )
+        .select(MODEL_PREDICTIONS.schema.names())
+    )
+
+
+def _rolling_mean_rows(features: pl.DataFrame, shipped: pl.DataFrame) -> pl.DataFrame:
+    """The mean of the last 20 sessions, where the shipped model predicts too."""
+    means = naive_ranks(features).select("date", "ticker", "rolling_mean")
+    known = pl.col("iv_rank_pred").is_not_null()
+    return (
+        shipped.join(means, on=["date", "ticker"], how="left", maintain_order="left")
+        .with_columns(
+            model=pl.lit("rolling_mean"), iv_rank_pred=pl.when(known).then("rolling_mean")
         )
         .select(MODEL_PREDICTIONS.schema.names())
     )
@@ -256,11 +293,6 @@ def _shipped_rows(walk: Walk, data: Dataset) -> pl.DataFrame:
 def _column(walk: Walk, name: str) -> pl.Series:
     values = walk.columns.get(name, np.full(len(walk.rows), np.nan))
     return pl.Series(name.partition(":")[2], values, dtype=pl.Float64).fill_nan(None)
-
-
-def _usable(sample: Sample) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    needed = {*CHANGE_INPUTS, *HAR_INPUTS, *SHIFT_INPUTS}
-    return sample.complete(sorted(needed))
 
 
 def _logs(sample: Sample) -> Floats:

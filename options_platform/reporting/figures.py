@@ -129,6 +129,15 @@ def calibration(curve: pl.DataFrame, model: str) -> bytes:
     return made()
 
 
+def importance(overall: pl.DataFrame, shown: int = 15) -> bytes:
+    """The most important inputs of a model, by their share of the trees' SHAP values."""
+    top = overall.sort("shap", "input", descending=[True, False]).head(shown).reverse()
+    with _figure(0.22 * max(4, top.height) + 0.8, width=5.4) as (axes, made):
+        axes.barh(top["input"].to_list(), top["shap"].to_numpy(), color=LINES[0])
+        axes.set_xlabel("share of mean absolute SHAP")
+    return made()
+
+
 def equity(marks: pl.DataFrame) -> bytes:
     """Equity of the account at each close, in USD."""
     with _figure(2.4) as (axes, made):

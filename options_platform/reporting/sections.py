@@ -26,21 +26,27 @@ METRIC_NAMES = {
     "auc_bull_vs_bear": "AUC, bull versus bear",
     "fold_mean_auc": "AUC, mean of the months",
     "log_loss": "log loss (nats)",
+    "brier": "Brier score",
     "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
     "accuracy_top": "accuracy, surest fifth",
+    "neutral_share_top": "share of neutral calls, surest fifth",
     "calibration_error": "calibration error",
     "neutral_share": "share of neutral calls",
     "rmse": "RMSE of the IV rank",
     "mae": "MAE of the IV rank",
+    "skill": "skill over persistence",
     "change_sign": "sign of the change",
 }
 MODEL_NAMES = {
-    "direction": "shipped: logit + trees",
+    "direction": "shipped: scaled returns + trees",
     "vix_logit": "logit on volatility alone",
     "prior": "class frequencies (naive)",
     "seed_direction": "seed XGBoost",
     "volatility": "shipped: ridge + trees",
     "persistence": "persistence (naive)",
+    "rolling_mean": "mean of the last 20 sessions (naive)",
+    "ar1": "AR(1)",
     "seed_volatility": "seed XGBoost",
 }
 

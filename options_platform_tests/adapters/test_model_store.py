@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from options_platform.adapters.model_store import FLUSH_EVERY, ModelStore
+from options_platform.adapters.model_store import FLUSH_EVERY, PARENT_TAG, ModelStore
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.errors import ModelStoreError
@@ -121,34 +121,34 @@ def test_a_fold_whose_files_are_gone_is_named_with_what_to_do(tmp_path):
         open_store(tmp_path).load("direction", hashes(record()))
 
 
-def test_folds_and_scores_are_runs_of_their_models_experiment(stored):
+def test_folds_are_runs_of_their_models_experiment_under_that_of_their_backfill(tmp_path):
     from mlflow import MlflowClient
 
-    store = open_store(stored)
+    store = open_store(tmp_path)
+    save(store, record("2017-10"), record("2017-11"))
+    scores = {"rmse": 0.12, "AUC > 0.5 (95%)": 0.6}
+    store.log_walk("direction", scores=scores, tags={"variant": "v"}, plots={"p.png": b"png"})
     save(store, record("2017-10", "volatility"))
-    store.log_scores("volatility", "2017-10 to 2017-10", {"rmse": 0.12, "AUC > 0.5 (95%)": 0.6})
-    client = MlflowClient(f"sqlite:///{stored / 'mlflow.db'}")
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     assert {"direction", "volatility"} <= set(experiments)
     runs = {run.info.run_name: run for run in client.search_runs([experiments["direction"]])}
-    assert set(runs) == {record("2017-10").model_id, record("2017-11").model_id}
+    folds = {record("2017-10").model_id, record("2017-11").model_id}
+    assert set(runs) == folds | {"backfill from 2017-10"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
     run_of = runs[record("2017-11").model_id]
-    assert run_of.info.status == "FINISHED"
-    assert run_of.data.params == {"rounds": "8", "name": "direction"}
     assert run_of.data.metrics == {"train_rows": 1000.0, "trained_seconds": 0.25}
     assert run_of.data.tags["fold"] == "2017-11"
     assert run_of.data.tags["train_end"] == "2017-09-22"
     files = {file.path for file in client.list_artifacts(run_of.info.run_id)}
     assert files == set(ARTIFACTS)
-    kept = index(stored).filter(pl.col("model") == "direction")
-    assert set(kept["run_id"]) == {run.info.run_id for run in runs.values()}
-    scored = {
-        run.info.run_name: run.data.metrics
-        for run in client.search_runs([experiments["volatility"]])
-        if run.data.tags["options_platform.kind"] == "walk_forward"
-    }
-    assert scored["2017-10 to 2017-10"]["rmse"] == 0.12
-    assert 0.6 in scored["2017-10 to 2017-10"].values()
+    kept = index(tmp_path).filter(pl.col("model") == "direction")
+    assert set(kept["run_id"]) == {runs[name].info.run_id for name in folds}
+    backfill = runs["backfill from 2017-10"]
+    assert backfill.data.params == {"rounds": "8", "name": "direction"}
+    assert backfill.data.metrics["rmse"] == 0.12
+    assert 0.6 in backfill.data.metrics.values()
+    assert {run_of.data.tags[PARENT_TAG]} == {backfill.info.run_id}
 
 
 def test_the_home_can_be_moved_and_its_folds_are_still_read(tmp_path):
@@ -215,7 +215,8 @@ def test_of_three_processes_that_want_the_same_folds_one_trains_and_the_others_r
 
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("direction")
-    assert len(client.search_runs([experiment.experiment_id])) == 3
+    runs = client.search_runs([experiment.experiment_id])
+    assert len([run for run in runs if PARENT_TAG in run.data.tags]) == 3
     assert index(tmp_path)["fold"].to_list() == ["2017-10", "2017-11", "2017-12"]
 
 

@@ -1,12 +1,24 @@
+"""Scores equal scikit-learn's and formulas written out again; intervals behave."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    brier_score_loss,
+    log_loss,
+    r2_score,
+    roc_auc_score,
+)
 
 from options_platform.domain import metrics
 
 DAYS = np.arange(np.datetime64("2020-01-01"), np.datetime64("2020-07-01"))
+RANDOM = np.random.default_rng(3)
+TARGET = RANDOM.integers(0, 3, 400)
+P = 0.3 * np.eye(3)[TARGET] + 0.7 * RANDOM.dirichlet([2, 2, 2], 400)
 
 
 def ones(count):
@@ -49,6 +61,28 @@ def test_macro_auc_and_log_loss_equal_scikit_learns():
     assert metrics.log_losses(p, y).mean() == pytest.approx(log_loss(y, p))
 
 
+def test_brier_score_and_balanced_accuracy_equal_scikit_learns():
+    brier = metrics.brier_scores(P, TARGET)
+    assert brier.mean() == pytest.approx(brier_score_loss(TARGET, P, scale_by_half=False))
+    by_hand = sum(sum((P[i, k] - (TARGET[i] == k)) ** 2 for k in range(3)) for i in range(400))
+    assert brier.sum() == pytest.approx(by_hand)
+    call = P.argmax(axis=1)
+    found = metrics.balanced_accuracy(call, TARGET, ones(400))[0]
+    assert found == pytest.approx(balanced_accuracy_score(TARGET, call))
+
+
+def test_qlike_worked_by_hand():
+    # Realised variance twice the forecast: 2 - ln 2 - 1; half of it: 0.5 + ln 2 - 1.
+    found = metrics.qlike(np.array([0.04, 0.04, 0.04]), np.array([0.08, 0.02, 0.04]))
+    assert found == pytest.approx([1 - np.log(2), np.log(2) - 0.5, 0.0])
+
+
+def test_skill_is_the_r2_score_when_the_mean_is_the_naive_forecast():
+    actual, predicted = RANDOM.normal(size=400), RANDOM.normal(size=400)
+    found = metrics.skill(predicted - actual, actual.mean() - actual, ones(400))[0]
+    assert found == pytest.approx(r2_score(actual, predicted))
+
+
 def test_an_impossible_outcome_costs_much_but_not_everything():
     loss = metrics.log_losses(np.array([[0.0, 1.0]]), np.array([0]))
     assert loss[0] == pytest.approx(15 * np.log(10))
@@ -65,6 +99,15 @@ def test_calibration_error_worked_by_hand():
     p = np.array([[0.8, 0.2], [0.8, 0.2], [0.4, 0.6], [0.6, 0.4]])
     y = np.array([0, 1, 1, 0])
     assert metrics.calibration_error(p, y) == pytest.approx(0.5 * 0.3 + 0.5 * 0.4)
+
+
+def test_calibration_error_equals_its_definition_on_scikit_learns_curve():
+    confidence, right = P.max(axis=1), P.argmax(axis=1) == TARGET
+    frequency, mean_p = calibration_curve(right, confidence, n_bins=10)
+    counts = np.histogram(confidence, np.linspace(0, 1, 11))[0]
+    wanted = (np.abs(frequency - mean_p) * counts[counts > 0]).sum() / 400
+    assert metrics.calibration_error(P, TARGET) == pytest.approx(wanted)
+    assert metrics.calibration_errors(P, TARGET, 2 * ones(400))[0] == pytest.approx(wanted)
 
 
 def test_a_perfect_forecaster_is_calibrated():
@@ -104,6 +147,13 @@ def test_the_order_of_the_rows_does_not_matter_and_the_seed_decides():
     assert (weights != metrics.block_weights(dates, draws=5, seed=1)).any()
 
 
+def test_every_session_is_drawn_equally_often():
+    dates = np.arange(500).astype("datetime64[D]")
+    often = metrics.block_weights(dates, draws=4000)[1:].mean(axis=0)
+    assert often.min() > 0.8
+    assert often.max() < 1.2
+
+
 def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
     """Independent standard normals: the standard error of the mean is 1 / sqrt(n)."""
     dates = np.arange(np.datetime64("2000-01-01"), np.datetime64("2000-01-01") + 4000)
@@ -126,6 +176,17 @@ def test_overlapping_labels_widen_the_interval_of_blocks():
         width[block] = high - low
     # The variance of the mean is five times that of independent values, less the blocks' ends.
     assert 1.8 < width[21] / width[1] < 2.5
+
+
+def test_the_interval_of_an_autocorrelated_mean_covers_it_as_often_as_it_says():
+    covered = 0
+    for seed in range(200):
+        noise = np.random.default_rng(seed).normal(size=1204)
+        values = np.convolve(noise, np.ones(5), "valid")  # overlaps like 5-session labels
+        weights = metrics.block_weights(np.arange(1200).astype("datetime64[D]"), seed=seed)
+        _, low, high = metrics.interval(metrics.mean(values, weights))
+        covered += low <= 0.0 <= high
+    assert covered / 200 > 0.88  # 95% asked; blocks of 21 keep most of the dependence
 
 
 def test_the_interval_leaves_out_unknown_draws():

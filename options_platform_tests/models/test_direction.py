@@ -7,8 +7,9 @@ import pytest
 from options_platform.contracts import DIRECTION_MODEL, MODEL_PREDICTIONS
 from options_platform.errors import IncompleteDataError
 from options_platform.models.direction import (
+    DIRECTION_PARTS,
     PROBABILITIES,
-    MeanDirection,
+    ScaledDirection,
     normalised,
     predict_direction,
     with_call,
@@ -16,7 +17,7 @@ from options_platform.models.direction import (
 from options_platform_tests.models.rows import (
     END,
     POOL,
-    MemoryStore,
+    OpenStore,
     random_dataset,
     random_rows,
 )
@@ -28,12 +29,12 @@ def predict(store=None, features=None, **options):
     own, labels = random_rows()
     options = {"start": START, "end": END, "tickers": POOL, "pool": POOL} | options
     rows = own if features is None else features
-    return predict_direction(rows, labels, store=store or MemoryStore(), **options)
+    return predict_direction(rows, labels, store=store or OpenStore(), **options)
 
 
 @pytest.fixture(scope="module")
 def december():
-    store = MemoryStore()
+    store = OpenStore()
     return (*predict(store), store)
 
 
@@ -48,22 +49,25 @@ def test_probabilities_sum_to_one_and_rows_fit_their_contracts(december):
         assert frame.select(pl.min_horizontal(PROBABILITIES).min()).item() >= 0
 
 
-def test_the_shipped_model_is_the_mean_of_logit_and_trees_which_differ(december):
-    _, every, _ = december
+def test_the_shipped_model_is_the_mean_of_its_parts_which_differ(december):
+    _, every, store = december
     assert set(every["model"]) == {"direction", "vix_logit", "prior"}
-    both = every.filter(pl.col("model") == "direction").join(
-        every.filter(pl.col("model") == "vix_logit"), on=["date", "ticker"], suffix="_logit"
+    data = random_dataset()
+    sample = data.sample.take(np.flatnonzero(data.dates >= np.datetime64(START)))
+    artifacts = next(iter(store.folds.values()))
+    scaled, trees = (
+        part.predict(artifacts[f"{part.name}.{part.suffix}"], sample) for part in DIRECTION_PARTS
     )
-    trees = 2 * both["p_neutral"] - both["p_neutral_logit"]
-    assert trees.is_between(0, 1).all()
-    assert (trees - both["p_neutral_logit"]).abs().max() > 0.01
+    shipped = every.filter(pl.col("model") == "direction").select(PROBABILITIES).to_numpy()
+    np.testing.assert_allclose(shipped, (scaled + trees) / 2, rtol=1e-12)
+    assert np.abs(scaled - trees).max() > 0.01
 
 
 def test_the_prior_is_the_frequency_of_the_classes_in_training(december):
     _, every, store = december
     record = store.records["direction", "2017-12"]
     data = random_dataset()
-    model = MeanDirection()
+    model = ScaledDirection()
     rows = model.trainable(data.sample)
     known = rows[data.known_on[rows] < np.datetime64("2017-12-01")]
     assert len(known) == record.train_rows
@@ -98,7 +102,7 @@ def test_an_incomplete_pool_is_refused():
 
 
 def test_the_seed_is_trained_if_asked_for_and_read_ever_after(december):
-    store = MemoryStore()
+    store = OpenStore()
     _, every = predict(store, baselines=("seed",))
     assert "seed_direction" in set(every["model"])
     trained = dict(store.folds)
@@ -110,15 +114,20 @@ def test_the_seed_is_trained_if_asked_for_and_read_ever_after(december):
 
 def test_a_fold_that_lacks_a_class_works():
     sample = random_dataset().sample
-    model = MeanDirection(rounds=20)
+    model = ScaledDirection()
     rows = model.trainable(sample)
     rows = rows[sample.direction[rows] != 2]
-    found = model.predict(model.fit(sample.take(rows)), sample.take(rows[-30:]))
+    artifacts = model.fit(sample.take(rows))
+    found = model.predict(artifacts, sample.take(rows[-30:]))
     total = sum(found[f"direction:{name}"] for name in PROBABILITIES)
     np.testing.assert_allclose(total, 1.0, atol=1e-12)
     np.testing.assert_array_equal(found["vix_logit:p_bullish"], 0.0)
     np.testing.assert_array_equal(found["prior:p_bullish"], 0.0)
-    assert found["direction:p_bullish"].max() < 0.05
+    # The scaled returns go beyond what was seen; the trees do not.
+    trees = DIRECTION_PARTS[1]
+    assert trees.predict(artifacts["calm_trees.ubj"], sample.take(rows))[:, 2].max() < 0.001
+    scaled = DIRECTION_PARTS[0].predict(artifacts["scaled.json"], sample.take(rows[-30:]))
+    np.testing.assert_allclose(found["direction:p_bullish"], scaled[:, 2] / 2, atol=0.001)
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,30 @@ import pytest
 
 from options_platform.models.base import MIN_SESSIONS
 from options_platform.models.dataset import make_dataset
-from options_platform.models.direction import MeanDirection, SeedDirection
+from options_platform.models.direction import ScaledDirection, SeedDirection
+from options_platform.models.parts.boosted import Boosted
 from options_platform.models.training import NotStoredError, walk_forward
 from options_platform.models.volatility import ChangeVolatility, SeedVolatility
 from options_platform_tests.models.rows import (
     END,
     POOL,
-    MemoryStore,
+    OpenStore,
     random_dataset,
     random_rows,
 )
 
-DIRECTION = MeanDirection(rounds=8)
+
+def small(model):
+    """The model with eight rounds of trees."""
+    parts = [replace(p, rounds=8) if isinstance(p, Boosted) else p for p in model.parts]
+    return replace(model, parts=tuple(parts))
+
+
+DIRECTION = small(ScaledDirection())
+VOLATILITY = small(ChangeVolatility())
 MODELS = (
     DIRECTION,
-    ChangeVolatility(rounds=8),
+    VOLATILITY,
     SeedDirection(rounds=8),
     SeedVolatility(rounds=8),
 )
@@ -42,7 +51,7 @@ def assert_same(left, right):
 
 
 def test_a_stored_fold_is_not_trained_again_and_predicts_the_same():
-    store = MemoryStore()
+    store = OpenStore()
     first = walk(store)
     assert sorted(fold for _, fold in store.records) == ["2017-10", "2017-11", "2017-12"]
     # The store refuses to keep a fold twice.
@@ -51,16 +60,17 @@ def test_a_stored_fold_is_not_trained_again_and_predicts_the_same():
 
 
 def test_only_the_months_that_are_missing_are_trained():
-    store, told = MemoryStore(), []
+    store, told = OpenStore(), []
     walk(store, start=date(2017, 10, 2), end=date(2017, 10, 31))
     walk(store, progress=lambda *what: told.append(what))
     assert told == [("direction: monthly folds trained", done, 2) for done in (1, 2)]
 
 
 def test_other_parameters_or_other_training_rows_need_another_fold():
-    store = MemoryStore()
+    store = OpenStore()
     walk(store)
-    walk(store, replace(DIRECTION, reg_lambda=21.0))
+    scaled, trees = DIRECTION.parts
+    walk(store, replace(DIRECTION, parts=(scaled, replace(trees, reg_lambda=21.0))))
     assert len(store.folds) == 6
     features, labels = random_rows()
     touched = features.with_columns(
@@ -74,7 +84,7 @@ def test_other_parameters_or_other_training_rows_need_another_fold():
 
 
 def test_a_run_that_must_not_train_says_how_many_folds_are_not_stored():
-    store = MemoryStore()
+    store = OpenStore()
     walk(store, start=date(2017, 12, 1))
     with pytest.raises(NotStoredError, match="direction: 2 folds are not stored"):
         walk(store, may_train=False)
@@ -83,9 +93,9 @@ def test_a_run_that_must_not_train_says_how_many_folds_are_not_stored():
 
 
 def test_months_without_a_year_of_data_have_no_model():
-    store = MemoryStore()
+    store = OpenStore()
     # The VIX rank is known from the 252nd session on, January 2016; a year later begins 2017.
-    found = walk(store, ChangeVolatility(rounds=8), start=date(2016, 12, 1), end=date(2017, 3, 31))
+    found = walk(store, VOLATILITY, start=date(2016, 12, 1), end=date(2017, 3, 31))
     trained = {fold for _, fold in store.records}
     assert "2016-12" not in trained
     assert "2017-03" in trained
@@ -99,7 +109,7 @@ def test_months_without_a_year_of_data_have_no_model():
 
 
 def test_a_range_before_any_year_of_data_trains_nothing():
-    store = MemoryStore()
+    store = OpenStore()
     found = walk(store, start=date(2015, 6, 1), end=date(2015, 7, 31))
     assert store.folds == {}
     assert found.columns == {}
@@ -108,7 +118,7 @@ def test_a_range_before_any_year_of_data_trains_nothing():
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_the_same_rows_give_the_same_bytes(model):
-    first, again = MemoryStore(), MemoryStore()
+    first, again = OpenStore(), OpenStore()
     walk(first, model)
     walk(again, model)
     assert first.folds == again.folds
@@ -117,7 +127,7 @@ def test_the_same_rows_give_the_same_bytes(model):
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_prediction_does_not_depend_on_its_batch(model):
-    store = MemoryStore()
+    store = OpenStore()
     found = walk(store, model)
     sample = random_dataset().sample
     for at in range(0, len(found.rows), 9):
@@ -129,7 +139,7 @@ def test_a_prediction_does_not_depend_on_its_batch(model):
 
 
 def test_a_session_alone_is_predicted_as_in_a_long_range():
-    store = MemoryStore()
+    store = OpenStore()
     whole = walk(store)
     day = np.datetime64("2017-11-15")
     alone = walk(store, start=day.astype(date), end=day.astype(date))
@@ -140,7 +150,7 @@ def test_a_session_alone_is_predicted_as_in_a_long_range():
 
 
 def test_the_number_of_workers_changes_nothing():
-    one, two = MemoryStore(), MemoryStore()
+    one, two = OpenStore(), OpenStore()
     span = {"start": date(2017, 9, 1)}
     assert_same(walk(one, **span), walk(two, **span, workers=2))
     assert one.folds == two.folds
@@ -148,7 +158,7 @@ def test_the_number_of_workers_changes_nothing():
 
 
 def test_what_comes_after_a_month_does_not_change_its_fold():
-    whole, short = MemoryStore(), MemoryStore()
+    whole, short = OpenStore(), OpenStore()
     walk(whole)
     early = make_dataset(*random_rows(), pool=POOL, end=date(2017, 10, 31))
     walk(short, data=early, end=date(2017, 10, 31))
@@ -156,7 +166,7 @@ def test_what_comes_after_a_month_does_not_change_its_fold():
 
 
 def test_no_label_that_was_known_only_in_the_month_is_trained_on():
-    store = MemoryStore()
+    store = OpenStore()
     walk(store)
     data = random_dataset()
     for (_, month), record in store.records.items():
@@ -167,13 +177,13 @@ def test_no_label_that_was_known_only_in_the_month_is_trained_on():
 
 
 def test_a_window_trains_on_its_last_sessions_alone():
-    store = MemoryStore()
+    store = OpenStore()
     walk(store, replace(MODELS[2], window_sessions=300))
     assert {record.train_rows for record in store.records.values()} == {300 * len(POOL)}
 
 
 def test_every_row_of_the_range_has_its_month_as_fold():
-    found = walk(MemoryStore())
+    found = walk(OpenStore())
     months = random_dataset().dates[found.rows].astype("datetime64[M]").astype(str)
     assert found.folds == months.tolist()
     assert len(found.rows) == 63 * len(POOL)

@@ -11,7 +11,7 @@ from options_platform.models.volatility import ChangeVolatility, predict_volatil
 from options_platform_tests.models.rows import (
     END,
     POOL,
-    MemoryStore,
+    OpenStore,
     random_dataset,
     random_rows,
 )
@@ -23,7 +23,7 @@ def predict(store=None, features=None, **options):
     own, labels = random_rows()
     options = {"start": START, "end": END, "tickers": POOL, "pool": POOL} | options
     rows = own if features is None else features
-    return predict_volatility(rows, labels, store=store or MemoryStore(), **options)
+    return predict_volatility(rows, labels, store=store or OpenStore(), **options)
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +72,18 @@ def test_a_row_is_null_where_an_input_is_unknown_and_keeps_its_known_rank():
 
 
 def test_the_seed_is_kept_beside_the_shipped_model():
-    store = MemoryStore()
+    store = OpenStore()
     _, every = predict(store, baselines=("seed",))
-    assert set(every["model"]) == {"volatility", "persistence", "seed_volatility"}
+    assert set(every["model"]) == {
+        "volatility", "persistence", "ar1", "rolling_mean", "seed_volatility",
+    }  # fmt: skip
     assert {model for model, _ in store.records} == {"volatility", "seed_volatility"}
 
 
 def test_a_fold_in_which_no_regime_shifted_expects_no_shift():
     sample = random_dataset().sample
     calm = replace(sample, regime_differs=np.where(np.isnan(sample.regime_differs), np.nan, 0.0))
-    model = ChangeVolatility(rounds=5)
+    model = ChangeVolatility()
     rows = model.trainable(calm)
     found = model.predict(model.fit(calm.take(rows)), calm.take(rows[-20:]))
     np.testing.assert_array_equal(found["volatility:p_regime_shift"], 0.0)
@@ -90,7 +92,7 @@ def test_a_fold_in_which_no_regime_shifted_expects_no_shift():
 
 def test_expected_volatility_is_the_mean_of_a_log_normal_variable():
     sample = random_dataset().sample
-    model = ChangeVolatility(rounds=5)
+    model = ChangeVolatility()
     rows = model.trainable(sample)
     artifacts = model.fit(sample.take(rows))
     spread = from_json(artifacts["linear.json"])["rv"]["residual_std"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.model_registry import ModelRegistry
 from options_platform.adapters.model_store import ModelStore
 from options_platform.contracts import (
     DIRECTION_MODEL,
@@ -15,10 +16,12 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, all_tickers, asset_options
+from options_platform.defs.assets.model_study import study_backfill
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.direction import predict_direction
+from options_platform.models.promotion import blend_of
 from options_platform.models.volatility import predict_volatility
 from options_platform.settings import Settings
 
@@ -27,15 +30,17 @@ Predict = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
 
 def make_direction_model(settings: Settings) -> dg.AssetsDefinition:
     """The asset `direction_model`."""
-    return _make_model(settings, DIRECTION_MODEL, predict_direction)
+    return _make_model(settings, DIRECTION_MODEL, "direction", predict_direction)
 
 
 def make_volatility_model(settings: Settings) -> dg.AssetsDefinition:
     """The asset `volatility_model`."""
-    return _make_model(settings, VOLATILITY_MODEL, predict_volatility)
+    return _make_model(settings, VOLATILITY_MODEL, "iv_rank", predict_volatility)
 
 
-def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.AssetsDefinition:
+def _make_model(
+    settings: Settings, table: Table, target: str, predict: Predict
+) -> dg.AssetsDefinition:
     @dg.asset(
         **asset_options(
             table,
@@ -52,6 +57,7 @@ def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.Assets
         selected = selected_range(context, settings)
         warehouse = platform.warehouse
         store = ModelStore(settings.home, warehouse)
+        champion = ModelRegistry(settings.home, warehouse).champion(target)
         shipped, every = predict(
             warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
             warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
@@ -63,9 +69,11 @@ def _make_model(settings: Settings, table: Table, predict: Predict) -> dg.Assets
             baselines=wanted_baselines(selected, settings),
             n_jobs=settings.workers,
             progress=platform.progress,
+            champion=blend_of(target, champion),
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
-        return result(context, shipped, selected, {"folds": shipped["fold"].n_unique()})
+        told = study_backfill(platform, target, selected, store, champion)
+        return result(context, shipped, selected, {"folds": shipped["fold"].n_unique(), **told})
 
     return model
 

@@ -1,0 +1,63 @@
+"""MLflow's tracking store of a home, opened safely by several processes."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from options_platform.errors import ModelStoreError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def open_client(home: Path) -> MlflowClient:
+    """A client of `mlflow.db` in the home, which is created where it is missing.
+
+    Raises :class:`ModelStoreError` where the file is locked, or is no MLflow store.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    from mlflow import MlflowClient
+
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with one_at_a_time(home), clear_errors(home):
+        client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+        client.search_experiments(max_results=1)
+    return client
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Two processes that create the database at once would both migrate it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def clear_errors(home: Path) -> Iterator[None]:
+    """Turn the errors of MLflow and its database into one line that says what to do."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        first = str(error).strip().splitlines()[0]
+        locked = "locked" in str(error)
+        hint = (
+            "another program holds it: close it and try again"
+            if locked
+            else "move it away (a new one is made) or restore a backup"
+        )
+        raise ModelStoreError(
+            f"the MLflow store {home / 'mlflow.db'} failed, {first}; {hint}"
+        ) from error

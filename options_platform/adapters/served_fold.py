@@ -1,0 +1,58 @@
+"""A fold model as MLflow serves it: inputs of the features' names in, columns of predictions out.
+
+MLflow runs this file to load the model ("models from code"), so that nothing is pickled; the
+fold's JSON and UBJSON files are its artifacts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+from options_platform.models.dataset import Sample, model_inputs
+from options_platform.models.direction import shipped_direction
+from options_platform.models.promotion import blend_of
+from options_platform.models.volatility import shipped_volatility
+
+
+class ServedFold(PythonModel):
+    """Predicts rows of `features` with the fold's files."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the fold's files; `model_config` says of which variant they are."""
+        folder = Path(context.artifacts["fold"])
+        self.files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+        target, variant = context.model_config["target"], context.model_config["variant"]
+        shipped: Any = shipped_direction if target == "direction" else shipped_volatility
+        self.model = shipped(blend_of(target, variant))
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 (MLflow's interface)
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
+        """One row of predictions for each row of inputs; NaN where an input that counts is NaN."""
+        names = model_inputs()
+        unknown = np.full(len(model_input), np.nan)
+        nowhere = np.full(len(model_input), np.datetime64("NaT"), dtype="datetime64[D]")
+        sample = Sample(
+            names=names,
+            dates=nowhere,
+            known_on=nowhere,
+            inputs=model_input[list(names)].to_numpy(dtype=np.float64),
+            direction=np.full(len(model_input), -1),
+            fwd_return=unknown,
+            fwd_iv_rank=unknown,
+            fwd_rv=unknown,
+            regime_differs=unknown,
+        )
+        return pd.DataFrame(self.model.predict(self.files, sample))
+
+
+set_model(ServedFold())

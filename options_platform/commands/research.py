@@ -1,0 +1,110 @@
+"""`research`: compares the candidates of each model and records every trial."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+
+from options_platform.commands.common import (
+    ConsoleProgress,
+    print_json,
+    print_table,
+    ready_settings,
+    say,
+)
+from options_platform.errors import IncompleteDataError, UsageError
+
+YEARS_TO_LEARN = 3
+LAST_OF_CHOICE = date(2020, 12, 31)
+SHOWN = ("model", "rows", "loss", "naive_loss", "auc_macro", "change_sign", "new")
+
+
+def research(args: argparse.Namespace) -> int:
+    """Score the candidates on the years that may choose, or the chosen ones on those after."""
+    from options_platform.adapters.trial_log import TrialLog
+    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.contracts import FEATURES_TABLE, LABELS, TRIALS
+    from options_platform.models.candidates import CANDIDATES
+    from options_platform.models.trials import Contest
+
+    settings = ready_settings()
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    features = warehouse.read(FEATURES_TABLE, tickers=settings.tickers)
+    labels = warehouse.read(LABELS, tickers=settings.tickers)
+    if features.is_empty():
+        raise IncompleteDataError("there are no features yet; run: options-platform backfill")
+    start, end = _range(args, features)
+    log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
+    found: list[dict[str, Any]] = []
+    for target, candidates in CANDIDATES.items():
+        chosen = [c for c in candidates if not args.models or c.model.name in args.models]
+        if not chosen or (args.target and args.target != target):
+            continue
+        contest = Contest(
+            target,
+            features,
+            labels,
+            pool=settings.tickers,
+            start=start,
+            end=end,
+            purpose="final" if args.final else "choice",
+            workers=settings.workers,
+        )
+        known = log.known()
+        for trial in contest.run(
+            chosen, tried_at=datetime.now(UTC), known=known, progress=progress
+        ):
+            log.record(trial)
+        wanted = [contest.trial_id(candidate) for candidate in chosen]
+        stored = warehouse.read(TRIALS).filter(pl.col("trial_id").is_in(wanted))
+        found += [_shown(row, known) for row in stored.sort("loss").iter_rows(named=True)]
+    if not found:
+        raise UsageError(f"no candidate is called {', '.join(args.models or ())}")
+    _show(args, found, start, end)
+    return 0
+
+
+def _range(args: argparse.Namespace, features: pl.DataFrame) -> tuple[date, date]:
+    """The months that are predicted: up to 2020 to choose, from 2021 on to score once."""
+    first, last = features["date"].to_list()[0], features["date"].to_list()[-1]
+    if args.final:
+        if not args.models:
+            raise UsageError("--final scores what was chosen: name it with --models")
+        start, end = date(LAST_OF_CHOICE.year + 1, 1, 1), last
+    else:
+        start = date(first.year + YEARS_TO_LEARN, 1, 1)
+        end = min(last, LAST_OF_CHOICE)
+    start = args.start or start
+    end = args.end or end
+    if not args.final and end > LAST_OF_CHOICE:
+        raise UsageError(
+            f"--end {end}: years after {LAST_OF_CHOICE.year} score, they do not choose"
+        )
+    if start > end:
+        raise UsageError(f"there is nothing to predict from {start} to {end}")
+    return start, end
+
+
+def _shown(row: dict[str, Any], known: set[str]) -> dict[str, Any]:
+    import json
+
+    scores = json.loads(row["scores"])
+    return {**row, "scores": scores, **scores, "new": row["trial_id"] not in known}
+
+
+def _show(args: argparse.Namespace, found: list[dict[str, Any]], start: date, end: date) -> None:
+    if args.json:
+        print_json(found)
+        return
+    say(f"Trials on {start} to {end}, best first; loss is log loss (direction), RMSE (iv_rank)")
+    for target in dict.fromkeys(row["target"] for row in found):
+        say(target)
+        rows = [
+            {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()}
+            for row in found
+            if row["target"] == target
+        ]
+        print_table(rows, [name for name in SHOWN if any(name in row for row in rows)])

@@ -1,0 +1,99 @@
+"""`search`: Optuna over the shipped models' parameters, nested in time and resumable."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+from typing import Any
+
+from options_platform.commands.common import (
+    ConsoleProgress,
+    print_json,
+    print_table,
+    ready_settings,
+    say,
+)
+from options_platform.commands.research import LAST_OF_CHOICE, YEARS_TO_LEARN
+from options_platform.errors import IncompleteDataError, PlatformError, UsageError
+
+COLUMNS = ("year", "trials", "inner_loss", "loss", "naive_loss", "values")
+
+
+def search(args: argparse.Namespace) -> int:
+    """Search on the years before each outer year, then score that year once."""
+    optuna = _optuna()
+    from options_platform.adapters.trial_log import TrialLog
+    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.contracts import FEATURES_TABLE, LABELS
+    from options_platform.models.search import candidate_of, nests, suggested
+    from options_platform.models.trials import Contest
+
+    settings = ready_settings()
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    features = warehouse.read(FEATURES_TABLE, tickers=settings.tickers)
+    labels = warehouse.read(LABELS, tickers=settings.tickers)
+    if features.is_empty():
+        raise IncompleteDataError("there are no features yet; run: options-platform backfill")
+    days = features["date"].to_list()
+    first = args.start or date(days[0].year + YEARS_TO_LEARN, 1, 1)
+    planned = list(nests(first, min(days[-1], LAST_OF_CHOICE), years=args.years))
+    if not planned:
+        raise UsageError(f"there are no two years to search on before the last; start is {first}")
+    log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
+    found: list[dict[str, Any]] = []
+    for nest in planned:
+        common: dict[str, Any] = {
+            "pool": settings.tickers, "purpose": "search", "workers": settings.workers,
+        }  # fmt: skip
+        inner = Contest(
+            args.target, features, labels, start=nest.inner[0], end=nest.inner[1], **common
+        )
+        study = optuna.create_study(
+            study_name=f"{args.target} to {nest.inner[1]} {inner.data_hash}",
+            storage=f"sqlite:///{settings.home / 'search.db'}",
+            sampler=optuna.samplers.TPESampler(seed=42),
+            load_if_exists=True,
+        )
+
+        def objective(trial: Any, inner: Contest = inner) -> float:
+            scored = inner.score(suggested(args.target, trial), tried_at=datetime.now(UTC))
+            log.record(scored)
+            return float(scored.row["loss"].item())
+
+        done = sum(1 for trial in study.trials if trial.state.is_finished())
+        for number in range(done + 1, args.trials + 1):
+            study.optimize(objective, n_trials=1)
+            progress(f"{args.target} before {nest.outer[0].year}", number, args.trials)
+        outer = Contest(
+            args.target, features, labels, start=nest.outer[0], end=nest.outer[1], **common
+        )
+        values = {"penalty": 0.0, **study.best_params}
+        scored = outer.score(candidate_of(args.target, values), tried_at=datetime.now(UTC))
+        log.record(scored)
+        found.append(
+            {
+                "year": nest.outer[0].year,
+                "trials": len(study.trials),
+                "inner_loss": f"{study.best_value:.4f}",
+                "loss": f"{scored.row['loss'].item():.4f}",
+                "naive_loss": f"{scored.row['naive_loss'].item():.4f}",
+                "values": str({k: round(v, 4) for k, v in study.best_params.items()}),
+            }
+        )
+    if args.json:
+        print_json(found)
+    else:
+        say(f"{args.target}: best parameters of the years before each year, and what they scored")
+        print_table(found, COLUMNS)
+    return 0
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise PlatformError(
+            "the search needs Optuna; install the extra: pip install options-platform[search]"
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna

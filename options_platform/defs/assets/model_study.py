@@ -1,0 +1,127 @@
+"""What a backfill tells about its models: tables, MLflow, and metadata in the UI."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from options_platform.adapters.model_store import ModelStore
+from options_platform.contracts import (
+    FEATURES_TABLE,
+    LABELS,
+    MODEL_IMPORTANCE,
+    MODEL_PREDICTIONS,
+    MODEL_SCORES,
+    VOLATILITY_MODEL,
+)
+from options_platform.defs.partitions import RunRange
+from options_platform.defs.resources import Platform
+from options_platform.models.dataset import model_inputs
+from options_platform.models.evaluation import headline
+from options_platform.models.importance import overall_importance
+from options_platform.models.study import SHIPPED, Study, Tables, study
+from options_platform.reporting import figures
+
+SHOWN_METRICS = (
+    "auc_macro",
+    "auc_bull_vs_bear",
+    "log_loss",
+    "accuracy_top",
+    "rmse",
+    "mae",
+    "change_sign",
+    "qlike",
+    "shift_brier",
+)
+SHOWN_INPUTS = 15
+
+
+def study_backfill(
+    platform: Platform, target: str, selected: RunRange, store: ModelStore, champion: str
+) -> dict[str, Any]:
+    """Score and look into the models of a backfill; metadata for its asset. None in a daily run."""
+    if selected.start == selected.end:
+        return {}
+    warehouse, tickers = platform.warehouse, platform.settings.tickers
+    wanted: dict[str, Any] = {"tickers": tickers, "end": selected.end}
+    tables = Tables(
+        warehouse.read(FEATURES_TABLE, **wanted),
+        warehouse.read(LABELS, **wanted),
+        warehouse.read(MODEL_PREDICTIONS, **wanted).filter(pl.col("target") == target),
+        warehouse.read(VOLATILITY_MODEL, **wanted),
+    )
+    found = study(
+        target,
+        tables,
+        pool=tickers,
+        start=selected.start,
+        end=selected.end,
+        store=store,
+        champion=champion,
+    )
+    if found.scores.is_empty():
+        return {}
+    warehouse.write([(MODEL_SCORES, found.scores)])
+    if found.importance.height:
+        warehouse.write([(MODEL_IMPORTANCE, found.importance)])
+    _log(store, target, champion, found)
+    return _metadata(target, champion, found)
+
+
+def _log(store: ModelStore, target: str, champion: str, found: Study) -> None:
+    model = SHIPPED[target]
+    plots = {}
+    if found.calibration.height:
+        plots["calibration.png"] = figures.calibration(found.calibration, model)
+    if found.importance.height:
+        plots["importance.png"] = figures.importance(overall_importance(found.importance))
+    store.log_walk(
+        model,
+        scores=headline(found.scores, model),
+        tags={"variant": champion},
+        plots=plots,
+    )
+    store.log_model(model, target=target, variant=champion, inputs=model_inputs())
+
+
+def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:
+    scores = found.scores.filter(pl.col("ticker") == "ALL")
+    shown = scores.filter(pl.col("metric").is_in(SHOWN_METRICS))
+    own = shown.filter(pl.col("model") == SHIPPED[target])
+    sections: dict[str, Any] = {
+        "variant": champion,
+        "scores": markdown(shown.filter(pl.col("period") == "all"), ("model", "metric")),
+        "by_year": markdown(
+            own.filter(pl.col("period").str.len_chars() == 4), ("period", "metric")
+        ),
+        "by_regime": markdown(
+            own.filter(pl.col("period").str.starts_with("regime ")), ("period", "metric")
+        ),
+        "by_age": markdown(
+            own.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
+        ),
+    }
+    if found.importance.height:
+        top = overall_importance(found.importance).head(SHOWN_INPUTS)
+        sections["importance"] = dg.MetadataValue.md(_table(top, top.columns))
+    if found.calibration.height:
+        curve = found.calibration.filter(pl.col("model") == SHIPPED[target]).drop("model")
+        sections["calibration"] = dg.MetadataValue.md(_table(curve, curve.columns))
+    return sections
+
+
+def markdown(scores: pl.DataFrame, keys: tuple[str, ...]) -> dg.MarkdownMetadataValue:
+    """Scores as a Markdown table: keys, value, interval, naive baseline, rows."""
+    return dg.MetadataValue.md(_table(scores, (*keys, "value", "low", "high", "baseline", "n")))
+
+
+def _table(frame: pl.DataFrame, names: Any) -> str:
+    lines = [" | ".join(names), " | ".join("---" for _ in names)]
+    lines += [" | ".join(map(_cell, row)) for row in frame.select(names).iter_rows()]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,107 @@
+"""Blocking checks of the two model assets: what stops trading on a model.
+
+They judge the whole stored walk-forward up to the run's end, however few rows the run wrote. A
+score that is too good to be true blocks every run. The others block the runs that trade, those of
+a single session, and warn in a backfill: history is computed whatever became of the model since.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    FEATURES_TABLE,
+    LABELS,
+    MODEL_FOLDS,
+    MODEL_PREDICTIONS,
+    VOLATILITY_MODEL,
+    Table,
+)
+from options_platform.defs.context import run_range
+from options_platform.defs.partitions import newest_date
+from options_platform.defs.resources import Platform
+from options_platform.domain.features.registry import feature_version
+from options_platform.models.alarms import direction_alarms, volatility_alarms
+from options_platform.models.dataset import make_dataset
+from options_platform.models.health import (
+    Verdict,
+    fold_losses,
+    fresh,
+    kept_skill,
+    no_drift,
+    not_too_good,
+    same_features,
+)
+from options_platform.settings import Settings
+
+DESCRIPTIONS = {
+    "too_good": "No out-of-sample score is too good to be true.",
+    "skill": "The naive forecast does not beat the model on the last 24 months.",
+    "fresh": "The newest predictions come from a model trained just before their month.",
+    "features_same": "Training and prediction rest on one declaration of the features.",
+    "features_drift": "The inputs look like those that the model was trained on.",
+}
+ALWAYS_BLOCKING = frozenset({"too_good"})
+NAIVE = {"direction": "prior", "iv_rank": "persistence"}
+
+
+def make_model_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The checks of `direction_model` and `volatility_model`."""
+    return [
+        _checks_of(DIRECTION_MODEL, "direction", settings),
+        _checks_of(VOLATILITY_MODEL, "iv_rank", settings),
+    ]
+
+
+def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name=f"{table.name}_health",
+        specs=[
+            dg.AssetCheckSpec(name, asset=table.name, description=text, blocking=True)
+            for name, text in DESCRIPTIONS.items()
+        ],
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = run_range(context, settings)
+        end = selected.end if selected else newest_date(settings, platform.now())
+        backfill = selected is not None and selected.start != selected.end
+        for name, verdict in judge(platform, table, target, end).items():
+            warns = backfill and name not in ALWAYS_BLOCKING
+            yield dg.AssetCheckResult(
+                asset_key=table.name,
+                check_name=name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+                description=verdict.description,
+                metadata=dict(verdict.figures),
+            )
+
+    return checks
+
+
+def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, Verdict]:
+    """The verdict on each question, by the name of its check, up to `end` or the newest row."""
+    warehouse, tickers = platform.warehouse, platform.settings.tickers
+    rows = warehouse.read(table, tickers=tickers, end=end)
+    end = min([end, *rows["date"].tail(1)])
+    features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
+    labels = warehouse.read(LABELS, tickers=tickers, end=end)
+    known = labels.filter(pl.col("known_on") <= end)
+    every = warehouse.read(MODEL_PREDICTIONS, tickers=tickers, end=end)
+    shipped = table.name.removesuffix("_model")
+    alarms = direction_alarms if target == "direction" else volatility_alarms
+    data = make_dataset(features, labels, pool=tickers, end=end)
+    return {
+        "too_good": not_too_good(alarms(rows, known)),
+        "skill": kept_skill(fold_losses(every, known, target), shipped, NAIVE[target]),
+        "fresh": fresh(rows, warehouse.read(MODEL_FOLDS)),
+        "features_same": same_features(
+            features["feature_version"].unique().to_list(), feature_version()
+        ),
+        "features_drift": no_drift(data),
+    }

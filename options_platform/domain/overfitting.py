@@ -1,0 +1,171 @@
+"""How much of the best of many trials is luck.
+
+The deflated Sharpe ratio (Bailey and Lopez de Prado 2014, Journal of Portfolio Management 40(5))
+asks whether the best Sharpe ratio beats the highest one that so many trials without any skill
+would show. The probability of backtest overfitting (Bailey, Borwein, Lopez de Prado and Zhu 2017,
+Journal of Computational Finance 20(4)) asks how often the best of one half of the time is below
+the median in the other half, over all ways to halve it (CSCV).
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import kurtosis, skew
+
+Floats = NDArray[np.float64]
+
+EULER_MASCHERONI = 0.5772156649015329
+PARTITIONS = 16
+
+
+def sharpe_ratio(returns: Floats) -> float:
+    """Mean over standard deviation (n - 1) of returns, per period; NaN if they do not vary."""
+    if len(returns) < 2 or np.ptp(returns) == 0.0:
+        return float("nan")
+    return float(np.mean(returns) / np.std(returns, ddof=1))
+
+
+def probabilistic_sharpe_ratio(
+    sharpe: float, benchmark: float, *, periods: int, skewness: float = 0.0, kurtosis: float = 3.0
+) -> float:
+    """Probability that the true Sharpe ratio exceeds `benchmark`; both per period.
+
+    Args:
+        sharpe: the ratio that was seen.
+        benchmark: the ratio to exceed.
+        periods: number of returns behind it.
+        skewness: of the returns.
+        kurtosis: of the returns, 3 for normal ones.
+    """
+    spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
+    return float(ndtr((sharpe - benchmark) * np.sqrt(periods - 1) / np.sqrt(spread)))
+
+
+def expected_best_sharpe(variance: float, trials: int) -> float:
+    """The highest Sharpe ratio to be expected of `trials` without skill.
+
+    Args:
+        variance: of the trials' Sharpe ratios, per period.
+        trials: number of independent trials; a single one is not the best of anything: 0.
+    """
+    if trials < 2:
+        return 0.0
+    first = ndtri(1.0 - 1.0 / trials)
+    second = ndtri(1.0 - 1.0 / (trials * np.e))
+    weighted = (1.0 - EULER_MASCHERONI) * first + EULER_MASCHERONI * second
+    return float(np.sqrt(variance) * weighted)
+
+
+def deflated_sharpe_ratio(
+    sharpe: float,
+    *,
+    periods: int,
+    variance: float,
+    trials: int,
+    skewness: float = 0.0,
+    kurtosis: float = 3.0,
+) -> float:
+    """Probability that the best of `trials` has skill: above 0.95 is more than luck.
+
+    Arguments are those of :func:`probabilistic_sharpe_ratio` and :func:`expected_best_sharpe`.
+    """
+    return probabilistic_sharpe_ratio(
+        sharpe,
+        expected_best_sharpe(variance, trials),
+        periods=periods,
+        skewness=skewness,
+        kurtosis=kurtosis,
+    )
+
+
+def deflated_best(returns: Floats) -> float:
+    """The deflated Sharpe ratio of the best column of `returns`, shape (periods, trials).
+
+    NaN if no column varies. Trials that resemble each other make it too strict, never too kind.
+    """
+    ratios = np.array([sharpe_ratio(column) for column in returns.T])
+    if not np.isfinite(ratios).any():
+        return float("nan")
+    best = int(np.nanargmax(ratios))
+    return deflated_sharpe_ratio(
+        ratios[best],
+        periods=len(returns),
+        variance=float(np.nanvar(ratios, ddof=1)) if len(ratios) > 1 else 0.0,
+        trials=int(np.isfinite(ratios).sum()),
+        skewness=float(skew(returns[:, best])),
+        kurtosis=float(kurtosis(returns[:, best], fisher=False)),
+    )
+
+
+def overfitting_logits(
+    returns: Floats,
+    *,
+    partitions: int = PARTITIONS,
+    measure: Literal["sharpe", "mean"] = "sharpe",
+) -> Floats:
+    """Logits of the out-of-sample rank of the in-sample best, one for each way to halve the time.
+
+    Args:
+        returns: shape (periods, trials), in order of time; periods beyond a multiple of
+            `partitions` are cut at the end.
+        partitions: even number of blocks of time that are dealt to the two halves.
+        measure: by which trials are ranked.
+
+    Raises :class:`ValueError` on an odd number of partitions, fewer periods than two for each
+    partition, or fewer than two trials.
+    """
+    periods, trials = returns.shape
+    length = periods // partitions
+    if partitions % 2 or length < 2 or trials < 2:
+        raise ValueError(
+            f"{periods} periods of {trials} trials in {partitions} partitions: it takes an even "
+            "number of partitions, two periods in each, and two trials"
+        )
+    blocks = returns[: length * partitions].reshape(partitions, length, trials)
+    chosen = _halves(partitions)
+    inside = _performance(blocks, chosen, measure)
+    outside = _performance(blocks, 1.0 - chosen, measure)
+    best = inside.argmax(axis=1)
+    reached = outside[np.arange(len(best)), best]
+    # Relative rank in (0, 1); ties share their rank.
+    below = (outside < reached[:, None]).sum(axis=1)
+    ties = (outside == reached[:, None]).sum(axis=1)
+    rank = (below + (ties + 1) / 2) / (trials + 1)
+    return np.asarray(np.log(rank / (1.0 - rank)))
+
+
+def overfitting_probability(
+    returns: Floats,
+    *,
+    partitions: int = PARTITIONS,
+    measure: Literal["sharpe", "mean"] = "sharpe",
+) -> float:
+    """Share of the halvings in which the in-sample best is not above the median out of sample."""
+    logits = overfitting_logits(returns, partitions=partitions, measure=measure)
+    return float((logits <= 0.0).mean())
+
+
+def _halves(partitions: int) -> Floats:
+    """All ways to choose half of the partitions, one a row, as zeros and ones."""
+    picks = np.array(list(combinations(range(partitions), partitions // 2)))
+    chosen = np.zeros((len(picks), partitions))
+    np.put_along_axis(chosen, picks, 1.0, axis=1)
+    return chosen
+
+
+def _performance(blocks: Floats, chosen: Floats, measure: str) -> Floats:
+    """Shape (halvings, trials)."""
+    count = chosen.sum(axis=1, keepdims=True) * blocks.shape[1]
+    mean = chosen @ blocks.sum(axis=1) / count
+    if measure == "mean":
+        return np.asarray(mean)
+    squares = chosen @ (blocks**2).sum(axis=1)
+    variance = np.maximum(squares - count * mean**2, 0.0) / (count - 1.0)
+    ratio: Floats = np.zeros_like(mean)
+    np.divide(mean, np.sqrt(variance), out=ratio, where=variance > 0.0)
+    return ratio

@@ -1,0 +1,94 @@
+"""Naive forecasts that cost nothing: what every model has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import DIRECTIONS
+from options_platform.models.base import Artifacts, Predictions, from_json, to_json
+from options_platform.models.dataset import Rows, Sample
+from options_platform.models.linear import fit_ridge, predict_ridge
+
+MEAN_SESSIONS = 20
+
+
+@dataclass(frozen=True)
+class PriorDirection:
+    """The class frequencies of the training rows, whatever the day looks like."""
+
+    name: str = "prior"
+    window_sessions: int | None = None
+    needs: tuple[str, ...] = ("vix", "hv_20")
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return dict(self.__dict__)
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known class, and the inputs of the models that it is compared with."""
+        return np.flatnonzero((sample.direction >= 0) & sample.complete(self.needs))
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Count."""
+        counts = np.bincount(sample.direction, minlength=len(DIRECTIONS))
+        return {"prior.json": to_json({"prior": (counts / counts.sum()).tolist()})}
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """The same frequencies for each row."""
+        prior = from_json(artifacts["prior.json"])["prior"]
+        known = sample.complete(self.needs)
+        return {
+            f"{self.name}:p_{name}": np.where(known, prior[k], np.nan)
+            for k, name in enumerate(DIRECTIONS)
+        }
+
+
+@dataclass(frozen=True)
+class AutoregressiveRank:
+    """AR(1) of the rank at the horizon: rank in 5 sessions on today's, by least squares."""
+
+    name: str = "ar1"
+    window_sessions: int | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return dict(self.__dict__)
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known rank, today and in 5 sessions."""
+        return np.flatnonzero(np.isfinite(sample.fwd_iv_rank) & sample.complete(("iv_rank",)))
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit slope and intercept."""
+        fit = fit_ridge(sample.matrix(("iv_rank",)), sample.fwd_iv_rank, penalty=0.0)
+        return {"ar1.json": to_json(fit)}
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """The rank in 5 sessions."""
+        found = predict_ridge(from_json(artifacts["ar1.json"]), sample.matrix(("iv_rank",)))
+        return {f"{self.name}:iv_rank_pred": found}
+
+
+def naive_ranks(features: pl.DataFrame) -> pl.DataFrame:
+    """Forecasts of the rank without any fit, from rows of `features`.
+
+    Columns date, ticker, persistence (today's rank) and rolling_mean (of the last 20 sessions,
+    today included; null before there are 20).
+    """
+    return (
+        features.sort("ticker", "date")
+        .select(
+            "date",
+            "ticker",
+            persistence="iv_rank",
+            rolling_mean=pl.col("iv_rank").rolling_mean(MEAN_SESSIONS).over("ticker"),
+        )
+        .sort("date", "ticker")
+    )

@@ -1,0 +1,61 @@
+"""Probabilities calibrated on the newest part of the training window, purged from the rest.
+
+A logit on the logarithms of the raw probabilities (vector scaling, Guo et al. 2017), fitted on
+predictions of a model that saw only what was known before the tail began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from options_platform.domain.walk_forward import Fold, require_purged
+from options_platform.models.base import from_json, to_json
+from options_platform.models.dataset import Floats, Rows, Sample
+from options_platform.models.linear import fit_logit, predict_logit
+
+SMALLEST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The last `tail_sessions` of the training window calibrate, and train nothing before that."""
+
+    tail_sessions: int = 252
+    fewest_sessions: int = 252
+    inverse_penalty: float = 0.1
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return asdict(self)
+
+    def split(self, sample: Sample) -> tuple[Rows, Rows]:
+        """Rows to fit the model on and rows to calibrate on; both empty in a short window."""
+        sessions = np.unique(sample.dates)
+        nothing = np.array([], np.int64)
+        if len(sessions) < self.tail_sessions + self.fewest_sessions:
+            return nothing, nothing
+        first: np.datetime64 = sessions[-self.tail_sessions]
+        before = np.flatnonzero(np.less(sample.known_on, first))
+        tail = np.flatnonzero(np.greater_equal(sample.dates, first))
+        require_purged(Fold("calibration", before, tail), sample.known_on, first)
+        return before, tail
+
+    def fit(self, raw: Floats, direction: Rows) -> bytes:
+        """Fit on raw probabilities of the tail and what happened."""
+        fit = fit_logit(_logs(raw), direction, classes=3, inverse_penalty=self.inverse_penalty)
+        return to_json(fit)
+
+    def apply(self, fitted: bytes, raw: Floats) -> Floats:
+        """Calibrated probabilities; NaN stays NaN."""
+        known = np.asarray(np.isfinite(raw).all(axis=1))
+        found = predict_logit(from_json(fitted), _logs(np.where(known[:, None], raw, 1 / 3)))
+        return np.where(known[:, None], found, np.nan)
+
+
+def _logs(raw: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(raw, SMALLEST_PROBABILITY)))

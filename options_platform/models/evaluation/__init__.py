@@ -1,0 +1,29 @@
+"""How good the predictions were: out of sample, with naive baseline and interval beside."""
+
+from options_platform.models.evaluation.direction import calibration_curve, evaluate_direction
+from options_platform.models.evaluation.scores import (
+    ALL,
+    LAST_YEAR_OF_CHOICE,
+    SCORES_SCHEMA,
+    headline,
+)
+from options_platform.models.evaluation.targets import TARGETS, targets
+from options_platform.models.evaluation.volatility import (
+    evaluate_realised,
+    evaluate_shift,
+    evaluate_volatility,
+)
+
+__all__ = (
+    "ALL",
+    "LAST_YEAR_OF_CHOICE",
+    "SCORES_SCHEMA",
+    "TARGETS",
+    "calibration_curve",
+    "evaluate_direction",
+    "evaluate_realised",
+    "evaluate_shift",
+    "evaluate_volatility",
+    "headline",
+    "targets",
+)

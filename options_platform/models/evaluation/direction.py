@@ -1,0 +1,196 @@
+"""How good the direction models were: out of sample, with the naive baseline beside each score.
+
+A baseline is scored on the very rows of the model that it stands beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import DIRECTIONS
+from options_platform.domain import metrics
+from options_platform.models.dataset import Floats, Rows
+from options_platform.models.direction import PROBABILITIES
+from options_platform.models.evaluation.scores import (
+    Cut,
+    Slice,
+    score,
+    scores_frame,
+    slices,
+    with_regime,
+)
+
+TOP_SHARE = 0.2
+BINS = 10
+NEUTRAL = DIRECTIONS.index("neutral")
+
+
+def evaluate_direction(
+    predictions: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    regimes: pl.DataFrame | None = None,
+    by: Sequence[Cut] = ("period",),
+) -> pl.DataFrame:
+    """Scores of each model of `model_predictions` with target direction, `SCORES_SCHEMA`.
+
+    Metrics: auc_macro, auc_<class>, auc_bull_vs_bear, fold_mean_auc, log_loss, brier, accuracy,
+    balanced_accuracy, accuracy_top (of the surest fifth of calls), neutral_share_top (neutral
+    calls among those), neutral_share, calibration_error.
+
+    Args:
+        predictions: rows of `model_predictions`; those without a known label, or without the
+            naive baseline's (the model `prior`) on the same day, are left out.
+        labels: rows of `labels`.
+        regimes: date, ticker and regime, for the cut by regime.
+        by: how the rows are cut.
+    """
+    known = with_regime(joined(predictions, labels), regimes)
+    prior = known.filter(pl.col("model") == "prior").select("date", "ticker", *PROBABILITIES)
+    known = known.join(prior, on=["date", "ticker"], how="inner", suffix="_prior")
+    known = known.sort("model", "date", "ticker")
+    rows = [
+        row
+        for of, part in slices(known, by)
+        for row in direction_scores(part, of, with_interval=of.model != "prior")
+    ]
+    return scores_frame(rows)
+
+
+def calibration_curve(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """Reliability curve: mean probability and observed frequency by tenth of probability.
+
+    Columns: model, class, bin, mean_p, frequency, n.
+    """
+    known = joined(predictions, labels)
+    long = pl.concat(
+        [
+            known.select(
+                "model",
+                pl.lit(name).alias("class"),
+                p=pl.col(f"p_{name}"),
+                hit=(pl.col("target_value") == name),
+            )
+            for name in DIRECTIONS
+        ]
+    )
+    bin_of = (pl.col("p") * BINS).floor().clip(0, BINS - 1).cast(pl.Int32)
+    return (
+        long.group_by("model", "class", bin=bin_of)
+        .agg(mean_p=pl.col("p").mean(), frequency=pl.col("hit").mean(), n=pl.len())
+        .sort("model", "class", "bin")
+    )
+
+
+def joined(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """Predictions of the direction with what happened as `target_value`, where it is known."""
+    return (
+        predictions.filter((pl.col("target") == "direction") & pl.col("p_neutral").is_not_null())
+        .join(
+            labels.select("date", "ticker", target_value="direction"),
+            on=["date", "ticker"],
+            how="inner",
+        )
+        .filter(pl.col("target_value").is_not_null())
+        .sort("model", "date", "ticker")
+    )
+
+
+def direction_scores(
+    part: pl.DataFrame, of: Slice, *, with_interval: bool = True
+) -> Iterator[dict[str, object]]:
+    """The scores of one model's rows, which carry probabilities, prior and `target_value`."""
+    target = classes(part)
+    p = probabilities(part)
+    prior = part.select([f"{name}_prior" for name in PROBABILITIES]).to_numpy()
+    weights = metrics.block_weights(
+        part["date"].to_numpy().astype("datetime64[D]"),
+        draws=metrics.DRAWS if with_interval else 0,
+    )
+    call, naive_call = p.argmax(axis=1), prior.argmax(axis=1)
+    right = (call == target).astype(np.float64)
+    naive_right = naive_call == target
+    top = _surest(p)
+    one_vs_rest = [metrics.auc(p[:, k], target == k, weights) for k in range(3)]
+    neutral = (call == NEUTRAL).astype(np.float64)
+    ones = np.ones((1, len(p)))
+    found: list[tuple[str, Floats, float | None]] = [
+        ("auc_macro", np.mean(one_vs_rest, axis=0), 0.5),
+        *((f"auc_{name}", one_vs_rest[k], 0.5) for k, name in enumerate(DIRECTIONS)),
+        ("auc_bull_vs_bear", bull_vs_bear(p, target, weights), 0.5),
+        (
+            "log_loss",
+            metrics.mean(metrics.log_losses(p, target), weights),
+            float(metrics.log_losses(prior, target).mean()),
+        ),
+        (
+            "brier",
+            metrics.mean(metrics.brier_scores(p, target), weights),
+            float(metrics.brier_scores(prior, target).mean()),
+        ),
+        ("accuracy", metrics.mean(right, weights), float(naive_right.mean())),
+        (
+            "balanced_accuracy",
+            metrics.balanced_accuracy(call, target, weights),
+            float(metrics.balanced_accuracy(naive_call, target, ones)[0]),
+        ),
+        (
+            "accuracy_top",
+            metrics.mean(right[top], weights[:, top]),
+            float(naive_right[top].mean()),
+        ),
+        ("neutral_share_top", metrics.mean(neutral[top], weights[:, top]), None),
+        ("fold_mean_auc", _fold_mean_auc(part, p, target, draws=len(weights) - 1), 0.5),
+        (
+            "calibration_error",
+            metrics.calibration_errors(p, target, weights),
+            metrics.calibration_error(prior, target),
+        ),
+        ("neutral_share", metrics.mean(neutral, weights), None),
+    ]
+    for metric, draws, baseline in found:
+        yield score(of, metric, draws, baseline, part.height)
+
+
+def bull_vs_bear(p: Floats, target: Rows, weights: Floats) -> Floats:
+    """AUC of p_bullish / (p_bearish + p_bullish) on the rows that moved; NaN if none did."""
+    moved = target != NEUTRAL
+    share = p[moved, 2] / np.maximum(p[moved, 0] + p[moved, 2], 1e-12)
+    if not moved.any():
+        return np.full(len(weights), np.nan)
+    return metrics.auc(share, target[moved] == 2, weights[:, moved])
+
+
+def classes(part: pl.DataFrame) -> Rows:
+    """Class numbers of `target_value`."""
+    numbers = {name: number for number, name in enumerate(DIRECTIONS)}
+    found = part["target_value"].replace_strict(numbers, return_dtype=pl.Int64)
+    return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def probabilities(part: pl.DataFrame) -> Floats:
+    """The three probabilities, shape (rows, 3)."""
+    return np.asarray(part.select(PROBABILITIES).to_numpy(), dtype=np.float64)
+
+
+def _fold_mean_auc(part: pl.DataFrame, p: Floats, target: Rows, *, draws: int) -> Floats:
+    """Mean over the folds in which every class happened; whole folds are drawn."""
+    scores = []
+    folds = part["fold"].to_numpy()
+    for fold in np.unique(folds):
+        rows = folds == fold
+        if len(np.unique(target[rows])) == len(DIRECTIONS):
+            scores.append(metrics.macro_auc(p[rows], target[rows], np.ones((1, rows.sum())))[0])
+    if not scores:
+        return np.full(1 + draws, np.nan)
+    months = np.arange(len(scores)).astype("datetime64[D]")
+    weights = metrics.block_weights(months, draws=draws, block=1)
+    return metrics.mean(np.array(scores), weights)
+
+
+def _surest(p: Floats) -> Rows:
+    count = max(1, round(TOP_SHARE * len(p)))
+    return np.argsort(-p.max(axis=1), kind="stable")[:count]

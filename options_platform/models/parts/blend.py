@@ -1,0 +1,127 @@
+"""A fold model that averages parts: of the direction's probabilities, or of the rank's change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from options_platform.contracts import DIRECTIONS
+from options_platform.models.base import Artifacts, Predictions
+from options_platform.models.calibration import Calibration
+from options_platform.models.dataset import Floats, Rows, Sample
+from options_platform.models.parts.base import Part
+
+PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
+
+
+@dataclass(frozen=True)
+class DirectionBlend:
+    """The mean of parts that give probabilities; calibrated on a purged tail where asked."""
+
+    name: str
+    parts: tuple[Part, ...]
+    window_sessions: int | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Inputs that any part needs."""
+        return _needs(self.parts)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        calibration = None if self.calibration is None else self.calibration.parameters
+        return _parameters(self.parts, self.window_sessions) | {"calibration": calibration}
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known class and known inputs."""
+        return np.flatnonzero((sample.direction >= 0) & sample.complete(self.needs))
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit the parts on all rows; the calibration on predictions of its tail, if it has one."""
+        artifacts = dict(_fit(self.parts, sample))
+        if self.calibration is not None:
+            before, tail = self.calibration.split(sample)
+            if len(before) and len(tail):
+                early = _fit(self.parts, sample.take(before))
+                raw = self._mean(early, sample.take(tail))
+                artifacts["calibration.json"] = self.calibration.fit(raw, sample.direction[tail])
+        return artifacts
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """The probabilities, calibrated where the fold has a calibration."""
+        found = self._mean(artifacts, sample)
+        if self.calibration is not None and "calibration.json" in artifacts:
+            found = self.calibration.apply(artifacts["calibration.json"], found)
+        return {f"{self.name}:{name}": found[:, k] for k, name in enumerate(PROBABILITIES)}
+
+    def _mean(self, artifacts: Artifacts, sample: Sample) -> Floats:
+        return _mean(self.parts, artifacts, sample)
+
+
+@dataclass(frozen=True)
+class RankBlend:
+    """Today's rank plus the mean change that the parts predict, kept within 0 and 1.
+
+    With `level` the parts predict the rank itself, as the seed does.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    window_sessions: int | None = None
+    shrink: float = 1.0
+    level: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Inputs that any part needs, and today's rank."""
+        return tuple(sorted({*_needs(self.parts), "iv_rank"}))
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return _parameters(self.parts, self.window_sessions) | {
+            "shrink": self.shrink,
+            "level": self.level,
+        }
+
+    def trainable(self, sample: Sample) -> Rows:
+        """Rows with a known rank in 5 sessions and known inputs."""
+        return np.flatnonzero(np.isfinite(sample.fwd_iv_rank) & sample.complete(self.needs))
+
+    def fit(self, sample: Sample) -> Artifacts:
+        """Fit the parts on all rows."""
+        return _fit(self.parts, sample)
+
+    def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
+        """The rank in 5 sessions."""
+        mean = _mean(self.parts, artifacts, sample)
+        today = sample.column("iv_rank")
+        found = mean if self.level else np.clip(today + self.shrink * mean, 0.0, 1.0)
+        known = sample.complete(self.needs)
+        return {f"{self.name}:iv_rank_pred": np.where(known, found, np.nan)}
+
+
+def _needs(parts: tuple[Part, ...]) -> tuple[str, ...]:
+    return tuple(sorted({name for part in parts for name in part.needs}))
+
+
+def _parameters(parts: tuple[Part, ...], window_sessions: int | None) -> dict[str, Any]:
+    kinds = {part.name: {"kind": type(part).__name__, **part.parameters} for part in parts}
+    return {"parts": kinds, "window_sessions": window_sessions}
+
+
+def _fit(parts: tuple[Part, ...], sample: Sample) -> Artifacts:
+    return {f"{part.name}.{part.suffix}": part.fit(sample) for part in parts}
+
+
+def _mean(parts: tuple[Part, ...], artifacts: Artifacts, sample: Sample) -> Floats:
+    found = [part.predict(artifacts[f"{part.name}.{part.suffix}"], sample) for part in parts]
+    total = found[0]
+    for values in found[1:]:
+        total = total + values
+    return np.asarray(total / len(found))

@@ -1,0 +1,71 @@
+"""Direction from volatility: the return of the next sessions is a forecast volatility times noise.
+
+A HAR regression gives the volatility s of the next 5 sessions; the noise r / s of the training
+rows has one distribution, whatever the level of volatility. So P(r > 1%) is the share of the
+noise above 1% / s: one volatility-scaled label in place of three classes at a fixed +-1%.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from options_platform.domain.features.windows import TRADING_DAYS
+from options_platform.domain.labels import HORIZON, NEUTRAL_BAND
+from options_platform.models.base import from_json, to_json
+from options_platform.models.dataset import Floats, Sample
+from options_platform.models.linear import fit_ridge, predict_ridge
+
+SMALLEST_VOLATILITY = 1e-3
+QUANTILES = 199
+FRACTION_OF_YEAR = math.sqrt(HORIZON / TRADING_DAYS)
+
+
+@dataclass(frozen=True)
+class ScaledReturns:
+    """HAR volatility and the empirical distribution of the scaled returns."""
+
+    logs: tuple[str, ...] = ("hv_5", "hv_20", "hv_60", "parkinson_hv", "vix")
+    name: str = "scaled"
+    penalty: float = 1.0
+    suffix: str = "json"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The volatilities."""
+        return self.logs
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All that decides the fit beside the data."""
+        return asdict(self)
+
+    def fit(self, sample: Sample) -> bytes:
+        """Fit the volatility, and keep quantiles of the scaled returns."""
+        known = np.isfinite(sample.fwd_rv) & np.isfinite(sample.fwd_return)
+        target = np.log(np.maximum(sample.fwd_rv, SMALLEST_VOLATILITY))
+        inputs = self._inputs(sample)
+        volatility = fit_ridge(inputs[known], target[known], penalty=self.penalty)
+        scale = np.exp(predict_ridge(volatility, inputs[known])) * FRACTION_OF_YEAR
+        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+        noise = np.quantile(sample.fwd_return[known] / scale, levels)
+        return to_json({"volatility": volatility, "noise": noise.tolist()})
+
+    def predict(self, fitted: bytes, sample: Sample) -> Floats:
+        """Probabilities of the three classes."""
+        fit = from_json(fitted)
+        known = sample.complete(self.logs)
+        scale = np.exp(predict_ridge(fit["volatility"], self._inputs(sample))) * FRACTION_OF_YEAR
+        noise = np.array(fit["noise"])
+        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+        bearish = np.interp(-NEUTRAL_BAND / scale, noise, levels)
+        bullish = 1.0 - np.interp(NEUTRAL_BAND / scale, noise, levels)
+        found = np.column_stack([bearish, 1.0 - bearish - bullish, bullish])
+        return np.asarray(np.where(known[:, None], found, np.nan))
+
+    def _inputs(self, sample: Sample) -> Floats:
+        return np.nan_to_num(np.log(np.maximum(sample.matrix(self.logs), SMALLEST_VOLATILITY)))

@@ -1,0 +1,163 @@
+"""The tables of a research page: pure functions from stored rows to rows to show.
+
+Each gives plain dictionaries in the order of the page; figures come from `figures.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from options_platform.models.importance import importance_stability, overall_importance
+from options_platform.models.promotion import contenders, luck, reigning
+from options_platform.models.study import SHIPPED
+
+Rows = list[dict[str, Any]]
+
+MAIN_METRICS = {
+    "direction": ("auc_macro", "auc_bull_vs_bear", "log_loss", "brier", "accuracy_top"),
+    "iv_rank": ("rmse", "mae", "skill", "change_sign"),
+}
+SHOWN_INPUTS = 15
+
+
+def research_section(
+    scores: pl.DataFrame,
+    importance: pl.DataFrame,
+    trials: pl.DataFrame,
+    folds: pl.DataFrame,
+    champions: pl.DataFrame,
+) -> dict[str, Any]:
+    """Everything of the page, by target.
+
+    Args:
+        scores: rows of `model_scores`.
+        importance: rows of `model_importance`.
+        trials: rows of `trials`.
+        folds: rows of `trial_folds`.
+        champions: rows of `champions`.
+    """
+    return {
+        target: {
+            "champion": reigning(champions, target),
+            "models": model_rows(scores, target),
+            "by_ticker": cut_rows(scores, target, "ticker"),
+            "by_year": cut_rows(scores, target, "year"),
+            "by_regime": cut_rows(scores, target, "regime"),
+            "by_age": cut_rows(scores, target, "age"),
+            "realised": other_rows(scores, target),
+            "importance": importance_rows(importance, target),
+            "stability": stability_rows(importance, target),
+            "trials": trial_rows(trials, folds, champions, target),
+            "final": final_rows(trials, target),
+            "luck": luck_row(trials, folds, champions, target),
+        }
+        for target in SHIPPED
+    }
+
+
+def model_rows(scores: pl.DataFrame, target: str) -> Rows:
+    """Each model over all tickers and years: model, metric, value, low, high, baseline, n."""
+    return _shown(
+        scores.filter(
+            (pl.col("target") == target)
+            & (pl.col("ticker") == "ALL")
+            & (pl.col("period") == "all")
+            & pl.col("metric").is_in(MAIN_METRICS[target])
+        ).sort(pl.col("model") != SHIPPED[target], "model", maintain_order=True)
+    )
+
+
+def cut_rows(scores: pl.DataFrame, target: str, cut: str) -> Rows:
+    """The shipped model's scores by `ticker`, `year`, `regime` or `age`."""
+    period = pl.col("period")
+    together = pl.col("ticker") == "ALL"
+    chosen = {
+        "ticker": (period == "all") & ~together,
+        "year": together & period.str.contains(r"^\d{4}$"),
+        "regime": together & period.str.starts_with("regime "),
+        "age": together & period.str.starts_with("sessions "),
+    }[cut]
+    return _shown(
+        scores.filter(
+            (pl.col("target") == target)
+            & (pl.col("model") == SHIPPED[target])
+            & pl.col("metric").is_in(MAIN_METRICS[target])
+            & chosen
+        ).sort("metric", "ticker", "period")
+    )
+
+
+def other_rows(scores: pl.DataFrame, target: str) -> Rows:
+    """What comes with the volatility model: realised volatility and regime shifts."""
+    other = ("qlike", "rv_rmse", "shift_brier", "shift_skill", "shift_auc")
+    return _shown(
+        scores.filter(
+            (pl.col("target") == target)
+            & (pl.col("ticker") == "ALL")
+            & (pl.col("period") == "all")
+            & pl.col("metric").is_in(other)
+        ).sort("metric", "model")
+    )
+
+
+def importance_rows(importance: pl.DataFrame, target: str) -> Rows:
+    """The most important inputs over the newest folds."""
+    own = importance.filter(pl.col("target") == target)
+    return overall_importance(own).head(SHOWN_INPUTS).to_dicts() if own.height else []
+
+
+def stability_rows(importance: pl.DataFrame, target: str) -> Rows:
+    """How much a year's importance resembles that of the year before."""
+    own = importance.filter(pl.col("target") == target)
+    return importance_stability(own).to_dicts() if own.height else []
+
+
+def trial_rows(
+    trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
+) -> Rows:
+    """The trials that are comparable with the champion's, best first, with the paired tests."""
+    return [
+        {
+            "model": each.model,
+            "loss": each.loss,
+            "naive_loss": each.naive_loss,
+            "p_naive": each.against_naive.p_value,
+            "p_champion": each.against_champion.p_value,
+            "folds": each.against_naive.folds,
+        }
+        for each in _contenders(trials, folds, champions, target)
+    ]
+
+
+def final_rows(trials: pl.DataFrame, target: str) -> Rows:
+    """The years that were scored once, after all choices."""
+    final = trials.filter((pl.col("target") == target) & (pl.col("purpose") == "final"))
+    return [
+        {**row, "scores": json.loads(row["scores"])}
+        for row in final.sort("tried_at").iter_rows(named=True)
+    ]
+
+
+def luck_row(
+    trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
+) -> dict[str, float]:
+    """Number of trials, deflated Sharpe ratio and probability of overfitting of the choice."""
+    found = _contenders(trials, folds, champions, target)
+    return luck(folds, [each.trial_id for each in found]) if found else {}
+
+
+def _contenders(
+    trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
+) -> list[Any]:
+    # Years that were scored once must not choose.
+    choosing = trials.filter(pl.col("purpose") == "choice")
+    return contenders(choosing, folds, target, reigning(champions, target))
+
+
+def _shown(scores: pl.DataFrame) -> Rows:
+    return scores.select(
+        "model", "ticker", "period", "metric", "value", "low", "high", "baseline", "n"
+    ).to_dicts()

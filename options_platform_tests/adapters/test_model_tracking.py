@@ -1,0 +1,147 @@
+"""MLflow as its users expect it: runs in runs, a model with its signature, and nothing pickled."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.adapters.mlflow_client import open_client
+from options_platform.adapters.model_store import FAMILY_TAG, PARENT_TAG, ModelStore, flattened
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import MODEL_FOLDS
+from options_platform.errors import ModelStoreError
+from options_platform.models.dataset import model_inputs
+from options_platform.models.direction import ScaledDirection
+from options_platform.models.promotion import DEFAULT
+from options_platform.models.training import walk_forward
+from options_platform_tests.models.rows import random_dataset
+
+START, END = date(2017, 4, 3), date(2017, 6, 30)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A home whose direction model was trained for three months and logged."""
+    home = tmp_path_factory.mktemp("home")
+    store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
+    walk_forward(ScaledDirection(), random_dataset(END), start=START, end=END, store=store)
+    store.log_walk(
+        "direction", scores={"auc_macro": 0.6}, tags={"variant": "v"}, plots={"plot.png": b"png"}
+    )
+    store.log_model(
+        "direction", target="direction", variant=DEFAULT["direction"], inputs=model_inputs()
+    )
+    return store
+
+
+def runs(store, kind):
+    client = open_client(store.home)
+    experiment = client.get_experiment_by_name("direction")
+    found = client.search_runs([experiment.experiment_id])
+    return [run for run in found if run.data.tags.get(FAMILY_TAG) == kind]
+
+
+def test_a_backfill_is_one_run_and_its_folds_are_its_children(store):
+    (parent,) = runs(store, "backfill")
+    folds = runs(store, "fold")
+    assert sorted(run.data.tags["fold"] for run in folds) == ["2017-04", "2017-05", "2017-06"]
+    assert {run.data.tags[PARENT_TAG] for run in folds} == {parent.info.run_id}
+    assert parent.data.metrics["folds_trained"] == 3
+    assert parent.data.metrics["auc_macro"] == 0.6
+    assert {run.info.status for run in (parent, *folds)} == {"FINISHED"}
+
+
+def test_runs_tell_parameters_data_and_code(store):
+    (parent,) = runs(store, "backfill")
+    fold = runs(store, "fold")[0]
+    assert parent.data.params["parts.calm_trees.max_depth"] == "2"
+    for run in (parent, fold):
+        assert set(run.data.tags) >= {"code_version", "feature_version"}
+    assert len(fold.data.tags["input_hash"]) == 32
+    assert fold.data.metrics["train_rows"] > 500
+    folder = Path(parent.info.artifact_uri.removeprefix("file://"))
+    assert (folder / "plot.png").read_bytes() == b"png"
+
+
+def test_the_logged_model_predicts_the_same_bits_and_holds_no_pickle(store):
+    import mlflow
+
+    (parent,) = runs(store, "backfill")
+    mlflow.set_tracking_uri(f"sqlite:///{store.home / 'mlflow.db'}")
+    try:
+        model = mlflow.pyfunc.load_model(f"runs:/{parent.info.run_id}/model")
+        kept = Path(mlflow.artifacts.download_artifacts(f"runs:/{parent.info.run_id}/model"))
+    finally:
+        mlflow.set_tracking_uri("")
+    assert [column.name for column in model.metadata.signature.inputs] == list(model_inputs())
+    data = random_dataset(END)
+    rows = data.sample.take(np.flatnonzero(data.dates >= np.datetime64("2017-06-01")))
+    table = pl.DataFrame(rows.inputs, schema=list(rows.names)).to_pandas()
+    found = model.predict(table)
+    index = store.warehouse.read(MODEL_FOLDS).filter(pl.col("fold") == "2017-06")
+    stored = store.load("direction", {"2017-06": index["input_hash"].item()})["2017-06"]
+    wanted = ScaledDirection().predict(stored, rows)
+    for name, values in wanted.items():
+        assert np.array_equal(found[name].to_numpy(), values), name
+    suffixes = {file.suffix for file in kept.rglob("*") if file.is_file()}
+    assert not suffixes & {".pkl", ".pickle", ".joblib", ".cloudpickle"}
+    assert "scikit-learn==" in (kept / "requirements.txt").read_text()
+
+
+def test_stored_folds_are_not_trained_again(store):
+    again = ModelStore(store.home, store.warehouse)
+    walk = walk_forward(
+        ScaledDirection(), random_dataset(END), start=START, end=END, store=again, may_train=False
+    )
+    assert len(walk.artifacts) == 3
+    assert len(runs(again, "backfill")) == 1
+    again.log_walk("direction", scores={"auc_macro": 0.1}, tags={}, plots={})
+    assert runs(again, "backfill")[0].data.metrics["auc_macro"] == 0.6
+
+
+def folds_on_disk(tmp_path, change):
+    home = tmp_path / "home"
+    store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
+    home.mkdir()
+    walk_forward(
+        ScaledDirection(), random_dataset(END), start=date(2017, 6, 1), end=END, store=store
+    )
+    row = store.warehouse.read(MODEL_FOLDS).row(0, named=True)
+    change(home / row["path"])
+    return store, {row["fold"]: row["input_hash"]}
+
+
+def add_pickle(folder):
+    import pickle
+
+    (folder / "model.pkl").write_bytes(pickle.dumps({"harmless": True}))
+
+
+def disguise_pickle(folder):
+    import pickle
+
+    (folder / "scaled.json").write_bytes(pickle.dumps({"harmless": True}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (add_pickle, "holds model.pkl, which is not JSON or UBJSON"),
+        (disguise_pickle, "holds scaled.json, which is not JSON or UBJSON"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_pickle_among_the_files_of_a_model_is_refused(tmp_path, change, message):
+    store, hashes = folds_on_disk(tmp_path, change)
+    with pytest.raises(ModelStoreError, match=message):
+        store.load("direction", hashes)
+
+
+def test_nested_parameters_become_dotted_names():
+    assert flattened({"a": {"b": 1, "c": {"d": (2,)}}, "e": None}) == {
+        "a.b": "1",
+        "a.c.d": "(2,)",
+        "e": "None",
+    }

@@ -1,0 +1,41 @@
+"""What all scores share: slices that cover every row once, and headlines."""
+
+import polars as pl
+import pytest
+from sklearn.metrics import log_loss
+
+from options_platform.models.evaluation import evaluate_direction, headline
+from options_platform_tests.models.evaluation.rows import (
+    CLASSES,
+    DIRECTION_ROWS,
+    RANK,
+    REGIMES,
+    SHIPPED,
+    labels,
+    score,
+)
+
+
+def test_slices_by_year_and_regime_cover_every_row_once():
+    scores = evaluate_direction(DIRECTION_ROWS, labels(), regimes=REGIMES, by=("year", "regime"))
+    one = scores.filter(
+        (pl.col("metric") == "log_loss")
+        & (pl.col("model") == "direction")
+        & (pl.col("ticker") == "ALL")
+    )
+    years = one.filter(pl.col("period").str.len_chars() == 4)
+    assert years["period"].to_list() == ["2019", "2020", "2021", "2022"]
+    assert years["n"].sum() == CLASSES.size
+    regimes = one.filter(pl.col("period").str.starts_with("regime"))
+    assert regimes["period"].to_list() == ["regime high_vol", "regime low_vol"]
+    assert regimes["n"].sum() == CLASSES.size
+    high = RANK > 0.5
+    assert regimes["value"][0] == pytest.approx(log_loss(CLASSES[high], SHIPPED[high]))
+
+
+def test_the_headline_has_each_score_with_its_baseline():
+    direction = evaluate_direction(DIRECTION_ROWS, labels())
+    found = headline(direction, "direction")
+    assert found["log_loss"] == score(direction, "log_loss")["value"]
+    assert found["log_loss baseline"] == score(direction, "log_loss")["baseline"]
+    assert "neutral_share baseline" not in found

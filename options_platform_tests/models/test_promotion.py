@@ -1,0 +1,155 @@
+"""A variant becomes champion only if it is better by more than chance, and can be taken back."""
+
+import sqlite3
+from datetime import UTC, date, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.adapters.model_registry import ModelRegistry
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
+from options_platform.errors import ModelStoreError, UsageError
+from options_platform.models.candidates import CANDIDATES
+from options_platform.models.direction import ScaledDirection, shipped_direction
+from options_platform.models.promotion import DEFAULT, blend_of, luck
+from options_platform.models.volatility import ChangeVolatility, shipped_volatility
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+FOLDS = [f"{year}-{month:02d}" for year in range(2005, 2015) for month in range(1, 13)]
+CHAMPION = DEFAULT["direction"]
+
+
+def trial(name, losses, naive, data="same"):
+    trial_id = f"{name}-{data}"
+    row = {
+        "trial_id": trial_id, "target": "direction", "model": name, "purpose": "choice",
+        "parameters": "{}", "data_hash": data, "first": date(2005, 1, 3),
+        "last": date(2014, 12, 31), "rows": 2500, "loss": float(np.mean(losses)),
+        "naive_loss": float(np.mean(naive)), "scores": "{}", "tried_at": NOW,
+    }  # fmt: skip
+    folds = pl.DataFrame(
+        {"trial_id": trial_id, "fold": FOLDS, "rows": 21, "loss": losses, "naive_loss": naive},
+        schema=TRIAL_FOLDS.schema,
+    )
+    return pl.DataFrame([row], schema=TRIALS.schema), folds
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """Three trials on the same months: the champion, a better and an equal one."""
+    random = np.random.default_rng(0)
+    naive = random.normal(1.10, 0.10, len(FOLDS))
+    champion = naive - 0.04 + random.normal(0, 0.05, len(FOLDS))
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    for name, losses in (
+        (CHAMPION, champion),
+        ("logit_wide", champion - 0.02 + random.normal(0, 0.03, len(FOLDS))),
+        ("two_stage", champion + random.normal(0, 0.03, len(FOLDS))),
+        ("ordinal", naive + 0.01 + random.normal(0, 0.03, len(FOLDS))),
+    ):
+        row, folds = trial(name, losses, naive)
+        warehouse.upsert(TRIALS, row)
+        warehouse.upsert(TRIAL_FOLDS, folds)
+    return ModelRegistry(tmp_path, warehouse)
+
+
+def test_the_shipped_default_is_a_candidate_and_reigns_from_the_start(registry):
+    for target, name in DEFAULT.items():
+        assert registry.champion(target) == name
+        assert name in {c.model.name for c in CANDIDATES[target]}
+    assert shipped_direction(blend_of("direction", CHAMPION)) == ScaledDirection()
+    default = blend_of("iv_rank", DEFAULT["iv_rank"])
+    assert shipped_volatility(default) == ChangeVolatility()
+
+
+def test_a_better_variant_is_promoted_and_rolled_back(registry):
+    contender = registry.promote("direction", "logit_wide", now=NOW)
+    assert contender.wins
+    assert contender.against_champion.gain == pytest.approx(0.02, abs=0.01)
+    assert registry.champion("direction") == "logit_wide"
+    assert registry.rollback("direction", now=NOW) == CHAMPION
+    assert registry.champion("direction") == CHAMPION
+    reasons = registry.warehouse.read(CHAMPIONS)["reason"].to_list()
+    assert reasons == [f"promoted over {CHAMPION}", "rolled back from logit_wide"]
+
+
+def test_the_registry_of_mlflow_shows_champion_and_previous(registry):
+    from options_platform.adapters.mlflow_client import open_client
+
+    registry.promote("direction", "logit_wide", now=NOW)
+    client = open_client(registry.home)
+    found = {
+        alias: client.get_model_version_by_alias("direction", alias).tags["variant"]
+        for alias in ("champion", "previous")
+    }
+    assert found == {"champion": "logit_wide", "previous": CHAMPION}
+    registry.rollback("direction", now=NOW)
+    champion = client.get_model_version_by_alias("direction", "champion")
+    assert champion.tags["variant"] == CHAMPION
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("two_stage", "not better by more than chance"),
+        ("ordinal", "not better by more than chance"),
+        (CHAMPION, "is the champion of direction already"),
+        ("trees", "have no trials on the same data; run: options-platform research"),
+        ("prior", "compared with, not traded on"),
+        ("logit_by_ticker", "compared with, not traded on"),
+        ("nobody", "no candidate 'nobody'"),
+    ],
+)
+def test_what_is_not_proven_better_is_refused(registry, name, message):
+    with pytest.raises(UsageError, match=message):
+        registry.promote("direction", name, now=NOW)
+    assert registry.champion("direction") == CHAMPION
+
+
+def test_a_trial_on_other_data_does_not_count(registry):
+    row, folds = trial("trees", np.full(len(FOLDS), 0.5), np.full(len(FOLDS), 1.0), data="other")
+    registry.warehouse.upsert(TRIALS, row)
+    registry.warehouse.upsert(TRIAL_FOLDS, folds)
+    with pytest.raises(UsageError, match="no trials on the same data"):
+        registry.promote("direction", "trees", now=NOW)
+
+
+def test_there_is_nothing_before_the_first_champion(registry):
+    with pytest.raises(UsageError, match="nothing to go back to"):
+        registry.rollback("direction", now=NOW)
+
+
+def test_luck_counts_the_trials(registry):
+    found = luck(
+        registry.warehouse.read(TRIAL_FOLDS),
+        [each.trial_id for each in registry.contenders("direction")],
+    )
+    assert found["trials"] == 4
+    assert found["folds"] == 120
+    assert found["deflated_sharpe_ratio"] > 0.95
+    assert found["overfitting_probability"] < 0.2
+
+
+def test_a_store_that_is_no_database_is_named_and_left_alone(registry):
+    broken = registry.home / "mlflow.db"
+    broken.write_bytes(b"this is no database, though it is long enough to look like one" * 20)
+    with pytest.raises(ModelStoreError, match=r"MLflow store .*mlflow\.db failed"):
+        registry.promote("direction", "logit_wide", now=NOW)
+    assert registry.champion("direction") == CHAMPION
+    assert broken.read_bytes().startswith(b"this is no database")
+
+
+@pytest.mark.long
+def test_a_locked_store_says_so(registry):
+    registry.promote("direction", "logit_wide", now=NOW)
+    holder = sqlite3.connect(registry.home / "mlflow.db")
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(ModelStoreError, match=r"locked.*another program holds it"):
+            registry.rollback("direction", now=NOW)
+    finally:
+        holder.rollback()
+        holder.close()
+    assert registry.champion("direction") == "logit_wide"

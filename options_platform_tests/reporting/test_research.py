@@ -1,0 +1,98 @@
+"""The research page's tables hold what is stored, and keep choosing and scoring years apart."""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import (
+    CHAMPIONS,
+    MODEL_IMPORTANCE,
+    MODEL_SCORES,
+    TRIAL_FOLDS,
+    TRIALS,
+)
+from options_platform.models.promotion import DEFAULT
+from options_platform.reporting.research import research_section
+
+FOLDS = [f"{year}-{month:02d}" for year in range(2010, 2014) for month in range(1, 13)]
+
+
+def score(period, metric="log_loss", model="direction", ticker="ALL", target="direction"):
+    return {
+        "target": target, "model": model, "ticker": ticker, "period": period, "metric": metric,
+        "value": 1.0, "low": 0.9, "high": 1.1, "baseline": 1.2, "n": 100,
+    }  # fmt: skip
+
+
+def trial(model, loss, purpose="choice"):
+    row = {
+        "trial_id": f"{model}-{purpose}", "target": "direction", "model": model,
+        "purpose": purpose, "parameters": "{}", "data_hash": "d", "first": date(2010, 1, 4),
+        "last": date(2013, 12, 31), "rows": 1000, "loss": float(np.mean(loss)), "naive_loss": 1.1,
+        "scores": '{"auc_macro": 0.6}', "tried_at": datetime(2026, 1, 2, tzinfo=UTC),
+    }  # fmt: skip
+    folds = {
+        "trial_id": row["trial_id"],
+        "fold": FOLDS,
+        "rows": 21,
+        "loss": loss,
+        "naive_loss": 1.1,
+    }
+    return (
+        pl.DataFrame([row], schema=TRIALS.schema),
+        pl.DataFrame(folds).cast(dict(TRIAL_FOLDS.schema)),
+    )
+
+
+def section():
+    noise = np.random.default_rng(0).normal(0, 0.05, len(FOLDS))
+    pairs = [
+        trial(DEFAULT["direction"], 1.05 + noise),
+        trial("logit", 1.07 + noise[::-1]),
+        trial(DEFAULT["direction"], 1.06 + noise, purpose="final"),
+    ]
+    scores = [
+        score("all"), score("all", model="prior"), score("all", ticker="SPY"), score("2011"),
+        score("regime low_vol"), score("sessions 1-21"),
+        score("all", "qlike", "har", target="iv_rank"),
+    ]  # fmt: skip
+    importance = [
+        {"target": "direction", "fold": fold, "input": name, "family": "volatility",
+         "gain": share, "shap": share, "permutation": share}
+        for fold in ("2012-12", "2013-12")
+        for name, share in (("vix", 0.7), ("hv_20", 0.3))
+    ]  # fmt: skip
+    return research_section(
+        pl.DataFrame(scores, schema=MODEL_SCORES.schema),
+        pl.DataFrame(importance, schema=MODEL_IMPORTANCE.schema),
+        pl.concat([row for row, _ in pairs]),
+        pl.concat([folds for _, folds in pairs]),
+        CHAMPIONS.empty(),
+    )
+
+
+def test_each_cut_of_the_scores_has_its_own_table():
+    found = section()["direction"]
+    assert [row["model"] for row in found["models"]] == ["direction", "prior"]
+    assert [row["ticker"] for row in found["by_ticker"]] == ["SPY"]
+    assert [row["period"] for row in found["by_year"]] == ["2011"]
+    assert [row["period"] for row in found["by_regime"]] == ["regime low_vol"]
+    assert [row["period"] for row in found["by_age"]] == ["sessions 1-21"]
+    assert [row["model"] for row in section()["iv_rank"]["realised"]] == ["har"]
+
+
+def test_years_that_were_scored_once_do_not_choose():
+    found = section()["direction"]
+    assert found["champion"] == DEFAULT["direction"]
+    assert [row["model"] for row in found["trials"]] == [DEFAULT["direction"], "logit"]
+    assert found["luck"]["trials"] == 2
+    assert [row["purpose"] for row in found["final"]] == ["final"]
+    assert found["final"][0]["scores"] == {"auc_macro": 0.6}
+
+
+def test_importance_is_the_mean_of_the_folds_and_its_stability_by_year():
+    found = section()["direction"]
+    assert [row["input"] for row in found["importance"]] == ["vix", "hv_20"]
+    assert [row["year"] for row in found["stability"]] == ["2013"]
+    assert section()["iv_rank"]["importance"] == []
