@@ -12,7 +12,7 @@ import polars as pl
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.calendar import close_time, ordinals
-from options_platform.domain.outliers import UNADJUSTED_SPLIT, find_outliers
+from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT, find_outliers
 from options_platform.domain.quarantine import ACCEPTABLE, decisions_on
 from options_platform.errors import SourceError, UsageError
 
@@ -61,7 +61,8 @@ def clean_bars(
     user), `duplicate_conflict` (a day twice with other values), `nan_price`,
     `non_positive_price`, `high_below_low`, `outside_range` (open or close beyond high or low by
     more than 1e-6 of the price), `negative_volume`, `no_volume` (a volume of 0), `jump`, `spike`
-    and `unadjusted_split` (see `domain.outliers`), `missing` (a session without a bar).
+    and `unadjusted_split` (see `domain.outliers`), `missing` (a session without a bar). An
+    adjusted close or a volume that is NaN or infinite is unknown: null, and no reason.
 
     Args:
         raw: bars in `ports.BAR_SCHEMA`, one ticker, any order.
@@ -76,6 +77,7 @@ def clean_bars(
     Raises :class:`SourceError` if none of the sessions has a bar.
     """
     stored = RAW_OHLCV.empty() if stored is None else stored
+    raw = raw.with_columns(_known("adj_close"), _known("volume"))
     judged = _judged(raw.unique(maintain_order=True), sessions, fetched_at, decisions)
     on_days = judged.filter(pl.col("rule").fill_null("") != NO_SESSION)
     if on_days.is_empty():
@@ -133,6 +135,11 @@ def _judged(
     )
 
 
+def _known(name: str) -> pl.Expr:
+    """The column, null where it is NaN or infinite: pandas and Polars write the unknown so."""
+    return pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name)
+
+
 def _broken_rule() -> pl.Expr:
     prices = [pl.col(name) for name in PRICES]
     not_number = pl.any_horizontal(*(p.is_null() | p.is_nan() | p.is_infinite() for p in prices))
@@ -178,9 +185,13 @@ def _outliers(
             ]
         )
         .join(ordinals(), on="date", how="left", maintain_order="left")
-        .with_columns(gap=pl.col("session").diff().fill_null(1), before=pl.col("rule").shift(1))
+        .with_columns(gap=pl.col("session").diff().fill_null(1))
     )
-    sound = every.filter(pl.col("rule").is_null())
+    # A bar without a usable price says nothing of the level, so it ends no streak of a split.
+    priced = every.filter(
+        pl.col("rule").is_null() | pl.col("rule").is_in([JUMP, SPIKE, UNADJUSTED_SPLIT])
+    ).with_columns(before=pl.col("rule").shift(1))
+    sound = priced.filter(pl.col("rule").is_null())
     first = sound.filter(~pl.col("settled")).head(1)
     after_split = first.height > 0 and first["before"].item() == UNADJUSTED_SPLIT
     found = pl.Series("outlier", find_outliers(sound, after_split=after_split), dtype=pl.String)

@@ -213,6 +213,29 @@ def test_a_split_that_the_source_does_not_adjust_for_is_never_a_return(market):
     assert rows["close"].drop_nulls().pct_change().abs().max() < 0.05
 
 
+def test_a_bar_without_prices_ends_no_streak_after_an_unadjusted_split(tmp_path):
+    """Prices have left the split's exact ratio, and a busy day follows the bar without prices."""
+    days = sessions(FIRST, LAST)
+    split, hole, end = days[100], days[106], days[125]
+    factor = pl.when(pl.col("date") < split).then(1.0).when(pl.col("date") < days[105]).then(0.5)
+    busy = pl.when(pl.col("date") == days[107]).then(3.0).otherwise(1.0)
+    bars = calm_bars().with_columns(
+        *(pl.col(name) * factor.otherwise(0.43) for name in ("open", "high", "low", "close")),
+        volume=pl.col("volume") * busy * pl.when(pl.col("date") < split).then(1.0).otherwise(2.0),
+    )
+    whole, daily = Market(tmp_path / "whole"), Market(tmp_path / "daily")
+    for market in (whole, daily):
+        market.warehouse.path.parent.mkdir()
+        market.source.history["SPY"] = changed(bars, hole, close=None)
+    whole.run(end=end)
+    daily.run(end=days[99])
+    for day in sessions(split, end):
+        daily.run(day, day)
+    assert daily.rows().select(VALUES).equals(whole.rows().select(VALUES))
+    after = whole.rows().filter(pl.col("date") >= split, pl.col("date") != hole)
+    assert set(after["bad_reason"]) == {"unadjusted_split"}
+
+
 def test_a_dividend_is_one_revision_of_the_adjusted_closes_and_stales_nothing(market):
     market.run(end=shift(LAST, -1))
     before = market.rows()
