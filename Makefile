@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all ui check bench install lock mlflow docs clean
+.PHONY: help demo test test-long test-all ui check bench install lock mlflow docs clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,8 +24,10 @@ mlflow: $(STAMP) ## the MLflow UI of the home, on 127.0.0.1
 test: $(DEV_STAMP) ## the tests, without browser and long runs
 	@$(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile
 
-test-all: $(DEV_STAMP) ## every test, with browser and long runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test-long: $(DEV_STAMP) ## the long tests and those with a browser alone
+	@$(BIN)/python -m pytest -m "long or browser" -n 2 --dist loadfile
+
+test-all: test test-long ## every test
 
 check: $(DEV_STAMP) ## lint, types, import contracts
 	@$(BIN)/ruff check .
