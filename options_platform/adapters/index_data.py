@@ -14,6 +14,7 @@ from options_platform.adapters.market_data import Asked, Update, request_rows
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import QUARANTINE, RAW_OHLCV, VIX
+from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.fetch_plan import Window, fetch_window
 from options_platform.domain.index_quality import judge_index
 from options_platform.domain.index_series import align_indices, is_index_restated, known_closes
@@ -49,7 +50,8 @@ def update_indices(
         # One window serves all: the rows of the other indices stand on what is known of them.
         window = Window(asked.first, window.end, "restated")
     judged = judge_index(pl.concat(fetched), now)
-    closes = _with_known(judged.closes, known, requests, asked)
+    bad = judged.quarantined.filter(pl.col("severity") == SET_ASIDE)
+    closes = _with_known(judged.closes, known, bad.select("date", symbol="ticker"))
     wanted = keys.filter(pl.col("date") >= window.start)
     rows = align_indices(wanted, closes, iv_symbols, source.info.name, now)
     rows = _first_fetched(rows, stored)
@@ -119,21 +121,16 @@ def _fetch(
     return frame, requests
 
 
-def _with_known(
-    closes: pl.DataFrame,
-    known: pl.DataFrame,
-    requests: Mapping[str, list[tuple[Window, int]]],
-    asked: Asked,
-) -> pl.DataFrame:
-    """The fetched closes, and the known ones where the source was not asked or lost one."""
-    starts = pl.DataFrame(
-        {"symbol": list(requests), "start": [parts[-1][0].start for parts in requests.values()]},
-        schema={"symbol": pl.String, "start": pl.Date},
+def _with_known(closes: pl.DataFrame, known: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """The fetched closes, and the known ones of days that were not asked for or gave none.
+
+    That a source has a close no more says nothing about it; a `bad` one in its place does.
+    """
+    key = ["date", "symbol"]
+    kept = known.join(closes, on=key, how="anti", maintain_order="left").join(
+        bad, on=key, how="anti", maintain_order="left"
     )
-    outside = ~pl.col("date").is_between(asked.start, asked.end)
-    kept = known.join(starts, on="symbol").filter((pl.col("date") < pl.col("start")) | outside)
-    kept = kept.join(closes, on=["date", "symbol"], how="anti", maintain_order="left")
-    return pl.concat([closes, kept.select("date", "symbol", "close", "source")], how="diagonal")
+    return pl.concat([closes, kept.select(*key, "close", "source")], how="diagonal")
 
 
 def _first_fetched(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.domain.actions import corporate_actions, new_actions
-from options_platform.domain.bars import REJECTED, CleanedBars, clean_bars
+from options_platform.domain.bars import MISSING, REJECTED, CleanedBars, clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.cross_source import confirmed_days
 from options_platform.domain.fetch_plan import Window, fetch_window
@@ -166,7 +166,8 @@ def _update_ticker(
         requests.append((window, raw.height))
     cleaned = _clean(raw, window, source.info.name, second, stored, now)
     in_range = pl.col("date").is_between(asked.start, asked.end)
-    kept_good = ~in_range & (pl.col("bad_reason") != REJECTED)
+    # That a source has a bar no more says nothing about the bar; a bad one in its place does.
+    kept_good = (~in_range & (pl.col("bad_reason") != REJECTED)) | (pl.col("bad_reason") == MISSING)
     if not keeps_basis(cleaned.rows, stored.rows):
         kept_good = pl.lit(value=False)
     rows = merge_rows(cleaned.rows, stored.rows, kept_good, RECORDED)

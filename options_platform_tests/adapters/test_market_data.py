@@ -266,6 +266,31 @@ def test_a_good_bar_outlives_a_later_hole_in_the_source(market):
     assert market.rows(QUARANTINE)["rule"].to_list() == ["missing", "nan_price"]
 
 
+def test_a_good_bar_outlives_a_hole_in_the_very_range_that_is_fetched_again(market):
+    market.run()
+    before = market.rows()
+    lost = sessions(date(2024, 2, 5), date(2024, 2, 9))
+    history = market.source.history["SPY"]
+    market.source.history["SPY"] = history.filter(~pl.col("date").is_in(lost))
+    market.run(start=lost[0], end=max(LAST, lost[-1]))
+    assert market.rows().equals(before)
+
+
+def test_a_good_index_close_outlives_a_hole_and_a_bad_one_replaces_it(market):
+    market.run()
+    market.run_index()
+    before = market.rows(VIX)
+    index = market.source.indices["VIX"]
+    lost, broken = date(2024, 2, 5), date(2024, 2, 7)
+    market.source.indices["VIX"] = index.filter(pl.col("date") != lost).with_columns(
+        close=pl.when(pl.col("date") == broken).then(-1.0).otherwise("close")
+    )
+    market.run_index()
+    after = market.rows(VIX)
+    assert after.filter(pl.col("date") != broken).equals(before.filter(pl.col("date") != broken))
+    assert after.filter(pl.col("date") == broken)["vix_age"].item() == 1
+
+
 def test_a_bad_bar_is_asked_for_again_and_closed_once_a_good_one_comes(market):
     day = shift(LAST, -1)
     good = market.source.history["SPY"]
