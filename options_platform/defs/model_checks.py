@@ -3,10 +3,11 @@
 They judge the whole stored walk-forward up to the run's end, however few rows the run wrote. A
 score that is too good to be true blocks every run. The others block the runs that trade, those of
 a single session, and warn in a backfill: history is computed whatever became of the model since.
+What both models are fed is judged once, with the first of them.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import polars as pl
@@ -41,10 +42,14 @@ DESCRIPTIONS = {
     "too_good": "No out-of-sample score is too good to be true.",
     "skill": "The naive forecast does not beat the model on the last 24 months.",
     "fresh": "The newest predictions come from a model trained just before their month.",
+}
+OF_INPUTS = {
     "features_same": "Training and prediction rest on one declaration of the features.",
     "features_drift": "The inputs look like those that the model was trained on.",
 }
 ALWAYS_BLOCKING = frozenset({"too_good"})
+SKILL_HISTORY = timedelta(days=3 * 366)
+"""Predictions that are read to judge the newest 24 months; a month cut in two is older."""
 NAIVE = {"direction": "prior", "iv_rank": "persistence"}
 
 
@@ -61,7 +66,7 @@ def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksD
         name=f"{table.name}_health",
         specs=[
             dg.AssetCheckSpec(name, asset=table.name, description=text, blocking=True)
-            for name, text in DESCRIPTIONS.items()
+            for name, text in descriptions_of(table).items()
         ],
     )
     def checks(
@@ -89,19 +94,24 @@ def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str,
     warehouse, tickers = platform.warehouse, platform.settings.tickers
     rows = warehouse.read(table, tickers=tickers, end=end)
     end = min([end, *rows["date"].tail(1)])
-    features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
     labels = warehouse.read(LABELS, tickers=tickers, end=end)
     known = labels.filter(pl.col("known_on") <= end)
-    every = warehouse.read(MODEL_PREDICTIONS, tickers=tickers, end=end)
+    recent = warehouse.read(MODEL_PREDICTIONS, tickers=tickers, start=end - SKILL_HISTORY, end=end)
     shipped = table.name.removesuffix("_model")
     alarms = direction_alarms if target == "direction" else volatility_alarms
-    data = make_dataset(features, labels, pool=tickers, end=end)
-    return {
+    found = {
         "too_good": not_too_good(alarms(rows, known)),
-        "skill": kept_skill(fold_losses(every, known, target), shipped, NAIVE[target]),
+        "skill": kept_skill(fold_losses(recent, known, target), shipped, NAIVE[target]),
         "fresh": fresh(rows, warehouse.read(MODEL_FOLDS)),
-        "features_same": same_features(
-            features["feature_version"].unique().to_list(), feature_version()
-        ),
-        "features_drift": no_drift(data),
     }
+    if table is DIRECTION_MODEL:
+        features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
+        versions = features["feature_version"].unique().to_list()
+        found["features_same"] = same_features(versions, feature_version())
+        found["features_drift"] = no_drift(make_dataset(features, labels, pool=tickers, end=end))
+    return found
+
+
+def descriptions_of(table: Table) -> dict[str, str]:
+    """What the checks of a model's asset prove, by name."""
+    return DESCRIPTIONS | (OF_INPUTS if table is DIRECTION_MODEL else {})

@@ -3,10 +3,15 @@
 import dagster as dg
 import pytest
 
-from options_platform.contracts import ASSET_TABLES, IV_HISTORY
+from options_platform.contracts import (
+    ASSET_TABLES,
+    DIRECTION_MODEL,
+    IV_HISTORY,
+    VOLATILITY_MODEL,
+)
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
-from options_platform.defs.model_checks import DESCRIPTIONS
+from options_platform.defs.model_checks import descriptions_of
 from options_platform.domain.quality import rules_for
 from options_platform.settings import make_settings
 
@@ -112,8 +117,11 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
     structure = {"schema", "keys_unique", "nulls", "sessions_complete", "ranges"}
     assert all(spec.blocking for (name, rule), spec in checks.items() if rule in structure)
     models = {
-        (f"{name}_model", check) for name in ("direction", "volatility") for check in DESCRIPTIONS
+        (table.name, check)
+        for table in (DIRECTION_MODEL, VOLATILITY_MODEL)
+        for check in descriptions_of(table)
     }
+    assert len(models) == 8
     assert models <= set(checks)
     assert all(checks[key].blocking for key in models)
     history = {("raw_ohlcv", name) for name in ("fresh", "adjusted_closes", "as_traded")}

@@ -121,7 +121,7 @@ def test_what_is_missed_is_printed_as_missed(simulated_home, tmp_path):
     text, page = page_of(settings)
     targets = re.search(r"Targets of the plan.*?</table>", text, flags=re.DOTALL).group()
     rank = [row for row in targets.split("<tr>") if "IV rank" in row]
-    assert len(rank) == 3
+    assert len(rank) == 4
     for row in rank:
         assert "MISSED" in row
         assert "NO" in row
