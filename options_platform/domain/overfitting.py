@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import kurtosis, skew
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +87,9 @@ def deflated_best(returns: Floats) -> float:
 
     NaN if no column varies. Trials that resemble each other make it too strict, never too kind.
     """
+    # Loading scipy.stats takes a second, and every daily run imports this module.
+    from scipy.stats import kurtosis, skew
+
     ratios = np.array([sharpe_ratio(column) for column in returns.T])
     if not np.isfinite(ratios).any():
         return float("nan")

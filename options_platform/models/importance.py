@@ -14,7 +14,6 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
-from scipy.stats import spearmanr
 
 from options_platform.domain import metrics
 from options_platform.domain.features.registry import FEATURES
@@ -86,6 +85,8 @@ def importance_stability(by_fold: pl.DataFrame) -> pl.DataFrame:
 
     Columns: year, correlation; null where a year's shares are all equal.
     """
+    from scipy.stats import spearmanr
+
     yearly = (
         by_fold.with_columns(year=pl.col("fold").str.slice(0, 4))
         .group_by("year", "input")
