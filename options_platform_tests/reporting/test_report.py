@@ -103,7 +103,7 @@ def test_tables_are_closed_and_rows_as_wide_as_their_heads(report):
 
 
 def test_what_is_missed_is_printed_as_missed(simulated_home, tmp_path):
-    """Forecasts turned around: the targets of the IV rank are missed, and worse than naive."""
+    """Forecasts turned around: RMSE (target and threshold), MAE and sign of the rank are missed."""
     shutil.copytree(simulated_home.home, tmp_path / "home")
     settings = make_platform_settings(tmp_path / "home")
     warehouse = warehouse_of(settings)
@@ -121,7 +121,7 @@ def test_what_is_missed_is_printed_as_missed(simulated_home, tmp_path):
     text, page = page_of(settings)
     targets = re.search(r"Targets of the plan.*?</table>", text, flags=re.DOTALL).group()
     rank = [row for row in targets.split("<tr>") if "IV rank" in row]
-    assert len(rank) == 3
+    assert len(rank) == 4
     for row in rank:
         assert "MISSED" in row
         assert "NO" in row
