@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,12 @@ def demo(args: argparse.Namespace) -> int:
     say(f"3. The newest session, {newest}, as the nightly schedule runs it")
     run_job(settings, RunRange(newest, newest, settings.tickers), progress=progress)
 
-    replayed = sessions_between(shift(newest, 1 - args.sessions), newest)
-    say(f"4. Replay of the last {len(replayed)} sessions into a ledger of its own")
+    replayed = sessions_to_replay(_traded_dates(warehouse), newest, args.sessions)
+    which = "the last" if replayed[-1] == newest else "the newest with a trade:"
+    say(
+        f"4. Replay of {which} {len(replayed)} sessions, {replayed[0]} to {replayed[-1]}, "
+        "into a ledger of its own"
+    )
     ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
     _show_replay(ledger.table("orders"), ledger.table("marks"))
 
@@ -66,6 +71,28 @@ def demo(args: argparse.Namespace) -> int:
     say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {report_path(settings)}")
     say("Next: make ui (the Dagster web UI on this home), options-platform status")
     return 0
+
+
+def sessions_to_replay(traded: Sequence[date], newest: date, count: int) -> list[date]:
+    """The last `count` sessions; if they plan no trade, those from the newest trade's eve on.
+
+    Args:
+        traded: dates with a planned trade, ascending.
+        newest: the newest session.
+        count: how many sessions.
+    """
+    last = sessions_between(shift(newest, 1 - count), newest)
+    # The order of a plan works in the next session, so a trade of the newest one shows nothing.
+    before = [day for day in traded if day < newest]
+    if not before or before[-1] >= last[0]:
+        return last
+    return sessions_between(shift(before[-1], -1), newest)[:count]
+
+
+def _traded_dates(warehouse: Warehouse) -> list[date]:
+    plans = warehouse.read(TRADE_PLAN, columns=["date", "decision"])
+    dates: list[date] = plans.filter(plans["decision"] == "trade")["date"].unique().sort().to_list()
+    return dates
 
 
 def _is_current(settings: Settings, warehouse: Warehouse, history: RunRange) -> bool:

@@ -103,7 +103,7 @@ def test_tables_are_closed_and_rows_as_wide_as_their_heads(report):
 
 
 def test_what_is_missed_is_printed_as_missed(simulated_home, tmp_path):
-    """Forecasts turned around: the targets of the IV rank are missed, and worse than naive."""
+    """Forecasts turned around: RMSE (target and threshold), MAE and sign of the rank are missed."""
     shutil.copytree(simulated_home.home, tmp_path / "home")
     settings = make_platform_settings(tmp_path / "home")
     warehouse = warehouse_of(settings)
