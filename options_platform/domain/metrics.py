@@ -48,16 +48,19 @@ def block_weights(
 
 def auc(score: Floats, positive: Bools, weights: Floats) -> Floats:
     """Area under the ROC curve, ties counted half; NaN where a draw holds one class only."""
-    order = np.argsort(score, kind="stable")
-    ranked = score[order]
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    drawn = weights[:, order]
-    hits = np.add.reduceat(drawn * positive[order], starts, axis=1)
-    misses = np.add.reduceat(drawn * ~positive[order], starts, axis=1)
-    below = np.cumsum(misses, axis=1) - misses
-    pairs = hits.sum(axis=1) * misses.sum(axis=1)
-    won = (hits * (below + 0.5 * misses)).sum(axis=1)
-    return _ratio(won, pairs)
+    misses = score[~positive]
+    order = np.argsort(misses, kind="stable")
+    below = np.zeros((len(weights), len(misses) + 1))
+    np.cumsum(weights[:, ~positive][:, order], axis=1, out=below[:, 1:])
+    ranked, hits = misses[order], score[positive]
+    lower = np.searchsorted(ranked, hits, side="left")
+    upper = np.searchsorted(ranked, hits, side="right")
+    beaten = below[:, lower]
+    if not np.array_equal(lower, upper):
+        beaten = 0.5 * (beaten + below[:, upper])
+    drawn = weights[:, positive]
+    won = np.einsum("ij,ij->i", drawn, beaten)
+    return _ratio(won, drawn.sum(axis=1) * below[:, -1])
 
 
 def macro_auc(probabilities: Floats, target: NDArray[np.int64], weights: Floats) -> Floats:
@@ -71,7 +74,7 @@ def macro_auc(probabilities: Floats, target: NDArray[np.int64], weights: Floats)
 def mean(values: Floats, weights: Floats) -> Floats:
     """Weighted mean of `values`; NaN where a draw is empty."""
     total = weights.sum(axis=1)
-    return _ratio((weights * values).sum(axis=1), total)
+    return _ratio(_weighted_sums(weights, values), total)
 
 
 def log_losses(probabilities: Floats, target: NDArray[np.int64]) -> Floats:
@@ -124,7 +127,9 @@ def qlike(forecast: Floats, realised: Floats) -> Floats:
 
 def skill(error: Floats, naive_error: Floats, weights: Floats) -> Floats:
     """1 - MSE / MSE of the naive forecast: above zero is better than naive."""
-    return 1.0 - _ratio((weights * error**2).sum(axis=1), (weights * naive_error**2).sum(axis=1))
+    return 1.0 - _ratio(
+        _weighted_sums(weights, error**2), _weighted_sums(weights, naive_error**2)
+    )
 
 
 def interval(draws: Floats) -> tuple[float, float, float]:
@@ -134,6 +139,11 @@ def interval(draws: Floats) -> tuple[float, float, float]:
         return float(draws[0]), float("nan"), float("nan")
     low, high = np.quantile(drawn, [0.025, 0.975])
     return float(draws[0]), float(low), float(high)
+
+
+def _weighted_sums(weights: Floats, values: Floats) -> Floats:
+    # Not `@`: a BLAS product depends on the number of threads in its last bits.
+    return np.asarray(np.einsum("ij,j->i", weights, values))
 
 
 def _ratio(upper: Floats, lower: Floats) -> Floats:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from importlib.metadata import version
 from typing import Protocol
 
@@ -231,7 +232,7 @@ def _record(
 ) -> FoldRecord:
     spec = {"model": model.name, **model.parameters}
     digest = hashlib.sha256(to_json(spec))
-    digest.update(repr([(name, version(name)) for name in LIBRARIES]).encode())
+    digest.update(_library_versions())
     digest.update(row_hashes[fold.train].tobytes())
     return FoldRecord(
         model=model.name,
@@ -242,6 +243,11 @@ def _record(
         trained_seconds=0.0,
         parameters=model.parameters,
     )
+
+
+@cache
+def _library_versions() -> bytes:
+    return repr([(name, version(name)) for name in LIBRARIES]).encode()
 
 
 def _timed(record: FoldRecord, seconds: float) -> FoldRecord:

@@ -143,7 +143,7 @@ def direction_scores(
             float(naive_right[top].mean()),
         ),
         ("neutral_share_top", metrics.mean(neutral[top], weights[:, top]), None),
-        ("fold_mean_auc", _fold_mean_auc(part, p, target, draws=len(weights) - 1), 0.5),
+        ("fold_mean_auc", _fold_mean_auc(part, target, draws=len(weights) - 1), 0.5),
         (
             "calibration_error",
             metrics.calibration_errors(p, target, weights),
@@ -176,19 +176,29 @@ def probabilities(part: pl.DataFrame) -> Floats:
     return np.asarray(part.select(PROBABILITIES).to_numpy(), dtype=np.float64)
 
 
-def _fold_mean_auc(part: pl.DataFrame, p: Floats, target: Rows, *, draws: int) -> Floats:
-    """Mean over the folds in which every class happened; whole folds are drawn."""
-    scores = []
-    folds = part["fold"].to_numpy()
-    for fold in np.unique(folds):
-        rows = folds == fold
-        if len(np.unique(target[rows])) == len(DIRECTIONS):
-            scores.append(metrics.macro_auc(p[rows], target[rows], np.ones((1, rows.sum())))[0])
-    if not scores:
+def _fold_mean_auc(part: pl.DataFrame, target: Rows, *, draws: int) -> Floats:
+    """Mean macro AUC of the folds in which every class happened; whole folds are drawn."""
+    scores = _macro_auc_by_fold(part, target)
+    if not len(scores):
         return np.full(1 + draws, np.nan)
     months = np.arange(len(scores)).astype("datetime64[D]")
-    weights = metrics.block_weights(months, draws=draws, block=1)
-    return metrics.mean(np.array(scores), weights)
+    return metrics.mean(scores, metrics.block_weights(months, draws=draws, block=1))
+
+
+def _macro_auc_by_fold(part: pl.DataFrame, target: Rows) -> Floats:
+    """One AUC a fold, by the mean rank of each class (Mann and Whitney 1947), ties halved."""
+    ranks = part.select("fold", *PROBABILITIES, target=pl.Series(target))
+    aucs = []
+    for k, name in enumerate(PROBABILITIES):
+        hit = pl.col("target") == k
+        hits, misses = hit.sum().cast(pl.Float64), (~hit).sum().cast(pl.Float64)
+        won = pl.col(name).rank("average").filter(hit).sum() - hits * (hits + 1) / 2
+        aucs.append(pl.when((hits > 0) & (misses > 0)).then(won / (hits * misses)))
+    every_class = pl.all_horizontal(auc.is_not_null() for auc in aucs)
+    found = ranks.group_by("fold").agg(
+        auc=pl.when(every_class).then((aucs[0] + aucs[1] + aucs[2]) / 3)
+    )
+    return np.asarray(found.drop_nulls("auc").sort("fold")["auc"].to_numpy(), dtype=np.float64)
 
 
 def _surest(p: Floats) -> Rows:
