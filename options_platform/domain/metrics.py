@@ -127,9 +127,7 @@ def qlike(forecast: Floats, realised: Floats) -> Floats:
 
 def skill(error: Floats, naive_error: Floats, weights: Floats) -> Floats:
     """1 - MSE / MSE of the naive forecast: above zero is better than naive."""
-    return 1.0 - _ratio(
-        _weighted_sums(weights, error**2), _weighted_sums(weights, naive_error**2)
-    )
+    return 1.0 - _ratio(_weighted_sums(weights, error**2), _weighted_sums(weights, naive_error**2))
 
 
 def interval(draws: Floats) -> tuple[float, float, float]:
