@@ -110,7 +110,8 @@ class Warehouse:
         with self._connection() as connection:
             if not _exists(connection, table.name):
                 return table.empty().select(names)
-            frame = connection.sql(query, params=params).pl()
+            # `connection.sql(query, params=...)` copies the result by value: forty times slower.
+            frame = connection.execute(query, params).pl()
         return frame.cast({name: table.schema[name] for name in names})
 
     def query(
@@ -118,7 +119,7 @@ class Warehouse:
     ) -> pl.DataFrame:
         """The result of a read-only query over the warehouse."""
         with self._connection() as connection:
-            return connection.sql(sql, params=params).pl()
+            return connection.execute(sql, params).pl()
 
     def execute(self, statements: Sequence[str]) -> None:
         """Run statements (of the SQL marts) in one transaction."""
