@@ -101,15 +101,20 @@ class Warehouse:
         start: date | None = None,
         end: date | None = None,
     ) -> pl.DataFrame:
-        """The table's rows, sorted by its key; empty, with its schema, if there are none yet."""
+        """The table's rows, sorted by its key; empty, with its schema, if there are none yet.
+
+        Raises :class:`ContractError` where the stored table is another version's.
+        """
         names = list(columns) if columns is not None else table.schema.names()
         conditions, params = _conditions(tickers, start, end)
         listed = ", ".join(f'"{name}"' for name in names)
         order = ", ".join(f'"{name}"' for name in table.key)
         query = f'SELECT {listed} FROM "{table.name}"{conditions} ORDER BY {order}'
         with self._connection() as connection:
-            if not _exists(connection, table.name):
+            stored = _stored_columns(connection, table.name)
+            if not stored:
                 return table.empty().select(names)
+            _require_same_columns(table, stored)
             # `connection.sql(query, params=...)` copies the result by value: forty times slower.
             frame = connection.execute(query, params).pl()
         return frame.cast({name: table.schema[name] for name in names})
@@ -130,7 +135,7 @@ class Warehouse:
     def has(self, table: Table) -> bool:
         """Whether the table exists."""
         with self._connection() as connection:
-            return _exists(connection, table.name)
+            return bool(_stored_columns(connection, table.name))
 
     def create_all(self) -> None:
         """Create every table that is missing, so that queries and marts find them all."""
@@ -172,17 +177,21 @@ def _conditions(
     return (" WHERE " + " AND ".join(parts) if parts else ""), params
 
 
-def _exists(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'main' AND table_name = ?",
+def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() "
+        "WHERE schema_name = 'main' AND table_name = ?",
         [name],
-    ).fetchone()
-    return found is not None
+    ).fetchall()
+    return {
+        name: "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind for name, kind in rows
+    }
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    if _exists(connection, table.name):
-        _require_same_columns(connection, table)
+    stored = _stored_columns(connection, table.name)
+    if stored:
+        _require_same_columns(table, stored)
         return
     required = {c.name for c in table.columns if not c.nullable} | set(table.key)
     lines = [
@@ -192,15 +201,7 @@ def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     connection.execute(f'CREATE TABLE "{table.name}" ({", ".join(lines)})')
 
 
-def _require_same_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM information_schema.columns "
-        "WHERE table_schema = 'main' AND table_name = ?",
-        [table.name],
-    ).fetchall()
-    stored = {
-        name: "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind for name, kind in rows
-    }
+def _require_same_columns(table: Table, stored: dict[str, str]) -> None:
     wanted = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
     if stored != wanted:
         changed = sorted(set(stored.items()) ^ set(wanted.items()))

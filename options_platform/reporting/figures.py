@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ REGIME_COLOURS = dict(
 DIRECTION_COLOURS = dict(zip(DIRECTIONS, ("#c0524a", "#9aa5b1", "#4d7c3a"), strict=True))
 MISSING, PARTLY, WHOLE = "#c0524a", "#f7dfa5", "#b7dfc9"
 WIDTH = 9.0
+FEW_PERIODS = 8
 
 
 def price_history(bars: pl.DataFrame) -> bytes:
@@ -135,6 +136,29 @@ def importance(overall: pl.DataFrame, shown: int = 15) -> bytes:
     with _figure(0.22 * max(4, top.height) + 0.8, width=5.4) as (axes, made):
         axes.barh(top["input"].to_list(), top["shap"].to_numpy(), color=LINES[0])
         axes.set_xlabel("share of mean absolute SHAP")
+    return made()
+
+
+def score_intervals(rows: Sequence[Mapping[str, Any]], label: str) -> bytes:
+    """One score by period: value with its interval, and the naive baseline as a bar beside it.
+
+    `rows` have period, value, low, high and baseline, in the order of the axis.
+    """
+    narrow = len(rows) <= FEW_PERIODS
+    with _figure(2.3, width=4.4 if narrow else WIDTH) as (axes, made):
+        at = np.arange(len(rows))
+        value, low, high, naive = (
+            np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
+            for name in ("value", "low", "high", "baseline")
+        )
+        axes.vlines(at, low, high, color=LINES[0], linewidth=1.4, alpha=0.6)
+        axes.plot(at, value, "o", color=LINES[0], markersize=4.5, label="model, 95% interval")
+        axes.hlines(naive, at - 0.32, at + 0.32, color=LINES[1], linewidth=1.8, label="naive")
+        names = [row["period"].removeprefix("regime ").removeprefix("sessions ") for row in rows]
+        axes.set_xticks(at, [name.replace("_", "\n") for name in names])
+        axes.grid(visible=False, axis="x")
+        axes.set_ylabel(label)
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
     return made()
 
 

@@ -14,10 +14,13 @@ from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
+    CHAMPIONS,
     CORPORATE_ACTIONS,
     IV_HISTORY,
     LABELS,
+    MODEL_IMPORTANCE,
     MODEL_PREDICTIONS,
+    MODEL_SCORES,
     PAPER_ORDERS,
     QUARANTINE,
     RAW_OHLCV,
@@ -26,6 +29,8 @@ from options_platform.contracts import (
     REVISIONS,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
+    TRIAL_FOLDS,
+    TRIALS,
     VIX,
 )
 from options_platform.domain.calendar import newest_session
@@ -33,6 +38,7 @@ from options_platform.domain.features.registry import feature_version
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
+from options_platform.reporting.research import research_section
 from options_platform.settings import Settings
 
 TEMPLATE = "report.html.j2"
@@ -73,6 +79,12 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "models": sections.model_section(predictions, warehouse.read(LABELS))
         if predictions.height
         else None,
+        "research": research_section(
+            *(
+                warehouse.read(table)
+                for table in (MODEL_SCORES, MODEL_IMPORTANCE, TRIALS, TRIAL_FOLDS, CHAMPIONS)
+            )
+        ),
         "regimes": sections.regime_section(regime, warehouse.read(REGIME_TRANSITIONS), vix)
         if regime.height
         else None,
@@ -116,8 +128,13 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell, "usd": usd, "pct": pct}
+    environment.filters |= {"cell": cell, "usd": usd, "pct": pct, "metric": metric_name}
     return environment
+
+
+def metric_name(metric: str) -> str:
+    """A metric as the tables call it."""
+    return sections.METRIC_NAMES.get(metric, metric)
 
 
 def cell(value: object, digits: int = 3) -> str:

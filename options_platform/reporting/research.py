@@ -1,6 +1,6 @@
-"""The tables of a research page: pure functions from stored rows to rows to show.
+"""The research page of the report: pure functions from stored rows to rows and plots to show.
 
-Each gives plain dictionaries in the order of the page; figures come from `figures.py`.
+Tables are plain dictionaries in the order of the page.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ import polars as pl
 from options_platform.models.importance import importance_stability, overall_importance
 from options_platform.models.promotion import contenders, luck, reigning
 from options_platform.models.study import SHIPPED
+from options_platform.reporting import figures
 
 Rows = list[dict[str, Any]]
 
 MAIN_METRICS = {
     "direction": ("auc_macro", "auc_bull_vs_bear", "log_loss", "brier", "accuracy_top"),
     "iv_rank": ("rmse", "mae", "skill", "change_sign"),
+}
+PLOTTED = {
+    "direction": ("auc_macro", "AUC, one versus rest"),
+    "iv_rank": ("skill", "skill over persistence"),
 }
 SHOWN_INPUTS = 15
 
@@ -53,6 +58,7 @@ def research_section(
             "trials": trial_rows(trials, folds, champions, target),
             "final": final_rows(trials, target),
             "luck": luck_row(trials, folds, champions, target),
+            "plots": plots(scores, importance, target),
         }
         for target in SHIPPED
     }
@@ -88,6 +94,23 @@ def cut_rows(scores: pl.DataFrame, target: str, cut: str) -> Rows:
             & chosen
         ).sort("metric", "ticker", "period")
     )
+
+
+def plots(scores: pl.DataFrame, importance: pl.DataFrame, target: str) -> dict[str, str]:
+    """The main score by year, regime and age of the model, and the importance of the inputs.
+
+    Addresses of pictures by name; what has no rows is left out.
+    """
+    metric, label = PLOTTED[target]
+    found = {}
+    for cut in ("year", "regime", "age"):
+        rows = [row for row in cut_rows(scores, target, cut) if row["metric"] == metric]
+        if rows:
+            found[cut] = figures.data_uri(figures.score_intervals(rows, label))
+    own = importance.filter(pl.col("target") == target)
+    if own.height:
+        found["importance"] = figures.data_uri(figures.importance(overall_importance(own)))
+    return found
 
 
 def other_rows(scores: pl.DataFrame, target: str) -> Rows:

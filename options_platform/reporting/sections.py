@@ -37,6 +37,11 @@ METRIC_NAMES = {
     "mae": "MAE of the IV rank",
     "skill": "skill over persistence",
     "change_sign": "sign of the change",
+    "qlike": "QLIKE of the realised variance",
+    "rv_rmse": "RMSE of the realised volatility",
+    "shift_brier": "Brier score of a regime shift",
+    "shift_skill": "skill over the base rate of shifts",
+    "shift_auc": "AUC of a regime shift",
 }
 MODEL_NAMES = {
     "direction": "shipped: scaled returns + trees",

@@ -133,6 +133,8 @@ def test_a_table_of_another_version_is_named_not_guessed(warehouse):
     with held(warehouse.path, wait_seconds=1) as connection:
         connection.execute("CREATE TABLE labels (date DATE, ticker VARCHAR, old DOUBLE)")
     with pytest.raises(ContractError, match="another schema"):
+        warehouse.read(LABELS)
+    with pytest.raises(ContractError, match="another schema"):
         warehouse.write([(LABELS, labels())])
 
 

@@ -150,6 +150,15 @@ def test_hostile_text_is_shown_and_never_run(simulated_home, tmp_path):
     assert page.text.count("<script>alert('x')</script>") >= 3
 
 
+def test_the_research_page_names_champions_and_draws_their_years(report):
+    _, page = report
+    text = page.text
+    assert "Champion: scaled_calm_trees" in text
+    assert "No trial is on record in this home" in text
+    alts = [attributes.get("alt", "") for attributes in page.all("img")]
+    assert "Direction in 5 sessions: score by year" in alts
+
+
 def test_an_empty_home_says_what_to_run(tmp_path):
     settings = make_platform_settings(tmp_path / "home")
     _, page = page_of(settings)

@@ -55,6 +55,7 @@ def section():
     scores = [
         score("all"), score("all", model="prior"), score("all", ticker="SPY"), score("2011"),
         score("regime low_vol"), score("sessions 1-21"),
+        score("2011", "auc_macro"), score("sessions 1-21", "auc_macro"),
         score("all", "qlike", "har", target="iv_rank"),
     ]  # fmt: skip
     importance = [
@@ -76,10 +77,17 @@ def test_each_cut_of_the_scores_has_its_own_table():
     found = section()["direction"]
     assert [row["model"] for row in found["models"]] == ["direction", "prior"]
     assert [row["ticker"] for row in found["by_ticker"]] == ["SPY"]
-    assert [row["period"] for row in found["by_year"]] == ["2011"]
+    assert [row["metric"] for row in found["by_year"]] == ["auc_macro", "log_loss"]
+    assert {row["period"] for row in found["by_year"]} == {"2011"}
     assert [row["period"] for row in found["by_regime"]] == ["regime low_vol"]
-    assert [row["period"] for row in found["by_age"]] == ["sessions 1-21"]
+    assert {row["period"] for row in found["by_age"]} == {"sessions 1-21"}
     assert [row["model"] for row in section()["iv_rank"]["realised"]] == ["har"]
+
+
+def test_only_what_has_rows_is_drawn():
+    assert list(section()["direction"]["plots"]) == ["year", "age", "importance"]
+    assert all(uri.startswith("data:image/png") for uri in section()["direction"]["plots"].values())
+    assert section()["iv_rank"]["plots"] == {}
 
 
 def test_years_that_were_scored_once_do_not_choose():
