@@ -37,7 +37,12 @@ SHOWN_INPUTS = 15
 
 
 def study_backfill(
-    platform: Platform, target: str, selected: RunRange, store: ModelStore, champion: str
+    platform: Platform,
+    target: str,
+    selected: RunRange,
+    store: ModelStore,
+    champion: str,
+    run_id: str,
 ) -> dict[str, Any]:
     """Score and look into the models of a backfill; metadata for its asset. None in a daily run."""
     if selected.start == selected.end:
@@ -64,11 +69,11 @@ def study_backfill(
     warehouse.write([(MODEL_SCORES, found.scores)])
     if found.importance.height:
         warehouse.write([(MODEL_IMPORTANCE, found.importance)])
-    _log(store, target, champion, found)
+    _log(store, target, found, {"variant": champion, "dagster_run_id": run_id})
     return _metadata(target, champion, found)
 
 
-def _log(store: ModelStore, target: str, champion: str, found: Study) -> None:
+def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> None:
     model = SHIPPED[target]
     plots = {}
     if found.calibration.height:
@@ -78,10 +83,10 @@ def _log(store: ModelStore, target: str, champion: str, found: Study) -> None:
     store.log_walk(
         model,
         scores=headline(found.scores, model),
-        tags={"variant": champion},
+        tags=tags,
         plots=plots,
     )
-    store.log_model(model, target=target, variant=champion, inputs=model_inputs())
+    store.log_model(model, target=target, variant=tags["variant"], inputs=model_inputs())
 
 
 def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _make_model(
             champion=blend_of(target, champion),
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
-        told = study_backfill(platform, target, selected, store, champion)
+        told = study_backfill(platform, target, selected, store, champion, context.run.run_id)
         return result(context, shipped, selected, {"folds": shipped["fold"].n_unique(), **told})
 
     return model
