@@ -193,20 +193,21 @@ class PaperTrading:
 
     def _refusals(self, order: Order) -> list[str]:
         open_now = [
-            Exposure(p.ticker, p.max_loss_usd) for p in self.ledger.positions(only_open=True)
+            Exposure(p.ticker, p.max_loss_usd, p.expiry)
+            for p in self.ledger.positions(only_open=True)
         ]
         working = [
-            Exposure(o.ticker, o.max_loss_usd)
+            Exposure(o.ticker, o.max_loss_usd, _first_expiry(o))
             for o in self.ledger.working_orders()
             if o.purpose == "entry"
         ]
-        return refusals(
-            order.ticker,
-            order.max_loss_usd,
+        broken = refusals(
+            Exposure(order.ticker, order.max_loss_usd, _first_expiry(order)),
             [*open_now, *working],
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
         )
+        return [check.code for check in broken]
 
     def _send(self, order: Order, now: datetime) -> None:
         recorded = self.ledger.record_intent(order, now)
@@ -358,3 +359,7 @@ def market_closes(bars: pl.DataFrame, vix: pl.DataFrame) -> Market:
         spot = close * (1.0 if factor is None else factor)
         market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0)
     return market
+
+
+def _first_expiry(order: Order) -> date:
+    return min(leg.expiry for leg in order.legs)

@@ -13,6 +13,7 @@ from options_platform.domain.backtest.paths import GREEKS, TradePaths
 from options_platform.domain.backtest.position import CENTS, Position, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.positions import SHARES
+from options_platform.domain.risk import Exposure, exposure_of
 
 
 class Book:
@@ -35,6 +36,9 @@ class Book:
         self.limit_price: list[float] = trades["limit_price"].to_list()
         self.max_loss_usd: list[float] = trades["max_loss_usd"].to_list()
         self.max_profit_usd: list[float] = trades["max_profit_usd"].to_list()
+        # A plan that states no greeks, a benchmark's, adds some once its position is marked.
+        stated = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
+        self._planned = trades.select(stated).rows()
         self._told = trades.select("strategy", "regime", "direction", "date").rows()
         self._legs = np.sum(np.abs(paths.legs.side), axis=1)
         legs = paths.legs
@@ -51,6 +55,35 @@ class Book:
     def equity_usd(self) -> float:
         """Equity at the last mark."""
         return self.equity / CENTS
+
+    def planned_exposure(self, trade: int) -> Exposure:
+        """What an entry would add to the account's risk, as planned."""
+        spot, delta, gamma, theta, vega = self._planned[trade]
+        return exposure_of(
+            self.ticker[trade],
+            self.max_loss_usd[trade],
+            self.paths.legs.first_expiry[trade].astype(object),
+            spot=spot,
+            shares_delta=delta,
+            shares_gamma=gamma,
+            vega_usd=vega,
+            theta_usd=theta,
+        )
+
+    def exposure(self, position: Position, number: int) -> Exposure:
+        """What an open position adds to the account's risk at this close."""
+        row, units = position.row(number), position.units
+        delta, gamma, theta, vega = (float(self.paths.greeks[g][row]) * units for g in GREEKS)
+        return exposure_of(
+            position.ticker,
+            position.max_loss_usd,
+            position.expiry,
+            spot=float(self.paths.spot[row]),
+            shares_delta=delta,
+            shares_gamma=gamma,
+            vega_usd=vega,
+            theta_usd=theta,
+        )
 
     def begin(self, number: int) -> None:
         """Start a session: interest on the cash held since the one before."""

@@ -24,7 +24,7 @@ from options_platform.domain.plan import PlanRules
 from options_platform.domain.risk import RiskRules
 
 # A cash-secured put stakes the account on one position, which the limits are there to prevent.
-WHOLE_ACCOUNT = RiskRules(max_positions=2, max_positions_per_ticker=2, max_total_risk_pct=2.0)
+WHOLE_ACCOUNT = replace(RiskRules.unlimited(), max_positions=2)
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,11 @@ import polars as pl
 from options_platform.domain.backtest.book import Book
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
-from options_platform.domain.backtest.position import risk_values
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.calendar import shift
 from options_platform.domain.exits import PositionMark, exit_reason
-from options_platform.domain.risk import Exposure, refusals
+from options_platform.domain.risk import Check, refusals
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
@@ -164,17 +163,16 @@ class _Loop:
                 )
 
     def _decide_entries(self, number: int) -> None:
-        exposures = [Exposure(p.ticker, p.max_loss_usd) for p in self.book.open.values()]
+        held = [self.book.exposure(position, number) for position in self.book.open.values()]
         for trade in self._planned[number]:
-            ticker, loss = self.book.ticker[trade], self.book.max_loss_usd[trade]
-            broken = refusals(ticker, loss, exposures, self.rules.start_usd, self.rules.risk)
-            values = risk_values(ticker, loss, exposures, self.rules)
-            reserved = sum(exposure.max_loss_usd for exposure in exposures)
-            if self.rules.buying_power and loss + reserved > self.book.equity_usd:
-                broken = [*broken, "BUYING_POWER"]
-                values["BUYING_POWER"] = (loss + reserved, self.book.equity_usd)
-            for rule in broken:
-                self.book.refuse(trade, number, rule, *values[rule])
+            entry = self.book.planned_exposure(trade)
+            broken = refusals(entry, held, self.rules.start_usd, self.rules.risk)
+            reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in held)
+            power = Check("BUYING_POWER", reserved, self.book.equity_usd)
+            if self.rules.buying_power and not power.passed:
+                broken.append(power)
+            for check in broken:
+                self.book.refuse(trade, number, check.code, check.value, check.threshold)
             if not broken:
                 self.working.append(trade)
-                exposures.append(Exposure(ticker, loss))
+                held.append(entry)

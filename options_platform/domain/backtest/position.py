@@ -1,14 +1,11 @@
-"""A position of the backtest, in whole cents, and what the account's limits compare."""
+"""A position of the backtest, in whole cents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.positions import SHARES
-from options_platform.domain.risk import Exposure
 
 CENTS = 100
 
@@ -47,18 +44,3 @@ class Position:
 def to_cents(price: float, units: int) -> int:
     """USD a share times shares, in whole cents."""
     return round(price * units * CENTS)
-
-
-def risk_values(
-    ticker: str, loss: float, exposures: Sequence[Exposure], rules: BacktestRules
-) -> dict[str, tuple[float, float]]:
-    """What each account limit compares: by code, the value and the threshold."""
-    own, total = rules.risk, loss + sum(exposure.max_loss_usd for exposure in exposures)
-    return {
-        "MAX_POSITIONS": (len(exposures), own.max_positions),
-        "MAX_POSITIONS_TICKER": (
-            sum(exposure.ticker == ticker for exposure in exposures),
-            own.max_positions_per_ticker,
-        ),
-        "MAX_TOTAL_RISK": (total, own.max_total_risk_pct * rules.start_usd),
-    }

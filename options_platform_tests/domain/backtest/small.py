@@ -13,7 +13,7 @@ from options_platform.domain.costs import CostRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import RiskRules
 
-NO_LIMITS = RiskRules(max_positions=10**9, max_positions_per_ticker=10**9, max_total_risk_pct=1e9)
+NO_LIMITS = RiskRules.unlimited()
 FLAT = ChainRules(surface=SurfaceRules.flat(), width_scale=0.0)
 FREE = BacktestRules(
     start_usd=1e9, risk=NO_LIMITS, fills=FillRules("mid"), costs=CostRules(0.0), chain=FLAT,
@@ -63,6 +63,7 @@ def plan(day, legs, *, ticker="SPY", price, loss, profit, contracts=1, number=0,
         "strategy": strategy, "regime": "neutral", "direction": "neutral", "contracts": contracts,
         "limit_price": price, "max_loss_usd": 100.0 * loss * contracts,
         "max_profit_usd": 100.0 * profit * contracts, "expiry": min(leg[3] for leg in legs),
+        "spot": 100.0, "net_delta": 0.0, "net_gamma": 0.0, "net_theta": 0.0, "net_vega": 0.0,
     }  # fmt: skip
     rows = [
         {

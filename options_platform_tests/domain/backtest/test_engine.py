@@ -72,16 +72,14 @@ def test_exits_act_in_the_session_after_the_close_that_decides_them():
 
 
 def test_exits_free_room_before_entries_of_the_same_session_are_judged():
-    rules = replace(
-        HELD, exits=ExitRules(), risk=RiskRules(max_positions=1, max_total_risk_pct=1e9)
-    )
+    rules = replace(HELD, exits=ExitRules(), risk=replace(RiskRules.unlimited(), max_positions=1))
     closes = [100.0] * 10 + [89.0] + [100.0] * (len(DAYS) - 11)
     planned = together(bull_put(), bull_put(DAYS[10]), bull_put(DAYS[11]))
     found = run(planned, closes, rules)
     assert found.trades["planned_on"].to_list() == [DAYS[0], DAYS[11]]
     assert found.refusals.row(0, named=True) | {"session": None} == {
         "session": None, "plan_id": f"{DAYS[10]}-SPY-0", "ticker": "SPY",
-        "rule": "MAX_POSITIONS", "value": 1.0, "threshold": 1.0,
+        "rule": "MAX_POSITIONS", "value": 2.0, "threshold": 1.0,
     }  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from datetime import date
 import pytest
 
 from options_platform.domain.exits import ExitRules, PositionMark, exit_reason
-from options_platform.domain.risk import Exposure, RiskRules, refusals
 
 CREDIT = PositionMark(
     entry_price=-1.0,
@@ -38,12 +37,3 @@ DEBIT = replace(CREDIT, entry_price=2.0, close_price=2.0, max_loss=2.0, max_prof
 )
 def test_exits_worked_by_hand(mark, reason):
     assert exit_reason(mark, ExitRules()) == reason
-
-
-def test_limits_of_the_account_name_what_they_refuse():
-    rules = RiskRules(max_positions=3, max_positions_per_ticker=1, max_total_risk_pct=0.02)
-    held = [Exposure("SPY", 900.0), Exposure("QQQ", 900.0)]
-    assert refusals("IWM", 100.0, held, 100_000.0, rules) == []
-    assert refusals("SPY", 100.0, held, 100_000.0, rules) == ["MAX_POSITIONS_TICKER"]
-    assert refusals("IWM", 300.0, held, 100_000.0, rules) == ["MAX_TOTAL_RISK"]
-    assert "MAX_POSITIONS" in refusals("IWM", 1.0, [*held, held[0]], 1e6, rules)

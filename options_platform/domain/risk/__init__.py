@@ -1,0 +1,24 @@
+"""The risk manager: pure rules, the same for the backtest and for orders."""
+
+from options_platform.domain.risk.feasibility import FEASIBILITY_SCHEMA, feasibility
+from options_platform.domain.risk.freshness import FreshnessRules, OrderBasis, stale
+from options_platform.domain.risk.kill_switch import KillSwitch
+from options_platform.domain.risk.limits import Check, Exposure, assess, exposure_of, refusals
+from options_platform.domain.risk.rules import GreekLimits, KillSwitchRules, RiskRules
+
+__all__ = [
+    "FEASIBILITY_SCHEMA",
+    "Check",
+    "Exposure",
+    "FreshnessRules",
+    "GreekLimits",
+    "KillSwitch",
+    "KillSwitchRules",
+    "OrderBasis",
+    "RiskRules",
+    "assess",
+    "exposure_of",
+    "feasibility",
+    "refusals",
+    "stale",
+]

@@ -1,0 +1,70 @@
+"""From what account size on each strategy fits the sizing and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from options_platform.domain.risk.rules import RiskRules
+from options_platform.domain.sizing import SizingRules
+
+FEASIBILITY_SCHEMA = pl.Schema(
+    {
+        "ticker": pl.String,
+        "strategy": pl.String,
+        "max_loss_usd": pl.Float64,
+        "needed_for_sizing_usd": pl.Float64,
+        "needed_for_limits_usd": pl.Float64,
+        "account_needed_usd": pl.Float64,
+        "fits": pl.Boolean,
+    }
+)
+
+
+def feasibility(
+    one_spread: pl.DataFrame,
+    sizing: SizingRules,
+    rules: RiskRules,
+    *,
+    confidence: Mapping[str, float] | None = None,
+) -> pl.DataFrame:
+    """The smallest account that trades one spread of each strategy, `FEASIBILITY_SCHEMA`.
+
+    Args:
+        one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included; of
+            several rows of a ticker and strategy the median loss counts.
+        sizing: the size rules; a budget capped below the loss makes it unreachable (null).
+        rules: the account's limits.
+        confidence: by strategy, 0 to 1; the lowest, 0, where none is given.
+    """
+    known = dict(confidence or {})
+    share = min(
+        rules.max_trade_risk_pct,
+        rules.max_ticker_risk_pct,
+        rules.max_expiry_risk_pct,
+        rules.max_group_risk_pct,
+        rules.max_total_risk_pct,
+    )
+    sure = pl.col("strategy").replace_strict(known, default=0.0, return_dtype=pl.Float64)
+    multiplier = pl.col("regime").replace_strict(
+        sizing.regime_multiplier, default=1.0, return_dtype=pl.Float64
+    )
+    cap = float("inf") if sizing.max_risk_usd is None else sizing.max_risk_usd
+    needed = pl.col("max_loss_usd") / (sizing.risk_pct * multiplier * (0.5 + 0.5 * sure))
+    account = pl.max_horizontal("needed_for_sizing_usd", "needed_for_limits_usd")
+    return (
+        one_spread.with_columns(needed_for_sizing_usd=needed)
+        .group_by("ticker", "strategy")
+        .agg(pl.col("max_loss_usd").median(), pl.col("needed_for_sizing_usd").median())
+        .with_columns(
+            needed_for_limits_usd=pl.col("max_loss_usd") / share,
+            reachable=pl.col("max_loss_usd") <= cap,
+        )
+        .with_columns(account_needed_usd=pl.when("reachable").then(account))
+        .with_columns(
+            fits=(pl.col("account_needed_usd") <= sizing.account_value_usd).fill_null(value=False)
+        )
+        .sort("ticker", "strategy")
+        .select(FEASIBILITY_SCHEMA.names())
+    )

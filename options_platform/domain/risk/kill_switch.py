@@ -1,0 +1,44 @@
+"""The kill switch: what stops all entries, and stays stopped until a person resets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from options_platform.domain.risk.limits import Check
+from options_platform.domain.risk.rules import KillSwitchRules
+
+
+@dataclass(frozen=True)
+class KillSwitch:
+    """The switch of an account. `peak_usd` is its highest equity since the last reset,
+    `previous_usd` its equity at the close before; `tripped` is what tripped it, None while open.
+    """
+
+    peak_usd: float
+    previous_usd: float
+    tripped: Check | None = None
+
+    @property
+    def halted(self) -> bool:
+        """Whether entries are stopped; closing is always allowed."""
+        return self.tripped is not None
+
+    def after(self, equity_usd: float, rules: KillSwitchRules) -> KillSwitch:
+        """The switch after a close with that equity. A tripped one stays tripped."""
+        peak = max(self.peak_usd, equity_usd)
+        loss = self.previous_usd - equity_usd
+        checks = (
+            Check("DAILY_LOSS", loss, rules.max_daily_loss_pct * self.previous_usd),
+            Check("DRAWDOWN", peak - equity_usd, rules.max_drawdown_pct * peak),
+        )
+        broken = next((check for check in checks if not check.passed), None)
+        return replace(
+            self,
+            peak_usd=peak,
+            previous_usd=equity_usd,
+            tripped=self.tripped if self.tripped is not None else broken,
+        )
+
+    def reset(self) -> KillSwitch:
+        """The switch as a person sets it back: the drawdown counts anew from today's equity."""
+        return KillSwitch(self.previous_usd, self.previous_usd)
