@@ -9,14 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import ASSET_TABLES, FEATURES_TABLE, QUARANTINE, TRADE_PLAN
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.errors import IncompleteDataError
-from options_platform.settings import Settings
 
 ORDER_COLUMNS = (
     "session",
@@ -57,7 +56,7 @@ def status(args: argparse.Namespace) -> int:
         "newest_session": newest,
         "tables": tables,
         "set_aside_rows": _open_set_aside(warehouse),
-        "halted": _paper_ledger(settings).halted() if settings.ledger_path.exists() else None,
+        "halted": open_ledger(settings).halted() if settings.ledger_path.exists() else None,
         "decisions": _newest_plans(warehouse),
     }
     if args.json:
@@ -154,17 +153,9 @@ def _newest_plans(warehouse: Warehouse) -> list[dict[str, Any]]:
     return plans.filter(pl.col("date") == pl.col("date").max()).to_dicts()
 
 
-def _paper_ledger(settings: Settings) -> Ledger:
-    return Ledger(
-        settings.ledger_path,
-        account=settings.account,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
-
-
 def _ledger(args: argparse.Namespace) -> Ledger:
     settings = ready_settings()
-    return replay_ledger(settings) if args.replay else _paper_ledger(settings)
+    return replay_ledger(settings) if args.replay else open_ledger(settings)
 
 
 def _ledger_table(args: argparse.Namespace, name: str) -> pl.DataFrame:

@@ -6,16 +6,15 @@ import argparse
 from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.commands.common import print_json, ready_settings, say
-from options_platform.settings import Settings
 
 
 def reconcile(args: argparse.Namespace) -> int:
     """Bring the ledger's working orders to what the broker says; 1 if the two still differ."""
     settings = ready_settings()
-    service = PaperTrading(_ledger(settings), open_broker(settings), settings)
+    service = PaperTrading(open_ledger(settings), open_broker(settings), settings)
     differences = service.reconcile(datetime.now(UTC))
     if args.json:
         print_json(differences)
@@ -28,13 +27,13 @@ def reconcile(args: argparse.Namespace) -> int:
 
 def halt(args: argparse.Namespace) -> int:
     """Refuse new orders until resumed; exits go on."""
-    _ledger(ready_settings()).halt(args.reason)
+    open_ledger(ready_settings()).halt(args.reason)
     return _tell(args, "halted", f"New orders are halted ({args.reason}); exits go on.")
 
 
 def resume(args: argparse.Namespace) -> int:
     """Allow new orders again."""
-    _ledger(ready_settings()).resume()
+    open_ledger(ready_settings()).resume()
     return _tell(args, "running", "New orders are allowed again.")
 
 
@@ -44,11 +43,3 @@ def _tell(args: argparse.Namespace, state: str, text: str) -> int:
     else:
         say(text)
     return 0
-
-
-def _ledger(settings: Settings) -> Ledger:
-    return Ledger(
-        settings.ledger_path,
-        account=settings.account,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
