@@ -13,7 +13,7 @@ id, which a broker takes once. A new id exists only after an order that has ende
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from options_platform.adapters.brokers.port import (
@@ -26,7 +26,7 @@ from options_platform.adapters.brokers.port import (
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import shift
 from options_platform.domain.orders import CANCELLABLE, Order
-from options_platform.domain.positions import SHARES, Position, after_entry_fill, after_exit_fill
+from options_platform.domain.positions import Position, after_entry_fill, after_exit_fill
 from options_platform.errors import LedgerError
 
 Step = Callable[[str], None]
@@ -178,28 +178,6 @@ class Execution:
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
         self.ledger.record(order, now, detail=f"DOUBT: {_words(doubt)}")
         return order
-
-
-def with_next_attempt(order: Order, number: str, limit_price: float | None) -> Order:
-    """What is left of an order that ended, as a new one at another price; its risk moves along."""
-    share = order.remaining / order.contracts
-    worse = 0.0
-    if order.purpose == "entry" and limit_price is not None and order.limit_price is not None:
-        worse = (limit_price - order.limit_price) * SHARES * order.remaining
-    return replace(
-        order,
-        client_order_id=number,
-        contracts=order.remaining,
-        limit_price=limit_price,
-        max_loss_usd=order.max_loss_usd * share + worse,
-        max_profit_usd=order.max_profit_usd * share - worse,
-        status="intent",
-        filled_qty=0,
-        avg_price=None,
-        fees_usd=0.0,
-        attempt=order.attempt + 1,
-        placed_at=None,
-    )
 
 
 def _words(cause: Exception) -> str:

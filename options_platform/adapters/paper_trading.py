@@ -33,7 +33,7 @@ from options_platform.domain.orders import (
     closing,
     exit_order_id,
     in_lowest_terms,
-    rung_price,
+    ladder,
 )
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.reconciliation import Difference
@@ -115,7 +115,7 @@ class PaperTrading:
             close = closes.get(position.ticker)
             if close is None or position.position_id in leaving:
                 continue
-            value = self._value(position, session, close)
+            value = self.value(position, session, close)
             reason = exit_reason(
                 PositionMark(
                     entry_price=position.entry_price,
@@ -139,12 +139,14 @@ class PaperTrading:
         session: date,
         reason: str,
         fair_price: float,
+        *,
         legs: Sequence[OrderLeg] | None = None,
+        at_floor: bool = False,
     ) -> Order:
         """The order that closes what is open of a position, or `legs` of it.
 
         Where one price is certain it takes that: leaving matters more. Elsewhere it begins at the
-        first rung of the ladder; no spread takes the market.
+        first rung of the ladder, or with `at_floor` at the last; no spread takes the market.
         """
         rules = self.settings.ladder
         earlier = [
@@ -154,6 +156,10 @@ class PaperTrading:
         ]
         # Only one that has ended lets the next attempt exist: those that work are still leaving.
         attempt = max(earlier, default=0) + 1
+        limit = None
+        if not self.broker.takes_market_orders:
+            prices = ladder(fair_price, rules.exit_concession, rules.rungs)
+            limit = prices[-1] if at_floor else prices[0]
         return Order(
             client_order_id=exit_order_id(position.position_id, session, attempt),
             session=session,
@@ -164,9 +170,7 @@ class PaperTrading:
             strategy=position.strategy,
             legs=closing(tuple(legs or position.legs)),
             contracts=position.open_contracts,
-            limit_price=None
-            if self.broker.takes_market_orders
-            else rung_price(fair_price, rules.exit_concession, rules, 1),
+            limit_price=limit,
             max_loss_usd=0.0,
             max_profit_usd=0.0,
             reason=reason,
@@ -176,7 +180,7 @@ class PaperTrading:
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
         positions = self.ledger.positions()
         marked = [
-            replace(p, mark_price=self._value(p, session, closes[p.ticker]), marked_on=session)
+            replace(p, mark_price=self.value(p, session, closes[p.ticker]), marked_on=session)
             if p.closed_on is None and p.ticker in closes
             else p
             for p in positions
@@ -187,7 +191,8 @@ class PaperTrading:
             mark_account(session, start, marked),
         )
 
-    def _value(self, position: Position, session: date, close: MarketClose) -> float:
+    def value(self, position: Position, session: date, close: MarketClose) -> float:
+        """What a position is worth at the mid of a close, USD a share."""
         return net_price(position.legs, session, close, self.settings.plan.chain, AT_MID)
 
     def _send_entries(
@@ -201,14 +206,15 @@ class PaperTrading:
             order = entry_order(plan, legs, self.settings.account)
             if self.ledger.order(order.client_order_id) is None:
                 differences = self.reconciler.run(now, session)
-                broken = ["HALTED"] if halted is not None else self._refusals(order, differences)
+                broken = ["HALTED"] if halted is not None else self.refusals(order, differences)
                 if broken:
                     refused = replace(order, status="not_sent", reason=",".join(broken))
                     self.ledger.record_intent(refused, now)
                     continue
             self.execution.send(order, now)
 
-    def _refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
+    def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
+        """Codes of what forbids a new entry; working orders count as filled."""
         working = [o for o in self.ledger.working_orders() if o.purpose == "entry"]
         found = ["DIFFERENCE"] if differences else []
         if any(o.status == "unknown" and o.ticker == order.ticker for o in working):

@@ -49,12 +49,17 @@ class AlpacaBroker:
     takes_market_orders: bool = False
 
     def account(self) -> BrokerAccount:
-        """The account; BrokerError if its number is not among those allowed."""
+        """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
         found = shapes.account_of(self._read("the account", self._client.get_account))
         allowed = self.rules.accounts
         if allowed and found.number not in allowed:
             raise BrokerError(
-                "the keys belong to an account that alpaca.accounts does not list; nothing is sent"
+                "the keys belong to an account that alpaca.accounts does not list; nothing was sent"
+            )
+        if self.rules.live and self.environment.get(LIVE_SWITCH) != found.number:
+            raise BrokerError(
+                f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
+                "nothing was sent"
             )
         return found
 
@@ -71,7 +76,7 @@ class AlpacaBroker:
                 f"order {order.client_order_id} may lose {order.max_loss_usd:.0f} USD, above "
                 "alpaca.live_max_order_usd; nothing was sent"
             )
-        client, request = self._allowed_client, shapes.request_of(order)
+        request, client = shapes.request_of(order), self._allowed_client
         what = f"order {order.client_order_id}"
         found = asked(what, lambda: self._order(client.submit_order(request)))
         if found is None:
@@ -177,7 +182,7 @@ class AlpacaBroker:
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerDoubtError),
             stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=1.0, jitter=0.1),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
             reraise=True,
         )
         return again(asked, what, ask)
@@ -185,12 +190,7 @@ class AlpacaBroker:
     @cached_property
     def _allowed_client(self) -> Any:
         """The client, once the account was seen to be one that may trade."""
-        found = self.account()
-        if self.rules.live and self.environment.get(LIVE_SWITCH) != found.number:
-            raise SettingsError(
-                f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
-                "nothing is sent"
-            )
+        self.account()
         return self._client
 
     @cached_property

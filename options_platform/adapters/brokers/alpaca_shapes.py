@@ -12,9 +12,9 @@ from options_platform.adapters.brokers.port import (
     BrokerClock,
     BrokerOrder,
     Holding,
+    OrderRefusedError,
 )
 from options_platform.domain.orders import Order
-from options_platform.errors import BrokerError
 
 STATES = {
     "pending_new": "submitted",
@@ -48,15 +48,19 @@ def request_of(order: Order) -> Any:
 
     Its ratios have to be in lowest terms, as Alpaca counts spreads by them.
 
-    Raises :class:`BrokerError` for an order without a limit, or with more legs than Alpaca takes.
+    Raises :class:`OrderRefusedError` for an order without a limit, or with too many legs.
     """
     from alpaca.trading.enums import OrderClass, OrderSide, PositionIntent, TimeInForce
     from alpaca.trading.requests import LimitOrderRequest, OptionLegRequest
 
     if order.limit_price is None:
-        raise BrokerError(f"order {order.client_order_id} has no limit: no spread takes the market")
+        raise OrderRefusedError(
+            f"order {order.client_order_id} has no limit: no spread takes the market"
+        )
     if not 1 <= len(order.legs) <= MOST_LEGS:
-        raise BrokerError(f"order {order.client_order_id}: Alpaca takes 1 to {MOST_LEGS} legs")
+        raise OrderRefusedError(
+            f"order {order.client_order_id}: Alpaca takes 1 to {MOST_LEGS} legs"
+        )
     intents = OPENS if order.purpose == "entry" else CLOSES
     common = {
         "qty": order.contracts,
