@@ -47,7 +47,9 @@ class Desk:
                     found = execution.resolve(order, now)
                 except BrokerDoubtError:
                     continue
-                if self._rung_is_over(found, now):
+                if found.status in ("intent", "unknown"):
+                    self.service.send_if_allowed(found, now)
+                elif self._rung_is_over(found, now):
                     self._cancel_to_reprice(found, now)
             for order in self._to_send_again(now):
                 self._send_next(order, now)
@@ -76,6 +78,7 @@ class Desk:
                 sent = self._close(position, now, closes, reason)
                 if sent is not None and sent.status in ("unknown", "rejected", "expired"):
                     told.append(f"{sent.client_order_id} is {sent.status}: {sent.reason}")
+            self.service.reconciler.run(now)
         return told
 
     def _close(
@@ -92,7 +95,9 @@ class Desk:
                 position,
                 closed_contracts=position.contracts,
                 closed_on=session,
-                exit_price=0.0,
+                exit_price=(position.exit_price or 0.0)
+                * position.closed_contracts
+                / position.contracts,
                 exit_reason=GONE,
             )
             self.service.ledger.record_position(gone, now, GONE)
@@ -177,16 +182,8 @@ class Desk:
             return
         following = with_next_attempt(order, number, price)
         if order.purpose == "entry":
-            found = self.service.reconciler.run(now)
-            broken = self.service.refusals(following, found)
-            if self.service.ledger.halted() is not None:
-                broken = ["HALTED", *broken]
-            if broken:
-                refused = replace(following, status="not_sent", reason=",".join(broken))
-                self.service.ledger.record_intent(refused, now)
-                return
             following = replace(following, reason=None)
-        self.service.execution.send(following, now)
+        self.service.send_if_allowed(following, now)
 
     def _next_price(self, order: Order) -> float | None:
         rules = self.service.settings.ladder

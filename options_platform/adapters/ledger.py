@@ -8,6 +8,7 @@ request leaves, so that after a crash at any moment the ledger knows what to ask
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +34,8 @@ ORDER_FIELDS = tuple(Order.__dataclass_fields__)
 POSITION_FIELDS = tuple(Position.__dataclass_fields__)
 MARK_FIELDS = tuple(AccountMark.__dataclass_fields__)
 NOTHING_SENT = "nothing was sent"
+EMPTY_LOOKS = 10
+EMPTY_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,20 @@ class Ledger:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold the file over many steps; each of them is still a transaction of its own."""
-        with held(self.path, wait_seconds=self.wait_seconds):
+        with self._connected():
             yield
 
     @contextmanager
     def trading(self) -> Iterator[None]:
         """Be the one process that sends orders by this ledger; LedgerError if another is.
 
-        The operating system lets the lock go when its process ends, however it ends.
+        The file is held throughout, each step still a transaction of its own. The operating
+        system lets both go when the process ends, however it ends.
         """
         from filelock import FileLock, Timeout
 
         try:
-            with FileLock(f"{self.path}.lock", timeout=self.wait_seconds):
+            with FileLock(f"{self.path}.lock", timeout=self.wait_seconds), self.holding():
                 yield
         except Timeout as error:
             raise LedgerError(
@@ -160,11 +164,7 @@ class Ledger:
         with self._transaction() as connection:
             at = _naive(now)
             for symbol, quantity in sorted(changes.items()):
-                connection.execute(
-                    "INSERT INTO adjustments (recorded_at, symbol, quantity, reason) "
-                    "VALUES (?, ?, ?, ?)",
-                    [at, symbol, quantity, reason],
-                )
+                _append(connection, "adjustments", at, symbol, quantity, reason)
             if cash_base_usd is not None:
                 _set_meta(connection, "cash_base_usd", repr(cash_base_usd))
             if changes:
@@ -226,24 +226,39 @@ class Ledger:
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
-        if self.path.exists() and self.path.stat().st_size == 0:
-            raise self._broken("it is empty")
+        with self._connected() as connection:
+            connection.execute("BEGIN TRANSACTION")
+            try:
+                prepare(connection)
+                self._require_same_owner(connection)
+                yield connection
+            except BaseException:
+                with suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        self._require_some_bytes()
         try:
             with held(self.path, wait_seconds=self.wait_seconds) as connection:
-                connection.execute("BEGIN TRANSACTION")
-                try:
-                    prepare(connection)
-                    self._require_same_owner(connection)
-                    yield connection
-                except BaseException:
-                    with suppress(duckdb.Error):
-                        connection.execute("ROLLBACK")
-                    raise
-                connection.execute("COMMIT")
+                yield connection
         except duckdb.Error as error:
             raise self._broken(str(error).splitlines()[0]) from error
         except HomeError as error:
             raise self._broken(str(error)) from error
+
+    def _require_some_bytes(self) -> None:
+        """LedgerError for a file without content, which DuckDB would take for a new one."""
+        for _ in range(EMPTY_LOOKS):
+            if not self.path.exists() or self.path.stat().st_size > 0:
+                return
+            # Another process may be about to write its first bytes.
+            time.sleep(EMPTY_PAUSE_SECONDS)
+        raise self._broken("it is empty")
 
     def _broken(self, what: str) -> LedgerError:
         return LedgerError(
@@ -319,10 +334,15 @@ def _write_order(
     at = _naive(now)
     placed = None if order.placed_at is None else _naive(order.placed_at)
     _write(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
-    connection.execute(
-        "INSERT INTO order_events (recorded_at, client_order_id, status, detail, filled_qty, "
-        "avg_price) VALUES (?, ?, ?, ?, ?, ?)",
-        [at, order.client_order_id, order.status, detail, order.filled_qty, order.avg_price],
+    _append(
+        connection,
+        "order_events",
+        at,
+        order.client_order_id,
+        order.status,
+        detail,
+        order.filled_qty,
+        order.avg_price,
     )
 
 
@@ -343,9 +363,15 @@ def _write(
 
 
 def _event(connection: duckdb.DuckDBPyConnection, now: datetime, kind: str, detail: str) -> None:
+    _append(connection, "account_events", _naive(now), kind, detail)
+
+
+def _append(connection: duckdb.DuckDBPyConnection, table: str, *values: object) -> None:
+    """Add a row with the table's next number; one process at a time writes."""
+    marks = ", ".join("?" * len(values))
     connection.execute(
-        "INSERT INTO account_events (recorded_at, kind, detail) VALUES (?, ?, ?)",
-        [_naive(now), kind, detail],
+        f"INSERT INTO {table} SELECT coalesce(max(number), 0) + 1, {marks} FROM {table}",
+        list(values),
     )
 
 

@@ -4,7 +4,8 @@
 2. Ledger and broker are compared; while they differ, nothing new is opened.
 3. Positions that an exit rule closes get their exit order, for the next session.
 4. Positions and account are marked.
-5. The session's planned trades pass the account's limits and are sent, for the next session.
+5. The session's planned trades pass the account's limits and are sent, for the next session;
+   ledger and broker are compared once more.
 
 Sending is the subject of :mod:`options_platform.adapters.execution`; doing a session again has no
 further effect.
@@ -13,6 +14,7 @@ further effect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -83,7 +85,7 @@ class PaperTrading:
 
         Raises :class:`LedgerError` if another process trades by the same ledger.
         """
-        with self.ledger.trading():
+        with self.ledger.trading(), self._broker_held():
             last = self.ledger.last_marked()
             for day in sessions(last, session) if last else [session]:
                 closes = market.get(day, {})
@@ -96,11 +98,16 @@ class PaperTrading:
                     self._send_exits(day, closes, now)
                 self._mark(day, closes)
             self._send_entries(session, plans, legs, now)
+            if not isinstance(self.broker, WorksAtClose):
+                self.reconciler.run(now, session)
 
     def reconcile(self, now: datetime) -> list[str]:
         """Take over what the broker says of working orders; what still differs, in sentences."""
         with self.ledger.trading():
             return [difference.text for difference in self.reconciler.run(now)]
+
+    def _broker_held(self) -> AbstractContextManager[object]:
+        return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
 
     def _settle(self, session: date, now: datetime) -> None:
         for order in self.ledger.working_orders():
@@ -198,24 +205,44 @@ class PaperTrading:
     def _send_entries(
         self, session: date, plans: pl.DataFrame, legs: pl.DataFrame, now: datetime
     ) -> None:
-        halted = self.ledger.halted()
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
         for plan in trades.iter_rows(named=True):
-            order = entry_order(plan, legs, self.settings.account)
-            if self.ledger.order(order.client_order_id) is None:
-                differences = self.reconciler.run(now, session)
-                broken = ["HALTED"] if halted is not None else self.refusals(order, differences)
-                if broken:
-                    refused = replace(order, status="not_sent", reason=",".join(broken))
-                    self.ledger.record_intent(refused, now)
-                    continue
-            self.execution.send(order, now)
+            self.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
+
+    def send_if_allowed(self, order: Order, now: datetime) -> None:
+        """Send an order; an entry only if nothing forbids it, and else for the record not sent.
+
+        One that was sent before and is in doubt is asked for, and sent again under its id only if
+        it would be allowed now.
+        """
+        known = self.ledger.order(order.client_order_id)
+        if order.purpose == "entry" and (known is None or known.status in ("intent", "unknown")):
+            differences = [
+                difference
+                for difference in self.reconciler.run(now, order.session)
+                if difference.subject != order.client_order_id
+            ]
+            halted = self.ledger.halted() is not None
+            broken = ["HALTED"] if halted else self.refusals(order, differences)
+            if broken:
+                self._refuse(order, broken, now)
+                return
+        self.execution.send(order, now)
+
+    def _refuse(self, order: Order, broken: Sequence[str], now: datetime) -> None:
+        recorded = self.ledger.record_intent(replace(order, status="intent"), now)
+        if recorded.status == "intent":
+            self.ledger.record(recorded.to("not_sent", reason=",".join(broken)), now)
 
     def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
         """Codes of what forbids a new entry; working orders count as filled."""
-        working = [o for o in self.ledger.working_orders() if o.purpose == "entry"]
+        working = [
+            o
+            for o in self.ledger.working_orders()
+            if o.purpose == "entry" and o.client_order_id != order.client_order_id
+        ]
         found = ["DIFFERENCE"] if differences else []
         if any(o.status == "unknown" and o.ticker == order.ticker for o in working):
             found.append("UNRESOLVED_ORDER")

@@ -8,6 +8,7 @@ must do. Orders are known by the client's id alone, which a broker keeps unique.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
@@ -147,6 +148,10 @@ class Broker(Protocol):
 @runtime_checkable
 class WorksAtClose(Protocol):
     """A broker that has no market of its own: it is told each session's closes."""
+
+    def holding(self) -> AbstractContextManager[object]:
+        """Hold what it keeps over many steps, so that none waits for another process."""
+        ...
 
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`; one worked before is left."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -61,6 +62,10 @@ class SimulatedBroker:
     start_usd: float = 100_000.0
     name: str = "simulated"
     takes_market_orders: bool = True
+
+    def holding(self) -> AbstractContextManager[object]:
+        """Hold the file over many steps; each of them is still a transaction of its own."""
+        return held(self.path, wait_seconds=self.wait_seconds)
 
     def account(self) -> BrokerAccount:
         """Cash of the start and of all fills; nothing here values the contracts."""

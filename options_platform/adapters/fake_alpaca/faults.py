@@ -7,7 +7,7 @@ A fault is a mapping, so that it can be sent to the server as JSON:
   "drop" and "drop_after" (close the connection without an answer), "hang" and "hang_after" (no
   answer for `seconds`), "late" (no answer, and do it only after `seconds`).
 * For a POST that is done: `then` "reject" or "fill" or "part" (fill `spreads`) or "rest".
-* `skip`: let that many requests pass first.
+* `skip`: let that many requests pass first; `after`: wait for a request that begins so.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ class Faults:
 
     def next(self, request: str) -> Json | None:
         """The fault of a request such as "POST /v2/orders", used up; None if it goes well."""
+        ready = [fault for fault in self._waiting if "after" not in fault]
         for fault in self._waiting:
+            if request.startswith(fault.get("after", request + "?")):
+                del fault["after"]
+        for fault in ready:
             if not request.startswith(fault["on"]):
                 continue
             if fault["skip"] > 0:

@@ -49,7 +49,7 @@ class FakeAlpaca:
         self.fills: Fills = fills
         self.requests: list[str] = []
         self.lock = threading.RLock()
-        self.closing = threading.Event()
+        self.released = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self.server.daemon_threads = True
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
@@ -68,7 +68,7 @@ class FakeAlpaca:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()
+        self.released.set()
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()
@@ -94,7 +94,7 @@ class FakeAlpaca:
         if kind == "drop_after":
             return DROPPED
         if kind == "hang_after":
-            self.closing.wait(seconds)
+            self.released.wait(seconds)
             return DROPPED
         return answer
 
@@ -104,7 +104,7 @@ class FakeAlpaca:
         if kind == "status":
             return _said(fault)
         if kind == "hang":
-            self.closing.wait(seconds)
+            self.released.wait(seconds)
         if kind == "late":
             path = request.partition(" ")[2]
 
@@ -161,7 +161,8 @@ class FakeAlpaca:
             self.book.fill(order, int(fault.get("spreads", max(int(order["qty"]) // 2, 1))))
 
     def script(self, what: str, body: Json) -> Json:
-        """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, clock.
+        """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, clock,
+        release (end what hangs).
 
         Called over HTTP by processes, and directly by those that own the server.
         """
@@ -185,6 +186,9 @@ class FakeAlpaca:
                 book.clearing(body["kind"], body["symbol"])
             elif what == "move":
                 book.move(body["symbol"], int(body["quantity"]), float(body.get("price", 0.0)))
+            elif what == "release":
+                self.released.set()
+                self.released = threading.Event()
             elif what == "clock":
                 self.clock_offset = timedelta(seconds=float(body["offset_seconds"]))
             else:
@@ -226,7 +230,7 @@ class FakeAlpaca:
 
 def _said(fault: Json) -> Answer:
     status = int(fault.get("status", 504))
-    return status, fault.get("body") or {"code": status * 100_000, "message": "scripted fault"}
+    return status, fault.get("body", {"code": status * 100_000, "message": "scripted fault"})
 
 
 def _moment(text: str) -> datetime:
