@@ -50,13 +50,15 @@ def status(args: argparse.Namespace) -> int:
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     newest = newest_date(settings, datetime.now(UTC))
     tables = [_table_status(warehouse, table.name) for table in ASSET_TABLES]
+    ledger = open_ledger(settings)
     found: dict[str, Any] = {
         "home": settings.home,
         "source": settings.source,
         "newest_session": newest,
         "tables": tables,
         "set_aside_rows": _open_set_aside(warehouse),
-        "halted": open_ledger(settings).halted() if settings.ledger_path.exists() else None,
+        "halted": ledger.halted() if ledger.exists else None,
+        "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
         "decisions": _newest_plans(warehouse),
     }
     if args.json:
@@ -67,6 +69,8 @@ def status(args: argparse.Namespace) -> int:
     say(f"Rows set aside: {found['set_aside_rows']}")
     if found["halted"]:
         say(f"New orders are HALTED: {found['halted']}")
+    for text in found["differences"]:
+        say(f"Ledger and broker DIFFER: {text}")
     if found["decisions"]:
         say("Newest decisions:")
         print_table(found["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))

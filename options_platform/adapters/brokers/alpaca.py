@@ -45,22 +45,14 @@ class AlpacaBroker:
     rules: AlpacaRules
     costs: CostRules
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    keys: Keys | None = None
     name: str = "alpaca"
     takes_market_orders: bool = False
 
     def account(self) -> BrokerAccount:
         """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
         found = shapes.account_of(self._read("the account", self._client.get_account))
-        allowed = self.rules.accounts
-        if allowed and found.number not in allowed:
-            raise BrokerError(
-                "the keys belong to an account that alpaca.accounts does not list; nothing was sent"
-            )
-        if self.rules.live and self.environment.get(LIVE_SWITCH) != found.number:
-            raise BrokerError(
-                f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
-                "nothing was sent"
-            )
+        require_allowed(found.number, self.rules, self.environment)
         return found
 
     def clock(self) -> BrokerClock | None:
@@ -207,6 +199,8 @@ class AlpacaBroker:
         )
 
     def _keys(self) -> Keys:
+        if self.keys is not None:
+            return self.keys
         if self.rules.fake_address:
             # The keys of an account are nothing for a server that only plays Alpaca.
             return Keys("FAKE-KEY", "FAKE-SECRET")
@@ -219,3 +213,20 @@ class AlpacaBroker:
                 f"{str(self.rules.live).lower()}; set the other keys"
             )
         return keys
+
+
+def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, str]) -> None:
+    """BrokerError unless the account of that number may be traded under `rules`.
+
+    It has to be among those listed, if any are, and for live trading also be the one that the
+    environment names.
+    """
+    if rules.accounts and number not in rules.accounts:
+        raise BrokerError(
+            "the keys belong to an account that alpaca.accounts does not list; nothing was sent"
+        )
+    if rules.live and environment.get(LIVE_SWITCH) != number:
+        raise BrokerError(
+            f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
+            "nothing was sent"
+        )
