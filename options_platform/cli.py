@@ -29,8 +29,11 @@ COMMANDS = {
     "research": ("research", "research"),
     "search": ("search", "search"),
     "reconcile": ("trading", "reconcile"),
+    "work": ("trading", "work"),
     "halt": ("trading", "halt"),
     "resume": ("trading", "resume"),
+    "flatten": ("trading", "flatten"),
+    "fake-alpaca": ("fake_alpaca", "fake_alpaca"),
     "doctor": ("care", "doctor"),
     "backup": ("care", "backup"),
     "restore": ("care", "restore"),
@@ -89,11 +92,7 @@ def build_parser() -> Parser:
     export.add_argument("--to", help="file to write (default: in the home's exports)")
     _add_model_commands(reading)
     _add_market(commands, reading)
-    reading("reconcile", "compare the ledger with the broker")
-    halt = reading("halt", "stop new orders until resumed")
-    halt.add_argument("--reason", default="by hand", help="why, for the record")
-    resume = reading("resume", "allow new orders again")
-    resume.add_argument("--reason", default="by hand", help="why, for the record")
+    _add_trading(reading)
     reading("doctor", "check the installation, the settings, the home and the data")
     backup = add("backup", "write the home to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
@@ -102,6 +101,32 @@ def build_parser() -> Parser:
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
     return parser
+
+
+def _add_trading(reading: Callable[[str, str], Parser]) -> None:
+    reconcile = reading("reconcile", "compare the ledger with the broker")
+    reconcile.add_argument(
+        "--accept", metavar="WHY", help="take contracts and cash over as the broker has them"
+    )
+    work = reading("work", "reprice working orders step by step until none is left")
+    work.add_argument("--once", action="store_true", help="one step only, e.g. from a schedule")
+    for name, text in (
+        ("halt", "stop new orders until resumed"),
+        ("resume", "allow new orders again"),
+    ):
+        sub = reading(name, text)
+        sub.add_argument("--reason", default="by hand", help="why, for the record")
+    flatten = reading("flatten", "halt, cancel every order and close every position")
+    flatten.add_argument("--yes", action="store_true", help="do not ask")
+    fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
+    fake.add_argument("--port", type=int, default=8765)
+    fake.add_argument(
+        "--fills",
+        choices=("limit", "rest", "half"),
+        default="limit",
+        help="what becomes of orders: filled at their limit, left working, half filled",
+    )
+    fake.add_argument("--cash", type=float, default=100_000.0, help="USD to begin with")
 
 
 def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:

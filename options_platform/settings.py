@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -18,11 +19,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, ReconcileRules
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.iv_history import MoneyRules
 from options_platform.domain.option_chain import ChainGates
+from options_platform.domain.orders import LadderRules
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import RiskRules
@@ -31,8 +34,8 @@ from options_platform.errors import SettingsError
 PREFIX = "OPTIONS_"
 FILE_NAME = "options.toml"
 
-# Variables with our prefix that steer the tests, not the platform.
-NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL"})
+# Variables with our prefix that steer the tests, and the switch that no file may hold.
+NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH})
 
 # Where a source's history is worth starting, and where a frozen one ends.
 DEFAULT_START = {
@@ -68,7 +71,7 @@ class Settings:
     end: date | None = None
     simulated_seed: int = 7
     iv_symbol: dict[str, str] = field(default_factory=dict)
-    broker: Literal["simulated"] = "simulated"
+    broker: Literal["simulated", "alpaca"] = "simulated"
     account: str = "paper"
     account_value_usd: float = 100_000.0
     max_risk_usd: float | None = None
@@ -83,6 +86,9 @@ class Settings:
     exits: ExitRules = field(default_factory=ExitRules)
     risk: RiskRules = field(default_factory=RiskRules)
     fills: FillRules = field(default_factory=FillRules)
+    alpaca: AlpacaRules = field(default_factory=AlpacaRules)
+    ladder: LadderRules = field(default_factory=LadderRules)
+    reconcile: ReconcileRules = field(default_factory=ReconcileRules)
 
     @property
     def warehouse_path(self) -> Path:
@@ -91,8 +97,14 @@ class Settings:
 
     @property
     def ledger_path(self) -> Path:
-        """The order ledger, never rebuilt."""
-        return self.home / "ledger.duckdb"
+        """The order ledger, never rebuilt; live trading and other accounts have their own."""
+        of_account = "" if self.account == Settings.account else f"-{self.account}"
+        return self.home / f"ledger{'-live' if self.is_live else ''}{of_account}.duckdb"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether orders are meant to move real money."""
+        return self.broker == "alpaca" and self.alpaca.live
 
     @property
     def chains_path(self) -> Path:
@@ -212,6 +224,10 @@ def _require_sensible(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
             raise SettingsError(f"setting {name}: a number more than 0 USD")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", settings.account):
+        raise SettingsError("setting account: letters, digits, - and _ only")
+    if settings.account.startswith(("replay", "live")):
+        raise SettingsError("setting account: replay and live name ledgers of their own")
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))

@@ -1,14 +1,16 @@
 """The order ledger: what was decided, sent and filled; its own file, never rebuilt.
 
-Every change is one transaction. An order is written as an intent before anything is sent, so
-that after a crash at any moment the ledger knows which ids to look up at the broker.
+Every change is one transaction, and every change of an order also an event that is never
+altered. An order is written as an intent before anything is sent, and as `unknown` before its
+request leaves, so that after a crash at any moment the ledger knows what to ask the broker for.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,53 +20,33 @@ import polars as pl
 
 from options_platform.adapters.brokers.simulated import read_legs
 from options_platform.adapters.duck import held
+from options_platform.adapters.ledger_schema import prepare
 from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
-from options_platform.errors import LedgerError
+from options_platform.domain.reconciliation import Books, Difference
+from options_platform.errors import HomeError, LedgerError
+from options_platform.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR);
-CREATE TABLE IF NOT EXISTS orders (
-    client_order_id VARCHAR PRIMARY KEY, session DATE NOT NULL, ticker VARCHAR NOT NULL,
-    purpose VARCHAR NOT NULL, position_id VARCHAR NOT NULL, plan_id VARCHAR NOT NULL,
-    strategy VARCHAR NOT NULL, legs VARCHAR NOT NULL, contracts INTEGER NOT NULL,
-    limit_price DOUBLE, max_loss_usd DOUBLE NOT NULL, max_profit_usd DOUBLE NOT NULL,
-    status VARCHAR NOT NULL, reason VARCHAR, filled_qty INTEGER NOT NULL, avg_price DOUBLE,
-    fees_usd DOUBLE NOT NULL, updated_at TIMESTAMP NOT NULL
-);
-CREATE SEQUENCE IF NOT EXISTS event_number;
-CREATE TABLE IF NOT EXISTS order_events (
-    number BIGINT DEFAULT nextval('event_number'), recorded_at TIMESTAMP NOT NULL,
-    client_order_id VARCHAR NOT NULL, status VARCHAR NOT NULL, detail VARCHAR
-);
-CREATE TABLE IF NOT EXISTS positions (
-    position_id VARCHAR PRIMARY KEY, ticker VARCHAR NOT NULL, strategy VARCHAR NOT NULL,
-    legs VARCHAR NOT NULL, contracts INTEGER NOT NULL, opened_on DATE NOT NULL,
-    entry_price DOUBLE NOT NULL, entry_dte INTEGER NOT NULL, max_loss_usd DOUBLE NOT NULL,
-    max_profit_usd DOUBLE NOT NULL, fees_usd DOUBLE NOT NULL, mark_price DOUBLE NOT NULL,
-    marked_on DATE NOT NULL, exit_price DOUBLE, closed_on DATE, exit_reason VARCHAR
-);
-CREATE TABLE IF NOT EXISTS marks (
-    session DATE PRIMARY KEY, cash_usd DOUBLE, positions_usd DOUBLE, equity_usd DOUBLE,
-    realised_usd DOUBLE, unrealised_usd DOUBLE, open_positions INTEGER
-);
-"""
 ORDER_FIELDS = tuple(Order.__dataclass_fields__)
 POSITION_FIELDS = tuple(Position.__dataclass_fields__)
 MARK_FIELDS = tuple(AccountMark.__dataclass_fields__)
+NOTHING_SENT = "nothing was sent"
+EMPTY_LOOKS = 10
+EMPTY_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The ledger of one account; `label` says what its orders are: paper or a replay."""
+    """The ledger of one account; `label` says what its orders are: paper, live or a replay."""
 
     path: Path
     account: str = "paper"
     label: str = "paper"
     wait_seconds: float = 60.0
+    broker: str = "simulated"
 
     @property
     def exists(self) -> bool:
@@ -74,8 +56,26 @@ class Ledger:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Hold the file over many steps; each of them is still a transaction of its own."""
-        with held(self.path, wait_seconds=self.wait_seconds):
+        with self._connected():
             yield
+
+    @contextmanager
+    def trading(self) -> Iterator[None]:
+        """Be the one process that sends orders by this ledger; LedgerError if another is.
+
+        The file is held throughout, each step still a transaction of its own. The operating
+        system lets both go when the process ends, however it ends.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(f"{self.path}.lock", timeout=self.wait_seconds), self.holding():
+                yield
+        except Timeout as error:
+            raise LedgerError(
+                f"another process trades by {self.path.name} and did for {self.wait_seconds:g} s; "
+                f"{NOTHING_SENT}; let it end, then try again"
+            ) from error
 
     def record_intent(self, order: Order, now: datetime) -> Order:
         """Write the order before it is sent; the recorded one if it is there already.
@@ -89,18 +89,30 @@ class Ledger:
                     raise LedgerError(
                         f"PLAN_CHANGED: {order.client_order_id} was recorded for plan "
                         f"{known[0].plan_id}, and the plan is now {order.plan_id}; the recorded "
-                        "order stands, nothing was sent"
+                        f"order stands, {NOTHING_SENT}"
                     )
                 return known[0]
             _write_order(connection, order, now, "intent")
             return order
 
-    def record(self, order: Order, now: datetime, position: Position | None = None) -> None:
+    def record(
+        self,
+        order: Order,
+        now: datetime,
+        position: Position | None = None,
+        detail: str | None = None,
+    ) -> None:
         """Write an order's new state and, with it, the position that it opened or closed."""
         with self._transaction() as connection:
-            _write_order(connection, order, now, order.reason)
+            _write_order(connection, order, now, detail or order.reason)
             if position is not None:
                 _write(connection, "positions", POSITION_FIELDS, position)
+
+    def record_position(self, position: Position, now: datetime, detail: str) -> None:
+        """Write a position that changed without an order, and why."""
+        with self._transaction() as connection:
+            _write(connection, "positions", POSITION_FIELDS, position)
+            _event(connection, now, "position", f"{position.position_id}: {detail}")
 
     def record_marks(self, positions: Sequence[Position], mark: AccountMark) -> None:
         """Write the positions' marks and the account's at a close."""
@@ -116,6 +128,12 @@ class Ledger:
                 return _orders(connection, "true", [])
             return _orders(connection, "session = ?", [session])
 
+    def order(self, client_order_id: str) -> Order | None:
+        """The order of that id."""
+        with self._transaction() as connection:
+            found = _orders(connection, "client_order_id = ?", [client_order_id])
+        return found[0] if found else None
+
     def working_orders(self) -> list[Order]:
         """Orders whose end is not known."""
         with self._transaction() as connection:
@@ -123,14 +141,49 @@ class Ledger:
 
     def positions(self, *, only_open: bool = False) -> list[Position]:
         """The positions, in the order of their opening."""
-        condition = "closed_on IS NULL" if only_open else "true"
         with self._transaction() as connection:
-            rows = connection.execute(
-                f"SELECT {', '.join(POSITION_FIELDS)} FROM positions WHERE {condition} "
-                "ORDER BY opened_on, position_id"
+            return _positions(connection, only_open=only_open)
+
+    def books(self) -> Books:
+        """All that the broker's side is compared with, as of one moment."""
+        with self._transaction() as connection:
+            adjusted = connection.execute(
+                "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
             ).fetchall()
-        found = [Position(*row) for row in rows]
-        return [replace(p, legs=read_legs(str(p.legs))) for p in found]
+            base = _meta(connection, "cash_base_usd")
+            return Books(
+                orders=tuple(_orders(connection, "true", [])),
+                positions=tuple(_positions(connection)),
+                adjustments=dict(adjusted),
+                cash_base_usd=None if base is None else float(base),
+            )
+
+    def adjust(self, changes: Mapping[str, int], cash_base_usd: float | None, now: datetime,
+               reason: str) -> None:  # fmt: skip
+        """Take contracts and cash over as the broker has them, for the record."""
+        with self._transaction() as connection:
+            at = _naive(now)
+            for symbol, quantity in sorted(changes.items()):
+                _append(connection, "adjustments", at, symbol, quantity, reason)
+            if cash_base_usd is not None:
+                _set_meta(connection, "cash_base_usd", repr(cash_base_usd))
+            if changes:
+                _event(connection, now, "adjusted", reason)
+
+    def record_differences(self, found: Sequence[Difference], now: datetime) -> None:
+        """Keep what the last reconciliation found; a change is an event."""
+        text = json.dumps([asdict(difference) for difference in found])
+        with self._transaction() as connection:
+            before = _meta(connection, "differences") or "[]"
+            if text != before:
+                _set_meta(connection, "differences", text)
+                _event(connection, now, "reconciled", text)
+
+    def differences(self) -> list[Difference]:
+        """What the last reconciliation found."""
+        with self._transaction() as connection:
+            text = _meta(connection, "differences")
+        return [Difference(**item) for item in json.loads(text or "[]")]
 
     def last_marked(self) -> date | None:
         """The newest session that the account was marked at."""
@@ -141,54 +194,108 @@ class Ledger:
     def halted(self) -> str | None:
         """Why new orders are halted, or None."""
         with self._transaction() as connection:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'halted'").fetchone()
-        return None if row is None else str(row[0])
+            return _meta(connection, "halted")
 
-    def halt(self, reason: str) -> None:
-        """Refuse new entries until :meth:`resume`; exits go on."""
+    def halt(self, reason: str, now: datetime | None = None) -> None:
+        """Refuse new entries until :meth:`resume`; exits go on. The first reason stays."""
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('halted', ?)", [reason])
+            if _meta(connection, "halted") is None:
+                _set_meta(connection, "halted", reason)
+            _event(connection, now or datetime.now(UTC), "halted", reason)
 
-    def resume(self) -> None:
+    def resume(self, reason: str = "by hand", now: datetime | None = None) -> None:
         """Allow new entries again."""
         with self._transaction() as connection:
-            connection.execute("DELETE FROM meta WHERE key = 'halted'")
+            if _meta(connection, "halted") is not None:
+                connection.execute("DELETE FROM meta WHERE key = 'halted'")
+                _event(connection, now or datetime.now(UTC), "resumed", reason)
 
     def table(self, name: str) -> pl.DataFrame:
-        """One of orders, order_events, positions, marks as a frame, oldest first."""
-        order = {"order_events": "number", "positions": "opened_on", "marks": "session"}
+        """One of orders, order_events, account_events, positions, marks; oldest first."""
+        order = {
+            "order_events": "number",
+            "account_events": "number",
+            "positions": "opened_on",
+            "marks": "session",
+        }
         with self._transaction() as connection:
             by = order.get(name, "session, client_order_id")
             return connection.sql(f'SELECT * FROM "{name}" ORDER BY {by}').pl()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+        import duckdb
+
+        with self._connected() as connection:
             connection.execute("BEGIN TRANSACTION")
             try:
-                connection.execute(SCHEMA)
+                prepare(connection)
                 self._require_same_owner(connection)
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                with suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
-    def _require_same_owner(self, connection: duckdb.DuckDBPyConnection) -> None:
-        wanted = {"account": self.account, "label": self.label}
-        found = dict(
-            connection.execute(
-                "SELECT key, value FROM meta WHERE key IN ('account', 'label')"
-            ).fetchall()
+    @contextmanager
+    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        self._require_some_bytes()
+        try:
+            with held(self.path, wait_seconds=self.wait_seconds) as connection:
+                yield connection
+        except duckdb.Error as error:
+            raise self._broken(str(error).splitlines()[0]) from error
+        except HomeError as error:
+            raise self._broken(str(error)) from error
+
+    def _require_some_bytes(self) -> None:
+        """LedgerError for a file without content, which DuckDB would take for a new one."""
+        for _ in range(EMPTY_LOOKS):
+            if not self.path.exists() or self.path.stat().st_size > 0:
+                return
+            # Another process may be about to write its first bytes.
+            time.sleep(EMPTY_PAUSE_SECONDS)
+        raise self._broken("it is empty")
+
+    def _broken(self, what: str) -> LedgerError:
+        return LedgerError(
+            f"the ledger {self.path.name} cannot be used ({what}); the last change was not "
+            "recorded and no new order is sent; free disk space, or bring the file back from a "
+            "backup (options-platform restore), then: options-platform reconcile"
         )
+
+    def _require_same_owner(self, connection: duckdb.DuckDBPyConnection) -> None:
+        wanted = {"account": self.account, "label": self.label, "broker": self.broker}
+        rows = connection.execute(
+            "SELECT key, value FROM meta WHERE key IN ('account', 'label', 'broker')"
+        ).fetchall()
+        found = dict(rows)
         if not found:
             connection.executemany("INSERT INTO meta VALUES (?, ?)", list(wanted.items()))
-        elif found != wanted:
+            return
+        # Ledgers of before there were other brokers name none.
+        found.setdefault("broker", "simulated")
+        if found != wanted:
             raise LedgerError(
                 f"the ledger {self.path.name} belongs to account {found.get('account')} "
-                f"({found.get('label')}), not {self.account} ({self.label}); "
-                "set OPTIONS_ACCOUNT or OPTIONS_HOME"
+                f"({found.get('label')}, broker {found.get('broker')}), not {self.account} "
+                f"({self.label}, broker {self.broker}); set OPTIONS_ACCOUNT to another name, "
+                "which has a ledger of its own"
             )
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger of the settings' account and broker."""
+    return Ledger(
+        settings.ledger_path,
+        account=settings.account,
+        label="live" if settings.is_live else "paper",
+        wait_seconds=settings.warehouse_wait_seconds,
+        broker=settings.broker,
+    )
 
 
 def _orders(
@@ -199,19 +306,43 @@ def _orders(
         "ORDER BY session, client_order_id",
         params,
     ).fetchall()
-    found = [Order(*row) for row in rows]
-    return [replace(order, legs=read_legs(str(order.legs))) for order in found]
+    return [_read_order(Order(*row)) for row in rows]
+
+
+def _read_order(order: Order) -> Order:
+    at = order.placed_at
+    return replace(
+        order,
+        legs=read_legs(str(order.legs)),
+        placed_at=None if at is None else at.replace(tzinfo=UTC),
+    )
+
+
+def _positions(connection: duckdb.DuckDBPyConnection, *, only_open: bool = False) -> list[Position]:
+    condition = "closed_on IS NULL" if only_open else "true"
+    rows = connection.execute(
+        f"SELECT {', '.join(POSITION_FIELDS)} FROM positions WHERE {condition} "
+        "ORDER BY opened_on, position_id"
+    ).fetchall()
+    found = [Position(*row) for row in rows]
+    return [replace(p, legs=read_legs(str(p.legs))) for p in found]
 
 
 def _write_order(
     connection: duckdb.DuckDBPyConnection, order: Order, now: datetime, detail: str | None
 ) -> None:
-    at = now.astimezone(UTC).replace(tzinfo=None)
-    _write(connection, "orders", ORDER_FIELDS, order, updated_at=at)
-    connection.execute(
-        "INSERT INTO order_events (recorded_at, client_order_id, status, detail) "
-        "VALUES (?, ?, ?, ?)",
-        [at, order.client_order_id, order.status, detail],
+    at = _naive(now)
+    placed = None if order.placed_at is None else _naive(order.placed_at)
+    _write(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
+    _append(
+        connection,
+        "order_events",
+        at,
+        order.client_order_id,
+        order.status,
+        detail,
+        order.filled_qty,
+        order.avg_price,
     )
 
 
@@ -229,3 +360,29 @@ def _write(
     connection.execute(
         f"INSERT OR REPLACE INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
     )
+
+
+def _event(connection: duckdb.DuckDBPyConnection, now: datetime, kind: str, detail: str) -> None:
+    _append(connection, "account_events", _naive(now), kind, detail)
+
+
+def _append(connection: duckdb.DuckDBPyConnection, table: str, *values: object) -> None:
+    """Add a row with the table's next number; one process at a time writes."""
+    marks = ", ".join("?" * len(values))
+    connection.execute(
+        f"INSERT INTO {table} SELECT coalesce(max(number), 0) + 1, {marks} FROM {table}",
+        list(values),
+    )
+
+
+def _meta(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,25 +1,30 @@
-"""Paper trading, session by session: settle, close, mark, then open.
+"""Trading, session by session: settle, reconcile, close, mark, then open.
 
 1. The orders that work in the session are settled at its close, for each session since the last.
-2. Positions that an exit rule closes get their exit order, for the next session.
-3. Positions and account are marked.
-4. The session's planned trades pass the account's limits and are sent, for the next session.
+2. Ledger and broker are compared; while they differ, nothing new is opened.
+3. Positions that an exit rule closes get their exit order, for the next session.
+4. Positions and account are marked.
+5. The session's planned trades pass the account's limits and are sent, for the next session;
+   ledger and broker are compared once more.
 
-Sending is: intent into the ledger, look the id up at the broker, submit, record. Whatever step a
-crash hits, doing it again ends with one order: its id depends on account, session and ticker.
+Sending is the subject of :mod:`options_platform.adapters.execution`; doing a session again has no
+further effect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 
 import polars as pl
 
-from options_platform.adapters.brokers.port import BrokerOrder, DuplicateOrderError
-from options_platform.adapters.brokers.simulated import SimulatedBroker
+from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
+from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
@@ -29,17 +34,17 @@ from options_platform.domain.orders import (
     client_order_id,
     closing,
     exit_order_id,
+    in_lowest_terms,
+    ladder,
 )
-from options_platform.domain.positions import SHARES, Position, mark_account
+from options_platform.domain.positions import Position, mark_account
+from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import Exposure, refusals
 from options_platform.settings import Settings
 
 Market = Mapping[date, Mapping[str, MarketClose]]
-Step = Callable[[str], None]
-
-
-def _pass(step: str) -> None:
-    """Do nothing between two steps."""
+SPREAD_LEVEL = 3
+SINGLE_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,19 @@ class PaperTrading:
     """The service of one account; `at` is told each step of sending, for tests that crash there."""
 
     ledger: Ledger
-    broker: SimulatedBroker
+    broker: Broker
     settings: Settings
-    at: Step = _pass
+    at: Step = no_step
+
+    @cached_property
+    def execution(self) -> Execution:
+        """The way to the broker."""
+        return Execution(self.ledger, self.broker, self.at)
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        """The comparison with the broker."""
+        return Reconciler(self.execution, self.settings.reconcile)
 
     def run_session(
         self,
@@ -67,70 +82,39 @@ class PaperTrading:
             legs: their rows of `trade_plan_legs`.
             market: closes by session and ticker, from the last run's session to this one.
             now: time of the records.
+
+        Raises :class:`LedgerError` if another process trades by the same ledger.
         """
-        last = self.ledger.last_marked()
-        for day in sessions(last, session) if last else [session]:
-            closes = market.get(day, {})
-            if last is None or day > last:
-                self.broker.work(day, closes)
-                self._settle(day, now)
-            if day == session:
-                self._send_exits(day, closes, now)
-            self._mark(day, closes)
-        self._send_entries(session, plans, legs, now)
-
-    def _settle(self, session: date, now: datetime) -> None:
-        for order in self.ledger.working_orders():
-            found = self.broker.find(order.client_order_id)
-            if found is None:
-                # Its session came and went without it: a day order never sent has expired.
-                if order.session < session:
-                    self.ledger.record(order.to("expired", reason="NEVER_SENT"), now)
-                continue
-            self.record_truth(order, found, session, now)
-
-    def record_truth(self, order: Order, found: BrokerOrder, session: date, now: datetime) -> None:
-        """Write what the broker says of an order, and the position that a fill makes or ends."""
-        if found.status == order.status:
-            return
-        after = order.to(
-            found.status,
-            filled_qty=found.filled_qty,
-            avg_price=found.avg_price,
-            fees_usd=found.fees_usd,
-            reason=found.reason or order.reason,
-        )
-        position = None
-        if after.status == "filled" and after.avg_price is not None:
-            position = (
-                _opened(after, session)
-                if after.purpose == "entry"
-                else _closed(after, self._position(after.position_id), session)
-            )
-        self.ledger.record(after, now, position)
+        with self.ledger.trading(), self._broker_held():
+            last = self.ledger.last_marked()
+            for day in sessions(last, session) if last else [session]:
+                closes = market.get(day, {})
+                if last is None or day > last:
+                    if isinstance(self.broker, WorksAtClose):
+                        self.broker.work(day, closes)
+                    self._settle(day, now)
+                if day == session:
+                    self.reconciler.run(now, session)
+                    self._send_exits(day, closes, now)
+                self._mark(day, closes)
+            self._send_entries(session, plans, legs, now)
+            if not isinstance(self.broker, WorksAtClose):
+                self.reconciler.run(now, session)
 
     def reconcile(self, now: datetime) -> list[str]:
         """Take over what the broker says of working orders; what still differs, in sentences."""
-        differences = []
-        for order in self.ledger.working_orders():
-            found = self.broker.find(order.client_order_id)
-            if found is None:
-                differences.append(
-                    f"{order.client_order_id} is {order.status} here, and the broker never had it; "
-                    "the next daily run of its session sends it, or lets it expire"
-                )
-            else:
-                self.record_truth(order, found, shift(order.session, 1), now)
-        known = {order.client_order_id for order in self.ledger.orders()}
-        differences += [
-            f"{order.client_order_id} works at the broker, and the ledger does not know it"
-            for order in self.broker.working()
-            if order.client_order_id not in known
-        ]
-        return differences
+        with self.ledger.trading():
+            return [difference.text for difference in self.reconciler.run(now)]
 
-    def _position(self, position_id: str) -> Position:
-        return next(p for p in self.ledger.positions() if p.position_id == position_id)
+    def _broker_held(self) -> AbstractContextManager[object]:
+        return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
+
+    def _settle(self, session: date, now: datetime) -> None:
+        for order in self.ledger.working_orders():
+            try:
+                self.execution.resolve(order, now, session)
+            except BrokerDoubtError as doubt:
+                self.ledger.record(order, now, detail=f"DOUBT: {doubt}")
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
         leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
@@ -138,7 +122,7 @@ class PaperTrading:
             close = closes.get(position.ticker)
             if close is None or position.position_id in leaving:
                 continue
-            value = self._value(position, session, close)
+            value = self.value(position, session, close)
             reason = exit_reason(
                 PositionMark(
                     entry_price=position.entry_price,
@@ -154,12 +138,56 @@ class PaperTrading:
                 self.settings.exits,
             )
             if reason is not None:
-                self._send(_exit_order(position, session, reason), now)
+                self.execution.send(self.exit_order(position, session, reason, -value), now)
+
+    def exit_order(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        fair_price: float,
+        *,
+        legs: Sequence[OrderLeg] | None = None,
+        at_floor: bool = False,
+    ) -> Order:
+        """The order that closes what is open of a position, or `legs` of it.
+
+        Where one price is certain it takes that: leaving matters more. Elsewhere it begins at the
+        first rung of the ladder, or with `at_floor` at the last; no spread takes the market.
+        """
+        rules = self.settings.ladder
+        earlier = [
+            o.attempt
+            for o in self.ledger.orders(session=session)
+            if o.purpose == "exit" and o.position_id == position.position_id
+        ]
+        # Only one that has ended lets the next attempt exist: those that work are still leaving.
+        attempt = max(earlier, default=0) + 1
+        limit = None
+        if not self.broker.takes_market_orders:
+            prices = ladder(fair_price, rules.exit_concession, rules.rungs)
+            limit = prices[-1] if at_floor else prices[0]
+        return Order(
+            client_order_id=exit_order_id(position.position_id, session, attempt),
+            session=session,
+            ticker=position.ticker,
+            purpose="exit",
+            position_id=position.position_id,
+            plan_id=position.position_id,
+            strategy=position.strategy,
+            legs=closing(tuple(legs or position.legs)),
+            contracts=position.open_contracts,
+            limit_price=limit,
+            max_loss_usd=0.0,
+            max_profit_usd=0.0,
+            reason=reason,
+            attempt=attempt,
+        )
 
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
         positions = self.ledger.positions()
         marked = [
-            replace(p, mark_price=self._value(p, session, closes[p.ticker]), marked_on=session)
+            replace(p, mark_price=self.value(p, session, closes[p.ticker]), marked_on=session)
             if p.closed_on is None and p.ticker in closes
             else p
             for p in positions
@@ -170,68 +198,93 @@ class PaperTrading:
             mark_account(session, start, marked),
         )
 
-    def _value(self, position: Position, session: date, close: MarketClose) -> float:
+    def value(self, position: Position, session: date, close: MarketClose) -> float:
+        """What a position is worth at the mid of a close, USD a share."""
         return net_price(position.legs, session, close, self.settings.plan.chain, AT_MID)
 
     def _send_entries(
         self, session: date, plans: pl.DataFrame, legs: pl.DataFrame, now: datetime
     ) -> None:
-        halted = self.ledger.halted()
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
         for plan in trades.iter_rows(named=True):
-            order = _entry_order(plan, legs, self.settings.account)
-            known = {o.client_order_id for o in self.ledger.orders(session=session)}
-            if order.client_order_id not in known:
-                broken = ["HALTED"] if halted is not None else self._refusals(order)
-                if broken:
-                    refused = replace(order, status="not_sent", reason=",".join(broken))
-                    self.ledger.record_intent(refused, now)
-                    continue
-            self._send(order, now)
+            self.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
 
-    def _refusals(self, order: Order) -> list[str]:
-        open_now = [
-            Exposure(p.ticker, p.max_loss_usd, p.expiry)
-            for p in self.ledger.positions(only_open=True)
-        ]
+    def send_if_allowed(self, order: Order, now: datetime) -> None:
+        """Send an order; an entry only if nothing forbids it, and else for the record not sent.
+
+        One that was sent before and is in doubt is asked for, and sent again under its id only if
+        it would be allowed now.
+        """
+        known = self.ledger.order(order.client_order_id)
+        if order.purpose == "entry" and (known is None or known.status in ("intent", "unknown")):
+            differences = [
+                difference
+                for difference in self.reconciler.run(now, order.session)
+                if difference.subject != order.client_order_id
+            ]
+            halted = self.ledger.halted() is not None
+            broken = ["HALTED"] if halted else self.refusals(order, differences)
+            if broken:
+                self._refuse(order, broken, now)
+                return
+        self.execution.send(order, now)
+
+    def _refuse(self, order: Order, broken: Sequence[str], now: datetime) -> None:
+        recorded = self.ledger.record_intent(replace(order, status="intent"), now)
+        if recorded.status == "intent":
+            self.ledger.record(recorded.to("not_sent", reason=",".join(broken)), now)
+
+    def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
+        """Codes of what forbids a new entry; working orders count as filled."""
         working = [
-            Exposure(o.ticker, o.max_loss_usd, _first_expiry(o))
+            o
             for o in self.ledger.working_orders()
-            if o.purpose == "entry"
+            if o.purpose == "entry" and o.client_order_id != order.client_order_id
+        ]
+        found = ["DIFFERENCE"] if differences else []
+        if any(o.status == "unknown" and o.ticker == order.ticker for o in working):
+            found.append("UNRESOLVED_ORDER")
+        open_now = [
+            Exposure(p.ticker, p.risk_usd, p.expiry) for p in self.ledger.positions(only_open=True)
+        ]
+        rest = [
+            Exposure(o.ticker, o.max_loss_usd * o.remaining / o.contracts, _first_expiry(o))
+            for o in working
         ]
         broken = refusals(
             Exposure(order.ticker, order.max_loss_usd, _first_expiry(order)),
-            [*open_now, *working],
+            [*open_now, *rest],
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
         )
-        return [check.code for check in broken]
+        found += [check.code for check in broken]
+        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
+        return found or self._account_refusals(order)
 
-    def _send(self, order: Order, now: datetime) -> None:
-        recorded = self.ledger.record_intent(order, now)
-        self.at("intent recorded")
-        if recorded.status != "pending":
-            return
-        found = self.broker.find(order.client_order_id)
-        if found is None:
-            try:
-                found = self.broker.submit(recorded)
-            except DuplicateOrderError:
-                found = self.broker.find(order.client_order_id)
-        self.at("submitted")
-        if found is not None:
-            self.ledger.record(recorded.to(found.status), now)
-        self.at("recorded")
+    def _account_refusals(self, order: Order) -> list[str]:
+        try:
+            account = self.broker.account()
+        except BrokerDoubtError:
+            return ["DIFFERENCE"]
+        level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
+        found = ["ACCOUNT_BLOCKED"] if account.blocked else []
+        if account.options_level is not None and account.options_level < level:
+            found.append("OPTIONS_LEVEL")
+        power = account.buying_power_usd
+        if power is not None and power < order.max_loss_usd:
+            found.append("BUYING_POWER")
+        return found
 
 
-def _entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) -> Order:
+def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) -> Order:
+    """The order of a planned trade, in lowest terms."""
     session, ticker = plan["date"], str(plan["ticker"])
     assert isinstance(session, date)  # noqa: S101 (the contract's type)
     number = client_order_id(account, session, ticker, "entry")
     own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
-    return Order(
+    order = Order(
         client_order_id=number,
         session=session,
         ticker=ticker,
@@ -248,65 +301,17 @@ def _entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) -
         max_loss_usd=float(str(plan["max_loss_usd"])),
         max_profit_usd=float(str(plan["max_profit_usd"])),
     )
-
-
-def _exit_order(position: Position, session: date, reason: str) -> Order:
-    return Order(
-        client_order_id=exit_order_id(position.position_id, session),
-        session=session,
-        ticker=position.ticker,
-        purpose="exit",
-        position_id=position.position_id,
-        plan_id=position.position_id,
-        strategy=position.strategy,
-        legs=closing(position.legs),
-        contracts=position.contracts,
-        # Leaving matters more than the price: an exit takes the market.
-        limit_price=None,
-        max_loss_usd=0.0,
-        max_profit_usd=0.0,
-        reason=reason,
-    )
-
-
-def _opened(order: Order, session: date) -> Position:
-    price = float(order.avg_price or 0.0)
-    planned = float(order.limit_price if order.limit_price is not None else price)
-    # The plan's bounds, moved by what the fill was better or worse than planned.
-    better = (planned - price) * SHARES * order.contracts
-    expiry = min(leg.expiry for leg in order.legs)
-    return Position(
-        position_id=order.position_id,
-        ticker=order.ticker,
-        strategy=order.strategy,
-        legs=order.legs,
-        contracts=order.contracts,
-        opened_on=session,
-        entry_price=price,
-        entry_dte=(expiry - session).days,
-        max_loss_usd=order.max_loss_usd - better,
-        max_profit_usd=order.max_profit_usd + better,
-        fees_usd=order.fees_usd,
-        mark_price=price,
-        marked_on=session,
-    )
-
-
-def _closed(order: Order, position: Position, session: date) -> Position:
-    # Undoing the legs costs `avg_price`, so the position brought its negative.
-    return replace(
-        position,
-        exit_price=-float(order.avg_price or 0.0),
-        closed_on=session,
-        exit_reason=order.reason,
-        fees_usd=position.fees_usd + order.fees_usd,
-    )
+    return in_lowest_terms(order)
 
 
 def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFrame:
-    """Entry orders as rows of `paper_orders`."""
+    """Entry orders as rows of `paper_orders`: of several attempts the last, with all fills."""
     from options_platform.contracts import PAPER_ORDERS
 
+    last: dict[tuple[date, str], Order] = {}
+    for order in sorted(orders, key=lambda o: (o.session, o.ticker, o.attempt)):
+        if order.purpose == "entry":
+            last[order.session, order.ticker] = order
     rows = [
         {
             "date": order.session,
@@ -321,8 +326,7 @@ def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFr
             "broker": broker,
             "updated_at": now,
         }
-        for order in orders
-        if order.purpose == "entry"
+        for order in last.values()
     ]
     return pl.DataFrame(rows, schema=PAPER_ORDERS.schema)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.brokers import open_simulated
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading, market_closes
@@ -56,7 +56,7 @@ def replay(
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:
         folder = Path(scratch)
         ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
-        broker = open_broker(settings, folder)
+        broker = open_simulated(settings, folder)
         service = PaperTrading(ledger, broker, settings)
         # Nobody else knows these files: holding them throughout saves opening them for each step.
         with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):

@@ -14,8 +14,8 @@ from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import HomeError, UsageError
 from options_platform.settings import load_settings
 
-DUCKDB_FILES = ("warehouse.duckdb", "ledger.duckdb", "simulated_broker.duckdb")
 NOT_KEPT = {"cache", "locks"}
+NOT_KEPT_SUFFIXES = {".wal", ".lock"}
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -53,11 +53,11 @@ def _add_home(tar: tarfile.TarFile, home: Path, wait_seconds: float) -> None:
     for path in sorted(home.iterdir()):
         if path.name in NOT_KEPT:
             continue
-        if path.name in DUCKDB_FILES:
+        if path.suffix == ".duckdb":
             with held(path, wait_seconds=wait_seconds) as connection:
                 connection.execute("CHECKPOINT")
                 tar.add(path, arcname=path.name)
-        elif path.suffix != ".wal":
+        elif path.suffix not in NOT_KEPT_SUFFIXES:
             tar.add(path, arcname=path.name)
 
 

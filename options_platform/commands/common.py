@@ -23,7 +23,16 @@ def ready_settings() -> Settings:
     prepare_home(settings)
     enter_home(settings)
     configure_logs(settings.logs_path)
+    if settings.is_live:
+        warn_live()
     return settings
+
+
+def warn_live() -> None:
+    """Tell, on standard error and loudly, that real money moves."""
+    text = "LIVE TRADING: these orders move REAL MONEY (alpaca.live is on)"
+    line = "!" * (len(text) + 8)
+    print(f"{line}\n!!! {text} !!!\n{line}", file=sys.stderr, flush=True)
 
 
 def say(text: str = "") -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import ASSET_TABLES, FEATURES_TABLE, QUARANTINE, TRADE_PLAN
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.errors import IncompleteDataError
-from options_platform.settings import Settings
 
 ORDER_COLUMNS = (
     "session",
@@ -51,13 +50,15 @@ def status(args: argparse.Namespace) -> int:
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     newest = newest_date(settings, datetime.now(UTC))
     tables = [_table_status(warehouse, table.name) for table in ASSET_TABLES]
+    ledger = open_ledger(settings)
     found: dict[str, Any] = {
         "home": settings.home,
         "source": settings.source,
         "newest_session": newest,
         "tables": tables,
         "set_aside_rows": _open_set_aside(warehouse),
-        "halted": _paper_ledger(settings).halted() if settings.ledger_path.exists() else None,
+        "halted": ledger.halted() if ledger.exists else None,
+        "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
         "decisions": _newest_plans(warehouse),
     }
     if args.json:
@@ -68,6 +69,8 @@ def status(args: argparse.Namespace) -> int:
     say(f"Rows set aside: {found['set_aside_rows']}")
     if found["halted"]:
         say(f"New orders are HALTED: {found['halted']}")
+    for text in found["differences"]:
+        say(f"Ledger and broker DIFFER: {text}")
     if found["decisions"]:
         say("Newest decisions:")
         print_table(found["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
@@ -154,17 +157,9 @@ def _newest_plans(warehouse: Warehouse) -> list[dict[str, Any]]:
     return plans.filter(pl.col("date") == pl.col("date").max()).to_dicts()
 
 
-def _paper_ledger(settings: Settings) -> Ledger:
-    return Ledger(
-        settings.ledger_path,
-        account=settings.account,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
-
-
 def _ledger(args: argparse.Namespace) -> Ledger:
     settings = ready_settings()
-    return replay_ledger(settings) if args.replay else _paper_ledger(settings)
+    return replay_ledger(settings) if args.replay else open_ledger(settings)
 
 
 def _ledger_table(args: argparse.Namespace, name: str) -> pl.DataFrame:

@@ -1,41 +1,127 @@
-"""`reconcile`, `halt` and `resume`: the hands on paper trading."""
+"""`reconcile`, `work`, `halt`, `resume` and `flatten`: the hands on trading."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.commands.common import print_json, ready_settings, say
+from options_platform.adapters.desk import Desk
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.paper_trading import PaperTrading, market_closes
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.domain.calendar import shift
+from options_platform.domain.fills import MarketClose
+from options_platform.domain.orders import Order
+from options_platform.errors import UsageError
 from options_platform.settings import Settings
+
+WORK_COLUMNS = ("client_order_id", "purpose", "contracts", "limit_price", "status", "filled_qty")
+PAUSE_SECONDS = 5.0
 
 
 def reconcile(args: argparse.Namespace) -> int:
     """Bring the ledger's working orders to what the broker says; 1 if the two still differ."""
-    settings = ready_settings()
-    service = PaperTrading(_ledger(settings), open_broker(settings), settings)
-    differences = service.reconcile(datetime.now(UTC))
+    service = _service(ready_settings())
+    now = datetime.now(UTC)
+    with service.ledger.trading():
+        reconciler = service.reconciler
+        differences = reconciler.accept(now, args.accept) if args.accept else reconciler.run(now)
     if args.json:
-        print_json(differences)
+        print_json([asdict(difference) for difference in differences])
     else:
         say("Ledger and broker agree." if not differences else "Ledger and broker differ:")
-        for line in differences:
-            say(f"  {line}")
+        for difference in differences:
+            say(f"  {difference.code}: {difference.text}")
+        if differences:
+            say("New entries are stopped; closing goes on. If the broker is right, take it over:")
+            say('  options-platform reconcile --accept "why"')
     return 1 if differences else 0
 
 
+def work(args: argparse.Namespace) -> int:
+    """Reprice working orders step by step until none is left, or once."""
+    service = _service(ready_settings())
+    desk = Desk(service)
+    if service.broker.takes_market_orders:
+        raise UsageError(
+            f"the broker {service.broker.name} fills at the close; there is nothing to work on "
+            "before the next daily run"
+        )
+    left = desk.advance(datetime.now(UTC))
+    while left and not args.once:
+        time.sleep(PAUSE_SECONDS)
+        left = desk.advance(datetime.now(UTC))
+    rows = [{name: getattr(order, name) for name in WORK_COLUMNS} for order in left]
+    if args.json:
+        print_json(rows)
+    elif rows:
+        print_table(rows, WORK_COLUMNS)
+    else:
+        say("No order is working.")
+    return 0
+
+
 def halt(args: argparse.Namespace) -> int:
-    """Refuse new orders until resumed; exits go on."""
-    _ledger(ready_settings()).halt(args.reason)
+    """Refuse new entries until resumed; exits go on."""
+    open_ledger(ready_settings()).halt(args.reason, datetime.now(UTC))
     return _tell(args, "halted", f"New orders are halted ({args.reason}); exits go on.")
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Allow new orders again."""
-    _ledger(ready_settings()).resume()
+    """Allow new orders again; the ledger keeps who was halted when, and why it was lifted."""
+    open_ledger(ready_settings()).resume(args.reason, datetime.now(UTC))
     return _tell(args, "running", "New orders are allowed again.")
+
+
+def flatten(args: argparse.Namespace) -> int:
+    """Halt, cancel every working order and close every position; 1 if something is left to do."""
+    settings = ready_settings()
+    service = _service(settings)
+    held = service.ledger.positions(only_open=True) if service.ledger.exists else []
+    if not args.yes:
+        _require_yes(len(held), service)
+    told = Desk(service).flatten(datetime.now(UTC), _newest_closes(settings))
+    orders = [order for order in service.ledger.working_orders() if order.purpose == "exit"]
+    if args.json:
+        print_json({"working_exits": [_row(order) for order in orders], "problems": told})
+    else:
+        say(f"{len(held)} positions were open; {len(orders)} orders work to close them.")
+        for line in told:
+            say(f"  {line}")
+        say("New entries are halted; allow them again: options-platform resume")
+    return 1 if told else 0
+
+
+def _row(order: Order) -> dict[str, object]:
+    return {name: getattr(order, name) for name in WORK_COLUMNS}
+
+
+def _require_yes(count: int, service: PaperTrading) -> None:
+    question = (
+        f"Close all {count} positions at {service.broker.name} and cancel every order? "
+        "Type flatten: "
+    )
+    if not sys.stdin.isatty():
+        raise UsageError("flatten asks before it closes everything; answer with --yes")
+    if input(question).strip() != "flatten":
+        raise UsageError("nothing was closed")
+
+
+def _newest_closes(settings: Settings) -> Mapping[str, MarketClose]:
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    newest = warehouse.read(RAW_OHLCV, columns=["date"])["date"].max()
+    if newest is None:
+        return {}
+    since = shift(newest, -1)  # type: ignore[arg-type]
+    market = market_closes(warehouse.read(RAW_OHLCV, start=since), warehouse.read(VIX, start=since))
+    return market[max(market)] if market else {}
 
 
 def _tell(args: argparse.Namespace, state: str, text: str) -> int:
@@ -46,9 +132,5 @@ def _tell(args: argparse.Namespace, state: str, text: str) -> int:
     return 0
 
 
-def _ledger(settings: Settings) -> Ledger:
-    return Ledger(
-        settings.ledger_path,
-        account=settings.account,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
+def _service(settings: Settings) -> PaperTrading:
+    return PaperTrading(open_ledger(settings), open_broker(settings), settings)

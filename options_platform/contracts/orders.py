@@ -9,14 +9,16 @@ from options_platform.contracts.table import DATE, TICKER, TIMESTAMP, Column, Ta
 ORDER_STATUSES = (
     "no_trade",
     "not_sent",
-    "pending",
+    "intent",
+    "unknown",
     "submitted",
+    "accepted",
     "partially_filled",
     "filled",
+    "cancel_pending",
     "canceled",
     "expired",
     "rejected",
-    "unknown",
 )
 
 PAPER_ORDERS = Table(

@@ -7,6 +7,8 @@ ends in a digit (`SPY7`, `AAPL1`) is a contract whose deliverable is not 100 sha
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 _TAIL = r"(\d{6})([CP])(\d{8})$"
@@ -51,3 +53,9 @@ def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
     return pl.any_horizontal(
         *(root == pl.concat_str(plain, pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
     )
+
+
+def symbol_of(ticker: str, expiry: date, right: str, strike: float) -> str:
+    """The OCC symbol of one contract of a ticker, unpadded (`BRK.B` has the root `BRKB`)."""
+    root = ticker.replace(".", "").replace("-", "")
+    return f"{root}{expiry:%y%m%d}{right[0].upper()}{round(strike * 1000):08d}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.orders import Order, OrderLeg
+from options_platform.errors import LedgerError
 
 SHARES = 100
 
@@ -14,8 +15,9 @@ SHARES = 100
 class Position:
     """A filled spread. Prices are USD a share, net, debit positive; `*_usd` the whole position.
 
-    `mark_price` is what it was worth at the close of `marked_on`. A closed position has an
-    `exit_price` (what closing brought, in the same sense) and a reason.
+    `mark_price` is what it was worth at the close of `marked_on`. Of its `contracts`,
+    `closed_contracts` have been closed again at `exit_price` on average (what closing brought, in
+    the same sense); with the last of them it has a day of closing and a reason.
     """
 
     position_id: str
@@ -34,6 +36,12 @@ class Position:
     exit_price: float | None = None
     closed_on: date | None = None
     exit_reason: str | None = None
+    closed_contracts: int = 0
+
+    @property
+    def open_contracts(self) -> int:
+        """Spreads still held."""
+        return self.contracts - self.closed_contracts
 
     @property
     def expiry(self) -> date:
@@ -48,19 +56,26 @@ class Position:
     @property
     def value_usd(self) -> float:
         """What closing at the mark would bring; 0 once closed."""
-        return 0.0 if self.closed_on else self.mark_price * self.units
+        return 0.0 if self.closed_on else self.mark_price * SHARES * self.open_contracts
 
     @property
     def profit_usd(self) -> float:
-        """Realised profit of a closed position, unrealised of an open one, fees deducted."""
-        price = self.mark_price if self.exit_price is None else self.exit_price
-        return (price - self.entry_price) * self.units - self.fees_usd
+        """Profit since the entry, realised and unrealised, fees deducted."""
+        exit_price = self.entry_price if self.exit_price is None else self.exit_price
+        realised = (exit_price - self.entry_price) * SHARES * self.closed_contracts
+        unrealised = (self.mark_price - self.entry_price) * SHARES * self.open_contracts
+        return realised + unrealised - self.fees_usd
 
     @property
     def cash_usd(self) -> float:
         """What the position has added to the account's cash so far."""
-        received = 0.0 if self.exit_price is None else self.exit_price * self.units
+        received = (self.exit_price or 0.0) * SHARES * self.closed_contracts
         return received - self.entry_price * self.units - self.fees_usd
+
+    @property
+    def risk_usd(self) -> float:
+        """Maximum loss of what is still held."""
+        return self.max_loss_usd * (self.open_contracts / self.contracts)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,62 @@ class AccountMark:
     realised_usd: float
     unrealised_usd: float
     open_positions: int
+
+
+def after_entry_fill(order: Order, held: Position | None, session: date) -> Position:
+    """The position that the fills of an entry order make, all of them or some.
+
+    The plan's bounds move by what the fills were better or worse than planned.
+    """
+    price = float(order.avg_price or 0.0)
+    planned = float(order.limit_price if order.limit_price is not None else price)
+    better = (planned - price) * SHARES * order.filled_qty
+    share = order.filled_qty / order.contracts
+    expiry = min(leg.expiry for leg in order.legs)
+    return Position(
+        position_id=order.position_id,
+        ticker=order.ticker,
+        strategy=order.strategy,
+        legs=order.legs,
+        contracts=order.filled_qty,
+        opened_on=session if held is None else held.opened_on,
+        entry_price=price,
+        entry_dte=(expiry - session).days if held is None else held.entry_dte,
+        max_loss_usd=order.max_loss_usd * share - better,
+        max_profit_usd=order.max_profit_usd * share + better,
+        fees_usd=order.fees_usd,
+        mark_price=price,
+        marked_on=session,
+    )
+
+
+def after_exit_fill(before: Order, after: Order, position: Position, session: date) -> Position:
+    """The position once an exit order has gone from `before` to `after`.
+
+    Undoing the legs costs `avg_price`, so the position brought its negative.
+    """
+    closed = position.closed_contracts + after.filled_qty - before.filled_qty
+    if not 0 <= closed <= position.contracts:
+        raise LedgerError(
+            f"order {after.client_order_id} closes more than the {position.open_contracts} spreads "
+            f"of {position.position_id} that are open; run: options-platform reconcile"
+        )
+    if position.closed_contracts == before.filled_qty:
+        brought = -float(after.avg_price or 0.0)
+    else:
+        earlier = (position.exit_price or 0.0) * position.closed_contracts
+        now = after.filled_qty * float(after.avg_price or 0.0)
+        was = before.filled_qty * float(before.avg_price or 0.0)
+        brought = (earlier - (now - was)) / closed
+    ended = closed == position.contracts
+    return replace(
+        position,
+        exit_price=brought,
+        closed_contracts=closed,
+        closed_on=session if ended else None,
+        exit_reason=after.reason if ended else None,
+        fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
+    )
 
 
 def mark_account(session: date, start_usd: float, positions: list[Position]) -> AccountMark:

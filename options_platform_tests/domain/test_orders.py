@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 from datetime import date
 
@@ -8,11 +9,16 @@ from hypothesis import strategies as st
 from options_platform.domain.orders import (
     TRANSITIONS,
     WORKING,
+    LadderRules,
     Order,
     OrderLeg,
     client_order_id,
     closing,
+    contracts_held,
     exit_order_id,
+    in_lowest_terms,
+    ladder,
+    rung_price,
 )
 from options_platform.errors import LedgerError
 
@@ -62,7 +68,7 @@ def test_an_order_that_was_never_sent_cannot_be_filled():
 
 
 @given(st.lists(st.sampled_from(STATES), max_size=12))
-def test_no_path_leads_out_of_a_final_state_or_back_to_pending(path):
+def test_no_path_leads_out_of_a_final_state_or_back_to_intent(path):
     order, seen = ORDER, []
     for state in path:
         try:
@@ -72,7 +78,7 @@ def test_no_path_leads_out_of_a_final_state_or_back_to_pending(path):
         seen.append(order.status)
     moves = [state for at, state in enumerate(seen) if at == 0 or seen[at - 1] != state]
     assert all(state not in FINAL for state in moves[:-1])
-    assert "pending" not in moves[1:]
+    assert "intent" not in moves[1:]
 
 
 def test_a_state_that_stays_keeps_what_is_new_about_it():
@@ -114,3 +120,73 @@ def test_closing_undoes_each_leg_and_closing_twice_is_nothing():
         (leg.strike, leg.right, leg.expiry) for leg in LEGS
     ]
     assert closing(undone) == LEGS
+
+
+def test_an_attempt_has_an_id_of_its_own_and_the_first_keeps_the_plain_one():
+    args = ("paper", DAY, "SPY", "entry")
+    ids = [client_order_id(*args, attempt=n) for n in (1, 2, 3)]
+    assert ids[0] == client_order_id(*args)
+    assert len(set(ids)) == 3
+    assert ids[1].startswith("20240102-SPY-entry-2-")
+    assert exit_order_id("p", DAY, 2) != exit_order_id("p", DAY)
+
+
+def test_fills_never_fall_and_never_pass_what_was_ordered():
+    part = replace(ORDER, status="accepted").to("partially_filled", filled_qty=3, avg_price=2.0)
+    for wrong in (2, 6):
+        with pytest.raises(LedgerError, match=f"3 of 5 filled and cannot have {wrong}"):
+            part.to("partially_filled", filled_qty=wrong)
+    assert part.remaining == 2
+
+
+def test_an_order_ends_at_the_close_of_the_session_after_its_decision():
+    """2 January 2024 is a Tuesday; 3 July 2024 is followed by a holiday, and the 5th by 16:00."""
+    assert ORDER.expires_at.isoformat() == "2024-01-03T16:00:00-05:00"
+    eve = replace(ORDER, session=date(2024, 7, 2))
+    assert eve.expires_at.isoformat() == "2024-07-03T13:00:00-04:00"
+
+
+def test_ratios_are_reduced_to_lowest_terms_without_changing_what_is_bought():
+    legs = tuple(replace(leg, ratio=2 * n) for n, leg in enumerate(LEGS, start=1))
+    twice = replace(ORDER, legs=legs, contracts=3, limit_price=4.2)
+    reduced = in_lowest_terms(twice)
+    assert [leg.ratio for leg in reduced.legs] == [1, 2]
+    assert (reduced.contracts, reduced.limit_price) == (6, 2.1)
+    done = [replace(o, filled_qty=o.contracts) for o in (twice, reduced)]
+    assert contracts_held(done[:1]) == contracts_held(done[1:])
+    assert in_lowest_terms(reduced) is reduced
+
+
+def test_contracts_are_netted_over_orders_that_share_them():
+    """Long 470/475 and short 475/480 leave no 475 but two sold."""
+    upper = (replace(LEGS[0], strike=475.0), replace(LEGS[1], strike=480.0))
+    lower = replace(ORDER, filled_qty=5)
+    same = replace(ORDER, legs=upper, filled_qty=5)
+    assert contracts_held([lower, same]) == {
+        "SPY240202C00470000": 5,
+        "SPY240202C00480000": -5,
+    }
+    assert contracts_held([lower, replace(lower, legs=closing(LEGS))]) == {}
+
+
+def test_a_ladder_worked_by_hand():
+    """A debit of 2.00 that may give way by 10%: 2.00, 2.10, 2.20; a credit likewise to 1.80."""
+    assert ladder(2.0, 0.1, 3) == pytest.approx([2.0, 2.1, 2.2])
+    assert ladder(-2.0, 0.1, 3) == pytest.approx([-2.0, -1.9, -1.8])
+    assert rung_price(-2.0, 0.1, LadderRules(rungs=3), 3) == pytest.approx(-1.8)
+    assert rung_price(-2.0, 0.1, LadderRules(rungs=3), 4) is None
+
+
+@given(
+    st.integers(-3000, 3000).map(lambda cents: cents / 100),
+    st.floats(0, 0.99),
+    st.integers(1, 9),
+)
+def test_a_ladder_rises_from_the_fair_price_to_its_floor_and_keeps_its_sign(fair, share, rungs):
+    prices = ladder(fair, share, rungs)
+    assert 1 <= len(prices) <= rungs
+    assert prices[0] == pytest.approx(fair)
+    assert all(later > earlier for earlier, later in itertools.pairwise(prices))
+    assert prices[-1] <= fair + share * abs(fair) + 1e-6
+    assert all(price * fair > 0 for price in prices) or fair == 0
+    assert all(round(price * 100) == pytest.approx(price * 100) for price in prices)

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.domain.orders import OrderLeg
-from options_platform.domain.positions import Position, mark_account
+from options_platform.domain.orders import Order, OrderLeg, closing
+from options_platform.domain.positions import (
+    Position,
+    after_entry_fill,
+    after_exit_fill,
+    mark_account,
+)
+from options_platform.errors import LedgerError
 
 OPENED, CLOSED, NEAR, FAR = (date(2024, 1, d) for d in (3, 10, 19, 26))
 CENTS = st.integers(-2000, 2000).map(lambda cents: cents / 100)
@@ -30,13 +36,16 @@ SPREAD = Position(
 @st.composite
 def positions(draw):
     closed = draw(st.booleans())
+    contracts = draw(st.integers(1, 10))
+    some = draw(st.integers(0, contracts - 1))
     return replace(
         SPREAD,
-        contracts=draw(st.integers(1, 10)),
+        contracts=contracts,
+        closed_contracts=contracts if closed else some,
         entry_price=draw(CENTS),
         fees_usd=draw(st.integers(0, 5000)) / 100,
         mark_price=draw(CENTS),
-        exit_price=draw(CENTS) if closed else None,
+        exit_price=draw(CENTS) if closed or some else None,
         closed_on=CLOSED if closed else None,
         exit_reason="TIME" if closed else None,
     )
@@ -63,6 +72,7 @@ def test_a_closed_credit_worked_by_hand():
         exit_price=-0.5,
         fees_usd=5.2,
         closed_on=CLOSED,
+        closed_contracts=2,
         mark_price=-0.5,
     )
     assert credit.value_usd == 0.0
@@ -87,8 +97,10 @@ def test_equity_is_what_began_and_all_that_was_won_and_lost(start, held):
 
 @given(positions(), CENTS)
 def test_closing_at_the_mark_changes_no_equity(position, price):
-    marked = replace(position, mark_price=price, exit_price=None, closed_on=None)
-    closed = replace(marked, exit_price=price, closed_on=CLOSED)
+    marked = replace(
+        position, mark_price=price, exit_price=None, closed_on=None, closed_contracts=0
+    )
+    closed = replace(marked, exit_price=price, closed_on=CLOSED, closed_contracts=marked.contracts)
     before, after = (mark_account(CLOSED, 1e5, [one]) for one in (marked, closed))
     assert after.equity_usd == pytest.approx(before.equity_usd)
     assert after.realised_usd == pytest.approx(before.unrealised_usd)
@@ -100,3 +112,65 @@ def test_the_order_of_the_positions_does_not_matter(held, random):
     left, right = (mark_account(CLOSED, 1e5, part) for part in (held, shuffled))
     assert left.equity_usd == pytest.approx(right.equity_usd)
     assert left.open_positions == right.open_positions
+
+
+ENTRY = Order(
+    client_order_id="e",
+    session=date(2024, 1, 2),
+    ticker="SPY",
+    purpose="entry",
+    position_id="e",
+    plan_id="plan",
+    strategy="bull_call_spread",
+    legs=SPREAD.legs,
+    contracts=4,
+    limit_price=2.0,
+    max_loss_usd=800.0,
+    max_profit_usd=1200.0,
+    status="accepted",
+)
+
+
+def exits(filled, price, *, contracts=4, fees=1.3):
+    return replace(
+        ENTRY,
+        client_order_id="x",
+        purpose="exit",
+        legs=closing(SPREAD.legs),
+        contracts=contracts,
+        filled_qty=filled,
+        avg_price=price if filled else None,
+        fees_usd=fees * filled,
+        reason="TIME",
+    )
+
+
+def test_a_partial_entry_makes_a_position_of_what_is_filled_with_its_share_of_the_risk():
+    """1 of 4 at 1.90 in place of 2.00: 200 of 800 USD at risk, less the 10 that it was better."""
+    part = after_entry_fill(replace(ENTRY, filled_qty=1, avg_price=1.9), None, OPENED)
+    assert (part.contracts, part.entry_price, part.opened_on) == (1, 1.9, OPENED)
+    assert part.max_loss_usd == pytest.approx(190.0)
+    assert part.max_profit_usd == pytest.approx(310.0)
+    whole = after_entry_fill(replace(ENTRY, filled_qty=4, avg_price=1.95), part, CLOSED)
+    assert (whole.contracts, whole.opened_on, whole.entry_dte) == (4, OPENED, part.entry_dte)
+    assert whole.max_loss_usd == pytest.approx(780.0)
+
+
+def test_an_exit_in_parts_and_attempts_closes_at_the_mean_of_its_fills():
+    """1 brings 2.40, 1 more 2.60 (mean 2.50), then another order closes the last 2 at 3.00."""
+    held = after_entry_fill(replace(ENTRY, filled_qty=4, avg_price=2.0), None, OPENED)
+    first = after_exit_fill(exits(0, None), exits(1, -2.4), held, CLOSED)
+    assert (first.exit_price, first.closed_contracts, first.closed_on) == (2.4, 1, None)
+    second = after_exit_fill(exits(1, -2.4), exits(2, -2.5), first, CLOSED)
+    assert second.exit_price == pytest.approx(2.5)
+    other = replace(exits(2, -3.0, contracts=2), client_order_id="y")
+    last = after_exit_fill(replace(other, filled_qty=0, fees_usd=0.0), other, second, CLOSED)
+    assert last.exit_price == pytest.approx(2.75)
+    assert (last.closed_contracts, last.closed_on, last.exit_reason) == (4, CLOSED, "TIME")
+    assert last.profit_usd == pytest.approx(0.75 * 400 - 4 * 1.3)
+
+
+def test_no_exit_closes_more_than_is_open():
+    held = after_entry_fill(replace(ENTRY, filled_qty=2, avg_price=2.0), None, OPENED)
+    with pytest.raises(LedgerError, match="closes more than the 2 spreads"):
+        after_exit_fill(exits(0, None), exits(3, -2.4), held, CLOSED)

@@ -5,23 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from options_platform.adapters.brokers.alpaca import AlpacaBroker
+from options_platform.adapters.brokers.port import Broker
 from options_platform.adapters.brokers.simulated import SimulatedBroker
 from options_platform.settings import Settings
 
 
-def _simulated(settings: Settings, folder: Path) -> SimulatedBroker:
+def open_simulated(settings: Settings, folder: Path | None = None) -> SimulatedBroker:
+    """The simulated broker whose file lies in `folder` (default: the home)."""
     return SimulatedBroker(
-        folder / "simulated_broker.duckdb",
+        (folder or settings.home) / "simulated_broker.duckdb",
         chain=settings.plan.chain,
         fills=settings.fills,
         costs=settings.plan.costs,
         wait_seconds=settings.warehouse_wait_seconds,
+        start_usd=settings.account_value_usd,
     )
 
 
-BROKERS: dict[str, Callable[[Settings, Path], SimulatedBroker]] = {"simulated": _simulated}
+def open_alpaca(settings: Settings) -> AlpacaBroker:
+    """The account at Alpaca."""
+    return AlpacaBroker(settings.alpaca, settings.plan.costs)
 
 
-def open_broker(settings: Settings, folder: Path | None = None) -> SimulatedBroker:
-    """The broker that the settings name; its files, if any, lie in `folder` (default: the home)."""
-    return BROKERS[settings.broker](settings, folder or settings.home)
+BROKERS: dict[str, Callable[[Settings], Broker]] = {
+    "simulated": open_simulated,
+    "alpaca": open_alpaca,
+}
+
+
+def open_broker(settings: Settings) -> Broker:
+    """The broker that the settings name."""
+    return BROKERS[settings.broker](settings)

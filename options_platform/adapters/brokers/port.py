@@ -1,10 +1,19 @@
-"""What the platform asks of a broker."""
+"""What the platform asks of a broker.
+
+To add one: write a class with these methods in a file beside this one, list it in `BROKERS`, and
+give `options_platform_tests/contracts/test_broker.py` a way to open it; that suite says what it
+must do. Orders are known by the client's id alone, which a broker keeps unique.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import date, datetime
+from typing import Protocol, runtime_checkable
 
+from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
 from options_platform.errors import BrokerError
 
@@ -13,9 +22,20 @@ class DuplicateOrderError(BrokerError):
     """The broker has an order of that client id already: look it up."""
 
 
+class OrderRefusedError(BrokerError):
+    """The broker has seen the request and will not do it; nothing came of it."""
+
+
+class BrokerDoubtError(BrokerError):
+    """It is not known what came of the request: no answer, a broken one, or a server's error."""
+
+
 @dataclass(frozen=True)
 class BrokerOrder:
-    """An order as the broker has it; `status` is one of the platform's order states."""
+    """An order as the broker has it; `status` is one of the platform's order states.
+
+    `avg_price` is net, USD a share, debit positive; None while nothing is filled.
+    """
 
     client_order_id: str
     status: str
@@ -25,22 +45,114 @@ class BrokerOrder:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class BrokerAccount:
+    """The account; None where the broker does not say or does not limit it."""
+
+    number: str
+    cash_usd: float
+    equity_usd: float | None = None
+    buying_power_usd: float | None = None
+    options_level: int | None = None
+    blocked: bool = False
+
+
+@dataclass(frozen=True)
+class BrokerClock:
+    """The broker's own time, and whether its market trades."""
+
+    now: datetime
+    is_open: bool
+    next_open: datetime
+    next_close: datetime
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A contract (or stock) in the account; `quantity` is negative if short."""
+
+    symbol: str
+    quantity: int
+    avg_price: float | None = None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired)."""
+
+    activity_id: str
+    kind: str
+    symbol: str
+    quantity: int
+    price: float | None
+    on: date
+
+
 class Broker(Protocol):
-    """A broker account. Orders are known by the client's id, which the broker keeps unique."""
+    """A broker account. Any method may raise :class:`BrokerDoubtError`."""
 
     @property
     def name(self) -> str:
         """Name shown beside orders, e.g. "simulated"."""
         ...
 
+    @property
+    def takes_market_orders(self) -> bool:
+        """Whether an order without a limit is taken: only where one price is certain."""
+        ...
+
+    def account(self) -> BrokerAccount:
+        """The account as it stands."""
+        ...
+
+    def clock(self) -> BrokerClock | None:
+        """The broker's time; None for one that only knows the sessions it is told of."""
+        ...
+
     def submit(self, order: Order) -> BrokerOrder:
-        """Send the order; :class:`DuplicateOrderError` if its id was sent before."""
+        """Send the order once, without repeating the request.
+
+        Raises :class:`DuplicateOrderError` if its id was sent before, :class:`OrderRefusedError`
+        if the broker will not take it.
+        """
         ...
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """The order of that id, or None if the broker never had it."""
         ...
 
+    def cancel(self, client_order_id: str) -> None:
+        """Ask for the order's cancel; :meth:`find` tells what came of it.
+
+        Raises :class:`OrderRefusedError` if it cannot be cancelled any more.
+        """
+        ...
+
     def working(self) -> list[BrokerOrder]:
         """Orders that may still fill."""
+        ...
+
+    def orders_since(self, moment: datetime) -> list[BrokerOrder]:
+        """All orders sent at `moment` or later, whatever became of them."""
+        ...
+
+    def holdings(self) -> list[Holding]:
+        """What is in the account; a broker nets one contract over all orders."""
+        ...
+
+    def activities(self, since: date) -> list[Activity]:
+        """What happened on `since` and later, oldest first."""
+        ...
+
+
+@runtime_checkable
+class WorksAtClose(Protocol):
+    """A broker that has no market of its own: it is told each session's closes."""
+
+    def holding(self) -> AbstractContextManager[object]:
+        """Hold what it keeps over many steps, so that none waits for another process."""
+        ...
+
+    def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
+        """Fill or expire the orders that work in `session`; one worked before is left."""
         ...

@@ -2,25 +2,37 @@
 
 Orders are day orders. One that is accepted after the close of session D works in the next
 session and is judged once, at that session's close, since daily bars hold no intraday quotes:
-it fills if its limit allows the fill model's price, else it expires.
+it fills if its limit allows the fill model's price, else it expires. Partial fills and rejections
+come on demand, for trying out what follows from them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from options_platform.adapters.brokers.port import BrokerOrder, DuplicateOrderError
+from options_platform.adapters.brokers.port import (
+    Activity,
+    BrokerAccount,
+    BrokerClock,
+    BrokerOrder,
+    DuplicateOrderError,
+    Holding,
+    OrderRefusedError,
+)
 from options_platform.adapters.duck import held
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg
+from options_platform.domain.positions import SHARES
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -28,9 +40,14 @@ CREATE TABLE IF NOT EXISTS orders (
     legs VARCHAR NOT NULL, contracts INTEGER NOT NULL, limit_price DOUBLE,
     status VARCHAR NOT NULL, filled_qty INTEGER NOT NULL, avg_price DOUBLE,
     fees_usd DOUBLE NOT NULL, reason VARCHAR, worked_on DATE
+);
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS sent_at TIMESTAMP;
+CREATE TABLE IF NOT EXISTS demands (
+    ticker VARCHAR PRIMARY KEY, outcome VARCHAR NOT NULL, contracts INTEGER NOT NULL
 )
 """
 CENT = 0.005
+Outcome = Literal["reject", "partial"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,31 @@ class SimulatedBroker:
     fills: FillRules
     costs: CostRules
     wait_seconds: float = 60.0
+    start_usd: float = 100_000.0
     name: str = "simulated"
+    takes_market_orders: bool = True
+
+    def holding(self) -> AbstractContextManager[object]:
+        """Hold the file over many steps; each of them is still a transaction of its own."""
+        return held(self.path, wait_seconds=self.wait_seconds)
+
+    def account(self) -> BrokerAccount:
+        """Cash of the start and of all fills; nothing here values the contracts."""
+        rows = self._rows("filled_qty > 0", [])
+        spent = sum(row[3] * SHARES * (row[4] or 0.0) + row[5] for row in rows)
+        return BrokerAccount("simulated", self.start_usd - spent)
+
+    def clock(self) -> BrokerClock | None:
+        """None: it knows only the sessions that it is told of."""
+        return None
+
+    def demand(self, ticker: str, outcome: Outcome, contracts: int = 0) -> None:
+        """Reject the next order of `ticker`, or fill `contracts` of it when it works."""
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            connection.execute(SCHEMA)
+            connection.execute(
+                "INSERT OR REPLACE INTO demands VALUES (?, ?, ?)", [ticker, outcome, contracts]
+            )
 
     def submit(self, order: Order) -> BrokerOrder:
         """Accept the order for the session after `order.session`."""
@@ -50,8 +91,8 @@ class SimulatedBroker:
             connection.execute(SCHEMA)
             # One statement: the id is taken or it is not, whatever else happens.
             taken = connection.execute(
-                "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, 'submitted', 0, NULL, 0, NULL, NULL) "
-                "ON CONFLICT DO NOTHING RETURNING client_order_id",
+                "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, 'submitted', 0, NULL, 0, NULL, NULL, "
+                "?) ON CONFLICT DO NOTHING RETURNING client_order_id",
                 [
                     order.client_order_id,
                     order.session,
@@ -59,10 +100,22 @@ class SimulatedBroker:
                     json.dumps([asdict(leg) for leg in order.legs], default=str),
                     order.contracts,
                     order.limit_price,
+                    (order.placed_at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None),
                 ],
             ).fetchone()
-        if taken is None:
-            raise DuplicateOrderError(f"order id {order.client_order_id} must be unique")
+            if taken is None:
+                raise DuplicateOrderError(f"order id {order.client_order_id} must be unique")
+            rejected = connection.execute(
+                "DELETE FROM demands WHERE ticker = ? AND outcome = 'reject' RETURNING ticker",
+                [order.ticker],
+            ).fetchone()
+            if rejected is not None:
+                connection.execute(
+                    "UPDATE orders SET status = 'rejected', reason = 'ON_DEMAND' "
+                    "WHERE client_order_id = ?",
+                    [order.client_order_id],
+                )
+                return BrokerOrder(order.client_order_id, "rejected", 0, None, 0.0, "ON_DEMAND")
         return BrokerOrder(order.client_order_id, "submitted", 0, None, 0.0)
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
@@ -70,26 +123,65 @@ class SimulatedBroker:
         found = self._orders("client_order_id = ?", [client_order_id])
         return found[0] if found else None
 
+    def cancel(self, client_order_id: str) -> None:
+        """Cancel an order that waits for its session."""
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            connection.execute(SCHEMA)
+            done = connection.execute(
+                "UPDATE orders SET status = 'canceled' "
+                "WHERE client_order_id = ? AND status = 'submitted' RETURNING status",
+                [client_order_id],
+            ).fetchone()
+        if done is None:
+            raise OrderRefusedError(f"order {client_order_id} does not work and cannot be canceled")
+
     def working(self) -> list[BrokerOrder]:
         """Orders that wait for their session."""
         return self._orders("status = 'submitted'", [])
+
+    def orders_since(self, moment: datetime) -> list[BrokerOrder]:
+        """The orders taken at `moment` or later."""
+        return self._orders("sent_at >= ?", [moment.astimezone(UTC).replace(tzinfo=None)])
+
+    def holdings(self) -> list[Holding]:
+        """Contracts that the fills left."""
+        held_now: dict[str, int] = {}
+        for row in self._rows("filled_qty > 0", []):
+            for leg in read_legs(row[2]):
+                symbol = leg.symbol(row[1])
+                held_now[symbol] = held_now.get(symbol, 0) + leg.signed_ratio * row[3]
+        return [Holding(symbol, count) for symbol, count in sorted(held_now.items()) if count]
+
+    def activities(self, since: date) -> list[Activity]:
+        """The fills; nothing is assigned or exercised here."""
+        found = []
+        rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since])
+        for number, ticker, legs_json, filled, *_, worked_on in rows:
+            for at, leg in enumerate(read_legs(legs_json)):
+                quantity = leg.signed_ratio * filled
+                symbol = leg.symbol(ticker)
+                found.append(Activity(f"{number}-{at}", "FILL", symbol, quantity, None, worked_on))
+        return sorted(found, key=lambda activity: (activity.on, activity.activity_id))
 
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`; a session worked before is left."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             connection.execute(SCHEMA)
             waiting = connection.execute(
-                "SELECT client_order_id, ticker, legs, contracts, limit_price FROM orders "
+                "SELECT o.client_order_id, o.ticker, o.legs, o.contracts, o.limit_price, "
+                "d.contracts FROM orders o LEFT JOIN demands d "
+                "ON d.ticker = o.ticker AND d.outcome = 'partial' "
                 "WHERE status = 'submitted' AND session < ? ORDER BY client_order_id",
                 [session],
             ).fetchall()
-            for number, ticker, legs, contracts, limit in waiting:
-                outcome = self._outcome(session, market.get(ticker), legs, contracts, limit)
+            for number, ticker, legs, contracts, limit, most in waiting:
+                outcome = self._outcome(session, market.get(ticker), legs, contracts, limit, most)
                 connection.execute(
                     "UPDATE orders SET status = ?, filled_qty = ?, avg_price = ?, fees_usd = ?, "
                     "reason = ?, worked_on = ? WHERE client_order_id = ?",
                     [*outcome, session, number],
                 )
+                connection.execute("DELETE FROM demands WHERE ticker = ?", [ticker])
 
     def _outcome(
         self,
@@ -98,6 +190,7 @@ class SimulatedBroker:
         legs_json: str,
         contracts: int,
         limit: float | None,
+        most: int | None,
     ) -> tuple[str, int, float | None, float, str | None]:
         if close is None:
             return "expired", 0, None, 0.0, "NO_MARKET"
@@ -105,21 +198,34 @@ class SimulatedBroker:
         price = net_price(legs, session, close, self.chain, self.fills)
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
+        filled = contracts if most is None else min(most, contracts)
         sides = sum(leg.ratio for leg in legs)
         fee = float(self.costs.fees_on(np.array([session], dtype="datetime64[D]"))[0])
-        return "filled", contracts, price, fee * contracts * sides, None
+        if filled < contracts:
+            paid = price if filled else None
+            return "expired", filled, paid, fee * filled * sides, "PARTIAL_ON_DEMAND"
+        return "filled", filled, price, fee * filled * sides, None
 
     def _orders(self, condition: str, params: list[object]) -> list[BrokerOrder]:
+        return [
+            BrokerOrder(number, status, filled, price, fees, reason)
+            for number, _, _, filled, price, fees, status, reason, _ in self._rows(
+                condition, params
+            )
+        ]
+
+    def _rows(
+        self, condition: str, params: list[object]
+    ) -> list[tuple[str, str, str, int, float | None, float, str, str | None, date]]:
         if not self.path.exists():
             return []
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             connection.execute(SCHEMA)
-            rows = connection.execute(
-                "SELECT client_order_id, status, filled_qty, avg_price, fees_usd, reason "
-                f"FROM orders WHERE {condition} ORDER BY client_order_id",
+            return connection.execute(
+                "SELECT client_order_id, ticker, legs, filled_qty, avg_price, fees_usd, status, "
+                f"reason, worked_on FROM orders WHERE {condition} ORDER BY client_order_id",
                 params,
             ).fetchall()
-        return [BrokerOrder(*row) for row in rows]
 
 
 def read_legs(text: str) -> tuple[OrderLeg, ...]:

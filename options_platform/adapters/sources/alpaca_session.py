@@ -63,11 +63,12 @@ def make_clients(keys: Keys, session: SourceSession) -> Clients:
         TradingClient(keys.key, keys.secret, paper=paper, raw_data=True),
     )
     for client in (clients.stocks, clients.options, clients.actions, clients.trading):
-        _put_session(client, session)
+        put_session(client, session)
     return clients
 
 
-def _put_session(client: RESTClient, session: Any) -> None:
+def put_session(client: RESTClient, session: Any) -> None:
+    """Let a client speak over `session`."""
     # alpaca-py takes no session, and its own has no time-out.
     client._session.close()  # noqa: SLF001
     client._session = session  # noqa: SLF001

@@ -25,7 +25,10 @@ LATER = "try again later"
 
 
 class FetchError(Exception):
-    """Why a source gave nothing: `passing` if asking again may help, `advice` what to do."""
+    """Why a source gave nothing: `passing` if asking again may help, `advice` what to do.
+
+    `status` is that of the HTTP answer, None if there was none.
+    """
 
     def __init__(
         self,
@@ -34,12 +37,14 @@ class FetchError(Exception):
         passing: bool = True,
         retry_after_seconds: float | None = None,
         advice: str = LATER,
+        status: int | None = None,
     ) -> None:
         super().__init__(cause)
         self.cause = cause
         self.passing = passing
         self.retry_after_seconds = retry_after_seconds
         self.advice = advice
+        self.status = status
 
 
 def status_fault(
@@ -53,6 +58,7 @@ def status_fault(
         passing=passing,
         retry_after_seconds=seconds_of(retry_after),
         advice=advice,
+        status=status,
     )
 
 

@@ -8,7 +8,7 @@ import polars as pl
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.paper_trading import (
     PaperTrading,
     market_closes,
@@ -56,15 +56,6 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return paper_orders
-
-
-def open_ledger(settings: Settings) -> Ledger:
-    """The paper ledger of the settings' account."""
-    return Ledger(
-        settings.ledger_path,
-        account=settings.account,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
 
 
 def may_send(tags: Mapping[str, str], selected: RunRange, newest: date) -> bool:

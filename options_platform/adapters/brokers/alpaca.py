@@ -1,0 +1,232 @@
+"""Alpaca through alpaca-py (extra `alpaca`): the paper account, or live on three conditions.
+
+Every order is a limit order for the day; several legs go as one multi-leg order. Requests that
+read are repeated a few times, one that sends never: see :mod:`.alpaca_wire`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from options_platform.adapters.brokers import alpaca_shapes as shapes
+from options_platform.adapters.brokers.port import (
+    Activity,
+    BrokerAccount,
+    BrokerClock,
+    BrokerDoubtError,
+    BrokerOrder,
+    Holding,
+    OrderRefusedError,
+)
+from options_platform.adapters.sources.alpaca_keys import Keys, require_keys, require_package
+from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
+from options_platform.domain.costs import CostRules
+from options_platform.domain.orders import Order
+from options_platform.errors import BrokerError, SettingsError
+
+READ_ATTEMPTS = 3
+ORDERS_A_PAGE = 500
+ACTIVITIES_A_PAGE = 100
+LIVE_KEY, PAPER_KEY = "AK", "PK"
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class AlpacaBroker:
+    """An account at Alpaca; nothing is asked, and no package needed, before the first call."""
+
+    rules: AlpacaRules
+    costs: CostRules
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    keys: Keys | None = None
+    name: str = "alpaca"
+    takes_market_orders: bool = False
+
+    def account(self) -> BrokerAccount:
+        """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
+        found = shapes.account_of(self._read("the account", self._client.get_account))
+        require_allowed(found.number, self.rules, self.environment)
+        return found
+
+    def clock(self) -> BrokerClock | None:
+        """Alpaca's time."""
+        return shapes.clock_of(self._read("the clock", self._client.get_clock))
+
+    def submit(self, order: Order) -> BrokerOrder:
+        """Send the order, once."""
+        from options_platform.adapters.brokers.alpaca_wire import asked
+
+        if self.rules.live and order.max_loss_usd > self.rules.live_max_order_usd:
+            raise OrderRefusedError(
+                f"order {order.client_order_id} may lose {order.max_loss_usd:.0f} USD, above "
+                "alpaca.live_max_order_usd; nothing was sent"
+            )
+        request, client = shapes.request_of(order), self._allowed_client
+        what = f"order {order.client_order_id}"
+        found = asked(what, lambda: self._order(client.submit_order(request)))
+        if found is None:
+            raise OrderRefusedError(f"{what}: Alpaca knows no such asset")
+        return found
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order of that id."""
+        found = self._raw(client_order_id)
+        return None if found is None else self._order(found)
+
+    def cancel(self, client_order_id: str) -> None:
+        """Ask for the order's cancel."""
+        from options_platform.adapters.brokers.alpaca_wire import asked
+
+        found = self._raw(client_order_id)
+        if found is None:
+            raise OrderRefusedError(f"order {client_order_id} is not at Alpaca")
+        what = f"cancel of {client_order_id}"
+        client = self._client
+        asked(what, lambda: client.cancel_order_by_id(found["id"]))
+
+    def working(self) -> list[BrokerOrder]:
+        """Open orders, newest first."""
+        return self._listed("open", None)
+
+    def orders_since(self, moment: datetime) -> list[BrokerOrder]:
+        """All orders submitted at `moment` or later."""
+        return self._listed("all", moment)
+
+    def holdings(self) -> list[Holding]:
+        """All positions, netted by contract."""
+        given = self._read("the positions", self._client.get_all_positions)
+        return [shapes.holding_of(one) for one in given]
+
+    def activities(self, since: date) -> list[Activity]:
+        """Fills, assignments, exercises and expiries."""
+        found: list[Activity] = []
+        page: str | None = None
+        while True:
+            query = {
+                "activity_types": "FILL,OPASN,OPEXC,OPEXP",
+                "after": (since - timedelta(days=1)).isoformat(),
+                "direction": "asc",
+                "page_size": ACTIVITIES_A_PAGE,
+                "page_token": page,
+            }
+            given: Any = self._read(
+                "the activities", partial(self._client.get, "/account/activities", query)
+            )
+            found += [shapes.activity_of(one) for one in given]
+            if len(given) < ACTIVITIES_A_PAGE:
+                return [activity for activity in found if activity.on >= since]
+            page = str(given[-1]["id"])
+
+    def _listed(self, status: str, since: datetime | None) -> list[BrokerOrder]:
+        from alpaca.common.enums import Sort
+        from alpaca.trading.enums import QueryOrderStatus
+        from alpaca.trading.requests import GetOrdersRequest
+
+        found: dict[str, BrokerOrder] = {}
+        # `after` excludes its own moment.
+        after = None if since is None else since - timedelta(microseconds=1)
+        while True:
+            request = GetOrdersRequest(
+                status=QueryOrderStatus(status),
+                limit=ORDERS_A_PAGE,
+                after=after,
+                direction=Sort.ASC,
+                nested=True,
+            )
+            given: Any = self._read("the orders", partial(self._client.get_orders, request))
+            orders = [self._order(one) for one in given]
+            new = [order for order in orders if order.client_order_id not in found]
+            found |= {order.client_order_id: order for order in orders}
+            if len(given) < ORDERS_A_PAGE or not new:
+                return list(found.values())
+            # Several orders may share a moment: the page begins with the last one again.
+            after = shapes.moment(given[-1]["submitted_at"]) - timedelta(microseconds=1)
+
+    def _raw(self, client_order_id: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._read_or_none(
+            f"order {client_order_id}",
+            partial(self._client.get_order_by_client_id, client_order_id),
+        )
+        return found
+
+    def _order(self, found: Any) -> BrokerOrder:
+        day = np.array([shapes.moment(found["submitted_at"]).date()], dtype="datetime64[D]")
+        return shapes.order_of(found, float(self.costs.fees_on(day)[0]))
+
+    def _read(self, what: str, ask: Callable[[], Any]) -> Any:
+        found = self._read_or_none(what, ask)
+        if found is None:
+            raise BrokerDoubtError(f"{what}: Alpaca says that there is none")
+        return found
+
+    def _read_or_none(self, what: str, ask: Callable[[], Any]) -> Any:
+        import tenacity
+
+        from options_platform.adapters.brokers.alpaca_wire import asked
+
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(BrokerDoubtError),
+            stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
+            reraise=True,
+        )
+        return again(asked, what, ask)
+
+    @cached_property
+    def _allowed_client(self) -> Any:
+        """The client, once the account was seen to be one that may trade."""
+        self.account()
+        return self._client
+
+    @cached_property
+    def _client(self) -> Any:
+        require_package()
+        from options_platform.adapters.brokers.alpaca_wire import make_client
+
+        keys = self._keys()
+        return make_client(
+            keys,
+            live=self.rules.live,
+            fake_address=self.rules.fake_address,
+            timeout_seconds=self.rules.timeout_seconds,
+        )
+
+    def _keys(self) -> Keys:
+        if self.keys is not None:
+            return self.keys
+        if self.rules.fake_address:
+            # The keys of an account are nothing for a server that only plays Alpaca.
+            return Keys("FAKE-KEY", "FAKE-SECRET")
+        keys = require_keys(self.environment)
+        wrong = PAPER_KEY if self.rules.live else LIVE_KEY
+        if keys.key.startswith(wrong):
+            kind = "a paper" if self.rules.live else "the live"
+            raise SettingsError(
+                f"the keys are those of {kind} account, and alpaca.live is "
+                f"{str(self.rules.live).lower()}; set the other keys"
+            )
+        return keys
+
+
+def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, str]) -> None:
+    """BrokerError unless the account of that number may be traded under `rules`.
+
+    It has to be among those listed, if any are, and for live trading also be the one that the
+    environment names.
+    """
+    if rules.accounts and number not in rules.accounts:
+        raise BrokerError(
+            "the keys belong to an account that alpaca.accounts does not list; nothing was sent"
+        )
+    if rules.live and environment.get(LIVE_SWITCH) != number:
+        raise BrokerError(
+            f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
+            "nothing was sent"
+        )

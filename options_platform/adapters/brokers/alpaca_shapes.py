@@ -1,0 +1,185 @@
+"""Alpaca's JSON to and from the platform's orders, holdings and activities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from options_platform.adapters.brokers.port import (
+    Activity,
+    BrokerAccount,
+    BrokerClock,
+    BrokerOrder,
+    Holding,
+    OrderRefusedError,
+)
+from options_platform.domain.orders import Order
+
+STATES = {
+    "pending_new": "submitted",
+    "accepted_for_bidding": "submitted",
+    "pending_review": "submitted",
+    "held": "submitted",
+    "accepted": "accepted",
+    "new": "accepted",
+    "calculated": "accepted",
+    "done_for_day": "accepted",
+    "stopped": "accepted",
+    "suspended": "accepted",
+    "pending_replace": "accepted",
+    "partially_filled": "partially_filled",
+    "filled": "filled",
+    "pending_cancel": "cancel_pending",
+    "canceled": "canceled",
+    "replaced": "canceled",
+    "expired": "expired",
+    "rejected": "rejected",
+}
+"""Alpaca's states of an order and ours."""
+
+MOST_LEGS = 4
+OPENS = {"buy": "buy_to_open", "sell": "sell_to_open"}
+CLOSES = {"buy": "buy_to_close", "sell": "sell_to_close"}
+
+
+def request_of(order: Order) -> Any:
+    """The request that sends `order`: a limit order for the day, of one leg or of several.
+
+    Its ratios have to be in lowest terms, as Alpaca counts spreads by them.
+
+    Raises :class:`OrderRefusedError` for an order without a limit, or with too many legs.
+    """
+    from alpaca.trading.enums import OrderClass, OrderSide, PositionIntent, TimeInForce
+    from alpaca.trading.requests import LimitOrderRequest, OptionLegRequest
+
+    if order.limit_price is None:
+        raise OrderRefusedError(
+            f"order {order.client_order_id} has no limit: no spread takes the market"
+        )
+    if not 1 <= len(order.legs) <= MOST_LEGS:
+        raise OrderRefusedError(
+            f"order {order.client_order_id}: Alpaca takes 1 to {MOST_LEGS} legs"
+        )
+    intents = OPENS if order.purpose == "entry" else CLOSES
+    common = {
+        "qty": order.contracts,
+        "time_in_force": TimeInForce.DAY,
+        "client_order_id": order.client_order_id,
+    }
+    price = round(float(order.limit_price or 0.0), 2)
+    if len(order.legs) == 1:
+        leg = order.legs[0]
+        return LimitOrderRequest(
+            symbol=leg.symbol(order.ticker),
+            side=OrderSide(leg.side),
+            position_intent=PositionIntent(intents[leg.side]),
+            limit_price=price if leg.side == "buy" else -price,
+            **common,
+        )
+    legs = [
+        OptionLegRequest(
+            symbol=leg.symbol(order.ticker),
+            ratio_qty=leg.ratio,
+            side=OrderSide(leg.side),
+            position_intent=PositionIntent(intents[leg.side]),
+        )
+        for leg in order.legs
+    ]
+    return LimitOrderRequest(order_class=OrderClass.MLEG, legs=legs, limit_price=price, **common)
+
+
+def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
+    """An order of Alpaca's; `fee_usd` is what a contract and side costs.
+
+    The average price is the net of the legs' own, since it carries their signs.
+    """
+    status = STATES.get(str(found["status"]))
+    if status is None:
+        raise ValueError(f"unknown order status {found['status']!r}")
+    filled = int(float(found["filled_qty"] or 0))
+    if filled and status in ("submitted", "accepted"):
+        status = "partially_filled"
+    legs = found.get("legs") or [found]
+    contracts = sum(int(float(leg.get("ratio_qty") or 1)) for leg in legs) * filled
+    return BrokerOrder(
+        client_order_id=str(found["client_order_id"]),
+        status=status,
+        filled_qty=filled,
+        avg_price=_net_price(found, legs) if filled else None,
+        fees_usd=fee_usd * contracts,
+        reason=found.get("reject_reason") or None,
+    )
+
+
+def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float:
+    signs = {"buy": 1.0, "sell": -1.0}
+    prices = [leg.get("filled_avg_price") for leg in legs]
+    if any(price is None for price in prices):
+        return float(found["filled_avg_price"])
+    return round(
+        sum(
+            signs[str(leg["side"])] * float(leg.get("ratio_qty") or 1) * float(price)
+            for leg, price in zip(legs, prices, strict=True)
+            if price is not None
+        ),
+        4,
+    )
+
+
+def account_of(found: Mapping[str, Any]) -> BrokerAccount:
+    """The account."""
+    power = found.get("options_buying_power")
+    level = found.get("options_trading_level")
+    return BrokerAccount(
+        number=str(found["account_number"]),
+        cash_usd=float(found["cash"]),
+        equity_usd=float(found["equity"]),
+        buying_power_usd=None if power is None else float(power),
+        options_level=None if level is None else int(level),
+        blocked=bool(
+            found.get("account_blocked")
+            or found.get("trading_blocked")
+            or found.get("trade_suspended_by_user")
+        ),
+    )
+
+
+def clock_of(found: Mapping[str, Any]) -> BrokerClock:
+    """The broker's time."""
+    now, opens, closes = (moment(found[name]) for name in ("timestamp", "next_open", "next_close"))
+    return BrokerClock(now, bool(found["is_open"]), opens, closes)
+
+
+def holding_of(found: Mapping[str, Any]) -> Holding:
+    """A position; Alpaca gives short ones a negative quantity, or a side of `short`."""
+    quantity = int(float(found["qty"]))
+    if str(found.get("side", "")).endswith("short"):
+        quantity = -abs(quantity)
+    return Holding(str(found["symbol"]), quantity, float(found["avg_entry_price"]))
+
+
+def activity_of(found: Mapping[str, Any]) -> Activity:
+    """A fill, or what the clearing house did."""
+    quantity = int(float(found.get("qty") or 0))
+    if str(found.get("side", "")).startswith("sell"):
+        quantity = -abs(quantity)
+    price = found.get("price")
+    day = found.get("date")
+    return Activity(
+        activity_id=str(found["id"]),
+        kind=str(found["activity_type"]),
+        symbol=str(found.get("symbol", "")),
+        quantity=quantity,
+        price=None if price is None else float(price),
+        on=date.fromisoformat(day) if day else moment(found["transaction_time"]).date(),
+    )
+
+
+def moment(text: str) -> datetime:
+    """A time of Alpaca's, which may have nanoseconds."""
+    head, dot, tail = text.replace("Z", "+00:00").partition(".")
+    if not dot:
+        return datetime.fromisoformat(head)
+    digits = len(tail) - len(tail.lstrip("0123456789"))
+    return datetime.fromisoformat(f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}")

@@ -1,0 +1,117 @@
+"""The wire to Alpaca's trading interface: which hosts, with what time-outs, and no repeats.
+
+A request for an order is sent once. Whatever is not a clear answer leaves as a
+:class:`~options_platform.adapters.brokers.port.BrokerDoubtError`. Import it late: curl_cffi and
+alpaca-py are heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from alpaca.trading.client import TradingClient
+from curl_cffi import CurlOpt
+
+from options_platform.adapters.brokers.port import (
+    BrokerDoubtError,
+    DuplicateOrderError,
+    OrderRefusedError,
+)
+from options_platform.adapters.sources.alpaca_keys import Keys
+from options_platform.adapters.sources.alpaca_session import AlpacaSession, put_session
+from options_platform.adapters.sources.retry import FetchError
+from options_platform.errors import BrokerError, SettingsError
+
+PAPER_HOST = "paper-api.alpaca.markets"
+LIVE_HOST = "api.alpaca.markets"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+NO_CONTENT = 204
+NOT_FOUND = 404
+TOO_MANY = 429
+SERVER_ERROR = 500
+Answer = TypeVar("Answer")
+
+
+class TradingSession(AlpacaSession):
+    """One request, one answer: to the allowed host alone, over a connection of its own."""
+
+    def __init__(self, keys: Keys, *, host: str, timeout_seconds: float) -> None:
+        # On a connection that it used before, curl repeats a request that got no answer.
+        once = {CurlOpt.FRESH_CONNECT: 1, CurlOpt.FORBID_REUSE: 1}
+        super().__init__(keys, timeout_seconds=timeout_seconds, curl_options=once, trust_env=False)
+        self._host = host
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
+        """The answer of the allowed host; BrokerError for any other."""
+        require_host(url, self._host)
+        return super().request(method, url, *args, **kwargs)
+
+    def heard(self, path: str, response: Any) -> None:
+        """Accept a good answer without a body, which is what a cancel gets."""
+        if int(response.status_code) != NO_CONTENT:
+            super().heard(path, response)
+
+
+def require_host(url: str, host: str) -> None:
+    """BrokerError unless `url` is on `host`: over https, or on this machine."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https" or parts.hostname in LOOPBACK
+    if not secure or parts.hostname != host:
+        raise BrokerError(f"no request is sent to {parts.scheme}://{parts.hostname}: not allowed")
+
+
+def address_of(*, live: bool, fake_address: str) -> tuple[str, str]:
+    """The address to trade at and its host.
+
+    Alpaca's own, or, where `fake_address` is set, that of a server on this machine; anything else
+    is a :class:`SettingsError`.
+    """
+    if fake_address:
+        parts = urlsplit(fake_address)
+        if live or parts.scheme != "http" or parts.hostname not in LOOPBACK:
+            raise SettingsError(
+                f"setting alpaca.fake_address: {fake_address!r} must be http:// on 127.0.0.1, and "
+                "live trading must be off; leave it empty to trade at Alpaca"
+            )
+        return fake_address.rstrip("/"), str(parts.hostname)
+    host = LIVE_HOST if live else PAPER_HOST
+    return f"https://{host}", host
+
+
+def make_client(
+    keys: Keys, *, live: bool, fake_address: str, timeout_seconds: float
+) -> TradingClient:
+    """alpaca-py's trading client over a :class:`TradingSession`; it gives plain JSON."""
+    address, host = address_of(live=live, fake_address=fake_address)
+    client = TradingClient(
+        keys.key, keys.secret, paper=not live, raw_data=True, url_override=address
+    )
+    # alpaca-py's own has no time-out and repeats what gets a 429 or 504.
+    put_session(client, TradingSession(keys, host=host, timeout_seconds=timeout_seconds))
+    return client
+
+
+def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
+    """What `ask` returns; None for "not found".
+
+    Raises:
+        DuplicateOrderError: the client's id is taken.
+        OrderRefusedError: a clear refusal.
+        BrokerDoubtError: all else: a rate limit, a server's error, no answer or a broken one.
+    """
+    try:
+        return ask()
+    except FetchError as fault:
+        found = fault
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        found = FetchError(f"the answer cannot be read: {type(error).__name__}")
+    status = found.status
+    if status == NOT_FOUND:
+        return None
+    if status is None or status == TOO_MANY or status >= SERVER_ERROR:
+        raise BrokerDoubtError(f"{what}: {found.cause}; run: options-platform reconcile")
+    if "must be unique" in found.cause:
+        raise DuplicateOrderError(f"{what}: {found.cause}")
+    raise OrderRefusedError(f"{what}: {found.cause}; {found.advice}")

@@ -1,0 +1,184 @@
+"""Sending an order so that it is never lost and never sent twice.
+
+1. The order is written to the ledger as an intent.
+2. Its id is looked up at the broker: an earlier run may have sent it.
+3. It is written as `unknown`, and its request leaves, once.
+4. The answer is written down.
+
+Whatever a crash, a time-out, a broken connection or a server's error hits, the order stays
+`unknown` until the broker was asked; sending it again goes through the same steps under the same
+id, which a broker takes once. A new id exists only after an order that has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from options_platform.adapters.brokers.port import (
+    Broker,
+    BrokerDoubtError,
+    BrokerOrder,
+    DuplicateOrderError,
+    OrderRefusedError,
+)
+from options_platform.adapters.ledger import Ledger
+from options_platform.domain.calendar import shift
+from options_platform.domain.orders import CANCELLABLE, Order
+from options_platform.domain.positions import Position, after_entry_fill, after_exit_fill
+from options_platform.errors import LedgerError
+
+Step = Callable[[str], None]
+MOST_WORDS = 160
+
+
+def no_step(step: str) -> None:
+    """Do nothing between two steps."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The way to the broker; `at` is told each step of sending, for tests that crash there."""
+
+    ledger: Ledger
+    broker: Broker
+    at: Step = no_step
+
+    def send(self, order: Order, now: datetime) -> Order:
+        """Send `order`, unless it was; the order as the ledger has it afterwards.
+
+        It comes back as `unknown` if the broker's answer is not known, and is not sent at all
+        while the broker cannot be asked for its id or once its session is over.
+        """
+        recorded = self.ledger.record_intent(order, now)
+        self.at("intent recorded")
+        if recorded.status not in ("intent", "unknown"):
+            return recorded
+        try:
+            found = self.broker.find(recorded.client_order_id)
+        except BrokerDoubtError as doubt:
+            return self._noted(recorded, doubt, now)
+        if found is not None:
+            return self._taken_over(recorded, found, now)
+        if self.is_over(recorded):
+            return self._expired(recorded, now)
+        sending = recorded.to("unknown", placed_at=recorded.placed_at or now)
+        self.ledger.record(sending, now, detail="SENDING")
+        self.at("sending")
+        return self._submitted(sending, now)
+
+    def _submitted(self, order: Order, now: datetime) -> Order:
+        try:
+            found: BrokerOrder | None = self.broker.submit(order)
+        except DuplicateOrderError:
+            found = self._asked_again(order)
+        except OrderRefusedError as refusal:
+            refused = order.to("rejected", reason=_words(refusal))
+            self.ledger.record(refused, now)
+            return refused
+        except BrokerDoubtError as doubt:
+            self._noted(order, doubt, now)
+            found = self._asked_again(order)
+        self.at("submitted")
+        return order if found is None else self._taken_over(order, found, now)
+
+    def _asked_again(self, order: Order) -> BrokerOrder | None:
+        try:
+            return self.broker.find(order.client_order_id)
+        except BrokerDoubtError:
+            return None
+
+    def resolve(self, order: Order, now: datetime, session: date | None = None) -> Order:
+        """Ask the broker what became of a working order, and write it down.
+
+        `session` is the one in which it worked (default: the one after it was decided).
+        """
+        found = self.broker.find(order.client_order_id)
+        if found is not None:
+            return self.take_over(order, found, now, session)
+        return self.expire_if_over(order, now, session)
+
+    def expire_if_over(self, order: Order, now: datetime, session: date | None = None) -> Order:
+        """Let an order expire that the broker never had and whose session is over."""
+        if order.status in ("intent", "unknown") and self.is_over(order, session):
+            return self._expired(order, now)
+        return order
+
+    def take_over(
+        self, order: Order, found: BrokerOrder, now: datetime, session: date | None = None
+    ) -> Order:
+        """Write what the broker says of an order, and the position that a fill makes or ends."""
+        after = order.to(
+            found.status,
+            filled_qty=found.filled_qty,
+            avg_price=found.avg_price,
+            fees_usd=found.fees_usd,
+            reason=found.reason or order.reason,
+        )
+        if after == order:
+            return order
+        worked = session or shift(order.session, 1)
+        self.ledger.record(after, now, self._position_after(order, after, worked))
+        return after
+
+    def cancel(self, order: Order, now: datetime) -> Order:
+        """Ask for the cancel of a working order; the order as it is after asking what came of it.
+
+        It may be `cancel_pending` for a while, or turn out filled.
+        """
+        if order.status in CANCELLABLE:
+            try:
+                self.broker.cancel(order.client_order_id)
+            except (OrderRefusedError, BrokerDoubtError) as cause:
+                self.ledger.record(order, now, detail=f"CANCEL: {_words(cause)}")
+        try:
+            return self.resolve(order, now)
+        except BrokerDoubtError:
+            return order
+
+    def is_over(self, order: Order, session: date | None = None) -> bool:
+        """Whether the order's session has ended, by the broker's clock, not this machine's.
+
+        A broker without a clock is at the close of `session`, which it was told of.
+        """
+        try:
+            clock = self.broker.clock()
+        except BrokerDoubtError:
+            return False
+        if clock is None:
+            return session is not None and order.session < session
+        return clock.now >= order.expires_at
+
+    def _position_after(self, before: Order, after: Order, session: date) -> Position | None:
+        if after.filled_qty == 0 or (after.filled_qty, after.avg_price) == (
+            before.filled_qty,
+            before.avg_price,
+        ):
+            return None
+        held = [p for p in self.ledger.positions() if p.position_id == after.position_id]
+        if after.purpose == "entry":
+            return after_entry_fill(after, held[0] if held else None, session)
+        if not held:
+            raise LedgerError(
+                f"order {after.client_order_id} closes a position that the ledger does not know"
+            )
+        return after_exit_fill(before, after, held[0], session)
+
+    def _taken_over(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
+        after = self.take_over(order, found, now)
+        self.at("recorded")
+        return after
+
+    def _expired(self, order: Order, now: datetime) -> Order:
+        expired = order.to("expired", reason="NEVER_SENT")
+        self.ledger.record(expired, now)
+        return expired
+
+    def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
+        self.ledger.record(order, now, detail=f"DOUBT: {_words(doubt)}")
+        return order
+
+
+def _words(cause: Exception) -> str:
+    return str(cause).splitlines()[0][:MOST_WORDS]

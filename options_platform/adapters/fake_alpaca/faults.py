@@ -1,0 +1,63 @@
+"""Faults on demand: what goes wrong with the next requests of a kind.
+
+A fault is a mapping, so that it can be sent to the server as JSON:
+
+* `on`: method and beginning of the path, e.g. "POST /v2/orders"; `times`: how often (1).
+* `do`: "status" (answer `status`, do nothing), "status_after" (do it, then answer `status`),
+  "drop" and "drop_after" (close the connection without an answer), "hang" and "hang_after" (no
+  answer for `seconds`), "late" (no answer, and do it only after `seconds`).
+* For a POST that is done: `then` "reject" or "fill" or "part" (fill `spreads`) or "rest".
+* `skip`: let that many requests pass first; `after`: wait for a request that begins so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+KINDS = (
+    "status",
+    "status_after",
+    "drop",
+    "drop_after",
+    "hang",
+    "hang_after",
+    "late",
+    "outcome",
+    "pending_cancel",
+)
+
+
+class Faults:
+    """The faults that are still to come, in their order."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Json] = []
+
+    def add(self, fault: Json) -> None:
+        """Schedule a fault; ValueError for an unknown kind."""
+        if fault.get("do") not in KINDS:
+            raise ValueError(f"unknown fault {fault.get('do')!r}; known are {', '.join(KINDS)}")
+        self._waiting.append({"on": "POST /v2/orders", "times": 1, "skip": 0} | fault)
+
+    def clear(self) -> None:
+        """Forget what is still to come."""
+        self._waiting.clear()
+
+    def next(self, request: str) -> Json | None:
+        """The fault of a request such as "POST /v2/orders", used up; None if it goes well."""
+        ready = [fault for fault in self._waiting if "after" not in fault]
+        for fault in self._waiting:
+            if request.startswith(fault.get("after", request + "?")):
+                del fault["after"]
+        for fault in ready:
+            if not request.startswith(fault["on"]):
+                continue
+            if fault["skip"] > 0:
+                fault["skip"] -= 1
+                return None
+            fault["times"] -= 1
+            if fault["times"] <= 0:
+                self._waiting.remove(fault)
+            return fault
+        return None

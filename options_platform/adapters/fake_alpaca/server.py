@@ -1,0 +1,282 @@
+"""The HTTP server: routes of Alpaca's trading interface, and `/fake/...` to script it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from options_platform.adapters.fake_alpaca.book import OPEN, FakeBook, Json, Refusal, stamp
+from options_platform.adapters.fake_alpaca.faults import Faults
+from options_platform.domain.calendar import (
+    NEW_YORK,
+    close_time,
+    is_session,
+    open_time,
+    shift,
+)
+
+Answer = tuple[int, Any]
+Fills = Literal["limit", "rest", "half"]
+LONGEST_HANG_SECONDS = 60.0
+MOST_ORDERS = 500
+DROPPED: Answer = (0, None)
+
+
+class FakeAlpaca:
+    """A fake account behind HTTP on 127.0.0.1; a context manager that serves while it is open.
+
+    `fills` says what becomes of an order that no fault touches: filled at its limit ("limit"),
+    left working ("rest"), or half of it filled ("half"). `now` is its clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        fills: Fills = "limit",
+        now: Callable[[], datetime] | None = None,
+        cash_usd: float = 100_000.0,
+    ) -> None:
+        self.clock_offset = timedelta(0)
+        self._now = now or (lambda: datetime.now(UTC))
+        self.book = FakeBook(self.now, cash_usd=cash_usd)
+        self.faults = Faults()
+        self.fills: Fills = fills
+        self.requests: list[str] = []
+        self.lock = threading.RLock()
+        self.released = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self.server.daemon_threads = True
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
+
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._now() + self.clock_offset
+
+    @property
+    def address(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    def count(self, request: str) -> int:
+        """Requests so far that begin so, e.g. "POST /v2/orders"."""
+        return sum(one.startswith(request) for one in self.requests)
+
+    def handle(self, method: str, path: str, query: Json, body: Json) -> Answer:
+        """Answer one request; (0, None) drops the connection."""
+        request = f"{method} {path}"
+        with self.lock:
+            self.requests.append(request)
+            fault = None if path.startswith("/fake/") else self.faults.next(request)
+        kind = fault["do"] if fault else "outcome"
+        seconds = min(float((fault or {}).get("seconds", 5.0)), LONGEST_HANG_SECONDS)
+        if fault and kind in ("status", "drop", "hang", "late"):
+            return self._not_done(fault, kind, seconds, request, query, body)
+        with self.lock:
+            answer = self._done(request, path, query, body, fault or {})
+        if fault and kind == "status_after":
+            return _said(fault)
+        if kind == "drop_after":
+            return DROPPED
+        if kind == "hang_after":
+            self.released.wait(seconds)
+            return DROPPED
+        return answer
+
+    def _not_done(
+        self, fault: Json, kind: str, seconds: float, request: str, query: Json, body: Json
+    ) -> Answer:
+        if kind == "status":
+            return _said(fault)
+        if kind == "hang":
+            self.released.wait(seconds)
+        if kind == "late":
+            path = request.partition(" ")[2]
+
+            def later() -> None:
+                with self.lock:
+                    self._done(request, path, query, body, fault)
+
+            timer = threading.Timer(seconds, later)
+            timer.daemon = True
+            timer.start()
+        return DROPPED
+
+    def _done(self, request: str, path: str, query: Json, body: Json, fault: Json) -> Answer:
+        try:
+            return self._routed(request, path, query, body, fault)
+        except Refusal as refusal:
+            return refusal.status, refusal.body
+
+    def _routed(self, request: str, path: str, query: Json, body: Json, fault: Json) -> Answer:
+        book, tail = self.book, path.rsplit("/", 1)[-1]
+        routes: dict[str, Callable[[], Any]] = {
+            "GET /v2/account": book.account,
+            "GET /v2/clock": self._clock,
+            "GET /v2/positions": book.position_rows,
+            "GET /v2/account/activities": lambda: self._activities(query),
+            "GET /v2/orders": lambda: self._listed(query),
+            "GET /v2/orders:by_client_order_id": lambda: book.by_client_id(
+                query["client_order_id"]
+            ),
+            "POST /v2/orders": lambda: self._submitted(body, fault),
+            f"GET /v2/orders/{tail}": lambda: book.by_id(tail),
+            f"POST /fake/{tail}": lambda: self.script(tail, body),
+        }
+        if request == f"DELETE /v2/orders/{tail}":
+            book.cancel(book.by_id(tail), pending=fault.get("do") == "pending_cancel")
+            return 204, None
+        if request not in routes:
+            return 404, {"code": 40410000, "message": "endpoint not found."}
+        return 200, routes[request]()
+
+    def _submitted(self, body: Json, fault: Json) -> Json:
+        order = self.book.submit(body)
+        shown: Json = json.loads(json.dumps(order))
+        self._after_submit(order, fault)
+        return shown
+
+    def _after_submit(self, order: Json, fault: Json) -> None:
+        then = fault.get("then") or {"limit": "fill", "half": "part"}.get(self.fills, "rest")
+        if then == "reject":
+            self.book.reject(order)
+        elif then == "fill":
+            self.book.fill(order)
+        elif then == "part":
+            self.book.fill(order, int(fault.get("spreads", max(int(order["qty"]) // 2, 1))))
+
+    def script(self, what: str, body: Json) -> Json:
+        """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, clock,
+        release (end what hangs).
+
+        Called over HTTP by processes, and directly by those that own the server.
+        """
+        with self.lock:
+            book = self.book
+            if what == "faults":
+                self.faults.add(body)
+            elif what == "fill":
+                book.fill(
+                    book.by_client_id(body["client_order_id"]),
+                    body.get("spreads"),
+                    body.get("price"),
+                )
+            elif what == "cancel":
+                book.cancel(book.by_client_id(body["client_order_id"]))
+            elif what == "reject":
+                book.reject(book.by_client_id(body["client_order_id"]))
+            elif what == "close":
+                book.expire_day_orders()
+            elif what == "clearing":
+                book.clearing(body["kind"], body["symbol"])
+            elif what == "move":
+                book.move(body["symbol"], int(body["quantity"]), float(body.get("price", 0.0)))
+            elif what == "release":
+                self.released.set()
+                self.released = threading.Event()
+            elif what == "clock":
+                self.clock_offset = timedelta(seconds=float(body["offset_seconds"]))
+            else:
+                raise Refusal(404, 40410000, f"no script {what!r}")
+            return {"done": what}
+
+    def _listed(self, query: Json) -> list[Json]:
+        status, after = query.get("status", "open"), query.get("after")
+        found = [
+            order
+            for order in self.book.orders.values()
+            if (status == "all" or (order["status"] in OPEN) == (status == "open"))
+            and (after is None or _moment(order["submitted_at"]) > _moment(after))
+        ]
+        found.sort(key=lambda order: order["submitted_at"], reverse=query.get("direction") != "asc")
+        return found[: min(int(query.get("limit", 50)), MOST_ORDERS)]
+
+    def _activities(self, query: Json) -> list[Json]:
+        kinds = query.get("activity_types", "").split(",")
+        found = [a for a in self.book.activities if a["activity_type"] in kinds or kinds == [""]]
+        if query.get("page_token"):
+            ids = [a["id"] for a in found]
+            found = found[ids.index(query["page_token"]) + 1 :]
+        return found[: int(query.get("page_size", 100))]
+
+    def _clock(self) -> Json:
+        now = self.now().astimezone(NEW_YORK)
+        today = now.date()
+        trades = is_session(today)
+        opens = today if trades and now < open_time(today) else shift(today, 1)
+        closes = today if trades and now < close_time(today) else shift(today, 1)
+        return {
+            "timestamp": now.isoformat(),
+            "is_open": trades and open_time(today) <= now < close_time(today),
+            "next_open": open_time(opens).isoformat(),
+            "next_close": close_time(closes).isoformat(),
+        }
+
+
+def _said(fault: Json) -> Answer:
+    status = int(fault.get("status", 504))
+    return status, fault.get("body", {"code": status * 100_000, "message": "scripted fault"})
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else datetime.combine(found, time(0), UTC)
+
+
+def _handler(fake: FakeAlpaca) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            parts = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            raw = self.rfile.read(length)
+            try:
+                body = dict(json.loads(raw)) if raw else {}
+            except (TypeError, ValueError):
+                self._answer(400, {"code": 40010000, "message": "request body format is invalid"})
+                return
+            try:
+                status, given = fake.handle(
+                    self.command, parts.path, dict(parse_qsl(parts.query)), body
+                )
+            except (KeyError, ValueError) as error:
+                status, given = 422, {"code": 42210000, "message": f"invalid request: {error}"}
+            if status:
+                self._answer(status, given)
+            else:
+                self.close_connection = True
+
+        def _answer(self, status: int, given: Any) -> None:
+            text = b"" if given is None else json.dumps(given).encode()
+            try:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.send_header("Date-Fake", stamp(fake.now()))
+                self.end_headers()
+                self.wfile.write(text)
+            except ConnectionError:
+                self.close_connection = True
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 (names of the standard library)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing of each request."""
+
+    return Handler

@@ -1,0 +1,76 @@
+"""The tables of the order ledger, and how an older file becomes a new one without losing a row.
+
+No column has a default: DuckDB 1.5 cannot replay a log in which a table with a default from a
+sequence is altered, and a process may be killed before its log is merged into the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE IF NOT EXISTS orders (
+    client_order_id VARCHAR PRIMARY KEY, session DATE NOT NULL, ticker VARCHAR NOT NULL,
+    purpose VARCHAR NOT NULL, position_id VARCHAR NOT NULL, plan_id VARCHAR NOT NULL,
+    strategy VARCHAR NOT NULL, legs VARCHAR NOT NULL, contracts INTEGER NOT NULL,
+    limit_price DOUBLE, max_loss_usd DOUBLE NOT NULL, max_profit_usd DOUBLE NOT NULL,
+    status VARCHAR NOT NULL, reason VARCHAR, filled_qty INTEGER NOT NULL, avg_price DOUBLE,
+    fees_usd DOUBLE NOT NULL, updated_at TIMESTAMP NOT NULL, attempt INTEGER NOT NULL,
+    placed_at TIMESTAMP
+);
+CREATE TABLE IF NOT EXISTS order_events (
+    number BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, client_order_id VARCHAR NOT NULL,
+    status VARCHAR NOT NULL, detail VARCHAR, filled_qty INTEGER, avg_price DOUBLE
+);
+CREATE TABLE IF NOT EXISTS account_events (
+    number BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS adjustments (
+    number BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, symbol VARCHAR NOT NULL,
+    quantity INTEGER NOT NULL, reason VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS positions (
+    position_id VARCHAR PRIMARY KEY, ticker VARCHAR NOT NULL, strategy VARCHAR NOT NULL,
+    legs VARCHAR NOT NULL, contracts INTEGER NOT NULL, opened_on DATE NOT NULL,
+    entry_price DOUBLE NOT NULL, entry_dte INTEGER NOT NULL, max_loss_usd DOUBLE NOT NULL,
+    max_profit_usd DOUBLE NOT NULL, fees_usd DOUBLE NOT NULL, mark_price DOUBLE NOT NULL,
+    marked_on DATE NOT NULL, exit_price DOUBLE, closed_on DATE, exit_reason VARCHAR,
+    closed_contracts INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS marks (
+    session DATE PRIMARY KEY, cash_usd DOUBLE, positions_usd DOUBLE, equity_usd DOUBLE,
+    realised_usd DOUBLE, unrealised_usd DOUBLE, open_positions INTEGER
+);
+"""
+
+OLDER = {
+    "orders": "SELECT * REPLACE (CASE status WHEN 'pending' THEN 'intent' ELSE status END "
+    "AS status), 1 AS attempt, NULL::TIMESTAMP AS placed_at FROM earlier",
+    "order_events": "SELECT *, NULL::INTEGER AS filled_qty, NULL::DOUBLE AS avg_price FROM earlier",
+    "positions": "SELECT *, CASE WHEN closed_on IS NULL THEN 0 ELSE contracts END "
+    "AS closed_contracts FROM earlier",
+}
+"""What the first ledgers' rows become: their tables had fewer columns."""
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of a new file; bring those of an older one up to date."""
+    known = {
+        name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    }
+    if "account_events" in known:
+        return
+    kept = {name: rows for name, rows in OLDER.items() if name in known}
+    for name, rows in kept.items():
+        connection.execute(f"CREATE TEMP TABLE earlier AS SELECT * FROM {name}")
+        connection.execute(f"CREATE TEMP TABLE {name}_kept AS {rows}")
+        connection.execute(f"DROP TABLE {name}; DROP TABLE earlier")
+    connection.execute(TABLES)
+    for name in kept:
+        connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
+        connection.execute(f"DROP TABLE {name}_kept")

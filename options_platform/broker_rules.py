@@ -1,0 +1,52 @@
+"""Settings of trading at a broker: which account, paper or live, and how far to trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LIVE_SWITCH = "OPTIONS_LIVE_MONEY"
+"""The second switch of live trading: a variable of the environment alone, never in a file."""
+
+
+@dataclass(frozen=True)
+class AlpacaRules:
+    """Trading at Alpaca; paper unless three things agree.
+
+    Live trading needs `live` here, the account's number in `accounts`, and the same number in
+    the environment variable OPTIONS_LIVE_MONEY. An entry whose maximum loss is above
+    `live_max_order_usd` is never sent live. `accounts` also binds paper trading if it is set.
+    `fake_address` sends everything to a server on this machine (`options-platform fake-alpaca`).
+    """
+
+    live: bool = False
+    accounts: tuple[str, ...] = ()
+    live_max_order_usd: float = 500.0
+    fake_address: str = ""
+    timeout_seconds: float = 15.0
+
+    def __post_init__(self) -> None:
+        if not self.timeout_seconds > 0:
+            raise ValueError("timeout_seconds is more than 0")
+        if not self.live_max_order_usd > 0:
+            raise ValueError("live_max_order_usd is more than 0")
+        if self.live and not self.accounts:
+            raise ValueError("live trading needs the account's number in alpaca.accounts")
+
+
+@dataclass(frozen=True)
+class ReconcileRules:
+    """How closely ledger and broker have to agree before new entries.
+
+    Cash may differ by `cash_tolerance_usd` (fees and interest are known late), clocks by
+    `clock_tolerance_seconds`; final orders are compared over the last `lookback_days`.
+    """
+
+    cash_tolerance_usd: float = 50.0
+    clock_tolerance_seconds: float = 60.0
+    lookback_days: int = 10
+
+    def __post_init__(self) -> None:
+        if not (self.cash_tolerance_usd >= 0 and self.clock_tolerance_seconds > 0):
+            raise ValueError("tolerances are not negative")
+        if self.lookback_days < 1:
+            raise ValueError("lookback_days is at least 1")

@@ -1,0 +1,31 @@
+"""Orders: their ids, legs, states, prices and what an account holds by them."""
+
+from options_platform.domain.orders.ids import client_order_id, exit_order_id
+from options_platform.domain.orders.ladder import LadderRules, ladder, rung_price
+from options_platform.domain.orders.order import (
+    Order,
+    OrderLeg,
+    Purpose,
+    closing,
+    contracts_held,
+    in_lowest_terms,
+)
+from options_platform.domain.orders.states import CANCELLABLE, FINAL, TRANSITIONS, WORKING
+
+__all__ = [
+    "CANCELLABLE",
+    "FINAL",
+    "TRANSITIONS",
+    "WORKING",
+    "LadderRules",
+    "Order",
+    "OrderLeg",
+    "Purpose",
+    "client_order_id",
+    "closing",
+    "contracts_held",
+    "exit_order_id",
+    "in_lowest_terms",
+    "ladder",
+    "rung_price",
+]

@@ -1,0 +1,251 @@
+"""The wire to Alpaca: one request, one answer, the right host, no secret in sight."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from options_platform.adapters.brokers import alpaca_shapes as shapes
+from options_platform.adapters.brokers.alpaca import AlpacaBroker, require_allowed
+from options_platform.adapters.brokers.port import (
+    BrokerDoubtError,
+    BrokerOrder,
+    OrderRefusedError,
+)
+from options_platform.adapters.fake_alpaca import FakeAlpaca
+from options_platform.adapters.sources.alpaca_keys import require_keys
+from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
+from options_platform.domain.costs import CostRules
+from options_platform.errors import BrokerError, SettingsError, SourceError
+from options_platform.settings import make_settings
+from options_platform_tests.domain.test_orders import LEGS, ORDER
+
+CANARY = {
+    "APCA_API_KEY_ID": "PKCANARYKEY0123456789",
+    "APCA_API_SECRET_KEY": "canarysecretcanarysecretcanarysecret1234",
+}
+LIVE_CANARY = CANARY | {"APCA_API_KEY_ID": "AKCANARYKEY0123456789"}
+
+
+def broker(rules=None, environment=None):
+    return AlpacaBroker(rules or AlpacaRules(), CostRules(), environment or {})
+
+
+@pytest.fixture
+def fake():
+    with FakeAlpaca(fills="rest") as made:
+        yield made
+
+
+@pytest.fixture
+def at_fake(fake):
+    return broker(AlpacaRules(fake_address=fake.address, timeout_seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "status", "status": 504},
+        {"do": "status", "status": 502, "body": "<html>"},
+        {"do": "status", "status": 429},
+        {"do": "status", "status": 307},
+        {"do": "status", "status": 200, "body": {"no": "order"}},
+        {"do": "drop"},
+        {"do": "hang", "seconds": 2},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+def test_a_request_that_sends_is_made_once_and_an_unclear_answer_is_a_doubt(at_fake, fake, fault):
+    at_fake.account()
+    fake.script("faults", fault | {"times": 9})
+    with pytest.raises(BrokerDoubtError):
+        at_fake.submit(ORDER)
+    assert fake.count("POST /v2/orders") == 1
+
+
+def test_a_request_that_reads_is_repeated_a_few_times(at_fake, fake):
+    fake.script("faults", {"on": "GET", "do": "status", "status": 502, "times": 2})
+    assert at_fake.find("nothing") is None
+    fake.script("faults", {"on": "GET", "do": "drop", "times": 9})
+    with pytest.raises(BrokerDoubtError, match=r"no connection|broke"):
+        at_fake.find("nothing")
+    assert fake.count("GET") == 6
+
+
+def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):
+    at_fake.submit(ORDER)
+    sent = next(iter(fake.book.orders.values()))
+    assert (sent["order_class"], sent["type"], sent["time_in_force"]) == ("mleg", "limit", "day")
+    assert (sent["qty"], float(sent["limit_price"])) == ("5", 2.1)
+    assert [(leg["symbol"], leg["side"], leg["position_intent"]) for leg in sent["legs"]] == [
+        ("SPY240202C00470000", "buy", "buy_to_open"),
+        ("SPY240202C00475000", "sell", "sell_to_open"),
+    ]
+
+
+def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake, fake):
+    sold = replace(ORDER, legs=(replace(LEGS[0], side="sell"),), limit_price=-1.25)
+    at_fake.submit(sold)
+    sent = next(iter(fake.book.orders.values()))
+    assert (sent["order_class"], sent["side"], float(sent["limit_price"])) == (
+        "simple",
+        "sell",
+        1.25,
+    )
+    fake.script("fill", {"client_order_id": sold.client_order_id})
+    assert at_fake.find(sold.client_order_id).avg_price == -1.25
+
+
+MLEG = {
+    "client_order_id": "c",
+    "status": "filled",
+    "qty": "1",
+    "filled_qty": "1",
+    "filled_avg_price": "1.28",
+    "submitted_at": "2024-12-10T16:15:53.684952901Z",
+    "legs": [
+        {"side": "buy", "ratio_qty": "3", "filled_qty": "3", "filled_avg_price": "0.43"},
+        {"side": "sell", "ratio_qty": "1", "filled_qty": "1", "filled_avg_price": "0.01"},
+    ],
+}
+
+
+def test_the_price_of_a_spread_is_the_net_of_its_legs_in_their_ratio():
+    """Three bought at 0.43 and one sold at 0.01 cost 1.28; four contracts pay fees."""
+    assert shapes.order_of(MLEG, 0.65) == BrokerOrder("c", "filled", 1, 1.28, 2.6)
+
+
+def test_an_order_that_alpaca_documents_is_read(reference_data):
+    text = (Path(reference_data) / "fixtures/alpaca/openapi_examples.json").read_text()
+    routes = json.loads(text)["trading-api"]["examples_by_route"]
+    found = routes["POST /v2/orders"]["200"]["MultilegOptions"]["value"]
+    order = shapes.order_of(found, 0.0)
+    assert (order.status, order.filled_qty, order.avg_price) == ("filled", 1, 1.28)
+    account = shapes.account_of(routes["GET /v2/account"]["200"])
+    assert (account.cash_usd, account.options_level) == (122086.5, 2)
+
+
+def test_every_state_that_alpaca_py_knows_is_one_of_ours():
+    from alpaca.trading.enums import OrderStatus
+
+    from options_platform.domain.orders import TRANSITIONS
+
+    assert {status.value for status in OrderStatus} == set(shapes.STATES)
+    assert set(shapes.STATES.values()) <= set(TRANSITIONS)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.alpaca.markets",
+        "http://paper-api.alpaca.markets",
+        "http://example.com",
+        "https://127.0.0.1:1",
+        "http://127.0.0.1.example.com",
+    ],
+)
+def test_only_a_server_on_this_machine_can_play_alpaca(address):
+    with pytest.raises(SettingsError, match="fake_address"):
+        broker(AlpacaRules(fake_address=address)).find("x")
+
+
+def test_no_request_leaves_for_another_host():
+    from options_platform.adapters.brokers.alpaca_wire import PAPER_HOST, require_host
+
+    require_host(f"https://{PAPER_HOST}/v2/orders", PAPER_HOST)
+    for url in (
+        f"http://{PAPER_HOST}/v2/orders",
+        "https://api.alpaca.markets/v2/orders",
+        f"https://{PAPER_HOST}.example.com/",
+        f"https://{PAPER_HOST}@example.com/",
+    ):
+        with pytest.raises(BrokerError, match="not allowed"):
+            require_host(url, PAPER_HOST)
+
+
+def test_live_trading_takes_a_setting_an_account_and_a_switch_in_the_environment():
+    with pytest.raises(SettingsError, match=r"alpaca\.accounts"):
+        make_settings({"broker": "alpaca", "alpaca": {"live": True}})
+    made = make_settings({"broker": "alpaca", "alpaca": {"live": True, "accounts": ["123"]}})
+    assert made.is_live
+    assert made.ledger_path.name == "ledger-live.duckdb"
+    assert make_settings({"broker": "alpaca"}).ledger_path.name == "ledger.duckdb"
+
+    live = AlpacaRules(live=True, accounts=("123",))
+    for wrong in ({}, {LIVE_SWITCH: "yes"}, {LIVE_SWITCH: "124"}):
+        with pytest.raises(BrokerError, match="OPTIONS_LIVE_MONEY"):
+            require_allowed("123", live, wrong)
+    with pytest.raises(BrokerError, match="does not list"):
+        require_allowed("124", live, {LIVE_SWITCH: "124"})
+    require_allowed("123", live, {LIVE_SWITCH: "123"})
+    require_allowed("PA1", AlpacaRules(), {})
+
+
+def test_an_account_that_is_not_listed_is_not_traded(fake):
+    rules = AlpacaRules(fake_address=fake.address, accounts=("PA-OTHER",))
+    with pytest.raises(BrokerError, match="does not list"):
+        broker(rules).submit(ORDER)
+    assert fake.count("POST") == 0
+
+
+def test_live_trading_refuses_an_entry_above_its_cap_and_keys_of_the_other_kind():
+    live = broker(AlpacaRules(live=True, accounts=("123",), live_max_order_usd=1000), CANARY)
+    with pytest.raises(OrderRefusedError, match="live_max_order_usd"):
+        live.submit(ORDER)
+    with pytest.raises(SettingsError, match="a paper account"):
+        live.find("x")
+    with pytest.raises(SettingsError, match="the live account"):
+        broker(environment=LIVE_CANARY).find("x")
+    with pytest.raises(SourceError, match="APCA_API_KEY_ID"):
+        broker().find("x")
+
+
+def test_the_switch_of_live_trading_is_no_setting_of_a_file(tmp_path):
+    from options_platform.settings import load_settings
+
+    (tmp_path / "options.toml").write_text('live_money = "123"\n')
+    with pytest.raises(SettingsError, match="unknown setting"):
+        load_settings(tmp_path, {})
+    assert load_settings(tmp_path.parent, {LIVE_SWITCH: "123"}).is_live is False
+
+
+def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
+    """The server repeats what it was sent, as a careless one might."""
+    caplog.set_level(logging.DEBUG)
+    made = AlpacaBroker(
+        AlpacaRules(fake_address=fake.address, timeout_seconds=0.5),
+        CostRules(),
+        CANARY,
+        keys=require_keys(CANARY),
+    )
+    echo = {"code": 1, "message": "no account for " + " and ".join(CANARY.values())}
+    texts = [repr(made)]
+    for status in (401, 403, 422, 429, 500):
+        fake.script("faults", {"on": "POST", "do": "status", "status": status, "body": echo})
+        with pytest.raises(BrokerError) as said:
+            made.submit(ORDER)
+        error = said.value
+        while error is not None:
+            texts += [repr(error), str(vars(error))]
+            error = error.__cause__ or error.__context__
+    texts += [caplog.text, *capfd.readouterr()]
+    for secret in CANARY.values():
+        assert all(secret not in text for text in texts)
+    assert any("***" in text for text in texts)
+
+
+def test_neither_alpaca_py_nor_curl_is_loaded_before_something_is_asked():
+    code = (
+        "import sys\n"
+        "from options_platform.adapters.brokers import open_broker\n"
+        "from options_platform.settings import make_settings\n"
+        "open_broker(make_settings({'broker': 'alpaca'}))\n"
+        "assert not {'alpaca', 'curl_cffi', 'requests'} & set(sys.modules)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -1,0 +1,164 @@
+"""A world for fault tests: the fake Alpaca server, and processes that trade at it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import date, datetime
+
+import polars as pl
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.desk import Desk
+from options_platform.adapters.fake_alpaca import FakeAlpaca
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.fills import MarketClose
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.settings import make_settings
+from options_platform_tests.domain.test_plan import one
+
+SESSION = date(2015, 1, 2)
+NOW = datetime(2015, 1, 5, 10, 0, tzinfo=NEW_YORK)
+AFTER_CLOSE = datetime(2015, 1, 5, 16, 1, tzinfo=NEW_YORK)
+TICKERS = ("SPY", "QQQ", "IWM")
+POST = "POST /v2/orders"
+
+
+def server(**options):
+    return FakeAlpaca(now=lambda: NOW, **options)
+
+
+def trader(home, address, at=None, **changes):
+    settings = make_settings(
+        {
+            "home": home,
+            "source": "simulated",
+            "broker": "alpaca",
+            "alpaca": {"fake_address": address, "timeout_seconds": changes.pop("timeout", 2)},
+            "warehouse_wait_seconds": changes.pop("wait", 60),
+            "ladder": {"rungs": 3, "rung_seconds": 60},
+            **changes,
+        }
+    )
+    made = PaperTrading(open_ledger(settings), open_broker(settings), settings)
+    return made if at is None else PaperTrading(made.ledger, made.broker, settings, at)
+
+
+def plans_of(tickers=("SPY",), session=SESSION, **changes):
+    rows = pl.concat(
+        one(**changes).with_columns(date=pl.lit(session), ticker=pl.lit(ticker))
+        for ticker in tickers
+    )
+    return build_plans(rows, PlanRules())
+
+
+def trade(made, tickers=("SPY",), *, now=NOW, session=SESSION, spot=250.0, **changes):
+    plans, legs = plans_of(tickers, session, **changes)
+    closes = {session: {ticker: MarketClose(spot, 0.18) for ticker in tickers}}
+    made.run_session(session, plans, legs, closes, now)
+    return made.ledger.orders()
+
+
+def advance(made, now=NOW, fake=None):
+    """One step of the desk at `now`, by the clocks of both sides."""
+    if fake is not None:
+        fake.script("clock", {"offset_seconds": (now - NOW).total_seconds()})
+    return Desk(made).advance(now)
+
+
+def start(home, address, step="never", tickers=("SPY",), action="trade", **environment):
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "options_platform_tests.faults.world",
+            str(home),
+            address,
+            step,
+            ",".join(tickers),
+            action,
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process, seconds=120):
+    _, said = process.communicate(timeout=seconds)
+    return process.returncode, said
+
+
+def kill_when(process, happened, seconds=60):
+    """kill -9 once `happened()`; the process must not have ended by itself."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert ended(process)[0] == -signal.SIGKILL
+
+
+def statuses(fake):
+    with fake.lock:
+        return sorted(order["status"] for order in fake.book.orders.values())
+
+
+def assert_sound(made, fake):
+    """Nothing lost and nothing doubled: each side knows the other's orders and contracts."""
+    ours = {o.client_order_id: o for o in made.ledger.orders() if o.status != "not_sent"}
+    theirs = {o["client_order_id"]: o for o in fake.book.orders.values()}
+    assert set(theirs) <= set(ours)
+    for number, order in ours.items():
+        filled = int(theirs[number]["filled_qty"]) if number in theirs else 0
+        assert order.filled_qty == filled, number
+    held = {s: int(q) for s, (q, _) in fake.book.positions.items()}
+    assert made.ledger.books().contracts == held
+    by_purpose = {}
+    for order in ours.values():
+        key = (order.session, order.ticker, order.purpose, order.position_id)
+        by_purpose.setdefault(key, []).append(order)
+    for orders in by_purpose.values():
+        orders.sort(key=lambda order: order.attempt)
+        assert [order.attempt for order in orders] == list(range(1, len(orders) + 1))
+        assert all(order.is_final for order in orders[:-1])
+
+
+def main(home, address, step, tickers, action):
+    def crash(reached):
+        if reached == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if os.environ.get("MOST_BYTES"):
+        import resource
+
+        size = int(os.environ["MOST_BYTES"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    made = trader(
+        home,
+        address,
+        at=crash,
+        wait=float(os.environ.get("WAIT", "60")),
+        timeout=float(os.environ.get("TIMEOUT", "2")),
+    )
+    now = NOW if action == "trade" else datetime.fromisoformat(action)
+    if action == "trade":
+        trade(made, tuple(tickers.split(",")))
+    else:
+        advance(made, now)
+
+
+if __name__ == "__main__":
+    from options_platform.errors import PlatformError
+
+    with suppress(BrokenPipeError):
+        try:
+            main(*sys.argv[1:])
+        except PlatformError as error:
+            print(f"refused: {error}", file=sys.stderr)
+            sys.exit(1)
