@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
@@ -83,6 +84,22 @@ class Settings:
     exits: ExitRules = field(default_factory=ExitRules)
     risk: RiskRules = field(default_factory=RiskRules)
     fills: FillRules = field(default_factory=FillRules)
+    backtest: BacktestOptions = field(default_factory=BacktestOptions)
+
+    @property
+    def backtest_rules(self) -> BacktestRules:
+        """How a backtest trades: by the rules of live trading, on this account."""
+        return BacktestRules(
+            start_usd=self.account_value_usd,
+            exits=self.exits,
+            risk=self.risk,
+            fills=self.fills,
+            costs=self.plan.costs,
+            chain=self.plan.chain,
+            assignment=self.backtest.assignment,
+            entry_order=self.backtest.entry_order,
+            buying_power=self.backtest.buying_power,
+        )
 
     @property
     def warehouse_path(self) -> Path:

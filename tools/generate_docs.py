@@ -13,7 +13,14 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.marts import Mart, load_marts
-from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES, SIDE_TABLES, Column, Table
+from options_platform.contracts import (
+    ASSET_TABLES,
+    BACKTEST_TABLES,
+    CHAIN_TABLES,
+    SIDE_TABLES,
+    Column,
+    Table,
+)
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.reasons import REASONS
@@ -102,6 +109,9 @@ def data_dictionary() -> str:
         *(_table_page(table) for table in CHAIN_TABLES),
         "## Beside the assets",
         *(_table_page(table) for table in SIDE_TABLES),
+        "## Backtests",
+        "Written by the asset `backtest`, whose run configuration names the run.",
+        *(_table_page(table) for table in BACKTEST_TABLES),
         "## Reasons",
         "The codes in `trade_plan.reasons`.",
         _table(("Code", "Meaning"), ((f"`{code}`", text) for code, text in REASONS.items())),

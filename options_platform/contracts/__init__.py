@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from functools import cache
 
+from options_platform.contracts.backtest import (
+    BACKTEST_CURVES,
+    BACKTEST_DECISIONS,
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_SCORES,
+    BACKTEST_TABLES,
+    BACKTEST_TRADES,
+)
 from options_platform.contracts.chains import EARNINGS, GATES, IV_HISTORY, OPTION_CHAIN
 from options_platform.contracts.decisions import (
     REGIME,
@@ -40,6 +50,14 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
     "ASSET_TABLES",
+    "BACKTEST_CURVES",
+    "BACKTEST_DECISIONS",
+    "BACKTEST_EQUITY",
+    "BACKTEST_FILLS",
+    "BACKTEST_MARKS",
+    "BACKTEST_SCORES",
+    "BACKTEST_TABLES",
+    "BACKTEST_TRADES",
     "CHAIN_TABLES",
     "CHAMPIONS",
     "CORPORATE_ACTIONS",
@@ -114,4 +132,6 @@ SIDE_TABLES = (
 @cache
 def tables() -> dict[str, Table]:
     """All tables of the warehouse by name; chains are files of their own."""
-    return {table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES)}
+    return {
+        table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES, *BACKTEST_TABLES)
+    }
