@@ -29,6 +29,7 @@ from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARC
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
     FETCHES,
+    MARKET_SERIES,
     QUARANTINE,
     RAW_OHLCV,
     REVISIONS,
@@ -70,6 +71,7 @@ __all__ = (
     "GATES",
     "IV_HISTORY",
     "LABELS",
+    "MARKET_SERIES",
     "MODEL_FOLDS",
     "MODEL_IMPORTANCE",
     "MODEL_PREDICTIONS",
@@ -118,6 +120,7 @@ SIDE_TABLES = (
     REVISIONS,
     CORPORATE_ACTIONS,
     FETCHES,
+    MARKET_SERIES,
     GARCH_PARAMS,
     MODEL_FOLDS,
     TRIALS,
