@@ -42,9 +42,9 @@ def graph(definitions):
     return definitions.resolve_asset_graph()
 
 
-def test_there_are_the_nine_assets_and_marts_and_report(graph):
+def test_there_are_the_nine_assets_and_what_is_made_of_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    assert names == {*NINE, "option_chain", "iv_history", "marts", "report"}
+    assert names == {*NINE, "option_chain", "iv_history", "backtest", "marts", "report"}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
 
 
