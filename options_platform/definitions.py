@@ -36,9 +36,11 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         # of the job does everything at once, a backfill of the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
+        assets = [*make_assets(settings), *chains, make_backtest()]
+        names = {key.to_user_string() for asset in assets for key in asset.keys}
         daily, backtest, reporting = make_job(tables), make_backtest_job(), make_reporting_job()
         definitions = dg.Definitions(
-            assets=[*make_assets(settings), *chains, make_backtest(), make_marts(), make_report()],
+            assets=[*assets, make_marts(names), make_report()],
             asset_checks=[
                 *make_checks(settings, tables),
                 *make_model_checks(settings),

@@ -14,7 +14,7 @@ from options_platform.contracts import Table
 JOB_NAME = "daily"
 BACKTEST_JOB_NAME = "backtest_job"
 REPORTING_JOB_NAME = "reporting"
-REPORTING_ASSETS = ("marts", "report")
+REPORTING_GROUP = "reporting"
 
 
 def make_job(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
@@ -42,7 +42,7 @@ def make_reporting_job() -> UnresolvedAssetJobDefinition:
     """The job of the unpartitioned assets, which are rebuilt whole."""
     return dg.define_asset_job(
         REPORTING_JOB_NAME,
-        selection=dg.AssetSelection.assets(*REPORTING_ASSETS),
+        selection=dg.AssetSelection.groups(REPORTING_GROUP),
         description="The SQL marts and the HTML report over everything that is stored.",
         executor_def=dg.in_process_executor,
     )
