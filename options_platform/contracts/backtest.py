@@ -9,6 +9,9 @@ from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.regime_names import REGIMES
 
+CONFIGURED = "configured"
+"""The run of the settings as they are, which the report shows."""
+
 RUN = Column("run", pl.String, "name of the run", nullable=False)
 FILL = Column(
     "fill_model", pl.String, "how fills were priced", nullable=False, values=tuple(FILL_MODELS)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.domain.fills import FILL_MODELS
 from options_platform.reporting.figures import (
     INK,
     LINES,
@@ -41,10 +42,12 @@ def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> byt
             axes.plot(days, values, color=colour, linewidth=0.8, linestyle=dashed, label=told(name))
         own = np.maximum(curves[MODEL], 1e-9) * 100.0 / curves[MODEL][0]
         axes.plot(days, own, color=INK, linewidth=1.6, label=told(MODEL))
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:.0f}")
-        axes.yaxis.set_minor_formatter("{x:.0f}")
-        axes.tick_params(which="minor", labelsize=7, colors=MUTED)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         top = max(float(np.max(curves[name] / curves[name][0])) for name in (*names, MODEL))
         axes.set_ylim(100.0 * LOWEST, 100.0 * max(1.2 * top, 1.5))
         axes.set_ylabel("start = 100 (log)")
@@ -79,7 +82,8 @@ def fill_band(sessions: Sequence[date], band: Mapping[str, Floats]) -> bytes:
         days = np.array(sessions)
         low, high = np.min(list(band.values()), axis=0), np.max(list(band.values()), axis=0)
         axes.fill_between(days, low, high, color=LINES[0], alpha=0.18, linewidth=0)
-        for number, (name, values) in enumerate(band.items()):
+        ordered = {name: band[name] for name in FILL_MODELS if name in band}
+        for number, (name, values) in enumerate(ordered.items()):
             axes.plot(days, values, color=LINES[number % len(LINES)], linewidth=1.0, label=name)
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylabel("equity (USD)")
@@ -139,8 +143,10 @@ def profit_bars(rows: pl.DataFrame, by: str) -> bytes:
 def attribution(parts: Mapping[str, float]) -> bytes:
     """What the profit is made of, in USD: each part from where the one before ended."""
     with new_figure(2.6, width=5.4) as (axes, made):
+        ends = np.concatenate([[0.0], np.cumsum(list(parts.values()))])
+        reach = float(np.ptp(ends)) or 1.0
         start = 0.0
-        for at, (_, value) in enumerate(parts.items()):
+        for at, value in enumerate(parts.values()):
             axes.bar(at, value, bottom=start, color=GAIN if value >= 0 else LOSS, width=0.6)
             end = start + value
             axes.annotate(f"{value:+,.0f}", (at, max(start, end)), ha="center", va="bottom",
@@ -154,13 +160,13 @@ def attribution(parts: Mapping[str, float]) -> bytes:
         axes.set_xticks(np.arange(len(parts) + 1), [*parts, "profit"])
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylabel("USD")
-        axes.margins(y=0.12)
+        axes.set_ylim(float(ends.min()) - 0.05 * reach, float(ends.max()) + 0.12 * reach)
     return made()
 
 
 def told(name: str) -> str:
     """A name as people read it."""
-    return name.replace("hold_", "hold ").replace("_", " ")
+    return "the rules" if name == MODEL else name.replace("_", " ")
 
 
 def _percent(value: float, _: object) -> str:

@@ -192,8 +192,13 @@ def class_shares(labels: pl.DataFrame) -> bytes:
     return made()
 
 
-def payoff_at_expiry(legs: pl.DataFrame, limit_price: float, spot: float, contracts: int) -> bytes:
-    """Profit of the whole position at expiry against the price of the underlying, in USD."""
+def payoff_at_expiry(
+    legs: pl.DataFrame, limit_price: float, spot: float, contracts: int, *, mark_spot: bool = True
+) -> bytes:
+    """Profit of the whole position at expiry against the price of the underlying, in USD.
+
+    Drawn around `spot`, which is marked unless it is no price of the underlying.
+    """
     strikes = legs["strike"].to_numpy()
     reach = max(0.04 * spot, 1.6 * float(np.max(np.abs(strikes - spot))))
     prices = np.linspace(spot - reach, spot + reach, 400)
@@ -202,15 +207,16 @@ def payoff_at_expiry(legs: pl.DataFrame, limit_price: float, spot: float, contra
     profit = 100.0 * contracts * (payoff(sides, signs, strikes, prices) - limit_price)
     with new_figure(2.2, width=4.4) as (axes, made):
         axes.axhline(0.0, color=MUTED, linewidth=0.8)
-        axes.axvline(spot, color=MUTED, linewidth=0.8, linestyle="--")
-        axes.annotate(
-            f" spot {spot:,.2f}",
-            (spot, 1.0),
-            xycoords=axes.get_xaxis_transform(),
-            va="top",
-            fontsize=8,
-            color=MUTED,
-        )
+        if mark_spot:
+            axes.axvline(spot, color=MUTED, linewidth=0.8, linestyle="--")
+            axes.annotate(
+                f" spot {spot:,.2f}",
+                (spot, 1.0),
+                xycoords=axes.get_xaxis_transform(),
+                va="top",
+                fontsize=8,
+                color=MUTED,
+            )
         axes.plot(prices, profit, color=INK, linewidth=1.2)
         axes.fill_between(prices, profit, 0.0, where=profit > 0, color="#4d7c3a", alpha=0.25)
         axes.fill_between(prices, profit, 0.0, where=profit < 0, color="#c0524a", alpha=0.25)

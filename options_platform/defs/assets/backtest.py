@@ -11,6 +11,7 @@ from options_platform.adapters.backtest_tables import backtest_frames
 from options_platform.adapters.backtest_trials import backtest_trials
 from options_platform.adapters.trial_log import TrialLog
 from options_platform.contracts import BACKTEST_TABLES
+from options_platform.contracts.backtest import CONFIGURED
 from options_platform.defs.assets.common import OWNERS
 from options_platform.defs.assets.model_study import markdown_table
 from options_platform.defs.context import table_schema
@@ -30,7 +31,7 @@ TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
 class BacktestConfig(dg.Config):
     """What to run, beside the platform's settings."""
 
-    run: str = Field("configured", description="name of the run; replaces the rows of that name")
+    run: str = Field(CONFIGURED, description="name of the run; replaces the rows of that name")
     start: str | None = Field(None, description="first session; default the first prediction")
     end: str | None = Field(None, description="last session; default the last prediction")
     settings: list[str] = Field(
