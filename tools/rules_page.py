@@ -37,10 +37,10 @@ def rules_page(generated: str) -> str:
         "# Rules of trading",
         generated.format(source="`options_platform/settings.py` and `options_platform/domain/`"),
         (
-            "What the platform trades, in the order in which it decides, with the default settings. "
-            "Each value is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in `options.toml`. "
-            "`options-platform backtest --vary exits.exit_dte=14,21` shows what another value would "
-            "have brought."
+            "What the platform trades, in the order in which it decides, with the default "
+            "settings. Each value is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in `options.toml`. "
+            "`options-platform backtest --vary exits.exit_dte=14,21` shows what another value "
+            "would have brought."
         ),
         *_regimes(settings),
         *_matrix(plan),
@@ -51,8 +51,8 @@ def rules_page(generated: str) -> str:
         *_refusals(plan),
         *_section("Exits", "exits", settings.exits),
         (
-            "They are asked at each close, in the order EXPIRY_NEAR, STOP_LOSS, TAKE_PROFIT, TIME, and "
-            "act in the next session."
+            "They are asked at each close, in the order EXPIRY_NEAR, STOP_LOSS, TAKE_PROFIT, "
+            "TIME, and act in the next session."
         ),
         *_section("Limits of the account", "risk", settings.risk),
         *_section("Costs", "plan.costs", plan.costs),
