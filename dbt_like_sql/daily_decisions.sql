@@ -33,13 +33,13 @@ SELECT
     l.direction AS actual_direction,
     l.fwd_iv_rank_5d - f.iv_rank AS actual_iv_rank_change,
     l.fwd_rv_5d AS actual_rv
-FROM {{ source('trade_plan') }} AS p
-LEFT JOIN {{ source('raw_ohlcv') }} AS b USING (date, ticker)
-LEFT JOIN {{ source('vix') }} AS v USING (date, ticker)
-LEFT JOIN {{ source('features') }} AS f USING (date, ticker)
-LEFT JOIN {{ source('regime') }} AS r USING (date, ticker)
-LEFT JOIN {{ source('direction_model') }} AS d USING (date, ticker)
-LEFT JOIN {{ source('volatility_model') }} AS m USING (date, ticker)
-LEFT JOIN {{ source('paper_orders') }} AS o USING (date, ticker)
-LEFT JOIN {{ source('labels') }} AS l USING (date, ticker)
+FROM trade_plan AS p
+LEFT JOIN raw_ohlcv AS b USING (date, ticker)
+LEFT JOIN vix AS v USING (date, ticker)
+LEFT JOIN features AS f USING (date, ticker)
+LEFT JOIN regime AS r USING (date, ticker)
+LEFT JOIN direction_model AS d USING (date, ticker)
+LEFT JOIN volatility_model AS m USING (date, ticker)
+LEFT JOIN paper_orders AS o USING (date, ticker)
+LEFT JOIN labels AS l USING (date, ticker)
 ORDER BY p.date, p.ticker

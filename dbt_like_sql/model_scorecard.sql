@@ -16,6 +16,6 @@ SELECT
     sqrt(avg(naive_iv_rank_error ** 2)) AS naive_rmse,
     avg(abs(iv_rank_error)) AS mae,
     avg(abs(naive_iv_rank_error)) AS naive_mae
-FROM {{ ref('scored_predictions') }}
+FROM marts.scored_predictions
 GROUP BY target, model, ticker, year(date)
 ORDER BY target, model, ticker, year

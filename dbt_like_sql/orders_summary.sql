@@ -11,8 +11,8 @@ SELECT
     sum(p.max_loss_usd) AS planned_max_loss_usd,
     min(o.date) AS first_session,
     max(o.date) AS last_session
-FROM {{ source('paper_orders') }} AS o
-LEFT JOIN {{ source('trade_plan') }} AS p USING (date, ticker)
+FROM paper_orders AS o
+LEFT JOIN trade_plan AS p USING (date, ticker)
 WHERE o.status <> 'no_trade'
 GROUP BY o.ticker, p.strategy, o.status, o.reason
 ORDER BY o.ticker, p.strategy, o.status, o.reason

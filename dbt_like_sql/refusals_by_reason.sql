@@ -5,7 +5,7 @@ WITH refused AS (
         date,
         ticker,
         unnest(reasons) AS reason
-    FROM {{ source('trade_plan') }}
+    FROM trade_plan
     WHERE decision = 'no_trade'
 ),
 
@@ -13,7 +13,7 @@ plans AS (
     SELECT
         ticker,
         count(*) AS plans
-    FROM {{ source('trade_plan') }}
+    FROM trade_plan
     GROUP BY ticker
 )
 

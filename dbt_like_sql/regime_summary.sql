@@ -8,9 +8,9 @@ WITH days AS (
         avg(v.vix) AS mean_vix,
         avg(l.fwd_return_5d) AS mean_fwd_return_5d,
         avg(l.fwd_rv_5d) AS mean_fwd_rv_5d
-    FROM {{ source('regime') }} AS r
-    LEFT JOIN {{ source('vix') }} AS v USING (date, ticker)
-    LEFT JOIN {{ source('labels') }} AS l USING (date, ticker)
+    FROM regime AS r
+    LEFT JOIN vix AS v USING (date, ticker)
+    LEFT JOIN labels AS l USING (date, ticker)
     WHERE r.regime IS NOT NULL
     GROUP BY r.ticker, r.regime
 ),
@@ -21,7 +21,7 @@ spells AS (
         from_regime AS regime,
         count(*) AS spells_ended,
         avg(sessions_in_previous) AS mean_sessions
-    FROM {{ source('regime_transitions') }}
+    FROM regime_transitions
     GROUP BY ticker, from_regime
 )
 

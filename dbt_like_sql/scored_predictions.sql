@@ -10,7 +10,7 @@ WITH called AS (
             WHEN p_neutral >= p_bullish THEN 'neutral'
             ELSE 'bullish'
         END AS predicted_direction
-    FROM {{ source('model_predictions') }}
+    FROM model_predictions
 ),
 
 scored AS (
@@ -35,7 +35,7 @@ scored AS (
         )) AS log_loss,
         p.iv_rank_pred - l.fwd_iv_rank_5d AS iv_rank_error
     FROM called AS p
-    INNER JOIN {{ source('labels') }} AS l USING (date, ticker)
+    INNER JOIN labels AS l USING (date, ticker)
     WHERE
         (p.target = 'direction' AND p.predicted_direction IS NOT NULL AND l.direction IS NOT NULL)
         OR (

@@ -27,6 +27,7 @@ COMMANDS = {
     "features-export": ("reading", "features_export"),
     "models": ("models", "models"),
     "research": ("research", "research"),
+    "backtest": ("backtest", "backtest"),
     "search": ("search", "search"),
     "reconcile": ("trading", "reconcile"),
     "work": ("trading", "work"),
@@ -91,6 +92,7 @@ def build_parser() -> Parser:
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
     _add_model_commands(reading)
+    _add_backtest(reading)
     _add_market(commands, reading)
     _add_trading(reading)
     reading("doctor", "check the installation, the settings, the home and the data")
@@ -147,6 +149,23 @@ def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
     search.add_argument("--trials", type=int, default=30, help="for each year (default: 30)")
     search.add_argument("--years", type=int, default=3, help="outer years (default: 3)")
     search.add_argument("--start", type=_date, help="first session to predict")
+
+
+def _add_backtest(reading: Callable[[str, str], Parser]) -> None:
+    backtest = reading("backtest", "trade the stored predictions through the past, with baselines")
+    backtest.add_argument("--start", type=_date, help="first session (default: first prediction)")
+    backtest.add_argument("--end", type=_date, help="last session (default: last prediction)")
+    backtest.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+    backtest.add_argument("--fill", help="fill model: mid, default or worst (default: as set)")
+    backtest.add_argument(
+        "--vary", nargs="+", action="extend", default=[], metavar="NAME=VALUES",
+        help="every combination of settings, e.g. exits.credit_stop=1.5,2 exits.exit_dte=14,21",
+    )  # fmt: skip
+    backtest.add_argument(
+        "--optuna", type=int, metavar="N",
+        help="search N variants; --vary then takes ranges too, e.g. exits.credit_stop=1..3",
+    )  # fmt: skip
+    backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,13 +9,15 @@ import dagster as dg
 
 from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
 from options_platform.defs.assets import make_assets
+from options_platform.defs.assets.backtest import make_backtest
 from options_platform.defs.assets.chains import make_chains
 from options_platform.defs.assets.marts import make_marts, make_report
+from options_platform.defs.backtest_checks import make_backtest_checks
 from options_platform.defs.checks import make_checks
-from options_platform.defs.jobs import make_job, make_reporting_job
+from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.model_checks import make_model_checks
 from options_platform.defs.resources import make_platform, source_gives
-from options_platform.defs.schedules import make_schedule
+from options_platform.defs.schedules import make_backtest_schedule, make_schedule
 from options_platform.defs.sensors import make_reports_sensor
 from options_platform.settings import Settings, load_settings
 
@@ -34,13 +36,19 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         # of the job does everything at once, a backfill of the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
-        daily, reporting = make_job(tables), make_reporting_job()
+        assets = [*make_assets(settings), *chains, make_backtest()]
+        names = {key.to_user_string() for asset in assets for key in asset.keys}
+        daily, backtest, reporting = make_job(tables), make_backtest_job(), make_reporting_job()
         definitions = dg.Definitions(
-            assets=[*make_assets(settings), *chains, make_marts(), make_report()],
-            asset_checks=[*make_checks(settings, tables), *make_model_checks(settings)],
-            jobs=[daily, reporting],
-            schedules=[make_schedule(settings)],
-            sensors=[make_reports_sensor(daily, reporting)],
+            assets=[*assets, make_marts(names), make_report()],
+            asset_checks=[
+                *make_checks(settings, tables),
+                *make_model_checks(settings),
+                *make_backtest_checks(),
+            ],
+            jobs=[daily, backtest, reporting],
+            schedules=[make_schedule(settings), make_backtest_schedule(backtest)],
+            sensors=[make_reports_sensor([daily, backtest], reporting)],
             resources={"platform": platform},
             executor=dg.in_process_executor,
         )

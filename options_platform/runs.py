@@ -13,7 +13,7 @@ import dagster as dg
 from options_platform import errors
 from options_platform.definitions import build_defs
 from options_platform.defs.assets.own_iv import by_chain
-from options_platform.defs.jobs import JOB_NAME, REPORTING_JOB_NAME
+from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JOB_NAME
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, neighbours
 from options_platform.defs.resources import Progress
 from options_platform.errors import PlatformError, UsageError
@@ -72,9 +72,21 @@ def run_reporting(settings: Settings) -> str:
 
     Raises :class:`RunFailedError` with the failing step's own message.
     """
-    definitions = build_defs(settings)
+    return _run_whole(settings, REPORTING_JOB_NAME)
+
+
+def run_backtest(settings: Settings, progress: Progress | None = None) -> str:
+    """Materialise the backtest of the configured rules; the run's id.
+
+    Raises :class:`RunFailedError` with the failing step's own message.
+    """
+    return _run_whole(settings, BACKTEST_JOB_NAME, progress)
+
+
+def _run_whole(settings: Settings, job: str, progress: Progress | None = None) -> str:
+    definitions = build_defs(settings, **({} if progress is None else {"progress": progress}))
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        outcome = definitions.resolve_job_def(REPORTING_JOB_NAME).execute_in_process(
+        outcome = definitions.resolve_job_def(job).execute_in_process(
             instance=instance, raise_on_error=False
         )
     if not outcome.success:

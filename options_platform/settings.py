@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, ReconcileRules
+from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
@@ -89,6 +90,22 @@ class Settings:
     alpaca: AlpacaRules = field(default_factory=AlpacaRules)
     ladder: LadderRules = field(default_factory=LadderRules)
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
+    backtest: BacktestOptions = field(default_factory=BacktestOptions)
+
+    @property
+    def backtest_rules(self) -> BacktestRules:
+        """How a backtest trades: by the rules of live trading, on this account."""
+        return BacktestRules(
+            start_usd=self.account_value_usd,
+            exits=self.exits,
+            risk=self.risk,
+            fills=self.fills,
+            costs=self.plan.costs,
+            chain=self.plan.chain,
+            assignment=self.backtest.assignment,
+            entry_order=self.backtest.entry_order,
+            buying_power=self.backtest.buying_power,
+        )
 
     @property
     def warehouse_path(self) -> Path:

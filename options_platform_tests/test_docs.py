@@ -5,6 +5,8 @@ import pytest
 
 from options_platform.contracts import tables
 from options_platform.domain.features.registry import FEATURES
+from options_platform.domain.strategies import STRATEGIES
+from options_platform.settings import field_names
 from tools.generate_docs import DOCS, PAGES, main, stale_pages, write_pages
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
@@ -21,13 +23,31 @@ def test_a_page_that_was_edited_by_hand_is_stale(tmp_path):
     page = tmp_path / "feature-dictionary.md"
     page.write_text(page.read_text() + "one line more\n")
     (tmp_path / "data-dictionary.md").unlink()
-    assert stale_pages(tmp_path) == ["feature-dictionary.md", "data-dictionary.md"]
+    (tmp_path / "rules.md").write_text("")
+    assert stale_pages(tmp_path) == list(PAGES)
 
 
 def test_every_feature_has_one_row_in_the_feature_dictionary():
     page = PAGES["feature-dictionary.md"]()
     for feature in FEATURES:
         assert page.count(f"\n| `{feature.name}` |") == 1
+
+
+def test_the_page_of_rules_follows_the_settings_and_the_code():
+    page = PAGES["rules.md"]()
+    assert "| `exits.exit_dte` | 21 |" in page
+    assert "| `high_vol` | bull put spread | iron condor | bear call spread |" in page
+    # 21 days, a week later where IV rank is low and a week earlier where it is high.
+    assert "| `high_vol` | 28 | 21 | 14 |" in page
+    # 2% of 100,000 x 0.5 x (0.5 + 0.5 x confidence), over 400 a spread.
+    assert "| `high_vol` | 0.5 | 1 | 1 | 2 |" in page
+    for code in ("RISK_BUDGET", "NO_EDGE", "LOW_CONFIDENCE"):
+        assert f"| `{code}` |" in page
+    for name in STRATEGIES:
+        assert f"| `{name}` |" in page
+    named = set(re.findall(r"^\| `([a-z_.]+)` \|", page, flags=re.MULTILINE))
+    settings = set(field_names())
+    assert {name for name in named if "." in name} <= settings
 
 
 def test_every_table_and_column_stands_in_the_data_dictionary():

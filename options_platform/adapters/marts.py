@@ -1,8 +1,9 @@
 """SQL marts: one SELECT a file in `dbt_like_sql/`, built into the schema `marts`.
 
-A mart reads asset tables as `{{ source('trade_plan') }}` and other marts as
-`{{ ref('scored_predictions') }}`; its leading comment is its description. The schema is derived
-data: every build replaces it whole, in one transaction, so readers see the old marts or the new.
+A mart reads asset tables by their name (`trade_plan`) and other marts as
+`marts.scored_predictions`; what it rests on is read from the SQL itself, by a parser. Its leading
+comment is its description. The schema is derived data: every build replaces it whole, in one
+transaction, so readers see the old marts or the new.
 """
 
 from __future__ import annotations
@@ -22,12 +23,10 @@ from options_platform.errors import PlatformError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = "marts"
+SCHEMA, MAIN = "marts", "main"
 FOLDER = Path(__file__).parents[2] / "dbt_like_sql"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_CALL = re.compile(r"""\s*(ref|source)\(\s*(['"])(\w+)\2\s*\)\s*""")
 
 
 class MartError(PlatformError):
@@ -36,19 +35,20 @@ class MartError(PlatformError):
 
 @dataclass(frozen=True)
 class Mart:
-    """One mart: `query` has its placeholders filled in, `refs` are the marts that it reads."""
+    """One mart: `refs` are the marts that it reads, `sources` the tables of the warehouse."""
 
     name: str
     description: str
     query: str
     refs: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
 def load_marts(folder: Path = FOLDER) -> list[Mart]:
     """The marts of the folder, each after those that it reads.
 
-    Raises :class:`MartError` on a missing description, an unknown placeholder, source or
-    reference, and on marts that read each other in a circle.
+    Raises :class:`MartError` on a missing description, on SQL that is not one SELECT, on unknown
+    tables and marts, and on marts that read each other in a circle.
     """
     files = sorted(folder.glob("*.sql"))
     if not files:
@@ -58,7 +58,7 @@ def load_marts(folder: Path = FOLDER) -> list[Mart]:
         for name in mart.refs:
             if name not in marts:
                 raise MartError(
-                    f"{mart.name}.sql: ref('{name}') is no mart; there are {', '.join(marts)}"
+                    f"{mart.name}.sql: marts.{name} is no mart; there are {', '.join(marts)}"
                 )
     return [marts[name] for name in _ordered(marts)]
 
@@ -91,11 +91,6 @@ def build_marts(warehouse: Warehouse, folder: Path = FOLDER) -> list[tuple[str, 
 
 
 def _create(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
-    import duckdb
-
-    found = connection.extract_statements(mart.query)
-    if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
-        raise MartError(f"{mart.name}.sql: a mart is one SELECT and nothing else")
     query = mart.query.rstrip().rstrip(";")
     connection.execute(f"CREATE TABLE {SCHEMA}.{mart.name} AS\n{query}\n")
     description = mart.description.replace("'", "''")
@@ -115,27 +110,43 @@ def _parse(path: Path) -> Mart:
         comments.append(line.removeprefix("--").strip())
     if not any(comments):
         raise MartError(f"{path.name}: begin with a comment (--) that describes the mart")
-    refs: list[str] = []
+    refs, sources = _reads(path.name, text)
+    return Mart(path.stem, " ".join(comments), text, refs, sources)
 
-    def fill(match: re.Match[str]) -> str:
-        call = _CALL.fullmatch(match.group(1))
-        if call is None:
-            raise MartError(
-                f"{path.name}: {match.group(0)} is neither {{{{ ref('a_mart') }}}} nor "
-                "{{ source('a_table') }}"
-            )
-        kind, name = call.group(1), call.group(3)
-        if kind == "ref":
-            refs.append(name)
-            return f"{SCHEMA}.{name}"
-        if name not in tables():
-            raise MartError(
-                f"{path.name}: source('{name}') is no table; there are {', '.join(tables())}"
-            )
-        return f'main."{name}"'
 
-    query = _PLACEHOLDER.sub(fill, text)
-    return Mart(path.stem, " ".join(comments), query, tuple(dict.fromkeys(refs)))
+def _reads(name: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The marts and the tables that a query reads, common table expressions not among them."""
+    import sqlglot
+    from sqlglot.errors import ParseError, TokenError
+    from sqlglot.optimizer.scope import traverse_scope
+
+    try:
+        statements = [found for found in sqlglot.parse(text, dialect="duckdb") if found is not None]
+    except ParseError as error:
+        first = error.errors[0]
+        raise MartError(
+            f"{name} line {first['line']}: {first['description']} near {first['highlight']!r}"
+        ) from error
+    except TokenError as error:
+        raise MartError(f"{name}: {_one_line(error)}") from error
+    if len(statements) != 1 or not isinstance(statements[0], sqlglot.exp.Query):
+        raise MartError(f"{name}: a mart is one SELECT and nothing else")
+    refs: dict[str, None] = {}
+    sources: dict[str, None] = {}
+    for scope in traverse_scope(statements[0]):
+        for table in scope.sources.values():
+            if not isinstance(table, sqlglot.exp.Table):
+                continue
+            if table.db == SCHEMA:
+                refs[table.name] = None
+            elif table.db in ("", MAIN) and table.name in tables():
+                sources[table.name] = None
+            else:
+                raise MartError(
+                    f"{name}: {table.sql('duckdb', comments=False)} is no table; there are "
+                    f"{', '.join(tables())}, and marts as {SCHEMA}.NAME"
+                )
+    return tuple(refs), tuple(sources)
 
 
 def _ordered(marts: Mapping[str, Mart]) -> list[str]:

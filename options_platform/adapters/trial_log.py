@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import polars as pl
 
 from options_platform.adapters.mlflow_client import clear_errors, one_at_a_time, open_client
 from options_platform.adapters.warehouse import Warehouse
@@ -27,11 +30,27 @@ class TrialLog:
 
     def record(self, trial: Trial) -> None:
         """Store a trial once; one that was tried before keeps its first time."""
-        trial_id = trial.row["trial_id"].item()
-        if trial_id in self.known():
-            return
-        self._show(trial, trial_id)
-        self.warehouse.write([(TRIAL_FOLDS, trial.folds), (TRIALS, trial.row)])
+        self.record_all([trial])
+
+    def record_all(self, trials: Sequence[Trial]) -> int:
+        """Store those of the trials that are new, in one transaction; how many they were."""
+        known = self.known()
+        new = {
+            trial_id: trial
+            for trial in trials
+            if (trial_id := trial.row["trial_id"].item()) not in known
+        }
+        if not new:
+            return 0
+        for trial_id, trial in new.items():
+            self._show(trial, trial_id)
+        self.warehouse.write(
+            [
+                (TRIAL_FOLDS, pl.concat([trial.folds for trial in new.values()])),
+                (TRIALS, pl.concat([trial.row for trial in new.values()])),
+            ]
+        )
+        return len(new)
 
     def _show(self, trial: Trial, trial_id: str) -> None:
         client = open_client(self.home)

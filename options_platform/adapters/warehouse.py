@@ -82,6 +82,26 @@ class Warehouse:
                     _delete_scope(connection, table, scope)
                 _insert(connection, table, frame)
 
+    def replace(
+        self, frames: Sequence[tuple[Table, pl.DataFrame]], column: str, value: str
+    ) -> None:
+        """Store the frames in one transaction, in place of all rows whose `column` is `value`.
+
+        A frame may be empty: its table then holds none of that value. Raises
+        :class:`ContractError` like `write`, and on a row of another value.
+        """
+        checked = [(table, table.validate(frame)) for table, frame in frames]
+        for table, frame in checked:
+            if (frame[column] != value).any():
+                raise ContractError(
+                    f"{table.name}: rows of another {column} than {value}; nothing was written"
+                )
+        with self._transaction() as connection:
+            for table, frame in checked:
+                _create(connection, table)
+                connection.execute(f'DELETE FROM "{table.name}" WHERE "{column}" = ?', [value])
+                _insert(connection, table, frame)
+
     def upsert(self, table: Table, frame: pl.DataFrame) -> None:
         """Add the rows of `frame`, each in place of the stored row with the same primary key."""
         checked = table.validate(frame)

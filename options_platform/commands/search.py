@@ -21,7 +21,7 @@ COLUMNS = ("year", "trials", "inner_loss", "loss", "naive_loss", "values")
 
 def search(args: argparse.Namespace) -> int:
     """Search on the years before each outer year, then score that year once."""
-    optuna = _optuna()
+    optuna = open_optuna()
     from options_platform.adapters.trial_log import TrialLog
     from options_platform.adapters.warehouse import Warehouse
     from options_platform.contracts import FEATURES_TABLE, LABELS
@@ -88,7 +88,8 @@ def search(args: argparse.Namespace) -> int:
     return 0
 
 
-def _optuna() -> Any:
+def open_optuna() -> Any:
+    """Optuna, quiet; an error that says how to install it where it is not there."""
     try:
         import optuna
     except ImportError as error:

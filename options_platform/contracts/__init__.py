@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from functools import cache
 
+from options_platform.contracts.backtest import (
+    BACKTEST_CURVES,
+    BACKTEST_DECISIONS,
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_SCORES,
+    BACKTEST_TABLES,
+    BACKTEST_TRADES,
+)
 from options_platform.contracts.chains import EARNINGS, GATES, IV_HISTORY, OPTION_CHAIN
 from options_platform.contracts.decisions import (
     REGIME,
@@ -19,6 +29,7 @@ from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARC
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
     FETCHES,
+    MARKET_SERIES,
     QUARANTINE,
     RAW_OHLCV,
     REVISIONS,
@@ -40,6 +51,14 @@ from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
     "ASSET_TABLES",
+    "BACKTEST_CURVES",
+    "BACKTEST_DECISIONS",
+    "BACKTEST_EQUITY",
+    "BACKTEST_FILLS",
+    "BACKTEST_MARKS",
+    "BACKTEST_SCORES",
+    "BACKTEST_TABLES",
+    "BACKTEST_TRADES",
     "CHAIN_TABLES",
     "CHAMPIONS",
     "CORPORATE_ACTIONS",
@@ -52,6 +71,7 @@ __all__ = (
     "GATES",
     "IV_HISTORY",
     "LABELS",
+    "MARKET_SERIES",
     "MODEL_FOLDS",
     "MODEL_IMPORTANCE",
     "MODEL_PREDICTIONS",
@@ -100,6 +120,7 @@ SIDE_TABLES = (
     REVISIONS,
     CORPORATE_ACTIONS,
     FETCHES,
+    MARKET_SERIES,
     GARCH_PARAMS,
     MODEL_FOLDS,
     TRIALS,
@@ -114,4 +135,6 @@ SIDE_TABLES = (
 @cache
 def tables() -> dict[str, Table]:
     """All tables of the warehouse by name; chains are files of their own."""
-    return {table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES)}
+    return {
+        table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES, *BACKTEST_TABLES)
+    }

@@ -51,6 +51,23 @@ VIX = Table(
     ),
 )
 
+SERIES = ("DGS3MO", "VIX9D", "VIX3M", "VIX6M")
+
+MARKET_SERIES = Table(
+    "market_series",
+    "Series of the whole market beside the VIX: the 3-month Treasury yield (DGS3MO, what cash "
+    "earns) and the VIX of 9, 93 and 182 days (VIX9D, VIX3M, VIX6M), where the source has them.",
+    (
+        Column("symbol", pl.String, "name of the series", nullable=False, values=SERIES),
+        DATE,
+        Column("value", pl.Float64, "close of the day", "percent a year, or index points"),
+        Column("source", pl.String, "where the row came from", nullable=False),
+        Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
+    ),
+    key=("symbol", "date"),
+    partition=("symbol", "date"),
+)
+
 QUARANTINE_STATUSES = ("open", "accepted", "rejected")
 SET_ASIDE, WARNING = "set_aside", "warning"
 

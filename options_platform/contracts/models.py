@@ -95,10 +95,16 @@ MODEL_FOLDS = Table(
 
 TRIALS = Table(
     "trials",
-    "Every variant of a model that was ever scored, so that luck can be told from skill.",
+    "Every variant of a model, or of a backtest's rules, that was ever scored, so that luck can be "
+    "told from skill.",
     (
         Column("trial_id", pl.String, "hash of variant, data and months", nullable=False),
-        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column(
+            "target",
+            pl.String,
+            "what was tried: a model of a target, or rules of trading",
+            values=("direction", "iv_rank", "backtest"),
+        ),
         Column("model", pl.String, "name of the variant", nullable=False),
         Column(
             "purpose",
@@ -113,8 +119,14 @@ TRIALS = Table(
         Column("first", pl.Date, "first predicted session", nullable=False),
         Column("last", pl.Date, "last predicted session", nullable=False),
         Column("rows", pl.Int64, "rows scored", nullable=False),
-        Column("loss", pl.Float64, "log loss (direction) or RMSE (iv_rank)"),
-        Column("naive_loss", pl.Float64, "the same of class frequencies or of persistence"),
+        Column(
+            "loss",
+            pl.Float64,
+            "log loss (direction), RMSE (iv_rank), or minus the Sharpe ratio (backtest)",
+        ),
+        Column(
+            "naive_loss", pl.Float64, "the same of class frequencies, of persistence, or of cash"
+        ),
         Column("scores", pl.String, "all scores with their intervals and baselines, JSON"),
         Column("tried_at", TIMESTAMP, "when it was first scored", nullable=False),
     ),
@@ -129,7 +141,12 @@ TRIAL_FOLDS = Table(
         Column("trial_id", pl.String, "the trial", nullable=False),
         Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
         Column("rows", pl.Int64, "rows scored", nullable=False),
-        Column("loss", pl.Float64, "mean log loss (direction) or mean squared error (iv_rank)"),
+        Column(
+            "loss",
+            pl.Float64,
+            "mean log loss (direction), mean squared error (iv_rank), or minus the mean daily "
+            "excess return (backtest)",
+        ),
         Column("naive_loss", pl.Float64, "the same of the naive forecast"),
     ),
     key=("trial_id", "fold"),

@@ -1,4 +1,4 @@
-"""The jobs: all partitioned assets over a range, daily and backfill alike; and the reports."""
+"""The jobs: all partitioned assets over a range, daily and backfill alike; backtest; reports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 from options_platform.contracts import Table
 
 JOB_NAME = "daily"
+BACKTEST_JOB_NAME = "backtest_job"
 REPORTING_JOB_NAME = "reporting"
-REPORTING_ASSETS = ("marts", "report")
+REPORTING_GROUP = "reporting"
 
 
 def make_job(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
@@ -27,11 +28,21 @@ def make_job(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
     )
 
 
+def make_backtest_job() -> UnresolvedAssetJobDefinition:
+    """The job of the backtest, which has its own time: a daily run does not wait for it."""
+    return dg.define_asset_job(
+        BACKTEST_JOB_NAME,
+        selection=dg.AssetSelection.assets("backtest"),
+        description="The backtest of the configured rules over all stored predictions.",
+        executor_def=dg.in_process_executor,
+    )
+
+
 def make_reporting_job() -> UnresolvedAssetJobDefinition:
     """The job of the unpartitioned assets, which are rebuilt whole."""
     return dg.define_asset_job(
         REPORTING_JOB_NAME,
-        selection=dg.AssetSelection.assets(*REPORTING_ASSETS),
+        selection=dg.AssetSelection.groups(REPORTING_GROUP),
         description="The SQL marts and the HTML report over everything that is stored.",
         executor_def=dg.in_process_executor,
     )

@@ -1,8 +1,11 @@
-"""The schedule: at 00:30 New York, Tuesday to Saturday, one run for the session just ended."""
+"""The schedules: each night the session just ended, each week the backtest."""
 
 from datetime import timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
 
 from options_platform.defs.jobs import JOB_NAME
 from options_platform.defs.partitions import TIMEZONE, RunRange
@@ -32,3 +35,14 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=day.isoformat(), tags=selected.tags())
 
     return daily_after_close
+
+
+def make_backtest_schedule(backtest: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Saturdays, after the week's last session."""
+    return dg.ScheduleDefinition(
+        name="backtest_weekly",
+        job=backtest,
+        cron_schedule="0 6 * * 6",
+        execution_timezone=TIMEZONE,
+        description="Each Saturday: the backtest of the configured rules.",
+    )

@@ -1,4 +1,6 @@
-"""The sensor that brings marts and report up to date after each run of the daily job."""
+"""The sensor that brings marts and report up to date after the jobs that change what they show."""
+
+from collections.abc import Sequence
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -7,16 +9,16 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 
 def make_reports_sensor(
-    daily: UnresolvedAssetJobDefinition, reporting: UnresolvedAssetJobDefinition
+    jobs: Sequence[UnresolvedAssetJobDefinition], reporting: UnresolvedAssetJobDefinition
 ) -> dg.SensorDefinition:
-    """After a successful run of `daily`, one run of `reporting`."""
+    """After a successful run of any of `jobs`, one run of `reporting`."""
 
     @dg.run_status_sensor(
         name="reports_after_daily",
         run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=[daily],
+        monitored_jobs=list(jobs),
         request_job=reporting,
-        description="Rebuild the marts and the report after each run of the daily job.",
+        description="Rebuild the marts and the report after each daily run and each backtest.",
     )
     def reports_after_daily(context: dg.RunStatusSensorContext) -> dg.RunRequest:
         return dg.RunRequest(run_key=context.dagster_run.run_id)

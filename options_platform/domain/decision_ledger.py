@@ -58,7 +58,7 @@ def decision_ledger(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules)
             )
         )
     )
-    asked = _rules(rules)
+    asked = asked_rules(rules)
     order = {code: step for step, (code, _, _) in enumerate(asked, start=1)}
     refused_at = (
         pl.when(pl.col("decision") == "no_trade")
@@ -102,7 +102,8 @@ def account_ledger(refusals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _rules(rules: PlanRules) -> list[Rule]:
+def asked_rules(rules: PlanRules) -> list[Rule]:
+    """The plan's rules in the order in which they are asked: code, value and threshold."""
     chosen, liquidity = rules.selection, rules.liquidity
     return [
         ("BAD_BAR", pl.col("bad_reason"), "none"),

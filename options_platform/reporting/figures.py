@@ -31,7 +31,7 @@ FEW_PERIODS = 8
 
 def price_history(bars: pl.DataFrame) -> bytes:
     """Closes of all tickers, each 100 at its first bar, on a log scale."""
-    with _figure(2.8) as (axes, made):
+    with new_figure(2.8) as (axes, made):
         good = bars.filter(pl.col("close").is_not_null()).sort("date")
         tickers = good["ticker"].unique().sort().to_list()
         for number, ticker in enumerate(tickers):
@@ -62,7 +62,7 @@ def coverage_calendar(months: pl.DataFrame, tickers: Sequence[str]) -> bytes:
         "ticker", index="month", values="share"
     )
     grid = share.sort("month").select(tickers).to_numpy().T
-    with _figure(0.7 + 0.32 * len(tickers)) as (axes, made):
+    with new_figure(0.7 + 0.32 * len(tickers)) as (axes, made):
         colours = LinearSegmentedColormap.from_list("coverage", [MISSING, PARTLY, WHOLE])
         edges = np.append(days.to_numpy(), days.dt.offset_by("1mo")[-1]).astype("datetime64[D]")
         axes.pcolormesh(edges, np.arange(len(tickers) + 1), grid, cmap=colours, vmin=0.0, vmax=1.0)
@@ -70,13 +70,13 @@ def coverage_calendar(months: pl.DataFrame, tickers: Sequence[str]) -> bytes:
         axes.invert_yaxis()
         axes.hlines(np.arange(1, len(tickers)), edges[0], edges[-1], color="white", linewidth=3)
         axes.grid(visible=False)
-        _date_axis(axes)
+        date_axis(axes)
     return made()
 
 
 def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
     """The VIX over time, with the regime of the first ticker behind it."""
-    with _figure(2.8) as (axes, made):
+    with new_figure(2.8) as (axes, made):
         ticker = regime["ticker"].min()
         rows = (
             regime.filter(pl.col("ticker") == ticker)
@@ -90,7 +90,7 @@ def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
                 last = days[min(stop, len(days) - 1)]
                 axes.axvspan(days[begin], last, color=REGIME_COLOURS[name], linewidth=0)
         axes.plot(days, rows["vix"].to_numpy(), color=INK, linewidth=0.8)
-        _date_axis(axes)
+        date_axis(axes)
         axes.set_ylabel("VIX (points)")
         from matplotlib.patches import Patch
 
@@ -110,7 +110,7 @@ def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
 
 def calibration(curve: pl.DataFrame, model: str) -> bytes:
     """Observed frequency against predicted probability of one model; point size tells how many."""
-    with _figure(3.2, width=4.4) as (axes, made):
+    with new_figure(3.2, width=4.4) as (axes, made):
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
         for name, colour in DIRECTION_COLOURS.items():
             rows = curve.filter((pl.col("model") == model) & (pl.col("class") == name))
@@ -133,7 +133,7 @@ def calibration(curve: pl.DataFrame, model: str) -> bytes:
 def importance(overall: pl.DataFrame, shown: int = 15) -> bytes:
     """The most important inputs of a model, by their share of the trees' SHAP values."""
     top = overall.sort("shap", "input", descending=[True, False]).head(shown).reverse()
-    with _figure(0.22 * max(4, top.height) + 0.8, width=5.4) as (axes, made):
+    with new_figure(0.22 * max(4, top.height) + 0.8, width=5.4) as (axes, made):
         axes.barh(top["input"].to_list(), top["shap"].to_numpy(), color=LINES[0])
         axes.set_xlabel("share of mean absolute SHAP")
     return made()
@@ -145,7 +145,7 @@ def score_intervals(rows: Sequence[Mapping[str, Any]], label: str) -> bytes:
     `rows` have period, value, low, high and baseline, in the order of the axis.
     """
     narrow = len(rows) <= FEW_PERIODS
-    with _figure(2.3, width=4.4 if narrow else WIDTH) as (axes, made):
+    with new_figure(2.3, width=4.4 if narrow else WIDTH) as (axes, made):
         at = np.arange(len(rows))
         value, low, high, naive = (
             np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=float)
@@ -164,10 +164,10 @@ def score_intervals(rows: Sequence[Mapping[str, Any]], label: str) -> bytes:
 
 def equity(marks: pl.DataFrame) -> bytes:
     """Equity of the account at each close, in USD."""
-    with _figure(2.4) as (axes, made):
+    with new_figure(2.4) as (axes, made):
         days, values = marks["session"].to_numpy(), marks["equity_usd"].to_numpy()
         axes.plot(days, values, color=LINES[0], linewidth=1.4, marker="o", markersize=3)
-        _date_axis(axes)
+        date_axis(axes)
         axes.axhline(values[0], color=MUTED, linewidth=0.8, linestyle="--")
         axes.set_ylabel("equity (USD)")
         axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -176,7 +176,7 @@ def equity(marks: pl.DataFrame) -> bytes:
 
 def refusals(counts: pl.DataFrame) -> bytes:
     """How often each reason refused a trade; columns reason and plans."""
-    with _figure(0.6 + 0.28 * max(1, counts.height)) as (axes, made):
+    with new_figure(0.6 + 0.28 * max(1, counts.height)) as (axes, made):
         rows = counts.sort("plans")
         axes.barh(rows["reason"].to_list(), rows["plans"].to_numpy(), color=LINES[0], height=0.6)
         for at, value in enumerate(rows["plans"].to_list()):
@@ -189,7 +189,7 @@ def refusals(counts: pl.DataFrame) -> bytes:
 
 def class_shares(labels: pl.DataFrame) -> bytes:
     """Share of bearish, neutral and bullish labels by year, all tickers together."""
-    with _figure(3.2, width=4.4) as (axes, made):
+    with new_figure(3.2, width=4.4) as (axes, made):
         known = labels.filter(pl.col("direction").is_not_null()).with_columns(
             year=pl.col("date").dt.year()
         )
@@ -216,25 +216,31 @@ def class_shares(labels: pl.DataFrame) -> bytes:
     return made()
 
 
-def payoff_at_expiry(legs: pl.DataFrame, limit_price: float, spot: float, contracts: int) -> bytes:
-    """Profit of the whole position at expiry against the price of the underlying, in USD."""
+def payoff_at_expiry(
+    legs: pl.DataFrame, limit_price: float, spot: float, contracts: int, *, mark_spot: bool = True
+) -> bytes:
+    """Profit of the whole position at expiry against the price of the underlying, in USD.
+
+    Drawn around `spot`, which is marked unless it is no price of the underlying.
+    """
     strikes = legs["strike"].to_numpy()
     reach = max(0.04 * spot, 1.6 * float(np.max(np.abs(strikes - spot))))
     prices = np.linspace(spot - reach, spot + reach, 400)
     sides = np.where(legs["side"].to_numpy() == "buy", 1.0, -1.0)
     signs = np.where(legs["right"].to_numpy() == "call", 1.0, -1.0)
     profit = 100.0 * contracts * (payoff(sides, signs, strikes, prices) - limit_price)
-    with _figure(2.2, width=4.4) as (axes, made):
+    with new_figure(2.2, width=4.4) as (axes, made):
         axes.axhline(0.0, color=MUTED, linewidth=0.8)
-        axes.axvline(spot, color=MUTED, linewidth=0.8, linestyle="--")
-        axes.annotate(
-            f" spot {spot:,.2f}",
-            (spot, 1.0),
-            xycoords=axes.get_xaxis_transform(),
-            va="top",
-            fontsize=8,
-            color=MUTED,
-        )
+        if mark_spot:
+            axes.axvline(spot, color=MUTED, linewidth=0.8, linestyle="--")
+            axes.annotate(
+                f" spot {spot:,.2f}",
+                (spot, 1.0),
+                xycoords=axes.get_xaxis_transform(),
+                va="top",
+                fontsize=8,
+                color=MUTED,
+            )
         axes.plot(prices, profit, color=INK, linewidth=1.2)
         axes.fill_between(prices, profit, 0.0, where=profit > 0, color="#4d7c3a", alpha=0.25)
         axes.fill_between(prices, profit, 0.0, where=profit < 0, color="#c0524a", alpha=0.25)
@@ -249,7 +255,7 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _date_axis(axes: Axes) -> None:
+def date_axis(axes: Axes) -> None:
     """Few ticks, each with no more of the date than tells it from its neighbour."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -268,7 +274,8 @@ def _spells(values: list[Any]) -> Iterator[tuple[Any, int, int]]:
 
 
 @contextmanager
-def _figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Callable[[], bytes]]]:
+def new_figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Callable[[], bytes]]]:
+    """Axes in the report's style, and what makes the PNG of them."""
     # Figure and canvas directly: pyplot keeps figures alive and picks a screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -10,10 +10,17 @@ from typing import Any
 import polars as pl
 
 from options_platform import __version__
+from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
+    BACKTEST_CURVES,
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_SCORES,
+    BACKTEST_TRADES,
     CHAMPIONS,
     CORPORATE_ACTIONS,
     IV_HISTORY,
@@ -33,12 +40,19 @@ from options_platform.contracts import (
     TRIALS,
     VIX,
 )
+from options_platform.contracts.backtest import CONFIGURED
 from options_platform.domain.calendar import newest_session
 from options_platform.domain.features.registry import feature_version
+from options_platform.domain.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.research import research_section
+from options_platform.reporting.tearsheet import (
+    StoredBacktest,
+    position_cards,
+    tearsheet_section,
+)
 from options_platform.settings import Settings
 
 TEMPLATE = "report.html.j2"
@@ -91,6 +105,8 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "plan": sections.plan_section(plans, warehouse.read(TRADE_PLAN_LEGS))
         if plans.height
         else None,
+        "backtest": tearsheet_section(stored_backtest(warehouse)),
+        "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),
             ledger.table("orders") if ledger.exists else None,
@@ -101,6 +117,27 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "versions": versions(),
     }
     return str(_environment().get_template(TEMPLATE).render(**content))
+
+
+def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
+    """The rows of the run that the report shows."""
+    read = {
+        "scores": BACKTEST_SCORES, "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
+        "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
+    }  # fmt: skip
+    own = pl.col("run") == CONFIGURED
+    return StoredBacktest(
+        **{name: warehouse.read(table).filter(own) for name, table in read.items()}
+    )
+
+
+def _paper_positions(settings: Settings) -> list[Position]:
+    ledger = Ledger(
+        settings.ledger_path,
+        account=settings.account,
+        wait_seconds=settings.warehouse_wait_seconds,
+    )
+    return ledger.positions(only_open=True) if ledger.exists else []
 
 
 def _data(

@@ -7,6 +7,9 @@ import pytest
 from options_platform.adapters.marts import FOLDER, MartError, build_marts, load_marts
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
+    BACKTEST_DECISIONS,
+    BACKTEST_EQUITY,
+    BACKTEST_TRADES,
     DIRECTIONS,
     LABELS,
     MODEL_PREDICTIONS,
@@ -14,6 +17,7 @@ from options_platform.contracts import (
     REGIME,
     REGIME_TRANSITIONS,
     TRADE_PLAN,
+    Table,
 )
 from options_platform.models.evaluation import ALL, evaluate_direction, evaluate_volatility
 
@@ -241,8 +245,8 @@ def test_shares_of_regimes_sum_to_one_a_ticker(warehouse):
 def test_marts_are_built_after_those_they_read(warehouse, tmp_path):
     folder = write_sql(
         tmp_path / "sql",
-        a_last="-- Reads b.\nSELECT x + 1 AS x FROM {{ ref('b_first') }};\n",
-        b_first='-- One number.\nSELECT count(*) + 1 AS x FROM {{source("labels")}}',
+        a_last="-- Reads b.\nSELECT x + 1 AS x FROM marts.b_first;\n",
+        b_first="-- One number.\nSELECT count(*) + 1 AS x FROM labels",
     )
     assert [mart.name for mart in load_marts(folder)] == ["b_first", "a_last"]
     assert build_marts(warehouse, folder) == [("b_first", 1), ("a_last", 1)]
@@ -261,14 +265,15 @@ def test_a_mart_whose_file_is_gone_is_gone_after_the_next_build(warehouse, tmp_p
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("-- A.\nSELECT * FROM {{ ref('nobody') }}", "ref\\('nobody'\\) is no mart"),
-        ("-- A.\nSELECT * FROM {{ source('prices') }}", "source\\('prices'\\) is no table"),
-        ("-- A.\nSELECT {{ 1 + 1 }}", "is neither"),
-        ("-- A.\nSELECT * FROM {{ ref('bad') }}", "circle: bad.sql -> bad.sql"),
+        ("-- A.\nSELECT * FROM marts.nobody", "marts.nobody is no mart"),
+        ("-- A.\nSELECT * FROM prices", "prices is no table"),
+        ("-- A.\nSELECT * FROM 'prices.parquet'", "is no table"),
+        ("-- A.\nSELECT * FROM marts.bad", "circle: bad.sql -> bad.sql"),
         ("SELECT 1", "begin with a comment"),
-        ("-- A.\nSELEC 1", "syntax error"),
-        ("-- A.\nSELECT colour FROM {{ source('labels') }}", "colour"),
+        ("-- A.\nSELEC 1", "line 2: Invalid expression"),
+        ("-- A.\nSELECT colour FROM labels", "colour"),
         ("-- A.\nDROP TABLE labels", "one SELECT and nothing else"),
+        ("-- A.\nSELECT 'one", "bad.sql: "),
         ("-- A.\nSELECT 1; DELETE FROM labels", "one SELECT and nothing else"),
         ("-- A.\n", "one SELECT and nothing else"),
     ],
@@ -287,6 +292,95 @@ def test_a_mart_that_cannot_be_built_is_named_and_the_old_marts_stay(
     assert "\n" not in str(caught.value)
     assert warehouse.query("SELECT x FROM marts.good").item() == 42
     assert warehouse.read(LABELS).equals(labels.sort(LABELS.key))
+
+
+def test_dependencies_are_read_from_the_sql_itself(tmp_path):
+    folder = write_sql(
+        tmp_path / "sql",
+        base="-- A.\nSELECT date FROM main.labels -- FROM vix",
+        top="""-- B.
+            WITH regime AS (SELECT * FROM trade_plan),
+            labels AS (SELECT * FROM regime JOIN marts.base USING (date))
+            SELECT *, (SELECT max(date) FROM vix), 'FROM features' AS x FROM labels
+            UNION ALL SELECT * FROM (SELECT * FROM paper_orders)""",
+    )
+    marts = {mart.name: mart for mart in load_marts(folder)}
+    assert (marts["base"].refs, marts["base"].sources) == ((), ("labels",))
+    assert marts["top"].refs == ("base",)
+    # A common table expression hides the table of its name, also inside the one after it.
+    assert set(marts["top"].sources) == {"trade_plan", "vix", "paper_orders"}
+
+
+def backtest_rows() -> list[tuple[Table, pl.DataFrame]]:
+    def fitted(table, **columns):
+        given = pl.DataFrame({"run": "r", "fill_model": "default", **columns}, strict=False)
+        filled = given.with_columns(
+            pl.lit(0 if kind.is_numeric() else DAYS[0] if kind == pl.Date else "", kind).alias(name)
+            for name, kind in table.schema.items()
+            if name not in given.columns
+        )
+        return table, filled.select(table.schema.names()).cast(dict(table.schema))
+
+    trades = fitted(
+        BACKTEST_TRADES,
+        plan_id=["a", "b", "c", "d"],
+        strategy=["bull_put_spread", "bull_put_spread", "bear_call_spread", "bear_call_spread"],
+        regime=["high_vol", "high_vol", "high_vol", "low_vol"],
+        closed_on=[DAYS[5], DAYS[6], DAYS[7], None],
+        pnl_usd=[60.0, -30.0, 20.0, 500.0],
+        max_loss_usd=[300.0, 300.0, 200.0, 200.0],
+        days_held=[10, 20, 6, 1],
+        fees_usd=2.6,
+    )
+    equity = fitted(
+        BACKTEST_EQUITY,
+        date=[date(2019, 9, 2), date(2019, 9, 30), date(2019, 10, 1), date(2019, 10, 31)],
+        equity_usd=[100.0, 110.0, 120.0, 99.0],
+        yield_stale=False,
+    )
+    outcomes = ["passed", "refused", "not_reached", "refused"]
+    decisions = pl.DataFrame(
+        {
+            "run": "r", "date": DAYS[:4], "ticker": "AAA", "step": 4, "rule": "NO_PREDICTION",
+            "value": "x", "threshold": "known", "outcome": outcomes,
+        }
+    )  # fmt: skip
+    return [trades, equity, (BACKTEST_DECISIONS, decisions.cast(dict(BACKTEST_DECISIONS.schema)))]
+
+
+def test_performance_is_of_closed_trades_by_regime_and_by_strategy(warehouse):
+    warehouse.write(backtest_rows())
+    build_marts(warehouse)
+    columns = "trades, win_rate, pnl_usd, profit_factor, expectancy_usd, mean_days_held, fees_usd"
+    found = warehouse.query(f"SELECT regime, {columns} FROM marts.performance_by_regime")
+    (row,) = found.rows()
+    # 60 and 20 won, 30 lost; 36 days over three trades.
+    assert row[:2] == ("high_vol", 3)
+    assert row[2:] == pytest.approx((2 / 3, 50.0, 80 / 30, 50 / 3, 12.0, 7.8))
+    found = warehouse.query(
+        "SELECT strategy, trades, pnl_usd, profit_factor, expectancy_r "
+        "FROM marts.performance_by_strategy"
+    )
+    bear, bull = found.rows()
+    assert bear == ("bear_call_spread", 1, 20.0, None, pytest.approx(0.1))
+    assert bull == ("bull_put_spread", 2, 30.0, 2.0, pytest.approx(0.05))
+
+
+def test_a_month_begins_at_the_last_close_before_it(warehouse):
+    warehouse.write(backtest_rows())
+    build_marts(warehouse)
+    found = warehouse.query("SELECT year, month, month_return FROM marts.monthly_returns").rows()
+    assert found == [(2019, 9, pytest.approx(0.10)), (2019, 10, pytest.approx(-0.10))]
+
+
+def test_a_rule_that_was_not_reached_was_not_asked(warehouse):
+    warehouse.write(backtest_rows())
+    build_marts(warehouse)
+    found = warehouse.query(
+        "SELECT rule, asked, refused, share_refused, first_refused, last_refused "
+        "FROM marts.decision_summary"
+    ).rows()
+    assert found == [("NO_PREDICTION", 3, 2, pytest.approx(2 / 3), DAYS[1], DAYS[3])]
 
 
 def test_a_folder_without_marts_says_so(warehouse, tmp_path):

@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from options_platform.adapters.marts import FOLDER
 from options_platform.contracts import (
     ASSET_TABLES,
     DIRECTION_MODEL,
@@ -42,9 +43,10 @@ def graph(definitions):
     return definitions.resolve_asset_graph()
 
 
-def test_there_are_the_nine_assets_and_marts_and_report(graph):
+def test_there_are_the_nine_assets_and_what_is_made_of_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    assert names == {*NINE, "option_chain", "iv_history", "marts", "report"}
+    marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
+    assert names == {*NINE, "option_chain", "iv_history", "backtest", *marts, "report"}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
 
 
@@ -58,6 +60,26 @@ def test_each_is_described_grouped_owned_and_of_a_kind(graph, name):
     assert len(node.kinds) >= 2
     columns = node.metadata["dagster/column_schema"].columns
     assert all(column.description for column in columns)
+
+
+@pytest.mark.parametrize(
+    ("mart", "parents"),
+    [
+        ("model_scorecard", {"marts/scored_predictions"}),
+        ("scored_predictions", {"direction_model", "volatility_model", "labels"}),
+        ("orders_summary", {"paper_orders", "trade_plan"}),
+        ("regime_summary", {"regime", "vix", "labels"}),
+        ("monthly_returns", {"backtest"}),
+        ("decision_summary", {"backtest"}),
+    ],
+)
+def test_each_mart_rests_on_what_its_sql_reads(graph, mart, parents):
+    node = graph.get(dg.AssetKey(["marts", mart]))
+    assert {key.to_user_string() for key in node.parent_keys} == parents
+    assert node.group_name == "reporting"
+    assert node.owners == ["team:options-platform"]
+    assert node.kinds == {"duckdb", "sql"}
+    assert "FROM" in node.description
 
 
 @pytest.mark.parametrize("name", NINE)

@@ -131,7 +131,7 @@ def test_what_is_missed_is_printed_as_missed(simulated_home, tmp_path):
 
 def test_hostile_text_is_shown_and_never_run(simulated_home, tmp_path):
     shutil.copytree(simulated_home.home, tmp_path / "home")
-    settings = make_platform_settings(tmp_path / "home", account=HOSTILE)
+    settings = make_platform_settings(tmp_path / "home", csv_dir=HOSTILE)
     warehouse = warehouse_of(settings)
     orders = warehouse.read(PAPER_ORDERS).head(3).with_columns(reason=pl.lit(HOSTILE))
     warehouse.upsert(PAPER_ORDERS, orders)

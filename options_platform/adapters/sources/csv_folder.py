@@ -17,6 +17,7 @@ from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.actions import with_actions
 from options_platform.adapters.sources.csv_chains import read_chain, read_earnings
 from options_platform.adapters.sources.csv_files import find, read_table, with_dates, with_numbers
+from options_platform.contracts.market import SERIES
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import newest_session
 from options_platform.errors import SourceError
@@ -24,6 +25,7 @@ from options_platform.errors import SourceError
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 INDEX_PRICES = ("open", "high", "low", "close")
 ACTION_COLUMNS = ("dividend", "split_ratio")
+YIELD, YIELD_COLUMNS = "DGS3MO", ("DGS3MO", "dgs3mo_pct", "close")
 
 
 class CsvSource:
@@ -46,6 +48,7 @@ class CsvSource:
             tickers=None,
             indices=None,
             kinds=frozenset({"bars", "index", "chain", "earnings"}),
+            series=tuple(name for name in SERIES if find(self._folders, name)),
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -66,7 +69,10 @@ class CsvSource:
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """The bars of the index's file; it may hold closes alone."""
         path = self._find(require_ticker(symbol))
-        table = with_dates(path, read_table(path, ("date", "close"), optional=INDEX_PRICES))
+        if symbol == YIELD:
+            table = _yields(path)
+        else:
+            table = with_dates(path, read_table(path, ("date", "close"), optional=INDEX_PRICES))
         given = [name for name in INDEX_PRICES if name in table.columns]
         unknown = {name: pl.lit(None) for name in INDEX_PRICES if name not in given}
         return (
@@ -106,6 +112,17 @@ class CsvSource:
             unknown = pl.lit(None, pl.Float64)
             return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
         return with_actions(table, _actions(path))
+
+
+def _yields(path: Path) -> pl.DataFrame:
+    """Dates and yields; the column is named as its publisher does, or `close`."""
+    table = read_table(path, ("date",), optional=YIELD_COLUMNS)
+    named = [name for name in YIELD_COLUMNS if name in table.columns]
+    if len(named) != 1:
+        raise SourceError(
+            f"{path.name} needs the columns date and one of {', '.join(YIELD_COLUMNS)}"
+        )
+    return with_dates(path, table.rename({named[0]: "close"}))
 
 
 def _actions(path: Path) -> pl.DataFrame:

@@ -5,25 +5,21 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.plan_inputs import plan_inputs
 from options_platform.contracts import (
-    DIRECTION_MODEL,
     FEATURES_TABLE,
-    RAW_OHLCV,
     REGIME,
     REGIME_TRANSITIONS,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
     VIX,
-    VOLATILITY_MODEL,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
 from options_platform.defs.context import pictures, result, selected_range
-from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.domain.plan import build_plans
 from options_platform.domain.reasons import refusals_by_reason
 from options_platform.domain.regime import compute_regime, regime_transitions
-from options_platform.errors import IncompleteDataError
 from options_platform.reporting import figures
 from options_platform.settings import Settings
 
@@ -88,7 +84,10 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
-        plans, legs = build_plans(plan_inputs(platform, selected), settings.plan)
+        plans, legs = build_plans(
+            plan_inputs(platform.warehouse, selected.tickers, selected.start, selected.end),
+            settings.plan,
+        )
         platform.warehouse.write(
             [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
         )
@@ -113,41 +112,3 @@ def _ribbon(platform: Platform, regime: pl.DataFrame) -> Callable[[], bytes] | N
     if known.is_empty():
         return None
     return lambda: figures.regime_ribbon(known, platform.warehouse.read(VIX, columns=[*KEY, "vix"]))
-
-
-def plan_inputs(platform: Platform, selected: RunRange) -> pl.DataFrame:
-    """What the plan rests on, one row for each bar of the range, set-aside ones included."""
-    columns = {
-        RAW_OHLCV: ["close", "split_factor", "bad_reason"],
-        VIX: ["vix", "iv_close"],
-        FEATURES_TABLE: ["iv_rank"],
-        REGIME: ["regime"],
-        DIRECTION_MODEL: ["direction", "p_bearish", "p_neutral", "p_bullish", "confidence"],
-        VOLATILITY_MODEL: ["iv_rank_change_pred"],
-    }
-    frames = [
-        platform.warehouse.read(
-            table,
-            columns=[*KEY, *names],
-            tickers=selected.tickers,
-            start=selected.start,
-            end=selected.end,
-        )
-        for table, names in columns.items()
-    ]
-    joined = frames[0]
-    for table, frame in zip(list(columns)[1:], frames[1:], strict=True):
-        _require_rows(table.name, joined, frame)
-        joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
-    return joined
-
-
-def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:
-    missing = bars.join(frame, on=KEY, how="anti", maintain_order="left")
-    if missing.height:
-        day, ticker = missing.select(KEY).row(0)
-        last = max(missing["date"].to_list())
-        raise IncompleteDataError(
-            f"{table} lacks {missing.height} rows that the plan rests on, first {day} {ticker}; "
-            f"run: options-platform backfill --start {day} --end {last} --select {table}"
-        )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from options_platform.adapters.index_data import update_indices
 from options_platform.adapters.market_data import Asked, update_bars
+from options_platform.adapters.market_series import update_series
 from options_platform.adapters.own_iv import OwnIvSource
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.defs.assets.common import asset_options, freshness_policy
@@ -71,8 +72,12 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
+        source = platform.source()
+        series = update_series(
+            source, platform.warehouse, first_date(settings), selected.end, platform.now()
+        )
         update = update_indices(
-            OwnIvSource(platform.source(), platform.warehouse),
+            OwnIvSource(source, platform.warehouse),
             platform.warehouse,
             asked_of(settings, selected),
             series_names(settings.iv_symbols),
@@ -80,6 +85,6 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         )
         platform.warehouse.write(update.frames(VIX))
         report_rows(context, VIX, update.outside)
-        return result(context, update.rows, selected, update.summary())
+        return result(context, update.rows, selected, {**update.summary(), "series": series})
 
     return vix

@@ -108,19 +108,22 @@ def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:
     }
     if found.importance.height:
         top = overall_importance(found.importance).head(SHOWN_INPUTS)
-        sections["importance"] = dg.MetadataValue.md(_table(top, top.columns))
+        sections["importance"] = dg.MetadataValue.md(markdown_table(top, top.columns))
     if found.calibration.height:
         curve = found.calibration.filter(pl.col("model") == SHIPPED[target]).drop("model")
-        sections["calibration"] = dg.MetadataValue.md(_table(curve, curve.columns))
+        sections["calibration"] = dg.MetadataValue.md(markdown_table(curve, curve.columns))
     return sections
 
 
 def markdown(scores: pl.DataFrame, keys: tuple[str, ...]) -> dg.MarkdownMetadataValue:
     """Scores as a Markdown table: keys, value, interval, naive baseline, rows."""
-    return dg.MetadataValue.md(_table(scores, (*keys, "value", "low", "high", "baseline", "n")))
+    return dg.MetadataValue.md(
+        markdown_table(scores, (*keys, "value", "low", "high", "baseline", "n"))
+    )
 
 
-def _table(frame: pl.DataFrame, names: Any) -> str:
+def markdown_table(frame: pl.DataFrame, names: Any) -> str:
+    """Rows as a Markdown table of the named columns."""
     lines = [" | ".join(names), " | ".join("---" for _ in names)]
     lines += [" | ".join(map(_cell, row)) for row in frame.select(names).iter_rows()]
     return "\n".join(lines)

@@ -29,10 +29,14 @@ Frames = tuple[pl.DataFrame, pl.DataFrame]
 def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Floats:
     """Equity of holding the ticker from its first close, dividends reinvested; shape [sessions].
 
+    Where single dividends are not known, by the closes that are adjusted for them.
+
     A session without a bar keeps the value of the one before; before the first bar it is cash.
     """
     column = market.tickers.index(ticker)
     close, paid = market.close[:, column], market.dividend[:, column]
+    if market.adjusted is not None and np.isfinite(market.adjusted[:, column]).any():
+        close, paid = market.adjusted[:, column], np.zeros(len(close))
     rows = np.arange(len(close))
     last = np.maximum.accumulate(np.where(np.isfinite(close), rows, -1))
     held = np.where(last >= 0, close[np.maximum(last, 0)], np.nan)

@@ -164,18 +164,17 @@ class Book:
             price = float(self.paths.mark[row])
             value = to_cents(price, position.units)
             positions += value
+            greeks = [float(self.paths.greeks[name][row]) * position.units for name in GREEKS]
+            notional = position.units * float(self.paths.spot[row])
             self._rows["marks"].append(
                 (
                     session, position.plan_id, position.ticker, price, value / CENTS,
-                    not self.paths.known[row],
+                    not self.paths.known[row], *greeks, position.max_loss_usd, notional,
                 )
             )  # fmt: skip
             sums = by_ticker.setdefault(position.ticker, [0.0] * (len(GREEKS) + 3))
-            for n, name in enumerate(GREEKS):
-                sums[n] += float(self.paths.greeks[name][row]) * position.units
-            sums[-3] += 1
-            sums[-2] += position.max_loss_usd
-            sums[-1] += position.units * float(self.paths.spot[row])
+            for n, own in enumerate((*greeks, 1, position.max_loss_usd, notional)):
+                sums[n] += own
         for ticker, sums in by_ticker.items():
             self._rows["greeks"].append((session, ticker, *sums[: len(GREEKS)]))
             self._rows["exposures"].append((session, ticker, int(sums[-3]), *sums[-2:]))

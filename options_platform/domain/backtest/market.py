@@ -24,7 +24,8 @@ class BacktestMarket:
     `close` and `dividend` are split-adjusted USD a share, `factor` turns them into as-traded
     ones, `index` is the ticker's volatility index as an annualised fraction. `interest` is what
     one USD of cash earned since the session before; `yield_stale` flags where the yield had to
-    be carried for more than a week.
+    be carried for more than a week. `adjusted` is the close adjusted for dividends too, of tickers
+    whose dividends are not known one by one; it serves to hold a ticker, nothing else.
     """
 
     sessions: list[date]
@@ -35,6 +36,7 @@ class BacktestMarket:
     index: Floats
     interest: Floats
     yield_stale: NDArray[np.bool_]
+    adjusted: Floats | None = None
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
@@ -48,7 +50,7 @@ def make_market(
     """The market from rows of `raw_ohlcv` and `vix`.
 
     Args:
-        bars: date, ticker, close, split_factor, dividend, bad_reason.
+        bars: date, ticker, close, split_factor, dividend, bad_reason, and adj_close if known.
         vix: date, ticker, iv_close.
         yields: date and yield_pct, the 3-month Treasury yield in per cent a year; the last one
             known on the session before is earned, carried past its end and flagged. None earns
@@ -61,7 +63,10 @@ def make_market(
     tickers = sorted(bars["ticker"].unique().to_list())
     every = sessions(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
     good = pl.col("close").is_finite() & pl.col("bad_reason").is_null()
+    unknown = pl.col("dividend").is_null().all().over("ticker")
+    adjusted = pl.col("adj_close") if "adj_close" in bars.columns else pl.lit(None, pl.Float64)
     bars = bars.with_columns(
+        adjusted=pl.when(good & unknown & (adjusted > 0)).then(adjusted),
         close=pl.when(good).then("close"),
         split_factor=pl.col("split_factor").fill_null(1.0),
         dividend=pl.col("dividend").fill_null(0.0),
@@ -76,6 +81,7 @@ def make_market(
         index=_grid(vix, "iv_close", every, tickers) / 100.0,
         interest=interest,
         yield_stale=stale,
+        adjusted=_grid(bars, "adjusted", every, tickers),
     )
 
 

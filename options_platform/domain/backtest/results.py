@@ -64,9 +64,16 @@ MARKS = pl.Schema(
         "mark_price": pl.Float64,
         "value_usd": pl.Float64,
         "stale": pl.Boolean,
+        "delta": pl.Float64,
+        "gamma": pl.Float64,
+        "theta": pl.Float64,
+        "vega": pl.Float64,
+        "max_loss_usd": pl.Float64,
+        "notional_usd": pl.Float64,
     }
 )
-"""Each open position at each close; `stale` carries the last one over a session without data."""
+"""Each open position at each close, greeks and notional of the whole position in the units below;
+`stale` carries the last mark over a session without data."""
 
 EQUITY = pl.Schema(
     {

@@ -27,6 +27,15 @@ class AssignmentRules:
 
 
 @dataclass(frozen=True)
+class BacktestOptions:
+    """What a backtest has beside the rules of trading; see :class:`BacktestRules`."""
+
+    assignment: AssignmentRules = field(default_factory=AssignmentRules)
+    entry_order: Literal["market", "limit"] = "market"
+    buying_power: bool = True
+
+
+@dataclass(frozen=True)
 class BacktestRules:
     """How planned trades are filled, held and closed.
 

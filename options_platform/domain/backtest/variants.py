@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from itertools import product
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.performance.curve import Floats, sharpe
+from options_platform.domain.performance.trades import TradeMetrics, trade_metrics
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.errors import UsageError
 
@@ -25,6 +26,17 @@ PLAN = "plan"
 # Parts of the plan's rules that the backtest holds as well: what is planned is what is traded.
 SHARED = ("chain", "costs")
 WARM_UP_YEARS = 3
+
+PLACES: dict[str, tuple[str, ...]] = {
+    "account_value_usd": ("plan.sizing.account_value_usd", "start_usd"),
+    "max_risk_usd": ("plan.sizing.max_risk_usd",),
+    "iron_condor_enabled": ("plan.selection.iron_condor_enabled",),
+    "exits.take_profit": ("exits.credit_take_profit", "exits.debit_take_profit"),
+    "backtest.assignment": ("assignment",),
+    "backtest.buying_power": ("buying_power",),
+    "backtest.entry_order": ("entry_order",),
+}
+"""Settings that act in other places, or in several, than their name says."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +65,33 @@ def vary(
     for values in product(*choices.values()):
         varied_plan, varied_rules = plan, rules
         for key, value in zip(choices, values, strict=True):
-            head, _, rest = key.partition(".")
-            if head == PLAN and rest:
-                varied_plan = _set(varied_plan, rest.split("."), value, key)
-                part = rest.split(".")[0]
-                if part in SHARED:
-                    shared = {part: getattr(varied_plan, part)}
-                    varied_rules = replace(varied_rules, **shared)
-            else:
-                varied_rules = _set(varied_rules, key.split("."), value, key)
+            for place in places(key):
+                varied_plan, varied_rules = _vary_one(varied_plan, varied_rules, place, value)
         name = ", ".join(f"{key}={value}" for key, value in zip(choices, values, strict=True))
         found.append(Variant(name or "as set", varied_plan, varied_rules))
     return found
+
+
+def places(key: str) -> tuple[str, ...]:
+    """Where a setting acts: the fields that it stands for."""
+    for name, found in PLACES.items():
+        if key == name or key.startswith(f"{name}."):
+            return tuple(place + key.removeprefix(name) for place in found)
+    return (key,)
+
+
+def _vary_one(
+    plan: PlanRules, rules: BacktestRules, place: str, value: Any
+) -> tuple[PlanRules, BacktestRules]:
+    head, _, rest = place.partition(".")
+    if head != PLAN or not rest:
+        return plan, _set(rules, place.split("."), value, place)
+    plan = _set(plan, rest.split("."), value, place)
+    part = rest.split(".")[0]
+    if part in SHARED:
+        shared = {part: getattr(plan, part)}
+        rules = replace(rules, **shared)
+    return plan, rules
 
 
 def fill_band(plan: PlanRules, rules: BacktestRules) -> list[Variant]:
@@ -81,6 +108,22 @@ def run_variants(
         if made is None or made[0] != variant.plan:
             made = variant.plan, build_plans(inputs, variant.plan)
         yield variant, run_backtest(*made[1], market, variant.rules)
+
+
+@dataclass(frozen=True)
+class VariantScore:
+    """What a grid keeps of a variant: its equity at each session, and its trades' metrics."""
+
+    variant: Variant
+    equity: Floats
+    trades: TradeMetrics
+
+
+def scored(pair: tuple[Variant, BacktestResult]) -> VariantScore:
+    """What is kept of a variant's result."""
+    variant, found = pair
+    equity = np.asarray(found.equity["equity_usd"].to_numpy(), dtype=np.float64)
+    return VariantScore(variant, equity, trade_metrics(found))
 
 
 @dataclass(frozen=True)
@@ -141,10 +184,16 @@ def _set(rules: Any, path: Sequence[str], value: Any, key: str) -> Any:
         known = [field.name for field in fields(rules)] if is_dataclass(rules) else []
         old = getattr(rules, head, None)
     if head not in known:
-        near = difflib.get_close_matches(head, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-        raise UsageError(f"no setting {key} to vary{hint}")
+        raise_unknown(key, head, known, top=isinstance(rules, BacktestRules))
     changed = _set(old, rest, value, key) if rest else value
     if isinstance(rules, dict):
         return {**rules, head: changed}
     return replace(rules, **{head: changed})
+
+
+def raise_unknown(key: str, part: str, known: Sequence[str], *, top: bool) -> NoReturn:
+    """:class:`UsageError` that names the known name nearest to `part`."""
+    names = [*known, PLAN, *(name for name in PLACES if "." not in name)] if top else [*known]
+    near = difflib.get_close_matches(part, names, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
+    raise UsageError(f"no setting {key} to vary{hint if names else ''}")

@@ -5,6 +5,7 @@ from options_platform.domain.performance.bootstrap import (
     block_positions,
     bootstrap_difference,
     bootstrap_interval,
+    interval_of,
 )
 from options_platform.domain.performance.breakdown import BREAKDOWNS, breakdown, monthly_returns
 from options_platform.domain.performance.curve import CurveMetrics, curve_metrics, returns_of
@@ -23,6 +24,7 @@ __all__ = [
     "bootstrap_interval",
     "breakdown",
     "curve_metrics",
+    "interval_of",
     "monthly_returns",
     "returns_of",
     "trade_metrics",

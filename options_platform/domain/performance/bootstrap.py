@@ -40,11 +40,16 @@ def block_positions(
 
 
 def bootstrap_interval(
-    returns: Floats, statistic: Statistic, *, draws: int = DRAWS, seed: int = 0
+    returns: Floats,
+    statistic: Statistic,
+    *,
+    draws: int = DRAWS,
+    block: int = BLOCK_SESSIONS,
+    seed: int = 0,
 ) -> Interval:
     """The interval of a statistic of daily returns, which works along the last axis."""
-    drawn = statistic(returns[block_positions(len(returns), draws=draws, seed=seed)])
-    return _interval(float(statistic(returns)), drawn)
+    drawn = statistic(returns[block_positions(len(returns), draws=draws, block=block, seed=seed)])
+    return interval_of(float(statistic(returns)), drawn)
 
 
 def bootstrap_difference(
@@ -63,10 +68,11 @@ def bootstrap_difference(
         raise ValueError(f"{len(returns)} returns cannot be paired with {len(other)}")
     at = block_positions(len(returns), draws=draws, seed=seed)
     drawn = statistic(returns[at]) - statistic(other[at])
-    return _interval(float(statistic(returns) - statistic(other)), drawn)
+    return interval_of(float(statistic(returns) - statistic(other)), drawn)
 
 
-def _interval(value: float, drawn: Floats) -> Interval:
+def interval_of(value: float, drawn: Floats) -> Interval:
+    """The interval of a value from its draws; those that are not known do not count."""
     known = drawn[np.isfinite(drawn)]
     if not len(known):
         return Interval(value, float("nan"), float("nan"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from options_platform.domain.backtest.results import BacktestResult
-
 PARTS = ("delta_usd", "gamma_usd", "theta_usd", "vega_usd", "other_usd")
 
 BREAKDOWNS: dict[str, pl.Expr] = {
@@ -17,8 +15,8 @@ BREAKDOWNS: dict[str, pl.Expr] = {
 }
 
 
-def breakdown(result: BacktestResult, by: str) -> pl.DataFrame:
-    """Closed trades grouped by one of `BREAKDOWNS`.
+def breakdown(trades: pl.DataFrame, by: str) -> pl.DataFrame:
+    """The closed ones of a result's `trades`, grouped by one of `BREAKDOWNS`.
 
     Columns: `by`, trades, win_rate, pnl_usd, profit_factor (null without a loss),
     expectancy_usd, days_held (mean), fees_usd, slippage_usd, and the profit's parts before fees
@@ -28,7 +26,7 @@ def breakdown(result: BacktestResult, by: str) -> pl.DataFrame:
     won = profit.filter(profit > 0).sum()
     lost = -profit.filter(profit <= 0).sum()
     return (
-        result.trades.drop_nulls("closed_on")
+        trades.drop_nulls("closed_on")
         .group_by(BREAKDOWNS[by].alias(by))
         .agg(
             trades=pl.len(),

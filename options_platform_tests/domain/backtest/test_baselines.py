@@ -37,6 +37,20 @@ def test_buy_and_hold_reinvests_dividends_and_keeps_its_value_over_a_hole():
     assert found[:4] == pytest.approx([1000.0, 1110.0, 1110.0, 1221.0])
 
 
+def test_holding_goes_by_adjusted_closes_where_dividends_are_not_known(made):
+    bars, vix, _ = made
+    growth = pl.int_range(pl.len()).over("ticker") * 0.001 + 1.0
+    adjusted = bars.with_columns(adj_close=pl.col("close") * growth)
+    unknown = make_market(adjusted.with_columns(dividend=pl.lit(None, pl.Float64)), vix)
+    plain = make_market(bars, vix)
+    factor = 1.0 + 0.001 * np.arange(len(plain.sessions))
+    found = buy_and_hold(unknown, "SPY", 100.0)
+    assert found == pytest.approx(buy_and_hold(plain, "SPY", 100.0) * factor)
+    # A known dividend, if only of zero, is the better word.
+    assert (buy_and_hold(make_market(adjusted, vix), "SPY", 100.0)
+            == buy_and_hold(plain, "SPY", 100.0)).all()  # fmt: skip
+
+
 def test_always_trades_its_strategy_wherever_the_data_are_known(made):
     plans, legs = always(made[2], "bull_put_spread", RULES)
     trades = plans.filter(pl.col("decision") == "trade")

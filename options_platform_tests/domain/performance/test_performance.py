@@ -142,13 +142,13 @@ def test_trade_metrics_worked_by_hand():
 def test_each_breakdown_adds_up_to_the_whole():
     run = result(ROWS)
     for by in BREAKDOWNS:
-        rows = breakdown(run, by)
+        rows = breakdown(run.trades, by)
         assert rows["trades"].sum() == 3
         assert rows["pnl_usd"].sum() == pytest.approx(10.0)
-    years = breakdown(run, "year")
+    years = breakdown(run.trades, "year")
     assert years["year"].to_list() == ["2023", "2024"]
     assert years["profit_factor"].to_list() == [0.75, None]
-    assert breakdown(run, "exit_reason")["delta_usd"].sum() == pytest.approx(19.0)
+    assert breakdown(run.trades, "exit_reason")["delta_usd"].sum() == pytest.approx(19.0)
 
 
 def test_monthly_returns_worked_by_hand():

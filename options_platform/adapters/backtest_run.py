@@ -1,0 +1,161 @@
+"""Backtests of what the warehouse holds: loading, one run with its baselines, grids in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing import get_context
+
+import polars as pl
+
+from options_platform.adapters.market_series import stored_yields
+from options_platform.adapters.plan_inputs import plan_inputs
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
+from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
+from options_platform.domain.backtest.baselines import buy_and_hold
+from options_platform.domain.backtest.comparison import BASELINES, Comparison
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.scorecard import Curve, curves_of, scorecard
+from options_platform.domain.backtest.variants import (
+    Variant,
+    VariantScore,
+    fill_band,
+    run_variants,
+    scored,
+)
+from options_platform.domain.plan import PlanRules
+from options_platform.errors import IncompleteDataError, UsageError
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class BacktestData:
+    """What a backtest of stored predictions rests on; `inputs` are those of the plan."""
+
+    inputs: pl.DataFrame
+    market: BacktestMarket
+
+    @property
+    def first(self) -> date:
+        """The first session."""
+        return self.market.sessions[0]
+
+    @property
+    def last(self) -> date:
+        """The last session."""
+        return self.market.sessions[-1]
+
+
+@dataclass(frozen=True)
+class BacktestRun:
+    """One run: the model under each fill model, the baselines, and the scores of all."""
+
+    data: BacktestData
+    plan: PlanRules
+    rules: BacktestRules
+    band: dict[str, BacktestResult]
+    curves: list[Curve]
+    scores: pl.DataFrame
+
+    @property
+    def model(self) -> BacktestResult:
+        """The result under the fill model that is set."""
+        return self.band[self.rules.fills.model]
+
+
+def load_backtest(
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    start: date | None = None,
+    end: date | None = None,
+) -> BacktestData:
+    """Bars, indices and stored predictions from `start` (default: the first prediction) to `end`.
+
+    Raises :class:`IncompleteDataError` where there are no predictions, and :class:`UsageError`
+    where the range has none.
+    """
+    columns = ["date", "ticker", "direction"]
+    calls = warehouse.read(DIRECTION_MODEL, columns=columns, tickers=tickers)
+    days = calls.drop_nulls("direction")["date"]
+    if days.is_empty():
+        raise IncompleteDataError(
+            f"there are no predictions for {', '.join(tickers)}; run: options-platform backfill"
+        )
+    known: tuple[date, date] = (days.min(), days.max())  # type: ignore[assignment]
+    first, last = max(start or known[0], known[0]), min(end or known[1], known[1])
+    if first >= last:
+        raise UsageError(
+            f"predictions are stored from {known[0]} to {known[1]}; a backtest needs at least two "
+            "sessions of them"
+        )
+    bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
+    vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
+    market = make_market(bars, vix, stored_yields(warehouse))
+    return BacktestData(plan_inputs(warehouse, tickers, first, last), market)
+
+
+def run_with_baselines(
+    data: BacktestData, plan: PlanRules, rules: BacktestRules, progress: Progress
+) -> BacktestRun:
+    """The configured rules under each fill model, and every baseline under the one that is set."""
+    total = len(BASELINES) + 2
+    progress("backtests", 0, total)
+    band = {
+        variant.rules.fills.model: found
+        for variant, found in run_variants(fill_band(plan, rules), data.inputs, data.market)
+    }
+    comparison = Comparison(data.inputs, data.market, plan, rules)
+    baselines = {}
+    for done, (name, run) in enumerate(BASELINES.items(), start=1):
+        progress("backtests", done, total)
+        baselines[name] = run(comparison)
+    held = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
+    curves = curves_of(band, baselines, held, rules.fills.model)
+    progress("backtests", total - 1, total)
+    scores = scorecard(curves, data.market)
+    progress("backtests", total, total)
+    return BacktestRun(data, plan, rules, band, curves, scores)
+
+
+def run_grid(
+    variants: Sequence[Variant], data: BacktestData, workers: int, progress: Progress
+) -> list[VariantScore]:
+    """Every variant, in their order, spread over as many processes as there are workers."""
+    found = []
+    for done, score in enumerate(_scores(variants, data, workers), start=1):
+        found.append(score)
+        progress("variants", done, len(variants))
+    return found
+
+
+def _scores(
+    variants: Sequence[Variant], data: BacktestData, workers: int
+) -> Iterator[VariantScore]:
+    if workers == 1 or len(variants) == 1:
+        yield from map(scored, run_variants(variants, data.inputs, data.market))
+        return
+    # Neighbours often share the plan's rules: a block of them makes its plans once.
+    size = max(1, min(8, len(variants) // workers))
+    blocks = [variants[at : at + size] for at in range(0, len(variants), size)]
+    # Polars does not survive a fork.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _take, (data,)) as pool:
+        for block in pool.map(_run_block, blocks):
+            yield from block
+
+
+_DATA: list[BacktestData] = []
+
+
+def _take(data: BacktestData) -> None:
+    """Keep the data of a worker process, which are sent once and not with every block."""
+    _DATA[:] = [data]
+
+
+def _run_block(block: Sequence[Variant]) -> list[VariantScore]:
+    (data,) = _DATA
+    return [scored(pair) for pair in run_variants(block, data.inputs, data.market)]

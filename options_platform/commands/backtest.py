@@ -1,0 +1,242 @@
+"""`backtest`: the stored predictions through the past, alone or in many variants of the rules."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from options_platform.adapters.backtest_run import (
+    BacktestData,
+    BacktestRun,
+    load_backtest,
+    run_grid,
+    run_with_baselines,
+)
+from options_platform.adapters.backtest_trials import backtest_trials, earlier_ratios
+from options_platform.adapters.trial_log import TrialLog
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.common import (
+    ConsoleProgress,
+    print_json,
+    print_table,
+    ready_settings,
+    say,
+)
+from options_platform.domain.backtest import BacktestRules
+from options_platform.domain.backtest.choices import make_variants
+from options_platform.domain.backtest.judgement import Judgement, judge
+from options_platform.domain.backtest.scorecard import against_seed
+from options_platform.domain.backtest.variants import Variant, VariantScore, scored
+from options_platform.domain.plan import PlanRules
+from options_platform.errors import UsageError
+from options_platform.settings import Settings
+
+SHOWN_VARIANTS = 12
+BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
+          "max_drawdown", "win_rate", "profit_factor", "model_gain")  # fmt: skip
+GRID = ("variant", "sharpe", "equity_usd", "max_drawdown", "trades", "win_rate", "profit_factor")
+FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
+
+
+def backtest(args: argparse.Namespace) -> int:
+    """Run the configured rules with their baselines, or a grid or search over settings."""
+    settings = ready_settings()
+    if args.optuna is not None and args.optuna < 2:
+        raise UsageError("--optuna takes the number of variants to try, at least 2")
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    plan, rules = settings.plan, _with_fill(settings.backtest_rules, args.fill)
+    variants, spans = make_variants(args.vary, plan, rules)
+    if spans and args.optuna is None:
+        raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
+    data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end)
+    if args.optuna is not None:
+        from options_platform.commands.backtest_search import search
+
+        return search(args, settings, warehouse, data, plan, rules)
+    if args.vary:
+        return _grid(args, settings, warehouse, data, variants, Variant("as set", plan, rules))
+    return _single(args, settings, warehouse, data, plan, rules)
+
+
+def _single(
+    args: argparse.Namespace,
+    settings: Settings,
+    warehouse: Warehouse,
+    data: BacktestData,
+    plan: PlanRules,
+    rules: BacktestRules,
+) -> int:
+    run = run_with_baselines(data, plan, rules, ConsoleProgress())
+    record(settings, warehouse, data, [scored((Variant("as set", plan, rules), run.model))])
+    targets = against_seed(run.scores)
+    if args.json:
+        print_json({**about(data), "fill_model": rules.fills.model,
+                    "scores": run.scores.to_dicts(), "targets": targets.to_dicts()})  # fmt: skip
+        return 0
+    _show(run, targets)
+    return 0
+
+
+def _grid(
+    args: argparse.Namespace,
+    settings: Settings,
+    warehouse: Warehouse,
+    data: BacktestData,
+    variants: list[Variant],
+    base: Variant,
+) -> int:
+    same = any((v.plan, v.rules) == (base.plan, base.rules) for v in variants)
+    every = variants if same else [base, *variants]
+    workers = args.workers or settings.workers
+    scores = run_grid(every, data, workers, ConsoleProgress())
+    earlier = earlier_ratios(warehouse, every)
+    record(settings, warehouse, data, scores)
+    show_judgement(args, data, judge(scores, data.market, earlier))
+    return 0
+
+
+def record(
+    settings: Settings,
+    warehouse: Warehouse,
+    data: BacktestData,
+    scores: list[VariantScore],
+    purpose: str = "choice",
+) -> None:
+    """Count every variant among the trials of the home."""
+    trials = backtest_trials(scores, data, purpose, datetime.now(UTC))
+    TrialLog(settings.home, warehouse).record_all(trials)
+
+
+def about(data: BacktestData) -> dict[str, Any]:
+    """What a result rests on."""
+    return {
+        "tickers": data.market.tickers,
+        "first": data.first,
+        "last": data.last,
+        "chain_source": "synthetic",
+        "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
+        "interest": bool(data.market.interest.any()),
+    }
+
+
+def say_about(data: BacktestData) -> None:
+    """The same for people."""
+    say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
+    if not data.market.interest.any():
+        say("No yields are stored: cash earns nothing, and Sharpe ratios are of plain returns.")
+    elif stale := int(data.market.yield_stale.sum()):
+        say(f"On {stale} sessions the yield was unknown, or carried for more than a week.")
+
+
+def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgement) -> None:
+    """What a grid or a search found, the luck in it, and what an honest choice earned."""
+    walked = found.walk_forward
+    if args.json:
+        forward = None
+        if walked is not None:
+            forward = {
+                "first": walked.choice.sessions[0],
+                "sharpe": vars(walked.sharpe),
+                "excess_return_annual": walked.excess_return_annual,
+                "max_drawdown": walked.max_drawdown,
+                "chosen": walked.choice.chosen.to_dicts(),
+            }
+        print_json(
+            {**about(data), "variants": found.table.fill_nan(None).to_dicts(),
+             "trials": found.trials, "deflated_sharpe": number(found.deflated_sharpe),
+             "overfitting_probability": number(found.overfitting_probability),
+             "walk_forward": forward}
+        )  # fmt: skip
+        return
+    say_about(data)
+    say(f"{found.table.height} variants, the best first:")
+    print_table([_cells(row) for row in found.table.head(SHOWN_VARIANTS).to_dicts()], GRID)
+    say(f"Variants tried so far: {found.trials}. Deflated Sharpe ratio of the best one: "
+        f"{found.deflated_sharpe:.2f} (above 0.95 is more than luck).")  # fmt: skip
+    say(f"Probability of backtest overfitting: {found.overfitting_probability:.2f}.")
+    if walked is None:
+        say("Too few years, or a single variant: no walk-forward choice.")
+        return
+    say(f"Chosen on the years before, scored on each next one, from {walked.choice.sessions[0]}:")
+    say(f"  Sharpe ratio {walked.sharpe.value:.2f} [{walked.sharpe.low:.2f}, "
+        f"{walked.sharpe.high:.2f}], {100 * walked.excess_return_annual:.1f}% a year over cash, "
+        f"maximum drawdown {100 * walked.max_drawdown:.1f}%.")  # fmt: skip
+    print_table(_spells(walked.choice.chosen), ("years", "variant"))
+
+
+def number(value: float) -> float | None:
+    """A value for JSON; null for what cannot be told."""
+    return value if value == value else None  # noqa: PLR0124 - only NaN differs from itself
+
+
+def _spells(chosen: pl.DataFrame) -> list[dict[str, Any]]:
+    """The choices, with neighbouring years of the same one together."""
+    runs = chosen.group_by(pl.col("variant").rle_id().alias("run"), maintain_order=True).agg(
+        first=pl.col("year").min(), last=pl.col("year").max(), variant=pl.col("variant").first()
+    )
+    return [
+        {"years": str(first) if first == last else f"{first}-{last}", "variant": variant}
+        for first, last, variant in runs.select("first", "last", "variant").iter_rows()
+    ]
+
+
+def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
+    say_about(run.data)
+    rows = [
+        {
+            **row,
+            "interval": _interval(row, "sharpe"),
+            "model_gain": "" if row["sharpe_gain"] is None
+            else f"{row['sharpe_gain']:.2f} {_interval(row, 'sharpe_gain')}",
+        }
+        for row in run.scores.to_dicts()
+    ]  # fmt: skip
+    print_table([_cells(row) for row in rows], BESIDE)
+    say("Intervals hold 95%, by block bootstrap; model_gain is the model's Sharpe ratio less this "
+        "one's.")  # fmt: skip
+    say("Targets of the plan:")
+    shown = [
+        {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",
+         "met": "met" if row["met"] else "MISSED"}
+        for row in targets.to_dicts()
+    ]  # fmt: skip
+    print_table(shown, ("fill_model", "metric", "value", "interval", "target", "met"))
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {**row, "equity_usd": f"{row['equity_usd']:,.0f}"}
+    for name in FRACTIONS:
+        if isinstance(row.get(name), float):
+            shown[name] = f"{100 * row[name]:.1f}%"
+    return shown
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    return f"[{_two(row[f'{name}_low'])}, {_two(row[f'{name}_high'])}]"
+
+
+def _two(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _tickers(args: argparse.Namespace, settings: Settings) -> tuple[str, ...]:
+    chosen = tuple(args.tickers or settings.tickers)
+    unknown = [ticker for ticker in chosen if ticker not in settings.tickers]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]} is not among the tickers of the settings: {', '.join(settings.tickers)}"
+        )
+    return chosen
+
+
+def _with_fill(rules: BacktestRules, fill: str | None) -> BacktestRules:
+    if fill is None:
+        return rules
+    try:
+        return replace(rules, fills=replace(rules.fills, model=fill))
+    except ValueError as error:
+        raise UsageError(f"--fill {fill}: {error}") from error

@@ -1,0 +1,102 @@
+"""`backtest --optuna N`: a search over settings on the first years, scored on the last ones."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from options_platform.adapters.backtest_run import BacktestData, run_grid
+from options_platform.adapters.backtest_trials import earlier_ratios
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.backtest import about, number, record, say_about
+from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
+from options_platform.commands.search import open_optuna
+from options_platform.domain.backtest import BacktestRules
+from options_platform.domain.backtest.choices import Span, parse_choices, varied
+from options_platform.domain.backtest.judgement import judge
+from options_platform.domain.backtest.scorecard import excess_returns
+from options_platform.domain.backtest.variants import Variant, VariantScore
+from options_platform.domain.performance import bootstrap_interval
+from options_platform.domain.performance.curve import sharpe
+from options_platform.domain.plan import PlanRules
+from options_platform.errors import UsageError
+from options_platform.settings import Settings
+
+SEARCHED_SHARE = 0.7
+NO_TRADES = -10.0
+
+
+def search(
+    args: argparse.Namespace,
+    settings: Settings,
+    warehouse: Warehouse,
+    data: BacktestData,
+    plan: PlanRules,
+    rules: BacktestRules,
+) -> int:
+    """Search for the best Sharpe ratio on the first 70% of the sessions; score it on the rest."""
+    choices = parse_choices(args.vary, plan, rules)
+    if not choices:
+        raise UsageError("--optuna searches what --vary names, e.g. exits.credit_stop=1..3")
+    optuna = open_optuna()
+    cut = int(SEARCHED_SHARE * (len(data.market.sessions) - 1))
+    found: list[tuple[float, float, VariantScore]] = []
+    progress = ConsoleProgress()
+
+    def objective(trial: Any) -> float:
+        values = {key: [_suggested(trial, key, own)] for key, own in choices.items()}
+        (variant,) = varied(plan, rules, values)
+        (score,) = run_grid([variant], data, 1, lambda *_: None)
+        excess = excess_returns(score.equity, data.market)
+        past = float(np.nan_to_num(sharpe(excess[:cut]), nan=NO_TRADES))
+        found.append((past, float(sharpe(excess[cut:])), score))
+        progress("variants", len(found), args.optuna)
+        return past
+
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=42, multivariate=False)
+    )
+    study.optimize(objective, n_trials=args.optuna)
+    distinct = {score.variant.name: score for *_, score in found}
+    scores = list(distinct.values())
+    earlier = earlier_ratios(warehouse, [score.variant for score in scores])
+    record(settings, warehouse, data, scores, purpose="search")
+    judged = judge(scores, data.market, earlier)
+    best = max(found, key=lambda each: each[0])
+    later = bootstrap_interval(excess_returns(best[2].equity, data.market)[cut:], sharpe)
+    (base,) = run_grid([Variant("as set", plan, rules)], data, 1, lambda *_: None)
+    unchanged = float(sharpe(excess_returns(base.equity, data.market)[cut:]))
+    result = {
+        "searched_to": data.market.sessions[cut],
+        "best": best[2].variant.name,
+        "sharpe_searched": best[0],
+        "sharpe_after": number(later.value),
+        "sharpe_after_low": number(later.low),
+        "sharpe_after_high": number(later.high),
+        "sharpe_after_as_set": number(unchanged),
+        "trials": judged.trials,
+        "deflated_sharpe": number(judged.deflated_sharpe),
+        "overfitting_probability": number(judged.overfitting_probability),
+    }
+    if args.json:
+        print_json({**about(data), **result})
+        return 0
+    say_about(data)
+    say(f"Searched to {result['searched_to']}; what was chosen there, scored after it:")
+    print_table([result], ("best", "sharpe_searched", "sharpe_after", "sharpe_after_low",
+                           "sharpe_after_high", "sharpe_after_as_set"))  # fmt: skip
+    say(f"Variants tried so far: {judged.trials}. Deflated Sharpe ratio of the best one: "
+        f"{judged.deflated_sharpe:.2f}; probability of overfitting: "
+        f"{judged.overfitting_probability:.2f}.")  # fmt: skip
+    return 0
+
+
+def _suggested(trial: Any, key: str, own: Mapping[str, Any] | Any) -> Any:
+    if not isinstance(own, Span):
+        return trial.suggest_categorical(key, own)
+    if own.whole:
+        return trial.suggest_int(key, int(own.low), int(own.high))
+    return trial.suggest_float(key, own.low, own.high)

@@ -1,0 +1,111 @@
+"""The asset `backtest`: a run of the rules over all stored predictions, named and configured."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from options_platform.adapters.backtest_run import BacktestRun, load_backtest, run_with_baselines
+from options_platform.adapters.backtest_tables import backtest_frames
+from options_platform.adapters.backtest_trials import backtest_trials
+from options_platform.adapters.trial_log import TrialLog
+from options_platform.contracts import BACKTEST_TABLES
+from options_platform.contracts.backtest import CONFIGURED
+from options_platform.defs.assets.common import OWNERS
+from options_platform.defs.assets.model_study import markdown_table
+from options_platform.defs.context import table_schema
+from options_platform.defs.resources import Platform
+from options_platform.domain.backtest.choices import make_variants
+from options_platform.domain.backtest.scorecard import against_seed
+from options_platform.domain.backtest.variants import Variant, scored
+from options_platform.errors import UsageError
+from options_platform.reporting import backtest_figures, figures
+
+READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility_model")
+SCORES = ("name", "fill_model", "trades", "equity_usd", "sharpe", "sharpe_low", "sharpe_high",
+          "max_drawdown", "win_rate", "profit_factor", "sharpe_gain")  # fmt: skip
+TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
+
+
+class BacktestConfig(dg.Config):
+    """What to run, beside the platform's settings."""
+
+    run: str = Field(CONFIGURED, description="name of the run; replaces the rows of that name")
+    start: str | None = Field(None, description="first session; default the first prediction")
+    end: str | None = Field(None, description="last session; default the last prediction")
+    settings: list[str] = Field(
+        [], description="settings for this run alone, e.g. exits.exit_dte=14, fills.model=worst"
+    )
+
+
+def make_backtest() -> dg.AssetsDefinition:
+    """The asset `backtest`."""
+    tables = "\n".join(f"- `{table.name}`: {table.description}" for table in BACKTEST_TABLES)
+
+    @dg.asset(
+        description="The rules, traded over all stored predictions under each fill model, beside "
+        f"naive baselines. Fills the tables\n{tables}",
+        group_name="backtest",
+        kinds={"duckdb", "polars"},
+        owners=OWNERS,
+        deps=list(READ),
+        metadata={"dagster/column_schema": table_schema(BACKTEST_TABLES[0])},
+    )
+    def backtest(
+        config: BacktestConfig, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        variant = variant_of(config, platform)
+        data = load_backtest(
+            platform.warehouse, platform.settings.tickers, _day(config.start), _day(config.end)
+        )
+        run = run_with_baselines(data, variant.plan, variant.rules, platform.progress)
+        platform.warehouse.replace(backtest_frames(run, config.run), "run", config.run)
+        trials = backtest_trials([scored((variant, run.model))], data, "choice", platform.now())
+        TrialLog(platform.settings.home, platform.warehouse).record_all(trials)
+        return dg.MaterializeResult(metadata=_metadata(run, config.run, variant))
+
+    return backtest
+
+
+def variant_of(config: BacktestConfig, platform: Platform) -> Variant:
+    """The settings with those of the run's configuration; :class:`UsageError` for several."""
+    settings = platform.settings
+    variants, spans = make_variants(config.settings, settings.plan, settings.backtest_rules)
+    if len(variants) != 1 or spans:
+        raise UsageError(
+            "a run of the asset has one value a setting; for grids: options-platform backtest "
+            "--vary"
+        )
+    return variants[0]
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"{text!r} is no date like 2024-12-31") from None
+
+
+def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
+    closed = run.model.trades.drop_nulls("closed_on").height
+    own = run.rules.fills.model
+    curves = {curve.name: curve.equity for curve in run.curves if curve.fill_model == own}
+    targets = against_seed(run.scores)
+    sessions = run.data.market.sessions
+    drawn = {
+        "equity": backtest_figures.equity_curves(sessions, curves),
+        "drawdown": backtest_figures.drawdowns(sessions, curves),
+    }
+    return {
+        "run": name,
+        "settings": variant.name,
+        "range": f"{sessions[0]} to {sessions[-1]}, {', '.join(run.data.market.tickers)}",
+        "chain_source": "synthetic",
+        "dagster/row_count": run.model.trades.height,
+        "closed_trades": closed,
+        "final_equity_usd": float(run.model.equity["equity_usd"][-1]),
+        "scores": dg.MetadataValue.md(markdown_table(run.scores, SCORES)),
+        "targets": dg.MetadataValue.md(markdown_table(targets, TARGETS)),
+        **{n: dg.MetadataValue.md(f"![{n}]({figures.data_uri(png)})") for n, png in drawn.items()},
+    }

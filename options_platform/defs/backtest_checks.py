@@ -1,0 +1,43 @@
+"""The checks of the asset `backtest`: its accounting, made by `domain/backtest/quality.py`."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from options_platform.contracts import BACKTEST_EQUITY, BACKTEST_MARKS, BACKTEST_TRADES
+from options_platform.defs.resources import Platform
+from options_platform.domain.backtest.quality import BACKTEST_RULES, BacktestTables
+
+ASSET = "backtest"
+
+
+def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
+    """The checks of every stored run."""
+
+    @dg.multi_asset_check(
+        name="backtest_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                rule.name, asset=ASSET, description=rule.description, blocking=rule.blocking
+            )
+            for rule in BACKTEST_RULES
+        ],
+    )
+    def checks(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckResult]:
+        read = platform.warehouse.read
+        tables = BacktestTables(read(BACKTEST_EQUITY), read(BACKTEST_TRADES), read(BACKTEST_MARKS))
+        for rule in BACKTEST_RULES:
+            found = rule.find(tables)
+            yield dg.AssetCheckResult(
+                asset_key=ASSET,
+                check_name=rule.name,
+                passed=found.passed,
+                severity=dg.AssetCheckSeverity.ERROR
+                if rule.blocking
+                else dg.AssetCheckSeverity.WARN,
+                metadata={"broken": found.broken, "sessions": tables.equity.height}
+                | ({"examples": "; ".join(found.examples)} if found.examples else {}),
+                description=None if found.passed else f"{found.broken} rows: {rule.description}",
+            )
+
+    return [checks]

@@ -1,0 +1,185 @@
+"""The metrics of a run and of everything that it is measured against, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import BACKTEST_SCORES
+from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.performance import (
+    SEED_TARGETS,
+    CurveMetrics,
+    TradeMetrics,
+    block_positions,
+    bootstrap_interval,
+    curve_metrics,
+    interval_of,
+    returns_of,
+    trade_metrics,
+)
+from options_platform.domain.performance.bootstrap import Floats
+from options_platform.domain.performance.curve import sharpe
+
+MODEL = "model"
+BLOCK_TRADES = 5
+WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
+# The total return is told by the equity, wins and losses by the profit factor.
+UNTOLD = ("total_return", "best_session", "worst_session", "average_win_usd", "average_loss_usd")
+CURVE = [field.name for field in fields(CurveMetrics) if field.name not in UNTOLD]
+TRADE = [field.name for field in fields(TradeMetrics) if field.name not in UNTOLD]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a scorecard: an equity curve, and the run behind it where there is one."""
+
+    name: str
+    fill_model: str
+    kind: str
+    equity: Floats
+    result: BacktestResult | None = None
+
+
+def excess_returns(equity: Floats, market: BacktestMarket) -> Floats:
+    """Daily returns less what cash earned; -1 on the session of ruin, and zero from then on."""
+    alive = np.cumprod(equity > 0).astype(bool)
+    safe = np.where(alive, equity, 1.0)
+    returns = np.where(alive[1:], returns_of(safe), 0.0)
+    returns = np.where(alive[:-1] & ~alive[1:], -1.0, returns)
+    return np.asarray(np.where(alive[:-1], returns - market.interest[1:], 0.0))
+
+
+def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
+    """The columns of `backtest_scores` but `run`, one row a curve, in their order.
+
+    Gains compare the curve named `model` with each other one of its fill model; all intervals
+    of Sharpe ratios are drawn with the same blocks.
+    """
+    at = block_positions(len(market.sessions) - 1)
+    excess = [excess_returns(curve.equity, market) for curve in curves]
+    drawn = [sharpe(returns[at]) for returns in excess]
+    models = {c.fill_model: n for n, c in enumerate(curves) if c.name == MODEL}
+    rows = []
+    for n, curve in enumerate(curves):
+        row = _row(curve, market)
+        ruined = row["ruined_on"] is not None
+        if not ruined:
+            row |= _ends("sharpe", drawn[n], float(sharpe(excess[n])))
+        own = models.get(curve.fill_model)
+        if own is not None and own != n and not ruined:
+            gain = float(sharpe(excess[own]) - sharpe(excess[n]))
+            row |= {"sharpe_gain": gain} | _ends("sharpe_gain", drawn[own] - drawn[n], gain)
+        rows.append(row)
+    columns = {name: kind for name, kind in BACKTEST_SCORES.schema.items() if name != "run"}
+    return pl.DataFrame(rows, schema=columns).fill_nan(None)
+
+
+def against_seed(scores: pl.DataFrame) -> pl.DataFrame:
+    """The plan's targets for each row of the model: fill_model, metric, value, low, high, target,
+    met; an unknown value is a missed target."""
+    frames = [
+        scores.filter(pl.col("name") == MODEL).select(
+            "fill_model",
+            metric=pl.lit(metric),
+            value=metric,
+            low=f"{metric}_low",
+            high=f"{metric}_high",
+            target=pl.lit(target),
+            met=(pl.col(metric) > target).fill_null(value=False),
+        )
+        for metric, target in SEED_TARGETS.items()
+    ]
+    return pl.concat(frames)
+
+
+def curves_of(
+    band: Mapping[str, BacktestResult],
+    baselines: Mapping[str, BacktestResult],
+    held: Mapping[str, Floats],
+    fill_model: str,
+) -> list[Curve]:
+    """The lines of a scorecard: the model under each fill model, then what it is measured against.
+
+    Args:
+        band: the model's result by fill model.
+        baselines: results by name, under `fill_model`.
+        held: equity of holding each ticker.
+        fill_model: the one that is set.
+    """
+    return [
+        *(Curve(MODEL, fill, MODEL, _equity(own), own) for fill, own in band.items()),
+        *(Curve(n, fill_model, "baseline", _equity(own), own) for n, own in baselines.items()),
+        *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in held.items()),
+    ]
+
+
+def _equity(result: BacktestResult) -> Floats:
+    return np.asarray(result.equity["equity_usd"].to_numpy(), dtype=np.float64)
+
+
+def _row(curve: Curve, market: BacktestMarket) -> dict[str, Any]:
+    ruined = _ruined_on(curve.equity, market.sessions)
+    row: dict[str, Any] = {
+        "name": curve.name,
+        "fill_model": curve.fill_model,
+        "kind": curve.kind,
+        "first": market.sessions[0],
+        "last": market.sessions[-1],
+        "equity_usd": float(curve.equity[-1]),
+        "ruined_on": ruined,
+    }
+    row |= dict.fromkeys(CURVE)
+    if ruined is None:
+        found = vars(curve_metrics(market.sessions, curve.equity, market.interest[1:]))
+        row |= {name: found[name] for name in CURVE}
+    row |= dict.fromkeys(("sharpe_gain", *TRADE))
+    row |= {f"{name}_{end}": None for name in WITH_INTERVAL for end in ("low", "high")}
+    if curve.result is not None:
+        traded = vars(trade_metrics(curve.result))
+        row |= {name: traded[name] for name in TRADE} | _trade_intervals(curve.result)
+    return row
+
+
+def _trade_intervals(result: BacktestResult) -> dict[str, float]:
+    """Of win rate and profit factor, trades drawn in blocks in the order of their closing."""
+    closed = result.trades.drop_nulls("closed_on").sort("closed_on", "plan_id")
+    profit = closed["pnl_usd"].to_numpy()
+    if not len(profit):
+        return {}
+    # Positions overlap for some weeks; blocks as long as all trades would draw the same again.
+    block = max(1, min(BLOCK_TRADES, len(profit) // 4))
+    rate = bootstrap_interval(profit, _win_rate, block=block)
+    factor = bootstrap_interval(profit, _profit_factor, block=block)
+    return {
+        "win_rate_low": rate.low,
+        "win_rate_high": rate.high,
+        "profit_factor_low": factor.low,
+        "profit_factor_high": factor.high,
+    }
+
+
+def _win_rate(profit: Floats) -> Floats:
+    return np.asarray(np.mean(profit > 0, axis=-1))
+
+
+def _profit_factor(profit: Floats) -> Floats:
+    won = np.sum(np.maximum(profit, 0.0), axis=-1)
+    lost = -np.sum(np.minimum(profit, 0.0), axis=-1)
+    return np.asarray(np.where(lost > 0, won / np.where(lost > 0, lost, 1.0), np.nan))
+
+
+def _ends(name: str, drawn: Floats, value: float) -> dict[str, float]:
+    found = interval_of(value, drawn)
+    return {f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _ruined_on(equity: Floats, sessions: list[date]) -> date | None:
+    fallen = np.flatnonzero(equity <= 0)
+    return sessions[int(fallen[0])] if len(fallen) else None

@@ -1,0 +1,173 @@
+"""The plots of a backtest, in the style of `figures`: PNG bytes of pure frames and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from options_platform.domain.fills import FILL_MODELS
+from options_platform.reporting.figures import (
+    INK,
+    LINES,
+    MUTED,
+    date_axis,
+    new_figure,
+)
+
+Floats = NDArray[np.float64]
+MODEL = "model"
+GAIN, LOSS = "#4d7c3a", "#c0524a"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Beside the model: what costs nothing to know, and the ceiling.
+SHOWN = ("always_bull_put", "put_write", "shuffled_signal", "oracle_direction")
+LOWEST = 0.25
+
+
+def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
+    """Equity of the model against its baselines, each 100 at the start, on a log scale.
+
+    What falls below a quarter of its start leaves the picture at the bottom.
+    """
+    with new_figure(3.4) as (axes, made):
+        days = np.array(sessions)
+        names = [name for name in curves if name in SHOWN or name.startswith("hold_")]
+        for number, name in enumerate(names):
+            values = np.maximum(curves[name], 1e-9) * 100.0 / curves[name][0]
+            dashed = "--" if name == "oracle_direction" else "-"
+            colour = LINES[(number + 1) % len(LINES)]
+            axes.plot(days, values, color=colour, linewidth=0.8, linestyle=dashed, label=told(name))
+        own = np.maximum(curves[MODEL], 1e-9) * 100.0 / curves[MODEL][0]
+        axes.plot(days, own, color=INK, linewidth=1.6, label=told(MODEL))
+        from matplotlib.ticker import LogLocator, NullFormatter
+
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        top = max(float(np.max(curves[name] / curves[name][0])) for name in (*names, MODEL))
+        axes.set_ylim(100.0 * LOWEST, 100.0 * max(1.2 * top, 1.5))
+        axes.set_ylabel("start = 100 (log)")
+        date_axis(axes)
+        axes.margins(x=0)
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=8)
+    return made()
+
+
+def drawdowns(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
+    """How far the model is below its last peak, and holding the first ticker beside it."""
+    with new_figure(2.2) as (axes, made):
+        held = [name for name in curves if name.startswith("hold_")][:1]
+        for name in (*held, MODEL):
+            peak = np.maximum.accumulate(curves[name])
+            depth = np.maximum(curves[name] / peak - 1.0, -1.0)
+            colour, alpha = (LOSS, 0.55) if name == MODEL else (MUTED, 0.2)
+            axes.fill_between(
+                np.array(sessions), depth, 0.0, color=colour, alpha=alpha, label=told(name)
+            )
+        axes.yaxis.set_major_formatter(_percent)
+        axes.set_ylabel("below the peak")
+        date_axis(axes)
+        axes.margins(x=0)
+        axes.legend(frameon=False, loc="lower left", fontsize=8, ncols=2)
+    return made()
+
+
+def fill_band(sessions: Sequence[date], band: Mapping[str, Floats]) -> bytes:
+    """The same rules under the best, the set and the worst fills, in USD."""
+    with new_figure(2.4) as (axes, made):
+        days = np.array(sessions)
+        low, high = np.min(list(band.values()), axis=0), np.max(list(band.values()), axis=0)
+        axes.fill_between(days, low, high, color=LINES[0], alpha=0.18, linewidth=0)
+        ordered = {name: band[name] for name in FILL_MODELS if name in band}
+        for number, (name, values) in enumerate(ordered.items()):
+            axes.plot(days, values, color=LINES[number % len(LINES)], linewidth=1.0, label=name)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_ylabel("equity (USD)")
+        date_axis(axes)
+        axes.margins(x=0)
+        axes.legend(frameon=False, loc="upper left", fontsize=8, ncols=3)
+    return made()
+
+
+def monthly_heatmap(months: pl.DataFrame) -> bytes:
+    """Returns of the calendar months, a row a year; columns year, month and return."""
+    years = months["year"].unique().sort().to_list()
+    grid = np.full((len(years), 12), np.nan)
+    for year, month, value in months.select("year", "month", "return").iter_rows():
+        grid[years.index(year), month - 1] = 100.0 * value
+    reach = max(float(np.nanmax(np.abs(grid))), 0.1)
+    with new_figure(0.6 + 0.22 * len(years)) as (axes, made):
+        from matplotlib.colors import LinearSegmentedColormap
+
+        colours = LinearSegmentedColormap.from_list("returns", [LOSS, "#ffffff", GAIN])
+        axes.pcolormesh(grid, cmap=colours, vmin=-reach, vmax=reach, edgecolors="white")
+        for row, column in zip(*np.nonzero(np.isfinite(grid)), strict=True):
+            value = grid[row, column]
+            strong = abs(value) > 0.6 * reach
+            axes.text(column + 0.5, row + 0.5, f"{value:.1f}", ha="center", va="center",
+                      fontsize=7, color="white" if strong else INK)  # fmt: skip
+        axes.set_xticks(np.arange(12) + 0.5, MONTHS)
+        axes.set_yticks(np.arange(len(years)) + 0.5, [str(year) for year in years])
+        axes.invert_yaxis()
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+    return made()
+
+
+def profit_bars(rows: pl.DataFrame, by: str) -> bytes:
+    """Profit of closed trades by one of the breakdowns, with the number of trades."""
+    known = rows.fill_null("unknown")
+    shown = known.sort(by, descending=True) if by == "year" else known.sort("pnl_usd")
+    with new_figure(0.55 + 0.24 * max(shown.height, 2), width=4.4) as (axes, made):
+        values = shown["pnl_usd"].to_numpy()
+        names = [told(name) for name in shown[by].to_list()]
+        axes.barh(names, values, color=np.where(values >= 0, GAIN, LOSS), height=0.62)
+        axes.axvline(0.0, color=MUTED, linewidth=0.8)
+        for at, (value, count) in enumerate(zip(values, shown["trades"].to_list(), strict=True)):
+            axes.annotate(f" {count:,} ", (value, at), va="center", fontsize=7, color=MUTED,
+                          ha="left" if value >= 0 else "right")  # fmt: skip
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[call-arg]
+        axes.set_xlabel("profit (USD)")
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.14)
+    return made()
+
+
+def attribution(parts: Mapping[str, float]) -> bytes:
+    """What the profit is made of, in USD: each part from where the one before ended."""
+    with new_figure(2.6, width=5.4) as (axes, made):
+        ends = np.concatenate([[0.0], np.cumsum(list(parts.values()))])
+        reach = float(np.ptp(ends)) or 1.0
+        start = 0.0
+        for at, value in enumerate(parts.values()):
+            axes.bar(at, value, bottom=start, color=GAIN if value >= 0 else LOSS, width=0.6)
+            end = start + value
+            axes.annotate(f"{value:+,.0f}", (at, max(start, end)), ha="center", va="bottom",
+                          fontsize=8, color=INK)  # fmt: skip
+            axes.hlines(end, at + 0.3, at + 0.7, color=MUTED, linewidth=0.8)
+            start = end
+        axes.bar(len(parts), start, color=INK, width=0.6)
+        axes.annotate(f"{start:+,.0f}", (len(parts), max(start, 0.0)), ha="center", va="bottom",
+                      fontsize=8, color=INK)  # fmt: skip
+        axes.axhline(0.0, color=MUTED, linewidth=0.8)
+        axes.set_xticks(np.arange(len(parts) + 1), [*parts, "profit"])
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_ylabel("USD")
+        axes.set_ylim(float(ends.min()) - 0.05 * reach, float(ends.max()) + 0.12 * reach)
+    return made()
+
+
+def told(name: str) -> str:
+    """A name as people read it."""
+    return "the rules" if name == MODEL else name.replace("_", " ")
+
+
+def _percent(value: float, _: object) -> str:
+    return f"{100 * value:.0f}%"

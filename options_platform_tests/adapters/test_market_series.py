@@ -1,0 +1,70 @@
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from options_platform.adapters.market_series import stored_yields, update_series
+from options_platform.adapters.sources.csv_folder import CsvSource
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import MARKET_SERIES
+from options_platform.errors import SourceError
+
+FIRST, LAST = date(2020, 1, 2), date(2020, 1, 8)
+NOW, LATER = datetime(2020, 1, 9, tzinfo=UTC), datetime(2020, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(tmp_path / "w.duckdb", wait_seconds=2.0)
+
+
+def folder(tmp_path, **files):
+    where = tmp_path / "csv"
+    where.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (where / f"{name}.csv").write_text(text)
+    return CsvSource(str(where))
+
+
+def test_what_the_folder_has_is_stored_and_what_it_lacks_is_not_asked_for(tmp_path, warehouse):
+    source = folder(
+        tmp_path,
+        DGS3MO="date,dgs3mo_pct\n2019-12-31,1.50\n2020-01-02,1.54\n2020-01-03,\n2020-01-06,1.56\n",
+        VIX9D="date,close\n2020-01-02,12.5\n",
+    )
+    assert source.info.series == ("DGS3MO", "VIX9D")
+    assert update_series(source, warehouse, FIRST, LAST, NOW) == {"DGS3MO": 2, "VIX9D": 1}
+    # A yield that was not published is no row, and none before the first session is kept.
+    assert stored_yields(warehouse).rows() == [(date(2020, 1, 2), 1.54), (date(2020, 1, 6), 1.56)]
+
+
+def test_only_rows_that_changed_are_written_again(tmp_path, warehouse):
+    source = folder(tmp_path, VIX9D="date,close\n2020-01-02,12.5\n2020-01-03,13.0\n")
+    update_series(source, warehouse, FIRST, LAST, NOW)
+    assert update_series(source, warehouse, FIRST, LAST, LATER) == {"VIX9D": 0}
+    source = folder(tmp_path, VIX9D="date,close\n2020-01-02,12.5\n2020-01-03,13.5\n")
+    assert update_series(source, warehouse, FIRST, LAST, LATER) == {"VIX9D": 1}
+    stored = warehouse.read(MARKET_SERIES).select("value", "fetched_at").rows()
+    assert stored == [(12.5, NOW), (13.5, LATER)]
+    assert stored_yields(warehouse) is None
+
+
+@pytest.mark.parametrize("header", ["date,DGS3MO", "date,dgs3mo_pct", "date,close"])
+def test_a_yield_goes_by_the_names_of_its_publishers(tmp_path, header):
+    source = folder(tmp_path, DGS3MO=f"{header}\n2020-01-02,1.54\n")
+    assert source.index_bars("DGS3MO", FIRST, LAST)["close"].to_list() == [1.54]
+
+
+def test_a_yield_without_its_column_is_refused(tmp_path):
+    source = folder(tmp_path, DGS3MO="date,rate\n2020-01-02,1.54\n")
+    with pytest.raises(SourceError, match="one of DGS3MO, dgs3mo_pct, close"):
+        source.index_bars("DGS3MO", FIRST, LAST)
+
+
+def test_the_real_yields_end_in_january_2023(reference_data, warehouse):
+    source = CsvSource(str(reference_data / "rates"))
+    update_series(source, warehouse, date(2000, 1, 3), date(2024, 12, 31), NOW)
+    yields = stored_yields(warehouse)
+    assert yields["date"][-1] == date(2023, 1, 4)
+    before_the_crisis = yields.filter(pl.col("date") == date(2007, 1, 3))["yield_pct"].item()
+    assert 5.0 < before_the_crisis < 5.2

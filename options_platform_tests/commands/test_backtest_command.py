@@ -1,0 +1,91 @@
+"""`backtest` as a user has it, on the home of a finished backfill."""
+
+import json
+import shutil
+
+import pytest
+
+from options_platform.cli import main
+
+
+@pytest.fixture
+def home(simulated_home, tmp_path, monkeypatch):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    shutil.copy(simulated_home.warehouse_path, folder / "warehouse.duckdb")
+    for name, value in {
+        "HOME": folder, "SOURCE": "simulated", "TICKERS": "SPY,QQQ", "START": simulated_home.start,
+        "END": simulated_home.end, "ACCOUNT_VALUE_USD": "1000000",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"OPTIONS_{name}", str(value))
+    return folder
+
+
+def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
+    assert main(["backtest"]) == 0
+    shown = capsys.readouterr()
+    for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
+                 "on synthetic chains", "cash earns nothing"):  # fmt: skip
+        assert text in shown.out
+    assert "backtests 8/8" in shown.err
+
+
+def test_json_holds_every_score_with_its_interval(home, capsys):
+    assert main(["backtest", "--json", "--fill", "worst", "--tickers", "SPY"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["tickers"] == ["SPY"]
+    assert found["chain_source"] == "synthetic"
+    names = {(row["name"], row["fill_model"]) for row in found["scores"]}
+    assert {("model", "mid"), ("model", "worst"), ("put_write", "worst")} <= names
+    assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
+
+
+def test_a_grid_is_counted_and_judged(home, capsys):
+    arguments = ["backtest", "--workers", "1", "--vary", "exits.credit_stop=1,2",
+                 "--vary", "exits.exit_dte=7,14", "--json"]  # fmt: skip
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    # The rules as set are always among the variants.
+    assert len(found["variants"]) == found["trials"] == 5
+    assert 0.0 <= found["deflated_sharpe"] <= 1.0
+    assert 0.0 <= found["overfitting_probability"] <= 1.0
+    assert main(["backtest", "--workers", "1", "--vary", "exits.credit_stop=3"]) == 0
+    shown = capsys.readouterr().out
+    assert "Variants tried so far: 6" in shown
+    assert "no walk-forward choice" in shown
+
+
+def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
+    pytest.importorskip("optuna")
+    arguments = ["backtest", "--optuna", "3", "--vary", "exits.credit_stop=1..3", "--json"]
+    assert main(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["best"].startswith("exits.credit_stop=")
+    assert found["trials"] == 3
+    assert found["searched_to"] < found["last"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--vary", "exits.credit_stopp=1"], "did you mean credit_stop?"),
+        (["--vary", "exits.credit_stop=1..3"], "add --optuna N"),
+        (["--optuna", "5"], "searches what --vary names"),
+        (["--optuna", "1", "--vary", "exits.exit_dte=7"], "at least 2"),
+        (["--fill", "best"], "must be one of mid, default, worst"),
+        (["--tickers", "IWM"], "IWM is not among the tickers"),
+        (["--start", "2030-01-02"], "predictions are stored from"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(home, capsys, arguments, message):
+    assert main(["backtest", *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_home_without_predictions_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("OPTIONS_SOURCE", "simulated")
+    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "empty"))
+    assert main(["backtest"]) == 1
+    assert "run: options-platform backfill" in capsys.readouterr().err
