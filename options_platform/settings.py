@@ -105,6 +105,7 @@ class Settings:
             assignment=self.backtest.assignment,
             entry_order=self.backtest.entry_order,
             buying_power=self.backtest.buying_power,
+            resume_after_sessions=self.backtest.resume_after_sessions,
         )
 
     @property

@@ -203,10 +203,23 @@ class Ledger:
                 _set_meta(connection, "halted", reason)
             _event(connection, now or datetime.now(UTC), "halted", reason)
 
+    def equities_since_reset(self) -> list[float]:
+        """Equity in USD at the closes that the kill switch counts, oldest first."""
+        with self._transaction() as connection:
+            since = _meta(connection, "counting_since")
+            rows = connection.execute(
+                "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
+                [since or "1900-01-01"],
+            ).fetchall()
+        return [equity for (equity,) in rows]
+
     def resume(self, reason: str = "by hand", now: datetime | None = None) -> None:
-        """Allow new entries again."""
+        """Allow new entries again; losses count anew from the newest close."""
         with self._transaction() as connection:
             if _meta(connection, "halted") is not None:
+                newest = connection.execute("SELECT max(session) FROM marks").fetchone()
+                if newest is not None and newest[0] is not None:
+                    _set_meta(connection, "counting_since", newest[0].isoformat())
                 connection.execute("DELETE FROM meta WHERE key = 'halted'")
                 _event(connection, now or datetime.now(UTC), "resumed", reason)
 

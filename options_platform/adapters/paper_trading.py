@@ -3,7 +3,7 @@
 1. The orders that work in the session are settled at its close, for each session since the last.
 2. Ledger and broker are compared; while they differ, nothing new is opened.
 3. Positions that an exit rule closes get their exit order, for the next session.
-4. Positions and account are marked.
+4. Positions and account are marked; losses beyond their limits trip the kill switch.
 5. The session's planned trades pass the account's limits and are sent, for the next session;
    ledger and broker are compared once more.
 
@@ -39,7 +39,7 @@ from options_platform.domain.orders import (
 )
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.reconciliation import Difference
-from options_platform.domain.risk import Exposure, refusals
+from options_platform.domain.risk import Exposure, after_closes, refusals
 from options_platform.settings import Settings
 
 Market = Mapping[date, Mapping[str, MarketClose]]
@@ -97,6 +97,7 @@ class PaperTrading:
                     self.reconciler.run(now, session)
                     self._send_exits(day, closes, now)
                 self._mark(day, closes)
+                self._trip(now)
             self._send_entries(session, plans, legs, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -197,6 +198,15 @@ class PaperTrading:
             [new for new, old in zip(marked, positions, strict=True) if new != old],
             mark_account(session, start, marked),
         )
+
+    def _trip(self, now: datetime) -> None:
+        """Halt, for good until a person resumes, once losses have passed their limits."""
+        switch = after_closes(self.ledger.equities_since_reset(), self.settings.risk.kill_switch)
+        if switch is not None and switch.tripped is not None and self.ledger.halted() is None:
+            lost = switch.tripped
+            self.ledger.halt(
+                f"{lost.code}: {lost.value:,.2f} USD lost, the limit is {lost.threshold:,.2f}", now
+            )
 
     def value(self, position: Position, session: date, close: MarketClose) -> float:
         """What a position is worth at the mid of a close, USD a share."""

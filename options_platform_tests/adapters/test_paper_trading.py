@@ -15,6 +15,7 @@ from options_platform.domain.calendar import sessions
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import TRANSITIONS, Order, OrderLeg, client_order_id
 from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.domain.risk import KillSwitchRules
 from options_platform.errors import LedgerError
 from options_platform.settings import make_settings
 from options_platform_tests.domain.test_plan import one
@@ -99,6 +100,24 @@ def test_a_halt_refuses_entries_and_lets_exits_go_on(tmp_path):
     assert ledger.positions()[0].exit_reason == "STOP_LOSS"
     ledger.resume()
     assert ledger.halted() is None
+
+
+def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_path):
+    made = service(tmp_path)
+    rules = replace(made.settings.risk, kill_switch=KillSwitchRules(max_daily_loss_pct=1e-4))
+    made = replace(made, settings=replace(made.settings, risk=rules))
+    ledger = trade(made, [250.0, 249.5])
+    plans, legs = planned(DAYS[2])
+    made.run_session(DAYS[2], plans, legs, market([250.0, 249.5, 200.0]), NOW)
+    assert ledger.halted().startswith("DAILY_LOSS: ")
+    assert {o.session: o.reason for o in ledger.orders() if o.purpose == "entry"}[DAYS[2]] == (
+        "HALTED"
+    )
+    made.run_session(DAYS[3], plans, legs, market([250.0, 249.5, 200.0, 249.0]), NOW)
+    assert ledger.halted() is not None
+    ledger.resume("looked at it")
+    assert ledger.halted() is None
+    assert len(ledger.equities_since_reset()) == 1
 
 
 def test_missed_sessions_are_settled_in_order(tmp_path):

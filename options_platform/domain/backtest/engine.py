@@ -5,7 +5,8 @@
 3. Entries decided on the close before are filled at this close.
 4. Exit rules look at this close; assignments after it are noted. Both act in the next session.
 5. Positions and account are marked: cash + positions = equity, in whole cents.
-6. This session's planned trades pass the account's limits, and work in the next one.
+6. Losses beyond their limits trip the kill switch, as they do live.
+7. This session's planned trades pass the account's limits, and work in the next one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.calendar import shift
 from options_platform.domain.exits import PositionMark, exit_reason
-from options_platform.domain.risk import Check, refusals
+from options_platform.domain.risk import Check, KillSwitch, refusals
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
@@ -85,6 +86,8 @@ class _Loop:
     exit_on: Mapping[str, date] | None
     book: Book = field(init=False)
     working: list[int] = field(default_factory=list)
+    switch: KillSwitch | None = None
+    halted_at: int | None = None
 
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
@@ -101,6 +104,7 @@ class _Loop:
         self._open(number)
         self._decide_exits(number)
         self.book.mark(number)
+        self._watch_losses(number)
         self._decide_entries(number)
 
     def _close(self, number: int) -> None:
@@ -162,7 +166,26 @@ class _Loop:
                     self.rules.exits,
                 )
 
+    def _watch_losses(self, number: int) -> None:
+        """Move the kill switch by this close; reset it once a person would have."""
+        equity, wait = self.book.equity_usd, self.rules.resume_after_sessions
+        if self.switch is None:
+            self.switch = KillSwitch(equity, equity)
+            return
+        self.switch = self.switch.after(equity, self.rules.risk.kill_switch)
+        if not self.switch.halted:
+            return
+        if self.halted_at is None:
+            self.halted_at = number
+        elif wait is not None and number - self.halted_at >= wait:
+            self.switch, self.halted_at = self.switch.reset(), None
+
     def _decide_entries(self, number: int) -> None:
+        halted = None if self.switch is None else self.switch.tripped
+        if halted is not None:
+            for trade in self._planned[number]:
+                self.book.refuse(trade, number, "HALTED", halted.value, halted.threshold)
+            return
         held = [self.book.exposure(position, number) for position in self.book.open.values()]
         for trade in self._planned[number]:
             entry = self.book.planned_exposure(trade)

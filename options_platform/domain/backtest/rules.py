@@ -33,6 +33,7 @@ class BacktestOptions:
     assignment: AssignmentRules = field(default_factory=AssignmentRules)
     entry_order: Literal["market", "limit"] = "market"
     buying_power: bool = True
+    resume_after_sessions: int | None = 21
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class BacktestRules:
     `exits` None holds every position to its first expiry. `entry_order` `limit` fills an entry
     only at the plan's price or better, as live day orders do; `market` fills it at whatever the
     fill model says. With `buying_power` an entry must leave the maximum losses of all positions
-    covered by equity.
+    covered by equity. Losses beyond `risk.kill_switch` stop entries as they do live; a person is
+    taken to have looked and to resume after `resume_after_sessions`, never if that is None.
     """
 
     start_usd: float = 100_000.0
@@ -54,3 +56,4 @@ class BacktestRules:
     assignment: AssignmentRules = field(default_factory=AssignmentRules)
     entry_order: Literal["market", "limit"] = "market"
     buying_power: bool = True
+    resume_after_sessions: int | None = 21

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from options_platform.domain.risk.limits import Check
 from options_platform.domain.risk.rules import KillSwitchRules
+
+
+def after_closes(equities_usd: Iterable[float], rules: KillSwitchRules) -> KillSwitch | None:
+    """The switch after those closes, the first of which everything counts from; None without."""
+    switch = None
+    for equity in equities_usd:
+        switch = KillSwitch(equity, equity) if switch is None else switch.after(equity, rules)
+    return switch
 
 
 @dataclass(frozen=True)

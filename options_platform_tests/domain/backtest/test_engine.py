@@ -9,7 +9,7 @@ from options_platform.domain.backtest import AssignmentRules, BacktestRules, run
 from options_platform.domain.costs import CostRules
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
-from options_platform.domain.risk import RiskRules
+from options_platform.domain.risk import KillSwitchRules, RiskRules
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.small import (
     DAYS,
@@ -90,6 +90,20 @@ def test_buying_power_covers_the_maximum_loss_of_everything_open():
     assert found.trades.height == 1
     assert found.refusals["rule"].to_list() == ["BUYING_POWER"]
     assert found.equity["buying_power_usd"].min() > 0
+
+
+def test_a_tripped_kill_switch_stops_entries_until_someone_would_have_resumed():
+    risk = replace(RiskRules.unlimited(), kill_switch=KillSwitchRules(max_daily_loss_pct=0.03))
+    rules = replace(HELD, start_usd=2000.0, risk=risk, resume_after_sessions=21)
+    closes = [100.0] * 10 + [89.0] * (len(DAYS) - 10)
+    planned = together(bull_put(), *(bull_put(DAYS[n], number=n) for n in (10, 30, 31)))
+    found = run(planned, closes, rules)
+    halted = found.refusals.filter(pl.col("rule") == "HALTED")
+    assert halted["plan_id"].to_list() == [f"{DAYS[10]}-SPY-10", f"{DAYS[30]}-SPY-30"]
+    refused = halted.row(0, named=True)
+    assert refused["value"] > refused["threshold"] == pytest.approx(0.03 * 2000, rel=0.05)
+    never = run(planned, closes, replace(rules, resume_after_sessions=None))
+    assert never.refusals["rule"].to_list() == ["HALTED"] * 3
 
 
 def test_a_limit_order_fills_at_the_plans_price_or_not_at_all():
