@@ -134,8 +134,9 @@ class MarketDataSource(Protocol):
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Bars of the index `symbol` (e.g. "VIX") in :data:`INDEX_SCHEMA`.
 
-        A history that begins late or ends early is returned as it is: a missing index value is
-        judged row by row. Unknown symbols raise SourceError.
+        A history that begins late or ends early within the range is returned as it is: a missing
+        index value is judged row by row. Empty only for a range before the index's first day; a
+        later range without any close raises SourceError, as an unknown symbol does.
         """
         ...
 

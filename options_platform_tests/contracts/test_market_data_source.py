@@ -20,7 +20,7 @@ from options_platform.adapters.sources.alpaca import AlpacaSource
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.bars import clean_bars
-from options_platform.domain.calendar import NEW_YORK, close_time, sessions
+from options_platform.domain.calendar import NEW_YORK, close_time, sessions, shift
 from options_platform.errors import PlatformError, SourceError
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 from options_platform_tests.market import NOW
@@ -124,6 +124,25 @@ def test_index_bars_have_the_ports_schema(source):
     closes = source.index_bars("VIX", *SPAN)
     assert closes.schema == INDEX_SCHEMA
     assert closes.height > 80
+
+
+@giving("index")
+def test_of_a_range_before_an_index_began_there_is_nothing_and_no_error(source):
+    nothing = source.index_bars("VIX", date(1999, 3, 1), date(1999, 6, 30))
+    assert nothing.schema == INDEX_SCHEMA
+    assert nothing.is_empty()
+
+
+@giving("index")
+def test_a_range_without_any_close_is_an_error_never_an_empty_success(source):
+    ends = source.index_bars("VIX", FIRST, max(SPAN[1], source.info.last_date or SPAN[1]))
+    first = shift(ends["date"].max(), 1)
+    if source.info.name == "simulated":
+        assert source.index_bars("VIX", first, first).height == 1
+        return
+    with pytest.raises(SourceError, match=rf"VIX for {first} to {first}.*last close") as error:
+        source.index_bars("VIX", first, first)
+    assert "\n" not in str(error.value)
 
 
 def test_every_row_says_who_gave_it_and_lies_in_the_range(source):

@@ -17,6 +17,7 @@ from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.actions import with_actions
 from options_platform.adapters.sources.csv_chains import read_chain, read_earnings
 from options_platform.adapters.sources.csv_files import find, read_table, with_dates, with_numbers
+from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import newest_session
 from options_platform.errors import SourceError
@@ -64,14 +65,20 @@ class CsvSource:
         return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """The bars of the index's file; it may hold closes alone."""
+        """The bars of the index's file, which may hold closes alone; none before its first day."""
         path = self._find(require_ticker(symbol))
         table = with_dates(path, read_table(path, ("date", "close"), optional=INDEX_PRICES))
         given = [name for name in INDEX_PRICES if name in table.columns]
         unknown = {name: pl.lit(None) for name in INDEX_PRICES if name not in given}
+        table = with_numbers(path, table, given)
+        fault = why_no_answer(table, start, end, min(table["date"].to_list()))
+        if fault:
+            raise SourceError(
+                f"{path.name} says nothing of {symbol} for {start} to {end}: {fault}; bring the "
+                "file up to date, or choose an earlier end (OPTIONS_END)"
+            )
         return (
-            with_numbers(path, table, given)
-            .filter(pl.col("date").is_between(start, end))
+            table.filter(pl.col("date").is_between(start, end))
             .with_columns(symbol=pl.lit(symbol), source=pl.lit("csv"), **unknown)
             .select(INDEX_SCHEMA.names())
             .sort("date")

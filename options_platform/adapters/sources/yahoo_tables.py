@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -57,6 +57,12 @@ def bars(ticker: str, frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
 def prices(frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
     """`date` and the columns of a history, a doubled day with both bars."""
     return _with_doubles(_columns(frame), chart)
+
+
+def first_day(chart: Any) -> date | None:
+    """The first day of the symbol's whole history, None where Yahoo does not say."""
+    stamp = chart["meta"].get("firstTradeDate")
+    return None if stamp is None else datetime.fromtimestamp(stamp, NEW_YORK).date()
 
 
 def contracts(ticker: str, given: Any) -> pl.DataFrame:

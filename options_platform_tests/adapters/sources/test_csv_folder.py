@@ -190,6 +190,37 @@ def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, said
     assert "\n" not in str(error.value)
 
 
+INDEX = "date,close\n2024-06-27,12.2\n2024-06-28,12.4\n2024-07-05,12.5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "said"),
+    [
+        (INDEX, (date(2024, 7, 8), date(2024, 7, 12)), "its last close is of 2024-07-05"),
+        (INDEX, SPAN, "holds no close of these days, only others from 2024-06-27 to 2024-07-05"),
+        (INDEX, (date(2024, 7, 4), date(2024, 7, 8)), None),
+        ("date,close\n2024-07-01,\n2024-07-02,nan\n2024-07-03,\n", SPAN, "no close at all"),
+        ("date,close\n2024-07-04,12.0\n2024-07-01,\n", SPAN, "no close of these days"),
+    ],
+    ids=["ended", "hole", "one close", "all empty", "a holiday's alone"],
+)
+def test_an_index_file_without_a_close_in_the_range_is_refused(tmp_path, text, span, said):
+    opened = source(tmp_path, text, "VIX.csv")
+    if said is None:
+        assert opened.index_bars("VIX", *span)["close"].to_list() == [12.5]
+        return
+    with pytest.raises(SourceError, match=r"VIX\.csv says nothing of VIX for 2024-07") as error:
+        opened.index_bars("VIX", *span)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_index_that_begins_later_has_no_rows_before(tmp_path):
+    opened = source(tmp_path, INDEX, "VIX.csv")
+    assert opened.index_bars("VIX", date(2024, 6, 3), date(2024, 6, 26)).is_empty()
+    assert opened.index_bars("VIX", date(2024, 6, 3), date(2024, 6, 27)).height == 1
+
+
 @pytest.mark.parametrize("ticker", ["../SPY", "'; drop table", "", "SPY\n", "/etc/x", "MISSING"])
 def test_unknown_and_hostile_tickers_are_refused(tmp_path, ticker):
     with pytest.raises(PlatformError) as error:
