@@ -11,6 +11,7 @@ from datetime import date, datetime
 import polars as pl
 
 from options_platform.adapters.market_data import Asked, Update, request_rows
+from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import FETCHES, QUARANTINE, RAW_OHLCV, VIX
@@ -33,6 +34,7 @@ def update_indices(
     now: datetime,
 ) -> Update:
     """The index rows of each stored bar of the tickers asked for, as rows of `vix`."""
+    require_same_market(warehouse, source.info)
     symbols = sorted({"VIX", *(iv_symbols[ticker] for ticker in asked.tickers)})
     keys = warehouse.read(RAW_OHLCV, columns=list(KEY), tickers=asked.tickers, end=asked.end)
     stored = warehouse.read(VIX, tickers=asked.tickers)

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
@@ -119,8 +120,10 @@ def update_bars(
     """The bars of all tickers asked for; see the module.
 
     `second` is a source that is asked about outliers. Raises
-    :class:`~options_platform.errors.SourceError` where the source gives nothing usable.
+    :class:`~options_platform.errors.SourceError` where the source gives nothing usable, and
+    UsageError where the stored bars are of another market (`one_market`).
     """
+    require_same_market(warehouse, source.info)
     tables = {
         table.name: warehouse.read(table, tickers=asked.tickers)
         for table in (RAW_OHLCV, QUARANTINE, CORPORATE_ACTIONS, FETCHES)

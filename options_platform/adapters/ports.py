@@ -99,7 +99,8 @@ class SourceInfo:
     history where it has bounds; `tickers` and `indices` name all it has, or None for any.
     `kinds` says what it gives at all: bars, index, chain, earnings. `adjustment` is what its
     open to close are adjusted for: split (the platform's own convention), none, or
-    split_and_dividend; sources stand in for each other only where it is the same.
+    split_and_dividend; sources stand in for each other only where it is the same. `stand_ins`
+    names the sources that may answer in its place.
     """
 
     name: str
@@ -111,6 +112,7 @@ class SourceInfo:
     last_date: date | None = None
     kinds: frozenset[str] = frozenset({"bars", "index"})
     adjustment: Literal["split", "none", "split_and_dividend"] = "split"
+    stand_ins: tuple[str, ...] = ()
 
 
 class MarketDataSource(Protocol):

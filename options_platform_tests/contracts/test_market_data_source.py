@@ -15,7 +15,7 @@ from options_platform.adapters.ports import (
     EARNINGS_SCHEMA,
     INDEX_SCHEMA,
 )
-from options_platform.adapters.sources import SOURCES, SourceOptions, open_source
+from options_platform.adapters.sources import PROXY_SOURCES, SOURCES, SourceOptions, open_source
 from options_platform.adapters.sources.alpaca import AlpacaSource
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.contracts import RAW_OHLCV
@@ -240,3 +240,4 @@ def test_a_source_says_what_it_is(source):
     assert source.info.label
     assert source.info.name in SOURCES
     assert source.info.adjustment == "split"
+    assert source.info.proxy == (source.info.name in PROXY_SOURCES)

@@ -80,6 +80,9 @@ SOURCES: dict[str, Callable[[SourceOptions], MarketDataSource]] = {
     "alpaca": _alpaca,
 }
 
+# Those whose data stands in for the ticker's own (`SourceInfo.proxy`), known without opening them.
+PROXY_SOURCES = frozenset({"sample", "simulated"})
+
 
 def open_source(name: str, options: SourceOptions) -> MarketDataSource:
     """The source of that name, with the stand-ins of the options behind it.

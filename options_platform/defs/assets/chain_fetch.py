@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.warehouse import Scope
 from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
 from options_platform.defs.partitions import RunRange
@@ -32,8 +33,10 @@ class Fetched:
 def fetch_chains(platform: Platform, selected: RunRange) -> Fetched:
     """Fetch, judge and store the chain of each partition; one that the source lacks is skipped.
 
-    A chain that is stored already stays where the source cannot give it again.
+    A chain that is stored already stays where the source cannot give it again. UsageError where
+    the stored bars are of another market (`adapters.one_market`).
     """
+    require_same_market(platform.warehouse, platform.source().info)
     settings, shares = platform.settings, [good_shares(OPTION_CHAIN.empty())]
     closes = traded_closes(platform, selected)
     keys = [(day, t) for t in selected.tickers for day in sessions(selected.start, selected.end)]
