@@ -53,8 +53,9 @@ def _text(path: Path) -> pl.DataFrame:
     try:
         content = path.read_bytes()
         if path.suffix == ".csv":
+            whole = content.endswith((b"\n", b"\r"))
             content = content.rstrip(b"\r\n")
-            _refuse_cut_end(path, content.splitlines())
+            _refuse_cut_end(path, content.splitlines(), whole=whole)
         return pl.read_csv(content, infer_schema=False)
     except pl.exceptions.NoDataError as error:
         raise SourceError(f"{path.name} is empty; restore it") from error
@@ -64,10 +65,16 @@ def _text(path: Path) -> pl.DataFrame:
         ) from error
 
 
-def _refuse_cut_end(path: Path, lines: list[bytes]) -> None:
+def _refuse_cut_end(path: Path, lines: list[bytes], *, whole: bool) -> None:
     # A reader fills the missing fields of a short line with null, as if they had been empty.
     if lines and lines[-1].count(b",") < lines[0].count(b","):
         raise SourceError(f"{path.name} line {len(lines)} is cut short; fetch the file again")
+    # Half of a number is a number, so the end of the line is all that proves it whole.
+    if lines and not whole:
+        raise SourceError(
+            f"{path.name} line {len(lines)}, the last one, lacks its end of line and may be cut "
+            "short; fetch the file again, or end the line if it is whole"
+        )
 
 
 def with_dates(path: Path, frame: pl.DataFrame, column: str = "date") -> pl.DataFrame:

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.sources import SourceOptions, open_source
+from options_platform.adapters.sources.csv_files import read_table
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices
@@ -78,14 +79,30 @@ def test_the_first_folder_with_the_file_wins(tmp_path):
         lambda text: "\ufeff" + text,
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text + "\n\n",
-        lambda text: text.rstrip("\n"),
     ],
-    ids=["byte order mark", "windows lines", "blank lines at the end", "no last newline"],
+    ids=["byte order mark", "windows lines", "blank lines at the end"],
 )
 def test_harmless_differences_are_read_through(tmp_path, change):
     text = HEADER + "\n".join(ROWS) + "\n"
     plain = source(tmp_path, text).bars("SPY", *SPAN)
     assert source(tmp_path, change(text)).bars("SPY", *SPAN).equals(plain)
+
+
+@pytest.mark.parametrize("kept", range(len(ROWS[-1]) + 1))
+def test_a_file_cut_anywhere_in_its_last_line_is_refused(tmp_path, kept):
+    """1200 cut to 12 is a number like any other: the end of the line alone proves it whole."""
+    text = HEADER + "\n".join([*ROWS[:-1], ROWS[-1][:kept]])
+    with pytest.raises(SourceError, match=r"SPY\.csv (line [34][ ,]|ends 2024-07-02)"):
+        source(tmp_path, text).bars("SPY", *SPAN)
+
+
+@pytest.mark.parametrize("folder", ["prices", "vol"])
+def test_every_real_file_ends_with_its_last_line(reference_data, folder):
+    paths = sorted((reference_data / folder).glob("*.csv"))
+    assert len(paths) >= 8
+    for path in paths:
+        columns = path.read_text().split("\n", 1)[0].split(",")
+        assert read_table(path, columns).height > 50
 
 
 def test_a_compressed_file_cut_short_is_refused(tmp_path):
