@@ -13,13 +13,13 @@ from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.calendar import close_time, ordinals
 from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT, find_outliers
-from options_platform.domain.quarantine import ACCEPTABLE, decisions_on
+from options_platform.domain.quarantine import ACCEPTABLE, MISSING, decisions_on
 from options_platform.errors import SourceError, UsageError
 
 TICKER_PATTERN = re.compile(r"[A-Z][A-Z0-9.\-]{0,9}")
 PRICES = ("open", "high", "low", "close")
 TOLERANCE = 1e-6
-MISSING, NO_SESSION, NOT_FINAL = "missing", "no_session", "not_final"
+NO_SESSION, NOT_FINAL = "no_session", "not_final"
 DUPLICATE, NO_VOLUME, REJECTED = "duplicate_conflict", "no_volume", "rejected"
 
 
