@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
-from options_platform.adapters.sources.actions import with_actions
+from options_platform.adapters.sources.actions import unadjusted_split, with_actions
 from options_platform.adapters.sources.csv_chains import read_chain, read_earnings
 from options_platform.adapters.sources.csv_files import find, read_table, with_dates, with_numbers
 from options_platform.adapters.sources.index_range import why_no_answer
@@ -112,7 +112,16 @@ class CsvSource:
         if path is None:
             unknown = pl.lit(None, pl.Float64)
             return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
-        return with_actions(table, _actions(path))
+        actions = _actions(path)
+        raw = unadjusted_split(table, actions)
+        if raw is not None:
+            day, ratio = raw
+            raise SourceError(
+                f"{ticker}'s file holds prices as traded: they step by the {ratio:g}:1 split of "
+                f"{day} in {path.name}; divide what lies before it by {ratio:g}, or fetch a "
+                "split-adjusted file"
+            )
+        return with_actions(table, actions)
 
 
 def _actions(path: Path) -> pl.DataFrame:

@@ -1,5 +1,6 @@
 import gzip
 import os
+import shutil
 from datetime import date
 
 import polars as pl
@@ -47,6 +48,62 @@ def test_a_split_counts_although_its_own_day_has_no_bar(tmp_path):
     text = HEADER + "\n".join([ROWS[0], ROWS[2]]) + "\n"
     bars = source(tmp_path, text).bars("SPY", *SPAN)
     assert bars["split_factor"].to_list() == [6.0, 3.0]
+
+
+def raw_rows(ratio, *, level=1.0):
+    """Bars as traded around a split on 2024-07-02, which falls or rises by `level` beside it."""
+    prices = [(100.0, 1.0), (101.0, level / ratio), (102.0, level / ratio)]
+    rows = []
+    for day, (price, factor) in zip((1, 2, 3), prices, strict=True):
+        values = ",".join(str(round(p * factor, 6)) for p in (price, price + 2, price - 2, price))
+        rows.append(f"2024-07-0{day},{values},{price * factor},1000")
+    return HEADER + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2, 4, 20, 0.1])
+@pytest.mark.parametrize("level", [0.93, 1.0, 1.07])
+def test_prices_as_traded_beside_their_splits_are_refused(tmp_path, ratio, level):
+    """Their bars before the split would be taken as traded at `ratio` times the price."""
+    actions = f"date,dividend,split_ratio\n2024-07-02,0,{ratio}\n"
+    (tmp_path / "SPY_actions.csv").write_text(actions)
+    opened = source(tmp_path, raw_rows(ratio, level=level))
+    with pytest.raises(SourceError, match="holds prices as traded") as error:
+        opened.bars("SPY", *SPAN)
+    assert f"{ratio}:1 split of 2024-07-02 in SPY_actions.csv" in str(error.value)
+    adjusted = source(tmp_path, raw_rows(1.0, level=level)).bars("SPY", *SPAN)
+    assert adjusted["split_factor"].to_list() == [ratio, 1.0, 1.0]
+
+
+def test_a_true_move_or_a_small_split_is_no_reason_to_refuse(tmp_path):
+    """A day of -20 per cent on a 2:1 split, and a stock dividend of 5 per cent."""
+    for ratio, text in ((2, raw_rows(1.0, level=0.8)), (1.05, raw_rows(1.05))):
+        actions = f"date,dividend,split_ratio\n2024-07-02,0,{ratio}\n"
+        (tmp_path / "SPY_actions.csv").write_text(actions)
+        assert source(tmp_path, text).bars("SPY", *SPAN)["split_factor"][0] == ratio
+
+
+def test_a_real_file_of_prices_as_traded_is_refused_and_its_adjusted_twin_is_not(
+    reference_data, tmp_path
+):
+    """AAPL split 2:1 in 2000 and 2005, 7:1 in 2014 and 4:1 in 2020."""
+    splits = {"2000-06-21": 2, "2005-02-28": 2, "2014-06-09": 7, "2020-08-31": 4}
+    lines = [f"{day},0,{ratio}" for day, ratio in splits.items()]
+    actions = "date,dividend,split_ratio\n" + "\n".join(lines) + "\n"
+    raw = pl.read_csv(reference_data / "prices_alt" / "AAPL_lean.csv", infer_schema=False)
+    (tmp_path / "AAPL_actions.csv").write_text(actions)
+    raw.with_columns(adj_close="close").write_csv(tmp_path / "AAPL.csv")
+    span = (date(2000, 1, 3), date(2020, 12, 31))
+    opened = open_source("csv", SourceOptions(csv_dir=str(tmp_path)))
+    with pytest.raises(SourceError, match=r"as traded.* 2:1 split of 2000-06-21"):
+        opened.bars("AAPL", *span)
+    shutil.copy(reference_data / "prices" / "AAPL.csv", tmp_path / "AAPL.csv")
+    bars = opened.bars("AAPL", *span)
+    assert bars["split_factor"][0] == 112.0
+    both = bars.join(
+        raw.select(pl.col("date").str.to_date(), traded=pl.col("close").cast(float)), on="date"
+    )
+    off = (both["close"] * both["split_factor"] / both["traded"] - 1.0).abs()
+    assert off.median() < 0.001
 
 
 def test_actions_of_one_day_on_several_lines_are_put_together(tmp_path):
