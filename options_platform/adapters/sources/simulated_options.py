@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
-from options_platform.adapters.sources import occ
 from options_platform.domain.calendar import all_sessions, close_time
 from options_platform.domain.chain import (
     ChainRules,
@@ -25,6 +24,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.chain.listing import RANGE_DEVIATIONS
 from options_platform.domain.expiries import listed_expiries
+from options_platform.domain.occ import own_symbol
 
 LONGEST_DAYS = 75
 # Funds report no earnings.
@@ -66,7 +66,7 @@ def chain(
         table.with_columns(
             quoted_at=pl.lit(at_close),
             ticker=pl.lit(ticker),
-            contract_symbol=occ.composed(ticker),
+            contract_symbol=own_symbol(pl.lit(ticker)),
             bid=quotes.bid,
             ask=quotes.ask,
             last=np.round(quotes.mid, 2),

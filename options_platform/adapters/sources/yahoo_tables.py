@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, CHAIN_SCHEMA, EARNINGS_SCHEMA
-from options_platform.adapters.sources import occ
 from options_platform.adapters.sources.retry import FetchError
 from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.occ import parse_symbols
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def contracts(ticker: str, given: Any) -> pl.DataFrame:
             },
         }
     ).fill_nan(None)
-    terms = occ.parsed(pl.col("contract_symbol"))
+    terms = parse_symbols(table["contract_symbol"])
     unknown = [name for name in CHAIN_SCHEMA if name.startswith("source_") and name != "source_iv"]
     table = table.with_columns(
         quoted_at=pl.lit(datetime.fromtimestamp(shown, UTC)),
