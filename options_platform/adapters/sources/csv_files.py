@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from options_platform.domain.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
@@ -16,6 +17,13 @@ def find(folders: Sequence[Path], name: str) -> Path | None:
     """The file of that name in the first folder that has one, with any ending."""
     paths = (folder / (name + ending) for folder in folders for ending in ENDINGS)
     return next((path for path in paths if path.is_file()), None)
+
+
+def names_in(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The tickers and symbols that have a file of their own, sorted."""
+    names = (path.name for folder in folders for path in folder.iterdir())
+    stems = (n.removesuffix(end) for n in names for end in ENDINGS if n.endswith(end))
+    return tuple(sorted({stem for stem in stems if TICKER_PATTERN.fullmatch(stem)}))
 
 
 def read_table(

@@ -16,7 +16,13 @@ import polars as pl
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.actions import unadjusted_split, with_actions
 from options_platform.adapters.sources.csv_chains import read_chain, read_earnings
-from options_platform.adapters.sources.csv_files import find, read_table, with_dates, with_numbers
+from options_platform.adapters.sources.csv_files import (
+    find,
+    names_in,
+    read_table,
+    with_dates,
+    with_numbers,
+)
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import newest_session
@@ -38,14 +44,16 @@ class CsvSource:
 
     @property
     def info(self) -> SourceInfo:
-        """A label with the folders' names."""
-        names = ", ".join(folder.name for folder in self._folders)
+        """A label with the folders' names, and whatever has a file in them."""
+        folders = ", ".join(folder.name for folder in self._folders)
+        # A file does not say whether it is of a ticker or of an index.
+        names = names_in(self._folders)
         return SourceInfo(
             "csv",
-            f"files in {names}",
+            f"files in {folders}",
             proxy=False,
-            tickers=None,
-            indices=None,
+            tickers=names,
+            indices=names,
             kinds=frozenset({"bars", "index", "chain", "earnings"}),
         )
 
