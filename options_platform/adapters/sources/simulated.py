@@ -4,14 +4,14 @@ Daily log variance follows an AR(1) that falls and rises against returns (the le
 returns are Student-t with a common market factor. The volatility index is the model's own
 expectation over a month plus a premium, so its rank reverts to the mean as the VIX's does. A
 value depends on the seed, its ticker and its date alone, neither on the range that was asked for
-nor on what comes later: each series is drawn from a generator of its own, forwards in time.
+nor on what comes later: a calendar that grows adds draws and changes none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -27,6 +27,8 @@ from options_platform.domain.iv_history import CHAIN
 from options_platform.errors import SourceError
 
 FIRST = date(2000, 1, 3)
+# So many sessions are drawn at once, however many the calendar has.
+DRAWN = 7_041
 PERSISTENCE = 0.975
 LEVEL = math.log(0.0105)
 VOL_OF_VOL = 0.085
@@ -115,9 +117,11 @@ def _market(seed: int) -> tuple[Floats, Floats]:
     The volatility has one value more: that of the session after the last.
     """
     count = len(_sessions())
-    shocks = _generator(seed, "market:shocks").standard_t(DEGREES, count)
+    random = _generator(seed, "market")
+    drawn = random.standard_t(DEGREES, DRAWN)
+    shocks = _fitted(drawn, lambda n: _generator(seed, "shocks").standard_t(DEGREES, n))
     shocks *= math.sqrt((DEGREES - 2) / DEGREES)
-    noise = _normals(seed, "market:noise", count)
+    noise = _normals(random, seed, "noise")
     log_vol = np.full(count + 1, LEVEL)
     for at in range(count):
         push = LEVERAGE * shocks[at] + math.sqrt(1.0 - LEVERAGE**2) * noise[at]
@@ -125,28 +129,35 @@ def _market(seed: int) -> tuple[Floats, Floats]:
     return shocks, np.exp(log_vol)
 
 
-def _normals(seed: int, name: str, count: int) -> Floats:
-    return _generator(seed, name).standard_normal(count)
+def _fitted(drawn: Floats, more: Callable[[int], Floats]) -> Floats:
+    """`drawn` for the sessions of the calendar, with `more` for those beyond its length."""
+    count = len(_sessions())
+    return np.r_[drawn[:count], more(max(count - DRAWN, 0))]
 
 
-def _traits(seed: int, ticker: str) -> tuple[float, float]:
-    """How strongly the ticker moves with the market, and its price at the beginning, USD."""
-    beta, level = _generator(seed, f"ticker:{ticker}:traits").random(2)
-    return 0.8 + 0.6 * float(beta), 100.0 * (0.5 + float(level))
+def _normals(random: np.random.Generator, seed: int, name: str) -> Floats:
+    drawn = random.standard_normal(DRAWN)
+    return _fitted(drawn, lambda n: _generator(seed, name).standard_normal(n))
+
+
+def _beta(random: np.random.Generator) -> float:
+    """How strongly a ticker moves with the market."""
+    return 0.8 + 0.6 * float(random.random())
 
 
 @lru_cache(maxsize=32)
 def _bars(seed: int, ticker: str) -> pl.DataFrame:
     shocks, volatility = _market(seed)
     count, vol = len(shocks), volatility[:-1]
-    own, gap, up, down, trade = (
-        _normals(seed, f"ticker:{ticker}:{part}", count)
-        for part in ("own", "gap", "up", "down", "volume")
-    )
-    beta, level = _traits(seed, ticker)
+    random = _generator(seed, f"ticker:{ticker}")
+    own = _normals(random, seed, f"ticker:{ticker}:own")
+    beta = _beta(random)
     mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * own
     daily = vol * beta
-    close = level * np.exp(np.cumsum(DRIFT + daily * mixed))
+    close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed))
+    gap, up, down, trade = (
+        _normals(random, seed, f"ticker:{ticker}:{part}") for part in ("gap", "up", "down", "trade")
+    )
     open_ = np.r_[close[0], close[:-1]] * np.exp(0.35 * daily * gap)
     high = np.maximum(open_, close) * np.exp(np.abs(0.6 * daily * up))
     low = np.minimum(open_, close) * np.exp(-np.abs(0.6 * daily * down))
@@ -172,25 +183,29 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
 
 @lru_cache(maxsize=8)
 def _index(seed: int, symbol: str) -> pl.DataFrame:
-    premium = _generator(seed, f"index:{symbol}:premium").random()
-    factor = 1.0 if symbol == "VIX" else 1.0 + 0.4 * float(premium)
-    return _volatility_index(seed, symbol, factor)
+    random = _generator(seed, f"index:{symbol}")
+    noise = _normals(random, seed, f"index:{symbol}:noise")
+    factor = 1.0 if symbol == "VIX" else 1.0 + 0.4 * float(random.random())
+    return _volatility_index(seed, symbol, noise, factor)
 
 
 @lru_cache(maxsize=32)
 def _own_index(seed: int, ticker: str) -> pl.DataFrame:
     """What the model expects of the ticker itself, which no exchange publishes."""
-    return _volatility_index(seed, f"{ticker}:own", _traits(seed, ticker)[0])
+    random = _generator(seed, f"ticker:{ticker}")
+    random.standard_normal(DRAWN)
+    name = f"index:{ticker}:own"
+    noise = _normals(_generator(seed, name), seed, f"{name}:noise")
+    return _volatility_index(seed, ticker, noise, _beta(random))
 
 
-def _volatility_index(seed: int, symbol: str, factor: float) -> pl.DataFrame:
+def _volatility_index(seed: int, symbol: str, noise: Floats, factor: float) -> pl.DataFrame:
     """`factor` times the market's expected volatility over a month, with a noise of its own."""
     # An index's close knows its session's shock, so it stands on the next session's volatility.
     vol = _market(seed)[1][1:]
     log_vol = np.log(vol) - LEVEL
     ahead = sum(PERSISTENCE**n for n in range(MONTH)) / MONTH
-    noise = 0.02 * _normals(seed, f"index:{symbol}:noise", len(vol))
-    level = np.exp(LEVEL + ahead * log_vol + noise) * math.sqrt(252.0) * 100.0
+    level = np.exp(LEVEL + ahead * log_vol + 0.02 * noise) * math.sqrt(252.0) * 100.0
     return pl.DataFrame(
         {
             "date": _sessions(),

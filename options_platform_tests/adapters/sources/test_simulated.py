@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -43,7 +43,7 @@ def test_bars_hold_together(ticker, seed):
 
 
 ASK = """
-from datetime import date
+from datetime import date, timedelta
 from options_platform.adapters.sources.simulated import SimulatedSource
 source = SimulatedSource(7)
 {before}
@@ -80,10 +80,13 @@ def test_it_is_labelled_as_not_real_with_its_seed():
     assert "42" in info.label
 
 
-@pytest.fixture
-def shorter_calendar(monkeypatch):
-    """A calendar that ends with 2016: nothing after it exists yet."""
+@pytest.fixture(params=["shorter", "longer"])
+def other_calendar(request, monkeypatch):
+    """A calendar that ends with 2016: nothing after it exists yet; or one with years more."""
     known = tuple(day for day in all_sessions() if day.year <= 2016)
+    if request.param == "longer":
+        more = (all_sessions()[-1] + timedelta(days=n) for n in range(1, 900))
+        known = (*all_sessions(), *(day for day in more if day.weekday() < 5))
     caches = (simulated._market, simulated._bars, simulated._index, simulated._own_index)
 
     def forget():
@@ -107,10 +110,15 @@ WHOLE = {
 }
 
 
+@pytest.fixture(scope="module")
+def whole_calendar():
+    return {kind: ask(SimulatedSource(7)) for kind, ask in WHOLE.items()}
+
+
 @pytest.mark.parametrize("kind", WHOLE)
-def test_nothing_of_it_depends_on_what_comes_later(kind, request):
-    whole = WHOLE[kind](SimulatedSource(7))
-    request.getfixturevalue("shorter_calendar")
+@pytest.mark.usefixtures("other_calendar")
+def test_nothing_of_it_depends_on_what_comes_later(kind, whole_calendar):
+    whole = whole_calendar[kind]
     assert WHOLE[kind](SimulatedSource(7)).equals(whole)
     assert whole.height >= 10
 
