@@ -11,6 +11,7 @@ from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
 from options_platform.defs.assets import make_assets
 from options_platform.defs.assets.chains import make_chains
 from options_platform.defs.assets.marts import make_marts, make_report
+from options_platform.defs.chain_snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.checks import make_checks
 from options_platform.defs.jobs import make_job, make_reporting_job
 from options_platform.defs.model_checks import make_model_checks
@@ -38,8 +39,11 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         definitions = dg.Definitions(
             assets=[*make_assets(settings), *chains, make_marts(), make_report()],
             asset_checks=[*make_checks(settings, tables), *make_model_checks(settings)],
-            jobs=[daily, reporting],
-            schedules=[make_schedule(settings)],
+            jobs=[daily, reporting, *([make_snapshot_job(settings)] if chains else [])],
+            schedules=[
+                make_schedule(settings),
+                *([make_snapshot_schedule(settings)] if chains else []),
+            ],
             sensors=[make_reports_sensor(daily, reporting)],
             resources={"platform": platform},
             executor=dg.in_process_executor,

@@ -154,9 +154,10 @@ class OptionChainSource(Protocol):
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
         """The chain of `ticker` as it stood at the close of `session`, in :data:`CHAIN_SCHEMA`.
 
-        A source that only knows the present gives it where `session` is the newest one at `now`
-        and raises :class:`~options_platform.errors.SourceError` otherwise: a chain of today is
-        never filed under another date. An empty chain raises as well.
+        A source that only knows the present gives it where `session` is the newest one whose
+        close has settled at `now` (`domain.calendar.newest_final_session`), and raises
+        :class:`~options_platform.errors.SourceError` otherwise: a chain of today is never filed
+        under another date. An empty chain raises as well.
         """
         ...
 

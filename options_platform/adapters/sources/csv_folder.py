@@ -25,7 +25,7 @@ from options_platform.adapters.sources.csv_files import (
 )
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import newest_session
+from options_platform.domain.calendar import newest_final_session
 from options_platform.errors import SourceError
 
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
@@ -96,10 +96,10 @@ class CsvSource:
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
         """The chain of `options/TICKER_YYYY-MM-DD`, of any session that is over."""
         name = f"options/{require_ticker(ticker)}_{session}"
-        if session > newest_session(now):
+        if session > newest_final_session(now):
             raise SourceError(
                 f"csv has no chain of {ticker} for {session}: the newest complete session is "
-                f"{newest_session(now)}; ask for that one"
+                f"{newest_final_session(now)}; ask for that one"
             )
         return read_chain(self._find(name), ticker, session)
 

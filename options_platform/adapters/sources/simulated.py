@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import simulated_options
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import all_sessions, newest_session
+from options_platform.domain.calendar import all_sessions, newest_final_session
 from options_platform.domain.iv_history import CHAIN
 from options_platform.errors import SourceError
 
@@ -77,10 +77,10 @@ class SimulatedSource:
         what the model expects of the ticker itself. Of any session that is over at `now`.
         """
         bar = self.bars(ticker, session, session)
-        if bar.is_empty() or session > newest_session(now):
+        if bar.is_empty() or session > newest_final_session(now):
             raise SourceError(
                 f"the simulated market has no chain of {ticker} for {session}; choose a session "
-                f"from {FIRST} to {newest_session(now)}"
+                f"from {FIRST} to {newest_final_session(now)}"
             )
         closes = self._volatility(ticker).filter(pl.col("date") == session)
         index = closes["close"][0] / 100.0
@@ -132,7 +132,8 @@ def _market(seed: int) -> tuple[Floats, Floats]:
 def _fitted(drawn: Floats, more: Callable[[int], Floats]) -> Floats:
     """`drawn` for the sessions of the calendar, with `more` for those beyond its length."""
     count = len(_sessions())
-    return np.r_[drawn[:count], more(max(count - DRAWN, 0))]
+    fitted: Floats = np.concatenate([drawn[:count], more(max(count - DRAWN, 0))])
+    return fitted
 
 
 def _normals(random: np.random.Generator, seed: int, name: str) -> Floats:
