@@ -17,7 +17,6 @@ from dagster._core.storage.event_log.base import EventLogStorage
 
 from options_platform.contracts import Table
 from options_platform.defs.context import report_rows
-from options_platform.defs.partitions import partition_key
 
 MATERIALISED = dg.DagsterEventType.ASSET_MATERIALIZATION
 
@@ -46,16 +45,15 @@ def report_unchanged(
     own = _latest(storage, table.name)
     newer = _newest([_latest(storage, name) for name in inputs])
     unread = _newest([_latest(storage, name) for name in not_read])
-    keys = computed.select("date", "ticker").join(written, on=["date", "ticker"], how="anti")
-    stale = [
-        (day, ticker)
-        for day, ticker in keys.sort("date", "ticker").iter_rows()
-        if (key := str(partition_key(day, ticker))) in own
-        and unread.get(key, 0) < own[key] < newer.get(key, 0)
-    ]
+    stale = {key for key, at in own.items() if unread.get(key, 0) < at < newer.get(key, 0)}
     if not stale:
         return 0
-    rows = pl.DataFrame(stale, schema=["date", "ticker"], orient="row")
+    partition = pl.concat_str(pl.col("date").cast(pl.String), pl.lit("|"), pl.col("ticker"))
+    rows = (
+        computed.select("date", "ticker")
+        .filter(partition.is_in(list(stale)))
+        .join(written, on=["date", "ticker"], how="anti", maintain_order="left")
+    )
     versions = storage.get_latest_tags_by_partition(
         dg.AssetKey(table.name), MATERIALISED, [DATA_VERSION_TAG]
     )
