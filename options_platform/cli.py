@@ -40,6 +40,7 @@ COMMANDS = {
     "restore": ("care", "restore"),
     "quarantine": ("market", "quarantine"),
     "bars": ("market", "bars"),
+    "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
 }
 
@@ -206,6 +207,8 @@ def _add_market(
     bars.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T12:00Z (default: now)")
     bars.add_argument("--start", type=_date, help="first session (default: the first stored)")
     bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
+    chains = reading("chain-snapshot", "store today's option chains, from half an hour after close")
+    chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
 
 
 def _moment(text: str) -> datetime:

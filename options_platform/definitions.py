@@ -13,6 +13,7 @@ from options_platform.defs.assets.backtest import make_backtest
 from options_platform.defs.assets.chains import make_chains
 from options_platform.defs.assets.marts import make_marts, make_report
 from options_platform.defs.backtest_checks import make_backtest_checks
+from options_platform.defs.chain_snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.checks import make_checks
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.model_checks import make_model_checks
@@ -46,8 +47,12 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 *make_model_checks(settings),
                 *make_backtest_checks(),
             ],
-            jobs=[daily, backtest, reporting],
-            schedules=[make_schedule(settings), make_backtest_schedule(backtest)],
+            jobs=[daily, backtest, reporting, *([make_snapshot_job(settings)] if chains else [])],
+            schedules=[
+                make_schedule(settings),
+                make_backtest_schedule(backtest),
+                *([make_snapshot_schedule(settings)] if chains else []),
+            ],
             sensors=[make_reports_sensor([daily, backtest], reporting)],
             resources={"platform": platform},
             executor=dg.in_process_executor,

@@ -80,6 +80,7 @@ class Settings:
     baselines: tuple[Literal["seed"], ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0
+    chain_snapshot_minutes: int = 30
     chain_gates: ChainGates = field(default_factory=ChainGates)
     own_iv: MoneyRules = field(default_factory=MoneyRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
@@ -246,6 +247,10 @@ def _require_sensible(settings: Settings) -> None:
         raise SettingsError("setting account: letters, digits, - and _ only")
     if settings.account.startswith(("replay", "live")):
         raise SettingsError("setting account: replay and live name ledgers of their own")
+    if not 30 <= settings.chain_snapshot_minutes <= 450:
+        raise SettingsError(
+            "setting chain_snapshot_minutes: 30 to 450 minutes after the close of 16:00"
+        )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))

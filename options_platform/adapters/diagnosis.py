@@ -1,21 +1,27 @@
-"""What `doctor` looks at: versions, home, source, calendar, tables; one finding each."""
+"""What `doctor` looks at: versions, home, sources, calendar, tables; one finding each."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from options_platform.errors import PlatformError
 from options_platform.settings import Settings
 
+if TYPE_CHECKING:
+    import polars as pl
+
+    from options_platform.adapters.ports import SourceInfo
+
 NEEDED = ("dagster", "duckdb", "polars", "mlflow", "xgboost-cpu", "scikit-learn", "arch")
 LOW_DISK_BYTES = 2_000_000_000
 CALENDAR_WARNING_DAYS = 60
+SHOWN_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Finding:
 
 def diagnose(settings: Settings) -> list[Finding]:
     """All findings; nothing is changed but an empty home being created."""
-    findings = [_python(), *_packages(), *_home(settings), _source(settings), _calendar()]
+    findings = [_python(), *_packages(), *_home(settings), *_sources(settings), _calendar()]
     return [*findings, *_tables(settings)]
 
 
@@ -66,7 +72,7 @@ def _home(settings: Settings) -> Iterator[Finding]:
     yield Finding("disk", state, f"{free / 1e9:.1f} GB free")
 
 
-def _source(settings: Settings) -> Finding:
+def _sources(settings: Settings) -> Iterator[Finding]:
     from options_platform.adapters.sources import open_source, require_ready, source_options
 
     try:
@@ -74,16 +80,55 @@ def _source(settings: Settings) -> Finding:
             require_ready(name)
         info = open_source(settings.source, source_options(settings)).info
     except PlatformError as error:
-        return Finding("source", Finding.BROKEN, str(error))
-    lacking = [t for t in settings.tickers if info.tickers is not None and t not in info.tickers]
-    if lacking:
-        return Finding(
+        yield Finding("source", Finding.BROKEN, str(error))
+        return
+    lacking = _lacking(settings.tickers, info.tickers)
+    yield (
+        Finding(
             "source",
             Finding.BROKEN,
-            f"{info.name} has no {', '.join(lacking)}; it has {', '.join(info.tickers or ())}: "
-            "set OPTIONS_TICKERS or another OPTIONS_SOURCE",
+            f"{info.name} ({info.label}) has no {lacking}; set OPTIONS_TICKERS or another "
+            "OPTIONS_SOURCE",
         )
-    return Finding("source", Finding.OK, f"{info.name}: {info.label}")
+        if lacking
+        else Finding("source", Finding.OK, f"{info.name}: {info.label}")
+    )
+    from options_platform.domain.iv_history import CHAIN
+
+    wanted = sorted({"VIX", *settings.iv_symbols.values()} - {CHAIN})
+    lacking = _lacking(wanted, info.indices if "index" in info.kinds else ())
+    yield (
+        Finding(
+            "indices",
+            Finding.BROKEN,
+            f"{info.name} has no {lacking}; set OPTIONS_FALLBACK_SOURCES to a source that does, "
+            "or another OPTIONS_IV_SYMBOL__TICKER",
+        )
+        if lacking
+        else Finding("indices", Finding.OK, ", ".join(wanted))
+    )
+    yield from _market(settings, info)
+
+
+def _lacking(wanted: Sequence[str], known: Sequence[str] | None) -> str:
+    """Those of `wanted` that are not `known`, and what is, shortened; empty if none lacks."""
+    lacking = [] if known is None else [name for name in wanted if name not in known]
+    if not lacking:
+        return ""
+    shown = [*(known or ("nothing",))[:SHOWN_NAMES]]
+    if len(known or ()) > SHOWN_NAMES:
+        shown.append("more")
+    return f"{', '.join(lacking)}; it has {', '.join(shown)}"
+
+
+def _market(settings: Settings, info: SourceInfo) -> Iterator[Finding]:
+    from options_platform.adapters.one_market import require_same_market
+    from options_platform.adapters.warehouse import Warehouse
+
+    try:
+        require_same_market(Warehouse(settings.warehouse_path, wait_seconds=5), info)
+    except PlatformError as error:
+        yield Finding("market", Finding.BROKEN, str(error))
 
 
 def _calendar() -> Finding:
@@ -95,21 +140,30 @@ def _calendar() -> Finding:
 
 
 def _tables(settings: Settings) -> Iterator[Finding]:
+    from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys
     from options_platform.adapters.warehouse import Warehouse
-    from options_platform.contracts import ASSET_TABLES
 
     if not settings.warehouse_path.exists():
         yield Finding("warehouse", Finding.NOTE, "empty; run: options-platform backfill")
         return
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
-    for table in ASSET_TABLES:
-        try:
-            dates = warehouse.read(table, columns=["date", "ticker"], tickers=settings.tickers)
-        except PlatformError as error:
-            yield Finding(table.name, Finding.BROKEN, str(error))
-            return
-        newest = dates["date"].max()
-        if isinstance(newest, date):
-            yield Finding(table.name, Finding.OK, f"{dates.height} rows, newest {newest}")
-        else:
-            yield Finding(table.name, Finding.NOTE, "no rows yet")
+    try:
+        for table in LISTED_TABLES:
+            yield _table(table.name, settings.tickers, stored_keys(settings, warehouse, table))
+        aside, warnings = open_entries(warehouse)
+    except PlatformError as error:
+        yield Finding("warehouse", Finding.BROKEN, str(error))
+        return
+    state = Finding.NOTE if aside else Finding.OK
+    yield Finding("quarantine", state, f"{aside} rows set aside, {warnings} warnings open")
+
+
+def _table(name: str, tickers: Sequence[str], keys: pl.DataFrame) -> Finding:
+    newest = keys["date"].max()
+    if not isinstance(newest, date):
+        return Finding(name, Finding.NOTE, "no rows yet")
+    none_of = [ticker for ticker in tickers if ticker not in set(keys["ticker"])]
+    shown = f"{keys.height} rows, newest {newest}"
+    if none_of:
+        return Finding(name, Finding.NOTE, f"{shown}, none of {', '.join(none_of)}")
+    return Finding(name, Finding.OK, shown)

@@ -5,15 +5,16 @@ Each index is asked for once a run, however many tickers use it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 import polars as pl
 
 from options_platform.adapters.market_data import Asked, Update, request_rows
+from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import QUARANTINE, RAW_OHLCV, VIX
+from options_platform.contracts import FETCHES, QUARANTINE, RAW_OHLCV, VIX
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.fetch_plan import Window, fetch_window
 from options_platform.domain.index_quality import judge_index
@@ -33,12 +34,16 @@ def update_indices(
     now: datetime,
 ) -> Update:
     """The index rows of each stored bar of the tickers asked for, as rows of `vix`."""
+    require_same_market(warehouse, source.info)
     symbols = sorted({"VIX", *(iv_symbols[ticker] for ticker in asked.tickers)})
     keys = warehouse.read(RAW_OHLCV, columns=list(KEY), tickers=asked.tickers, end=asked.end)
     stored = warehouse.read(VIX, tickers=asked.tickers)
     entries = warehouse.read(QUARANTINE, tickers=symbols)
     known = known_closes(stored).filter(pl.col("symbol").is_in(symbols))
-    window = _window(keys, stored, asked, iv_symbols)
+    fetches = warehouse.read(FETCHES, tickers=symbols).filter(
+        (pl.col("table") == VIX.name) & (pl.col("source") == source.info.name)
+    )
+    window = _window(keys, stored, asked, iv_symbols, _asked_from(fetches, symbols))
     requests: dict[str, list[tuple[Window, int]]] = {}
     fetched, restated = [], []
     for symbol in symbols:
@@ -82,10 +87,23 @@ def find_revisions_of(rows: pl.DataFrame, stored: pl.DataFrame, now: datetime) -
     return pl.concat(parts)
 
 
+def _asked_from(fetches: pl.DataFrame, symbols: Sequence[str]) -> date | None:
+    """The session from which on the source was asked for every symbol; None if one never was.
+
+    What another source did not have, this one may.
+    """
+    firsts = dict(fetches.group_by("ticker").agg(pl.col("start").min()).iter_rows())
+    return max(firsts.values()) if set(symbols) <= set(firsts) else None
+
+
 def _window(
-    keys: pl.DataFrame, stored: pl.DataFrame, asked: Asked, iv_symbols: Mapping[str, str]
+    keys: pl.DataFrame,
+    stored: pl.DataFrame,
+    asked: Asked,
+    iv_symbols: Mapping[str, str],
+    asked_from: date | None,
 ) -> Window:
-    """One window for all indices: the whole history if any row of it is missing."""
+    """One window for all indices: the whole history if any row or request of it is missing."""
     start = asked.start
     before = keys.filter(pl.col("date") < start)
     own = stored.with_columns(
@@ -102,7 +120,7 @@ def _window(
         end=asked.end,
         first=asked.first,
         last_stored=None if new or gap else max(own["date"].to_list(), default=None),
-        asked_from=asked.first,
+        asked_from=asked_from,
         pending=None,
         overlap=asked.overlap,
     )

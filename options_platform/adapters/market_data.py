@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
@@ -26,13 +27,14 @@ from options_platform.contracts import (
     REVISIONS,
     Table,
 )
+from options_platform.contracts.market import SET_ASIDE, WARNING
 from options_platform.domain.actions import corporate_actions, new_actions
-from options_platform.domain.bars import MISSING, REJECTED, CleanedBars, clean_bars
+from options_platform.domain.bars import REJECTED, CleanedBars, clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.cross_source import confirmed_days
 from options_platform.domain.fetch_plan import Window, fetch_window
 from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT
-from options_platform.domain.quarantine import decisions_on, merge_entries
+from options_platform.domain.quarantine import MISSING, decisions_on, merge_entries
 from options_platform.domain.restatement import (
     RECORDED,
     changed_rows,
@@ -119,8 +121,10 @@ def update_bars(
     """The bars of all tickers asked for; see the module.
 
     `second` is a source that is asked about outliers. Raises
-    :class:`~options_platform.errors.SourceError` where the source gives nothing usable.
+    :class:`~options_platform.errors.SourceError` where the source gives nothing usable, and
+    UsageError where the stored bars are of another market (`one_market`).
     """
+    require_same_market(warehouse, source.info)
     tables = {
         table.name: warehouse.read(table, tickers=asked.tickers)
         for table in (RAW_OHLCV, QUARANTINE, CORPORATE_ACTIONS, FETCHES)
@@ -176,17 +180,26 @@ def _update_ticker(
         in_range | pl.struct(KEY).is_in(changed.select(pl.struct(KEY)).to_series().implode())
     )
     accepted = stored.quarantine.filter(pl.col("status") == "accepted")
-    good = rows.filter(pl.col("bad_reason").is_null()).select(KEY)
+    quarantined = _told_of_kept(cleaned.quarantined, rows)
+    given = cleaned.rows.filter(pl.col("bad_reason").is_null()).select(KEY)
     return Update(
         rows=written,
-        quarantine=merge_entries(stored.quarantine, cleaned.quarantined, good, now),
+        quarantine=merge_entries(stored.quarantine, quarantined, given, now),
         revisions=find_revisions(RAW_OHLCV, written, stored.rows, now, accepted=accepted),
         fetches=request_rows(RAW_OHLCV, ticker, requests, source.info.name, now),
         outside=changed_rows(written.filter(~in_range), stored.rows, DEPENDED_ON),
         actions=new_actions(corporate_actions(raw, now), stored.actions),
         restated=(ticker,) if restated else (),
-        set_aside=cleaned.quarantined.height,
+        set_aside=quarantined.filter(pl.col("severity") == SET_ASIDE).height,
     )
+
+
+def _told_of_kept(quarantined: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """A hole in the answer is no more than a warning where the stored bar was kept."""
+    kept = rows.filter(pl.col("bad_reason").is_null()).select(pl.struct(KEY)).to_series()
+    is_kept = (pl.col("rule") == MISSING) & pl.struct(KEY).is_in(kept.implode())
+    severity = pl.when(is_kept).then(pl.lit(WARNING)).otherwise("severity")
+    return quarantined.with_columns(severity=severity)
 
 
 def _pending(stored: _Stored) -> date | None:

@@ -99,8 +99,9 @@ class SourceInfo:
     history where it has bounds; `tickers` and `indices` name all it has, or None for any.
     `kinds` says what it gives at all: bars, index, chain, earnings. `adjustment` is what its
     open to close are adjusted for: split (the platform's own convention), none, or
-    split_and_dividend; sources stand in for each other only where it is the same. `series` names
-    those of `market_series` that it has, to be asked for like an index.
+    split_and_dividend; sources stand in for each other only where it is the same. `stand_ins`
+    names the sources that may answer in its place, `series` those of `market_series` that it
+    has, to be asked for like an index.
     """
 
     name: str
@@ -113,6 +114,7 @@ class SourceInfo:
     kinds: frozenset[str] = frozenset({"bars", "index"})
     adjustment: Literal["split", "none", "split_and_dividend"] = "split"
     series: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
 
 
 class MarketDataSource(Protocol):
@@ -136,8 +138,9 @@ class MarketDataSource(Protocol):
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Bars of the index `symbol` (e.g. "VIX") in :data:`INDEX_SCHEMA`.
 
-        A history that begins late or ends early is returned as it is: a missing index value is
-        judged row by row. Unknown symbols raise SourceError.
+        A history that begins late or ends early within the range is returned as it is: a missing
+        index value is judged row by row. Empty only for a range before the index's first day; a
+        later range without any close raises SourceError, as an unknown symbol does.
         """
         ...
 
@@ -153,9 +156,10 @@ class OptionChainSource(Protocol):
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
         """The chain of `ticker` as it stood at the close of `session`, in :data:`CHAIN_SCHEMA`.
 
-        A source that only knows the present gives it where `session` is the newest one at `now`
-        and raises :class:`~options_platform.errors.SourceError` otherwise: a chain of today is
-        never filed under another date. An empty chain raises as well.
+        A source that only knows the present gives it where `session` is the newest one whose
+        close has settled at `now` (`domain.calendar.newest_final_session`), and raises
+        :class:`~options_platform.errors.SourceError` otherwise: a chain of today is never filed
+        under another date. An empty chain raises as well.
         """
         ...
 

@@ -1,4 +1,5 @@
-"""`quarantine` and `bars`: what was set aside, and what was known when."""
+"""`quarantine`, `bars` and `chain-snapshot`: what was set aside, what was known when, and the
+chains of an evening."""
 
 from __future__ import annotations
 
@@ -75,4 +76,24 @@ def bars(args: argparse.Namespace) -> int:
         say(f"no bars of {args.ticker} are stored for that; see: status, backfill")
     else:
         print_table(rows.to_dicts(), BAR_COLUMNS)
+    return 0
+
+
+def chain_snapshot(args: argparse.Namespace) -> int:
+    """Store the option chains of today's session as they stand after its close."""
+    from options_platform.commands.runs import chosen_tickers
+    from options_platform.defs.chain_snapshot import take_snapshot
+    from options_platform.defs.resources import make_platform, source_gives
+
+    settings = ready_settings()
+    platform = make_platform(settings)
+    if not source_gives(platform, "chain"):
+        raise UsageError(f"source {settings.source} gives no option chains; set OPTIONS_SOURCE")
+    session, fetched = take_snapshot(platform, chosen_tickers(args.tickers, settings))
+    rows = fetched.shares.to_dicts()
+    if args.json:
+        print_json(rows)
+    else:
+        say(f"Option chains of {session}:")
+        print_table(rows, ("ticker", "contracts", "good", "share"))
     return 0

@@ -11,11 +11,12 @@ import polars as pl
 
 from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.replay import replay_ledger
+from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.contracts import ASSET_TABLES, FEATURES_TABLE, QUARANTINE, TRADE_PLAN
-from options_platform.contracts.market import SET_ASIDE
+from options_platform.contracts import FEATURES_TABLE, TRADE_PLAN, Table
 from options_platform.errors import IncompleteDataError
+from options_platform.settings import Settings
 
 ORDER_COLUMNS = (
     "session",
@@ -49,14 +50,16 @@ def status(args: argparse.Namespace) -> int:
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     newest = newest_date(settings, datetime.now(UTC))
-    tables = [_table_status(warehouse, table.name) for table in ASSET_TABLES]
+    tables = [_table_status(settings, warehouse, table) for table in LISTED_TABLES]
+    aside, warnings = open_entries(warehouse)
     ledger = open_ledger(settings)
     found: dict[str, Any] = {
         "home": settings.home,
         "source": settings.source,
         "newest_session": newest,
         "tables": tables,
-        "set_aside_rows": _open_set_aside(warehouse),
+        "set_aside_rows": aside,
+        "open_warnings": warnings,
         "halted": ledger.halted() if ledger.exists else None,
         "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
         "decisions": _newest_plans(warehouse),
@@ -66,7 +69,8 @@ def status(args: argparse.Namespace) -> int:
         return 0
     say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
     print_table(tables, ("table", "rows", "tickers", "first", "last"))
-    say(f"Rows set aside: {found['set_aside_rows']}")
+    more = "; see: options-platform quarantine list" if aside or warnings else ""
+    say(f"Open in the quarantine: {aside} rows set aside, {warnings} warnings{more}")
     if found["halted"]:
         say(f"New orders are HALTED: {found['halted']}")
     for text in found["differences"]:
@@ -133,16 +137,10 @@ def features_export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open_set_aside(warehouse: Warehouse) -> int:
-    entries = warehouse.read(QUARANTINE, columns=["date", "severity", "status"])
-    return entries.filter((pl.col("severity") == SET_ASIDE) & (pl.col("status") == "open")).height
-
-
-def _table_status(warehouse: Warehouse, name: str) -> dict[str, Any]:
-    table = next(table for table in ASSET_TABLES if table.name == name)
-    keys = warehouse.read(table, columns=["date", "ticker"])
+def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dict[str, Any]:
+    keys = stored_keys(settings, warehouse, table)
     return {
-        "table": name,
+        "table": table.name,
         "rows": keys.height,
         "tickers": keys["ticker"].unique().sort().to_list(),
         "first": keys["date"].min(),

@@ -26,7 +26,7 @@ def backfill(args: argparse.Namespace) -> int:
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
     start = _session_from(args.start or first_date(settings), settings, newest)
-    end = require_session(args.end, newest) if args.end else newest
+    end = _session_from(args.end, settings, newest) if args.end else newest
     if start > end:
         raise UsageError(f"--start {start} lies after --end {end}")
     tickers = chosen_tickers(args.tickers, settings)
@@ -49,8 +49,7 @@ def daily(args: argparse.Namespace) -> int:
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
-    day = require_session(args.date, newest) if args.date else newest
-    _session_from(day, settings, newest)
+    day = _session_from(args.date or newest, settings, newest)
     progress = ConsoleProgress()
     missing = _missing_history(settings, day)
     if len(missing) > FILLED_BY_DAILY:
@@ -85,6 +84,11 @@ def _session_from(day: date, settings: Settings, newest: date) -> date:
     if day < settings.start:
         raise UsageError(
             f"{day} lies before the first session, {settings.start}; set OPTIONS_START earlier"
+        )
+    if settings.end is not None and day > settings.end:
+        raise UsageError(
+            f"{day} lies after the last session, {newest}; choose an earlier one, or set "
+            f"OPTIONS_END, now {settings.end}, later or to none"
         )
     return require_session(day, newest)
 

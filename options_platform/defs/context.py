@@ -100,23 +100,32 @@ def report_earlier_rows(
     return report_rows(context, table, written.filter(pl.col("date") < start))
 
 
-def report_rows(context: dg.AssetExecutionContext, table: Table, rows: pl.DataFrame) -> int:
+def report_rows(
+    context: dg.AssetExecutionContext,
+    table: Table,
+    rows: pl.DataFrame,
+    *,
+    versions: Mapping[str, str] | None = None,
+) -> int:
     """Tell Dagster of rows beyond the run's range that were brought up to date; their number.
 
     Each gets a data version of its own, the run's: what was made from the former one becomes
-    stale, and its partition is computed again on demand.
+    stale, and its partition is computed again on demand. A row that has not changed keeps the one
+    that `versions` gives by partition.
     """
+    what = "brought up to date" if versions is None else "computed anew, and not changed,"
     step = context.get_step_execution_context()
     batch = generate_event_batch_id()  # type: ignore[no-untyped-call]
     for at, (day, ticker) in enumerate(rows.select("date", "ticker").iter_rows(), start=1):
+        partition = str(partition_key(day, ticker))
         # As Dagster reports the run's own partitions: in batches. A restated history is thousands.
         DagsterEvent.asset_materialization(
             step,
             dg.AssetMaterialization(
                 asset_key=table.name,
-                partition=str(partition_key(day, ticker)),
-                metadata={"by": "brought up to date by another session's run"},
-                tags={DATA_VERSION_TAG: context.run.run_id},
+                partition=partition,
+                metadata={"by": f"{what} by another session's run"},
+                tags={DATA_VERSION_TAG: (versions or {}).get(partition, context.run.run_id)},
             ),
             DagsterEventBatchMetadata(batch, is_end=at == rows.height),
         )

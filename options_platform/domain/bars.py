@@ -13,13 +13,13 @@ from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.calendar import close_time, ordinals
 from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT, find_outliers
-from options_platform.domain.quarantine import ACCEPTABLE, decisions_on
+from options_platform.domain.quarantine import ACCEPTABLE, MISSING, decisions_on
 from options_platform.errors import SourceError, UsageError
 
 TICKER_PATTERN = re.compile(r"[A-Z][A-Z0-9.\-]{0,9}")
 PRICES = ("open", "high", "low", "close")
 TOLERANCE = 1e-6
-MISSING, NO_SESSION, NOT_FINAL = "missing", "no_session", "not_final"
+NO_SESSION, NOT_FINAL = "no_session", "not_final"
 DUPLICATE, NO_VOLUME, REJECTED = "duplicate_conflict", "no_volume", "rejected"
 
 
@@ -59,10 +59,11 @@ def clean_bars(
     Rules, the first broken one names the reason: `no_session` (a bar on a day without a session:
     quarantined, no row), `not_final` (fetched before the session's close), `rejected` (by the
     user), `duplicate_conflict` (a day twice with other values), `nan_price`,
-    `non_positive_price`, `high_below_low`, `outside_range` (open or close beyond high or low by
-    more than 1e-6 of the price), `negative_volume`, `no_volume` (a volume of 0), `jump`, `spike`
-    and `unadjusted_split` (see `domain.outliers`), `missing` (a session without a bar). An
-    adjusted close or a volume that is NaN or infinite is unknown: null, and no reason.
+    `non_positive_price` (an adjusted close too), `high_below_low`, `outside_range` (open or close
+    beyond high or low by more than 1e-6 of the price), `negative_volume`, `no_volume` (a volume
+    of 0), `jump`, `spike` and `unadjusted_split` (see `domain.outliers`), `missing` (a session
+    without a bar). An adjusted close or a volume that is NaN or infinite is unknown: null, and no
+    reason.
 
     Args:
         raw: bars in `ports.BAR_SCHEMA`, one ticker, any order.
@@ -142,6 +143,7 @@ def _known(name: str) -> pl.Expr:
 
 def _broken_rule() -> pl.Expr:
     prices = [pl.col(name) for name in PRICES]
+    positive = [*prices, pl.col("adj_close")]
     not_number = pl.any_horizontal(*(p.is_null() | p.is_nan() | p.is_infinite() for p in prices))
     top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
     slack = 1.0 + TOLERANCE
@@ -149,7 +151,7 @@ def _broken_rule() -> pl.Expr:
     return (
         pl.when(not_number)
         .then(pl.lit("nan_price"))
-        .when(pl.any_horizontal(*(p <= 0 for p in prices)))
+        .when(pl.any_horizontal(*((p <= 0).fill_null(value=False) for p in positive)))
         .then(pl.lit("non_positive_price"))
         .when(pl.col("high") < pl.col("low"))
         .then(pl.lit("high_below_low"))

@@ -21,6 +21,8 @@ LAST_DAY = date(LAST_YEAR, 12, 31)
 OPEN = time(9, 30)
 REGULAR_CLOSE = time(16, 0)
 EARLY_CLOSE = time(13, 0)
+# Official closes and the VIX's settlement (16:15) are out half an hour after the bell.
+SETTLED_AFTER = timedelta(minutes=30)
 # The longest-dated listed options live about three years.
 YEARS_BEYOND = 6
 
@@ -138,6 +140,17 @@ def last_trading_days(days: pl.Series) -> pl.Series:
 def newest_session(now: datetime) -> date:
     """The newest session whose partition exists at `now`: it ended before today in New York."""
     today = now.astimezone(NEW_YORK).date()
+    return shift(today, -1)
+
+
+def newest_final_session(now: datetime) -> date:
+    """The newest session whose close has settled at `now`: half an hour after the bell.
+
+    At midnight in New York it becomes that of :func:`newest_session`.
+    """
+    today = now.astimezone(NEW_YORK).date()
+    if is_session(today) and now >= close_time(today) + SETTLED_AFTER:
+        return today
     return shift(today, -1)
 
 

@@ -47,11 +47,20 @@ def symbol_expr(root: pl.Expr, expiry: pl.Expr, right: pl.Expr, strike: pl.Expr)
     return pl.concat_str(root, expiry.dt.strftime("%y%m%d"), letter, thousandths)
 
 
+def own_root(ticker: pl.Expr) -> pl.Expr:
+    """The ticker's own root: `BRK.B` is `BRKB` there."""
+    return ticker.str.replace_all(r"[.\-]", "")
+
+
+def own_symbol(ticker: pl.Expr) -> pl.Expr:
+    """The symbol under the ticker's own root, of the columns `expiry`, `right` and `strike`."""
+    return symbol_expr(own_root(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike"))
+
+
 def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
-    """Whether the root is one of the ticker's standard ones (`BRK.B` is `BRKB` there)."""
-    plain = ticker.str.replace_all(r"[.\-]", "")
+    """Whether the root is one of the ticker's standard ones."""
     return pl.any_horizontal(
-        *(root == pl.concat_str(plain, pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
+        *(root == pl.concat_str(own_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
     )
 
 

@@ -20,7 +20,7 @@ import polars as pl
 
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.calendar import last_trading_days, session_times
-from options_platform.domain.occ import is_standard, parse_symbols, symbol_expr
+from options_platform.domain.occ import is_standard, own_root, own_symbol, parse_symbols
 from options_platform.domain.parity_spot import implied_spots, pair_breaks_parity
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, black_scholes, implied_vol
 from options_platform.errors import SourceError
@@ -102,7 +102,6 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
     """Contracts under their symbol, one row each; NaN is null, and a doubled one is marked."""
     raw = raw.with_columns(pl.col(pl.Float64).fill_nan(None)).unique(maintain_order=True)
     parts = parse_symbols(raw["contract_symbol"])
-    own_root = pl.col("ticker").str.replace_all(r"[.\-]", "")
     named = raw.with_columns(
         root=parts["root"],
         expiry=parts["expiry"].fill_null(raw["expiry"]),
@@ -112,8 +111,8 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(
         pl.col("contract_symbol")
         .str.replace_all(r"\s", "")
-        .fill_null(symbol_expr(own_root, pl.col("expiry"), pl.col("right"), pl.col("strike"))),
-        root=pl.col("root").fill_null(own_root),
+        .fill_null(own_symbol(pl.col("ticker"))),
+        root=pl.col("root").fill_null(own_root(pl.col("ticker"))),
     )
     nameless = named.filter(
         pl.any_horizontal(

@@ -17,7 +17,9 @@ from options_platform.errors import UsageError
 ACCEPTABLE = ("jump", "spike", "unadjusted_split", "no_volume", "duplicate_conflict")
 PRICES = ("open", "high", "low", "close")
 TOLERANCE = 1e-6
+MISSING = "missing"
 REPLACED = "the source has since given another bar"
+GIVEN = "the source has since given the bar"
 
 _VALUE = pl.Struct(dict.fromkeys((*PRICES, "split_factor"), pl.Float64))
 
@@ -62,11 +64,13 @@ def merge_entries(
     Args:
         stored: entries of the quarantine.
         found: what the fetch set aside.
-        good: date and ticker of the bars that are good now.
+        good: date and ticker of the good bars that the fetch gave; a stored bar that was kept
+            over a hole in it is none of them.
         now: when.
 
     An entry for a bar that stands already, with the same rule and prices as traded, is not
-    repeated. An open entry whose day has become good by another bar is closed as rejected.
+    repeated. An open entry whose day the source has since given a good bar of is closed as
+    rejected.
     """
     days = pl.concat([found.select("date", "ticker"), good.select("date", "ticker")]).unique()
     mine = stored.join(days, on=["date", "ticker"], how="semi", maintain_order="left")
@@ -79,15 +83,16 @@ def merge_entries(
     replaced = (
         pl.col("now_good").fill_null(value=False)
         & (pl.col("status") == "open")
-        & (pl.col("severity") == "set_aside")
+        & ((pl.col("severity") == "set_aside") | (pl.col("rule") == MISSING))
         & (pl.col("rule") != "no_session")
     )
+    note = pl.when(pl.col("rule") == MISSING).then(pl.lit(GIVEN)).otherwise(pl.lit(REPLACED))
     closed = mine.with_columns(
         status=pl.when(replaced).then(pl.lit("rejected")).otherwise("status"),
         decided_at=pl.when(replaced)
         .then(pl.lit(now).cast(QUARANTINE.schema["decided_at"]))
         .otherwise("decided_at"),
-        note=pl.when(replaced).then(pl.lit(REPLACED)).otherwise("note"),
+        note=pl.when(replaced).then(note).otherwise("note"),
     )
     prices = [f"{name}_key" for name in PRICES]
     known = _keyed(mine).select("date", "ticker", "rule", *prices)

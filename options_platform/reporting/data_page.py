@@ -17,13 +17,18 @@ from options_platform.domain.coverage import (
     revisions_summary,
 )
 from options_platform.reporting import figures
+from options_platform.reporting.defects import price_defects, quote_defects
 
 NEWEST = 12
 
 
 @dataclass(frozen=True)
 class StoredData:
-    """What the page is made from: rows of the tables of these names."""
+    """What the page is made from: rows of the tables of these names.
+
+    `chains` are the newest option chain of each ticker, its `date`, `ticker` and `quality`.
+    `proxy` says whether the source stands in for the tickers.
+    """
 
     bars: pl.DataFrame
     vix: pl.DataFrame
@@ -31,10 +36,12 @@ class StoredData:
     revisions: pl.DataFrame
     corporate_actions: pl.DataFrame
     iv_history: pl.DataFrame
+    chains: pl.DataFrame
+    proxy: bool = False
 
 
 def data_section(stored: StoredData, tickers: Sequence[str], newest: date) -> dict[str, Any]:
-    """Coverage, freshness, holes, quarantine, revisions, actions and chains, with two plots.
+    """Coverage, freshness, holes, defects, quarantine, revisions and chains, with two plots.
 
     Args:
         stored: the rows to tell of.
@@ -52,6 +59,8 @@ def data_section(stored: StoredData, tickers: Sequence[str], newest: date) -> di
         "revisions": revisions_summary(stored.revisions).to_dicts(),
         "newest_revisions": revisions.head(NEWEST).to_dicts(),
         "actions": _actions(stored.corporate_actions),
+        "price_defects": price_defects(bars, proxy=stored.proxy),
+        "quote_defects": quote_defects(stored.chains),
         "chains": _chains(stored.iv_history),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from options_platform import __version__
+from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
@@ -89,7 +90,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "source": info,
         "generated": now,
         "account_value_usd": settings.plan.sizing.account_value_usd,
-        "data": _data(settings, warehouse, bars, vix, now),
+        "data": _data(settings, warehouse, bars, vix, now, proxy=info.proxy),
         "models": sections.model_section(predictions, warehouse.read(LABELS))
         if predictions.height
         else None,
@@ -141,7 +142,13 @@ def _paper_positions(settings: Settings) -> list[Position]:
 
 
 def _data(
-    settings: Settings, warehouse: Warehouse, bars: pl.DataFrame, vix: pl.DataFrame, now: datetime
+    settings: Settings,
+    warehouse: Warehouse,
+    bars: pl.DataFrame,
+    vix: pl.DataFrame,
+    now: datetime,
+    *,
+    proxy: bool,
 ) -> dict[str, Any]:
     newest = newest_session(now) if settings.end is None else min(settings.end, newest_session(now))
     stored = StoredData(
@@ -151,8 +158,17 @@ def _data(
         revisions=warehouse.read(REVISIONS),
         corporate_actions=warehouse.read(CORPORATE_ACTIONS),
         iv_history=warehouse.read(IV_HISTORY),
+        chains=_newest_chains(settings),
+        proxy=proxy,
     )
     return data_section(stored, settings.tickers, newest)
+
+
+def _newest_chains(settings: Settings) -> pl.DataFrame:
+    store = ChainStore(settings.chains_path)
+    newest = {ticker: day for day, ticker in store.stored(tickers=settings.tickers)}
+    keys = [(day, ticker) for ticker, day in newest.items()]
+    return store.read(keys, columns=["date", "ticker", "quality"])
 
 
 def _environment() -> Any:

@@ -263,7 +263,32 @@ def test_a_good_bar_outlives_a_later_hole_in_the_source(market):
     market.set_bar(shift(LAST, -2), close=None)
     market.run(start=LAST, end=LAST)
     assert market.rows().head(-1).equals(before)
-    assert market.rows(QUARANTINE)["rule"].to_list() == ["missing", "nan_price"]
+    found = market.rows(QUARANTINE).select("rule", "severity", "status")
+    assert found.rows() == [("missing", "warning", "open"), ("nan_price", "set_aside", "open")]
+
+
+def test_what_is_told_of_a_hole_is_true_for_as_long_as_it_lasts(market):
+    """A kept bar is not set aside, and nobody has given another one until it comes again."""
+    market.run(end=shift(LAST, -1))
+    whole, lost = market.source.history["SPY"], (shift(LAST, -4), shift(LAST, -3))
+    market.source.history["SPY"] = changed(
+        whole.filter(pl.col("date") != lost[0]), lost[1], close=None
+    )
+    told = ("date", "rule", "severity", "status", "note")
+    for start in (LAST, shift(LAST, -2), LAST):
+        update = market.run(start=start, end=LAST)
+        assert market.rows()["bad_reason"].null_count() == market.rows().height
+        assert market.rows(QUARANTINE).select(told).rows() == [
+            (lost[0], "missing", "warning", "open", None),
+            (lost[1], "nan_price", "set_aside", "open", None),
+        ]
+    assert update.set_aside == 1
+    market.source.history["SPY"] = whole
+    market.run(start=LAST)
+    assert market.rows(QUARANTINE).select("rule", "status", "note").rows() == [
+        ("missing", "rejected", "the source has since given the bar"),
+        ("nan_price", "rejected", "the source has since given another bar"),
+    ]
 
 
 def test_a_good_bar_outlives_a_hole_in_the_very_range_that_is_fetched_again(market):

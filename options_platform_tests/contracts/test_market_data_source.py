@@ -1,8 +1,10 @@
 """What every listed source must do; one that needs more than options opens itself in `OPENED`.
 
-A source passes the parts for the kinds that it declares, and refuses the others in one line.
+A source passes the parts for the kinds that it declares, and refuses the others in one line. An
+order of sources is a source like others.
 """
 
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +17,13 @@ from options_platform.adapters.ports import (
     EARNINGS_SCHEMA,
     INDEX_SCHEMA,
 )
-from options_platform.adapters.sources import SOURCES, SourceOptions, open_source
+from options_platform.adapters.sources import PROXY_SOURCES, SOURCES, SourceOptions, open_source
 from options_platform.adapters.sources.alpaca import AlpacaSource
+from options_platform.adapters.sources.fallback import FallbackSource
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.bars import clean_bars
-from options_platform.domain.calendar import NEW_YORK, close_time, sessions
+from options_platform.domain.calendar import NEW_YORK, close_time, sessions, shift
 from options_platform.errors import PlatformError, SourceError
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 from options_platform_tests.market import NOW
@@ -77,10 +80,27 @@ def alpaca(tmp_path):
 OPENED = {"csv": csv, "yahoo": yahoo, "alpaca": alpaca}
 
 
-@pytest.fixture(params=SOURCES)
+def in_order(tmp_path):
+    """Alpaca, and Yahoo for the indices and the earnings, which it lacks."""
+    with contextmanager(alpaca)(tmp_path) as first, contextmanager(yahoo)(tmp_path) as second:
+        yield FallbackSource([first, second])
+
+
+def standing_in(tmp_path):
+    """A source that gives nothing, and the files behind it."""
+    (tmp_path / "nothing").mkdir()
+    nothing = open_source("csv", SourceOptions(csv_dir=str(tmp_path / "nothing")))
+    with contextmanager(csv)(tmp_path) as second:
+        yield FallbackSource([nothing, second])
+
+
+ORDERS = {"alpaca, yahoo": in_order, "nothing, csv": standing_in}
+
+
+@pytest.fixture(params=[*SOURCES, *ORDERS])
 def source(request, tmp_path):
-    if request.param in OPENED:
-        yield from OPENED[request.param](tmp_path)
+    if request.param in OPENED | ORDERS:
+        yield from (OPENED | ORDERS)[request.param](tmp_path)
     else:
         yield open_source(request.param, SourceOptions())
 
@@ -89,6 +109,7 @@ def giving(kind):
     """Runs a test with each source that declares the kind."""
     anywhere = SourceOptions(csv_dir=str(Path(__file__).parent))
     names = [name for name in SOURCES if kind in open_source(name, anywhere).info.kinds]
+    names += ORDERS
     return pytest.mark.parametrize("source", names, indirect=True)
 
 
@@ -126,11 +147,31 @@ def test_index_bars_have_the_ports_schema(source):
     assert closes.height > 80
 
 
+@giving("index")
+def test_of_a_range_before_an_index_began_there_is_nothing_and_no_error(source):
+    nothing = source.index_bars("VIX", date(1999, 3, 1), date(1999, 6, 30))
+    assert nothing.schema == INDEX_SCHEMA
+    assert nothing.is_empty()
+
+
+@giving("index")
+def test_a_range_without_any_close_is_an_error_never_an_empty_success(source):
+    ends = source.index_bars("VIX", FIRST, max(SPAN[1], source.info.last_date or SPAN[1]))
+    first = shift(ends["date"].max(), 1)
+    if source.info.name == "simulated":
+        assert source.index_bars("VIX", first, first).height == 1
+        return
+    with pytest.raises(SourceError, match=rf"VIX for {first} to {first}.*last close") as error:
+        source.index_bars("VIX", first, first)
+    assert "\n" not in str(error.value)
+
+
 def test_every_row_says_who_gave_it_and_lies_in_the_range(source):
     for kind, name in (("bars", "SPY"), ("index", "VIX"), ("earnings", "AAPL")):
         if kind in source.info.kinds:
             given = asks(source, kind, name)()
-            assert given["source"].unique().to_list() == [source.info.name]
+            assert given["source"].n_unique() == 1
+            assert given["source"][0] in (source.info.name, *source.info.stand_ins)
             assert given["date"].is_between(*SPAN).all()
 
 
@@ -221,3 +262,4 @@ def test_a_source_says_what_it_is(source):
     assert source.info.label
     assert source.info.name in SOURCES
     assert source.info.adjustment == "split"
+    assert source.info.proxy == (source.info.name in PROXY_SOURCES)

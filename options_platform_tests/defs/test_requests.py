@@ -1,7 +1,7 @@
 """How often the assets ask a source over HTTP, and that its rate limit is kept."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 
 import polars as pl
@@ -11,6 +11,7 @@ from options_platform.adapters.sources import alpaca_session, yahoo_session
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar import sessions
+from options_platform.reporting.report import write_report
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 from options_platform_tests.platform import make_platform_settings, run
 
@@ -81,7 +82,11 @@ def test_no_key_reaches_the_home(tmp_path, yahoo, alpaca):
         "BBB",
         "CCC",
     ]
+    report = write_report(
+        settings, Warehouse(settings.warehouse_path, wait_seconds=30.0), now=datetime.now(UTC)
+    )
     kept = [path for path in settings.home.rglob("*") if path.is_file()]
+    assert report in kept
     assert len(kept) > 3
     for path in kept:
         content = path.read_bytes()

@@ -6,7 +6,11 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 import pytest
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.definitions.data_version import (
+    DATA_VERSION_TAG,
+    CachingStaleStatusResolver,
+    StaleStatus,
+)
 from dagster._core.loader import LoadingContextForTest
 
 from options_platform.adapters.warehouse import Warehouse
@@ -55,6 +59,15 @@ class Home:
                 found[day] = (resolver.get_status(key, partition), names)
             return found
 
+    def versions(self, asset, day):
+        """The data versions of a partition, the newest first."""
+        with dg.DagsterInstance.from_config(str(self.settings.dagster_home)) as instance:
+            wanted = dg.AssetRecordsFilter(
+                dg.AssetKey(asset), asset_partitions=[str(partition_key(day, "SPY"))]
+            )
+            found = instance.fetch_materializations(wanted, limit=10).records
+            return [record.event_log_entry.tags[DATA_VERSION_TAG] for record in found]
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -88,7 +101,29 @@ def test_what_rests_on_a_corrected_bar_is_stale_until_it_is_computed_again(home)
     home.run(newest, newest, assets=["vix", "features", "labels"])
     day = pl.col("date") == corrected
     assert not home.read(FEATURES_TABLE).filter(day).equals(before.filter(day))
-    assert home.stale("features", corrected)[corrected] == (StaleStatus.FRESH, set())
+    for asset in ("vix", "features", "labels"):
+        assert home.stale(asset, corrected)[corrected] == (StaleStatus.FRESH, set())
+
+
+def test_labels_that_a_split_leaves_as_they_are_are_stale_until_computed_again(home):
+    """Closes and their quarter give the same returns to the last bit."""
+    day, old = shift(LAST, -3), date(2023, 11, 15)
+    home.run(FIRST, shift(day, -1))
+    before = home.read(LABELS)
+    home.source.history["SPY"] = split_4_for_1(after_split(home.source.history["SPY"], day), day)
+    home.run(day, day, assets=["raw_ohlcv"])
+    for asset in ("vix", "labels"):
+        assert home.stale(asset, old)[old] == (StaleStatus.STALE, {"raw_ohlcv"})
+    home.run(day, day, assets=["vix", "features", "labels"])
+    first = home.stale("labels", old, FIRST, shift(day, -8))
+    assert {status for status, _ in first.values()} == {StaleStatus.FRESH}
+    assert home.stale("vix", old)[old] == (StaleStatus.FRESH, set())
+    known = pl.col("known_on") < day
+    assert home.read(LABELS).filter(known).equals(before.filter(known))
+    # What was made from the labels is as good as before: their data version is the same.
+    assert len(set(home.versions("labels", old))) == 1
+    assert len(home.versions("labels", old)) == 2
+    assert len(set(home.versions("features", old))) == 2
 
 
 def test_a_split_is_no_jump_in_features_and_labels(home):

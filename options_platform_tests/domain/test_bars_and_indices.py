@@ -46,6 +46,8 @@ def raw(**changes):
         ({"close": float("inf")}, "nan_price"),
         ({"open": None}, "nan_price"),
         ({"low": -1.0}, "non_positive_price"),
+        ({"adj_close": -1.0}, "non_positive_price"),
+        ({"adj_close": 0.0}, "non_positive_price"),
         ({"high": 98.0, "open": 98.0, "close": 98.0}, "high_below_low"),
         ({"close": 103.0}, "outside_range"),
         ({"volume": -5.0}, "negative_volume"),

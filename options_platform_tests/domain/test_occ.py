@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.domain.occ import is_standard, parse_symbols, symbol_expr
+from options_platform.domain.occ import is_standard, own_symbol, parse_symbols, symbol_expr
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,10 @@ from options_platform.domain.occ import is_standard, parse_symbols, symbol_expr
         ("SPX160617C00650000", ("SPX", date(2016, 6, 17), "call", 650.0)),
         ("AAPL  140621P00647140", ("AAPL", date(2014, 6, 21), "put", 647.14)),
         ("BRKB260116C00500000", ("BRKB", date(2026, 1, 16), "call", 500.0)),
+        # From Alpaca's and Yahoo's documents.
+        ("AAPL240426C00162500", ("AAPL", date(2024, 4, 26), "call", 162.5)),
+        ("QQQ250224P00451000", ("QQQ", date(2025, 2, 24), "put", 451.0)),
+        ("SPXW241231C05900000", ("SPXW", date(2024, 12, 31), "call", 5900.0)),
     ],
 )
 def test_a_symbol_gives_root_expiry_right_and_strike(symbol, wanted):
@@ -24,7 +28,17 @@ def test_a_symbol_gives_root_expiry_right_and_strike(symbol, wanted):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "SPY", "SPY150230C00200000", "spy150117C00200000", "SPY150117X00200000", None]
+    "text",
+    [
+        "",
+        "SPY",
+        "SPY150230C00200000",
+        "SPY151319C00200000",
+        "spy150117C00200000",
+        "SPY150117X00200000",
+        "SPY150117C200",
+        None,
+    ],
 )
 def test_what_is_no_symbol_has_no_parts(text):
     assert parse_symbols(pl.Series([text], dtype=pl.String)).row(0) == (None,) * 4
@@ -42,6 +56,12 @@ def test_a_symbol_made_of_parts_gives_the_parts_back(root, expiry, right, thousa
     )
     symbol = frame.select(symbol_expr(*(pl.col(name) for name in frame.columns))).to_series()
     assert parse_symbols(symbol).row(0) == frame.row(0)
+
+
+def test_a_contract_without_a_symbol_gets_the_one_of_its_tickers_own_root():
+    frame = pl.DataFrame({"expiry": [date(2024, 7, 19)], "right": ["put"], "strike": [400.5]})
+    for ticker in ("BRK.B", "BRK-B", "BRKB"):
+        assert frame.select(own_symbol(pl.lit(ticker))).item() == "BRKB240719P00400500"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from options_platform.contracts import (
     CORPORATE_ACTIONS,
     IV_HISTORY,
+    OPTION_CHAIN,
     QUARANTINE,
     RAW_OHLCV,
     REVISIONS,
@@ -28,6 +29,7 @@ STORED = StoredData(
     REVISIONS.empty(),
     CORPORATE_ACTIONS.empty(),
     IV_HISTORY.empty(),
+    OPTION_CHAIN.empty(),
 )
 
 

@@ -23,6 +23,7 @@ class SourceOptions:
     cache_dir: Path = Path(".cache")
     requests_per_minute: Mapping[str, int] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
+    iv_symbols: Mapping[str, str] = field(default_factory=dict)
 
 
 def source_options(settings: Settings) -> SourceOptions:
@@ -33,6 +34,7 @@ def source_options(settings: Settings) -> SourceOptions:
         cache_dir=settings.home / "cache",
         requests_per_minute=settings.requests_per_minute,
         fallbacks=settings.fallback_sources,
+        iv_symbols=settings.iv_symbol,
     )
 
 
@@ -51,7 +53,7 @@ def _csv(options: SourceOptions) -> MarketDataSource:
 def _simulated(options: SourceOptions) -> MarketDataSource:
     from options_platform.adapters.sources.simulated import SimulatedSource
 
-    return SimulatedSource(options.seed)
+    return SimulatedSource(options.seed, options.iv_symbols)
 
 
 def _yahoo(options: SourceOptions) -> MarketDataSource:
@@ -79,6 +81,9 @@ SOURCES: dict[str, Callable[[SourceOptions], MarketDataSource]] = {
     "yahoo": _yahoo,
     "alpaca": _alpaca,
 }
+
+# Those whose data stands in for the ticker's own (`SourceInfo.proxy`), known without opening them.
+PROXY_SOURCES = frozenset({"sample", "simulated"})
 
 
 def open_source(name: str, options: SourceOptions) -> MarketDataSource:

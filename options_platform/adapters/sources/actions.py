@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date
+
 import polars as pl
+
+# Nearer to 1 a split cannot be told from a day's move.
+LEAST_SPLIT = 1.25
+# A close within this share of the split's log ratio has moved by the split itself.
+NEAR = 0.25
 
 
 def with_actions(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
@@ -22,3 +30,26 @@ def with_actions(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
             pl.col("dividend").fill_null(0.0), pl.col("split_ratio", "split_factor").fill_null(1.0)
         )
     )
+
+
+def unadjusted_split(table: pl.DataFrame, actions: pl.DataFrame) -> tuple[date, float] | None:
+    """The first split, with its ratio, that the closes of `table` step by; None where none does.
+
+    Such prices are as traded, not split-adjusted: `with_actions` would multiply them once more.
+    Both arguments are those of :func:`with_actions`. Splits below 5:4 are not judged.
+    """
+    closes = table.filter(pl.col("close") > 0).select(day="date", close="close")
+    splits = actions.filter(pl.col("split_ratio").log().abs() >= math.log(LEAST_SPLIT))
+    stepped = (
+        splits.select("date", "split_ratio")
+        .join_asof(
+            closes, left_on="date", right_on="day", strategy="backward", allow_exact_matches=False
+        )
+        .join_asof(closes, left_on="date", right_on="day", strategy="forward", suffix="_after")
+        .with_columns(step=(pl.col("close") / pl.col("close_after")).log())
+        .filter(
+            (pl.col("step") - pl.col("split_ratio").log()).abs()
+            <= NEAR * pl.col("split_ratio").log().abs()
+        )
+    )
+    return stepped.select("date", "split_ratio").row(0) if stepped.height else None

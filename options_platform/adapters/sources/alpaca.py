@@ -24,7 +24,7 @@ from options_platform.adapters.sources.finality import final_rows, require_reach
 from options_platform.adapters.sources.pace import Pace
 from options_platform.adapters.sources.retry import FetchError, RetryPolicy
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import NEW_YORK, newest_session
+from options_platform.domain.calendar import NEW_YORK, newest_final_session
 from options_platform.errors import SourceError
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ class AlpacaSource:
         """All contracts as they stand; each row's `quoted_at` is the time of its own quote."""
         require_ticker(ticker)
         what = f"alpaca gave no option chain of {ticker} for {session}"
-        if session != newest_session(now):
+        if session != newest_final_session(now):
             raise SourceError(
-                f"{what} (it knows the present one alone, of {newest_session(now)}); "
+                f"{what} (it knows the present one alone, of {newest_final_session(now)}); "
                 "ask for that session, or take older chains from OPTIONS_SOURCE=csv"
             )
         snapshots = self._policy.call(partial(self._snapshots, ticker), what)

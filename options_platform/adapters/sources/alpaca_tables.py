@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, CHAIN_SCHEMA
-from options_platform.adapters.sources import occ
 from options_platform.adapters.sources.actions import with_actions
 from options_platform.adapters.sources.retry import FetchError
 from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.occ import parse_symbols
 
 STAMP = "%Y-%m-%dT%H:%M:%S%.fZ"
 ACTIONS = pl.Schema({"date": pl.Date, "dividend": pl.Float64, "split_ratio": pl.Float64})
@@ -97,7 +97,7 @@ def chain(
             },
         }
     )
-    terms = occ.parsed(pl.col("contract_symbol"))
+    terms = parse_symbols(table["contract_symbol"])
     same_day = _local_date("bar_date") == session
     table = (
         table.with_columns(

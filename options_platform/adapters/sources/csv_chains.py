@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
-from options_platform.adapters.sources import occ
 from options_platform.adapters.sources.csv_files import (
     read_table,
     with_dates,
@@ -16,6 +15,7 @@ from options_platform.adapters.sources.csv_files import (
     with_times,
 )
 from options_platform.domain.calendar import close_time
+from options_platform.domain.occ import own_symbol
 from options_platform.errors import SourceError
 
 TERMS = ("expiry", "right", "strike")
@@ -47,7 +47,7 @@ def read_chain(path: Path, ticker: str, session: date) -> pl.DataFrame:
     unknown = {name: pl.lit(None) for name in CHAIN_SCHEMA if name not in table.columns}
     table = table.with_columns(**unknown).with_columns(
         pl.col("quoted_at").cast(CHAIN_SCHEMA["quoted_at"]).fill_null(at_close),
-        pl.col("contract_symbol").cast(pl.String).fill_null(occ.composed(ticker)),
+        pl.col("contract_symbol").cast(pl.String).fill_null(own_symbol(pl.lit(ticker))),
         ticker=pl.lit(ticker),
         source=pl.lit("csv"),
     )

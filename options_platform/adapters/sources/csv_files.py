@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from options_platform.domain.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
@@ -16,6 +17,13 @@ def find(folders: Sequence[Path], name: str) -> Path | None:
     """The file of that name in the first folder that has one, with any ending."""
     paths = (folder / (name + ending) for folder in folders for ending in ENDINGS)
     return next((path for path in paths if path.is_file()), None)
+
+
+def names_in(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The tickers and symbols that have a file of their own, sorted."""
+    names = (path.name for folder in folders for path in folder.iterdir())
+    stems = (n.removesuffix(end) for n in names for end in ENDINGS if n.endswith(end))
+    return tuple(sorted({stem for stem in stems if TICKER_PATTERN.fullmatch(stem)}))
 
 
 def read_table(
@@ -53,8 +61,9 @@ def _text(path: Path) -> pl.DataFrame:
     try:
         content = path.read_bytes()
         if path.suffix == ".csv":
+            whole = content.endswith((b"\n", b"\r"))
             content = content.rstrip(b"\r\n")
-            _refuse_cut_end(path, content.splitlines())
+            _refuse_cut_end(path, content.splitlines(), whole=whole)
         return pl.read_csv(content, infer_schema=False)
     except pl.exceptions.NoDataError as error:
         raise SourceError(f"{path.name} is empty; restore it") from error
@@ -64,10 +73,16 @@ def _text(path: Path) -> pl.DataFrame:
         ) from error
 
 
-def _refuse_cut_end(path: Path, lines: list[bytes]) -> None:
+def _refuse_cut_end(path: Path, lines: list[bytes], *, whole: bool) -> None:
     # A reader fills the missing fields of a short line with null, as if they had been empty.
     if lines and lines[-1].count(b",") < lines[0].count(b","):
         raise SourceError(f"{path.name} line {len(lines)} is cut short; fetch the file again")
+    # Half of a number is a number, so the end of the line is all that proves it whole.
+    if lines and not whole:
+        raise SourceError(
+            f"{path.name} line {len(lines)}, the last one, lacks its end of line and may be cut "
+            "short; fetch the file again, or end the line if it is whole"
+        )
 
 
 def with_dates(path: Path, frame: pl.DataFrame, column: str = "date") -> pl.DataFrame:

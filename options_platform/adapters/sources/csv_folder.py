@@ -14,12 +14,19 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
-from options_platform.adapters.sources.actions import with_actions
+from options_platform.adapters.sources.actions import unadjusted_split, with_actions
 from options_platform.adapters.sources.csv_chains import read_chain, read_earnings
-from options_platform.adapters.sources.csv_files import find, read_table, with_dates, with_numbers
+from options_platform.adapters.sources.csv_files import (
+    find,
+    names_in,
+    read_table,
+    with_dates,
+    with_numbers,
+)
+from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.contracts.market import SERIES
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import newest_session
+from options_platform.domain.calendar import newest_final_session
 from options_platform.errors import SourceError
 
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
@@ -39,14 +46,16 @@ class CsvSource:
 
     @property
     def info(self) -> SourceInfo:
-        """A label with the folders' names."""
-        names = ", ".join(folder.name for folder in self._folders)
+        """A label with the folders' names, and whatever has a file in them."""
+        folders = ", ".join(folder.name for folder in self._folders)
+        # A file does not say whether it is of a ticker or of an index.
+        names = names_in(self._folders)
         return SourceInfo(
             "csv",
-            f"files in {names}",
+            f"files in {folders}",
             proxy=False,
-            tickers=None,
-            indices=None,
+            tickers=names,
+            indices=names,
             kinds=frozenset({"bars", "index", "chain", "earnings"}),
             series=tuple(name for name in SERIES if find(self._folders, name)),
         )
@@ -67,7 +76,7 @@ class CsvSource:
         return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """The bars of the index's file; it may hold closes alone."""
+        """The bars of the index's file, which may hold closes alone; none before its first day."""
         path = self._find(require_ticker(symbol))
         if symbol == YIELD:
             table = _yields(path)
@@ -75,9 +84,15 @@ class CsvSource:
             table = with_dates(path, read_table(path, ("date", "close"), optional=INDEX_PRICES))
         given = [name for name in INDEX_PRICES if name in table.columns]
         unknown = {name: pl.lit(None) for name in INDEX_PRICES if name not in given}
+        table = with_numbers(path, table, given)
+        fault = why_no_answer(table, start, end, min(table["date"].to_list()))
+        if fault:
+            raise SourceError(
+                f"{path.name} says nothing of {symbol} for {start} to {end}: {fault}; bring the "
+                "file up to date, or choose an earlier end (OPTIONS_END)"
+            )
         return (
-            with_numbers(path, table, given)
-            .filter(pl.col("date").is_between(start, end))
+            table.filter(pl.col("date").is_between(start, end))
             .with_columns(symbol=pl.lit(symbol), source=pl.lit("csv"), **unknown)
             .select(INDEX_SCHEMA.names())
             .sort("date")
@@ -87,10 +102,10 @@ class CsvSource:
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
         """The chain of `options/TICKER_YYYY-MM-DD`, of any session that is over."""
         name = f"options/{require_ticker(ticker)}_{session}"
-        if session > newest_session(now):
+        if session > newest_final_session(now):
             raise SourceError(
                 f"csv has no chain of {ticker} for {session}: the newest complete session is "
-                f"{newest_session(now)}; ask for that one"
+                f"{newest_final_session(now)}; ask for that one"
             )
         return read_chain(self._find(name), ticker, session)
 
@@ -111,7 +126,16 @@ class CsvSource:
         if path is None:
             unknown = pl.lit(None, pl.Float64)
             return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
-        return with_actions(table, _actions(path))
+        actions = _actions(path)
+        raw = unadjusted_split(table, actions)
+        if raw is not None:
+            day, ratio = raw
+            raise SourceError(
+                f"{ticker}'s file holds prices as traded: they step by the {ratio:g}:1 split of "
+                f"{day} in {path.name}; divide what lies before it by {ratio:g}, or fetch a "
+                "split-adjusted file"
+            )
+        return with_actions(table, actions)
 
 
 def _yields(path: Path) -> pl.DataFrame:

@@ -48,7 +48,7 @@ class FallbackSource:
 
     @property
     def info(self) -> SourceInfo:
-        """The first source's, with the kinds and the names of all."""
+        """The first source's, with the kinds and the names of all, the others as stand-ins."""
         infos = [source.info for source in self._sources]
         labels = ", else ".join(info.label for info in infos)
         return replace(
@@ -57,6 +57,7 @@ class FallbackSource:
             kinds=frozenset().union(*(info.kinds for info in infos)),
             tickers=_all_of([info.tickers for info in infos]),
             indices=_all_of([info.indices for info in infos if "index" in info.kinds]),
+            stand_ins=tuple(info.name for info in infos[1:]),
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:

@@ -7,10 +7,14 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from options_platform.adapters.sources.retry import FetchError
-from options_platform.domain.calendar import NEW_YORK, close_time, is_session, sessions
+from options_platform.domain.calendar import (
+    NEW_YORK,
+    SETTLED_AFTER,
+    close_time,
+    is_session,
+    sessions,
+)
 
-# Official closes and the VIX's settlement (16:15) are out half an hour after the bell.
-SETTLED_AFTER = timedelta(minutes=30)
 LOOK_BACK = timedelta(days=14)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.errors import SourceError
 
 FIRST, LAST = date(2010, 1, 4), date(2018, 12, 31)
@@ -63,17 +64,23 @@ class SampleSource:
         """Bars of the VIX (closes alone), 2014 to 2018."""
         if symbol not in INDICES:
             raise SourceError(f"the sample has no index {symbol}, only {', '.join(INDICES)}")
+        closes = _read("vix").drop_nulls("vix").filter(pl.col("date") <= LAST)
+        closes = closes.select("date", close="vix")
+        fault = why_no_answer(closes, start, end, min(closes["date"].to_list()))
+        if fault:
+            raise SourceError(
+                f"the sample says nothing of {symbol} for {start} to {end}: {fault}; choose an "
+                "earlier end, or another OPTIONS_SOURCE"
+            )
         return (
-            _read("vix")
-            .filter(pl.col("date").is_between(start, min(end, LAST)))
-            .drop_nulls("vix")
+            closes.filter(pl.col("date").is_between(start, end))
             .select(
                 "date",
                 symbol=pl.lit(symbol),
                 open=None,
                 high=None,
                 low=None,
-                close=pl.col("vix"),
+                close=pl.col("close"),
                 source=pl.lit("sample"),
             )
             .cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]

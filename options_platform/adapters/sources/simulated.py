@@ -3,13 +3,15 @@
 Daily log variance follows an AR(1) that falls and rises against returns (the leverage effect);
 returns are Student-t with a common market factor. The volatility index is the model's own
 expectation over a month plus a premium, so its rank reverts to the mean as the VIX's does. A
-value depends on the seed, its ticker and its date alone, never on the range that was asked for.
+value depends on the seed, its ticker and its date alone, neither on the range that was asked for
+nor on what comes later: a calendar that grows adds draws and changes none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -20,10 +22,13 @@ from numpy.typing import NDArray
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import simulated_options
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import all_sessions, newest_session
+from options_platform.domain.calendar import all_sessions, newest_final_session
+from options_platform.domain.iv_history import CHAIN
 from options_platform.errors import SourceError
 
 FIRST = date(2000, 1, 3)
+# So many sessions are drawn at once, however many the calendar has.
+DRAWN = 7_041
 PERSISTENCE = 0.975
 LEVEL = math.log(0.0105)
 VOL_OF_VOL = 0.085
@@ -32,6 +37,8 @@ DRIFT = 0.0003
 DEGREES = 6
 MARKET_SHARE = 0.85
 MONTH = 21
+SHARES_A_DAY = 5e7
+FUNDS_OF_THE_MARKET = frozenset({"SPY", "VOO", "IVV"})
 
 Floats = NDArray[np.float64]
 
@@ -39,8 +46,10 @@ Floats = NDArray[np.float64]
 class SimulatedSource:
     """Bars, volatility indices, option chains and earnings of a simulated market."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, iv_symbols: Mapping[str, str] | None = None) -> None:
+        """`iv_symbols` names the volatility index that a ticker's chains are quoted around."""
         self._seed = seed
+        self._iv_symbols = dict(iv_symbols or {})
         self.info = SourceInfo(
             name="simulated",
             label=f"simulated market (seed {seed}), not real",
@@ -62,24 +71,34 @@ class SimulatedSource:
         return every.filter(pl.col("date").is_between(start, end))
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The listed expiries of 75 days, quoted around the simulated VIX.
+        """The listed expiries of 75 days, quoted around the ticker's own volatility.
 
-        Of any session that is over at `now`.
+        That is its index where one is set, the VIX for the funds of the S&P 500, and otherwise
+        what the model expects of the ticker itself. Of any session that is over at `now`.
         """
         bar = self.bars(ticker, session, session)
-        if bar.is_empty() or session > newest_session(now):
+        if bar.is_empty() or session > newest_final_session(now):
             raise SourceError(
                 f"the simulated market has no chain of {ticker} for {session}; choose a session "
-                f"from {FIRST} to {newest_session(now)}"
+                f"from {FIRST} to {newest_final_session(now)}"
             )
-        index = self.index_bars("VIX", session, session)["close"][0] / 100.0
+        closes = self._volatility(ticker).filter(pl.col("date") == session)
+        index = closes["close"][0] / 100.0
         random = _generator(self._seed, f"chain:{ticker}:{session}")
         return simulated_options.chain(ticker, session, bar["close"][0], index, random)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """One report a quarter; none for the well-known funds."""
-        random = _generator(self._seed, f"earnings:{require_ticker(ticker)}")
-        return simulated_options.earnings(ticker, start, end, random)
+        name = f"earnings:{require_ticker(ticker)}"
+        return simulated_options.earnings(
+            ticker, start, end, lambda part: _generator(self._seed, f"{name}:{part}")
+        )
+
+    def _volatility(self, ticker: str) -> pl.DataFrame:
+        symbol = self._iv_symbols.get(ticker, CHAIN)
+        if symbol == CHAIN:
+            symbol = "VIX" if ticker in FUNDS_OF_THE_MARKET else ""
+        return _index(self._seed, symbol) if symbol else _own_index(self._seed, ticker)
 
 
 def _sessions() -> list[date]:
@@ -99,8 +118,10 @@ def _market(seed: int) -> tuple[Floats, Floats]:
     """
     count = len(_sessions())
     random = _generator(seed, "market")
-    shocks = random.standard_t(DEGREES, count) * math.sqrt((DEGREES - 2) / DEGREES)
-    noise = random.standard_normal(count)
+    drawn = random.standard_t(DEGREES, DRAWN)
+    shocks = _fitted(drawn, lambda n: _generator(seed, "shocks").standard_t(DEGREES, n))
+    shocks *= math.sqrt((DEGREES - 2) / DEGREES)
+    noise = _normals(random, seed, "noise")
     log_vol = np.full(count + 1, LEVEL)
     for at in range(count):
         push = LEVERAGE * shocks[at] + math.sqrt(1.0 - LEVERAGE**2) * noise[at]
@@ -108,23 +129,40 @@ def _market(seed: int) -> tuple[Floats, Floats]:
     return shocks, np.exp(log_vol)
 
 
+def _fitted(drawn: Floats, more: Callable[[int], Floats]) -> Floats:
+    """`drawn` for the sessions of the calendar, with `more` for those beyond its length."""
+    count = len(_sessions())
+    fitted: Floats = np.concatenate([drawn[:count], more(max(count - DRAWN, 0))])
+    return fitted
+
+
+def _normals(random: np.random.Generator, seed: int, name: str) -> Floats:
+    drawn = random.standard_normal(DRAWN)
+    return _fitted(drawn, lambda n: _generator(seed, name).standard_normal(n))
+
+
+def _beta(random: np.random.Generator) -> float:
+    """How strongly a ticker moves with the market."""
+    return 0.8 + 0.6 * float(random.random())
+
+
 @lru_cache(maxsize=32)
 def _bars(seed: int, ticker: str) -> pl.DataFrame:
     shocks, volatility = _market(seed)
     count, vol = len(shocks), volatility[:-1]
     random = _generator(seed, f"ticker:{ticker}")
-    own = random.standard_normal(count)
-    beta = 0.8 + 0.6 * random.random()
+    own = _normals(random, seed, f"ticker:{ticker}:own")
+    beta = _beta(random)
     mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * own
     daily = vol * beta
     close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed))
-    gap = 0.35 * daily * random.standard_normal(count)
-    open_ = np.r_[close[0], close[:-1]] * np.exp(gap)
-    up = np.abs(0.6 * daily * random.standard_normal(count))
-    down = np.abs(0.6 * daily * random.standard_normal(count))
-    high = np.maximum(open_, close) * np.exp(up)
-    low = np.minimum(open_, close) * np.exp(-down)
-    volume = np.round(5e7 * np.exp(0.3 * random.standard_normal(count)) * (daily / daily.mean()))
+    gap, up, down, trade = (
+        _normals(random, seed, f"ticker:{ticker}:{part}") for part in ("gap", "up", "down", "trade")
+    )
+    open_ = np.r_[close[0], close[:-1]] * np.exp(0.35 * daily * gap)
+    high = np.maximum(open_, close) * np.exp(np.abs(0.6 * daily * up))
+    low = np.minimum(open_, close) * np.exp(-np.abs(0.6 * daily * down))
+    volume = np.round(SHARES_A_DAY * np.exp(0.3 * trade) * (vol / math.exp(LEVEL)))
     return pl.DataFrame(
         {
             "date": _sessions(),
@@ -146,14 +184,29 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
 
 @lru_cache(maxsize=8)
 def _index(seed: int, symbol: str) -> pl.DataFrame:
+    random = _generator(seed, f"index:{symbol}")
+    noise = _normals(random, seed, f"index:{symbol}:noise")
+    factor = 1.0 if symbol == "VIX" else 1.0 + 0.4 * float(random.random())
+    return _volatility_index(seed, symbol, noise, factor)
+
+
+@lru_cache(maxsize=32)
+def _own_index(seed: int, ticker: str) -> pl.DataFrame:
+    """What the model expects of the ticker itself, which no exchange publishes."""
+    random = _generator(seed, f"ticker:{ticker}")
+    random.standard_normal(DRAWN)
+    name = f"index:{ticker}:own"
+    noise = _normals(_generator(seed, name), seed, f"{name}:noise")
+    return _volatility_index(seed, ticker, noise, _beta(random))
+
+
+def _volatility_index(seed: int, symbol: str, noise: Floats, factor: float) -> pl.DataFrame:
+    """`factor` times the market's expected volatility over a month, with a noise of its own."""
     # An index's close knows its session's shock, so it stands on the next session's volatility.
     vol = _market(seed)[1][1:]
-    random = _generator(seed, f"index:{symbol}")
     log_vol = np.log(vol) - LEVEL
     ahead = sum(PERSISTENCE**n for n in range(MONTH)) / MONTH
-    noise = 0.02 * random.standard_normal(len(vol))
-    level = np.exp(LEVEL + ahead * log_vol + noise) * math.sqrt(252.0) * 100.0
-    premium = 1.0 if symbol == "VIX" else 1.0 + 0.4 * random.random()
+    level = np.exp(LEVEL + ahead * log_vol + 0.02 * noise) * math.sqrt(252.0) * 100.0
     return pl.DataFrame(
         {
             "date": _sessions(),
@@ -161,7 +214,7 @@ def _index(seed: int, symbol: str) -> pl.DataFrame:
             "open": None,
             "high": None,
             "low": None,
-            "close": np.round(level * premium, 2),
+            "close": np.round(level * factor, 2),
             "source": ["simulated"] * len(vol),
         },
         schema=INDEX_SCHEMA,

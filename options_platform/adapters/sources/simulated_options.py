@@ -7,13 +7,13 @@ session alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, timedelta
 
 import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
-from options_platform.adapters.sources import occ
 from options_platform.domain.calendar import all_sessions, close_time
 from options_platform.domain.chain import (
     ChainRules,
@@ -24,6 +24,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.chain.listing import RANGE_DEVIATIONS
 from options_platform.domain.expiries import listed_expiries
+from options_platform.domain.occ import own_symbol
 
 LONGEST_DAYS = 75
 # Funds report no earnings.
@@ -65,7 +66,7 @@ def chain(
         table.with_columns(
             quoted_at=pl.lit(at_close),
             ticker=pl.lit(ticker),
-            contract_symbol=occ.composed(ticker),
+            contract_symbol=own_symbol(pl.lit(ticker)),
             bid=quotes.bid,
             ask=quotes.ask,
             last=np.round(quotes.mid, 2),
@@ -97,19 +98,25 @@ def _ladder(expiry: date, session: date, spot: float, index: float) -> pl.DataFr
     return pl.DataFrame({"strike": strikes}).select(expiry=pl.lit(expiry), strike="strike")
 
 
-def earnings(ticker: str, start: date, end: date, random: np.random.Generator) -> pl.DataFrame:
-    """One report a quarter in EARNINGS_SCHEMA, two to six weeks after its end; none for a fund."""
+def earnings(
+    ticker: str, start: date, end: date, draw: Callable[[str], np.random.Generator]
+) -> pl.DataFrame:
+    """One report a quarter in EARNINGS_SCHEMA, two to six weeks after its end; none for a fund.
+
+    `draw` gives the generator of a named part.
+    """
     every = all_sessions()
     quarters = [
         date(year, month, 1)
         for year in range(every[0].year, every[-1].year + 1)
         for month in (1, 4, 7, 10)
     ]
-    timing = ("before_open", "after_close")[int(random.integers(2))]
-    delays = random.integers(*REPORT_DELAY_DAYS, len(quarters))
+    timing = ("before_open", "after_close")[int(draw("timing").integers(2))]
+    delays = draw("delays").integers(*REPORT_DELAY_DAYS, len(quarters))
     growth = 1.0 + 0.01 * np.arange(len(quarters))
-    estimates = np.round((0.5 + 2.0 * random.random()) * growth, 2)
-    reported = np.round(estimates * (1.0 + 0.05 * random.standard_normal(len(quarters))), 2)
+    estimates = np.round((0.5 + 2.0 * draw("level").random()) * growth, 2)
+    surprises = 0.05 * draw("surprises").standard_normal(len(quarters))
+    reported = np.round(estimates * (1.0 + surprises), 2)
     due = [
         begun + timedelta(days=int(delay)) for begun, delay in zip(quarters, delays, strict=True)
     ]

@@ -19,11 +19,12 @@ import polars as pl
 from options_platform.adapters.ports import EARNINGS_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import yahoo_tables
 from options_platform.adapters.sources.finality import LOOK_BACK, final_rows, require_reach
+from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.adapters.sources.pace import Pace
 from options_platform.adapters.sources.retry import FetchError, RetryPolicy
 from options_platform.adapters.sources.yahoo_library import open_symbol, raised_errors
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import NEW_YORK, newest_session
+from options_platform.domain.calendar import NEW_YORK, newest_final_session
 from options_platform.errors import SourceError
 
 if TYPE_CHECKING:
@@ -84,8 +85,13 @@ class YahooSource:
         name = f"^{require_ticker(symbol)}"
 
         def ask() -> pl.DataFrame:
-            table = yahoo_tables.prices(*self._history(name, start))
-            table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
+            frame, chart = self._history(name, start)
+            table = final_rows(yahoo_tables.prices(frame, chart), self._now())
+            begins = yahoo_tables.first_day(chart) or min(table["date"].to_list(), default=None)
+            fault = why_no_answer(table, start, end, begins)
+            if fault:
+                raise FetchError(fault)
+            table = table.filter(pl.col("date").is_between(start, end))
             table = table.with_columns(symbol=pl.lit(symbol), source=pl.lit("yahoo"))
             return table.select(INDEX_SCHEMA.names()).cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
 
@@ -99,9 +105,9 @@ class YahooSource:
         """
         require_ticker(ticker)
         what = f"yahoo gave no option chain of {ticker} for {session}"
-        if session != newest_session(now):
+        if session != newest_final_session(now):
             raise SourceError(
-                f"{what} (it knows the present one alone, of {newest_session(now)}); "
+                f"{what} (it knows the present one alone, of {newest_final_session(now)}); "
                 "ask for that session, or take older chains from OPTIONS_SOURCE=csv"
             )
         listed = self._open(_symbol(ticker))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, CHAIN_SCHEMA, EARNINGS_SCHEMA
-from options_platform.adapters.sources import occ
 from options_platform.adapters.sources.retry import FetchError
 from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.occ import parse_symbols
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,12 @@ def prices(frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
     return _with_doubles(_columns(frame), chart)
 
 
+def first_day(chart: Any) -> date | None:
+    """The first day of the symbol's whole history, None where Yahoo does not say."""
+    stamp = chart["meta"].get("firstTradeDate")
+    return None if stamp is None else datetime.fromtimestamp(stamp, NEW_YORK).date()
+
+
 def contracts(ticker: str, given: Any) -> pl.DataFrame:
     """The calls and puts of one expiry in CHAIN_SCHEMA; FetchError if they cannot be read."""
     quote = given.underlying or {}
@@ -85,7 +91,7 @@ def contracts(ticker: str, given: Any) -> pl.DataFrame:
             },
         }
     ).fill_nan(None)
-    terms = occ.parsed(pl.col("contract_symbol"))
+    terms = parse_symbols(table["contract_symbol"])
     unknown = [name for name in CHAIN_SCHEMA if name.startswith("source_") and name != "source_iv"]
     table = table.with_columns(
         quoted_at=pl.lit(datetime.fromtimestamp(shown, UTC)),

@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.chain_store import ChainStore
+from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.warehouse import Scope
 from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
 from options_platform.defs.partitions import RunRange
@@ -32,11 +34,17 @@ class Fetched:
 def fetch_chains(platform: Platform, selected: RunRange) -> Fetched:
     """Fetch, judge and store the chain of each partition; one that the source lacks is skipped.
 
-    A chain that is stored already stays where the source cannot give it again.
+    A chain that was taken on the evening of its session is not asked for again. One that is
+    stored otherwise stays where the source cannot give it again. UsageError where
+    the stored bars are of another market (`adapters.one_market`).
     """
+    require_same_market(platform.warehouse, platform.source().info)
     settings, shares = platform.settings, [good_shares(OPTION_CHAIN.empty())]
+    taken = taken_on_the_evening(platform.chains, selected)
+    shares += [good_shares(platform.chains.read([key])) for key in taken]
     closes = traded_closes(platform, selected)
-    keys = [(day, t) for t in selected.tickers for day in sessions(selected.start, selected.end)]
+    days = sessions(selected.start, selected.end)
+    keys = [(day, t) for t in selected.tickers for day in days if (day, t) not in taken]
     skipped: dict[Key, str] = {}
     for at in range(0, len(keys), BATCH):
         platform.progress("fetching option chains", at, len(keys))
@@ -53,6 +61,17 @@ def fetch_chains(platform: Platform, selected: RunRange) -> Fetched:
             platform.chains.write(rows)
             shares.append(good_shares(rows))
     return Fetched(pl.concat(shares), skipped)
+
+
+def taken_on_the_evening(chains: ChainStore, selected: RunRange) -> list[Key]:
+    """Those of the range's partitions whose stored chain was fetched before their day was over.
+
+    By midnight the quotes of some sources are gone, so such a chain is the better one.
+    """
+    span = {"start": selected.start, "end": selected.end}
+    stored = chains.stored(tickers=selected.tickers, **span)
+    fetched = ((key, chains.read([key], columns=["fetched_at"])["fetched_at"][0]) for key in stored)
+    return [key for key, at in fetched if at.astimezone(NEW_YORK).date() == key[0]]
 
 
 def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[pl.DataFrame]:

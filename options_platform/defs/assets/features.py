@@ -10,6 +10,7 @@ from options_platform.defs.assets.common import asset_options
 from options_platform.defs.context import report_earlier_rows, result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
+from options_platform.defs.unchanged import report_unchanged
 from options_platform.domain.calendar import sessions
 from options_platform.domain.features.compute import compute_features, good_bars
 from options_platform.domain.features.garch import fit_missing
@@ -18,6 +19,8 @@ from options_platform.domain.labels import compute_labels
 from options_platform.domain.vintage import rows_to_write
 from options_platform.errors import IncompleteDataError
 from options_platform.settings import Settings
+
+MARKET = ("raw_ohlcv", "vix")
 
 
 def make_features(settings: Settings) -> dg.AssetsDefinition:
@@ -29,7 +32,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
             settings,
             group="features",
             kinds={"polars"},
-            deps=["raw_ohlcv", "vix"],
+            deps=MARKET,
             code_version=feature_version(),
         )
     )
@@ -49,6 +52,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
         written = rows_to_write(rows, stored, start=selected.start)
         warehouse.write([(FEATURES_TABLE, written)])
         earlier = report_earlier_rows(context, FEATURES_TABLE, written, selected.start)
+        report_unchanged(context, FEATURES_TABLE, rows, written, inputs=MARKET)
         return result(
             context,
             written,
@@ -66,11 +70,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
 def make_labels(settings: Settings) -> dg.AssetsDefinition:
     """The asset `labels`; a run that ends at D also completes the rows that D makes known."""
 
-    @dg.asset(
-        **asset_options(
-            LABELS, settings, group="features", kinds={"polars"}, deps=["raw_ohlcv", "vix"]
-        )
-    )
+    @dg.asset(**asset_options(LABELS, settings, group="features", kinds={"polars"}, deps=MARKET))
     def labels(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -81,6 +81,7 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
         written = rows_to_write(rows, stored, start=selected.start)
         platform.warehouse.write([(LABELS, written)])
         earlier = report_earlier_rows(context, LABELS, written, selected.start)
+        report_unchanged(context, LABELS, rows, written, inputs=MARKET)
         counts = dict(rows.group_by("direction").len().sort("direction").iter_rows())
         return result(
             context,

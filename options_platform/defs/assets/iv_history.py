@@ -3,11 +3,12 @@
 import dagster as dg
 import polars as pl
 
-from options_platform.contracts import IV_HISTORY, RAW_OHLCV
+from options_platform.contracts import IV_HISTORY, OPTION_CHAIN, RAW_OHLCV
 from options_platform.defs.assets.chain_fetch import BATCH
 from options_platform.defs.context import report_earlier_rows
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
+from options_platform.defs.unchanged import report_unchanged
 from options_platform.domain.iv_history import build_history, chain_iv
 from options_platform.domain.vintage import rows_to_write
 
@@ -27,6 +28,14 @@ def write_history(
     written = rows_to_write(rows, stored, start=selected.start)
     warehouse.write([(IV_HISTORY, written)])
     report_earlier_rows(context, IV_HISTORY, written, selected.start)
+    report_unchanged(
+        context,
+        IV_HISTORY,
+        rows,
+        written,
+        inputs=[RAW_OHLCV.name],
+        not_read=[OPTION_CHAIN.name],
+    )
     return written
 
 

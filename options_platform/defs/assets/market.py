@@ -12,8 +12,11 @@ from options_platform.defs.assets.own_iv import vix_inputs
 from options_platform.defs.context import report_rows, result, selected_range
 from options_platform.defs.partitions import RunRange, first_date
 from options_platform.defs.resources import Platform
+from options_platform.defs.unchanged import report_unchanged
 from options_platform.domain.iv_history import series_names
 from options_platform.settings import Settings
+
+KEY = ("date", "ticker")
 
 
 def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
@@ -85,6 +88,15 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         )
         platform.warehouse.write(update.frames(VIX))
         report_rows(context, VIX, update.outside)
+        # A row rests on the days of the bars alone, so those that stand stay true.
+        report_unchanged(
+            context,
+            VIX,
+            platform.warehouse.read(VIX, columns=KEY, tickers=selected.tickers, end=selected.end),
+            update.rows,
+            inputs=[RAW_OHLCV.name],
+            not_read=vix_inputs(settings)[1:],
+        )
         return result(context, update.rows, selected, {**update.summary(), "series": series})
 
     return vix

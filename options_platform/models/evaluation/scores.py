@@ -84,13 +84,17 @@ def scores_frame(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
 
 
 def headline(scores: pl.DataFrame, model: str) -> dict[str, float]:
-    """The scores of one model over all tickers and years, and its baselines, by name."""
+    """The scores of one model over all tickers and years, and its baselines, by name.
+
+    A score that cannot be had is left out, such as a share of the regime shifts where none was.
+    """
     chosen = scores.filter(
         (pl.col("model") == model) & (pl.col("ticker") == ALL) & (pl.col("period") == "all")
     )
     found: dict[str, float] = {}
     for row in chosen.iter_rows(named=True):
-        found[row["metric"]] = row["value"]
+        if row["value"] is not None:
+            found[row["metric"]] = row["value"]
         if row["baseline"] is not None:
             found[f"{row['metric']} baseline"] = row["baseline"]
     return found

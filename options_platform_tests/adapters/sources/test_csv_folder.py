@@ -1,11 +1,13 @@
 import gzip
 import os
+import shutil
 from datetime import date
 
 import polars as pl
 import pytest
 
 from options_platform.adapters.sources import SourceOptions, open_source
+from options_platform.adapters.sources.csv_files import read_table
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices
@@ -48,6 +50,62 @@ def test_a_split_counts_although_its_own_day_has_no_bar(tmp_path):
     assert bars["split_factor"].to_list() == [6.0, 3.0]
 
 
+def raw_rows(ratio, *, level=1.0):
+    """Bars as traded around a split on 2024-07-02, which falls or rises by `level` beside it."""
+    prices = [(100.0, 1.0), (101.0, level / ratio), (102.0, level / ratio)]
+    rows = []
+    for day, (price, factor) in zip((1, 2, 3), prices, strict=True):
+        values = ",".join(str(round(p * factor, 6)) for p in (price, price + 2, price - 2, price))
+        rows.append(f"2024-07-0{day},{values},{price * factor},1000")
+    return HEADER + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2, 4, 20, 0.1])
+@pytest.mark.parametrize("level", [0.93, 1.0, 1.07])
+def test_prices_as_traded_beside_their_splits_are_refused(tmp_path, ratio, level):
+    """Their bars before the split would be taken as traded at `ratio` times the price."""
+    actions = f"date,dividend,split_ratio\n2024-07-02,0,{ratio}\n"
+    (tmp_path / "SPY_actions.csv").write_text(actions)
+    opened = source(tmp_path, raw_rows(ratio, level=level))
+    with pytest.raises(SourceError, match="holds prices as traded") as error:
+        opened.bars("SPY", *SPAN)
+    assert f"{ratio}:1 split of 2024-07-02 in SPY_actions.csv" in str(error.value)
+    adjusted = source(tmp_path, raw_rows(1.0, level=level)).bars("SPY", *SPAN)
+    assert adjusted["split_factor"].to_list() == [ratio, 1.0, 1.0]
+
+
+def test_a_true_move_or_a_small_split_is_no_reason_to_refuse(tmp_path):
+    """A day of -20 per cent on a 2:1 split, and a stock dividend of 5 per cent."""
+    for ratio, text in ((2, raw_rows(1.0, level=0.8)), (1.05, raw_rows(1.05))):
+        actions = f"date,dividend,split_ratio\n2024-07-02,0,{ratio}\n"
+        (tmp_path / "SPY_actions.csv").write_text(actions)
+        assert source(tmp_path, text).bars("SPY", *SPAN)["split_factor"][0] == ratio
+
+
+def test_a_real_file_of_prices_as_traded_is_refused_and_its_adjusted_twin_is_not(
+    reference_data, tmp_path
+):
+    """AAPL split 2:1 in 2000 and 2005, 7:1 in 2014 and 4:1 in 2020."""
+    splits = {"2000-06-21": 2, "2005-02-28": 2, "2014-06-09": 7, "2020-08-31": 4}
+    lines = [f"{day},0,{ratio}" for day, ratio in splits.items()]
+    actions = "date,dividend,split_ratio\n" + "\n".join(lines) + "\n"
+    raw = pl.read_csv(reference_data / "prices_alt" / "AAPL_lean.csv", infer_schema=False)
+    (tmp_path / "AAPL_actions.csv").write_text(actions)
+    raw.with_columns(adj_close="close").write_csv(tmp_path / "AAPL.csv")
+    span = (date(2000, 1, 3), date(2020, 12, 31))
+    opened = open_source("csv", SourceOptions(csv_dir=str(tmp_path)))
+    with pytest.raises(SourceError, match=r"as traded.* 2:1 split of 2000-06-21"):
+        opened.bars("AAPL", *span)
+    shutil.copy(reference_data / "prices" / "AAPL.csv", tmp_path / "AAPL.csv")
+    bars = opened.bars("AAPL", *span)
+    assert bars["split_factor"][0] == 112.0
+    both = bars.join(
+        raw.select(pl.col("date").str.to_date(), traded=pl.col("close").cast(float)), on="date"
+    )
+    off = (both["close"] * both["split_factor"] / both["traded"] - 1.0).abs()
+    assert off.median() < 0.001
+
+
 def test_actions_of_one_day_on_several_lines_are_put_together(tmp_path):
     (tmp_path / "SPY_actions.csv").write_text(
         "date,dividend,split_ratio\n2024-07-02,0.5,0\n2024-07-02,0.25,4\n2024-07-02,,\n"
@@ -78,14 +136,30 @@ def test_the_first_folder_with_the_file_wins(tmp_path):
         lambda text: "\ufeff" + text,
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text + "\n\n",
-        lambda text: text.rstrip("\n"),
     ],
-    ids=["byte order mark", "windows lines", "blank lines at the end", "no last newline"],
+    ids=["byte order mark", "windows lines", "blank lines at the end"],
 )
 def test_harmless_differences_are_read_through(tmp_path, change):
     text = HEADER + "\n".join(ROWS) + "\n"
     plain = source(tmp_path, text).bars("SPY", *SPAN)
     assert source(tmp_path, change(text)).bars("SPY", *SPAN).equals(plain)
+
+
+@pytest.mark.parametrize("kept", range(len(ROWS[-1]) + 1))
+def test_a_file_cut_anywhere_in_its_last_line_is_refused(tmp_path, kept):
+    """1200 cut to 12 is a number like any other: the end of the line alone proves it whole."""
+    text = HEADER + "\n".join([*ROWS[:-1], ROWS[-1][:kept]])
+    with pytest.raises(SourceError, match=r"SPY\.csv (line [34][ ,]|ends 2024-07-02)"):
+        source(tmp_path, text).bars("SPY", *SPAN)
+
+
+@pytest.mark.parametrize("folder", ["prices", "vol"])
+def test_every_real_file_ends_with_its_last_line(reference_data, folder):
+    paths = sorted((reference_data / folder).glob("*.csv"))
+    assert len(paths) >= 8
+    for path in paths:
+        columns = path.read_text().split("\n", 1)[0].split(",")
+        assert read_table(path, columns).height > 50
 
 
 def test_a_compressed_file_cut_short_is_refused(tmp_path):
@@ -188,6 +262,37 @@ def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, said
         source(tmp_path, text).bars("SPY", *SPAN)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+INDEX = "date,close\n2024-06-27,12.2\n2024-06-28,12.4\n2024-07-05,12.5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "said"),
+    [
+        (INDEX, (date(2024, 7, 8), date(2024, 7, 12)), "its last close is of 2024-07-05"),
+        (INDEX, SPAN, "holds no close of these days, only others from 2024-06-27 to 2024-07-05"),
+        (INDEX, (date(2024, 7, 4), date(2024, 7, 8)), None),
+        ("date,close\n2024-07-01,\n2024-07-02,nan\n2024-07-03,\n", SPAN, "no close at all"),
+        ("date,close\n2024-07-04,12.0\n2024-07-01,\n", SPAN, "no close of these days"),
+    ],
+    ids=["ended", "hole", "one close", "all empty", "a holiday's alone"],
+)
+def test_an_index_file_without_a_close_in_the_range_is_refused(tmp_path, text, span, said):
+    opened = source(tmp_path, text, "VIX.csv")
+    if said is None:
+        assert opened.index_bars("VIX", *span)["close"].to_list() == [12.5]
+        return
+    with pytest.raises(SourceError, match=r"VIX\.csv says nothing of VIX for 2024-07") as error:
+        opened.index_bars("VIX", *span)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_index_that_begins_later_has_no_rows_before(tmp_path):
+    opened = source(tmp_path, INDEX, "VIX.csv")
+    assert opened.index_bars("VIX", date(2024, 6, 3), date(2024, 6, 26)).is_empty()
+    assert opened.index_bars("VIX", date(2024, 6, 3), date(2024, 6, 27)).height == 1
 
 
 @pytest.mark.parametrize("ticker", ["../SPY", "'; drop table", "", "SPY\n", "/etc/x", "MISSING"])

@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from options_platform.adapters.sources import simulated, simulated_options
 from options_platform.adapters.sources.simulated import SimulatedSource
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar import all_sessions, sessions
+from options_platform_tests.market import NOW
 
 START, END = date(2005, 1, 3), date(2020, 12, 31)
 DAYS = sessions(START, END)
@@ -41,7 +43,7 @@ def test_bars_hold_together(ticker, seed):
 
 
 ASK = """
-from datetime import date
+from datetime import date, timedelta
 from options_platform.adapters.sources.simulated import SimulatedSource
 source = SimulatedSource(7)
 {before}
@@ -76,6 +78,49 @@ def test_it_is_labelled_as_not_real_with_its_seed():
     assert info.proxy
     assert "not real" in info.label
     assert "42" in info.label
+
+
+@pytest.fixture(params=["shorter", "longer"])
+def other_calendar(request, monkeypatch):
+    """A calendar that ends with 2016: nothing after it exists yet; or one with years more."""
+    known = tuple(day for day in all_sessions() if day.year <= 2016)
+    if request.param == "longer":
+        more = (all_sessions()[-1] + timedelta(days=n) for n in range(1, 900))
+        known = (*all_sessions(), *(day for day in more if day.weekday() < 5))
+    caches = (simulated._market, simulated._bars, simulated._index, simulated._own_index)
+
+    def forget():
+        for cache in caches:
+            cache.cache_clear()
+
+    forget()
+    with monkeypatch.context() as patch:
+        for module in (simulated, simulated_options):
+            patch.setattr(module, "all_sessions", lambda: known)
+        yield
+    forget()
+
+
+SPAN = (date(2014, 1, 2), date(2016, 12, 30))
+WHOLE = {
+    "bars": lambda s: s.bars("AAPL", *SPAN),
+    "index": lambda s: s.index_bars("VXN", *SPAN),
+    "earnings": lambda s: s.earnings("AAPL", SPAN[0], date(2016, 9, 30)),
+    "chain": lambda s: s.option_chain("AAPL", date(2016, 6, 15), NOW),
+}
+
+
+@pytest.fixture(scope="module")
+def whole_calendar():
+    return {kind: ask(SimulatedSource(7)) for kind, ask in WHOLE.items()}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.usefixtures("other_calendar")
+def test_nothing_of_it_depends_on_what_comes_later(kind, whole_calendar):
+    whole = whole_calendar[kind]
+    assert WHOLE[kind](SimulatedSource(7)).equals(whole)
+    assert whole.height >= 10
 
 
 @pytest.mark.parametrize("seed", [7, 8])

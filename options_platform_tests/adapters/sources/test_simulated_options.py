@@ -4,12 +4,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.calendar import NEW_YORK, close_time
 from options_platform.domain.chain import ChainRules, option_sign, years_of
 from options_platform.domain.expiries import listed_expiries
 from options_platform.domain.pricing import black_scholes
 from options_platform.errors import SourceError
+from options_platform.settings import make_settings
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SESSIONS = [date(2008, 10, 13), date(2019, 7, 3), date(2024, 3, 8)]
@@ -121,3 +123,38 @@ def test_reports_do_not_depend_on_the_range():
     assert source.earnings("MSFT", date(2015, 1, 1), date(2020, 12, 31))["date"].to_list() != (
         whole["date"].to_list()
     )
+
+
+def at_the_money(source, ticker, session):
+    chain = source.option_chain(ticker, session, NOW)
+    near = chain.filter((pl.col("expiry") - session).dt.total_days().is_between(20, 40))
+    off = (near["strike"] / near["spot"] - 1.0).abs()
+    return 100.0 * near.filter(off < 0.02)["source_iv"].mean()
+
+
+def test_a_chain_is_quoted_around_the_volatility_of_its_own_ticker():
+    """What a ticker's chains expect follows what it does, not the index of another."""
+    source, year = SimulatedSource(7), (date(2016, 1, 4), date(2016, 12, 30))
+    realised, expected = {}, {}
+    for ticker in ("AAPL", "MSFT", "XOM", "IBM"):
+        returns = source.bars(ticker, date(2005, 1, 3), year[1])["close"].log().diff()
+        realised[ticker] = returns.std()
+        expected[ticker] = at_the_money(source, ticker, SESSIONS[1])
+    assert len({round(value, 1) for value in expected.values()}) == 4
+    assert sorted(realised, key=realised.get) == sorted(expected, key=expected.get)
+
+
+def test_an_index_that_is_set_is_what_the_chain_is_quoted_around():
+    day = SESSIONS[1]
+    plain, named = SimulatedSource(7), SimulatedSource(7, {"AAPL": "VXAPL", "QQQ": "CHAIN"})
+    index = {name: plain.index_bars(name, day, day)["close"][0] for name in ("VIX", "VXAPL")}
+    assert abs(index["VXAPL"] / index["VIX"] - 1.0) > 0.1
+    # The skew keeps what is at the money below the index, by about the same share everywhere.
+    share = at_the_money(plain, "SPY", day) / index["VIX"]
+    assert 0.8 < share < 1.0
+    assert at_the_money(named, "AAPL", day) == pytest.approx(share * index["VXAPL"], rel=0.05)
+    assert at_the_money(named, "QQQ", day) == at_the_money(plain, "QQQ", day)
+    options = source_options(make_settings({"source": "simulated", "iv_symbol": {"QQQ": "VXN"}}))
+    opened = open_source("simulated", options)
+    vxn = opened.index_bars("VXN", day, day)["close"][0]
+    assert at_the_money(opened, "QQQ", day) == pytest.approx(share * vxn, rel=0.05)

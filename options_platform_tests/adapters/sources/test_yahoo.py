@@ -229,6 +229,21 @@ def test_a_stale_index_is_given_as_far_as_it_goes(yahoo, source):
     assert source.index_bars("VIX", *SPAN)["date"].max() == date(2024, 6, 28)
 
 
+def test_an_index_without_any_close_in_the_range_is_asked_for_again_and_then_an_error(
+    yahoo, source, pauses
+):
+    july = (date(2024, 7, 1), date(2024, 7, 10))
+    yahoo.charts["^VIX"] = chart("^VIX", bars_of(date(2024, 6, 28)))
+    with pytest.raises(SourceError, match=r"\^VIX for 2024-07-01 to 2024-07-10 .*of 2024-06-28"):
+        source.index_bars("VIX", *july)
+    assert len(pauses) == 3
+    bars = bars_of()
+    nulls = {(row, "close"): None for row in range(len(bars))}
+    yahoo.charts["^VIX"] = chart("^VIX", bars, changed=nulls)
+    with pytest.raises(SourceError, match="holds no close at all"):
+        source.index_bars("VIX", *july)
+
+
 def test_index_rows_on_a_holiday_come_through_and_are_dropped_by_the_alignment(yahoo, source):
     rows = [*bars_of(), (date(2024, 7, 4), 12.0, 0)]
     yahoo.charts["^VIX"] = chart("^VIX", sorted(rows))

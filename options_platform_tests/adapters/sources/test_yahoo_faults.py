@@ -80,6 +80,20 @@ def test_a_passing_fault_is_outlived(yahoo, source, fault):
     assert yahoo.count("/chart/") == 3
 
 
+@pytest.mark.parametrize("refusals", range(5))
+def test_too_many_requests_n_times_and_then_good(yahoo, source, pauses, refusals):
+    """Three refusals are outlived with growing pauses; the fourth attempt is the last."""
+    yahoo.faults.extend([FAULTS["too many requests"][0]] * refusals)
+    if refusals < 4:
+        assert source.bars("SPY", *SPAN).height == 21
+    else:
+        with pytest.raises(SourceError, match="HTTP 429: Too Many Requests, 4 times"):
+            source.bars("SPY", *SPAN)
+    assert yahoo.count("/chart/") == min(refusals + 1, 4)
+    assert len(pauses) == min(refusals, 3)
+    assert pauses == sorted(pauses)
+
+
 def test_the_pause_that_yahoo_asks_for_is_kept(yahoo, source, pauses):
     yahoo.faults.append((429, "Too Many Requests", {"Retry-After": "17"}))
     assert source.bars("SPY", *SPAN).height == 21

@@ -39,3 +39,12 @@ def test_the_headline_has_each_score_with_its_baseline():
     assert found["log_loss"] == score(direction, "log_loss")["value"]
     assert found["log_loss baseline"] == score(direction, "log_loss")["baseline"]
     assert "neutral_share baseline" not in found
+
+
+def test_a_score_that_cannot_be_had_is_no_headline():
+    scores = evaluate_direction(DIRECTION_ROWS, labels())
+    unknown = pl.when(pl.col("metric") != "log_loss").then("value").alias("value")
+    found = headline(scores.with_columns(unknown), "direction")
+    assert "log_loss" not in found
+    assert found["log_loss baseline"] == score(scores, "log_loss")["baseline"]
+    assert all(isinstance(value, float) for value in found.values())
