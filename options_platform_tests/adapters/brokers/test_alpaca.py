@@ -77,6 +77,24 @@ def test_a_request_that_reads_is_repeated_a_few_times(at_fake, fake):
     assert fake.count("GET") == 6
 
 
+def test_a_good_answer_of_another_shape_is_a_doubt(at_fake, fake):
+    asks = [
+        at_fake.account,
+        at_fake.clock,
+        at_fake.working,
+        at_fake.holdings,
+        lambda: at_fake.find("x"),
+        lambda: at_fake.activities(ORDER.session),
+    ]
+    for ask in asks:
+        for body in ([1], {"a": 1}, [{"id": "1"}], "text"):
+            fake.script(
+                "faults", {"on": "GET", "do": "status", "status": 200, "body": body, "times": 3}
+            )
+            with pytest.raises(BrokerDoubtError, match="cannot be read"):
+                ask()
+
+
 def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):
     at_fake.submit(ORDER)
     sent = next(iter(fake.book.orders.values()))

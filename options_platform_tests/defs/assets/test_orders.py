@@ -120,3 +120,15 @@ def test_the_daily_job_sends_to_alpaca_once_and_records_what_was_filled(home, tm
         # A backfill over the same session sends nothing.
         run(settings, start=day, end=day, assets=ORDERS, backfill=True, now=now)
         assert fake.count("POST /v2/orders") == len(sent)
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_live_trading_is_said_where_people_look_in_the_web_ui():
+    from options_platform.defs.assets.orders import LIVE_NOTE, make_paper_orders
+    from options_platform.settings import make_settings
+
+    live = make_settings({"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}})
+    for settings, said in ((live, True), (make_settings({"broker": "alpaca"}), False)):
+        asset = make_paper_orders(settings)
+        described = next(iter(asset.specs)).description
+        assert (LIVE_NOTE in described) is said
