@@ -82,6 +82,7 @@ def reconciling() -> float:
                     placed_at=NOW,
                 )
                 sent = request_of(order)
+                fake.clock_offset = timedelta(milliseconds=number)
                 fake.book.submit(json.loads(json.dumps(sent.to_request_fields())))
                 known = fake.book.by_client_id(order.client_order_id)
                 if number < POSITIONS // 2:
