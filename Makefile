@@ -37,7 +37,7 @@ check: $(DEV_STAMP) ## lint, types, import contracts
 
 bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
 	@for name in features bookkeeping market_data startup warehouse option_chains pricing \
-	    backtest models; do echo "== $$name"; \
+	    backtest models execution; do echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 docs: $(DEV_STAMP) ## write the generated pages of docs/

@@ -24,7 +24,7 @@ import polars as pl
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.reconciling import Reconciler
+from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
@@ -118,7 +118,11 @@ class PaperTrading:
                 self.ledger.record(order, now, detail=f"DOUBT: {doubt}")
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
-        leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
+        working = [o for o in self.ledger.working_orders() if o.purpose == "exit"]
+        for order in working:
+            if order.session == session and order.status in ("intent", "unknown"):
+                self.execution.send(order, now)
+        leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
             if close is None or position.position_id in leaving:
@@ -225,7 +229,8 @@ class PaperTrading:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.
 
         One that was sent before and is in doubt is asked for, and sent again under its id only if
-        it would be allowed now.
+        it would be allowed now. While the broker cannot be asked, an entry stays an intent, which
+        the next run of its session sends.
         """
         known = self.ledger.order(order.client_order_id)
         if order.purpose == "entry" and (known is None or known.status in ("intent", "unknown")):
@@ -235,6 +240,9 @@ class PaperTrading:
                 if difference.subject != order.client_order_id
             ]
             halted = self.ledger.halted() is not None
+            if not halted and any(difference.code == NO_BROKER for difference in differences):
+                self.ledger.record_intent(order, now)
+                return
             broken = ["HALTED"] if halted else self.refusals(order, differences)
             if broken:
                 self._refuse(order, broken, now)

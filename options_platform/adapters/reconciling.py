@@ -15,6 +15,7 @@ from options_platform.domain.reconciliation import Books, Difference, Statement,
 from options_platform.errors import LedgerError
 
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired"}
+NO_BROKER = "BROKER"
 # Fills go on while one side is read after the other.
 LOOKS = 3
 
@@ -45,7 +46,7 @@ class Reconciler:
         try:
             found = self._looked(now, session)
         except BrokerDoubtError as doubt:
-            found = [Difference("BROKER", self.broker.name, str(doubt))]
+            found = [Difference(NO_BROKER, self.broker.name, str(doubt))]
         self.ledger.record_differences(found, now)
         return found
 

@@ -120,6 +120,45 @@ def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_pa
     assert len(ledger.equities_since_reset()) == 1
 
 
+@pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])
+def test_an_exit_whose_sender_died_is_sent_by_the_next_run_of_its_session(tmp_path, step):
+    made = service(tmp_path)
+    trade(made, [250.0, 249.5])
+    plans, legs = planned(DAYS[0])
+    crash = market([250.0, 249.5, 200.0, 200.0])
+
+    def die(reached):
+        if reached == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(made, at=die).run_session(DAYS[2], plans, legs, crash, NOW)
+    made.run_session(DAYS[2], plans, legs, crash, NOW)
+    exits = [order for order in made.ledger.orders() if order.purpose == "exit"]
+    assert [order.status for order in exits] == ["submitted"]
+    made.run_session(DAYS[3], plans, legs, crash, NOW)
+    assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
+
+
+def test_a_position_closed_in_parts_is_closed_with_the_last_of_them(tmp_path):
+    made = service(tmp_path)
+    trade(made, [250.0, 249.5])
+    plans, legs = planned(DAYS[0])
+    crash = market([250.0, 249.5, 200.0, 200.0, 200.0])
+    made.broker.demand("SPY", "partial", 2)
+    for day in DAYS[2:4]:
+        made.run_session(day, plans, legs, crash, NOW)
+    position = made.ledger.positions()[0]
+    assert (position.closed_contracts, position.closed_on) == (2, None)
+    made.run_session(DAYS[4], plans, legs, crash, NOW)
+    position = made.ledger.positions()[0]
+    assert (position.open_contracts, position.closed_on) == (0, DAYS[4])
+    assert made.broker.holdings() == []
+    marks = made.ledger.table("marks")
+    assert marks["equity_usd"][-1] == pytest.approx(100_000 + position.profit_usd)
+    assert made.reconcile(NOW) == []
+
+
 def test_missed_sessions_are_settled_in_order(tmp_path):
     made = service(tmp_path)
     closes = [250.0, 249.5, 249.0, 248.0]

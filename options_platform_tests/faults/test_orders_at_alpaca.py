@@ -121,6 +121,33 @@ def test_an_order_in_doubt_stays_unknown_while_the_broker_cannot_be_asked(tmp_pa
     assert_sound(made, fake)
 
 
+def test_an_entry_waits_as_an_intent_while_the_broker_is_away_and_is_sent_later(tmp_path, fake):
+    fake.script("faults", {"on": "", "do": "drop", "times": 999})
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "intent"
+    assert fake.count(POST) == 0
+    fake.faults.clear()
+    assert trade(made)[0].status == "filled"
+    assert_sound(made, fake)
+
+
+def test_what_the_account_may_not_do_is_not_sent(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    fake.book.level = 1
+    assert trade(made, ("SPY",))[0].reason == "OPTIONS_LEVEL"
+    fake.book.level, fake.book.blocked = 3, True
+    trade(made, ("QQQ",))
+    fake.book.blocked, fake.book.cash = False, 10.0
+    made.reconciler.accept(NOW, "paid out")
+    trade(made, ("IWM",))
+    assert {o.ticker: o.reason for o in made.ledger.orders()} == {
+        "SPY": "OPTIONS_LEVEL",
+        "QQQ": "ACCOUNT_BLOCKED",
+        "IWM": "BUYING_POWER",
+    }
+    assert fake.count(POST) == 0
+
+
 def test_a_request_that_arrives_after_its_time_out_does_not_become_two_orders(tmp_path, fake):
     fake.script("faults", {"do": "late", "seconds": 1.5})
     made = trader(tmp_path, fake.address)

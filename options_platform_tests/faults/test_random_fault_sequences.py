@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 )
 
 from options_platform.adapters.desk import Desk
-from options_platform.errors import PlatformError
 from options_platform_tests.faults.world import NOW, assert_sound, server, trade, trader
 
 STEPS = ("intent recorded", "sending", "submitted", "recorded", "to be canceled", "canceled")
@@ -71,13 +70,17 @@ class Trading(RuleBasedStateMachine):
         self.fake = server(fills="rest")
         self.fake.__enter__()
         self.minutes = 0
-        self.planned = {}
 
-    @initialize(tickers=st.sampled_from([("SPY",), ("SPY", "QQQ")]))
-    def begin(self, tickers):
+    @initialize(
+        tickers=st.sampled_from([("SPY",), ("SPY", "QQQ")]),
+        faults=st.lists(POST_FAULTS, max_size=2),
+        kill=KILLS,
+    )
+    def begin(self, tickers, faults, kill):
         self.tickers = tickers
-        with suppress(PlatformError):
-            self.process(None, lambda made: trade(made, self.tickers))
+        for fault in faults:
+            self.fake.script("faults", dict(fault))
+        self.process(kill, lambda made: trade(made, self.tickers))
 
     def process(self, kill, act):
         """Act in a process of its own, which may end at a step."""
@@ -197,7 +200,7 @@ def run_many(count, steps):
 
 
 def test_no_order_is_lost_or_doubled_in_a_few_sequences_of_faults():
-    run_many(12, 6)
+    run_many(6, 8)
 
 
 @pytest.mark.long

@@ -51,13 +51,16 @@ class AlpacaBroker:
 
     def account(self) -> BrokerAccount:
         """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
-        found = shapes.account_of(self._read("the account", self._client.get_account))
+        found: BrokerAccount = self._read(
+            "the account", self._client.get_account, shapes.account_of
+        )
         require_allowed(found.number, self.rules, self.environment)
         return found
 
     def clock(self) -> BrokerClock | None:
         """Alpaca's time."""
-        return shapes.clock_of(self._read("the clock", self._client.get_clock))
+        found: BrokerClock = self._read("the clock", self._client.get_clock, shapes.clock_of)
+        return found
 
     def submit(self, order: Order) -> BrokerOrder:
         """Send the order, once."""
@@ -77,19 +80,26 @@ class AlpacaBroker:
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """The order of that id."""
-        found = self._raw(client_order_id)
-        return None if found is None else self._order(found)
+        found: BrokerOrder | None = self._read_or_none(
+            f"order {client_order_id}",
+            partial(self._client.get_order_by_client_id, client_order_id),
+            self._order,
+        )
+        return found
 
     def cancel(self, client_order_id: str) -> None:
         """Ask for the order's cancel."""
         from options_platform.adapters.brokers.alpaca_wire import asked
 
-        found = self._raw(client_order_id)
-        if found is None:
-            raise OrderRefusedError(f"order {client_order_id} is not at Alpaca")
         what = f"cancel of {client_order_id}"
-        client = self._client
-        asked(what, lambda: client.cancel_order_by_id(found["id"]))
+        number = self._read_or_none(
+            what,
+            partial(self._client.get_order_by_client_id, client_order_id),
+            lambda found: str(found["id"]),
+        )
+        if number is None:
+            raise OrderRefusedError(f"order {client_order_id} is not at Alpaca")
+        asked(what, partial(self._client.cancel_order_by_id, number))
 
     def working(self) -> list[BrokerOrder]:
         """Open orders, newest first."""
@@ -101,8 +111,12 @@ class AlpacaBroker:
 
     def holdings(self) -> list[Holding]:
         """All positions, netted by contract."""
-        given = self._read("the positions", self._client.get_all_positions)
-        return [shapes.holding_of(one) for one in given]
+        found: list[Holding] = self._read(
+            "the positions",
+            self._client.get_all_positions,
+            lambda given: [shapes.holding_of(one) for one in given],
+        )
+        return found
 
     def activities(self, since: date) -> list[Activity]:
         """Fills, assignments, exercises and expiries."""
@@ -116,13 +130,15 @@ class AlpacaBroker:
                 "page_size": ACTIVITIES_A_PAGE,
                 "page_token": page,
             }
-            given: Any = self._read(
-                "the activities", partial(self._client.get, "/account/activities", query)
+            new: list[Activity] = self._read(
+                "the activities",
+                partial(self._client.get, "/account/activities", query),
+                lambda given: [shapes.activity_of(one) for one in given],
             )
-            found += [shapes.activity_of(one) for one in given]
-            if len(given) < ACTIVITIES_A_PAGE:
+            found += new
+            if len(new) < ACTIVITIES_A_PAGE:
                 return [activity for activity in found if activity.on >= since]
-            page = str(given[-1]["id"])
+            page = new[-1].activity_id
 
     def _listed(self, status: str, since: datetime | None) -> list[BrokerOrder]:
         from alpaca.common.enums import Sort
@@ -140,33 +156,32 @@ class AlpacaBroker:
                 direction=Sort.ASC,
                 nested=True,
             )
-            given: Any = self._read("the orders", partial(self._client.get_orders, request))
-            orders = [self._order(one) for one in given]
-            new = [order for order in orders if order.client_order_id not in found]
-            found |= {order.client_order_id: order for order in orders}
-            if len(given) < ORDERS_A_PAGE or not new:
+            page: list[tuple[datetime, BrokerOrder]] = self._read(
+                "the orders",
+                partial(self._client.get_orders, request),
+                lambda given: [
+                    (shapes.moment(one["submitted_at"]), self._order(one)) for one in given
+                ],
+            )
+            known = len(found)
+            found |= {order.client_order_id: order for _, order in page}
+            if len(page) < ORDERS_A_PAGE or len(found) == known:
                 return list(found.values())
             # Several orders may share a moment: the page begins with the last one again.
-            after = shapes.moment(given[-1]["submitted_at"]) - timedelta(microseconds=1)
-
-    def _raw(self, client_order_id: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._read_or_none(
-            f"order {client_order_id}",
-            partial(self._client.get_order_by_client_id, client_order_id),
-        )
-        return found
+            after = page[-1][0] - timedelta(microseconds=1)
 
     def _order(self, found: Any) -> BrokerOrder:
         day = np.array([shapes.moment(found["submitted_at"]).date()], dtype="datetime64[D]")
         return shapes.order_of(found, float(self.costs.fees_on(day)[0]))
 
-    def _read(self, what: str, ask: Callable[[], Any]) -> Any:
-        found = self._read_or_none(what, ask)
+    def _read(self, what: str, ask: Callable[[], Any], shape: Callable[[Any], Any]) -> Any:
+        found = self._read_or_none(what, ask, shape)
         if found is None:
             raise BrokerDoubtError(f"{what}: Alpaca says that there is none")
         return found
 
-    def _read_or_none(self, what: str, ask: Callable[[], Any]) -> Any:
+    def _read_or_none(self, what: str, ask: Callable[[], Any], shape: Callable[[Any], Any]) -> Any:
+        """What is asked for, in our shape; an answer of another one is a doubt like any other."""
         import tenacity
 
         from options_platform.adapters.brokers.alpaca_wire import asked
@@ -177,7 +192,7 @@ class AlpacaBroker:
             wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
             reraise=True,
         )
-        return again(asked, what, ask)
+        return again(asked, what, lambda: shape(ask()))
 
     @cached_property
     def _allowed_client(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -50,8 +51,7 @@ class FakeAlpaca:
         self.requests: list[str] = []
         self.lock = threading.RLock()
         self.released = threading.Event()
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _QuietServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def now(self) -> datetime:
@@ -226,6 +226,17 @@ class FakeAlpaca:
             "next_open": open_time(opens).isoformat(),
             "next_close": close_time(closes).isoformat(),
         }
+
+
+class _QuietServer(ThreadingHTTPServer):
+    """Clients that go away in the middle are what it is for."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a broken connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _said(fault: Json) -> Answer:

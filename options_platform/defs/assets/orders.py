@@ -22,20 +22,24 @@ from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.settings import Settings
 
+LIVE_NOTE = "LIVE TRADING: these orders move REAL MONEY."
+
 
 def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
     """The asset `paper_orders`; only a run of the newest session alone sends anything."""
 
-    @dg.asset(
-        **asset_options(
-            PAPER_ORDERS,
-            settings,
-            group="orders",
-            kinds={"python"},
-            deps=["trade_plan"],
-            policy=MODEL_POLICY,
-        )
+    options = asset_options(
+        PAPER_ORDERS,
+        settings,
+        group="orders",
+        kinds={"python"},
+        deps=["trade_plan"],
+        policy=MODEL_POLICY,
     )
+    if settings.is_live:
+        options["description"] = f"{LIVE_NOTE} {options['description']}"
+
+    @dg.asset(**options)
     def paper_orders(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -51,9 +55,11 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
         platform.warehouse.write([(PAPER_ORDERS, rows)])
         report_earlier_rows(context, PAPER_ORDERS, rows, selected.start)
         counts = rows.group_by("status").len().sort("status")
-        return result(
-            context, rows, selected, {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
-        )
+        told = {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
+        if settings.is_live:
+            context.log.warning(LIVE_NOTE)
+            told["money"] = LIVE_NOTE
+        return result(context, rows, selected, told)
 
     return paper_orders
 

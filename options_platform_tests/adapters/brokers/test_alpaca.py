@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,38 @@ def test_a_request_that_reads_is_repeated_a_few_times(at_fake, fake):
     with pytest.raises(BrokerDoubtError, match=r"no connection|broke"):
         at_fake.find("nothing")
     assert fake.count("GET") == 6
+
+
+def test_a_good_answer_of_another_shape_is_a_doubt(at_fake, fake):
+    asks = [
+        at_fake.account,
+        at_fake.clock,
+        at_fake.working,
+        at_fake.holdings,
+        lambda: at_fake.find("x"),
+        lambda: at_fake.activities(ORDER.session),
+    ]
+    for ask in asks:
+        for body in ([1], {"a": 1}, [{"id": "1"}], "text"):
+            fake.script(
+                "faults", {"on": "GET", "do": "status", "status": 200, "body": body, "times": 3}
+            )
+            with pytest.raises(BrokerDoubtError, match="cannot be read"):
+                ask()
+
+
+def test_lists_longer_than_a_page_are_read_whole(at_fake, fake):
+    began = fake.now()
+    request = json.loads(json.dumps(shapes.request_of(ORDER).to_request_fields()))
+    for number in range(1101):
+        fake.clock_offset = timedelta(milliseconds=number // 2)
+        fake.book.submit(request | {"client_order_id": f"o{number}"})
+    found = at_fake.orders_since(began)
+    assert {order.client_order_id for order in found} == {f"o{n}" for n in range(1101)}
+    for number in range(60):
+        fake.script("fill", {"client_order_id": f"o{number}"})
+    fills = at_fake.activities(began.date() - timedelta(days=1))
+    assert len(fills) == len({a.activity_id for a in fills}) == 120
 
 
 def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):

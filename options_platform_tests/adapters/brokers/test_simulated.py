@@ -70,3 +70,19 @@ def test_a_session_worked_twice_changes_nothing(tmp_path):
     broker.work(NEXT, {"SPY": MarketClose(600.0, 0.5)})
     broker.work(date(2024, 1, 4), {"SPY": MarketClose(600.0, 0.5)})
     assert broker.find(ORDER.client_order_id) == first
+
+
+def test_a_part_or_a_rejection_comes_on_demand_and_once(tmp_path):
+    broker = opened(tmp_path)
+    broker.demand("SPY", "reject")
+    rejected = broker.submit(replace(ORDER, client_order_id="a"))
+    assert (rejected.status, rejected.reason) == ("rejected", "ON_DEMAND")
+    broker.demand("SPY", "partial", 2)
+    part = worked(broker, replace(ORDER, client_order_id="b", limit_price=None))
+    assert (part.status, part.filled_qty, part.reason) == ("expired", 2, "PARTIAL_ON_DEMAND")
+    assert part.fees_usd == pytest.approx(2 * 2 * 0.65)
+    whole = replace(ORDER, client_order_id="c", limit_price=None, session=NEXT)
+    broker.submit(whole)
+    broker.work(date(2024, 1, 4), MARKET)
+    assert broker.find("c").status == "filled"
+    assert sorted(h.quantity for h in broker.holdings()) == [-7, 7]

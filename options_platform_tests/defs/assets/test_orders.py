@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 
+from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
 from options_platform.defs.assets.orders import may_send, open_ledger
@@ -92,3 +93,42 @@ def test_a_session_that_is_not_the_newest_is_not_sent(home):
     run(settings, start=day, end=day, assets=ORDERS, backfill=False, now=late)
     after = open_ledger(settings).orders() if open_ledger(settings).exists else []
     assert [order.client_order_id for order in after] == [o.client_order_id for o in before]
+
+
+def test_the_daily_job_sends_to_alpaca_once_and_records_what_was_filled(home, tmp_path):
+    original, day = home
+    folder = tmp_path / "alpaca"
+    shutil.copytree(original.home, folder)
+    for left in folder.glob("ledger*"):
+        left.unlink()
+    now = morning_after(day)
+    with FakeAlpaca(now=lambda: now) as fake:
+        settings = make_platform_settings(
+            folder, broker="alpaca", alpaca={"fake_address": fake.address}
+        )
+        for _ in range(2):
+            run(settings, start=day, end=day, assets=ORDERS, backfill=False, now=now)
+        ledger = open_ledger(settings)
+        sent = ledger.orders()
+        assert sent
+        assert {order.status for order in sent} == {"filled"}
+        assert fake.count("POST /v2/orders") == len(fake.book.orders) == len(sent)
+        assert ledger.differences() == []
+        found = orders(settings, day).filter(pl.col("status") == "filled")
+        assert found.height == len(sent)
+        assert set(found["broker"]) == {"alpaca:paper"}
+        # A backfill over the same session sends nothing.
+        run(settings, start=day, end=day, assets=ORDERS, backfill=True, now=now)
+        assert fake.count("POST /v2/orders") == len(sent)
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_live_trading_is_said_where_people_look_in_the_web_ui():
+    from options_platform.defs.assets.orders import LIVE_NOTE, make_paper_orders
+    from options_platform.settings import make_settings
+
+    live = make_settings({"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}})
+    for settings, said in ((live, True), (make_settings({"broker": "alpaca"}), False)):
+        asset = make_paper_orders(settings)
+        described = next(iter(asset.specs)).description
+        assert (LIVE_NOTE in described) is said

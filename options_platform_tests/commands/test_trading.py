@@ -1,0 +1,135 @@
+"""The hands on trading as a user has them: real processes at a fake Alpaca."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from datetime import UTC, datetime
+
+import pytest
+
+from options_platform.adapters.fake_alpaca import FakeAlpaca
+from options_platform.domain.repricing import deciding_session
+from options_platform_tests.faults.world import POST, trade, trader
+
+TICKERS = ("SPY", "QQQ")
+
+
+class Shell:
+    def __init__(self, folder, fake):
+        self.folder, self.fake = folder, fake
+        self.home = folder / "home"
+
+    def run(self, *arguments, code=0, answer=None, **environment):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
+        own = {
+            "OPTIONS_HOME": str(self.home),
+            "OPTIONS_SOURCE": "simulated",
+            "OPTIONS_BROKER": "alpaca",
+            "OPTIONS_ALPACA__FAKE_ADDRESS": self.fake.address,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "options_platform", *arguments],
+            cwd=self.folder,
+            env=kept | own | environment,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *arguments, code=0):
+        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A home with two filled spreads and nothing else."""
+    with FakeAlpaca() as fake:
+        made = Shell(tmp_path, fake)
+        made.home.mkdir()
+        now = datetime.now(UTC)
+        service = trader(made.home, fake.address)
+        trade(service, TICKERS, session=deciding_session(now), now=now)
+        assert len(service.ledger.positions(only_open=True)) == 2
+        yield made
+
+
+def test_orders_positions_and_reconcile_speak_json_and_agree(shell):
+    assert [order["status"] for order in shell.json("orders")] == ["filled"] * 2
+    assert {position["ticker"] for position in shell.json("positions")} == set(TICKERS)
+    assert shell.json("reconcile") == []
+    assert "agree" in shell.run("reconcile").stdout
+
+
+def test_a_difference_is_told_stops_entries_and_can_be_accepted(shell):
+    shell.fake.script("move", {"symbol": "AAPL260220C00120000", "quantity": 1, "price": 1.0})
+    found = shell.json("reconcile", code=1)
+    assert [(d["code"], d["subject"]) for d in found] == [("CONTRACTS", "AAPL260220C00120000")]
+    assert shell.json("status")["differences"] == [found[0]["text"]]
+    assert "options-platform reconcile --accept" in shell.run("reconcile", code=1).stdout
+    assert shell.json("reconcile", "--accept", "bought by hand") == []
+    assert shell.json("status")["differences"] == []
+
+
+def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
+    refused = shell.run("flatten", code=2, answer="flatten\n")
+    assert "--yes" in refused.stderr
+    assert shell.fake.count(POST) == 2
+    assert shell.json("flatten", "--yes") == {"working_exits": [], "problems": []}
+    assert shell.fake.book.positions == {}
+    assert shell.json("positions") == []
+    assert shell.json("status")["halted"] == "FLATTEN"
+    # A second time there is nothing to do.
+    assert shell.json("flatten", "--yes")["problems"] == []
+    assert shell.fake.count(POST) == 4
+    shell.run("resume", "--reason", "looked into it")
+    assert shell.json("status")["halted"] is None
+
+
+def test_work_has_nothing_to_do_when_no_order_works(shell):
+    assert shell.json("work", "--once") == []
+    done = shell.run("work", code=2, OPTIONS_BROKER="simulated", OPTIONS_ACCOUNT="other")
+    assert "fills at the close" in done.stderr
+
+
+def test_another_broker_needs_another_account_name(shell):
+    done = shell.run("reconcile", code=1, OPTIONS_BROKER="simulated")
+    assert "set OPTIONS_ACCOUNT" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_live_trading_is_said_loudly_and_has_a_ledger_of_its_own(shell):
+    done = shell.run(
+        "orders",
+        OPTIONS_ALPACA__FAKE_ADDRESS="",
+        OPTIONS_ALPACA__LIVE="true",
+        OPTIONS_ALPACA__ACCOUNTS="123",
+    )
+    assert "REAL MONEY" in done.stderr
+    assert "no orders yet" in done.stdout
+    assert "REAL MONEY" not in shell.run("orders").stderr
+
+
+def test_the_fake_server_starts_from_the_command_line_and_tells_how_to_use_it(tmp_path):
+    server = subprocess.Popen(
+        [sys.executable, "-m", "options_platform", "fake-alpaca", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        lines = [server.stdout.readline() for _ in range(2)]
+        address = re.search(r"OPTIONS_ALPACA__FAKE_ADDRESS=(\S+)", lines[1])[1]
+        with urllib.request.urlopen(f"{address}/v2/account") as answer:
+            assert json.load(answer)["account_number"] == "PAFAKE000001"
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
