@@ -37,7 +37,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         # of the job does everything at once, a backfill of the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
-        assets = [*make_assets(settings), *chains, make_backtest()]
+        assets = [*make_assets(settings, with_chains=bool(chains)), *chains, make_backtest()]
         names = {key.to_user_string() for asset in assets for key in asset.keys}
         daily, backtest, reporting = make_job(tables), make_backtest_job(), make_reporting_job()
         definitions = dg.Definitions(

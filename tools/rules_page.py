@@ -12,12 +12,13 @@ import polars as pl
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.decision_ledger import asked_rules
 from options_platform.domain.fills import FILL_MODELS
-from options_platform.domain.plan import PlanRules, StrikeRules
+from options_platform.domain.plan import PlanRules
 from options_platform.domain.reasons import REASONS
 from options_platform.domain.regime_names import REGIMES
 from options_platform.domain.selection import target_dte, wanted_strategy
 from options_platform.domain.sizing import contracts
 from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.strikes import StrikeRules
 from options_platform.settings import Settings
 from tools.markdown import table
 
@@ -38,9 +39,9 @@ def rules_page(generated: str) -> str:
         generated.format(source="`options_platform/settings.py` and `options_platform/domain/`"),
         (
             "What the platform trades, in the order in which it decides, with the default "
-            "settings. Each is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in `options.toml`. "
-            "`options-platform backtest --vary exits.exit_dte=14,21` shows what another value "
-            "would have brought."
+            "settings. Each value is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in "
+            "`options.toml`. `options-platform backtest --vary exits.exit_dte=14,21` shows what "
+            "another value would have brought."
         ),
         *_regimes(settings),
         *_matrix(plan),

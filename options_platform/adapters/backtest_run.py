@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import polars as pl
 
-from options_platform.adapters.market_series import stored_yields
+from options_platform.adapters.market_series import stored_tenors, stored_yields
 from options_platform.adapters.plan_inputs import plan_inputs
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
@@ -94,7 +94,7 @@ def load_backtest(
         )
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
     vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
-    market = make_market(bars, vix, stored_yields(warehouse))
+    market = make_market(bars, vix, stored_yields(warehouse), stored_tenors(warehouse))
     return BacktestData(plan_inputs(warehouse, tickers, first, last), market)
 
 

@@ -10,6 +10,7 @@ from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MARKET_SERIES
 from options_platform.contracts.market import SERIES
+from options_platform.domain.term import TENORS
 
 YIELD = "DGS3MO"
 
@@ -42,3 +43,16 @@ def stored_yields(warehouse: Warehouse) -> pl.DataFrame | None:
     rows = warehouse.read(MARKET_SERIES, columns=["symbol", "date", "value"])
     own = rows.filter(pl.col("symbol") == YIELD).select("date", yield_pct="value").sort("date")
     return None if own.is_empty() else own
+
+
+def stored_tenors(warehouse: Warehouse) -> pl.DataFrame | None:
+    """date, vix9d, vix3m and vix6m in index points, null where unknown; None if none is stored."""
+    rows = warehouse.read(MARKET_SERIES, columns=["symbol", "date", "value"])
+    rows = rows.with_columns(pl.col("symbol").str.to_lowercase())
+    own = rows.filter(pl.col("symbol").is_in(TENORS))
+    if own.is_empty():
+        return None
+    wide = own.pivot("symbol", index="date", values="value")
+    missing = [name for name in TENORS if name not in wide.columns]
+    empty = {name: pl.lit(None, pl.Float64) for name in missing}
+    return wide.with_columns(**empty).select("date", *TENORS).sort("date")

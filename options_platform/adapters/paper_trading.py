@@ -40,6 +40,7 @@ from options_platform.domain.orders import (
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import Exposure, after_closes, refusals
+from options_platform.domain.term import term_ratios
 from options_platform.settings import Settings
 
 Market = Mapping[date, Mapping[str, MarketClose]]
@@ -369,17 +370,25 @@ def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) ->
     ).cast(PAPER_ORDERS.schema)
 
 
-def market_closes(bars: pl.DataFrame, vix: pl.DataFrame) -> Market:
-    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`; unknown ones are absent."""
+def market_closes(
+    bars: pl.DataFrame, vix: pl.DataFrame, tenors: pl.DataFrame | None = None
+) -> Market:
+    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`; unknown ones are absent.
+
+    `tenors` has date, vix9d, vix3m and vix6m where they are known.
+    """
     rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
         pl.col("close").is_not_null() & pl.col("iv_close").is_not_null()
     )
+    if tenors is not None:
+        rows = rows.join(tenors, on="date", how="left", maintain_order="left")
+    ratios = term_ratios(rows).T.tolist()
     market: dict[date, dict[str, MarketClose]] = {}
-    for day, ticker, close, factor, iv in rows.select(
-        "date", "ticker", "close", "split_factor", "iv_close"
-    ).iter_rows():
+    shown = rows.select("date", "ticker", "close", "split_factor", "iv_close").iter_rows()
+    for (day, ticker, close, factor, iv), ratio in zip(shown, ratios, strict=True):
         spot = close * (1.0 if factor is None else factor)
-        market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0)
+        known = tuple(own if own == own else None for own in ratio)  # noqa: PLR0124 - NaN
+        market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0, known)
     return market
 
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import polars as pl
 
+from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
     DIRECTION_MODEL,
@@ -50,7 +51,10 @@ def plan_inputs(
     for table, frame in zip(list(columns)[1:], frames[1:], strict=True):
         _require_rows(table.name, joined, frame)
         joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
-    return joined
+    tenors = stored_tenors(warehouse)
+    if tenors is None:
+        return joined
+    return joined.join(tenors, on="date", how="left", maintain_order="left")
 
 
 def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:

@@ -17,6 +17,7 @@ import polars as pl
 from options_platform.adapters.brokers import open_simulated
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading, market_closes
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
@@ -50,7 +51,9 @@ def replay(
     plans = warehouse.read(TRADE_PLAN, start=first, end=last)
     legs = warehouse.read(TRADE_PLAN_LEGS, start=first, end=last)
     market = market_closes(
-        warehouse.read(RAW_OHLCV, start=first, end=last), warehouse.read(VIX, start=first, end=last)
+        warehouse.read(RAW_OHLCV, start=first, end=last),
+        warehouse.read(VIX, start=first, end=last),
+        stored_tenors(warehouse),
     )
     target = replay_ledger(settings)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:

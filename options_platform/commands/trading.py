@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading, market_closes
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
@@ -120,7 +121,11 @@ def _newest_closes(settings: Settings) -> Mapping[str, MarketClose]:
     if newest is None:
         return {}
     since = shift(newest, -1)  # type: ignore[arg-type]
-    market = market_closes(warehouse.read(RAW_OHLCV, start=since), warehouse.read(VIX, start=since))
+    market = market_closes(
+        warehouse.read(RAW_OHLCV, start=since),
+        warehouse.read(VIX, start=since),
+        stored_tenors(warehouse),
+    )
     return market[max(market)] if market else {}
 
 

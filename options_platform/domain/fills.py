@@ -6,6 +6,7 @@ write a function like those below and list it in `FILL_MODELS`; settings choose 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ import numpy as np
 from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.pricing import Floats, intrinsic_value
+from options_platform.domain.term import term_of
 
 LEG_SIDES = {"buy": 1.0, "sell": -1.0}
 
@@ -76,10 +78,14 @@ AT_MID = FillRules(model="mid")
 
 @dataclass(frozen=True)
 class MarketClose:
-    """A ticker at the close of a session: USD a share as traded, annualised volatility index."""
+    """A ticker at the close of a session: USD a share as traded, annualised volatility index.
+
+    `term_ratios` are those of `domain.term`; None where one is not known.
+    """
 
     spot: float
     implied_vol: float
+    term_ratios: tuple[float | None, ...] = (None, None, None)
 
 
 def net_price(
@@ -102,7 +108,9 @@ def net_price(
     if alive.any():
         spot = np.full(len(legs), market.spot)
         index = np.full(len(legs), market.implied_vol)
-        quotes = quote(spot, strikes, years_of(np.maximum(days, 1)), index, signs, chain)
+        ratios = [math.nan if ratio is None else ratio for ratio in market.term_ratios]
+        term = term_of(index, (np.full(len(legs), ratio) for ratio in ratios))
+        quotes = quote(spot, strikes, years_of(np.maximum(days, 1)), index, signs, chain, term)
         filled = fills.leg_prices(sides, quotes.bid, quotes.mid, quotes.ask)
         prices = np.where(alive, filled, prices)
     return float(np.round(np.sum(sides * prices), 4))

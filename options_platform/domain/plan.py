@@ -1,8 +1,8 @@
 """The trade plan: from predictions and regime to a spread with strikes, expiry, size and price.
 
 1. `selection` names the strategy or the refusal of every row.
-2. The rows that trade are taken strategy by strategy: expiry, strikes by delta on the chain,
-   quotes, net price, maximum loss and profit.
+2. The rows that trade are taken strategy by strategy: expiry, strikes by delta on the stored
+   chain of the day or else the synthetic one, quotes, net price, maximum loss and profit.
 3. `sizing` gives the number of contracts; nothing that fits the budget is a refusal as well.
 Every row is computed from itself alone, so a session's plan is the same in any range.
 """
@@ -17,66 +17,26 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
-from options_platform.domain.chain import (
-    ChainRules,
-    Quotes,
-    option_sign,
-    quote,
-    snap_strike,
-    strike_nearest_delta,
-    strike_step,
-    years_of,
-)
+from options_platform.domain.chain import ChainRules, Quotes
 from options_platform.domain.costs import CostRules
-from options_platform.domain.expiries import choose_expiries
 from options_platform.domain.liquidity import LiquidityRules, illiquid
+from options_platform.domain.plan_quotes import (
+    ChainOf,
+    QuotedLegs,
+    chain_expiries,
+    chain_quotes,
+    listed_expiries,
+    synthetic_quotes,
+)
 from options_platform.domain.pricing import Floats
 from options_platform.domain.selection import NONE, SelectionRules, select_strategies
 from options_platform.domain.sizing import SizingRules, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Strategy, max_loss, max_profit
+from options_platform.domain.strikes import StrikeRules
 
 SHARES = 100.0
 SIDES = {"buy": 1.0, "sell": -1.0}
-
-
-def _by_regime(
-    low: float, high: float, contraction: float, expansion: float, neutral: float
-) -> dict[str, float]:
-    return {
-        "low_vol": low,
-        "high_vol": high,
-        "iv_contraction": contraction,
-        "iv_expansion": expansion,
-        "neutral": neutral,
-    }
-
-
-@dataclass(frozen=True)
-class StrikeRules:
-    """Deltas (absolute) and widths of the spreads by regime.
-
-    Debit spreads anchor the bought leg at `long_delta`, credit spreads the sold leg at
-    `short_delta`. `width_mode`: `fixed` takes `width_usd` (USD a share), `percent` `width_pct`
-    of the spot, `expected_move` `width_moves` x spot x IV x sqrt(T).
-    """
-
-    long_delta: dict[str, float] = field(
-        default_factory=lambda: _by_regime(0.40, 0.30, 0.25, 0.45, 0.35)
-    )
-    short_delta: dict[str, float] = field(
-        default_factory=lambda: _by_regime(0.30, 0.20, 0.15, 0.35, 0.25)
-    )
-    width_mode: str = "fixed"
-    width_usd: dict[str, float] = field(
-        default_factory=lambda: _by_regime(5.0, 10.0, 5.0, 5.0, 5.0)
-    )
-    width_pct: float = 0.02
-    width_moves: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.width_mode not in ("fixed", "percent", "expected_move"):
-            raise ValueError("width_mode must be fixed, percent or expected_move")
 
 
 @dataclass(frozen=True)
@@ -91,21 +51,28 @@ class PlanRules:
     liquidity: LiquidityRules = field(default_factory=LiquidityRules)
 
 
-def build_plans(inputs: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+def build_plans(
+    inputs: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The plan of each row and the legs of each trade.
 
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
-            direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred.
+            direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
+            where known vix9d, vix3m and vix6m.
         rules: all settings of the plan.
+        chain_of: gives the stored real chain of a date and ticker, which the plan then rests on.
 
     Returns:
         Rows of `trade_plan`, one for each input row, and of `trade_plan_legs`.
     """
-    return plan_selected(select_strategies(inputs.sort("date", "ticker"), rules.selection), rules)
+    rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
+    return plan_selected(rows, rules, chain_of)
 
 
-def plan_selected(rows: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+def plan_selected(
+    rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose `strategy`, `refusal` and `target_dte` are chosen already."""
     rows = rows.with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
@@ -117,8 +84,11 @@ def plan_selected(rows: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, p
     legs = [TRADE_PLAN_LEGS.empty()]
     for strategy in STRATEGIES.values():
         chosen = rows.filter(pl.col("strategy") == strategy.name)
-        if chosen.height:
-            planned, planned_legs = _plan_strategy(chosen, strategy, rules)
+        if chosen.height and not strategy.paired:
+            plans.append(_refused(_with_refusal(chosen, "UNBOUNDED")))
+            continue
+        for part, own_chain in _by_source(chosen, chain_of):
+            planned, planned_legs = _plan_strategy(part, strategy, rules, own_chain)
             plans.append(planned)
             legs.append(planned_legs)
     return (
@@ -127,26 +97,44 @@ def plan_selected(rows: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, p
     )
 
 
+def _by_source(
+    rows: pl.DataFrame, chain_of: ChainOf | None
+) -> list[tuple[pl.DataFrame, ChainOf | None]]:
+    """The rows without a stored chain, and those with one; parts without rows are left out."""
+    if chain_of is None:
+        return [(rows, None)] if rows.height else []
+    keys = rows.select("date", "ticker").iter_rows()
+    has = pl.Series([chain_of(*key) is not None for key in keys], dtype=pl.Boolean)
+    parts: list[tuple[pl.DataFrame, ChainOf | None]] = [
+        (rows.filter(~has), None), (rows.filter(has), chain_of)
+    ]  # fmt: skip
+    return [part for part in parts if part[0].height]
+
+
 def _plan_strategy(
-    rows: pl.DataFrame, strategy: Strategy, rules: PlanRules
+    rows: pl.DataFrame, strategy: Strategy, rules: PlanRules, chain_of: ChainOf | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    sessions = rows["date"].to_numpy().astype("datetime64[D]")
-    expiry = choose_expiries(
-        sessions,
-        rows["target_dte"].to_numpy().astype(np.int64),
-        rules.selection.min_dte,
-        rules.selection.max_dte,
-        rows["ticker"].to_list(),
+    expiry = (
+        listed_expiries(rows, rules.selection)
+        if chain_of is None
+        else chain_expiries(rows, chain_of, rules.selection)
     )
     listed = ~np.isnat(expiry)
     unlisted = _refused(_with_refusal(rows.filter(pl.Series(~listed)), "NO_EXPIRY"))
-    rows, expiry, sessions = rows.filter(pl.Series(listed)), expiry[listed], sessions[listed]
+    rows, expiry = rows.filter(pl.Series(listed)), expiry[listed]
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
-    priced = _price(rows, expiry, (expiry - sessions).astype(np.int64), strategy, rules)
+    dte = (expiry - rows["date"].to_numpy().astype("datetime64[D]")).astype(np.int64)
+    quoted = (
+        synthetic_quotes(rows, dte, strategy, rules.strikes, rules.chain)
+        if chain_of is None
+        else chain_quotes(rows, expiry, strategy, rules.strikes, rules.chain, chain_of)
+    )
+    priced = _price(rows, expiry, dte, strategy, rules, quoted)
     trades = priced.rows.filter(pl.col("refusal").is_null())
     refused = _refused(priced.rows.filter(pl.col("refusal").is_not_null()))
-    plans, legs = _traded(trades, priced.legs, strategy)
+    source = "synthetic" if chain_of is None else "real"
+    plans, legs = _traded(trades, priced.legs, strategy, source)
     return pl.concat([unlisted, refused, plans]), legs
 
 
@@ -157,16 +145,15 @@ class _Priced:
 
 
 def _price(
-    rows: pl.DataFrame, expiry: Any, dte: Any, strategy: Strategy, rules: PlanRules
+    rows: pl.DataFrame,
+    expiry: Any,
+    dte: Any,
+    strategy: Strategy,
+    rules: PlanRules,
+    quoted: QuotedLegs,
 ) -> _Priced:
-    """Strikes, quotes, net price, limits and size of every row of one strategy."""
-    spot, atm = rows["spot"].to_numpy(), rows["iv_close"].to_numpy() / 100.0
-    years = years_of(dte)
-    strikes, widths = _strikes(rows, spot, atm, years, strategy, rules.strikes, rules.chain)
-    quotes: list[Quotes] = []
-    for number, leg in enumerate(strategy.legs):
-        sign = option_sign(np.full(rows.height, leg.right))
-        quotes.append(quote(spot, strikes[number], years, atm, sign, rules.chain))
+    """Net price, limits and size of every row of one strategy."""
+    quotes, widths = quoted.quotes, quoted.widths
     sides = [SIDES[leg.side] for leg in strategy.legs]
     net = np.round(_total(sides, [q.mid for q in quotes]), 2)
     fees = 2.0 * len(sides) * rules.costs.fees_on(rows["date"].to_numpy())
@@ -183,6 +170,8 @@ def _price(
         np.stack([q.ask for q in quotes], axis=1),
         net,
         rules.liquidity,
+        quoted.open_interest,
+        quoted.volume,
     )
     safe = np.where(bad, 1.0, loss_usd)
     count = contracts(safe, multiplier.to_numpy(), rows["confidence"].to_numpy(), rules.sizing)
@@ -206,46 +195,6 @@ def _price(
         refusal=pl.when(pl.Series(refusal) != "").then(pl.Series(refusal)),
     )
     return _Priced(priced, _leg_rows(priced, strategy, quotes))
-
-
-def _strikes(
-    rows: pl.DataFrame,
-    spot: Floats,
-    atm: Floats,
-    years: Floats,
-    strategy: Strategy,
-    rules: StrikeRules,
-    chain: ChainRules,
-) -> tuple[list[Floats], Floats]:
-    """The strikes of each leg, and the width for each right as columns."""
-    deltas = rules.long_delta if strategy.kind == "debit" else rules.short_delta
-    delta = rows["regime"].replace_strict(deltas, return_dtype=pl.Float64).to_numpy()
-    step = strike_step(spot)
-    distance = np.maximum(snap_strike(_width(rows, spot, atm, years, rules), step), step)
-    anchors: dict[str, Floats] = {}
-    wings: dict[str, Floats] = {}
-    for right in strategy.rights:
-        sign = option_sign(np.full(rows.height, right))
-        anchors[right] = (
-            snap_strike(spot, step)
-            if strategy.centred
-            else strike_nearest_delta(spot, years, atm, sign, delta, chain)
-        )
-        wings[right] = np.maximum(anchors[right] + sign * distance, step)
-    strikes = [(anchors if leg.role == "anchor" else wings)[leg.right] for leg in strategy.legs]
-    widths = np.stack([np.abs(wings[r] - anchors[r]) for r in strategy.rights], axis=1)
-    return strikes, widths
-
-
-def _width(
-    rows: pl.DataFrame, spot: Floats, atm: Floats, years: Floats, rules: StrikeRules
-) -> Floats:
-    if rules.width_mode == "percent":
-        return spot * rules.width_pct
-    if rules.width_mode == "expected_move":
-        return np.asarray(rules.width_moves * spot * atm * np.sqrt(years))
-    widths = rows["regime"].replace_strict(rules.width_usd, return_dtype=pl.Float64)
-    return np.asarray(widths.to_numpy(), dtype=np.float64)
 
 
 def _bad_quote(strategy: Strategy, net: Floats, widths: Floats, quotes: list[Quotes]) -> Any:
@@ -285,7 +234,7 @@ def _leg_rows(rows: pl.DataFrame, strategy: Strategy, quotes: list[Quotes]) -> p
 
 
 def _traded(
-    rows: pl.DataFrame, legs: pl.DataFrame, strategy: Strategy
+    rows: pl.DataFrame, legs: pl.DataFrame, strategy: Strategy, source: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     if rows.is_empty():
         return TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty()
@@ -308,7 +257,7 @@ def _traded(
         plan_id=pl.Series(ids),
         decision=pl.lit("trade"),
         reasons=reasons,
-        chain_source=pl.lit("synthetic"),
+        chain_source=pl.lit(source),
     ).select(TRADE_PLAN.schema.names())
     keyed = legs.join(plans.select("date", "ticker", "plan_id"), on=["date", "ticker"])
     return plans, keyed.select(TRADE_PLAN_LEGS.schema.names())

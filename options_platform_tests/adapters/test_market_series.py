@@ -1,13 +1,17 @@
 from datetime import UTC, date, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.adapters.market_series import stored_yields, update_series
+from options_platform.adapters.market_series import stored_tenors, stored_yields, update_series
+from options_platform.adapters.paper_trading import market_closes
 from options_platform.adapters.sources.csv_folder import CsvSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MARKET_SERIES
+from options_platform.domain.backtest import make_market
 from options_platform.errors import SourceError
+from options_platform_tests.market import random_market
 
 FIRST, LAST = date(2020, 1, 2), date(2020, 1, 8)
 NOW, LATER = datetime(2020, 1, 9, tzinfo=UTC), datetime(2020, 1, 10, tzinfo=UTC)
@@ -68,3 +72,25 @@ def test_the_real_yields_end_in_january_2023(reference_data, warehouse):
     assert yields["date"][-1] == date(2023, 1, 4)
     before_the_crisis = yields.filter(pl.col("date") == date(2007, 1, 3))["yield_pct"].item()
     assert 5.0 < before_the_crisis < 5.2
+
+
+def test_tenors_stand_side_by_side_and_reach_plans_backtests_and_live_prices(tmp_path, warehouse):
+    assert stored_tenors(warehouse) is None
+    source = folder(
+        tmp_path,
+        VIX9D="date,close\n2020-01-02,12.5\n2020-01-03,13.0\n",
+        VIX6M="date,close\n2020-01-03,18.0\n",
+    )
+    update_series(source, warehouse, FIRST, LAST, NOW)
+    found = stored_tenors(warehouse)
+    assert found.columns == ["date", "vix9d", "vix3m", "vix6m"]
+    assert found.rows() == [(FIRST, 12.5, None, None), (date(2020, 1, 3), 13.0, None, 18.0)]
+    bars, vix = random_market(("SPY",), FIRST, LAST)
+    ratios = make_market(bars, vix, tenors=found).term_ratios
+    level = vix["vix"].to_numpy()
+    assert ratios[0, :2] == pytest.approx([12.5 / level[0], 13.0 / level[1]])
+    assert np.isnan(ratios[1]).all()
+    assert np.isnan(ratios[:, 2:]).all()
+    live = market_closes(bars, vix, found)
+    assert live[FIRST]["SPY"].term_ratios == (pytest.approx(12.5 / level[0]), None, None)
+    assert live[LAST]["SPY"].term_ratios == (None, None, None)

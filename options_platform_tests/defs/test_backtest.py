@@ -71,7 +71,7 @@ def test_the_ledger_tells_of_every_decision(outcome, warehouse):
     assert refused["len"].max() == 1
     account = ledger.filter(pl.col("step") == 100)
     assert account["outcome"].unique().to_list() in ([], ["refused"])
-    assert plans["rule"].n_unique() == 13
+    assert plans["rule"].n_unique() == 14
 
 
 def test_what_a_run_tells_stands_in_its_metadata(outcome):

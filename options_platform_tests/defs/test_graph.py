@@ -26,6 +26,7 @@ UPSTREAM = {
     "regime": {"features"},
     "trade_plan": {
         "raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime",
+        "iv_history",
     },
     "paper_orders": {"trade_plan"},
 }  # fmt: skip

@@ -22,6 +22,9 @@ MAKERS = (
 )
 
 
-def make_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The nine assets on the settings' partitions."""
-    return [make(settings) for make in MAKERS]
+def make_assets(settings: Settings, *, with_chains: bool = False) -> list[dg.AssetsDefinition]:
+    """The nine assets on the settings' partitions; `with_chains` if the source gives them."""
+    return [
+        make(settings, with_chains=with_chains) if make is make_trade_plan else make(settings)
+        for make in MAKERS
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.chain_store import stored_chains
 from options_platform.adapters.plan_inputs import plan_inputs
 from options_platform.contracts import (
     FEATURES_TABLE,
@@ -24,6 +25,7 @@ from options_platform.reporting import figures
 from options_platform.settings import Settings
 
 KEY = ["date", "ticker"]
+PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
 
 
 def make_regime(settings: Settings) -> dg.AssetsDefinition:
@@ -67,8 +69,10 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
     return regime
 
 
-def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `trade_plan`."""
+def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.AssetsDefinition:
+    """The asset `trade_plan`; `with_chains` where the source gives them, which come first then."""
+    # A session without a chain has no `option_chain`, and `iv_history` is made in the same step.
+    chains = ["iv_history"] if with_chains else []
 
     @dg.asset(
         **asset_options(
@@ -76,7 +80,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             settings,
             group="decisions",
             kinds={"polars"},
-            deps=["raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime"],
+            deps=[*PLAN_INPUTS, *chains],
             policy=MODEL_POLICY,
         )
     )
@@ -84,10 +88,9 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
-        plans, legs = build_plans(
-            plan_inputs(platform.warehouse, selected.tickers, selected.start, selected.end),
-            settings.plan,
-        )
+        span = (selected.tickers, selected.start, selected.end)
+        chain_of = stored_chains(platform.chains, *span)
+        plans, legs = build_plans(plan_inputs(platform.warehouse, *span), settings.plan, chain_of)
         platform.warehouse.write(
             [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
         )
@@ -99,6 +102,7 @@ def make_trade_plan(settings: Settings) -> dg.AssetsDefinition:
             selected,
             {
                 "trades": plans.filter(pl.col("decision") == "trade").height,
+                "on_real_chains": plans.filter(pl.col("chain_source") == "real").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
                 **pictures(selected, refusals=drawn),
             },

@@ -9,6 +9,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ledger import Ledger, open_ledger
+from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import (
     PaperTrading,
     market_closes,
@@ -78,6 +79,7 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     market = market_closes(
         platform.warehouse.read(RAW_OHLCV, start=since, end=session),
         platform.warehouse.read(VIX, start=since, end=session),
+        stored_tenors(platform.warehouse),
     )
     service = PaperTrading(ledger, open_broker(platform.settings), platform.settings)
     service.run_session(session, plans, legs, market, platform.now())

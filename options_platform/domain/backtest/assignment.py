@@ -6,7 +6,7 @@ import numpy as np
 
 from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs, net_price
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import quote
+from options_platform.domain.chain import TermStructure, quote
 from options_platform.domain.pricing import PUT, Floats
 
 
@@ -14,13 +14,13 @@ def assigned_legs(
     legs: Legs, trade: Ints, priced: PricedLegs, dividend: Floats, rules: BacktestRules
 ) -> Bools:
     """Which legs are exercised by their holders after the close, [rows, legs]."""
-    own = rules.assignment
-    if not own.enabled:
+    limits = rules.assignment
+    if not limits.enabled:
         return np.zeros_like(priced.alive)
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     short = priced.alive & (side < 0) & (priced.intrinsic > 0)
-    no_time_value = priced.mid <= priced.intrinsic + own.max_extrinsic_usd + 1e-9
-    deep = short & (np.abs(priced.delta) >= own.min_delta) & no_time_value
+    no_time_value = priced.mid <= priced.intrinsic + limits.max_extrinsic_usd + 1e-9
+    deep = short & (np.abs(priced.delta) >= limits.min_delta) & no_time_value
     tomorrow = np.append(dividend[1:], 0.0)
     tomorrow = np.where(np.append(trade[1:] == trade[:-1], False), tomorrow, 0.0)
     candidates = short & (sign > 0) & (tomorrow > 0)[:, None]
@@ -29,6 +29,7 @@ def assigned_legs(
         puts = quote(
             priced.spot[at], strike[at], priced.years[at], priced.index[at],
             np.full(len(at[0]), PUT), rules.chain,
+            TermStructure(*(own[at] if own.ndim else own for own in vars(priced.term).values())),
         )  # fmt: skip
         deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
     return deep

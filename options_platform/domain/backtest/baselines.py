@@ -17,6 +17,7 @@ from options_platform.domain.expiries import choose_expiries
 from options_platform.domain.plan import SHARES, PlanRules, build_plans, plan_id, plan_selected
 from options_platform.domain.pricing import PUT, Floats
 from options_platform.domain.selection import NONE, select_strategies
+from options_platform.domain.term import row_term
 
 CLASSES = ("bearish", "neutral", "bullish")
 PREDICTION = ("direction", "p_bearish", "p_neutral", "p_bullish", "confidence")
@@ -135,9 +136,8 @@ def _cash_secured(
     spot = np.array([row["close"] * (row["split_factor"] or 1.0)])
     strike = snap_strike(spot, strike_step(spot))
     years = years_of(np.array([(last - day).days]))
-    found = quote(
-        spot, strike, years, np.array([row["iv_close"] / 100.0]), np.array([PUT]), rules.chain
-    )
+    index, term = np.array([row["iv_close"] / 100.0]), row_term(pl.DataFrame([row]))
+    found = quote(spot, strike, years, index, np.array([PUT]), rules.chain, term)
     contracts = int(rules.sizing.account_value_usd // (SHARES * strike[0]))
     if contracts < 1:
         return None

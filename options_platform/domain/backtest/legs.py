@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from options_platform.domain.chain import option_sign
+from options_platform.domain.chain import TermStructure, option_sign
 from options_platform.domain.fills import LEG_SIDES
 from options_platform.domain.pricing import Floats
 
@@ -44,6 +44,7 @@ class PricedLegs:
     intrinsic: Floats
     years: Floats
     index: Floats
+    term: TermStructure
     spot: Floats
     greeks: dict[str, Floats]
 

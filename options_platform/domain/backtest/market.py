@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from options_platform.domain.calendar import sessions
 from options_platform.domain.pricing import DAYS_A_YEAR, Floats
+from options_platform.domain.term import term_ratios
 from options_platform.errors import IncompleteDataError
 
 YIELD_STALE_DAYS = 7
@@ -26,6 +27,7 @@ class BacktestMarket:
     one USD of cash earned since the session before; `yield_stale` flags where the yield had to
     be carried for more than a week. `adjusted` is the close adjusted for dividends too, of tickers
     whose dividends are not known one by one; it serves to hold a ticker, nothing else.
+    `term_ratios`, [3, sessions], are those of `domain.term`; None prices by the usual ones.
     """
 
     sessions: list[date]
@@ -37,6 +39,7 @@ class BacktestMarket:
     interest: Floats
     yield_stale: NDArray[np.bool_]
     adjusted: Floats | None = None
+    term_ratios: Floats | None = None
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
@@ -45,16 +48,20 @@ class BacktestMarket:
 
 
 def make_market(
-    bars: pl.DataFrame, vix: pl.DataFrame, yields: pl.DataFrame | None = None
+    bars: pl.DataFrame,
+    vix: pl.DataFrame,
+    yields: pl.DataFrame | None = None,
+    tenors: pl.DataFrame | None = None,
 ) -> BacktestMarket:
     """The market from rows of `raw_ohlcv` and `vix`.
 
     Args:
         bars: date, ticker, close, split_factor, dividend, bad_reason, and adj_close if known.
-        vix: date, ticker, iv_close.
+        vix: date, ticker, iv_close, and vix where there are tenors.
         yields: date and yield_pct, the 3-month Treasury yield in per cent a year; the last one
             known on the session before is earned, carried past its end and flagged. None earns
             nothing.
+        tenors: date, vix9d, vix3m and vix6m in index points.
 
     Raises :class:`IncompleteDataError` if there is no bar.
     """
@@ -82,7 +89,14 @@ def make_market(
         interest=interest,
         yield_stale=stale,
         adjusted=_grid(bars, "adjusted", every, tickers),
+        term_ratios=None if tenors is None else _term_ratios(every, vix, tenors),
     )
+
+
+def _term_ratios(days: list[date], vix: pl.DataFrame, tenors: pl.DataFrame) -> Floats:
+    level = vix.group_by("date").agg(pl.col("vix").drop_nulls().first())
+    rows = pl.DataFrame({"date": days}).join(level, on="date", how="left", maintain_order="left")
+    return term_ratios(rows.join(tenors, on="date", how="left", maintain_order="left"))
 
 
 def _grid(rows: pl.DataFrame, column: str, days: list[date], tickers: list[str]) -> Floats:

@@ -26,8 +26,9 @@ from options_platform.domain.backtest.legs import (
 )
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import quote, years_of
+from options_platform.domain.chain import NO_TERM, quote, years_of
 from options_platform.domain.pricing import Floats, intrinsic_value
+from options_platform.domain.term import term_of
 
 GREEKS = ("delta", "gamma", "theta", "vega")
 
@@ -80,7 +81,8 @@ def trade_paths(
     known = np.isfinite(spot) & np.isfinite(index) & (index > 0)
     row = _carried(known, first[trade])
     spot = np.where(known, spot, spot[row])
-    priced = _price(made, trade, market.days[session], spot, index, known, rules)
+    ratios = None if market.term_ratios is None else market.term_ratios[:, session]
+    priced = _price(made, trade, market.days[session], spot, index, known, ratios, rules)
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(made, trade, priced, dividend, rules)
     opening = net_price(made.side[trade], priced.opening)
@@ -109,7 +111,7 @@ def trade_paths(
 
 def _price(
     legs: Legs, trade: Ints, days: NDArray[np.datetime64], spot: Floats, index: Floats,
-    known: Bools, rules: BacktestRules,
+    known: Bools, ratios: Floats | None, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
@@ -119,7 +121,10 @@ def _price(
     safe_strike = np.where(alive, strike, 100.0)
     safe_index = np.where(alive, index[:, None], 0.2)
     years = years_of(np.where(alive, left, 30))
-    quotes = quote(safe_spot, safe_strike, years, safe_index, sign, rules.chain)
+    term = NO_TERM
+    if ratios is not None:
+        term = term_of(safe_index, (np.where(alive, row[:, None], np.nan) for row in ratios))
+    quotes = quote(safe_spot, safe_strike, years, safe_index, sign, rules.chain, term)
     intrinsic = np.where(side != 0, intrinsic_value(spot[:, None], strike, sign), 0.0)
 
     def or_intrinsic(values: Floats) -> Floats:
@@ -138,6 +143,7 @@ def _price(
         intrinsic=intrinsic,
         years=years,
         index=safe_index,
+        term=term,
         spot=safe_spot,
         greeks={name: leg_sum(side, values) for name, values in each.items()},
     )

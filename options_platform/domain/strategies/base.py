@@ -60,6 +60,14 @@ class Strategy:
         )
 
     @property
+    def paired(self) -> bool:
+        """Whether the legs of each right are an anchor and its wing, which bound each other."""
+        return all(
+            sorted(leg.role for leg in self.legs if leg.right == right) == ["anchor", "wing"]
+            for right in self.rights
+        )
+
+    @property
     def one_expiry(self) -> bool:
         """Whether all legs expire together."""
         return all(leg.role != "near" for leg in self.legs)
