@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from options_platform.errors import ModelStoreError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+ARTIFACTS = "mlartifacts"
 
 
 def open_client(home: Path) -> MlflowClient:
@@ -30,7 +33,41 @@ def open_client(home: Path) -> MlflowClient:
     with one_at_a_time(home), clear_errors(home):
         client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
         client.search_experiments(max_results=1)
+        _follow_home(home)
     return client
+
+
+PLACES = {
+    "experiments": ("artifact_location",),
+    "runs": ("artifact_uri",),
+    "logged_models": ("artifact_location",),
+    "model_versions": ("source", "storage_location"),
+}
+"""Where MLflow keeps absolute addresses of artifacts."""
+
+
+def _follow_home(home: Path) -> None:
+    """Point MLflow to the artifacts of a home that was moved, copied or restored elsewhere."""
+    here = artifacts_of(home)
+    with closing(sqlite3.connect(home / "mlflow.db", timeout=30.0)) as database, database:
+        rows = database.execute(
+            "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE ?",
+            [f"file://%/{ARTIFACTS}/%"],
+        ).fetchall()
+        roots = {place.rpartition(f"/{ARTIFACTS}/")[0] + f"/{ARTIFACTS}" for (place,) in rows}
+        for there in roots - {here}:
+            for table, columns in PLACES.items():
+                for column in columns:
+                    database.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                        f"WHERE substr({column}, 1, ?) = ?",
+                        [here, len(there) + 1, len(there) + 1, f"{there}/"],
+                    )
+
+
+def artifacts_of(home: Path) -> str:
+    """The address of the home's folder of artifacts."""
+    return (home.absolute() / ARTIFACTS).as_uri()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.mlflow_client import open_client
+from options_platform.adapters.mlflow_client import artifacts_of, open_client
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
 from options_platform.errors import UsageError
@@ -139,7 +139,7 @@ class ModelRegistry:
         }
         for variant in (previous, name):
             if variant not in versions:
-                source = (self.home / "mlartifacts" / target).as_uri()
+                source = f"{artifacts_of(self.home)}/{target}"
                 made = client.create_model_version(
                     target, source=source, tags={"variant": variant}, description=reason
                 )

@@ -24,7 +24,12 @@ from urllib.parse import unquote, urlparse
 import polars as pl
 
 import options_platform
-from options_platform.adapters.mlflow_client import clear_errors, one_at_a_time, open_client
+from options_platform.adapters.mlflow_client import (
+    artifacts_of,
+    clear_errors,
+    one_at_a_time,
+    open_client,
+)
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.domain.features.registry import feature_version
@@ -248,7 +253,7 @@ class ModelStore:
             client = self._tracking()
             with one_at_a_time(self.home), clear_errors(self.home):
                 known = client.get_experiment_by_name(model)
-                location = (self.home / "mlartifacts" / model).as_uri()
+                location = f"{artifacts_of(self.home)}/{model}"
                 self._experiments[model] = (
                     known.experiment_id
                     if known is not None

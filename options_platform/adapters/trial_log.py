@@ -9,7 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.mlflow_client import clear_errors, one_at_a_time, open_client
+from options_platform.adapters.mlflow_client import (
+    artifacts_of,
+    clear_errors,
+    one_at_a_time,
+    open_client,
+)
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.models.trials import Trial
@@ -64,7 +69,7 @@ class TrialLog:
                 known.experiment_id
                 if known
                 else client.create_experiment(
-                    name, artifact_location=(self.home / "mlartifacts" / "trials").as_uri()
+                    name, artifact_location=f"{artifacts_of(self.home)}/trials"
                 )
             )
         now = int(time.time() * 1000)

@@ -1,5 +1,6 @@
 """MLflow as its users expect it: runs in runs, a model with its signature, and nothing pickled."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -145,3 +146,20 @@ def test_nested_parameters_become_dotted_names():
         "a.c.d": "(2,)",
         "e": "None",
     }
+
+
+def test_a_home_that_was_moved_takes_its_models_and_their_addresses_along(store, tmp_path):
+    home = tmp_path / "moved"
+    shutil.copytree(store.home, home)
+    moved = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
+    end = date(2017, 7, 31)
+    walk = walk_forward(ScaledDirection(), random_dataset(end), start=START, end=end, store=moved)
+    assert sorted(walk.artifacts) == ["2017-04", "2017-05", "2017-06", "2017-07"]
+    client = open_client(home)
+    experiment = client.get_experiment_by_name("direction")
+    assert experiment.artifact_location == (home / "mlartifacts" / "direction").as_uri()
+    for run in client.search_runs([experiment.experiment_id]):
+        assert run.info.artifact_uri.startswith(home.as_uri())
+    # The home that it was copied from keeps its own.
+    old = open_client(store.home).get_experiment_by_name("direction")
+    assert old.artifact_location == (store.home / "mlartifacts" / "direction").as_uri()
