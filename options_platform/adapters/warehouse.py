@@ -130,13 +130,17 @@ class Warehouse:
         listed = ", ".join(f'"{name}"' for name in names)
         order = ", ".join(f'"{name}"' for name in table.key)
         query = f'SELECT {listed} FROM "{table.name}"{conditions} ORDER BY {order}'
+        import duckdb
+
         with self._connection() as connection:
-            stored = _stored_columns(connection, table.name)
-            if not stored:
+            try:
+                # `sql(query, params=...)` copies the result by value: forty times slower.
+                frame = connection.execute(query, params).pl()
+            except duckdb.CatalogException:
                 return table.empty().select(names)
-            _require_same_columns(table, stored)
-            # `connection.sql(query, params=...)` copies the result by value: forty times slower.
-            frame = connection.execute(query, params).pl()
+            except duckdb.BinderException:
+                _require_same_columns(table, _stored_columns(connection, table.name))
+                raise
         return frame.cast({name: table.schema[name] for name in names})
 
     def query(
