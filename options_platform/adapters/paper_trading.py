@@ -33,9 +33,9 @@ from options_platform.domain.orders import (
     OrderLeg,
     client_order_id,
     closing,
+    contracts_held,
     exit_order_id,
     in_lowest_terms,
-    ladder,
 )
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.reconciliation import Difference
@@ -43,6 +43,7 @@ from options_platform.domain.risk import Exposure, refusals
 from options_platform.settings import Settings
 
 Market = Mapping[date, Mapping[str, MarketClose]]
+GONE = "GONE_AT_BROKER"
 SPREAD_LEVEL = 3
 SINGLE_LEVEL = 2
 
@@ -89,14 +90,17 @@ class PaperTrading:
             last = self.ledger.last_marked()
             for day in sessions(last, session) if last else [session]:
                 closes = market.get(day, {})
-                if last is None or day > last:
-                    if isinstance(self.broker, WorksAtClose):
-                        self.broker.work(day, closes)
+                # A mark is of its close: what was filled since is no part of it.
+                is_new = last is None or day > last
+                if is_new and isinstance(self.broker, WorksAtClose):
+                    self.broker.work(day, closes)
+                if is_new:
                     self._settle(day, now)
                 if day == session:
                     self.reconciler.run(now, session)
                     self._send_exits(day, closes, now)
-                self._mark(day, closes)
+                if is_new:
+                    self._mark(day, closes)
             self._send_entries(session, plans, legs, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -124,7 +128,8 @@ class PaperTrading:
         leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
-            if close is None or position.position_id in leaving:
+            is_later = position.opened_on > session
+            if close is None or is_later or position.position_id in leaving:
                 continue
             value = self.value(position, session, close)
             reason = exit_reason(
@@ -142,7 +147,55 @@ class PaperTrading:
                 self.settings.exits,
             )
             if reason is not None:
-                self.execution.send(self.exit_order(position, session, reason, -value), now)
+                self.close_position(position, session, reason, close, now)
+
+    def close_position(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        close: MarketClose | None,
+        now: datetime,
+        *,
+        at_floor: bool = False,
+    ) -> Order | None:
+        """Send the order that closes what is open of a position; the order, if there is one.
+
+        Of a position that lost legs at the broker the others are closed; one that lost all is
+        closed without an order. Without a close the last mark is the price.
+        """
+        legs = self._legs_held(position)
+        if not legs:
+            was = (position.exit_price or 0.0) * position.closed_contracts
+            gone = replace(
+                position,
+                closed_contracts=position.contracts,
+                closed_on=session,
+                exit_price=was / position.contracts,
+                exit_reason=GONE,
+            )
+            self.ledger.record_position(gone, now, GONE)
+            return None
+        fair = -position.mark_price
+        if close is not None:
+            fair = net_price(closing(legs), session, close, self.settings.plan.chain, AT_MID)
+        order = self.exit_order(position, session, reason, fair, legs=legs, at_floor=at_floor)
+        return self.execution.send(order, now)
+
+    def _legs_held(self, position: Position) -> tuple[OrderLeg, ...]:
+        """The legs that are still at the broker, which nets a contract over all positions.
+
+        A leg is gone where the broker has less of its contract, on its side, than the fills left.
+        """
+        expected = contracts_held(self.ledger.orders())
+        there = {holding.symbol: holding.quantity for holding in self.broker.holdings()}
+        found = []
+        for leg in position.legs:
+            symbol = leg.symbol(position.ticker)
+            lacking = expected.get(symbol, 0) - there.get(symbol, 0)
+            if lacking * leg.signed_ratio <= 0:
+                found.append(leg)
+        return tuple(found)
 
     def exit_order(
         self,
@@ -169,7 +222,7 @@ class PaperTrading:
         attempt = max(earlier, default=0) + 1
         limit = None
         if not self.broker.takes_market_orders:
-            prices = ladder(fair_price, rules.exit_concession, rules.rungs)
+            prices = rules.prices("exit", fair_price)
             limit = prices[-1] if at_floor else prices[0]
         return Order(
             client_order_id=exit_order_id(position.position_id, session, attempt),

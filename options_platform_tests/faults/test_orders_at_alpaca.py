@@ -373,6 +373,36 @@ def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_c
     assert all(p.closed_on for p in made.ledger.positions())
 
 
+def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
+    """A bull spread sells the contract that another buys: the broker shows none of it."""
+    from dataclasses import replace
+
+    from options_platform.adapters.desk import Desk
+
+    made = trader(tmp_path, fake.address)
+    first = trade(made)[0]
+    _, high = first.legs
+    legs = (replace(high, side="buy"), replace(high, strike=high.strike + 5))
+    other = replace(
+        first,
+        client_order_id="other",
+        position_id="other",
+        legs=legs,
+        status="intent",
+        filled_qty=0,
+        avg_price=None,
+        fees_usd=0.0,
+        placed_at=None,
+    )
+    made.execution.send(other, NOW)
+    assert made.reconcile(NOW) == []
+    assert len(fake.book.positions) == 2
+    assert Desk(made).flatten(NOW, {}) == []
+    assert fake.book.positions == {}
+    assert {p.exit_reason for p in made.ledger.positions()} == {"FLATTEN"}
+    assert_sound(made, fake)
+
+
 def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     fake.script("move", {"symbol": "AAPL150220C00120000", "quantity": 2, "price": 1.0})
