@@ -50,6 +50,16 @@ class Desk:
                 self._send_next(order, now)
             return self.service.ledger.working_orders()
 
+    def halt(self, now: datetime, reason: str) -> list[Order]:
+        """Refuse new entries and cancel those that work; the entries that still may fill."""
+        ledger = self.service.ledger
+        # First of all, and without a broker: whatever else happens, nothing new is sent.
+        ledger.halt(reason, now)
+        with ledger.trading():
+            entries = [order for order in ledger.working_orders() if order.purpose == "entry"]
+            after = [self.service.execution.cancel(order, now) for order in entries]
+            return [order for order in after if not order.is_final]
+
     def flatten(
         self, now: datetime, closes: Mapping[str, MarketClose], reason: str = "FLATTEN"
     ) -> list[str]:

@@ -298,6 +298,24 @@ def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, ste
     assert_sound(made, resting)
 
 
+def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
+    from options_platform.adapters.desk import Desk
+
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    resting.script("faults", {"on": "", "do": "drop", "times": 999})
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["accepted"]
+    assert made.ledger.halted() == "storm"
+    resting.faults.clear()
+    assert Desk(made).halt(NOW, "again") == []
+    assert statuses(resting) == ["canceled"]
+    trade(made, ("SPY", "QQQ"))
+    advance(made, NOW + timedelta(minutes=1), resting)
+    assert resting.count(POST) == 1
+    assert {o.reason for o in made.ledger.orders() if o.ticker == "QQQ"} == {"HALTED"}
+    assert_sound(made, resting)
+
+
 def test_four_processes_that_submit_the_same_plans_send_each_order_once(tmp_path, fake):
     children = [start(tmp_path, fake.address, tickers=TICKERS) for _ in range(4)]
     codes = [ended(child)[0] for child in children]
