@@ -433,12 +433,24 @@ def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path
     assert statuses(fake) == ["filled"]
 
 
-def test_a_ledger_that_was_brought_back_from_before_the_order_names_what_it_lacks(tmp_path, fake):
-    made = trader(tmp_path / "a", fake.address)
-    (tmp_path / "a").mkdir()
-    trade(made, ("SPY",))
+def test_a_ledger_out_of_a_backup_takes_over_what_was_sent_since(tmp_path, fake):
+    assert ended(start(tmp_path, fake.address, "intent recorded"))[0] == -9
+    made = trader(tmp_path, fake.address)
+    assert made.ledger.orders()[0].status == "intent"
+    backup = made.ledger.path.read_bytes()
+    trade(made)
+    made.ledger.path.write_bytes(backup)
+    trade(made)
+    assert statuses(fake) == ["filled"]
+    assert fake.count(POST) == 1
+    assert_sound(made, fake)
+
+
+def test_a_ledger_that_lost_an_order_names_what_it_lacks_and_opens_nothing(tmp_path, fake):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    trade(trader(tmp_path / "a", fake.address), ("SPY",))
     lost = trader(tmp_path / "b", fake.address)
-    (tmp_path / "b").mkdir()
     trade(lost, ("QQQ",))
     assert {d.code for d in lost.ledger.differences()} == {"CONTRACTS"}
     assert fake.count(POST) == 1
