@@ -125,11 +125,13 @@ def _add_trading(reading: Callable[[str, str], Parser]) -> None:
     fake.add_argument("--port", type=int, default=8765)
     fake.add_argument(
         "--fills",
-        choices=("limit", "rest", "half"),
+        choices=("limit", "rest", "half", "market"),
         default="limit",
-        help="what becomes of orders: filled at their limit, left working, half filled",
+        help="what becomes of orders: filled at their limit, left working, half filled, or "
+        "filled at the quotes of the simulated market",
     )
     fake.add_argument("--cash", type=float, default=100_000.0, help="USD to begin with")
+    fake.add_argument("--seed", type=int, default=7, help="of the simulated market (default: 7)")
 
 
 def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:

@@ -11,21 +11,16 @@ from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import (
     CANCELLABLE,
     Order,
-    OrderLeg,
     client_order_id,
-    closing,
     exit_order_id,
-    rung_price,
 )
-from options_platform.domain.positions import Position
 from options_platform.domain.repricing import deciding_session, with_next_attempt
 
 REPRICE = "REPRICE"
-GONE = "GONE_AT_BROKER"
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,16 @@ class Desk:
                 self._send_next(order, now)
             return self.service.ledger.working_orders()
 
+    def halt(self, now: datetime, reason: str) -> list[Order]:
+        """Refuse new entries and cancel those that work; the entries that still may fill."""
+        ledger = self.service.ledger
+        # First of all, and without a broker: whatever else happens, nothing new is sent.
+        ledger.halt(reason, now)
+        with ledger.trading():
+            entries = [order for order in ledger.working_orders() if order.purpose == "entry"]
+            after = [self.service.execution.cancel(order, now) for order in entries]
+            return [order for order in after if not order.is_final]
+
     def flatten(
         self, now: datetime, closes: Mapping[str, MarketClose], reason: str = "FLATTEN"
     ) -> list[str]:
@@ -75,51 +80,18 @@ class Desk:
             for position in ledger.positions(only_open=True):
                 if position.position_id in leaving:
                     continue
-                sent = self._close(position, now, closes, reason)
+                sent = self.service.close_position(
+                    position,
+                    self._session(now),
+                    reason,
+                    closes.get(position.ticker),
+                    now,
+                    at_floor=True,
+                )
                 if sent is not None and sent.status in ("unknown", "rejected", "expired"):
                     told.append(f"{sent.client_order_id} is {sent.status}: {sent.reason}")
             self.service.reconciler.run(now)
         return told
-
-    def _close(
-        self,
-        position: Position,
-        now: datetime,
-        closes: Mapping[str, MarketClose],
-        reason: str,
-    ) -> Order | None:
-        legs = self._legs_at_broker(position)
-        session = self._session(now)
-        if not legs:
-            gone = replace(
-                position,
-                closed_contracts=position.contracts,
-                closed_on=session,
-                exit_price=(position.exit_price or 0.0)
-                * position.closed_contracts
-                / position.contracts,
-                exit_reason=GONE,
-            )
-            self.service.ledger.record_position(gone, now, GONE)
-            return None
-        close = closes.get(position.ticker)
-        fair = -position.mark_price
-        if close is not None:
-            chain = self.service.settings.plan.chain
-            fair = net_price(closing(legs), session, close, chain, AT_MID)
-        order = self.service.exit_order(position, session, reason, fair, legs=legs, at_floor=True)
-        return self.service.execution.send(order, now)
-
-    def _legs_at_broker(self, position: Position) -> tuple[OrderLeg, ...]:
-        """The legs of which the broker holds what the position does; others are gone."""
-        held = {h.symbol: h.quantity for h in self.service.broker.holdings()}
-        found = []
-        for leg in position.legs:
-            wanted = leg.signed_ratio * position.open_contracts
-            there = held.get(leg.symbol(position.ticker), 0)
-            if there * wanted > 0 and abs(there) >= abs(wanted):
-                found.append(leg)
-        return tuple(found)
 
     def _session(self, now: datetime) -> date:
         """The session that an order is decided in now; a simulated market waits at its last."""
@@ -186,7 +158,6 @@ class Desk:
         self.service.send_if_allowed(following, now)
 
     def _next_price(self, order: Order) -> float | None:
-        rules = self.service.settings.ladder
         first = min(
             (
                 o
@@ -197,5 +168,5 @@ class Desk:
         )
         if first.limit_price is None:
             return None
-        share = rules.entry_concession if order.purpose == "entry" else rules.exit_concession
-        return rung_price(first.limit_price, share, rules, order.attempt + 1)
+        prices = self.service.settings.ladder.prices(order.purpose, first.limit_price)
+        return prices[order.attempt] if order.attempt < len(prices) else None

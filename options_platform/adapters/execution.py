@@ -109,6 +109,10 @@ class Execution:
         self, order: Order, found: BrokerOrder, now: datetime, session: date | None = None
     ) -> Order:
         """Write what the broker says of an order, and the position that a fill makes or ends."""
+        if order.status == "intent":
+            # A ledger out of a backup knows less than the broker.
+            order = order.to("unknown", placed_at=now)
+            self.ledger.record(order, now, detail="FOUND")
         after = order.to(
             found.status,
             filled_qty=found.filled_qty,

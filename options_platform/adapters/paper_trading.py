@@ -24,6 +24,7 @@ import polars as pl
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.plan_tables import Market, entry_order
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.exits import PositionMark, exit_reason
@@ -31,19 +32,16 @@ from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import (
     Order,
     OrderLeg,
-    client_order_id,
     closing,
+    contracts_held,
     exit_order_id,
-    in_lowest_terms,
-    ladder,
 )
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import Exposure, after_closes, refusals
-from options_platform.domain.term import term_ratios
 from options_platform.settings import Settings
 
-Market = Mapping[date, Mapping[str, MarketClose]]
+GONE = "GONE_AT_BROKER"
 SPREAD_LEVEL = 3
 SINGLE_LEVEL = 2
 
@@ -90,15 +88,18 @@ class PaperTrading:
             last = self.ledger.last_marked()
             for day in sessions(last, session) if last else [session]:
                 closes = market.get(day, {})
-                if last is None or day > last:
-                    if isinstance(self.broker, WorksAtClose):
-                        self.broker.work(day, closes)
+                # A mark is of its close: what was filled since is no part of it.
+                is_new = last is None or day > last
+                if is_new and isinstance(self.broker, WorksAtClose):
+                    self.broker.work(day, closes)
+                if is_new:
                     self._settle(day, now)
                 if day == session:
                     self.reconciler.run(now, session)
                     self._send_exits(day, closes, now)
-                self._mark(day, closes)
-                self._trip(now)
+                if is_new:
+                    self._mark(day, closes)
+                    self._trip(now)
             self._send_entries(session, plans, legs, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -126,7 +127,8 @@ class PaperTrading:
         leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
-            if close is None or position.position_id in leaving:
+            is_later = position.opened_on > session
+            if close is None or is_later or position.position_id in leaving:
                 continue
             value = self.value(position, session, close)
             reason = exit_reason(
@@ -144,7 +146,55 @@ class PaperTrading:
                 self.settings.exits,
             )
             if reason is not None:
-                self.execution.send(self.exit_order(position, session, reason, -value), now)
+                self.close_position(position, session, reason, close, now)
+
+    def close_position(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        close: MarketClose | None,
+        now: datetime,
+        *,
+        at_floor: bool = False,
+    ) -> Order | None:
+        """Send the order that closes what is open of a position; the order, if there is one.
+
+        Of a position that lost legs at the broker the others are closed; one that lost all is
+        closed without an order. Without a close the last mark is the price.
+        """
+        legs = self._legs_held(position)
+        if not legs:
+            was = (position.exit_price or 0.0) * position.closed_contracts
+            gone = replace(
+                position,
+                closed_contracts=position.contracts,
+                closed_on=session,
+                exit_price=was / position.contracts,
+                exit_reason=GONE,
+            )
+            self.ledger.record_position(gone, now, GONE)
+            return None
+        fair = -position.mark_price
+        if close is not None:
+            fair = net_price(closing(legs), session, close, self.settings.plan.chain, AT_MID)
+        order = self.exit_order(position, session, reason, fair, legs=legs, at_floor=at_floor)
+        return self.execution.send(order, now)
+
+    def _legs_held(self, position: Position) -> tuple[OrderLeg, ...]:
+        """The legs that are still at the broker, which nets a contract over all positions.
+
+        A leg is gone where the broker has less of its contract, on its side, than the fills left.
+        """
+        expected = contracts_held(self.ledger.orders())
+        there = {holding.symbol: holding.quantity for holding in self.broker.holdings()}
+        found = []
+        for leg in position.legs:
+            symbol = leg.symbol(position.ticker)
+            lacking = expected.get(symbol, 0) - there.get(symbol, 0)
+            if lacking * leg.signed_ratio <= 0:
+                found.append(leg)
+        return tuple(found)
 
     def exit_order(
         self,
@@ -171,7 +221,7 @@ class PaperTrading:
         attempt = max(earlier, default=0) + 1
         limit = None
         if not self.broker.takes_market_orders:
-            prices = ladder(fair_price, rules.exit_concession, rules.rungs)
+            prices = rules.prices("exit", fair_price)
             limit = prices[-1] if at_floor else prices[0]
         return Order(
             client_order_id=exit_order_id(position.position_id, session, attempt),
@@ -295,101 +345,6 @@ class PaperTrading:
         if power is not None and power < order.max_loss_usd:
             found.append("BUYING_POWER")
         return found
-
-
-def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) -> Order:
-    """The order of a planned trade, in lowest terms."""
-    session, ticker = plan["date"], str(plan["ticker"])
-    assert isinstance(session, date)  # noqa: S101 (the contract's type)
-    number = client_order_id(account, session, ticker, "entry")
-    own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
-    order = Order(
-        client_order_id=number,
-        session=session,
-        ticker=ticker,
-        purpose="entry",
-        position_id=number,
-        plan_id=str(plan["plan_id"]),
-        strategy=str(plan["strategy"]),
-        legs=tuple(
-            OrderLeg(row["side"], row["right"], row["strike"], row["expiry"], row["ratio"])
-            for row in own.iter_rows(named=True)
-        ),
-        contracts=int(str(plan["contracts"])),
-        limit_price=float(str(plan["limit_price"])),
-        max_loss_usd=float(str(plan["max_loss_usd"])),
-        max_profit_usd=float(str(plan["max_profit_usd"])),
-    )
-    return in_lowest_terms(order)
-
-
-def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFrame:
-    """Entry orders as rows of `paper_orders`: of several attempts the last, with all fills."""
-    from options_platform.contracts import PAPER_ORDERS
-
-    last: dict[tuple[date, str], Order] = {}
-    for order in sorted(orders, key=lambda o: (o.session, o.ticker, o.attempt)):
-        if order.purpose == "entry":
-            last[order.session, order.ticker] = order
-    rows = [
-        {
-            "date": order.session,
-            "ticker": order.ticker,
-            "plan_id": order.plan_id,
-            "client_order_id": None if order.status == "not_sent" else order.client_order_id,
-            "status": order.status,
-            "reason": order.reason,
-            "contracts": order.contracts,
-            "filled_qty": order.filled_qty,
-            "avg_price": order.avg_price,
-            "broker": broker,
-            "updated_at": now,
-        }
-        for order in last.values()
-    ]
-    return pl.DataFrame(rows, schema=PAPER_ORDERS.schema)
-
-
-def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) -> pl.DataFrame:
-    """Rows of `paper_orders` for plans that send nothing: no trades, and trades not to be sent."""
-    from options_platform.contracts import PAPER_ORDERS
-
-    trades = pl.col("decision") == "trade"
-    return plans.select(
-        "date",
-        "ticker",
-        "plan_id",
-        client_order_id=pl.lit(None, pl.String),
-        status=pl.when(trades).then(pl.lit("not_sent")).otherwise(pl.lit("no_trade")),
-        reason=pl.when(trades).then(pl.lit(reason)).otherwise(pl.lit(None, pl.String)),
-        contracts="contracts",
-        filled_qty=pl.lit(0, pl.Int32),
-        avg_price=pl.lit(None, pl.Float64),
-        broker=pl.lit(broker),
-        updated_at=pl.lit(now),
-    ).cast(PAPER_ORDERS.schema)
-
-
-def market_closes(
-    bars: pl.DataFrame, vix: pl.DataFrame, tenors: pl.DataFrame | None = None
-) -> Market:
-    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`; unknown ones are absent.
-
-    `tenors` has date, vix9d, vix3m and vix6m where they are known.
-    """
-    rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
-        pl.col("close").is_not_null() & pl.col("iv_close").is_not_null()
-    )
-    if tenors is not None:
-        rows = rows.join(tenors, on="date", how="left", maintain_order="left")
-    ratios = term_ratios(rows).T.tolist()
-    market: dict[date, dict[str, MarketClose]] = {}
-    shown = rows.select("date", "ticker", "close", "split_factor", "iv_close").iter_rows()
-    for (day, ticker, close, factor, iv), ratio in zip(shown, ratios, strict=True):
-        spot = close * (1.0 if factor is None else factor)
-        known = tuple(own if own == own else None for own in ratio)  # noqa: PLR0124 - NaN
-        market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0, known)
-    return market
 
 
 def _first_expiry(order: Order) -> date:

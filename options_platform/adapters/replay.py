@@ -18,7 +18,8 @@ from options_platform.adapters.brokers import open_simulated
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.market_series import stored_tenors
-from options_platform.adapters.paper_trading import PaperTrading, market_closes
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.plan_tables import market_closes
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.settings import Settings

@@ -13,7 +13,7 @@ from options_platform.errors import UsageError
 def fake_alpaca(args: argparse.Namespace) -> int:
     """Serve until interrupted; the account lives as long as the server."""
     try:
-        server = FakeAlpaca(port=args.port, fills=args.fills, cash_usd=args.cash)
+        server = FakeAlpaca(port=args.port, fills=args.fills, cash_usd=args.cash, seed=args.seed)
     except OSError as error:
         raise UsageError(f"port {args.port} is taken ({error.strerror}); give another") from error
     with server:

@@ -13,7 +13,8 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.market_series import stored_tenors
-from options_platform.adapters.paper_trading import PaperTrading, market_closes
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.plan_tables import market_closes
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import RAW_OHLCV, VIX
@@ -70,9 +71,16 @@ def work(args: argparse.Namespace) -> int:
 
 
 def halt(args: argparse.Namespace) -> int:
-    """Refuse new entries until resumed; exits go on."""
-    open_ledger(ready_settings()).halt(args.reason, datetime.now(UTC))
-    return _tell(args, "halted", f"New orders are halted ({args.reason}); exits go on.")
+    """Refuse new entries until resumed, and cancel those that work; exits go on.
+
+    1 if an entry may still fill.
+    """
+    left = Desk(_service(ready_settings())).halt(datetime.now(UTC), args.reason)
+    _tell(args, "halted", f"New orders are halted ({args.reason}); exits go on.")
+    if not args.json:
+        for order in left:
+            say(f"  {order.client_order_id} is {order.status} and may still fill")
+    return 1 if left else 0
 
 
 def resume(args: argparse.Namespace) -> int:

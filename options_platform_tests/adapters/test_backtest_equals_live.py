@@ -9,7 +9,8 @@ import pytest
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.paper_trading import PaperTrading, market_closes
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.plan_tables import market_closes
 from options_platform.domain.backtest import (
     AssignmentRules,
     BacktestRules,

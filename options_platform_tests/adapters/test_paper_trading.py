@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.brokers.port import DuplicateOrderError
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.paper_trading import PaperTrading, market_closes, order_rows
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.plan_tables import market_closes, order_rows
 from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.calendar import sessions
 from options_platform.domain.fills import FillRules, MarketClose, net_price

@@ -18,7 +18,6 @@ from options_platform.domain.orders import (
     exit_order_id,
     in_lowest_terms,
     ladder,
-    rung_price,
 )
 from options_platform.errors import LedgerError
 
@@ -171,22 +170,28 @@ def test_contracts_are_netted_over_orders_that_share_them():
 
 def test_a_ladder_worked_by_hand():
     """A debit of 2.00 that may give way by 10%: 2.00, 2.10, 2.20; a credit likewise to 1.80."""
-    assert ladder(2.0, 0.1, 3) == pytest.approx([2.0, 2.1, 2.2])
-    assert ladder(-2.0, 0.1, 3) == pytest.approx([-2.0, -1.9, -1.8])
-    assert rung_price(-2.0, 0.1, LadderRules(rungs=3), 3) == pytest.approx(-1.8)
-    assert rung_price(-2.0, 0.1, LadderRules(rungs=3), 4) is None
+    rules = LadderRules(rungs=3, entry_concession=0.1, exit_concession=0.1)
+    for purpose in ("entry", "exit"):
+        assert rules.prices(purpose, 2.0) == pytest.approx([2.0, 2.1, 2.2])
+        assert rules.prices(purpose, -2.0) == pytest.approx([-2.0, -1.9, -1.8])
+
+
+def test_what_is_nearly_worthless_is_closed_at_a_cost_and_never_opened_at_one():
+    rules = LadderRules(rungs=3)
+    assert rules.prices("exit", -0.02) == pytest.approx([-0.02, 0.03, 0.08])
+    assert rules.prices("entry", -0.02) == pytest.approx([-0.02])
 
 
 @given(
     st.integers(-3000, 3000).map(lambda cents: cents / 100),
-    st.floats(0, 0.99),
+    st.floats(0, 20),
     st.integers(1, 9),
 )
-def test_a_ladder_rises_from_the_fair_price_to_its_floor_and_keeps_its_sign(fair, share, rungs):
-    prices = ladder(fair, share, rungs)
+def test_a_ladder_rises_from_the_fair_price_to_its_floor_and_keeps_its_sign(fair, give, rungs):
+    prices = ladder(fair, give, rungs)
     assert 1 <= len(prices) <= rungs
     assert prices[0] == pytest.approx(fair)
     assert all(later > earlier for earlier, later in itertools.pairwise(prices))
-    assert prices[-1] <= fair + share * abs(fair) + 1e-6
+    assert prices[-1] <= fair + give + 1e-6
     assert all(price * fair > 0 for price in prices) or fair == 0
     assert all(round(price * 100) == pytest.approx(price * 100) for price in prices)

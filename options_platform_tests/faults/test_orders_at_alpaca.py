@@ -298,6 +298,24 @@ def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, ste
     assert_sound(made, resting)
 
 
+def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
+    from options_platform.adapters.desk import Desk
+
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    resting.script("faults", {"on": "", "do": "drop", "times": 999})
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["accepted"]
+    assert made.ledger.halted() == "storm"
+    resting.faults.clear()
+    assert Desk(made).halt(NOW, "again") == []
+    assert statuses(resting) == ["canceled"]
+    trade(made, ("SPY", "QQQ"))
+    advance(made, NOW + timedelta(minutes=1), resting)
+    assert resting.count(POST) == 1
+    assert {o.reason for o in made.ledger.orders() if o.ticker == "QQQ"} == {"HALTED"}
+    assert_sound(made, resting)
+
+
 def test_four_processes_that_submit_the_same_plans_send_each_order_once(tmp_path, fake):
     children = [start(tmp_path, fake.address, tickers=TICKERS) for _ in range(4)]
     codes = [ended(child)[0] for child in children]
@@ -373,6 +391,36 @@ def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_c
     assert all(p.closed_on for p in made.ledger.positions())
 
 
+def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
+    """A bull spread sells the contract that another buys: the broker shows none of it."""
+    from dataclasses import replace
+
+    from options_platform.adapters.desk import Desk
+
+    made = trader(tmp_path, fake.address)
+    first = trade(made)[0]
+    _, high = first.legs
+    legs = (replace(high, side="buy"), replace(high, strike=high.strike + 5))
+    other = replace(
+        first,
+        client_order_id="other",
+        position_id="other",
+        legs=legs,
+        status="intent",
+        filled_qty=0,
+        avg_price=None,
+        fees_usd=0.0,
+        placed_at=None,
+    )
+    made.execution.send(other, NOW)
+    assert made.reconcile(NOW) == []
+    assert len(fake.book.positions) == 2
+    assert Desk(made).flatten(NOW, {}) == []
+    assert fake.book.positions == {}
+    assert {p.exit_reason for p in made.ledger.positions()} == {"FLATTEN"}
+    assert_sound(made, fake)
+
+
 def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     fake.script("move", {"symbol": "AAPL150220C00120000", "quantity": 2, "price": 1.0})
@@ -385,12 +433,24 @@ def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path
     assert statuses(fake) == ["filled"]
 
 
-def test_a_ledger_that_was_brought_back_from_before_the_order_names_what_it_lacks(tmp_path, fake):
-    made = trader(tmp_path / "a", fake.address)
-    (tmp_path / "a").mkdir()
-    trade(made, ("SPY",))
+def test_a_ledger_out_of_a_backup_takes_over_what_was_sent_since(tmp_path, fake):
+    assert ended(start(tmp_path, fake.address, "intent recorded"))[0] == -9
+    made = trader(tmp_path, fake.address)
+    assert made.ledger.orders()[0].status == "intent"
+    backup = made.ledger.path.read_bytes()
+    trade(made)
+    made.ledger.path.write_bytes(backup)
+    trade(made)
+    assert statuses(fake) == ["filled"]
+    assert fake.count(POST) == 1
+    assert_sound(made, fake)
+
+
+def test_a_ledger_that_lost_an_order_names_what_it_lacks_and_opens_nothing(tmp_path, fake):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    trade(trader(tmp_path / "a", fake.address), ("SPY",))
     lost = trader(tmp_path / "b", fake.address)
-    (tmp_path / "b").mkdir()
     trade(lost, ("QQQ",))
     assert {d.code for d in lost.ledger.differences()} == {"CONTRACTS"}
     assert fake.count(POST) == 1

@@ -71,7 +71,10 @@ class AlpacaBroker:
                 f"order {order.client_order_id} may lose {order.max_loss_usd:.0f} USD, above "
                 "alpaca.live_max_order_usd; nothing was sent"
             )
-        request, client = shapes.request_of(order), self._allowed_client
+        held = {}
+        if order.purpose == "exit":
+            held = {holding.symbol: holding.quantity for holding in self.holdings()}
+        request, client = shapes.request_of(order, held), self._allowed_client
         what = f"order {order.client_order_id}"
         found = asked(what, lambda: self._order(client.submit_order(request)))
         if found is None:

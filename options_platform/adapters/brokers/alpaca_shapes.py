@@ -14,7 +14,7 @@ from options_platform.adapters.brokers.port import (
     Holding,
     OrderRefusedError,
 )
-from options_platform.domain.orders import Order
+from options_platform.domain.orders import Order, OrderLeg
 
 STATES = {
     "pending_new": "submitted",
@@ -43,14 +43,16 @@ OPENS = {"buy": "buy_to_open", "sell": "sell_to_open"}
 CLOSES = {"buy": "buy_to_close", "sell": "sell_to_close"}
 
 
-def request_of(order: Order) -> Any:
+def request_of(order: Order, held: Mapping[str, int] | None = None) -> Any:
     """The request that sends `order`: a limit order for the day, of one leg or of several.
 
-    Its ratios have to be in lowest terms, as Alpaca counts spreads by them.
+    Its ratios have to be in lowest terms, as Alpaca counts spreads by them. `held` are the
+    account's contracts by symbol: a leg of an exit says that it closes where they cover it. Where
+    they do not, since another spread holds the other side of the contract, Alpaca decides.
 
     Raises :class:`OrderRefusedError` for an order without a limit, or with too many legs.
     """
-    from alpaca.trading.enums import OrderClass, OrderSide, PositionIntent, TimeInForce
+    from alpaca.trading.enums import OrderClass, OrderSide, TimeInForce
     from alpaca.trading.requests import LimitOrderRequest, OptionLegRequest
 
     if order.limit_price is None:
@@ -61,7 +63,7 @@ def request_of(order: Order) -> Any:
         raise OrderRefusedError(
             f"order {order.client_order_id}: Alpaca takes 1 to {MOST_LEGS} legs"
         )
-    intents = OPENS if order.purpose == "entry" else CLOSES
+    intents = [_intent(order, leg, held or {}) for leg in order.legs]
     common = {
         "qty": order.contracts,
         "time_in_force": TimeInForce.DAY,
@@ -73,7 +75,7 @@ def request_of(order: Order) -> Any:
         return LimitOrderRequest(
             symbol=leg.symbol(order.ticker),
             side=OrderSide(leg.side),
-            position_intent=PositionIntent(intents[leg.side]),
+            position_intent=intents[0],
             limit_price=price if leg.side == "buy" else -price,
             **common,
         )
@@ -82,11 +84,22 @@ def request_of(order: Order) -> Any:
             symbol=leg.symbol(order.ticker),
             ratio_qty=leg.ratio,
             side=OrderSide(leg.side),
-            position_intent=PositionIntent(intents[leg.side]),
+            position_intent=intent,
         )
-        for leg in order.legs
+        for leg, intent in zip(order.legs, intents, strict=True)
     ]
     return LimitOrderRequest(order_class=OrderClass.MLEG, legs=legs, limit_price=price, **common)
+
+
+def _intent(order: Order, leg: OrderLeg, held: Mapping[str, int]) -> Any:
+    from alpaca.trading.enums import PositionIntent
+
+    if order.purpose == "entry":
+        return PositionIntent(OPENS[leg.side])
+    change = leg.signed_ratio * order.contracts
+    there = held.get(leg.symbol(order.ticker), 0)
+    covered = there * change < 0 and abs(there) >= abs(change)
+    return PositionIntent(CLOSES[leg.side]) if covered else None
 
 
 def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:

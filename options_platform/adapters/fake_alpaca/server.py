@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from options_platform.adapters.fake_alpaca.book import OPEN, FakeBook, Json, Refusal, stamp
+from options_platform.adapters.fake_alpaca.chains import FakeChains
 from options_platform.adapters.fake_alpaca.faults import Faults
 from options_platform.domain.calendar import (
     NEW_YORK,
@@ -22,7 +23,7 @@ from options_platform.domain.calendar import (
 )
 
 Answer = tuple[int, Any]
-Fills = Literal["limit", "rest", "half"]
+Fills = Literal["limit", "rest", "half", "market"]
 LONGEST_HANG_SECONDS = 60.0
 MOST_ORDERS = 500
 DROPPED: Answer = (0, None)
@@ -32,7 +33,8 @@ class FakeAlpaca:
     """A fake account behind HTTP on 127.0.0.1; a context manager that serves while it is open.
 
     `fills` says what becomes of an order that no fault touches: filled at its limit ("limit"),
-    left working ("rest"), or half of it filled ("half"). `now` is its clock.
+    left working ("rest"), half of it filled ("half"), or filled at the quotes of the simulated
+    market of `seed` where its limit allows them ("market"). `now` is its clock.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class FakeAlpaca:
         fills: Fills = "limit",
         now: Callable[[], datetime] | None = None,
         cash_usd: float = 100_000.0,
+        seed: int = 7,
     ) -> None:
         self.clock_offset = timedelta(0)
         self._now = now or (lambda: datetime.now(UTC))
         self.book = FakeBook(self.now, cash_usd=cash_usd)
+        self.chains = FakeChains(self.now, seed)
         self.faults = Faults()
         self.fills: Fills = fills
         self.requests: list[str] = []
@@ -134,6 +138,8 @@ class FakeAlpaca:
             "GET /v2/orders:by_client_order_id": lambda: book.by_client_id(
                 query["client_order_id"]
             ),
+            "GET /v2/options/contracts": lambda: self.chains.contracts(query),
+            f"GET /v1beta1/options/snapshots/{tail}": lambda: self.chains.snapshots(tail, query),
             "POST /v2/orders": lambda: self._submitted(body, fault),
             f"GET /v2/orders/{tail}": lambda: book.by_id(tail),
             f"POST /fake/{tail}": lambda: self.script(tail, body),
@@ -153,12 +159,21 @@ class FakeAlpaca:
 
     def _after_submit(self, order: Json, fault: Json) -> None:
         then = fault.get("then") or {"limit": "fill", "half": "part"}.get(self.fills, "rest")
-        if then == "reject":
+        if then == "rest" and self.fills == "market" and not fault.get("then"):
+            self._fill_at_market(order)
+        elif then == "reject":
             self.book.reject(order)
         elif then == "fill":
             self.book.fill(order)
         elif then == "part":
             self.book.fill(order, int(fault.get("spreads", max(int(order["qty"]) // 2, 1))))
+
+    def _fill_at_market(self, order: Json) -> None:
+        legs = order["legs"] or [order]
+        price = self.chains.price(legs)
+        sign = 1 if order["legs"] or order["side"] == "buy" else -1
+        if price is not None and price <= sign * float(order["limit_price"]):
+            self.book.fill(order, price=price)
 
     def script(self, what: str, body: Json) -> Json:
         """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, clock,

@@ -10,12 +10,8 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.market_series import stored_tenors
-from options_platform.adapters.paper_trading import (
-    PaperTrading,
-    market_closes,
-    order_rows,
-    unsent_rows,
-)
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.plan_tables import market_closes, order_rows, unsent_rows
 from options_platform.contracts import PAPER_ORDERS, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
 from options_platform.defs.context import report_earlier_rows, result, selected_range

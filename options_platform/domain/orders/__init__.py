@@ -1,7 +1,7 @@
 """Orders: their ids, legs, states, prices and what an account holds by them."""
 
 from options_platform.domain.orders.ids import client_order_id, exit_order_id
-from options_platform.domain.orders.ladder import LadderRules, ladder, rung_price
+from options_platform.domain.orders.ladder import LadderRules, ladder
 from options_platform.domain.orders.order import (
     Order,
     OrderLeg,
@@ -27,5 +27,4 @@ __all__ = [
     "exit_order_id",
     "in_lowest_terms",
     "ladder",
-    "rung_price",
 ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from options_platform.domain.orders.order import Purpose
+
 TICK_USD = 0.01
 SLACK = 1e-9
 
@@ -19,14 +21,16 @@ class LadderRules:
     """How orders are worked.
 
     `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
-    `entry_concession` of its fair price, an exit by up to `exit_concession`. The last rung stands
-    until the order expires.
+    `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
+    `exit_concession_usd` a share: what is nearly worthless has to be closed too. The last rung
+    stands until the order expires.
     """
 
     rungs: int = 4
     rung_seconds: float = 120.0
     entry_concession: float = 0.08
     exit_concession: float = 0.40
+    exit_concession_usd: float = 0.10
 
     def __post_init__(self) -> None:
         if self.rungs < 1:
@@ -35,32 +39,40 @@ class LadderRules:
             raise ValueError("a rung stands for more than 0 seconds")
         if not (0 <= self.entry_concession < 1 and 0 <= self.exit_concession < 1):
             raise ValueError("a concession is a share of the fair price, from 0 to below 1")
+        if self.exit_concession_usd < 0:
+            raise ValueError("exit_concession_usd is not negative")
+
+    def prices(self, purpose: Purpose, fair_price: float) -> list[float]:
+        """The prices of an order's attempts, USD a share, from the fair one to the floor."""
+        if purpose == "entry":
+            return ladder(fair_price, self.entry_concession * abs(fair_price), self.rungs)
+        give = max(self.exit_concession * abs(fair_price), self.exit_concession_usd)
+        return ladder(fair_price, give, self.rungs, keep_sign=False)
 
 
-def ladder(fair_price: float, concession: float, rungs: int, tick: float = TICK_USD) -> list[float]:
-    """The prices of an order's attempts, USD a share, from the fair one to the floor.
+def ladder(
+    fair_price: float,
+    give_usd: float,
+    rungs: int,
+    *,
+    keep_sign: bool = True,
+    tick: float = TICK_USD,
+) -> list[float]:
+    """Prices from the fair one to `give_usd` above it, USD a share.
 
-    Rounded to the tick in the order's favour, strictly rising, at most `rungs` of them. A credit
-    stays a credit and a debit a debit.
+    Rounded to the tick in the order's favour, strictly rising, at most `rungs` of them. With
+    `keep_sign` a credit stays a credit.
     """
-    floor = fair_price + concession * abs(fair_price)
+    floor = fair_price + give_usd
     found: list[float] = []
     for rung in range(rungs):
         share = rung / (rungs - 1) if rungs > 1 else 0.0
         price = _down_to_tick(fair_price + share * (floor - fair_price), tick)
-        if fair_price < 0 and price > -tick + SLACK:
+        if keep_sign and fair_price < 0 and price > -tick + SLACK:
             break
         if not found or price > found[-1] + SLACK:
             found.append(price)
     return found
-
-
-def rung_price(
-    fair_price: float, concession: float, rules: LadderRules, attempt: int
-) -> float | None:
-    """The price of the nth attempt (from 1), or None when the ladder has no more."""
-    prices = ladder(fair_price, concession, rules.rungs)
-    return prices[attempt - 1] if attempt <= len(prices) else None
 
 
 def _down_to_tick(price: float, tick: float) -> float:

@@ -22,6 +22,7 @@ from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.sources.alpaca_keys import require_keys
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
 from options_platform.domain.costs import CostRules
+from options_platform.domain.orders import closing
 from options_platform.errors import BrokerError, SettingsError, SourceError
 from options_platform.settings import make_settings
 from options_platform_tests.domain.test_orders import LEGS, ORDER
@@ -132,6 +133,15 @@ def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake,
     )
     fake.script("fill", {"client_order_id": sold.client_order_id})
     assert at_fake.find(sold.client_order_id).avg_price == -1.25
+
+
+def test_a_leg_of_an_exit_says_that_it_closes_where_the_account_covers_it():
+    """Another spread holds the other side of the 475 call: the account shows none of it."""
+    out = replace(ORDER, purpose="exit", legs=closing(LEGS), limit_price=-2.0)
+    held = {"SPY240202C00470000": 5}
+    legs = shapes.request_of(out, held).to_request_fields()["legs"]
+    assert [leg.get("position_intent") for leg in legs] == ["sell_to_close", None]
+    assert [leg["side"] for leg in legs] == ["sell", "buy"]
 
 
 MLEG = {

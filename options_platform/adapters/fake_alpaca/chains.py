@@ -1,0 +1,118 @@
+"""Contracts, quotes and prices of spreads at the fake server: those of the simulated market."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import lru_cache
+
+import polars as pl
+
+from options_platform.adapters.fake_alpaca.book import SIGNS, Json, Refusal, stamp
+from options_platform.adapters.sources.simulated import SimulatedSource
+from options_platform.domain.calendar import newest_session
+from options_platform.errors import PlatformError
+
+FARTHEST = "9999-12-31"
+QUOTES_A_PAGE, MOST_QUOTES = 100, 1000
+MOST_CONTRACTS = 10_000
+
+
+class FakeChains:
+    """The chains of the newest session that is over by the server's clock."""
+
+    def __init__(self, now: Callable[[], datetime], seed: int) -> None:
+        self._now = now
+        self._source = SimulatedSource(seed)
+        self._chain = lru_cache(maxsize=32)(self._read)
+
+    def contracts(self, query: Json) -> Json:
+        """The body of GET /v2/options/contracts: by underlyings, expiry, right and strike."""
+        rows = pl.concat(self._of(t) for t in query["underlying_symbols"].split(","))
+        rows = rows.filter(
+            pl.col("expiry").is_between(
+                pl.lit(query.get("expiration_date_gte", "0001-01-01")).str.to_date(),
+                pl.lit(query.get("expiration_date_lte", FARTHEST)).str.to_date(),
+            )
+            & pl.col("strike").is_between(
+                float(query.get("strike_price_gte", 0)), float(query.get("strike_price_lte", 1e9))
+            )
+        )
+        if "type" in query:
+            rows = rows.filter(pl.col("right") == query["type"])
+        found = [
+            {
+                "id": _number(row["contract_symbol"]),
+                "symbol": row["contract_symbol"],
+                "name": f"{row['ticker']} {row['expiry']} {row['strike']:g} {row['right']}",
+                "status": "active",
+                "tradable": True,
+                "expiration_date": str(row["expiry"]),
+                "root_symbol": row["ticker"],
+                "underlying_symbol": row["ticker"],
+                "underlying_asset_id": _number(row["ticker"]),
+                "type": row["right"],
+                "style": "american",
+                "strike_price": f"{row['strike']:g}",
+                "size": "100",
+                "open_interest": f"{row['open_interest']:.0f}",
+                "close_price": f"{row['last']:.2f}" if row["last"] is not None else None,
+            }
+            for row in rows.iter_rows(named=True)
+        ]
+        page, token = _page(found, query, 100, MOST_CONTRACTS)
+        return {"option_contracts": page, "next_page_token": token}
+
+    def snapshots(self, ticker: str, query: Json) -> Json:
+        """The body of GET /v1beta1/options/snapshots/{ticker}: quotes and last trades."""
+        found = [
+            {
+                "symbol": row["contract_symbol"],
+                "latestQuote": {
+                    "t": stamp(row["quoted_at"]),
+                    "bp": row["bid"],
+                    "ap": row["ask"],
+                    "bs": 10,
+                    "as": 10,
+                    "bx": "C",
+                    "ax": "C",
+                    "c": "A",
+                },
+            }
+            for row in self._of(ticker).iter_rows(named=True)
+        ]
+        page, token = _page(found, query, QUOTES_A_PAGE, MOST_QUOTES)
+        return {"snapshots": {one.pop("symbol"): one for one in page}, "next_page_token": token}
+
+    def price(self, legs: list[Json]) -> float | None:
+        """What one spread costs at the quotes, USD a share; None if a leg is not listed."""
+        total = 0.0
+        for leg in legs:
+            symbol = str(leg["symbol"])
+            rows = self._of(symbol[:-15]).filter(pl.col("contract_symbol") == symbol)
+            side = "ask" if leg["side"] == "buy" else "bid"
+            if rows.is_empty() or rows[side][0] is None:
+                return None
+            total += SIGNS[leg["side"]] * int(leg.get("ratio_qty") or 1) * float(rows[side][0])
+        return round(total, 4)
+
+    def _of(self, ticker: str) -> pl.DataFrame:
+        return self._chain(ticker, newest_session(self._now()))
+
+    def _read(self, ticker: str, session: date) -> pl.DataFrame:
+        try:
+            return self._source.option_chain(ticker, session, self._now())
+        except PlatformError as error:
+            raise Refusal(422, 42210000, str(error)) from None
+
+
+def _number(symbol: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, symbol))
+
+
+def _page(found: list[Json], query: Json, usual: int, most: int) -> tuple[list[Json], str | None]:
+    size = min(int(query.get("limit") or usual), most)
+    begin = int(query.get("page_token") or 0)
+    more = begin + size < len(found)
+    return found[begin : begin + size], str(begin + size) if more else None
