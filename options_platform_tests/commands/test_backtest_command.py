@@ -41,8 +41,9 @@ def test_json_holds_every_score_with_its_interval(home, capsys):
 
 
 def test_a_grid_is_counted_and_judged(home, capsys):
-    arguments = ["backtest", "--workers", "1", "--vary", "exits.credit_stop=1,2",
-                 "--vary", "exits.exit_dte=7,14", "--json"]  # fmt: skip
+    fixed = ["backtest", "--workers", "1", "--set", "exits.debit_stop=0.4"]
+    varied = ["--vary", "exits.credit_stop=1,2", "--vary", "exits.exit_dte=7,14"]
+    arguments = [*fixed, *varied, "--json"]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     # The rules as set are always among the variants.
@@ -70,6 +71,7 @@ def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
     [
         (["--vary", "exits.credit_stopp=1"], "did you mean credit_stop?"),
         (["--vary", "exits.credit_stop=1..3"], "add --optuna N"),
+        (["--set", "exits.credit_stop=1,3"], "one value a setting"),
         (["--optuna", "5"], "searches what --vary names"),
         (["--optuna", "1", "--vary", "exits.exit_dte=7"], "at least 2"),
         (["--fill", "best"], "must be one of mid, default, worst"),
