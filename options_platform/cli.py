@@ -161,6 +161,10 @@ def _add_backtest(reading: Callable[[str, str], Parser]) -> None:
     backtest.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
     backtest.add_argument("--fill", help="fill model: mid, default or worst (default: as set)")
     backtest.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+        help="settings for this run alone, e.g. exits=none iron_condor_enabled=true",
+    )  # fmt: skip
+    backtest.add_argument(
         "--vary", nargs="+", action="extend", default=[], metavar="NAME=VALUES",
         help="every combination of settings, e.g. exits.credit_stop=1.5,2 exits.exit_dte=14,21",
     )  # fmt: skip

@@ -27,11 +27,10 @@ from options_platform.commands.common import (
     say,
 )
 from options_platform.domain.backtest import BacktestRules
-from options_platform.domain.backtest.choices import make_variants
+from options_platform.domain.backtest.choices import make_variant, make_variants
 from options_platform.domain.backtest.judgement import Judgement, judge
 from options_platform.domain.backtest.scorecard import against_seed
 from options_platform.domain.backtest.variants import Variant, VariantScore, scored
-from options_platform.domain.plan import PlanRules
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -48,7 +47,8 @@ def backtest(args: argparse.Namespace) -> int:
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    plan, rules = settings.plan, _with_fill(settings.backtest_rules, args.fill)
+    base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
+    plan, rules = base.plan, base.rules
     variants, spans = make_variants(args.vary, plan, rules)
     if spans and args.optuna is None:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
@@ -58,8 +58,8 @@ def backtest(args: argparse.Namespace) -> int:
 
         return search(args, settings, warehouse, data, plan, rules)
     if args.vary:
-        return _grid(args, settings, warehouse, data, variants, Variant("as set", plan, rules))
-    return _single(args, settings, warehouse, data, plan, rules)
+        return _grid(args, settings, warehouse, data, variants, base)
+    return _single(args, settings, warehouse, data, base)
 
 
 def _single(
@@ -67,14 +67,14 @@ def _single(
     settings: Settings,
     warehouse: Warehouse,
     data: BacktestData,
-    plan: PlanRules,
-    rules: BacktestRules,
+    base: Variant,
 ) -> int:
-    run = run_with_baselines(data, plan, rules, ConsoleProgress())
-    record(settings, warehouse, data, [scored((Variant("as set", plan, rules), run.model))])
+    run = run_with_baselines(data, base.plan, base.rules, ConsoleProgress())
+    record(settings, warehouse, data, [scored((base, run.model))])
     targets = against_seed(run.scores)
     if args.json:
-        print_json({**about(data), "fill_model": rules.fills.model,
+        print_json({**about(data), "settings": base.name,
+                    "fill_model": base.rules.fills.model,
                     "scores": run.scores.to_dicts(), "targets": targets.to_dicts()})  # fmt: skip
         return 0
     _show(run, targets)

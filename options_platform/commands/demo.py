@@ -33,7 +33,7 @@ def demo(args: argparse.Namespace) -> int:
     from options_platform.adapters.warehouse import Warehouse
     from options_platform.defs.partitions import RunRange, first_date, newest_date
     from options_platform.reporting.report import report_path
-    from options_platform.runs import run_job, run_reporting
+    from options_platform.runs import run_backtest, run_job, run_reporting
 
     if not 2 <= args.sessions <= 250:
         raise UsageError(f"--sessions {args.sessions}: choose 2 to 250 sessions to replay")
@@ -65,7 +65,10 @@ def demo(args: argparse.Namespace) -> int:
     ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
     _show_replay(ledger.table("orders"), ledger.table("marks"))
 
-    say("5. SQL marts and the report")
+    say("5. Backtest of the rules over all stored predictions, with naive baselines")
+    run_backtest(settings, progress)
+
+    say("6. SQL marts and the report")
     run_reporting(settings)
     say()
     say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {report_path(settings)}")

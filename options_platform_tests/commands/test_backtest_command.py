@@ -41,8 +41,9 @@ def test_json_holds_every_score_with_its_interval(home, capsys):
 
 
 def test_a_grid_is_counted_and_judged(home, capsys):
-    arguments = ["backtest", "--workers", "1", "--vary", "exits.credit_stop=1,2",
-                 "--vary", "exits.exit_dte=7,14", "--json"]  # fmt: skip
+    fixed = ["backtest", "--workers", "1", "--set", "exits.debit_stop=0.4"]
+    varied = ["--vary", "exits.credit_stop=1,2", "--vary", "exits.exit_dte=7,14"]
+    arguments = [*fixed, *varied, "--json"]
     assert main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     # The rules as set are always among the variants.
@@ -51,7 +52,8 @@ def test_a_grid_is_counted_and_judged(home, capsys):
     assert 0.0 <= found["overfitting_probability"] <= 1.0
     assert main(["backtest", "--workers", "1", "--vary", "exits.credit_stop=3"]) == 0
     shown = capsys.readouterr().out
-    assert "Variants tried so far: 6" in shown
+    # Five of the first grid, the new variant, and the rules as they are.
+    assert "Variants tried so far: 7" in shown
     assert "no walk-forward choice" in shown
 
 
@@ -70,6 +72,7 @@ def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
     [
         (["--vary", "exits.credit_stopp=1"], "did you mean credit_stop?"),
         (["--vary", "exits.credit_stop=1..3"], "add --optuna N"),
+        (["--set", "exits.credit_stop=1,3"], "one value a setting"),
         (["--optuna", "5"], "searches what --vary names"),
         (["--optuna", "1", "--vary", "exits.exit_dte=7"], "at least 2"),
         (["--fill", "best"], "must be one of mid, default, worst"),

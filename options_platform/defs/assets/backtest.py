@@ -16,7 +16,7 @@ from options_platform.defs.assets.common import OWNERS
 from options_platform.defs.assets.model_study import markdown_table
 from options_platform.defs.context import table_schema
 from options_platform.defs.resources import Platform
-from options_platform.domain.backtest.choices import make_variants
+from options_platform.domain.backtest.choices import make_variant
 from options_platform.domain.backtest.scorecard import against_seed
 from options_platform.domain.backtest.variants import Variant, scored
 from options_platform.errors import UsageError
@@ -55,29 +55,18 @@ def make_backtest() -> dg.AssetsDefinition:
     def backtest(
         config: BacktestConfig, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        variant = variant_of(config, platform)
+        settings = platform.settings
+        variant = make_variant(config.settings, settings.plan, settings.backtest_rules)
         data = load_backtest(
-            platform.warehouse, platform.settings.tickers, _day(config.start), _day(config.end)
+            platform.warehouse, settings.tickers, _day(config.start), _day(config.end)
         )
         run = run_with_baselines(data, variant.plan, variant.rules, platform.progress)
         platform.warehouse.replace(backtest_frames(run, config.run), "run", config.run)
         trials = backtest_trials([scored((variant, run.model))], data, "choice", platform.now())
-        TrialLog(platform.settings.home, platform.warehouse).record_all(trials)
+        TrialLog(settings.home, platform.warehouse).record_all(trials)
         return dg.MaterializeResult(metadata=_metadata(run, config.run, variant))
 
     return backtest
-
-
-def variant_of(config: BacktestConfig, platform: Platform) -> Variant:
-    """The settings with those of the run's configuration; :class:`UsageError` for several."""
-    settings = platform.settings
-    variants, spans = make_variants(config.settings, settings.plan, settings.backtest_rules)
-    if len(variants) != 1 or spans:
-        raise UsageError(
-            "a run of the asset has one value a setting; for grids: options-platform backtest "
-            "--vary"
-        )
-    return variants[0]
 
 
 def _day(text: str | None) -> date | None:

@@ -62,6 +62,17 @@ def make_variants(
     return varied(plan, rules, listed), spans
 
 
+def make_variant(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -> Variant:
+    """The rules with one other value for each setting named.
+
+    Raises :class:`UsageError` like `make_variants`, and on several values for a setting.
+    """
+    variants, spans = make_variants(texts, plan, rules)
+    if len(variants) != 1 or spans:
+        raise UsageError("one run has one value a setting; for several: backtest --vary")
+    return variants[0]
+
+
 def varied(plan: PlanRules, rules: BacktestRules, choices: dict[str, Any]) -> list[Variant]:
     """`vary`, with a value that a setting refuses as a :class:`UsageError`."""
     try:
