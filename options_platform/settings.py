@@ -9,6 +9,7 @@ Secrets are no settings: adapters read them from the environment themselves.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import math
 import os
 import re
@@ -117,7 +118,10 @@ class Settings:
     @property
     def ledger_path(self) -> Path:
         """The order ledger, never rebuilt; live trading and other accounts have their own."""
-        of_account = "" if self.account == Settings.account else f"-{self.account}"
+        name = self.account
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
+            name = hashlib.sha256(name.encode()).hexdigest()[:12]
+        of_account = "" if name == Settings.account else f"-{name}"
         return self.home / f"ledger{'-live' if self.is_live else ''}{of_account}.duckdb"
 
     @property
@@ -243,8 +247,6 @@ def _require_sensible(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
             raise SettingsError(f"setting {name}: a number more than 0 USD")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", settings.account):
-        raise SettingsError("setting account: letters, digits, - and _ only")
     if settings.account.startswith(("replay", "live")):
         raise SettingsError("setting account: replay and live name ledgers of their own")
     if not 30 <= settings.chain_snapshot_minutes <= 450:

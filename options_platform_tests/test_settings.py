@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from options_platform.errors import SettingsError, UsageError
-from options_platform.settings import load_settings
+from options_platform.settings import load_settings, make_settings
 
 
 def load(tmp_path, toml="", **environment):
@@ -85,3 +85,13 @@ def test_the_sample_has_its_own_bounds(tmp_path):
 def test_settings_are_frozen(tmp_path):
     with pytest.raises(FrozenInstanceError):
         load(tmp_path).workers = 3
+
+
+def test_each_account_has_a_ledger_in_the_home_whatever_its_name():
+    names = ["paper", "other", "../../etc/x", "<b>", ""]
+    paths = [make_settings({"account": name}).ledger_path for name in names]
+    assert len(set(paths)) == len(names)
+    assert {path.parent for path in paths} == {make_settings({}).home}
+    assert paths[0].name == "ledger.duckdb"
+    with pytest.raises(SettingsError, match="ledgers of their own"):
+        make_settings({"account": "replay"})

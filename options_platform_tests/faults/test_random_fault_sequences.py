@@ -200,7 +200,7 @@ def run_many(count, steps):
 
 
 def test_no_order_is_lost_or_doubled_in_a_few_sequences_of_faults():
-    run_many(6, 8)
+    run_many(4, 6)
 
 
 @pytest.mark.long
