@@ -244,6 +244,8 @@ def payoff_at_expiry(
         axes.plot(prices, profit, color=INK, linewidth=1.2)
         axes.fill_between(prices, profit, 0.0, where=profit > 0, color="#4d7c3a", alpha=0.25)
         axes.fill_between(prices, profit, 0.0, where=profit < 0, color="#c0524a", alpha=0.25)
+        # Room for the spot above the line.
+        axes.margins(y=0.16)
         axes.set_xlabel("price at expiry (USD)")
         axes.set_ylabel("profit (USD)")
         axes.yaxis.set_major_formatter("{x:,.0f}")
