@@ -29,6 +29,7 @@ COMMANDS = {
     "research": ("research", "research"),
     "backtest": ("backtest", "backtest"),
     "search": ("search", "search"),
+    "record": ("record", "record"),
     "reconcile": ("trading", "reconcile"),
     "work": ("trading", "work"),
     "halt": ("trading", "halt"),
@@ -88,7 +89,9 @@ def build_parser() -> Parser:
     reading("report", "write the HTML report and say where it is")
     orders = reading("orders", "the orders of the ledger")
     positions = reading("positions", "the open positions of the ledger")
-    for sub in (orders, positions):
+    record = reading("record", "the record of paper trading: targets, slippage, drift, journal")
+    record.add_argument("--csv", metavar="FILE", help="write the trade journal")
+    for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.warehouse import Warehouse
@@ -29,12 +31,19 @@ def ledger_snapshot(ledger: Ledger) -> LedgerSnapshot | None:
         )
 
 
+def first_session(held: LedgerSnapshot) -> date:
+    """The session from which on the market is needed: the first marked, or a plan's before it."""
+    days = [order.session for order in held.orders if order.filled_qty]
+    days += [shift(position.opened_on, -1) for position in held.positions]
+    marked: list[date] = held.marks["session"].to_list()
+    return min([*days, *marked])
+
+
 def market_of(held: LedgerSnapshot, warehouse: Warehouse) -> BacktestMarket | None:
     """The stored market from the session before the first entry; None without positions."""
     if not held.positions:
         return None
-    entered = [order.session for order in held.orders if order.filled_qty]
-    first = min(*entered, *(shift(position.opened_on, -1) for position in held.positions))
+    first = first_session(held)
     tickers = sorted({position.ticker for position in held.positions})
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first)
     vix = warehouse.read(VIX, tickers=tickers, start=first)

@@ -121,10 +121,8 @@ def position_rows(
     held: LedgerSnapshot, fills: pl.DataFrame, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
     """Rows of `positions`, from each one's entry to its exit or the newest mark."""
-    known = pl.DataFrame([_position_row(position, held) for position in held.positions])
-    known = known.cast({"closed_on": pl.Date, "exit_reason": pl.String})
-    _require_market(known, market)
-    paths = _paths(known, held, market, rules)
+    known = _known_positions(held)
+    paths = position_paths(held, market, rules).drop("opening", "closing")
     newest = market.sessions[-1] if held.marks.is_empty() else held.marks["session"].max()
     days = pl.DataFrame({"date": market.sessions})
     open_then = pl.col("date").is_between(
@@ -232,6 +230,11 @@ def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
     }
 
 
+def _known_positions(held: LedgerSnapshot) -> pl.DataFrame:
+    known = pl.DataFrame([_position_row(position, held) for position in held.positions])
+    return known.cast({"closed_on": pl.Date, "exit_reason": pl.String})
+
+
 def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]:
     planned = min(
         (o.session for o in held.orders
@@ -268,10 +271,16 @@ def _require_market(known: pl.DataFrame, market: BacktestMarket) -> None:
         )
 
 
-def _paths(
-    known: pl.DataFrame, held: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
+def position_paths(
+    held: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
-    """Marks, greeks and attribution of one spread of each position, by position_id and date."""
+    """The path of one spread of each position, by position_id and date, USD a share.
+
+    `opening` and `closing` are the fill model's net prices of opening and closing, bought legs
+    positive; `mark_price` that at the mids; greeks and `*_pnl_usd` are those of the paths.
+    """
+    known = _known_positions(held)
+    _require_market(known, market)
     plans = known.select("position_id", "ticker", plan_id="position_id", date="planned_on")
     legs = pl.DataFrame(
         [
@@ -287,6 +296,8 @@ def _paths(
         {
             "position_id": plans["position_id"].gather(trade),
             "date": pl.Series(market.days[session]).cast(pl.Date),
+            "opening": paths.opening,
+            "closing": paths.closing,
             "mark_price": paths.mark,
             "spot": paths.spot,
             "stale": ~paths.known,
