@@ -35,6 +35,7 @@ COMMANDS = {
     "halt": ("trading", "halt"),
     "resume": ("trading", "resume"),
     "flatten": ("trading", "flatten"),
+    "alerts": ("alerts", "alerts"),
     "fake-alpaca": ("fake_alpaca", "fake_alpaca"),
     "doctor": ("care", "doctor"),
     "backup": ("care", "backup"),
@@ -124,6 +125,8 @@ def _add_trading(reading: Callable[[str, str], Parser]) -> None:
         sub.add_argument("--reason", default="by hand", help="why, for the record")
     flatten = reading("flatten", "halt, cancel every order and close every position")
     flatten.add_argument("--yes", action="store_true", help="do not ask")
+    alerts = reading("alerts", "the conditions that are told, or a test of the addresses")
+    alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
     fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
     fake.add_argument("--port", type=int, default=8765)
     fake.add_argument(

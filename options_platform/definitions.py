@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
+from options_platform.defs.alert_sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.assets.backtest import make_backtest
 from options_platform.defs.assets.chains import make_chains
@@ -56,7 +57,10 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 make_backtest_schedule(backtest),
                 *([make_snapshot_schedule(settings)] if chains else []),
             ],
-            sensors=[make_reports_sensor([daily, backtest], reporting)],
+            sensors=[
+                make_reports_sensor([daily, backtest], reporting),
+                *make_alert_sensors(settings),
+            ],
             resources={"platform": platform},
             executor=dg.in_process_executor,
         )
