@@ -30,6 +30,7 @@ COMMANDS = {
     "backtest": ("backtest", "backtest"),
     "search": ("search", "search"),
     "record": ("record", "record"),
+    "feasibility": ("feasibility", "feasibility"),
     "reconcile": ("trading", "reconcile"),
     "work": ("trading", "work"),
     "halt": ("trading", "halt"),
@@ -94,6 +95,8 @@ def build_parser() -> Parser:
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
     for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
+    feasible = reading("feasibility", "from what account size on each strategy fits the limits")
+    feasible.add_argument("--sessions", type=int, default=252, help="to look at (default: 252)")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
     _add_model_commands(reading)

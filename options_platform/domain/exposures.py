@@ -60,6 +60,23 @@ def planned_exposures(plans: pl.DataFrame) -> dict[str, Exposure]:
     }
 
 
+def one_spread_rows(plans: pl.DataFrame) -> pl.DataFrame:
+    """What one spread of each trade of `plans` adds.
+
+    Columns ticker, strategy, regime, confidence, max_loss_usd, delta_usd, gamma_usd, vega_usd and
+    theta_usd, as in :class:`Exposure`.
+    """
+    trades = plans.filter(pl.col("decision") == "trade")
+    found = planned_exposures(trades)
+    names = ("max_loss_usd", "delta_usd", "gamma_usd", "vega_usd", "theta_usd")
+    values = [[getattr(found[number], name) for name in names] for number in trades["plan_id"]]
+    schema = dict.fromkeys(names, pl.Float64)
+    each = pl.DataFrame(values, schema=schema, orient="row") / trades["contracts"]
+    return pl.concat(
+        [trades.select("ticker", "strategy", "regime", "confidence"), each], how="horizontal"
+    )
+
+
 def spread_exposure(
     ticker: str,
     legs: Sequence[OrderLeg],
