@@ -29,11 +29,14 @@ COMMANDS = {
     "research": ("research", "research"),
     "backtest": ("backtest", "backtest"),
     "search": ("search", "search"),
+    "record": ("record", "record"),
+    "feasibility": ("feasibility", "feasibility"),
     "reconcile": ("trading", "reconcile"),
     "work": ("trading", "work"),
     "halt": ("trading", "halt"),
     "resume": ("trading", "resume"),
     "flatten": ("trading", "flatten"),
+    "alerts": ("alerts", "alerts"),
     "fake-alpaca": ("fake_alpaca", "fake_alpaca"),
     "doctor": ("care", "doctor"),
     "backup": ("care", "backup"),
@@ -88,8 +91,12 @@ def build_parser() -> Parser:
     reading("report", "write the HTML report and say where it is")
     orders = reading("orders", "the orders of the ledger")
     positions = reading("positions", "the open positions of the ledger")
-    for sub in (orders, positions):
+    record = reading("record", "the record of paper trading: targets, slippage, drift, journal")
+    record.add_argument("--csv", metavar="FILE", help="write the trade journal")
+    for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
+    feasible = reading("feasibility", "from what account size on each strategy fits the limits")
+    feasible.add_argument("--sessions", type=int, default=252, help="to look at (default: 252)")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument("--to", help="file to write (default: in the home's exports)")
     _add_model_commands(reading)
@@ -121,6 +128,8 @@ def _add_trading(reading: Callable[[str, str], Parser]) -> None:
         sub.add_argument("--reason", default="by hand", help="why, for the record")
     flatten = reading("flatten", "halt, cancel every order and close every position")
     flatten.add_argument("--yes", action="store_true", help="do not ask")
+    alerts = reading("alerts", "the conditions that are told, or a test of the addresses")
+    alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
     fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
     fake.add_argument("--port", type=int, default=8765)
     fake.add_argument(

@@ -8,15 +8,18 @@ from typing import Any
 import dagster as dg
 
 from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
+from options_platform.defs.alert_sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.assets.backtest import make_backtest
 from options_platform.defs.assets.chains import make_chains
 from options_platform.defs.assets.marts import make_marts, make_report
+from options_platform.defs.assets.portfolio import make_portfolio_views
 from options_platform.defs.backtest_checks import make_backtest_checks
 from options_platform.defs.chain_snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.checks import make_checks
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.model_checks import make_model_checks
+from options_platform.defs.portfolio_checks import make_portfolio_checks
 from options_platform.defs.resources import make_platform, source_gives
 from options_platform.defs.schedules import make_backtest_schedule, make_schedule
 from options_platform.defs.sensors import make_reports_sensor
@@ -41,11 +44,12 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         names = {key.to_user_string() for asset in assets for key in asset.keys}
         daily, backtest, reporting = make_job(tables), make_backtest_job(), make_reporting_job()
         definitions = dg.Definitions(
-            assets=[*assets, make_marts(names), make_report()],
+            assets=[*assets, make_portfolio_views(), make_marts(names), make_report()],
             asset_checks=[
                 *make_checks(settings, tables),
                 *make_model_checks(settings),
                 *make_backtest_checks(),
+                *make_portfolio_checks(),
             ],
             jobs=[daily, backtest, reporting, *([make_snapshot_job(settings)] if chains else [])],
             schedules=[
@@ -53,7 +57,10 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 make_backtest_schedule(backtest),
                 *([make_snapshot_schedule(settings)] if chains else []),
             ],
-            sensors=[make_reports_sensor([daily, backtest], reporting)],
+            sensors=[
+                make_reports_sensor([daily, backtest], reporting),
+                *make_alert_sensors(settings),
+            ],
             resources={"platform": platform},
             executor=dg.in_process_executor,
         )

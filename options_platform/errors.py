@@ -56,5 +56,9 @@ class BrokerError(PlatformError):
     """A broker refused or could not be asked; the order's state says what is known."""
 
 
+class NotifyError(PlatformError):
+    """An alert did not arrive; names which address by its number, never by itself."""
+
+
 class LedgerError(PlatformError):
     """The order ledger refuses a change that its state machine or its records forbid."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, ReconcileRules
+from options_platform.domain.alerts import AlertRules
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
@@ -36,8 +37,10 @@ from options_platform.errors import SettingsError
 PREFIX = "OPTIONS_"
 FILE_NAME = "options.toml"
 
-# Variables with our prefix that steer the tests, and the switch that no file may hold.
-NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH})
+# Variables with our prefix that steer the tests, and those that no file may hold: the switch of
+# live trading, and the addresses of alerts, which are secrets.
+ALERT_URLS = "OPTIONS_ALERT_URLS"
+NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH, ALERT_URLS})
 
 # Where a source's history is worth starting, and where a frozen one ends.
 DEFAULT_START = {
@@ -92,6 +95,7 @@ class Settings:
     alpaca: AlpacaRules = field(default_factory=AlpacaRules)
     ladder: LadderRules = field(default_factory=LadderRules)
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
+    alerts: AlertRules = field(default_factory=AlertRules)
     backtest: BacktestOptions = field(default_factory=BacktestOptions)
 
     @property

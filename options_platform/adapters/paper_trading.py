@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 
@@ -28,6 +28,12 @@ from options_platform.adapters.plan_tables import Market, entry_order
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.exits import PositionMark, exit_reason
+from options_platform.domain.exposures import (
+    DatedClose,
+    newest_closes,
+    planned_exposures,
+    spread_exposure,
+)
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import (
     Order,
@@ -48,12 +54,18 @@ SINGLE_LEVEL = 2
 
 @dataclass(frozen=True)
 class PaperTrading:
-    """The service of one account; `at` is told each step of sending, for tests that crash there."""
+    """The service of one account; `at` is told each step of sending, for tests that crash there.
+
+    For entries: `closes` are the newest known by ticker, `planned` what plans add to the risk by
+    plan_id; an order of another session's plan is priced at its close.
+    """
 
     ledger: Ledger
     broker: Broker
     settings: Settings
     at: Step = no_step
+    closes: Mapping[str, DatedClose] = field(default_factory=dict)
+    planned: Mapping[str, Exposure] = field(default_factory=dict)
 
     @cached_property
     def execution(self) -> Execution:
@@ -100,7 +112,7 @@ class PaperTrading:
                 if is_new:
                     self._mark(day, closes)
                     self._trip(now)
-            self._send_entries(session, plans, legs, now)
+            self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
 
@@ -268,13 +280,21 @@ class PaperTrading:
         return net_price(position.legs, session, close, self.settings.plan.chain, AT_MID)
 
     def _send_entries(
-        self, session: date, plans: pl.DataFrame, legs: pl.DataFrame, now: datetime
+        self,
+        session: date,
+        plans: pl.DataFrame,
+        legs: pl.DataFrame,
+        market: Market,
+        now: datetime,
     ) -> None:
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
+        known = replace(
+            self, closes=newest_closes(market, session), planned=planned_exposures(trades)
+        )
         for plan in trades.iter_rows(named=True):
-            self.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
+            known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.
@@ -315,15 +335,18 @@ class PaperTrading:
         found = ["DIFFERENCE"] if differences else []
         if any(o.status == "unknown" and o.ticker == order.ticker for o in working):
             found.append("UNRESOLVED_ORDER")
-        open_now = [
-            Exposure(p.ticker, p.risk_usd, p.expiry) for p in self.ledger.positions(only_open=True)
-        ]
+        held = self.ledger.positions(only_open=True)
+        open_now = [self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd) for p in held]
         rest = [
-            Exposure(o.ticker, o.max_loss_usd * o.remaining / o.contracts, _first_expiry(o))
+            self._exposure(
+                o.ticker, o.legs, o.remaining, o.max_loss_usd * o.remaining / o.contracts
+            )
             for o in working
         ]
+        if self.closes and not {e.ticker for e in (*open_now, *rest)} <= set(self.closes):
+            found.append("STALE_DATA")
         broken = refusals(
-            Exposure(order.ticker, order.max_loss_usd, _first_expiry(order)),
+            self._order_exposure(order),
             [*open_now, *rest],
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
@@ -331,6 +354,22 @@ class PaperTrading:
         found += [check.code for check in broken]
         # What the broker would refuse is not sent; if it cannot be asked, it differs already.
         return found or self._account_refusals(order)
+
+    def _order_exposure(self, order: Order) -> Exposure:
+        """What is not filled of an entry, as it was planned."""
+        share = order.remaining / order.contracts
+        risk, stated = order.max_loss_usd * share, self.planned.get(order.plan_id)
+        if stated is None:
+            return self._exposure(order.ticker, order.legs, order.remaining, risk)
+        return replace(stated.scaled(share), max_loss_usd=risk)
+
+    def _exposure(
+        self, ticker: str, legs: Sequence[OrderLeg], contracts: int, max_loss_usd: float
+    ) -> Exposure:
+        at = self.closes.get(ticker)
+        if at is None:
+            return Exposure(ticker, max_loss_usd, min(leg.expiry for leg in legs))
+        return spread_exposure(ticker, legs, contracts, max_loss_usd, at, self.settings.plan.chain)
 
     def _account_refusals(self, order: Order) -> list[str]:
         try:
@@ -345,7 +384,3 @@ class PaperTrading:
         if power is not None and power < order.max_loss_usd:
             found.append("BUYING_POWER")
         return found
-
-
-def _first_expiry(order: Order) -> date:
-    return min(leg.expiry for leg in order.legs)

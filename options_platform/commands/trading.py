@@ -14,11 +14,12 @@ from options_platform.adapters.desk import Desk
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.adapters.plan_tables import market_closes
+from options_platform.adapters.plan_tables import Market, market_closes
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar import shift
+from options_platform.domain.exposures import DatedClose, newest_closes
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
 from options_platform.errors import UsageError
@@ -49,7 +50,8 @@ def reconcile(args: argparse.Namespace) -> int:
 
 def work(args: argparse.Namespace) -> int:
     """Reprice working orders step by step until none is left, or once."""
-    service = _service(ready_settings())
+    settings = ready_settings()
+    service = _service(settings, newest_closes(_stored_market(settings)))
     desk = Desk(service)
     if service.broker.takes_market_orders:
         raise UsageError(
@@ -124,17 +126,22 @@ def _require_yes(count: int, service: PaperTrading) -> None:
 
 
 def _newest_closes(settings: Settings) -> Mapping[str, MarketClose]:
+    market = _stored_market(settings)
+    return market[max(market)] if market else {}
+
+
+def _stored_market(settings: Settings) -> Market:
+    """The closes of the two newest stored sessions."""
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     newest = warehouse.read(RAW_OHLCV, columns=["date"])["date"].max()
     if newest is None:
         return {}
     since = shift(newest, -1)  # type: ignore[arg-type]
-    market = market_closes(
+    return market_closes(
         warehouse.read(RAW_OHLCV, start=since),
         warehouse.read(VIX, start=since),
         stored_tenors(warehouse),
     )
-    return market[max(market)] if market else {}
 
 
 def _tell(args: argparse.Namespace, state: str, text: str) -> int:
@@ -145,5 +152,5 @@ def _tell(args: argparse.Namespace, state: str, text: str) -> int:
     return 0
 
 
-def _service(settings: Settings) -> PaperTrading:
-    return PaperTrading(open_ledger(settings), open_broker(settings), settings)
+def _service(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> PaperTrading:
+    return PaperTrading(open_ledger(settings), open_broker(settings), settings, closes=closes or {})

@@ -46,7 +46,14 @@ from options_platform.contracts.models import (
     TRIALS,
     VOLATILITY_MODEL,
 )
-from options_platform.contracts.orders import ORDER_STATUSES, PAPER_ORDERS
+from options_platform.contracts.orders import (
+    FILLS,
+    LEDGER_VIEWS,
+    ORDER_STATUSES,
+    PAPER_ORDERS,
+    PORTFOLIO,
+    POSITIONS,
+)
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
@@ -67,10 +74,12 @@ __all__ = (
     "EARNINGS",
     "FEATURES_TABLE",
     "FETCHES",
+    "FILLS",
     "GARCH_PARAMS",
     "GATES",
     "IV_HISTORY",
     "LABELS",
+    "LEDGER_VIEWS",
     "MARKET_SERIES",
     "MODEL_FOLDS",
     "MODEL_IMPORTANCE",
@@ -79,6 +88,8 @@ __all__ = (
     "OPTION_CHAIN",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
+    "PORTFOLIO",
+    "POSITIONS",
     "QUARANTINE",
     "RAW_OHLCV",
     "REGIME",
@@ -136,5 +147,12 @@ SIDE_TABLES = (
 def tables() -> dict[str, Table]:
     """All tables of the warehouse by name; chains are files of their own."""
     return {
-        table.name: table for table in (*ASSET_TABLES, IV_HISTORY, *SIDE_TABLES, *BACKTEST_TABLES)
+        table.name: table
+        for table in (
+            *ASSET_TABLES,
+            IV_HISTORY,
+            *SIDE_TABLES,
+            *LEDGER_VIEWS,
+            *BACKTEST_TABLES,
+        )
     }

@@ -43,6 +43,7 @@ def make_reporting_job() -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         REPORTING_JOB_NAME,
         selection=dg.AssetSelection.groups(REPORTING_GROUP),
-        description="The SQL marts and the HTML report over everything that is stored.",
+        description="The ledger's views, the SQL marts and the HTML report over everything that is "
+        "stored.",
         executor_def=dg.in_process_executor,
     )

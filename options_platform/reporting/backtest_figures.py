@@ -69,7 +69,9 @@ def drawdowns(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
             axes.fill_between(
                 np.array(sessions), depth, 0.0, color=colour, alpha=alpha, label=told(name)
             )
-        axes.yaxis.set_major_formatter(_percent)
+        from matplotlib.ticker import PercentFormatter
+
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_ylabel("below the peak")
         date_axis(axes)
         axes.margins(x=0)
@@ -168,7 +170,3 @@ def attribution(parts: Mapping[str, float]) -> bytes:
 def told(name: str) -> str:
     """A name as people read it."""
     return "the rules" if name == MODEL else name.replace("_", " ")
-
-
-def _percent(value: float, _: object) -> str:
-    return f"{100 * value:.0f}%"

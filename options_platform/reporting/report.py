@@ -11,7 +11,7 @@ import polars as pl
 
 from options_platform import __version__
 from options_platform.adapters.chain_store import ChainStore
-from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.warehouse import Warehouse
@@ -48,6 +48,7 @@ from options_platform.domain.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
+from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.research import research_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
@@ -113,6 +114,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
             ledger.table("orders") if ledger.exists else None,
             ledger.table("marks") if ledger.exists else None,
         ),
+        "record": paper_section(settings, warehouse, open_ledger(settings)),
         "settings": settings_rows(settings),
         "settings_digest": settings_digest(settings),
         "versions": versions(),
@@ -133,11 +135,7 @@ def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
 
 
 def _paper_positions(settings: Settings) -> list[Position]:
-    ledger = Ledger(
-        settings.ledger_path,
-        account=settings.account,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
+    ledger = open_ledger(settings)
     return ledger.positions(only_open=True) if ledger.exists else []
 
 

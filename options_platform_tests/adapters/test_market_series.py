@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.market_series import stored_tenors, stored_yields, update_series
-from options_platform.adapters.paper_trading import market_closes
+from options_platform.adapters.plan_tables import market_closes
 from options_platform.adapters.sources.csv_folder import CsvSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MARKET_SERIES

@@ -47,7 +47,8 @@ def graph(definitions):
 def test_there_are_the_nine_assets_and_what_is_made_of_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
     marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
-    assert names == {*NINE, "option_chain", "iv_history", "backtest", *marts, "report"}
+    views = {"fills", "positions", "portfolio"}
+    assert names == {*NINE, "option_chain", "iv_history", "backtest", *views, *marts, "report"}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
 
 

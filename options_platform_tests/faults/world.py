@@ -24,6 +24,7 @@ from options_platform_tests.domain.test_plan import one
 SESSION = date(2015, 1, 2)
 NOW = datetime(2015, 1, 5, 10, 0, tzinfo=NEW_YORK)
 AFTER_CLOSE = datetime(2015, 1, 5, 16, 1, tzinfo=NEW_YORK)
+WIDE = dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 9.0)
 TICKERS = ("SPY", "QQQ", "IWM")
 POST = "POST /v2/orders"
 
@@ -41,6 +42,8 @@ def trader(home, address, at=None, **changes):
             "alpaca": {"fake_address": address, "timeout_seconds": changes.pop("timeout", 2)},
             "warehouse_wait_seconds": changes.pop("wait", 60),
             "ladder": {"rungs": 3, "rung_seconds": 60},
+            # Three spreads at once, whatever they weigh together.
+            "risk": {"greeks": WIDE},
             **changes,
         }
     )

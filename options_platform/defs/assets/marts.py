@@ -78,7 +78,14 @@ def make_report() -> dg.AssetsDefinition:
         group_name="reporting",
         kinds={"html"},
         owners=OWNERS,
-        deps=["paper_orders", "trade_plan", "direction_model", "volatility_model", "backtest"],
+        deps=[
+            "paper_orders",
+            "trade_plan",
+            "direction_model",
+            "volatility_model",
+            "backtest",
+            "portfolio",
+        ],
     )
     def report(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
         path = write_report(platform.settings, platform.warehouse, now=platform.now())

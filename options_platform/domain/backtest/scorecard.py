@@ -18,17 +18,16 @@ from options_platform.domain.performance import (
     CurveMetrics,
     TradeMetrics,
     block_positions,
-    bootstrap_interval,
     curve_metrics,
     interval_of,
     returns_of,
+    trade_intervals,
     trade_metrics,
 )
 from options_platform.domain.performance.bootstrap import Floats
 from options_platform.domain.performance.curve import sharpe
 
 MODEL = "model"
-BLOCK_TRADES = 5
 WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
 # The total return is told by the equity, wins and losses by the profit factor.
 UNTOLD = ("total_return", "best_session", "worst_session", "average_win_usd", "average_loss_usd")
@@ -148,31 +147,13 @@ def _row(curve: Curve, market: BacktestMarket) -> dict[str, Any]:
 
 
 def _trade_intervals(result: BacktestResult) -> dict[str, float]:
-    """Of win rate and profit factor, trades drawn in blocks in the order of their closing."""
     closed = result.trades.drop_nulls("closed_on").sort("closed_on", "plan_id")
-    profit = closed["pnl_usd"].to_numpy()
-    if not len(profit):
-        return {}
-    # Positions overlap for some weeks; blocks as long as all trades would draw the same again.
-    block = max(1, min(BLOCK_TRADES, len(profit) // 4))
-    rate = bootstrap_interval(profit, _win_rate, block=block)
-    factor = bootstrap_interval(profit, _profit_factor, block=block)
+    found = trade_intervals(closed["pnl_usd"].to_numpy())
     return {
-        "win_rate_low": rate.low,
-        "win_rate_high": rate.high,
-        "profit_factor_low": factor.low,
-        "profit_factor_high": factor.high,
+        f"{name}_{end}": getattr(interval, end)
+        for name, interval in found.items()
+        for end in ("low", "high")
     }
-
-
-def _win_rate(profit: Floats) -> Floats:
-    return np.asarray(np.mean(profit > 0, axis=-1))
-
-
-def _profit_factor(profit: Floats) -> Floats:
-    won = np.sum(np.maximum(profit, 0.0), axis=-1)
-    lost = -np.sum(np.minimum(profit, 0.0), axis=-1)
-    return np.asarray(np.where(lost > 0, won / np.where(lost > 0, lost, 1.0), np.nan))
 
 
 def _ends(name: str, drawn: Floats, value: float) -> dict[str, float]:

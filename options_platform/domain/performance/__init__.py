@@ -10,7 +10,7 @@ from options_platform.domain.performance.bootstrap import (
 from options_platform.domain.performance.breakdown import BREAKDOWNS, breakdown, monthly_returns
 from options_platform.domain.performance.curve import CurveMetrics, curve_metrics, returns_of
 from options_platform.domain.performance.targets import SEED_TARGETS, against_targets
-from options_platform.domain.performance.trades import TradeMetrics, trade_metrics
+from options_platform.domain.performance.trades import TradeMetrics, trade_intervals, trade_metrics
 
 __all__ = [
     "BREAKDOWNS",
@@ -27,5 +27,6 @@ __all__ = [
     "interval_of",
     "monthly_returns",
     "returns_of",
+    "trade_intervals",
     "trade_metrics",
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.performance.bootstrap import Floats, Interval, bootstrap_interval
 
 SESSIONS_A_YEAR = 252.0
+BLOCK_TRADES = 5
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,31 @@ def trade_metrics(result: BacktestResult) -> TradeMetrics:
         exposure=_share((equity["open_positions"] > 0).sum(), equity.height),
         turnover_annual=_share(traded / years, _mean(equity["equity_usd"])),
     )
+
+
+def trade_intervals(profit: Floats) -> dict[str, Interval]:
+    """`win_rate` and `profit_factor` of the profits of trades in the order of their closing.
+
+    Trades are drawn in blocks. Empty without a trade.
+    """
+    if not len(profit):
+        return {}
+    # Positions overlap for some weeks; blocks as long as all trades would draw the same again.
+    block = max(1, min(BLOCK_TRADES, len(profit) // 4))
+    return {
+        "win_rate": bootstrap_interval(profit, _win_rate, block=block),
+        "profit_factor": bootstrap_interval(profit, _profit_factor, block=block),
+    }
+
+
+def _win_rate(profit: Floats) -> Floats:
+    return np.asarray(np.mean(profit > 0, axis=-1))
+
+
+def _profit_factor(profit: Floats) -> Floats:
+    won = np.sum(np.maximum(profit, 0.0), axis=-1)
+    lost = -np.sum(np.minimum(profit, 0.0), axis=-1)
+    return np.asarray(np.where(lost > 0, won / np.where(lost > 0, lost, 1.0), np.nan))
 
 
 def _share(part: Any, whole: Any) -> float:

@@ -16,6 +16,7 @@ FEASIBILITY_SCHEMA = pl.Schema(
         "max_loss_usd": pl.Float64,
         "needed_for_sizing_usd": pl.Float64,
         "needed_for_limits_usd": pl.Float64,
+        "needed_for_greeks_usd": pl.Float64,
         "account_needed_usd": pl.Float64,
         "fits": pl.Boolean,
     }
@@ -33,7 +34,8 @@ def feasibility(
 
     Args:
         one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included; of
-            several rows of a ticker and strategy the median loss counts.
+            several rows of a ticker and strategy the median counts. With delta_usd, gamma_usd,
+            vega_usd and theta_usd (as in :class:`Exposure`) the limits on greeks count too.
         sizing: the size rules; a budget capped below the loss makes it unreachable (null).
         rules: the account's limits.
         confidence: by strategy, 0 to 1; the lowest, 0, where none is given.
@@ -52,11 +54,17 @@ def feasibility(
     )
     cap = float("inf") if sizing.max_risk_usd is None else sizing.max_risk_usd
     needed = pl.col("max_loss_usd") / (sizing.risk_pct * multiplier * (0.5 + 0.5 * sure))
-    account = pl.max_horizontal("needed_for_sizing_usd", "needed_for_limits_usd")
+    account = pl.max_horizontal(
+        "needed_for_sizing_usd", "needed_for_limits_usd", "needed_for_greeks_usd"
+    )
+    medians = ("max_loss_usd", "needed_for_sizing_usd", "needed_for_greeks_usd")
     return (
-        one_spread.with_columns(needed_for_sizing_usd=needed)
+        one_spread.with_columns(
+            needed_for_sizing_usd=needed,
+            needed_for_greeks_usd=_needed_for_greeks(one_spread, rules),
+        )
         .group_by("ticker", "strategy")
-        .agg(pl.col("max_loss_usd").median(), pl.col("needed_for_sizing_usd").median())
+        .agg(pl.col(medians).median())
         .with_columns(
             needed_for_limits_usd=pl.col("max_loss_usd") / share,
             reachable=pl.col("max_loss_usd") <= cap,
@@ -67,4 +75,23 @@ def feasibility(
         )
         .sort("ticker", "strategy")
         .select(FEASIBILITY_SCHEMA.names())
+    )
+
+
+def _needed_for_greeks(one_spread: pl.DataFrame, rules: RiskRules) -> pl.Expr:
+    """The account whose limits one spread alone reaches; nothing where no greeks are told."""
+    limits = rules.greeks
+    shares = {
+        "delta": limits.delta_pct,
+        "gamma": limits.gamma_pct,
+        "vega": limits.vega_pct,
+        "theta": limits.theta_pct,
+    }
+    if not {f"{greek}_usd" for greek in shares} <= set(one_spread.columns):
+        return pl.lit(0.0)
+    beta = pl.col("ticker").replace_strict(rules.betas, default=1.0, return_dtype=pl.Float64)
+    weight = {"delta": beta, "gamma": beta * beta}
+    return pl.max_horizontal(
+        (pl.col(f"{greek}_usd") * weight.get(greek, pl.lit(1.0))).abs() / share
+        for greek, share in shares.items()
     )

@@ -33,6 +33,18 @@ class Exposure:
     vega_usd: float = 0.0
     theta_usd: float = 0.0
 
+    def scaled(self, share: float) -> Exposure:
+        """That share of it."""
+        return Exposure(
+            self.ticker,
+            self.max_loss_usd * share,
+            self.expiry,
+            self.delta_usd * share,
+            self.gamma_usd * share,
+            self.vega_usd * share,
+            self.theta_usd * share,
+        )
+
 
 @dataclass(frozen=True)
 class Check:

@@ -1,0 +1,52 @@
+"""What alerts are judged from, read from the ledger and the warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import PAPER_ORDERS
+from options_platform.domain.alerts import AccountState, Alert, AlertRules, account_alerts
+from options_platform.domain.calendar import newest_session, shift
+from options_platform.errors import LedgerError
+
+WAIT_SECONDS = 5.0
+RECENT_SESSIONS = 5
+UNUSABLE = "ledger"
+
+
+def alerts_of(
+    ledger: Ledger, warehouse: Warehouse, now: datetime, rules: AlertRules
+) -> list[Alert]:
+    """The conditions that hold now; that the ledger cannot be used is one of them.
+
+    Raises :class:`WarehouseBusyError` while another process holds one of the files.
+    """
+    try:
+        state = account_state(ledger, warehouse, now)
+    except LedgerError as error:
+        return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
+    return account_alerts(state, now, rules)
+
+
+def account_state(ledger: Ledger, warehouse: Warehouse, now: datetime) -> AccountState:
+    """The state of the ledger's account; orders are those of the newest sessions."""
+    patient = Warehouse(warehouse.path, wait_seconds=WAIT_SECONDS)
+    newest = None
+    if patient.path.exists():
+        newest = patient.read(PAPER_ORDERS, columns=["date"])["date"].max()
+    nothing = AccountState(ledger.account, None, (), (), (), newest)  # type: ignore[arg-type]
+    if not ledger.exists:
+        return nothing
+    since = shift(newest_session(now), -RECENT_SESSIONS)
+    short = replace(ledger, wait_seconds=WAIT_SECONDS)
+    with short.holding():
+        return replace(
+            nothing,
+            halted=short.halted(),
+            differences=tuple(short.differences()),
+            orders=tuple(order for order in short.orders() if order.session >= since),
+            equities_usd=tuple(short.equities_since_reset()),
+        )

@@ -1,0 +1,75 @@
+"""Telling people: to any service that Apprise knows, at addresses that are secrets."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from options_platform.errors import NotifyError, SettingsError
+from options_platform.settings import ALERT_URLS
+
+VARIABLE = ALERT_URLS
+"""Addresses like `mailto://...` or `json://host/path`, separated by spaces or line breaks."""
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """Sends to all its addresses; they hold passwords, so nothing shows them."""
+
+    urls: tuple[str, ...] = field(repr=False)
+
+    def send(self, title: str, text: str) -> None:
+        """Tell `text` at every address; :class:`NotifyError` if any did not take it."""
+        import apprise
+
+        _silence()
+        failed = []
+        for number, url in enumerate(self.urls, start=1):
+            service = apprise.Apprise()
+            if not service.add(url) or not service.notify(body=text, title=title):
+                failed.append(str(number))
+        if failed:
+            raise NotifyError(
+                f"address {', '.join(failed)} of {len(self.urls)} in {VARIABLE} did not take the "
+                "alert; try it: options-platform alerts test"
+            )
+
+
+def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | None:
+    """The notifier of the environment's addresses; None without any.
+
+    Raises :class:`SettingsError` if Apprise is not installed or an address is none that it knows.
+    """
+    environment = os.environ if environment is None else environment
+    urls = tuple(environment.get(VARIABLE, "").split())
+    if not urls:
+        return None
+    if find_spec("apprise") is None:
+        raise SettingsError(
+            f"{VARIABLE} is set and the package apprise is missing; "
+            "install it: pip install 'options-platform[alerts]'"
+        )
+    import apprise
+
+    _silence()
+    for number, url in enumerate(urls, start=1):
+        if not apprise.Apprise().add(url):
+            raise SettingsError(
+                f"address {number} in {VARIABLE} is of no service that Apprise knows; see "
+                "https://github.com/caronc/apprise/wiki"
+            )
+    return Notifier(urls)
+
+
+def is_configured(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether there is an address to tell."""
+    environment = os.environ if environment is None else environment
+    return bool(environment.get(VARIABLE, "").strip())
+
+
+def _silence() -> None:
+    """Keep Apprise from logging: it names addresses that it cannot use."""
+    logging.getLogger("apprise").disabled = True

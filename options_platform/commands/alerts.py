@@ -1,0 +1,46 @@
+"""`alerts`: the conditions that are told, and a test of the addresses."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from options_platform.adapters.account_state import alerts_of
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.notifier import VARIABLE, open_notifier
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.common import print_json, ready_settings, say
+from options_platform.errors import UsageError
+
+
+def alerts(args: argparse.Namespace) -> int:
+    """Show the conditions that hold now, or send a test to every address."""
+    settings = ready_settings()
+    if args.action == "test":
+        return _test(args, settings.account)
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    found = alerts_of(open_ledger(settings), warehouse, datetime.now(UTC), settings.alerts)
+    if args.json:
+        print_json([asdict(alert) for alert in found])
+    else:
+        say("Nothing to tell." if not found else f"{len(found)} conditions hold:")
+        for alert in found:
+            say(f"  {alert.title}: {alert.text}")
+    return 0
+
+
+def _test(args: argparse.Namespace, account: str) -> int:
+    notifier = open_notifier()
+    if notifier is None:
+        raise UsageError(
+            f"there are no addresses to tell; set {VARIABLE} in the environment, "
+            "e.g. mailto://user:password@example.org"
+        )
+    notifier.send(f"{account}: a test", "Alerts of options-platform arrive here.")
+    count = len(notifier.urls)
+    if args.json:
+        print_json({"sent": count})
+    else:
+        say(f"Sent to {count} addresses.")
+    return 0

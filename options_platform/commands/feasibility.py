@@ -1,0 +1,64 @@
+"""`feasibility`: from what account size on each strategy fits the sizing and the limits."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+
+from options_platform.adapters.plan_inputs import plan_inputs
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.contracts import TRADE_PLAN
+from options_platform.domain.calendar import shift
+from options_platform.domain.exposures import one_spread_rows
+from options_platform.domain.plan import build_plans
+from options_platform.domain.risk import feasibility as judge
+from options_platform.errors import IncompleteDataError, UsageError
+
+COLUMNS = (
+    "ticker",
+    "strategy",
+    "plans",
+    "max_loss_usd",
+    "needed_for_sizing_usd",
+    "needed_for_limits_usd",
+    "needed_for_greeks_usd",
+    "account_needed_usd",
+    "fits",
+)
+
+
+def feasibility(args: argparse.Namespace) -> int:
+    """Plan the newest sessions anew with one spread at least, and say what account each needs."""
+    settings = ready_settings()
+    if args.sessions < 1:
+        raise UsageError("--sessions takes a number of sessions, at least 1")
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    last: date | None = warehouse.read(TRADE_PLAN, columns=["date"])["date"].max()  # type: ignore[assignment]
+    if last is None:
+        raise IncompleteDataError("there are no plans yet; run: options-platform backfill")
+    first = max(settings.start, shift(last, 1 - args.sessions))
+    inputs = plan_inputs(warehouse, settings.tickers, first, last)
+    # What the budget refused is just what is asked for here.
+    sizing = replace(settings.plan.sizing, allow_min_one=True, max_risk_usd=None)
+    plans, _ = build_plans(inputs, replace(settings.plan, sizing=sizing))
+    rows = one_spread_rows(plans)
+    sure = dict(rows.group_by("strategy").agg(pl.col("confidence").median()).iter_rows())
+    found = judge(rows, settings.plan.sizing, settings.risk, confidence=sure)
+    counts = rows.group_by("ticker", "strategy").len("plans")
+    found = found.join(counts, on=["ticker", "strategy"], maintain_order="left")
+    if args.json:
+        print_json(
+            {"first": first, "last": last, "account_value_usd": settings.account_value_usd,
+             "strategies": found.to_dicts()}
+        )  # fmt: skip
+        return 0
+    say(
+        f"One spread of each strategy that was planned from {first} to {last} on synthetic chains, "
+        f"medians; the account has {settings.account_value_usd:,.0f} USD."
+    )
+    print_table(found.to_dicts(), COLUMNS)
+    return 0

@@ -1,0 +1,80 @@
+"""`record`: how well paper trading did, at what prices, and where the backtest differs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.paper_record import paper_record
+from options_platform.adapters.replay import replay_ledger
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.domain.record import DIFFERS, ONLY_BACKTEST, ONLY_PAPER, SAME, Record
+from options_platform.errors import IncompleteDataError
+
+TARGETS = ("metric", "value", "low", "high", "target", "state")
+DRIFT = ("plan_id", "ticker", "state", "entry_difference", "exit_difference",
+         "pnl_difference_usd", "exit_reason", "exit_reason_backtest")  # fmt: skip
+SHOWN = 12
+
+
+def record(args: argparse.Namespace) -> int:
+    """Print the record; with --csv write the trade journal."""
+    settings = ready_settings()
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    ledger = replay_ledger(settings) if args.replay else open_ledger(settings)
+    found = paper_record(settings, warehouse, ledger)
+    if found is None:
+        raise IncompleteDataError("no session was traded yet; run: options-platform daily")
+    if args.csv:
+        write_journal(found, Path(args.csv))
+    if args.json:
+        print_json(
+            {
+                "targets": found.targets.to_dicts(),
+                "journal": found.journal.to_dicts(),
+                "drift": found.drift.to_dicts(),
+            }
+        )
+    else:
+        _show(found)
+        if args.csv:
+            say(f"Journal of {found.journal.height} trades: {args.csv}")
+    return 0
+
+
+def write_journal(found: Record, path: Path) -> None:
+    """Write the journal with its drift as CSV, whole or not at all."""
+    drift = found.drift.select("plan_id", "ticker", drift="state", drift_usd="pnl_difference_usd")
+    rows = found.journal.join(drift, on=["plan_id", "ticker"], how="left", maintain_order="left")
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(rows.write_csv(), encoding="utf-8")
+    new.replace(path)
+
+
+def _show(found: Record) -> None:
+    print_table(found.targets.to_dicts(), TARGETS)
+    closed = found.closed
+    say(
+        f"{closed.height} trades ended with {_sum(closed, 'pnl_usd')} USD, fees deducted; "
+        f"{found.journal.height - closed.height} are open."
+    )
+    say(
+        f"Entries cost {_sum(found.journal, 'slippage_usd')} USD against their plans, all fills "
+        f"{_sum(found.journal, 'against_model_usd')} USD against the backtest's fill model."
+    )
+    counts = dict(found.drift.group_by("state").len().iter_rows())
+    told = ", ".join(
+        f"{counts.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)
+    )
+    say(f"Against the backtest of the same sessions: {told}.")
+    drifted = found.drift.filter(pl.col("state") != SAME)
+    if drifted.height:
+        print_table(drifted.head(SHOWN).to_dicts(), DRIFT)
+
+
+def _sum(rows: pl.DataFrame, column: str) -> str:
+    return f"{rows[column].sum():,.2f}"

@@ -1,0 +1,81 @@
+"""The sensors that tell people: of runs that failed, and of the account's state."""
+
+import json
+from collections.abc import Callable
+
+import dagster as dg
+
+from options_platform.adapters.account_state import alerts_of
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured, open_notifier
+from options_platform.defs.resources import Platform
+from options_platform.domain.alerts import not_told, still_told
+from options_platform.errors import NotifyError, WarehouseBusyError
+from options_platform.settings import Settings
+
+MOST_WORDS = 500
+
+
+def make_alert_sensors(
+    settings: Settings, notifier: Callable[[], Notifier | None] = open_notifier
+) -> list[dg.SensorDefinition]:
+    """Both sensors; they run by default where the environment has addresses to tell."""
+    state = dg.DefaultSensorStatus.RUNNING if is_configured() else dg.DefaultSensorStatus.STOPPED
+
+    @dg.run_failure_sensor(
+        name="alert_on_failed_run",
+        description="Tell of each run that failed, with its first error.",
+        default_status=state,
+    )
+    def alert_on_failed_run(context: dg.RunFailureSensorContext) -> None:
+        there = notifier()
+        if there is not None:
+            there.send(f"run of {context.dagster_run.job_name} failed", _told_of(context))
+
+    @dg.sensor(
+        name="alert_on_account",
+        description="Tell once of a halt, of differences between ledger and broker, of rejected "
+        "orders, of a drawdown and of a daily run that is missing.",
+        minimum_interval_seconds=settings.alerts.every_seconds,
+        default_status=state,
+    )
+    def alert_on_account(
+        context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.SkipReason:
+        there = notifier()
+        if there is None:
+            return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
+        try:
+            found = alerts_of(
+                open_ledger(settings), platform.warehouse, platform.now(), settings.alerts
+            )
+        except WarehouseBusyError as busy:
+            return dg.SkipReason(str(busy))
+        told = json.loads(context.cursor or "[]")
+        sent, problems = [], []
+        for alert in not_told(found, told):
+            try:
+                there.send(alert.title, alert.text)
+                sent.append(alert.key)
+            except NotifyError as error:
+                problems.append(str(error))
+        # What could not be told is not remembered, so the next tick tries again.
+        context.update_cursor(json.dumps(still_told(found, told, sent)))
+        if problems:
+            context.log.error(problems[0])
+        return dg.SkipReason(
+            f"{len(found)} conditions hold; {len(sent)} told now, {len(problems)} not delivered"
+        )
+
+    return [alert_on_failed_run, alert_on_account]
+
+
+def _told_of(context: dg.RunFailureSensorContext) -> str:
+    """The failing step's first error, or the run's, in short."""
+    events = [event for event in context.get_step_failure_events() if event.step_failure_data.error]
+    said = context.failure_event.message or ""
+    if events:
+        error = events[0].step_failure_data.error
+        cause = error.cause or error if error is not None else None
+        said = f"{events[0].step_key}: {cause.message}" if cause is not None else said
+    return f"{said.strip()[:MOST_WORDS]} (run {context.dagster_run.run_id})"

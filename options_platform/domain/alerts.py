@@ -1,0 +1,131 @@
+"""What a person should hear of at once: conditions of the account, each told once.
+
+A condition has a key. While it lasts it is not told again; once it has ended and comes back it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from options_platform.domain.calendar import NEW_YORK, newest_session, shift
+from options_platform.domain.orders import Order
+from options_platform.domain.reconciliation import Difference
+
+DUE = time(0, 30)
+"""When the daily run of a session starts, in New York, on the day after it."""
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """When to tell.
+
+    A fall of equity from its peak by `drawdown_pct` (a fraction) or more; a session whose daily run
+    has left nothing `missed_after_hours` hours after its start. `every_seconds` is how often the
+    account is looked at.
+    """
+
+    drawdown_pct: float = 0.05
+    missed_after_hours: float = 3.0
+    every_seconds: int = 60
+
+    def __post_init__(self) -> None:
+        if not 0 < self.drawdown_pct < 1:
+            raise ValueError("drawdown_pct is a fraction such as 0.05")
+        if self.missed_after_hours <= 0:
+            raise ValueError("missed_after_hours is more than 0")
+        if self.every_seconds < 1:
+            raise ValueError("every_seconds is at least 1")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One condition: `key` names it for good, `title` and `text` tell it."""
+
+    key: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """What alerts are judged from.
+
+    `equities_usd` are those of the closes since losses were last reset, oldest first;
+    `newest_run` is the newest session that a daily run has left orders for, None if none ever did.
+    """
+
+    account: str
+    halted: str | None
+    differences: Sequence[Difference]
+    orders: Sequence[Order]
+    equities_usd: Sequence[float]
+    newest_run: date | None
+
+
+def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
+    """The conditions that hold now, in a fixed order."""
+    found = []
+    name = state.account
+    if state.halted is not None:
+        found.append(Alert("halted", f"{name}: new entries are halted", state.halted))
+    found += [
+        Alert(
+            f"difference {difference.code} {difference.subject}",
+            f"{name}: ledger and broker differ",
+            f"{difference.code}: {difference.text}",
+        )
+        for difference in state.differences
+    ]
+    found += [
+        Alert(
+            f"rejected {order.client_order_id}",
+            f"{name}: the broker rejected an order",
+            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
+            f"{order.reason or 'no reason given'}",
+        )
+        for order in state.orders
+        if order.status == "rejected"
+    ]
+    fall = _drawdown(state.equities_usd)
+    if fall >= rules.drawdown_pct:
+        text = (
+            f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; told "
+            f"from {100 * rules.drawdown_pct:.1f}% on"
+        )
+        found.append(Alert("drawdown", f"{name}: drawdown", text))
+    due = newest_due(now, rules)
+    # A home whose daily run never ran has no schedule to miss.
+    if state.newest_run is not None and state.newest_run < due:
+        found.append(
+            Alert(
+                f"missed {due}",
+                f"{name}: the daily run of {due} is missing",
+                f"the newest is of {state.newest_run}; run: options-platform daily",
+            )
+        )
+    return found
+
+
+def newest_due(now: datetime, rules: AlertRules) -> date:
+    """The newest session whose daily run should have ended by `now`."""
+    day = newest_session(now)
+    begins = datetime.combine(day + timedelta(days=1), DUE, NEW_YORK)
+    late = begins + timedelta(hours=rules.missed_after_hours)
+    return day if now >= late else shift(day, -1)
+
+
+def not_told(found: Sequence[Alert], told: Collection[str]) -> list[Alert]:
+    """Those whose condition is not among the keys that were told already."""
+    return [alert for alert in found if alert.key not in told]
+
+
+def still_told(found: Sequence[Alert], told: Collection[str], sent: Collection[str]) -> list[str]:
+    """The keys to remember: told before or just now, and still holding."""
+    return sorted({alert.key for alert in found} & ({*told} | {*sent}))
+
+
+def _drawdown(equities_usd: Sequence[float]) -> float:
+    peak = max(equities_usd, default=0.0)
+    return 1.0 - equities_usd[-1] / peak if peak > 0 else 0.0

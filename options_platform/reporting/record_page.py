@@ -1,0 +1,66 @@
+"""The section on paper trading: record, targets, equity, drift and the newest trades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.paper_record import paper_record
+from options_platform.adapters.portfolio_views import ledger_portfolio
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.domain.portfolio import PARTS, Portfolio
+from options_platform.domain.record import SAME, Record
+from options_platform.errors import IncompleteDataError
+from options_platform.reporting import backtest_figures as drawn
+from options_platform.reporting import figures
+from options_platform.settings import Settings
+
+SHOWN_TRADES = 12
+METRICS = {"trades": "ended trades", "win_rate": "win rate", "profit_factor": "profit factor"}
+
+
+def paper_section(
+    settings: Settings, warehouse: Warehouse, ledger: Ledger
+) -> dict[str, Any] | None:
+    """What the ledger's section says; None before a session was traded."""
+    try:
+        found = paper_record(settings, warehouse, ledger)
+        if found is None:
+            return None
+        return record_section(found, ledger_portfolio(settings, warehouse, ledger))
+    except IncompleteDataError as error:
+        return {"problem": str(error)}
+
+
+def record_section(found: Record, views: Portfolio) -> dict[str, Any]:
+    """Rows and pictures of a record with at least one marked session."""
+    account = views.portfolio.sort("date")
+    newest = account.row(-1, named=True)
+    sessions, equity = account["date"].to_list(), account["equity_usd"].to_numpy()
+    today = views.positions.filter(
+        (pl.col("date") == newest["date"]) & (pl.col("contracts") > 0)
+    ).sort("ticker", "position_id")
+    states = found.drift.group_by("state").len("trades").sort("state")
+    return {
+        "problem": None,
+        "first": sessions[0],
+        "newest": newest,
+        "targets": [{**row, "metric": METRICS[row["metric"]]} for row in found.targets.to_dicts()],
+        "slippage_usd": found.journal["slippage_usd"].sum(),
+        "against_model_usd": found.journal["against_model_usd"].sum(),
+        "pnl_usd": found.closed["pnl_usd"].sum(),
+        "positions": today.to_dicts(),
+        "attribution": {
+            name.removesuffix("_pnl_usd"): views.positions[name].sum()
+            for name in (*PARTS, "other_pnl_usd")
+        },
+        "trades": found.closed.reverse().head(SHOWN_TRADES).to_dicts(),
+        "states": states.to_dicts(),
+        "drift": found.drift.filter(pl.col("state") != SAME).head(SHOWN_TRADES).to_dicts(),
+        "plots": {
+            "equity": figures.data_uri(figures.equity(account.rename({"date": "session"}))),
+            "drawdown": figures.data_uri(drawn.drawdowns(sessions, {drawn.MODEL: equity})),
+        },
+    }

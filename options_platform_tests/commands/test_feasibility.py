@@ -1,0 +1,64 @@
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from options_platform.cli import main
+from options_platform.contracts import TRADE_PLAN
+from options_platform.domain.exposures import one_spread_rows, planned_exposures
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform_tests.domain.test_plan import one
+
+
+@pytest.fixture
+def home(simulated_home, tmp_path, monkeypatch):
+    copy = replace(simulated_home, home=tmp_path / "home")
+    copy.home.mkdir()
+    shutil.copy(simulated_home.warehouse_path, copy.warehouse_path)
+    for name, value in {
+        "HOME": copy.home, "SOURCE": "simulated", "TICKERS": "SPY,QQQ",
+        "START": copy.start, "END": copy.end,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"OPTIONS_{name}", str(value))
+    return copy
+
+
+def told(capsys, *arguments):
+    assert main(["feasibility", "--json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_each_strategy_says_what_account_it_needs(home, capsys, monkeypatch):
+    monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", "1000")
+    small = told(capsys, "--sessions", "400")
+    assert small["strategies"]
+    for row in small["strategies"]:
+        needs = [row[f"needed_for_{what}_usd"] for what in ("sizing", "limits", "greeks")]
+        assert row["account_needed_usd"] == max(needs) > row["max_loss_usd"] > 0
+        assert row["fits"] is False
+        assert row["plans"] > 0
+    enough = max(row["account_needed_usd"] for row in small["strategies"])
+    monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", str(enough + 1))
+    large = told(capsys, "--sessions", "400")
+    assert all(row["fits"] for row in large["strategies"])
+
+
+def test_a_table_for_people_and_a_home_without_plans(home, capsys, monkeypatch, tmp_path):
+    assert main(["feasibility"]) == 0
+    assert "account_needed_usd" in capsys.readouterr().out
+    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "new"))
+    assert main(["feasibility"]) != 0
+    assert "options-platform backfill" in capsys.readouterr().err
+
+
+def test_one_spread_is_the_plan_over_its_contracts():
+    plans, _ = build_plans(one(), PlanRules())
+    (plan,) = plans.iter_rows(named=True)
+    (whole,) = planned_exposures(plans).values()
+    (row,) = one_spread_rows(plans).iter_rows(named=True)
+    assert plan["contracts"] > 1
+    assert row["max_loss_usd"] * plan["contracts"] == pytest.approx(plan["max_loss_usd"])
+    for name in ("delta_usd", "gamma_usd", "vega_usd", "theta_usd"):
+        assert row[name] * plan["contracts"] == pytest.approx(getattr(whole, name))
+    assert one_spread_rows(TRADE_PLAN.empty()).is_empty()

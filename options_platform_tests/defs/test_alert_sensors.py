@@ -1,0 +1,146 @@
+"""The sensors that tell people, with a ledger, Dagster's instance and a receiver that are real."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import dagster as dg
+import pytest
+
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.notifier import VARIABLE, open_notifier
+from options_platform.definitions import build_defs
+from options_platform.defs.alert_sensors import make_alert_sensors
+from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.positions import AccountMark
+from options_platform.domain.reconciliation import Difference
+from options_platform.settings import make_settings
+from options_platform_tests.domain.test_alerts import FRIDAY, ORDER
+from options_platform_tests.fakes.receiver import receiver
+
+NOW = datetime(2024, 7, 6, 12, tzinfo=NEW_YORK)
+
+
+@pytest.fixture
+def there():
+    with receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(tmp_path):
+    made = make_settings({"home": tmp_path / "home", "source": "simulated"})
+    made.home.mkdir()
+    return made
+
+
+@pytest.fixture
+def ledger(settings):
+    return open_ledger(settings)
+
+
+@pytest.fixture
+def tick(settings, there):
+    """Evaluates the sensor on the account, with the cursor of the tick before."""
+    definitions = build_defs(settings, now=lambda: NOW)
+    _, sensor = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: there.url}))
+    cursor = None
+
+    def run():
+        nonlocal cursor
+        context = dg.build_sensor_context(
+            cursor=cursor, resources=definitions.resources, sensor_name=sensor.name
+        )
+        with context:
+            found = sensor.evaluate_tick(context)
+        cursor = found.cursor
+        return found.skip_message
+
+    return run
+
+
+def titles(there):
+    return [title for title, _ in there.got]
+
+
+def test_a_home_without_a_ledger_has_nothing_to_tell(tick, there):
+    assert tick().startswith("0 conditions hold")
+    assert there.got == []
+
+
+def test_a_halt_is_told_once_and_again_after_it_was_lifted(tick, there, ledger):
+    ledger.halt("DAILY_LOSS: 4,000 USD lost", NOW)
+    for _ in range(3):
+        tick()
+    assert there.got == [("paper: new entries are halted", "DAILY_LOSS: 4,000 USD lost")]
+    ledger.resume("looked", NOW)
+    tick()
+    ledger.halt("by hand", NOW)
+    tick()
+    assert [text for _, text in there.got] == ["DAILY_LOSS: 4,000 USD lost", "by hand"]
+
+
+def test_differences_rejections_and_a_drawdown_are_told(tick, there, ledger):
+    ledger.record_differences([Difference("CASH", "cash", "5 USD less")], NOW)
+    ledger.record_intent(replace(ORDER, status="intent", reason=None), NOW)
+    ledger.record(ORDER, NOW)
+    for day, equity in ((3, 100_000.0), (5, 94_000.0)):
+        mark = AccountMark(FRIDAY.replace(day=day), equity, 0.0, equity, 0.0, 0.0, 0)
+        ledger.record_marks([], mark)
+    tick()
+    tick()
+    assert titles(there) == [
+        "paper: ledger and broker differ",
+        "paper: the broker rejected an order",
+        "paper: drawdown",
+    ]
+
+
+def test_what_was_not_delivered_is_told_by_a_later_tick(tick, there, ledger):
+    ledger.halt("by hand", NOW)
+    there.status = 503
+    assert "1 not delivered" in tick()
+    there.status = 200
+    tick()
+    tick()
+    assert titles(there) == ["paper: new entries are halted"]
+
+
+def test_a_ledger_that_cannot_be_used_is_told(tick, there, settings):
+    settings.ledger_path.write_bytes(b"not a database" * 100)
+    tick()
+    tick()
+    assert titles(there) == ["paper: the ledger cannot be used"]
+
+
+def test_a_failed_run_is_told_with_its_step_and_cause(settings, there):
+    sensor, _ = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: there.url}))
+
+    @dg.op
+    def breaks():
+        raise ValueError("the source gave nothing")
+
+    @dg.job(name="daily")
+    def failing():
+        breaks()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        outcome = failing.execute_in_process(instance=instance, raise_on_error=False)
+        assert not outcome.success
+        event = outcome.filter_events(lambda e: e.event_type_value == "PIPELINE_FAILURE")[0]
+        context = dg.build_run_status_sensor_context(
+            sensor_name=sensor.name,
+            dagster_instance=instance,
+            dagster_run=outcome.dagster_run,
+            dagster_event=event,
+        ).for_run_failure()
+        sensor(context)
+    ((title, text),) = there.got
+    assert title == "run of daily failed"
+    assert text.startswith("breaks: ValueError: the source gave nothing")
+    assert outcome.run_id in text
+
+
+@pytest.mark.parametrize(("urls", "state"), [("", "STOPPED"), ("json://127.0.0.1/", "RUNNING")])
+def test_they_run_by_default_where_there_is_someone_to_tell(settings, monkeypatch, urls, state):
+    monkeypatch.setenv(VARIABLE, urls)
+    assert {s.default_status.value for s in make_alert_sensors(settings)} == {state}

@@ -1,0 +1,109 @@
+"""The assets `fills`, `positions` and `portfolio` on the home of a finished backfill."""
+
+import shutil
+from dataclasses import replace
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.replay import replay
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import (
+    FILLS,
+    LEDGER_VIEWS,
+    PORTFOLIO,
+    POSITIONS,
+    RAW_OHLCV,
+    TRADE_PLAN,
+)
+from options_platform.definitions import build_defs
+from options_platform.domain.calendar import sessions
+from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
+from options_platform_tests.market import NOW
+
+NAMES = [table.name for table in LEDGER_VIEWS]
+
+
+@pytest.fixture(scope="module")
+def settings(simulated_home, tmp_path_factory):
+    """A home whose paper ledger holds a quarter of trading."""
+    home = tmp_path_factory.mktemp("views") / "home"
+    home.mkdir()
+    shutil.copy(simulated_home.warehouse_path, home / "warehouse.duckdb")
+    return replace(simulated_home, home=home)
+
+
+@pytest.fixture(scope="module")
+def warehouse(settings):
+    return Warehouse(settings.warehouse_path, wait_seconds=10.0)
+
+
+def materialise(settings):
+    definitions = build_defs(settings)
+    views = [asset for asset in definitions.assets if set(asset.keys) & {dg.AssetKey(FILLS.name)}]
+    checks = [
+        check for check in definitions.asset_checks
+        if any(key.asset_key.path[-1] in NAMES for key in check.check_keys)
+    ]  # fmt: skip
+    return dg.materialize([*views, *checks], resources=definitions.resources)
+
+
+def test_a_home_that_never_traded_has_no_rows_and_no_finding(settings, warehouse):
+    outcome = materialise(settings)
+    assert outcome.success
+    assert all(check.passed for check in outcome.get_asset_check_evaluations())
+    assert [warehouse.read(table).height for table in LEDGER_VIEWS] == [0, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def traded(settings, warehouse):
+    trades = warehouse.read(TRADE_PLAN).filter(pl.col("decision") == "trade")
+    first = trades["date"].min()
+    days = sessions(first, warehouse.read(RAW_OHLCV)["date"].max())[:90]
+    ledger = replay(settings, warehouse, days, NOW)
+    # The replay's file, as the account's own ledger.
+    shutil.move(ledger.path, settings.ledger_path)
+    import duckdb
+
+    with duckdb.connect(str(settings.ledger_path)) as connection:
+        connection.execute("UPDATE meta SET value = 'paper' WHERE key = 'label'")
+    return open_ledger(settings)
+
+
+def test_a_run_fills_the_three_tables_from_the_ledger_and_passes_its_checks(
+    settings, warehouse, traded
+):
+    outcome = materialise(settings)
+    checks = outcome.get_asset_check_evaluations()
+    assert {check.check_name for check in checks} == {rule.name for rule in PORTFOLIO_RULES}
+    assert [check.check_name for check in checks if not check.passed] == []
+    assert warehouse.read(FILLS)["contracts"].sum() == sum(o.filled_qty for o in traded.orders())
+    assert warehouse.read(POSITIONS)["position_id"].n_unique() == len(traded.positions()) > 0
+    marks = traded.table("marks")
+    assert warehouse.read(PORTFOLIO)["equity_usd"].to_list() == marks["equity_usd"].to_list()
+
+
+def test_a_run_again_replaces_the_accounts_rows_and_leaves_others(settings, warehouse, traded):
+    before = {table.name: warehouse.read(table) for table in LEDGER_VIEWS}
+    other = before["portfolio"].with_columns(account=pl.lit("other"))
+    warehouse.write([(PORTFOLIO, other)])
+    materialise(settings)
+    for table in LEDGER_VIEWS:
+        own = warehouse.read(table).filter(account=settings.account)
+        assert own.equals(before[table.name]), table.name
+    assert warehouse.read(PORTFOLIO).filter(account="other").height == other.height
+
+
+def test_bars_that_were_restated_after_the_fact_fail_the_accounts_balance(
+    settings, warehouse, traded
+):
+    bars = warehouse.read(RAW_OHLCV)
+    warehouse.write([(RAW_OHLCV, bars.with_columns(pl.col("close") * 1.02))])
+    try:
+        outcome = materialise(settings)
+    finally:
+        warehouse.write([(RAW_OHLCV, bars)])
+    failed = {c.check_name for c in outcome.get_asset_check_evaluations() if not c.passed}
+    assert failed == {"accounts_balance", "profits_explained"}

@@ -1,0 +1,118 @@
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.adapters.portfolio_views import ledger_snapshot
+from options_platform.domain.fills import FillRules
+from options_platform.domain.record import (
+    DIFFERS,
+    DRIFT_SCHEMA,
+    ONLY_BACKTEST,
+    ONLY_PAPER,
+    SAME,
+    drift_of,
+    fills_against_model,
+    make_record,
+    targets_of,
+)
+from options_platform_tests.paper_run import paper_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return paper_run(tmp_path_factory.mktemp("record"))
+
+
+@pytest.fixture(scope="module")
+def held(run):
+    return ledger_snapshot(run.ledger)
+
+
+@pytest.fixture(scope="module")
+def record(run, held):
+    return make_record(held, run.plans, run.legs, run.market, run.rules)
+
+
+def test_paper_trading_at_the_fill_model_does_not_drift_from_the_backtest(record, held):
+    assert record.drift["state"].to_list() == [SAME] * len(held.positions)
+    assert record.drift.schema == DRIFT_SCHEMA
+    assert record.drift["pnl_difference_usd"].abs().max() < 0.01
+
+
+def test_the_journal_is_the_ledgers_positions(record, held):
+    by_id = {p.position_id: p for p in held.positions}
+    assert record.journal.height == len(by_id)
+    for row in record.journal.iter_rows(named=True):
+        own = by_id[row["position_id"]]
+        assert row["pnl_usd"] == own.profit_usd
+        assert row["slippage_usd"] == pytest.approx(
+            (own.entry_price - row["planned_price"]) * 100 * own.contracts
+        )
+        # A limit order never pays more than its limit.
+        assert row["slippage_usd"] <= 0.5 * own.units / 100
+
+
+def test_fills_of_the_simulated_broker_are_the_fill_models(record):
+    assert record.journal["against_model_usd"].abs().max() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_fills_are_worse_than_a_kinder_model_and_better_than_a_harsher_one(run, held):
+    by = {
+        name: fills_against_model(held, run.market, replace(run.rules, fills=FillRules(name)))
+        for name in ("mid", "worst")
+    }
+    assert (by["mid"]["against_model_usd"] > 0).all()
+    assert (by["worst"]["against_model_usd"] < 0).all()
+
+
+def test_a_session_that_was_not_traded_and_a_trade_by_hand_are_drift(run, held):
+    first, *rest = held.positions
+    gone = {o.client_order_id for o in held.orders if o.position_id == first.position_id}
+    fewer = replace(
+        held,
+        positions=tuple(rest),
+        orders=tuple(o for o in held.orders if o.client_order_id not in gone),
+    )
+    drift = make_record(fewer, run.plans, run.legs, run.market, run.rules).drift
+    assert drift["state"].to_list() == [ONLY_BACKTEST] + [SAME] * len(rest)
+    without = run.plans.filter(pl.col("plan_id") != drift["plan_id"][1])
+    drift = make_record(held, without, run.legs, run.market, run.rules).drift
+    assert drift["state"].value_counts().sort("state").rows()[0] == (ONLY_PAPER, 1)
+
+
+def test_another_price_another_day_and_another_reason_differ(record, run):
+    for change in (
+        {"entry_price": pl.col("entry_price") + 0.01},
+        {"closed_on": pl.col("closed_on").dt.offset_by("1d")},
+        {"exit_reason": pl.lit("BY_HAND")},
+    ):
+        closed = record.closed
+        drift = drift_of(closed.with_columns(**change), run.backtest.trades.drop_nulls("closed_on"))
+        assert set(drift["state"]) == {DIFFERS}
+    assert drift.height == closed.height
+
+
+def test_targets_judge_nothing_before_thirty_trades():
+    few = targets_of(np.array([100.0] * 20 + [-10.0] * 9))
+    assert few["state"].to_list() == ["too few"] * 3
+    assert few["value"].to_list() == pytest.approx([29, 20 / 29, 2000 / 90])
+
+
+def test_targets_are_met_beyond_them_only():
+    """20 of 36 is 55.6%; 18 of 36 is not. A profit factor of exactly 1.3 is missed."""
+    met = targets_of(np.array([100.0] * 20 + [-90.0] * 16))
+    assert met["state"].to_list() == ["met", "met", "met"]
+    missed = targets_of(np.array([130.0] * 18 + [-100.0] * 18))
+    assert missed["state"].to_list() == ["met", "missed", "missed"]
+    assert missed["value"].to_list() == pytest.approx([36, 0.5, 1.3])
+    for name in ("win_rate", "profit_factor"):
+        row = met.filter(metric=name).row(0, named=True)
+        assert row["low"] < row["value"] < row["high"]
+
+
+def test_no_trade_is_no_rate():
+    nothing = targets_of(np.array([]))
+    assert nothing["value"].to_list() == [0.0, None, None]
+    assert nothing["state"].to_list() == ["too few"] * 3

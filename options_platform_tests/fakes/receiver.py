@@ -1,0 +1,43 @@
+"""A real HTTP server on loopback that takes what notifiers send."""
+
+import json
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+class Receiver:
+    def __init__(self):
+        self.status, self.got = 200, []
+
+    @property
+    def url(self):
+        return f"json://user:{self.password}@127.0.0.1:{self.port}/alerts"
+
+    password = "canary-password"
+
+
+@contextmanager
+def receiver():
+    found = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            body = json.loads(self.rfile.read(length))
+            if found.status == 200:
+                found.got.append((body["title"], body["message"]))
+            self.send_response(found.status)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.port = server.server_address[1]
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()

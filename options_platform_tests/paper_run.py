@@ -1,0 +1,95 @@
+"""The same plans, traded by paper trading day by day and by the backtest at once."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.duck import held
+from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.plan_tables import market_closes
+from options_platform.domain.backtest import (
+    AssignmentRules,
+    BacktestMarket,
+    BacktestResult,
+    BacktestRules,
+    make_market,
+    run_backtest,
+)
+from options_platform.domain.calendar import sessions
+from options_platform.domain.plan import build_plans
+from options_platform.domain.regime_names import REGIMES
+from options_platform.settings import Settings, make_settings
+from options_platform_tests.market import NOW, random_market
+from options_platform_tests.plan_inputs import plan_inputs
+
+WIDE = {"delta_pct": 9.0, "gamma_pct": 9.0, "vega_pct": 9.0, "theta_pct": 9.0}
+LIMITS = {"max_positions_per_ticker": 4, "max_positions": 7}
+FIRST, LAST = date(2017, 4, 3), date(2017, 5, 31)
+
+
+@dataclass(frozen=True)
+class PaperRun:
+    settings: Settings
+    plans: pl.DataFrame
+    legs: pl.DataFrame
+    bars: pl.DataFrame
+    vix: pl.DataFrame
+    tenors: pl.DataFrame
+    market: BacktestMarket
+    rules: BacktestRules
+    ledger: Ledger
+    backtest: BacktestResult
+
+
+def paper_run(home, **changes: Any) -> PaperRun:
+    settings = make_settings(
+        {"home": home, "source": "simulated", "tickers": ("AAA", "BBB"),
+         "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
+         "plan": {"costs": {"changes": {"2017-05-01": 0.50}}},
+         "risk": {**LIMITS, "greeks": WIDE}, **changes}
+    )  # fmt: skip
+    bars, vix = random_market(("AAA", "BBB"), date(2015, 1, 2), LAST)
+    inside = pl.col("date").is_between(FIRST, LAST)
+    inputs = plan_inputs(bars, vix).filter(inside)
+    # Regimes at random: the walk's own are calm for months.
+    regimes = np.random.default_rng(8).choice(REGIMES, inputs.height)
+    inputs = inputs.with_columns(regime=pl.Series(regimes))
+    plans, legs = build_plans(inputs, settings.plan)
+    bars, vix = bars.filter(inside), vix.filter(inside)
+
+    broker = open_broker(settings)
+    service = PaperTrading(Ledger(settings.ledger_path), broker, settings)
+    # Another term structure on each day, and none on every fifth.
+    days = sessions(FIRST, LAST)
+    level = vix.filter(pl.col("ticker") == "AAA").sort("date")["vix"].to_numpy()
+    shape = np.random.default_rng(9).uniform(0.9, 1.2, (3, len(days)))
+    shape[:, ::5] = np.nan
+    tenors = pl.DataFrame(
+        {"date": days, "vix9d": shape[0] * level, "vix3m": shape[1] * level,
+         "vix6m": shape[2] * level}
+    )  # fmt: skip
+    vix = vix.with_columns(vix=pl.col("vix").first().over("date"))
+    closes = market_closes(bars, vix, tenors)
+    with service.ledger.holding(), held(broker.path, wait_seconds=10.0):
+        for day in days:
+            service.run_session(day, plans.filter(pl.col("date") == day), legs, closes, NOW)
+
+    market = make_market(bars, vix, tenors=tenors)
+    rules = BacktestRules(
+        start_usd=settings.account_value_usd,
+        exits=settings.exits,
+        risk=settings.risk,
+        fills=settings.fills,
+        costs=settings.plan.costs,
+        chain=settings.plan.chain,
+        assignment=AssignmentRules(enabled=False),
+        entry_order="limit",
+        buying_power=False,
+    )
+    found = run_backtest(plans, legs, market, rules)
+    return PaperRun(settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found)
