@@ -31,7 +31,7 @@ from options_platform.domain.option_chain import ChainGates
 from options_platform.domain.orders import LadderRules
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
-from options_platform.domain.risk import RiskRules
+from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.errors import SettingsError
 
 PREFIX = "OPTIONS_"
@@ -91,6 +91,7 @@ class Settings:
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
     risk: RiskRules = field(default_factory=RiskRules)
+    freshness: FreshnessRules = field(default_factory=FreshnessRules)
     fills: FillRules = field(default_factory=FillRules)
     alpaca: AlpacaRules = field(default_factory=AlpacaRules)
     ladder: LadderRules = field(default_factory=LadderRules)

@@ -58,6 +58,7 @@ def rules_page(generated: str) -> str:
         *_section("Limits of the account", "risk", settings.risk),
         *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
         *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
+        *_section("What an entry may rest on", "freshness", settings.freshness),
         *_section("Costs", "plan.costs", plan.costs),
         *_section("Fills", "fills", settings.fills),
         "Fill models, from the best to the worst: "

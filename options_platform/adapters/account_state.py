@@ -8,9 +8,10 @@ from datetime import datetime
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS
-from options_platform.domain.alerts import AccountState, Alert, AlertRules, account_alerts
+from options_platform.domain.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.calendar import newest_session, shift
 from options_platform.errors import LedgerError
+from options_platform.settings import Settings
 
 WAIT_SECONDS = 5.0
 RECENT_SESSIONS = 5
@@ -18,17 +19,17 @@ UNUSABLE = "ledger"
 
 
 def alerts_of(
-    ledger: Ledger, warehouse: Warehouse, now: datetime, rules: AlertRules
+    settings: Settings, ledger: Ledger, warehouse: Warehouse, now: datetime
 ) -> list[Alert]:
     """The conditions that hold now; that the ledger cannot be used is one of them.
 
     Raises :class:`WarehouseBusyError` while another process holds one of the files.
     """
     try:
-        state = account_state(ledger, warehouse, now)
+        state = replace(account_state(ledger, warehouse, now), data_end=settings.end)
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
-    return account_alerts(state, now, rules)
+    return account_alerts(state, now, settings.alerts)
 
 
 def account_state(ledger: Ledger, warehouse: Warehouse, now: datetime) -> AccountState:

@@ -35,6 +35,7 @@ from options_platform.domain.exposures import (
     spread_exposure,
 )
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.order_basis import order_bases
 from options_platform.domain.orders import (
     Order,
     OrderLeg,
@@ -44,7 +45,7 @@ from options_platform.domain.orders import (
 )
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.reconciliation import Difference
-from options_platform.domain.risk import Exposure, after_closes, refusals
+from options_platform.domain.risk import Exposure, OrderBasis, after_closes, refusals, stale
 from options_platform.settings import Settings
 
 GONE = "GONE_AT_BROKER"
@@ -57,7 +58,8 @@ class PaperTrading:
     """The service of one account; `at` is told each step of sending, for tests that crash there.
 
     For entries: `closes` are the newest known by ticker, `planned` what plans add to the risk by
-    plan_id; an order of another session's plan is priced at its close.
+    plan_id, `bases` what they rest on; an order of another session's plan is priced at its close.
+    `folds` is by ticker the month that its model was trained to predict, None without models.
     """
 
     ledger: Ledger
@@ -66,6 +68,8 @@ class PaperTrading:
     at: Step = no_step
     closes: Mapping[str, DatedClose] = field(default_factory=dict)
     planned: Mapping[str, Exposure] = field(default_factory=dict)
+    bases: Mapping[str, OrderBasis] = field(default_factory=dict)
+    folds: Mapping[str, str] | None = None
 
     @cached_property
     def execution(self) -> Execution:
@@ -290,8 +294,12 @@ class PaperTrading:
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
+        closes = newest_closes(market, session)
         known = replace(
-            self, closes=newest_closes(market, session), planned=planned_exposures(trades)
+            self,
+            closes=closes,
+            planned=planned_exposures(trades),
+            bases=order_bases(trades, legs, closes, session, self.folds),
         )
         for plan in trades.iter_rows(named=True):
             known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
@@ -345,6 +353,9 @@ class PaperTrading:
         ]
         if self.closes and not {e.ticker for e in (*open_now, *rest)} <= set(self.closes):
             found.append("STALE_DATA")
+        basis = self.bases.get(order.plan_id)
+        if basis is not None:
+            found += [check.code for check in stale(basis, self.settings.freshness)]
         broken = refusals(
             self._order_exposure(order),
             [*open_now, *rest],

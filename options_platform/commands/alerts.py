@@ -20,7 +20,7 @@ def alerts(args: argparse.Namespace) -> int:
     if args.action == "test":
         return _test(args, settings.account)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    found = alerts_of(open_ledger(settings), warehouse, datetime.now(UTC), settings.alerts)
+    found = alerts_of(settings, open_ledger(settings), warehouse, datetime.now(UTC))
     if args.json:
         print_json([asdict(alert) for alert in found])
     else:

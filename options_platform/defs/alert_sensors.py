@@ -46,9 +46,8 @@ def make_alert_sensors(
         if there is None:
             return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
         try:
-            found = alerts_of(
-                open_ledger(settings), platform.warehouse, platform.now(), settings.alerts
-            )
+            ledger = open_ledger(settings)
+            found = alerts_of(settings, ledger, platform.warehouse, platform.now())
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
         told = json.loads(context.cursor or "[]")

@@ -53,7 +53,8 @@ class AccountState:
     """What alerts are judged from.
 
     `equities_usd` are those of the closes since losses were last reset, oldest first;
-    `newest_run` is the newest session that a daily run has left orders for, None if none ever did.
+    `newest_run` is the newest session that a daily run has left orders for, None if none ever did;
+    `data_end` is where the history ends for good, None if it goes on.
     """
 
     account: str
@@ -62,6 +63,7 @@ class AccountState:
     orders: Sequence[Order]
     equities_usd: Sequence[float]
     newest_run: date | None
+    data_end: date | None = None
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -95,7 +97,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             f"from {100 * rules.drawdown_pct:.1f}% on"
         )
         found.append(Alert("drawdown", f"{name}: drawdown", text))
-    due = newest_due(now, rules)
+    due = min(newest_due(now, rules), state.data_end or date.max)
     # A home whose daily run never ran has no schedule to miss.
     if state.newest_run is not None and state.newest_run < due:
         found.append(

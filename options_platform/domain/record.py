@@ -190,7 +190,9 @@ def targets_of(profit: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> pl.
     found = trade_intervals(profit)
     for name, target in TARGETS.items():
         own = found.get(name, Interval(float("nan"), float("nan"), float("nan")))
-        state = TOO_FEW if not enough else MET if own.value > target else MISSED
+        # Without a loss the profit factor has no value, and no target is too high for it.
+        above = own.value > target or (name == "profit_factor" and not (profit < 0).any())
+        state = TOO_FEW if not enough else MET if above else MISSED
         rows.append((name, own.value, own.low, own.high, target, state))  # type: ignore[arg-type]
     schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
               "target": pl.Float64, "state": pl.String}  # fmt: skip

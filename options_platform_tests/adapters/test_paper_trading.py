@@ -121,6 +121,17 @@ def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_pa
     assert len(ledger.equities_since_reset()) == 1
 
 
+def test_a_plan_on_an_old_model_or_an_old_close_is_not_sent_and_says_why(tmp_path):
+    plans, legs = planned(DAYS[2])
+    old = replace(service(tmp_path), folds={"SPY": "2014-09"})
+    old.run_session(DAYS[2], plans, legs, market([250.0, 250.0, 250.0]), NOW)
+    order = old.ledger.orders()[0]
+    assert (order.status, order.reason) == ("not_sent", "STALE_MODEL")
+    made = service(tmp_path / "other")
+    made.run_session(DAYS[2], plans, legs, market([250.0, 250.0]), NOW)
+    assert made.ledger.orders()[0].reason == "STALE_DATA"
+
+
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])
 def test_an_exit_whose_sender_died_is_sent_by_the_next_run_of_its_session(tmp_path, step):
     made = service(tmp_path)

@@ -72,6 +72,12 @@ def test_a_daily_run_is_missed_three_hours_after_its_start():
     assert newest_due(datetime(2024, 7, 8, 23, tzinfo=NEW_YORK), RULES) == FRIDAY
 
 
+def test_a_history_that_has_ended_is_not_missed():
+    old = replace(CALM, newest_run=date(2018, 12, 31))
+    assert keys(replace(old, data_end=date(2018, 12, 31))) == []
+    assert keys(replace(old, data_end=date(2019, 1, 2))) == ["missed 2019-01-02"]
+
+
 def test_a_home_that_never_ran_misses_nothing():
     assert keys(replace(CALM, newest_run=None)) == []
 

@@ -112,6 +112,12 @@ def test_targets_are_met_beyond_them_only():
         assert row["low"] < row["value"] < row["high"]
 
 
+def test_a_record_without_a_loss_meets_any_profit_factor():
+    found = targets_of(np.array([10.0] * 30))
+    assert found["state"].to_list() == ["met", "met", "met"]
+    assert found["value"].to_list() == [30.0, 1.0, None]
+
+
 def test_no_trade_is_no_rate():
     nothing = targets_of(np.array([]))
     assert nothing["value"].to_list() == [0.0, None, None]

@@ -12,7 +12,14 @@ from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows, unsent_rows
-from options_platform.contracts import PAPER_ORDERS, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    PAPER_ORDERS,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
 from options_platform.defs.context import report_earlier_rows, result, selected_range
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
@@ -77,7 +84,11 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
         platform.warehouse.read(VIX, start=since, end=session),
         stored_tenors(platform.warehouse),
     )
-    service = PaperTrading(ledger, open_broker(platform.settings), platform.settings)
+    calls = platform.warehouse.read(
+        DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session
+    )
+    folds = dict(calls.drop_nulls("fold").iter_rows())
+    service = PaperTrading(ledger, open_broker(platform.settings), platform.settings, folds=folds)
     service.run_session(session, plans, legs, market, platform.now())
 
 
