@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import polars as pl
 
+from options_platform.adapters.sources import PROXY_SOURCES
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.chain import Chain, real_chain
@@ -120,7 +121,8 @@ def stored_chains(
 ) -> Callable[[date, str], Chain | None]:
     """What gives the stored chain of a date and ticker in the range, read when it is asked for.
 
-    None where none is stored, and where the stored one has no good quote.
+    None where none is stored, where the stored one has no good quote, and where it comes from a
+    stand-in: a simulated chain is no real one.
     """
     keys = set(store.stored(tickers=tickers, start=start, end=end))
 
@@ -129,7 +131,9 @@ def stored_chains(
         if (day, ticker) not in keys:
             return None
         try:
-            return real_chain(store.read([(day, ticker)]))
+            found = store.read([(day, ticker)])
+            is_proxy = found["source"].is_in(PROXY_SOURCES).any()
+            return None if is_proxy else real_chain(found)
         except PricingError:
             return None
 

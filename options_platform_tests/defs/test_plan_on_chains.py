@@ -6,6 +6,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform_tests.platform import run
@@ -24,6 +25,12 @@ def test_a_plan_takes_the_chain_of_its_day_alone_and_in_a_range_alike(settings):
     trades = before.filter((pl.col("decision") == "trade") & (pl.col("ticker") == "SPY"))
     day, end = trades["date"][-1], settings.end
     run(settings, day, day, assets=["option_chain", "iv_history"])
+    run(settings, day, day, assets=["trade_plan"])
+    # A chain of the simulated market is no real one.
+    assert warehouse.read(TRADE_PLAN).equals(before)
+    store = ChainStore(settings.chains_path)
+    chains = store.read(store.stored(tickers=settings.tickers, start=day, end=day))
+    store.write(chains.with_columns(source=pl.lit("csv")))
     run(settings, day, day, assets=["trade_plan"])
     alone = warehouse.read(TRADE_PLAN)
     today = pl.col("date") == day
