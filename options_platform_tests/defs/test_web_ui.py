@@ -189,7 +189,8 @@ def test_the_pages_show_the_graph_without_errors(web, backfilled, tmp_path):
     errors = []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        # What lies outside the view is not drawn at all.
+        page = browser.new_page(viewport={"width": 2400, "height": 2400})
         page.on("pageerror", lambda error: errors.append(str(error)))
         groups = {
             node["groupName"]
