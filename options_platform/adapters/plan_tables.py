@@ -87,12 +87,16 @@ def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) ->
 def market_closes(
     bars: pl.DataFrame, vix: pl.DataFrame, tenors: pl.DataFrame | None = None
 ) -> Market:
-    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`; unknown ones are absent.
+    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`.
+
+    Those that are unknown or were set aside are absent, as they are from a backtest's market.
 
     `tenors` has date, vix9d, vix3m and vix6m where they are known.
     """
     rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
-        pl.col("close").is_not_null() & pl.col("iv_close").is_not_null()
+        pl.col("close").is_finite()
+        & pl.col("iv_close").is_finite()
+        & pl.col("bad_reason").is_null()
     )
     if tenors is not None:
         rows = rows.join(tenors, on="date", how="left", maintain_order="left")

@@ -265,7 +265,14 @@ def test_fill_models_are_ordered_and_expiry_pays_intrinsic_value():
 
 def test_unknown_closes_are_absent_from_the_market():
     bars = pl.DataFrame(
-        {"date": DAYS[:2], "ticker": "SPY", "close": [100.0, None], "split_factor": [2.0, 2.0]}
+        {
+            "date": DAYS[:3],
+            "ticker": "SPY",
+            "close": [100.0, None, 101.0],
+            "split_factor": [2.0, 2.0, 2.0],
+            # A bar that was set aside is no close, in a backtest as here.
+            "bad_reason": [None, None, "jump"],
+        }
     )
-    vix = pl.DataFrame({"date": DAYS[:2], "ticker": "SPY", "iv_close": [20.0, 20.0]})
+    vix = pl.DataFrame({"date": DAYS[:3], "ticker": "SPY", "iv_close": [20.0, 20.0, 20.0]})
     assert market_closes(bars, vix) == {DAYS[0]: {"SPY": MarketClose(200.0, 0.2)}}
