@@ -8,6 +8,10 @@ LIVE_SWITCH = "OPTIONS_LIVE_MONEY"
 """The second switch of live trading: a variable of the environment alone, never in a file."""
 
 
+LIVE_NOTE = "LIVE TRADING: these orders move REAL MONEY."
+"""What everything says that may move real money."""
+
+
 @dataclass(frozen=True)
 class AlpacaRules:
     """Trading at Alpaca; paper unless three things agree.
@@ -31,6 +35,20 @@ class AlpacaRules:
             raise ValueError("live_max_order_usd is more than 0")
         if self.live and not self.accounts:
             raise ValueError("live trading needs the account's number in alpaca.accounts")
+
+
+@dataclass(frozen=True)
+class IntradayRules:
+    """The check of stops within a session: quotes older than this decide nothing.
+
+    Alpaca's free quotes of options are a quarter of an hour old.
+    """
+
+    max_quote_age_seconds: float = 1200.0
+
+    def __post_init__(self) -> None:
+        if not self.max_quote_age_seconds > 0:
+            raise ValueError("max_quote_age_seconds is more than 0")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from options_platform.defs.assets.portfolio import make_portfolio_views
 from options_platform.defs.backtest_checks import make_backtest_checks
 from options_platform.defs.chain_snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.checks import make_checks
+from options_platform.defs.intraday import make_intraday_job, make_intraday_schedule
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.model_checks import make_model_checks
 from options_platform.defs.portfolio_checks import make_portfolio_checks
@@ -51,10 +52,17 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 *make_backtest_checks(),
                 *make_portfolio_checks(),
             ],
-            jobs=[daily, backtest, reporting, *([make_snapshot_job(settings)] if chains else [])],
+            jobs=[
+                daily,
+                backtest,
+                reporting,
+                make_intraday_job(settings),
+                *([make_snapshot_job(settings)] if chains else []),
+            ],
             schedules=[
                 make_schedule(settings),
                 make_backtest_schedule(backtest),
+                make_intraday_schedule(),
                 *([make_snapshot_schedule(settings)] if chains else []),
             ],
             sensors=[

@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, ReconcileRules
+from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, IntradayRules, ReconcileRules
 from options_platform.domain.alerts import AlertRules
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
@@ -96,6 +96,7 @@ class Settings:
     alpaca: AlpacaRules = field(default_factory=AlpacaRules)
     ladder: LadderRules = field(default_factory=LadderRules)
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
+    intraday: IntradayRules = field(default_factory=IntradayRules)
     alerts: AlertRules = field(default_factory=AlertRules)
     backtest: BacktestOptions = field(default_factory=BacktestOptions)
 

@@ -13,7 +13,6 @@ from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes
 from options_platform.domain.backtest import (
-    AssignmentRules,
     BacktestMarket,
     BacktestResult,
     BacktestRules,
@@ -24,6 +23,7 @@ from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
 from options_platform.domain.regime_names import REGIMES
 from options_platform.settings import Settings, make_settings
+from options_platform_tests.alpaca_market import rules_of_a_paper_account
 from options_platform_tests.market import NOW, random_market
 from options_platform_tests.plan_inputs import plan_inputs
 
@@ -80,16 +80,6 @@ def paper_run(home, **changes: Any) -> PaperRun:
             service.run_session(day, plans.filter(pl.col("date") == day), legs, closes, NOW)
 
     market = make_market(bars, vix, tenors=tenors)
-    rules = BacktestRules(
-        start_usd=settings.account_value_usd,
-        exits=settings.exits,
-        risk=settings.risk,
-        fills=settings.fills,
-        costs=settings.plan.costs,
-        chain=settings.plan.chain,
-        assignment=AssignmentRules(enabled=False),
-        entry_order="limit",
-        buying_power=False,
-    )
+    rules = rules_of_a_paper_account(settings)
     found = run_backtest(plans, legs, market, rules)
     return PaperRun(settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found)

@@ -5,7 +5,7 @@ Each step reads the ledger, so that one that was interrupted is simply done agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -15,12 +15,14 @@ from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import (
     CANCELLABLE,
     Order,
+    Purpose,
     client_order_id,
     exit_order_id,
 )
 from options_platform.domain.repricing import deciding_session, with_next_attempt
 
 REPRICE = "REPRICE"
+PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,27 @@ class Desk:
         that is partly filled is not sent again, of an exit what is left is.
         """
         with self.service.ledger.trading():
-            execution = self.service.execution
-            for order in self.service.ledger.working_orders():
-                try:
-                    found = execution.resolve(order, now)
-                except BrokerDoubtError:
-                    continue
-                if found.status in ("intent", "unknown"):
-                    self.service.send_if_allowed(found, now)
-                elif self._rung_is_over(found, now):
-                    self._cancel_to_reprice(found, now)
-            for order in self._to_send_again(now):
+            return self.step(now, PURPOSES)
+
+    def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
+        """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already."""
+        execution = self.service.execution
+        for order in self._working(purposes):
+            try:
+                found = execution.resolve(order, now)
+            except BrokerDoubtError:
+                continue
+            if found.status in ("intent", "unknown"):
+                self.service.send_if_allowed(found, now)
+            elif self._rung_is_over(found, now):
+                self._cancel_to_reprice(found, now)
+        for order in self._to_send_again(now):
+            if order.purpose in purposes:
                 self._send_next(order, now)
-            return self.service.ledger.working_orders()
+        return self._working(purposes)
+
+    def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
+        return [o for o in self.service.ledger.working_orders() if o.purpose in purposes]
 
     def halt(self, now: datetime, reason: str) -> list[Order]:
         """Refuse new entries and cancel those that work; the entries that still may fill."""
@@ -56,9 +66,12 @@ class Desk:
         # First of all, and without a broker: whatever else happens, nothing new is sent.
         ledger.halt(reason, now)
         with ledger.trading():
-            entries = [order for order in ledger.working_orders() if order.purpose == "entry"]
-            after = [self.service.execution.cancel(order, now) for order in entries]
-            return [order for order in after if not order.is_final]
+            return self.cancel_entries(now)
+
+    def cancel_entries(self, now: datetime) -> list[Order]:
+        """Cancel the entries that work; those that still may fill."""
+        after = [self.service.execution.cancel(o, now) for o in self._working(("entry",))]
+        return [order for order in after if not order.is_final]
 
     def flatten(
         self, now: datetime, closes: Mapping[str, MarketClose], reason: str = "FLATTEN"
@@ -80,13 +93,10 @@ class Desk:
             for position in ledger.positions(only_open=True):
                 if position.position_id in leaving:
                     continue
+                session, close = self._session(now), closes.get(position.ticker)
+                price = None if close is None else self.service.at_close(session, close)
                 sent = self.service.close_position(
-                    position,
-                    self._session(now),
-                    reason,
-                    closes.get(position.ticker),
-                    now,
-                    at_floor=True,
+                    position, session, reason, price, now, at_floor=True
                 )
                 if sent is not None and sent.status in ("unknown", "rejected", "expired"):
                     told.append(f"{sent.client_order_id} is {sent.status}: {sent.reason}")

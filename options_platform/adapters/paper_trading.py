@@ -13,11 +13,11 @@ further effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import polars as pl
 
@@ -48,6 +48,7 @@ from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, refusals, stale
 from options_platform.settings import Settings
 
+Pricing = Callable[[tuple[OrderLeg, ...]], float]
 GONE = "GONE_AT_BROKER"
 SPREAD_LEVEL = 3
 SINGLE_LEVEL = 2
@@ -115,7 +116,7 @@ class PaperTrading:
                     self._send_exits(day, closes, now)
                 if is_new:
                     self._mark(day, closes)
-                    self._trip(now)
+                    self.trip(self.ledger.equities_since_reset(), now)
             self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -146,30 +147,40 @@ class PaperTrading:
             is_later = position.opened_on > session
             if close is None or is_later or position.position_id in leaving:
                 continue
-            value = self.value(position, session, close)
-            reason = exit_reason(
-                PositionMark(
-                    entry_price=position.entry_price,
-                    close_price=value,
-                    max_loss=position.max_loss_usd / position.units,
-                    max_profit=position.max_profit_usd / position.units,
-                    entry_dte=position.entry_dte,
-                    expiry=position.expiry,
-                    session=session,
-                    # The order works in the next session, which must come before the expiry.
-                    last_session_before_expiry=shift(position.expiry, -2),
-                ),
-                self.settings.exits,
-            )
+            price = self.at_close(session, close)
+            reason = self.exit_due(position, session, price(position.legs))
             if reason is not None:
-                self.close_position(position, session, reason, close, now)
+                self.close_position(position, session, reason, price, now)
+
+    def exit_due(self, position: Position, session: date, value: float) -> str | None:
+        """The rule that closes a position that is worth `value`, USD a share, in `session`."""
+        return exit_reason(
+            PositionMark(
+                entry_price=position.entry_price,
+                close_price=value,
+                max_loss=position.max_loss_usd / position.units,
+                max_profit=position.max_profit_usd / position.units,
+                entry_dte=position.entry_dte,
+                expiry=position.expiry,
+                session=session,
+                # The order works in the next session, which must come before the expiry.
+                last_session_before_expiry=shift(position.expiry, -2),
+            ),
+            self.settings.exits,
+        )
+
+    def at_close(self, session: date, close: MarketClose) -> Pricing:
+        """What legs are worth at the mid of a close, USD a share."""
+        return partial(
+            net_price, session=session, market=close, chain=self.settings.plan.chain, fills=AT_MID
+        )
 
     def close_position(
         self,
         position: Position,
         session: date,
         reason: str,
-        close: MarketClose | None,
+        price: Pricing | None,
         now: datetime,
         *,
         at_floor: bool = False,
@@ -177,7 +188,7 @@ class PaperTrading:
         """Send the order that closes what is open of a position; the order, if there is one.
 
         Of a position that lost legs at the broker the others are closed; one that lost all is
-        closed without an order. Without a close the last mark is the price.
+        closed without an order. Without `price` the last mark is taken.
         """
         legs = self._legs_held(position)
         if not legs:
@@ -192,8 +203,8 @@ class PaperTrading:
             self.ledger.record_position(gone, now, GONE)
             return None
         fair = -position.mark_price
-        if close is not None:
-            fair = net_price(closing(legs), session, close, self.settings.plan.chain, AT_MID)
+        if price is not None:
+            fair = price(closing(legs))
         order = self.exit_order(position, session, reason, fair, legs=legs, at_floor=at_floor)
         return self.execution.send(order, now)
 
@@ -259,7 +270,11 @@ class PaperTrading:
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
         positions = self.ledger.positions()
         marked = [
-            replace(p, mark_price=self.value(p, session, closes[p.ticker]), marked_on=session)
+            replace(
+                p,
+                mark_price=self.at_close(session, closes[p.ticker])(p.legs),
+                marked_on=session,
+            )
             if p.closed_on is None and p.ticker in closes
             else p
             for p in positions
@@ -270,18 +285,14 @@ class PaperTrading:
             mark_account(session, start, marked),
         )
 
-    def _trip(self, now: datetime) -> None:
+    def trip(self, equities_usd: Sequence[float], now: datetime) -> None:
         """Halt, for good until a person resumes, once losses have passed their limits."""
-        switch = after_closes(self.ledger.equities_since_reset(), self.settings.risk.kill_switch)
+        switch = after_closes(equities_usd, self.settings.risk.kill_switch)
         if switch is not None and switch.tripped is not None and self.ledger.halted() is None:
             lost = switch.tripped
             self.ledger.halt(
                 f"{lost.code}: {lost.value:,.2f} USD lost, the limit is {lost.threshold:,.2f}", now
             )
-
-    def value(self, position: Position, session: date, close: MarketClose) -> float:
-        """What a position is worth at the mid of a close, USD a share."""
-        return net_price(position.legs, session, close, self.settings.plan.chain, AT_MID)
 
     def _send_entries(
         self,

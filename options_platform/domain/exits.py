@@ -25,6 +25,10 @@ class ExitRules:
     exit_dte: int = 21
 
 
+STOPS = frozenset({"EXPIRY_NEAR", "STOP_LOSS"})
+"""The reasons that do not wait for a close; profit and time do, as they do in a backtest."""
+
+
 @dataclass(frozen=True)
 class PositionMark:
     """A position on a session's close; prices are per share of one spread.

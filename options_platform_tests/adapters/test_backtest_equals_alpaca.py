@@ -4,66 +4,29 @@ The market is the test's: before each close it fills what works at the fill mode
 desk's ladder has come to that price.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 import numpy as np
 import polars as pl
 import pytest
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.desk import Desk
 from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes
-from options_platform.domain.backtest import (
-    AssignmentRules,
-    BacktestRules,
-    make_market,
-    run_backtest,
-)
+from options_platform.domain.backtest import make_market, run_backtest
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
-from options_platform.domain.fills import net_price
 from options_platform.domain.plan import build_plans
 from options_platform.domain.regime_names import REGIMES
 from options_platform.settings import make_settings
+from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
 from options_platform_tests.market import random_market
 from options_platform_tests.plan_inputs import plan_inputs
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_price", "exit_reason", "fees_usd")  # fmt: skip
-CENT = 0.005
-
-
-class Market:
-    """Fills working orders at the fill model's price while a session is open."""
-
-    def __init__(self, service, fake, closes):
-        self.service, self.fake, self.closes = service, fake, closes
-        self.settings = service.settings
-
-    def trade(self, session, clock):
-        for _ in range(self.settings.ladder.rungs + 1):
-            for order in self.service.ledger.working_orders():
-                price = net_price(
-                    order.legs,
-                    session,
-                    self.closes[session][order.ticker],
-                    self.settings.plan.chain,
-                    self.settings.fills,
-                )
-                if price <= order.limit_price + CENT:
-                    number = order.client_order_id
-                    self.fake.script("fill", {"client_order_id": number, "price": price})
-            self.service.reconcile(clock["now"])
-            exits = [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
-            if not exits:
-                break
-            clock["now"] += timedelta(seconds=self.settings.ladder.rung_seconds)
-            Desk(self.service).advance(clock["now"])
-        assert not [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
-        self.fake.script("close", {})
 
 
 def same_as_backtest(tmp_path, first, last):
@@ -80,9 +43,7 @@ def same_as_backtest(tmp_path, first, last):
              "alpaca": {"fake_address": fake.address}, "iron_condor_enabled": True,
              "fills": {"slippage_share": 0.2},
              "risk": {"max_positions_per_ticker": 4, "max_positions": 7},
-             # Entries do not climb: in the backtest they have one price.
-             "ladder": {"entry_concession": 0.0, "exit_concession": 0.99,
-                        "exit_concession_usd": 5.0, "rungs": 3}}
+             "ladder": LADDER}
         )  # fmt: skip
         plans, legs = build_plans(inputs, settings.plan)
         ledger = Ledger(settings.ledger_path, broker="alpaca")
@@ -107,17 +68,7 @@ def same_as_backtest(tmp_path, first, last):
         plans,
         legs,
         make_market(bars, vix),
-        BacktestRules(
-            start_usd=settings.account_value_usd,
-            exits=settings.exits,
-            risk=settings.risk,
-            fills=settings.fills,
-            costs=settings.plan.costs,
-            chain=settings.plan.chain,
-            assignment=AssignmentRules(enabled=False),
-            entry_order="limit",
-            buying_power=False,
-        ),
+        rules_of_a_paper_account(settings),
     )
     wanted = found.trades.filter(pl.col("closed_on").is_not_null()).select(COLUMNS)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in sorted(live, key=str)]

@@ -13,6 +13,7 @@ import polars as pl
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.fake_alpaca import FakeAlpaca
+from options_platform.adapters.intraday import IntradayCheck
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.calendar import NEW_YORK
@@ -149,11 +150,12 @@ def main(home, address, step, tickers, action):
         wait=float(os.environ.get("WAIT", "60")),
         timeout=float(os.environ.get("TIMEOUT", "2")),
     )
-    now = NOW if action == "trade" else datetime.fromisoformat(action)
     if action == "trade":
         trade(made, tuple(tickers.split(",")))
+    elif action == "check":
+        IntradayCheck(made).run(NOW)
     else:
-        advance(made, now)
+        advance(made, datetime.fromisoformat(action))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ read are repeated a few times, one that sends never: see :mod:`.alpaca_wire`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -24,6 +24,7 @@ from options_platform.adapters.brokers.port import (
     BrokerOrder,
     Holding,
     OrderRefusedError,
+    Quote,
 )
 from options_platform.adapters.sources.alpaca_keys import Keys, require_keys, require_package
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
@@ -34,6 +35,7 @@ from options_platform.errors import BrokerError, SettingsError
 READ_ATTEMPTS = 3
 ORDERS_A_PAGE = 500
 ACTIVITIES_A_PAGE = 100
+QUOTES_A_REQUEST = 100
 LIVE_KEY, PAPER_KEY = "AK", "PK"
 Answer = TypeVar("Answer")
 
@@ -119,6 +121,21 @@ class AlpacaBroker:
             self._client.get_all_positions,
             lambda given: [shapes.holding_of(one) for one in given],
         )
+        return found
+
+    def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """The newest quotes by symbol."""
+        from alpaca.data.requests import OptionLatestQuoteRequest
+
+        found: dict[str, Quote] = {}
+        for first in range(0, len(symbols), QUOTES_A_REQUEST):
+            wanted = list(symbols[first : first + QUOTES_A_REQUEST])
+            request = OptionLatestQuoteRequest(symbol_or_symbols=wanted)
+            found |= self._read(
+                "the quotes",
+                partial(self._quote_client.get_option_latest_quote, request),
+                lambda given: {name: shapes.quote_of(one) for name, one in given.items()},
+            )
         return found
 
     def activities(self, since: date) -> list[Activity]:
@@ -212,6 +229,17 @@ class AlpacaBroker:
         return make_client(
             keys,
             live=self.rules.live,
+            fake_address=self.rules.fake_address,
+            timeout_seconds=self.rules.timeout_seconds,
+        )
+
+    @cached_property
+    def _quote_client(self) -> Any:
+        require_package()
+        from options_platform.adapters.brokers.alpaca_wire import make_quote_client
+
+        return make_quote_client(
+            self._keys(),
             fake_address=self.rules.fake_address,
             timeout_seconds=self.rules.timeout_seconds,
         )

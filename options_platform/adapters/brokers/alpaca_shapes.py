@@ -13,6 +13,7 @@ from options_platform.adapters.brokers.port import (
     BrokerOrder,
     Holding,
     OrderRefusedError,
+    Quote,
 )
 from options_platform.domain.orders import Order, OrderLeg
 
@@ -170,6 +171,11 @@ def holding_of(found: Mapping[str, Any]) -> Holding:
     if str(found.get("side", "")).endswith("short"):
         quantity = -abs(quantity)
     return Holding(str(found["symbol"]), quantity, float(found["avg_entry_price"]))
+
+
+def quote_of(found: Mapping[str, Any]) -> Quote:
+    """A quote; a side that nobody quotes is 0."""
+    return Quote(float(found["bp"] or 0.0), float(found["ap"] or 0.0), moment(found["t"]))
 
 
 def activity_of(found: Mapping[str, Any]) -> Activity:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from alpaca.data.historical import OptionHistoricalDataClient
 from alpaca.trading.client import TradingClient
 from curl_cffi import CurlOpt
 
@@ -26,6 +27,7 @@ from options_platform.errors import BrokerError, SettingsError
 
 PAPER_HOST = "paper-api.alpaca.markets"
 LIVE_HOST = "api.alpaca.markets"
+DATA_HOST = "data.alpaca.markets"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_CONTENT = 204
 NOT_FOUND = 404
@@ -89,6 +91,18 @@ def make_client(
         keys.key, keys.secret, paper=not live, raw_data=True, url_override=address
     )
     # alpaca-py's own has no time-out and repeats what gets a 429 or 504.
+    put_session(client, TradingSession(keys, host=host, timeout_seconds=timeout_seconds))
+    return client
+
+
+def make_quote_client(
+    keys: Keys, *, fake_address: str, timeout_seconds: float
+) -> OptionHistoricalDataClient:
+    """alpaca-py's client of quotes, over a session like that of trading."""
+    address, host = f"https://{DATA_HOST}", DATA_HOST
+    if fake_address:
+        address, host = address_of(live=False, fake_address=fake_address)
+    client = OptionHistoricalDataClient(keys.key, keys.secret, raw_data=True, url_override=address)
     put_session(client, TradingSession(keys, host=host, timeout_seconds=timeout_seconds))
     return client
 

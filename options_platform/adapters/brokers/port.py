@@ -7,7 +7,7 @@ must do. Orders are known by the client's id alone, which a broker keeps unique.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -77,6 +77,15 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class Quote:
+    """Bid and ask of a contract, USD a share, and when they were quoted."""
+
+    bid: float
+    ask: float
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Activity:
     """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired)."""
 
@@ -142,6 +151,15 @@ class Broker(Protocol):
 
     def activities(self, since: date) -> list[Activity]:
         """What happened on `since` and later, oldest first."""
+        ...
+
+
+@runtime_checkable
+class QuotesContracts(Protocol):
+    """A broker that also says at what its contracts are quoted now."""
+
+    def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """The newest quotes by symbol; a contract without one is absent."""
         ...
 
 

@@ -25,6 +25,7 @@ class FakeChains:
     def __init__(self, now: Callable[[], datetime], seed: int) -> None:
         self._now = now
         self._source = SimulatedSource(seed)
+        self._scripted: dict[str, Json] = {}
         self._chain = lru_cache(maxsize=32)(self._read)
 
     def contracts(self, query: Json) -> Json:
@@ -69,21 +70,34 @@ class FakeChains:
         found = [
             {
                 "symbol": row["contract_symbol"],
-                "latestQuote": {
-                    "t": stamp(row["quoted_at"]),
-                    "bp": row["bid"],
-                    "ap": row["ask"],
-                    "bs": 10,
-                    "as": 10,
-                    "bx": "C",
-                    "ax": "C",
-                    "c": "A",
-                },
+                "latestQuote": _quoted(row["bid"], row["ask"], row["quoted_at"]),
             }
             for row in self._of(ticker).iter_rows(named=True)
         ]
         page, token = _page(found, query, QUOTES_A_PAGE, MOST_QUOTES)
         return {"snapshots": {one.pop("symbol"): one for one in page}, "next_page_token": token}
+
+    def quote(self, symbol: str, bid: float, ask: float) -> None:
+        """Quote a contract so from now on, whatever the simulated market says."""
+        self._scripted[symbol] = _quoted(bid, ask, self._now())
+
+    def unquote(self, symbol: str) -> None:
+        """Forget a scripted quote."""
+        self._scripted.pop(symbol, None)
+
+    def latest(self, query: Json) -> Json:
+        """The body of GET /v1beta1/options/quotes/latest."""
+        found = {}
+        for symbol in query["symbols"].split(","):
+            given = self._scripted.get(symbol)
+            if given is None:
+                rows = self._of(symbol[:-15]).filter(pl.col("contract_symbol") == symbol)
+                if rows.is_empty():
+                    continue
+                row = rows.row(0, named=True)
+                given = _quoted(row["bid"], row["ask"], row["quoted_at"])
+            found[symbol] = given
+        return {"quotes": found}
 
     def price(self, legs: list[Json]) -> float | None:
         """What one spread costs at the quotes, USD a share; None if a leg is not listed."""
@@ -105,6 +119,11 @@ class FakeChains:
             return self._source.option_chain(ticker, session, self._now())
         except PlatformError as error:
             raise Refusal(422, 42210000, str(error)) from None
+
+
+def _quoted(bid: float | None, ask: float | None, at: datetime) -> Json:
+    return {"t": stamp(at), "bp": bid, "ap": ask, "bs": 10, "as": 10, "bx": "C", "ax": "C",
+            "c": "A"}  # fmt: skip
 
 
 def _number(symbol: str) -> str:

@@ -139,6 +139,7 @@ class FakeAlpaca:
                 query["client_order_id"]
             ),
             "GET /v2/options/contracts": lambda: self.chains.contracts(query),
+            "GET /v1beta1/options/quotes/latest": lambda: self.chains.latest(query),
             f"GET /v1beta1/options/snapshots/{tail}": lambda: self.chains.snapshots(tail, query),
             "POST /v2/orders": lambda: self._submitted(body, fault),
             f"GET /v2/orders/{tail}": lambda: book.by_id(tail),
@@ -176,8 +177,8 @@ class FakeAlpaca:
             self.book.fill(order, price=price)
 
     def script(self, what: str, body: Json) -> Json:
-        """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, clock,
-        release (end what hangs).
+        """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, quote,
+        clock, release (end what hangs).
 
         Called over HTTP by processes, and directly by those that own the server.
         """
@@ -204,6 +205,8 @@ class FakeAlpaca:
             elif what == "release":
                 self.released.set()
                 self.released = threading.Event()
+            elif what == "quote":
+                self.chains.quote(body["symbol"], float(body["bid"]), float(body["ask"]))
             elif what == "clock":
                 self.clock_offset = timedelta(seconds=float(body["offset_seconds"]))
             else:

@@ -12,6 +12,7 @@ from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows, unsent_rows
+from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import (
     DIRECTION_MODEL,
     PAPER_ORDERS,
@@ -25,8 +26,6 @@ from options_platform.defs.context import report_earlier_rows, result, selected_
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.settings import Settings
-
-LIVE_NOTE = "LIVE TRADING: these orders move REAL MONEY."
 
 
 def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:

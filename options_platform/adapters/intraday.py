@@ -1,0 +1,127 @@
+"""The check of stops while a session trades, by the rules and the orders of the daily run.
+
+1. The broker's clock says whether its market trades; else nothing is done.
+2. Ledger and broker are brought together, and exits that work take their next rung.
+3. Open positions are valued at the mid of the broker's quotes; one without fresh quotes is left
+   to the daily run, and named.
+4. Losses beyond their limits trip the kill switch, which cancels the entries that work.
+5. What a stop closes gets its exit order, under the id that the daily run would have given it;
+   ledger and broker are compared once more.
+
+It never sends an entry. Killed at any moment and done again, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from options_platform.adapters.brokers.port import Quote, QuotesContracts
+from options_platform.adapters.desk import Desk
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.domain.exits import STOPS
+from options_platform.domain.orders import OrderLeg
+from options_platform.domain.positions import Position, mark_account
+from options_platform.domain.repricing import deciding_session
+from options_platform.errors import UsageError
+
+
+@dataclass(frozen=True)
+class IntradayOutcome:
+    """What one check found: positions valued, those without fresh quotes, and stops by position.
+
+    `halted` is why entries are halted after it, None if they are not.
+    """
+
+    checked: int
+    unpriced: tuple[str, ...]
+    stopped: Mapping[str, str]
+    equity_usd: float
+    halted: str | None
+
+
+@dataclass(frozen=True)
+class IntradayCheck:
+    """The check of one account."""
+
+    service: PaperTrading
+
+    def run(self, now: datetime) -> IntradayOutcome:
+        """One check.
+
+        Raises :class:`UsageError` while the broker's market is closed and for a broker without
+        quotes, :class:`BrokerError` if it gives no answer, :class:`LedgerError` if another
+        process trades by the ledger and goes on doing so.
+        """
+        broker = self.service.broker
+        if not isinstance(broker, QuotesContracts):
+            raise UsageError(
+                f"the broker {broker.name} fills at the close and quotes nothing before it; stops "
+                "are the daily run's"
+            )
+        clock = broker.clock()
+        if clock is None or not clock.is_open:
+            raise UsageError(
+                f"the market of {broker.name} is closed; stops are checked while it trades"
+                + ("" if clock is None else f", next from {clock.next_open:%Y-%m-%d %H:%M}")
+            )
+        with self.service.ledger.trading():
+            self.service.reconciler.run(now)
+            Desk(self.service).step(now, ("exit",))
+            held = self.service.ledger.positions(only_open=True)
+            symbols = sorted({leg.symbol(p.ticker) for p in held for leg in p.legs})
+            quotes = broker.quotes(symbols) if symbols else {}
+            return self._checked(held, self._fresh(quotes, clock.now), now)
+
+    def _fresh(self, quotes: Mapping[str, Quote], now: datetime) -> dict[str, float]:
+        """Mids by symbol of quotes that may decide something."""
+        oldest = now - timedelta(seconds=self.service.settings.intraday.max_quote_age_seconds)
+        return {
+            symbol: (quote.bid + quote.ask) / 2.0
+            for symbol, quote in quotes.items()
+            if quote.at >= oldest and 0.0 <= quote.bid <= quote.ask and quote.ask > 0.0
+        }
+
+    def _checked(
+        self, held: Sequence[Position], mids: Mapping[str, float], now: datetime
+    ) -> IntradayOutcome:
+        service, session = self.service, deciding_session(now)
+        priced = [p for p in held if all(leg.symbol(p.ticker) in mids for leg in p.legs)]
+        values = {p.position_id: _value(p.ticker, mids, p.legs) for p in priced}
+        equity = self._equity(values, session)
+        service.trip([*service.ledger.equities_since_reset(), equity], now)
+        if service.ledger.halted() is not None:
+            Desk(service).cancel_entries(now)
+        leaving = {o.position_id for o in service.ledger.working_orders() if o.purpose == "exit"}
+        stopped = {}
+        for position in priced:
+            number = position.position_id
+            reason = service.exit_due(position, session, values[number])
+            if reason in STOPS and number not in leaving:
+                stopped[number] = reason
+                price = partial(_value, position.ticker, mids)
+                service.close_position(position, session, reason, price, now)
+        service.reconciler.run(now)
+        return IntradayOutcome(
+            checked=len(priced),
+            unpriced=tuple(sorted({p.position_id for p in held} - set(values))),
+            stopped=stopped,
+            equity_usd=equity,
+            halted=service.ledger.halted(),
+        )
+
+    def _equity(self, values: Mapping[str, float], session: date) -> float:
+        """Equity now; a position without a value counts at its last mark. Nothing is recorded."""
+        positions = [
+            replace(p, mark_price=values.get(p.position_id, p.mark_price))
+            for p in self.service.ledger.positions()
+        ]
+        start = self.service.settings.plan.sizing.account_value_usd
+        return mark_account(session, start, positions).equity_usd
+
+
+def _value(ticker: str, mids: Mapping[str, float], legs: Sequence[OrderLeg]) -> float:
+    """Net mid of one spread, USD a share."""
+    return sum(leg.signed_ratio * mids[leg.symbol(ticker)] for leg in legs)

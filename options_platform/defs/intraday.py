@@ -1,0 +1,75 @@
+"""The job that checks stops while a session trades, and its schedule, off until switched on."""
+
+import dagster as dg
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.intraday import IntradayCheck
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.broker_rules import LIVE_NOTE
+from options_platform.defs.partitions import TIMEZONE
+from options_platform.defs.resources import Platform
+from options_platform.domain.calendar import NEW_YORK, close_time, is_session, open_time
+from options_platform.settings import Settings
+
+INTRADAY_JOB_NAME = "intraday_check"
+EVERY_QUARTER = "*/15 9-15 * * 1-5"
+ABOUT = (
+    "Stops of open positions and the kill switch, at the broker's quotes of now; closes, opens "
+    "nothing."
+)
+
+
+def make_intraday_job(settings: Settings) -> dg.JobDefinition:
+    """The job that checks the stops of the settings' account once."""
+    about = f"{LIVE_NOTE} {ABOUT}" if settings.is_live else ABOUT
+
+    @dg.op(description=about, out=dg.Out(dg.Nothing))
+    def check_stops(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        if settings.is_live:
+            context.log.warning(LIVE_NOTE)
+        service = PaperTrading(open_ledger(settings), open_broker(settings), settings)
+        found = IntradayCheck(service).run(platform.now())
+        context.add_output_metadata(
+            {
+                "checked": found.checked,
+                "unpriced": list(found.unpriced),
+                "stopped": dict(found.stopped),
+                "equity_usd": found.equity_usd,
+                "halted": found.halted or "no",
+                **({"money": LIVE_NOTE} if settings.is_live else {}),
+            }
+        )
+        context.log.info(
+            f"{found.checked} positions checked, {len(found.unpriced)} without fresh quotes, "
+            f"{len(found.stopped)} stopped; equity {found.equity_usd:,.2f} USD"
+        )
+
+    @dg.job(name=INTRADAY_JOB_NAME, description=about, executor_def=dg.in_process_executor)
+    def intraday_check() -> None:
+        check_stops()
+
+    return intraday_check
+
+
+def make_intraday_schedule() -> dg.ScheduleDefinition:
+    """The schedule of the job, each quarter of an hour of a session; off until switched on."""
+
+    @dg.schedule(
+        name="intraday_check_in_session",
+        cron_schedule=EVERY_QUARTER,
+        execution_timezone=TIMEZONE,
+        job_name=INTRADAY_JOB_NAME,
+        description="Each quarter of an hour while New York trades; off unless switched on.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def intraday_check_in_session(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        at = context.scheduled_execution_time.astimezone(NEW_YORK)
+        day = at.date()
+        if not is_session(day) or not open_time(day) <= at < close_time(day):
+            return dg.SkipReason(f"New York does not trade at {at:%Y-%m-%d %H:%M}")
+        return dg.RunRequest(run_key=f"stops {at:%Y-%m-%d %H:%M}")
+
+    return intraday_check_in_session

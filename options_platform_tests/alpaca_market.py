@@ -1,0 +1,57 @@
+"""The market at the fake Alpaca: it fills what works at the fill model's price."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from options_platform.adapters.desk import Desk
+from options_platform.domain.backtest import AssignmentRules, BacktestRules
+from options_platform.domain.fills import net_price
+
+CENT = 0.005
+
+# Entries do not climb: in the backtest they have one price.
+LADDER = {"entry_concession": 0.0, "exit_concession": 0.99, "exit_concession_usd": 5.0, "rungs": 3}
+
+
+def rules_of_a_paper_account(settings) -> BacktestRules:
+    """The backtest without what no paper account has: assignment, borrowed power, a resume."""
+    return replace(
+        settings.backtest_rules,
+        assignment=AssignmentRules(enabled=False),
+        entry_order="limit",
+        buying_power=False,
+        resume_after_sessions=None,
+    )
+
+
+class Market:
+    """Fills working orders at the fill model's price while a session is open.
+
+    Before each close it fills what works, once the desk's ladder has come to that price.
+    """
+
+    def __init__(self, service, fake, closes):
+        self.service, self.fake, self.closes = service, fake, closes
+        self.settings = service.settings
+
+    def trade(self, session, clock):
+        for _ in range(self.settings.ladder.rungs + 1):
+            for order in self.service.ledger.working_orders():
+                price = net_price(
+                    order.legs,
+                    session,
+                    self.closes[session][order.ticker],
+                    self.settings.plan.chain,
+                    self.settings.fills,
+                )
+                if price <= order.limit_price + CENT:
+                    number = order.client_order_id
+                    self.fake.script("fill", {"client_order_id": number, "price": price})
+            self.service.reconcile(clock["now"])
+            exits = [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
+            if not exits:
+                break
+            clock["now"] += timedelta(seconds=self.settings.ladder.rung_seconds)
+            Desk(self.service).advance(clock["now"])
+        assert not [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
+        self.fake.script("close", {})

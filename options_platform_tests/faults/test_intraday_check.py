@@ -1,0 +1,203 @@
+"""The check of stops within a session: it closes what a stop closes, once, and opens nothing."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.brokers.port import BrokerDoubtError
+from options_platform.adapters.intraday import IntradayCheck
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.domain.positions import AccountMark
+from options_platform.errors import UsageError
+from options_platform.settings import make_settings
+from options_platform_tests.faults.world import (
+    NOW,
+    POST,
+    SESSION,
+    assert_sound,
+    ended,
+    kill_when,
+    server,
+    start,
+    statuses,
+    trade,
+    trader,
+)
+
+
+@pytest.fixture
+def fake():
+    with server() as made:
+        yield made
+
+
+@pytest.fixture
+def made(tmp_path, fake):
+    """An account that bought one spread at its limit."""
+    found = trader(tmp_path, fake.address)
+    trade(found)
+    return found
+
+
+def quoted(made, fake, share, *, width=0.02):
+    """Quote the held spread at `share` of what was paid for it."""
+    position = made.ledger.positions()[0]
+    assert position.entry_price > 0
+    prices = {"sell": 1.0, "buy": 1.0 + share * position.entry_price}
+    for leg in position.legs:
+        mid = prices[leg.side]
+        body = {"symbol": leg.symbol("SPY"), "bid": mid - width / 2, "ask": mid + width / 2}
+        fake.script("quote", body)
+    return position
+
+
+def exits(made):
+    return [order for order in made.ledger.orders() if order.purpose == "exit"]
+
+
+def test_a_position_above_its_stop_is_left_alone(made, fake):
+    quoted(made, fake, 0.6)
+    found = IntradayCheck(made).run(NOW)
+    assert (found.checked, found.unpriced, found.stopped, found.halted) == (1, (), {}, None)
+    assert fake.count(POST) == 1
+
+
+def test_a_profit_waits_for_the_close_as_it_does_in_the_backtest(made, fake):
+    quoted(made, fake, 5.0)
+    assert IntradayCheck(made).run(NOW).stopped == {}
+    assert fake.count(POST) == 1
+
+
+def test_a_stop_is_closed_from_the_mid_on_once_however_often_it_is_checked(made, fake):
+    position = quoted(made, fake, 0.4)
+    fake.fills = "rest"
+    found = IntradayCheck(made).run(NOW)
+    assert found.stopped == {position.position_id: "STOP_LOSS"}
+    assert IntradayCheck(made).run(NOW).stopped == {}
+    (order,) = exits(made)
+    assert (order.session, order.reason, order.status) == (SESSION, "STOP_LOSS", "accepted")
+    # Rounded to the tick in the order's favour.
+    assert order.limit_price == pytest.approx(-0.4 * position.entry_price, abs=0.011)
+    assert fake.count(POST) == 2
+    # The ladder goes on from one check to the next, to its floor.
+    for minute in range(1, 6):
+        fake.script("clock", {"offset_seconds": 60 * minute})
+        IntradayCheck(made).run(NOW + timedelta(minutes=minute))
+    prices = [o.limit_price for o in sorted(exits(made), key=lambda o: o.attempt)]
+    assert len(prices) == made.settings.ladder.rungs
+    assert prices == sorted(prices)
+    assert statuses(fake) == ["canceled", "canceled", "filled", "new"]
+    last = max(exits(made), key=lambda o: o.attempt)
+    fake.script("fill", {"client_order_id": last.client_order_id})
+    IntradayCheck(made).run(NOW + timedelta(minutes=6))
+    closed = made.ledger.positions()[0]
+    assert (closed.closed_on, closed.exit_reason) == (NOW.date(), "STOP_LOSS")
+    assert_sound(made, fake)
+
+
+@pytest.mark.parametrize("fault", ["absent", "crossed", "old", "empty"])
+def test_a_quote_that_says_nothing_stops_nothing_and_is_named(made, fake, fault):
+    position = quoted(made, fake, 0.0)
+    symbol = position.legs[0].symbol("SPY")
+    known = fake.chains.latest({"symbols": symbol})["quotes"][symbol]
+    known |= {
+        "absent": {},
+        "crossed": {"bp": 3.0, "ap": 2.0},
+        "old": {"t": (NOW - timedelta(hours=1)).isoformat()},
+        "empty": {"bp": None, "ap": None},
+    }[fault]
+    if fault == "absent":
+        fake.chains.unquote(symbol)
+    found = IntradayCheck(made).run(NOW)
+    assert (found.checked, found.unpriced, found.stopped) == (0, (position.position_id,), {})
+    assert exits(made) == []
+
+
+def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
+    quoted(made, fake, 0.0)
+    fake.fills = "rest"
+    trade(made, ("SPY", "QQQ"))
+    mark = AccountMark(SESSION, 100_000.0, 0.0, 110_000.0, 0.0, 0.0, 0)
+    made.ledger.record_marks([], mark)
+    found = IntradayCheck(made).run(NOW)
+    assert found.halted.startswith("DAILY_LOSS")
+    assert made.ledger.halted() == found.halted
+    entry = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
+    assert entry.status == "canceled"
+    assert [o.reason for o in exits(made)] == ["STOP_LOSS"]
+    # It latches.
+    assert IntradayCheck(made).run(NOW).halted == found.halted
+
+
+def test_an_entry_in_doubt_or_waiting_is_never_sent_by_it(tmp_path, fake):
+    fake.script("faults", {"do": "drop"})
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "unknown"
+    waiting = replace(made.ledger.orders()[0], client_order_id="waits", status="intent")
+    made.ledger.record_intent(replace(waiting, position_id="waits", placed_at=None), NOW)
+    IntradayCheck(made).run(NOW)
+    assert fake.count(POST) == 1
+    assert {o.status for o in made.ledger.orders()} == {"unknown", "intent"}
+
+
+@pytest.mark.parametrize("hours", [-1, 7, 24 * 5])
+def test_it_refuses_while_the_market_is_closed_by_the_brokers_clock(made, fake, hours):
+    quoted(made, fake, 0.0)
+    fake.script("clock", {"offset_seconds": 3600 * hours})
+    with pytest.raises(UsageError, match=r"market of alpaca is closed.*next from 2015-01-"):
+        IntradayCheck(made).run(NOW)
+    assert exits(made) == []
+
+
+def test_it_refuses_a_broker_that_quotes_nothing(tmp_path):
+    settings = make_settings({"home": tmp_path, "source": "simulated"})
+    service = PaperTrading(open_ledger(settings), open_broker(settings), settings)
+    with pytest.raises(UsageError, match="simulated fills at the close"):
+        IntradayCheck(service).run(NOW)
+
+
+def test_a_server_that_gives_no_quotes_is_a_doubt_and_closes_nothing(made, fake):
+    quoted(made, fake, 0.0)
+    fault = {"on": "GET /v1beta1/options/quotes", "do": "status", "status": 502, "times": 9}
+    fake.script("faults", fault)
+    with pytest.raises(BrokerDoubtError, match="the quotes"):
+        IntradayCheck(made).run(NOW)
+    assert exits(made) == []
+
+
+@pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted", "recorded"])
+def test_killed_at_any_step_and_done_again_it_closes_once(tmp_path, made, fake, step):
+    quoted(made, fake, 0.3)
+    assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
+    for _ in range(2):
+        IntradayCheck(made).run(NOW)
+    assert len(exits(made)) == 1
+    assert fake.count(POST) == 2
+    assert statuses(fake) == ["filled", "filled"]
+    assert fake.book.positions == {}
+    assert_sound(made, fake)
+
+
+def test_killed_during_its_post_it_closes_once(tmp_path, made, fake):
+    quoted(made, fake, 0.3)
+    fake.script("faults", {"do": "hang_after", "seconds": 30})
+    child = start(tmp_path, fake.address, action="check")
+    kill_when(child, lambda: fake.count(POST) == 2)
+    IntradayCheck(made).run(NOW)
+    assert fake.count(POST) == 2
+    assert statuses(fake) == ["filled", "filled"]
+    assert fake.book.positions == {}
+    assert_sound(made, fake)
+
+
+def test_two_at_once_send_one_closing_order(tmp_path, made, fake):
+    quoted(made, fake, 0.3)
+    fake.fills = "rest"
+    children = [start(tmp_path, fake.address, action="check") for _ in range(2)]
+    assert [ended(child) for child in children] == [(0, "")] * 2
+    assert len(exits(made)) == 1
+    assert fake.count(POST) == 2
+    assert_sound(made, fake)
