@@ -11,15 +11,27 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from options_platform.adapters.brokers.simulated import read_legs
 from options_platform.adapters.duck import held
+from options_platform.adapters.ledger_rows import (
+    MARK_FIELDS,
+    POSITION_FIELDS,
+    append_row,
+    naive_utc,
+    read_meta,
+    read_orders,
+    read_positions,
+    set_meta,
+    write_event,
+    write_order,
+    write_row,
+)
 from options_platform.adapters.ledger_schema import prepare
 from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
@@ -30,9 +42,6 @@ from options_platform.settings import Settings
 if TYPE_CHECKING:
     import duckdb
 
-ORDER_FIELDS = tuple(Order.__dataclass_fields__)
-POSITION_FIELDS = tuple(Position.__dataclass_fields__)
-MARK_FIELDS = tuple(AccountMark.__dataclass_fields__)
 NOTHING_SENT = "nothing was sent"
 EMPTY_LOOKS = 10
 EMPTY_PAUSE_SECONDS = 0.05
@@ -83,7 +92,7 @@ class Ledger:
         Raises :class:`LedgerError` (PLAN_CHANGED) if another plan was recorded under its id.
         """
         with self._transaction() as connection:
-            known = _orders(connection, "client_order_id = ?", [order.client_order_id])
+            known = read_orders(connection, "client_order_id = ?", [order.client_order_id])
             if known:
                 if known[0].plan_id != order.plan_id:
                     raise LedgerError(
@@ -92,7 +101,7 @@ class Ledger:
                         f"order stands, {NOTHING_SENT}"
                     )
                 return known[0]
-            _write_order(connection, order, now, "intent")
+            write_order(connection, order, now, "intent")
             return order
 
     def record(
@@ -104,45 +113,45 @@ class Ledger:
     ) -> None:
         """Write an order's new state and, with it, the position that it opened or closed."""
         with self._transaction() as connection:
-            _write_order(connection, order, now, detail or order.reason)
+            write_order(connection, order, now, detail or order.reason)
             if position is not None:
-                _write(connection, "positions", POSITION_FIELDS, position)
+                write_row(connection, "positions", POSITION_FIELDS, position)
 
     def record_position(self, position: Position, now: datetime, detail: str) -> None:
         """Write a position that changed without an order, and why."""
         with self._transaction() as connection:
-            _write(connection, "positions", POSITION_FIELDS, position)
-            _event(connection, now, "position", f"{position.position_id}: {detail}")
+            write_row(connection, "positions", POSITION_FIELDS, position)
+            write_event(connection, now, "position", f"{position.position_id}: {detail}")
 
     def record_marks(self, positions: Sequence[Position], mark: AccountMark) -> None:
         """Write the positions' marks and the account's at a close."""
         with self._transaction() as connection:
             for position in positions:
-                _write(connection, "positions", POSITION_FIELDS, position)
-            _write(connection, "marks", MARK_FIELDS, mark)
+                write_row(connection, "positions", POSITION_FIELDS, position)
+            write_row(connection, "marks", MARK_FIELDS, mark)
 
     def orders(self, *, session: date | None = None) -> list[Order]:
         """The orders, of one session or all, in the order of their sessions."""
         with self._transaction() as connection:
             if session is None:
-                return _orders(connection, "true", [])
-            return _orders(connection, "session = ?", [session])
+                return read_orders(connection, "true", [])
+            return read_orders(connection, "session = ?", [session])
 
     def order(self, client_order_id: str) -> Order | None:
         """The order of that id."""
         with self._transaction() as connection:
-            found = _orders(connection, "client_order_id = ?", [client_order_id])
+            found = read_orders(connection, "client_order_id = ?", [client_order_id])
         return found[0] if found else None
 
     def working_orders(self) -> list[Order]:
         """Orders whose end is not known."""
         with self._transaction() as connection:
-            return _orders(connection, "list_contains(?, status)", [list(WORKING)])
+            return read_orders(connection, "list_contains(?, status)", [list(WORKING)])
 
     def positions(self, *, only_open: bool = False) -> list[Position]:
         """The positions, in the order of their opening."""
         with self._transaction() as connection:
-            return _positions(connection, only_open=only_open)
+            return read_positions(connection, only_open=only_open)
 
     def books(self) -> Books:
         """All that the broker's side is compared with, as of one moment."""
@@ -150,10 +159,10 @@ class Ledger:
             adjusted = connection.execute(
                 "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
             ).fetchall()
-            base = _meta(connection, "cash_base_usd")
+            base = read_meta(connection, "cash_base_usd")
             return Books(
-                orders=tuple(_orders(connection, "true", [])),
-                positions=tuple(_positions(connection)),
+                orders=tuple(read_orders(connection, "true", [])),
+                positions=tuple(read_positions(connection)),
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
             )
@@ -162,27 +171,27 @@ class Ledger:
                reason: str) -> None:  # fmt: skip
         """Take contracts and cash over as the broker has them, for the record."""
         with self._transaction() as connection:
-            at = _naive(now)
+            at = naive_utc(now)
             for symbol, quantity in sorted(changes.items()):
-                _append(connection, "adjustments", at, symbol, quantity, reason)
+                append_row(connection, "adjustments", at, symbol, quantity, reason)
             if cash_base_usd is not None:
-                _set_meta(connection, "cash_base_usd", repr(cash_base_usd))
+                set_meta(connection, "cash_base_usd", repr(cash_base_usd))
             if changes:
-                _event(connection, now, "adjusted", reason)
+                write_event(connection, now, "adjusted", reason)
 
     def record_differences(self, found: Sequence[Difference], now: datetime) -> None:
         """Keep what the last reconciliation found; a change is an event."""
         text = json.dumps([asdict(difference) for difference in found])
         with self._transaction() as connection:
-            before = _meta(connection, "differences") or "[]"
+            before = read_meta(connection, "differences") or "[]"
             if text != before:
-                _set_meta(connection, "differences", text)
-                _event(connection, now, "reconciled", text)
+                set_meta(connection, "differences", text)
+                write_event(connection, now, "reconciled", text)
 
     def differences(self) -> list[Difference]:
         """What the last reconciliation found."""
         with self._transaction() as connection:
-            text = _meta(connection, "differences")
+            text = read_meta(connection, "differences")
         return [Difference(**item) for item in json.loads(text or "[]")]
 
     def last_marked(self) -> date | None:
@@ -194,19 +203,19 @@ class Ledger:
     def halted(self) -> str | None:
         """Why new orders are halted, or None."""
         with self._transaction() as connection:
-            return _meta(connection, "halted")
+            return read_meta(connection, "halted")
 
     def halt(self, reason: str, now: datetime | None = None) -> None:
         """Refuse new entries until :meth:`resume`; exits go on. The first reason stays."""
         with self._transaction() as connection:
-            if _meta(connection, "halted") is None:
-                _set_meta(connection, "halted", reason)
-            _event(connection, now or datetime.now(UTC), "halted", reason)
+            if read_meta(connection, "halted") is None:
+                set_meta(connection, "halted", reason)
+            write_event(connection, now or datetime.now(UTC), "halted", reason)
 
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
         with self._transaction() as connection:
-            since = _meta(connection, "counting_since")
+            since = read_meta(connection, "counting_since")
             rows = connection.execute(
                 "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
                 [since or "1900-01-01"],
@@ -216,12 +225,12 @@ class Ledger:
     def resume(self, reason: str = "by hand", now: datetime | None = None) -> None:
         """Allow new entries again; losses count anew from the newest close."""
         with self._transaction() as connection:
-            if _meta(connection, "halted") is not None:
+            if read_meta(connection, "halted") is not None:
                 newest = connection.execute("SELECT max(session) FROM marks").fetchone()
                 if newest is not None and newest[0] is not None:
-                    _set_meta(connection, "counting_since", newest[0].isoformat())
+                    set_meta(connection, "counting_since", newest[0].isoformat())
                 connection.execute("DELETE FROM meta WHERE key = 'halted'")
-                _event(connection, now or datetime.now(UTC), "resumed", reason)
+                write_event(connection, now or datetime.now(UTC), "resumed", reason)
 
     def table(self, name: str) -> pl.DataFrame:
         """One of orders, order_events, account_events, positions, marks; oldest first."""
@@ -309,93 +318,3 @@ def open_ledger(settings: Settings) -> Ledger:
         wait_seconds=settings.warehouse_wait_seconds,
         broker=settings.broker,
     )
-
-
-def _orders(
-    connection: duckdb.DuckDBPyConnection, condition: str, params: list[object]
-) -> list[Order]:
-    rows = connection.execute(
-        f"SELECT {', '.join(ORDER_FIELDS)} FROM orders WHERE {condition} "
-        "ORDER BY session, client_order_id",
-        params,
-    ).fetchall()
-    return [_read_order(Order(*row)) for row in rows]
-
-
-def _read_order(order: Order) -> Order:
-    at = order.placed_at
-    return replace(
-        order,
-        legs=read_legs(str(order.legs)),
-        placed_at=None if at is None else at.replace(tzinfo=UTC),
-    )
-
-
-def _positions(connection: duckdb.DuckDBPyConnection, *, only_open: bool = False) -> list[Position]:
-    condition = "closed_on IS NULL" if only_open else "true"
-    rows = connection.execute(
-        f"SELECT {', '.join(POSITION_FIELDS)} FROM positions WHERE {condition} "
-        "ORDER BY opened_on, position_id"
-    ).fetchall()
-    found = [Position(*row) for row in rows]
-    return [replace(p, legs=read_legs(str(p.legs))) for p in found]
-
-
-def _write_order(
-    connection: duckdb.DuckDBPyConnection, order: Order, now: datetime, detail: str | None
-) -> None:
-    at = _naive(now)
-    placed = None if order.placed_at is None else _naive(order.placed_at)
-    _write(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
-    _append(
-        connection,
-        "order_events",
-        at,
-        order.client_order_id,
-        order.status,
-        detail,
-        order.filled_qty,
-        order.avg_price,
-    )
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    names: Sequence[str],
-    value: Order | Position | AccountMark,
-    **more: object,
-) -> None:
-    row: dict[str, object] = {name: getattr(value, name) for name in names} | more
-    if isinstance(value, Order | Position):
-        row["legs"] = json.dumps([asdict(leg) for leg in value.legs], default=str)
-    marks = ", ".join("?" * len(row))
-    connection.execute(
-        f"INSERT OR REPLACE INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
-    )
-
-
-def _event(connection: duckdb.DuckDBPyConnection, now: datetime, kind: str, detail: str) -> None:
-    _append(connection, "account_events", _naive(now), kind, detail)
-
-
-def _append(connection: duckdb.DuckDBPyConnection, table: str, *values: object) -> None:
-    """Add a row with the table's next number; one process at a time writes."""
-    marks = ", ".join("?" * len(values))
-    connection.execute(
-        f"INSERT INTO {table} SELECT coalesce(max(number), 0) + 1, {marks} FROM {table}",
-        list(values),
-    )
-
-
-def _meta(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

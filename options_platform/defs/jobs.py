@@ -9,12 +9,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from options_platform.contracts import Table
+from options_platform.contracts import LEDGER_VIEWS, Table
 
 JOB_NAME = "daily"
 BACKTEST_JOB_NAME = "backtest_job"
 REPORTING_JOB_NAME = "reporting"
 REPORTING_GROUP = "reporting"
+ORDERS_GROUP = "orders"
 
 
 def make_job(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
@@ -40,9 +41,10 @@ def make_backtest_job() -> UnresolvedAssetJobDefinition:
 
 def make_reporting_job() -> UnresolvedAssetJobDefinition:
     """The job of the unpartitioned assets, which are rebuilt whole."""
+    views = dg.AssetSelection.assets(*(table.name for table in LEDGER_VIEWS))
     return dg.define_asset_job(
         REPORTING_JOB_NAME,
-        selection=dg.AssetSelection.groups(REPORTING_GROUP),
+        selection=dg.AssetSelection.groups(REPORTING_GROUP) | views,
         description="The ledger's views, the SQL marts and the HTML report over everything that is "
         "stored.",
         executor_def=dg.in_process_executor,

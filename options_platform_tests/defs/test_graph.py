@@ -11,7 +11,7 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.definitions import build_defs
-from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.jobs import JOB_NAME, REPORTING_JOB_NAME
 from options_platform.defs.model_checks import descriptions_of
 from options_platform.domain.quality import rules_for
 from options_platform.settings import make_settings
@@ -95,6 +95,19 @@ def test_groups_read_from_left_to_right(graph):
     assert list(dict.fromkeys(groups)) == [
         "market_data", "features", "models", "decisions", "orders",
     ]  # fmt: skip
+
+
+def test_the_ledgers_views_stand_beside_the_orders_and_are_rebuilt_by_the_reporting_job(
+    definitions, graph
+):
+    views = {"fills", "positions", "portfolio"}
+    assert {graph.get(dg.AssetKey(name)).group_name for name in (*views, "paper_orders")} == {
+        "orders"
+    }
+    job = definitions.resolve_job_def(REPORTING_JOB_NAME)
+    keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert keys >= {*views, "report", "marts/orders_summary"}
+    assert "paper_orders" not in keys
 
 
 def test_all_share_one_partition_set(graph):

@@ -23,6 +23,7 @@ from options_platform.contracts import (
 )
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
 from options_platform.defs.context import report_earlier_rows, result, selected_range
+from options_platform.defs.jobs import ORDERS_GROUP
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.settings import Settings
@@ -34,7 +35,7 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
     options = asset_options(
         PAPER_ORDERS,
         settings,
-        group="orders",
+        group=ORDERS_GROUP,
         kinds={"python"},
         deps=["trade_plan"],
         policy=MODEL_POLICY,

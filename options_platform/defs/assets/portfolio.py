@@ -11,7 +11,7 @@ from options_platform.adapters.portfolio_views import ledger_portfolio, store_po
 from options_platform.contracts import FILLS, LEDGER_VIEWS, PORTFOLIO, POSITIONS, Table
 from options_platform.defs.assets.common import OWNERS
 from options_platform.defs.context import table_schema
-from options_platform.defs.jobs import REPORTING_GROUP
+from options_platform.defs.jobs import ORDERS_GROUP
 from options_platform.defs.resources import Platform
 from options_platform.domain.portfolio import Portfolio
 
@@ -53,7 +53,7 @@ def _spec(table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         table.name,
         description=table.description,
-        group_name=REPORTING_GROUP,
+        group_name=ORDERS_GROUP,
         kinds={"duckdb", "polars"},
         owners=OWNERS,
         deps=list(DEPS[table.name]),

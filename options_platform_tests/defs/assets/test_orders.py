@@ -34,10 +34,10 @@ def test_only_a_run_of_the_newest_session_alone_sends(tags, selected, wanted):
     assert may_send(tags, selected, NEWEST) is wanted
 
 
-@pytest.fixture(scope="module")
-def home(simulated_home, tmp_path_factory):
-    """A backfilled home, and the last session whose plans trade."""
-    copy = tmp_path_factory.mktemp("orders") / "home"
+@pytest.fixture
+def home(simulated_home, tmp_path):
+    """A backfilled home that never traded, and the last session whose plans trade."""
+    copy = tmp_path / "home"
     shutil.copytree(simulated_home.home, copy)
     settings = make_platform_settings(copy)
     plans = Warehouse(settings.warehouse_path, wait_seconds=30).read(TRADE_PLAN)
@@ -87,24 +87,23 @@ def test_a_daily_run_of_the_newest_session_sends_once_however_often_it_runs(home
 
 
 def test_a_session_that_is_not_the_newest_is_not_sent(home):
-    settings, day = home
-    before = open_ledger(settings).orders() if open_ledger(settings).exists else []
-    late = morning_after(shift(day, 5))
-    run(settings, start=day, end=day, assets=ORDERS, backfill=False, now=late)
-    after = open_ledger(settings).orders() if open_ledger(settings).exists else []
-    assert [order.client_order_id for order in after] == [o.client_order_id for o in before]
+    settings, newest = home
+    plans = Warehouse(settings.warehouse_path, wait_seconds=30).read(TRADE_PLAN)
+    earlier = plans.filter((pl.col("decision") == "trade") & (pl.col("date") < newest))
+    day = earlier["date"].to_list()[-1]
+    run(settings, start=day, end=day, assets=ORDERS, backfill=False, now=morning_after(newest))
+    assert not open_ledger(settings).exists
+    trades = orders(settings, day).filter(pl.col("status") != "no_trade")
+    assert trades.height > 0
+    assert set(trades["status"]) == {"not_sent"}
 
 
-def test_the_daily_job_sends_to_alpaca_once_and_records_what_was_filled(home, tmp_path):
+def test_the_daily_job_sends_to_alpaca_once_and_records_what_was_filled(home):
     original, day = home
-    folder = tmp_path / "alpaca"
-    shutil.copytree(original.home, folder)
-    for left in folder.glob("ledger*"):
-        left.unlink()
     now = morning_after(day)
     with FakeAlpaca(now=lambda: now) as fake:
         settings = make_platform_settings(
-            folder, broker="alpaca", alpaca={"fake_address": fake.address}
+            original.home, broker="alpaca", alpaca={"fake_address": fake.address}
         )
         for _ in range(2):
             run(settings, start=day, end=day, assets=ORDERS, backfill=False, now=now)
