@@ -57,7 +57,7 @@ def free_port():
 
 
 class WebUI:
-    def __init__(self, home):
+    def __init__(self, home, **environment):
         self.address = f"http://127.0.0.1:{free_port()}"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
         own = {
@@ -78,7 +78,7 @@ class WebUI:
                 "--port",
                 self.address.rsplit(":", 1)[1],
             ],
-            env=kept | own,
+            env=kept | own | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
