@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from options_platform.adapters.account_state import alerts_of
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured, open_notifier
+from options_platform.defs.failed_runs import failed_runs, read_cursor
 from options_platform.defs.resources import Platform
 from options_platform.domain.alerts import not_told, still_told
 from options_platform.errors import NotifyError, WarehouseBusyError
 from options_platform.settings import Settings
 
-MOST_WORDS = 500
+MOST_AT_ONCE = 20
 
 
 def make_alert_sensors(
@@ -22,15 +24,31 @@ def make_alert_sensors(
     """Both sensors; they run by default where the environment has addresses to tell."""
     state = dg.DefaultSensorStatus.RUNNING if is_configured() else dg.DefaultSensorStatus.STOPPED
 
-    @dg.run_failure_sensor(
+    @dg.sensor(
         name="alert_on_failed_run",
-        description="Tell of each run that failed, with its first error.",
+        description="Tell of each run that failed, with its first error, until it is delivered.",
+        minimum_interval_seconds=settings.alerts.every_seconds,
         default_status=state,
     )
-    def alert_on_failed_run(context: dg.RunFailureSensorContext) -> None:
+    def alert_on_failed_run(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         there = notifier()
-        if there is not None:
-            there.send(f"run of {context.dagster_run.job_name} failed", _told_of(context))
+        if there is None:
+            return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
+        told = read_cursor(context.cursor, datetime.now(UTC))
+        failed = failed_runs(context.instance, told)
+        sent, problems = [], []
+        for run in failed[:MOST_AT_ONCE]:
+            try:
+                there.send(f"run of {run.job} failed", run.text)
+                sent.append(run.run_id)
+            except NotifyError as error:
+                problems.append(str(error))
+        context.update_cursor(told.after(failed, sent).text)
+        if problems:
+            context.log.error(problems[0])
+        return dg.SkipReason(
+            f"{len(failed)} runs failed; {len(sent)} told now, {len(problems)} not delivered"
+        )
 
     @dg.sensor(
         name="alert_on_account",
@@ -67,14 +85,3 @@ def make_alert_sensors(
         )
 
     return [alert_on_failed_run, alert_on_account]
-
-
-def _told_of(context: dg.RunFailureSensorContext) -> str:
-    """The failing step's first error, or the run's, in short."""
-    events = [event for event in context.get_step_failure_events() if event.step_failure_data.error]
-    said = context.failure_event.message or ""
-    if events:
-        error = events[0].step_failure_data.error
-        cause = error.cause or error if error is not None else None
-        said = f"{events[0].step_key}: {cause.message}" if cause is not None else said
-    return f"{said.strip()[:MOST_WORDS]} (run {context.dagster_run.run_id})"

@@ -112,32 +112,79 @@ def test_a_ledger_that_cannot_be_used_is_told(tick, there, settings):
     assert titles(there) == ["paper: the ledger cannot be used"]
 
 
-def test_a_failed_run_is_told_with_its_step_and_cause(settings, there):
+@dg.op
+def breaks():
+    raise ValueError("the source gave nothing")
+
+
+@dg.job(name="daily")
+def failing():
+    breaks()
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def look(settings, there, instance):
+    """Evaluates the sensor on failed runs, with the cursor of the tick before."""
     sensor, _ = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: there.url}))
+    cursor = None
 
-    @dg.op
-    def breaks():
-        raise ValueError("the source gave nothing")
+    def run():
+        nonlocal cursor
+        with dg.build_sensor_context(
+            instance=instance, cursor=cursor, sensor_name=sensor.name
+        ) as context:
+            found = sensor.evaluate_tick(context)
+        cursor = found.cursor
+        return found.skip_message
 
-    @dg.job(name="daily")
-    def failing():
-        breaks()
+    return run
 
-    with dg.DagsterInstance.ephemeral() as instance:
-        outcome = failing.execute_in_process(instance=instance, raise_on_error=False)
-        assert not outcome.success
-        event = outcome.filter_events(lambda e: e.event_type_value == "PIPELINE_FAILURE")[0]
-        context = dg.build_run_status_sensor_context(
-            sensor_name=sensor.name,
-            dagster_instance=instance,
-            dagster_run=outcome.dagster_run,
-            dagster_event=event,
-        ).for_run_failure()
-        sensor(context)
+
+def fail(instance):
+    outcome = failing.execute_in_process(instance=instance, raise_on_error=False)
+    assert not outcome.success
+    return outcome.run_id
+
+
+def test_a_failed_run_is_told_once_with_its_step_and_cause(look, there, instance):
+    fail(instance)
+    # What failed before anyone was to be told is history.
+    assert look() == "0 runs failed; 0 told now, 0 not delivered"
+    run_id = fail(instance)
+    for _ in range(3):
+        look()
     ((title, text),) = there.got
     assert title == "run of daily failed"
     assert text.startswith("breaks: ValueError: the source gave nothing")
-    assert outcome.run_id in text
+    assert run_id in text
+
+
+def test_a_failed_run_that_was_not_delivered_is_told_later_and_none_is_lost(look, there, instance):
+    look()
+    there.status = 503
+    runs = [fail(instance)]
+    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    runs.append(fail(instance))
+    assert look() == "2 runs failed; 0 told now, 2 not delivered"
+    there.status = 200
+    assert look() == "2 runs failed; 2 told now, 0 not delivered"
+    look()
+    assert [text[-37:-1] for _, text in there.got] == runs
+
+
+def test_more_failures_than_are_told_at_once_are_all_told(look, there, instance, monkeypatch):
+    monkeypatch.setattr("options_platform.defs.alert_sensors.MOST_AT_ONCE", 2)
+    look()
+    runs = [fail(instance) for _ in range(5)]
+    for _ in range(4):
+        look()
+    assert [text[-37:-1] for _, text in there.got] == runs
 
 
 @pytest.mark.parametrize(("urls", "state"), [("", "STOPPED"), ("json://127.0.0.1/", "RUNNING")])
