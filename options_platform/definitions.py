@@ -43,7 +43,11 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         assets = [*make_assets(settings, with_chains=bool(chains)), *chains, make_backtest()]
         names = {key.to_user_string() for asset in assets for key in asset.keys}
-        daily, backtest, reporting = make_job(tables), make_backtest_job(), make_reporting_job()
+        daily, backtest, reporting = (
+            make_job(settings, tables),
+            make_backtest_job(),
+            make_reporting_job(),
+        )
         definitions = dg.Definitions(
             assets=[*assets, make_portfolio_views(), make_marts(names), make_report()],
             asset_checks=[

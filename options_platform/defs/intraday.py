@@ -7,6 +7,7 @@ from options_platform.adapters.intraday import IntradayCheck
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.broker_rules import LIVE_NOTE
+from options_platform.defs.jobs import money_tags
 from options_platform.defs.partitions import TIMEZONE
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, open_time
@@ -45,7 +46,12 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
             f"{len(found.stopped)} stopped; equity {found.equity_usd:,.2f} USD"
         )
 
-    @dg.job(name=INTRADAY_JOB_NAME, description=about, executor_def=dg.in_process_executor)
+    @dg.job(
+        name=INTRADAY_JOB_NAME,
+        description=about,
+        tags=money_tags(settings),
+        executor_def=dg.in_process_executor,
+    )
     def intraday_check() -> None:
         check_stops()
 

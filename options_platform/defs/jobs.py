@@ -9,24 +9,34 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import LEDGER_VIEWS, Table
+from options_platform.settings import Settings
 
 JOB_NAME = "daily"
+MONEY_TAG = "options_platform/money"
 BACKTEST_JOB_NAME = "backtest_job"
 REPORTING_JOB_NAME = "reporting"
 REPORTING_GROUP = "reporting"
 ORDERS_GROUP = "orders"
 
 
-def make_job(tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
+def make_job(settings: Settings, tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
     """The job of all partitioned assets with their checks; `tables` are those they fill."""
     names = [table.name for table in tables]
+    about = "All partitioned assets for a session, or a range of sessions, of all tickers."
     return dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.assets(*names),
-        description="All partitioned assets for a session, or a range of sessions, of all tickers.",
+        description=f"{LIVE_NOTE} {about}" if settings.is_live else about,
+        tags=money_tags(settings),
         executor_def=dg.in_process_executor,
     )
+
+
+def money_tags(settings: Settings) -> dict[str, str]:
+    """The tag of each run that may move real money, so that lists of runs show it."""
+    return {MONEY_TAG: "LIVE"} if settings.is_live else {}
 
 
 def make_backtest_job() -> UnresolvedAssetJobDefinition:

@@ -15,6 +15,7 @@ from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import (
     BACKTEST_CURVES,
     BACKTEST_EQUITY,
@@ -89,6 +90,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "version": __version__,
         "feature_version": feature_version(),
         "source": info,
+        "live_note": LIVE_NOTE if settings.is_live else None,
         "generated": now,
         "account_value_usd": settings.plan.sizing.account_value_usd,
         "data": _data(settings, warehouse, bars, vix, now, proxy=info.proxy),

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from options_platform.adapters.marts import FOLDER
+from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import (
     ASSET_TABLES,
     DIRECTION_MODEL,
@@ -11,7 +12,8 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.definitions import build_defs
-from options_platform.defs.jobs import JOB_NAME, REPORTING_JOB_NAME
+from options_platform.defs.intraday import INTRADAY_JOB_NAME
+from options_platform.defs.jobs import JOB_NAME, MONEY_TAG, REPORTING_JOB_NAME
 from options_platform.defs.model_checks import descriptions_of
 from options_platform.domain.quality import rules_for
 from options_platform.settings import make_settings
@@ -177,3 +179,20 @@ def test_one_job_and_one_schedule_serve_all(definitions):
     schedule = definitions.resolve_schedule_def("daily_after_close")
     assert schedule.cron_schedule == "30 0 * * 2-6"
     assert schedule.job_name == JOB_NAME
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_may_move_real_money_says_so_wherever_the_web_ui_shows_it(tmp_path, live):
+    settings = make_settings(
+        {"home": tmp_path, "source": "simulated", "broker": "alpaca",
+         "alpaca": {"live": live, "accounts": ["1"]}}
+    )  # fmt: skip
+    made = build_defs(settings)
+    for name in (JOB_NAME, INTRADAY_JOB_NAME):
+        job = made.resolve_job_def(name)
+        assert (LIVE_NOTE in job.description) is live
+        # A job's tags are its runs'.
+        assert (job.run_tags.get(MONEY_TAG) == "LIVE") is live
+    node = made.resolve_asset_graph().get(dg.AssetKey("paper_orders"))
+    assert (LIVE_NOTE in node.description) is live
+    assert MONEY_TAG not in made.resolve_job_def(REPORTING_JOB_NAME).run_tags

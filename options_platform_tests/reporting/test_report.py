@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import MODEL_PREDICTIONS, PAPER_ORDERS, QUARANTINE, VOLATILITY_MODEL
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.reporting.report import cell, pct, render, usd, write_report
@@ -71,6 +72,14 @@ def test_every_section_is_there_with_its_content(report):
     assert "simulated" in page.text
     assert "{{" not in text
     assert "{%" not in text
+
+
+def test_live_trading_is_said_at_its_top_and_paper_trading_is_not(simulated_home, report):
+    live = {"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}}
+    text, page = page_of(make_platform_settings(simulated_home.home, **live))
+    assert LIVE_NOTE in page.text
+    assert text.index(LIVE_NOTE) < text.index("<h2")
+    assert LIVE_NOTE not in report[1].text
 
 
 def test_it_needs_nothing_beside_it(report):
