@@ -125,7 +125,8 @@ class Warehouse:
 
         Raises :class:`ContractError` where the stored table is another version's.
         """
-        names = list(columns) if columns is not None else table.schema.names()
+        schema = table.schema
+        names = list(columns) if columns is not None else schema.names()
         conditions, params = _conditions(tickers, start, end)
         listed = ", ".join(f'"{name}"' for name in names)
         order = ", ".join(f'"{name}"' for name in table.key)
@@ -141,7 +142,7 @@ class Warehouse:
             except duckdb.BinderException:
                 _require_same_columns(table, _stored_columns(connection, table.name))
                 raise
-        return frame.cast({name: table.schema[name] for name in names})
+        return frame.cast({name: schema[name] for name in names})
 
     def query(
         self, sql: str, params: Sequence[object] | Mapping[str, object] | None = None

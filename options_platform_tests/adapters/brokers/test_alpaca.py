@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from options_platform.adapters.brokers.port import (
     BrokerDoubtError,
     BrokerOrder,
     OrderRefusedError,
+    Quote,
 )
 from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.sources.alpaca_keys import require_keys
@@ -171,6 +172,37 @@ def test_an_order_that_alpaca_documents_is_read(reference_data):
     assert (order.status, order.filled_qty, order.avg_price) == ("filled", 1, 1.28)
     account = shapes.account_of(routes["GET /v2/account"]["200"])
     assert (account.cash_usd, account.options_level) == (122086.5, 2)
+
+
+def test_quotes_of_the_documented_shape_are_read_with_their_times_and_missing_sides():
+    """The shape of Alpaca's documented answer; a side that nobody quotes counts as 0."""
+    found = shapes.quote_of(
+        {"ap": 0.16, "as": 669, "ax": "w", "bp": 0.15, "bs": 164, "bx": "W", "c": "A",
+         "t": "2024-02-28T15:30:28.046330624Z"}
+    )  # fmt: skip
+    at = datetime(2024, 2, 28, 15, 30, 28, 46330, tzinfo=UTC)
+    assert found == Quote(0.15, 0.16, at)
+    assert shapes.quote_of({"ap": 1.0, "bp": None, "t": "2024-02-28T15:30:28Z"}).bid == 0.0
+
+
+def test_quotes_are_asked_for_many_contracts_a_page_and_an_unlisted_one_is_absent(at_fake, fake):
+    names = [f"SPY260220C{strike * 1000:08d}" for strike in range(100, 220)]
+    for name in names[1:]:
+        fake.script("quote", {"symbol": name, "bid": 1.0, "ask": 1.1})
+    found = at_fake.quotes(names)
+    assert sorted(found) == names[1:]
+    assert {(quote.bid, quote.ask) for quote in found.values()} == {(1.0, 1.1)}
+    assert fake.count("GET /v1beta1/options/quotes/latest") == 2
+
+
+def test_quotes_come_from_alpacas_own_host_of_data_alone():
+    from options_platform.adapters.brokers.alpaca_wire import DATA_HOST, make_quote_client
+    from options_platform.adapters.sources.alpaca_keys import Keys
+
+    client = make_quote_client(Keys("PK", "s"), fake_address="", timeout_seconds=1)
+    assert client._base_url == f"https://{DATA_HOST}"
+    with pytest.raises(BrokerError, match="not allowed"):
+        client._session.request("GET", "https://paper-api.alpaca.markets/v2/account")
 
 
 def test_every_state_that_alpaca_py_knows_is_one_of_ours():
