@@ -79,6 +79,15 @@ DIRECTION: tuple[Candidate, ...] = (
     _direction("logit_scaled", VIX_LOGIT, SCALED),
     _direction("scaled_trees", SCALED, TREES),
     _direction("scaled_calm_trees", SCALED, CALM),
+    *(
+        _direction(
+            f"scaled_calm_trees_calibrated_{years}y",
+            SCALED,
+            CALM,
+            calibration=Calibration(tail_sessions=252 * years),
+        )
+        for years in (1, 2, 4)
+    ),
     _direction("logit_scaled_trees", VIX_LOGIT, SCALED, TREES),
     _direction("wide_scaled_trees", WIDE_LOGIT, SCALED, TREES),
     _direction("logit_trees_by_ticker", VIX_LOGIT, TREES, pooled=False),
