@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.decision_ledger import asked_rules
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.plan import PlanRules
@@ -64,7 +64,7 @@ def rules_page(generated: str) -> str:
         "Fill models, from the best to the worst: "
         + "; ".join(f"`{name}`, {_first(model)}" for name, model in FILL_MODELS.items()),
         *_section("Liquidity", "plan.liquidity", plan.liquidity),
-        *_backtest(rules),
+        *_backtest(rules, settings.backtest),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -214,7 +214,7 @@ def _refusals(plan: PlanRules) -> list[str]:
     ]
 
 
-def _backtest(rules: BacktestRules) -> list[str]:
+def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
     return [
         *_section("Early assignment in a backtest", "backtest.assignment", rules.assignment),
         "## Entries in a backtest",
@@ -224,7 +224,17 @@ def _backtest(rules: BacktestRules) -> list[str]:
             (
                 ("`backtest.entry_order`", rules.entry_order),
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
+                ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
             ),
+        ),
+        "## Baselines without skill",
+        (
+            "Random directions and the shuffled signal are drawn with as many seeds, so that the "
+            "report can say how often luck does as well as the rules."
+        ),
+        table(
+            ("Setting", "Default"),
+            (("`backtest.baseline_seeds`", _shown(options.baseline_seeds)),),
         ),
     ]
 

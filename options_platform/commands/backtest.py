@@ -38,6 +38,7 @@ SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
           "max_drawdown", "win_rate", "profit_factor", "model_gain")  # fmt: skip
 GRID = ("variant", "sharpe", "equity_usd", "max_drawdown", "trades", "win_rate", "profit_factor")
+DRAWN = ("name", "draws", "sharpe_mean", "5%-95%", "model_sharpe", "better", "p_value")
 FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
 
 
@@ -69,13 +70,17 @@ def _single(
     data: BacktestData,
     base: Variant,
 ) -> int:
-    run = run_with_baselines(data, base.plan, base.rules, ConsoleProgress())
+    run = run_with_baselines(
+        data, base.plan, base.rules, ConsoleProgress(),
+        seeds=settings.backtest.baseline_seeds, workers=args.workers or settings.workers,
+    )  # fmt: skip
     record(settings, warehouse, data, [scored((base, run.model))])
     targets = against_seed(run.scores)
     if args.json:
         print_json({**about(data), "settings": base.name,
                     "fill_model": base.rules.fills.model,
-                    "scores": run.scores.to_dicts(), "targets": targets.to_dicts()})  # fmt: skip
+                    "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
+                    "targets": targets.to_dicts()})  # fmt: skip
         return 0
     _show(run, targets)
     return 0
@@ -198,6 +203,9 @@ def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals hold 95%, by block bootstrap; model_gain is the model's Sharpe ratio less this "
         "one's.")  # fmt: skip
+    say("Baselines without skill, drawn again and again (their row above is the median draw); "
+        "better is the share that did at least as well as the model:")  # fmt: skip
+    print_table([_drawn(row) for row in run.bands.to_dicts()], DRAWN)
     say("Targets of the plan:")
     shown = [
         {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",
@@ -212,6 +220,13 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     for name in FRACTIONS:
         if isinstance(row.get(name), float):
             shown[name] = f"{100 * row[name]:.1f}%"
+    return shown
+
+
+def _drawn(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {**row, "5%-95%": f"[{_two(row['sharpe_p05'])}, {_two(row['sharpe_p95'])}]"}
+    if row["better"] is not None:
+        shown["better"] = f"{100 * row['better']:.0f}%"
     return shown
 
 

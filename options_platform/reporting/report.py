@@ -17,6 +17,7 @@ from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
     BACKTEST_CURVES,
+    BACKTEST_DRAWS,
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
@@ -125,7 +126,8 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
 def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
     """The rows of the run that the report shows."""
     read = {
-        "scores": BACKTEST_SCORES, "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
+        "scores": BACKTEST_SCORES, "draws": BACKTEST_DRAWS,
+        "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
         "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
     }  # fmt: skip
     own = pl.col("run") == CONFIGURED
