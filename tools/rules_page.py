@@ -46,6 +46,7 @@ def rules_page(generated: str) -> str:
         *_regimes(settings),
         *_matrix(plan),
         *_strategies(),
+        *_undefined_risk(plan),
         *_strikes(plan.strikes),
         *_days(plan),
         *_size(plan),
@@ -108,7 +109,9 @@ def _matrix(plan: PlanRules) -> list[str]:
             f"{chosen.min_probability:g}. A forecast change of IV rank below "
             f"{chosen.veto_debit_below:g} "
             f"vetoes a debit, above {chosen.veto_credit_above:g} a credit. Iron condors are "
-            f"{'on' if chosen.iron_condor_enabled else 'off'} (`iron_condor_enabled`)."
+            f"{'on' if chosen.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
+            "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
+            f"whatever is predicted (default `{chosen.strategy}`)."
         ),
     ]
 
@@ -130,13 +133,27 @@ def _strategies() -> list[str]:
             own.kind,
             own.bias,
             ", ".join(f"{leg.side} {leg.right} ({leg.role})" for leg in own.legs),
-            "bounded" if own.defined_risk else "not bounded: needs a permission",
+            "bounded" if own.defined_risk else "not bounded: needs `plan.allow_undefined_risk`",
         )
         for own in STRATEGIES.values()
     )
     return [
         "## Strategies that there are",
         table(("Strategy", "Kind", "View", "Legs", "Risk"), rows),
+    ]
+
+
+def _undefined_risk(plan: PlanRules) -> list[str]:
+    allowed = str(plan.allow_undefined_risk).lower()
+    return [
+        *_section("Undefined risk", "plan.undefined_risk", plan.undefined_risk),
+        (
+            "Short straddles and strangles are planned only with `plan.allow_undefined_risk` "
+            f"(default {allowed}), and where `plan.selection.strategy` names one. What they state "
+            "as maximum loss is the capital at risk: the larger of the broker's margin beside the "
+            "proceeds (FINRA Rule 4210, Cboe) and the loss of the stress. Sizes, limits and buying "
+            "power go by it. A larger move loses more."
+        ),
     ]
 
 

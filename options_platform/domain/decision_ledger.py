@@ -133,7 +133,12 @@ def asked_rules(rules: PlanRules) -> list[Rule]:
             _number("iv_rank_change_pred"),
             f"at most {chosen.veto_credit_above:g} for a credit",
         ),
-        ("UNBOUNDED", pl.col("wanted"), "legs that bound each other"),
+        (
+            "UNBOUNDED",
+            pl.col("wanted"),
+            "legs that bound each other"
+            + (", or short straddles and strangles" if rules.allow_undefined_risk else ""),
+        ),
         ("NO_EXPIRY", _number("dte"), f"{chosen.min_dte} to {chosen.max_dte} days"),
         ("BAD_QUOTE", _number("limit_price"), "a price between zero and the width"),
         (
