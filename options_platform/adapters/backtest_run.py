@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing import get_context
 
@@ -36,10 +36,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class BacktestData:
-    """What a backtest of stored predictions rests on; `inputs` are those of the plan."""
+    """What a backtest of stored predictions rests on; `inputs` are those of the plan.
+
+    `iv_symbols` is the volatility index that each ticker was stored with.
+    """
 
     inputs: pl.DataFrame
     market: BacktestMarket
+    iv_symbols: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> date:
@@ -102,7 +106,8 @@ def load_backtest(
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
     vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
     market = make_market(bars, vix, stored_yields(warehouse), stored_tenors(warehouse))
-    return BacktestData(plan_inputs(warehouse, tickers, first, last), market)
+    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
+    return BacktestData(plan_inputs(warehouse, tickers, first, last), market, indices)
 
 
 def run_with_baselines(

@@ -31,6 +31,7 @@ from options_platform.domain.backtest.choices import make_variant, make_variants
 from options_platform.domain.backtest.judgement import Judgement, judge
 from options_platform.domain.backtest.scorecard import against_seed
 from options_platform.domain.backtest.variants import Variant, VariantScore, scored
+from options_platform.domain.index_series import foreign_indices
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -123,6 +124,7 @@ def about(data: BacktestData) -> dict[str, Any]:
         "first": data.first,
         "last": data.last,
         "chain_source": "synthetic",
+        "iv_symbols": data.iv_symbols,
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
         "interest": bool(data.market.interest.any()),
     }
@@ -131,6 +133,9 @@ def about(data: BacktestData) -> dict[str, Any]:
 def say_about(data: BacktestData) -> None:
     """The same for people."""
     say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
+    for ticker, own in foreign_indices(data.iv_symbols).items():
+        say(f"{ticker} is priced on the VIX. Its own index is {own}; if the source has it: "
+            f"OPTIONS_IV_SYMBOL__{ticker}={own}, then backfill again.")  # fmt: skip
     if not data.market.interest.any():
         say("No yields are stored: cash earns nothing, and Sharpe ratios are of plain returns.")
     elif stale := int(data.market.yield_stale.sum()):

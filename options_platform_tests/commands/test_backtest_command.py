@@ -25,7 +25,8 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert main(["backtest"]) == 0
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
-                 "on synthetic chains", "cash earns nothing", "p_value"):  # fmt: skip
+                 "on synthetic chains", "cash earns nothing", "p_value",
+                 "QQQ is priced on the VIX. Its own index is VXN"):  # fmt: skip
         assert text in shown.out
     assert "backtests 46/46" in shown.err
 
@@ -35,6 +36,7 @@ def test_json_holds_every_score_with_its_interval(home, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["tickers"] == ["SPY"]
     assert found["chain_source"] == "synthetic"
+    assert found["iv_symbols"] == {"SPY": "VIX"}
     names = {(row["name"], row["fill_model"]) for row in found["scores"]}
     assert {("model", "mid"), ("model", "worst"), ("put_write", "worst")} <= names
     assert {row["name"]: row["draws"] for row in found["draws"]} == {
