@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.decision_ledger import asked_rules
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.plan import PlanRules
@@ -46,6 +46,7 @@ def rules_page(generated: str) -> str:
         *_regimes(settings),
         *_matrix(plan),
         *_strategies(),
+        *_undefined_risk(plan),
         *_strikes(plan.strikes),
         *_days(plan),
         *_size(plan),
@@ -64,7 +65,7 @@ def rules_page(generated: str) -> str:
         "Fill models, from the best to the worst: "
         + "; ".join(f"`{name}`, {_first(model)}" for name, model in FILL_MODELS.items()),
         *_section("Liquidity", "plan.liquidity", plan.liquidity),
-        *_backtest(rules),
+        *_backtest(rules, settings.backtest),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -108,7 +109,9 @@ def _matrix(plan: PlanRules) -> list[str]:
             f"{chosen.min_probability:g}. A forecast change of IV rank below "
             f"{chosen.veto_debit_below:g} "
             f"vetoes a debit, above {chosen.veto_credit_above:g} a credit. Iron condors are "
-            f"{'on' if chosen.iron_condor_enabled else 'off'} (`iron_condor_enabled`)."
+            f"{'on' if chosen.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
+            "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
+            f"whatever is predicted (default `{chosen.strategy}`)."
         ),
     ]
 
@@ -130,13 +133,27 @@ def _strategies() -> list[str]:
             own.kind,
             own.bias,
             ", ".join(f"{leg.side} {leg.right} ({leg.role})" for leg in own.legs),
-            "bounded" if own.defined_risk else "not bounded: needs a permission",
+            "bounded" if own.defined_risk else "not bounded: needs `plan.allow_undefined_risk`",
         )
         for own in STRATEGIES.values()
     )
     return [
         "## Strategies that there are",
         table(("Strategy", "Kind", "View", "Legs", "Risk"), rows),
+    ]
+
+
+def _undefined_risk(plan: PlanRules) -> list[str]:
+    allowed = str(plan.allow_undefined_risk).lower()
+    return [
+        *_section("Undefined risk", "plan.undefined_risk", plan.undefined_risk),
+        (
+            "Short straddles and strangles are planned only with `plan.allow_undefined_risk` "
+            f"(default {allowed}), and where `plan.selection.strategy` names one. What they state "
+            "as maximum loss is the capital at risk: the larger of the broker's margin beside the "
+            "proceeds (FINRA Rule 4210, Cboe) and the loss of the stress. Sizes, limits and buying "
+            "power go by it. A larger move loses more."
+        ),
     ]
 
 
@@ -214,7 +231,7 @@ def _refusals(plan: PlanRules) -> list[str]:
     ]
 
 
-def _backtest(rules: BacktestRules) -> list[str]:
+def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
     return [
         *_section("Early assignment in a backtest", "backtest.assignment", rules.assignment),
         "## Entries in a backtest",
@@ -224,7 +241,17 @@ def _backtest(rules: BacktestRules) -> list[str]:
             (
                 ("`backtest.entry_order`", rules.entry_order),
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
+                ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
             ),
+        ),
+        "## Baselines without skill",
+        (
+            "Random directions and the shuffled signal are drawn with as many seeds, so that the "
+            "report can say how often luck does as well as the rules."
+        ),
+        table(
+            ("Setting", "Default"),
+            (("`backtest.baseline_seeds`", _shown(options.baseline_seeds)),),
         ),
     ]
 

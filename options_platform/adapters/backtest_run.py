@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing import get_context
 
 import polars as pl
 
+from options_platform.adapters.backtest_baselines import baseline_tasks, run_baselines
 from options_platform.adapters.market_series import stored_tenors, stored_yields
 from options_platform.adapters.plan_inputs import plan_inputs
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
 from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
 from options_platform.domain.backtest.baselines import buy_and_hold
-from options_platform.domain.backtest.comparison import BASELINES, Comparison
+from options_platform.domain.backtest.comparison import Comparison
+from options_platform.domain.backtest.draws import draw_bands
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest.variants import (
@@ -34,10 +36,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class BacktestData:
-    """What a backtest of stored predictions rests on; `inputs` are those of the plan."""
+    """What a backtest of stored predictions rests on; `inputs` are those of the plan.
+
+    `iv_symbols` is the volatility index that each ticker was stored with.
+    """
 
     inputs: pl.DataFrame
     market: BacktestMarket
+    iv_symbols: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> date:
@@ -52,7 +58,10 @@ class BacktestData:
 
 @dataclass(frozen=True)
 class BacktestRun:
-    """One run: the model under each fill model, the baselines, and the scores of all."""
+    """One run: the model under each fill model, the baselines, and the scores of all.
+
+    `draws` are those of the baselines without skill, `bands` where the model stands among them.
+    """
 
     data: BacktestData
     plan: PlanRules
@@ -60,6 +69,8 @@ class BacktestRun:
     band: dict[str, BacktestResult]
     curves: list[Curve]
     scores: pl.DataFrame
+    draws: pl.DataFrame
+    bands: pl.DataFrame
 
     @property
     def model(self) -> BacktestResult:
@@ -95,30 +106,45 @@ def load_backtest(
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
     vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
     market = make_market(bars, vix, stored_yields(warehouse), stored_tenors(warehouse))
-    return BacktestData(plan_inputs(warehouse, tickers, first, last), market)
+    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
+    return BacktestData(plan_inputs(warehouse, tickers, first, last), market, indices)
 
 
 def run_with_baselines(
-    data: BacktestData, plan: PlanRules, rules: BacktestRules, progress: Progress
+    data: BacktestData,
+    plan: PlanRules,
+    rules: BacktestRules,
+    progress: Progress,
+    *,
+    seeds: int,
+    workers: int = 1,
 ) -> BacktestRun:
-    """The configured rules under each fill model, and every baseline under the one that is set."""
-    total = len(BASELINES) + 2
+    """The configured rules and every baseline, under each fill model.
+
+    Baselines without skill are drawn `seeds` times, under the fill model that is set alone.
+    """
+    total = len(baseline_tasks(seeds)) + 2
+    finished = 0
     progress("backtests", 0, total)
+
+    def step() -> None:
+        nonlocal finished
+        finished += 1
+        progress("backtests", finished, total)
+
     band = {
         variant.rules.fills.model: found
         for variant, found in run_variants(fill_band(plan, rules), data.inputs, data.market)
     }
+    step()
     comparison = Comparison(data.inputs, data.market, plan, rules)
-    baselines = {}
-    for done, (name, run) in enumerate(BASELINES.items(), start=1):
-        progress("backtests", done, total)
-        baselines[name] = run(comparison)
+    baselines = run_baselines(comparison, seeds, workers, step)
     held = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
-    curves = curves_of(band, baselines, held, rules.fills.model)
-    progress("backtests", total - 1, total)
+    curves = curves_of(band, baselines.results, held, rules.fills.model)
     scores = scorecard(curves, data.market)
-    progress("backtests", total, total)
-    return BacktestRun(data, plan, rules, band, curves, scores)
+    bands = draw_bands(baselines.draws, scores)
+    step()
+    return BacktestRun(data, plan, rules, band, curves, scores, baselines.draws, bands)
 
 
 def run_grid(

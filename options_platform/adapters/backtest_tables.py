@@ -8,6 +8,7 @@ from options_platform.adapters.backtest_run import BacktestRun
 from options_platform.contracts import (
     BACKTEST_CURVES,
     BACKTEST_DECISIONS,
+    BACKTEST_DRAWS,
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
@@ -38,6 +39,7 @@ def backtest_frames(run: BacktestRun, name: str) -> Frames:
     frames += [
         (BACKTEST_CURVES, _curves(run)),
         (BACKTEST_SCORES, run.scores),
+        (BACKTEST_DRAWS, run.draws),
         (BACKTEST_DECISIONS, _decisions(run)),
     ]
     return [(table, _fitted(table, rows, name)) for table, rows in frames]

@@ -31,6 +31,7 @@ from options_platform.domain.backtest.choices import make_variant, make_variants
 from options_platform.domain.backtest.judgement import Judgement, judge
 from options_platform.domain.backtest.scorecard import against_seed
 from options_platform.domain.backtest.variants import Variant, VariantScore, scored
+from options_platform.domain.index_series import foreign_indices
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -38,6 +39,7 @@ SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
           "max_drawdown", "win_rate", "profit_factor", "model_gain")  # fmt: skip
 GRID = ("variant", "sharpe", "equity_usd", "max_drawdown", "trades", "win_rate", "profit_factor")
+DRAWN = ("name", "draws", "sharpe_mean", "5%-95%", "model_sharpe", "better", "p_value")
 FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
 
 
@@ -69,13 +71,17 @@ def _single(
     data: BacktestData,
     base: Variant,
 ) -> int:
-    run = run_with_baselines(data, base.plan, base.rules, ConsoleProgress())
+    run = run_with_baselines(
+        data, base.plan, base.rules, ConsoleProgress(),
+        seeds=settings.backtest.baseline_seeds, workers=args.workers or settings.workers,
+    )  # fmt: skip
     record(settings, warehouse, data, [scored((base, run.model))])
     targets = against_seed(run.scores)
     if args.json:
         print_json({**about(data), "settings": base.name,
                     "fill_model": base.rules.fills.model,
-                    "scores": run.scores.to_dicts(), "targets": targets.to_dicts()})  # fmt: skip
+                    "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
+                    "targets": targets.to_dicts()})  # fmt: skip
         return 0
     _show(run, targets)
     return 0
@@ -118,6 +124,7 @@ def about(data: BacktestData) -> dict[str, Any]:
         "first": data.first,
         "last": data.last,
         "chain_source": "synthetic",
+        "iv_symbols": data.iv_symbols,
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
         "interest": bool(data.market.interest.any()),
     }
@@ -126,6 +133,9 @@ def about(data: BacktestData) -> dict[str, Any]:
 def say_about(data: BacktestData) -> None:
     """The same for people."""
     say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
+    for ticker, own in foreign_indices(data.iv_symbols).items():
+        say(f"{ticker} is priced on the VIX. Its own index is {own}; if the source has it: "
+            f"OPTIONS_IV_SYMBOL__{ticker}={own}, then backfill again.")  # fmt: skip
     if not data.market.interest.any():
         say("No yields are stored: cash earns nothing, and Sharpe ratios are of plain returns.")
     elif stale := int(data.market.yield_stale.sum()):
@@ -198,6 +208,9 @@ def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals hold 95%, by block bootstrap; model_gain is the model's Sharpe ratio less this "
         "one's.")  # fmt: skip
+    say("Baselines without skill, drawn again and again (their row above is the median draw); "
+        "better is the share that did at least as well as the model:")  # fmt: skip
+    print_table([_drawn(row) for row in run.bands.to_dicts()], DRAWN)
     say("Targets of the plan:")
     shown = [
         {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",
@@ -212,6 +225,13 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     for name in FRACTIONS:
         if isinstance(row.get(name), float):
             shown[name] = f"{100 * row[name]:.1f}%"
+    return shown
+
+
+def _drawn(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {**row, "5%-95%": f"[{_two(row['sharpe_p05'])}, {_two(row['sharpe_p95'])}]"}
+    if row["better"] is not None:
+        shown["better"] = f"{100 * row['better']:.0f}%"
     return shown
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from options_platform.contracts.backtest import (
     BACKTEST_CURVES,
     BACKTEST_DECISIONS,
+    BACKTEST_DRAWS,
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
@@ -60,6 +61,7 @@ __all__ = (
     "ASSET_TABLES",
     "BACKTEST_CURVES",
     "BACKTEST_DECISIONS",
+    "BACKTEST_DRAWS",
     "BACKTEST_EQUITY",
     "BACKTEST_FILLS",
     "BACKTEST_MARKS",

@@ -156,8 +156,9 @@ BACKTEST_CURVES = Table(
 
 BACKTEST_SCORES = Table(
     "backtest_scores",
-    "Metrics of the model under each fill model and of each baseline, with 95% block-bootstrap "
-    "intervals; null where they cannot be told.",
+    "Metrics of the model and of the baselines under each fill model, with 95% block-bootstrap "
+    "intervals; null where they cannot be told. What is held, and the median draw of a baseline "
+    "without skill, stand under the fill model that is set alone.",
     (
         RUN,
         Column("name", pl.String, "model, a baseline, or hold_TICKER", nullable=False),
@@ -199,6 +200,26 @@ BACKTEST_SCORES = Table(
     partition=("run",),
 )
 
+BACKTEST_DRAWS = Table(
+    "backtest_draws",
+    "The baselines without skill, drawn anew with each seed, all under one fill model: what luck "
+    "does, and so how often it does as well as the model.",
+    (
+        RUN,
+        Column("name", pl.String, "name of the baseline", nullable=False),
+        FILL,
+        _count("seed", "seed of the draw"),
+        _number("sharpe", "annualised Sharpe ratio of excess returns; null without a trade"),
+        usd("equity_usd", "equity at the end"),
+        _number("max_drawdown", "largest fall from a peak", "fraction"),
+        _count("trades", "closed trades", "trades"),
+        _number("win_rate", "share of closed trades with a profit", "fraction"),
+        _number("profit_factor", "profits over losses"),
+    ),
+    key=("run", "name", "fill_model", "seed"),
+    partition=("run",),
+)
+
 BACKTEST_DECISIONS = Table(
     "backtest_decisions",
     "The decision ledger: for each date and ticker the rules that were asked, in order, with "
@@ -224,5 +245,6 @@ BACKTEST_TABLES = (
     BACKTEST_MARKS,
     BACKTEST_CURVES,
     BACKTEST_SCORES,
+    BACKTEST_DRAWS,
     BACKTEST_DECISIONS,
 )

@@ -56,7 +56,7 @@ TRADE_PLAN = Table(
         Column("width", pl.Float64, "wider distance of two strikes", "USD a share", low=0.0),
         Column("contracts", pl.Int32, "number of spreads", nullable=False, low=0),
         Column("limit_price", pl.Float64, "debit positive, credit negative", "USD a share"),
-        usd("max_loss_usd", "maximum loss, fees included"),
+        usd("max_loss_usd", "maximum loss, or capital at risk without a bound; fees included"),
         usd("max_profit_usd", "maximum profit, fees deducted"),
         Column("net_delta", pl.Float64, "delta", "shares, whole position"),
         Column("net_gamma", pl.Float64, "gamma", "shares per USD, whole position"),

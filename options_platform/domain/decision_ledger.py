@@ -11,7 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.domain.plan import PlanRules
-from options_platform.domain.selection import CONDOR, NONE, wanted_strategy
+from options_platform.domain.selection import BY_MATRIX, CONDOR, NONE, wanted_strategy
 from options_platform.domain.strategies import STRATEGIES
 
 LEDGER_SCHEMA = pl.Schema(
@@ -113,13 +113,15 @@ def asked_rules(rules: PlanRules) -> list[Rule]:
         (
             "LOW_CONFIDENCE",
             _number("p_max"),
-            f"at least {chosen.min_probability:g} in the neutral regime",
+            f"at least {chosen.min_probability:g} in the neutral regime"
+            if chosen.strategy == BY_MATRIX
+            else "any",
         ),
         ("NO_EDGE", pl.col("wanted"), f"not {NONE}"),
         (
             "IRON_CONDOR_DISABLED",
             pl.col("wanted"),
-            "any" if chosen.iron_condor_enabled else f"not {CONDOR}",
+            "any" if chosen.condors_allowed else f"not {CONDOR}",
         ),
         (
             "VOL_VETO_DEBIT",
@@ -131,7 +133,12 @@ def asked_rules(rules: PlanRules) -> list[Rule]:
             _number("iv_rank_change_pred"),
             f"at most {chosen.veto_credit_above:g} for a credit",
         ),
-        ("UNBOUNDED", pl.col("wanted"), "legs that bound each other"),
+        (
+            "UNBOUNDED",
+            pl.col("wanted"),
+            "legs that bound each other"
+            + (", or short straddles and strangles" if rules.allow_undefined_risk else ""),
+        ),
         ("NO_EXPIRY", _number("dte"), f"{chosen.min_dte} to {chosen.max_dte} days"),
         ("BAD_QUOTE", _number("limit_price"), "a price between zero and the width"),
         (

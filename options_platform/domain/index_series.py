@@ -11,6 +11,22 @@ from options_platform.contracts import VIX
 from options_platform.domain.calendar import all_sessions
 
 TOLERANCE = 1e-6
+VIX_SYMBOL = "VIX"
+OWN_INDEX = {"QQQ": "VXN", "IWM": "RVX", "DIA": "VXD", "GLD": "GVZ", "USO": "OVX", "EEM": "VXEEM"}
+"""Cboe's volatility index of an underlying, for those that have one of their own."""
+
+
+def foreign_indices(iv_symbols: Mapping[str, str]) -> dict[str, str]:
+    """The tickers that go by the VIX though Cboe has an index of their own, and that index.
+
+    Their options are priced as if they moved like the S&P 500. It is not changed unasked: the own
+    index may begin years later, and a ticker has one index for its whole history.
+    """
+    return {
+        ticker: OWN_INDEX[ticker]
+        for ticker, symbol in iv_symbols.items()
+        if symbol == VIX_SYMBOL and ticker in OWN_INDEX
+    }
 
 
 def align_indices(

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
-from options_platform.domain.chain import ChainRules, Quotes
+from options_platform.domain.chain import ChainRules, Quotes, years_of
 from options_platform.domain.costs import CostRules
 from options_platform.domain.liquidity import LiquidityRules, illiquid
 from options_platform.domain.plan_quotes import (
@@ -28,12 +28,17 @@ from options_platform.domain.plan_quotes import (
     listed_expiries,
     synthetic_quotes,
 )
-from options_platform.domain.pricing import Floats
+from options_platform.domain.pricing import CALL, PUT, Floats
 from options_platform.domain.selection import NONE, SelectionRules, select_strategies
 from options_platform.domain.sizing import SizingRules, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Strategy, max_loss, max_profit
 from options_platform.domain.strikes import StrikeRules
+from options_platform.domain.undefined_risk import (
+    ShortLegs,
+    UndefinedRiskRules,
+    capital_at_risk,
+)
 
 SHARES = 100.0
 SIDES = {"buy": 1.0, "sell": -1.0}
@@ -41,7 +46,10 @@ SIDES = {"buy": 1.0, "sell": -1.0}
 
 @dataclass(frozen=True)
 class PlanRules:
-    """Everything that the plan decides by."""
+    """Everything that the plan decides by.
+
+    Short straddles and strangles lose without bound; `allow_undefined_risk` permits them.
+    """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
     strikes: StrikeRules = field(default_factory=StrikeRules)
@@ -49,6 +57,12 @@ class PlanRules:
     chain: ChainRules = field(default_factory=ChainRules)
     costs: CostRules = field(default_factory=CostRules)
     liquidity: LiquidityRules = field(default_factory=LiquidityRules)
+    allow_undefined_risk: bool = False
+    undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
+
+    def permits(self, strategy: Strategy) -> bool:
+        """Whether the plan can size the strategy: its legs bound each other, or none need do."""
+        return strategy.paired or (self.allow_undefined_risk and strategy.naked)
 
 
 def build_plans(
@@ -84,7 +98,7 @@ def plan_selected(
     legs = [TRADE_PLAN_LEGS.empty()]
     for strategy in STRATEGIES.values():
         chosen = rows.filter(pl.col("strategy") == strategy.name)
-        if chosen.height and not strategy.paired:
+        if chosen.height and not rules.permits(strategy):
             plans.append(_refused(_with_refusal(chosen, "UNBOUNDED")))
             continue
         for part, own_chain in _by_source(chosen, chain_of):
@@ -157,7 +171,11 @@ def _price(
     sides = [SIDES[leg.side] for leg in strategy.legs]
     net = np.round(_total(sides, [q.mid for q in quotes]), 2)
     fees = 2.0 * len(sides) * rules.costs.fees_on(rows["date"].to_numpy())
-    loss = max_loss(strategy.kind, widths, net)
+    loss = (
+        _at_risk(rows, dte, quotes, strategy, rules)
+        if strategy.naked
+        else max_loss(strategy.kind, widths, net)
+    )
     profit = max_profit(strategy.kind, widths, net)
     loss_usd = loss * SHARES + fees
     multiplier = rows["regime"].replace_strict(
@@ -186,7 +204,7 @@ def _price(
     priced = rows.with_columns(
         expiry=pl.Series(expiry).cast(pl.Date),
         dte=pl.Series(dte).cast(pl.Int32),
-        width=pl.Series(np.max(widths, axis=1)),
+        width=pl.Series(np.max(widths, axis=1)).fill_nan(None),
         contracts=pl.Series(count),
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
@@ -195,6 +213,20 @@ def _price(
         refusal=pl.when(pl.Series(refusal) != "").then(pl.Series(refusal)),
     )
     return _Priced(priced, _leg_rows(priced, strategy, quotes))
+
+
+def _at_risk(
+    rows: pl.DataFrame, dte: Any, quotes: list[Quotes], strategy: Strategy, rules: PlanRules
+) -> Floats:
+    signs = np.array([CALL if leg.right == "call" else PUT for leg in strategy.legs])
+    strike, mid, vol = (
+        np.stack([getattr(q, name) for q in quotes], axis=1) for name in ("strike", "mid", "iv")
+    )
+    years = np.broadcast_to(years_of(dte)[:, None], strike.shape)
+    sign = np.broadcast_to(signs, strike.shape)
+    legs = ShortLegs(rows["spot"].to_numpy(), strike, sign, mid, years, vol)
+    chain = rules.chain
+    return capital_at_risk(legs, rules.undefined_risk, chain.risk_free_rate, chain.dividend_yield)
 
 
 def _bad_quote(strategy: Strategy, net: Floats, widths: Floats, quotes: list[Quotes]) -> Any:

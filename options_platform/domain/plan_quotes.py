@@ -88,6 +88,8 @@ def synthetic_quotes(
         sign = option_sign(np.full(rows.height, leg.right))
         quotes.append(quote(spot, prices[number], years, atm, sign, chain, term))
     unknown = np.full((rows.height, len(quotes)), np.nan)
+    if strategy.naked:
+        widths = np.full_like(widths, np.nan)
     return QuotedLegs(quotes, widths, unknown, unknown)
 
 
@@ -111,8 +113,10 @@ def chain_quotes(
         try:
             assert chain is not None  # noqa: S101 (the rows are those that have one)
             spread = open_spread(
-                strategy, chain, end, rules, delta=float(delta[n]), width=float(width[n])
-            )
+                strategy, chain, end, rules, delta=float(delta[n]), width=float(width[n]),
+                # What has no permission never comes as far as its quotes.
+                undefined_risk_allowed=strategy.naked,
+            )  # fmt: skip
             for at, (leg, own) in enumerate(zip(strategy.legs, spread.legs, strict=True)):
                 found = chain.contract(end, leg.right, own.strike)
                 depth[:, n, at] = [_known(found["open_interest"]), _known(found["volume"])]
@@ -126,12 +130,19 @@ def chain_quotes(
         )
         for at, leg in enumerate(strategy.legs)
     ]
+    return QuotedLegs(quotes, _widths(rows.height, strategy, quotes), depth[0], depth[1])
+
+
+def _widths(count: int, strategy: Strategy, quotes: list[Quotes]) -> Floats:
+    """From the anchor to the wing of each right; NaN where a strategy has no wings."""
+    if strategy.naked:
+        return np.full((count, len(strategy.rights)), np.nan)
     widths = [
         np.abs(np.subtract(*(q.strike for leg, q in zip(strategy.legs, quotes, strict=True)
                              if leg.right == right)))
         for right in strategy.rights
     ]  # fmt: skip
-    return QuotedLegs(quotes, np.stack(widths, axis=1), depth[0], depth[1])
+    return np.stack(widths, axis=1)
 
 
 def _leg_quotes(

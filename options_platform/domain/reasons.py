@@ -14,7 +14,7 @@ REASONS: dict[str, str] = {
     "IRON_CONDOR_DISABLED": "the matrix asks for an iron condor, which is switched off",
     "VOL_VETO_DEBIT": "IV rank is forecast to fall: no debit spread",
     "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
-    "UNBOUNDED": "the strategy's legs do not bound each other, and plans size on a maximum loss",
+    "UNBOUNDED": "the strategy's legs do not bound each other, and undefined risk is not allowed",
     "NO_EXPIRY": "no listed expiry within the allowed days",
     "BAD_QUOTE": "the quotes give a credit or debit outside zero and the width",
     "ILLIQUID": "a bid is too low, or the quotes are too wide for the price",

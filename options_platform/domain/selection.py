@@ -19,6 +19,7 @@ DEBIT = {"bullish": "bull_call_spread", "bearish": "bear_put_spread"}
 CREDIT = {"bullish": "bull_put_spread", "bearish": "bear_call_spread"}
 CONDOR = "iron_condor"
 NONE = "none"
+BY_MATRIX = "matrix"
 
 MATRIX: dict[str, dict[str, str]] = {
     "low_vol": {**DEBIT, "neutral": NONE},
@@ -35,8 +36,11 @@ def _base_dte() -> dict[str, int]:
 @dataclass(frozen=True)
 class SelectionRules:
     """`min_probability` is the calibrated probability that counts as confident; the vetoes are
-    changes of IV rank (0 to 1); days are calendar days."""
+    changes of IV rank (0 to 1); days are calendar days. `strategy` other than `matrix` trades the
+    one that it names in every regime, whatever the predicted direction and its probability; the
+    vetoes still hold."""
 
+    strategy: str = BY_MATRIX
     iron_condor_enabled: bool = False
     min_probability: float = 0.50
     debit_below_iv_rank: float = 0.5
@@ -48,6 +52,15 @@ class SelectionRules:
     dte_shift: int = 7
     min_dte: int = 14
     max_dte: int = 45
+
+    def __post_init__(self) -> None:
+        if self.strategy not in (BY_MATRIX, *STRATEGIES):
+            raise ValueError(f"strategy is {BY_MATRIX} or one of {', '.join(STRATEGIES)}")
+
+    @property
+    def condors_allowed(self) -> bool:
+        """Whether iron condors may be traded: switched on, or named as the one strategy."""
+        return self.iron_condor_enabled or self.strategy == CONDOR
 
 
 def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
@@ -63,6 +76,7 @@ def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFra
     )
     change = pl.col("iv_rank_change_pred")
     unsure = (pl.col("regime") == "neutral") & (pl.col("direction") != "neutral")
+    unsure = unsure & (rules.strategy == BY_MATRIX)
     p_max = pl.max_horizontal("p_bearish", "p_neutral", "p_bullish")
     refusal = (
         pl.when(pl.col("bad_reason").is_not_null())
@@ -77,7 +91,7 @@ def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFra
         .then(pl.lit("LOW_CONFIDENCE"))
         .when(pl.col("wanted") == NONE)
         .then(pl.lit("NO_EDGE"))
-        .when(pl.lit(not rules.iron_condor_enabled) & (pl.col("wanted") == CONDOR))
+        .when(pl.lit(not rules.condors_allowed) & (pl.col("wanted") == CONDOR))
         .then(pl.lit("IRON_CONDOR_DISABLED"))
         .when((kind == "debit") & (change < rules.veto_debit_below))
         .then(pl.lit("VOL_VETO_DEBIT"))
@@ -103,7 +117,9 @@ def target_dte(rules: SelectionRules) -> pl.Expr:
 
 
 def wanted_strategy(rules: SelectionRules) -> pl.Expr:
-    """What the matrix asks for, before any veto: a strategy's name or none."""
+    """What the matrix, or the one strategy, asks for before any veto: its name or none."""
+    if rules.strategy != BY_MATRIX:
+        return pl.lit(rules.strategy)
     cheap = pl.col("iv_rank") < rules.debit_below_iv_rank
     chain: list[pl.Expr] = []
     for regime in REGIMES:

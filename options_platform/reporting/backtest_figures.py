@@ -111,6 +111,8 @@ def monthly_heatmap(months: pl.DataFrame) -> bytes:
         for row, column in zip(*np.nonzero(np.isfinite(grid)), strict=True):
             value = grid[row, column]
             strong = abs(value) > 0.6 * reach
+            # A small loss rounds to zero, which has no sign.
+            value = round(value, 1) + 0.0
             axes.text(column + 0.5, row + 0.5, f"{value:.1f}", ha="center", va="center",
                       fontsize=7, color="white" if strong else INK)  # fmt: skip
         axes.set_xticks(np.arange(12) + 0.5, MONTHS)

@@ -18,6 +18,7 @@ from options_platform.adapters.warehouse import Warehouse
 from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import (
     BACKTEST_CURVES,
+    BACKTEST_DRAWS,
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
@@ -127,7 +128,8 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
 def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
     """The rows of the run that the report shows."""
     read = {
-        "scores": BACKTEST_SCORES, "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
+        "scores": BACKTEST_SCORES, "draws": BACKTEST_DRAWS,
+        "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
         "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
     }  # fmt: skip
     own = pl.col("run") == CONFIGURED

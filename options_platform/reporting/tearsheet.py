@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts.backtest import KINDS
+from options_platform.domain.backtest.draws import draw_bands
 from options_platform.domain.backtest.scorecard import MODEL, against_seed
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.performance import BREAKDOWNS, breakdown, monthly_returns
@@ -20,6 +21,7 @@ from options_platform.reporting.figures import data_uri, payoff_at_expiry
 PARTS = ("delta", "gamma", "theta", "vega", "other")
 SHOWN_POSITIONS = 6
 SHOWN_TRADES = 12
+BEST, *_, WORST = FILL_MODELS
 METRICS = {"sharpe": "Sharpe ratio", "win_rate": "win rate", "profit_factor": "profit factor"}
 
 
@@ -28,6 +30,7 @@ class StoredBacktest:
     """The rows of one run."""
 
     scores: pl.DataFrame
+    draws: pl.DataFrame
     curves: pl.DataFrame
     equity: pl.DataFrame
     trades: pl.DataFrame
@@ -39,7 +42,7 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
     """Rows and pictures of the run under the fill model that was set; None without a run."""
     if stored.scores.is_empty():
         return None
-    fill = stored.scores.filter(pl.col("kind") != MODEL)["fill_model"].to_list()[0]
+    fill = stored.scores.filter(pl.col("kind") == "hold")["fill_model"].to_list()[0]
     is_set = pl.col("fill_model") == fill
     equity, trades = stored.equity.filter(is_set).sort("date"), stored.trades.filter(is_set)
     closed = trades.drop_nulls("closed_on")
@@ -51,7 +54,11 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
         "first": model["first"],
         "last": model["last"],
         "model": model,
-        "scores": [_told(row) for row in ordered],
+        "scores": [_told(row, ordered) for row in ordered if row["fill_model"] == fill],
+        "draws": [
+            {**row, "shown": drawn.told(row["name"])}
+            for row in draw_bands(stored.draws, stored.scores).to_dicts()
+        ],
         "targets": [
             {**row, "metric": METRICS[row["metric"]]}
             for row in against_seed(pl.DataFrame(ordered, schema=stored.scores.schema)).to_dicts()
@@ -99,9 +106,11 @@ def _ordered(scores: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    fill = f", {row['fill_model']} fills" if row["kind"] == MODEL else ""
-    return {**row, "shown": f"{drawn.told(row['name'])}{fill}"}
+def _told(row: dict[str, Any], every: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row with its name for people and its Sharpe ratios under the best and the worst fills."""
+    own = {other["fill_model"]: other["sharpe"] for other in every if other["name"] == row["name"]}
+    ends = [own.get(fill) for fill in (BEST, WORST)]
+    return {**row, "shown": drawn.told(row["name"]), "band": ends if len(own) > 1 else None}
 
 
 def _plots(stored: StoredBacktest, equity: pl.DataFrame) -> dict[str, str]:

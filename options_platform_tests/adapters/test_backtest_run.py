@@ -7,12 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.adapters import backtest_baselines
+from options_platform.adapters.backtest_baselines import run_baselines
 from options_platform.adapters.backtest_run import load_backtest, run_grid, run_with_baselines
 from options_platform.adapters.backtest_trials import backtest_trials, earlier_ratios
 from options_platform.adapters.trial_log import TrialLog
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN, TRIAL_FOLDS, TRIALS
 from options_platform.domain.backtest.choices import make_variants
+from options_platform.domain.backtest.comparison import Comparison
 from options_platform.domain.plan import build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 
@@ -89,10 +92,42 @@ def test_every_variant_is_a_trial_once(tmp_path, warehouse, simulated_home, data
 
 
 def test_a_run_stands_beside_its_baselines_under_every_fill_model(simulated_home, data):
-    run = run_with_baselines(data, simulated_home.plan, simulated_home.backtest_rules, quiet)
+    told = []
+    run = run_with_baselines(
+        data, simulated_home.plan, simulated_home.backtest_rules,
+        lambda *done: told.append(done), seeds=3,
+    )  # fmt: skip
     assert run.scores.filter(pl.col("kind") == "model")["fill_model"].to_list() == [
         "mid", "default", "worst",
     ]  # fmt: skip
     assert run.scores["name"].n_unique() == 1 + 6 + 2
+    fills = dict(run.scores.group_by("name").agg(pl.col("fill_model").n_unique()).iter_rows())
+    drawn = {"random_direction", "shuffled_signal"}
+    assert {name for name, count in fills.items() if count == 1} == drawn | {"hold_QQQ", "hold_SPY"}
+    assert set(fills.values()) == {1, 3}
     assert run.model is run.band["default"]
+    # The model has no gain over itself.
     assert run.scores["sharpe_gain"].null_count() == 3
+    assert told[-1] == ("backtests", 12, 12)
+    assert run.draws.select("name", "seed").rows() == [
+        (name, seed) for name in ("random_direction", "shuffled_signal") for seed in range(3)
+    ]
+    assert run.bands["draws"].to_list() == [3, 3]
+    # Of the draws the one in the middle stands in the scorecard.
+    for name in drawn:
+        ratios = run.draws.filter(pl.col("name") == name)["sharpe"].sort()
+        shown = run.scores.filter(pl.col("name") == name)["sharpe"].item()
+        assert shown == ratios[1]
+
+
+@pytest.mark.long
+def test_draws_in_processes_are_those_of_one_process(simulated_home, data, monkeypatch):
+    monkeypatch.setattr(backtest_baselines, "WORTH_PROCESSES", 0)
+    rules = simulated_home.backtest_rules
+    own = Comparison(data.inputs, data.market, simulated_home.plan, rules)
+    one, two = (run_baselines(own, 2, workers, lambda: None) for workers in (1, 2))
+    assert one.draws.equals(two.draws)
+    for name, results in one.results.items():
+        for fill, result in results.items():
+            assert result.equity.equals(two.results[name][fill].equity)
+            assert result.trades.equals(two.results[name][fill].trades)

@@ -25,9 +25,10 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert main(["backtest"]) == 0
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
-                 "on synthetic chains", "cash earns nothing"):  # fmt: skip
+                 "on synthetic chains", "cash earns nothing", "p_value",
+                 "QQQ is priced on the VIX. Its own index is VXN"):  # fmt: skip
         assert text in shown.out
-    assert "backtests 8/8" in shown.err
+    assert "backtests 46/46" in shown.err
 
 
 def test_json_holds_every_score_with_its_interval(home, capsys):
@@ -35,8 +36,13 @@ def test_json_holds_every_score_with_its_interval(home, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["tickers"] == ["SPY"]
     assert found["chain_source"] == "synthetic"
+    assert found["iv_symbols"] == {"SPY": "VIX"}
     names = {(row["name"], row["fill_model"]) for row in found["scores"]}
     assert {("model", "mid"), ("model", "worst"), ("put_write", "worst")} <= names
+    assert {row["name"]: row["draws"] for row in found["draws"]} == {
+        "random_direction": 20, "shuffled_signal": 20,
+    }  # fmt: skip
+    assert all(1 / 21 <= row["p_value"] <= 1.0 for row in found["draws"])
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from options_platform.adapters.ports import INDEX_SCHEMA
 from options_platform.contracts import VIX
 from options_platform.domain.calendar import sessions
-from options_platform.domain.index_series import align_indices
+from options_platform.domain.index_series import align_indices, foreign_indices
 from options_platform_tests.market import NOW
 
 DAYS = sessions(date(2024, 6, 3), date(2024, 6, 28))
@@ -88,3 +88,8 @@ def test_a_value_is_todays_or_yesterdays_and_never_of_the_future(values, data):
     early = closes(VIX=values).filter(pl.col("date") <= DAYS[cut - 1])
     short = align(early, {"SPY": "VIX", "QQQ": "VIX"})
     assert of(short, "SPY", "vix")[:cut] == shown[:cut]
+
+
+def test_a_ticker_on_the_vix_that_has_an_index_of_its_own_is_named():
+    assert foreign_indices({"SPY": "VIX", "QQQ": "VIX", "IWM": "RVX"}) == {"QQQ": "VXN"}
+    assert foreign_indices({"QQQ": "VXN", "AAPL": "CHAIN:AAPL"}) == {}

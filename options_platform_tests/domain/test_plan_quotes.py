@@ -1,5 +1,6 @@
 """What a plan's legs are quoted at: the stored chain of the day where there is one."""
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from options_platform.domain.selection import SelectionRules
 from options_platform.domain.sizing import SizingRules
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.term import row_term
+from options_platform.domain.undefined_risk import UndefinedRiskRules
 from options_platform_tests.domain.test_plan import BATCH
 
 RULES = PlanRules(
@@ -117,6 +119,50 @@ def test_only_legs_that_bound_each_other_are_planned(name):
     else:
         assert codes == {"UNBOUNDED"}
         assert legs.is_empty()
+
+
+NAKED = ("short_straddle", "short_strangle")
+
+
+@pytest.mark.parametrize("name", NAKED)
+@pytest.mark.parametrize("real", [False, True])
+def test_undefined_risk_is_planned_by_permission_on_its_capital_at_risk(name, real):
+    allowed = replace(
+        RULES,
+        allow_undefined_risk=True,
+        selection=SelectionRules(strategy=name),
+        sizing=SizingRules(account_value_usd=5_000_000.0),
+    )
+    chain_of = chains(SOME) if real else None
+    plans, legs = build_plans(SOME, allowed, chain_of)
+    trades = plans.filter(pl.col("decision") == "trade")
+    assert trades.height > 20
+    assert trades["strategy"].unique().to_list() == [name]
+    assert trades["width"].null_count() == trades.height
+    assert (trades["limit_price"] < 0).all()
+    assert set(legs.filter(pl.col("plan_id").is_in(trades["plan_id"].to_list()))["side"]) == {
+        "sell"
+    }
+    # Never less than the least that a broker asks for beside the proceeds.
+    each = pl.col("max_loss_usd") / (100.0 * pl.col("contracts") * pl.col("spot"))
+    assert (trades.select(each).to_series() > 0.095).all()
+    budget = 0.02 * 5_000_000.0
+    assert (trades["max_loss_usd"] <= budget).all()
+    # A larger stress needs more capital for the same legs.
+    wild = replace(allowed, undefined_risk=UndefinedRiskRules(stress_move=0.5))
+    wilder = build_plans(SOME, wild, chain_of)[0].filter(pl.col("decision") == "trade")
+    both = trades.join(wilder, on=["date", "ticker"], suffix="_wild")
+    per_spread = pl.col("max_loss_usd_wild") / pl.col("contracts_wild") > pl.col(
+        "max_loss_usd"
+    ) / pl.col("contracts")
+    assert both.height > 0
+    assert both.select(per_spread).to_series().all()
+
+
+def test_the_permission_alone_changes_no_plan_of_the_matrix():
+    allowed = replace(RULES, allow_undefined_risk=True)
+    for before, after in zip(build_plans(SOME, RULES), build_plans(SOME, allowed), strict=True):
+        assert before.equals(after)
 
 
 def test_naked_strategies_are_among_those_that_are_not_planned():

@@ -191,3 +191,23 @@ def test_a_row_is_selected_as_it_is_alone():
     together = select_strategies(frame, CONDORS)
     alone = pl.concat(select_strategies(frame[n : n + 1], CONDORS) for n in range(frame.height))
     assert together.equals(alone)
+
+
+def test_one_strategy_replaces_the_matrix_whatever_is_predicted():
+    regimes = ["neutral", "high_vol", "low_vol", None, "high_vol"]
+    called = ["bullish", "bearish", "neutral", "bullish", None]
+    some = pl.concat(
+        rows(regime=regime, direction=direction, p_bullish=0.3)
+        for regime, direction in zip(regimes, called, strict=True)
+    )
+    fixed = select_strategies(some, SelectionRules(strategy="bull_put_spread"))
+    assert fixed["strategy"].to_list() == ["bull_put_spread"] * 3 + ["none"] * 2
+    assert fixed["refusal"].to_list() == [None] * 3 + ["NO_REGIME", "NO_PREDICTION"]
+    # Naming condors allows them; the vetoes of the volatility forecast still hold.
+    condors = SelectionRules(strategy="iron_condor", veto_credit_above=-1.0)
+    assert select_strategies(some, condors)["refusal"].to_list()[:3] == ["VOL_VETO_CREDIT"] * 3
+
+
+def test_a_strategy_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="strategy is matrix or one of bull_call_spread"):
+        SelectionRules(strategy="bull_put")

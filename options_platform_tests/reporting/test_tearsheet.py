@@ -43,7 +43,14 @@ def test_every_plot_and_every_breakdown_is_there(section):
     assert [part["by"] for part in section["breakdowns"]] == [
         "exit reason", "regime", "strategy", "ticker", "year",
     ]  # fmt: skip
-    assert [row["fill_model"] for row in section["scores"][:3]] == ["mid", "default", "worst"]
+    assert [row["name"] for row in section["scores"][:2]] == ["model", "always_bull_put"]
+    bands = {row["name"]: row["band"] for row in section["scores"]}
+    assert [name for name, band in bands.items() if band is None] == [
+        "random_direction", "shuffled_signal", "hold_QQQ", "hold_SPY",
+    ]  # fmt: skip
+    assert [(row["shown"], row["draws"]) for row in section["draws"]] == [
+        ("random direction", 20), ("shuffled signal", 20),
+    ]  # fmt: skip
     assert len(section["targets"]) == 9
 
 

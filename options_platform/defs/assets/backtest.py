@@ -25,6 +25,7 @@ from options_platform.reporting import backtest_figures, figures
 READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility_model")
 SCORES = ("name", "fill_model", "trades", "equity_usd", "sharpe", "sharpe_low", "sharpe_high",
           "max_drawdown", "win_rate", "profit_factor", "sharpe_gain")  # fmt: skip
+BANDS = ("name", "draws", "sharpe_mean", "sharpe_p05", "sharpe_p95", "better", "p_value")
 TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
 
 
@@ -60,7 +61,10 @@ def make_backtest() -> dg.AssetsDefinition:
         data = load_backtest(
             platform.warehouse, settings.tickers, _day(config.start), _day(config.end)
         )
-        run = run_with_baselines(data, variant.plan, variant.rules, platform.progress)
+        run = run_with_baselines(
+            data, variant.plan, variant.rules, platform.progress,
+            seeds=settings.backtest.baseline_seeds, workers=settings.workers,
+        )  # fmt: skip
         platform.warehouse.replace(backtest_frames(run, config.run), "run", config.run)
         trials = backtest_trials([scored((variant, run.model))], data, "choice", platform.now())
         TrialLog(settings.home, platform.warehouse).record_all(trials)
@@ -95,6 +99,7 @@ def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
         "closed_trades": closed,
         "final_equity_usd": float(run.model.equity["equity_usd"][-1]),
         "scores": dg.MetadataValue.md(markdown_table(run.scores, SCORES)),
+        "draws_without_skill": dg.MetadataValue.md(markdown_table(run.bands, BANDS)),
         "targets": dg.MetadataValue.md(markdown_table(targets, TARGETS)),
         **{n: dg.MetadataValue.md(f"![{n}]({figures.data_uri(png)})") for n, png in drawn.items()},
     }

@@ -100,7 +100,8 @@ def _hint(key: str, plan: PlanRules, rules: BacktestRules) -> Any:
         if part not in hints:
             raise_unknown(key, part, list(hints), top=depth == 0)
         kind = hints[part]
-    return kind
+    # One value for every entry of a mapping.
+    return get_args(kind)[1] if getattr(kind, "__origin__", None) is dict else kind
 
 
 def _read(key: str, text: str, hint: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -10,7 +10,6 @@ import polars as pl
 from options_platform.domain.backtest.baselines import (
     Frames,
     always,
-    buy_and_hold,
     oracle,
     put_write,
     random_direction,
@@ -35,47 +34,53 @@ class Comparison:
     market: BacktestMarket
     plan: PlanRules
     rules: BacktestRules
-    seed: int = 0
-
-    def run(self, planned: Frames, rules: BacktestRules | None = None) -> BacktestResult:
-        """Planned trades through the engine, under the comparison's own rules by default."""
-        return run_backtest(*planned, self.market, rules or self.rules)
 
 
-def _always(strategy: str) -> Callable[[Comparison], BacktestResult]:
-    return lambda own: own.run(always(own.inputs, strategy, own.plan))
+@dataclass(frozen=True)
+class Baseline:
+    """How a baseline plans, and by which rules its plans are traded.
+
+    One that is `drawn` has its plans from a seed; all others pay no heed to it.
+    """
+
+    planned: Callable[[Comparison, int], Frames]
+    traded_by: Callable[[BacktestRules], BacktestRules] = lambda rules: rules
+    drawn: bool = False
+
+    def run(
+        self, own: Comparison, fills: Sequence[str] = (), seed: int = 0
+    ) -> dict[str, BacktestResult]:
+        """The result under each of the fill models, by default the one that is set."""
+        plans = self.planned(own, seed)
+        rules = self.traded_by(own.rules)
+        return {
+            fill: run_backtest(
+                *plans, own.market, replace(rules, fills=replace(rules.fills, model=fill))
+            )
+            for fill in fills or (rules.fills.model,)
+        }
 
 
-def _put_write(own: Comparison) -> BacktestResult:
-    rules = replace(own.rules, exits=None, risk=WHOLE_ACCOUNT, buying_power=False)
-    return own.run(put_write(own.inputs, own.plan, own.market.tickers[0]), rules)
+def _always(strategy: str) -> Baseline:
+    return Baseline(lambda own, _: always(own.inputs, strategy, own.plan))
 
 
-BASELINES: dict[str, Callable[[Comparison], BacktestResult]] = {
+def _cash_secured(rules: BacktestRules) -> BacktestRules:
+    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, buying_power=False)
+
+
+BASELINES: dict[str, Baseline] = {
     "always_bull_put": _always("bull_put_spread"),
     "always_iron_condor": _always("iron_condor"),
-    "put_write": _put_write,
-    "random_direction": lambda own: own.run(random_direction(own.inputs, own.plan, own.seed)),
-    "shuffled_signal": lambda own: own.run(shuffled_signal(own.inputs, own.plan, own.seed)),
-    "oracle_direction": lambda own: own.run(oracle(own.inputs, own.plan)),
+    "put_write": Baseline(
+        lambda own, _: put_write(own.inputs, own.plan, own.market.tickers[0]), _cash_secured
+    ),
+    "random_direction": Baseline(
+        lambda own, seed: random_direction(own.inputs, own.plan, seed), drawn=True
+    ),
+    "shuffled_signal": Baseline(
+        lambda own, seed: shuffled_signal(own.inputs, own.plan, seed), drawn=True
+    ),
+    "oracle_direction": Baseline(lambda own, _: oracle(own.inputs, own.plan)),
 }
 """By name; `put_write` is of the market's first ticker."""
-
-
-def equity_curves(
-    comparison: Comparison, result: BacktestResult, baselines: dict[str, BacktestResult]
-) -> pl.DataFrame:
-    """session, then the equity in USD of `model`, of each baseline and of buy and hold."""
-    start = comparison.rules.start_usd
-    held = {
-        f"hold_{ticker}": buy_and_hold(comparison.market, ticker, start)
-        for ticker in comparison.market.tickers
-    }
-    return pl.DataFrame(
-        {
-            "session": comparison.market.sessions,
-            "model": result.equity["equity_usd"],
-            **{name: own.equity["equity_usd"] for name, own in baselines.items()},
-            **held,
-        }
-    )

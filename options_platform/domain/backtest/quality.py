@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from options_platform.domain.quality import SHOWN, Finding
+from options_platform.domain.strategies import STRATEGIES
 
 CENT = 0.005
 BY_RUN = ["run", "fill_model"]
@@ -71,8 +72,14 @@ def _unexplained(tables: BacktestTables) -> Finding:
 
 
 def _beyond_maximum(tables: BacktestTables) -> Finding:
-    """At expiry a position settles at intrinsic values, so its bound is exact."""
-    settled = tables.trades.filter(pl.col("exit_reason") == "EXPIRY")
+    """At expiry a position settles at intrinsic values, so its bound is exact.
+
+    Naked options have none: what they state is the capital at risk.
+    """
+    naked = pl.col("strategy").is_in([name for name, own in STRATEGIES.items() if own.naked])
+    settled = tables.trades.filter(
+        ~naked.fill_null(value=False) & (pl.col("exit_reason") == "EXPIRY")
+    )
     wrong = settled.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd") + CENT)
     return _finding(wrong, ("fill_model", "plan_id", "ticker", "pnl_usd", "max_loss_usd"))
 

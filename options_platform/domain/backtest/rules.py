@@ -28,12 +28,20 @@ class AssignmentRules:
 
 @dataclass(frozen=True)
 class BacktestOptions:
-    """What a backtest has beside the rules of trading; see :class:`BacktestRules`."""
+    """What a backtest has beside the rules of trading; see :class:`BacktestRules`.
+
+    `baseline_seeds` is how often each baseline without skill is drawn.
+    """
 
     assignment: AssignmentRules = field(default_factory=AssignmentRules)
     entry_order: Literal["market", "limit"] = "market"
     buying_power: bool = True
     resume_after_sessions: int | None = 21
+    baseline_seeds: int = 20
+
+    def __post_init__(self) -> None:
+        if self.baseline_seeds < 1:
+            raise ValueError("baseline_seeds must be at least 1")
 
 
 @dataclass(frozen=True)

@@ -100,21 +100,27 @@ def against_seed(scores: pl.DataFrame) -> pl.DataFrame:
 
 def curves_of(
     band: Mapping[str, BacktestResult],
-    baselines: Mapping[str, BacktestResult],
+    baselines: Mapping[str, Mapping[str, BacktestResult]],
     held: Mapping[str, Floats],
     fill_model: str,
 ) -> list[Curve]:
     """The lines of a scorecard: the model under each fill model, then what it is measured against.
 
+    Holding buys once, so it stands under the fill model that is set alone.
+
     Args:
         band: the model's result by fill model.
-        baselines: results by name, under `fill_model`.
+        baselines: results by name and fill model.
         held: equity of holding each ticker.
         fill_model: the one that is set.
     """
     return [
         *(Curve(MODEL, fill, MODEL, _equity(own), own) for fill, own in band.items()),
-        *(Curve(n, fill_model, "baseline", _equity(own), own) for n, own in baselines.items()),
+        *(
+            Curve(name, fill, "baseline", _equity(own), own)
+            for name, results in baselines.items()
+            for fill, own in results.items()
+        ),
         *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in held.items()),
     ]
 

@@ -185,10 +185,19 @@ def _set(rules: Any, path: Sequence[str], value: Any, key: str) -> Any:
         old = getattr(rules, head, None)
     if head not in known:
         raise_unknown(key, head, known, top=isinstance(rules, BacktestRules))
-    changed = _set(old, rest, value, key) if rest else value
+    changed = _set(old, rest, value, key) if rest else _for_all(old, value, key)
     if isinstance(rules, dict):
         return {**rules, head: changed}
     return replace(rules, **{head: changed})
+
+
+def _for_all(old: Any, value: Any, key: str) -> Any:
+    """The value, in every entry of a mapping: a setting by regime may be given once for all."""
+    if not isinstance(old, dict) or isinstance(value, dict):
+        return value
+    if not old:
+        raise UsageError(f"setting {key} has no entries; name the one to vary, e.g. {key}.NAME")
+    return dict.fromkeys(old, value)
 
 
 def raise_unknown(key: str, part: str, known: Sequence[str], *, top: bool) -> NoReturn:

@@ -68,6 +68,11 @@ class Strategy:
         )
 
     @property
+    def naked(self) -> bool:
+        """Whether it only sells, and so has no bound to its loss."""
+        return all(leg.side == "sell" and leg.role == "anchor" for leg in self.legs)
+
+    @property
     def one_expiry(self) -> bool:
         """Whether all legs expire together."""
         return all(leg.role != "near" for leg in self.legs)

@@ -19,6 +19,7 @@ from options_platform.domain.pricing import (
     intrinsic_value,
     probability_itm,
 )
+from options_platform.domain.undefined_risk import short_margin
 
 GRID_DEVIATIONS, GRID_POINTS = 6.0, 4001
 
@@ -165,20 +166,15 @@ class Spread:
     def margin(self, rate: float = 0.20, minimum: float = 0.10) -> float:
         """Buying power that the spread takes, USD a share.
 
-        The maximum loss where it has a bound. Without one, after Cboe's strategy-based margin:
-        a naked leg takes its premium + max(`rate` x spot - what it is out of the money, `minimum`
-        x spot for calls, x strike for puts); of a call and a put the dearer leg's, and the other
-        one's premium.
+        The maximum loss where it has a bound. Without one the premiums of what is sold and
+        :func:`short_margin`.
         """
         if self.max_loss < float("inf"):
             return max(self.max_loss, 0.0)
         sold = [leg for leg in self.legs if leg.side < 0]
-        needs = []
-        for leg in sold:
-            outside = max(leg.sign * (leg.strike - self.spot), 0.0)
-            base = self.spot if leg.sign > 0 else leg.strike
-            needs.append(max(rate * self.spot - outside, minimum * base))
-        return max(needs) + sum(leg.mid for leg in sold)
+        strikes, signs = (np.array([getattr(leg, n) for leg in sold]) for n in ("strike", "sign"))
+        need = short_margin(np.array(self.spot), strikes, signs, rate, minimum)
+        return float(need) + sum(leg.mid for leg in sold)
 
     def _slope_above(self) -> float:
         """How the value changes with the spot above every strike, when only calls count."""

@@ -14,7 +14,7 @@ from options_platform.domain.backtest.baselines import (
     random_direction,
     shuffled_signal,
 )
-from options_platform.domain.backtest.comparison import BASELINES, Comparison, equity_curves
+from options_platform.domain.backtest.comparison import BASELINES, Comparison
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
 from options_platform_tests.domain.backtest.small import DAYS, market
@@ -110,16 +110,23 @@ def test_before_weeklies_put_write_waits_for_a_monthly_in_its_range():
     assert plans["date"].to_list()[1:5] == plans["expiry"].to_list()[:4]
 
 
-def test_every_baseline_runs_and_stands_beside_the_model(made):
+def test_every_baseline_runs_under_each_fill_model_and_worse_fills_are_dearer(made):
     bars, vix, inputs = made
     priced = make_market(bars, vix)
-    own = Comparison(inputs, priced, RULES, BacktestRules())
-    results = {name: run(own) for name, run in BASELINES.items()}
-    for name, found in results.items():
-        assert found.trades.height > 5, name
-    model = run_backtest(*build_plans(inputs, RULES), priced, BacktestRules())
-    curves = equity_curves(own, model, results)
-    assert curves.columns == ["session", "model", *BASELINES, "hold_QQQ", "hold_SPY"]
-    assert curves.height == len(priced.sessions)
-    assert np.isfinite(curves.drop("session").to_numpy()).all()
-    assert curves["session"][0] >= date(2016, 1, 1)
+    own = Comparison(inputs, priced, RULES, BacktestRules(exits=None))
+    for name, baseline in BASELINES.items():
+        found = baseline.run(own, ("mid", "worst"))
+        assert list(found) == ["mid", "worst"]
+        assert found["mid"].trades.height > 5, name
+        assert found["mid"].trades["slippage_usd"].abs().max() < 1e-6
+        assert found["worst"].trades["slippage_usd"].sum() > 0
+        # Without a name it is the fill model that is set.
+        assert list(baseline.run(own)) == ["default"]
+
+
+def test_only_baselines_without_skill_are_drawn(made):
+    bars, vix, inputs = made
+    own = Comparison(inputs, make_market(bars, vix), RULES, BacktestRules())
+    for name, baseline in BASELINES.items():
+        ends = [baseline.planned(own, seed)[0] for seed in (1, 2)]
+        assert ends[0].equals(ends[1]) is not baseline.drawn, name

@@ -76,3 +76,15 @@ def test_what_cannot_be_varied_is_refused_in_one_line(text, message):
 def test_a_setting_is_varied_once():
     with pytest.raises(UsageError, match="given twice"):
         make_variants(["exits.exit_dte=7", "exits.exit_dte=14"], PLAN, RULES)
+
+
+def test_one_value_stands_for_every_entry_of_a_setting_by_regime():
+    variants, _ = make_variants(
+        ["plan.strikes.short_delta=0.1,0.2", "plan.selection.base_dte=30"], PLAN, RULES
+    )
+    for variant, delta in zip(variants, (0.1, 0.2), strict=True):
+        assert set(variant.plan.strikes.short_delta) == set(PLAN.strikes.short_delta)
+        assert set(variant.plan.strikes.short_delta.values()) == {delta}
+        assert set(variant.plan.selection.base_dte.values()) == {30}
+    with pytest.raises(UsageError, match=r"risk.betas has no entries"):
+        make_variants(["risk.betas=1.5"], PLAN, RULES)

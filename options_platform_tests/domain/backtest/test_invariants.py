@@ -10,14 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.domain.backtest import AssignmentRules, BacktestRules, run_backtest
+from options_platform.domain.backtest import (
+    AssignmentRules,
+    BacktestRules,
+    make_market,
+    run_backtest,
+)
 from options_platform.domain.calendar import sessions
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.expiries import listed_expiries
 from options_platform.domain.fills import FillRules
+from options_platform.domain.plan import PlanRules, build_plans
 from options_platform_tests.domain.backtest.small import DAYS, NO_LIMITS, market, plan, together
+from options_platform_tests.market import random_market
+from options_platform_tests.plan_inputs import plan_inputs
 
 LONG = sessions(date(2024, 1, 2), date(2024, 6, 28))
 RULES = BacktestRules(risk=NO_LIMITS, chain=ChainRules(), start_usd=1e6, buying_power=False)
@@ -154,6 +162,45 @@ def test_signals_one_session_later_enter_exactly_one_session_later(drawn):
     moved = both["opened_on_later"].replace_strict(place) - both["opened_on"].replace_strict(place)
     assert moved.to_list() == [1] * both.height
     assert (both["opened_on"] > both["planned_on"]).all()
+
+
+def test_a_prediction_one_session_later_enters_exactly_one_session_later():
+    bars, vix = random_market(("QQQ", "SPY"), date(2016, 1, 4), date(2017, 12, 29))
+    calls = ("bullish", None, "bearish", None, None)
+    # Of a given prediction only its session matters here: one regime, full confidence, no vetoes.
+    inputs = (
+        plan_inputs(bars, vix)
+        .sort("ticker", "date")
+        .with_columns(
+            regime=pl.lit("low_vol"), confidence=1.0, iv_rank=0.5, iv_rank_change_pred=0.0,
+            place=pl.int_range(pl.len()).over("ticker"),
+        )
+        .filter(pl.col("close").is_not_null() & pl.col("iv_close").is_not_null())
+    )  # fmt: skip
+    market_of = make_market(bars, vix)
+    place = {day: n for n, day in enumerate(market_of.sessions)}
+    entries = []
+    for late in (0, 1):
+        given_on = (pl.col("place") - late) % len(calls)
+        signal = given_on.replace_strict(dict(enumerate(calls)), return_dtype=pl.String)
+        plans = build_plans(inputs.with_columns(direction=signal), PlanRules())
+        trades = run_backtest(*plans, market_of, RULES).trades
+        entries.append(
+            {
+                (ticker, place[opened])
+                for ticker, opened in trades.select("ticker", "opened_on").rows()
+            }
+        )
+        assert (trades["opened_on"] > trades["planned_on"]).all()
+    now, later = entries
+    assert len(now) > 150
+    last = max(n for _, n in now | later)
+    # Some quotes are no trade on one of the two sessions; no entry stands anywhere else.
+    kept = {(ticker, n + 1) for ticker, n in now if n < last}
+    assert len(kept & later) > 0.9 * len(kept)
+    phase = {(n - 1) % len(calls) for _, n in now}, {(n - 2) % len(calls) for _, n in later}
+    assert phase[0] == phase[1]
+    assert len(phase[0]) < len(calls)
 
 
 @given(drawn=portfolios(), cut=st.integers(20, len(LONG) - 10))

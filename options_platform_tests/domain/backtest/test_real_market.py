@@ -70,7 +70,7 @@ def test_writing_puts_on_spy_looks_like_cboes_put_index(made):
         ),
     )  # fmt: skip
     own = Comparison(inputs.filter(spy), only, PLAN, BacktestRules())
-    found = BASELINES["put_write"](own)
+    found = BASELINES["put_write"].run(own)["default"]
     assert found.trades.height > 250
     equity = found.equity["equity_usd"].to_numpy()
     ours, index = returns_of(equity), returns_of(buy_and_hold(only, "SPY", 1e5))

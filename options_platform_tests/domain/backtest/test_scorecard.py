@@ -56,7 +56,9 @@ def test_ruin_loses_everything_once_and_then_nothing(flat):
 def test_a_card_says_what_the_metrics_say(real_run):
     own, band = real_run
     held = {"SPY": np.linspace(100_000.0, 120_000.0, len(own.sessions))}
-    card = scorecard(curves_of(band, {"shuffled_signal": band["worst"]}, held, "default"), own)
+    card = scorecard(
+        curves_of(band, {"shuffled_signal": {"default": band["worst"]}}, held, "default"), own
+    )
     assert ["run", *card.columns] == BACKTEST_SCORES.schema.names()
     row = card.row(1, named=True)
     assert (row["name"], row["fill_model"]) == ("model", "default")
