@@ -232,6 +232,8 @@ def _drawn(row: dict[str, Any]) -> dict[str, Any]:
     shown = {**row, "5%-95%": f"[{_two(row['sharpe_p05'])}, {_two(row['sharpe_p95'])}]"}
     if row["better"] is not None:
         shown["better"] = f"{100 * row['better']:.0f}%"
+        # Of many draws the smallest p-value is small, never zero.
+        shown["p_value"] = f"{row['p_value']:.3f}"
     return shown
 
 
