@@ -139,6 +139,31 @@ def importance(overall: pl.DataFrame, shown: int = 15) -> bytes:
     return made()
 
 
+def importance_by_fold(by_fold: pl.DataFrame, shown: int = 15) -> bytes:
+    """How stable the importance is: each input's share of SHAP values in each fold, as a map.
+
+    Args:
+        by_fold: rows of `model_importance` of one target.
+        shown: how many of the inputs with the largest mean share.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shares = by_fold.pivot(on="fold", index="input", values="shap", sort_columns=True)
+    folds = [name for name in shares.columns if name != "input"]
+    order = pl.mean_horizontal(folds)
+    top = shares.sort(order, "input", descending=[True, False]).head(shown)
+    with new_figure(0.22 * max(4, top.height) + 1.0, width=WIDTH) as (axes, made):
+        colours = LinearSegmentedColormap.from_list("share", ["#ffffff", LINES[0]])
+        image = axes.imshow(top.select(folds).to_numpy(), aspect="auto", cmap=colours, vmin=0.0)
+        axes.set_yticks(range(top.height), top["input"].to_list())
+        every = max(1, len(folds) // 12)
+        axes.set_xticks(range(0, len(folds), every), folds[::every])
+        axes.grid(visible=False)
+        bar = axes.figure.colorbar(image, ax=axes, pad=0.01)
+        bar.set_label("share of mean absolute SHAP")
+    return made()
+
+
 def score_intervals(rows: Sequence[Mapping[str, Any]], label: str) -> bytes:
     """One score by period: value with its interval, and the naive baseline as a bar beside it.
 

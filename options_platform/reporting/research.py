@@ -110,6 +110,7 @@ def plots(scores: pl.DataFrame, importance: pl.DataFrame, target: str) -> dict[s
     own = importance.filter(pl.col("target") == target)
     if own.height:
         found["importance"] = figures.data_uri(figures.importance(overall_importance(own)))
+        found["stability"] = figures.data_uri(figures.importance_by_fold(own))
     return found
 
 

@@ -85,7 +85,7 @@ def test_each_cut_of_the_scores_has_its_own_table():
 
 
 def test_only_what_has_rows_is_drawn():
-    assert list(section()["direction"]["plots"]) == ["year", "age", "importance"]
+    assert list(section()["direction"]["plots"]) == ["year", "age", "importance", "stability"]
     assert all(uri.startswith("data:image/png") for uri in section()["direction"]["plots"].values())
     assert section()["iv_rank"]["plots"] == {}
 
