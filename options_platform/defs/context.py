@@ -62,21 +62,23 @@ def result(
     written: pl.DataFrame,
     selected: RunRange,
     extra: Mapping[str, Any] | None = None,
+    *,
+    summary: str | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """What a run tells of its table, on the newest of its partitions.
+    """What a run tells of its table, on the partitions of its newest session.
 
     Dagster repeats metadata that is given for the run on each of its partitions, thousands of
-    times in a backfill.
+    times in a backfill, and shows that of any one of them as the asset's newest: `summary` is the
+    one line that each carries.
     """
-    context.add_asset_metadata(
-        {
-            "dagster/row_count": written.height,
-            "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
-            **(extra or {}),
-        },
-        partition_key=str(partition_key(selected.end, selected.tickers[-1])),
-    )
-    return dg.MaterializeResult()
+    told = {
+        "dagster/row_count": written.height,
+        "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
+        **(extra or {}),
+    }
+    for ticker in selected.tickers:
+        context.add_asset_metadata(told, partition_key=str(partition_key(selected.end, ticker)))
+    return dg.MaterializeResult(metadata=None if summary is None else {"summary": summary})
 
 
 def pictures(selected: RunRange, **made: Callable[[], bytes] | None) -> dict[str, dg.MetadataValue]:

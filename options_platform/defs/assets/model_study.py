@@ -89,12 +89,13 @@ def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> 
     store.log_model(model, target=target, variant=tags["variant"], inputs=model_inputs())
 
 
-def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:
-    scores = found.scores.filter(pl.col("ticker") == "ALL")
-    shown = scores.filter(pl.col("metric").is_in(SHOWN_METRICS))
+def stored_scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
+    """Metadata from the rows of `model_scores` of one target; none where there are none."""
+    if scores.is_empty():
+        return {}
+    shown = scores.filter((pl.col("ticker") == "ALL") & pl.col("metric").is_in(SHOWN_METRICS))
     own = shown.filter(pl.col("model") == SHIPPED[target])
-    sections: dict[str, Any] = {
-        "variant": champion,
+    return {
         "scores": markdown(shown.filter(pl.col("period") == "all"), ("model", "metric")),
         "by_year": markdown(
             own.filter(pl.col("period").str.len_chars() == 4), ("period", "metric")
@@ -106,6 +107,10 @@ def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:
             own.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
         ),
     }
+
+
+def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:
+    sections = {"variant": champion, **stored_scores(target, found.scores)}
     if found.importance.height:
         top = overall_importance(found.importance).head(SHOWN_INPUTS)
         sections["importance"] = dg.MetadataValue.md(markdown_table(top, top.columns))

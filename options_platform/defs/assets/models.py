@@ -12,19 +12,26 @@ from options_platform.contracts import (
     FEATURES_TABLE,
     LABELS,
     MODEL_PREDICTIONS,
+    MODEL_SCORES,
     VOLATILITY_MODEL,
     Table,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, all_tickers, asset_options
-from options_platform.defs.assets.model_study import study_backfill
+from options_platform.defs.assets.model_study import stored_scores, study_backfill
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.direction import predict_direction
+from options_platform.models.evaluation import summary
 from options_platform.models.promotion import blend_of
+from options_platform.models.study import SHIPPED
 from options_platform.models.volatility import predict_volatility
 from options_platform.settings import Settings
 
+SUMMARY = {
+    "direction": ("auc_macro", "log_loss", "accuracy"),
+    "iv_rank": ("rmse", "mae", "change_sign"),
+}
 Predict = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
 
 
@@ -73,7 +80,14 @@ def _make_model(
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
         told = study_backfill(platform, target, selected, store, champion, context.run.run_id)
-        return result(context, shipped, selected, {"folds": shipped["fold"].n_unique(), **told})
+        scores = warehouse.read(MODEL_SCORES).filter(target=target)
+        return result(
+            context,
+            shipped,
+            selected,
+            {"folds": shipped["fold"].n_unique(), **(told or stored_scores(target, scores))},
+            summary=summary(scores, SHIPPED[target], SUMMARY[target]),
+        )
 
     return model
 

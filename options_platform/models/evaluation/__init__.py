@@ -6,6 +6,7 @@ from options_platform.models.evaluation.scores import (
     LAST_YEAR_OF_CHOICE,
     SCORES_SCHEMA,
     headline,
+    summary,
 )
 from options_platform.models.evaluation.targets import TARGETS, targets
 from options_platform.models.evaluation.volatility import (
@@ -25,5 +26,6 @@ __all__ = (
     "evaluate_shift",
     "evaluate_volatility",
     "headline",
+    "summary",
     "targets",
 )

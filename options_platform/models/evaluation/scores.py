@@ -100,6 +100,18 @@ def headline(scores: pl.DataFrame, model: str) -> dict[str, float]:
     return found
 
 
+def summary(scores: pl.DataFrame, model: str, metrics: Sequence[str]) -> str | None:
+    """One line of a model's scores over all tickers and years, each beside its naive baseline."""
+    found = headline(scores, model)
+    told = [
+        f"{name} {found[name]:.4f}"
+        + (f" (naive {found[baseline]:.4f})" if (baseline := f"{name} baseline") in found else "")
+        for name in metrics
+        if name in found
+    ]
+    return f"out of sample, last backfill: {', '.join(told)}" if told else None
+
+
 def with_regime(known: pl.DataFrame, regimes: pl.DataFrame | None) -> pl.DataFrame:
     """`known` with the regime of each row's session, null where it is not given."""
     if regimes is None:

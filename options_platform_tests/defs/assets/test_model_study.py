@@ -1,7 +1,13 @@
-"""What a backfill leaves in MLflow about its models."""
+"""What a backfill leaves in MLflow and in the UI about its models."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
 
 from options_platform.adapters.mlflow_client import open_client
 from options_platform.adapters.model_store import FAMILY_TAG
+from options_platform.defs.partitions import partition_key
 from options_platform.models.promotion import DEFAULT
 
 
@@ -17,3 +23,26 @@ def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
         assert parent.data.tags["variant"] == DEFAULT[target]
         stored = simulated_home.home / "dagster" / "history" / "runs"
         assert (stored / f"{parent.data.tags['dagster_run_id']}.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("asset", "told"), [("direction_model", "auc_macro"), ("volatility_model", "rmse")]
+)
+def test_a_models_scores_are_on_its_newest_session_and_in_a_line_on_all_others(
+    simulated_home, asset, told
+):
+    with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
+        newest = metadata_of(instance, asset, partition_key(simulated_home.end, "SPY"))
+        older = metadata_of(instance, asset, partition_key(date(2016, 12, 30), "QQQ"))
+    assert told in newest["scores"].value
+    assert "regime neutral" in newest["by_regime"].value
+    assert list(older) == ["summary"]
+    assert older["summary"] == newest["summary"]
+    assert f"{told} 0." in older["summary"].value
+    assert "(naive 0." in older["summary"].value
+
+
+def metadata_of(instance, asset, partition):
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[str(partition)])
+    (newest,) = instance.fetch_materializations(wanted, limit=1).records
+    return newest.asset_materialization.metadata

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import log_loss
 
-from options_platform.models.evaluation import evaluate_direction, headline
+from options_platform.models.evaluation import evaluate_direction, headline, summary
 from options_platform_tests.models.evaluation.rows import (
     CLASSES,
     DIRECTION_ROWS,
@@ -48,3 +48,12 @@ def test_a_score_that_cannot_be_had_is_no_headline():
     assert "log_loss" not in found
     assert found["log_loss baseline"] == score(scores, "log_loss")["baseline"]
     assert all(isinstance(value, float) for value in found.values())
+
+
+def test_a_summary_is_one_line_with_each_baseline_and_none_without_scores():
+    scores = evaluate_direction(DIRECTION_ROWS, labels())
+    told = summary(scores, "direction", ("log_loss", "not_a_metric"))
+    found = headline(scores, "direction")
+    assert f"log_loss {found['log_loss']:.4f} (naive {found['log_loss baseline']:.4f})" in told
+    assert "not_a_metric" not in told
+    assert summary(scores, "nobody", ("log_loss",)) is None
