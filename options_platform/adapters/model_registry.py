@@ -16,11 +16,11 @@ from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
 from options_platform.errors import UsageError
 from options_platform.models.promotion import (
-    DEFAULT,
     Contender,
     blend_of,
     contenders,
     reigning,
+    reigns_of,
 )
 
 ALIASES = ("champion", "previous")
@@ -64,6 +64,11 @@ class ModelRegistry:
                 f"options-platform research --target {target} --models {name},{champion}"
             )
         contender = found[name]
+        if contender.too_good:
+            raise UsageError(
+                f"{name} is too good to be true, look for a leak in its inputs: "
+                f"{'; '.join(contender.too_good)}"
+            )
         if not contender.wins:
             naive, over = contender.against_naive, contender.against_champion
             raise UsageError(
@@ -84,18 +89,16 @@ class ModelRegistry:
     def rollback(self, target: str, *, now: datetime) -> str:
         """Bring back the champion before the reigning one; its name.
 
-        Raises :class:`UsageError` where none reigned before.
+        What was rolled back does not come back by the next rollback. Raises :class:`UsageError`
+        where none reigned before.
         """
-        rows = self.warehouse.read(CHAMPIONS).filter(pl.col("target") == target).sort("number")
-        names = [DEFAULT[target], *rows["model"].to_list()]
-        before = [name for name in names if name != names[-1]]
-        if not before:
+        reigns = reigns_of(self.warehouse.read(CHAMPIONS), target)
+        if len(reigns) == 1:
             raise UsageError(
-                f"{names[-1]} is the first champion of {target}: nothing to go back to"
+                f"{reigns[0]} is the first champion of {target}: nothing to go back to"
             )
-        self._crown(target, before[-1], reason=f"rolled back from {names[-1]}", now=now)
-        name: str = before[-1]
-        return name
+        self._crown(target, reigns[-2], reason=f"rolled back from {reigns[-1]}", now=now)
+        return reigns[-2]
 
     def _crown(
         self,

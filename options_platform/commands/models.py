@@ -44,7 +44,7 @@ def models(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, registry: Any) -> int:
-    from options_platform.contracts import TRIAL_FOLDS
+    from options_platform.contracts import TRIAL_FOLDS, TRIALS
     from options_platform.models.candidates import CANDIDATES
     from options_platform.models.promotion import luck
 
@@ -57,7 +57,9 @@ def _list(args: argparse.Namespace, registry: Any) -> int:
             rows.append({"target": target, "model": champion, "champion": "yes"})
             continue
         chance[target] = luck(
-            registry.warehouse.read(TRIAL_FOLDS), [each.trial_id for each in found]
+            registry.warehouse.read(TRIALS),
+            registry.warehouse.read(TRIAL_FOLDS),
+            [each.trial_id for each in found],
         )
         rows += [
             {

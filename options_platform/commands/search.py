@@ -16,6 +16,7 @@ from options_platform.commands.common import (
 from options_platform.commands.research import LAST_OF_CHOICE, YEARS_TO_LEARN
 from options_platform.errors import IncompleteDataError, PlatformError, UsageError
 
+SEED = 42
 COLUMNS = ("year", "trials", "inner_loss", "loss", "naive_loss", "values")
 
 
@@ -51,7 +52,6 @@ def search(args: argparse.Namespace) -> int:
         study = optuna.create_study(
             study_name=f"{args.target} to {nest.inner[1]} {inner.data_hash}",
             storage=f"sqlite:///{settings.home / 'search.db'}",
-            sampler=optuna.samplers.TPESampler(seed=42),
             load_if_exists=True,
         )
 
@@ -62,6 +62,9 @@ def search(args: argparse.Namespace) -> int:
 
         done = sum(1 for trial in study.trials if trial.state.is_finished())
         for number in range(done + 1, args.trials + 1):
+            # A seed of its own for each trial: a search that is resumed draws what one would
+            # have drawn that was not interrupted, not its first draws again.
+            study.sampler = optuna.samplers.TPESampler(seed=SEED + number)
             study.optimize(objective, n_trials=1)
             progress(f"{args.target} before {nest.outer[0].year}", number, args.trials)
         outer = Contest(

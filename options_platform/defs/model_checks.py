@@ -3,7 +3,6 @@
 They judge the whole stored walk-forward up to the run's end, however few rows the run wrote. A
 score that is too good to be true blocks every run. The others block the runs that trade, those of
 a single session, and warn in a backfill: history is computed whatever became of the model since.
-What both models are fed is judged once, with the first of them.
 """
 
 from collections.abc import Iterator
@@ -42,8 +41,6 @@ DESCRIPTIONS = {
     "too_good": "No out-of-sample score is too good to be true.",
     "skill": "The naive forecast does not beat the model on the last 24 months.",
     "fresh": "The newest predictions come from a model trained just before their month.",
-}
-OF_INPUTS = {
     "features_same": "Training and prediction rest on one declaration of the features.",
     "features_drift": "The inputs look like those that the model was trained on.",
 }
@@ -66,7 +63,7 @@ def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksD
         name=f"{table.name}_health",
         specs=[
             dg.AssetCheckSpec(name, asset=table.name, description=text, blocking=True)
-            for name, text in descriptions_of(table).items()
+            for name, text in DESCRIPTIONS.items()
         ],
     )
     def checks(
@@ -104,14 +101,8 @@ def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str,
         "skill": kept_skill(fold_losses(recent, known, target), shipped, NAIVE[target]),
         "fresh": fresh(rows, warehouse.read(MODEL_FOLDS)),
     }
-    if table is DIRECTION_MODEL:
-        features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
-        versions = features["feature_version"].unique().to_list()
-        found["features_same"] = same_features(versions, feature_version())
-        found["features_drift"] = no_drift(make_dataset(features, labels, pool=tickers, end=end))
+    features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
+    versions = features["feature_version"].unique().to_list()
+    found["features_same"] = same_features(versions, feature_version())
+    found["features_drift"] = no_drift(make_dataset(features, labels, pool=tickers, end=end))
     return found
-
-
-def descriptions_of(table: Table) -> dict[str, str]:
-    """What the checks of a model's asset prove, by name."""
-    return DESCRIPTIONS | (OF_INPUTS if table is DIRECTION_MODEL else {})

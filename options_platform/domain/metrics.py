@@ -130,12 +130,12 @@ def skill(error: Floats, naive_error: Floats, weights: Floats) -> Floats:
     return 1.0 - _ratio(_weighted_sums(weights, error**2), _weighted_sums(weights, naive_error**2))
 
 
-def interval(draws: Floats) -> tuple[float, float, float]:
-    """Score, and the 95% interval of the draws after the first."""
+def interval(draws: Floats, tail: float = 0.025) -> tuple[float, float, float]:
+    """Score, and the interval of the draws after the first, `tail` of them on either side."""
     drawn = draws[1:][np.isfinite(draws[1:])]
     if not len(drawn):
         return float(draws[0]), float("nan"), float("nan")
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [tail, 1.0 - tail])
     return float(draws[0]), float(low), float(high)
 
 

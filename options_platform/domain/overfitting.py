@@ -9,6 +9,7 @@ the median in the other half, over all ways to halve it (CSCV).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -82,10 +83,11 @@ def deflated_sharpe_ratio(
     )
 
 
-def deflated_best(returns: Floats) -> float:
+def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
     """The deflated Sharpe ratio of the best column of `returns`, shape (periods, trials).
 
-    NaN if no column varies. Trials that resemble each other make it too strict, never too kind.
+    `others` are ratios a period of trials on other periods: they count, and cannot win. NaN if no
+    column varies. Trials that resemble each other make it too strict, never too kind.
     """
     # Loading scipy.stats takes a second, and every daily run imports this module.
     from scipy.stats import kurtosis, skew
@@ -94,8 +96,10 @@ def deflated_best(returns: Floats) -> float:
     if not np.isfinite(ratios).any():
         return float("nan")
     best = int(np.nanargmax(ratios))
+    ratio = ratios[best]
+    ratios = np.concatenate([ratios, np.array(others, dtype=np.float64)])
     return deflated_sharpe_ratio(
-        ratios[best],
+        ratio,
         periods=len(returns),
         variance=float(np.nanvar(ratios, ddof=1)) if len(ratios) > 1 else 0.0,
         trials=int(np.isfinite(ratios).sum()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 import numpy as np
@@ -58,6 +58,18 @@ class Sample:
         """The sample of those rows, in their order."""
         parts = {item.name: getattr(self, item.name) for item in fields(self)}
         return Sample(**{k: v if k == "names" else v[rows] for k, v in parts.items()})
+
+    def without_targets(self) -> Sample:
+        """The same rows as a model may see them when it predicts: every target unknown."""
+        unknown = np.full(len(self), np.nan)
+        return replace(
+            self,
+            direction=np.full(len(self), -1, np.int64),
+            fwd_return=unknown,
+            fwd_iv_rank=unknown,
+            fwd_rv=unknown,
+            regime_differs=unknown,
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ regimes, so that most inputs of an ordinary quarter exceed it (the median is abo
 to 2020). An input has drifted when its newest quarter departs further from all before it than
 any earlier quarter did, by a quarter again; and it is out of scale when it lies beyond twice all
 that was ever seen, as after a change of units.
+
+That needs six years. What needs one only: an input that was known in each of the last twelve months
+and is unknown in the whole newest one, or that does not move in it, and always did, is dead.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ SMALLEST_SHARE = 1e-3
 RECORD_MARGIN = 1.25
 SCALE_FACTOR = 2.0
 FEWEST_QUARTERS = 24
+MONTHS_BEFORE = 12
 
 DRIFT_SCHEMA = pl.Schema(
     {
@@ -62,6 +66,37 @@ def input_drift(data: Dataset) -> pl.DataFrame:
         for number, name in enumerate(data.sample.names)
     ]
     return pl.DataFrame([row for row in rows if row is not None], schema=DRIFT_SCHEMA)
+
+
+def dead_inputs(data: Dataset) -> list[str]:
+    """Inputs of a ticker that went unknown or stand still, `NAME of TICKER unknown` or `frozen`.
+
+    Months are blocks of 21 sessions counted from the newest; a ticker with less than thirteen has
+    no verdict. An input that ever stood still for a month, as a category does, is never frozen.
+    """
+    tickers = data.keys["ticker"].to_numpy()
+    found = []
+    for ticker in np.unique(tickers):
+        inputs = data.sample.inputs[tickers == ticker][::-1]
+        months = len(inputs) // MONTH_SESSIONS
+        if months <= MONTHS_BEFORE:
+            continue
+        blocks = inputs[: months * MONTH_SESSIONS].reshape(months, MONTH_SESSIONS, -1)
+        known = np.isfinite(blocks)
+        high = np.where(known, blocks, -np.inf).max(axis=1)
+        low = np.where(known, blocks, np.inf).min(axis=1)
+        any_known, moves = known.any(axis=1), high > low
+        was_known = any_known[1 : MONTHS_BEFORE + 1].all(axis=0)
+        always_moved = (moves | ~any_known)[1:].all(axis=0) & was_known
+        for name, gone, frozen in zip(
+            data.sample.names,
+            was_known & ~any_known[0],
+            always_moved & any_known[0] & ~moves[0],
+            strict=True,
+        ):
+            if gone or frozen:
+                found.append(f"{name} of {ticker} {'unknown' if gone else 'frozen'}")
+    return found
 
 
 def population_stability(past: Floats, now: Floats) -> Floats:

@@ -19,7 +19,7 @@ from options_platform.domain.calendar import all_sessions
 from options_platform.domain.comparison import paired_test
 from options_platform.models.alarms import Alarm
 from options_platform.models.dataset import Dataset
-from options_platform.models.drift import DRIFTED_SHARE, input_drift
+from options_platform.models.drift import DRIFTED_SHARE, dead_inputs, input_drift
 
 KEY = ["date", "ticker"]
 SKILL_FOLDS = 24
@@ -39,7 +39,7 @@ class Verdict:
 def not_too_good(alarms: Sequence[Alarm]) -> Verdict:
     """Whether no score is too good to be true."""
     firing = [str(alarm) for alarm in alarms if alarm.fires]
-    figures = {alarm.metric: str(alarm) for alarm in alarms}
+    figures = {alarm.name: str(alarm) for alarm in alarms}
     if firing:
         return Verdict(False, f"too good to be true, look for a leak: {'; '.join(firing)}", figures)
     return Verdict(True, "no score is too good to be true", figures)
@@ -142,6 +142,14 @@ def same_features(versions: Sequence[str], current: str) -> Verdict:
 
 def no_drift(data: Dataset) -> Verdict:
     """Whether the inputs look like those of the past; see `drift.py`."""
+    if dead := dead_inputs(data):
+        return Verdict(
+            False,
+            f"dead for a month and never before: {', '.join(dead[:5])}"
+            + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
+            + "; look at the checks of raw_ohlcv, vix and features",
+            {"dead": ", ".join(dead)},
+        )
     drift = input_drift(data)
     if drift.is_empty():
         return Verdict(True, "too little history to tell drift")

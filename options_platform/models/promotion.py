@@ -6,6 +6,7 @@ their trials share. Trials on other data or other months cannot be compared.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import polars as pl
 from options_platform.domain.comparison import PairedTest, paired_test
 from options_platform.domain.overfitting import PARTITIONS, deflated_best, overfitting_probability
 from options_platform.errors import UsageError
+from options_platform.models.alarms import too_good_scores
 from options_platform.models.candidates import CANDIDATES
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 
@@ -33,17 +35,34 @@ class Contender:
     naive_loss: float
     against_naive: PairedTest
     against_champion: PairedTest
+    too_good: tuple[str, ...] = ()
 
     @property
     def wins(self) -> bool:
         """Whether it may become champion."""
-        return self.against_naive.beats(LEVEL) and self.against_champion.beats(LEVEL)
+        return (
+            not self.too_good
+            and self.against_naive.beats(LEVEL)
+            and self.against_champion.beats(LEVEL)
+        )
 
 
 def reigning(champions: pl.DataFrame, target: str) -> str:
     """The champion's name from rows of `champions`; the shipped default where there are none."""
     rows = champions.filter(pl.col("target") == target).sort("number")
     return rows["model"].to_list()[-1] if rows.height else DEFAULT[target]
+
+
+def reigns_of(champions: pl.DataFrame, target: str) -> list[str]:
+    """The champions that a rollback can reach, the reigning one last: a rollback takes one off."""
+    rows = champions.filter(pl.col("target") == target).sort("number")
+    reigns = [DEFAULT[target]]
+    for name, trial_id in rows.select("model", "trial_id").iter_rows():
+        if trial_id is None:
+            reigns.pop()
+        else:
+            reigns.append(name)
+    return reigns
 
 
 def blend_of(target: str, name: str) -> DirectionBlend | RankBlend:
@@ -78,7 +97,7 @@ def contenders(
         & (pl.col("first") == mine["first"])
         & (pl.col("last") == mine["last"])
     ).unique("model", keep="last", maintain_order=True)
-    wide = fold_losses(folds, comparable["trial_id"].to_list())
+    wide = losses_by_trial(folds, comparable["trial_id"].to_list())
     naive = _naive(folds, mine["trial_id"]).join(wide.select("fold"), on="fold").sort("fold")
     found = []
     for row in comparable.sort("loss").iter_rows(named=True):
@@ -91,31 +110,61 @@ def contenders(
                 row["naive_loss"],
                 paired_test(ours, naive["naive_loss"].to_numpy()),
                 paired_test(ours, wide[mine["trial_id"]].to_numpy()),
+                tuple(too_good_scores(json.loads(row["scores"]))),
             )
         )
     return found
 
 
-def luck(folds: pl.DataFrame, trial_ids: Sequence[str]) -> dict[str, float]:
-    """How much of the best trial is luck, from the gains over the naive forecast by fold.
+def luck(trials: pl.DataFrame, folds: pl.DataFrame, trial_ids: Sequence[str]) -> dict[str, float]:
+    """How much of the best of `trial_ids` is luck, from the gains over the naive forecast by fold.
 
-    Keys: trials, folds, deflated_sharpe_ratio (probability that the best has skill),
-    overfitting_probability (CSCV); the last is missing with too few folds or trials.
+    Keys: trials (every set of parameters that was ever scored for the target, on whatever data,
+    searches included; a variant that is the naive forecast is none), folds, deflated_sharpe_ratio
+    (probability that the best has skill, given so many trials), overfitting_probability (CSCV over
+    `trial_ids`, which share their folds); the last two are missing with too few folds or trials.
+
+    Args:
+        trials: rows of `trials`, all of them.
+        folds: rows of `trial_folds`.
+        trial_ids: trials of one target on the same data and months.
     """
-    wide = fold_losses(folds, trial_ids)
+    wide = losses_by_trial(folds, trial_ids)
     naive = _naive(folds, trial_ids[0]).join(wide.select("fold"), on="fold").sort("fold")
     gains = naive["naive_loss"].to_numpy()[:, None] - wide.select(trial_ids).to_numpy()
     moving = gains[:, np.ptp(gains, axis=0) > 0.0]
-    found = {"trials": float(gains.shape[1]), "folds": float(len(gains))}
+    others = _other_ratios(trials, folds, trial_ids)
+    found = {"trials": float(moving.shape[1] + len(others)), "folds": float(len(gains))}
     if moving.shape[1] < 2 or len(moving) < 2 * PARTITIONS:
         return found
     return found | {
-        "deflated_sharpe_ratio": deflated_best(moving),
+        "deflated_sharpe_ratio": deflated_best(moving, others=others),
         "overfitting_probability": overfitting_probability(moving, measure="mean"),
     }
 
 
-def fold_losses(folds: pl.DataFrame, trial_ids: Sequence[str]) -> pl.DataFrame:
+def _other_ratios(
+    trials: pl.DataFrame, folds: pl.DataFrame, trial_ids: Sequence[str]
+) -> list[float]:
+    """Sharpe ratios by fold of the target's other variants, one for each set of parameters."""
+    own = trials.filter(pl.col("trial_id").is_in(list(trial_ids)))
+    others = (
+        trials.filter(pl.col("target").is_in(own["target"].unique().to_list()))
+        .join(own, on="parameters", how="anti")
+        .sort("tried_at")
+        .unique("parameters", keep="last", maintain_order=True)
+    )
+    gain = pl.col("naive_loss") - pl.col("loss")
+    ratios = (
+        folds.join(others.select("trial_id"), on="trial_id")
+        .group_by("trial_id", maintain_order=True)
+        .agg(ratio=gain.mean() / gain.std(), varies=gain.max() > gain.min())
+        .filter("varies", pl.col("ratio").is_finite())
+    )
+    return ratios["ratio"].to_list()
+
+
+def losses_by_trial(folds: pl.DataFrame, trial_ids: Sequence[str]) -> pl.DataFrame:
     """Losses by fold: a column `fold` and one for each trial, of the folds that all share."""
     chosen = folds.filter(pl.col("trial_id").is_in(list(trial_ids)))
     wide = chosen.pivot(on="trial_id", index="fold", values="loss")

@@ -210,7 +210,9 @@ def _predict(
         names += [fold.name] * count
         ids += [None if record is None else record.model_id] * count
         if record is not None:
-            found = model.predict(fitted[fold.name], data.sample.take(fold.predict))
+            found = model.predict(
+                fitted[fold.name], data.sample.take(fold.predict).without_targets()
+            )
             parts.append((at, at + count, found))
         at += count
     columns: dict[str, Floats] = {}

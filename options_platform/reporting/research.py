@@ -170,7 +170,7 @@ def luck_row(
 ) -> dict[str, float]:
     """Number of trials, deflated Sharpe ratio and probability of overfitting of the choice."""
     found = _contenders(trials, folds, champions, target)
-    return luck(folds, [each.trial_id for each in found]) if found else {}
+    return luck(trials, folds, [each.trial_id for each in found]) if found else {}
 
 
 def _contenders(

@@ -14,7 +14,7 @@ from options_platform.contracts import (
 from options_platform.definitions import build_defs
 from options_platform.defs.intraday import INTRADAY_JOB_NAME
 from options_platform.defs.jobs import JOB_NAME, MONEY_TAG, REPORTING_JOB_NAME
-from options_platform.defs.model_checks import descriptions_of
+from options_platform.defs.model_checks import DESCRIPTIONS
 from options_platform.domain.quality import rules_for
 from options_platform.settings import make_settings
 
@@ -158,9 +158,9 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
     models = {
         (table.name, check)
         for table in (DIRECTION_MODEL, VOLATILITY_MODEL)
-        for check in descriptions_of(table)
+        for check in DESCRIPTIONS
     }
-    assert len(models) == 8
+    assert len(models) == 10
     assert models <= set(checks)
     assert all(checks[key].blocking for key in models)
     history = {("raw_ohlcv", name) for name in ("fresh", "adjusted_closes", "as_traded")}

@@ -15,7 +15,7 @@ from options_platform.contracts import (
     MODEL_FOLDS,
     MODEL_PREDICTIONS,
 )
-from options_platform.defs.model_checks import descriptions_of, judge, make_model_checks
+from options_platform.defs.model_checks import DESCRIPTIONS, judge, make_model_checks
 from options_platform.defs.resources import make_platform
 from options_platform.models.direction import with_call
 from options_platform.settings import make_settings
@@ -79,7 +79,7 @@ def platform(tmp_path):
 
 def verdicts(platform):
     found = judge(platform, DIRECTION_MODEL, "direction", END)
-    assert set(found) == set(descriptions_of(DIRECTION_MODEL))
+    assert set(found) == set(DESCRIPTIONS)
     return found
 
 

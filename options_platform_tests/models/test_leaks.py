@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.domain.calendar import sessions
 from options_platform.domain.parity import truncation_differences
 from options_platform.domain.walk_forward import Fold, LeakError
 from options_platform.models.alarms import direction_alarms, volatility_alarms
@@ -94,6 +95,41 @@ def features_today(labels):
     return joined.drop_nulls("iv_rank").with_columns(
         change=pl.col("fwd_iv_rank_5d") - pl.col("iv_rank")
     )
+
+
+def test_a_leak_of_the_last_months_does_not_drown_in_honest_years():
+    random = np.random.default_rng(4)
+    days = sessions(date(2005, 1, 3), END)
+    names = random.choice(["bearish", "neutral", "bullish"], len(days))
+    known = labels = pl.DataFrame({"date": days, "ticker": "AAA", "direction": names})
+    guess = pl.Series(random.dirichlet([5.0, 5.0, 5.0], known.height))
+    leaks = pl.col("date") >= days[-160]
+    mixed = known.with_columns(
+        pl.when(leaks)
+        .then(pl.when(pl.col("direction") == name).then(0.8).otherwise(0.1))
+        .otherwise(guess.arr.get(number))
+        .alias(f"p_{name}")
+        for number, name in enumerate(("bearish", "neutral", "bullish"))
+    )
+    firing = {alarm.period for alarm in direction_alarms(mixed, labels) if alarm.fires}
+    assert "the newest 12 months" in firing
+    assert "all time" not in firing
+
+
+def test_a_model_that_predicts_does_not_see_what_happened():
+    @dataclass(frozen=True)
+    class Peeking(DirectionBlend):
+        def predict(self, artifacts, sample):
+            assert (sample.direction == -1).all()
+            for name in ("fwd_return", "fwd_iv_rank", "fwd_rv", "regime_differs"):
+                assert np.isnan(getattr(sample, name)).all()
+            return super().predict(artifacts, sample)
+
+    features, labels = random_rows()
+    found = walk(Peeking("peeking", HONEST.parts), features, labels, start=CUT, end=END)
+    honest = walk(HONEST, features, labels, start=CUT, end=END)
+    assert found.height > 0
+    assert found["p_neutral"].equals(honest["p_neutral"])
 
 
 def test_three_lucky_rows_are_no_alarm():

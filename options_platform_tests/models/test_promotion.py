@@ -1,5 +1,6 @@
 """A variant becomes champion only if it is better by more than chance, and can be taken back."""
 
+import json
 import sqlite3
 from datetime import UTC, date, datetime
 
@@ -21,13 +22,13 @@ FOLDS = [f"{year}-{month:02d}" for year in range(2005, 2015) for month in range(
 CHAMPION = DEFAULT["direction"]
 
 
-def trial(name, losses, naive, data="same"):
+def trial(name, losses, naive, data="same", *, purpose="choice", scores="{}"):
     trial_id = f"{name}-{data}"
     row = {
-        "trial_id": trial_id, "target": "direction", "model": name, "purpose": "choice",
-        "parameters": "{}", "data_hash": data, "first": date(2005, 1, 3),
+        "trial_id": trial_id, "target": "direction", "model": name, "purpose": purpose,
+        "parameters": json.dumps({"name": name}), "data_hash": data, "first": date(2005, 1, 3),
         "last": date(2014, 12, 31), "rows": 2500, "loss": float(np.mean(losses)),
-        "naive_loss": float(np.mean(naive)), "scores": "{}", "tried_at": NOW,
+        "naive_loss": float(np.mean(naive)), "scores": scores, "tried_at": NOW,
     }  # fmt: skip
     folds = pl.DataFrame(
         {"trial_id": trial_id, "fold": FOLDS, "rows": 21, "loss": losses, "naive_loss": naive},
@@ -121,15 +122,70 @@ def test_there_is_nothing_before_the_first_champion(registry):
         registry.rollback("direction", now=NOW)
 
 
-def test_luck_counts_the_trials(registry):
-    found = luck(
+def luck_of(registry):
+    return luck(
+        registry.warehouse.read(TRIALS),
         registry.warehouse.read(TRIAL_FOLDS),
         [each.trial_id for each in registry.contenders("direction")],
     )
+
+
+def test_luck_counts_the_trials(registry):
+    found = luck_of(registry)
     assert found["trials"] == 4
     assert found["folds"] == 120
     assert found["deflated_sharpe_ratio"] > 0.95
     assert found["overfitting_probability"] < 0.2
+
+
+def test_luck_counts_what_a_search_tried_once_for_each_set_of_parameters(registry):
+    random = np.random.default_rng(1)
+    naive = random.normal(1.10, 0.10, len(FOLDS))
+    for number in range(50):
+        for data in ("one year", "another"):
+            losses = naive + random.normal(0.0, 0.1) + random.normal(0.0, 0.05, len(FOLDS))
+            row, folds = trial(f"search_{number}", losses, naive, data, purpose="search")
+            registry.warehouse.upsert(TRIALS, row)
+            registry.warehouse.upsert(TRIAL_FOLDS, folds)
+    before = luck(
+        registry.warehouse.read(TRIALS).filter(purpose="choice"),
+        registry.warehouse.read(TRIAL_FOLDS),
+        [each.trial_id for each in registry.contenders("direction")],
+    )
+    found = luck_of(registry)
+    assert found["trials"] == 54
+    assert found["deflated_sharpe_ratio"] < before["deflated_sharpe_ratio"]
+    assert found["overfitting_probability"] == before["overfitting_probability"]
+
+
+def test_each_rollback_goes_one_champion_further_back(registry):
+    registry.promote("direction", "logit_wide", now=NOW)
+    random = np.random.default_rng(2)
+    folds = registry.warehouse.read(TRIAL_FOLDS).filter(trial_id="logit_wide-same").sort("fold")
+    naive = folds["naive_loss"].to_numpy()
+    better = folds["loss"].to_numpy() - 0.02 + random.normal(0, 0.02, len(FOLDS))
+    row, folds = trial("logit_scaled", better, naive)
+    registry.warehouse.upsert(TRIALS, row)
+    registry.warehouse.upsert(TRIAL_FOLDS, folds)
+    registry.promote("direction", "logit_scaled", now=NOW)
+    assert registry.rollback("direction", now=NOW) == "logit_wide"
+    assert registry.rollback("direction", now=NOW) == CHAMPION
+    with pytest.raises(UsageError, match="nothing to go back to"):
+        registry.rollback("direction", now=NOW)
+    assert registry.champion("direction") == CHAMPION
+    registry.promote("direction", "logit_scaled", now=NOW)
+    assert registry.rollback("direction", now=NOW) == CHAMPION
+
+
+def test_what_is_too_good_to_be_true_is_not_promoted(registry):
+    folds = registry.warehouse.read(TRIAL_FOLDS).filter(trial_id="logit_wide-same").sort("fold")
+    naive = folds["naive_loss"].to_numpy()
+    scores = json.dumps({"auc_macro": 0.999, "auc_macro low": 0.998})
+    row, folds = trial("logit_scaled", np.full(len(FOLDS), 0.05), naive, scores=scores)
+    registry.warehouse.upsert(TRIALS, row)
+    registry.warehouse.upsert(TRIAL_FOLDS, folds)
+    with pytest.raises(UsageError, match="look for a leak in its inputs: auc_macro"):
+        registry.promote("direction", "logit_scaled", now=NOW)
 
 
 def test_a_store_that_is_no_database_is_named_and_left_alone(registry):
