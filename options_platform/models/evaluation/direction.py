@@ -39,7 +39,9 @@ def evaluate_direction(
 
     Metrics: auc_macro, auc_<class>, auc_bull_vs_bear, fold_mean_auc, log_loss, brier, accuracy,
     balanced_accuracy, accuracy_top (of the surest fifth of calls), neutral_share_top (neutral
-    calls among those), neutral_share, calibration_error.
+    calls among those), neutral_share, calibration_error. The baseline of accuracy_top is the
+    higher of two: the best constant call on the model's own surest fifth, and the prior's accuracy
+    on the prior's surest fifth. So choosing calm days, on which every call is neutral, is no skill.
 
     Args:
         predictions: rows of `model_predictions`; those without a known label, or without the
@@ -140,7 +142,7 @@ def direction_scores(
         (
             "accuracy_top",
             metrics.mean(right[top], weights[:, top]),
-            float(naive_right[top].mean()),
+            max(_best_class(target[top]), float(naive_right[_surest(prior)].mean())),
         ),
         ("neutral_share_top", metrics.mean(neutral[top], weights[:, top]), None),
         ("fold_mean_auc", _fold_mean_auc(part, target, draws=len(weights) - 1), 0.5),
@@ -199,6 +201,11 @@ def _macro_auc_by_fold(part: pl.DataFrame, target: Rows) -> Floats:
         auc=pl.when(every_class).then((aucs[0] + aucs[1] + aucs[2]) / 3)
     )
     return np.asarray(found.drop_nulls("auc").sort("fold")["auc"].to_numpy(), dtype=np.float64)
+
+
+def _best_class(target: Rows) -> float:
+    """Accuracy of the one class that, called on every row, is right most often."""
+    return float(np.bincount(target).max() / len(target))
 
 
 def _surest(p: Floats) -> Rows:

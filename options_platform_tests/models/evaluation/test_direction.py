@@ -115,6 +115,19 @@ def test_the_surest_fifth_are_the_calls_of_the_highest_probability(direction):
     assert score(direction, "neutral_share_top")["value"] == pytest.approx(neutral, abs=0.005)
 
 
+def test_the_baseline_of_the_surest_fifth_is_the_best_that_needs_no_model(direction):
+    p, y = SHIPPED.reshape(-1, 3), CLASSES.ravel()  # by date, then ticker
+    count = round(0.2 * len(p))
+    surest = np.argsort(-p.max(axis=1), kind="stable")[:count]
+    best_class = np.bincount(y[surest]).max() / count
+    of_prior = (y[:count] == PRIOR.argmax()).mean()  # its calls are all equally sure
+    row = score(direction, "accuracy_top")
+    assert row["baseline"] == pytest.approx(max(best_class, of_prior))
+    constant = direction_rows().with_columns(p_bearish=0.1, p_neutral=0.8, p_bullish=0.1)
+    found = score(evaluate_direction(pl.concat([constant, PRIOR_ROWS]), labels()), "accuracy_top")
+    assert found["value"] <= found["baseline"]
+
+
 def test_the_mean_of_the_months_is_scikit_learns_over_the_folds(direction):
     scores = []
     months = np.array([f"{day:%Y-%m}" for day in DAYS])
