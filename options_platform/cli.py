@@ -154,7 +154,10 @@ def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
     research.add_argument("--start", type=_date, help="first session to predict")
     research.add_argument("--end", type=_date, help="last session to predict, up to 2020")
     research.add_argument(
-        "--final", action="store_true", help="score chosen candidates on 2021 and later, once"
+        "--final", action="store_true", help="score the chosen candidate on 2021 and later, once"
+    )
+    research.add_argument(
+        "--again", action="store_true", help="with --final: look at those years once more"
     )
     search = reading("search", "search the models' parameters, nested in time (needs Optuna)")
     search.add_argument("--target", choices=("direction", "iv_rank"), required=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -43,6 +44,9 @@ def research(args: argparse.Namespace) -> int:
         chosen = [c for c in candidates if not args.models or c.model.name in args.models]
         if not chosen or (args.target and args.target != target):
             continue
+        if args.final and not args.again:
+            names = [candidate.model.name for candidate in chosen]
+            _require_one_look(warehouse.read(TRIALS), target, names)
         contest = Contest(
             target,
             features,
@@ -65,6 +69,18 @@ def research(args: argparse.Namespace) -> int:
         raise UsageError(f"no candidate is called {', '.join(args.models or ())}")
     _show(args, found, start, end)
     return 0
+
+
+def _require_one_look(trials: pl.DataFrame, target: str, names: Sequence[str]) -> None:
+    """Refuse to score a second variant of a target on the years that are kept for one."""
+    looked = trials.filter(target=target, purpose="final")["model"].unique().sort().to_list()
+    if len({*looked, *names}) > 1:
+        seen = f"{', '.join(looked)} was scored on them already" if looked else "name one variant"
+        raise UsageError(
+            f"{target}: the years after {LAST_OF_CHOICE.year} score one choice, once; {seen}. "
+            "With --again they are looked at once more, and choose no longer blindly: the report "
+            "shows every look"
+        )
 
 
 def _range(args: argparse.Namespace, features: pl.DataFrame) -> tuple[date, date]:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from options_platform.cli import build_parser, main
-from options_platform.commands.research import _range
+from options_platform.commands.research import _range, _require_one_look
 from options_platform.errors import UsageError
 
 FEATURES = pl.DataFrame({"date": [date(2000, 1, 3), date(2024, 12, 31)]})
@@ -40,6 +40,26 @@ def test_what_was_chosen_is_scored_from_2021_on():
 def test_years_that_score_cannot_choose(given, message):
     with pytest.raises(UsageError, match=message):
         _range(asked(**given), FEATURES)
+
+
+def test_the_years_that_are_kept_score_one_variant_of_a_target():
+    looks = pl.DataFrame(
+        {
+            "target": ["direction", "direction", "iv_rank"],
+            "purpose": ["final", "choice", "final"],
+            "model": ["logit", "trees", "har"],
+        }
+    )
+    _require_one_look(looks.clear(), "direction", ["logit"])
+    _require_one_look(looks, "direction", ["logit"])
+    with pytest.raises(UsageError, match="logit was scored on them already.*--again"):
+        _require_one_look(looks, "direction", ["trees"])
+    with pytest.raises(UsageError, match="har was scored"):
+        _require_one_look(looks, "iv_rank", ["ridge"])
+    with pytest.raises(UsageError, match="name one variant"):
+        _require_one_look(looks.clear(), "direction", ["logit", "trees"])
+    args = build_parser().parse_args(["research", "--final", "--again", "--models", "logit"])
+    assert args.again
 
 
 def test_the_model_commands_parse_and_refuse_an_empty_home(tmp_path, monkeypatch, capsys):
