@@ -52,7 +52,7 @@ def test_the_years_that_are_kept_score_one_variant_of_a_target():
     )
     _require_one_look(looks.clear(), "direction", ["logit"])
     _require_one_look(looks, "direction", ["logit"])
-    with pytest.raises(UsageError, match="logit was scored on them already.*--again"):
+    with pytest.raises(UsageError, match=r"logit was scored on them already.*--again"):
         _require_one_look(looks, "direction", ["trees"])
     with pytest.raises(UsageError, match="har was scored"):
         _require_one_look(looks, "iv_rank", ["ridge"])
