@@ -75,3 +75,11 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
         .select(LABELS.schema.names())
         .sort("date", "ticker")
     )
+
+
+def known_too_early(labels: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
+    """The rows of `labels` whose `known_on` is less than `horizon` sessions after their date."""
+    every = pl.Series(all_sessions(), dtype=pl.Date)
+    passed = every.search_sorted(labels["known_on"], side="right").cast(pl.Int64)
+    passed -= every.search_sorted(labels["date"], side="right").cast(pl.Int64)
+    return labels.filter(passed < horizon)

@@ -21,6 +21,7 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.domain.coverage import holes_of
+from options_platform.domain.labels import HORIZON, known_too_early
 
 SUM_TOLERANCE = 1e-9
 SHOWN = 5
@@ -163,7 +164,7 @@ def _frozen_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
 
 
 def _known_after(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
-    return _found(frame.filter(pl.col("known_on") <= pl.col("date")), table)
+    return _found(known_too_early(frame), table)
 
 
 def _probabilities(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
@@ -228,7 +229,13 @@ OWN: dict[str, tuple[Rule, ...]] = {
             blocking=False,
         ),
     ),
-    LABELS.name: (Rule("known_after", "A label is known after its date.", _known_after),),
+    LABELS.name: (
+        Rule(
+            "known_after",
+            f"A label is known {HORIZON} sessions after its date, no earlier.",
+            _known_after,
+        ),
+    ),
     DIRECTION_MODEL.name: (
         Rule("probabilities", "The three probabilities sum to 1, or all are null.", _probabilities),
     ),

@@ -50,7 +50,10 @@ class FoldModel(Protocol):
         ...
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """Predict each row from itself alone, so that batches do not matter."""
+        """Predict each row from itself alone, so that batches do not matter.
+
+        The walk-forward hands over rows whose targets are all unknown.
+        """
         ...
 
 

@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from options_platform.contracts import DIRECTIONS
 from options_platform.domain.features.registry import FEATURES
+from options_platform.domain.labels import HORIZON, known_too_early
+from options_platform.domain.walk_forward import LeakError
 from options_platform.errors import IncompleteDataError
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Days = NDArray[np.datetime64]
+
+UNKNOWN_CLASS = -1
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,11 @@ class Sample:
         return Sample(**{k: v if k == "names" else v[rows] for k, v in parts.items()})
 
     def without_targets(self) -> Sample:
-        """The same rows as a model may see them when it predicts: every target unknown."""
+        """The same rows with every target unknown: what a model may see when it predicts."""
         unknown = np.full(len(self), np.nan)
         return replace(
             self,
-            direction=np.full(len(self), -1, np.int64),
+            direction=np.full(len(self), UNKNOWN_CLASS, dtype=np.int64),
             fwd_return=unknown,
             fwd_iv_rank=unknown,
             fwd_rv=unknown,
@@ -101,20 +105,24 @@ def make_dataset(
     *,
     pool: Sequence[str],
     end: date,
-    horizon: int = 5,
+    horizon: int = HORIZON,
 ) -> Dataset:
     """The rows of all tickers of `pool` up to the session `end`.
 
     Raises :class:`IncompleteDataError` if a ticker of the pool has no features, ends before
-    `end`, or lacks labels for its features.
+    `end`, or lacks labels for its features, and :class:`LeakError` if a label is said to be
+    known less than `horizon` sessions after its date: the purge rests on that day.
     """
     features = features.filter(pl.col("date") <= end).sort("date", "ticker")
     _require_pool(features, labels, pool, end)
+    _require_horizon(labels, horizon)
     rows = features.join(labels, on=["date", "ticker"], how="left", maintain_order="left")
     later = pl.col("regime").shift(-horizon).over("ticker", order_by="date")
     rows = rows.with_columns(regime_differs=(later != pl.col("regime")))
     numbers = {name: number for number, name in enumerate(DIRECTIONS)}
-    direction = rows["direction"].replace_strict(numbers, default=-1, return_dtype=pl.Int64)
+    direction = rows["direction"].replace_strict(
+        numbers, default=UNKNOWN_CLASS, return_dtype=pl.Int64
+    )
     names = model_inputs()
     columns = _columns(rows)
     dates = rows["date"].to_numpy().astype("datetime64[D]")
@@ -152,6 +160,18 @@ def _columns(rows: pl.DataFrame) -> dict[str, Floats]:
 
 def _floats(series: pl.Series) -> Floats:
     return series.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _require_horizon(labels: pl.DataFrame, horizon: int) -> None:
+    early = known_too_early(labels, horizon).select("date", "ticker", "known_on")
+    if early.height:
+        day, ticker, known_on = early.sort("date", "ticker").row(0)
+        last = early.select(pl.col("date").max()).item()
+        raise LeakError(
+            f"{early.height} labels are said to be known before the {horizon} sessions that they "
+            f"tell of are over, first {day} {ticker} on {known_on}; run: options-platform backfill "
+            f"--start {day} --end {last} --select labels"
+        )
 
 
 def _require_pool(

@@ -158,7 +158,7 @@ def _permutation(model: FoldModel, artifacts: Artifacts, sample: Sample, seed: i
 
 
 def _losses(model: FoldModel, artifacts: Artifacts, sample: Sample, *, is_rank: bool) -> Floats:
-    columns = model.predict(artifacts, sample)
+    columns = model.predict(artifacts, sample.without_targets())
     if is_rank:
         return np.asarray((columns[f"{model.name}:iv_rank_pred"] - sample.fwd_iv_rank) ** 2)
     names = ("p_bearish", "p_neutral", "p_bullish")

@@ -4,7 +4,7 @@
 2. A fold is known by the hash of its training rows, the model's parameters and the libraries.
 3. Folds that the store has are read; those that it lacks are trained under the model's lock, so
    that of several runs that want the same folds one trains and the others wait and read.
-4. Each row of the range is predicted by the model of its month.
+4. Each row of the range is predicted by the model of its month, which is not shown its targets.
 """
 
 from __future__ import annotations
@@ -210,9 +210,8 @@ def _predict(
         names += [fold.name] * count
         ids += [None if record is None else record.model_id] * count
         if record is not None:
-            found = model.predict(
-                fitted[fold.name], data.sample.take(fold.predict).without_targets()
-            )
+            asked = data.sample.take(fold.predict).without_targets()
+            found = model.predict(fitted[fold.name], asked)
             parts.append((at, at + count, found))
         at += count
     columns: dict[str, Floats] = {}

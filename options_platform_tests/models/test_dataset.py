@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.calendar import shift
+from options_platform.domain.walk_forward import LeakError
 from options_platform.errors import IncompleteDataError
 from options_platform.models.dataset import make_dataset, model_inputs
 from options_platform_tests.market import random_market
@@ -128,3 +129,22 @@ def test_taking_rows_keeps_inputs_and_targets_together():
     assert part.names == sample.names
     np.testing.assert_array_equal(part.inputs, sample.inputs[rows])
     np.testing.assert_array_equal(part.fwd_rv, sample.fwd_rv[rows])
+
+
+def test_a_label_said_to_be_known_before_its_horizon_is_over_is_refused():
+    features, labels = random_rows()
+    for ahead in (0, 4):
+        days = labels["date"].map_elements(lambda d, n=ahead: shift(d, n), return_dtype=pl.Date)
+        early = labels.with_columns(known_on=days)
+        with pytest.raises(LeakError, match=f"first 2015-01-02 AAA on {days[0]}; run: options-"):
+            make_dataset(features, early, pool=POOL, end=END)
+
+
+def test_without_targets_nothing_but_the_inputs_is_left():
+    sample = random_dataset().sample
+    asked = sample.without_targets()
+    np.testing.assert_array_equal(asked.inputs, sample.inputs)
+    assert (asked.direction == -1).all()
+    for target in ("fwd_return", "fwd_iv_rank", "fwd_rv", "regime_differs"):
+        assert np.isnan(getattr(asked, target)).all()
+        assert np.isfinite(getattr(sample, target)).any()

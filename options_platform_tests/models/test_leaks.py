@@ -222,3 +222,22 @@ def test_a_calibration_on_test_rows_is_caught_by_truncation():
 
     found = future_differences(predict, *random_rows(), cut=CUT, end=END)
     assert set(found["column"]) == {"p_bearish", "p_neutral", "p_bullish"}
+
+
+@dataclass(frozen=True)
+class Peek(PriorDirection):
+    """Predicts what its sample says has happened."""
+
+    name: str = "peek"
+
+    def predict(self, artifacts, sample):
+        happened = [(sample.direction == k).astype(float) for k in range(3)]
+        names = ("bearish", "neutral", "bullish")
+        return {f"{self.name}:p_{n}": happened[k] for k, n in enumerate(names)}
+
+
+def test_a_model_that_looks_for_the_targets_when_it_predicts_finds_none():
+    data = make_dataset(*random_rows(), pool=POOL, end=END)
+    found = walk_forward(Peek(), data, start=START, end=END, store=MemoryStore())
+    assert (data.sample.direction[found.rows] >= 0).any()
+    assert all((values == 0.0).all() for values in found.columns.values())
