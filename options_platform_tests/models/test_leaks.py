@@ -116,22 +116,6 @@ def test_a_leak_of_the_last_months_does_not_drown_in_honest_years():
     assert "all time" not in firing
 
 
-def test_a_model_that_predicts_does_not_see_what_happened():
-    @dataclass(frozen=True)
-    class Peeking(DirectionBlend):
-        def predict(self, artifacts, sample):
-            assert (sample.direction == -1).all()
-            for name in ("fwd_return", "fwd_iv_rank", "fwd_rv", "regime_differs"):
-                assert np.isnan(getattr(sample, name)).all()
-            return super().predict(artifacts, sample)
-
-    features, labels = random_rows()
-    found = walk(Peeking("peeking", HONEST.parts), features, labels, start=CUT, end=END)
-    honest = walk(HONEST, features, labels, start=CUT, end=END)
-    assert found.height > 0
-    assert found["p_neutral"].equals(honest["p_neutral"])
-
-
 def test_three_lucky_rows_are_no_alarm():
     _, labels = random_rows()
     few = labels.filter((pl.col("ticker") == "AAA") & pl.col("direction").is_not_null()).head(3)
