@@ -48,7 +48,9 @@ class TrialLog:
         if not new:
             return 0
         for trial_id, trial in new.items():
-            self._show(trial, trial_id)
+            # A backfill has its own runs in MLflow.
+            if trial.row["purpose"].item() != "backfill":
+                self._show(trial, trial_id)
         self.warehouse.write(
             [
                 (TRIAL_FOLDS, pl.concat([trial.folds for trial in new.values()])),

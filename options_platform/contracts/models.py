@@ -110,9 +110,9 @@ TRIALS = Table(
             "purpose",
             pl.String,
             "choice: among years that may choose; final: later years, scored once; search: by "
-            "the parameter search",
+            "the parameter search; backfill: scored by a backfill, counted only",
             nullable=False,
-            values=("choice", "final", "search"),
+            values=("choice", "final", "search", "backfill"),
         ),
         Column("parameters", pl.String, "all that decides the fit beside the data, JSON"),
         Column("data_hash", pl.String, "hash of all rows, inputs and targets", nullable=False),

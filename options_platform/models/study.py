@@ -24,7 +24,7 @@ from options_platform.models.evaluation import (
 from options_platform.models.evaluation.decay import evaluate_decay
 from options_platform.models.importance import IMPORTANCE_SCHEMA, fold_importance
 from options_platform.models.promotion import blend_of
-from options_platform.models.training import FoldStore, walk_forward
+from options_platform.models.training import FoldStore, dataset_hash, walk_forward
 from options_platform.models.volatility import shipped_volatility
 
 NEWEST_FOLDS = 24
@@ -45,11 +45,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class Study:
-    """Rows of `model_scores` and of `model_importance`, and the reliability curve."""
+    """Rows of `model_scores` and of `model_importance`, the reliability curve, the data's hash."""
 
     scores: pl.DataFrame
     importance: pl.DataFrame
     calibration: pl.DataFrame
+    data_hash: str
 
 
 def study(
@@ -80,6 +81,7 @@ def study(
         every.select(MODEL_SCORES.schema.names()),
         importance.with_columns(target=pl.lit(target)).select(MODEL_IMPORTANCE.schema.names()),
         calibration_curve(tables.predictions, known) if target == "direction" else pl.DataFrame(),
+        dataset_hash(data),
     )
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 
 from options_platform.adapters.model_store import ModelStore
+from options_platform.adapters.trial_log import TrialLog
 from options_platform.contracts import (
     FEATURES_TABLE,
     LABELS,
@@ -16,6 +17,7 @@ from options_platform.contracts import (
 )
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
+from options_platform.models.backfill_trials import backfill_trials
 from options_platform.models.dataset import model_inputs
 from options_platform.models.evaluation import headline
 from options_platform.models.importance import overall_importance
@@ -69,6 +71,17 @@ def study_backfill(
     warehouse.write([(MODEL_SCORES, found.scores)])
     if found.importance.height:
         warehouse.write([(MODEL_IMPORTANCE, found.importance)])
+    TrialLog(platform.settings.home, warehouse).record_all(
+        backfill_trials(
+            target,
+            found,
+            tables,
+            champion=champion,
+            start=selected.start,
+            end=selected.end,
+            tried_at=platform.now(),
+        )
+    )
     _log(store, target, found, {"variant": champion, "dagster_run_id": run_id})
     return _metadata(target, champion, found)
 

@@ -7,8 +7,11 @@ import pytest
 
 from options_platform.adapters.mlflow_client import open_client
 from options_platform.adapters.model_store import FAMILY_TAG
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.defs.partitions import partition_key
 from options_platform.models.promotion import DEFAULT
+from options_platform.models.study import NAIVE
 
 
 def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
@@ -46,3 +49,12 @@ def metadata_of(instance, asset, partition):
     wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[str(partition)])
     (newest,) = instance.fetch_materializations(wanted, limit=1).records
     return newest.asset_materialization.metadata
+
+
+def test_a_backfill_counts_its_models_as_trials(simulated_home):
+    warehouse = Warehouse(simulated_home.warehouse_path, wait_seconds=30.0)
+    trials = warehouse.read(TRIALS).filter(purpose="backfill")
+    for target, naive in NAIVE.items():
+        assert {DEFAULT[target], naive} <= set(trials.filter(target=target)["model"])
+    folds = warehouse.read(TRIAL_FOLDS)
+    assert set(trials["trial_id"]) == set(folds["trial_id"])
