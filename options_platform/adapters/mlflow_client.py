@@ -87,7 +87,7 @@ def clear_errors(home: Path) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         first = str(error).strip().splitlines()[0]
         locked = "locked" in str(error)
         hint = (

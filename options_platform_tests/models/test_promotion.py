@@ -197,6 +197,14 @@ def test_a_store_that_is_no_database_is_named_and_left_alone(registry):
     assert broken.read_bytes().startswith(b"this is no database")
 
 
+def test_a_store_that_is_deleted_while_it_is_open_is_named(registry):
+    registry.promote("direction", "logit_wide", now=NOW)
+    (registry.home / "mlflow.db").unlink()
+    with pytest.raises(ModelStoreError, match=r"MLflow store .*mlflow\.db failed"):
+        registry.rollback("direction", now=NOW)
+    assert registry.champion("direction") == "logit_wide"
+
+
 @pytest.mark.long
 def test_a_locked_store_says_so(registry):
     registry.promote("direction", "logit_wide", now=NOW)
