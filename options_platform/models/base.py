@@ -37,6 +37,11 @@ class FoldModel(Protocol):
         ...
 
     @property
+    def embargo_sessions(self) -> int:
+        """Sessions before the predicted month, beside the purge, that are not trained on."""
+        ...
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data; changes make stored folds obsolete."""
         ...

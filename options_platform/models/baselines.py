@@ -23,6 +23,7 @@ class PriorDirection:
 
     name: str = "prior"
     window_sessions: int | None = None
+    embargo_sessions: int = 0
     needs: tuple[str, ...] = ("vix", "hv_20")
 
     @property
@@ -55,6 +56,7 @@ class AutoregressiveRank:
 
     name: str = "ar1"
     window_sessions: int | None = None
+    embargo_sessions: int = 0
 
     @property
     def parameters(self) -> Mapping[str, Any]:

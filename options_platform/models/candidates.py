@@ -29,6 +29,8 @@ class Candidate:
     pooled: bool = True
 
 
+EMBARGO = 21
+"""A month, by which the newest training rows are older than the purge asks."""
 FAMILIES = ("technical", "volatility", "regime")
 LEVELS = ("vix", "hv_20")
 MORE_LEVELS = ("vix", "hv_5", "hv_20", "hv_60", "parkinson_hv")
@@ -43,16 +45,22 @@ def _direction(
     name: str,
     *parts: Part,
     window_sessions: int | None = None,
+    embargo_sessions: int = 0,
     calibration: Calibration | None = None,
     pooled: bool = True,
 ) -> Candidate:
-    return Candidate(DirectionBlend(name, parts, window_sessions, calibration), pooled=pooled)
+    blend = DirectionBlend(name, parts, window_sessions, embargo_sessions, calibration)
+    return Candidate(blend, pooled=pooled)
 
 
 def _rank(
-    name: str, *parts: Part, window_sessions: int | None = None, pooled: bool = True
+    name: str,
+    *parts: Part,
+    window_sessions: int | None = None,
+    embargo_sessions: int = 0,
+    pooled: bool = True,
 ) -> Candidate:
-    return Candidate(RankBlend(name, parts, window_sessions), pooled=pooled)
+    return Candidate(RankBlend(name, parts, window_sessions, embargo_sessions), pooled=pooled)
 
 
 DIRECTION: tuple[Candidate, ...] = (
@@ -79,6 +87,7 @@ DIRECTION: tuple[Candidate, ...] = (
     _direction("logit_scaled", VIX_LOGIT, SCALED),
     _direction("scaled_trees", SCALED, TREES),
     _direction("scaled_calm_trees", SCALED, CALM),
+    _direction("scaled_calm_trees_embargo", SCALED, CALM, embargo_sessions=EMBARGO),
     *(
         _direction(
             f"scaled_calm_trees_calibrated_{years}y",
@@ -123,6 +132,13 @@ VOLATILITY: tuple[Candidate, ...] = (
     _rank("calm_trees", CALM_TREES),
     _rank("har_strong_calm_trees", HAR_STRONG, CALM_TREES),
     _rank("har_ridge_strong_calm_trees", HAR_STRONG, RIDGE_STRONG, CALM_TREES),
+    _rank(
+        "har_ridge_strong_calm_trees_embargo",
+        HAR_STRONG,
+        RIDGE_STRONG,
+        CALM_TREES,
+        embargo_sessions=EMBARGO,
+    ),
     _rank("har_strong_trees", HAR_STRONG, RANK_TREES),
     _rank("huber_calm_trees", HUBER, CALM_TREES),
     _rank("har_huber_calm_trees", HAR_STRONG, HUBER, CALM_TREES),

@@ -52,6 +52,7 @@ class ScaledDirection:
 
     name: str = SHIPPED
     window_sessions: int | None = None
+    embargo_sessions: int = 0
     parts: tuple[Part, ...] = DIRECTION_PARTS
     calibration: Calibration | None = None
     logit: Logit = VIX_LOGIT
@@ -64,7 +65,7 @@ class ScaledDirection:
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
-        return {**self._blend.parameters, "logit": self.logit.parameters, "revision": 2}
+        return {**self._blend.parameters, "logit": self.logit.parameters}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known volatility levels."""
@@ -91,7 +92,9 @@ class ScaledDirection:
 
     @property
     def _blend(self) -> DirectionBlend:
-        return DirectionBlend(self.name, self.parts, self.window_sessions, self.calibration)
+        return DirectionBlend(
+            self.name, self.parts, self.window_sessions, self.embargo_sessions, self.calibration
+        )
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,13 @@ class SeedDirection:
 
     name: str = "seed_direction"
     window_sessions: int | None = 504
+    embargo_sessions: int = 0
     rounds: int = 200
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
-        return {**self.__dict__, **self._trees, "revision": 1}
+        return {**self.__dict__, **self._trees}
 
     @property
     def _trees(self) -> Mapping[str, Any]:
@@ -213,6 +217,7 @@ def shipped_direction(champion: DirectionBlend | None) -> ScaledDirection:
         return ScaledDirection()
     return ScaledDirection(
         window_sessions=champion.window_sessions,
+        embargo_sessions=champion.embargo_sessions,
         parts=champion.parts,
         calibration=champion.calibration,
     )

@@ -1,7 +1,8 @@
 """Walk-forward training: each fold's model is trained once, stored, and read ever after.
 
 1. Each month of the range becomes a fold; its training rows are purged (`domain/walk_forward`).
-2. A fold is known by the hash of its training rows, the model's parameters and the libraries.
+2. A fold is known by the hash of its training rows, the model's parameters, the code that fits
+   it and the libraries.
 3. Folds that the store has are read; those that it lacks are trained under the model's lock, so
    that of several runs that want the same folds one trains and the others wait and read.
 4. Each row of the range is predicted by the model of its month, which is not shown its targets.
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +30,10 @@ from options_platform.models.dataset import Dataset, Floats, Sample
 Progress = Callable[[str, int, int], None]
 
 LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
+FITTING_CODE = (
+    "parts/*.py", "baselines.py", "calibration.py", "direction.py", "linear.py", "trees.py",
+    "volatility.py",
+)  # fmt: skip
 WORTH_A_POOL = 4
 
 
@@ -94,14 +100,13 @@ def walk_forward(
     may_train: bool = True,
     workers: int = 1,
     progress: Progress | None = None,
-    embargo_sessions: int = 0,
     predict_sessions: int | None = None,
     folds: Iterable[Fold] | None = None,
 ) -> Walk:
     """Predict every row from `start` to `end` with the model of its month.
 
     A month with less than a year of training sessions has no model: its rows have NaN and no
-    model id. `embargo_sessions` and `predict_sessions` are those of
+    model id. `predict_sessions` is that of
     :func:`~options_platform.domain.walk_forward.monthly_folds`; `folds` replaces its folds.
     Raises :class:`NotStoredError` where `may_train` is false and a fold is not stored, and
     :class:`LeakError` where a fold would train on what only its predicted sessions make known.
@@ -116,7 +121,7 @@ def walk_forward(
             start=start,
             end=end,
             window_sessions=model.window_sessions,
-            embargo_sessions=embargo_sessions,
+            embargo_sessions=model.embargo_sessions,
             predict_sessions=predict_sessions,
         )
     folds = list(folds)
@@ -234,6 +239,7 @@ def _record(
     spec = {"model": model.name, **model.parameters}
     digest = hashlib.sha256(to_json(spec))
     digest.update(_library_versions())
+    digest.update(fitting_code())
     digest.update(row_hashes[fold.train].tobytes())
     return FoldRecord(
         model=model.name,
@@ -249,6 +255,17 @@ def _record(
 @cache
 def _library_versions() -> bytes:
     return repr([(name, version(name)) for name in LIBRARIES]).encode()
+
+
+@cache
+def fitting_code(folder: Path = Path(__file__).parent) -> bytes:
+    """A hash of the sources that decide what a fold is: its parts, and what they fit with."""
+    files = sorted(file for pattern in FITTING_CODE for file in folder.glob(pattern))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.digest()
 
 
 def _timed(record: FoldRecord, seconds: float) -> FoldRecord:

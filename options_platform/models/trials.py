@@ -34,7 +34,7 @@ from options_platform.models.evaluation.direction import (
 from options_platform.models.evaluation.scores import ALL, Slice
 from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.memory_store import MemoryStore
-from options_platform.models.training import Progress, dataset_hash, walk_forward
+from options_platform.models.training import Progress, dataset_hash, fitting_code, walk_forward
 from options_platform.models.volatility import prediction_rows as rank_rows
 
 KEY = ["date", "ticker"]
@@ -90,11 +90,12 @@ class Contest:
         self._naive = self._naive_rows()
 
     def trial_id(self, candidate: Candidate) -> str:
-        """Id of the trial: the same variant on the same data and months has the same id."""
+        """Id of the trial: the same variant, code, data and months have the same id."""
         spec = {
             "target": self.target,
             "model": candidate.model.name,
             "parameters": candidate.model.parameters,
+            "code": fitting_code().hex(),
             "pooled": candidate.pooled,
             "pool": self.pool,
             "data": self.data_hash,

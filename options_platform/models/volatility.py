@@ -77,6 +77,7 @@ class ChangeVolatility:
 
     name: str = SHIPPED
     window_sessions: int | None = None
+    embargo_sessions: int = 0
     parts: tuple[Part, ...] = RANK_PARTS
     shrink: float = 1.0
     shift_inverse_penalty: float = 0.1
@@ -85,7 +86,7 @@ class ChangeVolatility:
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
         shift = {"shift_inverse_penalty": self.shift_inverse_penalty}
-        return {**self._blend.parameters, **shift, "revision": 2}
+        return {**self._blend.parameters, **shift}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with known targets and inputs."""
@@ -134,7 +135,9 @@ class ChangeVolatility:
 
     @property
     def _blend(self) -> RankBlend:
-        return RankBlend(self.name, self.parts, self.window_sessions, self.shrink)
+        return RankBlend(
+            self.name, self.parts, self.window_sessions, self.embargo_sessions, self.shrink
+        )
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,13 @@ class SeedVolatility:
 
     name: str = "seed_volatility"
     window_sessions: int | None = 504
+    embargo_sessions: int = 0
     rounds: int = 200
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
-        return {**self.__dict__, **self._trees, "revision": 1}
+        return {**self.__dict__, **self._trees}
 
     @property
     def _trees(self) -> Mapping[str, Any]:
@@ -237,7 +241,10 @@ def shipped_volatility(champion: RankBlend | None) -> ChangeVolatility:
     if champion is None:
         return ChangeVolatility()
     return ChangeVolatility(
-        window_sessions=champion.window_sessions, parts=champion.parts, shrink=champion.shrink
+        window_sessions=champion.window_sessions,
+        embargo_sessions=champion.embargo_sessions,
+        parts=champion.parts,
+        shrink=champion.shrink,
     )
 
 

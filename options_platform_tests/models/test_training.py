@@ -1,17 +1,20 @@
 """Walk-forward training with the real models, made small, and a store in memory."""
 
+import shutil
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.models import training
 from options_platform.models.base import MIN_SESSIONS
 from options_platform.models.dataset import make_dataset
 from options_platform.models.direction import ScaledDirection, SeedDirection
 from options_platform.models.parts.boosted import Boosted
-from options_platform.models.training import NotStoredError, walk_forward
+from options_platform.models.training import NotStoredError, fitting_code, walk_forward
 from options_platform.models.volatility import ChangeVolatility, SeedVolatility
 from options_platform_tests.models.rows import (
     END,
@@ -180,6 +183,34 @@ def test_a_window_trains_on_its_last_sessions_alone():
     store = OpenStore()
     walk(store, replace(MODELS[2], window_sessions=300))
     assert {record.train_rows for record in store.records.values()} == {300 * len(POOL)}
+
+
+def test_an_embargo_holds_back_the_newest_labels_of_a_fold():
+    plain, held = OpenStore(), OpenStore()
+    walk(plain)
+    walk(held, replace(DIRECTION, embargo_sessions=21))
+    days = np.unique(random_dataset().dates)
+    for key, record in plain.records.items():
+        end = held.records[key].train_end
+        assert np.isin(days, np.arange(end, record.train_end)).sum() == 21
+
+
+def test_other_code_that_fits_needs_another_fold_and_no_other_code_does(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    shutil.copytree(Path(training.__file__).parent, folder)
+    before = fitting_code.__wrapped__(folder)
+    with (folder / "alarms.py").open("a") as file:
+        file.write("# judged otherwise\n")
+    assert fitting_code.__wrapped__(folder) == before == fitting_code()
+    with (folder / "parts" / "scaled.py").open("a") as file:
+        file.write("# fitted otherwise\n")
+    after = fitting_code.__wrapped__(folder)
+    assert after != before
+    store = OpenStore()
+    walk(store)
+    monkeypatch.setattr(training, "fitting_code", lambda: after)
+    walk(store)
+    assert len(store.folds) == 6
 
 
 def test_every_row_of_the_range_has_its_month_as_fold():

@@ -24,6 +24,7 @@ class DirectionBlend:
     name: str
     parts: tuple[Part, ...]
     window_sessions: int | None = None
+    embargo_sessions: int = 0
     calibration: Calibration | None = None
 
     @property
@@ -35,7 +36,7 @@ class DirectionBlend:
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
         calibration = None if self.calibration is None else self.calibration.parameters
-        return _parameters(self.parts, self.window_sessions) | {"calibration": calibration}
+        return _parameters(self) | {"calibration": calibration}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known inputs."""
@@ -65,16 +66,13 @@ class DirectionBlend:
 
 @dataclass(frozen=True)
 class RankBlend:
-    """Today's rank plus the mean change that the parts predict, kept within 0 and 1.
-
-    With `level` the parts predict the rank itself, as the seed does.
-    """
+    """Today's rank plus the mean change that the parts predict, kept within 0 and 1."""
 
     name: str
     parts: tuple[Part, ...]
     window_sessions: int | None = None
+    embargo_sessions: int = 0
     shrink: float = 1.0
-    level: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -84,10 +82,7 @@ class RankBlend:
     @property
     def parameters(self) -> Mapping[str, Any]:
         """All that decides the fit beside the data."""
-        return _parameters(self.parts, self.window_sessions) | {
-            "shrink": self.shrink,
-            "level": self.level,
-        }
+        return _parameters(self) | {"shrink": self.shrink}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known rank in 5 sessions and known inputs."""
@@ -101,7 +96,7 @@ class RankBlend:
         """The rank in 5 sessions."""
         mean = _mean(self.parts, artifacts, sample)
         today = sample.column("iv_rank")
-        found = mean if self.level else np.clip(today + self.shrink * mean, 0.0, 1.0)
+        found = np.clip(today + self.shrink * mean, 0.0, 1.0)
         known = sample.complete(self.needs)
         return {f"{self.name}:iv_rank_pred": np.where(known, found, np.nan)}
 
@@ -110,9 +105,12 @@ def _needs(parts: tuple[Part, ...]) -> tuple[str, ...]:
     return tuple(sorted({name for part in parts for name in part.needs}))
 
 
-def _parameters(parts: tuple[Part, ...], window_sessions: int | None) -> dict[str, Any]:
-    kinds = {part.name: {"kind": type(part).__name__, **part.parameters} for part in parts}
-    return {"parts": kinds, "window_sessions": window_sessions}
+def _parameters(blend: DirectionBlend | RankBlend) -> dict[str, Any]:
+    return {
+        "parts": {p.name: {"kind": type(p).__name__, **p.parameters} for p in blend.parts},
+        "window_sessions": blend.window_sessions,
+        "embargo_sessions": blend.embargo_sessions,
+    }
 
 
 def _fit(parts: tuple[Part, ...], sample: Sample) -> Artifacts:

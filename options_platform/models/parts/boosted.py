@@ -14,11 +14,10 @@ from options_platform.models.base import from_json, to_json
 from options_platform.models.dataset import Floats, Rows, Sample
 from options_platform.models.trees import fit_trees, predict_trees
 
-Target = Literal["direction", "rank_change", "rank"]
+Target = Literal["direction", "rank_change"]
 TARGETS: dict[Target, Callable[[Sample], Floats | Rows]] = {
     "direction": lambda sample: sample.direction,
     "rank_change": lambda sample: sample.fwd_iv_rank - sample.column("iv_rank"),
-    "rank": lambda sample: sample.fwd_iv_rank,
 }
 
 

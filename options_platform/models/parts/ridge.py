@@ -1,4 +1,4 @@
-"""Ridge regression of the rank's change, or the level that it returns to."""
+"""Ridge regression of the rank's change."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ SMALLEST = 1e-4
 
 @dataclass(frozen=True)
 class Ridge:
-    """Ridge on `inputs`, whose `logs` enter as logarithms; `products` of two inputs join them.
+    """Ridge on `inputs`, whose `logs` enter as logarithms.
 
     `robust` has Huber's loss in place of squares: large surprises pull less.
     """
 
     inputs: tuple[str, ...]
     logs: tuple[str, ...] = ()
-    products: tuple[tuple[str, str], ...] = ()
     name: str = "ridge"
     penalty: float = 50.0
     robust: bool = False
@@ -53,6 +52,5 @@ class Ridge:
 
     def _inputs(self, sample: Sample) -> Floats:
         logs = np.log(np.maximum(sample.matrix(self.logs), SMALLEST))
-        products = [sample.column(left) * sample.column(right) for left, right in self.products]
-        found = np.column_stack([sample.matrix(self.inputs), logs, *products])
+        found = np.column_stack([sample.matrix(self.inputs), logs])
         return np.asarray(np.nan_to_num(found), dtype=np.float64)
