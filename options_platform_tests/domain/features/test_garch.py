@@ -81,3 +81,27 @@ def test_fits_do_not_depend_on_what_comes_later(bars, fits):
     short = fit_missing(early, GARCH_PARAMS.empty(), workers=1)[0]
     assert short.height >= 1
     assert fits.head(short.height).equals(short)
+
+
+@pytest.mark.parametrize(
+    ("returns", "status"),
+    [
+        # As of a stock under offer: nothing but the rounding of its adjusted prices.
+        (np.random.default_rng(1).normal(size=700) * 1e-11, "not converged"),
+        (np.zeros(700), "the returns are constant"),
+    ],
+)
+def test_a_fit_that_fails_says_why_and_gives_no_forecast(bars, returns, status):
+    odd = bars.head(len(returns)).with_columns(ticker=pl.lit("ODD"), log_return=pl.Series(returns))
+    both = pl.concat([bars, odd])
+    params, new = fit_missing(both, GARCH_PARAMS.empty(), workers=1)
+    failed = params.filter(ticker="ODD")
+    assert failed.height > 0
+    assert failed["status"].str.starts_with(status).all()
+    found = garch_forecasts(both, params)
+    assert found.filter(ticker="ODD")["garch_forecast"].is_null().all()
+    assert found.filter(ticker="AAA")["garch_forecast"].count() > 0
+    # A fit that failed is kept as such, not tried again each day.
+    again, fitted = fit_missing(both, new, workers=1)
+    assert fitted.is_empty()
+    assert again.equals(params)
