@@ -14,7 +14,7 @@ from options_platform.contracts import DIRECTIONS
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.labels import HORIZON, known_too_early
 from options_platform.domain.walk_forward import LeakError
-from options_platform.errors import IncompleteDataError
+from options_platform.errors import ContractError, IncompleteDataError
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -111,10 +111,12 @@ def make_dataset(
 
     Raises :class:`IncompleteDataError` if a ticker of the pool has no features, ends before
     `end`, or lacks labels for its features, and :class:`LeakError` if a label is said to be
-    known less than `horizon` sessions after its date: the purge rests on that day.
+    known less than `horizon` sessions after its date: the purge rests on that day. Raises
+    :class:`ContractError` if a feature is infinite: unknown is null or NaN.
     """
     features = features.filter(pl.col("date") <= end).sort("date", "ticker")
     _require_pool(features, labels, pool, end)
+    _require_not_infinite(features)
     _require_horizon(labels, horizon)
     rows = features.join(labels, on=["date", "ticker"], how="left", maintain_order="left")
     later = pl.col("regime").shift(-horizon).over("ticker", order_by="date")
@@ -160,6 +162,19 @@ def _columns(rows: pl.DataFrame) -> dict[str, Floats]:
 
 def _floats(series: pl.Series) -> Floats:
     return series.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _require_not_infinite(features: pl.DataFrame) -> None:
+    columns = [name for name in model_inputs() if features.schema.get(name) == pl.Float64]
+    infinite = features.filter(pl.any_horizontal(pl.col(columns).is_infinite()))
+    if infinite.height:
+        row = infinite.row(0, named=True)
+        found = [name for name in columns if row[name] in (float("inf"), -float("inf"))]
+        raise ContractError(
+            f"{', '.join(found)} of {row['ticker']} on {row['date']} is infinite; run: "
+            f"options-platform backfill --start {row['date']} --end {row['date']} "
+            "--select features"
+        )
 
 
 def _require_horizon(labels: pl.DataFrame, horizon: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from options_platform.domain.calendar import shift
 from options_platform.domain.walk_forward import LeakError
-from options_platform.errors import IncompleteDataError
+from options_platform.errors import ContractError, IncompleteDataError
 from options_platform.models.dataset import make_dataset, model_inputs
 from options_platform_tests.market import random_market
 from options_platform_tests.models.rows import (
@@ -148,3 +148,12 @@ def test_without_targets_nothing_but_the_inputs_is_left():
     for target in ("fwd_return", "fwd_iv_rank", "fwd_rv", "regime_differs"):
         assert np.isnan(getattr(asked, target)).all()
         assert np.isfinite(getattr(sample, target)).any()
+
+
+def test_an_infinite_feature_is_refused_by_name():
+    features, labels = random_rows()
+    there = (pl.col("date") == date(2017, 11, 1)) & of("BBB")
+    for value in (float("inf"), -float("inf")):
+        wrong = features.with_columns(hv_20=pl.when(there).then(value).otherwise("hv_20"))
+        with pytest.raises(ContractError, match="hv_20 of BBB on 2017-11-01 is infinite; run: opt"):
+            make_dataset(wrong, labels, pool=POOL, end=END)
