@@ -12,6 +12,8 @@ from options_platform.models.dataset import Floats
 
 ALL = "ALL"
 LAST_YEAR_OF_CHOICE = 2020
+HALVES = (f"to {LAST_YEAR_OF_CHOICE}", f"{LAST_YEAR_OF_CHOICE + 1} on")
+"""Periods of the predictions that models were chosen on, and of those after."""
 
 SCORES_SCHEMA = pl.Schema(
     {
@@ -130,8 +132,8 @@ def _cuts(rows: pl.DataFrame, by: Sequence[Cut]) -> Iterator[tuple[str, pl.DataF
         yield "all", rows
         early = rows.filter(year <= LAST_YEAR_OF_CHOICE)
         if 0 < early.height < rows.height:
-            yield f"to {LAST_YEAR_OF_CHOICE}", early
-            yield f"{LAST_YEAR_OF_CHOICE + 1} on", rows.filter(year > LAST_YEAR_OF_CHOICE)
+            yield HALVES[0], early
+            yield HALVES[1], rows.filter(year > LAST_YEAR_OF_CHOICE)
     if "year" in by:
         for number in year.unique().sort():
             yield str(number), rows.filter(year == number)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from options_platform.models.evaluation.scores import ALL
+from options_platform.models.evaluation.scores import ALL, HALVES
 
 
 class Target(NamedTuple):
@@ -38,6 +38,7 @@ TARGETS_SCHEMA = pl.Schema(
     {
         "target": pl.String,
         "wanted": pl.String,
+        "period": pl.String,
         "value": pl.Float64,
         "low": pl.Float64,
         "high": pl.Float64,
@@ -49,9 +50,12 @@ TARGETS_SCHEMA = pl.Schema(
 
 
 def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
-    """The plan's targets, met or missed by the shipped models over all tickers and years.
+    """The plan's targets, met or missed by the shipped models over all tickers.
 
-    Columns: target (a sentence), wanted (text), value, low, high, baseline, met,
+    Where there are predictions of both, the years that chose the models and those after them are
+    judged apart: the former flatter whatever was chosen on them.
+
+    Columns: target (a sentence), wanted (text), period, value, low, high, baseline, met,
     better (than the naive baseline).
     """
     rows = []
@@ -60,19 +64,18 @@ def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
         found = scores.filter(
             (pl.col("model") == target.model)
             & (pl.col("ticker") == ALL)
-            & (pl.col("period") == "all")
             & (pl.col("metric") == target.metric)
         )
-        if found.height:
-            row = found.row(0, named=True)
-            beats = SIGNS[target.sign]
-            rows.append(
-                {
-                    "target": target.text,
-                    "wanted": f"{target.sign} {target.bound:g}",
-                    **{name: row[name] for name in ("value", "low", "high", "baseline")},
-                    "met": beats(row["value"], target.bound),
-                    "better": beats(row["value"], row["baseline"]),
-                }
-            )
+        halves = found.filter(pl.col("period").is_in(HALVES))
+        beats = SIGNS[target.sign]
+        rows += [
+            {
+                "target": target.text,
+                "wanted": f"{target.sign} {target.bound:g}",
+                **{name: row[name] for name in ("period", "value", "low", "high", "baseline")},
+                "met": beats(row["value"], target.bound),
+                "better": beats(row["value"], row["baseline"]),
+            }
+            for row in (halves if halves.height else found.filter(period="all")).to_dicts()
+        ]
     return pl.DataFrame(rows, schema=TARGETS_SCHEMA)

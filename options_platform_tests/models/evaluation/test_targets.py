@@ -29,16 +29,21 @@ def volatility():
 
 
 def test_a_target_is_met_or_missed_by_the_shipped_model_alone(direction, volatility):
-    rows = {row["target"]: row for row in targets(direction, volatility).iter_rows(named=True)}
-    assert len(rows) == 8
+    found = targets(direction, volatility)
+    assert found["period"].unique().sort().to_list() == ["2021 on", "to 2020"]
+    rows = {(row["target"], row["period"]): row for row in found.iter_rows(named=True)}
+    assert len(rows) == 16
     for text, metric, model in [
         ("direction: AUC, one versus rest", "auc_macro", "direction"),
         ("IV rank: RMSE", "rmse", "volatility"),
     ]:
-        scored = score(direction if model == "direction" else volatility, metric, model)
-        assert rows[text]["value"] == scored["value"]
-        assert rows[text]["met"]
-        assert rows[text]["better"]
+        for period in ("to 2020", "2021 on"):
+            scored = score(
+                direction if model == "direction" else volatility, metric, model, period=period
+            )
+            assert rows[text, period]["value"] == scored["value"]
+            assert rows[text, period]["met"]
+            assert rows[text, period]["better"]
 
 
 def test_a_missed_target_is_missed_and_worse_than_naive_is_said():
@@ -49,13 +54,21 @@ def test_a_missed_target_is_missed_and_worse_than_naive_is_said():
         evaluate_direction(backwards, labels()),
         evaluate_volatility(pl.concat([unskilled, naive]), labels()),
     )
-    assert found["met"].to_list() == [False] * 8
-    assert found["better"].to_list() == [False] * 8
-    assert found["wanted"].to_list() == [
+    assert found["met"].to_list() == [False] * 16
+    assert found["better"].to_list() == [False] * 16
+    assert found.filter(period="to 2020")["wanted"].to_list() == [
         "> 0.55", "> 0.52", "> 0.4", "> 0.55", "< 0.15", "< 0.2", "< 0.1", "> 0.55",
     ]  # fmt: skip
 
 
 def test_a_target_without_predictions_is_not_listed(direction):
     found = targets(direction, evaluate_volatility(MODEL_PREDICTIONS.empty(), labels()))
-    assert found.height == 4
+    assert found["target"].n_unique() == 4
+
+
+def test_a_short_history_is_judged_as_a_whole(direction, volatility):
+    whole = targets(direction.filter(period="all"), volatility)
+    assert (
+        whole.filter(pl.col("target").str.starts_with("direction"))["period"].unique().item()
+        == "all"
+    )
