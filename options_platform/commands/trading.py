@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
+from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
@@ -98,7 +99,7 @@ def flatten(args: argparse.Namespace) -> int:
     held = service.ledger.positions(only_open=True) if service.ledger.exists else []
     if not args.yes:
         _require_yes(len(held), service)
-    told = Desk(service).flatten(datetime.now(UTC), _newest_closes(settings))
+    told = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
     orders = [order for order in service.ledger.working_orders() if order.purpose == "exit"]
     if args.json:
         print_json({"working_exits": [_row(order) for order in orders], "problems": told})

@@ -15,24 +15,11 @@ from options_platform_tests.faults.world import (
     assert_sound,
     ended,
     kill_when,
-    server,
     start,
     statuses,
     trade,
     trader,
 )
-
-
-@pytest.fixture
-def fake():
-    with server() as made:
-        yield made
-
-
-@pytest.fixture
-def resting():
-    with server(fills="rest") as made:
-        yield made
 
 
 def test_the_plans_of_a_day_become_filled_orders_and_positions(tmp_path, fake):
@@ -366,58 +353,6 @@ def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
     trade(made)
     assert statuses(fake) == ["filled"]
     assert fake.count(POST) == 1
-    assert_sound(made, fake)
-
-
-def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_closed(
-    tmp_path, fake
-):
-    from options_platform.adapters.desk import Desk
-
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    short = next(s for s, (q, _) in fake.book.positions.items() if q < 0)
-    fake.script("clearing", {"kind": "OPASN", "symbol": short})
-    found = made.reconcile(NOW)
-    assert len(found) == 1
-    assert short in found[0]
-    assert "assigned on 2015-01-05" in found[0]
-    trade(made, ("SPY", "QQQ"))
-    refused = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
-    assert (refused.status, refused.reason) == ("not_sent", "DIFFERENCE")
-    assert fake.count(POST) == 1
-    assert Desk(made).flatten(NOW, {}) == []
-    assert fake.book.positions == {}
-    assert all(p.closed_on for p in made.ledger.positions())
-
-
-def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
-    """A bull spread sells the contract that another buys: the broker shows none of it."""
-    from dataclasses import replace
-
-    from options_platform.adapters.desk import Desk
-
-    made = trader(tmp_path, fake.address)
-    first = trade(made)[0]
-    _, high = first.legs
-    legs = (replace(high, side="buy"), replace(high, strike=high.strike + 5))
-    other = replace(
-        first,
-        client_order_id="other",
-        position_id="other",
-        legs=legs,
-        status="intent",
-        filled_qty=0,
-        avg_price=None,
-        fees_usd=0.0,
-        placed_at=None,
-    )
-    made.execution.send(other, NOW)
-    assert made.reconcile(NOW) == []
-    assert len(fake.book.positions) == 2
-    assert Desk(made).flatten(NOW, {}) == []
-    assert fake.book.positions == {}
-    assert {p.exit_reason for p in made.ledger.positions()} == {"FLATTEN"}
     assert_sound(made, fake)
 
 
