@@ -203,3 +203,27 @@ def test_positions_that_cannot_be_listed_for_a_while_are_named_and_closed_later(
     assert Flattening(made, {}).run(NOW) == []
     assert contracts(fake) == {}
     assert_sound(made, fake)
+
+
+@pytest.mark.parametrize(
+    ("told", "after"),
+    [({"filled_qty": "1"}, "partially_filled"), ({"status": "rejected"}, "rejected")],
+    ids=["fewer fills than before", "rejected after a fill"],
+)
+def test_an_answer_that_cannot_be_keeps_nothing_else_from_being_closed(
+    tmp_path, resting, told, after
+):
+    made = trader(tmp_path, resting.address)
+    one, other = trade(made, ("SPY", "QQQ"))
+    resting.script("fill", {"client_order_id": one.client_order_id, "spreads": 2})
+    resting.script("fill", {"client_order_id": other.client_order_id})
+    assert made.reconcile(NOW) == []
+    resting.fills = "limit"
+    resting.book.by_client_id(one.client_order_id).update(told)
+    trade(made, ("SPY", "QQQ"))
+    advance(made, NOW, resting)
+    Flattening(made, {}).run(NOW)
+    assert contracts(resting) == {}
+    assert made.ledger.order(one.client_order_id).status == after
+    odd = [d.subject for d in made.ledger.differences() if d.code == "ORDER_STATE"]
+    assert odd == ([one.client_order_id] if after == "partially_filled" else [])
