@@ -227,3 +227,15 @@ def test_an_answer_that_cannot_be_keeps_nothing_else_from_being_closed(
     assert made.ledger.order(one.client_order_id).status == after
     odd = [d.subject for d in made.ledger.differences() if d.code == "ORDER_STATE"]
     assert odd == ([one.client_order_id] if after == "partially_filled" else [])
+
+
+def test_a_leg_that_is_left_and_worth_nothing_is_sold_for_a_tick(tmp_path, fake):
+    """Its ladder goes through zero, and no contract has a price there."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
+    fake.script("clearing", {"kind": "OPASN", "symbol": short})
+    assert Flattening(made, {"SPY": MarketClose(150.0, 0.18)}).run(NOW) == []
+    assert contracts(fake) == {}
+    sale = list(fake.book.orders.values())[-1]
+    assert (sale["side"], sale["limit_price"]) == ("sell", "0.01")
