@@ -59,6 +59,9 @@ class Desk:
                 self.service.send_if_allowed(found, now)
             elif self._rung_is_over(found, now):
                 self._cancel_to_reprice(found, now)
+        if "entry" in purposes and self.service.ledger.halted() is not None:
+            # One whose request was on its way may have arrived since.
+            self.cancel_entries(now)
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue

@@ -144,12 +144,13 @@ class PaperTrading:
         leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
-            is_later = position.opened_on > session
-            if close is None or is_later or position.position_id in leaving:
+            if position.opened_on > session or position.position_id in leaving:
                 continue
-            price = self.closing.at_close(session, close)
-            reason = self.closing.exit_due(position, session, price(position.legs))
-            if reason is not None:
+            price = None if close is None else self.closing.at_close(session, close)
+            value = position.mark_price if price is None else price(position.legs)
+            reason = self.closing.exit_due(position, session, value)
+            # Without a close nothing is known of profit and loss; the calendar goes on.
+            if reason is not None and (close is not None or reason == "EXPIRY_NEAR"):
                 self.closing.close_position(position, session, reason, price, now)
 
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
@@ -215,10 +216,16 @@ class PaperTrading:
                 if difference.subject != order.client_order_id
             ]
             halted = self.ledger.halted() is not None
-            if not halted and any(difference.code == NO_BROKER for difference in differences):
+            is_away = any(difference.code == NO_BROKER for difference in differences)
+            if halted:
+                broken = ["HALTED"]
+            elif is_away:
+                broken = self.rules_broken(order)
+            else:
+                broken = self.refusals(order, differences)
+            if is_away and not broken:
                 self.ledger.record_intent(order, now)
                 return
-            broken = ["HALTED"] if halted else self.refusals(order, differences)
             if broken:
                 self._refuse(order, broken, now)
                 return
@@ -231,14 +238,25 @@ class PaperTrading:
 
     def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
         """Codes of what forbids a new entry; working orders count as filled."""
-        working = [
+        found = ["DIFFERENCE"] if differences else []
+        if any(
+            o.status == "unknown" and o.ticker == order.ticker for o in self._other_entries(order)
+        ):
+            found.append("UNRESOLVED_ORDER")
+        found += self.rules_broken(order)
+        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
+        return found or self._account_refusals(order)
+
+    def _other_entries(self, order: Order) -> list[Order]:
+        return [
             o
             for o in self.ledger.working_orders()
             if o.purpose == "entry" and o.client_order_id != order.client_order_id
         ]
-        found = ["DIFFERENCE"] if differences else []
-        if any(o.status == "unknown" and o.ticker == order.ticker for o in working):
-            found.append("UNRESOLVED_ORDER")
+
+    def rules_broken(self, order: Order) -> list[str]:
+        """Codes of the own rules that an entry breaks: freshness and limits."""
+        found, working = [], self._other_entries(order)
         held = self.ledger.positions(only_open=True)
         open_now = [self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd) for p in held]
         rest = [
@@ -258,9 +276,7 @@ class PaperTrading:
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
         )
-        found += [check.code for check in broken]
-        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
-        return found or self._account_refusals(order)
+        return found + [check.code for check in broken]
 
     def _order_exposure(self, order: Order) -> Exposure:
         """What is not filled of an entry, as it was planned."""

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from options_platform.adapters.desk import Desk
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
     NOW,
@@ -116,6 +118,30 @@ def test_an_entry_waits_as_an_intent_while_the_broker_is_away_and_is_sent_later(
     fake.faults.clear()
     assert trade(made)[0].status == "filled"
     assert_sound(made, fake)
+
+
+def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_path, fake):
+    fake.script("faults", {"on": "", "do": "drop", "times": 999})
+    made = trader(tmp_path, fake.address)
+    order = trade(replace(made, folds={"SPY": "2014-01"}))[0]
+    assert (order.status, order.reason) == ("not_sent", "STALE_MODEL")
+    fake.faults.clear()
+    advance(made, NOW, fake)
+    assert fake.count(POST) == 0
+
+
+def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resting):
+    resting.script("faults", {"do": "late", "seconds": 0.5})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["unknown"]
+    deadline = time.monotonic() + 30
+    while statuses(resting) != ["new"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert advance(made, NOW, resting) == []
+    assert statuses(resting) == ["canceled"]
+    assert_sound(made, resting)
 
 
 def test_what_the_account_may_not_do_is_not_sent(tmp_path, fake):
@@ -286,8 +312,6 @@ def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, ste
 
 
 def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
-    from options_platform.adapters.desk import Desk
-
     made = trader(tmp_path, resting.address)
     trade(made)
     resting.script("faults", {"on": "", "do": "drop", "times": 999})
@@ -318,8 +342,6 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
     made = [trader(tmp_path, fake.address, timeout=5) for _ in range(4)]
     trade(made[0])
     order = made[0].ledger.orders()[0]
-    from dataclasses import replace
-
     for one in made:
         one.ledger.record(replace(order, status="unknown", filled_qty=0, avg_price=None), NOW)
     fake.book.orders.clear()
