@@ -19,6 +19,7 @@ from options_platform.domain.orders import (
     exit_order_id,
 )
 from options_platform.domain.repricing import deciding_session, rung_of, with_next_attempt
+from options_platform.errors import LedgerError
 
 REPRICE = "REPRICE"
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
@@ -79,8 +80,13 @@ class Desk:
         ledger = self.service.ledger
         # First of all, and without a broker: whatever else happens, nothing new is sent.
         ledger.halt(reason, now)
-        with ledger.trading():
-            return self.cancel_entries(now)
+        try:
+            with ledger.trading():
+                return self.cancel_entries(now)
+        except LedgerError as error:
+            raise LedgerError(
+                f"new entries are halted from now on, and those that work not canceled yet: {error}"
+            ) from error
 
     def cancel_entries(self, now: datetime) -> list[Order]:
         """Cancel the entries that work; those that still may fill."""

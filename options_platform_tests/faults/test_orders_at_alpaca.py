@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from options_platform.adapters.desk import Desk
+from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
     NOW,
@@ -128,6 +129,26 @@ def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_pa
     fake.faults.clear()
     advance(made, NOW, fake)
     assert fake.count(POST) == 0
+
+
+def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
+    """The first of three orders hangs; of the others none is sent."""
+    fake.script("faults", {"do": "hang_after", "seconds": 60})
+    sender = start(tmp_path, fake.address, tickers=TICKERS, TIMEOUT="60")
+    deadline = time.monotonic() + 60
+    while fake.count(POST) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(LedgerError, match="halted from now on, and those that work not canceled"):
+        Desk(trader(tmp_path, fake.address, wait=0.2)).halt(NOW, "storm")
+    fake.script("release", {})
+    assert ended(sender)[0] == 0
+    assert fake.count(POST) == 1
+    made = trader(tmp_path, fake.address)
+    reasons = [order.reason for order in made.ledger.orders() if order.status == "not_sent"]
+    assert reasons == ["HALTED"] * 2
+    assert made.ledger.halted() == "storm"
+    assert_sound(made, fake)
 
 
 def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resting):
