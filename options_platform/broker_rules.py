@@ -55,7 +55,7 @@ class IntradayRules:
 class ReconcileRules:
     """How closely ledger and broker have to agree before new entries.
 
-    Cash may differ by `cash_tolerance_usd` (fees and interest are known late), clocks by
+    Cash may differ by `cash_tolerance_usd` (interest is known late) and be more by the fees counted here, clocks by
     `clock_tolerance_seconds`; final orders are compared over the last `lookback_days`.
     """
 
