@@ -55,8 +55,9 @@ class IntradayRules:
 class ReconcileRules:
     """How closely ledger and broker have to agree before new entries.
 
-    Cash may differ by `cash_tolerance_usd` (fees and interest are known late), clocks by
-    `clock_tolerance_seconds`; final orders are compared over the last `lookback_days`.
+    Cash may differ by `cash_tolerance_usd` (interest is known late), and be more by the fees that
+    are counted here; clocks may differ by `clock_tolerance_seconds`. Final orders are compared over
+    the last `lookback_days`.
     """
 
     cash_tolerance_usd: float = 50.0

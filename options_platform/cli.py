@@ -125,7 +125,7 @@ def _add_trading(reading: Callable[[str, str], Parser]) -> None:
         ("resume", "allow new orders again"),
     ):
         sub = reading(name, text)
-        sub.add_argument("--reason", default="by hand", help="why, for the record")
+        sub.add_argument("--reason", help="why, for the record (by hand)")
     flatten = reading("flatten", "halt, cancel every order and close every position")
     flatten.add_argument("--yes", action="store_true", help="do not ask")
     alerts = reading("alerts", "the conditions that are told, or a test of the addresses")

@@ -1,17 +1,16 @@
-"""Working orders through a session: reprice step by step, cancel, and close everything on demand.
+"""Working orders through a session: reprice step by step, and cancel.
 
 Each step reads the ledger, so that one that was interrupted is simply done again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import (
     CANCELLABLE,
     Order,
@@ -19,10 +18,19 @@ from options_platform.domain.orders import (
     client_order_id,
     exit_order_id,
 )
-from options_platform.domain.repricing import deciding_session, with_next_attempt
+from options_platform.domain.repricing import deciding_session, rung_of, with_next_attempt
+from options_platform.errors import LedgerError
 
 REPRICE = "REPRICE"
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
+
+
+def session_to_decide(service: PaperTrading, now: datetime) -> date:
+    """The session that an order is decided in now; a simulated market waits at its last."""
+    last = service.ledger.last_marked()
+    if isinstance(service.broker, WorksAtClose) and last is not None:
+        return last
+    return deciding_session(now)
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,15 @@ class Desk:
                 self.service.send_if_allowed(found, now)
             elif self._rung_is_over(found, now):
                 self._cancel_to_reprice(found, now)
+        if "entry" in purposes and self.service.ledger.halted() is not None:
+            # One whose request was on its way may have arrived since.
+            self.cancel_entries(now)
         for order in self._to_send_again(now):
-            if order.purpose in purposes:
+            if order.purpose not in purposes:
+                continue
+            if order.status == "filled":
+                self._close_rest(order, now)
+            else:
                 self._send_next(order, now)
         return self._working(purposes)
 
@@ -65,50 +80,18 @@ class Desk:
         ledger = self.service.ledger
         # First of all, and without a broker: whatever else happens, nothing new is sent.
         ledger.halt(reason, now)
-        with ledger.trading():
-            return self.cancel_entries(now)
+        try:
+            with ledger.trading():
+                return self.cancel_entries(now)
+        except LedgerError as error:
+            raise LedgerError(
+                f"new entries are halted from now on, and those that work not canceled yet: {error}"
+            ) from error
 
     def cancel_entries(self, now: datetime) -> list[Order]:
         """Cancel the entries that work; those that still may fill."""
         after = [self.service.execution.cancel(o, now) for o in self._working(("entry",))]
         return [order for order in after if not order.is_final]
-
-    def flatten(
-        self, now: datetime, closes: Mapping[str, MarketClose], reason: str = "FLATTEN"
-    ) -> list[str]:
-        """Halt, cancel what works, then close every position; sentences on what could not be.
-
-        `closes` are the newest known; a position without one is priced at its last mark.
-        """
-        told = []
-        with self.service.ledger.trading():
-            ledger, execution = self.service.ledger, self.service.execution
-            ledger.halt(reason, now)
-            for order in ledger.working_orders():
-                after = execution.cancel(order, now)
-                if not after.is_final:
-                    told.append(f"{order.client_order_id} is {after.status}: not canceled yet")
-            self.service.reconciler.run(now)
-            leaving = {o.position_id for o in ledger.working_orders() if o.purpose == "exit"}
-            for position in ledger.positions(only_open=True):
-                if position.position_id in leaving:
-                    continue
-                session, close = self._session(now), closes.get(position.ticker)
-                price = None if close is None else self.service.at_close(session, close)
-                sent = self.service.close_position(
-                    position, session, reason, price, now, at_floor=True
-                )
-                if sent is not None and sent.status in ("unknown", "rejected", "expired"):
-                    told.append(f"{sent.client_order_id} is {sent.status}: {sent.reason}")
-            self.service.reconciler.run(now)
-        return told
-
-    def _session(self, now: datetime) -> date:
-        """The session that an order is decided in now; a simulated market waits at its last."""
-        last = self.service.ledger.last_marked()
-        if isinstance(self.service.broker, WorksAtClose) and last is not None:
-            return last
-        return deciding_session(now)
 
     def _rung_is_over(self, order: Order, now: datetime) -> bool:
         rules = self.service.settings.ladder
@@ -132,9 +115,12 @@ class Desk:
         self.service.execution.at("canceled")
 
     def _to_send_again(self, now: datetime) -> list[Order]:
-        """Of each purpose the last attempt, if it was canceled with something left to do."""
+        """Of each purpose the last attempt, if it ended with something left to do.
+
+        An exit that has filled leaves something where its position had lost a leg.
+        """
         last: dict[tuple[str, str], Order] = {}
-        for order in self.service.ledger.orders(session=self._session(now)):
+        for order in self.service.ledger.orders(session=session_to_decide(self.service, now)):
             key = (order.purpose, order.position_id)
             if key not in last or order.attempt > last[key].attempt:
                 last[key] = order
@@ -142,11 +128,10 @@ class Desk:
         return [
             order
             for order in last.values()
-            if order.status == "canceled"
-            and (
-                (order.reason == REPRICE and order.filled_qty == 0)
+            if (
+                order.status == "canceled" and order.reason == REPRICE and order.filled_qty == 0
                 if order.purpose == "entry"
-                else order.remaining > 0 and order.position_id in still_open
+                else order.status in ("canceled", "filled") and order.position_id in still_open
             )
         ]
 
@@ -167,16 +152,25 @@ class Desk:
             following = replace(following, reason=None)
         self.service.send_if_allowed(following, now)
 
+    def _close_rest(self, order: Order, now: datetime) -> None:
+        """Close what is left of a position whose whole spreads are closed."""
+        known = self.service.closes.get(order.ticker)
+        price = None
+        if known is not None:
+            price = self.service.closing.at_close(known.session, known.close)
+        for position in self.service.ledger.positions(only_open=True):
+            if position.position_id == order.position_id:
+                reason = order.reason or "EXIT"
+                self.service.closing.close_position(position, order.session, reason, price, now)
+
     def _next_price(self, order: Order) -> float | None:
-        first = min(
-            (
-                o
-                for o in self.service.ledger.orders(session=order.session)
-                if (o.purpose, o.position_id) == (order.purpose, order.position_id)
-            ),
-            key=lambda o: o.attempt,
-        )
-        if first.limit_price is None:
+        """The price of the rung above an order's; None on the last one, and without a limit."""
+        base, rung = rung_of(order, self.service.ledger.orders(session=order.session))
+        if base.limit_price is None or order.limit_price is None:
             return None
-        prices = self.service.settings.ladder.prices(order.purpose, first.limit_price)
-        return prices[order.attempt] if order.attempt < len(prices) else None
+        ladder = self.service.settings.ladder
+        prices = ladder.prices(order.purpose, base.limit_price)
+        if order.limit_price not in prices:
+            # One that was priced anew climbs from its own price.
+            prices, rung = ladder.prices(order.purpose, order.limit_price), 0
+        return next((price for price in prices[rung + 1 :] if price > order.limit_price), None)

@@ -108,22 +108,30 @@ class Execution:
     def take_over(
         self, order: Order, found: BrokerOrder, now: datetime, session: date | None = None
     ) -> Order:
-        """Write what the broker says of an order, and the position that a fill makes or ends."""
+        """Write what the broker says of an order, and the position that a fill makes or ends.
+
+        Raises :class:`BrokerDoubtError` for an answer that cannot follow what is known, such as
+        fewer fills than before.
+        """
         if order.status == "intent":
             # A ledger out of a backup knows less than the broker.
             order = order.to("unknown", placed_at=now)
             self.ledger.record(order, now, detail="FOUND")
-        after = order.to(
-            found.status,
-            filled_qty=found.filled_qty,
-            avg_price=found.avg_price,
-            fees_usd=found.fees_usd,
-            reason=found.reason or order.reason,
-        )
-        if after == order:
-            return order
         worked = session or shift(order.session, 1)
-        self.ledger.record(after, now, self._position_after(order, after, worked))
+        held = [p for p in self.ledger.positions() if p.position_id == order.position_id]
+        try:
+            after = order.to(
+                found.status,
+                filled_qty=found.filled_qty,
+                avg_price=found.avg_price,
+                fees_usd=found.fees_usd,
+                reason=found.reason or order.reason,
+            )
+            position = _position_after(order, after, held[0] if held else None, worked)
+        except LedgerError as odd:
+            raise BrokerDoubtError(str(odd)) from odd
+        if after != order:
+            self.ledger.record(after, now, position)
         return after
 
     def cancel(self, order: Order, now: datetime) -> Order:
@@ -154,23 +162,11 @@ class Execution:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
 
-    def _position_after(self, before: Order, after: Order, session: date) -> Position | None:
-        if after.filled_qty == 0 or (after.filled_qty, after.avg_price) == (
-            before.filled_qty,
-            before.avg_price,
-        ):
-            return None
-        held = [p for p in self.ledger.positions() if p.position_id == after.position_id]
-        if after.purpose == "entry":
-            return after_entry_fill(after, held[0] if held else None, session)
-        if not held:
-            raise LedgerError(
-                f"order {after.client_order_id} closes a position that the ledger does not know"
-            )
-        return after_exit_fill(before, after, held[0], session)
-
     def _taken_over(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
-        after = self.take_over(order, found, now)
+        try:
+            after = self.take_over(order, found, now)
+        except BrokerDoubtError as doubt:
+            return self._noted(order, doubt, now)
         self.at("recorded")
         return after
 
@@ -182,6 +178,23 @@ class Execution:
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
         self.ledger.record(order, now, detail=f"DOUBT: {_words(doubt)}")
         return order
+
+
+def _position_after(
+    before: Order, after: Order, held: Position | None, session: date
+) -> Position | None:
+    if after.filled_qty == 0 or (after.filled_qty, after.avg_price) == (
+        before.filled_qty,
+        before.avg_price,
+    ):
+        return None
+    if after.purpose == "entry":
+        return after_entry_fill(after, held, session)
+    if held is None:
+        raise LedgerError(
+            f"order {after.client_order_id} closes a position that the ledger does not know"
+        )
+    return after_exit_fill(before, after, held, session)
 
 
 def _words(cause: Exception) -> str:

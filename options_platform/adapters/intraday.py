@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 
-from options_platform.adapters.brokers.port import Quote, QuotesContracts
+from options_platform.adapters.brokers.port import QuotesContracts
 from options_platform.adapters.desk import Desk
+from options_platform.adapters.live_quotes import fresh_quotes
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import OrderLeg
@@ -72,17 +73,10 @@ class IntradayCheck:
             Desk(self.service).step(now, ("exit",))
             held = self.service.ledger.positions(only_open=True)
             symbols = sorted({leg.symbol(p.ticker) for p in held for leg in p.legs})
-            quotes = broker.quotes(symbols) if symbols else {}
-            return self._checked(held, self._fresh(quotes, clock.now), now)
-
-    def _fresh(self, quotes: Mapping[str, Quote], now: datetime) -> dict[str, float]:
-        """Mids by symbol of quotes that may decide something."""
-        oldest = now - timedelta(seconds=self.service.settings.intraday.max_quote_age_seconds)
-        return {
-            symbol: (quote.bid + quote.ask) / 2.0
-            for symbol, quote in quotes.items()
-            if quote.at >= oldest and 0.0 <= quote.bid <= quote.ask and quote.ask > 0.0
-        }
+            oldest = self.service.settings.intraday.max_quote_age_seconds
+            quotes = fresh_quotes(broker, symbols, clock.now, oldest)
+            mids = {symbol: (quote.bid + quote.ask) / 2.0 for symbol, quote in quotes.items()}
+            return self._checked(held, mids, now)
 
     def _checked(
         self, held: Sequence[Position], mids: Mapping[str, float], now: datetime
@@ -98,11 +92,11 @@ class IntradayCheck:
         stopped = {}
         for position in priced:
             number = position.position_id
-            reason = service.exit_due(position, session, values[number])
+            reason = service.closing.exit_due(position, session, values[number])
             if reason in STOPS and number not in leaving:
                 stopped[number] = reason
                 price = partial(_value, position.ticker, mids)
-                service.close_position(position, session, reason, price, now)
+                service.closing.close_position(position, session, reason, price, now)
         service.reconciler.run(now)
         return IntradayOutcome(
             checked=len(priced),

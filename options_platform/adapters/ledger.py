@@ -8,6 +8,7 @@ request leaves, so that after a crash at any moment the ledger knows what to ask
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +37,8 @@ from options_platform.adapters.ledger_schema import prepare
 from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.reconciliation import Books, Difference
-from options_platform.errors import HomeError, LedgerError
+from options_platform.domain.risk import is_of_losses
+from options_platform.errors import HomeError, LedgerError, WarehouseBusyError
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -202,15 +204,49 @@ class Ledger:
 
     def halted(self) -> str | None:
         """Why new orders are halted, or None."""
+        self._take_notice()
         with self._transaction() as connection:
             return read_meta(connection, "halted")
 
     def halt(self, reason: str, now: datetime | None = None) -> None:
-        """Refuse new entries until :meth:`resume`; exits go on. The first reason stays."""
+        """Refuse new entries until :meth:`resume`; exits go on. The first reason stays.
+
+        It holds at once, also for a process that trades and has the ledger's file: a notice beside
+        it says so until the next look records it. Raises :class:`LedgerError` for a broken ledger.
+        """
+        at = now or datetime.now(UTC)
+        new = self._notice.with_name(f"{self._notice.name}.{os.getpid()}")
+        try:
+            new.write_text(json.dumps({"reason": reason, "at": at.isoformat()}), encoding="utf-8")
+            new.replace(self._notice)
+        except OSError:
+            self._record_halt(reason, at)
+            return
+        try:
+            self._take_notice()
+        except WarehouseBusyError:
+            return
+        except LedgerError as error:
+            raise LedgerError(f"new entries are halted from now on; {error}") from error
+
+    @property
+    def _notice(self) -> Path:
+        """The file of a halt that is not recorded yet."""
+        return self.path.with_name(f"{self.path.name}.halt")
+
+    def _take_notice(self) -> None:
+        try:
+            notice = json.loads(self._notice.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        self._record_halt(str(notice["reason"]), datetime.fromisoformat(notice["at"]))
+        self._notice.unlink(missing_ok=True)
+
+    def _record_halt(self, reason: str, at: datetime) -> None:
         with self._transaction() as connection:
             if read_meta(connection, "halted") is None:
                 set_meta(connection, "halted", reason)
-            write_event(connection, now or datetime.now(UTC), "halted", reason)
+            write_event(connection, at, "halted", reason)
 
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
@@ -223,14 +259,21 @@ class Ledger:
         return [equity for (equity,) in rows]
 
     def resume(self, reason: str = "by hand", now: datetime | None = None) -> None:
-        """Allow new entries again; losses count anew from the newest close."""
+        """Allow new entries again.
+
+        After a halt of the kill switch losses count anew from the newest close; after one by hand
+        they go on counting.
+        """
+        self._take_notice()
         with self._transaction() as connection:
-            if read_meta(connection, "halted") is not None:
-                newest = connection.execute("SELECT max(session) FROM marks").fetchone()
-                if newest is not None and newest[0] is not None:
-                    set_meta(connection, "counting_since", newest[0].isoformat())
-                connection.execute("DELETE FROM meta WHERE key = 'halted'")
-                write_event(connection, now or datetime.now(UTC), "resumed", reason)
+            halt = read_meta(connection, "halted")
+            if halt is None:
+                return
+            newest = connection.execute("SELECT max(session) FROM marks").fetchone()
+            if is_of_losses(halt) and newest is not None and newest[0] is not None:
+                set_meta(connection, "counting_since", newest[0].isoformat())
+            connection.execute("DELETE FROM meta WHERE key = 'halted'")
+            write_event(connection, now or datetime.now(UTC), "resumed", reason)
 
     def table(self, name: str) -> pl.DataFrame:
         """One of orders, order_events, account_events, positions, marks; oldest first."""

@@ -21,21 +21,34 @@ class Notifier:
 
     urls: tuple[str, ...] = field(repr=False)
 
+    @property
+    def numbers(self) -> range:
+        """The numbers by which the addresses are known, from 1 on."""
+        return range(1, len(self.urls) + 1)
+
     def send(self, title: str, text: str) -> None:
         """Tell `text` at every address; :class:`NotifyError` if any did not take it."""
+        failed = [number for number in self.numbers if not self._took(number, title, text)]
+        if failed:
+            raise self._not_taken(*failed)
+
+    def send_to(self, number: int, title: str, text: str) -> None:
+        """Tell `text` at one address; :class:`NotifyError` if it did not take it."""
+        if not self._took(number, title, text):
+            raise self._not_taken(number)
+
+    def _took(self, number: int, title: str, text: str) -> bool:
         import apprise
 
         _silence()
-        failed = []
-        for number, url in enumerate(self.urls, start=1):
-            service = apprise.Apprise()
-            if not service.add(url) or not service.notify(body=text, title=title):
-                failed.append(str(number))
-        if failed:
-            raise NotifyError(
-                f"address {', '.join(failed)} of {len(self.urls)} in {VARIABLE} did not take the "
-                "alert; try it: options-platform alerts test"
-            )
+        service = apprise.Apprise()
+        return service.add(self.urls[number - 1]) and bool(service.notify(body=text, title=title))
+
+    def _not_taken(self, *numbers: int) -> NotifyError:
+        return NotifyError(
+            f"address {', '.join(map(str, numbers))} of {len(self.urls)} in {VARIABLE} did not "
+            "take the alert; try it: options-platform alerts test"
+        )
 
 
 def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | None:

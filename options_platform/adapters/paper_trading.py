@@ -13,43 +13,38 @@ further effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 
 import polars as pl
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
+from options_platform.adapters.closing import Closing
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.plan_tables import Market, entry_order
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
-from options_platform.domain.calendar import sessions, shift
-from options_platform.domain.exits import PositionMark, exit_reason
+from options_platform.domain.calendar import sessions
 from options_platform.domain.exposures import (
     DatedClose,
     newest_closes,
     planned_exposures,
     spread_exposure,
 )
-from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.fills import MarketClose
 from options_platform.domain.order_basis import order_bases
 from options_platform.domain.orders import (
     Order,
     OrderLeg,
-    closing,
-    contracts_held,
-    exit_order_id,
 )
-from options_platform.domain.positions import Position, mark_account
+from options_platform.domain.positions import mark_account
 from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, refusals, stale
 from options_platform.settings import Settings
 
-Pricing = Callable[[tuple[OrderLeg, ...]], float]
-GONE = "GONE_AT_BROKER"
 SPREAD_LEVEL = 3
 SINGLE_LEVEL = 2
 
@@ -81,6 +76,11 @@ class PaperTrading:
     def reconciler(self) -> Reconciler:
         """The comparison with the broker."""
         return Reconciler(self.execution, self.settings.reconcile)
+
+    @cached_property
+    def closing(self) -> Closing:
+        """The way out of positions."""
+        return Closing(self.execution, self.reconciler, self.settings)
 
     def run_session(
         self,
@@ -144,135 +144,21 @@ class PaperTrading:
         leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
-            is_later = position.opened_on > session
-            if close is None or is_later or position.position_id in leaving:
+            if position.opened_on > session or position.position_id in leaving:
                 continue
-            price = self.at_close(session, close)
-            reason = self.exit_due(position, session, price(position.legs))
-            if reason is not None:
-                self.close_position(position, session, reason, price, now)
-
-    def exit_due(self, position: Position, session: date, value: float) -> str | None:
-        """The rule that closes a position that is worth `value`, USD a share, in `session`."""
-        return exit_reason(
-            PositionMark(
-                entry_price=position.entry_price,
-                close_price=value,
-                max_loss=position.max_loss_usd / position.units,
-                max_profit=position.max_profit_usd / position.units,
-                entry_dte=position.entry_dte,
-                expiry=position.expiry,
-                session=session,
-                # The order works in the next session, which must come before the expiry.
-                last_session_before_expiry=shift(position.expiry, -2),
-            ),
-            self.settings.exits,
-        )
-
-    def at_close(self, session: date, close: MarketClose) -> Pricing:
-        """What legs are worth at the mid of a close, USD a share."""
-        return partial(
-            net_price, session=session, market=close, chain=self.settings.plan.chain, fills=AT_MID
-        )
-
-    def close_position(
-        self,
-        position: Position,
-        session: date,
-        reason: str,
-        price: Pricing | None,
-        now: datetime,
-        *,
-        at_floor: bool = False,
-    ) -> Order | None:
-        """Send the order that closes what is open of a position; the order, if there is one.
-
-        Of a position that lost legs at the broker the others are closed; one that lost all is
-        closed without an order. Without `price` the last mark is taken.
-        """
-        legs = self._legs_held(position)
-        if not legs:
-            was = (position.exit_price or 0.0) * position.closed_contracts
-            gone = replace(
-                position,
-                closed_contracts=position.contracts,
-                closed_on=session,
-                exit_price=was / position.contracts,
-                exit_reason=GONE,
-            )
-            self.ledger.record_position(gone, now, GONE)
-            return None
-        fair = -position.mark_price
-        if price is not None:
-            fair = price(closing(legs))
-        order = self.exit_order(position, session, reason, fair, legs=legs, at_floor=at_floor)
-        return self.execution.send(order, now)
-
-    def _legs_held(self, position: Position) -> tuple[OrderLeg, ...]:
-        """The legs that are still at the broker, which nets a contract over all positions.
-
-        A leg is gone where the broker has less of its contract, on its side, than the fills left.
-        """
-        expected = contracts_held(self.ledger.orders())
-        there = {holding.symbol: holding.quantity for holding in self.broker.holdings()}
-        found = []
-        for leg in position.legs:
-            symbol = leg.symbol(position.ticker)
-            lacking = expected.get(symbol, 0) - there.get(symbol, 0)
-            if lacking * leg.signed_ratio <= 0:
-                found.append(leg)
-        return tuple(found)
-
-    def exit_order(
-        self,
-        position: Position,
-        session: date,
-        reason: str,
-        fair_price: float,
-        *,
-        legs: Sequence[OrderLeg] | None = None,
-        at_floor: bool = False,
-    ) -> Order:
-        """The order that closes what is open of a position, or `legs` of it.
-
-        Where one price is certain it takes that: leaving matters more. Elsewhere it begins at the
-        first rung of the ladder, or with `at_floor` at the last; no spread takes the market.
-        """
-        rules = self.settings.ladder
-        earlier = [
-            o.attempt
-            for o in self.ledger.orders(session=session)
-            if o.purpose == "exit" and o.position_id == position.position_id
-        ]
-        # Only one that has ended lets the next attempt exist: those that work are still leaving.
-        attempt = max(earlier, default=0) + 1
-        limit = None
-        if not self.broker.takes_market_orders:
-            prices = rules.prices("exit", fair_price)
-            limit = prices[-1] if at_floor else prices[0]
-        return Order(
-            client_order_id=exit_order_id(position.position_id, session, attempt),
-            session=session,
-            ticker=position.ticker,
-            purpose="exit",
-            position_id=position.position_id,
-            plan_id=position.position_id,
-            strategy=position.strategy,
-            legs=closing(tuple(legs or position.legs)),
-            contracts=position.open_contracts,
-            limit_price=limit,
-            max_loss_usd=0.0,
-            max_profit_usd=0.0,
-            reason=reason,
-            attempt=attempt,
-        )
+            price = None if close is None else self.closing.at_close(session, close)
+            value = position.mark_price if price is None else price(position.legs)
+            reason = self.closing.exit_due(position, session, value)
+            # Without a close nothing is known of profit and loss; the calendar goes on.
+            if reason is not None and (close is not None or reason == "EXPIRY_NEAR"):
+                self.closing.close_position(position, session, reason, price, now)
 
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
         positions = self.ledger.positions()
         marked = [
             replace(
                 p,
-                mark_price=self.at_close(session, closes[p.ticker])(p.legs),
+                mark_price=self.closing.at_close(session, closes[p.ticker])(p.legs),
                 marked_on=session,
             )
             if p.closed_on is None and p.ticker in closes
@@ -330,10 +216,16 @@ class PaperTrading:
                 if difference.subject != order.client_order_id
             ]
             halted = self.ledger.halted() is not None
-            if not halted and any(difference.code == NO_BROKER for difference in differences):
+            is_away = any(difference.code == NO_BROKER for difference in differences)
+            if halted:
+                broken = ["HALTED"]
+            elif is_away:
+                broken = self.rules_broken(order)
+            else:
+                broken = self.refusals(order, differences)
+            if is_away and not broken:
                 self.ledger.record_intent(order, now)
                 return
-            broken = ["HALTED"] if halted else self.refusals(order, differences)
             if broken:
                 self._refuse(order, broken, now)
                 return
@@ -346,14 +238,25 @@ class PaperTrading:
 
     def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
         """Codes of what forbids a new entry; working orders count as filled."""
-        working = [
+        found = ["DIFFERENCE"] if differences else []
+        if any(
+            o.status == "unknown" and o.ticker == order.ticker for o in self._other_entries(order)
+        ):
+            found.append("UNRESOLVED_ORDER")
+        found += self.rules_broken(order)
+        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
+        return found or self._account_refusals(order)
+
+    def _other_entries(self, order: Order) -> list[Order]:
+        return [
             o
             for o in self.ledger.working_orders()
             if o.purpose == "entry" and o.client_order_id != order.client_order_id
         ]
-        found = ["DIFFERENCE"] if differences else []
-        if any(o.status == "unknown" and o.ticker == order.ticker for o in working):
-            found.append("UNRESOLVED_ORDER")
+
+    def rules_broken(self, order: Order) -> list[str]:
+        """Codes of the own rules that an entry breaks: freshness and limits."""
+        found, working = [], self._other_entries(order)
         held = self.ledger.positions(only_open=True)
         open_now = [self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd) for p in held]
         rest = [
@@ -373,9 +276,7 @@ class PaperTrading:
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
         )
-        found += [check.code for check in broken]
-        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
-        return found or self._account_refusals(order)
+        return found + [check.code for check in broken]
 
     def _order_exposure(self, order: Order) -> Exposure:
         """What is not filled of an entry, as it was planned."""

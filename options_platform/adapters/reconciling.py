@@ -12,7 +12,6 @@ from options_platform.adapters.ledger import Ledger
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.reconciliation import Books, Difference, Statement, differences
-from options_platform.errors import LedgerError
 
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired"}
 NO_BROKER = "BROKER"
@@ -101,7 +100,7 @@ class Reconciler:
                 continue
             told[number] = found
             # What the states do not allow stays a difference, and is named as one.
-            with suppress(LedgerError):
+            with suppress(BrokerDoubtError):
                 self.execution.take_over(order, found, now)
         return told
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
+from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
@@ -22,11 +23,13 @@ from options_platform.domain.calendar import shift
 from options_platform.domain.exposures import DatedClose, newest_closes
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
+from options_platform.domain.risk import is_of_losses
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
 WORK_COLUMNS = ("client_order_id", "purpose", "contracts", "limit_price", "status", "filled_qty")
 PAUSE_SECONDS = 5.0
+BY_HAND = "by hand"
 
 
 def reconcile(args: argparse.Namespace) -> int:
@@ -77,6 +80,7 @@ def halt(args: argparse.Namespace) -> int:
 
     1 if an entry may still fill.
     """
+    args.reason = args.reason or BY_HAND
     left = Desk(_service(ready_settings())).halt(datetime.now(UTC), args.reason)
     _tell(args, "halted", f"New orders are halted ({args.reason}); exits go on.")
     if not args.json:
@@ -86,8 +90,19 @@ def halt(args: argparse.Namespace) -> int:
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Allow new orders again; the ledger keeps who was halted when, and why it was lifted."""
-    open_ledger(ready_settings()).resume(args.reason, datetime.now(UTC))
+    """Allow new orders again; the ledger keeps who was halted when, and why it was lifted.
+
+    What losses have halted takes a reason.
+    """
+    ledger = open_ledger(ready_settings())
+    halt = ledger.halted() if ledger.exists else None
+    if halt is not None and is_of_losses(halt) and not args.reason:
+        raise UsageError(
+            f"losses have halted new orders ({halt}); say why they may go on: "
+            '--reason "what was looked at"'
+        )
+    args.reason = args.reason or BY_HAND
+    ledger.resume(args.reason, datetime.now(UTC))
     return _tell(args, "running", "New orders are allowed again.")
 
 
@@ -98,7 +113,7 @@ def flatten(args: argparse.Namespace) -> int:
     held = service.ledger.positions(only_open=True) if service.ledger.exists else []
     if not args.yes:
         _require_yes(len(held), service)
-    told = Desk(service).flatten(datetime.now(UTC), _newest_closes(settings))
+    told = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
     orders = [order for order in service.ledger.working_orders() if order.purpose == "exit"]
     if args.json:
         print_json({"working_exits": [_row(order) for order in orders], "problems": told})

@@ -9,7 +9,7 @@ import dagster as dg
 from options_platform.adapters.account_state import alerts_of
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured, open_notifier
-from options_platform.defs.failed_runs import failed_runs, read_cursor
+from options_platform.defs.failed_runs import FailedRun, failed_runs, read_cursor, write_cursor
 from options_platform.defs.resources import Platform
 from options_platform.domain.alerts import not_told, still_told
 from options_platform.errors import NotifyError, WarehouseBusyError
@@ -34,20 +34,25 @@ def make_alert_sensors(
         there = notifier()
         if there is None:
             return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
-        told = read_cursor(context.cursor, datetime.now(UTC))
-        failed = failed_runs(context.instance, told)
-        sent, problems = [], []
-        for run in failed[:MOST_AT_ONCE]:
-            try:
-                there.send(f"run of {run.job} failed", run.text)
-                sent.append(run.run_id)
-            except NotifyError as error:
-                problems.append(str(error))
-        context.update_cursor(told.after(failed, sent).text)
+        told = read_cursor(context.cursor, there.numbers, datetime.now(UTC))
+        failed: dict[str, FailedRun] = {}
+        delivered, problems = 0, []
+        for number, own in told.items():
+            found, sent = failed_runs(context.instance, own), []
+            failed |= {run.run_id: run for run in found}
+            for run in found[:MOST_AT_ONCE]:
+                try:
+                    there.send_to(number, f"run of {run.job} failed", run.text)
+                    sent.append(run.run_id)
+                except NotifyError as error:
+                    problems.append(str(error))
+            told[number] = own.after(found, sent)
+            delivered += len(sent)
+        context.update_cursor(write_cursor(told))
         if problems:
             context.log.error(problems[0])
         return dg.SkipReason(
-            f"{len(failed)} runs failed; {len(sent)} told now, {len(problems)} not delivered"
+            f"{len(failed)} runs failed; {delivered} told now, {len(problems)} not delivered"
         )
 
     @dg.sensor(
@@ -68,20 +73,31 @@ def make_alert_sensors(
             found = alerts_of(settings, ledger, platform.warehouse, platform.now())
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
-        told = json.loads(context.cursor or "[]")
-        sent, problems = [], []
-        for alert in not_told(found, told):
-            try:
-                there.send(alert.title, alert.text)
-                sent.append(alert.key)
-            except NotifyError as error:
-                problems.append(str(error))
-        # What could not be told is not remembered, so the next tick tries again.
-        context.update_cursor(json.dumps(still_told(found, told, sent)))
+        told = _read_told(context.cursor, there)
+        delivered, problems = 0, []
+        for number, keys in told.items():
+            sent = []
+            for alert in not_told(found, keys):
+                try:
+                    there.send_to(number, alert.title, alert.text)
+                    sent.append(alert.key)
+                except NotifyError as error:
+                    problems.append(str(error))
+            # What could not be told is not remembered, so the next tick tries that address again.
+            told[number] = still_told(found, keys, sent)
+            delivered += len(sent)
+        context.update_cursor(json.dumps(told))
         if problems:
             context.log.error(problems[0])
         return dg.SkipReason(
-            f"{len(found)} conditions hold; {len(sent)} told now, {len(problems)} not delivered"
+            f"{len(found)} conditions hold; {delivered} told now, {len(problems)} not delivered"
         )
 
     return [alert_on_failed_run, alert_on_account]
+
+
+def _read_told(cursor: str | None, there: Notifier) -> dict[int, list[str]]:
+    """The keys that each address was told; a list is of all of them."""
+    found = json.loads(cursor or "{}")
+    known = found if isinstance(found, dict) else dict.fromkeys(map(str, there.numbers), found)
+    return {number: known.get(str(number), []) for number in there.numbers}

@@ -7,8 +7,8 @@ remembers what was delivered, so that nothing is lost while an address is out of
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -36,11 +36,6 @@ class Told:
     since: float
     run_ids: tuple[str, ...] = ()
 
-    @property
-    def text(self) -> str:
-        """It as a sensor's cursor."""
-        return json.dumps({"since": self.since, "run_ids": self.run_ids})
-
     def after(self, failed: Sequence[FailedRun], sent: Collection[str]) -> Told:
         """What is told once `sent` of the failed runs were delivered."""
         waiting = [run.ended for run in failed if run.run_id not in sent]
@@ -48,16 +43,28 @@ class Told:
         return Told(min([newest, *waiting]), (*self.run_ids, *sent)[-MOST_REMEMBERED:])
 
 
-def read_cursor(cursor: str | None, now: datetime) -> Told:
-    """What a cursor says; without one, everything before `now` counts as told."""
-    if not cursor:
-        return Told(now.timestamp())
+def write_cursor(told: Mapping[int, Told]) -> str:
+    """What each address was told, as a sensor's cursor."""
+    return json.dumps({number: asdict(own) for number, own in told.items()})
+
+
+def read_cursor(cursor: str | None, numbers: Iterable[int], now: datetime) -> dict[int, Told]:
+    """What a cursor says of each address; of one that it does not know, all before `now` is told.
+
+    One without addresses is of all of them.
+    """
     try:
-        found = json.loads(cursor)
-        return Told(float(found["since"]), tuple(found["run_ids"]))
-    except (KeyError, TypeError, ValueError):
+        found = json.loads(cursor or "{}")
+        known = found if "since" not in found else dict.fromkeys(map(str, numbers), found)
+        return {
+            number: Told(float(own["since"]), tuple(own["run_ids"]))
+            if (own := known.get(str(number)))
+            else Told(now.timestamp())
+            for number in numbers
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
         # That of Dagster's own sensor.
-        return Told(now.timestamp())
+        return {number: Told(now.timestamp()) for number in numbers}
 
 
 def failed_runs(instance: dg.DagsterInstance, told: Told) -> list[FailedRun]:

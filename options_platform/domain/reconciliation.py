@@ -81,8 +81,10 @@ def differences(
     found += _lot_differences(books)
     if broker.cash_usd is not None and books.cash_base_usd is not None:
         expected = books.cash_base_usd + books.cash_flow_usd
+        # A broker may charge less than the fees that are counted here, or later; never more.
         fees = sum(order.fees_usd for order in books.orders)
-        if abs(broker.cash_usd - expected) > cash_tolerance_usd + fees:
+        over = broker.cash_usd - expected
+        if not -cash_tolerance_usd <= over <= cash_tolerance_usd + fees:
             found.append(
                 Difference(
                     "CASH",

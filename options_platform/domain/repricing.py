@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -30,6 +31,25 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
         attempt=order.attempt + 1,
         placed_at=None,
     )
+
+
+def rung_of(order: Order, orders: Iterable[Order]) -> tuple[Order, int]:
+    """The order that the ladder of `order` began with, and how many rungs `order` is above it.
+
+    A ladder goes on from attempt to attempt while each was canceled to be repriced; an exit for
+    another reason, and one after an order that filled or was rejected, begins a new one.
+    """
+    same = {
+        other.attempt: other
+        for other in orders
+        if (other.purpose, other.position_id) == (order.purpose, order.position_id)
+    }
+    base = order
+    while (before := same.get(base.attempt - 1)) is not None and before.status == "canceled":
+        if order.purpose == "exit" and before.reason != order.reason:
+            break
+        base = before
+    return base, order.attempt - base.attempt
 
 
 def deciding_session(now: datetime) -> date:

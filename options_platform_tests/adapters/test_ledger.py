@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from options_platform.adapters.ledger import Ledger
-from options_platform.domain.positions import after_entry_fill
+from options_platform.domain.positions import AccountMark, after_entry_fill
 from options_platform.domain.reconciliation import Difference
 from options_platform.errors import LedgerError
 from options_platform_tests.domain.test_orders import DAY, ORDER
@@ -144,6 +144,29 @@ def test_halting_and_resuming_are_kept_with_their_reasons(ledger):
         ("halted", "by hand"),
         ("resumed", "looked into it"),
     ]
+
+
+@pytest.mark.parametrize(("halt", "counted"), [("lunch", 3), ("DRAWDOWN: 4,000 USD lost", 1)])
+def test_losses_count_anew_only_after_the_kill_switch_was_reset(ledger, halt, counted):
+    for day, equity in enumerate((100_000.0, 98_000.0, 96_000.0), start=2):
+        mark = AccountMark(DAY.replace(day=day), equity, 0.0, equity, 0.0, 0.0, 0)
+        ledger.record_marks([], mark)
+    ledger.halt(halt, NOW)
+    ledger.resume("looked into it", NOW)
+    assert len(ledger.equities_since_reset()) == counted
+
+
+def test_a_halt_holds_at_once_and_outlives_a_ledger_that_cannot_be_opened(ledger):
+    ledger.record_intent(ORDER, NOW)
+    whole = ledger.path.read_bytes()
+    ledger.path.write_bytes(b"scrambled" * 1000)
+    with pytest.raises(LedgerError, match="halted from now on"):
+        ledger.halt("storm", NOW)
+    ledger.path.write_bytes(whole)
+    assert ledger.halted() == "storm"
+    ledger.resume("over", NOW)
+    assert ledger.halted() is None
+    assert ledger.table("account_events")["kind"].to_list() == ["halted", "resumed"]
 
 
 def test_differences_are_kept_until_they_are_gone(ledger):

@@ -12,7 +12,7 @@ from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows
 from options_platform.contracts import PAPER_ORDERS
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import TRANSITIONS, Order, OrderLeg, client_order_id
 from options_platform.domain.plan import PlanRules, build_plans
@@ -130,6 +130,18 @@ def test_a_plan_on_an_old_model_or_an_old_close_is_not_sent_and_says_why(tmp_pat
     made = service(tmp_path / "other")
     made.run_session(DAYS[2], plans, legs, market([250.0, 250.0]), NOW)
     assert made.ledger.orders()[0].reason == "STALE_DATA"
+
+
+def test_a_position_near_its_expiry_is_closed_without_a_close_of_its_ticker(tmp_path):
+    made = service(tmp_path)
+    trade(made, [250.0, 250.0])
+    position = made.ledger.positions()[0]
+    plans, legs = planned(DAYS[0])
+    for before, reasons in ((3, []), (2, ["EXPIRY_NEAR"])):
+        day = shift(position.expiry, -before)
+        made.run_session(day, plans, legs, {}, NOW)
+        found = [order.reason for order in made.ledger.orders() if order.purpose == "exit"]
+        assert found == reasons
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])

@@ -93,6 +93,15 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
     assert shell.json("status")["halted"] is None
 
 
+def test_what_losses_have_halted_is_resumed_for_a_reason_alone(shell):
+    trader(shell.home, shell.fake.address).ledger.halt("DAILY_LOSS: 4,000 USD lost")
+    refused = shell.run("resume", code=2)
+    assert "DAILY_LOSS: 4,000 USD lost" in refused.stderr
+    assert shell.json("status")["halted"].startswith("DAILY_LOSS")
+    assert shell.json("resume", "--reason", "hedged")["reason"] == "hedged"
+    assert shell.json("status")["halted"] is None
+
+
 def test_work_has_nothing_to_do_when_no_order_works(shell):
     assert shell.json("work", "--once") == []
     done = shell.run("work", code=2, OPTIONS_BROKER="simulated", OPTIONS_ACCOUNT="other")

@@ -27,6 +27,21 @@ def there():
 
 
 @pytest.fixture
+def urls(there):
+    """The addresses to tell; a test may add others."""
+    return [there.url]
+
+
+@pytest.fixture
+def broken(urls):
+    """A second address, which takes nothing."""
+    with receiver() as found:
+        found.status = 503
+        urls.append(found.url)
+        yield found
+
+
+@pytest.fixture
 def settings(tmp_path):
     made = make_settings({"home": tmp_path / "home", "source": "simulated"})
     made.home.mkdir()
@@ -39,10 +54,10 @@ def ledger(settings):
 
 
 @pytest.fixture
-def tick(settings, there):
+def tick(settings, urls):
     """Evaluates the sensor on the account, with the cursor of the tick before."""
     definitions = build_defs(settings, now=lambda: NOW)
-    _, sensor = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: there.url}))
+    _, sensor = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: " ".join(urls)}))
     cursor = None
 
     def run():
@@ -105,6 +120,18 @@ def test_what_was_not_delivered_is_told_by_a_later_tick(tick, there, ledger):
     assert titles(there) == ["paper: new entries are halted"]
 
 
+def test_an_address_that_is_out_of_order_does_not_make_the_others_ring_again(
+    broken, tick, there, ledger
+):
+    ledger.halt("by hand", NOW)
+    assert tick() == "1 conditions hold; 1 told now, 1 not delivered"
+    assert tick() == "1 conditions hold; 0 told now, 1 not delivered"
+    broken.status = 200
+    tick()
+    tick()
+    assert titles(there) == titles(broken) == ["paper: new entries are halted"]
+
+
 def test_a_ledger_that_cannot_be_used_is_told(tick, there, settings):
     settings.ledger_path.write_bytes(b"not a database" * 100)
     tick()
@@ -129,9 +156,9 @@ def instance():
 
 
 @pytest.fixture
-def look(settings, there, instance):
+def look(settings, urls, instance):
     """Evaluates the sensor on failed runs, with the cursor of the tick before."""
-    sensor, _ = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: there.url}))
+    sensor, _ = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: " ".join(urls)}))
     cursor = None
 
     def run():
@@ -176,6 +203,19 @@ def test_a_failed_run_that_was_not_delivered_is_told_later_and_none_is_lost(look
     assert look() == "2 runs failed; 2 told now, 0 not delivered"
     look()
     assert [text[-37:-1] for _, text in there.got] == runs
+
+
+def test_a_failed_run_is_told_once_to_each_address_however_late_one_takes_it(
+    broken, look, there, instance
+):
+    look()
+    fail(instance)
+    assert look() == "1 runs failed; 1 told now, 1 not delivered"
+    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    broken.status = 200
+    look()
+    look()
+    assert titles(there) == titles(broken) == ["run of daily failed"]
 
 
 def test_more_failures_than_are_told_at_once_are_all_told(look, there, instance, monkeypatch):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 import pytest
 
 from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.repricing import deciding_session, with_next_attempt
+from options_platform.domain.repricing import deciding_session, rung_of, with_next_attempt
 from options_platform_tests.domain.test_orders import ORDER
 
 
@@ -43,3 +43,23 @@ def test_an_order_decided_now_works_until_the_next_close(now, wanted):
     session = deciding_session(moment)
     assert session == wanted
     assert replace(ORDER, session=session).expires_at > moment
+
+
+def test_a_ladder_begins_anew_with_another_reason_and_after_an_order_that_filled():
+    def attempt(number, status, reason="STOP_LOSS"):
+        return replace(ORDER, purpose="exit", attempt=number, status=status, reason=reason)
+
+    first, second = attempt(1, "canceled"), attempt(2, "canceled")
+    third = attempt(3, "accepted")
+    assert rung_of(third, [first, second, third]) == (first, 2)
+    hurried = attempt(3, "accepted", "FLATTEN")
+    assert rung_of(hurried, [first, second, hurried]) == (hurried, 0)
+    assert rung_of(third, [first, replace(second, status="filled"), third]) == (third, 0)
+    other = replace(second, position_id="other")
+    assert rung_of(third, [first, other, third]) == (third, 0)
+
+
+def test_the_marked_attempts_of_an_entry_are_one_ladder():
+    first = replace(ORDER, status="canceled", reason="REPRICE")
+    second = replace(ORDER, attempt=2, status="accepted")
+    assert rung_of(second, [first, second]) == (first, 1)

@@ -20,18 +20,11 @@ from options_platform_tests.faults.world import (
     assert_sound,
     ended,
     kill_when,
-    server,
     start,
     statuses,
     trade,
     trader,
 )
-
-
-@pytest.fixture
-def fake():
-    with server() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from options_platform.adapters.desk import Desk
+from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
     NOW,
@@ -15,24 +18,11 @@ from options_platform_tests.faults.world import (
     assert_sound,
     ended,
     kill_when,
-    server,
     start,
     statuses,
     trade,
     trader,
 )
-
-
-@pytest.fixture
-def fake():
-    with server() as made:
-        yield made
-
-
-@pytest.fixture
-def resting():
-    with server(fills="rest") as made:
-        yield made
 
 
 def test_the_plans_of_a_day_become_filled_orders_and_positions(tmp_path, fake):
@@ -129,6 +119,50 @@ def test_an_entry_waits_as_an_intent_while_the_broker_is_away_and_is_sent_later(
     fake.faults.clear()
     assert trade(made)[0].status == "filled"
     assert_sound(made, fake)
+
+
+def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_path, fake):
+    fake.script("faults", {"on": "", "do": "drop", "times": 999})
+    made = trader(tmp_path, fake.address)
+    order = trade(replace(made, folds={"SPY": "2014-01"}))[0]
+    assert (order.status, order.reason) == ("not_sent", "STALE_MODEL")
+    fake.faults.clear()
+    advance(made, NOW, fake)
+    assert fake.count(POST) == 0
+
+
+def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
+    """The first of three orders hangs; of the others none is sent."""
+    fake.script("faults", {"do": "hang_after", "seconds": 60})
+    sender = start(tmp_path, fake.address, tickers=TICKERS, TIMEOUT="60")
+    deadline = time.monotonic() + 60
+    while fake.count(POST) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(LedgerError, match="halted from now on, and those that work not canceled"):
+        Desk(trader(tmp_path, fake.address, wait=0.2)).halt(NOW, "storm")
+    fake.script("release", {})
+    assert ended(sender)[0] == 0
+    assert fake.count(POST) == 1
+    made = trader(tmp_path, fake.address)
+    reasons = [order.reason for order in made.ledger.orders() if order.status == "not_sent"]
+    assert reasons == ["HALTED"] * 2
+    assert made.ledger.halted() == "storm"
+    assert_sound(made, fake)
+
+
+def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resting):
+    resting.script("faults", {"do": "late", "seconds": 0.5})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["unknown"]
+    deadline = time.monotonic() + 30
+    while statuses(resting) != ["new"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert advance(made, NOW, resting) == []
+    assert statuses(resting) == ["canceled"]
+    assert_sound(made, resting)
 
 
 def test_what_the_account_may_not_do_is_not_sent(tmp_path, fake):
@@ -299,8 +333,6 @@ def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, ste
 
 
 def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
-    from options_platform.adapters.desk import Desk
-
     made = trader(tmp_path, resting.address)
     trade(made)
     resting.script("faults", {"on": "", "do": "drop", "times": 999})
@@ -331,8 +363,6 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
     made = [trader(tmp_path, fake.address, timeout=5) for _ in range(4)]
     trade(made[0])
     order = made[0].ledger.orders()[0]
-    from dataclasses import replace
-
     for one in made:
         one.ledger.record(replace(order, status="unknown", filled_qty=0, avg_price=None), NOW)
     fake.book.orders.clear()
@@ -366,58 +396,6 @@ def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
     trade(made)
     assert statuses(fake) == ["filled"]
     assert fake.count(POST) == 1
-    assert_sound(made, fake)
-
-
-def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_closed(
-    tmp_path, fake
-):
-    from options_platform.adapters.desk import Desk
-
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    short = next(s for s, (q, _) in fake.book.positions.items() if q < 0)
-    fake.script("clearing", {"kind": "OPASN", "symbol": short})
-    found = made.reconcile(NOW)
-    assert len(found) == 1
-    assert short in found[0]
-    assert "assigned on 2015-01-05" in found[0]
-    trade(made, ("SPY", "QQQ"))
-    refused = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
-    assert (refused.status, refused.reason) == ("not_sent", "DIFFERENCE")
-    assert fake.count(POST) == 1
-    assert Desk(made).flatten(NOW, {}) == []
-    assert fake.book.positions == {}
-    assert all(p.closed_on for p in made.ledger.positions())
-
-
-def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
-    """A bull spread sells the contract that another buys: the broker shows none of it."""
-    from dataclasses import replace
-
-    from options_platform.adapters.desk import Desk
-
-    made = trader(tmp_path, fake.address)
-    first = trade(made)[0]
-    _, high = first.legs
-    legs = (replace(high, side="buy"), replace(high, strike=high.strike + 5))
-    other = replace(
-        first,
-        client_order_id="other",
-        position_id="other",
-        legs=legs,
-        status="intent",
-        filled_qty=0,
-        avg_price=None,
-        fees_usd=0.0,
-        placed_at=None,
-    )
-    made.execution.send(other, NOW)
-    assert made.reconcile(NOW) == []
-    assert len(fake.book.positions) == 2
-    assert Desk(made).flatten(NOW, {}) == []
-    assert fake.book.positions == {}
-    assert {p.exit_reason for p in made.ledger.positions()} == {"FLATTEN"}
     assert_sound(made, fake)
 
 

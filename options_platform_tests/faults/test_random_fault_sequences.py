@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from options_platform.adapters.desk import Desk
+from options_platform.adapters.flattening import Flattening
 from options_platform_tests.faults.world import NOW, assert_sound, server, trade, trader
 
 STEPS = ("intent recorded", "sending", "submitted", "recorded", "to be canceled", "canceled")
@@ -125,7 +126,7 @@ class Trading(RuleBasedStateMachine):
 
     @rule(kill=KILLS)
     def everything_is_to_be_closed(self, kill):
-        self.process(kill, lambda made: Desk(made).flatten(self.now, {}))
+        self.process(kill, lambda made: Flattening(made, {}).run(self.now))
 
     @rule(number=st.integers(0, 9), spreads=st.one_of(st.none(), st.integers(1, 2)))
     def a_fill(self, number, spreads):

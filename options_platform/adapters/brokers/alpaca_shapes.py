@@ -15,7 +15,7 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
     Quote,
 )
-from options_platform.domain.orders import Order, OrderLeg
+from options_platform.domain.orders import TICK_USD, Order, OrderLeg
 
 STATES = {
     "pending_new": "submitted",
@@ -77,7 +77,8 @@ def request_of(order: Order, held: Mapping[str, int] | None = None) -> Any:
             symbol=leg.symbol(order.ticker),
             side=OrderSide(leg.side),
             position_intent=intents[0],
-            limit_price=price if leg.side == "buy" else -price,
+            # What is left of a spread may be worth nothing, and no contract trades below a tick.
+            limit_price=max(price if leg.side == "buy" else -price, TICK_USD),
             **common,
         )
     legs = [

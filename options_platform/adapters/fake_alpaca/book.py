@@ -80,11 +80,13 @@ class FakeBook:
         legs = self._checked_legs(body)
         if str(body.get("type")) != "limit" or body.get("limit_price") is None:
             raise Refusal(422, 42210000, "only limit orders are taken here")
+        several = body.get("order_class") == "mleg"
+        if not several and float(body["limit_price"]) <= 0:
+            raise Refusal(422, 42210000, "limit_price must be > 0")
         quantity = int(float(body["qty"]))
         if quantity < 1:
             raise Refusal(422, 42210000, "qty must be > 0")
         at = stamp(self.now())
-        several = body.get("order_class") == "mleg"
         order = self._fields(body, number, at) | {
             "qty": str(quantity),
             "order_class": "mleg" if several else "simple",

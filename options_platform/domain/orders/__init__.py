@@ -1,7 +1,7 @@
 """Orders: their ids, legs, states, prices and what an account holds by them."""
 
 from options_platform.domain.orders.ids import client_order_id, exit_order_id
-from options_platform.domain.orders.ladder import LadderRules, ladder
+from options_platform.domain.orders.ladder import TICK_USD, LadderRules, ladder
 from options_platform.domain.orders.order import (
     Order,
     OrderLeg,
@@ -15,6 +15,7 @@ from options_platform.domain.orders.states import CANCELLABLE, FINAL, TRANSITION
 __all__ = [
     "CANCELLABLE",
     "FINAL",
+    "TICK_USD",
     "TRANSITIONS",
     "WORKING",
     "LadderRules",

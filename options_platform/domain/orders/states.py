@@ -25,7 +25,9 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "unknown": _AT_THE_BROKER | {"submitted"},
     "submitted": _AT_THE_BROKER | {"unknown"},
     "accepted": (_AT_THE_BROKER - {"accepted"}) | {"unknown"},
-    "partially_filled": frozenset({"filled", "cancel_pending", "canceled", "expired", "unknown"}),
+    "partially_filled": frozenset(
+        {"filled", "cancel_pending", "canceled", "expired", "rejected", "unknown"}
+    ),
     # A cancel may come too late, or be refused.
     "cancel_pending": frozenset(
         {"accepted", "partially_filled", "filled", "canceled", "expired", "rejected", "unknown"}

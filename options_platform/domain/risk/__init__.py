@@ -2,7 +2,7 @@
 
 from options_platform.domain.risk.feasibility import FEASIBILITY_SCHEMA, feasibility
 from options_platform.domain.risk.freshness import FreshnessRules, OrderBasis, stale
-from options_platform.domain.risk.kill_switch import KillSwitch, after_closes
+from options_platform.domain.risk.kill_switch import KillSwitch, after_closes, is_of_losses
 from options_platform.domain.risk.limits import Check, Exposure, assess, exposure_of, refusals
 from options_platform.domain.risk.rules import GreekLimits, KillSwitchRules, RiskRules
 
@@ -20,6 +20,7 @@ __all__ = [
     "assess",
     "exposure_of",
     "feasibility",
+    "is_of_losses",
     "refusals",
     "stale",
 ]

@@ -8,6 +8,13 @@ from dataclasses import dataclass, replace
 from options_platform.domain.risk.limits import Check
 from options_platform.domain.risk.rules import KillSwitchRules
 
+DAILY_LOSS, DRAWDOWN = "DAILY_LOSS", "DRAWDOWN"
+
+
+def is_of_losses(halt: str) -> bool:
+    """Whether the reason of a halt is the switch's, not a person's."""
+    return halt.startswith((f"{DAILY_LOSS}: ", f"{DRAWDOWN}: "))
+
 
 def after_closes(equities_usd: Iterable[float], rules: KillSwitchRules) -> KillSwitch | None:
     """The switch after those closes, the first of which everything counts from; None without."""
@@ -37,8 +44,8 @@ class KillSwitch:
         peak = max(self.peak_usd, equity_usd)
         loss = self.previous_usd - equity_usd
         checks = (
-            Check("DAILY_LOSS", loss, rules.max_daily_loss_pct * self.previous_usd),
-            Check("DRAWDOWN", peak - equity_usd, rules.max_drawdown_pct * peak),
+            Check(DAILY_LOSS, loss, rules.max_daily_loss_pct * self.previous_usd),
+            Check(DRAWDOWN, peak - equity_usd, rules.max_drawdown_pct * peak),
         )
         broken = next((check for check in checks if not check.passed), None)
         return replace(

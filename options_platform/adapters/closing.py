@@ -1,0 +1,166 @@
+"""Closing positions: what is still there of each, at which price, under which id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+
+from options_platform.adapters.brokers.port import BrokerDoubtError
+from options_platform.adapters.execution import Execution
+from options_platform.adapters.reconciling import Reconciler
+from options_platform.domain.calendar import shift
+from options_platform.domain.closing import next_to_close
+from options_platform.domain.exits import PositionMark, exit_reason
+from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id
+from options_platform.domain.positions import Position
+from options_platform.settings import Settings
+
+Pricing = Callable[[tuple[OrderLeg, ...]], float]
+GONE = "GONE_AT_BROKER"
+LOOKS = 2
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Closes the positions of one account; nothing here asks a limit or a halt."""
+
+    execution: Execution
+    reconciler: Reconciler
+    settings: Settings
+
+    def exit_due(self, position: Position, session: date, value: float) -> str | None:
+        """The rule that closes a position that is worth `value`, USD a share, in `session`."""
+        return exit_reason(
+            PositionMark(
+                entry_price=position.entry_price,
+                close_price=value,
+                max_loss=position.max_loss_usd / position.units,
+                max_profit=position.max_profit_usd / position.units,
+                entry_dte=position.entry_dte,
+                expiry=position.expiry,
+                session=session,
+                # The order works in the next session, which must come before the expiry.
+                last_session_before_expiry=shift(position.expiry, -2),
+            ),
+            self.settings.exits,
+        )
+
+    def at_close(self, session: date, close: MarketClose) -> Pricing:
+        """What legs are worth at the mid of a close, USD a share."""
+        return partial(
+            net_price, session=session, market=close, chain=self.settings.plan.chain, fills=AT_MID
+        )
+
+    def close_position(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        price: Pricing | None,
+        now: datetime,
+        *,
+        at_floor: bool = False,
+    ) -> Order | None:
+        """Send the order that closes what is open of a position; the order, if there is one.
+
+        Where the broker has lost legs, the spreads that are whole are closed, and a call after that
+        order has filled closes what is left of the others; a position that lost all of them ends
+        without an order. Without `price` the last mark is taken.
+        """
+        found = self._left_of(position, now)
+        if found is None:
+            return None
+        position, legs, contracts = found
+        if not legs:
+            was = (position.exit_price or 0.0) * position.closed_contracts
+            gone = replace(
+                position,
+                closed_contracts=position.contracts,
+                closed_on=session,
+                exit_price=was / position.contracts,
+                exit_reason=GONE,
+            )
+            self.execution.ledger.record_position(gone, now, GONE)
+            return None
+        fair = -position.mark_price
+        if price is not None:
+            fair = price(closing(legs))
+        order = self._exit_order(
+            position, session, reason, fair, legs, contracts, at_floor=at_floor
+        )
+        return self.execution.send(order, now)
+
+    def _left_of(
+        self, position: Position, now: datetime
+    ) -> tuple[Position, tuple[OrderLeg, ...], int] | None:
+        """The position as it is now, and what of it to close next; None if it is closed.
+
+        While the broker cannot be asked, all that the ledger knows of.
+        """
+        ledger = self.execution.ledger
+        for look in range(LOOKS):
+            open_now = ledger.positions(only_open=True)
+            own = [p for p in open_now if p.position_id == position.position_id]
+            if not own:
+                return None
+            position = own[0]
+            legs, contracts = position.legs, position.open_contracts
+            try:
+                there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+            except BrokerDoubtError:
+                break
+            legs, contracts = next_to_close(position, open_now, there)
+            if contracts == position.open_contracts and legs == position.legs:
+                break
+            if look + 1 < LOOKS:
+                # What is lacking may be a fill that the ledger has not heard of.
+                self.reconciler.run(now)
+        return position, legs, contracts
+
+    def _exit_order(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        fair_price: float,
+        legs: tuple[OrderLeg, ...],
+        contracts: int,
+        *,
+        at_floor: bool,
+    ) -> Order:
+        """The order that closes `contracts` spreads of `legs` of a position.
+
+        Where one price is certain it takes that: leaving matters more. Elsewhere it begins at the
+        first rung of the ladder, or with `at_floor` at the last; no spread takes the market.
+        """
+        rules = self.settings.ladder
+        earlier = [
+            o.attempt
+            for o in self.execution.ledger.orders(session=session)
+            if o.purpose == "exit" and o.position_id == position.position_id
+        ]
+        # Only one that has ended lets the next attempt exist: those that work are still leaving.
+        attempt = max(earlier, default=0) + 1
+        limit = None
+        if not self.execution.broker.takes_market_orders:
+            prices = rules.prices("exit", fair_price)
+            limit = prices[-1] if at_floor else prices[0]
+        return Order(
+            client_order_id=exit_order_id(position.position_id, session, attempt),
+            session=session,
+            ticker=position.ticker,
+            purpose="exit",
+            position_id=position.position_id,
+            plan_id=position.position_id,
+            strategy=position.strategy,
+            legs=closing(legs),
+            contracts=contracts,
+            limit_price=limit,
+            max_loss_usd=0.0,
+            max_profit_usd=0.0,
+            reason=reason,
+            attempt=attempt,
+        )

@@ -1,0 +1,97 @@
+"""Closing everything at once: halt, cancel what works, then close each position.
+
+While the broker's market trades a position is priced at the far side of its quotes, which a closing
+order meets at once; else at the last rung of its ladder from the newest close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from options_platform.adapters.brokers.port import Quote
+from options_platform.adapters.desk import session_to_decide
+from options_platform.adapters.live_quotes import far_side, quotes_in_session
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.domain.fills import MarketClose
+from options_platform.domain.orders import Order
+from options_platform.domain.positions import Position
+
+NOT_CLOSING = ("intent", "unknown", "rejected", "expired")
+# A position that lost legs takes an order for what is whole, and one for each way of being broken.
+MOST_PASSES = 4
+
+
+@dataclass(frozen=True)
+class Flattening:
+    """Closes the positions of one account; `closes` are the newest known, by ticker.
+
+    A position without a quote or a close is priced at its last mark.
+    """
+
+    service: PaperTrading
+    closes: Mapping[str, MarketClose]
+    reason: str = "FLATTEN"
+
+    def run(self, now: datetime) -> list[str]:
+        """Close everything; sentences on what could not be. Done again it goes on from there."""
+        ledger = self.service.ledger
+        with ledger.trading():
+            ledger.halt(self.reason, now)
+            told = self._cancel(now)
+            refused: dict[str, Order] = {}
+            for _ in range(MOST_PASSES):
+                self.service.reconciler.run(now)
+                waiting = [p for p in self._not_leaving() if p.position_id not in refused]
+                if not waiting:
+                    break
+                quotes = self._quotes(waiting)
+                for position in waiting:
+                    sent = self._close(position, quotes, now)
+                    if sent is not None and sent.status in NOT_CLOSING:
+                        refused[position.position_id] = sent
+            self.service.reconciler.run(now)
+            told += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
+            return told + [
+                f"{p.position_id}: {p.open_contracts} spreads are open and nothing closes them"
+                for p in self._not_leaving()
+                if p.position_id not in refused
+            ]
+
+    def _cancel(self, now: datetime) -> list[str]:
+        """Cancel what works; an exit that never reached the broker is sent again instead."""
+        told = []
+        execution = self.service.execution
+        for order in self.service.ledger.working_orders():
+            after = execution.cancel(order, now)
+            if order.purpose == "exit" and after.status in ("intent", "unknown"):
+                after = execution.cancel(execution.send(after, now), now)
+            if not after.is_final:
+                told.append(f"{order.client_order_id} is {after.status}: not canceled yet")
+        return told
+
+    def _not_leaving(self) -> list[Position]:
+        """Open positions that no order works to close."""
+        ledger = self.service.ledger
+        leaving = {o.position_id for o in ledger.working_orders() if o.purpose == "exit"}
+        return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
+
+    def _quotes(self, positions: list[Position]) -> dict[str, Quote]:
+        symbols = sorted({leg.symbol(p.ticker) for p in positions for leg in p.legs})
+        oldest = self.service.settings.intraday.max_quote_age_seconds
+        return quotes_in_session(self.service.broker, symbols, oldest)
+
+    def _close(
+        self, position: Position, quotes: Mapping[str, Quote], now: datetime
+    ) -> Order | None:
+        session = session_to_decide(self.service, now)
+        close = self.closes.get(position.ticker)
+        is_quoted = {leg.symbol(position.ticker) for leg in position.legs} <= set(quotes)
+        price = None if close is None else self.service.closing.at_close(session, close)
+        if is_quoted:
+            price = partial(far_side, position.ticker, quotes)
+        return self.service.closing.close_position(
+            position, session, self.reason, price, now, at_floor=not is_quoted
+        )

@@ -1,0 +1,47 @@
+"""What contracts are quoted at now, as far as the broker's quotes may decide anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from options_platform.adapters.brokers.port import (
+    Broker,
+    BrokerDoubtError,
+    Quote,
+    QuotesContracts,
+)
+from options_platform.domain.orders import OrderLeg
+
+
+def fresh_quotes(
+    broker: QuotesContracts, symbols: Sequence[str], now: datetime, max_age_seconds: float
+) -> dict[str, Quote]:
+    """Quotes by symbol that are sound and not older than that; `now` is the broker's time."""
+    oldest = now - timedelta(seconds=max_age_seconds)
+    return {
+        symbol: quote
+        for symbol, quote in (broker.quotes(symbols) if symbols else {}).items()
+        if quote.at >= oldest and 0.0 <= quote.bid <= quote.ask and quote.ask > 0.0
+    }
+
+
+def quotes_in_session(
+    broker: Broker, symbols: Sequence[str], max_age_seconds: float
+) -> dict[str, Quote]:
+    """As :func:`fresh_quotes`; nothing of a broker that is closed, quotes nothing or is away."""
+    if not isinstance(broker, QuotesContracts):
+        return {}
+    try:
+        clock = broker.clock()
+        if clock is None or not clock.is_open:
+            return {}
+        return fresh_quotes(broker, symbols, clock.now, max_age_seconds)
+    except BrokerDoubtError:
+        return {}
+
+
+def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:
+    """What trading `legs` costs at once, USD a share: buys pay the ask, sales get the bid."""
+    asked = [(leg.signed_ratio, quotes[leg.symbol(ticker)]) for leg in legs]
+    return sum(ratio * (quote.ask if ratio > 0 else quote.bid) for ratio, quote in asked)

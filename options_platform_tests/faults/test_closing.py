@@ -1,0 +1,241 @@
+"""Closing at Alpaca: everything that is there and nothing else, whatever was lost of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from options_platform.adapters.flattening import Flattening
+from options_platform.domain.exposures import DatedClose
+from options_platform.domain.fills import MarketClose
+from options_platform_tests.faults.world import (
+    NOW,
+    POST,
+    SESSION,
+    advance,
+    assert_sound,
+    trade,
+    trader,
+)
+
+
+def contracts(fake):
+    return {symbol: quantity for symbol, (quantity, _) in fake.book.positions.items()}
+
+
+def exits(made):
+    found = [order for order in made.ledger.orders() if order.purpose == "exit"]
+    return sorted(found, key=lambda order: order.attempt)
+
+
+def quote(fake, legs, mids, width=0.1):
+    for leg, mid in zip(legs, mids, strict=True):
+        sides = {"bid": mid - width / 2, "ask": mid + width / 2}
+        fake.script("quote", {"symbol": leg.symbol("SPY"), **sides})
+
+
+def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_closed(
+    tmp_path, fake
+):
+
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    short = next(s for s, (q, _) in fake.book.positions.items() if q < 0)
+    fake.script("clearing", {"kind": "OPASN", "symbol": short})
+    found = made.reconcile(NOW)
+    assert len(found) == 1
+    assert short in found[0]
+    assert "assigned on 2015-01-05" in found[0]
+    trade(made, ("SPY", "QQQ"))
+    refused = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
+    assert (refused.status, refused.reason) == ("not_sent", "DIFFERENCE")
+    assert fake.count(POST) == 1
+    assert Flattening(made, {}).run(NOW) == []
+    assert fake.book.positions == {}
+    assert all(p.closed_on for p in made.ledger.positions())
+
+
+def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
+    """A bull spread sells the contract that another buys: the broker shows none of it."""
+
+    made = trader(tmp_path, fake.address)
+    first = trade(made)[0]
+    _, high = first.legs
+    legs = (replace(high, side="buy"), replace(high, strike=high.strike + 5))
+    other = replace(
+        first,
+        client_order_id="other",
+        position_id="other",
+        legs=legs,
+        status="intent",
+        filled_qty=0,
+        avg_price=None,
+        fees_usd=0.0,
+        placed_at=None,
+    )
+    made.execution.send(other, NOW)
+    assert made.reconcile(NOW) == []
+    assert len(fake.book.positions) == 2
+    assert Flattening(made, {}).run(NOW) == []
+    assert fake.book.positions == {}
+    assert {p.exit_reason for p in made.ledger.positions()} == {"FLATTEN"}
+    assert_sound(made, fake)
+
+
+def test_a_partial_assignment_leaves_no_sold_contract_behind(tmp_path, fake):
+    """One of eight sold calls is assigned: seven spreads are closed whole, then one bought call."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    held = contracts(fake)
+    short, long = min(held, key=held.get), max(held, key=held.get)
+    assert held[short] == -8
+    fake.script("move", {"symbol": short, "quantity": 1})
+    assert Flattening(made, {}).run(NOW) == []
+    assert contracts(fake) == {}
+    whole, rest = exits(made)
+    assert ({leg.symbol("SPY") for leg in whole.legs}, whole.contracts) == ({short, long}, 7)
+    assert ([leg.symbol("SPY") for leg in rest.legs], rest.contracts) == ([long], 1)
+    (position,) = made.ledger.positions()
+    assert (position.open_contracts, position.exit_reason) == (0, "FLATTEN")
+
+
+def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(tmp_path, fake):
+    """Two positions share the sold contract; what one lost is not taken from the other too."""
+    made = trader(tmp_path, fake.address)
+    first = trade(made)[0]
+    low, high = first.legs
+    twin = replace(
+        first,
+        client_order_id="twin",
+        position_id="twin",
+        legs=(replace(low, strike=low.strike - 1), high),
+        status="intent",
+        filled_qty=0,
+        avg_price=None,
+        fees_usd=0.0,
+        placed_at=None,
+    )
+    made.execution.send(twin, NOW)
+    assert made.reconcile(NOW) == []
+    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": 3})
+    assert Flattening(made, {}).run(NOW) == []
+    assert contracts(fake) == {}
+    assert all(position.closed_on for position in made.ledger.positions())
+
+
+def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
+    fake.script("move", {"symbol": short, "quantity": 2})
+    assert Flattening(made, {}).run(NOW) == []
+    (whole,) = exits(made)
+    assert (len(whole.legs), whole.contracts) == (2, 6)
+    fake.script("fill", {"client_order_id": whole.client_order_id})
+    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    advance(made, NOW, fake)
+    rest = exits(made)[-1]
+    assert (len(rest.legs), rest.contracts, rest.reason) == (1, 2, "FLATTEN")
+    advance(made, NOW, fake)
+    assert len(exits(made)) == 2
+    fake.script("fill", {"client_order_id": rest.client_order_id})
+    advance(made, NOW, fake)
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on == NOW.date()
+
+
+def test_a_fill_that_the_ledger_has_not_heard_of_is_no_lost_leg(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    position = made.ledger.positions()[0]
+    assert Flattening(made, {}).run(NOW) == []
+    fake.script("fill", {"client_order_id": exits(made)[0].client_order_id, "spreads": 3})
+    closing = made.closing
+    again = closing.close_position(position, SESSION, "FLATTEN", None, NOW)
+    assert (len(again.legs), again.contracts) == (2, 5)
+
+
+def test_in_the_session_everything_is_closed_through_the_quotes_of_now(tmp_path, fake):
+    """Bought at 1.86 and quoted at 0.40: yesterday's price would never be met."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    legs = made.ledger.positions()[0].legs
+    quote(fake, legs, (1.40, 1.00))
+    closes = {"SPY": MarketClose(250.0, 0.18)}
+    assert Flattening(made, closes).run(NOW) == []
+    (order,) = exits(made)
+    # The bought leg at its bid of 1.35, the sold one at its ask of 1.05.
+    assert order.limit_price == pytest.approx(-0.30)
+    # The market goes on falling: flattening again, and working, go after it.
+    quote(fake, legs, (1.20, 1.00))
+    assert Flattening(made, closes).run(NOW) == []
+    assert exits(made)[-1].limit_price == pytest.approx(-0.10)
+    for minute in range(1, 5):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    prices = [order.limit_price for order in exits(made)]
+    assert prices == sorted(prices)
+    assert prices[-1] > -0.10
+    assert_sound(made, fake)
+
+
+def test_an_exit_that_never_arrived_is_closed_by_flattening_again(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("faults", {"do": "drop"})
+    assert len(Flattening(made, {}).run(NOW)) == 1
+    assert exits(made)[0].status == "unknown"
+    assert Flattening(made, {}).run(NOW) == []
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+def test_positions_that_cannot_be_listed_for_a_while_are_named_and_closed_later(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made, ("SPY", "QQQ"))
+    away = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": 99}
+    fake.script("faults", away)
+    assert len(Flattening(made, {}).run(NOW)) == 2
+    assert fake.count(POST) == 2
+    fake.faults.clear()
+    assert Flattening(made, {}).run(NOW) == []
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+@pytest.mark.parametrize(
+    ("told", "after"),
+    [({"filled_qty": "1"}, "partially_filled"), ({"status": "rejected"}, "rejected")],
+    ids=["fewer fills than before", "rejected after a fill"],
+)
+def test_an_answer_that_cannot_be_keeps_nothing_else_from_being_closed(
+    tmp_path, resting, told, after
+):
+    made = trader(tmp_path, resting.address)
+    one, other = trade(made, ("SPY", "QQQ"))
+    resting.script("fill", {"client_order_id": one.client_order_id, "spreads": 2})
+    resting.script("fill", {"client_order_id": other.client_order_id})
+    assert made.reconcile(NOW) == []
+    resting.fills = "limit"
+    resting.book.by_client_id(one.client_order_id).update(told)
+    trade(made, ("SPY", "QQQ"))
+    advance(made, NOW, resting)
+    Flattening(made, {}).run(NOW)
+    assert contracts(resting) == {}
+    assert made.ledger.order(one.client_order_id).status == after
+    odd = [d.subject for d in made.ledger.differences() if d.code == "ORDER_STATE"]
+    assert odd == ([one.client_order_id] if after == "partially_filled" else [])
+
+
+def test_a_leg_that_is_left_and_worth_nothing_is_sold_for_a_tick(tmp_path, fake):
+    """Its ladder goes through zero, and no contract has a price there."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
+    fake.script("clearing", {"kind": "OPASN", "symbol": short})
+    assert Flattening(made, {"SPY": MarketClose(150.0, 0.18)}).run(NOW) == []
+    assert contracts(fake) == {}
+    sale = list(fake.book.orders.values())[-1]
+    assert (sale["side"], sale["limit_price"]) == ("sell", "0.01")
