@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from options_platform.contracts import DIRECTIONS
 from options_platform.domain.features.registry import FEATURES
+from options_platform.domain.features.spec import Feature
 from options_platform.domain.labels import HORIZON, known_too_early
 from options_platform.domain.walk_forward import LeakError
 from options_platform.errors import ContractError, IncompleteDataError
@@ -86,17 +87,22 @@ class Dataset:
     sample: Sample
 
 
-def model_inputs() -> tuple[str, ...]:
-    """Names of the columns that a model may see; a category has one column for each value."""
-    names: list[str] = []
+def input_features() -> dict[str, Feature]:
+    """The feature of each column that a model may see; a category has one column a value."""
+    found: dict[str, Feature] = {}
     for feature in FEATURES:
         if not feature.model or feature.name == "regime":
             continue
         if feature.dtype == pl.String:
-            names += [f"{feature.name}_{value}" for value in feature.values or ()]
+            found |= {f"{feature.name}_{value}": feature for value in feature.values or ()}
         else:
-            names.append(feature.name)
-    return tuple(names)
+            found[feature.name] = feature
+    return found
+
+
+def model_inputs() -> tuple[str, ...]:
+    """Names of the columns that a model may see."""
+    return tuple(input_features())
 
 
 def make_dataset(

@@ -19,7 +19,8 @@ from options_platform.domain.calendar import all_sessions
 from options_platform.domain.comparison import paired_test
 from options_platform.models.alarms import Alarm
 from options_platform.models.dataset import Dataset
-from options_platform.models.drift import DRIFTED_SHARE, dead_inputs, input_drift
+from options_platform.models.drift import DRIFTED_SHARE, input_drift
+from options_platform.models.input_faults import input_faults
 
 KEY = ["date", "ticker"]
 SKILL_FOLDS = 24
@@ -141,20 +142,14 @@ def same_features(versions: Sequence[str], current: str) -> Verdict:
 
 
 def no_drift(data: Dataset) -> Verdict:
-    """Whether the inputs look like those of the past; see `drift.py`."""
-    if dead := dead_inputs(data):
-        return Verdict(
-            False,
-            f"dead for a month and never before: {', '.join(dead[:5])}"
-            + (f" and {len(dead) - 5} more" if len(dead) > 5 else "")
-            + "; look at the checks of raw_ohlcv, vix and features",
-            {"dead": ", ".join(dead)},
-        )
+    """Whether the inputs are sound and look like the past's; see `input_faults.py`, `drift.py`."""
+    if faults := input_faults(data):
+        more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
+        return Verdict(False, "; ".join(faults[:5]) + more, {"faults": "; ".join(faults)})
     drift = input_drift(data)
     if drift.is_empty():
         return Verdict(True, "too little history to tell drift")
     drifted = drift.filter("drifted")["input"].to_list()
-    wrong = drift.filter("out_of_scale")["input"].to_list()
     share = len(drifted) / drift.height
     top = drift.sort("psi", descending=True).row(0, named=True)
     figures: dict[str, float | str] = {
@@ -163,8 +158,6 @@ def no_drift(data: Dataset) -> Verdict:
         "highest_psi": f"{top['input']} {top['psi']:.2f}",
         "highest_ks": float(np.max(drift["ks"].to_numpy())),
     }
-    if wrong:
-        return Verdict(False, f"out of scale with all history: {', '.join(wrong)}", figures)
     if share > DRIFTED_SHARE:
         return Verdict(
             False,

@@ -1,0 +1,122 @@
+"""Inputs that are broken, ticker by ticker: gone, frozen, out of range, or in other units.
+
+None of it needs years of history, and each is named with the tables to look at. What is judged is
+the newest month, 21 sessions, against all months before it:
+
+- gone: unknown throughout, and never for a month before;
+- frozen: the last 21 known values are one. That is a fault only of a number that cannot rest:
+  categories, flags and counters do, ranks do at their bounds, and a GARCH forecast does where the
+  fit found no clusters;
+- out of range: a value beyond the bounds that the feature declares;
+- in other units: its size lies far outside that of all earlier months. "Far" is a factor that
+  falls with the months seen: from 15 with six of them to 3.3 with twenty years. An input whose size
+  may honestly come near zero, a return or a rank, is too small only if its range is so as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from options_platform.domain.features.spec import Feature
+from options_platform.models.dataset import Dataset, Floats, input_features
+
+MONTH_SESSIONS = 21
+# A month whose GARCH fit did not converge has no forecast by design.
+PATIENCE_MONTHS = {"garch_forecast": 3}
+FEWEST_MONTHS = 6
+LEAST_FACTOR, FACTOR_MONTHS = 3.0, 75.0
+ROUNDING = 1e-9
+LOOK_AT = {
+    "bars": "raw_ohlcv",
+    "vix": "vix",
+    "iv": "vix",
+    "row": "raw_ohlcv and vix",
+    "given": "raw_ohlcv, vix and garch_params",
+}
+
+
+def input_faults(data: Dataset) -> list[str]:
+    """What is wrong with the newest month of an input, in words; empty if nothing is."""
+    tickers = data.keys["ticker"].to_numpy()
+    found = []
+    for ticker in np.unique(tickers):
+        inputs = data.sample.inputs[tickers == ticker]
+        for number, (name, feature) in enumerate(input_features().items()):
+            faults = _faults(inputs[:, number], feature)
+            found += [
+                f"{name} of {ticker} {fault} (look at {LOOK_AT[feature.basis]})" for fault in faults
+            ]
+    return found
+
+
+def _faults(values: Floats, feature: Feature) -> Iterator[str]:
+    known = np.isfinite(values)
+    if not known.any():
+        return
+    since = known[int(known.argmax()) :]
+    gaps = _runs(since)[1::2]
+    patience = MONTH_SESSIONS * PATIENCE_MONTHS.get(feature.name, 1)
+    if not since[-1] and gaps[-1] >= patience > gaps[:-1].max(initial=0):
+        yield f"is unknown for {gaps[-1]} sessions and never was for so long"
+        return
+    newest = values[-MONTH_SESSIONS:]
+    newest = newest[np.isfinite(newest)]
+    if not len(newest):
+        return
+    past = values[known]
+    if _is_frozen(past, feature):
+        yield f"stands still at {past[-1]:g} for {MONTH_SESSIONS} sessions"
+    elif _is_outside(newest, feature):
+        worst = (
+            newest.min() if feature.low is not None and newest.min() < feature.low else newest.max()
+        )
+        yield f"is {worst:g}, outside its range of {feature.low} to {feature.high}"
+    elif feature.dtype == pl.Float64:
+        yield from _other_units(values, feature)
+
+
+def _is_frozen(known: Floats, feature: Feature) -> bool:
+    may_rest = feature.dtype != pl.Float64 or feature.basis == "given"
+    at_bound = _has_both_bounds(feature) and known[-1] in (feature.low, feature.high)
+    if may_rest or at_bound:
+        return False
+    lengths = _runs(known)
+    return bool(lengths[-1] >= MONTH_SESSIONS > lengths[:-1].max(initial=0))
+
+
+def _is_outside(newest: Floats, feature: Feature) -> bool:
+    low = -np.inf if feature.low is None else feature.low - ROUNDING
+    high = np.inf if feature.high is None else feature.high + ROUNDING
+    return bool(newest.min() < low or newest.max() > high)
+
+
+def _other_units(values: Floats, feature: Feature) -> Iterator[str]:
+    months = len(values) // MONTH_SESSIONS
+    blocks = values[len(values) - months * MONTH_SESSIONS :].reshape(months, MONTH_SESSIONS)
+    blocks = blocks[np.isfinite(blocks).all(axis=1) | (np.arange(months) == months - 1)]
+    if len(blocks) <= FEWEST_MONTHS:
+        return
+    size = np.nanmedian(np.abs(blocks), axis=1)
+    reach = np.nanmax(blocks, axis=1) - np.nanmin(blocks, axis=1)
+    factor = LEAST_FACTOR + FACTOR_MONTHS / (len(blocks) - 1)
+    small = size[-1] * factor < size[:-1].min()
+    if feature.low != 0.0 or _has_both_bounds(feature):
+        small &= 0.0 < reach[-1] * factor < reach[:-1].min()
+    if small or size[-1] > factor * size[:-1].max():
+        yield (
+            f"is in other units: its median size of {MONTH_SESSIONS} sessions is {size[-1]:g}, "
+            f"and was {size[:-1].min():g} to {size[:-1].max():g} before"
+        )
+
+
+def _has_both_bounds(feature: Feature) -> bool:
+    return feature.low is not None and feature.high is not None
+
+
+def _runs(values: Floats | np.ndarray) -> np.ndarray:
+    """Lengths of the runs of equal values, in order."""
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    return np.diff(np.r_[starts, len(values)])
