@@ -58,6 +58,7 @@ class TradePaths:
     assigned_closing: Floats
     leg_opening: Floats
     leg_closing: Floats
+    leg_assigned: Floats
     greeks: dict[str, Floats]
     parts: dict[str, Floats]
 
@@ -86,6 +87,7 @@ def trade_paths(
     priced = _price(made, trade, market.days[session], spot, index, known, ratios, rate, rules)
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(made, trade, priced, dividend, rules)
+    after = closing_after_assignment(made, trade, priced, exercised, spot, dividend)
     opening = net_price(made.side[trade], priced.opening)
     closing = net_price(made.side[trade], priced.closing)
     greeks = {name: values[row] for name, values in priced.greeks.items()}
@@ -102,9 +104,10 @@ def trade_paths(
         closing=closing[row],
         mark=net_price(made.side[trade], priced.mid)[row],
         assigned=exercised.any(axis=1) & known,
-        assigned_closing=closing_after_assignment(made, trade, priced, exercised, spot, dividend),
+        assigned_closing=net_price(made.side[trade], after),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
+        leg_assigned=after,
         greeks=greeks,
         parts=_attribution(made.side[trade], priced, spot, session, market, starts, row),
     )
