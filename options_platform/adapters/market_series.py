@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 import polars as pl
@@ -10,7 +11,8 @@ from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MARKET_SERIES
 from options_platform.contracts.market import SERIES
-from options_platform.domain.term import TENORS
+from options_platform.domain.calendar import LAST_DAY, sessions
+from options_platform.domain.term import SHORT_RATE, TENORS, short_rates
 
 YIELD = "DGS3MO"
 
@@ -46,13 +48,35 @@ def stored_yields(warehouse: Warehouse) -> pl.DataFrame | None:
 
 
 def stored_tenors(warehouse: Warehouse) -> pl.DataFrame | None:
-    """date, vix9d, vix3m and vix6m in index points, null where unknown; None if none is stored."""
+    """date, vix9d, vix3m and vix6m in index points, and short_rate as a fraction.
+
+    Null where unknown, the rate carried over all sessions; None if nothing is stored.
+    """
     rows = warehouse.read(MARKET_SERIES, columns=["symbol", "date", "value"])
     rows = rows.with_columns(pl.col("symbol").str.to_lowercase())
     own = rows.filter(pl.col("symbol").is_in(TENORS))
+    rates = _short_rates(warehouse)
     if own.is_empty():
-        return None
+        if rates is None:
+            return None
+        return rates.with_columns(**_unknown(TENORS)).select("date", *TENORS, SHORT_RATE)
     wide = own.pivot("symbol", index="date", values="value")
     missing = [name for name in TENORS if name not in wide.columns]
-    empty = {name: pl.lit(None, pl.Float64) for name in missing}
-    return wide.with_columns(**empty).select("date", *TENORS).sort("date")
+    wide = wide.with_columns(**_unknown(missing))
+    if rates is None:
+        wide = wide.with_columns(**_unknown([SHORT_RATE]))
+    else:
+        wide = wide.join(rates, on="date", how="full", coalesce=True)
+    return wide.select("date", *TENORS, SHORT_RATE).sort("date")
+
+
+def _short_rates(warehouse: Warehouse) -> pl.DataFrame | None:
+    yields = stored_yields(warehouse)
+    if yields is None:
+        return None
+    days = pl.Series("date", sessions(yields["date"][0], LAST_DAY))
+    return short_rates(days, yields).drop_nulls(SHORT_RATE).select("date", SHORT_RATE)
+
+
+def _unknown(names: Iterable[str]) -> dict[str, pl.Expr]:
+    return {name: pl.lit(None, pl.Float64) for name in names}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
+import numpy as np
 import polars as pl
 
 from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order, OrderLeg, client_order_id, in_lowest_terms
-from options_platform.domain.term import term_ratios
+from options_platform.domain.term import known_rates, term_ratios
 
 Market = Mapping[date, Mapping[str, MarketClose]]
 
@@ -91,7 +92,7 @@ def market_closes(
 
     Those that are unknown or were set aside are absent, as they are from a backtest's market.
 
-    `tenors` has date, vix9d, vix3m and vix6m where they are known.
+    `tenors` has date, vix9d, vix3m, vix6m and short_rate where they are known.
     """
     rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
         pl.col("close").is_finite()
@@ -100,11 +101,11 @@ def market_closes(
     )
     if tenors is not None:
         rows = rows.join(tenors, on="date", how="left", maintain_order="left")
-    ratios = term_ratios(rows).T.tolist()
+    terms = np.vstack([term_ratios(rows), known_rates(rows)]).T.tolist()
     market: dict[date, dict[str, MarketClose]] = {}
     shown = rows.select("date", "ticker", "close", "split_factor", "iv_close").iter_rows()
-    for (day, ticker, close, factor, iv), ratio in zip(shown, ratios, strict=True):
+    for (day, ticker, close, factor, iv), term in zip(shown, terms, strict=True):
         spot = close * (1.0 if factor is None else factor)
-        known = tuple(own if own == own else None for own in ratio)  # noqa: PLR0124 - NaN
-        market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0, known)
+        *ratios, rate = (own if own == own else None for own in term)  # noqa: PLR0124 - NaN
+        market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0, tuple(ratios), rate)
     return market

@@ -167,7 +167,11 @@ BACKTEST_SCORES = Table(
         Column("first", pl.Date, "first session", nullable=False),
         Column("last", pl.Date, "last session", nullable=False),
         usd("equity_usd", "equity at the end"),
-        Column("ruined_on", pl.Date, "session on which equity fell to zero; null if never"),
+        Column(
+            "ruined_on",
+            pl.Date,
+            "session on which a tenth of the start or less was left; null if never",
+        ),
         _number("cagr", "compound growth a year", "fraction"),
         _number("volatility_annual", "deviation of daily returns", "annualised fraction"),
         _number("sharpe", "annualised Sharpe ratio of excess returns"),

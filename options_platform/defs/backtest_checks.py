@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from options_platform.contracts import BACKTEST_EQUITY, BACKTEST_MARKS, BACKTEST_TRADES
+from options_platform.contracts import (
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_TRADES,
+)
 from options_platform.defs.resources import Platform
 from options_platform.domain.backtest.quality import BACKTEST_RULES, BacktestTables
 
@@ -25,7 +30,8 @@ def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
     )
     def checks(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckResult]:
         read = platform.warehouse.read
-        tables = BacktestTables(read(BACKTEST_EQUITY), read(BACKTEST_TRADES), read(BACKTEST_MARKS))
+        stored = (BACKTEST_EQUITY, BACKTEST_TRADES, BACKTEST_MARKS, BACKTEST_FILLS)
+        tables = BacktestTables(*(read(table) for table in stored))
         for rule in BACKTEST_RULES:
             found = rule.find(tables)
             yield dg.AssetCheckResult(

@@ -6,7 +6,6 @@ greeks and all, as in the paths of the backtest.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +18,6 @@ from options_platform.domain.fills import LEG_SIDES, MarketClose
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import SHARES
 from options_platform.domain.risk import Exposure, exposure_of
-from options_platform.domain.term import term_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,6 @@ def spread_exposure(
     sums = dict.fromkeys(("delta", "gamma", "theta", "vega"), 0.0)
     if alive:
         index = np.full(len(alive), at.close.implied_vol)
-        ratios = [math.nan if ratio is None else ratio for ratio in at.close.term_ratios]
         greeks = quote(
             np.full(len(alive), spot),
             np.array([leg.strike for leg in alive]),
@@ -99,7 +96,7 @@ def spread_exposure(
             index,
             option_sign(np.array([leg.right for leg in alive])),
             chain,
-            term_of(index, (np.full(len(alive), ratio) for ratio in ratios)),
+            at.close.term(len(alive)),
         ).greeks
         sides = [LEG_SIDES[leg.side] * leg.ratio for leg in alive]
         for name in sums:

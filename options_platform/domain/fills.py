@@ -14,7 +14,13 @@ from typing import Protocol
 
 import numpy as np
 
-from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
+from options_platform.domain.chain import (
+    ChainRules,
+    TermStructure,
+    option_sign,
+    quote,
+    years_of,
+)
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.pricing import Floats, intrinsic_value
 from options_platform.domain.term import term_of
@@ -80,12 +86,19 @@ AT_MID = FillRules(model="mid")
 class MarketClose:
     """A ticker at the close of a session: USD a share as traded, annualised volatility index.
 
-    `term_ratios` are those of `domain.term`; None where one is not known.
+    `term_ratios` and `short_rate` are those of `domain.term`; None where one is not known.
     """
 
     spot: float
     implied_vol: float
     term_ratios: tuple[float | None, ...] = (None, None, None)
+    short_rate: float | None = None
+
+    def term(self, legs: int) -> TermStructure:
+        """The term structure of this close, once for each leg."""
+        values = (*self.term_ratios, self.short_rate)
+        *ratios, rate = (np.full(legs, math.nan if own is None else own) for own in values)
+        return term_of(np.full(legs, self.implied_vol), ratios, rate)
 
 
 def net_price(
@@ -108,9 +121,8 @@ def net_price(
     if alive.any():
         spot = np.full(len(legs), market.spot)
         index = np.full(len(legs), market.implied_vol)
-        ratios = [math.nan if ratio is None else ratio for ratio in market.term_ratios]
-        term = term_of(index, (np.full(len(legs), ratio) for ratio in ratios))
-        quotes = quote(spot, strikes, years_of(np.maximum(days, 1)), index, signs, chain, term)
+        years, term = years_of(np.maximum(days, 1)), market.term(len(legs))
+        quotes = quote(spot, strikes, years, index, signs, chain, term)
         filled = fills.leg_prices(sides, quotes.bid, quotes.mid, quotes.ask)
         prices = np.where(alive, filled, prices)
     return float(np.round(np.sum(sides * prices), 4))

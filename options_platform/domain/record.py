@@ -257,4 +257,5 @@ def _until(market: BacktestMarket, last: object) -> BacktestMarket:
         yield_stale=market.yield_stale[:count],
         adjusted=None if market.adjusted is None else market.adjusted[:count],
         term_ratios=None if market.term_ratios is None else market.term_ratios[:, :count],
+        short_rate=None if market.short_rate is None else market.short_rate[:count],
     )

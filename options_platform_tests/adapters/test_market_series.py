@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,10 @@ from options_platform.adapters.sources.csv_folder import CsvSource
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MARKET_SERIES
 from options_platform.domain.backtest import make_market
+from options_platform.domain.chain import ChainRules, SurfaceRules
+from options_platform.domain.fills import FillRules, MarketClose, net_price
+from options_platform.domain.orders import OrderLeg
+from options_platform.domain.pricing import CALL, black_scholes
 from options_platform.errors import SourceError
 from options_platform_tests.market import random_market
 
@@ -83,8 +87,9 @@ def test_tenors_stand_side_by_side_and_reach_plans_backtests_and_live_prices(tmp
     )
     update_series(source, warehouse, FIRST, LAST, NOW)
     found = stored_tenors(warehouse)
-    assert found.columns == ["date", "vix9d", "vix3m", "vix6m"]
-    assert found.rows() == [(FIRST, 12.5, None, None), (date(2020, 1, 3), 13.0, None, 18.0)]
+    assert found.columns == ["date", "vix9d", "vix3m", "vix6m", "short_rate"]
+    second = date(2020, 1, 3)
+    assert found.rows() == [(FIRST, 12.5, None, None, None), (second, 13.0, None, 18.0, None)]
     bars, vix = random_market(("SPY",), FIRST, LAST)
     ratios = make_market(bars, vix, tenors=found).term_ratios
     level = vix["vix"].to_numpy()
@@ -94,3 +99,26 @@ def test_tenors_stand_side_by_side_and_reach_plans_backtests_and_live_prices(tmp
     live = market_closes(bars, vix, found)
     assert live[FIRST]["SPY"].term_ratios == (pytest.approx(12.5 / level[0]), None, None)
     assert live[LAST]["SPY"].term_ratios == (None, None, None)
+
+
+@pytest.mark.parametrize("index", [{}, {"VIX9D": "date,close\n2020-01-02,12.5\n"}])
+def test_prices_rest_on_the_yield_of_the_day_before(tmp_path, warehouse, index):
+    source = folder(tmp_path, DGS3MO="date,close\n2020-01-02,1.5\n2020-01-03,2.5\n", **index)
+    update_series(source, warehouse, FIRST, LAST, NOW)
+    found = stored_tenors(warehouse)
+    bars, vix = random_market(("SPY",), FIRST, LAST)
+    own = make_market(bars, vix, tenors=found)
+    # Unknown at the start, carried past the end.
+    assert own.short_rate == pytest.approx([np.nan, 0.015, 0.025, 0.025, 0.025], nan_ok=True)
+    live = market_closes(bars, vix, found)
+    rates = [live[day]["SPY"].short_rate for day in own.sessions]
+    assert rates == [None, 0.015, 0.025, 0.025, 0.025]
+    # The same prices live as in a backtest.
+    paid = black_scholes(
+        *(np.array([value]) for value in (100.0, 100.0, 30 / 365, 0.2)), 0.015, 0.0, CALL
+    ).price
+    rules = ChainRules(dividend_yield=0.0, surface=SurfaceRules.flat(), width_scale=0.0)
+    close = MarketClose(100.0, 0.2, short_rate=0.015)
+    leg = OrderLeg("buy", "call", 100.0, own.sessions[0] + timedelta(days=30))
+    price = net_price([leg], own.sessions[0], close, rules, FillRules("mid"))
+    assert price == pytest.approx(paid.item(), abs=0.006)

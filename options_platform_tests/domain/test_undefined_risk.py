@@ -134,7 +134,7 @@ def test_a_short_strangle_goes_through_the_backtest_on_its_capital_at_risk(made)
     tables = BacktestTables(*(
         frame.with_columns(run=pl.lit("own"), fill_model=pl.lit("default"))
         for frame in (found.equity.rename({"session": "date"}), found.trades,
-                      found.marks.rename({"session": "date"}))
+                      *(own.rename({"session": "date"}) for own in (found.marks, found.fills)))
     ))  # fmt: skip
     assert all(rule.find(tables).passed for rule in BACKTEST_RULES)
     named = tables.trades.with_columns(strategy=pl.lit("bull_put_spread"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs, net_price
+from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import TermStructure, quote
 from options_platform.domain.pricing import PUT, Floats
@@ -38,7 +38,7 @@ def assigned_legs(
 def closing_after_assignment(
     legs: Legs, trade: Ints, priced: PricedLegs, assigned: Bools, spot: Floats, dividend: Floats
 ) -> Floats:
-    """What closing brings on the session after an assignment.
+    """What closing each leg brings on the session after an assignment, [rows, legs].
 
     The exercised leg has become shares at its strike, bought back or sold at this close; who is
     short shares over an ex-dividend day owes the dividend.
@@ -47,4 +47,4 @@ def closing_after_assignment(
     yesterday = np.zeros_like(assigned)
     yesterday[1:] = assigned[:-1]
     shares = sign * (spot[:, None] - strike) + np.where(sign > 0, dividend[:, None], 0.0)
-    return net_price(legs.side[trade], np.where(yesterday, shares, priced.closing))
+    return np.where(yesterday, shares, priced.closing)

@@ -8,11 +8,13 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain.backtest import results
+from options_platform.domain.backtest.legs import Bools
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import GREEKS, TradePaths
 from options_platform.domain.backtest.position import CENTS, Position, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.positions import SHARES
+from options_platform.domain.pricing import Floats
 from options_platform.domain.risk import Exposure, exposure_of
 
 
@@ -40,10 +42,6 @@ class Book:
         stated = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
         self._planned = trades.select(stated).rows()
         self._told = trades.select("strategy", "regime", "direction", "date").rows()
-        self._legs = np.sum(np.abs(paths.legs.side), axis=1)
-        legs = paths.legs
-        same = (legs.expiry == legs.first_expiry[:, None]) | (legs.side == 0)
-        self._expire_together: list[bool] = same.all(axis=1).tolist()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {
@@ -103,7 +101,8 @@ class Book:
         if loss <= 0 or profit <= 0:
             self.refuse(trade, number, "BAD_FILL", price, self.limit_price[trade])
             return
-        fee = self._fee(trade, number, contracts)
+        every = np.ones(self.paths.legs.side.shape[1], dtype=bool)
+        fee = self._fee(trade, number, contracts, every)
         cost = to_cents(price, units)
         self.cash -= cost + fee
         self._session_fees += fee
@@ -125,22 +124,26 @@ class Book:
             max_loss_usd=loss,
             max_profit_usd=profit,
         )
-        self._fill_rows(trade, number, "open", int(self.paths.first[trade]), 1.0)
+        row = int(self.paths.first[trade])
+        self._fill_rows(trade, number, ["open"] * len(every), self.paths.leg_opening[row], 1.0)
 
     def close(self, position: Position, number: int, reason: str) -> None:
         """Close a position at this session's prices; expired legs cost no fee."""
         row = position.row(number)
         assigned = reason == "ASSIGNED" and position.assigned_on == number - 1
         price = float((self.paths.assigned_closing if assigned else self.paths.closing)[row])
-        settled = self.market.sessions[number] >= position.expiry or reason == "NO_MARKET"
-        free = settled and self._expire_together[position.trade]
-        fee = 0 if free else self._fee(position.trade, number, position.contracts)
+        traded = self.paths.legs.expiry[position.trade] > self.market.days[number]
+        if reason == "NO_MARKET":
+            traded = np.zeros_like(traded)
+        fee = self._fee(position.trade, number, position.contracts, traded)
+        legs = self.paths.leg_assigned if assigned else self.paths.leg_closing
         brought = to_cents(price, position.units)
         self.cash += brought - fee
         self._session_fees += fee
         position.fee_cents += fee
-        action = "settle" if settled else "assign" if assigned else "close"
-        self._fill_rows(position.trade, number, action, row, -1.0)
+        how = "assign" if assigned else "close"
+        actions = np.where(traded, how, "settle").tolist()
+        self._fill_rows(position.trade, number, actions, legs[row], -1.0)
         del self.open[position.trade]
         mid = float(self.paths.assigned_closing[row]) if assigned else float(self.paths.mark[row])
         self._trade_row(position, number, price, brought, mid, reason)
@@ -216,23 +219,23 @@ class Book:
         ends_in_data = self.paths.legs.first_expiry[trade] <= self.market.days[-1]
         return int(self.paths.length[trade]) if ends_in_data else len(self.market.sessions) + 1
 
-    def _fee(self, trade: int, number: int, contracts: int) -> int:
-        return to_cents(float(self._fees[number]) * float(self._legs[trade]), contracts)
+    def _fee(self, trade: int, number: int, contracts: int, traded: Bools) -> int:
+        legs = float(np.sum(np.abs(self.paths.legs.side[trade][traded])))
+        return to_cents(float(self._fees[number]) * legs, contracts)
 
-    def _fill_rows(self, trade: int, number: int, action: str, row: int, way: float) -> None:
-        legs, prices = (
-            self.paths.legs,
-            self.paths.leg_closing if way < 0 else self.paths.leg_opening,
-        )
+    def _fill_rows(
+        self, trade: int, number: int, actions: list[str], prices: Floats, way: float
+    ) -> None:
+        legs = self.paths.legs
         for leg in np.flatnonzero(legs.side[trade]).tolist():
             side = legs.side[trade, leg] * way
             self._rows["fills"].append(
                 (
-                    self.market.sessions[number], self.plan_id[trade], self.ticker[trade], action,
-                    leg + 1, "buy" if side > 0 else "sell",
+                    self.market.sessions[number], self.plan_id[trade], self.ticker[trade],
+                    actions[leg], leg + 1, "buy" if side > 0 else "sell",
                     "call" if legs.sign[trade, leg] > 0 else "put", float(legs.strike[trade, leg]),
                     legs.expiry[trade, leg].astype(object),
-                    int(abs(side)) * self.contracts[trade], float(prices[row, leg]),
+                    int(abs(side)) * self.contracts[trade], float(prices[leg]),
                 )
             )  # fmt: skip
 

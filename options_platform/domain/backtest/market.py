@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from options_platform.domain.calendar import sessions
 from options_platform.domain.pricing import DAYS_A_YEAR, Floats
-from options_platform.domain.term import term_ratios
+from options_platform.domain.term import known_rates, short_rates, term_ratios
 from options_platform.errors import IncompleteDataError
 
 YIELD_STALE_DAYS = 7
@@ -27,7 +27,8 @@ class BacktestMarket:
     one USD of cash earned since the session before; `yield_stale` flags where the yield had to
     be carried for more than a week. `adjusted` is the close adjusted for dividends too, of tickers
     whose dividends are not known one by one; it serves to hold a ticker, nothing else.
-    `term_ratios`, [3, sessions], are those of `domain.term`; None prices by the usual ones.
+    `term_ratios`, [3, sessions], and `short_rate`, [sessions], are those of `domain.term`; None
+    prices by the usual ones.
     """
 
     sessions: list[date]
@@ -40,6 +41,7 @@ class BacktestMarket:
     yield_stale: NDArray[np.bool_]
     adjusted: Floats | None = None
     term_ratios: Floats | None = None
+    short_rate: Floats | None = None
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
@@ -61,7 +63,7 @@ def make_market(
         yields: date and yield_pct, the 3-month Treasury yield in per cent a year; the last one
             known on the session before is earned, carried past its end and flagged. None earns
             nothing.
-        tenors: date, vix9d, vix3m and vix6m in index points.
+        tenors: date, vix9d, vix3m and vix6m in index points, and short_rate if known.
 
     Raises :class:`IncompleteDataError` if there is no bar.
     """
@@ -79,6 +81,7 @@ def make_market(
         dividend=pl.col("dividend").fill_null(0.0),
     )
     interest, stale = _interest(every, yields)
+    term = None if tenors is None else _term(every, vix, tenors)
     return BacktestMarket(
         sessions=every,
         tickers=tickers,
@@ -89,14 +92,15 @@ def make_market(
         interest=interest,
         yield_stale=stale,
         adjusted=_grid(bars, "adjusted", every, tickers),
-        term_ratios=None if tenors is None else _term_ratios(every, vix, tenors),
+        term_ratios=None if term is None else term_ratios(term),
+        short_rate=None if term is None else known_rates(term),
     )
 
 
-def _term_ratios(days: list[date], vix: pl.DataFrame, tenors: pl.DataFrame) -> Floats:
+def _term(days: list[date], vix: pl.DataFrame, tenors: pl.DataFrame) -> pl.DataFrame:
     level = vix.group_by("date").agg(pl.col("vix").drop_nulls().first())
     rows = pl.DataFrame({"date": days}).join(level, on="date", how="left", maintain_order="left")
-    return term_ratios(rows.join(tenors, on="date", how="left", maintain_order="left"))
+    return rows.join(tenors, on="date", how="left", maintain_order="left")
 
 
 def _grid(rows: pl.DataFrame, column: str, days: list[date], tickers: list[str]) -> Floats:
@@ -112,12 +116,11 @@ def _grid(rows: pl.DataFrame, column: str, days: list[date], tickers: list[str])
 def _interest(days: list[date], yields: pl.DataFrame | None) -> tuple[Floats, NDArray[np.bool_]]:
     if yields is None:
         return np.zeros(len(days)), np.zeros(len(days), dtype=bool)
-    known = yields.drop_nulls("yield_pct").sort("date").with_columns(known_on=pl.col("date"))
     # What is earned overnight was known the session before.
-    before = pl.DataFrame({"date": [days[0] - timedelta(days=1), *days[:-1]]})
-    joined = before.join_asof(known, on="date", strategy="backward")
-    rate = joined["yield_pct"].fill_null(0.0).to_numpy() / 100.0
-    age = (joined["date"] - joined["known_on"]).dt.total_days().fill_null(0).to_numpy()
+    known = short_rates(pl.Series("date", days), yields)
+    rate = known["short_rate"].fill_null(0.0).to_numpy()
+    before = pl.Series([days[0] - timedelta(days=1), *days[:-1]])
+    age = (before - known["known_on"]).dt.total_days().fill_null(0).to_numpy()
     since = np.diff(np.array([days[0], *days], dtype="datetime64[D]")).astype(float)
-    stale = (age > YIELD_STALE_DAYS) | joined["yield_pct"].is_null().to_numpy()
+    stale = (age > YIELD_STALE_DAYS) | known["short_rate"].is_null().to_numpy()
     return rate * since / DAYS_A_YEAR, np.asarray(stale, dtype=bool)

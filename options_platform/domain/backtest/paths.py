@@ -58,6 +58,7 @@ class TradePaths:
     assigned_closing: Floats
     leg_opening: Floats
     leg_closing: Floats
+    leg_assigned: Floats
     greeks: dict[str, Floats]
     parts: dict[str, Floats]
 
@@ -82,9 +83,11 @@ def trade_paths(
     row = _carried(known, first[trade])
     spot = np.where(known, spot, spot[row])
     ratios = None if market.term_ratios is None else market.term_ratios[:, session]
-    priced = _price(made, trade, market.days[session], spot, index, known, ratios, rules)
+    rate = None if market.short_rate is None else market.short_rate[session]
+    priced = _price(made, trade, market.days[session], spot, index, known, ratios, rate, rules)
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(made, trade, priced, dividend, rules)
+    after = closing_after_assignment(made, trade, priced, exercised, spot, dividend)
     opening = net_price(made.side[trade], priced.opening)
     closing = net_price(made.side[trade], priced.closing)
     greeks = {name: values[row] for name, values in priced.greeks.items()}
@@ -101,9 +104,10 @@ def trade_paths(
         closing=closing[row],
         mark=net_price(made.side[trade], priced.mid)[row],
         assigned=exercised.any(axis=1) & known,
-        assigned_closing=closing_after_assignment(made, trade, priced, exercised, spot, dividend),
+        assigned_closing=net_price(made.side[trade], after),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
+        leg_assigned=after,
         greeks=greeks,
         parts=_attribution(made.side[trade], priced, spot, session, market, starts, row),
     )
@@ -111,7 +115,7 @@ def trade_paths(
 
 def _price(
     legs: Legs, trade: Ints, days: NDArray[np.datetime64], spot: Floats, index: Floats,
-    known: Bools, ratios: Floats | None, rules: BacktestRules,
+    known: Bools, ratios: Floats | None, rate: Floats | None, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
@@ -122,8 +126,9 @@ def _price(
     safe_index = np.where(alive, index[:, None], 0.2)
     years = years_of(np.where(alive, left, 30))
     term = NO_TERM
-    if ratios is not None:
-        term = term_of(safe_index, (np.where(alive, row[:, None], np.nan) for row in ratios))
+    if ratios is not None and rate is not None:
+        *tenors, short = (np.where(alive, row[:, None], np.nan) for row in (*ratios, rate))
+        term = term_of(safe_index, tenors, short)
     quotes = quote(safe_spot, safe_strike, years, safe_index, sign, rules.chain, term)
     intrinsic = np.where(side != 0, intrinsic_value(spot[:, None], strike, sign), 0.0)
 

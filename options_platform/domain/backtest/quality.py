@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from options_platform.domain.positions import SHARES
 from options_platform.domain.quality import SHOWN, Finding
 from options_platform.domain.strategies import STRATEGIES
 
@@ -21,6 +22,7 @@ class BacktestTables:
     equity: pl.DataFrame
     trades: pl.DataFrame
     marks: pl.DataFrame
+    fills: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,24 @@ def _unbalanced(tables: BacktestTables) -> Finding:
         (pl.col("marked") - pl.col("positions_usd")).abs() > CENT
     )
     shown = ("fill_model", "date", "cash_usd", "positions_usd", "marked", "equity_usd")
+    return _finding(rows.filter(wrong), shown)
+
+
+def _unfilled(tables: BacktestTables) -> Finding:
+    """Net prices are booked to a hundredth of a cent, half a cent of a contract at most."""
+    paid = pl.when(pl.col("side") == "buy").then("price").otherwise(-pl.col("price"))
+    filled = tables.fills.group_by(*BY_RUN, "date").agg(
+        paid=(paid * pl.col("contracts")).sum() * SHARES, contracts=pl.col("contracts").sum()
+    )
+    rows = tables.equity.sort("date").join(
+        filled, on=[*BY_RUN, "date"], how="left", maintain_order="left"
+    ).with_columns(
+        pl.col("paid", "contracts").fill_null(0),
+        moved=pl.col("cash_usd").diff().over(BY_RUN),
+    )  # fmt: skip
+    missing = pl.col("moved") + pl.col("paid") + pl.col("fees_usd") - pl.col("interest_usd")
+    wrong = missing.abs() > CENT * (1 + pl.col("contracts"))
+    shown = (*BY_RUN, "date", "moved", "paid", "fees_usd", "interest_usd")
     return _finding(rows.filter(wrong), shown)
 
 
@@ -115,6 +135,11 @@ BACKTEST_RULES = (
         "cash + positions are the equity on each session, and the marks add up to the positions, "
         "to the cent",
         _unbalanced,
+    ),
+    BacktestRule(
+        "fills_explain_cash",
+        "cash moves by the fills, fees and interest of each session, to half a cent a contract",
+        _unfilled,
     ),
     BacktestRule(
         "profits_explain_equity",

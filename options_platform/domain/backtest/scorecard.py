@@ -28,6 +28,8 @@ from options_platform.domain.performance.bootstrap import Floats
 from options_platform.domain.performance.curve import sharpe
 
 MODEL = "model"
+# Plans keep the size of a whole account, so on the last tenth of one a return is chance alone.
+RUIN_SHARE = 0.1
 WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
 # The total return is told by the equity, wins and losses by the profit factor.
 UNTOLD = ("total_return", "best_session", "worst_session", "average_win_usd", "average_loss_usd")
@@ -47,8 +49,11 @@ class Curve:
 
 
 def excess_returns(equity: Floats, market: BacktestMarket) -> Floats:
-    """Daily returns less what cash earned; -1 on the session of ruin, and zero from then on."""
-    alive = np.cumprod(equity > 0).astype(bool)
+    """Daily returns less what cash earned; -1 on the session of ruin, and zero from then on.
+
+    Ruin is the first session on which no more than `RUIN_SHARE` of the first equity is left.
+    """
+    alive = np.cumprod(equity > RUIN_SHARE * equity[0]).astype(bool)
     safe = np.where(alive, equity, 1.0)
     returns = np.where(alive[1:], returns_of(safe), 0.0)
     returns = np.where(alive[:-1] & ~alive[1:], -1.0, returns)
@@ -168,5 +173,5 @@ def _ends(name: str, drawn: Floats, value: float) -> dict[str, float]:
 
 
 def _ruined_on(equity: Floats, sessions: list[date]) -> date | None:
-    fallen = np.flatnonzero(equity <= 0)
+    fallen = np.flatnonzero(equity <= RUIN_SHARE * equity[0])
     return sessions[int(fallen[0])] if len(fallen) else None

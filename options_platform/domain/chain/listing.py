@@ -47,9 +47,9 @@ def strike_nearest_delta(
     # Out of the money lies above the spot for calls, below for puts.
     ladder = snap_strike(spot, step)[:, None] + (sign * step)[:, None] * offsets[None, :]
     ladder = np.maximum(ladder, step[:, None])
-    rate, dividend = rules.risk_free_rate, rules.dividend_yield
     spot, years, index, sign = spot[:, None], years[:, None], index[:, None], sign[:, None]
     columns = TermStructure(*(_column(known) for known in vars(term).values()))
+    rate, dividend = columns.rate_or(rules.risk_free_rate), rules.dividend_yield
     iv = surface_iv(spot, ladder, years, index, rules.surface, carry=rate - dividend, term=columns)
     found = black_scholes(spot, ladder, years, iv, rate, dividend, sign).delta
     distance = np.abs(np.abs(found) - delta[:, None])

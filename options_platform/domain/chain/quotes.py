@@ -49,7 +49,7 @@ def quote(
     Bid and ask are whole cents, a bid below one cent is zero. Raises :class:`PricingError` like
     `black_scholes`; at expiry an option has its intrinsic value and no quote.
     """
-    rate, dividend = rules.risk_free_rate, rules.dividend_yield
+    rate, dividend = term.rate_or(rules.risk_free_rate), rules.dividend_yield
     iv = surface_iv(spot, strike, years, index, rules.surface, carry=rate - dividend, term=term)
     greeks = black_scholes(spot, strike, years, iv, rate, dividend, sign)
     half = 0.5 * _width(greeks.vega, years, atm_vol(years, index, rules.surface, term), rules)

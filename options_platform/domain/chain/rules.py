@@ -12,6 +12,7 @@ from options_platform.domain.chain.surface import SurfaceRules
 class ChainRules:
     """Rates (annualised, continuously compounded), the synthetic surface, the quoted width.
 
+    `risk_free_rate` serves where no short rate of the day is stored, and on real chains.
     `width` holds a, b, c and d of ln(width / 0.01 USD) = a + b ln(vega / 0.1 USD) + c ln(atm /
     0.20) + d ln(T / 30 days), vega in USD a vol point; a quote is never tighter than a cent.
     `width_scale` multiplies it.

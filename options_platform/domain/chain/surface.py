@@ -55,11 +55,16 @@ class SurfaceRules:
 
 @dataclass(frozen=True)
 class TermStructure:
-    """Indices of 9, 93 and 182 days, annualised fractions; NaN where one is not known."""
+    """Indices of 9, 93 and 182 days and the short rate, annualised fractions; NaN where unknown."""
 
     days_9: Floats = field(default_factory=lambda: np.array(np.nan))
     days_93: Floats = field(default_factory=lambda: np.array(np.nan))
     days_182: Floats = field(default_factory=lambda: np.array(np.nan))
+    rate: Floats = field(default_factory=lambda: np.array(np.nan))
+
+    def rate_or(self, usual: float) -> Floats:
+        """The short rate, `usual` where it is not known."""
+        return np.where(np.isnan(self.rate), usual, self.rate)
 
 
 NO_TERM = TermStructure()
@@ -116,7 +121,7 @@ def surface_iv(
     index: Floats,
     rules: SurfaceRules,
     *,
-    carry: float,
+    carry: Floats | float,
     term: TermStructure = NO_TERM,
 ) -> Floats:
     """Implied volatility of a strike, annualised; `carry` is rate less dividend yield."""

@@ -192,6 +192,12 @@ def test_a_short_call_is_assigned_before_an_ex_dividend_day_when_its_put_is_wort
     assert trade["exit_price"] < -6.5 + 0.05
     assert trade["exit_price"] == pytest.approx(-5.0 - 1.5, abs=0.05)
     assert mark > trade["exit_price"]
+    # The fills say what was booked: the call's shares at 100 - 95 and the dividend.
+    out = found.fills.filter(pl.col("action") == "assign")
+    assert out["price"].to_list()[0] == pytest.approx(5.0 + 1.5)
+    signs = {"buy": -1.0, "sell": 1.0}
+    booked = sum(signs[side] * price for side, price in out.select("side", "price").rows())
+    assert booked == pytest.approx(trade["exit_price"], abs=1e-4)
     never_deep = replace(HELD, assignment=AssignmentRules(min_delta=2.0))
     small = run(planned, rules=never_deep, dividends={date(2024, 1, 12): 0.01})
     assert small.trades["exit_reason"].to_list() == ["EXPIRY"]
@@ -208,10 +214,14 @@ def test_a_put_deep_in_the_money_without_time_value_is_assigned():
 def test_a_calendar_is_closed_when_its_first_leg_expires():
     near = date(2024, 1, 19)
     legs = [("buy", "call", 100.0, EXPIRY), ("sell", "call", 100.0, near)]
-    found = run(plan(DAYS[0], legs, price=1.5, loss=1.5, profit=3.0))
+    rules = replace(HELD, costs=CostRules(0.65))
+    found = run(plan(DAYS[0], legs, price=1.5, loss=1.5, profit=3.0), rules=rules)
     trade = found.trades.row(0, named=True)
     assert (trade["closed_on"], trade["exit_reason"]) == (near, "EXPIRY")
     assert trade["exit_price"] > 1.5
+    # Two legs were opened and one sold again; the other expired without a fee.
+    assert found.fills["action"].to_list() == ["open", "open", "close", "settle"]
+    assert trade["fees_usd"] == pytest.approx(0.65 * 3)
 
 
 def test_what_is_open_at_the_end_is_valued_at_its_mark():

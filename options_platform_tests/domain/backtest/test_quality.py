@@ -3,7 +3,12 @@ from datetime import date
 import polars as pl
 import pytest
 
-from options_platform.contracts import BACKTEST_EQUITY, BACKTEST_MARKS, BACKTEST_TRADES
+from options_platform.contracts import (
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_TRADES,
+)
 from options_platform.domain.backtest.quality import BACKTEST_RULES, BacktestTables
 
 DAYS = [date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 6)]
@@ -29,13 +34,18 @@ def good():
         positions_usd=[0.0, -120.0, 0.0],
         equity_usd=[1000.0, 979.0, 1011.0],
         interest_usd=[5.0, 0.0, 2.0],
+        fees_usd=[0.0, 1.0, 0.0],
     )
     trades = rows(
         BACKTEST_TRADES, plan_id=["p"], opened_on=[DAYS[1]], closed_on=[DAYS[2]],
         exit_reason=["EXPIRY"], pnl_usd=[9.0], max_loss_usd=[401.0],
     )  # fmt: skip
     marks = rows(BACKTEST_MARKS, date=[DAYS[1]], plan_id=["p"], value_usd=[-120.0])
-    return BacktestTables(equity, trades, marks)
+    fills = rows(
+        BACKTEST_FILLS, date=DAYS[1:], plan_id=["p", "p"], side=["sell", "buy"],
+        contracts=[1, 1], price=[1.0, 0.9],
+    )  # fmt: skip
+    return BacktestTables(equity, trades, marks, fills)
 
 
 def broken(tables, name):
@@ -58,6 +68,7 @@ LOST_CENT = pl.col("cash_usd") + pl.when(pl.col("date") == DAYS[-1]).then(0.01).
     ("rule", "part", "columns"),
     [
         ("accounts_balance", "equity", {"cash_usd": LOST_CENT}),
+        ("fills_explain_cash", "fills", {"price": pl.lit(pl.Series([1.0, 0.91]))}),
         ("accounts_balance", "marks", {"value_usd": pl.lit(-119.99)}),
         ("profits_explain_equity", "trades", {"pnl_usd": pl.lit(8.98)}),
         ("losses_bounded", "trades", {"pnl_usd": pl.lit(-401.02)}),

@@ -53,6 +53,17 @@ def test_ruin_loses_everything_once_and_then_nothing(flat):
     assert card["sharpe"].to_list() == card["cagr"].to_list() == [None]
 
 
+def test_an_account_of_which_a_tenth_is_left_is_ruined_however_it_jumps(flat):
+    rest = np.linspace(500.0, 900.0, len(DAYS) - 3)
+    rest[::2] *= 0.5
+    equity = np.concatenate([[100_000.0, 40_000.0, 10_000.0], rest])
+    assert excess_returns(equity, flat)[:3].tolist() == [-0.6, -1.0, 0.0]
+    card = scorecard([Curve("model", "default", "model", equity)], flat)
+    assert card.select("ruined_on", "sharpe", "cagr").row(0) == (DAYS[2], None, None)
+    equity[2:] = 10_001.0
+    assert scorecard([Curve("model", "default", "model", equity)], flat)["ruined_on"].item() is None
+
+
 def test_a_card_says_what_the_metrics_say(real_run):
     own, band = real_run
     held = {"SPY": np.linspace(100_000.0, 120_000.0, len(own.sessions))}
