@@ -50,7 +50,7 @@ def search(args: argparse.Namespace) -> int:
             args.target, features, labels, start=nest.inner[0], end=nest.inner[1], **common
         )
         study = optuna.create_study(
-            study_name=f"{args.target} to {nest.inner[1]} {inner.data_hash}",
+            study_name=f"{args.target} {inner.start} to {inner.end} {inner.data_hash}",
             storage=f"sqlite:///{settings.home / 'search.db'}",
             load_if_exists=True,
         )
@@ -60,7 +60,9 @@ def search(args: argparse.Namespace) -> int:
             log.record(scored)
             return float(scored.row["loss"].item())
 
-        done = sum(1 for trial in study.trials if trial.state.is_finished())
+        # Not those that failed or were killed: they are tried again.
+        complete = (optuna.trial.TrialState.COMPLETE,)
+        done = len(study.get_trials(deepcopy=False, states=complete))
         for number in range(done + 1, args.trials + 1):
             # A seed of its own for each trial: a search that is resumed draws what one would
             # have drawn that was not interrupted, not its first draws again.
@@ -70,17 +72,17 @@ def search(args: argparse.Namespace) -> int:
         outer = Contest(
             args.target, features, labels, start=nest.outer[0], end=nest.outer[1], **common
         )
-        values = {"penalty": 0.0, **study.best_params}
-        scored = outer.score(candidate_of(args.target, values), tried_at=datetime.now(UTC))
+        best = candidate_of(args.target, study.best_params)
+        scored = outer.score(best, tried_at=datetime.now(UTC))
         log.record(scored)
         found.append(
             {
                 "year": nest.outer[0].year,
-                "trials": len(study.trials),
+                "trials": len(study.get_trials(deepcopy=False, states=complete)),
                 "inner_loss": f"{study.best_value:.4f}",
                 "loss": f"{scored.row['loss'].item():.4f}",
                 "naive_loss": f"{scored.row['naive_loss'].item():.4f}",
-                "values": str({k: round(v, 4) for k, v in study.best_params.items()}),
+                "values": str({k: _rounded(v) for k, v in study.best_params.items()}),
             }
         )
     if args.json:
@@ -89,6 +91,10 @@ def search(args: argparse.Namespace) -> int:
         say(f"{args.target}: best parameters of the years before each year, and what they scored")
         print_table(found, COLUMNS)
     return 0
+
+
+def _rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def open_optuna() -> Any:

@@ -7,9 +7,10 @@ so that no parameter was chosen by the rows that score it. Every combination is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import combinations
 from typing import Any, Protocol
 
 from options_platform.models.candidates import Candidate
@@ -21,6 +22,12 @@ from options_platform.models.parts.ridge import Ridge
 from options_platform.models.volatility import RANK_PARTS
 
 SHORTEST_INNER_YEARS = 2
+WINDOWS = (0, 1260, 2520)
+"""Sessions that a model is trained on: all, five or ten years."""
+SHIPPED_PARTS: dict[str, tuple[Part, ...]] = {
+    "direction": DIRECTION_PARTS,
+    "iv_rank": RANK_PARTS,
+}
 
 
 class Suggests(Protocol):
@@ -32,6 +39,10 @@ class Suggests(Protocol):
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
         """A number."""
+        ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """One of the choices."""
         ...
 
 
@@ -54,25 +65,42 @@ def nests(first: date, last: date, *, years: int) -> Iterator[Nest]:
 
 
 def suggested(target: str, trial: Suggests) -> Candidate:
-    """The shipped blend with the parameters that the optimiser suggests."""
-    trees: dict[str, Any] = {
-        "rounds": trial.suggest_int("rounds", 40, 250),
-        "max_depth": trial.suggest_int("max_depth", 1, 4),
-        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
-        "subsample": trial.suggest_float("subsample", 0.3, 0.9),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.1, 0.8),
-        "min_child_weight": trial.suggest_float("min_child_weight", 10.0, 400.0, log=True),
-        "reg_lambda": trial.suggest_float("reg_lambda", 1.0, 500.0, log=True),
+    """The shipped blend, or some of its parts, with the parameters that the optimiser suggests."""
+    names = trial.suggest_categorical("parts", part_choices(target))
+    values: dict[str, Any] = {
+        "parts": names,
+        "window_sessions": trial.suggest_categorical("window_sessions", WINDOWS),
     }
-    penalty = 0.0
-    if target == "iv_rank":
-        penalty = trial.suggest_float("penalty", 5.0, 5000.0, log=True)
-    return candidate_of(target, {**trees, "penalty": penalty})
+    chosen = _chosen(target, names)
+    if any(isinstance(part, Boosted) for part in chosen):
+        values |= {
+            "rounds": trial.suggest_int("rounds", 40, 250),
+            "max_depth": trial.suggest_int("max_depth", 1, 4),
+            "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
+            "subsample": trial.suggest_float("subsample", 0.3, 0.9),
+            "colsample_bytree": trial.suggest_float("colsample_bytree", 0.1, 0.8),
+            "min_child_weight": trial.suggest_float("min_child_weight", 10.0, 400.0, log=True),
+            "reg_lambda": trial.suggest_float("reg_lambda", 1.0, 500.0, log=True),
+        }
+    if any(isinstance(part, Ridge) for part in chosen):
+        values["penalty"] = trial.suggest_float("penalty", 5.0, 5000.0, log=True)
+    return candidate_of(target, values)
+
+
+def part_choices(target: str) -> tuple[str, ...]:
+    """Every choice of the shipped parts but none, as their names joined by +."""
+    names = [part.name for part in SHIPPED_PARTS[target]]
+    return tuple(
+        "+".join(chosen)
+        for count in range(1, len(names) + 1)
+        for chosen in combinations(names, count)
+    )
 
 
 def candidate_of(target: str, values: Mapping[str, Any]) -> Candidate:
-    """The shipped blend with these parameters of its trees and its ridges."""
-    trees = {name: value for name, value in values.items() if name != "penalty"}
+    """The blend of these parts, trained on this window, with these trees and ridges."""
+    others = {"parts", "window_sessions", "penalty"}
+    trees = {name: value for name, value in values.items() if name not in others}
 
     def changed(part: Part) -> Part:
         if isinstance(part, Boosted):
@@ -81,7 +109,10 @@ def candidate_of(target: str, values: Mapping[str, Any]) -> Candidate:
             return replace(part, penalty=values["penalty"])
         return part
 
-    shipped = DIRECTION_PARTS if target == "direction" else RANK_PARTS
-    parts = tuple(changed(part) for part in shipped)
+    parts = tuple(changed(part) for part in _chosen(target, values["parts"]))
     blend = DirectionBlend if target == "direction" else RankBlend
-    return Candidate(blend("searched", parts))
+    return Candidate(blend("searched", parts, values["window_sessions"] or None))
+
+
+def _chosen(target: str, names: str) -> list[Part]:
+    return [part for part in SHIPPED_PARTS[target] if part.name in names.split("+")]

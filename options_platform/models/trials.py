@@ -19,7 +19,8 @@ import polars as pl
 
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.domain import metrics
-from options_platform.models.base import to_json
+from options_platform.errors import IncompleteDataError
+from options_platform.models.base import MIN_SESSIONS, to_json
 from options_platform.models.baselines import PriorDirection, naive_ranks
 from options_platform.models.candidates import Candidate
 from options_platform.models.dataset import Dataset, make_dataset
@@ -71,7 +72,13 @@ class Contest:
         purpose: str,
         workers: int = 1,
     ) -> None:
-        """Take the rows of the pool; labels that become known after `end` are not looked at."""
+        """Take the rows of the pool up to the last session that is not after `end`.
+
+        Labels that become known after it are not looked at. Raises what
+        :func:`~options_platform.models.dataset.make_dataset` does.
+        """
+        sessions = features.filter(pl.col("date") <= end)["date"]
+        end = end if sessions.is_empty() else max(sessions)
         self.target, self.pool, self.start, self.end = target, tuple(pool), start, end
         self.purpose, self.workers = purpose, workers
         self._features = features.filter(pl.col("date") <= end)
@@ -120,9 +127,18 @@ class Contest:
                 progress(f"{self.target}: {candidate.model.name}", number, len(waiting))
 
     def score(self, candidate: Candidate, *, tried_at: datetime) -> Trial:
-        """Walk one candidate forward and score it."""
+        """Walk one candidate forward and score it.
+
+        Raises :class:`IncompleteDataError` where no session has both a prediction and an outcome.
+        """
         predictions = self.predict(candidate)
         known = self._with_outcome(predictions)
+        if known.is_empty():
+            raise IncompleteDataError(
+                f"{candidate.model.name} predicts no session from {self.start} to {self.end} whose "
+                f"outcome is known: a model needs {MIN_SESSIONS} sessions of complete inputs "
+                "before; take a later --end, or backfill from an earlier start"
+            )
         scores = self._scores(known, candidate.model.name)
         trial_id = self.trial_id(candidate)
         folds = self._losses(known).with_columns(trial_id=pl.lit(trial_id))

@@ -45,19 +45,78 @@ def test_a_study_scores_every_cut_and_looks_into_the_newest_folds(target, monkey
     assert any(period.startswith("regime ") for period in periods)
     assert found.importance["fold"].unique().sort().to_list() == ["2017-05", "2017-06"]
     assert found.calibration.is_empty() == (target == "iv_rank")
-    trials = backfill_trials(
-        target, found, tables, champion=DEFAULT[target], start=START, end=END, tried_at=NOW
-    )
-    rows = pl.concat([trial.row for trial in trials]).sort("model")
+
+
+@pytest.fixture(scope="module", params=["direction", "iv_rank"])
+def backfill(request):
+    """A target, its stored predictions and the labels of four months, the seed's model among."""
+    features, labels = random_rows()
+    predict = predict_direction if request.param == "direction" else predict_volatility
+    _, predictions = predict(
+        features.filter(pl.col("date") <= END), labels.filter(pl.col("date") <= END),
+        start=START, end=END, tickers=POOL, pool=POOL, store=OpenStore(), baselines=("seed",),
+    )  # fmt: skip
+    return request.param, predictions, labels
+
+
+def trials_of(backfill, *, start=START, end=END, tickers=POOL):
+    target, predictions, labels = backfill
+    found = backfill_trials(
+        target, predictions, labels, champion=DEFAULT[target], data_hash="d", tickers=tickers,
+        start=start, end=end, tried_at=NOW,
+    )  # fmt: skip
+    rows = pl.concat([trial.row for trial in found])
+    folds = pl.concat([trial.folds for trial in found])
     TRIALS.validate(rows)
-    TRIAL_FOLDS.validate(pl.concat([trial.folds for trial in trials]))
-    assert {DEFAULT[target], NAIVE[target]} <= set(rows["model"])
+    TRIAL_FOLDS.validate(folds)
+    return rows, folds
+
+
+def test_a_backfill_is_a_trial_of_each_of_its_models(backfill):
+    target, predictions, _ = backfill
+    rows, _ = trials_of(backfill)
+    own = set(predictions["model"]) - {SHIPPED[target]}
+    assert set(rows["model"]) == own | {DEFAULT[target]}
+    assert {NAIVE[target], f"seed_{target.replace('iv_rank', 'volatility')}"} <= own
     assert rows["purpose"].unique().to_list() == ["backfill"]
-    assert rows["parameters"].n_unique() == rows.height == len(trials)
-    champion = rows.filter(model=DEFAULT[target]).row(0, named=True)
-    (candidate,) = (c for c in CANDIDATES[target] if c.model.name == DEFAULT[target])
-    assert json.loads(champion["parameters"]) == json.loads(
-        json.dumps({**candidate.model.parameters, "pooled": True})
+    assert rows["parameters"].n_unique() == rows["trial_id"].n_unique() == rows.height
+    naive = rows.filter(model=NAIVE[target]).row(0, named=True)
+    assert naive["naive_loss"] == pytest.approx(naive["loss"])
+
+
+def test_a_trial_scores_the_months_and_tickers_that_it_names(backfill):
+    target, *_ = backfill
+    whole, _ = trials_of(backfill)
+    rows, folds = trials_of(backfill, start=date(2017, 5, 1), end=date(2017, 6, 15))
+    assert folds["fold"].unique().sort().to_list() == ["2017-05", "2017-06"]
+    for row in rows.iter_rows(named=True):
+        own = folds.filter(trial_id=row["trial_id"])
+        assert own["rows"].sum() == row["rows"]
+        for name in ("loss", "naive_loss"):
+            mean = (own[name] * own["rows"]).sum() / row["rows"]
+            assert mean == pytest.approx(row[name] if target == "direction" else row[name] ** 2)
+    one, _ = trials_of(backfill, tickers=POOL[:1])
+    assert one["rows"].sum() * 2 == whole["rows"].sum()
+    assert not set(one["trial_id"]) & set(whole["trial_id"])
+
+
+def test_a_backfill_that_is_repeated_is_the_same_trial(backfill):
+    first, folds = trials_of(backfill)
+    again, same_folds = trials_of(backfill, tickers=POOL[::-1])
+    assert again.equals(first)
+    assert same_folds.equals(folds)
+    assert not set(trials_of(backfill, start=date(2017, 4, 3))[0]["trial_id"]) & set(
+        first["trial_id"]
     )
-    naive = rows.filter(model=NAIVE[target])["loss"].item()
-    assert champion["naive_loss"] == pytest.approx(naive)
+
+
+def test_what_is_a_candidate_too_counts_once(backfill):
+    target, *_ = backfill
+    rows, _ = trials_of(backfill)
+    candidates = {
+        json.dumps({**c.model.parameters, "pooled": c.pooled}, sort_keys=True): c.model.name
+        for c in CANDIDATES[target]
+    }
+    shared = {candidates[text] for text in rows["parameters"] if text in candidates}
+    wanted = {"direction": {"prior", "logit"}, "iv_rank": {"ar1"}}[target]
+    assert shared == wanted | {DEFAULT[target]}

@@ -8,7 +8,9 @@ import pytest
 from options_platform.models.baselines import AutoregressiveRank, PriorDirection
 from options_platform.models.candidates import CANDIDATES, Candidate
 from options_platform.models.leaks import known_by
-from options_platform.models.search import candidate_of, nests, suggested
+from options_platform.models.parts.boosted import Boosted
+from options_platform.models.parts.ridge import Ridge
+from options_platform.models.search import candidate_of, nests, part_choices, suggested
 from options_platform.models.trials import Contest
 from options_platform_tests.models.rows import POOL, random_rows
 
@@ -64,6 +66,18 @@ def test_a_variant_is_tried_once_and_another_window_is_another_trial():
     assert contest("iv_rank", end=date(2017, 5, 31)).trial_id(chosen[0]) not in done
 
 
+def test_a_year_that_ends_on_a_holiday_is_scored_up_to_its_last_session():
+    features, labels = random_rows()
+    sunday = date(2017, 4, 30)
+    assert sunday not in features["date"].to_list()
+    found = contest("iv_rank", (features, labels), end=sunday)
+    friday = contest("iv_rank", (features, labels), end=date(2017, 4, 28))
+    assert found.end == date(2017, 4, 28)
+    chosen = Candidate(AutoregressiveRank())
+    assert found.trial_id(chosen) == friday.trial_id(chosen)
+    assert found.score(chosen, tried_at=NOW).folds["fold"].to_list() == ["2017-03", "2017-04"]
+
+
 @pytest.mark.parametrize("target", ["direction", "iv_rank"])
 def test_what_comes_after_the_last_year_of_choice_changes_no_score(target):
     features, labels = random_rows()
@@ -91,12 +105,21 @@ def test_optuna_suggests_blends_that_can_be_told_apart(target):
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=42))
-    seen = set()
-    for _ in range(3):
+    ids = contest(target)
+    seen, blends, windows = set(), set(), set()
+    for _ in range(12):
         trial = study.ask()
         candidate = suggested(target, trial)
-        again = candidate_of(target, {"penalty": 0.0, **trial.params})
+        again = candidate_of(target, trial.params)
         assert candidate.model.parameters == again.model.parameters
-        seen.add(contest(target).trial_id(candidate))
+        kinds = {type(part) for part in candidate.model.parts}
+        assert ("penalty" in trial.params) == (Ridge in kinds)
+        assert ("rounds" in trial.params) == (Boosted in kinds)
+        blends.add(trial.params["parts"])
+        windows.add(candidate.model.window_sessions)
+        seen.add((ids.trial_id(candidate), str(candidate.model.parameters)))
         study.tell(trial, 1.0)
-    assert len(seen) == 3
+    assert len({trial_id for trial_id, _ in seen}) == len(seen) > 8
+    assert len(blends) > 1
+    assert blends <= set(part_choices(target))
+    assert windows == {None, 1260, 2520}

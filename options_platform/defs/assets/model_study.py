@@ -74,9 +74,11 @@ def study_backfill(
     TrialLog(platform.settings.home, warehouse).record_all(
         backfill_trials(
             target,
-            found,
-            tables,
+            tables.predictions,
+            tables.labels,
             champion=champion,
+            data_hash=found.data_hash,
+            tickers=selected.tickers,
             start=selected.start,
             end=selected.end,
             tried_at=platform.now(),

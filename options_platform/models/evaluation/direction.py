@@ -34,6 +34,7 @@ def evaluate_direction(
     *,
     regimes: pl.DataFrame | None = None,
     by: Sequence[Cut] = ("period",),
+    with_interval: bool = True,
 ) -> pl.DataFrame:
     """Scores of each model of `model_predictions` with target direction, `SCORES_SCHEMA`.
 
@@ -49,6 +50,7 @@ def evaluate_direction(
         labels: rows of `labels`.
         regimes: date, ticker and regime, for the cut by regime.
         by: how the rows are cut.
+        with_interval: whether the bootstrap draws intervals, which costs most of the time.
     """
     known = with_regime(joined(predictions, labels), regimes)
     prior = known.filter(pl.col("model") == "prior").select("date", "ticker", *PROBABILITIES)
@@ -57,7 +59,7 @@ def evaluate_direction(
     rows = [
         row
         for of, part in slices(known, by)
-        for row in direction_scores(part, of, with_interval=of.model != "prior")
+        for row in direction_scores(part, of, with_interval=with_interval and of.model != "prior")
     ]
     return scores_frame(rows)
 

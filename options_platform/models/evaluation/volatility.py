@@ -33,6 +33,7 @@ def evaluate_volatility(
     *,
     regimes: pl.DataFrame | None = None,
     by: Sequence[Cut] = ("period",),
+    with_interval: bool = True,
 ) -> pl.DataFrame:
     """Scores of each model of `model_predictions` with target iv_rank, `SCORES_SCHEMA`.
 
@@ -49,7 +50,9 @@ def evaluate_volatility(
     today = known.filter(pl.col("model") == "persistence").select(*KEY, today="iv_rank_pred")
     known = with_regime(known.join(today, on=KEY, how="inner"), regimes)
     rows = [
-        row for of, part in slices(known.sort("model", *KEY), by) for row in rank_scores(part, of)
+        row
+        for of, part in slices(known.sort("model", *KEY), by)
+        for row in rank_scores(part, of, with_interval=with_interval)
     ]
     return scores_frame(rows)
 
@@ -131,10 +134,12 @@ def _base_rates(known: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def rank_scores(part: pl.DataFrame, of: Slice) -> Iterator[dict[str, object]]:
+def rank_scores(
+    part: pl.DataFrame, of: Slice, *, with_interval: bool = True
+) -> Iterator[dict[str, object]]:
     """The scores of one model's rows: iv_rank_pred, target_value and today (persistence)."""
     predicted, actual, today = (_column(part, n) for n in ("iv_rank_pred", "target_value", "today"))
-    weights = _weights(part)
+    weights = _weights(part, draws=metrics.DRAWS if with_interval else 0)
     error, naive = predicted - actual, today - actual
     moved = (actual != today) & (predicted != today)
     sign = (np.sign(predicted - today) == np.sign(actual - today)).astype(np.float64)
@@ -181,8 +186,8 @@ def _shift_scores(part: pl.DataFrame, of: Slice) -> Iterator[dict[str, object]]:
     yield score(of, "shift_auc", metrics.auc(p, happened > 0.5, weights), 0.5, part.height)
 
 
-def _weights(part: pl.DataFrame) -> Floats:
-    return metrics.block_weights(part["date"].to_numpy().astype("datetime64[D]"))
+def _weights(part: pl.DataFrame, draws: int = metrics.DRAWS) -> Floats:
+    return metrics.block_weights(part["date"].to_numpy().astype("datetime64[D]"), draws=draws)
 
 
 def _column(part: pl.DataFrame, name: str) -> Floats:
