@@ -12,6 +12,7 @@ from options_platform.adapters.brokers.port import (
     BrokerClock,
     BrokerOrder,
     Holding,
+    LastPrice,
     OrderRefusedError,
     Quote,
 )
@@ -177,6 +178,11 @@ def holding_of(found: Mapping[str, Any]) -> Holding:
 def quote_of(found: Mapping[str, Any]) -> Quote:
     """A quote; a side that nobody quotes is 0."""
     return Quote(float(found["bp"] or 0.0), float(found["ap"] or 0.0), moment(found["t"]))
+
+
+def last_price_of(found: Mapping[str, Any]) -> LastPrice:
+    """A stock's last trade."""
+    return LastPrice(float(found["p"]), moment(found["t"]))
 
 
 def activity_of(found: Mapping[str, Any]) -> Activity:

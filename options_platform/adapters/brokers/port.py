@@ -86,6 +86,14 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class LastPrice:
+    """What a stock was last traded at, USD a share, and when."""
+
+    price: float
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Activity:
     """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired)."""
 
@@ -156,10 +164,14 @@ class Broker(Protocol):
 
 @runtime_checkable
 class QuotesContracts(Protocol):
-    """A broker that also says at what its contracts are quoted now."""
+    """A broker that also says at what its contracts and their underlyings trade now."""
 
     def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         """The newest quotes by symbol; a contract without one is absent."""
+        ...
+
+    def last_prices(self, tickers: Sequence[str]) -> dict[str, LastPrice]:
+        """The last trades by ticker; one without any is absent."""
         ...
 
 
