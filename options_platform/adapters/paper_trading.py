@@ -41,6 +41,7 @@ from options_platform.domain.orders import (
 )
 from options_platform.domain.positions import mark_account
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes
+from options_platform.errors import PlanChangedError
 from options_platform.settings import Settings
 
 
@@ -101,7 +102,8 @@ class PaperTrading:
             market: closes by session and ticker, from the last run's session to this one.
             now: time of the records.
 
-        Raises :class:`LedgerError` if another process trades by the same ledger.
+        Raises :class:`LedgerError` if another process trades by the same ledger, and
+        :class:`PlanChangedError`, once all else is done, if a plan is not the recorded one.
         """
         with self.ledger.trading(), self._broker_held():
             last = self.ledger.last_marked()
@@ -119,9 +121,11 @@ class PaperTrading:
                 if is_new:
                     self._mark(day, closes)
                     self.trip(self.ledger.equities_since_reset(), now)
-            self._send_entries(session, plans, legs, market, now)
+            changed = self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
+            if changed:
+                raise changed[0]
 
     def reconcile(self, now: datetime) -> list[str]:
         """Take over what the broker says of working orders; what still differs, in sentences."""
@@ -189,7 +193,8 @@ class PaperTrading:
         legs: pl.DataFrame,
         market: Market,
         now: datetime,
-    ) -> None:
+    ) -> list[PlanChangedError]:
+        """Send what may be sent; what kept the plans of single tickers from it."""
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
@@ -200,8 +205,13 @@ class PaperTrading:
             planned=planned_exposures(trades),
             bases=order_bases(trades, legs, closes, session, self.folds),
         )
+        changed = []
         for plan in trades.iter_rows(named=True):
-            known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
+            try:
+                known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
+            except PlanChangedError as error:
+                changed.append(error)
+        return changed
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.

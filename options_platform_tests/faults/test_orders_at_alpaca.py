@@ -266,6 +266,56 @@ def test_a_refusal_is_final_and_said(tmp_path, fake):
     assert_sound(made, fake)
 
 
+@pytest.mark.parametrize("status", [403, 408])
+def test_a_refusal_of_what_was_taken_is_not_believed(tmp_path, fake, status):
+    """Whoever stands between may refuse what the broker has."""
+    fake.script("faults", {"do": "status_after", "status": status})
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "filled"
+    assert fake.count(POST) == 1
+    assert_sound(made, fake)
+
+
+def test_a_refusal_stays_in_doubt_until_the_id_could_be_looked_up(tmp_path, fake):
+    fake.script("faults", {"do": "status", "status": 403})
+    away = {"on": "GET /v2/orders:by", "after": POST, "do": "status", "status": 502, "times": 99}
+    fake.script("faults", away)
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "unknown"
+    fake.faults.clear()
+    fake.script("faults", {"do": "status", "status": 403})
+    assert trade(made)[0].status == "rejected"
+    assert fake.book.orders == {}
+
+
+def test_another_order_under_the_same_id_is_not_taken_for_ours(tmp_path, resting):
+    """Two homes with one account's name trade it, by different plans."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    trade(trader(tmp_path / "one", resting.address))
+    second = trader(tmp_path / "two", resting.address)
+    trade(second, spot=300.0, close=300.0)
+    order = second.ledger.orders()[0]
+    assert (order.status, order.reason) == ("not_sent", "ANOTHER_ORDER")
+    resting.script("fill", {"client_order_id": order.client_order_id})
+    second.reconcile(NOW)
+    assert {"ORDER_STATE", "CONTRACTS"} <= {d.code for d in second.ledger.differences()}
+    assert second.ledger.positions() == []
+    assert resting.count(POST) == 1
+
+
+def test_a_plan_that_changed_keeps_no_other_ticker_from_trading(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made, ("AAPL",))
+    with pytest.raises(LedgerError, match=r"PLAN_CHANGED.*AAPL"):
+        trade(made, ("AAPL", "QQQ"), spot=300.0, close=300.0)
+    assert {order.ticker: order.status for order in made.ledger.orders()} == {
+        "AAPL": "filled",
+        "QQQ": "filled",
+    }
+    assert_sound(made, fake)
+
+
 def test_an_order_accepted_and_then_rejected_opens_nothing(tmp_path, fake):
     fake.script("faults", {"do": "outcome", "then": "reject"})
     made = trader(tmp_path, fake.address)

@@ -34,7 +34,8 @@ class BrokerDoubtError(BrokerError):
 class BrokerOrder:
     """An order as the broker has it; `status` is one of the platform's order states.
 
-    `avg_price` is net, USD a share, debit positive; None while nothing is filled.
+    `avg_price` is net, USD a share, debit positive; None while nothing is filled. `contracts` are
+    those that all of it trades, by symbol, bought ones positive; None where that is not told.
     """
 
     client_order_id: str
@@ -43,6 +44,7 @@ class BrokerOrder:
     avg_price: float | None
     fees_usd: float
     reason: str | None = None
+    contracts: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
