@@ -131,7 +131,7 @@ class Execution:
             order = order.to("unknown", placed_at=now)
             self.ledger.record(order, now, detail="FOUND")
         worked = session or shift(order.session, 1)
-        held = [p for p in self.ledger.positions() if p.position_id == order.position_id]
+        held = self._held(order) if found.filled_qty else None
         try:
             after = order.to(
                 found.status,
@@ -140,7 +140,7 @@ class Execution:
                 fees_usd=found.fees_usd,
                 reason=found.reason or order.reason,
             )
-            position = _position_after(order, after, held[0] if held else None, worked)
+            position = _position_after(order, after, held, worked)
         except LedgerError as odd:
             raise BrokerDoubtError(str(odd)) from odd
         if after != order:
@@ -185,6 +185,10 @@ class Execution:
         if clock is None:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
+
+    def _held(self, order: Order) -> Position | None:
+        own = [p for p in self.ledger.positions() if p.position_id == order.position_id]
+        return own[0] if own else None
 
     def _taken_over(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
         try:
