@@ -50,15 +50,17 @@ class EntryChecks:
     def rules_broken(self, order: Order) -> list[str]:
         """Codes of the own rules that an entry breaks: freshness and limits."""
         found, working = [], self._other_entries(order)
-        held = self.ledger.positions(only_open=True)
-        open_now = [self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd) for p in held]
-        rest = [
-            self._exposure(
-                o.ticker, o.legs, o.remaining, o.max_loss_usd * o.remaining / o.contracts
-            )
-            for o in working
-        ]
-        if self.closes and not {e.ticker for e in (*open_now, *rest)} <= set(self.closes):
+        carried = {
+            p.position_id: self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd)
+            for p in self.ledger.positions(only_open=True)
+        }
+        for o in working:
+            risk = o.max_loss_usd * o.remaining / o.contracts
+            rest = self._exposure(o.ticker, o.legs, o.remaining, risk)
+            own = carried.get(o.position_id)
+            # What is filled of an entry and what works of it are one position.
+            carried[o.position_id] = rest if own is None else own.plus(rest)
+        if self.closes and not {e.ticker for e in carried.values()} <= set(self.closes):
             found.append("STALE_DATA")
         basis = self.bases.get(order.plan_id)
         if basis is not None:
@@ -66,7 +68,7 @@ class EntryChecks:
         found += [code for code in self._moved(order) if code not in found]
         broken = refusals(
             self._order_exposure(order),
-            [*open_now, *rest],
+            list(carried.values()),
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
         )

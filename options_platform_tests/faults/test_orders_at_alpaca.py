@@ -18,7 +18,9 @@ from options_platform_tests.faults.world import (
     POST,
     SESSION,
     TICKERS,
+    WIDE,
     advance,
+    assert_full_disk_lost_nothing,
     assert_sound,
     ended,
     kill_when,
@@ -134,6 +136,16 @@ def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_pa
     fake.faults.clear()
     advance(made, NOW, fake)
     assert fake.count(POST) == 0
+
+
+def test_what_is_filled_of_an_entry_and_its_rest_count_as_one_position(tmp_path, fake):
+    fake.fills = "half"
+    made = trader(tmp_path, fake.address, risk={"greeks": WIDE, "max_positions": 2})
+    trade(made)
+    trade(made, TICKERS)
+    orders = {order.ticker: order for order in made.ledger.orders()}
+    assert orders["SPY"].status == orders["IWM"].status == "partially_filled"
+    assert orders["QQQ"].reason == "MAX_POSITIONS"
 
 
 @pytest.mark.parametrize(("price", "reason"), [(258.0, "PRICE_MOVED"), (243.0, None)])
@@ -540,14 +552,7 @@ def test_a_full_disk_loses_no_order(tmp_path, fake, kilobytes):
     """Files may not grow past a size: wherever that hits, doing it again ends with one order."""
     code, said = ended(start(tmp_path, fake.address, MOST_BYTES=str(kilobytes * 1024)))
     assert (code, "Traceback" in said) in ((0, False), (1, False)), said
-    made = trader(tmp_path, fake.address)
-    if made.ledger.path.exists() and made.ledger.path.stat().st_size < 12_288:
-        # Nothing was ever recorded, so nothing was sent.
-        assert fake.count(POST) == 0
-        made.ledger.path.unlink()
-    trade(made)
-    assert statuses(fake) == ["filled"]
-    assert_sound(made, fake)
+    assert_full_disk_lost_nothing(tmp_path, fake)
 
 
 def test_a_clock_that_is_off_stops_entries(tmp_path, fake):
