@@ -62,3 +62,7 @@ class NotifyError(PlatformError):
 
 class LedgerError(PlatformError):
     """The order ledger refuses a change that its state machine or its records forbid."""
+
+
+class PlanChangedError(LedgerError):
+    """Another plan was recorded for the session and ticker (PLAN_CHANGED)."""

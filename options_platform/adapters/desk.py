@@ -26,11 +26,18 @@ PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
 def session_to_decide(service: PaperTrading, now: datetime) -> date:
-    """The session that an order is decided in now; a simulated market waits at its last."""
+    """The session that an order is decided in now; a simulated market waits at its last.
+
+    By the broker's clock where it can be asked: this machine's may be off.
+    """
     last = service.ledger.last_marked()
     if isinstance(service.broker, WorksAtClose) and last is not None:
         return last
-    return deciding_session(now)
+    try:
+        clock = service.broker.clock()
+    except BrokerDoubtError:
+        clock = None
+    return deciding_session(now if clock is None else clock.now)
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,8 @@ class Desk:
         An exit that has filled leaves something where its position had lost a leg.
         """
         last: dict[tuple[str, str], Order] = {}
-        for order in self.service.ledger.orders(session=session_to_decide(self.service, now)):
+        session = session_to_decide(self.service, now)
+        for order in self.service.ledger.orders(session=session):
             key = (order.purpose, order.position_id)
             if key not in last or order.attempt > last[key].attempt:
                 last[key] = order

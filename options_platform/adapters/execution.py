@@ -25,12 +25,13 @@ from options_platform.adapters.brokers.port import (
 )
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import shift
-from options_platform.domain.orders import CANCELLABLE, Order
+from options_platform.domain.orders import CANCELLABLE, Order, contracts_of
 from options_platform.domain.positions import Position, after_entry_fill, after_exit_fill
 from options_platform.errors import LedgerError
 
 Step = Callable[[str], None]
 MOST_WORDS = 160
+ANOTHER_ORDER = "ANOTHER_ORDER"
 
 
 def no_step(step: str) -> None:
@@ -74,14 +75,24 @@ class Execution:
         except DuplicateOrderError:
             found = self._asked_again(order)
         except OrderRefusedError as refusal:
-            refused = order.to("rejected", reason=_words(refusal))
-            self.ledger.record(refused, now)
-            return refused
+            return self._refused(order, refusal, now)
         except BrokerDoubtError as doubt:
             self._noted(order, doubt, now)
             found = self._asked_again(order)
         self.at("submitted")
         return order if found is None else self._taken_over(order, found, now)
+
+    def _refused(self, order: Order, refusal: OrderRefusedError, now: datetime) -> Order:
+        """Believe a refusal once the broker has no such order: who said it may stand between."""
+        try:
+            found = self.broker.find(order.client_order_id)
+        except BrokerDoubtError as doubt:
+            return self._noted(order, doubt, now)
+        if found is not None:
+            return self._taken_over(order, found, now)
+        refused = order.to("rejected", reason=_words(refusal))
+        self.ledger.record(refused, now)
+        return refused
 
     def _asked_again(self, order: Order) -> BrokerOrder | None:
         try:
@@ -113,12 +124,14 @@ class Execution:
         Raises :class:`BrokerDoubtError` for an answer that cannot follow what is known, such as
         fewer fills than before.
         """
+        if found.contracts is not None and found.contracts != contracts_of(order):
+            return self._not_ours(order, found, now)
         if order.status == "intent":
             # A ledger out of a backup knows less than the broker.
             order = order.to("unknown", placed_at=now)
             self.ledger.record(order, now, detail="FOUND")
         worked = session or shift(order.session, 1)
-        held = [p for p in self.ledger.positions() if p.position_id == order.position_id]
+        held = self._held(order) if found.filled_qty else None
         try:
             after = order.to(
                 found.status,
@@ -127,12 +140,23 @@ class Execution:
                 fees_usd=found.fees_usd,
                 reason=found.reason or order.reason,
             )
-            position = _position_after(order, after, held[0] if held else None, worked)
+            position = _position_after(order, after, held, worked)
         except LedgerError as odd:
             raise BrokerDoubtError(str(odd)) from odd
         if after != order:
             self.ledger.record(after, now, position)
         return after
+
+    def _not_ours(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
+        """Leave another order under the id of one that was never sent alone; no other can be."""
+        if order.status != "intent":
+            raise BrokerDoubtError(
+                f"order {order.client_order_id} trades {found.contracts} at the broker and "
+                f"{contracts_of(order)} here"
+            )
+        left = order.to("not_sent", reason=ANOTHER_ORDER)
+        self.ledger.record(left, now, detail=f"{ANOTHER_ORDER}: {found.contracts}")
+        return left
 
     def cancel(self, order: Order, now: datetime) -> Order:
         """Ask for the cancel of a working order; the order as it is after asking what came of it.
@@ -161,6 +185,10 @@ class Execution:
         if clock is None:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
+
+    def _held(self, order: Order) -> Position | None:
+        own = [p for p in self.ledger.positions() if p.position_id == order.position_id]
+        return own[0] if own else None
 
     def _taken_over(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
         try:

@@ -76,12 +76,12 @@ class IntradayCheck:
             oldest = self.service.settings.intraday.max_quote_age_seconds
             quotes = fresh_quotes(broker, symbols, clock.now, oldest)
             mids = {symbol: (quote.bid + quote.ask) / 2.0 for symbol, quote in quotes.items()}
-            return self._checked(held, mids, now)
+            return self._checked(held, mids, deciding_session(clock.now), now)
 
     def _checked(
-        self, held: Sequence[Position], mids: Mapping[str, float], now: datetime
+        self, held: Sequence[Position], mids: Mapping[str, float], session: date, now: datetime
     ) -> IntradayOutcome:
-        service, session = self.service, deciding_session(now)
+        service = self.service
         priced = [p for p in held if all(leg.symbol(p.ticker) in mids for leg in p.legs)]
         values = {p.position_id: _value(p.ticker, mids, p.legs) for p in priced}
         equity = self._equity(values, session)

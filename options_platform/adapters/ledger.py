@@ -38,7 +38,7 @@ from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
-from options_platform.errors import HomeError, LedgerError, WarehouseBusyError
+from options_platform.errors import HomeError, LedgerError, PlanChangedError, WarehouseBusyError
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ class Ledger:
     def record_intent(self, order: Order, now: datetime) -> Order:
         """Write the order before it is sent; the recorded one if it is there already.
 
-        Raises :class:`LedgerError` (PLAN_CHANGED) if another plan was recorded under its id.
+        Raises :class:`PlanChangedError` if another plan was recorded under its id.
         """
         with self._transaction() as connection:
             known = read_orders(connection, "client_order_id = ?", [order.client_order_id])
             if known:
                 if known[0].plan_id != order.plan_id:
-                    raise LedgerError(
+                    raise PlanChangedError(
                         f"PLAN_CHANGED: {order.client_order_id} was recorded for plan "
                         f"{known[0].plan_id}, and the plan is now {order.plan_id}; the recorded "
                         f"order stands, {NOTHING_SENT}"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from options_platform.adapters.brokers.port import (
     Broker,
     BrokerDoubtError,
+    OrderRefusedError,
     Quote,
     QuotesContracts,
 )
@@ -29,7 +30,7 @@ def fresh_quotes(
 def quotes_in_session(
     broker: Broker, symbols: Sequence[str], max_age_seconds: float
 ) -> dict[str, Quote]:
-    """As :func:`fresh_quotes`; nothing of a broker that is closed, quotes nothing or is away."""
+    """As :func:`fresh_quotes`; nothing of a broker that is closed, gives no quotes or is away."""
     if not isinstance(broker, QuotesContracts):
         return {}
     try:
@@ -37,8 +38,30 @@ def quotes_in_session(
         if clock is None or not clock.is_open:
             return {}
         return fresh_quotes(broker, symbols, clock.now, max_age_seconds)
-    except BrokerDoubtError:
+    except (BrokerDoubtError, OrderRefusedError):
         return {}
+
+
+def market_in_session(
+    broker: Broker, ticker: str, symbols: Sequence[str], max_age_seconds: float
+) -> tuple[float | None, list[tuple[float, float]]]:
+    """The ticker's last price and bid and ask of contracts, sound or not, none older than that.
+
+    Nothing of a broker that is closed, gives no quotes or is away.
+    """
+    if not isinstance(broker, QuotesContracts):
+        return None, []
+    try:
+        clock = broker.clock()
+        if clock is None or not clock.is_open:
+            return None, []
+        oldest = clock.now - timedelta(seconds=max_age_seconds)
+        last = broker.last_prices([ticker]).get(ticker)
+        quotes = [quote for quote in broker.quotes(symbols).values() if quote.at >= oldest]
+    except (BrokerDoubtError, OrderRefusedError):
+        return None, []
+    spot = last.price if last is not None and last.at >= oldest else None
+    return spot, [(quote.bid, quote.ask) for quote in quotes if quote.ask > 0.0]
 
 
 def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:

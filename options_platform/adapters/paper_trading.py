@@ -23,6 +23,7 @@ import polars as pl
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
 from options_platform.adapters.closing import Closing
+from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.plan_tables import Market, entry_order
@@ -32,21 +33,16 @@ from options_platform.domain.exposures import (
     DatedClose,
     newest_closes,
     planned_exposures,
-    spread_exposure,
 )
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.order_basis import order_bases
 from options_platform.domain.orders import (
     Order,
-    OrderLeg,
 )
 from options_platform.domain.positions import mark_account
-from options_platform.domain.reconciliation import Difference
-from options_platform.domain.risk import Exposure, OrderBasis, after_closes, refusals, stale
+from options_platform.domain.risk import Exposure, OrderBasis, after_closes
+from options_platform.errors import PlanChangedError
 from options_platform.settings import Settings
-
-SPREAD_LEVEL = 3
-SINGLE_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,13 @@ class PaperTrading:
         """The way out of positions."""
         return Closing(self.execution, self.reconciler, self.settings)
 
+    @property
+    def checks(self) -> EntryChecks:
+        """What may forbid an entry."""
+        return EntryChecks(
+            self.ledger, self.broker, self.settings, self.closes, self.planned, self.bases
+        )
+
     def run_session(
         self,
         session: date,
@@ -99,7 +102,8 @@ class PaperTrading:
             market: closes by session and ticker, from the last run's session to this one.
             now: time of the records.
 
-        Raises :class:`LedgerError` if another process trades by the same ledger.
+        Raises :class:`LedgerError` if another process trades by the same ledger, and
+        :class:`PlanChangedError`, once all else is done, if a plan is not the recorded one.
         """
         with self.ledger.trading(), self._broker_held():
             last = self.ledger.last_marked()
@@ -117,9 +121,11 @@ class PaperTrading:
                 if is_new:
                     self._mark(day, closes)
                     self.trip(self.ledger.equities_since_reset(), now)
-            self._send_entries(session, plans, legs, market, now)
+            changed = self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
+            if changed:
+                raise changed[0]
 
     def reconcile(self, now: datetime) -> list[str]:
         """Take over what the broker says of working orders; what still differs, in sentences."""
@@ -187,7 +193,8 @@ class PaperTrading:
         legs: pl.DataFrame,
         market: Market,
         now: datetime,
-    ) -> None:
+    ) -> list[PlanChangedError]:
+        """Send what may be sent; what kept the plans of single tickers from it."""
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
@@ -198,8 +205,13 @@ class PaperTrading:
             planned=planned_exposures(trades),
             bases=order_bases(trades, legs, closes, session, self.folds),
         )
+        changed = []
         for plan in trades.iter_rows(named=True):
-            known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
+            try:
+                known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
+            except PlanChangedError as error:
+                changed.append(error)
+        return changed
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.
@@ -220,9 +232,9 @@ class PaperTrading:
             if halted:
                 broken = ["HALTED"]
             elif is_away:
-                broken = self.rules_broken(order)
+                broken = self.checks.rules_broken(order)
             else:
-                broken = self.refusals(order, differences)
+                broken = self.checks.refusals(order, differences)
             if is_away and not broken:
                 self.ledger.record_intent(order, now)
                 return
@@ -235,75 +247,3 @@ class PaperTrading:
         recorded = self.ledger.record_intent(replace(order, status="intent"), now)
         if recorded.status == "intent":
             self.ledger.record(recorded.to("not_sent", reason=",".join(broken)), now)
-
-    def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
-        """Codes of what forbids a new entry; working orders count as filled."""
-        found = ["DIFFERENCE"] if differences else []
-        if any(
-            o.status == "unknown" and o.ticker == order.ticker for o in self._other_entries(order)
-        ):
-            found.append("UNRESOLVED_ORDER")
-        found += self.rules_broken(order)
-        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
-        return found or self._account_refusals(order)
-
-    def _other_entries(self, order: Order) -> list[Order]:
-        return [
-            o
-            for o in self.ledger.working_orders()
-            if o.purpose == "entry" and o.client_order_id != order.client_order_id
-        ]
-
-    def rules_broken(self, order: Order) -> list[str]:
-        """Codes of the own rules that an entry breaks: freshness and limits."""
-        found, working = [], self._other_entries(order)
-        held = self.ledger.positions(only_open=True)
-        open_now = [self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd) for p in held]
-        rest = [
-            self._exposure(
-                o.ticker, o.legs, o.remaining, o.max_loss_usd * o.remaining / o.contracts
-            )
-            for o in working
-        ]
-        if self.closes and not {e.ticker for e in (*open_now, *rest)} <= set(self.closes):
-            found.append("STALE_DATA")
-        basis = self.bases.get(order.plan_id)
-        if basis is not None:
-            found += [check.code for check in stale(basis, self.settings.freshness)]
-        broken = refusals(
-            self._order_exposure(order),
-            [*open_now, *rest],
-            self.settings.plan.sizing.account_value_usd,
-            self.settings.risk,
-        )
-        return found + [check.code for check in broken]
-
-    def _order_exposure(self, order: Order) -> Exposure:
-        """What is not filled of an entry, as it was planned."""
-        share = order.remaining / order.contracts
-        risk, stated = order.max_loss_usd * share, self.planned.get(order.plan_id)
-        if stated is None:
-            return self._exposure(order.ticker, order.legs, order.remaining, risk)
-        return replace(stated.scaled(share), max_loss_usd=risk)
-
-    def _exposure(
-        self, ticker: str, legs: Sequence[OrderLeg], contracts: int, max_loss_usd: float
-    ) -> Exposure:
-        at = self.closes.get(ticker)
-        if at is None:
-            return Exposure(ticker, max_loss_usd, min(leg.expiry for leg in legs))
-        return spread_exposure(ticker, legs, contracts, max_loss_usd, at, self.settings.plan.chain)
-
-    def _account_refusals(self, order: Order) -> list[str]:
-        try:
-            account = self.broker.account()
-        except BrokerDoubtError:
-            return ["DIFFERENCE"]
-        level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
-        found = ["ACCOUNT_BLOCKED"] if account.blocked else []
-        if account.options_level is not None and account.options_level < level:
-            found.append("OPTIONS_LEVEL")
-        power = account.buying_power_usd
-        if power is not None and power < order.max_loss_usd:
-            found.append("BUYING_POWER")
-        return found

@@ -37,10 +37,11 @@ def feasibility(args: argparse.Namespace) -> int:
     if args.sessions < 1:
         raise UsageError("--sessions takes a number of sessions, at least 1")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    last: date | None = warehouse.read(TRADE_PLAN, columns=["date"])["date"].max()  # type: ignore[assignment]
+    planned = warehouse.read(TRADE_PLAN, columns=["date"])["date"]
+    last: date | None = planned.max()  # type: ignore[assignment]
     if last is None:
         raise IncompleteDataError("there are no plans yet; run: options-platform backfill")
-    first = max(settings.start, shift(last, 1 - args.sessions))
+    first: date = planned.filter(planned >= shift(last, 1 - args.sessions)).min()  # type: ignore[assignment]
     inputs = plan_inputs(warehouse, settings.tickers, first, last)
     # What the budget refused is just what is asked for here.
     sizing = replace(settings.plan.sizing, allow_min_one=True, max_risk_usd=None)

@@ -13,7 +13,7 @@ from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.domain.record import DIFFERS, ONLY_BACKTEST, ONLY_PAPER, SAME, Record
-from options_platform.errors import IncompleteDataError
+from options_platform.errors import IncompleteDataError, UsageError
 
 TARGETS = ("metric", "value", "low", "high", "target", "state")
 DRIFT = ("plan_id", "ticker", "state", "entry_difference", "exit_difference",
@@ -47,12 +47,20 @@ def record(args: argparse.Namespace) -> int:
 
 
 def write_journal(found: Record, path: Path) -> None:
-    """Write the journal with its drift as CSV, whole or not at all."""
+    """Write the journal with its drift as CSV, whole or not at all.
+
+    Raises :class:`UsageError` where the file cannot be written.
+    """
     drift = found.drift.select("plan_id", "ticker", drift="state", drift_usd="pnl_difference_usd")
     rows = found.journal.join(drift, on=["plan_id", "ticker"], how="left", maintain_order="left")
     new = path.with_name(f"{path.name}.new")
-    new.write_text(rows.write_csv(), encoding="utf-8")
-    new.replace(path)
+    try:
+        new.write_text(rows.write_csv(), encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"the journal cannot be written to {path} ({error.strerror}); give another file"
+        ) from error
 
 
 def _show(found: Record) -> None:

@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -42,6 +43,12 @@ def test_each_strategy_says_what_account_it_needs(home, capsys, monkeypatch):
     monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", str(enough + 1))
     large = told(capsys, "--sessions", "400")
     assert all(row["fits"] for row in large["strategies"])
+
+
+def test_it_begins_with_the_first_plan_however_early_the_data_may_begin(home, capsys, monkeypatch):
+    """A home whose daily run is all that ever ran has plans of late sessions alone."""
+    monkeypatch.setenv("OPTIONS_START", str(home.start - timedelta(days=200)))
+    assert told(capsys, "--sessions", "1000")["first"] >= str(home.start)
 
 
 def test_a_table_for_people_and_a_home_without_plans(home, capsys, monkeypatch, tmp_path):

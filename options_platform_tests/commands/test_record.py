@@ -64,6 +64,11 @@ def test_the_journal_is_written_with_its_drift(home, traded, tmp_path, capsys):
     assert "win_rate" in told
 
 
+def test_a_journal_that_cannot_be_written_is_said_in_a_line(home, tmp_path, capsys):
+    assert main(["record", "--csv", str(tmp_path / "nowhere" / "journal.csv")]) == 2
+    assert "the journal cannot be written" in capsys.readouterr().err
+
+
 def test_a_home_without_trading_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "new"))
     monkeypatch.setenv("OPTIONS_SOURCE", "simulated")

@@ -239,3 +239,14 @@ def test_a_leg_that_is_left_and_worth_nothing_is_sold_for_a_tick(tmp_path, fake)
     assert contracts(fake) == {}
     sale = list(fake.book.orders.values())[-1]
     assert (sale["side"], sale["limit_price"]) == ("sell", "0.01")
+
+
+@pytest.mark.parametrize("hours", [-30, 30])
+def test_a_clock_that_is_off_keeps_nothing_from_being_closed(tmp_path, fake, hours):
+    """The session to close in is the broker's, not this machine's."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    assert Flattening(made, {}).run(NOW + timedelta(hours=hours)) == []
+    assert contracts(fake) == {}
+    assert exits(made)[0].session == SESSION
+    assert "CLOCK" in {difference.code for difference in made.ledger.differences()}

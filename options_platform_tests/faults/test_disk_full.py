@@ -11,6 +11,7 @@ import pytest
 
 from options_platform_tests.faults.world import (
     POST,
+    assert_full_disk_lost_nothing,
     assert_sound,
     ended,
     server,
@@ -64,14 +65,7 @@ def test_an_order_on_a_full_disk_is_neither_lost_nor_doubled(disk, kilobytes):
             if kilobytes == 0:
                 assert code == 1
                 assert fake.count(POST) == 0
-        made = trader(disk, fake.address)
-        if made.ledger.path.exists() and made.ledger.path.stat().st_size < 12_288:
-            # Nothing was ever recorded, so nothing was sent.
-            assert fake.count(POST) == 0
-            made.ledger.path.unlink()
-        trade(made)
-        assert statuses(fake) == ["filled"]
-        assert_sound(made, fake)
+        assert_full_disk_lost_nothing(disk, fake)
 
 
 @pytest.mark.parametrize("kilobytes", [0, 4, 16, 64])

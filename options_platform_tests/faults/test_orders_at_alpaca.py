@@ -8,16 +8,23 @@ from datetime import timedelta
 import pytest
 
 from options_platform.adapters.desk import Desk
+from options_platform.domain.exposures import DatedClose
+from options_platform.domain.fills import MarketClose
+from options_platform.domain.orders import OrderLeg
 from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
     NOW,
     POST,
+    SESSION,
     TICKERS,
+    WIDE,
     advance,
+    assert_full_disk_lost_nothing,
     assert_sound,
     ended,
     kill_when,
+    plans_of,
     start,
     statuses,
     trade,
@@ -131,6 +138,44 @@ def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_pa
     assert fake.count(POST) == 0
 
 
+def test_what_is_filled_of_an_entry_and_its_rest_count_as_one_position(tmp_path, fake):
+    fake.fills = "half"
+    made = trader(tmp_path, fake.address, risk={"greeks": WIDE, "max_positions": 2})
+    trade(made)
+    trade(made, TICKERS)
+    orders = {order.ticker: order for order in made.ledger.orders()}
+    assert orders["SPY"].status == orders["IWM"].status == "partially_filled"
+    assert orders["QQQ"].reason == "MAX_POSITIONS"
+
+
+@pytest.mark.parametrize(("price", "reason"), [(258.0, "PRICE_MOVED"), (243.0, None)])
+def test_an_entry_does_not_go_after_a_market_that_has_moved_away(tmp_path, resting, price, reason):
+    """Planned at 250 USD; at its first rung the ticker trades 3.2% above, or 2.8% below."""
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    resting.script("clock", {"offset_seconds": 60})
+    resting.script("trade", {"ticker": "SPY", "price": price})
+    advance(made, NOW + timedelta(minutes=1), resting)
+    first, second = sorted(made.ledger.orders(), key=lambda order: order.attempt)
+    assert first.status == "canceled"
+    assert second.reason == reason
+    assert resting.count(POST) == (1 if reason else 2)
+    assert_sound(made, resting)
+
+
+def test_an_entry_is_not_sent_into_a_market_that_has_moved_or_is_crossed(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    fake.script("trade", {"ticker": "QQQ", "price": 240.0})
+    leg = plans_of()[1].row(0, named=True)
+    symbol = OrderLeg(leg["side"], leg["right"], leg["strike"], leg["expiry"]).symbol("SPY")
+    fake.script("quote", {"symbol": symbol, "bid": 2.0, "ask": 1.0})
+    trade(made, TICKERS)
+    reasons = {order.ticker: order.reason for order in made.ledger.orders()}
+    assert reasons == {"SPY": "CROSSED_QUOTE", "QQQ": "PRICE_MOVED", "IWM": None}
+    assert fake.count(POST) == 1
+
+
 def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
     """The first of three orders hangs; of the others none is sent."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
@@ -230,6 +275,56 @@ def test_a_refusal_is_final_and_said(tmp_path, fake):
     trade(made)
     assert fake.count(POST) == 1
     assert fake.book.orders == {}
+    assert_sound(made, fake)
+
+
+@pytest.mark.parametrize("status", [403, 408])
+def test_a_refusal_of_what_was_taken_is_not_believed(tmp_path, fake, status):
+    """Whoever stands between may refuse what the broker has."""
+    fake.script("faults", {"do": "status_after", "status": status})
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "filled"
+    assert fake.count(POST) == 1
+    assert_sound(made, fake)
+
+
+def test_a_refusal_stays_in_doubt_until_the_id_could_be_looked_up(tmp_path, fake):
+    fake.script("faults", {"do": "status", "status": 403})
+    away = {"on": "GET /v2/orders:by", "after": POST, "do": "status", "status": 502, "times": 99}
+    fake.script("faults", away)
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "unknown"
+    fake.faults.clear()
+    fake.script("faults", {"do": "status", "status": 403})
+    assert trade(made)[0].status == "rejected"
+    assert fake.book.orders == {}
+
+
+def test_another_order_under_the_same_id_is_not_taken_for_ours(tmp_path, resting):
+    """Two homes with one account's name trade it, by different plans."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    trade(trader(tmp_path / "one", resting.address))
+    second = trader(tmp_path / "two", resting.address)
+    trade(second, spot=300.0, close=300.0)
+    order = second.ledger.orders()[0]
+    assert (order.status, order.reason) == ("not_sent", "ANOTHER_ORDER")
+    resting.script("fill", {"client_order_id": order.client_order_id})
+    second.reconcile(NOW)
+    assert {"ORDER_STATE", "CONTRACTS"} <= {d.code for d in second.ledger.differences()}
+    assert second.ledger.positions() == []
+    assert resting.count(POST) == 1
+
+
+def test_a_plan_that_changed_keeps_no_other_ticker_from_trading(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made, ("AAPL",))
+    with pytest.raises(LedgerError, match=r"PLAN_CHANGED.*AAPL"):
+        trade(made, ("AAPL", "QQQ"), spot=300.0, close=300.0)
+    assert {order.ticker: order.status for order in made.ledger.orders()} == {
+        "AAPL": "filled",
+        "QQQ": "filled",
+    }
     assert_sound(made, fake)
 
 
@@ -457,14 +552,7 @@ def test_a_full_disk_loses_no_order(tmp_path, fake, kilobytes):
     """Files may not grow past a size: wherever that hits, doing it again ends with one order."""
     code, said = ended(start(tmp_path, fake.address, MOST_BYTES=str(kilobytes * 1024)))
     assert (code, "Traceback" in said) in ((0, False), (1, False)), said
-    made = trader(tmp_path, fake.address)
-    if made.ledger.path.exists() and made.ledger.path.stat().st_size < 12_288:
-        # Nothing was ever recorded, so nothing was sent.
-        assert fake.count(POST) == 0
-        made.ledger.path.unlink()
-    trade(made)
-    assert statuses(fake) == ["filled"]
-    assert_sound(made, fake)
+    assert_full_disk_lost_nothing(tmp_path, fake)
 
 
 def test_a_clock_that_is_off_stops_entries(tmp_path, fake):

@@ -28,6 +28,7 @@ AFTER_CLOSE = datetime(2015, 1, 5, 16, 1, tzinfo=NEW_YORK)
 WIDE = dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 9.0)
 TICKERS = ("SPY", "QQQ", "IWM")
 POST = "POST /v2/orders"
+SMALLEST_LEDGER = 12_288
 
 
 def server(**options):
@@ -131,6 +132,18 @@ def assert_sound(made, fake):
         orders.sort(key=lambda order: order.attempt)
         assert [order.attempt for order in orders] == list(range(1, len(orders) + 1))
         assert all(order.is_final for order in orders[:-1])
+
+
+def assert_full_disk_lost_nothing(home, fake):
+    """Whatever of a first order could be written: done again, there is one."""
+    made = trader(home, fake.address)
+    if made.ledger.path.exists() and made.ledger.path.stat().st_size < SMALLEST_LEDGER:
+        # Nothing was ever recorded, so nothing was sent.
+        assert fake.count(POST) == 0
+        made.ledger.path.unlink()
+    trade(made)
+    assert statuses(fake) == ["filled"]
+    assert_sound(made, fake)
 
 
 def main(home, address, step, tickers, action):

@@ -23,6 +23,7 @@ from options_platform.adapters.brokers.port import (
     BrokerDoubtError,
     BrokerOrder,
     Holding,
+    LastPrice,
     OrderRefusedError,
     Quote,
 )
@@ -138,6 +139,18 @@ class AlpacaBroker:
             )
         return found
 
+    def last_prices(self, tickers: Sequence[str]) -> dict[str, LastPrice]:
+        """The last trades by ticker."""
+        from alpaca.data.requests import StockLatestTradeRequest
+
+        request = StockLatestTradeRequest(symbol_or_symbols=list(tickers))
+        found: dict[str, LastPrice] = self._read(
+            "the last trades",
+            partial(self._stock_client.get_stock_latest_trade, request),
+            lambda given: {name: shapes.last_price_of(one) for name, one in given.items()},
+        )
+        return found
+
     def activities(self, since: date) -> list[Activity]:
         """Fills, assignments, exercises and expiries."""
         found: list[Activity] = []
@@ -236,9 +249,22 @@ class AlpacaBroker:
     @cached_property
     def _quote_client(self) -> Any:
         require_package()
-        from options_platform.adapters.brokers.alpaca_wire import make_quote_client
+        from alpaca.data.historical import OptionHistoricalDataClient
 
-        return make_quote_client(
+        return self._data_client(OptionHistoricalDataClient)
+
+    @cached_property
+    def _stock_client(self) -> Any:
+        require_package()
+        from alpaca.data.historical import StockHistoricalDataClient
+
+        return self._data_client(StockHistoricalDataClient)
+
+    def _data_client(self, kind: Any) -> Any:
+        from options_platform.adapters.brokers.alpaca_wire import make_data_client
+
+        return make_data_client(
+            kind,
             self._keys(),
             fake_address=self.rules.fake_address,
             timeout_seconds=self.rules.timeout_seconds,

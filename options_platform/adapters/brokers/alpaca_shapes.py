@@ -12,6 +12,7 @@ from options_platform.adapters.brokers.port import (
     BrokerClock,
     BrokerOrder,
     Holding,
+    LastPrice,
     OrderRefusedError,
     Quote,
 )
@@ -41,6 +42,7 @@ STATES = {
 
 MOST_LEGS = 4
 OPENS = {"buy": "buy_to_open", "sell": "sell_to_open"}
+SIGNS = {"buy": 1.0, "sell": -1.0}
 CLOSES = {"buy": "buy_to_close", "sell": "sell_to_close"}
 
 
@@ -124,17 +126,26 @@ def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
         avg_price=_net_price(found, legs) if filled else None,
         fees_usd=fee_usd * contracts,
         reason=found.get("reject_reason") or None,
+        contracts=_contracts(found, legs),
     )
 
 
+def _contracts(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[str, int] | None:
+    """None where Alpaca does not show the legs."""
+    if not all(leg.get("symbol") and leg.get("side") in SIGNS for leg in legs):
+        return None
+    spreads = int(float(found.get("qty") or 0))
+    ratios = [int(SIGNS[leg["side"]] * float(leg.get("ratio_qty") or 1)) for leg in legs]
+    return {str(leg["symbol"]): ratio * spreads for leg, ratio in zip(legs, ratios, strict=True)}
+
+
 def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float:
-    signs = {"buy": 1.0, "sell": -1.0}
     prices = [leg.get("filled_avg_price") for leg in legs]
     if any(price is None for price in prices):
         return float(found["filled_avg_price"])
     return round(
         sum(
-            signs[str(leg["side"])] * float(leg.get("ratio_qty") or 1) * float(price)
+            SIGNS[str(leg["side"])] * float(leg.get("ratio_qty") or 1) * float(price)
             for leg, price in zip(legs, prices, strict=True)
             if price is not None
         ),
@@ -177,6 +188,11 @@ def holding_of(found: Mapping[str, Any]) -> Holding:
 def quote_of(found: Mapping[str, Any]) -> Quote:
     """A quote; a side that nobody quotes is 0."""
     return Quote(float(found["bp"] or 0.0), float(found["ap"] or 0.0), moment(found["t"]))
+
+
+def last_price_of(found: Mapping[str, Any]) -> LastPrice:
+    """A stock's last trade."""
+    return LastPrice(float(found["p"]), moment(found["t"]))
 
 
 def activity_of(found: Mapping[str, Any]) -> Activity:

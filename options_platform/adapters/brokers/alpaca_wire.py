@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from alpaca.data.historical import OptionHistoricalDataClient
+from alpaca.common.rest import RESTClient
 from alpaca.trading.client import TradingClient
 from curl_cffi import CurlOpt
 
@@ -34,6 +34,7 @@ NOT_FOUND = 404
 TOO_MANY = 429
 SERVER_ERROR = 500
 Answer = TypeVar("Answer")
+DataClient = TypeVar("DataClient", bound=RESTClient)
 
 
 class TradingSession(AlpacaSession):
@@ -95,14 +96,14 @@ def make_client(
     return client
 
 
-def make_quote_client(
-    keys: Keys, *, fake_address: str, timeout_seconds: float
-) -> OptionHistoricalDataClient:
-    """alpaca-py's client of quotes, over a session like that of trading."""
+def make_data_client(
+    kind: Callable[..., DataClient], keys: Keys, *, fake_address: str, timeout_seconds: float
+) -> DataClient:
+    """One of alpaca-py's clients of market data, over a session like that of trading."""
     address, host = f"https://{DATA_HOST}", DATA_HOST
     if fake_address:
         address, host = address_of(live=False, fake_address=fake_address)
-    client = OptionHistoricalDataClient(keys.key, keys.secret, raw_data=True, url_override=address)
+    client = kind(keys.key, keys.secret, raw_data=True, url_override=address)
     put_session(client, TradingSession(keys, host=host, timeout_seconds=timeout_seconds))
     return client
 

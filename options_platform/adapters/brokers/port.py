@@ -34,7 +34,8 @@ class BrokerDoubtError(BrokerError):
 class BrokerOrder:
     """An order as the broker has it; `status` is one of the platform's order states.
 
-    `avg_price` is net, USD a share, debit positive; None while nothing is filled.
+    `avg_price` is net, USD a share, debit positive; None while nothing is filled. `contracts` are
+    those that all of it trades, by symbol, bought ones positive; None where that is not told.
     """
 
     client_order_id: str
@@ -43,6 +44,7 @@ class BrokerOrder:
     avg_price: float | None
     fees_usd: float
     reason: str | None = None
+    contracts: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,14 @@ class Quote:
 
     bid: float
     ask: float
+    at: datetime
+
+
+@dataclass(frozen=True)
+class LastPrice:
+    """What a stock was last traded at, USD a share, and when."""
+
+    price: float
     at: datetime
 
 
@@ -156,10 +166,14 @@ class Broker(Protocol):
 
 @runtime_checkable
 class QuotesContracts(Protocol):
-    """A broker that also says at what its contracts are quoted now."""
+    """A broker that also says at what its contracts and their underlyings trade now."""
 
     def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         """The newest quotes by symbol; a contract without one is absent."""
+        ...
+
+    def last_prices(self, tickers: Sequence[str]) -> dict[str, LastPrice]:
+        """The last trades by ticker; one without any is absent."""
         ...
 
 

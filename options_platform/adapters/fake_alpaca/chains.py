@@ -26,6 +26,7 @@ class FakeChains:
         self._now = now
         self._source = SimulatedSource(seed)
         self._scripted: dict[str, Json] = {}
+        self._trades: dict[str, Json] = {}
         self._chain = lru_cache(maxsize=32)(self._read)
 
     def contracts(self, query: Json) -> Json:
@@ -84,6 +85,15 @@ class FakeChains:
     def unquote(self, symbol: str) -> None:
         """Forget a scripted quote."""
         self._scripted.pop(symbol, None)
+
+    def trade(self, ticker: str, price: float) -> None:
+        """Let a stock have traded at that price now."""
+        self._trades[ticker] = {"t": stamp(self._now()), "p": price, "s": 100, "x": "V"}
+
+    def last_trades(self, query: Json) -> Json:
+        """The body of GET /v2/stocks/trades/latest; only of stocks whose trades were scripted."""
+        wanted = query["symbols"].split(",")
+        return {"trades": {name: self._trades[name] for name in wanted if name in self._trades}}
 
     def latest(self, query: Json) -> Json:
         """The body of GET /v1beta1/options/quotes/latest."""

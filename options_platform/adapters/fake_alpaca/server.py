@@ -139,6 +139,7 @@ class FakeAlpaca:
                 query["client_order_id"]
             ),
             "GET /v2/options/contracts": lambda: self.chains.contracts(query),
+            "GET /v2/stocks/trades/latest": lambda: self.chains.last_trades(query),
             "GET /v1beta1/options/quotes/latest": lambda: self.chains.latest(query),
             f"GET /v1beta1/options/snapshots/{tail}": lambda: self.chains.snapshots(tail, query),
             "POST /v2/orders": lambda: self._submitted(body, fault),
@@ -178,7 +179,7 @@ class FakeAlpaca:
 
     def script(self, what: str, body: Json) -> Json:
         """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, quote,
-        clock, release (end what hangs).
+        trade, clock, release (end what hangs).
 
         Called over HTTP by processes, and directly by those that own the server.
         """
@@ -207,6 +208,8 @@ class FakeAlpaca:
                 self.released = threading.Event()
             elif what == "quote":
                 self.chains.quote(body["symbol"], float(body["bid"]), float(body["ask"]))
+            elif what == "trade":
+                self.chains.trade(body["ticker"], float(body["price"]))
             elif what == "clock":
                 self.clock_offset = timedelta(seconds=float(body["offset_seconds"]))
             else:

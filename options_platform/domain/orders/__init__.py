@@ -8,6 +8,7 @@ from options_platform.domain.orders.order import (
     Purpose,
     closing,
     contracts_held,
+    contracts_of,
     in_lowest_terms,
 )
 from options_platform.domain.orders.states import CANCELLABLE, FINAL, TRANSITIONS, WORKING
@@ -25,6 +26,7 @@ __all__ = [
     "client_order_id",
     "closing",
     "contracts_held",
+    "contracts_of",
     "exit_order_id",
     "in_lowest_terms",
     "ladder",

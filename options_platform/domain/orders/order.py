@@ -128,6 +128,11 @@ def in_lowest_terms(order: Order) -> Order:
     return replace(order, legs=legs, contracts=order.contracts * common, limit_price=limit)
 
 
+def contracts_of(order: Order) -> dict[str, int]:
+    """Contracts by symbol that the whole order trades; bought ones positive."""
+    return {leg.symbol(order.ticker): leg.signed_ratio * order.contracts for leg in order.legs}
+
+
 def contracts_held(orders: Iterable[Order]) -> dict[str, int]:
     """Contracts by symbol that the fills of `orders` leave; bought ones positive, no zeros."""
     held: dict[str, int] = {}

@@ -45,6 +45,18 @@ class Exposure:
             self.theta_usd * share,
         )
 
+    def plus(self, other: Exposure) -> Exposure:
+        """Both as one position, of this one's ticker and expiry."""
+        return Exposure(
+            self.ticker,
+            self.max_loss_usd + other.max_loss_usd,
+            self.expiry,
+            self.delta_usd + other.delta_usd,
+            self.gamma_usd + other.gamma_usd,
+            self.vega_usd + other.vega_usd,
+            self.theta_usd + other.theta_usd,
+        )
+
 
 @dataclass(frozen=True)
 class Check:

@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alpaca.data.historical import OptionHistoricalDataClient, StockHistoricalDataClient
 
 from options_platform.adapters.brokers import alpaca_shapes as shapes
 from options_platform.adapters.brokers.alpaca import AlpacaBroker, require_allowed
 from options_platform.adapters.brokers.port import (
     BrokerDoubtError,
     BrokerOrder,
+    LastPrice,
     OrderRefusedError,
     Quote,
 )
@@ -195,11 +197,20 @@ def test_quotes_are_asked_for_many_contracts_a_page_and_an_unlisted_one_is_absen
     assert fake.count("GET /v1beta1/options/quotes/latest") == 2
 
 
-def test_quotes_come_from_alpacas_own_host_of_data_alone():
-    from options_platform.adapters.brokers.alpaca_wire import DATA_HOST, make_quote_client
+def test_the_last_trades_of_stocks_are_read_and_one_without_any_is_absent(at_fake, fake):
+    before = fake.now()
+    fake.script("trade", {"ticker": "SPY", "price": 512.25})
+    (found,) = at_fake.last_prices(["SPY", "QQQ"]).items()
+    assert found == ("SPY", LastPrice(512.25, found[1].at))
+    assert before <= found[1].at <= fake.now()
+
+
+@pytest.mark.parametrize("kind", [OptionHistoricalDataClient, StockHistoricalDataClient])
+def test_quotes_come_from_alpacas_own_host_of_data_alone(kind):
+    from options_platform.adapters.brokers.alpaca_wire import DATA_HOST, make_data_client
     from options_platform.adapters.sources.alpaca_keys import Keys
 
-    client = make_quote_client(Keys("PK", "s"), fake_address="", timeout_seconds=1)
+    client = make_data_client(kind, Keys("PK", "s"), fake_address="", timeout_seconds=1)
     assert client._base_url == f"https://{DATA_HOST}"
     with pytest.raises(BrokerError, match="not allowed"):
         client._session.request("GET", "https://paper-api.alpaca.markets/v2/account")
