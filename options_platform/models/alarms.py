@@ -1,13 +1,17 @@
 """Scores that are too good to be true: an alarm on the predictions, whatever made them so.
 
 Years of work on this problem reach a macro AUC of about 0.61 and a bull-versus-bear AUC of 0.50.
-A lower end of the 95% interval far above that is a leak until proven otherwise. Few rows need no
-exception: their interval is wide, and a draw that holds one class only counts as 0.5. The interval
-is drawn only when a plain score is above its bound, since every daily run asks.
+A lower end of the bootstrap interval far above that is a leak until proven otherwise.
 
-A leak of the last months drowns in twenty years of honest rows, so the newest year and the newest
-two are judged too. They, and any history shorter than a year, look more often at fewer rows: there
-the lower end is that of the 99% interval.
+A leak of some months drowns in twenty years of honest rows, so each calendar year, the newest 12
+months and the newest 24 are judged beside all time. With some thirty looks the end of each is that
+of the 99.8% interval, too far out to be read off the draws, and a quantile of few blocks is too
+near in any case: it is the score less Student's t times the draws' deviation, with one degree of
+freedom less than there are blocks. Inputs that move slowly make a few weeks one lucky event,
+whatever the draws say; so the error is at least that of a share of as many rows as there are labels
+that do not overlap. A draw that holds one class only counts as 0.5.
+
+The interval is drawn only where a plain score is above its bound, since every daily run asks.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain import metrics
-from options_platform.models.dataset import Floats
+from options_platform.domain.labels import HORIZON
+from options_platform.models.dataset import Days, Floats
 from options_platform.models.evaluation.direction import bull_vs_bear, classes, probabilities
 
 KEY = ["date", "ticker"]
@@ -29,12 +34,19 @@ Scores = Callable[[Floats], list[tuple[str, Floats, float]]]
 
 ALL_TIME = "all time"
 RECENT_SESSIONS = {"the newest 12 months": 252, "the newest 24 months": 504}
-USUAL_TAIL, STRICT_TAIL = 0.025, 0.005
+FEWEST_OF_A_YEAR = 126
+"""A year with fewer sessions, the first or the last, has no look of its own."""
+TAIL = 0.001
+FEWEST_SESSIONS = 3 * HORIZON
+"""On fewer every sign can be right by luck; they have no interval."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A score, the lower end of its interval (NaN if it was not drawn), and that end's bound."""
+    """A score, its interval's lower end, and the bound of that end.
+
+    The end is NaN if it was not drawn, -inf if there are too few rows to draw.
+    """
 
     metric: str
     value: float
@@ -54,7 +66,7 @@ class Alarm:
         return self.low > self.bound
 
     def __str__(self) -> str:
-        at_least = "" if np.isnan(self.low) else f", at least {self.low:.3f}"
+        at_least = f", at least {self.low:.3f}" if np.isfinite(self.low) else ""
         return (
             f"{self.metric} {self.value:.3f}{at_least} on {self.rows} rows of {self.period} "
             f"(bound {self.bound:g})"
@@ -92,10 +104,10 @@ def direction_alarms(predictions: pl.DataFrame, labels: pl.DataFrame) -> list[Al
         .drop_nulls()
         .sort(KEY)
     )
-    return _by_period(known, _direction_alarms)
+    return _by_period(known, _direction_scores)
 
 
-def _direction_alarms(known: pl.DataFrame, period: str) -> list[Alarm]:
+def _direction_scores(known: pl.DataFrame) -> Scores:
     p, target = probabilities(known), classes(known)
 
     def scores(weights: Floats) -> list[tuple[str, Floats, float]]:
@@ -106,7 +118,7 @@ def _direction_alarms(known: pl.DataFrame, period: str) -> list[Alarm]:
             ("bull-versus-bear AUC", sides, BULL_VS_BEAR_BOUND),
         ]
 
-    return _alarms(scores, known, period)
+    return scores
 
 
 def volatility_alarms(predictions: pl.DataFrame, labels: pl.DataFrame) -> list[Alarm]:
@@ -117,10 +129,10 @@ def volatility_alarms(predictions: pl.DataFrame, labels: pl.DataFrame) -> list[A
         .drop_nulls()
         .sort(KEY)
     )
-    return _by_period(known, _volatility_alarms)
+    return _by_period(known, _volatility_scores)
 
 
-def _volatility_alarms(known: pl.DataFrame, period: str) -> list[Alarm]:
+def _volatility_scores(known: pl.DataFrame) -> Scores:
     today, predicted, actual = (known[n].to_numpy() for n in known.columns[2:])
     right = (np.sign(predicted - today) == np.sign(actual - today)).astype(np.float64)
 
@@ -131,37 +143,52 @@ def _volatility_alarms(known: pl.DataFrame, period: str) -> list[Alarm]:
             ("sign of the rank's change", metrics.mean(right, weights), SIGN_BOUND),
         ]
 
-    return _alarms(scores, known, period)
+    return scores
 
 
-def _by_period(
-    known: pl.DataFrame, alarms: Callable[[pl.DataFrame, str], list[Alarm]]
-) -> list[Alarm]:
+def _by_period(known: pl.DataFrame, scores_of: Callable[[pl.DataFrame], Scores]) -> list[Alarm]:
     if known.is_empty():
         return []
+    return [
+        alarm
+        for period, part in _periods(known).items()
+        for alarm in _alarms(scores_of(part), part, period)
+    ]
+
+
+def _periods(known: pl.DataFrame) -> dict[str, pl.DataFrame]:
     days = known["date"].unique().sort()
-    found = alarms(known, ALL_TIME)
+    found = {ALL_TIME: known}
     for period, count in RECENT_SESSIONS.items():
         if len(days) > count:
-            found += alarms(known.filter(pl.col("date") >= days[-count]), period)
+            found[period] = known.filter(pl.col("date") >= days[-count])
+    if len(days) > min(RECENT_SESSIONS.values()):
+        for (year,), part in known.group_by(pl.col("date").dt.year(), maintain_order=True):
+            if part["date"].n_unique() >= FEWEST_OF_A_YEAR:
+                found[f"the year {year}"] = part
     return found
 
 
 def _alarms(scores: Scores, known: pl.DataFrame, period: str) -> list[Alarm]:
     found = scores(np.ones((1, known.height)))
+    lows = [float("nan")] * len(found)
     if any(draws[0] > bound for _, draws, bound in found):
-        found = scores(_weights(known))
-    short = known["date"].n_unique() < min(RECENT_SESSIONS.values())
-    tail = STRICT_TAIL if short or period != ALL_TIME else USUAL_TAIL
+        dates = known["date"].to_numpy().astype("datetime64[D]")
+        found = scores(metrics.block_weights(dates))
+        lows = [_low(draws, dates) for _, draws, _ in found]
     return [
-        Alarm(metric, *metrics.interval(draws, tail)[:2], bound, known.height, period)
-        for metric, draws, bound in found
+        Alarm(metric, float(draws[0]), low, bound, known.height, period)
+        for (metric, draws, bound), low in zip(found, lows, strict=True)
     ]
+
+
+def _low(draws: Floats, dates: Days) -> float:
+    score, sessions = float(draws[0]), len(np.unique(dates))
+    if sessions < FEWEST_SESSIONS:
+        return float("-inf")
+    least_error = float(np.sqrt(max(score * (1.0 - score), 0.0) * HORIZON / sessions))
+    return metrics.student_low(draws, metrics.block_count(dates), TAIL, least_error)
 
 
 def _uninformed(draws: Floats) -> Floats:
     return np.nan_to_num(draws, nan=0.5)
-
-
-def _weights(known: pl.DataFrame) -> Floats:
-    return metrics.block_weights(known["date"].to_numpy().astype("datetime64[D]"))

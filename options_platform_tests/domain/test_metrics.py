@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     balanced_accuracy_score,
@@ -194,3 +195,28 @@ def test_the_interval_leaves_out_unknown_draws():
     value, low, high = metrics.interval(np.array([0.5]))
     assert value == 0.5
     assert np.isnan([low, high]).all()
+
+
+def test_the_lower_end_by_students_t_is_as_scipy_has_it():
+    draws = np.array([0.6, 0.5, 0.7, 0.55, 0.65])
+    wanted = 0.6 + stats.t.ppf(0.01, df=3) * np.std(draws[1:], ddof=1)
+    assert metrics.student_low(draws, 4, 0.01) == pytest.approx(wanted)
+    wider = 0.6 + stats.t.ppf(0.01, df=3) * 0.3
+    assert metrics.student_low(draws, 4, 0.01, least_error=0.3) == pytest.approx(wider)
+    assert metrics.student_low(draws, 1, 0.01) == -np.inf
+
+
+def test_few_blocks_need_students_t_where_quantiles_of_the_draws_are_too_near():
+    days = DAYS[:42]
+    weights = metrics.block_weights(days)
+    blocks = metrics.block_count(days)
+    assert blocks == 6
+    random = np.random.default_rng(4)
+    missed = np.zeros(2)
+    for _ in range(400):
+        noise = random.normal(size=50)
+        draws = metrics.mean(np.convolve(noise, np.ones(5), "valid")[:42], weights)
+        missed += [metrics.interval(draws)[1] > 0.0, metrics.student_low(draws, blocks, 0.025) > 0]
+    quantile, student = missed / 400
+    assert quantile > 0.05
+    assert student < 0.75 * quantile

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.calendar import sessions
 from options_platform.domain.parity import truncation_differences
 from options_platform.domain.walk_forward import Fold, LeakError
 from options_platform.models.alarms import direction_alarms, volatility_alarms
@@ -39,12 +39,15 @@ def predict_with(model, prepare=lambda data: data):
     return predict
 
 
-def leaky_rows():
-    """Features among which a return of the past is the return of the future."""
-    features, labels = random_rows()
+def leaky_rows(rows=None, since=date(2000, 1, 3), until=END):
+    """Features among which a return of the past is, between two dates, one of the future."""
+    features, labels = rows or random_rows()
     later = labels.select("date", "ticker", later="fwd_return_5d")
     features = features.join(later, on=["date", "ticker"], how="left", maintain_order="left")
-    return features.with_columns(returns_1d=pl.col("later").fill_null(0.0)).drop("later"), labels
+    leaks = pl.col("date").is_between(since, until)
+    return features.with_columns(
+        returns_1d=pl.when(leaks).then(pl.col("later").fill_null(0.0)).otherwise("returns_1d")
+    ).drop("later"), labels
 
 
 def test_an_honest_model_changes_nothing_when_the_future_is_deleted():
@@ -97,23 +100,68 @@ def features_today(labels):
     )
 
 
-def test_a_leak_of_the_last_months_does_not_drown_in_honest_years():
-    random = np.random.default_rng(4)
-    days = sessions(date(2005, 1, 3), END)
-    names = random.choice(["bearish", "neutral", "bullish"], len(days))
-    known = labels = pl.DataFrame({"date": days, "ticker": "AAA", "direction": names})
-    guess = pl.Series(random.dirichlet([5.0, 5.0, 5.0], known.height))
-    leaks = pl.col("date") >= days[-160]
-    mixed = known.with_columns(
-        pl.when(leaks)
-        .then(pl.when(pl.col("direction") == name).then(0.8).otherwise(0.1))
-        .otherwise(guess.arr.get(number))
-        .alias(f"p_{name}")
-        for number, name in enumerate(("bearish", "neutral", "bullish"))
-    )
-    firing = {alarm.period for alarm in direction_alarms(mixed, labels) if alarm.fires}
-    assert "the newest 12 months" in firing
+@cache
+def twelve_years():
+    bars, vix = random_market(("AAA",), start=date(2006, 1, 3), end=END)
+    return features_and_labels(bars, vix)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "period"),
+    [
+        (date(2011, 1, 3), date(2011, 12, 30), "the year 2011"),
+        (date(2016, 9, 29), END, "the newest 12 months"),
+    ],
+)
+def test_a_label_among_the_features_of_one_year_does_not_drown_in_honest_ones(since, until, period):
+    features, labels = leaky_rows(twelve_years(), since, until)
+    data = make_dataset(features, labels, pool=("AAA",), end=END)
+    found = walk_forward(HONEST, data, start=date(2008, 1, 2), end=END, store=MemoryStore())
+    rows = prediction_rows(found, data, HONEST.name)
+    firing = {alarm.period for alarm in direction_alarms(rows, labels) if alarm.fires}
+    assert period in firing
     assert "all time" not in firing
+
+
+def folded_forest(data, *, shuffle):
+    """A forest's probabilities over the rows, each fold predicted by the four others."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    rows = np.flatnonzero(data.sample.direction >= 0)[-1250:]
+    forest = RandomForestClassifier(20, min_samples_leaf=3, random_state=0)
+    p = cross_val_predict(
+        forest,
+        np.nan_to_num(data.sample.inputs[rows]),
+        data.sample.direction[rows],
+        cv=KFold(5, shuffle=shuffle, random_state=0 if shuffle else None),
+        method="predict_proba",
+    )
+    names = ("p_bearish", "p_neutral", "p_bullish")
+    return data.keys[rows].with_columns(pl.Series(n, p[:, k]) for k, n in enumerate(names))
+
+
+def test_shuffled_folds_are_too_good_to_be_true_and_folds_in_order_are_not():
+    features, labels = twelve_years()
+    data = make_dataset(features, labels, pool=("AAA",), end=END)
+    shuffled = direction_alarms(folded_forest(data, shuffle=True), labels)
+    assert "bull-versus-bear AUC" in {alarm.name for alarm in shuffled if alarm.fires}
+    ordered = direction_alarms(folded_forest(data, shuffle=False), labels)
+    assert not any(alarm.fires for alarm in ordered), list(map(str, ordered))
+
+
+@pytest.mark.parametrize("sessions_seen", [10, 21, 60, 250, 2500])
+def test_guesses_that_move_slowly_are_no_alarm_however_few_the_rows(sessions_seen):
+    _, labels = twelve_years()
+    known = labels.drop_nulls("direction").head(sessions_seen)
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        walk_ = np.cumsum(random.normal(0.0, 0.25, (known.height, 3)), axis=0)
+        p = np.exp(walk_ - np.log(np.exp(walk_).sum(axis=1, keepdims=True)))
+        names = ("p_bearish", "p_neutral", "p_bullish")
+        guesses = known.with_columns(pl.Series(n, p[:, k]) for k, n in enumerate(names))
+        found = direction_alarms(guesses, labels)
+        assert not any(alarm.fires for alarm in found), list(map(str, found))
 
 
 def test_three_lucky_rows_are_no_alarm():
