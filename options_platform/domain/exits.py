@@ -24,6 +24,14 @@ class ExitRules:
     debit_stop: float = 0.5
     exit_dte: int = 21
 
+    def __post_init__(self) -> None:
+        shares = {name: value for name, value in vars(self).items() if name != "exit_dte"}
+        for name, share in shares.items():
+            if not share > 0.0:
+                raise ValueError(f"{name} must be positive, not {share:g}")
+        if self.exit_dte < 0:
+            raise ValueError("exit_dte must not be negative")
+
 
 STOPS = frozenset({"EXPIRY_NEAR", "STOP_LOSS"})
 """The reasons that do not wait for a close; profit and time do, as they do in a backtest."""

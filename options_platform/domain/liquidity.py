@@ -24,6 +24,11 @@ class LiquidityRules:
     min_open_interest: float = 0.0
     min_volume: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value >= 0.0:
+                raise ValueError(f"{name} must not be negative, nor NaN: {value:g}")
+
 
 def illiquid(
     sides: Floats,

@@ -29,7 +29,7 @@ from options_platform.domain.plan_quotes import (
     synthetic_quotes,
 )
 from options_platform.domain.pricing import CALL, PUT, Floats
-from options_platform.domain.selection import NONE, SelectionRules, select_strategies
+from options_platform.domain.selection import BY_MATRIX, NONE, SelectionRules, select_strategies
 from options_platform.domain.sizing import SizingRules, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Strategy, max_loss, max_profit
@@ -63,6 +63,21 @@ class PlanRules:
     def permits(self, strategy: Strategy) -> bool:
         """Whether the plan can size the strategy: its legs bound each other, or none need do."""
         return strategy.paired or (self.allow_undefined_risk and strategy.naked)
+
+    def require_tradable(self) -> None:
+        """:class:`ValueError` where settings that go together let no trade through."""
+        low, high, name = self.selection.min_dte, self.selection.max_dte, self.selection.strategy
+        if not 1 <= low <= high:
+            raise ValueError(f"1 <= min_dte <= max_dte must hold, not {low} and {high}")
+        if name == BY_MATRIX or self.permits(STRATEGIES[name]):
+            return
+        if STRATEGIES[name].naked:
+            raise ValueError(f"strategy {name} takes plan.allow_undefined_risk=true as well")
+        planned = ", ".join(own.name for own in STRATEGIES.values() if self.permits(own))
+        raise ValueError(
+            f"no plan can size the strategy {name}, whose legs are no anchors with their wings; "
+            f"there are {planned}"
+        )
 
 
 def build_plans(

@@ -56,6 +56,8 @@ class SelectionRules:
     def __post_init__(self) -> None:
         if self.strategy not in (BY_MATRIX, *STRATEGIES):
             raise ValueError(f"strategy is {BY_MATRIX} or one of {', '.join(STRATEGIES)}")
+        if not 0.0 <= self.min_probability <= 1.0:
+            raise ValueError("min_probability lies between 0 and 1")
 
     @property
     def condors_allowed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,18 @@ class SizingRules:
     max_contracts: int = 10
     allow_min_one: bool = False
     regime_multiplier: dict[str, float] = field(default_factory=_multipliers)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.account_value_usd < math.inf:
+            raise ValueError("account_value_usd must be a positive number")
+        if not 0.0 < self.risk_pct <= 1.0:
+            raise ValueError("risk_pct is a fraction of the account, above 0 and at most 1")
+        if self.max_risk_usd is not None and not self.max_risk_usd > 0.0:
+            raise ValueError("max_risk_usd must be positive, or none")
+        if self.max_contracts < 1:
+            raise ValueError("max_contracts must be at least 1")
+        if not all(0.0 <= share < math.inf for share in self.regime_multiplier.values()):
+            raise ValueError("regime_multiplier must not be negative")
 
 
 def contracts(

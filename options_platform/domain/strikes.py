@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -42,3 +43,9 @@ class StrikeRules:
     def __post_init__(self) -> None:
         if self.width_mode not in ("fixed", "percent", "expected_move"):
             raise ValueError("width_mode must be fixed, percent or expected_move")
+        deltas = (*self.long_delta.values(), *self.short_delta.values())
+        if not all(0.0 < delta < 1.0 for delta in deltas):
+            raise ValueError("long_delta and short_delta are absolute deltas, between 0 and 1")
+        widths = (*self.width_usd.values(), self.width_pct, self.width_moves)
+        if not all(0.0 < width < math.inf for width in widths):
+            raise ValueError("width_usd, width_pct and width_moves must be positive numbers")

@@ -74,11 +74,15 @@ def make_variant(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) ->
 
 
 def varied(plan: PlanRules, rules: BacktestRules, choices: dict[str, Any]) -> list[Variant]:
-    """`vary`, with a value that a setting refuses as a :class:`UsageError`."""
+    """`vary`, with values that a setting refuses, or that let no trade through, as a
+    :class:`UsageError`."""
     try:
-        return vary(plan, rules, choices)
+        found = vary(plan, rules, choices)
+        for variant in found:
+            variant.plan.require_tradable()
     except ValueError as error:
         raise UsageError(f"--vary: {error}") from error
+    return found
 
 
 def _hint(key: str, plan: PlanRules, rules: BacktestRules) -> Any:

@@ -18,9 +18,8 @@ from options_platform.domain.backtest.variants import (
 )
 from options_platform.domain.overfitting import (
     PARTITIONS,
-    deflated_sharpe_ratio,
+    deflated_best,
     overfitting_probability,
-    sharpe_ratio,
 )
 from options_platform.domain.performance import Interval, bootstrap_interval
 from options_platform.domain.performance.bootstrap import Floats
@@ -80,7 +79,7 @@ def judge(
     return Judgement(
         table=table,
         trials=len(scores) + len(others),
-        deflated_sharpe=_deflated(columns, others),
+        deflated_sharpe=deflated_best(columns, others=others),
         overfitting_probability=overfitting_probability(columns) if enough else float("nan"),
         walk_forward=_walk_forward(market, returns) if walked else None,
     )
@@ -101,26 +100,6 @@ def _table(scores: Sequence[VariantScore], returns: dict[str, Floats]) -> pl.Dat
         for score in scores
     ]
     return pl.DataFrame(rows).sort("sharpe", descending=True, nulls_last=True)
-
-
-def _deflated(columns: Floats, others: Sequence[float]) -> float:
-    # scipy.stats takes a second to load.
-    from scipy.stats import kurtosis, skew
-
-    ratios = np.array([sharpe_ratio(column) for column in columns.T])
-    if not np.isfinite(ratios).any():
-        return float("nan")
-    best = columns[:, int(np.nanargmax(ratios))]
-    every = np.array([*ratios, *others])
-    every = every[np.isfinite(every)]
-    return deflated_sharpe_ratio(
-        float(np.nanmax(ratios)),
-        periods=len(best),
-        variance=float(np.var(every, ddof=1)) if len(every) > 1 else 0.0,
-        trials=len(every),
-        skewness=float(skew(best)),
-        kurtosis=float(kurtosis(best, fisher=False)),
-    )
 
 
 def _walk_forward(market: BacktestMarket, returns: dict[str, Floats]) -> WalkForwardScore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,3 +66,7 @@ class BacktestRules:
     entry_order: Literal["market", "limit"] = "market"
     buying_power: bool = True
     resume_after_sessions: int | None = 21
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.start_usd < math.inf:
+            raise ValueError("start_usd must be a positive number")

@@ -27,3 +27,6 @@ class ChainRules:
     def __post_init__(self) -> None:
         if len(self.width) != 4 or self.width_scale < 0:
             raise ValueError("width holds four numbers, and width_scale is not negative")
+        for name in ("risk_free_rate", "dividend_yield"):
+            if not abs(getattr(self, name)) < 1.0:
+                raise ValueError(f"{name} is a fraction a year, like 0.03")

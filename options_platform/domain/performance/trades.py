@@ -45,7 +45,9 @@ def trade_metrics(result: BacktestResult) -> TradeMetrics:
     profit = closed["pnl_usd"]
     wins, losses = profit.filter(profit > 0), profit.filter(profit <= 0)
     equity = result.equity
-    traded = float((result.fills["price"] * result.fills["contracts"]).sum()) * 100.0
+    # What expires or is assigned is not traded.
+    fills = result.fills.filter(pl.col("action").is_in(["open", "close"]))
+    traded = float((fills["price"] * fills["contracts"]).sum()) * 100.0
     years = equity.height / SESSIONS_A_YEAR
     return TradeMetrics(
         trades=closed.height,

@@ -1,7 +1,12 @@
 import pytest
 
 from options_platform.domain.backtest import BacktestRules
-from options_platform.domain.backtest.choices import Span, make_variants, parse_choices
+from options_platform.domain.backtest.choices import (
+    Span,
+    make_variant,
+    make_variants,
+    parse_choices,
+)
 from options_platform.domain.plan import PlanRules
 from options_platform.errors import UsageError
 
@@ -88,3 +93,30 @@ def test_one_value_stands_for_every_entry_of_a_setting_by_regime():
         assert set(variant.plan.selection.base_dte.values()) == {30}
     with pytest.raises(UsageError, match=r"risk.betas has no entries"):
         make_variants(["risk.betas=1.5"], PLAN, RULES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plan.sizing.risk_pct=-1", "plan.sizing.risk_pct=nan", "account_value_usd=0",
+        "plan.strikes.short_delta=2", "plan.strikes.long_delta.neutral=-0.2",
+        "plan.strikes.width_usd=0", "plan.selection.min_dte=50", "plan.selection.min_probability=2",
+        "exits.credit_stop=0", "exits.exit_dte=-5", "plan.liquidity.max_width_share=-1",
+        "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=calendar",
+    ],
+)  # fmt: skip
+def test_a_value_without_sense_is_refused_by_its_name(text):
+    name = text.split("=")[0].removesuffix(".neutral").split(".")[-1]
+    with pytest.raises(UsageError, match=name):
+        make_variant([text], PLAN, RULES)
+
+
+def test_settings_that_go_together_are_judged_together():
+    naked = "plan.selection.strategy=short_straddle"
+    with pytest.raises(UsageError, match="allow_undefined_risk=true"):
+        make_variant([naked], PLAN, RULES)
+    found = make_variant(
+        [naked, "plan.selection.min_dte=50", "plan.selection.max_dte=60",
+         "plan.allow_undefined_risk=true"], PLAN, RULES,
+    )  # fmt: skip
+    assert (found.plan.selection.min_dte, found.plan.selection.max_dte) == (50, 60)

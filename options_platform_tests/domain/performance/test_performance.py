@@ -110,7 +110,10 @@ def result(rows, equity=(1000.0, 1010.0, 1005.0, 1030.0)):
     )  # fmt: skip
     curve = pl.DataFrame({"session": days, "equity_usd": equity, "open_positions": [0, 1, 1, 0]})
     curve = pl.concat([EQUITY.to_frame(), curve.cast({"open_positions": pl.Int64})], how="diagonal")
-    fills = pl.DataFrame({"price": [1.0, 2.0], "contracts": [3, 1]})
+    fills = pl.DataFrame(
+        {"action": ["open", "close", "settle", "assign"], "price": [1.0, 2.0, 40.0, 40.0],
+         "contracts": [3, 1, 1, 1]},
+    )  # fmt: skip
     fills = pl.concat([FILLS.to_frame(), fills], how="diagonal")
     return BacktestResult(1000.0, trades, fills, *[pl.DataFrame()] * 1, curve,
                           *[pl.DataFrame()] * 3)  # fmt: skip
