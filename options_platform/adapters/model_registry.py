@@ -1,27 +1,36 @@
 """Champions: a row of the warehouse that runs read, mirrored in MLflow's registry for people.
 
-The registered models `direction` and `iv_rank` have one version a reign, with the aliases
-`champion` and `previous`. Runs read the table, so that a daily run need not import MLflow.
+The registered models `direction` and `iv_rank` have a version for each newest fold of a champion,
+with the aliases `champion` and `previous`. Runs read the table, so that a daily run that trains
+nothing need not import MLflow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from options_platform.adapters.mlflow_client import artifacts_of, open_client
+from options_platform.adapters.mlflow_client import clear_errors, open_client
+from options_platform.adapters.model_store import ModelStore
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
+from options_platform.contracts import CHAMPIONS, MODEL_PREDICTIONS, TRIAL_FOLDS, TRIALS
 from options_platform.errors import UsageError
 from options_platform.models.promotion import (
     Contender,
+    before,
     blend_of,
     contenders,
     reigning,
     reigns_of,
 )
+from options_platform.models.study import SHIPPED
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 ALIASES = ("champion", "previous")
 
@@ -50,6 +59,9 @@ class ModelRegistry:
 
     def promote(self, target: str, name: str, *, now: datetime) -> Contender:
         """Make a variant champion, if its trial beats the naive forecast and the champion.
+
+        Where no fold of it was published yet, the alias `champion` of MLflow's registry follows
+        when its first backfill has trained it.
 
         Raises :class:`UsageError` with the tests' figures where it does not.
         """
@@ -114,7 +126,10 @@ class ModelRegistry:
         rows = self.warehouse.read(CHAMPIONS).filter(pl.col("target") == target)
         previous = self.champion(target)
         number = int(rows["number"].max() or 0) + 1  # type: ignore[arg-type]
-        self._mirror(target, name, previous, reason)
+        client = open_client(self.home)
+        versions = self._versions(client, target)
+        newest = (_newest(versions, name), _newest(versions, previous))
+        self._set_aliases(client, target, newest)
         row = {
             "target": target,
             "number": number,
@@ -127,25 +142,67 @@ class ModelRegistry:
         }
         self.warehouse.upsert(CHAMPIONS, pl.DataFrame([row], schema=CHAMPIONS.schema))
 
-    def _mirror(self, target: str, name: str, previous: str, reason: str) -> None:
-        from mlflow.exceptions import MlflowException
+    def publish(
+        self, target: str, predicted: pl.DataFrame, *, store: ModelStore, inputs: Sequence[str]
+    ) -> None:
+        """Make the model of the newest session the champion's newest version, and set the aliases.
 
+        A model that is a version already is not logged again. Where sessions after those predicted
+        are stored, nothing is done: their model may be another one.
+
+        Args:
+            target: direction or iv_rank.
+            predicted: rows that the champion has just predicted, with date and model_id.
+            store: where its folds are.
+            inputs: names of the inputs, in their order.
+        """
+        rows = predicted.drop_nulls("model_id").sort("date")
+        if rows.is_empty():
+            return
+        model_id, last = rows["model_id"][-1], rows["date"][-1]
+        stored = self.warehouse.read(MODEL_PREDICTIONS, columns=["date", "model"], start=last)
+        if stored.filter(pl.col("model") == SHIPPED[target], pl.col("date") > last).height:
+            return
         client = open_client(self.home)
-        try:
-            client.create_registered_model(target)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        versions = {
-            version.tags.get("variant"): version.version
-            for version in client.search_model_versions(f"name = '{target}'")
-        }
-        for variant in (previous, name):
-            if variant not in versions:
-                source = f"{artifacts_of(self.home)}/{target}"
+        champions = self.warehouse.read(CHAMPIONS)
+        tags = {"variant": reigning(champions, target), "model_id": model_id}
+        versions = self._versions(client, target)
+        number = max((n for n, known in versions.items() if known == tags), default=None)
+        if number is None:
+            logged = store.log_model(
+                SHIPPED[target], model_id, target=target, variant=tags["variant"], inputs=inputs
+            )
+            with clear_errors(self.home):
+                if not client.search_registered_models(f"name = '{target}'"):
+                    client.create_registered_model(target)
+                # By its place, not as models:/..., which MLflow looks up in its global store.
                 made = client.create_model_version(
-                    target, source=source, tags={"variant": variant}, description=reason
+                    target,
+                    client.get_logged_model(logged.model_id).artifact_location,
+                    logged.run_id,
+                    tags=tags,
+                    model_id=logged.model_id,
                 )
-                versions[variant] = made.version
-        for alias, variant in zip(ALIASES, (name, previous), strict=True):
-            client.set_registered_model_alias(target, alias, str(versions[variant]))
+            number = int(made.version)
+        previous = _newest(versions, before(champions, target))
+        self._set_aliases(client, target, (number, previous))
+
+    def _set_aliases(
+        self, client: MlflowClient, target: str, numbers: Sequence[int | None]
+    ) -> None:
+        """Point champion and previous to these versions; one without a version yet stays."""
+        with clear_errors(self.home):
+            for alias, number in zip(ALIASES, numbers, strict=True):
+                if number is not None:
+                    client.set_registered_model_alias(target, alias, str(number))
+
+    def _versions(self, client: MlflowClient, target: str) -> dict[int, dict[str, str]]:
+        """Tags of the versions that hold a model, by their numbers."""
+        with clear_errors(self.home):
+            found = client.search_model_versions(f"name = '{target}'")
+        tags = {int(version.version): dict(version.tags) for version in found}
+        return {number: each for number, each in tags.items() if "model_id" in each}
+
+
+def _newest(versions: Mapping[int, Mapping[str, str]], variant: str | None) -> int | None:
+    return max((n for n, tags in versions.items() if tags["variant"] == variant), default=None)

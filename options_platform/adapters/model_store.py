@@ -12,10 +12,12 @@ import fcntl
 import hashlib
 import os
 import re
+import subprocess
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +41,7 @@ from options_platform.models.training import FoldRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.models.model import ModelInfo
 
 FLUSH_EVERY = 25
 OPEN_FORMATS = frozenset({".json", ".ubj"})
@@ -84,6 +87,7 @@ class ModelStore:
                     PARENT_TAG: self._parent(record),
                     "fold": record.fold,
                     "input_hash": record.input_hash,
+                    "data_hash": record.data_hash,
                     "model_id": record.model_id,
                     "train_end": record.train_end.isoformat(),
                     **code_version(),
@@ -163,39 +167,42 @@ class ModelStore:
         for name, data in plots.items():
             _write_whole(folder / name, data)
 
-    def log_model(self, model: str, *, target: str, variant: str, inputs: Sequence[str]) -> None:
-        """Log the newest trained fold as an MLflow model with its signature, loadable by anyone.
+    def has_trained(self, model: str) -> bool:
+        """Whether this store has trained a fold of the model, and so has opened MLflow."""
+        return model in self._parents
 
-        Requirements are given, not inferred, which would take half a minute; nothing is pickled.
+    def log_model(
+        self, model: str, model_id: str, *, target: str, variant: str, inputs: Sequence[str]
+    ) -> ModelInfo:
+        """Log a stored fold as an MLflow model with its signature, loadable by anyone.
+
+        It is logged with the backfill that trained the fold. Requirements are given, not inferred,
+        which would take half a minute; nothing is pickled.
         """
-        run_id = self._parents.get(model)
-        if run_id is None:
-            return
-        self._tracking()
+        client = self._tracking()
         import mlflow
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, DataType, Schema
 
-        newest = (
-            self.warehouse.read(MODEL_FOLDS)
-            .filter(pl.col("model") == model)
-            .sort("fold")
-            .row(-1, named=True)
-        )
+        folds = self.warehouse.read(MODEL_FOLDS).filter(model=model, model_id=model_id)
+        fold = folds.row(0, named=True)
         signature = ModelSignature(
             inputs=Schema([ColSpec(DataType.double, name, required=False) for name in inputs])
         )
-        with clear_errors(self.home), mlflow_run(self.home, run_id), warnings.catch_warnings():
+        with clear_errors(self.home), warnings.catch_warnings():
             # An input example would have the model run once more while it is logged.
             warnings.simplefilter("ignore", UserWarning)
-            mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("served_fold.py")),
-                artifacts={"fold": str(self.home / newest["path"])},
-                model_config={"target": target, "variant": variant},
-                signature=signature,
-                pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
-            )
+            parent = client.get_run(fold["run_id"]).data.tags[PARENT_TAG]
+            with mlflow_run(self.home, parent):
+                logged: ModelInfo = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(Path(__file__).with_name("served_fold.py")),
+                    artifacts={"fold": str(self.home / fold["path"])},
+                    model_config={"target": target, "variant": variant},
+                    signature=signature,
+                    pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+                )
+        return logged
 
     def _parent(self, record: FoldRecord) -> str:
         if record.model not in self._parents:
@@ -203,7 +210,11 @@ class ModelStore:
             run = client.create_run(
                 self._experiment(record.model),
                 run_name=f"backfill from {record.fold}",
-                tags={FAMILY_TAG: "backfill", **code_version()},
+                tags={
+                    FAMILY_TAG: "backfill",
+                    "data_hash": record.data_hash,
+                    **code_version(),
+                },
             )
             self._parents[record.model] = run.info.run_id
             self._log(run.info.run_id, params=record.parameters, metrics={})
@@ -277,11 +288,32 @@ class ModelStore:
 
 
 def code_version() -> dict[str, str]:
-    """What made a run: the package's version and the features' declarations."""
+    """What made a run: the package's version, in a checkout with its commit, and the features'."""
+    commit = checkout_commit()
     return {
-        "code_version": options_platform.__version__,
+        "code_version": options_platform.__version__ + (f"+{commit}" if commit else ""),
         "feature_version": feature_version(),
     }
+
+
+@cache
+def checkout_commit() -> str | None:
+    """The commit that holds this package, with -dirty where files were changed; asked for once.
+
+    None where the package is installed, even in a folder inside somebody else's checkout, or where
+    there is no git.
+    """
+    here = Path(options_platform.__file__).parent
+    tracked = ("git", "rev-parse", "HEAD:./")
+    commit = ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+    try:
+        for command in (tracked, commit):
+            said = subprocess.run(  # noqa: S603 (fixed words)
+                command, cwd=here, capture_output=True, text=True, check=True
+            )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.stdout.strip()
 
 
 def flattened(values: Mapping[str, object], where: str = "") -> dict[str, object]:

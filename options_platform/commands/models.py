@@ -39,7 +39,10 @@ def models(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     else:
-        say(f"{found['champion']} is the champion of {args.target}; backfill to predict with it")
+        say(
+            f"{found['champion']} is the champion of {args.target}; backfill to predict with it "
+            "and to make its newest model a version of MLflow's registry"
+        )
     return 0
 
 

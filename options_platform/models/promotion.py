@@ -53,6 +53,12 @@ def reigning(champions: pl.DataFrame, target: str) -> str:
     return rows["model"].to_list()[-1] if rows.height else DEFAULT[target]
 
 
+def before(champions: pl.DataFrame, target: str) -> str | None:
+    """The name that the newest row of `champions` replaced; None where the default still reigns."""
+    rows = champions.filter(pl.col("target") == target).sort("number")
+    return [DEFAULT[target], *rows["model"].to_list()][-2] if rows.height else None
+
+
 def reigns_of(champions: pl.DataFrame, target: str) -> list[str]:
     """The champions that a rollback can reach, the reigning one last: a rollback takes one off."""
     rows = champions.filter(pl.col("target") == target).sort("number")

@@ -43,11 +43,16 @@ class NotStoredError(LookupError):
 
 @dataclass(frozen=True)
 class FoldRecord:
-    """What the store keeps about a fold beside its files."""
+    """What the store keeps about a fold beside its files.
+
+    `input_hash` is of what decides the fold: its training rows, parameters and libraries;
+    `data_hash` is of all rows that the walk was given (:func:`dataset_hash`), as trials carry it.
+    """
 
     model: str
     fold: str
     input_hash: str
+    data_hash: str
     train_rows: int
     train_end: date
     trained_seconds: float
@@ -128,8 +133,11 @@ def walk_forward(
     for fold in folds:
         require_purged(fold, data.known_on, data.dates[fold.predict].min())
     row_hashes = _row_hashes(data)
+    data_hash = _short_hash(row_hashes)
     records = {
-        fold.name: _record(model, fold, data, row_hashes) for fold in folds if _enough(fold, data)
+        fold.name: _record(model, fold, data, row_hashes, data_hash)
+        for fold in folds
+        if _enough(fold, data)
     }
     hashes = {name: record.input_hash for name, record in records.items()}
     fitted = store.load(model.name, hashes)
@@ -235,6 +243,7 @@ def _record(
     fold: Fold,
     data: Dataset,
     row_hashes: np.ndarray[tuple[int], np.dtype[np.bytes_]],
+    data_hash: str,
 ) -> FoldRecord:
     spec = {"model": model.name, **model.parameters}
     digest = hashlib.sha256(to_json(spec))
@@ -245,6 +254,7 @@ def _record(
         model=model.name,
         fold=fold.name,
         input_hash=digest.hexdigest()[:32],
+        data_hash=data_hash,
         train_rows=len(fold.train),
         train_end=data.dates[fold.train].max().astype(date),
         trained_seconds=0.0,
@@ -274,7 +284,11 @@ def _timed(record: FoldRecord, seconds: float) -> FoldRecord:
 
 def dataset_hash(data: Dataset) -> str:
     """A short hash of all rows, inputs and targets."""
-    return hashlib.sha256(_row_hashes(data).tobytes()).hexdigest()[:16]
+    return _short_hash(_row_hashes(data))
+
+
+def _short_hash(row_hashes: np.ndarray[tuple[int], np.dtype[np.bytes_]]) -> str:
+    return hashlib.sha256(row_hashes.tobytes()).hexdigest()[:16]
 
 
 def _row_hashes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:

@@ -24,6 +24,7 @@ ARTIFACTS = {"linear.json": b'{"a": 1}', "trees.ubj": bytes(range(256))}
 def record(fold="2017-10", model="direction", **changes):
     values = {
         "input_hash": f"{model}-{fold}".encode().hex()[:32],
+        "data_hash": "of all rows",
         "train_rows": 1000,
         "train_end": date(2017, 9, 22),
         "trained_seconds": 0.25,

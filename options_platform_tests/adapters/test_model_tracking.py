@@ -1,6 +1,7 @@
 """MLflow as its users expect it: runs in runs, a model with its signature, and nothing pickled."""
 
 import shutil
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -8,15 +9,24 @@ import numpy as np
 import polars as pl
 import pytest
 
+import options_platform
 from options_platform.adapters.mlflow_client import open_client
-from options_platform.adapters.model_store import FAMILY_TAG, PARENT_TAG, ModelStore, flattened
+from options_platform.adapters.model_store import (
+    FAMILY_TAG,
+    PARENT_TAG,
+    ModelStore,
+    checkout_commit,
+    code_version,
+    flattened,
+)
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import MODEL_FOLDS
+from options_platform.domain.features.registry import feature_version
 from options_platform.errors import ModelStoreError
 from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.promotion import DEFAULT
-from options_platform.models.training import walk_forward
+from options_platform.models.training import dataset_hash, walk_forward
 from options_platform_tests.models.rows import random_dataset
 
 START, END = date(2017, 4, 3), date(2017, 6, 30)
@@ -31,8 +41,9 @@ def store(tmp_path_factory):
     store.log_walk(
         "direction", scores={"auc_macro": 0.6}, tags={"variant": "v"}, plots={"plot.png": b"png"}
     )
+    newest = store.warehouse.read(MODEL_FOLDS).filter(fold="2017-06")["model_id"].item()
     store.log_model(
-        "direction", target="direction", variant=DEFAULT["direction"], inputs=model_inputs()
+        "direction", newest, target="direction", variant=DEFAULT["direction"], inputs=model_inputs()
     )
     return store
 
@@ -59,11 +70,50 @@ def test_runs_tell_parameters_data_and_code(store):
     fold = runs(store, "fold")[0]
     assert parent.data.params["parts.calm_trees.max_depth"] == "2"
     for run in (parent, fold):
-        assert set(run.data.tags) >= {"code_version", "feature_version"}
+        assert run.data.tags["data_hash"] == dataset_hash(random_dataset(END))
+        assert run.data.tags["feature_version"] == feature_version()
+        assert run.data.tags["code_version"] == code_version()["code_version"]
     assert len(fold.data.tags["input_hash"]) == 32
     assert fold.data.metrics["train_rows"] > 500
     folder = Path(parent.info.artifact_uri.removeprefix("file://"))
     assert (folder / "plot.png").read_bytes() == b"png"
+
+
+@pytest.fixture
+def fresh_commit():
+    checkout_commit.cache_clear()
+    yield
+    checkout_commit.cache_clear()
+
+
+def git(folder, *command):
+    done = subprocess.run(
+        ("git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@t", *command),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+@pytest.mark.usefixtures("fresh_commit")
+def test_the_code_of_a_checkout_is_known_by_its_commit(tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr(options_platform, "__file__", str(package / "__init__.py"))
+    git(tmp_path, "init")
+    (tmp_path / "other").write_text("")
+    git(tmp_path, "add", "other")
+    git(tmp_path, "commit", "-m", "without the package")
+    # Installed within a checkout of something else.
+    assert code_version()["code_version"] == options_platform.__version__
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "with it")
+    checkout_commit.cache_clear()
+    commit = git(tmp_path, "rev-parse", "--short=12", "HEAD")
+    assert code_version()["code_version"] == f"{options_platform.__version__}+{commit}"
+    (package / "__init__.py").write_text("changed")
+    checkout_commit.cache_clear()
+    assert code_version()["code_version"].endswith(f"+{commit}-dirty")
 
 
 def test_the_logged_model_predicts_the_same_bits_and_holds_no_pickle(store):

@@ -76,21 +76,6 @@ def test_a_better_variant_is_promoted_and_rolled_back(registry):
     assert reasons == [f"promoted over {CHAMPION}", "rolled back from logit_wide"]
 
 
-def test_the_registry_of_mlflow_shows_champion_and_previous(registry):
-    from options_platform.adapters.mlflow_client import open_client
-
-    registry.promote("direction", "logit_wide", now=NOW)
-    client = open_client(registry.home)
-    found = {
-        alias: client.get_model_version_by_alias("direction", alias).tags["variant"]
-        for alias in ("champion", "previous")
-    }
-    assert found == {"champion": "logit_wide", "previous": CHAMPION}
-    registry.rollback("direction", now=NOW)
-    champion = client.get_model_version_by_alias("direction", "champion")
-    assert champion.tags["variant"] == CHAMPION
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -18,7 +18,6 @@ from options_platform.contracts import (
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.backfill_trials import backfill_trials
-from options_platform.models.dataset import model_inputs
 from options_platform.models.evaluation import headline
 from options_platform.models.importance import overall_importance
 from options_platform.models.study import SHIPPED, Study, Tables, study
@@ -101,7 +100,6 @@ def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> 
         tags=tags,
         plots=plots,
     )
-    store.log_model(model, target=target, variant=tags["variant"], inputs=model_inputs())
 
 
 def stored_scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:

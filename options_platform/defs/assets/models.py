@@ -21,6 +21,7 @@ from options_platform.defs.assets.model_study import stored_scores, study_backfi
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
+from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import predict_direction
 from options_platform.models.evaluation import summary
 from options_platform.models.promotion import blend_of
@@ -64,7 +65,8 @@ def _make_model(
         selected = selected_range(context, settings)
         warehouse = platform.warehouse
         store = ModelStore(settings.home, warehouse)
-        champion = ModelRegistry(settings.home, warehouse).champion(target)
+        registry = ModelRegistry(settings.home, warehouse)
+        champion = registry.champion(target)
         shipped, every = predict(
             warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
             warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
@@ -80,6 +82,9 @@ def _make_model(
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
         told = study_backfill(platform, target, selected, store, champion, context.run.run_id)
+        # A daily run that trains nothing need not import MLflow.
+        if selected.start < selected.end or store.has_trained(SHIPPED[target]):
+            registry.publish(target, shipped, store=store, inputs=model_inputs())
         scores = warehouse.read(MODEL_SCORES).filter(target=target)
         return result(
             context,

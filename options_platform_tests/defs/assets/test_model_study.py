@@ -24,6 +24,9 @@ def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
             if run.data.tags.get(FAMILY_TAG) == "backfill"
         )
         assert parent.data.tags["variant"] == DEFAULT[target]
+        champion = client.get_model_version_by_alias(target, "champion")
+        assert champion.run_id == parent.info.run_id
+        assert champion.tags["variant"] == DEFAULT[target]
         stored = simulated_home.home / "dagster" / "history" / "runs"
         assert (stored / f"{parent.data.tags['dagster_run_id']}.db").exists()
 
