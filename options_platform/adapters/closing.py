@@ -68,22 +68,14 @@ class Closing:
 
         Where the broker has lost legs, the spreads that are whole are closed, and a call after that
         order has filled closes what is left of the others; a position that lost all of them ends
-        without an order. Without `price` the last mark is taken.
+        without an order, at what it was worth. Without `price` the last mark is taken.
         """
         found = self._left_of(position, now)
         if found is None:
             return None
         position, legs, contracts = found
         if not legs:
-            was = (position.exit_price or 0.0) * position.closed_contracts
-            gone = replace(
-                position,
-                closed_contracts=position.contracts,
-                closed_on=session,
-                exit_price=was / position.contracts,
-                exit_reason=GONE,
-            )
-            self.execution.ledger.record_position(gone, now, GONE)
+            self._record_gone(position, session, price, now)
             return None
         fair = -position.mark_price
         if price is not None:
@@ -92,6 +84,24 @@ class Closing:
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )
         return self.execution.send(order, now)
+
+    def _record_gone(
+        self, position: Position, session: date, price: Pricing | None, now: datetime
+    ) -> None:
+        """End a position that the broker has nothing left of, at what it was worth.
+
+        What it brought is not known here: the difference in cash says how far that is from it.
+        """
+        worth = position.mark_price if price is None else -price(closing(position.legs))
+        was = (position.exit_price or 0.0) * position.closed_contracts
+        gone = replace(
+            position,
+            closed_contracts=position.contracts,
+            closed_on=session,
+            exit_price=(was + worth * position.open_contracts) / position.contracts,
+            exit_reason=GONE,
+        )
+        self.execution.ledger.record_position(gone, now, GONE)
 
     def _left_of(
         self, position: Position, now: datetime

@@ -55,6 +55,20 @@ def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_c
     assert all(p.closed_on for p in made.ledger.positions())
 
 
+def test_a_position_that_was_closed_elsewhere_ends_at_what_it_was_worth(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    for symbol, quantity in contracts(fake).items():
+        fake.script("move", {"symbol": symbol, "quantity": -quantity})
+    assert contracts(fake) == {}
+    held = made.ledger.positions()[0]
+    assert Flattening(made, {}).run(NOW) == []
+    (gone,) = made.ledger.positions()
+    assert (gone.open_contracts, gone.exit_reason) == (0, "GONE_AT_BROKER")
+    assert gone.exit_price == held.mark_price > 0
+    assert exits(made) == []
+
+
 def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
     """A bull spread sells the contract that another buys: the broker shows none of it."""
 
