@@ -39,7 +39,7 @@ from options_platform.settings import Settings
 
 DESCRIPTIONS = {
     "too_good": "No out-of-sample score is too good to be true.",
-    "skill": "The naive forecast does not beat the model on the last 24 months.",
+    "skill": "The model's mean loss of the last 24 months is below the naive forecast's.",
     "fresh": "The newest predictions come from a model trained just before their month.",
     "features_same": "Training and prediction rest on one declaration of the features.",
     "features_drift": "The inputs look like those that the model was trained on.",

@@ -71,9 +71,10 @@ def fold_losses(predictions: pl.DataFrame, labels: pl.DataFrame, target: str) ->
 
 
 def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
-    """Whether the naive forecast does not beat the model on its newest 24 folds.
+    """Whether the model's mean loss of its newest 24 folds is below the naive forecast's.
 
-    Fewer folds give no verdict.
+    Fewer folds give no verdict. No significance is asked for: a model that is merely as good as
+    the naive forecast has nothing to trade on, and would hardly ever lose a test to it.
 
     Args:
         losses: what :func:`fold_losses` gives.
@@ -83,16 +84,29 @@ def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
     ours = losses.filter(pl.col("model") == model).select("fold", "loss")
     theirs = losses.filter(pl.col("model") == naive).select("fold", naive_loss="loss")
     both = ours.join(theirs, on="fold").sort("fold").tail(SKILL_FOLDS)
+    if both.height < SKILL_FOLDS:
+        return Verdict(True, f"{both.height} months are too few to tell the skill of {model}")
     test = paired_test(both["naive_loss"].to_numpy(), both["loss"].to_numpy())
-    figures = {"gain": -test.gain, "p_of_lost_skill": test.p_value, "folds": float(test.folds)}
-    if test.folds == SKILL_FOLDS and test.beats(LOST_LEVEL):
+    gain = -test.gain
+    figures = {"gain": gain, "p_of_lost_skill": test.p_value, "folds": float(test.folds)}
+    if gain > 0.0:
         return Verdict(
-            False,
-            f"{naive} beats {model} on the last {test.folds} months (p {test.p_value:.3f}); "
-            "do not trade on it before it is understood, see: options-platform models list",
+            True,
+            f"{model} is better than {naive} by {gain:.2g} on the last {SKILL_FOLDS} months",
             figures,
         )
-    return Verdict(True, f"{naive} does not beat {model} on the last {test.folds} months", figures)
+    why = (
+        f"{naive} is better by more than chance (p {test.p_value:.3f})"
+        if test.beats(LOST_LEVEL)
+        else "there may be nothing to learn in this market, as in a simulated one"
+    )
+    return Verdict(
+        False,
+        f"the mean loss of {model} on the last {SKILL_FOLDS} months is not below that of {naive} "
+        f"(gain {gain:.2g}): {why}; do not trade on it before it is understood, see: "
+        "options-platform models list",
+        figures,
+    )
 
 
 def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> Verdict:

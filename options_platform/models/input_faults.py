@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from options_platform.domain.features.spec import Feature
 from options_platform.models.dataset import Dataset, Floats, input_features
@@ -67,13 +68,13 @@ def _faults(values: Floats, feature: Feature) -> Iterator[str]:
     if not len(newest):
         return
     past = values[known]
+    low = -np.inf if feature.low is None else feature.low
+    high = np.inf if feature.high is None else feature.high
     if _is_frozen(past, feature):
         yield f"stands still at {past[-1]:g} for {MONTH_SESSIONS} sessions"
-    elif _is_outside(newest, feature):
-        worst = (
-            newest.min() if feature.low is not None and newest.min() < feature.low else newest.max()
-        )
-        yield f"is {worst:g}, outside its range of {feature.low} to {feature.high}"
+    elif newest.min() < low - ROUNDING or newest.max() > high + ROUNDING:
+        worst = newest.min() if newest.min() < low - ROUNDING else newest.max()
+        yield f"is {worst:g}, outside its range of {low:g} to {high:g}"
     elif feature.dtype == pl.Float64:
         yield from _other_units(values, feature)
 
@@ -85,12 +86,6 @@ def _is_frozen(known: Floats, feature: Feature) -> bool:
         return False
     lengths = _runs(known)
     return bool(lengths[-1] >= MONTH_SESSIONS > lengths[:-1].max(initial=0))
-
-
-def _is_outside(newest: Floats, feature: Feature) -> bool:
-    low = -np.inf if feature.low is None else feature.low - ROUNDING
-    high = np.inf if feature.high is None else feature.high + ROUNDING
-    return bool(newest.min() < low or newest.max() > high)
 
 
 def _other_units(values: Floats, feature: Feature) -> Iterator[str]:
@@ -105,7 +100,7 @@ def _other_units(values: Floats, feature: Feature) -> Iterator[str]:
     small = size[-1] * factor < size[:-1].min()
     if feature.low != 0.0 or _has_both_bounds(feature):
         small &= 0.0 < reach[-1] * factor < reach[:-1].min()
-    if small or size[-1] > factor * size[:-1].max():
+    if small or size[-1] > factor * size[:-1].max() > 0.0:
         yield (
             f"is in other units: its median size of {MONTH_SESSIONS} sessions is {size[-1]:g}, "
             f"and was {size[:-1].min():g} to {size[:-1].max():g} before"
@@ -116,7 +111,7 @@ def _has_both_bounds(feature: Feature) -> bool:
     return feature.low is not None and feature.high is not None
 
 
-def _runs(values: Floats | np.ndarray) -> np.ndarray:
+def _runs(values: Floats | NDArray[np.bool_]) -> NDArray[np.int64]:
     """Lengths of the runs of equal values, in order."""
     starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-    return np.diff(np.r_[starts, len(values)])
+    return np.asarray(np.diff(np.r_[starts, len(values)]), dtype=np.int64)

@@ -34,17 +34,29 @@ def test_a_model_that_its_naive_forecast_beats_has_lost_its_skill():
     worse[-24:] += random.normal(0.05, 0.03, 24)
     verdict = kept_skill(losses(worse, naive), "direction", "prior")
     assert not verdict.passed
-    assert "prior beats direction on the last 24 months" in verdict.description
+    assert "on the last 24 months is not below that of prior" in verdict.description
+    assert "prior is better by more than chance (p 0.000)" in verdict.description
     assert verdict.figures["gain"] == pytest.approx(-0.05, abs=0.02)
 
 
-def test_a_model_that_is_bad_only_by_chance_keeps_trading():
-    random = np.random.default_rng(1)
-    naive = random.normal(1.0, 0.05, 36)
-    assert kept_skill(
-        losses(naive + random.normal(0, 0.05, 36), naive), "direction", "prior"
-    ).passed
-    assert kept_skill(losses(naive + 1.0, naive).tail(5), "direction", "prior").passed
+def test_a_model_that_is_no_better_than_naive_has_nothing_to_trade_on():
+    naive = np.random.default_rng(1).normal(1.0, 0.05, 36)
+    swings = np.tile([0.05, -0.05], 18)
+    verdict = kept_skill(losses(naive + 0.001 + swings, naive), "direction", "prior")
+    assert not verdict.passed
+    assert "there may be nothing to learn in this market" in verdict.description
+    assert not kept_skill(losses(naive, naive), "direction", "prior").passed
+    assert kept_skill(losses(naive - 0.001 + swings, naive), "direction", "prior").passed
+
+
+def test_old_losses_do_not_count_and_less_than_two_years_give_no_verdict():
+    naive = np.full(36, 1.0)
+    recovered = naive - 0.1
+    recovered[:12] += 2.0
+    assert kept_skill(losses(recovered, naive), "direction", "prior").passed
+    few = losses(naive + 1.0, naive).filter(pl.col("fold") > "2016-01")
+    assert few["fold"].n_unique() == 23
+    assert kept_skill(few, "direction", "prior").passed
 
 
 def test_fold_losses_equal_scikit_learns_log_loss():

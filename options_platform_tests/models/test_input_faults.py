@@ -97,7 +97,12 @@ def test_an_input_that_stays_gone_stays_a_fault_and_one_that_always_came_and_wen
 def test_a_value_outside_its_declared_range_is_a_fault():
     (fault,) = input_faults(changed(dataset(), "iv_rank", lambda v: v + 1.5, newest=1))
     assert fault.startswith(f"iv_rank of {FIRST} is ")
-    assert "outside its range of 0.0 to 1.0 (look at vix)" in fault
+    assert "outside its range of 0 to 1 (look at vix)" in fault
+
+
+def test_a_negative_volatility_is_outside_its_range_without_a_high_end():
+    (fault,) = input_faults(changed(dataset(), "hv_20", lambda v: -v, newest=1))
+    assert "outside its range of 0 to inf (look at raw_ohlcv)" in fault
 
 
 def test_what_may_rest_is_never_frozen():
