@@ -14,7 +14,8 @@ from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
 from options_platform.errors import ModelStoreError, UsageError
 from options_platform.models.candidates import CANDIDATES
 from options_platform.models.direction import ScaledDirection, shipped_direction
-from options_platform.models.promotion import DEFAULT, blend_of, luck
+from options_platform.models.luck import luck
+from options_platform.models.promotion import DEFAULT, blend_of
 from options_platform.models.volatility import ChangeVolatility, shipped_volatility
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
