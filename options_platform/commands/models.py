@@ -49,7 +49,7 @@ def models(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace, registry: Any) -> int:
     from options_platform.contracts import TRIAL_FOLDS, TRIALS
     from options_platform.models.candidates import CANDIDATES
-    from options_platform.models.promotion import luck
+    from options_platform.models.luck import luck
 
     rows: list[dict[str, Any]] = []
     chance: dict[str, dict[str, float]] = {}

@@ -32,6 +32,7 @@ class Candidate:
 EMBARGO = 21
 """A month, by which the newest training rows are older than the purge asks."""
 FAMILIES = ("technical", "volatility", "regime")
+WITHOUT = "without_"
 LEVELS = ("vix", "hv_20")
 MORE_LEVELS = ("vix", "hv_5", "hv_20", "hv_60", "parkinson_hv")
 SCALE_FREE = ("iv_rank", "hv_iv_ratio", "vix_zscore", "returns_5d", "dist_from_high")
@@ -154,11 +155,11 @@ VOLATILITY: tuple[Candidate, ...] = (
 
 ABLATIONS: dict[str, tuple[Candidate, ...]] = {
     "direction": tuple(
-        _direction(f"without_{family}", *without_family(DIRECTION_PARTS, family, model_inputs()))
+        _direction(f"{WITHOUT}{family}", *without_family(DIRECTION_PARTS, family, model_inputs()))
         for family in FAMILIES
     ),
     "iv_rank": tuple(
-        _rank(f"without_{family}", *without_family(RANK_PARTS, family, model_inputs()))
+        _rank(f"{WITHOUT}{family}", *without_family(RANK_PARTS, family, model_inputs()))
         for family in FAMILIES
     ),
 }

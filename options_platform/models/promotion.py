@@ -10,11 +10,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from options_platform.domain.comparison import PairedTest, paired_test
-from options_platform.domain.overfitting import PARTITIONS, deflated_best, overfitting_probability
 from options_platform.errors import UsageError
 from options_platform.models.alarms import too_good_scores
 from options_platform.models.candidates import CANDIDATES
@@ -104,7 +102,7 @@ def contenders(
         & (pl.col("last") == mine["last"])
     ).unique("model", keep="last", maintain_order=True)
     wide = losses_by_trial(folds, comparable["trial_id"].to_list())
-    naive = _naive(folds, mine["trial_id"]).join(wide.select("fold"), on="fold").sort("fold")
+    naive = naive_losses(folds, mine["trial_id"]).join(wide.select("fold"), on="fold").sort("fold")
     found = []
     for row in comparable.sort("loss").iter_rows(named=True):
         ours = wide[row["trial_id"]].to_numpy()
@@ -122,54 +120,6 @@ def contenders(
     return found
 
 
-def luck(trials: pl.DataFrame, folds: pl.DataFrame, trial_ids: Sequence[str]) -> dict[str, float]:
-    """How much of the best of `trial_ids` is luck, from the gains over the naive forecast by fold.
-
-    Keys: trials (every set of parameters that was ever scored for the target, on whatever data,
-    searches included; a variant that is the naive forecast is none), folds, deflated_sharpe_ratio
-    (probability that the best has skill, given so many trials), overfitting_probability (CSCV over
-    `trial_ids`, which share their folds); the last two are missing with too few folds or trials.
-
-    Args:
-        trials: rows of `trials`, all of them.
-        folds: rows of `trial_folds`.
-        trial_ids: trials of one target on the same data and months.
-    """
-    wide = losses_by_trial(folds, trial_ids)
-    naive = _naive(folds, trial_ids[0]).join(wide.select("fold"), on="fold").sort("fold")
-    gains = naive["naive_loss"].to_numpy()[:, None] - wide.select(trial_ids).to_numpy()
-    moving = gains[:, np.ptp(gains, axis=0) > 0.0]
-    others = _other_ratios(trials, folds, trial_ids)
-    found = {"trials": float(moving.shape[1] + len(others)), "folds": float(len(gains))}
-    if moving.shape[1] < 2 or len(moving) < 2 * PARTITIONS:
-        return found
-    return found | {
-        "deflated_sharpe_ratio": deflated_best(moving, others=others),
-        "overfitting_probability": overfitting_probability(moving, measure="mean"),
-    }
-
-
-def _other_ratios(
-    trials: pl.DataFrame, folds: pl.DataFrame, trial_ids: Sequence[str]
-) -> list[float]:
-    """Sharpe ratios by fold of the target's other variants, one for each set of parameters."""
-    own = trials.filter(pl.col("trial_id").is_in(list(trial_ids)))
-    others = (
-        trials.filter(pl.col("target").is_in(own["target"].unique().to_list()))
-        .join(own, on="parameters", how="anti")
-        .sort("tried_at")
-        .unique("parameters", keep="last", maintain_order=True)
-    )
-    gain = pl.col("naive_loss") - pl.col("loss")
-    ratios = (
-        folds.join(others.select("trial_id"), on="trial_id")
-        .group_by("trial_id", maintain_order=True)
-        .agg(ratio=gain.mean() / gain.std(), varies=gain.max() > gain.min())
-        .filter("varies", pl.col("ratio").is_finite())
-    )
-    return ratios["ratio"].to_list()
-
-
 def losses_by_trial(folds: pl.DataFrame, trial_ids: Sequence[str]) -> pl.DataFrame:
     """Losses by fold: a column `fold` and one for each trial, of the folds that all share."""
     chosen = folds.filter(pl.col("trial_id").is_in(list(trial_ids)))
@@ -177,5 +127,6 @@ def losses_by_trial(folds: pl.DataFrame, trial_ids: Sequence[str]) -> pl.DataFra
     return wide.drop_nulls().sort("fold").select("fold", *trial_ids)
 
 
-def _naive(folds: pl.DataFrame, trial_id: str) -> pl.DataFrame:
+def naive_losses(folds: pl.DataFrame, trial_id: str) -> pl.DataFrame:
+    """The naive forecast's losses beside a trial: columns fold and naive_loss."""
     return folds.filter(pl.col("trial_id") == trial_id).select("fold", "naive_loss")

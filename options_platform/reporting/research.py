@@ -10,8 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.models.candidates import FAMILIES, WITHOUT
 from options_platform.models.importance import importance_stability, overall_importance
-from options_platform.models.promotion import contenders, luck, reigning
+from options_platform.models.luck import luck
+from options_platform.models.promotion import DEFAULT, contenders, reigning
 from options_platform.models.study import SHIPPED
 from options_platform.reporting import figures
 
@@ -56,6 +58,7 @@ def research_section(
             "importance": importance_rows(importance, target),
             "stability": stability_rows(importance, target),
             "trials": trial_rows(trials, folds, champions, target),
+            "families": family_rows(trials, folds, champions, target),
             "final": final_rows(trials, target),
             "luck": luck_row(trials, folds, champions, target),
             "plots": plots(scores, importance, target),
@@ -156,8 +159,27 @@ def trial_rows(
     ]
 
 
+def family_rows(
+    trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
+) -> Rows:
+    """What the shipped default loses without each family of features: family, loss, cost.
+
+    Empty unless `research` tried the default and its ablations on the champion's data.
+    """
+    found = {each.model: each for each in _contenders(trials, folds, champions, target)}
+    if DEFAULT[target] not in found:
+        return []
+    whole = found[DEFAULT[target]].loss
+    without = {family: found.get(f"{WITHOUT}{family}") for family in FAMILIES}
+    return [
+        {"family": family, "loss": each.loss, "cost": each.loss - whole}
+        for family, each in without.items()
+        if each is not None
+    ]
+
+
 def final_rows(trials: pl.DataFrame, target: str) -> Rows:
-    """The years that were scored once, after all choices."""
+    """Each look at the years that are kept for one, the first one first."""
     final = trials.filter((pl.col("target") == target) & (pl.col("purpose") == "final"))
     return [
         {**row, "scores": json.loads(row["scores"])}

@@ -14,7 +14,7 @@ from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
 from options_platform.errors import ModelStoreError, UsageError
 from options_platform.models.candidates import CANDIDATES
 from options_platform.models.direction import ScaledDirection, shipped_direction
-from options_platform.models.promotion import DEFAULT, blend_of, luck
+from options_platform.models.promotion import DEFAULT, blend_of
 from options_platform.models.volatility import ChangeVolatility, shipped_volatility
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -105,42 +105,6 @@ def test_a_trial_on_other_data_does_not_count(registry):
 def test_there_is_nothing_before_the_first_champion(registry):
     with pytest.raises(UsageError, match="nothing to go back to"):
         registry.rollback("direction", now=NOW)
-
-
-def luck_of(registry):
-    return luck(
-        registry.warehouse.read(TRIALS),
-        registry.warehouse.read(TRIAL_FOLDS),
-        [each.trial_id for each in registry.contenders("direction")],
-    )
-
-
-def test_luck_counts_the_trials(registry):
-    found = luck_of(registry)
-    assert found["trials"] == 4
-    assert found["folds"] == 120
-    assert found["deflated_sharpe_ratio"] > 0.95
-    assert found["overfitting_probability"] < 0.2
-
-
-def test_luck_counts_what_a_search_tried_once_for_each_set_of_parameters(registry):
-    random = np.random.default_rng(1)
-    naive = random.normal(1.10, 0.10, len(FOLDS))
-    for number in range(50):
-        for data in ("one year", "another"):
-            losses = naive + random.normal(0.0, 0.1) + random.normal(0.0, 0.05, len(FOLDS))
-            row, folds = trial(f"search_{number}", losses, naive, data, purpose="search")
-            registry.warehouse.upsert(TRIALS, row)
-            registry.warehouse.upsert(TRIAL_FOLDS, folds)
-    before = luck(
-        registry.warehouse.read(TRIALS).filter(purpose="choice"),
-        registry.warehouse.read(TRIAL_FOLDS),
-        [each.trial_id for each in registry.contenders("direction")],
-    )
-    found = luck_of(registry)
-    assert found["trials"] == 54
-    assert found["deflated_sharpe_ratio"] < before["deflated_sharpe_ratio"]
-    assert found["overfitting_probability"] == before["overfitting_probability"]
 
 
 def test_each_rollback_goes_one_champion_further_back(registry):

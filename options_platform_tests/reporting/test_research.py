@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
+import pytest
 
 from options_platform.contracts import (
     CHAMPIONS,
@@ -13,6 +14,7 @@ from options_platform.contracts import (
     TRIALS,
 )
 from options_platform.models.promotion import DEFAULT
+from options_platform.reporting.report import _environment
 from options_platform.reporting.research import research_section
 
 FOLDS = [f"{year}-{month:02d}" for year in range(2010, 2014) for month in range(1, 13)]
@@ -50,6 +52,7 @@ def section():
     pairs = [
         trial(DEFAULT["direction"], 1.05 + noise),
         trial("logit", 1.07 + noise[::-1]),
+        trial("without_volatility", 1.08 + noise),
         trial(DEFAULT["direction"], 1.06 + noise, purpose="final"),
     ]
     scores = [
@@ -93,10 +96,32 @@ def test_only_what_has_rows_is_drawn():
 def test_years_that_were_scored_once_do_not_choose():
     found = section()["direction"]
     assert found["champion"] == DEFAULT["direction"]
-    assert [row["model"] for row in found["trials"]] == [DEFAULT["direction"], "logit"]
-    assert found["luck"]["trials"] == 2
+    assert [row["model"] for row in found["trials"]] == [
+        DEFAULT["direction"],
+        "logit",
+        "without_volatility",
+    ]
+    assert found["luck"]["trials"] == 3
     assert [row["purpose"] for row in found["final"]] == ["final"]
     assert found["final"][0]["scores"] == {"auc_macro": 0.6}
+
+
+def test_a_family_costs_what_the_default_loses_without_it():
+    (row,) = section()["direction"]["families"]
+    assert row["family"] == "volatility"
+    assert row["cost"] == pytest.approx(0.03)
+    assert section()["iv_rank"]["families"] == []
+
+
+def test_each_look_at_the_kept_years_is_shown():
+    page = section()["direction"]
+    template = _environment().get_template("research.html.j2")
+    assert "looked at once, after all choices" in template.render(research={"direction": page})
+    second = page["final"][0] | {"model": "logit", "tried_at": datetime(2026, 2, 3, tzinfo=UTC)}
+    page["final"].append(second)
+    html = template.render(research={"direction": page})
+    assert "looked at 2 times" in html
+    assert "<td>2</td><td><code>logit</code></td><td>2026-02-03</td>" in html
 
 
 def test_importance_is_the_mean_of_the_folds_and_its_stability_by_year():
