@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 # What `enter_home` sets for the commands.
-os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "20000")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
 
 # A busy machine is no finding.

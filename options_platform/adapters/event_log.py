@@ -83,7 +83,15 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         }
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store the events, in order, in one transaction for each database."""
+        """Store the events, in order, in one transaction for each database.
+
+        Partitions of one asset come by name: Dagster's own order is that of a set, so that any of
+        them would be shown as the asset's newest in place of the newest session.
+        """
+        if all(
+            event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION for event in events
+        ):
+            events = sorted(events, key=_asset_and_partition)
         rows = [self._event_to_row(event) for event in events]
         for run_id in dict.fromkeys(event.run_id for event in events):
             mine = [row for row in rows if row["run_id"] == run_id]
@@ -224,6 +232,11 @@ def _tune(connection: Any, _record: Any) -> None:
     # take the newest events, never the warehouse's or the ledger's rows.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+
+
+def _asset_and_partition(event: EventLogEntry) -> tuple[str, str]:
+    found = event.get_dagster_event()
+    return str(found.asset_key), found.partition or ""
 
 
 def _planned_partitions(record: EventLogRecord) -> frozenset[str]:

@@ -68,8 +68,7 @@ def result(
     """What a run tells of its table, on the partitions of its newest session.
 
     Dagster repeats metadata that is given for the run on each of its partitions, thousands of
-    times in a backfill, and shows that of any one of them as the asset's newest: `summary` is the
-    one line that each carries.
+    times in a backfill: `summary` is the one line that each carries.
     """
     told = {
         "dagster/row_count": written.height,

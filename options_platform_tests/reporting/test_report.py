@@ -163,7 +163,7 @@ def test_the_research_page_names_champions_and_draws_their_years(report):
     _, page = report
     text = page.text
     assert "Champion: scaled_calm_trees" in text
-    assert "No trial is on record in this home" in text
+    assert "No candidates were compared in this home yet" in text
     alts = [attributes.get("alt", "") for attributes in page.all("img")]
     assert "Direction in 5 sessions: score by year" in alts
 
