@@ -1,5 +1,6 @@
 """What a backfill tells about its models: tables, MLflow, and metadata in the UI."""
 
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -18,7 +19,7 @@ from options_platform.contracts import (
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.backfill_trials import backfill_trials
-from options_platform.models.evaluation import headline
+from options_platform.models.evaluation import calibration_curve, headline
 from options_platform.models.importance import overall_importance
 from options_platform.models.study import SHIPPED, Study, Tables, study
 from options_platform.reporting import figures
@@ -44,10 +45,8 @@ def study_backfill(
     store: ModelStore,
     champion: str,
     run_id: str,
-) -> dict[str, Any]:
-    """Score and look into the models of a backfill; metadata for its asset. None in a daily run."""
-    if selected.start == selected.end:
-        return {}
+) -> None:
+    """Score and look into the models of a backfill, and write down what was found."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
     wanted: dict[str, Any] = {"tickers": tickers, "end": selected.end}
     tables = Tables(
@@ -66,7 +65,7 @@ def study_backfill(
         champion=champion,
     )
     if found.scores.is_empty():
-        return {}
+        return
     warehouse.write([(MODEL_SCORES, found.scores)])
     if found.importance.height:
         warehouse.write([(MODEL_IMPORTANCE, found.importance)])
@@ -84,7 +83,6 @@ def study_backfill(
         )
     )
     _log(store, target, found, {"variant": champion, "dagster_run_id": run_id})
-    return _metadata(target, champion, found)
 
 
 def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> None:
@@ -102,10 +100,28 @@ def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> 
     )
 
 
-def stored_scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
-    """Metadata from the rows of `model_scores` of one target; none where there are none."""
+def stored_study(platform: Platform, target: str, end: date, champion: str) -> dict[str, Any]:
+    """Metadata from what the last backfill found; nothing where there was none."""
+    warehouse = platform.warehouse
+    scores = warehouse.read(MODEL_SCORES).filter(target=target)
     if scores.is_empty():
         return {}
+    sections = {"variant": champion, **_scores(target, scores)}
+    importance = warehouse.read(MODEL_IMPORTANCE).filter(target=target)
+    if importance.height:
+        top = overall_importance(importance).head(SHOWN_INPUTS)
+        sections["importance"] = dg.MetadataValue.md(markdown_table(top, top.columns))
+    if target == "direction":
+        wanted: dict[str, Any] = {"tickers": platform.settings.tickers, "end": end}
+        curve = calibration_curve(
+            warehouse.read(MODEL_PREDICTIONS, **wanted).filter(model=SHIPPED[target]),
+            warehouse.read(LABELS, **wanted).filter(pl.col("known_on") <= end),
+        ).drop("model")
+        sections["calibration"] = dg.MetadataValue.md(markdown_table(curve, curve.columns))
+    return sections
+
+
+def _scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
     shown = scores.filter((pl.col("ticker") == "ALL") & pl.col("metric").is_in(SHOWN_METRICS))
     own = shown.filter(pl.col("model") == SHIPPED[target])
     return {
@@ -120,17 +136,6 @@ def stored_scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
             own.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
         ),
     }
-
-
-def _metadata(target: str, champion: str, found: Study) -> dict[str, Any]:
-    sections = {"variant": champion, **stored_scores(target, found.scores)}
-    if found.importance.height:
-        top = overall_importance(found.importance).head(SHOWN_INPUTS)
-        sections["importance"] = dg.MetadataValue.md(markdown_table(top, top.columns))
-    if found.calibration.height:
-        curve = found.calibration.filter(pl.col("model") == SHIPPED[target]).drop("model")
-        sections["calibration"] = dg.MetadataValue.md(markdown_table(curve, curve.columns))
-    return sections
 
 
 def markdown(scores: pl.DataFrame, keys: tuple[str, ...]) -> dg.MarkdownMetadataValue:

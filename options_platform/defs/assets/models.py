@@ -17,7 +17,7 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.defs.assets.common import MODEL_POLICY, all_tickers, asset_options
-from options_platform.defs.assets.model_study import stored_scores, study_backfill
+from options_platform.defs.assets.model_study import stored_study, study_backfill
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
@@ -81,16 +81,19 @@ def _make_model(
             champion=blend_of(target, champion),
         )
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
-        told = study_backfill(platform, target, selected, store, champion, context.run.run_id)
+        is_backfill = selected.start < selected.end
+        if is_backfill:
+            study_backfill(platform, target, selected, store, champion, context.run.run_id)
         # A daily run that trains nothing need not import MLflow.
-        if selected.start < selected.end or store.has_trained(SHIPPED[target]):
+        if is_backfill or store.has_trained(SHIPPED[target]):
             registry.publish(target, shipped, store=store, inputs=model_inputs())
+        told = stored_study(platform, target, selected.end, champion)
         scores = warehouse.read(MODEL_SCORES).filter(target=target)
         return result(
             context,
             shipped,
             selected,
-            {"folds": shipped["fold"].n_unique(), **(told or stored_scores(target, scores))},
+            {"folds": shipped["fold"].n_unique(), **told},
             summary=summary(scores, SHIPPED[target], SUMMARY[target]),
         )
 

@@ -40,8 +40,12 @@ def test_a_models_scores_are_on_its_newest_session_and_in_a_line_on_all_others(
     with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
         newest = metadata_of(instance, asset, partition_key(simulated_home.end, "SPY"))
         older = metadata_of(instance, asset, partition_key(date(2016, 12, 30), "QQQ"))
+        shown = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert shown.asset_materialization.partition.startswith(str(simulated_home.end))
     assert told in newest["scores"].value
     assert "regime neutral" in newest["by_regime"].value
+    assert "vix" in newest["importance"].value
+    assert ("calibration" in newest) == (asset == "direction_model")
     assert list(older) == ["summary"]
     assert older["summary"] == newest["summary"]
     assert f"{told} 0." in older["summary"].value
