@@ -59,11 +59,13 @@ def search(
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=42, multivariate=False)
     )
-    study.optimize(objective, n_trials=args.optuna)
-    distinct = {score.variant.name: score for *_, score in found}
-    scores = list(distinct.values())
-    earlier = earlier_ratios(warehouse, [score.variant for score in scores])
-    record(settings, warehouse, data, scores, purpose="search")
+    try:
+        study.optimize(objective, n_trials=args.optuna)
+    finally:
+        # A search that was broken off has looked as well.
+        scores = list({score.variant.name: score for *_, score in found}.values())
+        earlier = earlier_ratios(warehouse, [score.variant for score in scores])
+        record(settings, warehouse, data, scores, purpose="search")
     judged = judge(scores, data.market, earlier)
     best = max(found, key=lambda each: each[0])
     later = bootstrap_interval(excess_returns(best[2].equity, data.market)[cut:], sharpe)

@@ -2,10 +2,15 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from options_platform.adapters.warehouse import Warehouse
 from options_platform.cli import main
+from options_platform.contracts import TRIALS
 
 
 @pytest.fixture
@@ -71,6 +76,21 @@ def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
     assert found["best"].startswith("exits.credit_stop=")
     assert found["trials"] == 3
     assert found["searched_to"] < found["last"]
+
+
+def test_a_search_that_is_broken_off_counts_what_it_looked_at(home):
+    pytest.importorskip("optuna")
+    arguments = ["backtest", "--optuna", "500", "--vary", "exits.credit_stop=1..3"]
+    command = [sys.executable, "-m", "options_platform.cli", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as search:
+        shown = next(line for line in search.stderr if "variants" in line)
+        search.send_signal(signal.SIGINT)
+        search.communicate(timeout=120)
+    assert "/500" in shown
+    assert search.returncode == 130
+    tried = Warehouse(home / "warehouse.duckdb").read(TRIALS).filter(target="backtest")
+    assert tried.height >= 1
+    assert tried["purpose"].unique().to_list() == ["search"]
 
 
 @pytest.mark.parametrize(
