@@ -31,18 +31,18 @@ from options_platform_tests.faults.world import (
 
 LIMIT_SECONDS = 2.0
 ORDERS, POSITIONS = 1_000, 50
+CLOSES = {SESSION: {ticker: MarketClose(250.0, 0.18) for ticker in TICKERS}}
 
 
 def submitting() -> tuple[float, float]:
     """Seconds for three plans through the ledger, and for alpaca-py alone."""
     plans, legs = plans_of(TICKERS)
-    closes = {SESSION: {ticker: MarketClose(250.0, 0.18) for ticker in TICKERS}}
     with tempfile.TemporaryDirectory() as folder, server() as fake:
         made = trader(Path(folder), fake.address)
         # Importing alpaca-py is no part of sending.
         made.broker.account()
         began = time.perf_counter()
-        made.run_session(SESSION, plans, legs, closes, NOW)
+        made.run_session(SESSION, plans, legs, CLOSES, NOW)
         ours = time.perf_counter() - began
         orders = made.ledger.orders()
         assert [order.status for order in orders] == ["filled"] * len(TICKERS)
@@ -61,7 +61,7 @@ def reconciling() -> float:
     with tempfile.TemporaryDirectory() as folder, server(fills="rest", cash_usd=1e7) as fake:
         made = trader(Path(folder), fake.address)
         plans, legs = plans_of(("SPY",))
-        made.run_session(SESSION, plans, legs, {}, NOW)
+        made.run_session(SESSION, plans, legs, CLOSES, NOW)
         first = made.ledger.orders()[0]
         fake.script("cancel", {"client_order_id": first.client_order_id})
         expiry = first.legs[0].expiry
