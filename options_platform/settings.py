@@ -198,6 +198,10 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
         ) from error
     _require_sensible(settings)
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
+    try:
+        settings.plan.require_tradable()
+    except ValueError as error:
+        raise SettingsError(f"setting plan.selection: {error}") from error
     home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
     return replace(settings, home=home)
 

@@ -63,6 +63,8 @@ def test_the_account_is_set_in_one_place(tmp_path):
         ("", {"account_value_usd": "-5"}, "more than 0"),
         ("home = ", {}, "cannot be read as TOML"),
         ("start = 2020-01-02\nend = 2019-01-02", {}, "before start"),
+        ("[plan.selection]\nmin_dte = 50", {}, "min_dte <= max_dte"),
+        ("[plan.selection]\nstrategy = 'calendar'", {}, "no plan can size the strategy calendar"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, toml, environment, said):

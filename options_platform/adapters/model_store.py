@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 import polars as pl
@@ -179,7 +179,7 @@ class ModelStore:
         It is logged with the backfill that trained the fold. Requirements are given, not inferred,
         which would take half a minute; nothing is pickled.
         """
-        client = self._tracking()
+        self._tracking()
         import mlflow
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, DataType, Schema
@@ -192,8 +192,7 @@ class ModelStore:
         with clear_errors(self.home), warnings.catch_warnings():
             # An input example would have the model run once more while it is logged.
             warnings.simplefilter("ignore", UserWarning)
-            parent = client.get_run(fold["run_id"]).data.tags[PARENT_TAG]
-            with mlflow_run(self.home, parent):
+            with mlflow_run(self.home, self._backfill_of(fold)):
                 logged: ModelInfo = mlflow.pyfunc.log_model(
                     name="model",
                     python_model=str(Path(__file__).with_name("served_fold.py")),
@@ -203,6 +202,23 @@ class ModelStore:
                     pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
                 )
         return logged
+
+    def _backfill_of(self, fold: Mapping[str, Any]) -> str:
+        """The run of the backfill that trained a fold; a new one in a store that was made anew."""
+        from mlflow.exceptions import MlflowException
+
+        client = self._tracking()
+        try:
+            return str(client.get_run(fold["run_id"]).data.tags[PARENT_TAG])
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        run = client.create_run(
+            self._experiment(fold["model"]),
+            run_name=f"stored fold {fold['fold']}",
+            tags={FAMILY_TAG: "backfill", **code_version()},
+        )
+        return str(run.info.run_id)
 
     def _parent(self, record: FoldRecord) -> str:
         if record.model not in self._parents:

@@ -87,7 +87,7 @@ def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
     """The deflated Sharpe ratio of the best column of `returns`, shape (periods, trials).
 
     `others` are ratios a period of trials on other periods: they count, and cannot win. NaN if no
-    column varies. Trials that resemble each other make it too strict, never too kind.
+    column varies. A trial belongs in once: copies lower the spread that luck is measured by.
     """
     # Loading scipy.stats takes a second, and every daily run imports this module.
     from scipy.stats import kurtosis, skew

@@ -71,8 +71,9 @@ def fold_losses(predictions: pl.DataFrame, labels: pl.DataFrame, target: str) ->
 
 
 def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
-    """Whether the model's mean loss of its newest 24 folds is below the naive forecast's.
+    """Whether the model's mean loss over its newest 24 folds is below the naive forecast's.
 
+    Each row counts alike, so that a month with its first labels alone decides nothing.
     Fewer folds give no verdict. No significance is asked for: a model that is merely as good as
     the naive forecast has nothing to trade on, and would hardly ever lose a test to it.
 
@@ -81,13 +82,13 @@ def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
         model: the shipped model.
         naive: its naive forecast.
     """
-    ours = losses.filter(pl.col("model") == model).select("fold", "loss")
+    ours = losses.filter(pl.col("model") == model).select("fold", "rows", "loss")
     theirs = losses.filter(pl.col("model") == naive).select("fold", naive_loss="loss")
     both = ours.join(theirs, on="fold").sort("fold").tail(SKILL_FOLDS)
     if both.height < SKILL_FOLDS:
         return Verdict(True, f"{both.height} months are too few to tell the skill of {model}")
     test = paired_test(both["naive_loss"].to_numpy(), both["loss"].to_numpy())
-    gain = -test.gain
+    gain = float(np.average(both["naive_loss"] - both["loss"], weights=both["rows"]))
     figures = {"gain": gain, "p_of_lost_skill": test.p_value, "folds": float(test.folds)}
     if gain > 0.0:
         return Verdict(

@@ -3,10 +3,10 @@
 None of it needs years of history, and each is named with the tables to look at. What is judged is
 the newest month, 21 sessions, against all months before it:
 
-- gone: unknown throughout, and never for a month before;
-- frozen: the last 21 known values are one. That is a fault only of a number that cannot rest:
-  categories, flags and counters do, ranks do at their bounds, and a GARCH forecast does where the
-  fit found no clusters;
+- gone: unknown throughout, for longer than ever before;
+- frozen: the last 21 known values or more are one, more than ever before. That is a fault only of
+  a number that cannot rest: categories, flags and counters do, ranks do at their bounds, and a
+  GARCH forecast does where the fit found no clusters;
 - out of range: a value beyond the bounds that the feature declares;
 - in other units: its size lies far outside that of all earlier months. "Far" is a factor that
   falls with the months seen: from 15 with six of them to 3.3 with twenty years. An input whose size
@@ -60,7 +60,7 @@ def _faults(values: Floats, feature: Feature) -> Iterator[str]:
     since = known[int(known.argmax()) :]
     gaps = _runs(since)[1::2]
     patience = MONTH_SESSIONS * PATIENCE_MONTHS.get(feature.name, 1)
-    if not since[-1] and gaps[-1] >= patience > gaps[:-1].max(initial=0):
+    if not since[-1] and gaps[-1] >= patience and gaps[-1] > gaps[:-1].max(initial=0):
         yield f"is unknown for {gaps[-1]} sessions and never was for so long"
         return
     newest = values[-MONTH_SESSIONS:]
@@ -71,7 +71,7 @@ def _faults(values: Floats, feature: Feature) -> Iterator[str]:
     low = -np.inf if feature.low is None else feature.low
     high = np.inf if feature.high is None else feature.high
     if _is_frozen(past, feature):
-        yield f"stands still at {past[-1]:g} for {MONTH_SESSIONS} sessions"
+        yield f"stands still at {past[-1]:g} for {MONTH_SESSIONS} sessions or more"
     elif newest.min() < low - ROUNDING or newest.max() > high + ROUNDING:
         worst = newest.min() if newest.min() < low - ROUNDING else newest.max()
         yield f"is {worst:g}, outside its range of {low:g} to {high:g}"
@@ -85,7 +85,7 @@ def _is_frozen(known: Floats, feature: Feature) -> bool:
     if may_rest or at_bound:
         return False
     lengths = _runs(known)
-    return bool(lengths[-1] >= MONTH_SESSIONS > lengths[:-1].max(initial=0))
+    return bool(lengths[-1] >= MONTH_SESSIONS and lengths[-1] > lengths[:-1].max(initial=0))
 
 
 def _other_units(values: Floats, feature: Feature) -> Iterator[str]:

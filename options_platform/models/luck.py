@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -42,12 +44,14 @@ def _other_ratios(
     trials: pl.DataFrame, folds: pl.DataFrame, trial_ids: Sequence[str]
 ) -> list[float]:
     """Sharpe ratios by fold of the target's other variants, one for each set of parameters."""
-    own = trials.filter(pl.col("trial_id").is_in(list(trial_ids)))
+    said = pl.col("parameters").map_elements(_said, return_dtype=pl.String)
+    every = trials.with_columns(variant=said)
+    own = every.filter(pl.col("trial_id").is_in(list(trial_ids)))
     others = (
-        trials.filter(pl.col("target").is_in(own["target"].unique().to_list()))
-        .join(own, on="parameters", how="anti")
+        every.filter(pl.col("target").is_in(own["target"].unique().to_list()))
+        .join(own, on="variant", how="anti")
         .sort("tried_at")
-        .unique("parameters", keep="last", maintain_order=True)
+        .unique("variant", keep="last", maintain_order=True)
     )
     gain = pl.col("naive_loss") - pl.col("loss")
     ratios = (
@@ -57,3 +61,14 @@ def _other_ratios(
         .filter("varies", pl.col("ratio").is_finite())
     )
     return ratios["ratio"].to_list()
+
+
+def _said(parameters: str) -> str:
+    """Parameters without those that say nothing: an older version wrote other ones of these."""
+    return json.dumps(_without_nothing(json.loads(parameters)), sort_keys=True)
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nothing(each) for name, each in value.items() if each}
+    return value

@@ -1,5 +1,6 @@
 """What MLflow's registry calls champion can be loaded by anyone, and predicts what is stored."""
 
+import shutil
 from datetime import UTC, date, datetime
 
 import mlflow
@@ -92,6 +93,18 @@ def test_the_registrys_champion_predicts_what_is_stored(registry, target):
     fold = registry.warehouse.read(MODEL_FOLDS).filter(model_id=version.tags["model_id"])
     assert fold["fold"].to_list() == ["2017-06"]
     assert version.run_id == client.get_run(fold["run_id"].item()).data.tags[PARENT_TAG]
+
+
+def test_a_store_that_was_made_anew_takes_in_the_folds_that_are_there(registry, tmp_path):
+    backfill(registry, "direction")
+    # MLflow keeps a store open, so that one process cannot lose it and make it anew.
+    home = tmp_path / "another"
+    shutil.copytree(registry.home, home, ignore=lambda *_: ["another", "mlflow.db"])
+    other = ModelRegistry(home, Warehouse(home / "warehouse.duckdb"))
+    backfill(other, "direction")
+    stored, served = stored_and_served(other, "direction")
+    assert np.array_equal(stored, served)
+    assert aliases(other, "direction") == {"champion": 1}
 
 
 def test_the_aliases_follow_promotion_and_rollback(registry):

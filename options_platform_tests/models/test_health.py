@@ -19,9 +19,9 @@ END = date(2017, 12, 29)
 MONTHS = [f"{year}-{month:02d}" for year in (2015, 2016, 2017) for month in range(1, 13)]
 
 
-def losses(ours, naive):
+def losses(ours, naive, rows=21):
     parts = [
-        pl.DataFrame({"model": name, "fold": MONTHS, "loss": values})
+        pl.DataFrame({"model": name, "fold": MONTHS, "rows": rows, "loss": values})
         for name, values in (("direction", ours), ("prior", naive))
     ]
     return pl.concat(parts)
@@ -47,6 +47,17 @@ def test_a_model_that_is_no_better_than_naive_has_nothing_to_trade_on():
     assert "there may be nothing to learn in this market" in verdict.description
     assert not kept_skill(losses(naive, naive), "direction", "prior").passed
     assert kept_skill(losses(naive - 0.001 + swings, naive), "direction", "prior").passed
+
+
+def test_the_first_labels_of_a_month_do_not_outweigh_two_years():
+    naive = np.full(36, 1.0)
+    ours = naive - 0.01
+    ours[-1] += 0.5
+    assert not kept_skill(losses(ours, naive), "direction", "prior").passed
+    begun = pl.Series([21] * 35 + [1])
+    verdict = kept_skill(losses(ours, naive, begun), "direction", "prior")
+    assert verdict.passed
+    assert verdict.figures["gain"] == pytest.approx((23 * 21 * 0.01 - 0.49) / (23 * 21 + 1))
 
 
 def test_old_losses_do_not_count_and_less_than_two_years_give_no_verdict():

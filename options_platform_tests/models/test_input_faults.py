@@ -92,6 +92,8 @@ def test_an_input_that_stays_gone_stays_a_fault_and_one_that_always_came_and_wen
     before = changed(dataset(), "vix", gone, newest=60)
     between = changed(before, "vix", lambda v: np.full_like(v, 20.0) + np.arange(len(v)), newest=35)
     assert input_faults(changed(between, "vix", gone)) == []
+    # A second outage is one again, once it is longer than the first.
+    assert input_faults(changed(between, "vix", gone, newest=30)) != []
 
 
 def test_a_value_outside_its_declared_range_is_a_fault():

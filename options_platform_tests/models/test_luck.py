@@ -40,3 +40,14 @@ def test_what_a_search_tried_counts_once_for_each_set_of_parameters():
     assert found["trials"] == 54
     assert found["deflated_sharpe_ratio"] < before["deflated_sharpe_ratio"]
     assert found["overfitting_probability"] == before["overfitting_probability"]
+
+
+def test_what_an_older_version_wrote_otherwise_counts_once():
+    trials, folds = tried()
+    older = trials.with_columns(
+        trial_id=pl.col("trial_id") + "-older",
+        parameters=pl.col("parameters").str.replace("{", '{"level": false, ', literal=True),
+    )
+    again = folds.with_columns(trial_id=pl.col("trial_id") + "-older")
+    found = luck(pl.concat([trials, older]), pl.concat([folds, again]), CHOSEN)
+    assert found == luck(trials, folds, CHOSEN)

@@ -47,13 +47,20 @@ class Curve:
     equity: Floats
     result: BacktestResult | None = None
 
+    @property
+    def ruin_share(self) -> float:
+        """The share of the first equity that is ruin: what is held is never resized, so nothing."""
+        return 0.0 if self.kind == "hold" else RUIN_SHARE
 
-def excess_returns(equity: Floats, market: BacktestMarket) -> Floats:
+
+def excess_returns(
+    equity: Floats, market: BacktestMarket, *, ruin_share: float = RUIN_SHARE
+) -> Floats:
     """Daily returns less what cash earned; -1 on the session of ruin, and zero from then on.
 
-    Ruin is the first session on which no more than `RUIN_SHARE` of the first equity is left.
+    Ruin is the first session on which no more than `ruin_share` of the first equity is left.
     """
-    alive = np.cumprod(equity > RUIN_SHARE * equity[0]).astype(bool)
+    alive = np.cumprod(equity > ruin_share * equity[0]).astype(bool)
     safe = np.where(alive, equity, 1.0)
     returns = np.where(alive[1:], returns_of(safe), 0.0)
     returns = np.where(alive[:-1] & ~alive[1:], -1.0, returns)
@@ -67,7 +74,7 @@ def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
     of Sharpe ratios are drawn with the same blocks.
     """
     at = block_positions(len(market.sessions) - 1)
-    excess = [excess_returns(curve.equity, market) for curve in curves]
+    excess = [excess_returns(c.equity, market, ruin_share=c.ruin_share) for c in curves]
     drawn = [sharpe(returns[at]) for returns in excess]
     models = {c.fill_model: n for n, c in enumerate(curves) if c.name == MODEL}
     rows = []
@@ -135,7 +142,7 @@ def _equity(result: BacktestResult) -> Floats:
 
 
 def _row(curve: Curve, market: BacktestMarket) -> dict[str, Any]:
-    ruined = _ruined_on(curve.equity, market.sessions)
+    ruined = _ruined_on(curve, market.sessions)
     row: dict[str, Any] = {
         "name": curve.name,
         "fill_model": curve.fill_model,
@@ -172,6 +179,6 @@ def _ends(name: str, drawn: Floats, value: float) -> dict[str, float]:
     return {f"{name}_low": found.low, f"{name}_high": found.high}
 
 
-def _ruined_on(equity: Floats, sessions: list[date]) -> date | None:
-    fallen = np.flatnonzero(equity <= RUIN_SHARE * equity[0])
+def _ruined_on(curve: Curve, sessions: list[date]) -> date | None:
+    fallen = np.flatnonzero(curve.equity <= curve.ruin_share * curve.equity[0])
     return sessions[int(fallen[0])] if len(fallen) else None

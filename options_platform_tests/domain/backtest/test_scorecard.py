@@ -64,6 +64,16 @@ def test_an_account_of_which_a_tenth_is_left_is_ruined_however_it_jumps(flat):
     assert scorecard([Curve("model", "default", "model", equity)], flat)["ruined_on"].item() is None
 
 
+def test_what_is_held_is_never_resized_and_so_not_ruined_by_a_deep_fall(flat):
+    equity = np.full(len(DAYS), 100_000.0)
+    equity[2:] = 6_000.0
+    equity[-1] = 200_000.0
+    card = scorecard([Curve("hold_X", "default", "hold", equity)], flat)
+    assert card["ruined_on"].item() is None
+    assert card["equity_usd"].item() == 200_000.0
+    assert card["sharpe"].item() is not None
+
+
 def test_a_card_says_what_the_metrics_say(real_run):
     own, band = real_run
     held = {"SPY": np.linspace(100_000.0, 120_000.0, len(own.sessions))}
