@@ -113,7 +113,11 @@ def test_a_partial_assignment_leaves_no_sold_contract_behind(tmp_path, fake):
     assert (position.open_contracts, position.exit_reason) == (0, "FLATTEN")
 
 
-def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(tmp_path, fake):
+@pytest.mark.parametrize("fills", ["limit", "rest"])
+@pytest.mark.parametrize("assigned", [3, 8])
+def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(
+    tmp_path, fake, fills, assigned
+):
     """Two positions share the sold contract; what one lost is not taken from the other too."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
@@ -131,8 +135,14 @@ def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(tmp_p
     )
     made.execution.send(twin, NOW)
     assert made.reconcile(NOW) == []
-    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": 3})
+    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": assigned})
+    fake.fills = fills
     assert Flattening(made, {}).run(NOW) == []
+    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    for _ in range(2):
+        for order in made.ledger.working_orders():
+            fake.script("fill", {"client_order_id": order.client_order_id})
+        advance(made, NOW, fake)
     assert contracts(fake) == {}
     assert all(position.closed_on for position in made.ledger.positions())
 
