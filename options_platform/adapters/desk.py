@@ -57,13 +57,15 @@ class Desk:
 
     def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
         """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already."""
-        execution = self.service.execution
+        execution, closing = self.service.execution, self.service.closing
         for order in self._working(purposes):
             try:
                 found = execution.resolve(order, now)
             except BrokerDoubtError:
                 continue
-            if found.status in ("intent", "unknown"):
+            if found.status in ("intent", "unknown") and found.purpose == "exit":
+                closing.send_again(found, now)
+            elif found.status in ("intent", "unknown"):
                 self.service.send_if_allowed(found, now)
             elif self._rung_is_over(found, now):
                 self._cancel_to_reprice(found, now)
@@ -73,10 +75,14 @@ class Desk:
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
-            if order.status == "filled":
-                self._close_rest(order, now)
-            else:
+            try:
+                is_left = order.purpose == "entry" or closing.closes_what_is_left(order, now)
+            except BrokerDoubtError:
+                continue
+            if is_left:
                 self._send_next(order, now)
+            else:
+                self._close_rest(order, now)
         return self._working(purposes)
 
     def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
@@ -124,7 +130,8 @@ class Desk:
     def _to_send_again(self, now: datetime) -> list[Order]:
         """Of each purpose the last attempt, if it ended with something left to do.
 
-        An exit that has filled leaves something where its position had lost a leg.
+        An exit that has filled leaves something where its position had lost a leg, and one whose
+        legs are no longer what is left is not sent again, but what is left is closed.
         """
         last: dict[tuple[str, str], Order] = {}
         session = session_to_decide(self.service, now)
@@ -161,7 +168,7 @@ class Desk:
         self.service.send_if_allowed(following, now)
 
     def _close_rest(self, order: Order, now: datetime) -> None:
-        """Close what is left of a position whose whole spreads are closed."""
+        """Close what is left of a position where an exit's legs are not, or no longer, that."""
         known = self.service.closes.get(order.ticker)
         price = None
         if known is not None:

@@ -146,7 +146,7 @@ class PaperTrading:
         working = [o for o in self.ledger.working_orders() if o.purpose == "exit"]
         for order in working:
             if order.session == session and order.status in ("intent", "unknown"):
-                self.execution.send(order, now)
+                self.closing.send_again(order, now)
         leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)

@@ -169,6 +169,60 @@ def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fa
     assert made.ledger.positions()[0].closed_on == NOW.date()
 
 
+@pytest.mark.parametrize("vanished", ["bought", "sold"])
+def test_an_exit_is_not_repriced_with_a_leg_that_is_gone(tmp_path, fake, vanished):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    assert Flattening(made, {}).run(NOW) == []
+    lost, kept = sorted(contracts(fake), key=contracts(fake).get, reverse=vanished == "bought")
+    fake.script("move", {"symbol": lost, "quantity": -contracts(fake)[lost]})
+    for minute in (1, 2):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    whole, rest = exits(made)[0], exits(made)[-1]
+    assert (whole.status, len(whole.legs)) == ("canceled", 2)
+    assert ([leg.symbol("SPY") for leg in rest.legs], rest.contracts) == ([kept], 8)
+    fake.script("fill", {"client_order_id": rest.client_order_id})
+    advance(made, NOW + timedelta(minutes=2), fake)
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [("intent recorded", "intent"), ("sending", "unknown")]
+)
+@pytest.mark.parametrize("again", ["work", "flatten"])
+def test_an_exit_that_never_arrived_is_not_sent_again_with_a_leg_that_is_gone(
+    tmp_path, fake, step, status, again
+):
+    def die(reached):
+        if reached == step:
+            raise InterruptedError
+
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    position, dying = made.ledger.positions()[0], replace(made, at=die).closing
+    with pytest.raises(InterruptedError):
+        dying.close_position(position, SESSION, "STOP_LOSS", None, NOW)
+    assert [order.status for order in exits(made)] == [status]
+    long = max(contracts(fake), key=contracts(fake).get)
+    fake.script("move", {"symbol": long, "quantity": -8})
+    if status == "unknown":
+        # Its request may still arrive.
+        advance(made, NOW + timedelta(seconds=30), fake)
+        assert [order.status for order in exits(made)] == ["unknown"]
+    later = NOW + timedelta(minutes=2)
+    if again == "work":
+        advance(made, later, fake)
+        made.reconcile(later)
+    else:
+        assert Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later) == []
+    assert [(o.status, len(o.legs)) for o in exits(made)] == [("canceled", 2), ("filled", 1)]
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on
+
+
 def test_a_fill_that_the_ledger_has_not_heard_of_is_no_lost_leg(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
