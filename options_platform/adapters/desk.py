@@ -18,7 +18,7 @@ from options_platform.domain.orders import (
     client_order_id,
     exit_order_id,
 )
-from options_platform.domain.repricing import deciding_session, rung_of, with_next_attempt
+from options_platform.domain.repricing import deciding_session, next_price, with_next_attempt
 from options_platform.errors import LedgerError
 
 REPRICE = "REPRICE"
@@ -179,13 +179,5 @@ class Desk:
                 self.service.closing.close_position(position, order.session, reason, price, now)
 
     def _next_price(self, order: Order) -> float | None:
-        """The price of the rung above an order's; None on the last one, and without a limit."""
-        base, rung = rung_of(order, self.service.ledger.orders(session=order.session))
-        if base.limit_price is None or order.limit_price is None:
-            return None
-        ladder = self.service.settings.ladder
-        prices = ladder.prices(order.purpose, base.limit_price)
-        if order.limit_price not in prices:
-            # One that was priced anew climbs from its own price.
-            prices, rung = ladder.prices(order.purpose, order.limit_price), 0
-        return next((price for price in prices[rung + 1 :] if price > order.limit_price), None)
+        orders = self.service.ledger.orders(session=order.session)
+        return next_price(order, orders, self.service.settings.ladder)
