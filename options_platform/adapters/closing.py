@@ -67,10 +67,14 @@ class Closing:
     ) -> Order | None:
         """Send the order that closes what is open of a position; the order, if there is one.
 
+        An entry that still works for the position is canceled first: its fills would be left.
         Where the broker has lost legs, the spreads that are whole are closed, and a call after that
         order has filled closes what is left of the others; a position that lost all of them ends
         without an order, at what it was worth. Without `price` the last mark is taken.
         """
+        for order in self.execution.ledger.working_orders():
+            if (order.purpose, order.position_id) == ("entry", position.position_id):
+                self.execution.cancel(order, now)
         try:
             found = self.left_of(position, now)
         except BrokerDoubtError:
