@@ -71,7 +71,7 @@ class Desk:
                 self._cancel_to_reprice(found, now)
         if "entry" in purposes and self.service.ledger.halted() is not None:
             # One whose request was on its way may have arrived since.
-            self.cancel_entries(now)
+            self.service.cancel_entries(now)
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
@@ -95,16 +95,11 @@ class Desk:
         ledger.halt(reason, now)
         try:
             with ledger.trading():
-                return self.cancel_entries(now)
+                return self.service.cancel_entries(now)
         except LedgerError as error:
             raise LedgerError(
                 f"new entries are halted from now on, and those that work not canceled yet: {error}"
             ) from error
-
-    def cancel_entries(self, now: datetime) -> list[Order]:
-        """Cancel the entries that work; those that still may fill."""
-        after = [self.service.execution.cancel(o, now) for o in self._working(("entry",))]
-        return [order for order in after if not order.is_final]
 
     def _rung_is_over(self, order: Order, now: datetime) -> bool:
         rules = self.service.settings.ladder
