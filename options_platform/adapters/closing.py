@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError
@@ -20,6 +20,7 @@ from options_platform.settings import Settings
 
 Pricing = Callable[[tuple[OrderLeg, ...]], float]
 GONE = "GONE_AT_BROKER"
+LEGS_GONE = "LEGS_GONE"
 LOOKS = 2
 
 
@@ -66,11 +67,19 @@ class Closing:
     ) -> Order | None:
         """Send the order that closes what is open of a position; the order, if there is one.
 
+        An entry that still works for the position is canceled first: its fills would be left.
         Where the broker has lost legs, the spreads that are whole are closed, and a call after that
         order has filled closes what is left of the others; a position that lost all of them ends
         without an order, at what it was worth. Without `price` the last mark is taken.
         """
-        found = self._left_of(position, now)
+        for order in self.execution.ledger.working_orders():
+            if (order.purpose, order.position_id) == ("entry", position.position_id):
+                self.execution.cancel(order, now)
+        try:
+            found = self.left_of(position, now)
+        except BrokerDoubtError:
+            known = self._open_now(position.position_id)
+            found = None if known is None else (known, known.legs, known.open_contracts)
         if found is None:
             return None
         position, legs, contracts = found
@@ -103,32 +112,58 @@ class Closing:
         )
         self.execution.ledger.record_position(gone, now, GONE)
 
-    def _left_of(
+    def left_of(
         self, position: Position, now: datetime
     ) -> tuple[Position, tuple[OrderLeg, ...], int] | None:
         """The position as it is now, and what of it to close next; None if it is closed.
 
-        While the broker cannot be asked, all that the ledger knows of.
+        Raises :class:`BrokerDoubtError` while the broker cannot be asked what it holds.
         """
         ledger = self.execution.ledger
+        known = self._open_now(position.position_id)
         for look in range(LOOKS):
-            open_now = ledger.positions(only_open=True)
-            own = [p for p in open_now if p.position_id == position.position_id]
-            if not own:
+            if known is None:
                 return None
-            position = own[0]
-            legs, contracts = position.legs, position.open_contracts
-            try:
-                there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-            except BrokerDoubtError:
-                break
-            legs, contracts = next_to_close(position, open_now, there)
-            if contracts == position.open_contracts and legs == position.legs:
+            there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+            legs, contracts = next_to_close(known, ledger.positions(only_open=True), there)
+            if contracts == known.open_contracts and legs == known.legs:
                 break
             if look + 1 < LOOKS:
                 # What is lacking may be a fill that the ledger has not heard of.
                 self.reconciler.run(now)
-        return position, legs, contracts
+                known = self._open_now(position.position_id)
+        return None if known is None else (known, legs, contracts)
+
+    def closes_what_is_left(self, order: Order, now: datetime) -> bool:
+        """Whether what an exit has not filled is what of its position is to be closed next.
+
+        Raises :class:`BrokerDoubtError` as :meth:`left_of`.
+        """
+        known = self._open_now(order.position_id)
+        found = None if known is None else self.left_of(known, now)
+        return found is not None and (closing(found[1]), found[2]) == (order.legs, order.remaining)
+
+    def send_again(self, order: Order, now: datetime) -> Order:
+        """Send an exit that the broker does not have, or end one that closes what is gone.
+
+        One whose request may still be on its way is ended only after the time of a rung. While the
+        broker cannot be asked what it holds, nothing is done.
+        """
+        try:
+            if self.closes_what_is_left(order, now):
+                return self.execution.send(order, now)
+        except BrokerDoubtError:
+            return order
+        rung = timedelta(seconds=self.settings.ladder.rung_seconds)
+        if order.placed_at is not None and now - order.placed_at < rung:
+            return order
+        ended = order.to("unknown").to("canceled")
+        self.execution.ledger.record(ended, now, detail=LEGS_GONE)
+        return ended
+
+    def _open_now(self, position_id: str) -> Position | None:
+        held = self.execution.ledger.positions(only_open=True)
+        return next((p for p in held if p.position_id == position_id), None)
 
     def _exit_order(
         self,

@@ -18,7 +18,7 @@ from options_platform.domain.orders import (
     client_order_id,
     exit_order_id,
 )
-from options_platform.domain.repricing import deciding_session, rung_of, with_next_attempt
+from options_platform.domain.repricing import deciding_session, next_price, with_next_attempt
 from options_platform.errors import LedgerError
 
 REPRICE = "REPRICE"
@@ -57,26 +57,32 @@ class Desk:
 
     def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
         """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already."""
-        execution = self.service.execution
+        execution, closing = self.service.execution, self.service.closing
         for order in self._working(purposes):
             try:
                 found = execution.resolve(order, now)
             except BrokerDoubtError:
                 continue
-            if found.status in ("intent", "unknown"):
+            if found.status in ("intent", "unknown") and found.purpose == "exit":
+                closing.send_again(found, now)
+            elif found.status in ("intent", "unknown"):
                 self.service.send_if_allowed(found, now)
             elif self._rung_is_over(found, now):
                 self._cancel_to_reprice(found, now)
         if "entry" in purposes and self.service.ledger.halted() is not None:
             # One whose request was on its way may have arrived since.
-            self.cancel_entries(now)
+            self.service.cancel_entries(now)
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
-            if order.status == "filled":
-                self._close_rest(order, now)
-            else:
+            try:
+                is_left = order.purpose == "entry" or closing.closes_what_is_left(order, now)
+            except BrokerDoubtError:
+                continue
+            if is_left:
                 self._send_next(order, now)
+            else:
+                self._close_rest(order, now)
         return self._working(purposes)
 
     def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
@@ -89,16 +95,11 @@ class Desk:
         ledger.halt(reason, now)
         try:
             with ledger.trading():
-                return self.cancel_entries(now)
+                return self.service.cancel_entries(now)
         except LedgerError as error:
             raise LedgerError(
                 f"new entries are halted from now on, and those that work not canceled yet: {error}"
             ) from error
-
-    def cancel_entries(self, now: datetime) -> list[Order]:
-        """Cancel the entries that work; those that still may fill."""
-        after = [self.service.execution.cancel(o, now) for o in self._working(("entry",))]
-        return [order for order in after if not order.is_final]
 
     def _rung_is_over(self, order: Order, now: datetime) -> bool:
         rules = self.service.settings.ladder
@@ -124,7 +125,8 @@ class Desk:
     def _to_send_again(self, now: datetime) -> list[Order]:
         """Of each purpose the last attempt, if it ended with something left to do.
 
-        An exit that has filled leaves something where its position had lost a leg.
+        An exit that has filled leaves something where its position had lost a leg, and one whose
+        legs are no longer what is left is not sent again, but what is left is closed.
         """
         last: dict[tuple[str, str], Order] = {}
         session = session_to_decide(self.service, now)
@@ -161,7 +163,7 @@ class Desk:
         self.service.send_if_allowed(following, now)
 
     def _close_rest(self, order: Order, now: datetime) -> None:
-        """Close what is left of a position whose whole spreads are closed."""
+        """Close what is left of a position where an exit's legs are not, or no longer, that."""
         known = self.service.closes.get(order.ticker)
         price = None
         if known is not None:
@@ -172,13 +174,5 @@ class Desk:
                 self.service.closing.close_position(position, order.session, reason, price, now)
 
     def _next_price(self, order: Order) -> float | None:
-        """The price of the rung above an order's; None on the last one, and without a limit."""
-        base, rung = rung_of(order, self.service.ledger.orders(session=order.session))
-        if base.limit_price is None or order.limit_price is None:
-            return None
-        ladder = self.service.settings.ladder
-        prices = ladder.prices(order.purpose, base.limit_price)
-        if order.limit_price not in prices:
-            # One that was priced anew climbs from its own price.
-            prices, rung = ladder.prices(order.purpose, order.limit_price), 0
-        return next((price for price in prices[rung + 1 :] if price > order.limit_price), None)
+        orders = self.service.ledger.orders(session=order.session)
+        return next_price(order, orders, self.service.settings.ladder)

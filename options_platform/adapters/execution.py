@@ -217,7 +217,7 @@ def _position_after(
     ):
         return None
     if after.purpose == "entry":
-        return after_entry_fill(after, held, session)
+        return after_entry_fill(after, held, session, fees_before_usd=before.fees_usd)
     if held is None:
         raise LedgerError(
             f"order {after.client_order_id} closes a position that the ledger does not know"

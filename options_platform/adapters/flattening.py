@@ -67,7 +67,7 @@ class Flattening:
         for order in self.service.ledger.working_orders():
             after = execution.cancel(order, now)
             if order.purpose == "exit" and after.status in ("intent", "unknown"):
-                after = execution.cancel(execution.send(after, now), now)
+                after = execution.cancel(self.service.closing.send_again(after, now), now)
             if not after.is_final:
                 told.append(f"{order.client_order_id} is {after.status}: not canceled yet")
         return told

@@ -87,7 +87,7 @@ class IntradayCheck:
         equity = self._equity(values, session)
         service.trip([*service.ledger.equities_since_reset(), equity], now)
         if service.ledger.halted() is not None:
-            Desk(service).cancel_entries(now)
+            service.cancel_entries(now)
         leaving = {o.position_id for o in service.ledger.working_orders() if o.purpose == "exit"}
         stopped = {}
         for position in priced:

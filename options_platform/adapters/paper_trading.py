@@ -146,7 +146,7 @@ class PaperTrading:
         working = [o for o in self.ledger.working_orders() if o.purpose == "exit"]
         for order in working:
             if order.session == session and order.status in ("intent", "unknown"):
-                self.execution.send(order, now)
+                self.closing.send_again(order, now)
         leaving = {order.position_id for order in working}
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
@@ -211,7 +211,16 @@ class PaperTrading:
                 known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
             except PlanChangedError as error:
                 changed.append(error)
+        if self.ledger.halted() is not None:
+            # One that was being sent when the halt came passed its check.
+            self.cancel_entries(now)
         return changed
+
+    def cancel_entries(self, now: datetime) -> list[Order]:
+        """Cancel the entries that work; those that still may fill."""
+        working = [o for o in self.ledger.working_orders() if o.purpose == "entry"]
+        after = [self.execution.cancel(order, now) for order in working]
+        return [order for order in after if not order.is_final]
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.
@@ -238,6 +247,9 @@ class PaperTrading:
             if is_away and not broken:
                 self.ledger.record_intent(order, now)
                 return
+            if not broken and self.ledger.halted() is not None:
+                # Asking the broker took a while.
+                broken = ["HALTED"]
             if broken:
                 self._refuse(order, broken, now)
                 return

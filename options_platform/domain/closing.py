@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import Position
@@ -15,21 +15,43 @@ def next_to_close(
 
     First the spreads that are whole, so that no sold leg loses the bought one that covers it;
     after them what is left of those that lost a leg. `there` are the broker's contracts by symbol,
-    which nets a contract over all of `open_positions`.
+    which nets a contract over all of `open_positions`, in the order of their opening.
     """
-    lots: dict[str, int] = {}
-    for other in open_positions:
-        for leg in other.legs:
-            symbol = leg.symbol(other.ticker)
-            lots[symbol] = lots.get(symbol, 0) + leg.signed_ratio * other.open_contracts
-    left = {}
-    for leg in position.legs:
-        symbol = leg.symbol(position.ticker)
-        side = 1 if leg.signed_ratio > 0 else -1
-        lacking = max(0, (lots.get(symbol, 0) - there.get(symbol, 0)) * side)
-        left[leg] = max(0, position.open_contracts - -(-lacking // leg.ratio))
+    others = list(open_positions)
+    left = {
+        leg: max(
+            0, position.open_contracts - -(-_lacking(position, leg, others, there) // leg.ratio)
+        )
+        for leg in position.legs
+    }
     whole = min(left.values())
     if whole:
         return position.legs, whole
     legs = tuple(leg for leg, spreads in left.items() if spreads)
     return legs, min((left[leg] for leg in legs), default=0)
+
+
+def _lacking(
+    position: Position, leg: OrderLeg, open_positions: Sequence[Position], there: Mapping[str, int]
+) -> int:
+    """Contracts that the broker lacks of a position's leg.
+
+    Whatever was opened first lacks first: one lost contract is not taken from two positions.
+    """
+    symbol = leg.symbol(position.ticker)
+    side = 1 if leg.signed_ratio > 0 else -1
+    lots = {other.position_id: _contracts(other, symbol) for other in open_positions}
+    lacking = max(0, (sum(lots.values()) - there.get(symbol, 0)) * side)
+    for number, contracts in lots.items():
+        if number == position.position_id:
+            break
+        lacking -= min(lacking, max(0, contracts * side))
+    return lacking
+
+
+def _contracts(position: Position, symbol: str) -> int:
+    return sum(
+        leg.signed_ratio * position.open_contracts
+        for leg in position.legs
+        if leg.symbol(position.ticker) == symbol
+    )

@@ -91,17 +91,21 @@ class AccountMark:
     open_positions: int
 
 
-def after_entry_fill(order: Order, held: Position | None, session: date) -> Position:
+def after_entry_fill(
+    order: Order, held: Position | None, session: date, *, fees_before_usd: float = 0.0
+) -> Position:
     """The position that the fills of an entry order make, all of them or some.
 
-    The plan's bounds move by what the fills were better or worse than planned.
+    The plan's bounds move by what the fills were better or worse than planned. `held` is the
+    position before, of which some may be closed again, and `fees_before_usd` the part of its fees
+    that was the entry's; one that was closed and gets one more spread is open again.
     """
     price = float(order.avg_price or 0.0)
     planned = float(order.limit_price if order.limit_price is not None else price)
     better = (planned - price) * SHARES * order.filled_qty
     share = order.filled_qty / order.contracts
     expiry = min(leg.expiry for leg in order.legs)
-    return Position(
+    filled = Position(
         position_id=order.position_id,
         ticker=order.ticker,
         strategy=order.strategy,
@@ -115,6 +119,17 @@ def after_entry_fill(order: Order, held: Position | None, session: date) -> Posi
         fees_usd=order.fees_usd,
         mark_price=price,
         marked_on=session,
+    )
+    if held is None:
+        return filled
+    is_closed = held.closed_contracts == order.filled_qty
+    return replace(
+        filled,
+        fees_usd=held.fees_usd + order.fees_usd - fees_before_usd,
+        closed_contracts=held.closed_contracts,
+        exit_price=held.exit_price,
+        closed_on=held.closed_on if is_closed else None,
+        exit_reason=held.exit_reason if is_closed else None,
     )
 
 

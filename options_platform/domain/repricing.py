@@ -1,4 +1,4 @@
-"""The next attempt of an order that ended with something left to do, and its place in time."""
+"""The next attempt of an order that ended with something left to do: its price and its session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, shift
-from options_platform.domain.orders import Order
+from options_platform.domain.orders import LadderRules, Order
 from options_platform.domain.positions import SHARES
 
 
@@ -33,23 +33,34 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
     )
 
 
-def rung_of(order: Order, orders: Iterable[Order]) -> tuple[Order, int]:
-    """The order that the ladder of `order` began with, and how many rungs `order` is above it.
+def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> float | None:
+    """The price of the rung above an order's, USD a share; None on the last and without a limit.
 
-    A ladder goes on from attempt to attempt while each was canceled to be repriced; an exit for
-    another reason, and one after an order that filled or was rejected, begins a new one.
+    A ladder goes on from attempt to attempt among `orders` while each was canceled to be repriced;
+    an exit for another reason, one after an order that filled or was rejected, and an attempt whose
+    price is on no rung begin a new one.
     """
     same = {
         other.attempt: other
         for other in orders
         if (other.purpose, other.position_id) == (order.purpose, order.position_id)
     }
-    base = order
-    while (before := same.get(base.attempt - 1)) is not None and before.status == "canceled":
+    attempts = [order]
+    while (before := same.get(attempts[-1].attempt - 1)) is not None:
+        if before.status != "canceled":
+            break
         if order.purpose == "exit" and before.reason != order.reason:
             break
-        base = before
-    return base, order.attempt - base.attempt
+        attempts.append(before)
+    prices: list[float] = []
+    for attempt in reversed(attempts):
+        if attempt.limit_price is None:
+            return None
+        if attempt.limit_price not in prices:
+            # One that was priced anew climbs from its own price.
+            prices = rules.prices(order.purpose, attempt.limit_price)
+    limit = order.limit_price
+    return None if limit is None else next((price for price in prices if price > limit), None)
 
 
 def deciding_session(now: datetime) -> date:

@@ -57,3 +57,33 @@ def test_closing_everything_ends_flat_without_a_sold_leg_that_nothing_covers(siz
         if not after.open_contracts:
             del positions[number]
     assert set(there.values()) == {0}
+
+
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    lost=st.integers(0, 18),
+)
+def test_orders_that_work_at_once_leave_no_sold_leg_that_nothing_covers(sizes, lost):
+    """Each position has its own bought leg; they share a sold one, in part assigned."""
+    positions = [
+        replace(
+            LOT,
+            position_id=str(number),
+            contracts=size,
+            legs=(replace(LEGS[0], strike=LEGS[0].strike - number), LEGS[1]),
+        )
+        for number, size in enumerate(sizes)
+    ]
+    there = {p.legs[0].symbol("SPY"): p.contracts for p in positions}
+    there[SHORT] = min(lost - sum(sizes), 0)
+    for _ in range(2):
+        working = [(p, *next_to_close(p, positions, there)) for p in positions]
+        positions = []
+        for position, legs, spreads in working:
+            for leg in legs:
+                there[leg.symbol("SPY")] -= leg.signed_ratio * spreads
+            closed = replace(position, closed_contracts=position.closed_contracts + spreads)
+            if closed.open_contracts:
+                positions.append(closed)
+        assert -there[SHORT] <= sum(q for symbol, q in there.items() if symbol != SHORT)
+    assert set(there.values()) == {0}

@@ -170,6 +170,23 @@ def test_an_exit_in_parts_and_attempts_closes_at_the_mean_of_its_fills():
     assert last.profit_usd == pytest.approx(0.75 * 400 - 4 * 1.3)
 
 
+def test_an_entry_that_fills_on_keeps_what_was_closed_meanwhile():
+    """3 of 4 bought at 2.00 and sold at 1.50, then 1 more: it is open, and 150 USD are lost."""
+    some = replace(ENTRY, filled_qty=3, avg_price=2.0, fees_usd=3.9)
+    held = after_entry_fill(some, None, OPENED)
+    closed = after_exit_fill(exits(0, None, contracts=3), exits(3, -1.5, contracts=3), held, CLOSED)
+    assert closed.closed_on == CLOSED
+    whole = replace(some, filled_qty=4, fees_usd=5.2)
+    again = after_entry_fill(whole, closed, CLOSED, fees_before_usd=some.fees_usd)
+    assert (again.contracts, again.open_contracts, again.exit_price) == (4, 1, 1.5)
+    assert (again.closed_on, again.exit_reason) == (None, None)
+    assert again.fees_usd == pytest.approx(7 * 1.3)
+    assert again.profit_usd == pytest.approx(-150.0 - 7 * 1.3)
+    # Another price of the same fills opens nothing.
+    told = after_entry_fill(replace(some, avg_price=1.9), closed, CLOSED, fees_before_usd=3.9)
+    assert (told.open_contracts, told.closed_on, told.exit_reason) == (0, CLOSED, "TIME")
+
+
 def test_no_exit_closes_more_than_is_open():
     held = after_entry_fill(replace(ENTRY, filled_qty=2, avg_price=2.0), None, OPENED)
     with pytest.raises(LedgerError, match="closes more than the 2 spreads"):

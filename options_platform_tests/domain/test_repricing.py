@@ -4,7 +4,8 @@ from datetime import date, datetime
 import pytest
 
 from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.repricing import deciding_session, rung_of, with_next_attempt
+from options_platform.domain.orders import LadderRules
+from options_platform.domain.repricing import deciding_session, next_price, with_next_attempt
 from options_platform_tests.domain.test_orders import ORDER
 
 
@@ -45,21 +46,49 @@ def test_an_order_decided_now_works_until_the_next_close(now, wanted):
     assert replace(ORDER, session=session).expires_at > moment
 
 
-def test_a_ladder_begins_anew_with_another_reason_and_after_an_order_that_filled():
-    def attempt(number, status, reason="STOP_LOSS"):
-        return replace(ORDER, purpose="exit", attempt=number, status=status, reason=reason)
+# From 1.00 the rungs are 1.00, 1.20 and 1.40.
+EXITS = LadderRules(rungs=3, exit_concession=0.4)
 
-    first, second = attempt(1, "canceled"), attempt(2, "canceled")
-    third = attempt(3, "accepted")
-    assert rung_of(third, [first, second, third]) == (first, 2)
-    hurried = attempt(3, "accepted", "FLATTEN")
-    assert rung_of(hurried, [first, second, hurried]) == (hurried, 0)
-    assert rung_of(third, [first, replace(second, status="filled"), third]) == (third, 0)
+
+def exit_attempt(number, price, status="canceled", reason="STOP_LOSS"):
+    return replace(
+        ORDER, purpose="exit", attempt=number, limit_price=price, status=status, reason=reason
+    )
+
+
+def test_an_order_climbs_the_ladder_that_its_first_attempt_began():
+    orders = [exit_attempt(number, price) for number, price in enumerate((1.0, 1.2, 1.4), 1)]
+    assert [next_price(order, orders, EXITS) for order in orders] == [1.2, 1.4, None]
+    # What is left on the last rung is sent at its price again.
+    assert next_price(exit_attempt(4, 1.4), orders, EXITS) is None
+
+
+def test_a_ladder_begins_anew_with_another_reason_and_after_an_order_that_filled():
+    first, second = exit_attempt(1, 1.0), exit_attempt(2, 1.4)
+    third = exit_attempt(3, 1.4, "accepted")
+    assert next_price(third, [first, second, third], EXITS) is None
+    hurried = exit_attempt(3, 1.4, "accepted", "FLATTEN")
+    assert next_price(hurried, [first, second, hurried], EXITS) == 1.68
+    assert next_price(third, [first, replace(second, status="filled"), third], EXITS) == 1.68
     other = replace(second, position_id="other")
-    assert rung_of(third, [first, other, third]) == (third, 0)
+    assert next_price(third, [first, other, third], EXITS) == 1.68
+
+
+def test_an_exit_that_was_priced_anew_ends_on_the_floor_of_its_own_ladder():
+    """2.00 is on no rung of 1.00: the rungs from there on are 2.00, 2.40 and 2.80."""
+    orders = [exit_attempt(1, 1.0), exit_attempt(2, 2.0)]
+    while (price := next_price(orders[-1], orders, EXITS)) is not None and len(orders) < 9:
+        orders.append(exit_attempt(len(orders) + 1, price))
+    assert [order.limit_price for order in orders] == [1.0, 2.0, 2.4, 2.8]
 
 
 def test_the_marked_attempts_of_an_entry_are_one_ladder():
-    first = replace(ORDER, status="canceled", reason="REPRICE")
-    second = replace(ORDER, attempt=2, status="accepted")
-    assert rung_of(second, [first, second]) == (first, 1)
+    rules = LadderRules(rungs=3, entry_concession=0.1)
+    first = replace(ORDER, limit_price=2.0, status="canceled", reason="REPRICE")
+    second = replace(ORDER, limit_price=2.1, attempt=2, status="accepted")
+    assert next_price(second, [first, second], rules) == 2.2
+    assert next_price(replace(second, limit_price=2.2), [first], rules) is None
+
+
+def test_an_order_without_a_limit_has_no_rungs():
+    assert next_price(replace(ORDER, limit_price=None), [], EXITS) is None

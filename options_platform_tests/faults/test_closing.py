@@ -113,7 +113,11 @@ def test_a_partial_assignment_leaves_no_sold_contract_behind(tmp_path, fake):
     assert (position.open_contracts, position.exit_reason) == (0, "FLATTEN")
 
 
-def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(tmp_path, fake):
+@pytest.mark.parametrize("fills", ["limit", "rest"])
+@pytest.mark.parametrize("assigned", [3, 8])
+def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(
+    tmp_path, fake, fills, assigned
+):
     """Two positions share the sold contract; what one lost is not taken from the other too."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
@@ -131,8 +135,14 @@ def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(tmp_p
     )
     made.execution.send(twin, NOW)
     assert made.reconcile(NOW) == []
-    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": 3})
+    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": assigned})
+    fake.fills = fills
     assert Flattening(made, {}).run(NOW) == []
+    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    for _ in range(2):
+        for order in made.ledger.working_orders():
+            fake.script("fill", {"client_order_id": order.client_order_id})
+        advance(made, NOW, fake)
     assert contracts(fake) == {}
     assert all(position.closed_on for position in made.ledger.positions())
 
@@ -157,6 +167,60 @@ def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fa
     advance(made, NOW, fake)
     assert contracts(fake) == {}
     assert made.ledger.positions()[0].closed_on == NOW.date()
+
+
+@pytest.mark.parametrize("vanished", ["bought", "sold"])
+def test_an_exit_is_not_repriced_with_a_leg_that_is_gone(tmp_path, fake, vanished):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    assert Flattening(made, {}).run(NOW) == []
+    lost, kept = sorted(contracts(fake), key=contracts(fake).get, reverse=vanished == "bought")
+    fake.script("move", {"symbol": lost, "quantity": -contracts(fake)[lost]})
+    for minute in (1, 2):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    whole, rest = exits(made)[0], exits(made)[-1]
+    assert (whole.status, len(whole.legs)) == ("canceled", 2)
+    assert ([leg.symbol("SPY") for leg in rest.legs], rest.contracts) == ([kept], 8)
+    fake.script("fill", {"client_order_id": rest.client_order_id})
+    advance(made, NOW + timedelta(minutes=2), fake)
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [("intent recorded", "intent"), ("sending", "unknown")]
+)
+@pytest.mark.parametrize("again", ["work", "flatten"])
+def test_an_exit_that_never_arrived_is_not_sent_again_with_a_leg_that_is_gone(
+    tmp_path, fake, step, status, again
+):
+    def die(reached):
+        if reached == step:
+            raise InterruptedError
+
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    position, dying = made.ledger.positions()[0], replace(made, at=die).closing
+    with pytest.raises(InterruptedError):
+        dying.close_position(position, SESSION, "STOP_LOSS", None, NOW)
+    assert [order.status for order in exits(made)] == [status]
+    long = max(contracts(fake), key=contracts(fake).get)
+    fake.script("move", {"symbol": long, "quantity": -8})
+    if status == "unknown":
+        # Its request may still arrive.
+        advance(made, NOW + timedelta(seconds=30), fake)
+        assert [order.status for order in exits(made)] == ["unknown"]
+    later = NOW + timedelta(minutes=2)
+    if again == "work":
+        advance(made, later, fake)
+        made.reconcile(later)
+    else:
+        assert Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later) == []
+    assert [(o.status, len(o.legs)) for o in exits(made)] == [("canceled", 2), ("filled", 1)]
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on
 
 
 def test_a_fill_that_the_ledger_has_not_heard_of_is_no_lost_leg(tmp_path, fake):
@@ -187,11 +251,12 @@ def test_in_the_session_everything_is_closed_through_the_quotes_of_now(tmp_path,
     quote(fake, legs, (1.20, 1.00))
     assert Flattening(made, closes).run(NOW) == []
     assert exits(made)[-1].limit_price == pytest.approx(-0.10)
-    for minute in range(1, 5):
+    for minute in range(1, 7):
         advance(made, NOW + timedelta(minutes=minute), fake)
     prices = [order.limit_price for order in exits(made)]
     assert prices == sorted(prices)
-    assert prices[-1] > -0.10
+    # It ends on the floor of the ladder from there.
+    assert prices[1:] == made.settings.ladder.prices("exit", -0.10)
     assert_sound(made, fake)
 
 

@@ -17,6 +17,7 @@ from options_platform_tests.faults.world import (
     NOW,
     POST,
     SESSION,
+    advance,
     assert_sound,
     ended,
     kill_when,
@@ -123,6 +124,52 @@ def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
     assert [o.reason for o in exits(made)] == ["STOP_LOSS"]
     # It latches.
     assert IntradayCheck(made).run(NOW).halted == found.halted
+
+
+def test_a_stop_cancels_the_rest_of_an_entry_that_fills_bit_by_bit(tmp_path, resting):
+    made = trader(tmp_path, resting.address)
+    (entry,) = trade(made)
+    resting.script("fill", {"client_order_id": entry.client_order_id, "spreads": 3})
+    made.reconcile(NOW)
+    quoted(made, resting, 0.1)
+    (reason,) = IntradayCheck(made).run(NOW).stopped.values()
+    assert (reason, made.ledger.order(entry.client_order_id).status) == ("STOP_LOSS", "canceled")
+    (stop,) = exits(made)
+    assert stop.contracts == 3
+    resting.script("fill", {"client_order_id": stop.client_order_id})
+    assert made.reconcile(NOW) == []
+    assert resting.book.positions == {}
+    assert_sound(made, resting)
+
+
+@pytest.mark.parametrize("when", ["before the stop fills", "after the stop has filled"])
+def test_what_an_entry_fills_while_it_is_canceled_is_closed_too(tmp_path, resting, when):
+    made = trader(tmp_path, resting.address)
+    (entry,) = trade(made)
+    resting.script("fill", {"client_order_id": entry.client_order_id, "spreads": 3})
+    made.reconcile(NOW)
+    quoted(made, resting, 0.1)
+    resting.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
+    IntradayCheck(made).run(NOW)
+    assert made.ledger.order(entry.client_order_id).status == "cancel_pending"
+    one_more = {"client_order_id": entry.client_order_id, "spreads": 1}
+    if when == "before the stop fills":
+        resting.script("fill", one_more)
+    resting.script("fill", {"client_order_id": exits(made)[0].client_order_id})
+    made.reconcile(NOW)
+    if when == "after the stop has filled":
+        resting.script("fill", one_more)
+    made.reconcile(NOW)
+    (position,) = made.ledger.positions()
+    assert (position.contracts, position.closed_contracts, position.closed_on) == (4, 3, None)
+    advance(made, NOW, resting)
+    rest = max(exits(made), key=lambda order: order.attempt)
+    assert (rest.attempt, rest.contracts) == (2, 1)
+    resting.script("fill", {"client_order_id": rest.client_order_id})
+    resting.script("cancel", {"client_order_id": entry.client_order_id})
+    assert made.reconcile(NOW) == []
+    assert resting.book.positions == {}
+    assert_sound(made, resting)
 
 
 def test_an_entry_in_doubt_or_waiting_is_never_sent_by_it(tmp_path, fake):

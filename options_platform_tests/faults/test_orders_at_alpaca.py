@@ -584,3 +584,36 @@ def test_an_order_in_doubt_that_never_arrived_expires_with_its_session(tmp_path,
     assert (order.status, order.reason) == ("expired", "NEVER_SENT")
     assert fake.count(POST) == 1
     assert_sound(made, fake)
+
+
+def test_a_halt_that_comes_while_an_entry_is_checked_keeps_it_from_being_sent(
+    tmp_path, resting, monkeypatch
+):
+    made = trader(tmp_path, resting.address)
+    answer = resting.handle
+
+    def halting(method, path, query, body):
+        if path == "/v2/stocks/trades/latest":
+            made.ledger.halt("storm", NOW)
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(resting, "handle", halting)
+    assert [(o.status, o.reason) for o in trade(made)] == [("not_sent", "HALTED")]
+    assert resting.count(POST) == 0
+
+
+@pytest.mark.parametrize("step", ["sending", "submitted"])
+def test_an_entry_that_was_being_sent_when_a_halt_came_is_canceled_at_once(tmp_path, resting, step):
+    def at(reached):
+        if reached == step:
+            made.ledger.halt("storm", NOW)
+
+    made = trader(tmp_path, resting.address, at=at)
+    trade(made, ("SPY", "QQQ"))
+    assert resting.count(POST) == 1
+    assert statuses(resting) == ["canceled"]
+    assert {o.ticker: (o.status, o.reason) for o in made.ledger.orders()} == {
+        "QQQ": ("canceled", None),
+        "SPY": ("not_sent", "HALTED"),
+    }
+    assert_sound(made, resting)
