@@ -78,8 +78,7 @@ class Closing:
         try:
             found = self.left_of(position, now)
         except BrokerDoubtError:
-            known = self._open_now(position.position_id)
-            found = None if known is None else (known, known.legs, known.open_contracts)
+            return self._intended(position, session, reason, price, now, at_floor=at_floor)
         if found is None:
             return None
         position, legs, contracts = found
@@ -93,6 +92,30 @@ class Closing:
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )
         return self.execution.send(order, now)
+
+    def _intended(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        price: Pricing | None,
+        now: datetime,
+        *,
+        at_floor: bool,
+    ) -> Order | None:
+        """The exit of all that the ledger knows of, written down and not sent.
+
+        It is sent once the broker tells what it holds: a leg that is gone would be opened.
+        """
+        known = self._open_now(position.position_id)
+        if known is None:
+            return None
+        fair = -known.mark_price if price is None else price(closing(known.legs))
+        order = self._exit_order(
+            known, session, reason, fair, known.legs, known.open_contracts, at_floor=at_floor
+        )
+        self.execution.ledger.record_intent(order, now)
+        return order
 
     def _record_gone(
         self, position: Position, session: date, price: Pricing | None, now: datetime

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.closing import Pricing
+from options_platform.adapters.live_quotes import far_side, quotes_in_session
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.orders import (
     CANCELLABLE,
@@ -18,6 +21,7 @@ from options_platform.domain.orders import (
     client_order_id,
     exit_order_id,
 )
+from options_platform.domain.positions import Position
 from options_platform.domain.repricing import deciding_session, next_price, with_next_attempt
 from options_platform.errors import LedgerError
 
@@ -69,9 +73,8 @@ class Desk:
                 self.service.send_if_allowed(found, now)
             elif self._rung_is_over(found, now):
                 self._cancel_to_reprice(found, now)
-        if "entry" in purposes and self.service.ledger.halted() is not None:
-            # One whose request was on its way may have arrived since.
-            self.service.cancel_entries(now)
+            elif (stale := self._closing_what_is_gone(found, now)) is not None:
+                self._cancel_to_reprice(stale, now)
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
@@ -83,6 +86,9 @@ class Desk:
                 self._send_next(order, now)
             else:
                 self._close_rest(order, now)
+        if "entry" in purposes and self.service.ledger.halted() is not None:
+            # One whose request was on its way may have arrived since.
+            self.service.cancel_entries(now)
         return self._working(purposes)
 
     def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
@@ -107,6 +113,21 @@ class Desk:
             return False
         stood = now - order.placed_at >= timedelta(seconds=rules.rung_seconds)
         return stood and self._next_price(order) is not None and self._trades_now()
+
+    def _closing_what_is_gone(self, order: Order, now: datetime) -> Order | None:
+        """A working exit as it is now, if the broker no longer holds what it would close."""
+        if order.purpose != "exit" or order.status not in CANCELLABLE:
+            return None
+        closing = self.service.closing
+        try:
+            if closing.closes_what_is_left(order, now):
+                return None
+            # Looking may have brought fills that `order` does not know of.
+            found = self.service.execution.resolve(order, now)
+            gone = found.status in CANCELLABLE and not closing.closes_what_is_left(found, now)
+        except BrokerDoubtError:
+            return None
+        return found if gone else None
 
     def _trades_now(self) -> bool:
         try:
@@ -164,14 +185,20 @@ class Desk:
 
     def _close_rest(self, order: Order, now: datetime) -> None:
         """Close what is left of a position where an exit's legs are not, or no longer, that."""
-        known = self.service.closes.get(order.ticker)
-        price = None
-        if known is not None:
-            price = self.service.closing.at_close(known.session, known.close)
         for position in self.service.ledger.positions(only_open=True):
             if position.position_id == order.position_id:
-                reason = order.reason or "EXIT"
+                reason, price = order.reason or "EXIT", self._price_of(position)
                 self.service.closing.close_position(position, order.session, reason, price, now)
+
+    def _price_of(self, position: Position) -> Pricing | None:
+        """What closing costs by the broker's quotes of now, else by the newest close."""
+        symbols = {leg.symbol(position.ticker) for leg in position.legs}
+        oldest = self.service.settings.intraday.max_quote_age_seconds
+        quotes = quotes_in_session(self.service.broker, sorted(symbols), oldest)
+        if symbols <= set(quotes):
+            return partial(far_side, position.ticker, quotes)
+        known = self.service.closes.get(position.ticker)
+        return None if known is None else self.service.closing.at_close(known.session, known.close)
 
     def _next_price(self, order: Order) -> float | None:
         orders = self.service.ledger.orders(session=order.session)

@@ -75,16 +75,20 @@ class EntryChecks:
         return found + [check.code for check in broken]
 
     def _moved(self, order: Order) -> list[str]:
-        """PRICE_MOVED and CROSSED_QUOTE by the broker's market of now, while it trades."""
+        """PRICE_MOVED and CROSSED_QUOTE by the broker's market of now, while it trades.
+
+        A price that cannot be had then may have moved by anything.
+        """
         symbols = [leg.symbol(order.ticker) for leg in order.legs]
         oldest = self.settings.intraday.max_quote_age_seconds
-        spot, quotes = market_in_session(self.broker, order.ticker, symbols, oldest)
+        prices, quotes = market_in_session(self.broker, order.ticker, symbols, oldest)
         known = self.closes.get(order.ticker)
-        if known is None or known.session != order.session:
-            # The plan's price is that of its session's close.
-            spot = None
         planned = 1.0 if known is None else known.close.spot
-        basis = OrderBasis(0, 0, 0, planned, planned if spot is None else spot, quotes)
+        spot: float | None = planned
+        if known is not None and known.session == order.session:
+            # The plan's price is that of its session's close.
+            spot = prices.get(order.ticker, planned)
+        basis = OrderBasis(0, 0, 0, planned, spot, quotes)
         return [check.code for check in stale(basis, self.settings.freshness)]
 
     def _order_exposure(self, order: Order) -> Exposure:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from options_platform.adapters.flattening import Flattening
+from options_platform.adapters.intraday import IntradayCheck
 from options_platform.domain.exposures import DatedClose
 from options_platform.domain.fills import MarketClose
 from options_platform_tests.faults.world import (
@@ -329,3 +330,78 @@ def test_a_clock_that_is_off_keeps_nothing_from_being_closed(tmp_path, fake, hou
     assert contracts(fake) == {}
     assert exits(made)[0].session == SESSION
     assert "CLOCK" in {difference.code for difference in made.ledger.differences()}
+
+
+def lose_the_bought_leg(fake):
+    bought = max(contracts(fake), key=contracts(fake).get)
+    fake.script("move", {"symbol": bought, "quantity": -contracts(fake)[bought]})
+
+
+def test_an_exit_on_its_last_rung_is_canceled_when_its_leg_is_gone(tmp_path, fake):
+    """It would sell the lost contract anew, and leave the sold one naked."""
+    made = replace(
+        trader(tmp_path, fake.address),
+        closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))},
+    )
+    trade(made)
+    fake.fills = "rest"
+    assert Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(NOW) == []
+    for minute in range(1, 9):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    last = exits(made)[-1]
+    assert (last.status, len(last.legs)) == ("accepted", 2)
+    lose_the_bought_leg(fake)
+    for minute in (9, 10):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    assert made.ledger.order(last.client_order_id).status == "canceled"
+    rest = exits(made)[-1]
+    assert ([leg.side for leg in rest.legs], rest.contracts) == (["buy"], 8)
+    fake.script("fill", {"client_order_id": rest.client_order_id})
+    advance(made, NOW + timedelta(minutes=11), fake)
+    assert contracts(fake) == {}
+
+
+def test_what_is_left_of_a_stop_is_priced_by_its_own_quotes(tmp_path, fake):
+    """Without closes, as the intraday check has none, the spread's mark says nothing of one leg."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    legs = made.ledger.positions()[0].legs
+    quote(fake, legs, (0.20, 0.10), 0.02)
+    IntradayCheck(made).run(NOW)
+    lose_the_bought_leg(fake)
+    fake.script("clock", {"offset_seconds": 60.0})
+    quote(fake, legs, (0.20, 0.10), 0.02)
+    IntradayCheck(made).run(NOW + timedelta(minutes=1))
+    rest = exits(made)[-1]
+    assert [leg.side for leg in rest.legs] == ["buy"]
+    assert rest.limit_price == pytest.approx(0.11)
+
+
+@pytest.mark.parametrize("times", [3, 5, 9])
+def test_while_the_broker_cannot_say_what_it_holds_nothing_is_sent(tmp_path, fake, times):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    lose_the_bought_leg(fake)
+    fault = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": times}
+    fake.script("faults", fault)
+    (position,) = made.ledger.positions()
+    with made.ledger.trading():
+        sent = made.closing.close_position(position, SESSION, "STOP_LOSS", None, NOW)
+    assert (sent.status, fake.count(POST)) == ("intent", 1)
+    fake.faults.clear()
+    assert Flattening(made, {}).run(NOW) == []
+    assert contracts(fake) == {}
+
+
+@pytest.mark.parametrize("status", [403, 408])
+@pytest.mark.parametrize("path", ["/v2/positions", "/v2/orders", "/v2/clock", "/v2/account"])
+def test_a_read_that_is_refused_once_keeps_nothing_from_being_closed(tmp_path, fake, path, status):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    made.broker.account()
+    fake.script("faults", {"on": f"GET {path}", "do": "status", "status": status, "times": 1})
+    Flattening(made, {}).run(NOW)
+    Flattening(made, {}).run(NOW)
+    assert contracts(fake) == {}
+    assert_sound(made, fake)

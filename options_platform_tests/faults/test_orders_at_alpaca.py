@@ -176,6 +176,24 @@ def test_an_entry_is_not_sent_into_a_market_that_has_moved_or_is_crossed(tmp_pat
     assert fake.count(POST) == 1
 
 
+@pytest.mark.parametrize("status", [403, 502])
+def test_an_entry_is_not_sent_while_the_last_price_cannot_be_had(tmp_path, fake, status):
+    made = trader(tmp_path, fake.address)
+    away = {"on": "GET /v2/stocks/trades", "do": "status", "status": status, "times": 99}
+    fake.script("faults", away)
+    assert [(o.status, o.reason) for o in trade(made)] == [("not_sent", "PRICE_MOVED")]
+    assert fake.count(POST) == 0
+
+
+def test_the_quotes_that_cannot_be_had_hide_no_price_that_has_moved(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    fake.script("trade", {"ticker": "SPY", "price": 240.0})
+    away = {"on": "GET /v1beta1/options/quotes", "do": "status", "status": 403, "times": 99}
+    fake.script("faults", away)
+    assert [(o.status, o.reason) for o in trade(made)] == [("not_sent", "PRICE_MOVED")]
+    assert fake.count(POST) == 0
+
+
 def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
     """The first of three orders hangs; of the others none is sent."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
@@ -590,11 +608,12 @@ def test_a_halt_that_comes_while_an_entry_is_checked_keeps_it_from_being_sent(
     tmp_path, resting, monkeypatch
 ):
     made = trader(tmp_path, resting.address)
+    other = trader(tmp_path, resting.address, wait=0.1)
     answer = resting.handle
 
     def halting(method, path, query, body):
-        if path == "/v2/stocks/trades/latest":
-            made.ledger.halt("storm", NOW)
+        if path == "/v1beta1/options/quotes/latest":
+            other.ledger.halt("storm", NOW)
         return answer(method, path, query, body)
 
     monkeypatch.setattr(resting, "handle", halting)

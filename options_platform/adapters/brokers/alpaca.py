@@ -225,7 +225,11 @@ class AlpacaBroker:
             wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
             reraise=True,
         )
-        return again(asked, what, lambda: shape(ask()))
+        try:
+            return again(asked, what, lambda: shape(ask()))
+        except OrderRefusedError as error:
+            # Nothing was asked for but an answer, so there is nothing that came to nothing.
+            raise BrokerDoubtError(str(error)) from error
 
     @cached_property
     def _allowed_client(self) -> Any:

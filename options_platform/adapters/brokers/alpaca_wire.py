@@ -22,7 +22,7 @@ from options_platform.adapters.brokers.port import (
 )
 from options_platform.adapters.sources.alpaca_keys import Keys
 from options_platform.adapters.sources.alpaca_session import AlpacaSession, put_session
-from options_platform.adapters.sources.retry import FetchError
+from options_platform.adapters.sources.retry import PASSING_STATUS, FetchError
 from options_platform.errors import BrokerError, SettingsError
 
 PAPER_HOST = "paper-api.alpaca.markets"
@@ -125,7 +125,7 @@ def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
     status = found.status
     if status == NOT_FOUND:
         return None
-    if status is None or status == TOO_MANY or status >= SERVER_ERROR:
+    if status is None or status in PASSING_STATUS or status >= SERVER_ERROR:
         raise BrokerDoubtError(f"{what}: {found.cause}; run: options-platform reconcile")
     if "must be unique" in found.cause:
         raise DuplicateOrderError(f"{what}: {found.cause}")
