@@ -143,11 +143,14 @@ class PaperTrading:
                 self.ledger.record(order, now, detail=f"DOUBT: {doubt}")
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
-        working = [o for o in self.ledger.working_orders() if o.purpose == "exit"]
-        for order in working:
-            if order.session == session and order.status in ("intent", "unknown"):
-                self.closing.send_again(order, now)
-        leaving = {order.position_id for order in working}
+        leaving = set()
+        for order in self.ledger.working_orders():
+            if order.purpose == "exit":
+                waits = order.session == session and order.status in ("intent", "unknown")
+                after = self.closing.send_again(order, now) if waits else order
+                # What would close what is gone has ended, and what is left is to be closed yet.
+                if after.status != "canceled":
+                    leaving.add(order.position_id)
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
             if position.opened_on > session or position.position_id in leaving:

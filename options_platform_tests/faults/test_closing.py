@@ -15,6 +15,7 @@ from options_platform_tests.faults.world import (
     SESSION,
     advance,
     assert_sound,
+    plans_of,
     trade,
     trader,
 )
@@ -405,3 +406,25 @@ def test_a_read_that_is_refused_once_keeps_nothing_from_being_closed(tmp_path, f
     Flattening(made, {}).run(NOW)
     assert contracts(fake) == {}
     assert_sound(made, fake)
+
+
+def test_a_daily_run_done_again_closes_what_an_exit_in_doubt_would_have_lost(tmp_path, fake):
+    def die(step):
+        if step == "sending":
+            raise InterruptedError
+
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    day, at = NOW.date(), NOW + timedelta(hours=6, minutes=2)
+    fake.script("clock", {"offset_seconds": (at - NOW).total_seconds()})
+    plans, legs = plans_of(("SPY",), day)
+    closes = {day: {"SPY": MarketClose(200.0, 0.18)}}
+    with pytest.raises(InterruptedError):
+        replace(made, at=die).run_session(day, plans.clear(), legs, closes, at)
+    assert [order.status for order in exits(made)] == ["unknown"]
+    lose_the_bought_leg(fake)
+    made.run_session(day, plans.clear(), legs, closes, at + timedelta(minutes=10))
+    first, rest = exits(made)
+    assert first.status == "canceled"
+    assert ([leg.side for leg in rest.legs], rest.contracts) == (["buy"], 8)
+    assert contracts(fake) == {}
