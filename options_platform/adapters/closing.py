@@ -68,54 +68,34 @@ class Closing:
         """Send the order that closes what is open of a position; the order, if there is one.
 
         An entry that still works for the position is canceled first: its fills would be left.
-        Where the broker has lost legs, the spreads that are whole are closed, and a call after that
-        order has filled closes what is left of the others; a position that lost all of them ends
-        without an order, at what it was worth. Without `price` the last mark is taken.
+        Where the broker has lost legs, the spreads that are whole are closed, and a call after
+        that order has filled closes what is left of the others; a position that lost all of them
+        ends without an order, at what it was worth. While the broker cannot say what it holds, the
+        order is written down and not sent: a leg that is gone would be opened. Without `price` the
+        last mark is taken.
         """
         for order in self.execution.ledger.working_orders():
             if (order.purpose, order.position_id) == ("entry", position.position_id):
                 self.execution.cancel(order, now)
+        certain = True
         try:
             found = self.left_of(position, now)
         except BrokerDoubtError:
-            return self._intended(position, session, reason, price, now, at_floor=at_floor)
+            certain, known = False, self._open_now(position.position_id)
+            found = None if known is None else (known, known.legs, known.open_contracts)
         if found is None:
             return None
         position, legs, contracts = found
         if not legs:
             self._record_gone(position, session, price, now)
             return None
-        fair = -position.mark_price
-        if price is not None:
-            fair = price(closing(legs))
+        fair = -position.mark_price if price is None else price(closing(legs))
         order = self._exit_order(
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )
+        if not certain:
+            return self.execution.ledger.record_intent(order, now)
         return self.execution.send(order, now)
-
-    def _intended(
-        self,
-        position: Position,
-        session: date,
-        reason: str,
-        price: Pricing | None,
-        now: datetime,
-        *,
-        at_floor: bool,
-    ) -> Order | None:
-        """The exit of all that the ledger knows of, written down and not sent.
-
-        It is sent once the broker tells what it holds: a leg that is gone would be opened.
-        """
-        known = self._open_now(position.position_id)
-        if known is None:
-            return None
-        fair = -known.mark_price if price is None else price(closing(known.legs))
-        order = self._exit_order(
-            known, session, reason, fair, known.legs, known.open_contracts, at_floor=at_floor
-        )
-        self.execution.ledger.record_intent(order, now)
-        return order
 
     def _record_gone(
         self, position: Position, session: date, price: Pricing | None, now: datetime
