@@ -212,7 +212,9 @@ def test_the_account_adds_up_to_the_cent(tmp_path_factory, closes, iv):
 
 def test_rows_of_paper_orders_fit_their_contract(tmp_path):
     ledger = trade(service(tmp_path), [250.0, 249.5])
-    PAPER_ORDERS.validate(order_rows(ledger.orders(), "simulated:paper", NOW))
+    rows = order_rows(ledger.orders(), "simulated:paper", NOW)
+    assert rows.height == len(ledger.orders()) > 0
+    PAPER_ORDERS.validate(rows)
 
 
 def test_the_broker_keeps_client_ids_unique(tmp_path):

@@ -48,6 +48,7 @@ def test_every_rule_holds_of_a_paper_run(views):
 
 
 def test_the_rows_are_what_the_contracts_say(views):
+    assert min(views.fills.height, views.positions.height, views.portfolio.height) > 0
     FILLS.validate(views.fills)
     POSITIONS.validate(views.positions)
     PORTFOLIO.validate(views.portfolio)

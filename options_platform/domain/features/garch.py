@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -184,24 +184,22 @@ def fit_window(window: Window) -> Fit:
     return Fit(mu, omega, alpha, beta, "ok")
 
 
-def _tell_nobody(_what: str, _done: int, _total: int) -> None:
-    pass
-
-
 def _fit_all(windows: Sequence[Window], workers: int, progress: Progress | None) -> list[Fit]:
-    tell = progress or _tell_nobody
     fits: list[Fit] = []
-    if workers > 1 and len(windows) >= WORTH_A_POOL:
-        from joblib import Parallel, delayed
+    for fit in _each_fit(windows, workers):
+        fits.append(fit)
+        if progress is not None:
+            progress("GARCH fits", len(fits), len(windows))
+    return fits
 
-        pool = Parallel(n_jobs=workers, backend="loky", batch_size=8, return_as="generator")
-        for fit in pool(delayed(fit_window)(window) for window in windows):
-            fits.append(fit)
-            tell("GARCH fits", len(fits), len(windows))
-        return fits
-    for window in windows:
-        fits.append(fit_window(window))
-        tell("GARCH fits", len(fits), len(windows))
+
+def _each_fit(windows: Sequence[Window], workers: int) -> Iterable[Fit]:
+    if workers == 1 or len(windows) < WORTH_A_POOL:
+        return map(fit_window, windows)
+    from joblib import Parallel, delayed
+
+    pool = Parallel(n_jobs=workers, backend="loky", batch_size=8, return_as="generator")
+    fits: Iterable[Fit] = pool(delayed(fit_window)(window) for window in windows)
     return fits
 
 
