@@ -16,6 +16,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from options_platform.adapters.home import EVENT_BATCH_SIZE
+
 ASSETS = 9
 TICKERS = ("AAA", "BBB", "CCC")
 STORAGES = {
@@ -55,7 +57,7 @@ def make_job(days: int) -> tuple[dg.JobDefinition, Sequence[str]]:
 
 def measure(storage: str, days: int) -> tuple[float, float, float]:
     """CPU ms, wall ms and KiB of event log a partition and asset."""
-    os.environ["DAGSTER_EVENT_BATCH_SIZE"] = "1000" if storage == "batched" else "0"
+    os.environ["DAGSTER_EVENT_BATCH_SIZE"] = str(EVENT_BATCH_SIZE if storage == "batched" else 0)
     job, dates = make_job(days)
     module, name = STORAGES[storage]
     with tempfile.TemporaryDirectory() as folder:
