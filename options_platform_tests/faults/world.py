@@ -114,6 +114,21 @@ def statuses(fake):
         return sorted(order["status"] for order in fake.book.orders.values())
 
 
+def contracts(fake):
+    return {symbol: quantity for symbol, (quantity, _) in fake.book.positions.items()}
+
+
+def exits(made):
+    found = [order for order in made.ledger.orders() if order.purpose == "exit"]
+    return sorted(found, key=lambda order: order.attempt)
+
+
+def quote(fake, legs, mids, width=0.1):
+    for leg, mid in zip(legs, mids, strict=True):
+        sides = {"bid": mid - width / 2, "ask": mid + width / 2}
+        fake.script("quote", {"symbol": leg.symbol("SPY"), **sides})
+
+
 def assert_sound(made, fake):
     """Nothing lost and nothing doubled: each side knows the other's orders and contracts."""
     ours = {o.client_order_id: o for o in made.ledger.orders() if o.status != "not_sent"}

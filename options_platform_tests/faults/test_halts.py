@@ -1,0 +1,105 @@
+"""A halt holds at once, whatever is on its way, and keeps nothing from being closed."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from options_platform.adapters.desk import Desk
+from options_platform.errors import LedgerError
+from options_platform_tests.faults.world import (
+    NOW,
+    POST,
+    TICKERS,
+    advance,
+    assert_sound,
+    ended,
+    start,
+    statuses,
+    trade,
+    trader,
+)
+
+
+def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
+    """The first of three orders hangs; of the others none is sent."""
+    fake.script("faults", {"do": "hang_after", "seconds": 60})
+    sender = start(tmp_path, fake.address, tickers=TICKERS, TIMEOUT="60")
+    deadline = time.monotonic() + 60
+    while fake.count(POST) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(LedgerError, match="halted from now on, and those that work not canceled"):
+        Desk(trader(tmp_path, fake.address, wait=0.2)).halt(NOW, "storm")
+    fake.script("release", {})
+    assert ended(sender)[0] == 0
+    assert fake.count(POST) == 1
+    made = trader(tmp_path, fake.address)
+    reasons = [order.reason for order in made.ledger.orders() if order.status == "not_sent"]
+    assert reasons == ["HALTED"] * 2
+    assert made.ledger.halted() == "storm"
+    assert_sound(made, fake)
+
+
+def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resting):
+    resting.script("faults", {"do": "late", "seconds": 0.5})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["unknown"]
+    deadline = time.monotonic() + 30
+    while statuses(resting) != ["new"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert advance(made, NOW, resting) == []
+    assert statuses(resting) == ["canceled"]
+    assert_sound(made, resting)
+
+
+def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    resting.script("faults", {"on": "", "do": "drop", "times": 999})
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["accepted"]
+    assert made.ledger.halted() == "storm"
+    resting.faults.clear()
+    assert Desk(made).halt(NOW, "again") == []
+    assert statuses(resting) == ["canceled"]
+    trade(made, ("SPY", "QQQ"))
+    advance(made, NOW + timedelta(minutes=1), resting)
+    assert resting.count(POST) == 1
+    assert {o.reason for o in made.ledger.orders() if o.ticker == "QQQ"} == {"HALTED"}
+    assert_sound(made, resting)
+
+
+def test_a_halt_that_comes_while_an_entry_is_checked_keeps_it_from_being_sent(
+    tmp_path, resting, monkeypatch
+):
+    made = trader(tmp_path, resting.address)
+    other = trader(tmp_path, resting.address, wait=0.1)
+    answer = resting.handle
+
+    def halting(method, path, query, body):
+        if path == "/v1beta1/options/quotes/latest":
+            other.ledger.halt("storm", NOW)
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(resting, "handle", halting)
+    assert [(o.status, o.reason) for o in trade(made)] == [("not_sent", "HALTED")]
+    assert resting.count(POST) == 0
+
+
+@pytest.mark.parametrize("step", ["sending", "submitted"])
+def test_an_entry_that_was_being_sent_when_a_halt_came_is_canceled_at_once(tmp_path, resting, step):
+    def at(reached):
+        if reached == step:
+            made.ledger.halt("storm", NOW)
+
+    made = trader(tmp_path, resting.address, at=at)
+    trade(made, ("SPY", "QQQ"))
+    assert resting.count(POST) == 1
+    assert statuses(resting) == ["canceled"]
+    assert {o.ticker: (o.status, o.reason) for o in made.ledger.orders()} == {
+        "QQQ": ("canceled", None),
+        "SPY": ("not_sent", "HALTED"),
+    }
+    assert_sound(made, resting)
