@@ -4,6 +4,9 @@ By CPU time, on the same seeded options: this package on batches, QuantLib an op
 from Python, and py_vollib_vectorized, where a Python that has it is named:
 
     python -m benchmarks.pricing --vollib /path/to/venv/bin/python
+
+py_vollib_vectorized 0.1.1 works with py_vollib 1.0.1, py_lets_be_rational 1.0.1, numba 0.57 and
+numpy 1.24, and not with newer ones.
 """
 
 from __future__ import annotations
