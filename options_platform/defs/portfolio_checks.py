@@ -1,16 +1,18 @@
-"""The checks of the ledger's views, made by `domain/portfolio_quality.py`."""
+"""The checks of the account: its views, by `domain/portfolio_quality.py`, and its broker."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
+from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.portfolio_views import stored_portfolio
+from options_platform.contracts import PAPER_ORDERS
 from options_platform.defs.resources import Platform
 from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
 
 
 def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
-    """The checks of the account's stored rows; none blocks, for the report must tell of them."""
+    """The checks of the account; none blocks, for the report must tell of them."""
 
     @dg.multi_asset_check(
         name="portfolio_checks",
@@ -32,4 +34,23 @@ def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
                 description=None if found.passed else f"{found.broken} rows: {rule.description}",
             )
 
-    return [checks]
+    return [checks, _make_reconciled()]
+
+
+def _make_reconciled() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=PAPER_ORDERS.name,
+        description="ledger and broker agreed when they were last compared; until they do, "
+        "nothing new is opened",
+    )
+    def reconciled(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+        ledger = open_ledger(platform.settings)
+        found = ledger.differences() if ledger.exists else []
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"differences": len(found)},
+            description="; ".join(f"{one.code}: {one.text}" for one in found) or None,
+        )
+
+    return reconciled

@@ -21,6 +21,7 @@ from options_platform.contracts import (
 from options_platform.definitions import build_defs
 from options_platform.domain.calendar import sessions
 from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
+from options_platform.domain.reconciliation import Difference
 from options_platform_tests.market import NOW
 
 NAMES = [table.name for table in LEDGER_VIEWS]
@@ -45,9 +46,11 @@ def materialise(settings):
     views = [asset for asset in definitions.assets if set(asset.keys) & {dg.AssetKey(FILLS.name)}]
     checks = [
         check for check in definitions.asset_checks
-        if any(key.asset_key.path[-1] in NAMES for key in check.check_keys)
+        if any(key.asset_key.path[-1] in NAMES or key.name == "reconciled"
+               for key in check.check_keys)
     ]  # fmt: skip
-    return dg.materialize([*views, *checks], resources=definitions.resources)
+    selection = dg.AssetSelection.assets(*views) | dg.AssetSelection.checks(*checks)
+    return dg.materialize([*views, *checks], resources=definitions.resources, selection=selection)
 
 
 def test_a_home_that_never_traded_has_no_rows_and_no_finding(settings, warehouse):
@@ -77,7 +80,8 @@ def test_a_run_fills_the_three_tables_from_the_ledger_and_passes_its_checks(
 ):
     outcome = materialise(settings)
     checks = outcome.get_asset_check_evaluations()
-    assert {check.check_name for check in checks} == {rule.name for rule in PORTFOLIO_RULES}
+    made = {rule.name for rule in PORTFOLIO_RULES} | {"reconciled"}
+    assert {check.check_name for check in checks} == made
     assert [check.check_name for check in checks if not check.passed] == []
     assert warehouse.read(FILLS)["contracts"].sum() == sum(o.filled_qty for o in traded.orders())
     assert warehouse.read(POSITIONS)["position_id"].n_unique() == len(traded.positions()) > 0
@@ -107,3 +111,14 @@ def test_bars_that_were_restated_after_the_fact_fail_the_accounts_balance(
         warehouse.write([(RAW_OHLCV, bars)])
     failed = {c.check_name for c in outcome.get_asset_check_evaluations() if not c.passed}
     assert failed == {"accounts_balance", "profits_explained"}
+
+
+def test_a_difference_that_stands_is_told_by_a_check_until_it_is_gone(settings, warehouse, traded):
+    for found in ([Difference("CASH", "cash", "5.00 USD more at the broker")], []):
+        traded.record_differences(found, NOW)
+        told = [
+            (check.check_name, check.description)
+            for check in materialise(settings).get_asset_check_evaluations()
+            if not check.passed
+        ]
+        assert told == [("reconciled", f"{one.code}: {one.text}") for one in found]

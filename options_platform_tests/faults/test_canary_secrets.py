@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -167,12 +167,16 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
             if status != 200:
                 fault = {"on": "", "do": "status", "status": status, "body": ECHO, "times": 10_000}
                 fake.script("faults", fault)
-            try:
-                run(settings, start=END, end=END, backfill=False, now=now)
-            except PlatformError as error:
-                heard.texts[f"run at {status}"] = everything_behind(error).encode()
+            told = run(settings, start=END, end=END, backfill=False, now=now)[0].warnings
+            heard.texts[f"run at {status}"] = "\n".join(told).encode()
         # What fails is said, and the server did hear the keys' account asked for.
+        assert b"paper_orders.reconciled: BROKER" in heard.texts["run at 401"]
         assert b"no account for" in heard.texts["run at 401"]
+        assert b"reconciled" not in heard.texts["run at 200"]
+        others = replace(settings, alpaca=replace(settings.alpaca, accounts=("other",)))
+        with pytest.raises(PlatformError, match="does not list") as caught:
+            run(others, start=END, end=END, backfill=False, now=now)
+        heard.texts["run of another account"] = everything_behind(caught.value).encode()
         assert fake.count("GET /v2/account") > 0
         assert open_ledger(settings).exists
         open_ledger(settings).halt("by hand", now)
