@@ -124,11 +124,19 @@ class Settings:
     @property
     def ledger_path(self) -> Path:
         """The order ledger, never rebuilt; live trading and other accounts have their own."""
+        return self.home / f"ledger{'-live' if self.is_live else ''}{self._of_account}.duckdb"
+
+    @property
+    def simulated_broker_path(self) -> Path:
+        """What the simulated broker knows of the account."""
+        return self.home / f"simulated_broker{self._of_account}.duckdb"
+
+    @property
+    def _of_account(self) -> str:
         name = self.account
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
             name = hashlib.sha256(name.encode()).hexdigest()[:12]
-        of_account = "" if name == Settings.account else f"-{name}"
-        return self.home / f"ledger{'-live' if self.is_live else ''}{of_account}.duckdb"
+        return "" if name == Settings.account else f"-{name}"
 
     @property
     def is_live(self) -> bool:

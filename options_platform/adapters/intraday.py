@@ -112,8 +112,7 @@ class IntradayCheck:
             replace(p, mark_price=values.get(p.position_id, p.mark_price))
             for p in self.service.ledger.positions()
         ]
-        start = self.service.settings.plan.sizing.account_value_usd
-        return mark_account(session, start, positions).equity_usd
+        return mark_account(session, self.service.start_usd, positions).equity_usd
 
 
 def _value(ticker: str, mids: Mapping[str, float], legs: Sequence[OrderLeg]) -> float:

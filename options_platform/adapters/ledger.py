@@ -202,6 +202,18 @@ class Ledger:
             row = connection.execute("SELECT max(session) FROM marks").fetchone()
         return None if row is None else row[0]
 
+    def start_usd(self) -> float | None:
+        """What the account began with, USD; None before its first mark.
+
+        A setting that was changed since makes neither profit nor loss.
+        """
+        with self._transaction() as connection:
+            row = connection.execute(
+                "SELECT round(equity_usd - realised_usd - unrealised_usd, 2) FROM marks "
+                "ORDER BY session LIMIT 1"
+            ).fetchone()
+        return None if row is None else float(row[0])
+
     def halted(self) -> str | None:
         """Why new orders are halted, or None."""
         self._take_notice()

@@ -79,6 +79,12 @@ class PaperTrading:
         return Closing(self.execution, self.reconciler, self.settings)
 
     @property
+    def start_usd(self) -> float:
+        """What the account began with, USD: the setting of its first session."""
+        began = self.ledger.start_usd()
+        return self.settings.account_value_usd if began is None else began
+
+    @property
     def checks(self) -> EntryChecks:
         """What may forbid an entry."""
         return EntryChecks(
@@ -174,10 +180,9 @@ class PaperTrading:
             else p
             for p in positions
         ]
-        start = self.settings.plan.sizing.account_value_usd
         self.ledger.record_marks(
             [new for new, old in zip(marked, positions, strict=True) if new != old],
-            mark_account(session, start, marked),
+            mark_account(session, self.start_usd, marked),
         )
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:

@@ -68,7 +68,7 @@ def make_portfolio(
     positions = POSITIONS.empty()
     if market is not None and held.positions:
         positions = position_rows(held, fills, market, rules)
-    account = portfolio_rows(held, positions, rules.start_usd, rules.risk.betas)
+    account = portfolio_rows(held, positions, rules.risk.betas)
     return Portfolio(fills, positions, account)
 
 
@@ -171,7 +171,7 @@ def position_rows(
 
 
 def portfolio_rows(
-    held: LedgerSnapshot, positions: pl.DataFrame, start_usd: float, betas: Mapping[str, float]
+    held: LedgerSnapshot, positions: pl.DataFrame, betas: Mapping[str, float]
 ) -> pl.DataFrame:
     """Rows of `portfolio`, one for each session that the ledger has marked."""
     if held.marks.is_empty():
@@ -187,6 +187,8 @@ def portfolio_rows(
         vega_usd=pl.col("vega").sum(),
     )
     marks = held.marks.rename({"session": "date"}).drop("positions_usd").sort("date")
+    began = pl.col("equity_usd") - pl.col("realised_usd") - pl.col("unrealised_usd")
+    start_usd = marks.select(began.first().round(2)).item()
     peak = pl.max_horizontal(pl.col("equity_usd").cum_max(), pl.lit(start_usd))
     rows = (
         marks.join(sums, on="date", how="left")

@@ -11,11 +11,13 @@ from options_platform.adapters.brokers.port import DuplicateOrderError
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows
-from options_platform.contracts import PAPER_ORDERS
+from options_platform.adapters.portfolio_views import ledger_snapshot
+from options_platform.contracts import PAPER_ORDERS, POSITIONS
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import TRANSITIONS, Order, OrderLeg, client_order_id
 from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.domain.portfolio import portfolio_rows
 from options_platform.domain.risk import KillSwitchRules
 from options_platform.errors import LedgerError
 from options_platform.settings import make_settings
@@ -119,6 +121,35 @@ def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_pa
     ledger.resume("looked at it")
     assert ledger.halted() is None
     assert len(ledger.equities_since_reset()) == 1
+
+
+def test_an_account_that_is_said_to_be_larger_hides_no_loss(tmp_path):
+    """Its size sets sizes and limits; neither the books nor the broker's cash follow it."""
+    made = service(tmp_path)
+    closes = [250.0, 249.5, 200.0]
+    trade(made, closes)
+    larger = service(tmp_path, account_value_usd=250_000.0)
+    plans, legs = planned(DAYS[0])
+    larger.run_session(DAYS[3], plans, legs, market([*closes, 199.0]), NOW)
+    marks = made.ledger.table("marks")
+    profits = (marks["realised_usd"] + marks["unrealised_usd"]).to_list()
+    assert marks["equity_usd"].to_list() == pytest.approx([100_000.0 + p for p in profits])
+    assert min(profits) == profits[-1] < 0
+    assert made.ledger.start_usd() == 100_000.0
+    assert made.ledger.differences() == []
+    rows = portfolio_rows(ledger_snapshot(made.ledger), POSITIONS.empty(), {})
+    assert rows["drawdown_usd"].to_list()[-1] == pytest.approx(-profits[-1])
+    assert rows["pnl_day_usd"].sum() == pytest.approx(profits[-1])
+
+
+def test_accounts_of_one_home_share_neither_ledger_nor_broker(tmp_path):
+    first, second = service(tmp_path), service(tmp_path, account="second")
+    for made in (first, second):
+        trade(made, [250.0, 249.5])
+    for made in (first, second):
+        assert made.reconcile(NOW) == []
+        assert len(made.ledger.orders()) == len(made.broker.orders_since(NOW)) == 1
+        assert [order.status for order in made.ledger.orders()] == ["filled"]
 
 
 def test_a_plan_on_an_old_model_or_an_old_close_is_not_sent_and_says_why(tmp_path):

@@ -12,9 +12,10 @@ from options_platform.settings import Settings
 
 
 def open_simulated(settings: Settings, folder: Path | None = None) -> SimulatedBroker:
-    """The simulated broker whose file lies in `folder` (default: the home)."""
+    """The simulated broker of the account, whose file lies in `folder` (default: the home)."""
+    path = settings.simulated_broker_path
     return SimulatedBroker(
-        (folder or settings.home) / "simulated_broker.duckdb",
+        path if folder is None else folder / path.name,
         chain=settings.plan.chain,
         fills=settings.fills,
         costs=settings.plan.costs,

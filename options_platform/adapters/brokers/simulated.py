@@ -44,7 +44,8 @@ CREATE TABLE IF NOT EXISTS orders (
 ALTER TABLE orders ADD COLUMN IF NOT EXISTS sent_at TIMESTAMP;
 CREATE TABLE IF NOT EXISTS demands (
     ticker VARCHAR PRIMARY KEY, outcome VARCHAR NOT NULL, contracts INTEGER NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS account (start_usd DOUBLE NOT NULL)
 """
 CENT = 0.005
 Outcome = Literal["reject", "partial"]
@@ -71,7 +72,16 @@ class SimulatedBroker:
         """Cash of the start and of all fills; nothing here values the contracts."""
         rows = self._rows("filled_qty > 0", [])
         spent = sum(row[3] * SHARES * (row[4] or 0.0) + row[5] for row in rows)
-        return BrokerAccount("simulated", self.start_usd - spent)
+        return BrokerAccount("simulated", self._began_with() - spent)
+
+    def _began_with(self) -> float:
+        """What the account was opened with: `start_usd` as it was when first asked for."""
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            connection.execute(SCHEMA)
+            connection.execute(
+                "INSERT INTO account SELECT ? WHERE NOT EXISTS (FROM account)", [self.start_usd]
+            )
+            return float(connection.execute("SELECT start_usd FROM account").fetchall()[0][0])
 
     def clock(self) -> BrokerClock | None:
         """None: it knows only the sessions that it is told of."""
