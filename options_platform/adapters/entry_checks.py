@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from options_platform.adapters.brokers.port import Broker, BrokerDoubtError
+from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, QuotesContracts
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.live_quotes import market_in_session
 from options_platform.domain.exposures import DatedClose, spread_exposure
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.reconciliation import Difference
@@ -30,14 +30,17 @@ class EntryChecks:
     bases: Mapping[str, OrderBasis]
 
     def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
-        """Codes of what forbids a new entry; working orders count as filled."""
+        """Codes of what forbids a new entry; working orders count as filled.
+
+        Raises :class:`BrokerDoubtError` where only the broker can tell, and does not.
+        """
         found = ["DIFFERENCE"] if differences else []
         if any(
             o.status == "unknown" and o.ticker == order.ticker for o in self._other_entries(order)
         ):
             found.append("UNRESOLVED_ORDER")
         found += self.rules_broken(order)
-        # What the broker would refuse is not sent; if it cannot be asked, it differs already.
+        # What the broker would refuse is not sent.
         return found or self._account_refusals(order)
 
     def _other_entries(self, order: Order) -> list[Order]:
@@ -48,7 +51,10 @@ class EntryChecks:
         ]
 
     def rules_broken(self, order: Order) -> list[str]:
-        """Codes of the own rules that an entry breaks: freshness and limits."""
+        """Codes of the own rules that an entry breaks: freshness and limits.
+
+        Raises as :meth:`refusals`.
+        """
         found, working = [], self._other_entries(order)
         carried = {
             p.position_id: self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd)
@@ -64,31 +70,56 @@ class EntryChecks:
             found.append("STALE_DATA")
         basis = self.bases.get(order.plan_id)
         if basis is not None:
-            found += [check.code for check in stale(basis, self.settings.freshness)]
-        found += [code for code in self._moved(order) if code not in found]
+            found += self._codes(basis)
         broken = refusals(
             self._order_exposure(order),
             list(carried.values()),
             self.settings.plan.sizing.account_value_usd,
             self.settings.risk,
         )
-        return found + [check.code for check in broken]
+        found += [check.code for check in broken]
+        try:
+            found += [code for code in self._moved(order) if code not in found]
+        except BrokerDoubtError:
+            if not found:
+                raise
+        return found
 
     def _moved(self, order: Order) -> list[str]:
-        """PRICE_MOVED and CROSSED_QUOTE by the broker's market of now, while it trades.
+        """PRICE_MOVED and CROSSED_QUOTE by the broker's market of now, while it trades."""
+        broker = self.broker
+        if not isinstance(broker, QuotesContracts):
+            return []
+        clock = broker.clock()
+        if clock is None or not clock.is_open:
+            return []
+        oldest = clock.now - timedelta(seconds=self.settings.intraday.max_quote_age_seconds)
+        basis = self._at_last_price(order, broker, oldest)
+        moved = self._codes(basis)
+        try:
+            quotes = broker.quotes([leg.symbol(order.ticker) for leg in order.legs]).values()
+        except BrokerDoubtError:
+            if not moved:
+                raise
+            return moved
+        known = [(quote.bid, quote.ask) for quote in quotes if quote.at >= oldest and quote.ask > 0]
+        return self._codes(replace(basis, quotes=known))
 
-        A price that cannot be had then may have moved by anything.
+    def _at_last_price(self, order: Order, broker: QuotesContracts, oldest: datetime) -> OrderBasis:
+        """The plan's price and the last one, None if that is older; one that never traded stands.
+
+        An order of another session's plan is not compared: the plan's price is that of its close.
         """
-        symbols = [leg.symbol(order.ticker) for leg in order.legs]
-        oldest = self.settings.intraday.max_quote_age_seconds
-        prices, quotes = market_in_session(self.broker, order.ticker, symbols, oldest)
         known = self.closes.get(order.ticker)
-        planned = 1.0 if known is None else known.close.spot
-        spot: float | None = planned
-        if known is not None and known.session == order.session:
-            # The plan's price is that of its session's close.
-            spot = prices.get(order.ticker, planned)
-        basis = OrderBasis(0, 0, 0, planned, spot, quotes)
+        if known is None or known.session != order.session:
+            return OrderBasis(0, 0, 0, 1.0, 1.0)
+        last = broker.last_prices([order.ticker]).get(order.ticker)
+        spot: float | None = known.close.spot
+        if last is not None:
+            spot = last.price if last.at >= oldest else None
+        return OrderBasis(0, 0, 0, known.close.spot, spot)
+
+    def _codes(self, basis: OrderBasis) -> list[str]:
         return [check.code for check in stale(basis, self.settings.freshness)]
 
     def _order_exposure(self, order: Order) -> Exposure:
@@ -108,10 +139,7 @@ class EntryChecks:
         return spread_exposure(ticker, legs, contracts, max_loss_usd, at, self.settings.plan.chain)
 
     def _account_refusals(self, order: Order) -> list[str]:
-        try:
-            account = self.broker.account()
-        except BrokerDoubtError:
-            return ["DIFFERENCE"]
+        account = self.broker.account()
         level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
         found = ["ACCOUNT_BLOCKED"] if account.blocked else []
         if account.options_level is not None and account.options_level < level:

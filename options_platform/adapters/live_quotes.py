@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from options_platform.adapters.brokers.port import (
     Broker,
     BrokerDoubtError,
-    OrderRefusedError,
     Quote,
     QuotesContracts,
 )
@@ -38,39 +37,8 @@ def quotes_in_session(
         if clock is None or not clock.is_open:
             return {}
         return fresh_quotes(broker, symbols, clock.now, max_age_seconds)
-    except (BrokerDoubtError, OrderRefusedError):
+    except BrokerDoubtError:
         return {}
-
-
-def market_in_session(
-    broker: Broker, ticker: str, symbols: Sequence[str], max_age_seconds: float
-) -> tuple[dict[str, float | None], list[tuple[float, float]]]:
-    """The ticker's last price, and bid and ask of contracts, sound or not, none older than that.
-
-    The price is None where the market trades and it cannot be had or is older. Nothing of a broker
-    that is closed, gives no quotes or is away, nor of a ticker that it knows no trade of.
-    """
-    if not isinstance(broker, QuotesContracts):
-        return {}, []
-    try:
-        clock = broker.clock()
-    except (BrokerDoubtError, OrderRefusedError):
-        clock = None
-    if clock is None or not clock.is_open:
-        return {}, []
-    oldest = clock.now - timedelta(seconds=max_age_seconds)
-    prices: dict[str, float | None] = {}
-    try:
-        last = broker.last_prices([ticker]).get(ticker)
-        if last is not None:
-            prices[ticker] = last.price if last.at >= oldest else None
-    except (BrokerDoubtError, OrderRefusedError):
-        prices[ticker] = None
-    try:
-        quotes = [quote for quote in broker.quotes(symbols).values() if quote.at >= oldest]
-    except (BrokerDoubtError, OrderRefusedError):
-        quotes = []
-    return prices, [(quote.bid, quote.ask) for quote in quotes if quote.ask > 0.0]
 
 
 def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:

@@ -245,15 +245,19 @@ class PaperTrading:
                 if difference.subject != order.client_order_id
             ]
             halted = self.ledger.halted() is not None
-            is_away = any(difference.code == NO_BROKER for difference in differences)
-            if halted:
-                broken = ["HALTED"]
-            elif is_away:
-                broken = self.checks.rules_broken(order)
-            else:
-                broken = self.checks.refusals(order, differences)
-            if is_away and not broken:
-                self.ledger.record_intent(order, now)
+            away = next((each for each in differences if each.code == NO_BROKER), None)
+            try:
+                if halted:
+                    broken = ["HALTED"]
+                elif away is not None:
+                    broken = self.checks.rules_broken(order)
+                else:
+                    broken = self.checks.refusals(order, differences)
+            except BrokerDoubtError as doubt:
+                self._wait(order, str(doubt), now)
+                return
+            if away is not None and not broken:
+                self._wait(order, away.text, now)
                 return
             if not broken and self.ledger.halted() is not None:
                 # Asking the broker took a while.
@@ -262,6 +266,10 @@ class PaperTrading:
                 self._refuse(order, broken, now)
                 return
         self.execution.send(order, now)
+
+    def _wait(self, order: Order, doubt: str, now: datetime) -> None:
+        recorded = self.ledger.record_intent(order, now)
+        self.ledger.record(recorded, now, detail=f"DOUBT: {doubt}")
 
     def _refuse(self, order: Order, broken: Sequence[str], now: datetime) -> None:
         recorded = self.ledger.record_intent(replace(order, status="intent"), now)

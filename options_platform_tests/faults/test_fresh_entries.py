@@ -60,12 +60,19 @@ def test_an_entry_is_not_sent_into_a_market_that_has_moved_or_is_crossed(tmp_pat
 
 
 @pytest.mark.parametrize("status", [403, 502])
-def test_an_entry_is_not_sent_while_the_last_price_cannot_be_had(tmp_path, fake, status):
+@pytest.mark.parametrize(
+    "what", ["GET /v2/stocks/trades", "GET /v1beta1/options/quotes", "GET /v2/account"]
+)
+def test_an_entry_waits_while_the_market_or_account_cannot_be_seen(tmp_path, fake, what, status):
     made = trader(tmp_path, fake.address)
-    away = {"on": "GET /v2/stocks/trades", "do": "status", "status": status, "times": 99}
-    fake.script("faults", away)
-    assert [(o.status, o.reason) for o in trade(made)] == [("not_sent", "PRICE_MOVED")]
+    fake.script("faults", {"on": what, "do": "status", "status": status, "times": 99})
+    assert [(o.status, o.reason) for o in trade(made)] == [("intent", None)]
+    details = made.ledger.table("order_events")["detail"].to_list()
+    assert any(str(detail).startswith("DOUBT: ") for detail in details)
     assert fake.count(POST) == 0
+    fake.faults.clear()
+    assert [o.status for o in trade(made)] == ["filled"]
+    assert_sound(made, fake)
 
 
 def test_the_quotes_that_cannot_be_had_hide_no_price_that_has_moved(tmp_path, fake):
