@@ -239,33 +239,36 @@ class PaperTrading:
         """
         known = self.ledger.order(order.client_order_id)
         if order.purpose == "entry" and (known is None or known.status in ("intent", "unknown")):
-            differences = [
-                difference
-                for difference in self.reconciler.run(now, order.session)
-                if difference.subject != order.client_order_id
-            ]
-            halted = self.ledger.halted() is not None
-            away = next((each for each in differences if each.code == NO_BROKER), None)
-            try:
-                if halted:
-                    broken = ["HALTED"]
-                elif away is not None:
-                    broken = self.checks.rules_broken(order)
-                else:
-                    broken = self.checks.refusals(order, differences)
-            except BrokerDoubtError as doubt:
-                self._wait(order, str(doubt), now)
-                return
-            if away is not None and not broken:
-                self._wait(order, away.text, now)
-                return
-            if not broken and self.ledger.halted() is not None:
-                # Asking the broker took a while.
-                broken = ["HALTED"]
+            broken, doubt = self._forbidden(order, now)
             if broken:
                 self._refuse(order, broken, now)
                 return
+            if doubt is not None:
+                self._wait(order, doubt, now)
+                return
         self.execution.send(order, now)
+
+    def _forbidden(self, order: Order, now: datetime) -> tuple[list[str], str | None]:
+        """Codes of what forbids an entry now, and what of it the broker could not say."""
+        differences = [
+            difference
+            for difference in self.reconciler.run(now, order.session)
+            if difference.subject != order.client_order_id
+        ]
+        doubt = next((each.text for each in differences if each.code == NO_BROKER), None)
+        broken: list[str] = []
+        if self.ledger.halted() is None:
+            try:
+                if doubt is not None:
+                    broken = self.checks.rules_broken(order)
+                else:
+                    broken = self.checks.refusals(order, differences)
+            except BrokerDoubtError as error:
+                doubt = str(error)
+        # A halt may have come while the broker was asked.
+        if not broken and self.ledger.halted() is not None:
+            broken = ["HALTED"]
+        return broken, doubt
 
     def _wait(self, order: Order, doubt: str, now: datetime) -> None:
         recorded = self.ledger.record_intent(order, now)

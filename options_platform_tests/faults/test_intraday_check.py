@@ -114,7 +114,7 @@ def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
     quoted(made, fake, 0.0)
     fake.fills = "rest"
     trade(made, ("SPY", "QQQ"))
-    mark = AccountMark(SESSION, 100_000.0, 0.0, 110_000.0, 0.0, 0.0, 0)
+    mark = AccountMark(SESSION, 110_000.0, 0.0, 110_000.0, 10_000.0, 0.0, 0)
     made.ledger.record_marks([], mark)
     found = IntradayCheck(made).run(NOW)
     assert found.halted.startswith("DAILY_LOSS")
