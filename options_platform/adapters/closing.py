@@ -9,7 +9,7 @@ from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError
 from options_platform.adapters.execution import Execution
-from options_platform.adapters.reconciling import Reconciler
+from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.closing import next_to_close
 from options_platform.domain.exits import PositionMark, exit_reason
@@ -133,7 +133,10 @@ class Closing:
                 break
             if look + 1 < LOOKS:
                 # What is lacking may be a fill that the ledger has not heard of.
-                self.reconciler.run(now)
+                told = self.reconciler.run(now)
+                away = next((each for each in told if each.code == NO_BROKER), None)
+                if away is not None:
+                    raise BrokerDoubtError(away.text)
                 known = self._open_now(position.position_id)
         return None if known is None else (known, legs, contracts)
 
@@ -144,23 +147,32 @@ class Closing:
         """
         known = self._open_now(order.position_id)
         found = None if known is None else self.left_of(known, now)
-        return found is not None and (closing(found[1]), found[2]) == (order.legs, order.remaining)
+        if found is None:
+            return False
+        # Looking may have brought fills that `order` does not know of.
+        left = self.execution.as_recorded(order).remaining
+        return (closing(found[1]), found[2]) == (order.legs, left)
 
     def send_again(self, order: Order, now: datetime) -> Order:
         """Send an exit that the broker does not have, or end one that closes what is gone.
 
         One whose request may still be on its way is ended only after the time of a rung. While the
-        broker cannot be asked what it holds, nothing is done.
+        broker cannot be asked what it holds and has of the order, nothing is done.
         """
         try:
             if self.closes_what_is_left(order, now):
                 return self.execution.send(order, now)
+            order = self.execution.resolve(order, now)
         except BrokerDoubtError:
+            return order
+        if order.status not in ("intent", "unknown"):
             return order
         rung = timedelta(seconds=self.settings.ladder.rung_seconds)
         if order.placed_at is not None and now - order.placed_at < rung:
             return order
-        ended = order.to("unknown").to("canceled")
+        doubtful = order.to("unknown")
+        self.execution.ledger.record(doubtful, now, detail=LEGS_GONE)
+        ended = doubtful.to("canceled")
         self.execution.ledger.record(ended, now, detail=LEGS_GONE)
         return ended
 

@@ -112,6 +112,7 @@ class Execution:
 
     def expire_if_over(self, order: Order, now: datetime, session: date | None = None) -> Order:
         """Let an order expire that the broker never had and whose session is over."""
+        order = self.as_recorded(order)
         if order.status in ("intent", "unknown") and self.is_over(order, session):
             return self._expired(order, now)
         return order
@@ -124,6 +125,7 @@ class Execution:
         Raises :class:`BrokerDoubtError` for an answer that cannot follow what is known, such as
         fewer fills than before.
         """
+        order = self.as_recorded(order)
         if found.contracts is not None and found.contracts != contracts_of(order):
             return self._not_ours(order, found, now)
         if order.status == "intent":
@@ -163,11 +165,12 @@ class Execution:
 
         It may be `cancel_pending` for a while, or turn out filled.
         """
+        order = self.as_recorded(order)
         if order.status in CANCELLABLE:
             try:
                 self.broker.cancel(order.client_order_id)
             except (OrderRefusedError, BrokerDoubtError) as cause:
-                self.ledger.record(order, now, detail=f"CANCEL: {_words(cause)}")
+                self.ledger.note(order.client_order_id, now, f"CANCEL: {_words(cause)}")
         try:
             return self.resolve(order, now)
         except BrokerDoubtError:
@@ -185,6 +188,10 @@ class Execution:
         if clock is None:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
+
+    def as_recorded(self, order: Order) -> Order:
+        """The order as the ledger has it: a look at the broker may have brought more since."""
+        return self.ledger.order(order.client_order_id) or order
 
     def _held(self, order: Order) -> Position | None:
         own = [p for p in self.ledger.positions() if p.position_id == order.position_id]
@@ -204,7 +211,7 @@ class Execution:
         return expired
 
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
-        self.ledger.record(order, now, detail=f"DOUBT: {_words(doubt)}")
+        self.ledger.note(order.client_order_id, now, f"DOUBT: {_words(doubt)}")
         return order
 
 

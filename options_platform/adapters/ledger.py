@@ -22,6 +22,7 @@ import polars as pl
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger_rows import (
     MARK_FIELDS,
+    ORDER_FIELDS,
     POSITION_FIELDS,
     append_row,
     naive_utc,
@@ -31,6 +32,7 @@ from options_platform.adapters.ledger_rows import (
     set_meta,
     write_event,
     write_order,
+    write_order_event,
     write_row,
 )
 from options_platform.adapters.ledger_schema import prepare
@@ -113,11 +115,23 @@ class Ledger:
         position: Position | None = None,
         detail: str | None = None,
     ) -> None:
-        """Write an order's new state and, with it, the position that it opened or closed."""
+        """Write an order's new state and, with it, the position that it opened or closed.
+
+        Raises :class:`LedgerError` for a state that may not follow the recorded one, such as that
+        of an order which has filled since it was read.
+        """
         with self._transaction() as connection:
+            for known in read_orders(connection, "client_order_id = ?", [order.client_order_id]):
+                known.to(**{name: getattr(order, name) for name in ORDER_FIELDS})
             write_order(connection, order, now, detail or order.reason)
             if position is not None:
                 write_row(connection, "positions", POSITION_FIELDS, position)
+
+    def note(self, client_order_id: str, now: datetime, detail: str) -> None:
+        """Note what happened to a recorded order, as an event that changes nothing of it."""
+        with self._transaction() as connection:
+            for order in read_orders(connection, "client_order_id = ?", [client_order_id]):
+                write_order_event(connection, order, now, detail)
 
     def record_position(self, position: Position, now: datetime, detail: str) -> None:
         """Write a position that changed without an order, and why."""

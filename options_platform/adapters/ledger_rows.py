@@ -61,10 +61,17 @@ def write_order(
     at = naive_utc(now)
     placed = None if order.placed_at is None else naive_utc(order.placed_at)
     write_row(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
+    write_order_event(connection, order, now, detail)
+
+
+def write_order_event(
+    connection: duckdb.DuckDBPyConnection, order: Order, now: datetime, detail: str | None
+) -> None:
+    """Write what happened to an order as it is now."""
     append_row(
         connection,
         "order_events",
-        at,
+        naive_utc(now),
         order.client_order_id,
         order.status,
         detail,

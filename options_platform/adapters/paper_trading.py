@@ -146,7 +146,7 @@ class PaperTrading:
             try:
                 self.execution.resolve(order, now, session)
             except BrokerDoubtError as doubt:
-                self.ledger.record(order, now, detail=f"DOUBT: {doubt}")
+                self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
         leaving = set()
@@ -271,8 +271,8 @@ class PaperTrading:
         return broken, doubt
 
     def _wait(self, order: Order, doubt: str, now: datetime) -> None:
-        recorded = self.ledger.record_intent(order, now)
-        self.ledger.record(recorded, now, detail=f"DOUBT: {doubt}")
+        self.ledger.record_intent(order, now)
+        self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
 
     def _refuse(self, order: Order, broken: Sequence[str], now: datetime) -> None:
         recorded = self.ledger.record_intent(replace(order, status="intent"), now)

@@ -133,6 +133,22 @@ def test_every_change_of_an_order_is_an_event_that_stays(ledger):
     assert [p.contracts for p in ledger.positions()] == [5]
 
 
+def test_a_state_that_was_read_before_a_fill_cannot_undo_it(ledger):
+    ledger.record_intent(ORDER, NOW)
+    sent = ORDER.to("unknown", placed_at=NOW)
+    ledger.record(sent, NOW)
+    filled = sent.to("partially_filled", filled_qty=2, avg_price=2.0)
+    ledger.record(filled, NOW)
+    for stale in (sent, sent.to("accepted"), replace(filled, filled_qty=1)):
+        with pytest.raises(LedgerError, match="reconcile"):
+            ledger.record(stale, NOW)
+    ledger.note(ORDER.client_order_id, NOW, "DOUBT: no answer")
+    assert ledger.orders() == [filled]
+    events = ledger.table("order_events").select("status", "detail", "filled_qty").rows()
+    assert events[-1] == ("partially_filled", "DOUBT: no answer", 2)
+    assert len(events) == 4
+
+
 def test_halting_and_resuming_are_kept_with_their_reasons(ledger):
     ledger.halt("drawdown", NOW)
     ledger.halt("by hand", NOW)

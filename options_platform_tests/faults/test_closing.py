@@ -115,3 +115,43 @@ def test_a_read_that_is_refused_once_keeps_nothing_from_being_closed(tmp_path, f
     Flattening(made, {}).run(NOW)
     assert contracts(fake) == {}
     assert_sound(made, fake)
+
+
+@pytest.mark.parametrize("away", ["/v2/orders", "/v2/orders:by"])
+@pytest.mark.parametrize("spreads", [3, 8])
+@pytest.mark.parametrize("again", ["flatten", "work", "daily"])
+def test_an_exit_whose_answer_was_lost_is_not_sent_a_second_time_beside_itself(
+    tmp_path, fake, away, spreads, again
+):
+    """It fills on at the broker, whose positions can be read and whose orders cannot."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    lost = {"on": "GET /v2/orders:by", "do": "status", "status": 502, "times": 3}
+    fake.script("faults", {"on": POST, "do": "drop_after"})
+    fake.script("faults", lost | {"after": POST})
+    position = made.ledger.positions()[0]
+    with made.ledger.trading():
+        made.closing.close_position(position, SESSION, "STOP_LOSS", None, NOW)
+    (order,) = exits(made)
+    assert order.status == "unknown"
+    fake.script("fill", {"client_order_id": order.client_order_id, "spreads": spreads})
+    later = NOW + timedelta(minutes=3)
+    fake.script("clock", {"offset_seconds": 180})
+    times = 3 if away.endswith("by") else 999
+    fake.script("faults", {"on": f"GET {away}", "do": "status", "status": 502, "times": times})
+    if again == "flatten":
+        Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later)
+    elif again == "work":
+        advance(made, later, fake)
+    else:
+        trade(made, now=later)
+    fake.faults.clear()
+    advance(made, later, fake)
+    for sent in made.ledger.working_orders():
+        fake.script("fill", {"client_order_id": sent.client_order_id})
+    advance(made, later, fake)
+    made.reconcile(later)
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+    assert made.ledger.positions()[0].closed_on

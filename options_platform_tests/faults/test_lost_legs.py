@@ -24,12 +24,12 @@ from options_platform_tests.faults.world import (
 )
 
 
-def open_beside(made, order, legs):
+def open_beside(made, order, legs, number="beside"):
     """Another position of these legs, opened as that of `order` was."""
     another = replace(
         order,
-        client_order_id="beside",
-        position_id="beside",
+        client_order_id=number,
+        position_id=number,
         legs=legs,
         status="intent",
         filled_qty=0,
@@ -133,6 +133,28 @@ def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(
         advance(made, NOW, fake)
     assert contracts(fake) == {}
     assert all(position.closed_on for position in made.ledger.positions())
+
+
+# Ids in either order of the working exits.
+@pytest.mark.parametrize("number", ["beside", "beside2", "beside3"])
+def test_a_fill_that_another_positions_look_brought_is_counted_once(tmp_path, fake, number):
+    """Both leave; the later one's fill is missed at the contract that the two share."""
+    made = trader(tmp_path, fake.address)
+    first = trade(made)[0]
+    low, high = first.legs
+    open_beside(made, first, (replace(low, strike=low.strike - 1), high), number)
+    fake.fills = "rest"
+    assert Flattening(made, {}).run(NOW) == []
+    order = next(o for o in exits(made) if o.position_id == number)
+    fake.script("fill", {"client_order_id": order.client_order_id, "spreads": 2})
+    advance(made, NOW + timedelta(seconds=30), fake)
+    closed = {p.position_id: p.closed_contracts for p in made.ledger.positions()}
+    assert closed == {first.position_id: 0, number: 2}
+    for working in made.ledger.working_orders():
+        fake.script("fill", {"client_order_id": working.client_order_id})
+    assert made.reconcile(NOW + timedelta(seconds=30)) == []
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
 
 
 def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fake):
