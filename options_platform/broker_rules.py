@@ -57,15 +57,19 @@ class ReconcileRules:
 
     Cash may differ by `cash_tolerance_usd` (interest is known late), and be more by the fees that
     are counted here; clocks may differ by `clock_tolerance_seconds`. Final orders are compared over
-    the last `lookback_days`.
+    the last `lookback_days`. A contract that the broker lacks is taken for lost once it is lacking
+    at a second look, `loss_pause_seconds` later.
     """
 
     cash_tolerance_usd: float = 50.0
     clock_tolerance_seconds: float = 60.0
     lookback_days: int = 10
+    loss_pause_seconds: float = 3.0
 
     def __post_init__(self) -> None:
         if not (self.cash_tolerance_usd >= 0 and self.clock_tolerance_seconds > 0):
             raise ValueError("tolerances are not negative")
+        if not 0 <= self.loss_pause_seconds <= 60:
+            raise ValueError("loss_pause_seconds is between 0 and 60")
         if self.lookback_days < 1:
             raise ValueError("lookback_days is at least 1")

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from time import sleep
 
 from options_platform.adapters.brokers.port import BrokerDoubtError
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import shift
-from options_platform.domain.closing import next_to_close
+from options_platform.domain.closing import next_to_close, without_cover
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id
 from options_platform.domain.positions import Position
 from options_platform.settings import Settings
 
-Pricing = Callable[[tuple[OrderLeg, ...]], float]
+Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
+ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
 GONE = "GONE_AT_BROKER"
 LEGS_GONE = "LEGS_GONE"
+FLATTEN = "FLATTEN"
+# Why a position stays to be closed, whatever the market does meanwhile.
+STANDING = (FLATTEN, LEGS_GONE)
 LOOKS = 2
 
 
@@ -49,7 +55,32 @@ class Closing:
             self.settings.exits,
         )
 
-    def at_close(self, session: date, close: MarketClose) -> Pricing:
+    def standing_reasons(self) -> dict[str, str]:
+        """Why open positions are to be closed whatever they are worth, by position_id.
+
+        Where the broker lost a bought leg the sold one stands alone; and what was once flattened
+        stays to be closed when its order has expired.
+        """
+        ledger = self.execution.ledger
+        last: dict[str, Order] = {}
+        for order in ledger.orders():
+            if order.purpose == "exit":
+                before = last.get(order.position_id, order)
+                last[order.position_id] = max(
+                    before, order, key=lambda each: (each.session, each.attempt)
+                )
+        found = {n: o.reason for n, o in last.items() if o.is_final and o.reason in STANDING}
+        codes = {difference.code for difference in ledger.differences()}
+        if codes & {"CONTRACTS", "LEGS"}:
+            with suppress(BrokerDoubtError):
+                held = ledger.positions(only_open=True)
+                there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+                for position in held:
+                    if without_cover(position, held, there):
+                        found.setdefault(position.position_id, LEGS_GONE)
+        return {number: reason for number, reason in found.items() if reason is not None}
+
+    def at_close(self, session: date, close: MarketClose) -> ClosePricing:
         """What legs are worth at the mid of a close, USD a share."""
         return partial(
             net_price, session=session, market=close, chain=self.settings.plan.chain, fills=AT_MID
@@ -71,8 +102,8 @@ class Closing:
         Where the broker has lost legs, the spreads that are whole are closed, and a call after
         that order has filled closes what is left of the others; a position that lost all of them
         ends without an order, at what it was worth. While the broker cannot say what it holds, the
-        order is written down and not sent: a leg that is gone would be opened. Without `price` the
-        last mark is taken.
+        order is written down and not sent: a leg that is gone would be opened. Without a price the
+        last mark is taken for the whole; there is no order then for a part.
         """
         for order in self.execution.ledger.working_orders():
             if (order.purpose, order.position_id) == ("entry", position.position_id):
@@ -89,7 +120,11 @@ class Closing:
         if not legs:
             self._record_gone(position, session, price, now)
             return None
-        fair = -position.mark_price if price is None else price(closing(legs))
+        fair = None if price is None else price(closing(legs))
+        if fair is None:
+            if legs != position.legs:
+                return None
+            fair = -position.mark_price
         order = self._exit_order(
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )
@@ -103,13 +138,16 @@ class Closing:
         """End a position that the broker has nothing left of, at what it was worth.
 
         What it brought is not known here: the difference in cash says how far that is from it.
+        One that has expired was worth what it was marked at on that day.
         """
-        worth = position.mark_price if price is None else -price(closing(position.legs))
+        is_over = position.expiry < session
+        cost = None if is_over or price is None else price(closing(position.legs))
+        worth = position.mark_price if cost is None else -cost
         was = (position.exit_price or 0.0) * position.closed_contracts
         gone = replace(
             position,
             closed_contracts=position.contracts,
-            closed_on=session,
+            closed_on=max(session, position.opened_on),
             exit_price=(was + worth * position.open_contracts) / position.contracts,
             exit_reason=GONE,
         )
@@ -132,7 +170,9 @@ class Closing:
             if contracts == known.open_contracts and legs == known.legs:
                 break
             if look + 1 < LOOKS:
-                # What is lacking may be a fill that the ledger has not heard of.
+                # What is lacking may be a fill that the ledger has not heard of, or a list that
+                # lags behind.
+                sleep(self.settings.reconcile.loss_pause_seconds)
                 told = self.reconciler.run(now)
                 away = next((each for each in told if each.code == NO_BROKER), None)
                 if away is not None:

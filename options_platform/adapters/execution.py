@@ -12,8 +12,9 @@ id, which a broker takes once. A new id exists only after an order that has ende
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from options_platform.adapters.brokers.port import (
@@ -25,7 +26,7 @@ from options_platform.adapters.brokers.port import (
 )
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import shift
-from options_platform.domain.orders import CANCELLABLE, Order, contracts_of
+from options_platform.domain.orders import CANCELLABLE, WORKING, Order, contracts_of
 from options_platform.domain.positions import Position, after_entry_fill, after_exit_fill
 from options_platform.errors import LedgerError
 
@@ -127,7 +128,11 @@ class Execution:
         """
         order = self.as_recorded(order)
         if found.contracts is not None and found.contracts != contracts_of(order):
-            return self._not_ours(order, found, now)
+            spreads = _spreads_of(order, found.contracts)
+            if order.status != "intent" or order.purpose != "exit" or spreads is None:
+                return self._not_ours(order, found, now)
+            # Its id says which position it closes, though not how much of it.
+            order = replace(order, contracts=spreads)
         if order.status == "intent":
             # A ledger out of a backup knows less than the broker.
             order = order.to("unknown", placed_at=now)
@@ -150,12 +155,22 @@ class Execution:
         return after
 
     def _not_ours(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
-        """Leave another order under the id of one that was never sent alone; no other can be."""
+        """Leave another order under the id of one that was never sent alone; no other can be.
+
+        An exit's id says which position it closes: one that works there is canceled first, for it
+        would close what the next attempt closes.
+        """
+        differ = BrokerDoubtError(
+            f"order {order.client_order_id} trades {found.contracts} at the broker and "
+            f"{contracts_of(order)} here"
+        )
         if order.status != "intent":
-            raise BrokerDoubtError(
-                f"order {order.client_order_id} trades {found.contracts} at the broker and "
-                f"{contracts_of(order)} here"
-            )
+            raise differ
+        if order.purpose == "exit" and found.status in WORKING:
+            if found.status in CANCELLABLE:
+                with suppress(OrderRefusedError):
+                    self.broker.cancel(order.client_order_id)
+            raise differ
         left = order.to("not_sent", reason=ANOTHER_ORDER)
         self.ledger.record(left, now, detail=f"{ANOTHER_ORDER}: {found.contracts}")
         return left
@@ -213,6 +228,13 @@ class Execution:
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
         self.ledger.note(order.client_order_id, now, f"DOUBT: {_words(doubt)}")
         return order
+
+
+def _spreads_of(order: Order, contracts: Mapping[str, int]) -> int | None:
+    """How many spreads of the order's legs trade those contracts; None if they are others."""
+    one = contracts_of(replace(order, contracts=1))
+    spreads = max((abs(contracts.get(symbol, 0) // ratio) for symbol, ratio in one.items()))
+    return spreads if contracts_of(replace(order, contracts=spreads)) == contracts else None
 
 
 def _position_after(

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from options_platform.adapters.brokers.port import Quote
+from options_platform.adapters.closing import FLATTEN
 from options_platform.adapters.desk import session_to_decide
 from options_platform.adapters.live_quotes import far_side, quotes_in_session
 from options_platform.adapters.paper_trading import PaperTrading
@@ -33,13 +34,14 @@ class Flattening:
 
     service: PaperTrading
     closes: Mapping[str, MarketClose]
-    reason: str = "FLATTEN"
+    reason: str = FLATTEN
 
     def run(self, now: datetime) -> list[str]:
         """Close everything; sentences on what could not be. Done again it goes on from there."""
         ledger = self.service.ledger
+        # First of all: whoever trades now sends nothing new any more.
+        ledger.halt(self.reason, now)
         with ledger.trading():
-            ledger.halt(self.reason, now)
             told = self._cancel(now)
             refused: dict[str, Order] = {}
             for _ in range(MOST_PASSES):

@@ -157,15 +157,19 @@ class PaperTrading:
                 # What would close what is gone has ended, and what is left is to be closed yet.
                 if after.status != "canceled":
                     leaving.add(order.position_id)
+        standing = self.closing.standing_reasons()
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
             if position.opened_on > session or position.position_id in leaving:
                 continue
             price = None if close is None else self.closing.at_close(session, close)
             value = position.mark_price if price is None else price(position.legs)
-            reason = self.closing.exit_due(position, session, value)
-            # Without a close nothing is known of profit and loss; the calendar goes on.
-            if reason is not None and (close is not None or reason == "EXPIRY_NEAR"):
+            due = self.closing.exit_due(position, session, value)
+            if close is None and due != "EXPIRY_NEAR":
+                # Nothing is known of profit and loss; the calendar goes on.
+                due = None
+            reason = standing.get(position.position_id, due)
+            if reason is not None:
                 self.closing.close_position(position, session, reason, price, now)
 
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
@@ -176,7 +180,7 @@ class PaperTrading:
                 mark_price=self.closing.at_close(session, closes[p.ticker])(p.legs),
                 marked_on=session,
             )
-            if p.closed_on is None and p.ticker in closes
+            if p.closed_on is None and p.ticker in closes and session <= p.expiry
             else p
             for p in positions
         ]

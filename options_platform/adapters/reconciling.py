@@ -51,8 +51,10 @@ class Reconciler:
 
     def accept(self, now: datetime, reason: str) -> list[Difference]:
         """Take contracts and cash over as the broker has them; what differs even so."""
+        # What a fill that nobody has heard of brought is no adjustment.
+        told = self._take_over(now, None)
         books = self.ledger.books()
-        statement = self._statement(books, now)
+        statement = self._statement(books, now, told)
         ours = books.contracts
         changes = {
             symbol: statement.contracts.get(symbol, 0) - ours.get(symbol, 0)
@@ -110,10 +112,7 @@ class Reconciler:
         placed = [order.placed_at for order in working if order.placed_at is not None]
         return min([back, *placed])
 
-    def _statement(
-        self, books: Books, now: datetime, told: dict[str, BrokerOrder] | None = None
-    ) -> Statement:
-        orders = self._take_over(now, None) if told is None else told
+    def _statement(self, books: Books, now: datetime, orders: dict[str, BrokerOrder]) -> Statement:
         since = self._since([o for o in books.orders if o.status in WORKING], now)
         asked = {
             order.client_order_id

@@ -107,18 +107,23 @@ def resume(args: argparse.Namespace) -> int:
 
 
 def flatten(args: argparse.Namespace) -> int:
-    """Halt, cancel every working order and close every position; 1 if something is left to do."""
+    """Halt, cancel every working order and close every position; 1 if something is left to do.
+
+    So it is while ledger and broker differ: the account may hold what no position knows.
+    """
     settings = ready_settings()
     service = _service(settings)
-    held = service.ledger.positions(only_open=True) if service.ledger.exists else []
     if not args.yes:
-        _require_yes(len(held), service)
+        _require_yes(service)
     told = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
-    orders = [order for order in service.ledger.working_orders() if order.purpose == "exit"]
+    ledger = service.ledger
+    orders = [order for order in ledger.working_orders() if order.purpose == "exit"]
+    held, differ = ledger.positions(only_open=True), ledger.differences()
+    told += [f"{difference.code}: {difference.text}" for difference in differ]
     if args.json:
         print_json({"working_exits": [_row(order) for order in orders], "problems": told})
     else:
-        say(f"{len(held)} positions were open; {len(orders)} orders work to close them.")
+        say(f"{len(held)} positions are open; {len(orders)} orders work to close them.")
         for line in told:
             say(f"  {line}")
         say("New entries are halted; allow them again: options-platform resume")
@@ -129,10 +134,9 @@ def _row(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in WORK_COLUMNS}
 
 
-def _require_yes(count: int, service: PaperTrading) -> None:
+def _require_yes(service: PaperTrading) -> None:
     question = (
-        f"Close all {count} positions at {service.broker.name} and cancel every order? "
-        "Type flatten: "
+        f"Close all positions at {service.broker.name} and cancel every order? Type flatten: "
     )
     if not sys.stdin.isatty():
         raise UsageError("flatten asks before it closes everything; answer with --yes")

@@ -31,6 +31,16 @@ def next_to_close(
     return legs, min((left[leg] for leg in legs), default=0)
 
 
+def without_cover(
+    position: Position, open_positions: Iterable[Position], there: Mapping[str, int]
+) -> bool:
+    """Whether the broker lacks bought contracts of a position that also sold some."""
+    others = list(open_positions)
+    return any(leg.side == "sell" for leg in position.legs) and any(
+        _lacking(position, leg, others, there) for leg in position.legs if leg.side == "buy"
+    )
+
+
 def _lacking(
     position: Position, leg: OrderLeg, open_positions: Sequence[Position], there: Mapping[str, int]
 ) -> int:

@@ -74,11 +74,13 @@ def differences(
 ) -> list[Difference]:
     """Every difference, named; an empty list if both sides agree.
 
-    Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, CONTRACTS, LOTS, CASH, CLOCK.
+    Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, CONTRACTS, LOTS, LEGS, CASH,
+    CLOCK.
     """
     found = _order_differences(books.orders, broker)
     found += _contract_differences(books.contracts, broker)
     found += _lot_differences(books)
+    found += _broken_spreads(books, broker.contracts)
     if broker.cash_usd is not None and books.cash_base_usd is not None:
         expected = books.cash_base_usd + books.cash_flow_usd
         # A broker may charge less than the fees that are counted here, or later; never more.
@@ -149,11 +151,7 @@ def _contract_differences(ours: Mapping[str, int], broker: Statement) -> list[Di
 
 
 def _lot_differences(books: Books) -> list[Difference]:
-    lots: dict[str, int] = {}
-    for position in books.positions:
-        for leg in position.legs:
-            symbol = leg.symbol(position.ticker)
-            lots[symbol] = lots.get(symbol, 0) + leg.signed_ratio * position.open_contracts
+    lots = _lots(books)
     filled = contracts_held(books.orders)
     # A lot that lost a leg keeps it on paper until the rest of it is closed.
     left = _added(filled, books.adjustments)
@@ -167,6 +165,34 @@ def _lot_differences(books: Books) -> list[Difference]:
         for symbol in sorted({*lots, *filled})
         if lots.get(symbol, 0) not in (filled.get(symbol, 0), left.get(symbol, 0))
     ]
+
+
+def _broken_spreads(books: Books, there: Mapping[str, int]) -> list[Difference]:
+    """Legs of open positions that both sides know to be gone: the rest of a spread is no spread.
+
+    Taking over what the broker has does not mend that; closing what is left does.
+    """
+    ours = books.contracts
+    return [
+        Difference(
+            "LEGS",
+            symbol,
+            f"{symbol}: open positions need {lot}, and the broker has {there.get(symbol, 0)}; "
+            "close what is left of them",
+        )
+        for symbol, lot in sorted(_lots(books).items())
+        if ours.get(symbol, 0) == there.get(symbol, 0) and lot and there.get(symbol, 0) / lot < 1.0
+    ]
+
+
+def _lots(books: Books) -> dict[str, int]:
+    """Contracts by symbol that the open positions hold on paper."""
+    lots: dict[str, int] = {}
+    for position in books.positions:
+        for leg in position.legs:
+            symbol = leg.symbol(position.ticker)
+            lots[symbol] = lots.get(symbol, 0) + leg.signed_ratio * position.open_contracts
+    return lots
 
 
 def _added(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:

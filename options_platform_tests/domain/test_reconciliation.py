@@ -69,8 +69,12 @@ def test_a_leg_that_is_gone_is_named_with_its_cause():
     )
     assert [d.code for d in found] == ["CONTRACTS"]
     assert found[0].text == f"{SHORT}: 0 at the broker, -5 here (assigned on 2024-01-03)"
+    # Accepting it leaves a spread that is none, until what is left of it is closed.
     accepted = replace(BOOKS, adjustments={SHORT: 5})
-    assert codes(accepted, broker) == []
+    assert codes(accepted, broker) == [("LEGS", SHORT)]
+    closed = replace(LOT, closed_contracts=5, closed_on=NOW.date(), exit_price=1.0)
+    rest = replace(accepted, positions=(closed,), adjustments={SHORT: 5, LONG: -5})
+    assert codes(rest, replace(broker, contracts={})) == []
 
 
 def test_contracts_are_compared_as_the_broker_nets_them():

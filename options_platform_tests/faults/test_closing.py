@@ -1,11 +1,13 @@
 """Closing at Alpaca: every position, whatever the broker says or does not say."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
 
 from options_platform.adapters.flattening import Flattening
 from options_platform.domain.fills import MarketClose
+from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     NOW,
     POST,
@@ -155,3 +157,39 @@ def test_an_exit_whose_answer_was_lost_is_not_sent_a_second_time_beside_itself(
     assert contracts(fake) == {}
     assert_sound(made, fake)
     assert made.ledger.positions()[0].closed_on
+
+
+def test_flattening_halts_a_run_that_trades_before_it_waits_for_it(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    other = trader(tmp_path, fake.address, wait=0.1)
+    with made.ledger.trading():
+        with pytest.raises(LedgerError, match="another process trades"):
+            Flattening(other, {}).run(NOW)
+        assert made.ledger.halted() == "FLATTEN"
+    assert Flattening(other, {}).run(NOW) == []
+    assert contracts(fake) == {}
+
+
+def test_an_exit_that_a_backup_does_not_know_is_taken_over_and_not_doubled(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    shutil.copy(made.ledger.path, tmp_path / "backup")
+    (position,) = made.ledger.positions()
+    with made.ledger.trading():
+        made.closing.close_position(position, SESSION, "TIME", None, NOW)
+    (exit_,) = exits(made)
+    fake.script("fill", {"client_order_id": exit_.client_order_id, "spreads": 3})
+    shutil.copy(tmp_path / "backup", made.ledger.path)
+    later = NOW + timedelta(minutes=1)
+    fake.script("clock", {"offset_seconds": 60})
+    made.reconcile(later)
+    Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later)
+    for order in list(fake.book.orders.values()):
+        fake.script("fill", {"client_order_id": order["client_order_id"]})
+    advance(made, later, fake)
+    assert made.reconcile(later) == []
+    assert contracts(fake) == {}
+    assert [(o.contracts, o.filled_qty) for o in exits(made)] in ([(8, 8)], [(8, 3), (5, 5)])
+    assert_sound(made, fake)

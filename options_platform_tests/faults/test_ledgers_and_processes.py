@@ -2,10 +2,12 @@
 
 import threading
 import time
-from dataclasses import replace
+from contextlib import suppress
 
 import pytest
 
+from options_platform.adapters.plan_tables import entry_order
+from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     NOW,
     POST,
@@ -13,6 +15,7 @@ from options_platform_tests.faults.world import (
     assert_full_disk_lost_nothing,
     assert_sound,
     ended,
+    plans_of,
     start,
     statuses,
     trade,
@@ -33,17 +36,15 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
     """Not even the lock is needed: ids are unique at the broker."""
     fake.script("faults", {"do": "hang_after", "seconds": 1})
     made = [trader(tmp_path, fake.address, timeout=5) for _ in range(4)]
-    trade(made[0])
-    order = made[0].ledger.orders()[0]
-    for one in made:
-        one.ledger.record(replace(order, status="unknown", filled_qty=0, avg_price=None), NOW)
-    fake.book.orders.clear()
-    fake.book.positions.clear()
-    fake.book.cash = 100_000.0
-    threads = [
-        threading.Thread(target=one.execution.send, args=(replace(order, status="intent"), NOW))
-        for one in made
-    ]
+    plans, legs = plans_of()
+    order = entry_order(plans.row(0, named=True), legs, "paper")
+
+    def send(one):
+        # What another sender has written since is not undone.
+        with suppress(LedgerError):
+            one.execution.send(order, NOW)
+
+    threads = [threading.Thread(target=send, args=(one,)) for one in made]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -69,6 +70,16 @@ def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
     assert statuses(fake) == ["filled"]
     assert fake.count(POST) == 1
     assert_sound(made, fake)
+
+
+def test_a_fill_that_nobody_has_heard_of_is_no_adjustment(tmp_path, resting):
+    made = trader(tmp_path, resting.address)
+    (order,) = trade(made)
+    resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
+    assert made.reconciler.accept(NOW, "looked") == []
+    assert made.ledger.books().adjustments == {}
+    assert made.ledger.positions()[0].contracts == 3
+    assert_sound(made, resting)
 
 
 def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path, fake):

@@ -1,12 +1,14 @@
 """Positions that lost legs at Alpaca: what is left is closed, and nothing is opened by closing."""
 
+import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.intraday import IntradayCheck
+from options_platform.domain.calendar import NEW_YORK, sessions, shift
 from options_platform.domain.exposures import DatedClose
 from options_platform.domain.fills import MarketClose
 from options_platform_tests.faults.world import (
@@ -22,6 +24,9 @@ from options_platform_tests.faults.world import (
     trade,
     trader,
 )
+
+CLOSES = {"SPY": MarketClose(250.0, 0.18)}
+DATED = {"SPY": DatedClose(SESSION, CLOSES["SPY"])}
 
 
 def open_beside(made, order, legs, number="beside"):
@@ -62,7 +67,7 @@ def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_c
     refused = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
     assert (refused.status, refused.reason) == ("not_sent", "DIFFERENCE")
     assert fake.count(POST) == 1
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     assert fake.book.positions == {}
     assert all(p.closed_on for p in made.ledger.positions())
 
@@ -78,6 +83,7 @@ def test_a_position_that_was_closed_elsewhere_ends_at_what_it_was_worth(tmp_path
     (gone,) = made.ledger.positions()
     assert (gone.open_contracts, gone.exit_reason) == (0, "GONE_AT_BROKER")
     assert gone.exit_price == held.mark_price > 0
+    assert gone.closed_on >= gone.opened_on
     assert exits(made) == []
 
 
@@ -90,7 +96,7 @@ def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(t
     legs = (replace(high, side="buy"), replace(high, strike=high.strike + 5))
     open_beside(made, first, legs)
     assert len(fake.book.positions) == 2
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     assert fake.book.positions == {}
     assert {p.exit_reason for p in made.ledger.positions()} == {"FLATTEN"}
     assert_sound(made, fake)
@@ -104,7 +110,7 @@ def test_a_partial_assignment_leaves_no_sold_contract_behind(tmp_path, fake):
     short, long = min(held, key=held.get), max(held, key=held.get)
     assert held[short] == -8
     fake.script("move", {"symbol": short, "quantity": 1})
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     assert contracts(fake) == {}
     whole, rest = exits(made)
     assert ({leg.symbol("SPY") for leg in whole.legs}, whole.contracts) == ({short, long}, 7)
@@ -125,8 +131,8 @@ def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(
     open_beside(made, first, (replace(low, strike=low.strike - 1), high))
     fake.script("move", {"symbol": high.symbol("SPY"), "quantity": assigned})
     fake.fills = fills
-    assert Flattening(made, {}).run(NOW) == []
-    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    assert Flattening(made, CLOSES).run(NOW) == []
+    made = replace(made, closes=DATED)
     for _ in range(2):
         for order in made.ledger.working_orders():
             fake.script("fill", {"client_order_id": order.client_order_id})
@@ -144,7 +150,7 @@ def test_a_fill_that_another_positions_look_brought_is_counted_once(tmp_path, fa
     low, high = first.legs
     open_beside(made, first, (replace(low, strike=low.strike - 1), high), number)
     fake.fills = "rest"
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     order = next(o for o in exits(made) if o.position_id == number)
     fake.script("fill", {"client_order_id": order.client_order_id, "spreads": 2})
     advance(made, NOW + timedelta(seconds=30), fake)
@@ -163,11 +169,11 @@ def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fa
     fake.fills = "rest"
     short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
     fake.script("move", {"symbol": short, "quantity": 2})
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     (whole,) = exits(made)
     assert (len(whole.legs), whole.contracts) == (2, 6)
     fake.script("fill", {"client_order_id": whole.client_order_id})
-    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    made = replace(made, closes=DATED)
     advance(made, NOW, fake)
     rest = exits(made)[-1]
     assert (len(rest.legs), rest.contracts, rest.reason) == (1, 2, "FLATTEN")
@@ -181,10 +187,10 @@ def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fa
 
 @pytest.mark.parametrize("vanished", ["bought", "sold"])
 def test_an_exit_is_not_repriced_with_a_leg_that_is_gone(tmp_path, fake, vanished):
-    made = trader(tmp_path, fake.address)
+    made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     fake.fills = "rest"
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     lost, kept = sorted(contracts(fake), key=contracts(fake).get, reverse=vanished == "bought")
     fake.script("move", {"symbol": lost, "quantity": -contracts(fake)[lost]})
     for minute in (1, 2):
@@ -211,7 +217,7 @@ def test_an_exit_that_never_arrived_is_not_sent_again_with_a_leg_that_is_gone(
 
     made = trader(tmp_path, fake.address)
     trade(made)
-    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    made = replace(made, closes=DATED)
     position, dying = made.ledger.positions()[0], replace(made, at=die).closing
     with pytest.raises(InterruptedError):
         dying.close_position(position, SESSION, "STOP_LOSS", None, NOW)
@@ -226,7 +232,7 @@ def test_an_exit_that_never_arrived_is_not_sent_again_with_a_leg_that_is_gone(
         advance(made, later, fake)
         made.reconcile(later)
     else:
-        assert Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later) == []
+        assert Flattening(made, CLOSES).run(later) == []
     assert [(o.status, len(o.legs)) for o in exits(made)] == [("canceled", 2), ("filled", 1)]
     assert contracts(fake) == {}
     assert made.ledger.positions()[0].closed_on
@@ -237,7 +243,7 @@ def test_a_fill_that_the_ledger_has_not_heard_of_is_no_lost_leg(tmp_path, fake):
     trade(made)
     fake.fills = "rest"
     position = made.ledger.positions()[0]
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     fake.script("fill", {"client_order_id": exits(made)[0].client_order_id, "spreads": 3})
     closing = made.closing
     again = closing.close_position(position, SESSION, "FLATTEN", None, NOW)
@@ -260,11 +266,11 @@ def test_an_exit_on_its_last_rung_is_canceled_when_its_leg_is_gone(tmp_path, fak
     """It would sell the lost contract anew, and leave the sold one naked."""
     made = replace(
         trader(tmp_path, fake.address),
-        closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))},
+        closes=DATED,
     )
     trade(made)
     fake.fills = "rest"
-    assert Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     for minute in range(1, 9):
         advance(made, NOW + timedelta(minutes=minute), fake)
     last = exits(made)[-1]
@@ -309,7 +315,7 @@ def test_while_the_broker_cannot_say_what_it_holds_nothing_is_sent(tmp_path, fak
         sent = made.closing.close_position(position, SESSION, "STOP_LOSS", None, NOW)
     assert (sent.status, fake.count(POST)) == ("intent", 1)
     fake.faults.clear()
-    assert Flattening(made, {}).run(NOW) == []
+    assert Flattening(made, CLOSES).run(NOW) == []
     assert contracts(fake) == {}
 
 
@@ -333,3 +339,102 @@ def test_a_daily_run_done_again_closes_what_an_exit_in_doubt_would_have_lost(tmp
     assert first.status == "canceled"
     assert ([leg.side for leg in rest.legs], rest.contracts) == (["buy"], 8)
     assert contracts(fake) == {}
+
+
+def next_day(made, fake, day, spot=252.0):
+    """The daily run after the close of `day`, with no plan to trade."""
+    at = datetime.combine(day, time(16, 31), NEW_YORK)
+    fake.script("clock", {"offset_seconds": (at - NOW).total_seconds()})
+    plans, legs = plans_of(("SPY",), day)
+    made.run_session(day, plans.clear(), legs, {day: {"SPY": MarketClose(spot, 0.18)}}, at)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(
+    tmp_path, fake, accepted
+):
+    """Accepting what the broker has makes no spread of it, and lets no entry through."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    lose_the_bought_leg(fake)
+    if accepted:
+        made.reconciler.accept(NOW, "liquidated")
+    assert {d.code for d in made.ledger.differences()} <= {"LEGS", "CONTRACTS", "CASH"}
+    trade(made, ("SPY", "QQQ"))
+    assert made.ledger.orders()[0].ticker == "QQQ"
+    assert [o.reason for o in made.ledger.orders() if o.ticker == "QQQ"] == ["DIFFERENCE"]
+    next_day(made, fake, NOW.date())
+    (order,) = exits(made)
+    assert ([leg.side for leg in order.legs], order.reason) == (["buy"], "LEGS_GONE")
+    assert contracts(fake) == {}
+
+
+def test_a_bought_contract_whose_sold_one_was_assigned_is_kept_against_the_shares(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
+    fake.script("clearing", {"kind": "OPASN", "symbol": short})
+    next_day(made, fake, NOW.date())
+    assert exits(made) == []
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_was_flattened_and_expired_is_closed_by_the_next_daily_run(tmp_path, fake, lost):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    if lost:
+        lose_the_bought_leg(fake)
+    assert Flattening(made, CLOSES).run(NOW) == []
+    for day in (NOW.date(), date(2015, 1, 6)):
+        fake.script("close", {})
+        next_day(made, fake, day)
+    told = sorted((o.session, o.status, o.reason) for o in exits(made))
+    assert told == [
+        (SESSION, "expired", "FLATTEN"),
+        (NOW.date(), "expired", "FLATTEN"),
+        (date(2015, 1, 6), "accepted", "FLATTEN"),
+    ]
+    for order in made.ledger.working_orders():
+        fake.script("fill", {"client_order_id": order.client_order_id})
+    next_day(made, fake, date(2015, 1, 7))
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on
+
+
+def test_a_list_of_positions_that_lags_behind_loses_nothing(tmp_path, fake):
+    made = trader(tmp_path, fake.address, loss_pause=2)
+    trade(made)
+    with fake.lock:
+        held = dict(fake.book.positions)
+        fake.book.positions.clear()
+
+    def catch_up():
+        with fake.lock:
+            fake.book.positions.update(held)
+
+    timer = threading.Timer(0.5, catch_up)
+    timer.start()
+    assert Flattening(made, {}).run(NOW) == []
+    timer.join()
+    assert [(o.status, o.contracts) for o in exits(made)] == [("filled", 8)]
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+def test_a_position_that_expired_unseen_ends_at_what_it_was_worth_on_that_day(tmp_path, fake):
+    """Worthless at 250 on its expiry, and looked at again when the ticker stands at 265."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    (held,) = made.ledger.positions()
+    for symbol, quantity in contracts(fake).items():
+        fake.script("move", {"symbol": symbol, "quantity": -quantity})
+    days = sessions(NOW.date(), shift(held.expiry, 1))
+    at = datetime.combine(days[-1], time(16, 31), NEW_YORK)
+    fake.script("clock", {"offset_seconds": (at - NOW).total_seconds()})
+    spots = dict.fromkeys(days[:-1], 250.0) | {days[-1]: 265.0}
+    closes = {day: {"SPY": MarketClose(spot, 0.18)} for day, spot in spots.items()}
+    plans, legs = plans_of(("SPY",), days[-1])
+    made.run_session(days[-1], plans.clear(), legs, closes, at)
+    (gone,) = made.ledger.positions()
+    assert (gone.exit_reason, gone.exit_price) == ("GONE_AT_BROKER", pytest.approx(0.0))
