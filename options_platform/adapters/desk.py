@@ -12,7 +12,7 @@ from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
 from options_platform.adapters.closing import Pricing
-from options_platform.adapters.live_quotes import far_side, quotes_in_session
+from options_platform.adapters.live_quotes import far_side, quotes_in_session, worth
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.orders import (
     CANCELLABLE,
@@ -195,7 +195,7 @@ class Desk:
         symbols = {leg.symbol(position.ticker) for leg in position.legs}
         oldest = self.service.settings.intraday.max_quote_age_seconds
         quotes = quotes_in_session(self.service.broker, sorted(symbols), oldest)
-        if symbols <= set(quotes):
+        if worth(position.ticker, quotes, position.legs) is not None:
             return partial(far_side, position.ticker, quotes)
         known = self.service.closes.get(position.ticker)
         return None if known is None else self.service.closing.at_close(known.session, known.close)

@@ -58,9 +58,19 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
             return None
         if attempt.limit_price not in prices:
             # One that was priced anew climbs from its own price.
-            prices = rules.prices(order.purpose, attempt.limit_price)
+            prices = rules.prices(order.purpose, attempt.limit_price, attempt.legs)
     limit = order.limit_price
     return None if limit is None else next((price for price in prices if price > limit), None)
+
+
+def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
+    """The price to begin anew at, USD a share, once the market has gone beyond an exit's floor.
+
+    `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
+    without a limit.
+    """
+    first = rules.prices("exit", fair_price, order.legs)[0]
+    return first if order.limit_price is not None and first > order.limit_price else None
 
 
 def deciding_session(now: datetime) -> date:

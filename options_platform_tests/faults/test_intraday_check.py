@@ -110,6 +110,17 @@ def test_a_quote_that_says_nothing_stops_nothing_and_is_named(made, fake, fault)
     assert exits(made) == []
 
 
+@pytest.mark.parametrize("sold", [6.0, 25.0])
+def test_quotes_that_no_market_can_mean_stop_nothing_and_halt_nothing(made, fake, sold):
+    """A spread that was bought is worth nothing at the least: a stub's ask says -9.50."""
+    position = made.ledger.positions()[0]
+    for leg, ask in zip(position.legs, (0.5, sold), strict=True):
+        fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 0.0, "ask": ask})
+    found = IntradayCheck(made).run(NOW)
+    assert (found.checked, found.unpriced, found.stopped) == (0, (position.position_id,), {})
+    assert (found.halted, exits(made)) == (None, [])
+
+
 def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
     quoted(made, fake, 0.0)
     fake.fills = "rest"
