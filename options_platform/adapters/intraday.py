@@ -5,8 +5,9 @@
 3. Open positions are valued at the mid of the broker's quotes; one without fresh quotes, or whose
    quotes make it worth what it cannot be, is left to the daily run, and named.
 4. Losses beyond their limits trip the kill switch, which cancels the entries that work.
-5. What a stop closes gets its exit order, under the id that the daily run would have given it;
-   ledger and broker are compared once more.
+5. What a stop closes gets its exit order, under the id that the daily run would have given it. An
+   exit that works on its last rung, where the market cannot meet it, is canceled for the stop and,
+   once that is final, sent again from the mid of then. Ledger and broker are compared once more.
 
 It never sends an entry. Killed at any moment and done again, it goes on where it was.
 """
@@ -69,15 +70,21 @@ class IntradayCheck:
             )
         with self.service.ledger.trading():
             self.service.reconciler.run(now)
-            Desk(self.service).step(now, ("exit",))
+            desk = Desk(self.service)
+            desk.step(now, ("exit",))
             held = self.service.ledger.positions(only_open=True)
             symbols = sorted({leg.symbol(p.ticker) for p in held for leg in p.legs})
             oldest = self.service.settings.intraday.max_quote_age_seconds
             quotes = fresh_quotes(broker, symbols, clock.now, oldest)
-            return self._checked(held, quotes, deciding_session(clock.now), now)
+            return self._checked(desk, held, quotes, deciding_session(clock.now), now)
 
     def _checked(
-        self, held: Sequence[Position], quotes: Mapping[str, Quote], session: date, now: datetime
+        self,
+        desk: Desk,
+        held: Sequence[Position],
+        quotes: Mapping[str, Quote],
+        session: date,
+        now: datetime,
     ) -> IntradayOutcome:
         service = self.service
         found = {p.position_id: worth(p.ticker, quotes, p.legs) for p in held}
@@ -86,17 +93,27 @@ class IntradayCheck:
         service.trip([*service.ledger.equities_since_reset(), equity], now)
         if service.ledger.halted() is not None:
             service.cancel_entries(now)
-        leaving = {o.position_id for o in service.ledger.working_orders() if o.purpose == "exit"}
-        stopped = {}
+        working = service.ledger.working_orders()
+        leaving = {o.position_id: o for o in working if o.purpose == "exit"}
+        stopped: dict[str, str] = {}
         for position in held:
             number = position.position_id
             if number not in values:
                 continue
             reason = service.closing.exit_due(position, session, values[number])
-            if reason in STOPS and number not in leaving:
+            if reason not in STOPS:
+                continue
+            order = leaving.get(number)
+            if order is None:
                 stopped[number] = reason
                 price = partial(net_mid, position.ticker, quotes)
                 service.closing.close_position(position, session, reason, price, now)
+                continue
+            fair = worth(order.ticker, quotes, order.legs)
+            if fair is not None and desk.is_beyond(order, fair):
+                stopped[number] = reason
+                desk.overtake(order, reason, now)
+        desk.send_again(now, ("exit",))
         service.reconciler.run(now)
         return IntradayOutcome(
             checked=len(values),

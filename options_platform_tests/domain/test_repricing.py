@@ -75,6 +75,8 @@ def test_a_ladder_begins_anew_with_another_reason_and_after_an_order_that_filled
     hurried = exit_attempt(3, 1.4, "accepted", "FLATTEN")
     assert next_price(hurried, [first, second, hurried], EXITS) == 1.68
     assert next_price(third, [first, replace(second, status="filled"), third], EXITS) == 1.68
+    overtaken = [replace(first, reason="TIME"), second, third]
+    assert next_price(third, overtaken, EXITS) is None
     other = replace(second, position_id="other")
     assert next_price(third, [first, other, third], EXITS) == 1.68
 
