@@ -246,7 +246,7 @@ class Closing:
         attempt = max(earlier, default=0) + 1
         limit = None
         if not self.execution.broker.takes_market_orders:
-            prices = rules.prices("exit", fair_price)
+            prices = rules.prices("exit", fair_price, closing(legs))
             limit = prices[-1] if at_floor else prices[0]
         return Order(
             client_order_id=exit_order_id(position.position_id, session, attempt),

@@ -10,22 +10,30 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.brokers.port import BrokerDoubtError, Quote, WorksAtClose
 from options_platform.adapters.closing import Pricing
-from options_platform.adapters.live_quotes import far_side, quotes_in_session
+from options_platform.adapters.live_quotes import far_side, quotes_in_session, worth
 from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import (
     CANCELLABLE,
     Order,
+    OrderLeg,
     Purpose,
     client_order_id,
     exit_order_id,
 )
 from options_platform.domain.positions import Position
-from options_platform.domain.repricing import deciding_session, next_price, with_next_attempt
+from options_platform.domain.repricing import (
+    deciding_session,
+    next_price,
+    price_after_floor,
+    with_next_attempt,
+)
 from options_platform.errors import LedgerError
 
 REPRICE = "REPRICE"
+OVERTAKEN = "OVERTAKEN"
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
@@ -53,8 +61,9 @@ class Desk:
     def advance(self, now: datetime) -> list[Order]:
         """One step for each order: take over, cancel one whose rung is over, send the next.
 
-        Returns the orders that still work. The last rung stands until its order expires; an entry
-        that is partly filled is not sent again, of an exit what is left is.
+        Returns the orders that still work, and those that ended and could not be sent again yet.
+        The last rung stands until its order expires; an entry that is partly filled is not sent
+        again, of an exit what is left is.
         """
         with self.service.ledger.trading():
             return self.step(now, PURPOSES)
@@ -75,21 +84,53 @@ class Desk:
                 self._cancel_to_reprice(found, now)
             elif (stale := self._closing_what_is_gone(found, now)) is not None:
                 self._cancel_to_reprice(stale, now)
+        waiting = self.send_again(now, purposes)
+        if "entry" in purposes and self.service.ledger.halted() is not None:
+            # One whose request was on its way may have arrived since.
+            self.service.cancel_entries(now)
+        return [*self._working(purposes), *waiting]
+
+    def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
+        """Send the next attempt of what ended with something left to do; those still waiting.
+
+        An exit waits while the broker cannot be asked what there is to close.
+        """
+        closing, waiting = self.service.closing, []
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
             try:
                 is_left = order.purpose == "entry" or closing.closes_what_is_left(order, now)
             except BrokerDoubtError:
+                waiting.append(order)
                 continue
             if is_left:
                 self._send_next(order, now)
             else:
                 self._close_rest(order, now)
-        if "entry" in purposes and self.service.ledger.halted() is not None:
-            # One whose request was on its way may have arrived since.
-            self.service.cancel_entries(now)
-        return self._working(purposes)
+        return waiting
+
+    def is_beyond(self, order: Order, fair_price: float) -> bool:
+        """Whether an exit stands on its last rung where a market at `fair_price` cannot meet it."""
+        rules = self.service.settings.ladder
+        return (
+            order.status in CANCELLABLE
+            and self._next_price(order) is None
+            and price_after_floor(order, fair_price, rules) is not None
+        )
+
+    def overtake(self, order: Order, reason: str, now: datetime) -> None:
+        """Cancel an exit because of a stop; once that is final it is sent again, priced anew."""
+        self._cancel(replace(order, reason=reason), now, OVERTAKEN)
+
+    def refused(self, now: datetime) -> list[Order]:
+        """Exits that the broker rejected and whose positions nothing closes now."""
+        held = self._still_open()
+        return [
+            order
+            for order in self._last_attempts(now)
+            if order.purpose == "exit" and order.status == "rejected" and order.position_id in held
+        ]
 
     def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
         return [o for o in self.service.ledger.working_orders() if o.purpose in purposes]
@@ -111,8 +152,10 @@ class Desk:
         rules = self.service.settings.ladder
         if order.status not in CANCELLABLE or order.placed_at is None:
             return False
-        stood = now - order.placed_at >= timedelta(seconds=rules.rung_seconds)
-        return stood and self._next_price(order) is not None and self._trades_now()
+        rung = timedelta(seconds=rules.rung_seconds)
+        if now - order.placed_at < rung or self._next_price(order) is None:
+            return False
+        return self._has_traded(order, rung)
 
     def _closing_what_is_gone(self, order: Order, now: datetime) -> Order | None:
         """A working exit as it is now, if the broker no longer holds what it would close."""
@@ -129,16 +172,20 @@ class Desk:
             return None
         return found if gone else None
 
-    def _trades_now(self) -> bool:
+    def _has_traded(self, order: Order, rung: timedelta) -> bool:
+        """Whether the market trades, and has for a rung: before it no order stood there."""
         try:
             clock = self.service.broker.clock()
         except BrokerDoubtError:
             return False
-        return clock is not None and clock.is_open
+        return clock is not None and clock.is_open and clock.now - order.works_from >= rung
 
     def _cancel_to_reprice(self, order: Order, now: datetime) -> None:
         marked = replace(order, reason=REPRICE) if order.purpose == "entry" else order
-        self.service.ledger.record(marked, now, detail=REPRICE)
+        self._cancel(marked, now, REPRICE)
+
+    def _cancel(self, marked: Order, now: datetime, detail: str) -> None:
+        self.service.ledger.record(marked, now, detail=detail)
         self.service.execution.at("to be canceled")
         self.service.execution.cancel(marked, now)
         self.service.execution.at("canceled")
@@ -149,22 +196,29 @@ class Desk:
         An exit that has filled leaves something where its position had lost a leg, and one whose
         legs are no longer what is left is not sent again, but what is left is closed.
         """
-        last: dict[tuple[str, str], Order] = {}
-        session = session_to_decide(self.service, now)
-        for order in self.service.ledger.orders(session=session):
-            key = (order.purpose, order.position_id)
-            if key not in last or order.attempt > last[key].attempt:
-                last[key] = order
-        still_open = {p.position_id for p in self.service.ledger.positions(only_open=True)}
+        still_open = self._still_open()
         return [
             order
-            for order in last.values()
+            for order in self._last_attempts(now)
             if (
                 order.status == "canceled" and order.reason == REPRICE and order.filled_qty == 0
                 if order.purpose == "entry"
                 else order.status in ("canceled", "filled") and order.position_id in still_open
             )
         ]
+
+    def _last_attempts(self, now: datetime) -> list[Order]:
+        """The newest order of the session of each purpose and position."""
+        last: dict[tuple[str, str], Order] = {}
+        session = session_to_decide(self.service, now)
+        for order in self.service.ledger.orders(session=session):
+            key = (order.purpose, order.position_id)
+            if key not in last or order.attempt > last[key].attempt:
+                last[key] = order
+        return list(last.values())
+
+    def _still_open(self) -> set[str]:
+        return {p.position_id for p in self.service.ledger.positions(only_open=True)}
 
     def _send_next(self, order: Order, now: datetime) -> None:
         price = self._next_price(order)
@@ -174,7 +228,8 @@ class Desk:
             number = client_order_id(account, order.session, order.ticker, "entry", attempt)
         else:
             number = exit_order_id(order.position_id, order.session, attempt)
-            # A floor was reached before: what is left of an exit stays there.
+            # A floor was reached before: what is left of an exit stays there, but for a stop.
+            price = self._stop_price(order) if price is None else price
             price = order.limit_price if price is None else price
         if price is None:
             return
@@ -182,6 +237,19 @@ class Desk:
         if order.purpose == "entry":
             following = replace(following, reason=None)
         self.service.send_if_allowed(following, now)
+
+    def _stop_price(self, order: Order) -> float | None:
+        """Where a stop begins anew whose floor the market has left behind; None for others."""
+        if order.reason not in STOPS:
+            return None
+        fair = worth(order.ticker, self._quotes(order.ticker, order.legs), order.legs)
+        rules = self.service.settings.ladder
+        return None if fair is None else price_after_floor(order, fair, rules)
+
+    def _quotes(self, ticker: str, legs: Sequence[OrderLeg]) -> dict[str, Quote]:
+        symbols = sorted({leg.symbol(ticker) for leg in legs})
+        oldest = self.service.settings.intraday.max_quote_age_seconds
+        return quotes_in_session(self.service.broker, symbols, oldest)
 
     def _close_rest(self, order: Order, now: datetime) -> None:
         """Close what is left of a position where an exit's legs are not, or no longer, that."""
@@ -192,10 +260,8 @@ class Desk:
 
     def _price_of(self, position: Position) -> Pricing | None:
         """What closing costs by the broker's quotes of now, else by the newest close."""
-        symbols = {leg.symbol(position.ticker) for leg in position.legs}
-        oldest = self.service.settings.intraday.max_quote_age_seconds
-        quotes = quotes_in_session(self.service.broker, sorted(symbols), oldest)
-        if symbols <= set(quotes):
+        quotes = self._quotes(position.ticker, position.legs)
+        if worth(position.ticker, quotes, position.legs) is not None:
             return partial(far_side, position.ticker, quotes)
         known = self.service.closes.get(position.ticker)
         return None if known is None else self.service.closing.at_close(known.session, known.close)

@@ -14,7 +14,7 @@ from functools import partial
 from options_platform.adapters.brokers.port import Quote
 from options_platform.adapters.closing import FLATTEN
 from options_platform.adapters.desk import session_to_decide
-from options_platform.adapters.live_quotes import far_side, quotes_in_session
+from options_platform.adapters.live_quotes import far_side, quotes_in_session, worth
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
@@ -90,7 +90,7 @@ class Flattening:
     ) -> Order | None:
         session = session_to_decide(self.service, now)
         close = self.closes.get(position.ticker)
-        is_quoted = {leg.symbol(position.ticker) for leg in position.legs} <= set(quotes)
+        is_quoted = worth(position.ticker, quotes, position.legs) is not None
         price = None if close is None else self.service.closing.at_close(session, close)
         if is_quoted:
             price = partial(far_side, position.ticker, quotes)

@@ -2,11 +2,12 @@
 
 1. The broker's clock says whether its market trades; else nothing is done.
 2. Ledger and broker are brought together, and exits that work take their next rung.
-3. Open positions are valued at the mid of the broker's quotes; one without fresh quotes is left
-   to the daily run, and named.
+3. Open positions are valued at the mid of the broker's quotes; one without fresh quotes, or whose
+   quotes make it worth what it cannot be, is left to the daily run, and named.
 4. Losses beyond their limits trip the kill switch, which cancels the entries that work.
-5. What a stop closes gets its exit order, under the id that the daily run would have given it;
-   ledger and broker are compared once more.
+5. What a stop closes gets its exit order, under the id that the daily run would have given it. An
+   exit that works on its last rung, where the market cannot meet it, is canceled for the stop and,
+   once that is final, sent again from the mid of then. Ledger and broker are compared once more.
 
 It never sends an entry. Killed at any moment and done again, it goes on where it was.
 """
@@ -18,12 +19,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 
-from options_platform.adapters.brokers.port import QuotesContracts
+from options_platform.adapters.brokers.port import Quote, QuotesContracts
 from options_platform.adapters.desk import Desk
-from options_platform.adapters.live_quotes import fresh_quotes
+from options_platform.adapters.live_quotes import fresh_quotes, net_mid, worth
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.exits import STOPS
-from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.repricing import deciding_session
 from options_platform.errors import UsageError
@@ -31,7 +31,7 @@ from options_platform.errors import UsageError
 
 @dataclass(frozen=True)
 class IntradayOutcome:
-    """What one check found: positions valued, those without fresh quotes, and stops by position.
+    """What one check found: positions valued, those without sound quotes, and stops by position.
 
     `halted` is why entries are halted after it, None if they are not.
     """
@@ -70,37 +70,54 @@ class IntradayCheck:
             )
         with self.service.ledger.trading():
             self.service.reconciler.run(now)
-            Desk(self.service).step(now, ("exit",))
+            desk = Desk(self.service)
+            desk.step(now, ("exit",))
             held = self.service.ledger.positions(only_open=True)
             symbols = sorted({leg.symbol(p.ticker) for p in held for leg in p.legs})
             oldest = self.service.settings.intraday.max_quote_age_seconds
             quotes = fresh_quotes(broker, symbols, clock.now, oldest)
-            mids = {symbol: (quote.bid + quote.ask) / 2.0 for symbol, quote in quotes.items()}
-            return self._checked(held, mids, deciding_session(clock.now), now)
+            return self._checked(desk, held, quotes, deciding_session(clock.now), now)
 
     def _checked(
-        self, held: Sequence[Position], mids: Mapping[str, float], session: date, now: datetime
+        self,
+        desk: Desk,
+        held: Sequence[Position],
+        quotes: Mapping[str, Quote],
+        session: date,
+        now: datetime,
     ) -> IntradayOutcome:
         service = self.service
-        priced = [p for p in held if all(leg.symbol(p.ticker) in mids for leg in p.legs)]
-        values = {p.position_id: _value(p.ticker, mids, p.legs) for p in priced}
+        found = {p.position_id: worth(p.ticker, quotes, p.legs) for p in held}
+        values = {number: value for number, value in found.items() if value is not None}
         equity = self._equity(values, session)
         service.trip([*service.ledger.equities_since_reset(), equity], now)
         if service.ledger.halted() is not None:
             service.cancel_entries(now)
-        leaving = {o.position_id for o in service.ledger.working_orders() if o.purpose == "exit"}
-        stopped = {}
-        for position in priced:
+        working = service.ledger.working_orders()
+        leaving = {o.position_id: o for o in working if o.purpose == "exit"}
+        stopped: dict[str, str] = {}
+        for position in held:
             number = position.position_id
+            if number not in values:
+                continue
             reason = service.closing.exit_due(position, session, values[number])
-            if reason in STOPS and number not in leaving:
+            if reason not in STOPS:
+                continue
+            order = leaving.get(number)
+            if order is None:
                 stopped[number] = reason
-                price = partial(_value, position.ticker, mids)
+                price = partial(net_mid, position.ticker, quotes)
                 service.closing.close_position(position, session, reason, price, now)
+                continue
+            fair = worth(order.ticker, quotes, order.legs)
+            if fair is not None and desk.is_beyond(order, fair):
+                stopped[number] = reason
+                desk.overtake(order, reason, now)
+        desk.send_again(now, ("exit",))
         service.reconciler.run(now)
         return IntradayOutcome(
-            checked=len(priced),
-            unpriced=tuple(sorted({p.position_id for p in held} - set(values))),
+            checked=len(values),
+            unpriced=tuple(sorted(set(found) - set(values))),
             stopped=stopped,
             equity_usd=equity,
             halted=service.ledger.halted(),
@@ -113,8 +130,3 @@ class IntradayCheck:
             for p in self.service.ledger.positions()
         ]
         return mark_account(session, self.service.start_usd, positions).equity_usd
-
-
-def _value(ticker: str, mids: Mapping[str, float], legs: Sequence[OrderLeg]) -> float:
-    """Net mid of one spread, USD a share."""
-    return sum(leg.signed_ratio * mids[leg.symbol(ticker)] for leg in legs)

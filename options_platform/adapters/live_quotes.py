@@ -11,7 +11,7 @@ from options_platform.adapters.brokers.port import (
     Quote,
     QuotesContracts,
 )
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.orders import OrderLeg, bounds_of, possible_value
 
 
 def fresh_quotes(
@@ -41,7 +41,27 @@ def quotes_in_session(
         return {}
 
 
-def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:
-    """What trading `legs` costs at once, USD a share: buys pay the ask, sales get the bid."""
+def worth(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float | None:
+    """What `legs` are worth at their mids, USD a share.
+
+    None if a leg is not quoted, or if no market makes them worth that: a quote is wrong then.
+    """
+    if not {leg.symbol(ticker) for leg in legs} <= set(quotes):
+        return None
+    return possible_value(net_mid(ticker, quotes, legs), legs)
+
+
+def net_mid(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:
+    """The legs' net mid, USD a share, whether they can be worth it or not."""
     asked = [(leg.signed_ratio, quotes[leg.symbol(ticker)]) for leg in legs]
-    return sum(ratio * (quote.ask if ratio > 0 else quote.bid) for ratio, quote in asked)
+    return sum(ratio * (quote.bid + quote.ask) / 2.0 for ratio, quote in asked)
+
+
+def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:
+    """What trading `legs` costs at once, USD a share: buys pay the ask, sales get the bid.
+
+    Never more than they can be worth.
+    """
+    asked = [(leg.signed_ratio, quotes[leg.symbol(ticker)]) for leg in legs]
+    cost = sum(ratio * (quote.ask if ratio > 0 else quote.bid) for ratio, quote in asked)
+    return bounds_of(legs).kept(cost)

@@ -52,7 +52,10 @@ def reconcile(args: argparse.Namespace) -> int:
 
 
 def work(args: argparse.Namespace) -> int:
-    """Reprice working orders step by step until none is left, or once."""
+    """Reprice working orders step by step until none is left, or once.
+
+    1 if the broker rejected an exit and nothing closes its position.
+    """
     settings = ready_settings()
     service = _service(settings, newest_closes(_stored_market(settings)))
     desk = Desk(service)
@@ -65,14 +68,23 @@ def work(args: argparse.Namespace) -> int:
     while left and not args.once:
         time.sleep(PAUSE_SECONDS)
         left = desk.advance(datetime.now(UTC))
-    rows = [{name: getattr(order, name) for name in WORK_COLUMNS} for order in left]
+    refused = desk.refused(datetime.now(UTC))
+    rows = [_row(order) for order in (*left, *refused)]
     if args.json:
         print_json(rows)
     elif rows:
         print_table(rows, WORK_COLUMNS)
     else:
         say("No order is working.")
-    return 0
+    if not args.json:
+        for order in left:
+            if order.is_final:
+                say(f"{order.client_order_id} is {order.status} and waits to be sent again.")
+        for order in refused:
+            say(f"{order.client_order_id} was rejected: {order.reason}; its position is open.")
+        if refused:
+            say("The next daily run tries again; close now: options-platform flatten")
+    return 1 if refused else 0
 
 
 def halt(args: argparse.Namespace) -> int:

@@ -42,7 +42,7 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
             }
         )
         context.log.info(
-            f"{found.checked} positions checked, {len(found.unpriced)} without fresh quotes, "
+            f"{found.checked} positions checked, {len(found.unpriced)} without sound quotes, "
             f"{len(found.stopped)} stopped; equity {found.equity_usd:,.2f} USD"
         )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, shift
+from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import LadderRules, Order
 from options_platform.domain.positions import SHARES
 
@@ -37,8 +38,8 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
     """The price of the rung above an order's, USD a share; None on the last and without a limit.
 
     A ladder goes on from attempt to attempt among `orders` while each was canceled to be repriced;
-    an exit for another reason, one after an order that filled or was rejected, and an attempt whose
-    price is on no rung begin a new one.
+    an exit for another reason that is no stop, one after an order that filled or was rejected, and
+    an attempt whose price is on no rung begin a new one.
     """
     same = {
         other.attempt: other
@@ -49,7 +50,9 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
     while (before := same.get(attempts[-1].attempt - 1)) is not None:
         if before.status != "canceled":
             break
-        if order.purpose == "exit" and before.reason != order.reason:
+        is_other = order.purpose == "exit" and before.reason != order.reason
+        # An exit that a stop has overtaken bears the stop's reason, and stands on its own rung.
+        if is_other and order.reason not in STOPS:
             break
         attempts.append(before)
     prices: list[float] = []
@@ -58,9 +61,19 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
             return None
         if attempt.limit_price not in prices:
             # One that was priced anew climbs from its own price.
-            prices = rules.prices(order.purpose, attempt.limit_price)
+            prices = rules.prices(order.purpose, attempt.limit_price, attempt.legs)
     limit = order.limit_price
     return None if limit is None else next((price for price in prices if price > limit), None)
+
+
+def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
+    """The price to begin anew at, USD a share, once the market has gone beyond an exit's floor.
+
+    `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
+    without a limit.
+    """
+    first = rules.prices("exit", fair_price, order.legs)[0]
+    return first if order.limit_price is not None and first > order.limit_price else None
 
 
 def deciding_session(now: datetime) -> date:

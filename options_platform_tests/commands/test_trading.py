@@ -108,6 +108,37 @@ def test_work_has_nothing_to_do_when_no_order_works(shell):
     assert "fills at the close" in done.stderr
 
 
+def leaving(shell):
+    """An exit of one position that rests at the broker; its id."""
+    shell.fake.fills = "rest"
+    service, now = trader(shell.home, shell.fake.address), datetime.now(UTC)
+    position = service.ledger.positions()[0]
+    with service.ledger.trading():
+        order = service.closing.close_position(position, deciding_session(now), "TIME", None, now)
+    return order.client_order_id
+
+
+def test_work_names_an_exit_that_waits_to_be_sent_again(shell):
+    number = leaving(shell)
+    shell.fake.script("cancel", {"client_order_id": number})
+    away = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": 99}
+    shell.fake.script("faults", away)
+    (row,) = shell.json("work", "--once")
+    assert (row["client_order_id"], row["status"]) == (number, "canceled")
+    assert "waits to be sent again" in shell.run("work", "--once").stdout
+    shell.fake.faults.clear()
+    assert [row["status"] for row in shell.json("work", "--once")] == ["accepted"]
+
+
+def test_work_names_an_exit_that_was_rejected_and_fails(shell):
+    number = leaving(shell)
+    shell.fake.script("reject", {"client_order_id": number})
+    assert [row["status"] for row in shell.json("work", code=1)] == ["rejected"]
+    said = shell.run("work", code=1).stdout
+    assert f"{number} was rejected" in said
+    assert "options-platform flatten" in said
+
+
 def test_another_broker_needs_another_account_name(shell):
     done = shell.run("reconcile", code=1, OPTIONS_BROKER="simulated")
     assert "set OPTIONS_ACCOUNT" in done.stderr

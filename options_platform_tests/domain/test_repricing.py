@@ -5,7 +5,12 @@ import pytest
 
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.domain.orders import LadderRules
-from options_platform.domain.repricing import deciding_session, next_price, with_next_attempt
+from options_platform.domain.repricing import (
+    deciding_session,
+    next_price,
+    price_after_floor,
+    with_next_attempt,
+)
 from options_platform_tests.domain.test_orders import ORDER
 
 
@@ -70,6 +75,8 @@ def test_a_ladder_begins_anew_with_another_reason_and_after_an_order_that_filled
     hurried = exit_attempt(3, 1.4, "accepted", "FLATTEN")
     assert next_price(hurried, [first, second, hurried], EXITS) == 1.68
     assert next_price(third, [first, replace(second, status="filled"), third], EXITS) == 1.68
+    overtaken = [replace(first, reason="TIME"), second, third]
+    assert next_price(third, overtaken, EXITS) is None
     other = replace(second, position_id="other")
     assert next_price(third, [first, other, third], EXITS) == 1.68
 
@@ -92,3 +99,14 @@ def test_the_marked_attempts_of_an_entry_are_one_ladder():
 
 def test_an_order_without_a_limit_has_no_rungs():
     assert next_price(replace(ORDER, limit_price=None), [], EXITS) is None
+
+
+def test_a_market_beyond_an_exits_limit_is_followed_and_one_short_of_it_is_not():
+    standing = exit_attempt(3, 1.4, "accepted")
+    assert price_after_floor(standing, 1.41, EXITS) == 1.41
+    assert price_after_floor(standing, 1.4, EXITS) is None
+    assert price_after_floor(standing, 0.9, EXITS) is None
+    # What 470/475 costs is 5 at most.
+    assert price_after_floor(standing, 7.0, EXITS) == 5.0
+    assert price_after_floor(replace(standing, limit_price=5.0), 7.0, EXITS) is None
+    assert price_after_floor(replace(standing, limit_price=None), 7.0, EXITS) is None

@@ -43,7 +43,35 @@ def test_in_the_session_everything_is_closed_through_the_quotes_of_now(tmp_path,
     prices = [order.limit_price for order in exits(made)]
     assert prices == sorted(prices)
     # It ends on the floor of the ladder from there.
-    assert prices[1:] == made.settings.ladder.prices("exit", -0.10)
+    assert prices[1:] == made.settings.ladder.prices("exit", -0.10, order.legs)
+    assert_sound(made, fake)
+
+
+def test_flattening_takes_the_close_where_quotes_are_impossible(tmp_path, fake):
+    """5 wide and quoted as worth -10: not 25, but the floor from the close."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    for leg, ask in zip(made.ledger.positions()[0].legs, (5.0, 25.0), strict=True):
+        fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 0.0, "ask": ask})
+    close = MarketClose(250.0, 0.18)
+    assert Flattening(made, {"SPY": close}).run(NOW) == []
+    (order,) = exits(made)
+    fair = made.closing.at_close(SESSION, close)(order.legs)
+    assert fair < 0
+    assert order.limit_price == made.settings.ladder.prices("exit", fair, order.legs)[-1]
+
+
+def test_no_closing_order_pays_for_a_spread_that_was_bought(tmp_path, fake):
+    """Worth a cent, and quoted wide: through the far side it would cost 0.09 to sell."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    quote(fake, made.ledger.positions()[0].legs, (0.06, 0.05))
+    assert Flattening(made, {}).run(NOW) == []
+    for minute in range(1, 4):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    assert [order.limit_price for order in exits(made)] == [0.0]
     assert_sound(made, fake)
 
 

@@ -1,7 +1,7 @@
 """The check of stops within a session: it closes what a stop closes, once, and opens nothing."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -19,7 +19,9 @@ from options_platform_tests.faults.world import (
     SESSION,
     advance,
     assert_sound,
+    contracts,
     ended,
+    exits,
     kill_when,
     start,
     statuses,
@@ -46,10 +48,6 @@ def quoted(made, fake, share, *, width=0.02):
         body = {"symbol": leg.symbol("SPY"), "bid": mid - width / 2, "ask": mid + width / 2}
         fake.script("quote", body)
     return position
-
-
-def exits(made):
-    return [order for order in made.ledger.orders() if order.purpose == "exit"]
 
 
 def test_a_position_above_its_stop_is_left_alone(made, fake):
@@ -108,6 +106,17 @@ def test_a_quote_that_says_nothing_stops_nothing_and_is_named(made, fake, fault)
     found = IntradayCheck(made).run(NOW)
     assert (found.checked, found.unpriced, found.stopped) == (0, (position.position_id,), {})
     assert exits(made) == []
+
+
+@pytest.mark.parametrize("sold", [6.0, 25.0])
+def test_quotes_that_no_market_can_mean_stop_nothing_and_halt_nothing(made, fake, sold):
+    """A spread that was bought is worth nothing at the least: a stub's ask says -9.50."""
+    position = made.ledger.positions()[0]
+    for leg, ask in zip(position.legs, (0.5, sold), strict=True):
+        fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 0.0, "ask": ask})
+    found = IntradayCheck(made).run(NOW)
+    assert (found.checked, found.unpriced, found.stopped) == (0, (position.position_id,), {})
+    assert (found.halted, exits(made)) == (None, [])
 
 
 def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
@@ -240,4 +249,104 @@ def test_two_at_once_send_one_closing_order(tmp_path, made, fake):
     assert [ended(child) for child in children] == [(0, "")] * 2
     assert len(exits(made)) == 1
     assert fake.count(POST) == 2
+    assert_sound(made, fake)
+
+
+def resting_on_its_floor(made, fake, reason, *, climb=True):
+    """An exit decided on the close at 1.86 that nothing meets: its floor brings 1.12."""
+    fake.fills = "rest"
+    position = made.ledger.positions()[0]
+    with made.ledger.trading():
+        made.closing.close_position(position, SESSION, reason, None, NOW)
+    for minute in (1, 2) if climb else ():
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    return exits(made)[-1]
+
+
+@pytest.mark.parametrize("reason", ["TIME", "TAKE_PROFIT", "FLATTEN", "STOP_LOSS"])
+def test_a_stop_overtakes_an_exit_whose_floor_the_market_has_left(made, fake, reason):
+    floor = resting_on_its_floor(made, fake, reason)
+    assert floor.limit_price == pytest.approx(-1.12)
+    position = quoted(made, fake, 0.4 / 1.86)
+    found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
+    assert found.stopped == {position.position_id: "STOP_LOSS"}
+    *_, old, new = exits(made)
+    assert (old.attempt, old.status) == (floor.attempt, "canceled")
+    assert (new.attempt, new.status, new.reason) == (old.attempt + 1, "accepted", "STOP_LOSS")
+    assert new.limit_price == pytest.approx(-0.4)
+    assert statuses(fake).count("new") == 1
+    # Done again there is nothing to overtake; it climbs the whole ladder from there.
+    assert IntradayCheck(made).run(NOW + timedelta(minutes=2)).stopped == {}
+    for minute in (3, 4, 5):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    prices = [order.limit_price for order in exits(made)[new.attempt - 1 :]]
+    assert prices == made.settings.ladder.prices("exit", -0.4, new.legs)
+    assert_sound(made, fake)
+
+
+def test_an_exit_that_climbs_or_that_the_market_may_meet_is_not_overtaken(made, fake):
+    first = resting_on_its_floor(made, fake, "TIME", climb=False)
+    quoted(made, fake, 0.4 / 1.86)
+    assert IntradayCheck(made).run(NOW).stopped == {}
+    assert exits(made) == [first]
+    for minute in (1, 2):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    floor = exits(made)[-1]
+    quoted(made, fake, 1.2 / 1.86)
+    assert IntradayCheck(made).run(NOW + timedelta(minutes=2)).stopped == {}
+    assert exits(made)[-1] == floor
+
+
+def test_the_day_before_expiry_overtakes_too(tmp_path, fake):
+    """Decided on the session two before the expiry: the last in which it can be closed."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    position = made.ledger.positions()[0]
+    near = tuple(replace(leg, expiry=date(2015, 1, 6)) for leg in position.legs)
+    made.ledger.record_position(replace(position, legs=near), NOW, "near its expiry")
+    for leg, old in zip(near, position.legs, strict=True):
+        held = contracts(fake)[old.symbol("SPY")]
+        fake.script("move", {"symbol": old.symbol("SPY"), "quantity": -held})
+        fake.script("move", {"symbol": leg.symbol("SPY"), "quantity": held})
+    resting_on_its_floor(made, fake, "TIME")
+    quoted(made, fake, 0.55)
+    found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
+    assert found.stopped == {position.position_id: "EXPIRY_NEAR"}
+    assert exits(made)[-1].limit_price == pytest.approx(-0.55 * 1.86, abs=0.011)
+    assert exits(made)[-1].reason == "EXPIRY_NEAR"
+
+
+def test_a_cancel_that_stays_pending_keeps_the_stop_waiting_and_its_fills_are_not_sold_twice(
+    made, fake
+):
+    floor = resting_on_its_floor(made, fake, "TIME")
+    quoted(made, fake, 0.4 / 1.86)
+    fake.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
+    later = NOW + timedelta(minutes=2)
+    for _ in range(2):
+        IntradayCheck(made).run(later)
+    assert [o.status for o in exits(made)] == ["canceled"] * 2 + ["cancel_pending"]
+    fake.script("fill", {"client_order_id": floor.client_order_id, "spreads": 3})
+    fake.script("cancel", {"client_order_id": floor.client_order_id})
+    IntradayCheck(made).run(later)
+    new = exits(made)[-1]
+    assert (new.attempt, new.contracts, new.limit_price) == (floor.attempt + 1, 5, -0.4)
+    fake.script("fill", {"client_order_id": new.client_order_id})
+    assert made.reconcile(later) == []
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+@pytest.mark.parametrize(
+    "step", ["to be canceled", "canceled", "intent recorded", "sending", "submitted", "recorded"]
+)
+def test_killed_while_it_overtakes_and_done_again_one_order_works(tmp_path, made, fake, step):
+    floor = resting_on_its_floor(made, fake, "TIME")
+    quoted(made, fake, 0.4 / 1.86)
+    assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
+    for _ in range(2):
+        IntradayCheck(made).run(NOW)
+    new = exits(made)[-1]
+    assert (new.attempt, new.reason, new.limit_price) == (floor.attempt + 1, "STOP_LOSS", -0.4)
+    assert statuses(fake) == ["canceled"] * 3 + ["filled", "new"]
     assert_sound(made, fake)

@@ -1,15 +1,21 @@
 """Orders that work at Alpaca: fills in part, cancels, and the ladder of prices, through kills."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from options_platform.adapters.desk import Desk
+from options_platform.adapters.flattening import Flattening
+from options_platform.domain.calendar import NEW_YORK
 from options_platform_tests.faults.world import (
     NOW,
     POST,
+    SESSION,
     advance,
     assert_sound,
+    contracts,
     ended,
+    exits,
     start,
     statuses,
     trade,
@@ -104,3 +110,65 @@ def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, ste
         advance(made, NOW + timedelta(minutes=minute), resting)
     assert statuses(resting) == ["canceled", "canceled", "new"]
     assert_sound(made, resting)
+
+
+@pytest.mark.parametrize("purpose", ["entry", "exit"])
+def test_a_rung_placed_overnight_stands_in_the_market_for_its_time(tmp_path, resting, purpose):
+    """Sent at half past midnight: its 60 seconds begin with the session, at 9:30."""
+    made = trader(tmp_path, resting.address)
+    night = datetime(2015, 1, 5, 0, 30, tzinfo=NEW_YORK)
+    resting.script("clock", {"offset_seconds": (night - NOW).total_seconds()})
+    (order,) = trade(made, now=night)
+    if purpose == "exit":
+        resting.script("fill", {"client_order_id": order.client_order_id})
+        assert made.reconcile(night) == []
+        position = made.ledger.positions()[0]
+        with made.ledger.trading():
+            made.closing.close_position(position, SESSION, "TIME", None, night)
+    tried = []
+    for seconds in (0, 59, 60, 119, 120):
+        opened = datetime(2015, 1, 5, 9, 30, tzinfo=NEW_YORK)
+        (works,) = advance(made, opened + timedelta(seconds=seconds), resting)
+        tried.append((works.purpose, works.attempt))
+    assert tried == [(purpose, attempt) for attempt in (1, 1, 2, 2, 3)]
+    assert_sound(made, resting)
+
+
+def test_work_goes_on_while_an_exit_waits_to_be_sent_again(tmp_path, fake):
+    """Canceled for its next rung while the broker does not say what it holds."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    assert Flattening(made, {}).run(NOW) == []
+    away = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": 99}
+    fake.script("faults", away)
+    later = NOW + timedelta(minutes=1)
+    for _ in range(2):
+        (waits,) = advance(made, later, fake)
+        assert (waits.purpose, waits.status) == ("exit", "canceled")
+    fake.faults.clear()
+    (works,) = advance(made, later, fake)
+    assert (works.attempt, works.status) == (2, "accepted")
+    fake.script("fill", {"client_order_id": works.client_order_id})
+    assert advance(made, later, fake) == []
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+def test_a_rejected_exit_is_named_until_another_run_closes_its_position(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    position = made.ledger.positions()[0]
+    with made.ledger.trading():
+        made.closing.close_position(position, SESSION, "TIME", None, NOW)
+    assert Desk(made).refused(NOW) == []
+    (order,) = exits(made)
+    fake.script("reject", {"client_order_id": order.client_order_id})
+    assert advance(made, NOW, fake) == []
+    assert [o.client_order_id for o in Desk(made).refused(NOW)] == [order.client_order_id]
+    fake.fills = "limit"
+    assert Flattening(made, {}).run(NOW) == []
+    assert Desk(made).refused(NOW) == []
+    assert contracts(fake) == {}
+    assert_sound(made, fake)

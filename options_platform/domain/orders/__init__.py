@@ -1,5 +1,6 @@
 """Orders: their ids, legs, states, prices and what an account holds by them."""
 
+from options_platform.domain.orders.bounds import bounds_of, possible_value
 from options_platform.domain.orders.ids import client_order_id, exit_order_id
 from options_platform.domain.orders.ladder import TICK_USD, LadderRules, ladder
 from options_platform.domain.orders.order import (
@@ -23,6 +24,7 @@ __all__ = [
     "Order",
     "OrderLeg",
     "Purpose",
+    "bounds_of",
     "client_order_id",
     "closing",
     "contracts_held",
@@ -30,4 +32,5 @@ __all__ = [
     "exit_order_id",
     "in_lowest_terms",
     "ladder",
+    "possible_value",
 ]

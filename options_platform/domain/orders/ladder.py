@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from options_platform.domain.orders.order import Purpose
+from options_platform.domain.orders.bounds import bounds_of
+from options_platform.domain.orders.order import OrderLeg, Purpose
 
 TICK_USD = 0.01
 SLACK = 1e-9
@@ -22,8 +23,8 @@ class LadderRules:
 
     `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
     `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
-    `exit_concession_usd` a share: what is nearly worthless has to be closed too. The last rung
-    stands until the order expires.
+    `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
+    leaves the bounds of what its legs can be worth. The last rung stands until the order expires.
     """
 
     rungs: int = 4
@@ -42,12 +43,19 @@ class LadderRules:
         if self.exit_concession_usd < 0:
             raise ValueError("exit_concession_usd is not negative")
 
-    def prices(self, purpose: Purpose, fair_price: float) -> list[float]:
-        """The prices of an order's attempts, USD a share, from the fair one to the floor."""
+    def prices(
+        self, purpose: Purpose, fair_price: float, legs: tuple[OrderLeg, ...]
+    ) -> list[float]:
+        """The prices of an order's attempts, USD a share, from the fair one to the floor.
+
+        `legs` are the order's; those of an exit bound its prices.
+        """
         if purpose == "entry":
             return ladder(fair_price, self.entry_concession * abs(fair_price), self.rungs)
-        give = max(self.exit_concession * abs(fair_price), self.exit_concession_usd)
-        return ladder(fair_price, give, self.rungs, keep_sign=False)
+        bounds = bounds_of(legs)
+        first = bounds.kept(fair_price)
+        give = max(self.exit_concession * abs(first), self.exit_concession_usd)
+        return ladder(first, bounds.kept(first + give) - first, self.rungs, keep_sign=False)
 
 
 def ladder(

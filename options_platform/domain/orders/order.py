@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
-from options_platform.domain.calendar import close_time, shift
+from options_platform.domain.calendar import close_time, open_time, shift
 from options_platform.domain.occ import symbol_of
 from options_platform.domain.orders.states import FINAL, TRANSITIONS
 from options_platform.errors import LedgerError
@@ -75,6 +75,11 @@ class Order:
     def remaining(self) -> int:
         """Spreads not filled yet."""
         return self.contracts - self.filled_qty
+
+    @property
+    def works_from(self) -> datetime:
+        """When it first stands in the market: the open of the session after that of its plan."""
+        return open_time(shift(self.session, 1))
 
     @property
     def expires_at(self) -> datetime:

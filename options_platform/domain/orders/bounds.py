@@ -1,0 +1,63 @@
+"""Between which prices a spread lies, whatever its underlying does.
+
+A value outside of them is no market's but an error of the quotes; a price outside of them gives
+money away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from options_platform.domain.orders.order import OrderLeg
+from options_platform.domain.pricing import CALL, PUT, intrinsic_value
+
+# A leg's mid is known to a tick, and early exercise adds what interest it earns.
+TOLERANCE_USD = 0.02
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The least and the most that legs can be worth, USD a share; infinite without a bound."""
+
+    low: float
+    high: float
+
+    def kept(self, value: float) -> float:
+        """The value within the bounds that is nearest to this one."""
+        return min(max(value, self.low), self.high)
+
+
+UNBOUNDED = Bounds(-math.inf, math.inf)
+
+
+def bounds_of(legs: Sequence[OrderLeg]) -> Bounds:
+    """The least and the most that `legs` can be worth: those of what they pay at their expiry.
+
+    Between its strikes that is linear in the spot, and below them it ends at a spot of 0; above
+    them it has no bound where more calls are bought than sold, or the other way round. With
+    several expiries there is none: what lives on has a value of its own.
+    """
+    if len({leg.expiry for leg in legs}) > 1:
+        return UNBOUNDED
+    strikes = np.array([leg.strike for leg in legs])
+    signs = np.array([CALL if leg.right == "call" else PUT for leg in legs])
+    ratios = np.array([leg.signed_ratio for leg in legs])
+    spots = np.concatenate(([0.0], strikes))[:, None]
+    paid = intrinsic_value(spots, strikes, signs) @ ratios
+    calls = float(ratios[signs == CALL].sum())
+    return Bounds(
+        low=-math.inf if calls < 0 else float(np.round(paid.min(), 4)),
+        high=math.inf if calls > 0 else float(np.round(paid.max(), 4)),
+    )
+
+
+def possible_value(value: float, legs: Sequence[OrderLeg]) -> float | None:
+    """`value` of `legs`, USD a share, within their bounds; None if it is too far outside them."""
+    bounds = bounds_of(legs)
+    kept = bounds.kept(value)
+    tolerance = TOLERANCE_USD * sum(leg.ratio for leg in legs)
+    return kept if abs(value - kept) <= tolerance + 1e-9 else None
