@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from time import sleep
 
-from options_platform.adapters.brokers.port import BrokerDoubtError
+from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
+from options_platform.adapters.live_quotes import far_side, worth
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.closing import next_to_close, without_cover
@@ -28,6 +29,17 @@ FLATTEN = "FLATTEN"
 # Why a position stays to be closed, whatever the market does meanwhile.
 STANDING = (FLATTEN, LEGS_GONE)
 LOOKS = 2
+
+
+def through_quotes(ticker: str, quotes: Mapping[str, Quote], otherwise: Pricing | None) -> Pricing:
+    """The far side of the quotes of just those legs, where these are sound; else `otherwise`."""
+
+    def price(legs: tuple[OrderLeg, ...]) -> float | None:
+        if worth(ticker, quotes, legs) is not None:
+            return far_side(ticker, quotes, legs)
+        return None if otherwise is None else otherwise(legs)
+
+    return price
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ class Closing:
         price: Pricing | None,
         now: datetime,
         *,
-        at_floor: bool = False,
+        at_once_by: Mapping[str, Quote] | None = None,
     ) -> Order | None:
         """Send the order that closes what is open of a position; the order, if there is one.
 
@@ -103,7 +115,8 @@ class Closing:
         that order has filled closes what is left of the others; a position that lost all of them
         ends without an order, at what it was worth. While the broker cannot say what it holds, the
         order is written down and not sent: a leg that is gone would be opened. Without a price the
-        last mark is taken for the whole; there is no order then for a part.
+        last mark is taken for the whole; there is no order then for a part. With `at_once_by` an
+        order for legs that these do not quote begins at the last rung.
         """
         for order in self.execution.ledger.working_orders():
             if (order.purpose, order.position_id) == ("entry", position.position_id):
@@ -125,6 +138,7 @@ class Closing:
             if legs != position.legs:
                 return None
             fair = -position.mark_price
+        at_floor = at_once_by is not None and worth(position.ticker, at_once_by, legs) is None
         order = self._exit_order(
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, Quote, WorksAtClose
-from options_platform.adapters.closing import Pricing
-from options_platform.adapters.live_quotes import far_side, quotes_in_session, worth
+from options_platform.adapters.closing import Pricing, through_quotes
+from options_platform.adapters.live_quotes import quotes_in_session, worth
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import (
@@ -258,13 +257,14 @@ class Desk:
                 reason, price = order.reason or "EXIT", self._price_of(position)
                 self.service.closing.close_position(position, order.session, reason, price, now)
 
-    def _price_of(self, position: Position) -> Pricing | None:
+    def _price_of(self, position: Position) -> Pricing:
         """What closing costs by the broker's quotes of now, else by the newest close."""
-        quotes = self._quotes(position.ticker, position.legs)
-        if worth(position.ticker, quotes, position.legs) is not None:
-            return partial(far_side, position.ticker, quotes)
         known = self.service.closes.get(position.ticker)
-        return None if known is None else self.service.closing.at_close(known.session, known.close)
+        at_close = None
+        if known is not None:
+            at_close = self.service.closing.at_close(known.session, known.close)
+        quotes = self._quotes(position.ticker, position.legs)
+        return through_quotes(position.ticker, quotes, at_close)
 
     def _next_price(self, order: Order) -> float | None:
         orders = self.service.ledger.orders(session=order.session)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from options_platform.adapters.brokers.port import Quote
-from options_platform.adapters.closing import FLATTEN
+from options_platform.adapters.closing import FLATTEN, through_quotes
 from options_platform.adapters.desk import session_to_decide
-from options_platform.adapters.live_quotes import far_side, quotes_in_session, worth
+from options_platform.adapters.live_quotes import quotes_in_session
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
@@ -90,10 +89,8 @@ class Flattening:
     ) -> Order | None:
         session = session_to_decide(self.service, now)
         close = self.closes.get(position.ticker)
-        is_quoted = worth(position.ticker, quotes, position.legs) is not None
-        price = None if close is None else self.service.closing.at_close(session, close)
-        if is_quoted:
-            price = partial(far_side, position.ticker, quotes)
+        at_close = None if close is None else self.service.closing.at_close(session, close)
+        price = through_quotes(position.ticker, quotes, at_close)
         return self.service.closing.close_position(
-            position, session, self.reason, price, now, at_floor=not is_quoted
+            position, session, self.reason, price, now, at_once_by=quotes
         )

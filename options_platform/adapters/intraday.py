@@ -5,9 +5,10 @@
 3. Open positions are valued at the mid of the broker's quotes; one without fresh quotes, or whose
    quotes make it worth what it cannot be, is left to the daily run, and named.
 4. Losses beyond their limits trip the kill switch, which cancels the entries that work.
-5. What a stop closes gets its exit order, under the id that the daily run would have given it. An
-   exit that works on its last rung, where the market cannot meet it, is canceled for the stop and,
-   once that is final, sent again from the mid of then. Ledger and broker are compared once more.
+5. What a stop closes, and a sold leg whose bought one is gone, gets its exit order, under the id
+   that the daily run would have given it. An exit that works on its last rung, where the market
+   cannot meet it, is canceled for the stop and, once that is final, sent again from the mid of
+   then. Ledger and broker are compared once more.
 
 It never sends an entry. Killed at any moment and done again, it goes on where it was.
 """
@@ -20,6 +21,7 @@ from datetime import date, datetime
 from functools import partial
 
 from options_platform.adapters.brokers.port import Quote, QuotesContracts
+from options_platform.adapters.closing import LEGS_GONE, through_quotes
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.live_quotes import fresh_quotes, net_mid, worth
 from options_platform.adapters.paper_trading import PaperTrading
@@ -95,9 +97,15 @@ class IntradayCheck:
             service.cancel_entries(now)
         working = service.ledger.working_orders()
         leaving = {o.position_id: o for o in working if o.purpose == "exit"}
+        standing = service.closing.standing_reasons()
         stopped: dict[str, str] = {}
         for position in held:
             number = position.position_id
+            if standing.get(number) == LEGS_GONE and number not in leaving:
+                price = through_quotes(position.ticker, quotes, None)
+                if service.closing.close_position(position, session, LEGS_GONE, price, now):
+                    stopped[number] = LEGS_GONE
+                continue
             if number not in values:
                 continue
             reason = service.closing.exit_due(position, session, values[number])
@@ -106,8 +114,8 @@ class IntradayCheck:
             order = leaving.get(number)
             if order is None:
                 stopped[number] = reason
-                price = partial(net_mid, position.ticker, quotes)
-                service.closing.close_position(position, session, reason, price, now)
+                at_mid = partial(net_mid, position.ticker, quotes)
+                service.closing.close_position(position, session, reason, at_mid, now)
                 continue
             fair = worth(order.ticker, quotes, order.legs)
             if fair is not None and desk.is_beyond(order, fair):

@@ -369,6 +369,28 @@ def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(
     assert contracts(fake) == {}
 
 
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_sold_contract_alone_is_bought_back_at_its_own_quote_or_named(tmp_path, fake, quoted):
+    """The lost contract has no quote any more; the mark of the spread prices no half of it."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    long, short = made.ledger.positions()[0].legs
+    lose_the_bought_leg(fake)
+    fake.chains.unquote(long.symbol("SPY"))
+    if quoted:
+        fake.script("quote", {"symbol": short.symbol("SPY"), "bid": 7.9, "ask": 8.1})
+    else:
+        fake.chains.unquote(short.symbol("SPY"))
+    found = IntradayCheck(made).run(NOW)
+    assert [o.limit_price for o in exits(made)] == ([8.1] if quoted else [])
+    assert set(found.stopped.values()) == ({"LEGS_GONE"} if quoted else set())
+    assert len(found.unpriced) == 1
+    told = Flattening(made, {}).run(NOW)
+    assert [o.limit_price for o in exits(made) if not o.is_final] == ([8.1] if quoted else [])
+    assert len(told) == (0 if quoted else 1)
+
+
 def test_a_bought_contract_whose_sold_one_was_assigned_is_kept_against_the_shares(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
