@@ -24,6 +24,7 @@ from options_platform.domain.orders import (
 )
 from options_platform.domain.positions import Position
 from options_platform.domain.repricing import (
+    REPRICE,
     deciding_session,
     next_price,
     price_after_floor,
@@ -31,7 +32,6 @@ from options_platform.domain.repricing import (
 )
 from options_platform.errors import LedgerError
 
-REPRICE = "REPRICE"
 OVERTAKEN = "OVERTAKEN"
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
@@ -64,7 +64,7 @@ class Desk:
         The last rung stands until its order expires; an entry that is partly filled is not sent
         again, of an exit what is left is.
         """
-        with self.service.ledger.trading():
+        with self.service.trading():
             return self.step(now, PURPOSES)
 
     def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
@@ -140,7 +140,7 @@ class Desk:
         # First of all, and without a broker: whatever else happens, nothing new is sent.
         ledger.halt(reason, now)
         try:
-            with ledger.trading():
+            with self.service.trading():
                 return self.service.cancel_entries(now)
         except LedgerError as error:
             raise LedgerError(

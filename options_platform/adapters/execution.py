@@ -63,8 +63,11 @@ class Execution:
             return self._noted(recorded, doubt, now)
         if found is not None:
             return self._taken_over(recorded, found, now)
-        if self.is_over(recorded):
-            return self._expired(recorded, now)
+        try:
+            if self.is_over(recorded, is_doubt_allowed=recorded.purpose == "exit"):
+                return self._expired(recorded, now)
+        except BrokerDoubtError as doubt:
+            return self._noted(recorded, doubt, now)
         sending = recorded.to("unknown", placed_at=recorded.placed_at or now)
         self.ledger.record(sending, now, detail="SENDING")
         self.at("sending")
@@ -112,11 +115,11 @@ class Execution:
         return self.expire_if_over(order, now, session)
 
     def expire_if_over(self, order: Order, now: datetime, session: date | None = None) -> Order:
-        """Let an order expire that the broker never had and whose session is over."""
+        """Let an order expire that the broker does not have and whose session is over."""
         order = self.as_recorded(order)
-        if order.status in ("intent", "unknown") and self.is_over(order, session):
-            return self._expired(order, now)
-        return order
+        if order.is_final or not self.is_over(order, session):
+            return order
+        return self._expired(order, now)
 
     def take_over(
         self, order: Order, found: BrokerOrder, now: datetime, session: date | None = None
@@ -137,7 +140,10 @@ class Execution:
             # A ledger out of a backup knows less than the broker.
             order = order.to("unknown", placed_at=now)
             self.ledger.record(order, now, detail="FOUND")
-        worked = session or shift(order.session, 1)
+        worked = shift(order.session, 1)
+        if session is not None:
+            # A day that nobody looked at in between is not the one of the fill.
+            worked = max(session, worked)
         held = self._held(order) if found.filled_qty else None
         try:
             after = order.to(
@@ -164,14 +170,16 @@ class Execution:
             f"order {order.client_order_id} trades {found.contracts} at the broker and "
             f"{contracts_of(order)} here"
         )
-        if order.status != "intent":
+        if order.status not in ("intent", "unknown"):
             raise differ
         if order.purpose == "exit" and found.status in WORKING:
             if found.status in CANCELLABLE:
                 with suppress(OrderRefusedError):
                     self.broker.cancel(order.client_order_id)
             raise differ
-        left = order.to("not_sent", reason=ANOTHER_ORDER)
+        # An id is taken once: what was sent under it was refused.
+        ended = "not_sent" if order.status == "intent" else "rejected"
+        left = order.to(ended, reason=ANOTHER_ORDER)
         self.ledger.record(left, now, detail=f"{ANOTHER_ORDER}: {found.contracts}")
         return left
 
@@ -181,6 +189,10 @@ class Execution:
         It may be `cancel_pending` for a while, or turn out filled.
         """
         order = self.as_recorded(order)
+        if order.status == "unknown":
+            # It may be there by now.
+            with suppress(BrokerDoubtError):
+                order = self.resolve(order, now)
         if order.status in CANCELLABLE:
             try:
                 self.broker.cancel(order.client_order_id)
@@ -191,15 +203,20 @@ class Execution:
         except BrokerDoubtError:
             return order
 
-    def is_over(self, order: Order, session: date | None = None) -> bool:
+    def is_over(
+        self, order: Order, session: date | None = None, *, is_doubt_allowed: bool = True
+    ) -> bool:
         """Whether the order's session has ended, by the broker's clock, not this machine's.
 
-        A broker without a clock is at the close of `session`, which it was told of.
+        A broker without a clock is at the close of `session`, which it was told of. One whose
+        clock cannot be read leaves the answer at no, or raises :class:`BrokerDoubtError`.
         """
         try:
             clock = self.broker.clock()
         except BrokerDoubtError:
-            return False
+            if is_doubt_allowed:
+                return False
+            raise
         if clock is None:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
@@ -221,8 +238,10 @@ class Execution:
         return after
 
     def _expired(self, order: Order, now: datetime) -> Order:
-        expired = order.to("expired", reason="NEVER_SENT")
-        self.ledger.record(expired, now)
+        why = "NEVER_SENT" if order.status in ("intent", "unknown") else "MISSING_AT_BROKER"
+        # An exit keeps why it was one.
+        expired = order.to("expired", reason=order.reason if order.purpose == "exit" else why)
+        self.ledger.record(expired, now, detail=why)
         return expired
 
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:

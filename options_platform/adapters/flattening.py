@@ -40,7 +40,7 @@ class Flattening:
         ledger = self.service.ledger
         # First of all: whoever trades now sends nothing new any more.
         ledger.halt(self.reason, now)
-        with ledger.trading():
+        with self.service.trading():
             told = self._cancel(now)
             refused: dict[str, Order] = {}
             for _ in range(MOST_PASSES):

@@ -70,7 +70,7 @@ class IntradayCheck:
                 f"the market of {broker.name} is closed; stops are checked while it trades"
                 + ("" if clock is None else f", next from {clock.next_open:%Y-%m-%d %H:%M}")
             )
-        with self.service.ledger.trading():
+        with self.service.trading():
             self.service.reconciler.run(now)
             desk = Desk(self.service)
             desk.step(now, ("exit",))

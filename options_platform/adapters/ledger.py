@@ -7,6 +7,7 @@ request leaves, so that after a crash at any moment the ledger knows what to ask
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -182,6 +183,23 @@ class Ledger:
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
             )
+
+    def require_account(self, number: str) -> None:
+        """LedgerError unless that is the broker's account that the ledger's orders are at.
+
+        The first that is seen is kept, as a digest: the number itself is nobody's business.
+        """
+        digest = hashlib.sha256(number.encode()).hexdigest()[:16]
+        with self._transaction() as connection:
+            known = read_meta(connection, "account_digest")
+            if known is None:
+                set_meta(connection, "account_digest", digest)
+            elif known != digest:
+                raise LedgerError(
+                    f"the keys are those of another account than the one whose orders are in "
+                    f"{self.path.name}; {NOTHING_SENT}; set the other keys, or OPTIONS_ACCOUNT to "
+                    "another name, which has a ledger of its own"
+                )
 
     def adjust(self, changes: Mapping[str, int], cash_base_usd: float | None, now: datetime,
                reason: str) -> None:  # fmt: skip

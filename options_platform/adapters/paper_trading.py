@@ -13,8 +13,8 @@ further effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -40,6 +40,7 @@ from options_platform.domain.orders import (
     Order,
 )
 from options_platform.domain.positions import mark_account
+from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes
 from options_platform.errors import PlanChangedError
 from options_platform.settings import Settings
@@ -111,7 +112,7 @@ class PaperTrading:
         Raises :class:`LedgerError` if another process trades by the same ledger, and
         :class:`PlanChangedError`, once all else is done, if a plan is not the recorded one.
         """
-        with self.ledger.trading(), self._broker_held():
+        with self.trading(), self._broker_held():
             last = self.ledger.last_marked()
             for day in sessions(last, session) if last else [session]:
                 closes = market.get(day, {})
@@ -126,7 +127,8 @@ class PaperTrading:
                     self._send_exits(day, closes, now)
                 if is_new:
                     self._mark(day, closes)
-                    self.trip(self.ledger.equities_since_reset(), now)
+                # Also of a session that was marked by a run which came no further.
+                self.trip(self.ledger.equities_since_reset(), now)
             changed = self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -135,8 +137,19 @@ class PaperTrading:
 
     def reconcile(self, now: datetime) -> list[str]:
         """Take over what the broker says of working orders; what still differs, in sentences."""
-        with self.ledger.trading():
+        with self.trading():
             return [difference.text for difference in self.reconciler.run(now)]
+
+    @contextmanager
+    def trading(self) -> Iterator[None]:
+        """Be the one that trades by the ledger, at the account that it is of.
+
+        Raises :class:`LedgerError` if another process trades, or the keys are another account's.
+        """
+        with self.ledger.trading():
+            with suppress(BrokerDoubtError):
+                self.ledger.require_account(self.broker.account().number)
+            yield
 
     def _broker_held(self) -> AbstractContextManager[object]:
         return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
@@ -144,7 +157,10 @@ class PaperTrading:
     def _settle(self, session: date, now: datetime) -> None:
         for order in self.ledger.working_orders():
             try:
-                self.execution.resolve(order, now, session)
+                after = self.execution.resolve(order, now, session)
+                if after.purpose == "entry" and self.execution.is_over(after):
+                    # One that came after the close waits for the next open.
+                    self.execution.cancel(after, now)
             except BrokerDoubtError as doubt:
                 self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
 
@@ -229,10 +245,19 @@ class PaperTrading:
         return changed
 
     def cancel_entries(self, now: datetime) -> list[Order]:
-        """Cancel the entries that work; those that still may fill."""
-        working = [o for o in self.ledger.working_orders() if o.purpose == "entry"]
-        after = [self.execution.cancel(order, now) for order in working]
-        return [order for order in after if not order.is_final]
+        """Cancel the entries that work, for good; those that still may fill."""
+        left = []
+        for order in self.ledger.working_orders():
+            if order.purpose != "entry":
+                continue
+            if order.reason == REPRICE:
+                self.ledger.record(replace(order, reason=None), now, detail="HALTED")
+            after = self.execution.cancel(order, now)
+            if after.status == "intent":
+                self._refuse(after, ["HALTED"], now)
+            elif not after.is_final:
+                left.append(after)
+        return left
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.

@@ -121,6 +121,8 @@ class Reconciler:
             or order.client_order_id in orders
             or (order.placed_at is not None and order.placed_at >= since)
         }
+        account = self.broker.account()
+        self.ledger.require_account(account.number)
         clock = self.broker.clock()
         contracts = {h.symbol: h.quantity for h in self.broker.holdings()}
         causes: dict[str, str] = {}
@@ -134,7 +136,7 @@ class Reconciler:
             orders={number: (o.status, o.filled_qty) for number, o in orders.items()},
             known=frozenset(asked),
             contracts=contracts,
-            cash_usd=self.broker.account().cash_usd,
+            cash_usd=account.cash_usd,
             causes=causes,
             clock=None if clock is None else clock.now,
         )

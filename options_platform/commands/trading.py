@@ -36,7 +36,7 @@ def reconcile(args: argparse.Namespace) -> int:
     """Bring the ledger's working orders to what the broker says; 1 if the two still differ."""
     service = _service(ready_settings())
     now = datetime.now(UTC)
-    with service.ledger.trading():
+    with service.trading():
         reconciler = service.reconciler
         differences = reconciler.accept(now, args.accept) if args.accept else reconciler.run(now)
     if args.json:

@@ -11,6 +11,9 @@ from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import LadderRules, Order
 from options_platform.domain.positions import SHARES
 
+REPRICE = "REPRICE"
+"""The reason of an entry whose cancel makes room for its next attempt."""
+
 
 def with_next_attempt(order: Order, number: str, limit_price: float | None) -> Order:
     """What is left of an order that ended, as a new one at another price; its risk moves along."""

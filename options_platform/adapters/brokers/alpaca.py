@@ -120,7 +120,7 @@ class AlpacaBroker:
         found: list[Holding] = self._read(
             "the positions",
             self._client.get_all_positions,
-            lambda given: [shapes.holding_of(one) for one in given],
+            lambda given: [shapes.holding_of(one) for one in shapes.listed(given)],
         )
         return found
 
@@ -166,7 +166,7 @@ class AlpacaBroker:
             new: list[Activity] = self._read(
                 "the activities",
                 partial(self._client.get, "/account/activities", query),
-                lambda given: [shapes.activity_of(one) for one in given],
+                lambda given: [shapes.activity_of(one) for one in shapes.listed(given)],
             )
             found += new
             if len(new) < ACTIVITIES_A_PAGE:
@@ -193,7 +193,8 @@ class AlpacaBroker:
                 "the orders",
                 partial(self._client.get_orders, request),
                 lambda given: [
-                    (shapes.moment(one["submitted_at"]), self._order(one)) for one in given
+                    (shapes.moment(one["submitted_at"]), self._order(one))
+                    for one in shapes.listed(given)
                 ],
             )
             known = len(found)

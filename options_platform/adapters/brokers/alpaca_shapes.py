@@ -106,6 +106,13 @@ def _intent(order: Order, leg: OrderLeg, held: Mapping[str, int]) -> Any:
     return PositionIntent(CLOSES[leg.side]) if covered else None
 
 
+def listed(found: Any) -> list[Any]:
+    """The answer, if it is a list; TypeError for any other, such as an empty object."""
+    if not isinstance(found, list):
+        raise TypeError(f"{type(found).__name__} instead of a list")
+    return found
+
+
 def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
     """An order of Alpaca's; `fee_usd` is what a contract and side costs.
 

@@ -24,7 +24,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "intent": frozenset({"unknown", "not_sent", "expired"}),
     "unknown": _AT_THE_BROKER | {"submitted"},
     "submitted": _AT_THE_BROKER | {"unknown"},
-    "accepted": (_AT_THE_BROKER - {"accepted"}) | {"unknown"},
+    # What was taken overnight is routed at the open.
+    "accepted": (_AT_THE_BROKER - {"accepted"}) | {"submitted", "unknown"},
     "partially_filled": frozenset(
         {"filled", "cancel_pending", "canceled", "expired", "rejected", "unknown"}
     ),
