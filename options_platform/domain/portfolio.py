@@ -49,6 +49,12 @@ class Portfolio:
     positions: pl.DataFrame
     portfolio: pl.DataFrame
 
+    @property
+    def without_rows(self) -> list[str]:
+        """The positions that were opened after the newest stored close: fills, and no row yet."""
+        later = self.fills.join(self.positions, on=["account", "position_id"], how="anti")
+        return later["position_id"].unique().sort().to_list()
+
 
 def make_portfolio(
     held: LedgerSnapshot,
@@ -57,12 +63,15 @@ def make_portfolio(
 ) -> Portfolio:
     """The views of a ledger; empty where it holds nothing.
 
+    A position that was opened after the market's last session has fills and no daily rows yet.
+
     Args:
         held: the ledger.
         market: from the session before the first entry; None if nothing was ever filled.
         rules: those of the backtest; their chain prices the legs, `risk.betas` weigh the greeks.
 
-    Raises :class:`IncompleteDataError` where the market lacks a position's ticker or session.
+    Raises :class:`IncompleteDataError` where the market lacks a position's ticker or a session
+    that the ledger has marked it in.
     """
     fills = fill_rows(held)
     positions = POSITIONS.empty()
@@ -121,13 +130,14 @@ def position_rows(
     held: LedgerSnapshot, fills: pl.DataFrame, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
     """Rows of `positions`, from each one's entry to its exit or the newest mark."""
-    known = _known_positions(held)
+    known = _known_positions(held, market)
     paths = position_paths(held, market, rules).drop("opening", "closing")
     newest = market.sessions[-1] if held.marks.is_empty() else held.marks["session"].max()
     days = pl.DataFrame({"date": market.sessions})
     open_then = pl.col("date").is_between(
         "opened_on", pl.col("closed_on").fill_null(pl.lit(newest, pl.Date))
     )
+    ends = pl.col("date") == pl.col("closed_on")
     traded = fills.group_by("position_id", "date").agg(
         pl.col("cash_usd").sum(),
         gained=pl.when(pl.col("purpose") == "entry")
@@ -150,8 +160,9 @@ def position_rows(
         .with_columns(pl.col("mark_price").fill_null(pl.col("last_mark")))
         .with_columns(contracts=pl.col("gained").cum_sum().over("position_id"))
         .with_columns(
-            # Legs that vanished at the broker leave without a fill.
-            contracts=pl.when(pl.col("date") == pl.col("closed_on")).then(0).otherwise("contracts"),
+            # Legs that vanished at the broker leave without a fill, at what they were worth.
+            contracts=pl.when(ends).then(0).otherwise("contracts"),
+            cash_usd=pl.col("cash_usd") + pl.when(ends).then("gone_usd").otherwise(0.0),
         )
         .with_columns(before=pl.col("contracts").shift(1, fill_value=0).over("position_id"))
     )
@@ -161,7 +172,7 @@ def position_rows(
     ).with_columns(
         pnl_day_usd=pl.col("pnl_usd").diff().over("position_id").fill_null(pl.col("pnl_usd")),
         account=pl.lit(held.account),
-        exit_reason=pl.when(pl.col("date") == pl.col("closed_on")).then("exit_reason"),
+        exit_reason=pl.when(ends).then("exit_reason"),
         max_loss_usd=pl.col("max_loss_usd") * pl.col("contracts") / pl.col("total"),
         **{name: pl.col(name) * SHARES * pl.col("contracts") for name in GREEKS},
         **{name: pl.col(name) * SHARES * pl.col("before") for name in PARTS},
@@ -232,9 +243,12 @@ def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
     }
 
 
-def _known_positions(held: LedgerSnapshot) -> pl.DataFrame:
+def _known_positions(held: LedgerSnapshot, market: BacktestMarket) -> pl.DataFrame:
+    """The positions that were opened up to the market's last session, or to the newest mark."""
     known = pl.DataFrame([_position_row(position, held) for position in held.positions])
-    return known.cast({"closed_on": pl.Date, "exit_reason": pl.String})
+    last = max([market.sessions[-1], *held.marks["session"]])
+    known = known.cast({"closed_on": pl.Date, "exit_reason": pl.String})
+    return known.filter(pl.col("opened_on") <= last)
 
 
 def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]:
@@ -243,6 +257,11 @@ def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]
          if o.position_id == position.position_id and o.purpose == "entry" and o.filled_qty),
         default=shift(position.opened_on, -1),
     )  # fmt: skip
+    exits = [o for o in held.orders
+             if o.position_id == position.position_id and o.purpose == "exit"]  # fmt: skip
+    gone = position.closed_contracts - sum(o.filled_qty for o in exits)
+    brought = -sum(o.filled_qty * float(o.avg_price or 0.0) for o in exits)
+    worth = float(position.exit_price or 0.0) * position.closed_contracts - brought
     return {
         "position_id": position.position_id,
         "ticker": position.ticker,
@@ -254,6 +273,7 @@ def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]
         "total": position.contracts,
         "entry_price": position.entry_price,
         "last_mark": position.mark_price,
+        "gone_usd": worth * SHARES if gone else 0.0,
         "exit_reason": position.exit_reason,
         "max_loss_usd": position.max_loss_usd,
     }
@@ -281,7 +301,7 @@ def position_paths(
     `opening` and `closing` are the fill model's net prices of opening and closing, bought legs
     positive; `mark_price` that at the mids; greeks and `*_pnl_usd` are those of the paths.
     """
-    known = _known_positions(held)
+    known = _known_positions(held, market)
     _require_market(known, market)
     plans = known.select("position_id", "ticker", plan_id="position_id", date="planned_on")
     legs = pl.DataFrame(

@@ -19,7 +19,7 @@ from options_platform.contracts import (
     TRADE_PLAN,
 )
 from options_platform.definitions import build_defs
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
 from options_platform.domain.reconciliation import Difference
 from options_platform_tests.market import NOW
@@ -122,3 +122,23 @@ def test_a_difference_that_stands_is_told_by_a_check_until_it_is_gone(settings, 
             if not check.passed
         ]
         assert told == [("reconciled", f"{one.code}: {one.text}") for one in found]
+
+
+def test_a_position_of_today_is_named_until_the_close_of_today_is_stored(
+    settings, warehouse, traded
+):
+    entry = next(o for o in traded.orders() if o.purpose == "entry" and o.filled_qty)
+    own = next(p for p in traded.positions() if p.position_id == entry.position_id)
+    today = shift(warehouse.read(RAW_OHLCV)["date"].max(), 1)
+    order = replace(entry, client_order_id="new", position_id="new", session=shift(today, -1))
+    position = replace(own, position_id="new", opened_on=today, closed_on=None,
+                       closed_contracts=0, exit_price=None, exit_reason=None)  # fmt: skip
+    intent = replace(order, status="intent", filled_qty=0, avg_price=None, fees_usd=0.0)
+    traded.record_intent(intent, NOW)
+    traded.record(intent.to("unknown"), NOW)
+    traded.record(order, NOW, position)
+    outcome = materialise(settings)
+    assert [c.check_name for c in outcome.get_asset_check_evaluations() if not c.passed] == []
+    assert warehouse.read(FILLS).filter(position_id="new").height == 1
+    (told,) = outcome.asset_materializations_for_node("ledger_views")[1:2]
+    assert told.metadata["opened_after_newest_close"].value == ["new"]

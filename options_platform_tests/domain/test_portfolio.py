@@ -7,6 +7,7 @@ import pytest
 from options_platform.adapters.portfolio_views import ledger_snapshot
 from options_platform.contracts import FILLS, PORTFOLIO, POSITIONS
 from options_platform.domain.backtest import BacktestRules
+from options_platform.domain.calendar import shift
 from options_platform.domain.portfolio import LedgerSnapshot, Portfolio, make_portfolio
 from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
 from options_platform.domain.risk import Exposure, RiskRules, assess
@@ -145,13 +146,67 @@ def test_legs_that_vanished_at_the_broker_leave_without_a_fill(run, held, views)
     open_now = next(p for p in held.positions if p.closed_on is None)
     days = views.positions.filter(position_id=open_now.position_id)["date"].sort().to_list()
     gone = replace(open_now, closed_contracts=open_now.contracts, closed_on=days[-1],
-                   exit_price=0.0, exit_reason="GONE_AT_BROKER")  # fmt: skip
+                   exit_price=0.35, exit_reason="GONE_AT_BROKER")  # fmt: skip
     entry = next(o for o in held.orders if o.position_id == gone.position_id)
     part = replace(held, orders=(entry,), positions=(gone,))
     last = make_portfolio(part, run.market, run.rules).positions.sort("date").row(-1, named=True)
     assert (last["date"], last["contracts"], last["value_usd"]) == (days[-1], 0, 0.0)
     assert last["exit_reason"] == "GONE_AT_BROKER"
     assert last["pnl_usd"] == pytest.approx(gone.profit_usd)
+
+
+def test_what_vanished_after_a_part_was_sold_brings_the_rest_of_the_exit_price(run, held, views):
+    """4 bought at 2.00; 1 sold at 2.50, 3 gone at 1.10: on average 1.45 for each."""
+    last = held.marks["session"].max()
+    entry = next(o for o in held.orders if o.purpose == "entry" and o.filled_qty)
+    own = next(p for p in held.positions if p.position_id == entry.position_id)
+    entry = replace(entry, contracts=4, filled_qty=4, avg_price=2.0, fees_usd=8.0)
+    sold = replace(entry, client_order_id="sold", purpose="exit", contracts=4, filled_qty=1,
+                   avg_price=-2.5, fees_usd=2.0, status="canceled")  # fmt: skip
+    gone = replace(own, contracts=4, closed_contracts=4, closed_on=last, entry_price=2.0,
+                   exit_price=1.45, exit_reason="GONE_AT_BROKER", fees_usd=10.0)  # fmt: skip
+    part = replace(held, orders=(entry, sold), positions=(gone,),
+                   order_events=held.order_events.clear())  # fmt: skip
+    found = make_portfolio(part, run.market, run.rules).positions.sort("date").row(-1, named=True)
+    assert found["pnl_usd"] == pytest.approx(50.0 - 3 * 90.0 - 10.0)
+    assert found["pnl_usd"] == pytest.approx(gone.profit_usd)
+
+
+def filled_after(held, days):
+    """The ledger with another position, filled `days` sessions after its newest mark."""
+    opened = shift(held.marks["session"].max(), days)
+    entry = next(o for o in held.orders if o.purpose == "entry" and o.filled_qty)
+    own = next(p for p in held.positions if p.position_id == entry.position_id)
+    order = replace(entry, client_order_id="new", position_id="new", plan_id="new-plan",
+                    session=shift(opened, -1))  # fmt: skip
+    new = replace(own, position_id="new", opened_on=opened, closed_on=None, closed_contracts=0,
+                  exit_price=None, exit_reason=None, marked_on=opened)  # fmt: skip
+    return replace(held, orders=(*held.orders, order), positions=(*held.positions, new))
+
+
+def test_a_fill_after_the_newest_close_is_shown_and_its_position_has_no_rows_yet(run, held, views):
+    assert views.without_rows == []
+    found = make_portfolio(filled_after(held, 1), run.market, run.rules)
+    assert found.without_rows == ["new"]
+    assert found.fills.height == views.fills.height + 1
+    assert found.positions.equals(views.positions)
+    assert found.portfolio.equals(views.portfolio)
+    assert all(rule.find(found).passed for rule in PORTFOLIO_RULES)
+
+
+def test_the_first_fill_of_all_may_be_after_the_newest_close(run, held):
+    later = filled_after(held, 1)
+    first = replace(later, orders=later.orders[-1:], positions=later.positions[-1:])
+    found = make_portfolio(first, run.market, run.rules)
+    assert (found.fills.height, found.positions.height) == (1, 0)
+    assert found.portfolio.height == held.marks.height
+
+
+def test_a_close_that_the_ledger_has_marked_and_the_market_lacks_is_refused(run, held):
+    opened = max(position.opened_on for position in held.positions)
+    count = run.market.sessions.index(opened)
+    with pytest.raises(IncompleteDataError, match="options-platform backfill"):
+        make_portfolio(held, replace(run.market, sessions=run.market.sessions[:count]), run.rules)
 
 
 def test_a_halt_shows_from_its_evening_until_it_is_lifted(run, held):

@@ -35,6 +35,8 @@ def make_portfolio_views() -> dg.AssetsDefinition:
             told: dict[str, Any] = {"dagster/row_count": rows.height, "account": settings.account}
             if table is PORTFOLIO:
                 told |= _newest(views)
+            if table is POSITIONS:
+                told["opened_after_newest_close"] = views.without_rows
             yield dg.MaterializeResult(asset_key=table.name, metadata=told)
 
     return ledger_views

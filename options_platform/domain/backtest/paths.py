@@ -73,7 +73,7 @@ def trade_paths(
     entry = planned + 1
     end = np.searchsorted(market.days, made.first_expiry, side="right")
     length = np.maximum(end - entry, 0)
-    first = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    first = np.cumsum(length) - length
     trade = np.repeat(np.arange(len(entry)), length)
     session = np.arange(len(trade)) - first[trade] + entry[trade]
     factor = market.factor[planned, column][trade]
