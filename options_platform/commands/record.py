@@ -12,7 +12,14 @@ from options_platform.adapters.paper_record import paper_record
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.domain.record import DIFFERS, ONLY_BACKTEST, ONLY_PAPER, SAME, Record
+from options_platform.domain.record import (
+    DIFFERS,
+    ONLY_BACKTEST,
+    ONLY_PAPER,
+    OPEN,
+    SAME,
+    Record,
+)
 from options_platform.errors import IncompleteDataError, UsageError
 
 TARGETS = ("metric", "value", "low", "high", "target", "state")
@@ -37,6 +44,7 @@ def record(args: argparse.Namespace) -> int:
                 "targets": found.targets.to_dicts(),
                 "journal": found.journal.to_dicts(),
                 "drift": found.drift.to_dicts(),
+                "later": found.later,
             }
         )
     else:
@@ -65,6 +73,8 @@ def write_journal(found: Record, path: Path) -> None:
 
 def _show(found: Record) -> None:
     print_table(found.targets.to_dicts(), TARGETS)
+    if OPEN in found.targets["state"]:
+        say("open: the target lies within the 95% interval, so the trades do not decide it yet.")
     closed = found.closed
     say(
         f"{closed.height} trades ended with {_sum(closed, 'pnl_usd')} USD, fees deducted; "
@@ -79,6 +89,11 @@ def _show(found: Record) -> None:
         f"{counts.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)
     )
     say(f"Against the backtest of the same sessions: {told}.")
+    if found.later:
+        say(
+            f"{found.later} more have fills after the newest marked session; they are compared "
+            "once the daily run has marked theirs."
+        )
     drifted = found.drift.filter(pl.col("state") != SAME)
     if drifted.height:
         print_table(drifted.head(SHOWN).to_dicts(), DRIFT)

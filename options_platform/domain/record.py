@@ -22,7 +22,7 @@ from options_platform.domain.portfolio import LedgerSnapshot, fill_rows, positio
 from options_platform.domain.positions import SHARES
 
 FEWEST_TRADES = 30
-MET, MISSED, TOO_FEW = "met", "missed", "too few"
+MET, MISSED, OPEN, TOO_FEW = "met", "missed", "open", "too few"
 SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST = "same", "differs", "only paper", "only backtest"
 CENT = 0.01
 PRICE_CENT = 1e-6
@@ -72,14 +72,16 @@ class Record:
     """The record of one account.
 
     `journal` and `drift` have the schemas above; `targets` has metric, value, low, high, target
-    and state (met, missed, too few). In the journal `slippage_usd` is what the entry cost beyond
-    the plan's price, `against_model_usd` what all fills cost beyond the fill model's; None where
-    the order took no limit, or was not priced.
+    and state (met, missed, open, too few). In the journal `slippage_usd` is what the entry cost
+    beyond the plan's price, `against_model_usd` what all fills cost beyond the fill model's; None
+    where the order took no limit, or was not priced. `later` trades have a fill after the newest
+    marked session, and are compared once its own is: drift leaves them out.
     """
 
     journal: pl.DataFrame
     targets: pl.DataFrame
     drift: pl.DataFrame
+    later: int = 0
 
     @property
     def closed(self) -> pl.DataFrame:
@@ -105,14 +107,19 @@ def make_record(
             price or better, no early assignment, halts that only a person lifts.
     """
     journal = journal_of(held, market, rules)
-    drift = pl.DataFrame(schema=DRIFT_SCHEMA)
+    drift, later = pl.DataFrame(schema=DRIFT_SCHEMA), 0
     if market is not None and not held.marks.is_empty():
         first, last = held.marks["session"].min(), held.marks["session"].max()
         inside = plans.filter(pl.col("date").is_between(first, last))
         until = _until(market, last)
-        drift = drift_of(journal, run_backtest(inside, legs, until, as_paper(rules)).trades)
+        tested = run_backtest(inside, legs, until, as_paper(rules)).trades
+        traded = fill_rows(held).filter(pl.col("date") > last)
+        moved = journal.filter(pl.col("position_id").is_in(traded["position_id"].unique()))
+        unmoved = [rows.join(moved, on=["plan_id", "ticker"], how="anti", maintain_order="left")
+                   for rows in (journal, tested)]  # fmt: skip
+        drift, later = drift_of(*unmoved), moved.height
     closed = journal.drop_nulls("closed_on").sort("closed_on", "position_id")
-    return Record(journal, targets_of(closed["pnl_usd"].to_numpy()), drift)
+    return Record(journal, targets_of(closed["pnl_usd"].to_numpy()), drift, later)
 
 
 def as_paper(rules: BacktestRules) -> BacktestRules:
@@ -156,7 +163,8 @@ def journal_of(
         )
     journal = pl.DataFrame(rows, schema=JOURNAL_SCHEMA)
     beside = fills_against_model(held, market, rules)
-    sums = beside.group_by("position_id").agg(known=pl.col("against_model_usd").sum())
+    known = pl.col("against_model_usd").drop_nulls()
+    sums = beside.group_by("position_id").agg(known=pl.when(known.len() > 0).then(known.sum()))
     return (
         journal.join(sums, on="position_id", how="left", maintain_order="left")
         .with_columns(against_model_usd="known")
@@ -182,7 +190,8 @@ def fills_against_model(
 def targets_of(profit: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> pl.DataFrame:
     """metric, value, low, high, target, state of the profits of ended trades, USD.
 
-    Intervals are of the trade bootstrap. With fewer than 30 trades the rates judge nothing.
+    Intervals are of the trade bootstrap. With fewer than 30 trades the rates judge nothing. A rate
+    is met if its whole interval lies above the target, missed if none of it does, else open.
     """
     enough = len(profit) >= FEWEST_TRADES
     rows = [("trades", float(len(profit)), None, None, float(FEWEST_TRADES),
@@ -191,8 +200,9 @@ def targets_of(profit: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> pl.
     for name, target in TARGETS.items():
         own = found.get(name, Interval(float("nan"), float("nan"), float("nan")))
         # Without a loss the profit factor has no value, and no target is too high for it.
-        above = own.value > target or (name == "profit_factor" and not (profit < 0).any())
-        state = TOO_FEW if not enough else MET if above else MISSED
+        above = own.low > target or (name == "profit_factor" and not (profit < 0).any())
+        judged = MET if above else MISSED if own.high <= target else OPEN
+        state = judged if enough else TOO_FEW
         rows.append((name, own.value, own.low, own.high, target, state))  # type: ignore[arg-type]
     schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
               "target": pl.Float64, "state": pl.String}  # fmt: skip

@@ -58,6 +58,7 @@ def record_section(found: Record, views: Portfolio) -> dict[str, Any]:
         },
         "trades": found.closed.reverse().head(SHOWN_TRADES).to_dicts(),
         "states": states.to_dicts(),
+        "later": found.later,
         "drift": found.drift.filter(pl.col("state") != SAME).head(SHOWN_TRADES).to_dicts(),
         "plots": {
             "equity": figures.data_uri(figures.equity(account.rename({"date": "session"}))),

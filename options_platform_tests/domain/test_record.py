@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.portfolio_views import ledger_snapshot
+from options_platform.domain.calendar import shift
 from options_platform.domain.fills import FillRules
 from options_platform.domain.record import (
     DIFFERS,
@@ -17,6 +18,7 @@ from options_platform.domain.record import (
     make_record,
     targets_of,
 )
+from options_platform_tests.domain.test_portfolio import filled_after
 from options_platform_tests.paper_run import paper_run
 
 
@@ -82,6 +84,25 @@ def test_a_session_that_was_not_traded_and_a_trade_by_hand_are_drift(run, held):
     assert drift["state"].value_counts().sort("state").rows()[0] == (ONLY_PAPER, 1)
 
 
+def test_what_was_filled_after_the_newest_mark_is_not_compared_yet(run, held, record):
+    """One position opened and another closed the session after: the backtest ends before."""
+    later = filled_after(held, 1)
+    opened = next(p for p in held.positions if p.closed_on is None)
+    entry = next(o for o in held.orders if o.position_id == opened.position_id)
+    after = later.positions[-1].opened_on
+    out = replace(entry, client_order_id="out", purpose="exit", session=shift(after, -1))
+    closed = replace(opened, closed_on=after, exit_price=0.1, exit_reason="STOP_LOSS",
+                     closed_contracts=opened.contracts)  # fmt: skip
+    positions = tuple(closed if p is opened else p for p in later.positions)
+    moved = replace(later, orders=(*later.orders, out), positions=positions)
+    found = make_record(moved, run.plans, run.legs, run.market, run.rules)
+    assert (record.later, found.later) == (0, 2)
+    assert found.drift["state"].to_list() == [SAME] * (len(held.positions) - 1)
+    rows = {row["position_id"]: row for row in found.journal.iter_rows(named=True)}
+    assert rows["new"]["against_model_usd"] is None
+    assert rows[closed.position_id]["pnl_usd"] == closed.profit_usd
+
+
 def test_another_price_another_day_and_another_reason_differ(record, run):
     for change in (
         {"entry_price": pl.col("entry_price") + 0.01},
@@ -100,16 +121,16 @@ def test_targets_judge_nothing_before_thirty_trades():
     assert few["value"].to_list() == pytest.approx([29, 20 / 29, 2000 / 90])
 
 
-def test_targets_are_met_beyond_them_only():
-    """20 of 36 is 55.6%; 18 of 36 is not. A profit factor of exactly 1.3 is missed."""
-    met = targets_of(np.array([100.0] * 20 + [-90.0] * 16))
-    assert met["state"].to_list() == ["met", "met", "met"]
-    missed = targets_of(np.array([130.0] * 18 + [-100.0] * 18))
-    assert missed["state"].to_list() == ["met", "missed", "missed"]
-    assert missed["value"].to_list() == pytest.approx([36, 0.5, 1.3])
-    for name in ("win_rate", "profit_factor"):
-        row = met.filter(metric=name).row(0, named=True)
-        assert row["low"] < row["value"] < row["high"]
+def test_a_target_is_judged_where_the_whole_interval_is_on_one_side_of_it():
+    """Of 40 trades 34 won are 85%, 24 are 60% and 8 are 20%; the targets are 55% and 1.3."""
+    for won, state in ((34, "met"), (24, "open"), (8, "missed")):
+        profit = np.random.default_rng(0).permutation([100.0] * won + [-100.0] * (40 - won))
+        found = targets_of(profit)
+        assert found["state"].to_list() == ["met", state, state], won
+        for row in found[1:].iter_rows(named=True):
+            assert row["low"] < row["value"] < row["high"]
+            assert (row["low"] > row["target"]) == (state == "met")
+            assert (row["high"] <= row["target"]) == (state == "missed")
 
 
 def test_a_record_without_a_loss_meets_any_profit_factor():
