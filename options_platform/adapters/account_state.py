@@ -1,4 +1,4 @@
-"""What alerts are judged from, read from the ledger and the warehouse."""
+"""What alerts are judged from, read from the ledger."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.calendar import newest_session, shift
 from options_platform.errors import LedgerError
@@ -18,27 +16,21 @@ RECENT_SESSIONS = 5
 UNUSABLE = "ledger"
 
 
-def alerts_of(
-    settings: Settings, ledger: Ledger, warehouse: Warehouse, now: datetime
-) -> list[Alert]:
+def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
     """The conditions that hold now; that the ledger cannot be used is one of them.
 
-    Raises :class:`WarehouseBusyError` while another process holds one of the files.
+    Raises :class:`WarehouseBusyError` while another process holds the ledger.
     """
     try:
-        state = replace(account_state(ledger, warehouse, now), data_end=settings.end)
+        state = replace(account_state(ledger, now), data_end=settings.end)
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
     return account_alerts(state, now, settings.alerts)
 
 
-def account_state(ledger: Ledger, warehouse: Warehouse, now: datetime) -> AccountState:
+def account_state(ledger: Ledger, now: datetime) -> AccountState:
     """The state of the ledger's account; orders are those of the newest sessions."""
-    patient = Warehouse(warehouse.path, wait_seconds=WAIT_SECONDS)
-    newest = None
-    if patient.path.exists():
-        newest = patient.read(PAPER_ORDERS, columns=["date"])["date"].max()
-    nothing = AccountState(ledger.account, None, (), (), (), newest)  # type: ignore[arg-type]
+    nothing = AccountState(ledger.account, None, (), (), (), None)
     if not ledger.exists:
         return nothing
     since = shift(newest_session(now), -RECENT_SESSIONS)
@@ -50,4 +42,5 @@ def account_state(ledger: Ledger, warehouse: Warehouse, now: datetime) -> Accoun
             differences=tuple(short.differences()),
             orders=tuple(order for order in short.orders() if order.session >= since),
             equities_usd=tuple(short.equities_since_reset()),
+            newest_run=short.last_marked(),
         )

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from options_platform.adapters.account_state import alerts_of
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.notifier import VARIABLE, open_notifier
-from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import UsageError
 
@@ -19,8 +18,7 @@ def alerts(args: argparse.Namespace) -> int:
     settings = ready_settings()
     if args.action == "test":
         return _test(args, settings.account)
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    found = alerts_of(settings, open_ledger(settings), warehouse, datetime.now(UTC))
+    found = alerts_of(settings, open_ledger(settings), datetime.now(UTC))
     if args.json:
         print_json([asdict(alert) for alert in found])
     else:

@@ -69,8 +69,7 @@ def make_alert_sensors(
         if there is None:
             return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
         try:
-            ledger = open_ledger(settings)
-            found = alerts_of(settings, ledger, platform.warehouse, platform.now())
+            found = alerts_of(settings, open_ledger(settings), platform.now())
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
         told = _read_told(context.cursor, there)

@@ -53,7 +53,7 @@ class AccountState:
     """What alerts are judged from.
 
     `equities_usd` are those of the closes since losses were last reset, oldest first;
-    `newest_run` is the newest session that a daily run has left orders for, None if none ever did;
+    `newest_run` is the newest session that a daily run has marked the account at, None if none did;
     `data_end` is where the history ends for good, None if it goes on.
     """
 
@@ -98,7 +98,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
         )
         found.append(Alert("drawdown", f"{name}: drawdown", text))
     due = min(newest_due(now, rules), state.data_end or date.max)
-    # A home whose daily run never ran has no schedule to miss.
+    # An account that never traded has no schedule to miss, whatever was backfilled.
     if state.newest_run is not None and state.newest_run < due:
         found.append(
             Alert(

@@ -96,7 +96,9 @@ def test_a_halt_is_told_once_and_again_after_it_was_lifted(tick, there, ledger):
 
 def test_differences_rejections_and_a_drawdown_are_told(tick, there, ledger):
     ledger.record_differences([Difference("CASH", "cash", "5 USD less")], NOW)
-    ledger.record_intent(replace(ORDER, status="intent", reason=None), NOW)
+    intent = replace(ORDER, status="intent", reason=None)
+    ledger.record_intent(intent, NOW)
+    ledger.record(intent.to("unknown"), NOW)
     ledger.record(ORDER, NOW)
     for day, equity in ((3, 100_000.0), (5, 94_000.0)):
         mark = AccountMark(FRIDAY.replace(day=day), equity, 0.0, equity, 0.0, 0.0, 0)
