@@ -58,7 +58,7 @@ def make_alert_sensors(
     @dg.sensor(
         name="alert_on_account",
         description="Tell once of a halt, of differences between ledger and broker, of rejected "
-        "orders, of a drawdown and of a daily run that is missing.",
+        "orders, of a drawdown and of a daily run that is missing; of cash again once it doubled.",
         minimum_interval_seconds=settings.alerts.every_seconds,
         default_status=state,
     )
@@ -95,8 +95,12 @@ def make_alert_sensors(
     return [alert_on_failed_run, alert_on_account]
 
 
-def _read_told(cursor: str | None, there: Notifier) -> dict[int, list[str]]:
-    """The keys that each address was told; a list is of all of them."""
+def _read_told(cursor: str | None, there: Notifier) -> dict[int, dict[str, float]]:
+    """The sizes by key that each address was told; older cursors list keys, of each or of all."""
     found = json.loads(cursor or "{}")
     known = found if isinstance(found, dict) else dict.fromkeys(map(str, there.numbers), found)
-    return {number: known.get(str(number), []) for number in there.numbers}
+    told = {number: known.get(str(number), {}) for number in there.numbers}
+    return {
+        number: own if isinstance(own, dict) else dict.fromkeys(own, 0.0)
+        for number, own in told.items()
+    }

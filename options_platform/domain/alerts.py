@@ -1,11 +1,12 @@
 """What a person should hear of at once: conditions of the account, each told once.
 
-A condition has a key. While it lasts it is not told again; once it has ended and comes back it is.
+A condition has a key. While it lasts it is not told again, unless it has doubled since it was told;
+once it has ended and comes back it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -15,6 +16,10 @@ from options_platform.domain.reconciliation import Difference
 
 DUE = time(0, 30)
 """When the daily run of a session starts, in New York, on the day after it."""
+
+
+GROWN = 2.0
+"""A condition is told again at this many times the size that it was told at."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,15 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class Alert:
-    """One condition: `key` names it for good, `title` and `text` tell it."""
+    """One condition: `key` names it for good, `title` and `text` tell it.
+
+    `size` is how bad it is, 0 where it cannot grow.
+    """
 
     key: str
     title: str
     text: str
+    size: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             f"difference {difference.code} {difference.subject}",
             f"{name}: ledger and broker differ",
             f"{difference.code}: {difference.text}",
+            abs(difference.amount_usd or 0.0),
         )
         for difference in state.differences
     ]
@@ -118,14 +128,23 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
     return day if now >= late else shift(day, -1)
 
 
-def not_told(found: Sequence[Alert], told: Collection[str]) -> list[Alert]:
-    """Those whose condition is not among the keys that were told already."""
-    return [alert for alert in found if alert.key not in told]
+def not_told(found: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
+    """Those whose condition was not told already, or has grown since; `told` are sizes by key."""
+    return [
+        alert
+        for alert in found
+        if alert.key not in told or alert.size >= GROWN * told[alert.key] > 0
+    ]
 
 
-def still_told(found: Sequence[Alert], told: Collection[str], sent: Collection[str]) -> list[str]:
-    """The keys to remember: told before or just now, and still holding."""
-    return sorted({alert.key for alert in found} & ({*told} | {*sent}))
+def still_told(
+    found: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
+) -> dict[str, float]:
+    """The keys to remember, and the size they were told at: told before or now, and holding."""
+    now = {alert.key: alert.size for alert in found}
+    return {
+        key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}
+    }
 
 
 def _drawdown(equities_usd: Sequence[float]) -> float:

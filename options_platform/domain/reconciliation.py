@@ -18,11 +18,15 @@ NOT_AT_BROKER = ("intent", "not_sent")
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs: `code` the kind, `subject` the order, contract or amount, `text` a sentence."""
+    """What differs: `code` the kind, `subject` the order, contract or amount, `text` a sentence.
+
+    `amount_usd` is what the broker has more than the ledger, of cash alone.
+    """
 
     code: str
     subject: str
     text: str
+    amount_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def differences(
                     "CASH",
                     "cash",
                     f"cash is {broker.cash_usd:.2f} USD at the broker and {expected:.2f} here",
+                    round(over, 2),
                 )
             )
     if broker.clock is not None:

@@ -112,6 +112,14 @@ def test_differences_rejections_and_a_drawdown_are_told(tick, there, ledger):
     ]
 
 
+def test_a_difference_in_cash_that_has_grown_is_told_again(tick, there, ledger):
+    for amount in (100.0, 100.05, 5_100.0, 5_099.0):
+        ledger.record_differences([Difference("CASH", "cash", f"{amount} less", -amount)], NOW)
+        tick()
+        tick()
+    assert [text for _, text in there.got] == ["CASH: 100.0 less", "CASH: 5100.0 less"]
+
+
 def test_what_was_not_delivered_is_told_by_a_later_tick(tick, there, ledger):
     ledger.halt("by hand", NOW)
     there.status = 503

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -84,7 +85,7 @@ def test_a_home_that_never_ran_misses_nothing():
 
 @given(st.lists(st.sets(st.sampled_from("abcd")), max_size=12))
 def test_each_spell_of_a_condition_is_told_once(spells):
-    told, before = [], set()
+    told, before = {}, set()
     for holding in spells:
         found = [Alert(key, "", "") for key in sorted(holding)]
         fresh = [alert.key for alert in not_told(found, told)]
@@ -93,9 +94,30 @@ def test_each_spell_of_a_condition_is_told_once(spells):
         before = holding
 
 
+@given(st.lists(st.floats(5.0, 1e6), min_size=1, max_size=20))
+def test_a_difference_in_cash_is_told_again_each_time_it_has_doubled(amounts):
+    told, rung = {}, []
+    for amount in amounts:
+        differ = (Difference("CASH", "cash", "the broker has less", -amount),)
+        found = account_alerts(replace(CALM, differences=differ), SATURDAY_NOON, RULES)
+        fresh = not_told(found, told)
+        rung += [alert.size for alert in fresh]
+        assert max(amounts[: amounts.index(amount) + 1]) < 2 * rung[-1]
+        told = still_told(found, told, [alert.key for alert in fresh])
+    assert rung[0] == amounts[0]
+    assert all(later >= 2 * earlier for earlier, later in pairwise(rung))
+
+
+def test_cents_do_not_ring_and_a_difference_that_grew_does():
+    told = {"difference CASH cash": 100.0}
+    for amount, count in ((100.04, 0), (199.99, 0), (5_100.0, 1), (40.0, 0)):
+        alert = Alert("difference CASH cash", "", "", amount)
+        assert len(not_told([alert], told)) == count, amount
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=8))
 def test_what_was_not_delivered_is_tried_again_until_it_is(delivered):
-    found, told, count = [Alert("halted", "", "")], [], 0
+    found, told, count = [Alert("halted", "", "")], {}, 0
     for works in delivered:
         fresh = [alert.key for alert in not_told(found, told)]
         sent = fresh if works else []
