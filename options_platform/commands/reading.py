@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,32 +18,34 @@ from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import FEATURES_TABLE, TRADE_PLAN, Table
+from options_platform.domain.positions import Position
 from options_platform.errors import IncompleteDataError
 from options_platform.settings import Settings
 
-ORDER_COLUMNS = (
-    "session",
-    "ticker",
-    "purpose",
-    "strategy",
-    "contracts",
-    "limit_price",
-    "status",
-    "filled_qty",
-    "avg_price",
-    "reason",
-)
-POSITION_COLUMNS = (
-    "ticker",
-    "strategy",
-    "contracts",
-    "opened_on",
-    "entry_price",
-    "mark_price",
-    "marked_on",
-    "profit_usd",
-    "max_loss_usd",
-)
+# What the tables show, and under what short name: a row has to fit a terminal.
+ORDER_COLUMNS = {
+    "session": "session",
+    "ticker": "ticker",
+    "purpose": "purpose",
+    "strategy": "strategy",
+    "contracts": "qty",
+    "limit_price": "limit",
+    "status": "status",
+    "filled_qty": "filled",
+    "avg_price": "price",
+    "reason": "reason",
+}
+POSITION_COLUMNS = {
+    "position_id": "position",
+    "strikes": "legs",
+    "expiry": "expiry",
+    "days_to_expiry": "dte",
+    "open_contracts": "qty",
+    "entry_price": "entry",
+    "mark_price": "mark",
+    "profit_usd": "profit",
+    "risk_usd": "risk",
+}
 
 
 def status(args: argparse.Namespace) -> int:
@@ -97,16 +102,21 @@ def report(args: argparse.Namespace) -> int:
 
 def orders(args: argparse.Namespace) -> int:
     """The orders of the paper ledger, or of the replay."""
-    frame = _ledger_table(args, "orders")
-    return _show(args, frame.to_dicts(), ORDER_COLUMNS, "no orders yet; see: daily, demo")
+    ledger = _ledger(args)
+    rows: list[dict[str, Any]] = []
+    if ledger.exists:
+        moments = pl.col("placed_at", "updated_at").dt.replace_time_zone("UTC")
+        rows = ledger.table("orders").with_columns(moments).to_dicts()
+    rows = [{**row, "legs": json.loads(row["legs"])} for row in rows]
+    return _show(args, ledger, rows, ORDER_COLUMNS, "no orders yet; see: daily, demo")
 
 
 def positions(args: argparse.Namespace) -> int:
     """The open positions of the paper ledger, or of the replay."""
     ledger = _ledger(args)
     found = ledger.positions(only_open=True) if ledger.exists else []
-    rows = [{name: getattr(position, name) for name in POSITION_COLUMNS} for position in found]
-    return _show(args, rows, POSITION_COLUMNS, "no open positions")
+    rows = [_position_row(position) for position in found]
+    return _show(args, ledger, rows, POSITION_COLUMNS, "no open positions")
 
 
 def features_export(args: argparse.Namespace) -> int:
@@ -160,18 +170,45 @@ def _ledger(args: argparse.Namespace) -> Ledger:
     return replay_ledger(settings) if args.replay else open_ledger(settings)
 
 
-def _ledger_table(args: argparse.Namespace, name: str) -> pl.DataFrame:
-    ledger = _ledger(args)
-    return ledger.table(name) if ledger.exists else pl.DataFrame()
+def _position_row(position: Position) -> dict[str, Any]:
+    """A position's fields and what follows from them; days to expiry are those from its mark on."""
+    more = ("open_contracts", "expiry", "value_usd", "profit_usd", "risk_usd")
+    return {
+        **asdict(position),
+        **{name: getattr(position, name) for name in more},
+        "days_to_expiry": (position.expiry - position.marked_on).days,
+        "strikes": "/".join(
+            f"{leg.signed_ratio:+d}{leg.right[0].upper()}{leg.strike:g}" for leg in position.legs
+        ),
+    }
+
+
+def _as_of(ledger: Ledger) -> datetime | None:
+    """When something was last recorded, None before anything was."""
+    if not ledger.exists:
+        return None
+    told = [ledger.table(name)["recorded_at"].max() for name in ("order_events", "account_events")]
+    newest = max((at for at in told if isinstance(at, datetime)), default=None)
+    return None if newest is None else newest.replace(tzinfo=UTC)
 
 
 def _show(
-    args: argparse.Namespace, rows: list[dict[str, Any]], columns: tuple[str, ...], nothing: str
+    args: argparse.Namespace,
+    ledger: Ledger,
+    rows: list[dict[str, Any]],
+    columns: Mapping[str, str],
+    nothing: str,
 ) -> int:
+    as_of = _as_of(ledger)
     if args.json:
-        print_json(rows)
-    elif rows:
-        print_table(rows, columns)
+        print_json({"as_of": as_of, args.command: rows})
+        return 0
+    if rows:
+        shown = [{short: row[name] for name, short in columns.items()} for row in rows]
+        print_table(shown, tuple(columns.values()))
     else:
         say(nothing)
+    if as_of is not None:
+        asks = "" if args.replay else "; options-platform reconcile asks the broker"
+        say(f"As the ledger knows it since {as_of:%Y-%m-%d %H:%M} UTC{asks}.")
     return 0

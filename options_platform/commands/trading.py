@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
-from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import Market, market_closes
+from options_platform.adapters.reconciling import NO_BROKER
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import RAW_OHLCV, VIX
@@ -23,6 +24,8 @@ from options_platform.domain.calendar import shift
 from options_platform.domain.exposures import DatedClose, newest_closes
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
+from options_platform.domain.positions import Position
+from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import is_of_losses
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
@@ -42,12 +45,7 @@ def reconcile(args: argparse.Namespace) -> int:
     if args.json:
         print_json([asdict(difference) for difference in differences])
     else:
-        say("Ledger and broker agree." if not differences else "Ledger and broker differ:")
-        for difference in differences:
-            say(f"  {difference.code}: {difference.text}")
-        if differences:
-            say("New entries are stopped; closing goes on. If the broker is right, take it over:")
-            say('  options-platform reconcile --accept "why"')
+        _tell_differences(differences)
     return 1 if differences else 0
 
 
@@ -92,9 +90,13 @@ def halt(args: argparse.Namespace) -> int:
 
     1 if an entry may still fill.
     """
-    args.reason = args.reason or BY_HAND
-    left = Desk(_service(ready_settings())).halt(datetime.now(UTC), args.reason)
-    _tell(args, "halted", f"New orders are halted ({args.reason}); exits go on.")
+    reason = args.reason or BY_HAND
+    service = _service(ready_settings())
+    left = Desk(service).halt(datetime.now(UTC), reason)
+    # The first reason stays.
+    args.reason = service.ledger.halted()
+    stays = "" if args.reason == reason else ", as before"
+    _tell(args, "halted", f"New orders are halted{stays} ({args.reason}); exits go on.")
     if not args.json:
         for order in left:
             say(f"  {order.client_order_id} is {order.status} and may still fill")
@@ -115,6 +117,9 @@ def resume(args: argparse.Namespace) -> int:
         )
     args.reason = args.reason or BY_HAND
     ledger.resume(args.reason, datetime.now(UTC))
+    if halt is None:
+        args.reason = None
+        return _tell(args, "running", "Nothing was halted; new orders are allowed.")
     return _tell(args, "running", "New orders are allowed again.")
 
 
@@ -127,19 +132,53 @@ def flatten(args: argparse.Namespace) -> int:
     service = _service(settings)
     if not args.yes:
         _require_yes(service)
-    told = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
     ledger = service.ledger
+    ended = {p.position_id for p in _positions(ledger) if p.closed_on}
+    told = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
+    closed = [p for p in _positions(ledger) if p.closed_on and p.position_id not in ended]
     orders = [order for order in ledger.working_orders() if order.purpose == "exit"]
     held, differ = ledger.positions(only_open=True), ledger.differences()
     told += [f"{difference.code}: {difference.text}" for difference in differ]
     if args.json:
-        print_json({"working_exits": [_row(order) for order in orders], "problems": told})
+        print_json(
+            {
+                "closed": [position.position_id for position in closed],
+                "open": [position.position_id for position in held],
+                "working_exits": [_row(order) for order in orders],
+                "problems": told,
+            }
+        )
     else:
-        say(f"{len(held)} positions are open; {len(orders)} orders work to close them.")
+        working = f"; {_count(orders, 'order')} at work to close them" if held else ""
+        say(f"{_count(closed, 'position')} closed, {len(held) or 'none'} open{working}.")
         for line in told:
             say(f"  {line}")
         say("New entries are halted; allow them again: options-platform resume")
     return 1 if told else 0
+
+
+def _tell_differences(differences: Sequence[Difference]) -> None:
+    if not differences:
+        say("Ledger and broker agree.")
+        return
+    is_away = any(difference.code == NO_BROKER for difference in differences)
+    say("The broker could not be asked:" if is_away else "Ledger and broker differ:")
+    for difference in differences:
+        say(f"  {difference.code}: {difference.text}")
+    if is_away:
+        say("New entries are stopped until it answers. Check the connection and the broker's keys,")
+        say("then do it again: options-platform reconcile")
+    else:
+        say("New entries are stopped; closing goes on. If the broker is right, take it over:")
+        say('  options-platform reconcile --accept "why"')
+
+
+def _positions(ledger: Ledger) -> list[Position]:
+    return ledger.positions() if ledger.exists else []
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def _row(order: Order) -> dict[str, object]:

@@ -199,8 +199,8 @@ def test_status_orders_and_doctor_speak_json(filled):
         "first": "2024-01-02",
         "last": "2024-03-28",
     }
-    assert json.loads(filled.run("orders", "--json").stdout) == []
-    assert json.loads(filled.run("positions", "--json").stdout) == []
+    for name in ("orders", "positions"):
+        assert json.loads(filled.run(name, "--json").stdout) == {"as_of": None, name: []}
     doctor = filled.run("doctor", "--json")
     assert doctor.returncode == 0, doctor.stdout
     assert all({"state", "what", "detail"} <= set(row) for row in json.loads(doctor.stdout))

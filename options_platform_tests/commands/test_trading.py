@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -62,10 +62,53 @@ def shell(tmp_path):
 
 
 def test_orders_positions_and_reconcile_speak_json_and_agree(shell):
-    assert [order["status"] for order in shell.json("orders")] == ["filled"] * 2
-    assert {position["ticker"] for position in shell.json("positions")} == set(TICKERS)
+    orders, positions = shell.json("orders"), shell.json("positions")
+    assert [order["status"] for order in orders["orders"]] == ["filled"] * 2
+    assert {position["ticker"] for position in positions["positions"]} == set(TICKERS)
+    by_id = {order["position_id"]: order for order in orders["orders"]}
+    for position in positions["positions"]:
+        order = by_id[position["position_id"]]
+        assert [leg["side"] for leg in position["legs"]] == ["buy", "sell"]
+        assert order["legs"] == position["legs"]
+        expiry, marked = (date.fromisoformat(position[name]) for name in ("expiry", "marked_on"))
+        assert {leg["expiry"] for leg in order["legs"]} == {position["expiry"]}
+        assert position["days_to_expiry"] == (expiry - marked).days > 0
+        assert datetime.fromisoformat(order["placed_at"]).utcoffset() == timedelta(0)
+    newest = max(datetime.fromisoformat(order["updated_at"]) for order in orders["orders"])
+    for told in (orders, positions):
+        assert newest <= datetime.fromisoformat(told["as_of"]) <= datetime.now(UTC)
     assert shell.json("reconcile") == []
     assert "agree" in shell.run("reconcile").stdout
+
+
+def test_the_tables_fit_a_terminal_and_say_as_of_when_they_are(shell):
+    for name in ("orders", "positions"):
+        *_, heading, _, _, told = shell.run(name).stdout.splitlines()
+        assert heading.split()[0] == ("session" if name == "orders" else "position")
+        assert f"{datetime.now(UTC):%Y-%m-%d}" in told
+        assert "options-platform reconcile" in told
+        assert max(map(len, shell.run(name).stdout.splitlines())) <= 100
+    for position in shell.json("positions")["positions"]:
+        text = shell.run("positions").stdout
+        assert position["position_id"] in text
+        assert "/".join(f"{leg['strike']:g}" for leg in position["legs"]) in re.sub(
+            r"[+-]1[CP]", "", text
+        )
+
+
+def test_a_broker_that_is_away_is_no_difference_to_accept(shell):
+    told = shell.run("reconcile", code=1, OPTIONS_ALPACA__FAKE_ADDRESS="http://127.0.0.1:9").stdout
+    assert "Check the connection and the broker's keys" in told
+    assert "--accept" not in told
+    assert "curl.se" not in told
+
+
+def test_a_halt_keeps_its_first_reason_and_nothing_halted_is_not_resumed(shell):
+    assert shell.run("resume").stdout == "Nothing was halted; new orders are allowed.\n"
+    assert shell.json("halt", "--reason", "storm") == {"state": "halted", "reason": "storm"}
+    assert shell.json("halt") == {"state": "halted", "reason": "storm"}
+    assert "halted, as before (storm)" in shell.run("halt", "--reason", "wind").stdout
+    assert shell.run("resume").stdout == "New orders are allowed again.\n"
 
 
 def test_a_difference_is_told_stops_entries_and_can_be_accepted(shell):
@@ -82,12 +125,17 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
     refused = shell.run("flatten", code=2, answer="flatten\n")
     assert "--yes" in refused.stderr
     assert shell.fake.count(POST) == 2
-    assert shell.json("flatten", "--yes") == {"working_exits": [], "problems": []}
+    held = {position["position_id"] for position in shell.json("positions")["positions"]}
+    told = shell.run("flatten", "--yes").stdout
+    assert "2 positions closed, none open.\n" in told
     assert shell.fake.book.positions == {}
-    assert shell.json("positions") == []
+    assert shell.json("positions")["positions"] == []
+    assert len(held) == 2
     assert shell.json("status")["halted"] == "FLATTEN"
     # A second time there is nothing to do.
-    assert shell.json("flatten", "--yes")["problems"] == []
+    assert shell.json("flatten", "--yes") == {
+        "closed": [], "open": [], "working_exits": [], "problems": []
+    }  # fmt: skip
     assert shell.fake.count(POST) == 4
     shell.run("resume", "--reason", "looked into it")
     assert shell.json("status")["halted"] is None

@@ -18,6 +18,7 @@ from curl_cffi import requests
 from options_platform.adapters.sources.pace import Pace
 from options_platform.adapters.sources.retry import LATER, FetchError, status_fault
 
+CURL_ADVICE = ". See https://curl.se"
 TIMEOUT_SECONDS = 20.0
 REFUSED = 400
 
@@ -150,4 +151,5 @@ def _what(error: Exception) -> str:
     }
     names = [kind.__name__ for kind in type(error).__mro__]
     kind = next((kinds[name] for name in names if name in kinds), "the request failed")
-    return f"{kind}: {str(error).splitlines()[0][:160] if str(error) else names[0]}"
+    said = str(error).splitlines()[0].partition(CURL_ADVICE)[0] if str(error) else names[0]
+    return f"{kind}: {said[:160]}"
