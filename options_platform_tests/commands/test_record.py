@@ -1,13 +1,18 @@
 """`record` as a user has it, on a home that has traded."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
+from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.portfolio_views import ledger_snapshot
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.contracts import MARKET_SERIES, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform_tests.domain.test_portfolio import filled_after
 from options_platform_tests.market import NOW
 from options_platform_tests.paper_run import paper_run
 
@@ -62,6 +67,24 @@ def test_the_journal_is_written_with_its_drift(home, traded, tmp_path, capsys):
     assert rows["drift"].unique().to_list() == ["same"]
     assert f"{rows.height} same, 0 differs, 0 only paper, 0 only backtest" in told
     assert "win_rate" in told
+
+
+def test_a_fill_of_today_is_said_and_stops_no_record(home, traded, tmp_path, monkeypatch, capsys):
+    for name in ("warehouse.duckdb", "ledger.duckdb"):
+        shutil.copy(home / name, tmp_path / name)
+    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path))
+    ledger = Ledger(tmp_path / "ledger.duckdb")
+    later = filled_after(ledger_snapshot(ledger), 1)
+    ledger.record_position(later.positions[-1], NOW, "filled today")
+    order = later.orders[-1]
+    intent = replace(order, status="intent", filled_qty=0, avg_price=None, fees_usd=0.0)
+    ledger.record_intent(intent, NOW)
+    ledger.record(intent.to("unknown"), NOW)
+    ledger.record(order, NOW)
+    assert main(["record"]) == 0
+    told = capsys.readouterr().out
+    assert f"{len(later.positions) - 1} same, 0 differs, 0 only paper, 0 only backtest" in told
+    assert "1 more have fills after the newest marked session" in told
 
 
 def test_a_journal_that_cannot_be_written_is_said_in_a_line(home, tmp_path, capsys):
