@@ -12,7 +12,7 @@ from time import sleep
 from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.live_quotes import far_side, worth
-from options_platform.adapters.reconciling import NO_BROKER, Reconciler
+from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.closing import next_to_close, without_cover
 from options_platform.domain.exits import PositionMark, exit_reason
@@ -26,8 +26,6 @@ ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
 GONE = "GONE_AT_BROKER"
 LEGS_GONE = "LEGS_GONE"
 FLATTEN = "FLATTEN"
-# Why a position stays to be closed, whatever the market does meanwhile.
-STANDING = (FLATTEN, LEGS_GONE)
 LOOKS = 2
 
 
@@ -67,30 +65,36 @@ class Closing:
             self.settings.exits,
         )
 
-    def standing_reasons(self) -> dict[str, str]:
+    def standing_reasons(self, now: datetime) -> dict[str, str]:
         """Why open positions are to be closed whatever they are worth, by position_id.
 
         Where the broker lost a bought leg the sold one stands alone; and what was once flattened
-        stays to be closed when its order has expired.
+        stays to be closed when its order has ended.
         """
         ledger = self.execution.ledger
-        last: dict[str, Order] = {}
-        for order in ledger.orders():
-            if order.purpose == "exit":
-                before = last.get(order.position_id, order)
-                last[order.position_id] = max(
-                    before, order, key=lambda each: (each.session, each.attempt)
-                )
-        found = {n: o.reason for n, o in last.items() if o.is_final and o.reason in STANDING}
+        found = {
+            order.position_id: FLATTEN
+            for order in ledger.orders()
+            if order.purpose == "exit" and (order.reason or "").partition(":")[0] == FLATTEN
+        }
         codes = {difference.code for difference in ledger.differences()}
         if codes & {"CONTRACTS", "LEGS"}:
             with suppress(BrokerDoubtError):
-                held = ledger.positions(only_open=True)
-                there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-                for position in held:
-                    if without_cover(position, held, there):
-                        found.setdefault(position.position_id, LEGS_GONE)
-        return {number: reason for number, reason in found.items() if reason is not None}
+                for number in self._without_cover(now):
+                    found.setdefault(number, LEGS_GONE)
+        return found
+
+    def _without_cover(self, now: datetime) -> list[str]:
+        """The positions whose bought legs the broker lacks, at a second look too."""
+        held = self.execution.ledger.positions(only_open=True)
+        there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        found = []
+        for position in held:
+            if without_cover(position, held, there):
+                left = self.left_of(position, now)
+                if left is not None and left[1:] != (left[0].legs, left[0].open_contracts):
+                    found.append(position.position_id)
+        return found
 
     def at_close(self, session: date, close: MarketClose) -> ClosePricing:
         """What legs are worth at the mid of a close, USD a share."""
@@ -135,7 +139,7 @@ class Closing:
             return None
         fair = None if price is None else price(closing(legs))
         if fair is None:
-            if legs != position.legs:
+            if legs != position.legs and not self.execution.broker.takes_market_orders:
                 return None
             fair = -position.mark_price
         at_floor = at_once_by is not None and worth(position.ticker, at_once_by, legs) is None
@@ -187,10 +191,7 @@ class Closing:
                 # What is lacking may be a fill that the ledger has not heard of, or a list that
                 # lags behind.
                 sleep(self.settings.reconcile.loss_pause_seconds)
-                told = self.reconciler.run(now)
-                away = next((each for each in told if each.code == NO_BROKER), None)
-                if away is not None:
-                    raise BrokerDoubtError(away.text)
+                self.reconciler.take_over(now)
                 known = self._open_now(position.position_id)
         return None if known is None else (known, legs, contracts)
 

@@ -184,10 +184,15 @@ class Desk:
         self._cancel(marked, now, REPRICE)
 
     def _cancel(self, marked: Order, now: datetime, detail: str) -> None:
-        self.service.ledger.record(marked, now, detail=detail)
-        self.service.execution.at("to be canceled")
-        self.service.execution.cancel(marked, now)
-        self.service.execution.at("canceled")
+        execution = self.service.execution
+        known = execution.as_recorded(marked)
+        if known.status not in CANCELLABLE:
+            # It ended while the broker was asked about something else.
+            return
+        self.service.ledger.record(replace(known, reason=marked.reason), now, detail=detail)
+        execution.at("to be canceled")
+        execution.cancel(known, now)
+        execution.at("canceled")
 
     def _to_send_again(self, now: datetime) -> list[Order]:
         """Of each purpose the last attempt, if it ended with something left to do.

@@ -94,7 +94,7 @@ class Execution:
             return self._noted(order, doubt, now)
         if found is not None:
             return self._taken_over(order, found, now)
-        refused = order.to("rejected", reason=_words(refusal))
+        refused = order.to("rejected", reason=_with_words(order, _words(refusal)))
         self.ledger.record(refused, now)
         return refused
 
@@ -151,7 +151,7 @@ class Execution:
                 filled_qty=found.filled_qty,
                 avg_price=found.avg_price,
                 fees_usd=found.fees_usd,
-                reason=found.reason or order.reason,
+                reason=_with_words(order, found.reason),
             )
             position = _position_after(order, after, held, worked)
         except LedgerError as odd:
@@ -179,7 +179,7 @@ class Execution:
             raise differ
         # An id is taken once: what was sent under it was refused.
         ended = "not_sent" if order.status == "intent" else "rejected"
-        left = order.to(ended, reason=ANOTHER_ORDER)
+        left = order.to(ended, reason=_with_words(order, ANOTHER_ORDER))
         self.ledger.record(left, now, detail=f"{ANOTHER_ORDER}: {found.contracts}")
         return left
 
@@ -271,6 +271,14 @@ def _position_after(
             f"order {after.client_order_id} closes a position that the ledger does not know"
         )
     return after_exit_fill(before, after, held, session)
+
+
+def _with_words(order: Order, words: str | None) -> str | None:
+    """The reason of an order with what the broker says; an exit keeps why it was one."""
+    why = order.reason if order.purpose == "exit" else None
+    if words is None or (why is not None and why.endswith(words)):
+        return order.reason
+    return words if why is None else f"{why}: {words}"
 
 
 def _words(cause: Exception) -> str:

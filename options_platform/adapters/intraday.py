@@ -97,7 +97,7 @@ class IntradayCheck:
             service.cancel_entries(now)
         working = service.ledger.working_orders()
         leaving = {o.position_id: o for o in working if o.purpose == "exit"}
-        standing = service.closing.standing_reasons()
+        standing = service.closing.standing_reasons(now)
         stopped: dict[str, str] = {}
         for position in held:
             number = position.position_id

@@ -48,7 +48,9 @@ def worth(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) ->
     """
     if not {leg.symbol(ticker) for leg in legs} <= set(quotes):
         return None
-    return possible_value(net_mid(ticker, quotes, legs), legs)
+    asked = [(leg.ratio, quotes[leg.symbol(ticker)]) for leg in legs]
+    doubt = sum(ratio * (quote.ask - quote.bid) / 2.0 for ratio, quote in asked)
+    return possible_value(net_mid(ticker, quotes, legs), legs, doubt)
 
 
 def net_mid(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:

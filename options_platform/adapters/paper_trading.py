@@ -42,7 +42,7 @@ from options_platform.domain.orders import (
 from options_platform.domain.positions import mark_account
 from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes
-from options_platform.errors import PlanChangedError
+from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
 
@@ -147,7 +147,8 @@ class PaperTrading:
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.
         """
         with self.ledger.trading():
-            with suppress(BrokerDoubtError):
+            # An account that may not trade is refused where something is sent.
+            with suppress(BrokerError):
                 self.ledger.require_account(self.broker.account().number)
             yield
 
@@ -173,7 +174,7 @@ class PaperTrading:
                 # What would close what is gone has ended, and what is left is to be closed yet.
                 if after.status != "canceled":
                     leaving.add(order.position_id)
-        standing = self.closing.standing_reasons()
+        standing = self.closing.standing_reasons(now)
         for position in self.ledger.positions(only_open=True):
             close = closes.get(position.ticker)
             if position.opened_on > session or position.position_id in leaving:

@@ -52,7 +52,7 @@ class Reconciler:
     def accept(self, now: datetime, reason: str) -> list[Difference]:
         """Take contracts and cash over as the broker has them; what differs even so."""
         # What a fill that nobody has heard of brought is no adjustment.
-        told = self._take_over(now, None)
+        told = self.take_over(now)
         books = self.ledger.books()
         statement = self._statement(books, now, told)
         ours = books.contracts
@@ -70,7 +70,7 @@ class Reconciler:
     def _looked(self, now: datetime, session: date | None) -> list[Difference]:
         found: list[Difference] = []
         for _ in range(LOOKS):
-            told = self._take_over(now, session)
+            told = self.take_over(now, session)
             books = self.ledger.books()
             statement = self._statement(books, now, told)
             if books.cash_base_usd is None and statement.cash_usd is not None:
@@ -87,8 +87,11 @@ class Reconciler:
                 break
         return found
 
-    def _take_over(self, now: datetime, session: date | None) -> dict[str, BrokerOrder]:
-        """The broker's orders by id, after the ledger's working ones were brought up to date."""
+    def take_over(self, now: datetime, session: date | None = None) -> dict[str, BrokerOrder]:
+        """The broker's orders by id, after the ledger's working ones were brought up to date.
+
+        Raises :class:`BrokerDoubtError` while they cannot be read.
+        """
         working = self.ledger.working_orders()
         # Its clock and ours may differ: ask for a day more than is compared.
         since = self._since(working, now) - timedelta(days=1)
@@ -127,11 +130,13 @@ class Reconciler:
         contracts = {h.symbol: h.quantity for h in self.broker.holdings()}
         causes: dict[str, str] = {}
         if contracts != books.contracts:
-            causes = {
-                activity.symbol: f"{CAUSES[activity.kind]} on {activity.on}"
-                for activity in self.broker.activities(since.date())
-                if activity.kind in CAUSES
-            }
+            # They only say why.
+            with suppress(BrokerDoubtError):
+                causes = {
+                    activity.symbol: f"{CAUSES[activity.kind]} on {activity.on}"
+                    for activity in self.broker.activities(since.date())
+                    if activity.kind in CAUSES
+                }
         return Statement(
             orders={number: (o.status, o.filled_qty) for number, o in orders.items()},
             known=frozenset(asked),

@@ -67,6 +67,10 @@ def test_a_value_is_possible_to_within_two_cents_a_leg():
     assert possible_value(-5.05, legs) is None
     assert possible_value(-9.5, legs) is None
     assert possible_value(-9.5, [leg("-C100")]) == -9.5
+    # Quotes that are apart leave it open by a tenth of the width at most.
+    assert possible_value(-5.15, legs, doubt_usd=0.45) == -5.0
+    assert possible_value(-5.15, legs, doubt_usd=0.1) is None
+    assert possible_value(-9.5, legs, doubt_usd=10.0) is None
 
 
 LEGS = st.lists(

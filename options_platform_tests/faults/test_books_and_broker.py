@@ -237,3 +237,24 @@ def test_a_fill_is_dated_in_its_own_session_when_a_daily_run_was_missed(tmp_path
     with made.ledger.trading():
         made.execution.resolve(order, NOW, first)
     assert made.ledger.positions()[0].closed_on == second
+
+
+def test_a_flatten_that_was_refused_is_done_again_by_the_daily_run(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("faults", {"do": "status", "status": 403, "body": {"code": 1, "message": "no"}})
+    assert len(Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(NOW)) == 1
+    (refused,) = exits(made)
+    assert refused.status == "rejected"
+    assert refused.reason.startswith("FLATTEN: ")
+    fake.script("close", {})
+    fake.fills = "limit"
+    daily(made, fake, NOW.date(), datetime(2015, 1, 6, 0, 30, tzinfo=NEW_YORK), {"SPY": 250.0})
+    assert [o.reason for o in exits(made) if o.session == NOW.date()] == ["FLATTEN"]
+
+
+def test_a_halt_cancels_also_where_the_account_may_not_trade_any_more(tmp_path, resting):
+    trade(trader(tmp_path, resting.address))
+    listed = {"fake_address": resting.address, "timeout_seconds": 2, "accounts": ["PA-OTHER"]}
+    assert Desk(trader(tmp_path, resting.address, alpaca=listed)).halt(NOW, "storm") == []
+    assert statuses(resting) == ["canceled"]

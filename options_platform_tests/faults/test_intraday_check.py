@@ -119,6 +119,16 @@ def test_quotes_that_no_market_can_mean_stop_nothing_and_halt_nothing(made, fake
     assert (found.halted, exits(made)) == (None, [])
 
 
+def test_wide_quotes_of_a_spread_at_its_maximum_loss_stop_it(made, fake):
+    """Its mid is just outside of what it can be worth, by less than its quotes are apart."""
+    position = made.ledger.positions()[0]
+    for leg, (bid, ask) in zip(position.legs, ((0.05, 0.10), (0.0, 0.30)), strict=True):
+        fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": bid, "ask": ask})
+    found = IntradayCheck(made).run(NOW)
+    assert found.stopped == {position.position_id: "STOP_LOSS"}
+    assert found.equity_usd < 98_600
+
+
 def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
     quoted(made, fake, 0.0)
     fake.fills = "rest"

@@ -6,11 +6,15 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
+from options_platform.adapters import closing
+from options_platform.adapters.brokers.alpaca import AlpacaBroker
+from options_platform.adapters.closing import Closing
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.intraday import IntradayCheck
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
 from options_platform.domain.exposures import DatedClose
 from options_platform.domain.fills import MarketClose
+from options_platform_tests.faults.test_intraday_check import resting_on_its_floor
 from options_platform_tests.faults.world import (
     NOW,
     POST,
@@ -245,8 +249,7 @@ def test_a_fill_that_the_ledger_has_not_heard_of_is_no_lost_leg(tmp_path, fake):
     position = made.ledger.positions()[0]
     assert Flattening(made, CLOSES).run(NOW) == []
     fake.script("fill", {"client_order_id": exits(made)[0].client_order_id, "spreads": 3})
-    closing = made.closing
-    again = closing.close_position(position, SESSION, "FLATTEN", None, NOW)
+    again = made.closing.close_position(position, SESSION, "FLATTEN", None, NOW)
     assert (len(again.legs), again.contracts) == (2, 5)
 
 
@@ -460,3 +463,69 @@ def test_a_position_that_expired_unseen_ends_at_what_it_was_worth_on_that_day(tm
     made.run_session(days[-1], plans.clear(), legs, closes, at)
     (gone,) = made.ledger.positions()
     assert (gone.exit_reason, gone.exit_price) == ("GONE_AT_BROKER", pytest.approx(0.0))
+
+
+@pytest.mark.parametrize("path", ["/v2/clock", "/v2/account/activities"])
+def test_a_naked_contract_is_bought_back_while_the_broker_answers_only_half(tmp_path, fake, path):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    lose_the_bought_leg(fake)
+    fake.script("faults", {"on": f"GET {path}", "do": "status", "status": 500, "times": 999})
+    Flattening(made, CLOSES).run(NOW)
+    assert contracts(fake) == {}
+
+
+def test_one_list_without_a_bought_leg_closes_nothing(tmp_path, fake, monkeypatch):
+    """A foreign contract is a difference already; the second look finds the leg again."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("move", {"symbol": "QQQ150220C00100000", "quantity": 1})
+    bought = max(contracts(fake), key=contracts(fake).get)
+    lagging = []
+    holdings, look = AlpacaBroker.holdings, Closing._without_cover
+
+    def without_the_leg(broker):
+        return [one for one in holdings(broker) if not (lagging and one.symbol == bought)]
+
+    def looking(self, now):
+        lagging.append(True)
+        return look(self, now)
+
+    monkeypatch.setattr(AlpacaBroker, "holdings", without_the_leg)
+    monkeypatch.setattr(Closing, "_without_cover", looking)
+    monkeypatch.setattr(closing, "sleep", lambda _: lagging.clear())
+    quote(fake, made.ledger.positions()[0].legs, (2.9, 1.0), 0.02)
+    assert IntradayCheck(made).run(NOW).stopped == {}
+    assert exits(made) == []
+
+
+@pytest.mark.parametrize("spreads", [3, 8])
+def test_a_fill_during_a_second_look_ends_no_check_half_done(tmp_path, fake, monkeypatch, spreads):
+    """One position lost its cover while the exit of another, which a stop overtakes, fills."""
+    made = trader(tmp_path, fake.address)
+    first = trade(made)[0]
+    floor = resting_on_its_floor(made, fake, "TIME")
+    low, high = first.legs
+    fake.fills = "limit"
+    apart = (replace(low, strike=low.strike - 20), replace(high, strike=high.strike - 20))
+    fake.script("clock", {"offset_seconds": 0})
+    open_beside(made, first, apart, "a-first")
+    fake.script("clock", {"offset_seconds": 120})
+    fake.fills = "rest"
+    fake.script("move", {"symbol": apart[0].symbol("SPY"), "quantity": -8})
+    for position in made.ledger.positions(only_open=True):
+        quote(fake, position.legs, (1.4, 1.0), 0.02)
+
+    def fills(_):
+        fake.script("fill", {"client_order_id": floor.client_order_id, "spreads": spreads})
+
+    monkeypatch.setattr(closing, "sleep", fills)
+    found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
+    assert found.stopped["a-first"] == "LEGS_GONE"
+    monkeypatch.setattr(closing, "sleep", lambda _: None)
+    for _ in range(3):
+        for order in made.ledger.working_orders():
+            fake.script("fill", {"client_order_id": order.client_order_id})
+        advance(made, NOW + timedelta(minutes=2), fake)
+    assert contracts(fake) == {}
+    assert all(position.closed_on for position in made.ledger.positions())

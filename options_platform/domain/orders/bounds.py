@@ -17,6 +17,7 @@ from options_platform.domain.pricing import CALL, PUT, intrinsic_value
 
 # A leg's mid is known to a tick, and early exercise adds what interest it earns.
 TOLERANCE_USD = 0.02
+WIDTH_IN_DOUBT = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,18 @@ def bounds_of(legs: Sequence[OrderLeg]) -> Bounds:
     )
 
 
-def possible_value(value: float, legs: Sequence[OrderLeg]) -> float | None:
-    """`value` of `legs`, USD a share, within their bounds; None if it is too far outside them."""
+def possible_value(value: float, legs: Sequence[OrderLeg], doubt_usd: float = 0.0) -> float | None:
+    """`value` of `legs`, USD a share, within their bounds; None if it is too far outside them.
+
+    `doubt_usd` is by how much the quotes leave the value open, half of what they are apart: at its
+    maximum loss a spread is often quoted just outside of its bounds. Up to a tenth of their width
+    that counts as the bound.
+    """
     bounds = bounds_of(legs)
     kept = bounds.kept(value)
-    tolerance = TOLERANCE_USD * sum(leg.ratio for leg in legs)
+    width = bounds.high - bounds.low
+    tolerance = max(
+        TOLERANCE_USD * sum(leg.ratio for leg in legs),
+        min(doubt_usd, WIDTH_IN_DOUBT * width) if math.isfinite(width) else 0.0,
+    )
     return kept if abs(value - kept) <= tolerance + 1e-9 else None
