@@ -28,6 +28,7 @@ def ledger_snapshot(ledger: Ledger) -> LedgerSnapshot | None:
             order_events=ledger.table("order_events"),
             account_events=ledger.table("account_events"),
             marks=ledger.table("marks"),
+            start_usd=ledger.start_usd(),
         )
 
 

@@ -30,7 +30,8 @@ PARTS = tuple(f"{name}_pnl_usd" for name in GREEKS)
 class LedgerSnapshot:
     """What a ledger holds at one moment.
 
-    `order_events`, `account_events` and `marks` are its tables of these names, oldest first.
+    `order_events`, `account_events` and `marks` are its tables of these names, oldest first;
+    `start_usd` is what the account began with, None before its first mark.
     """
 
     account: str
@@ -39,6 +40,7 @@ class LedgerSnapshot:
     order_events: pl.DataFrame
     account_events: pl.DataFrame
     marks: pl.DataFrame
+    start_usd: float | None
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,7 @@ def portfolio_rows(
         vega_usd=pl.col("vega").sum(),
     )
     marks = held.marks.rename({"session": "date"}).drop("positions_usd").sort("date")
-    began = pl.col("equity_usd") - pl.col("realised_usd") - pl.col("unrealised_usd")
-    start_usd = marks.select(began.first().round(2)).item()
+    start_usd = held.start_usd
     peak = pl.max_horizontal(pl.col("equity_usd").cum_max(), pl.lit(start_usd))
     rows = (
         marks.join(sums, on="date", how="left")

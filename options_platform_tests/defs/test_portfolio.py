@@ -90,6 +90,7 @@ def test_a_run_fills_the_three_tables_from_the_ledger_and_passes_its_checks(
 
 
 def test_a_run_again_replaces_the_accounts_rows_and_leaves_others(settings, warehouse, traded):
+    materialise(settings)
     before = {table.name: warehouse.read(table) for table in LEDGER_VIEWS}
     other = before["portfolio"].with_columns(account=pl.lit("other"))
     warehouse.write([(PORTFOLIO, other)])

@@ -131,7 +131,9 @@ def test_a_position_that_is_filled_and_closed_in_parts_keeps_its_cash(run, held,
     )  # fmt: skip
     position = replace(own, contracts=4, closed_contracts=0, closed_on=None, entry_price=2.4,
                        exit_reason=None, exit_price=None, fees_usd=8.0)  # fmt: skip
-    part = LedgerSnapshot("paper", (entry,), (position,), events, held.account_events, held.marks)
+    part = LedgerSnapshot(
+        "paper", (entry,), (position,), events, held.account_events, held.marks, held.start_usd
+    )
     found = make_portfolio(part, run.market, run.rules)
     assert found.fills["contracts"].to_list() == [1, 3]
     assert found.fills["price"].to_list() == pytest.approx([2.0, 7.6 / 3])

@@ -1,51 +1,36 @@
 """What the ledger believes of the broker: another account, lost orders, odd lists, late orders."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.exposures import DatedClose
-from options_platform.domain.fills import MarketClose
 from options_platform.domain.risk import KillSwitchRules
 from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
+    DATED,
     NOW,
     POST,
-    SESSION,
     advance,
     assert_sound,
+    at_clock,
     contracts,
+    daily,
     exits,
-    plans_of,
     server,
     statuses,
     trade,
     trader,
 )
 
-DATED = {"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))}
 IN_DOUBT = (
     {"do": "status_after", "status": 504},
     {"on": "GET ", "do": "status", "status": 502, "times": 999, "after": POST},
 )
-
-
-def at_clock(fake, moment):
-    fake.script("clock", {"offset_seconds": (moment - NOW).total_seconds()})
-
-
-def daily(made, fake, day, at, spots, tickers=()):
-    """The daily run after the close of `day`."""
-    at_clock(fake, at)
-    plans, legs = plans_of(tickers or ("SPY",), day)
-    closes = {day: {ticker: MarketClose(spot, 0.18) for ticker, spot in spots.items()}}
-    made.run_session(day, plans if tickers else plans.clear(), legs, closes, at)
 
 
 def test_a_run_killed_before_it_judged_the_losses_judges_them_when_done_again(
@@ -55,7 +40,6 @@ def test_a_run_killed_before_it_judged_the_losses_judges_them_when_done_again(
     risk = replace(made.settings.risk, kill_switch=KillSwitchRules(max_daily_loss_pct=1e-4))
     made = replace(made, settings=replace(made.settings, risk=risk))
     trade(made)
-    night = datetime(2015, 1, 6, 0, 30, tzinfo=NEW_YORK)
     spots = {"SPY": 230.0, "QQQ": 250.0}
 
     def die(*_):
@@ -65,9 +49,9 @@ def test_a_run_killed_before_it_judged_the_losses_judges_them_when_done_again(
     with monkeypatch.context() as patch:
         patch.setattr(PaperTrading, "trip", die)
         with pytest.raises(InterruptedError):
-            daily(made, fake, NOW.date(), night, spots, ("QQQ",))
+            daily(made, fake, NOW.date(), spots, ("QQQ",), at_night=True)
     assert made.ledger.last_marked() == NOW.date()
-    daily(made, fake, NOW.date(), night, spots, ("QQQ",))
+    daily(made, fake, NOW.date(), spots, ("QQQ",), at_night=True)
     assert made.ledger.halted().startswith("DAILY_LOSS: ")
     assert [o.reason for o in made.ledger.orders() if o.ticker == "QQQ"] == ["HALTED"]
 
@@ -130,7 +114,7 @@ def test_an_order_that_the_broker_has_lost_ends_with_its_session(tmp_path, fake,
                 del fake.book.orders[number]
     assert {d.code for d in made.reconciler.run(NOW)} >= {"ORDER_MISSING"}
     fake.fills = "limit"
-    daily(made, fake, NOW.date(), datetime(2015, 1, 6, 0, 30, tzinfo=NEW_YORK), {"SPY": 250.0})
+    daily(made, fake, NOW.date(), {"SPY": 250.0}, at_night=True)
     ended = made.ledger.order(lost)
     why = "MISSING_AT_BROKER" if purpose == "entry" else "FLATTEN"
     assert (ended.status, ended.reason) == ("expired", why)
@@ -211,8 +195,7 @@ def test_an_entry_that_arrived_after_the_close_is_canceled_by_the_daily_run(tmp_
     made = trader(tmp_path, resting.address, at=hold_up)
     trade(made)
     assert statuses(resting) == ["new"]
-    night = datetime(2015, 1, 6, 0, 30, tzinfo=NEW_YORK)
-    daily(trader(tmp_path, resting.address), resting, NOW.date(), night, {"SPY": 250.0})
+    daily(trader(tmp_path, resting.address), resting, NOW.date(), {"SPY": 250.0}, at_night=True)
     assert statuses(resting) == ["canceled"]
     assert [o.status for o in made.ledger.orders()] == ["canceled"]
 
@@ -231,26 +214,12 @@ def test_a_fill_is_dated_in_its_own_session_when_a_daily_run_was_missed(tmp_path
     trade(made)
     fake.fills = "rest"
     first, second = date(2015, 1, 5), date(2015, 1, 6)
-    daily(made, fake, first, datetime(2015, 1, 6, 0, 30, tzinfo=NEW_YORK), {"SPY": 215.0})
+    daily(made, fake, first, {"SPY": 215.0}, at_night=True)
     (order,) = exits(made)
     fake.script("fill", {"client_order_id": order.client_order_id})
     with made.ledger.trading():
         made.execution.resolve(order, NOW, first)
     assert made.ledger.positions()[0].closed_on == second
-
-
-def test_a_flatten_that_was_refused_is_done_again_by_the_daily_run(tmp_path, fake):
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    fake.script("faults", {"do": "status", "status": 403, "body": {"code": 1, "message": "no"}})
-    assert len(Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(NOW)) == 1
-    (refused,) = exits(made)
-    assert refused.status == "rejected"
-    assert refused.reason.startswith("FLATTEN: ")
-    fake.script("close", {})
-    fake.fills = "limit"
-    daily(made, fake, NOW.date(), datetime(2015, 1, 6, 0, 30, tzinfo=NEW_YORK), {"SPY": 250.0})
-    assert [o.reason for o in exits(made) if o.session == NOW.date()] == ["FLATTEN"]
 
 
 def test_a_halt_cancels_also_where_the_account_may_not_trade_any_more(tmp_path, resting):

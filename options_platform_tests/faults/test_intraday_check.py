@@ -23,6 +23,7 @@ from options_platform_tests.faults.world import (
     ended,
     exits,
     kill_when,
+    resting_on_its_floor,
     start,
     statuses,
     trade,
@@ -260,17 +261,6 @@ def test_two_at_once_send_one_closing_order(tmp_path, made, fake):
     assert len(exits(made)) == 1
     assert fake.count(POST) == 2
     assert_sound(made, fake)
-
-
-def resting_on_its_floor(made, fake, reason, *, climb=True):
-    """An exit decided on the close at 1.86 that nothing meets: its floor brings 1.12."""
-    fake.fills = "rest"
-    position = made.ledger.positions()[0]
-    with made.ledger.trading():
-        made.closing.close_position(position, SESSION, reason, None, NOW)
-    for minute in (1, 2) if climb else ():
-        advance(made, NOW + timedelta(minutes=minute), fake)
-    return exits(made)[-1]
 
 
 @pytest.mark.parametrize("reason", ["TIME", "TAKE_PROFIT", "FLATTEN", "STOP_LOSS"])

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -16,7 +17,8 @@ from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.intraday import IntradayCheck
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.calendar import NEW_YORK, shift
+from options_platform.domain.exposures import DatedClose
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.settings import make_settings
@@ -29,6 +31,8 @@ WIDE = dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 9.0)
 TICKERS = ("SPY", "QQQ", "IWM")
 POST = "POST /v2/orders"
 SMALLEST_LEDGER = 12_288
+CLOSES = {"SPY": MarketClose(250.0, 0.18)}
+DATED = {"SPY": DatedClose(SESSION, CLOSES["SPY"])}
 
 
 def server(**options):
@@ -72,7 +76,7 @@ def trade(made, tickers=("SPY",), *, now=NOW, session=SESSION, spot=250.0, **cha
 def advance(made, now=NOW, fake=None):
     """One step of the desk at `now`, by the clocks of both sides."""
     if fake is not None:
-        fake.script("clock", {"offset_seconds": (now - NOW).total_seconds()})
+        at_clock(fake, now)
     return Desk(made).advance(now)
 
 
@@ -128,6 +132,53 @@ def quote(fake, legs, mids, width=0.1):
     for leg, mid in zip(legs, mids, strict=True):
         sides = {"bid": mid - width / 2, "ask": mid + width / 2}
         fake.script("quote", {"symbol": leg.symbol("SPY"), **sides})
+
+
+def at_clock(fake, moment):
+    fake.script("clock", {"offset_seconds": (moment - NOW).total_seconds()})
+
+
+def daily(made, fake, day, spots, tickers=(), *, at_night=False):
+    """The daily run of `day`, that evening or in the night after, with plans for `tickers`."""
+    midnight = datetime.combine(shift(day, 1) if at_night else day, datetime.min.time(), NEW_YORK)
+    moment = midnight + (timedelta(minutes=30) if at_night else timedelta(hours=16, minutes=31))
+    at_clock(fake, moment)
+    plans, legs = plans_of(tickers or ("SPY",), day)
+    closes = {day: {ticker: MarketClose(spot, 0.18) for ticker, spot in spots.items()}}
+    made.run_session(day, plans if tickers else plans.clear(), legs, closes, moment)
+
+
+def open_beside(made, order, legs, number="beside"):
+    """Another position of these legs, opened as that of `order` was."""
+    another = replace(
+        order,
+        client_order_id=number,
+        position_id=number,
+        legs=legs,
+        status="intent",
+        filled_qty=0,
+        avg_price=None,
+        fees_usd=0.0,
+        placed_at=None,
+    )
+    made.execution.send(another, NOW)
+    assert made.reconcile(NOW) == []
+
+
+def lose_the_bought_leg(fake):
+    bought = max(contracts(fake), key=contracts(fake).get)
+    fake.script("move", {"symbol": bought, "quantity": -contracts(fake)[bought]})
+
+
+def resting_on_its_floor(made, fake, reason, *, climb=True):
+    """An exit decided on the close at 1.86 that nothing meets: its floor brings 1.12."""
+    fake.fills = "rest"
+    position = made.ledger.positions()[0]
+    with made.ledger.trading():
+        made.closing.close_position(position, SESSION, reason, None, NOW)
+    for minute in (1, 2) if climb else ():
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    return exits(made)[-1]
 
 
 def assert_sound(made, fake):
