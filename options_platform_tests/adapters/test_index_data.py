@@ -1,4 +1,4 @@
-"""What is asked again of an index that has no values, and what a source that lost it does."""
+"""Index closes: what is asked for, what is asked again, and what a source that lost them does."""
 
 from datetime import date
 
@@ -8,11 +8,11 @@ import pytest
 from options_platform.adapters.index_data import update_indices
 from options_platform.adapters.market_data import Asked
 from options_platform.adapters.sources.csv_folder import CsvSource
-from options_platform.contracts import FETCHES, REVISIONS, VIX
-from options_platform.domain.calendar import shift
+from options_platform.contracts import FETCHES, QUARANTINE, REVISIONS, VIX
+from options_platform.domain.calendar import sessions, shift
 from options_platform.errors import SourceError
-from options_platform_tests.adapters.test_market_data import NOW, Market
-from options_platform_tests.scripted import FIRST, LAST, ScriptedSource, calm_index
+from options_platform_tests.scripted import FIRST, LAST, ScriptedSource, calm_index, changed
+from options_platform_tests.updating import NOW, Market
 
 BEGINS = date(2024, 1, 2)
 DAY_BEFORE = shift(LAST, -1)
@@ -86,3 +86,73 @@ def test_an_index_that_stops_is_carried_once_then_null_then_an_error(tmp_path):
     calm_index().write_csv(tmp_path / "VIX.csv")
     market.run_index(start=LAST)
     assert market.rows(VIX)["vix_age"].to_list() == [0] * market.rows().height
+
+
+def test_a_good_index_close_outlives_a_hole_and_a_bad_one_replaces_it(market):
+    market.run()
+    market.run_index()
+    before = market.rows(VIX)
+    index = market.source.indices["VIX"]
+    lost, broken = date(2024, 2, 5), date(2024, 2, 7)
+    market.source.indices["VIX"] = index.filter(pl.col("date") != lost).with_columns(
+        close=pl.when(pl.col("date") == broken).then(-1.0).otherwise("close")
+    )
+    market.run_index()
+    after = market.rows(VIX)
+    assert after.filter(pl.col("date") != broken).equals(before.filter(pl.col("date") != broken))
+    assert after.filter(pl.col("date") == broken)["vix_age"].item() == 1
+
+
+def test_an_index_is_asked_for_once_however_many_tickers_use_it(tmp_path):
+    market = Market(tmp_path, "SPY", "QQQ", "IWM")
+    tickers = ("SPY", "QQQ", "IWM")
+    market.run(tickers=tickers)
+    market.run_index(tickers=tickers)
+    assert market.source.asked == [("VIX", FIRST, LAST)]
+    market.run_index(start=LAST, tickers=tickers)
+    assert market.source.asked == [("VIX", shift(LAST, -10), LAST)]
+
+
+def test_index_rows_day_by_day_are_those_of_one_run(tmp_path):
+    (tmp_path / "days").mkdir()
+    whole, days = Market(tmp_path), Market(tmp_path / "days")
+    for each in (whole, days):
+        hole = sessions(date(2024, 2, 5), date(2024, 2, 6))
+        index = each.source.indices["VIX"]
+        each.source.indices["VIX"] = index.filter(~pl.col("date").is_in(hole))
+    whole.run()
+    whole.run_index()
+    days.run(end=date(2024, 1, 31))
+    days.run_index(end=date(2024, 1, 31))
+    for day in sessions(date(2024, 2, 1), LAST):
+        days.run(start=day, end=day, overlap=2)
+        days.run_index(start=day, end=day, overlap=2)
+    names = [name for name in VIX.schema.names() if name != "fetched_at"]
+    assert days.rows(VIX).select(names).equals(whole.rows(VIX).select(names))
+    assert whole.rows(VIX)["vix"].null_count() == 1
+
+
+def test_a_corrected_index_close_is_recorded_with_the_rows_that_carried_it(market):
+    market.run()
+    market.run_index(end=shift(LAST, -1))
+    day = shift(LAST, -3)
+    market.source.indices["VIX"] = changed(market.source.indices["VIX"], day, close=20.0)
+    update = market.run_index(start=LAST)
+    assert [asked[1] for asked in market.source.asked] == [shift(LAST, -10), FIRST]
+    assert update.restated == ("VIX",)
+    found = market.rows(REVISIONS).filter(pl.col("table") == "vix")
+    assert found.select("date", "ticker", "column", "new").rows() == [
+        (day, "SPY", "iv_close", "20.0"),
+        (day, "SPY", "vix", "20.0"),
+    ]
+
+
+def test_index_rows_that_cannot_be_are_told_and_their_closes_used(market):
+    market.run()
+    day = date(2024, 1, 17)
+    market.source.indices["VIX"] = changed(market.source.indices["VIX"], day, open=40.0)
+    market.run_index()
+    assert market.rows(VIX, date=day)["vix_age"].item() == 0
+    assert market.rows(QUARANTINE).select("date", "ticker", "rule", "severity").rows() == [
+        (day, "VIX", "outside_range", "warning")
+    ]

@@ -10,9 +10,9 @@ from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.errors import UsageError
 from options_platform.runs import RunFailedError
-from options_platform_tests.adapters.test_market_data import Market
 from options_platform_tests.platform import make_platform_settings, run
 from options_platform_tests.scripted import FIRST, LAST, calm_bars, calm_index
+from options_platform_tests.updating import Market
 
 REAL = SourceInfo("csv", "files", False, None, None)
 PROXY = SourceInfo("simulated", "simulated market", True, None, None)

@@ -19,7 +19,7 @@ from options_platform.definitions import build_defs
 from options_platform.defs.partitions import RunRange, partition_key
 from options_platform.domain.calendar import shift
 from options_platform.runs import run_job
-from options_platform_tests.adapters.test_market_data import after_split, split_4_for_1
+from options_platform_tests.adapters.test_restated_bars import after_split, split_4_for_1
 from options_platform_tests.platform import make_platform_settings
 from options_platform_tests.scripted import LAST, ScriptedSource, calm_bars, calm_index, changed
 
