@@ -57,19 +57,20 @@ class ReconcileRules:
 
     Cash may differ by `cash_tolerance_usd` (interest is known late), and be more by the fees that
     are counted here; clocks may differ by `clock_tolerance_seconds`. Final orders are compared over
-    the last `lookback_days`. A contract that the broker lacks is taken for lost once it is lacking
-    at a second look, `loss_pause_seconds` later.
+    the last `lookback_days`. That the broker's list lacks a contract is a doubt and ends nothing;
+    a spread that it shows without its bought contract for `doubt_seconds`, at two looks or more,
+    is closed whole.
     """
 
     cash_tolerance_usd: float = 50.0
     clock_tolerance_seconds: float = 60.0
     lookback_days: int = 10
-    loss_pause_seconds: float = 3.0
+    doubt_seconds: float = 900.0
 
     def __post_init__(self) -> None:
         if not (self.cash_tolerance_usd >= 0 and self.clock_tolerance_seconds > 0):
             raise ValueError("tolerances are not negative")
-        if not 0 <= self.loss_pause_seconds <= 60:
-            raise ValueError("loss_pause_seconds is between 0 and 60")
+        if not self.doubt_seconds >= 0:
+            raise ValueError("doubt_seconds is not negative")
         if self.lookback_days < 1:
             raise ValueError("lookback_days is at least 1")

@@ -1,4 +1,4 @@
-"""Closing positions: what is still there of each, at which price, under which id."""
+"""Closing positions: which legs next, at which price, under which id."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from time import sleep
 
-from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
+from options_platform.adapters.brokers.port import BrokerDoubtError, Exercises, Quote
 from options_platform.adapters.execution import Execution
-from options_platform.adapters.live_quotes import far_side, worth
+from options_platform.adapters.live_quotes import far_side, last_price, worth
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import shift
-from options_platform.domain.closing import next_to_close, without_cover
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id
 from options_platform.domain.positions import Position
+from options_platform.domain.trading.closing import (
+    has_shares,
+    has_uncovered_short,
+    in_doubt,
+    next_to_close,
+)
+from options_platform.domain.trading.exercise import exercise_is_worth_more
 from options_platform.settings import Settings
 
 Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
 ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
-GONE = "GONE_AT_BROKER"
 LEGS_GONE = "LEGS_GONE"
+LEG_MISSING = "LEG_MISSING"
+ASSIGNED = "ASSIGNED"
 FLATTEN = "FLATTEN"
-LOOKS = 2
+LEAVING = ("exit", "exercise")
 
 
 def through_quotes(ticker: str, quotes: Mapping[str, Quote], otherwise: Pricing | None) -> Pricing:
@@ -68,33 +74,48 @@ class Closing:
     def standing_reasons(self, now: datetime) -> dict[str, str]:
         """Why open positions are to be closed whatever they are worth, by position_id.
 
-        Where the broker lost a bought leg the sold one stands alone; and what was once flattened
-        stays to be closed when its order has ended.
+        A sold contract that lost its cover is bought back; shares of an assignment are closed with
+        what covers them; a spread whose bought contract the broker's list has been lacking for a
+        while is closed whole; and what was once flattened stays to be closed when its order ended.
         """
         ledger = self.execution.ledger
-        found = {
+        reasons = {
             order.position_id: FLATTEN
             for order in ledger.orders()
             if order.purpose == "exit" and (order.reason or "").partition(":")[0] == FLATTEN
         }
-        codes = {difference.code for difference in ledger.differences()}
-        if codes & {"CONTRACTS", "LEGS"}:
-            with suppress(BrokerDoubtError):
-                for number in self._without_cover(now):
-                    found.setdefault(number, LEGS_GONE)
-        return found
+        lasting = self._lasting_doubts(now)
+        for position in ledger.positions(only_open=True):
+            if has_uncovered_short(position):
+                reasons[position.position_id] = LEGS_GONE
+            elif has_shares(position):
+                reasons.setdefault(position.position_id, ASSIGNED)
+            elif self._cover_is_missing(position, lasting):
+                reasons.setdefault(position.position_id, LEG_MISSING)
+        return reasons
 
-    def _without_cover(self, now: datetime) -> list[str]:
-        """The positions whose bought legs the broker lacks, at a second look too."""
-        held = self.execution.ledger.positions(only_open=True)
-        there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-        found = []
-        for position in held:
-            if without_cover(position, held, there):
-                left = self.left_of(position, now)
-                if left is not None and left[1:] != (left[0].legs, left[0].open_contracts):
-                    found.append(position.position_id)
-        return found
+    def _lasting_doubts(self, now: datetime) -> set[str]:
+        """The contracts that the broker's list has been lacking since an earlier look."""
+        ledger = self.execution.ledger
+        symbols = [d.subject for d in ledger.differences() if d.code == "CONTRACTS"]
+        since = ledger.doubts()
+        wait = timedelta(seconds=self.settings.reconcile.doubt_seconds)
+        return {s for s in symbols if s in since and now - since[s] >= wait}
+
+    def _cover_is_missing(self, position: Position, lasting: set[str]) -> bool:
+        """Whether the list lacks a bought contract of a position, and shows the sold ones."""
+        if not lasting or not any(leg.side == "sell" for leg in position.legs):
+            return False
+        try:
+            missing = lasting & set(self._in_doubt(position))
+        except BrokerDoubtError:
+            return False
+        sides = {leg.side for leg in position.held if leg.symbol(position.ticker) in missing}
+        return sides == {"buy"}
+
+    def _in_doubt(self, position: Position) -> tuple[str, ...]:
+        at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        return in_doubt(position, self.execution.ledger.books().contracts, at_broker)
 
     def at_close(self, session: date, close: MarketClose) -> ClosePricing:
         """What legs are worth at the mid of a close, USD a share."""
@@ -112,124 +133,151 @@ class Closing:
         *,
         at_once_by: Mapping[str, Quote] | None = None,
     ) -> Order | None:
-        """Send the order that closes what is open of a position; the order, if there is one.
+        """Send the order that closes what is to be closed next of a position; None for none.
 
-        An entry that still works for the position is canceled first: its fills would be left.
-        Where the broker has lost legs, the spreads that are whole are closed, and a call after
-        that order has filled closes what is left of the others; a position that lost all of them
-        ends without an order, at what it was worth. While the broker cannot say what it holds, the
-        order is written down and not sent: a leg that is gone would be opened. Without a price the
-        last mark is taken for the whole; there is no order then for a part. With `at_once_by` an
-        order for legs that these do not quote begins at the last rung.
-        """
-        for order in self.execution.ledger.working_orders():
-            if (order.purpose, order.position_id) == ("entry", position.position_id):
-                self.execution.cancel(order, now)
-        certain = True
-        try:
-            found = self.left_of(position, now)
-        except BrokerDoubtError:
-            certain, known = False, self._open_now(position.position_id)
-            found = None if known is None else (known, known.legs, known.open_contracts)
-        if found is None:
-            return None
-        position, legs, contracts = found
-        if not legs:
-            self._record_gone(position, session, price, now)
-            return None
-        fair = None if price is None else price(closing(legs))
-        if fair is None:
-            if legs != position.legs and not self.execution.broker.takes_market_orders:
-                return None
-            fair = -position.mark_price
-        at_floor = at_once_by is not None and worth(position.ticker, at_once_by, legs) is None
-        order = self._exit_order(
-            position, session, reason, fair, legs, contracts, at_floor=at_floor
-        )
-        if not certain:
-            return self.execution.ledger.record_intent(order, now)
-        return self.execution.send(order, now)
-
-    def _record_gone(
-        self, position: Position, session: date, price: Pricing | None, now: datetime
-    ) -> None:
-        """End a position that the broker has nothing left of, at what it was worth.
-
-        What it brought is not known here: the difference in cash says how far that is from it.
-        One that has expired was worth what it was marked at on that day.
-        """
-        is_over = position.expiry < session
-        cost = None if is_over or price is None else price(closing(position.legs))
-        worth = position.mark_price if cost is None else -cost
-        was = (position.exit_price or 0.0) * position.closed_contracts
-        gone = replace(
-            position,
-            closed_contracts=position.contracts,
-            closed_on=max(session, position.opened_on),
-            exit_price=(was + worth * position.open_contracts) / position.contracts,
-            exit_reason=GONE,
-        )
-        self.execution.ledger.record_position(gone, now, GONE)
-
-    def left_of(
-        self, position: Position, now: datetime
-    ) -> tuple[Position, tuple[OrderLeg, ...], int] | None:
-        """The position as it is now, and what of it to close next; None if it is closed.
-
-        Raises :class:`BrokerDoubtError` while the broker cannot be asked what it holds.
+        An entry that still works for the position is canceled first: its fills would be left. What
+        is to be closed is what the ledger holds, by fills and activities. Where the broker's list
+        lacks some of it, or cannot be read, whole spreads still go as one order whose legs say
+        that they close, which a broker refuses where it has nothing to close; of single legs only
+        a sold contract is bought back then. Without a price the last mark is taken for whole
+        spreads; there is no order then for a part. With `at_once_by` an order for legs that these
+        do not quote begins at the last rung.
         """
         ledger = self.execution.ledger
-        known = self._open_now(position.position_id)
-        for look in range(LOOKS):
-            if known is None:
+        for order in ledger.working_orders():
+            if (order.purpose, order.position_id) == ("entry", position.position_id):
+                self.execution.cancel(order, now)
+        current = self._open_now(position.position_id)
+        if current is None:
+            return None
+        legs, contracts = self._next_legs(current, session, reason)
+        if not legs or not self._is_safe(current, legs):
+            return None
+        if has_shares(current):
+            price = self._priced(current.ticker, price)
+        if legs[0].is_shares and price is not None:
+            exercised = self._exercised(current, session, price, now)
+            if exercised is not None:
+                return exercised
+        fair = None if price is None else price(closing(legs))
+        if fair is None:
+            if legs != current.legs and not self.execution.broker.takes_market_orders:
                 return None
-            there = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-            legs, contracts = next_to_close(known, ledger.positions(only_open=True), there)
-            if contracts == known.open_contracts and legs == known.legs:
-                break
-            if look + 1 < LOOKS:
-                # What is lacking may be a fill that the ledger has not heard of, or a list that
-                # lags behind.
-                sleep(self.settings.reconcile.loss_pause_seconds)
-                self.reconciler.take_over(now)
-                known = self._open_now(position.position_id)
-        return None if known is None else (known, legs, contracts)
+            fair = -current.mark_price
+        at_floor = at_once_by is not None and worth(current.ticker, at_once_by, legs) is None
+        order = self._exit_order(current, session, reason, fair, legs, contracts, at_floor=at_floor)
+        return self.execution.send(order, now)
 
-    def closes_what_is_left(self, order: Order, now: datetime) -> bool:
-        """Whether what an exit has not filled is what of its position is to be closed next.
+    def _next_legs(
+        self, position: Position, session: date, reason: str
+    ) -> tuple[tuple[OrderLeg, ...], int]:
+        """What to close next; the sold contracts alone where the broker refused the whole spread.
 
-        Raises :class:`BrokerDoubtError` as :meth:`left_of`.
+        That takes its list lacking the bought one for a while and its own refusal to close it:
+        buying the sold one back leaves nothing uncovered, and the bought one stays to be closed.
         """
-        known = self._open_now(order.position_id)
-        found = None if known is None else self.left_of(known, now)
-        if found is None:
+        legs, contracts = next_to_close(position)
+        if reason == LEG_MISSING and legs == position.legs:
+            refused = [o for o in self.execution.ledger.orders(session=session)
+                       if o.purpose == "exit" and o.position_id == position.position_id
+                       and o.status == "rejected"]  # fmt: skip
+            sold = next((leg for leg in legs if leg.side == "sell"), None)
+            if refused and sold is not None:
+                return (replace(sold, ratio=1),), sold.ratio * contracts
+        return legs, contracts
+
+    def _is_safe(self, position: Position, legs: tuple[OrderLeg, ...]) -> bool:
+        """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
+
+        Legs that close by the ledger say so, and the broker refuses what it has nothing of; those
+        that the ledger nets against another position's cannot, and wait for a list that agrees.
+        """
+        expected = self.execution.ledger.books().contracts
+        closes = all(
+            expected.get(leg.symbol(position.ticker), 0) * leg.signed_ratio > 0 for leg in legs
+        )
+        is_single = len(legs) == 1 and legs != position.legs
+        if closes and not is_single:
+            return True
+        if closes and legs[0].side == "sell" and not legs[0].is_shares:
+            return True
+        try:
+            doubtful = self._in_doubt(position)
+        except BrokerDoubtError:
             return False
-        # Looking may have brought fills that `order` does not know of.
+        return not {leg.symbol(position.ticker) for leg in legs} & set(doubtful)
+
+    def _priced(self, ticker: str, price: Pricing | None) -> Pricing | None:
+        """`price`, and of shares the last trade where the broker's market trades."""
+        last = last_price(
+            self.execution.broker, ticker, self.settings.intraday.max_quote_age_seconds
+        )
+
+        def of(legs: tuple[OrderLeg, ...]) -> float | None:
+            shares = [leg for leg in legs if leg.is_shares]
+            if not shares or last is None:
+                return None if price is None else price(legs)
+            options = tuple(leg for leg in legs if not leg.is_shares)
+            rest = 0.0 if not options else None if price is None else price(options)
+            at_market = sum(leg.signed_ratio for leg in shares) * last
+            return None if rest is None else at_market + rest
+
+        return of
+
+    def _exercised(
+        self, position: Position, session: date, price: Pricing, now: datetime
+    ) -> Order | None:
+        """The request to exercise what covers the shares, where that is worth more than closing.
+
+        A broker exercises all contracts of a symbol, so none may belong to another position.
+        """
+        broker, ledger = self.execution.broker, self.execution.ledger
+        leg = exercise_is_worth_more(position, price)
+        if leg is None or not isinstance(broker, Exercises):
+            return None
+        expected = ledger.books().contracts
+        with suppress(BrokerDoubtError):
+            if expected.get(leg.symbol(position.ticker), 0) != leg.ratio or self._in_doubt(
+                position
+            ):
+                return None
+            name = f"{position.position_id}|exercise"
+            attempts = [
+                o.attempt
+                for o in ledger.orders(session=session)
+                if o.purpose == "exercise" and o.position_id == position.position_id
+            ]
+            attempt = max(attempts, default=0) + 1
+            if attempt > 1:
+                # Refused, or without an answer: the market takes it.
+                return None
+            order = self._order(
+                position, session, ASSIGNED, (replace(leg, ratio=1),), leg.ratio, None, attempt
+            )
+            return self.execution.exercise(
+                replace(
+                    order, purpose="exercise", client_order_id=exit_order_id(name, session, attempt)
+                ),
+                now,
+            )
+        return None
+
+    def closes_what_is_left(self, order: Order) -> bool:
+        """Whether what an exit has not filled is what of its position is to be closed next."""
+        current = self._open_now(order.position_id)
+        if current is None:
+            return False
+        legs, contracts = self._next_legs(
+            current, order.session, (order.reason or "").partition(":")[0]
+        )
         left = self.execution.as_recorded(order).remaining
-        return (closing(found[1]), found[2]) == (order.legs, left)
+        return (closing(legs), contracts) == (order.legs, left)
 
     def send_again(self, order: Order, now: datetime) -> Order:
-        """Send an exit that the broker does not have, or end one that closes what is gone.
-
-        One whose request may still be on its way is ended only after the time of a rung. While the
-        broker cannot be asked what it holds and has of the order, nothing is done.
-        """
-        try:
-            if self.closes_what_is_left(order, now):
-                return self.execution.send(order, now)
-            order = self.execution.resolve(order, now)
-        except BrokerDoubtError:
-            return order
-        if order.status not in ("intent", "unknown"):
-            return order
-        rung = timedelta(seconds=self.settings.ladder.rung_seconds)
-        if order.placed_at is not None and now - order.placed_at < rung:
-            return order
-        doubtful = order.to("unknown")
-        self.execution.ledger.record(doubtful, now, detail=LEGS_GONE)
-        ended = doubtful.to("canceled")
-        self.execution.ledger.record(ended, now, detail=LEGS_GONE)
-        return ended
+        """Send an exit that the broker does not have, or withdraw one that closes what is gone."""
+        if self.closes_what_is_left(order):
+            return self.execution.send(order, now)
+        return self.execution.cancel(order, now)
 
     def _open_now(self, position_id: str) -> Position | None:
         held = self.execution.ledger.positions(only_open=True)
@@ -251,18 +299,29 @@ class Closing:
         Where one price is certain it takes that: leaving matters more. Elsewhere it begins at the
         first rung of the ladder, or with `at_floor` at the last; no spread takes the market.
         """
-        rules = self.settings.ladder
         earlier = [
             o.attempt
             for o in self.execution.ledger.orders(session=session)
             if o.purpose == "exit" and o.position_id == position.position_id
         ]
-        # Only one that has ended lets the next attempt exist: those that work are still leaving.
-        attempt = max(earlier, default=0) + 1
         limit = None
         if not self.execution.broker.takes_market_orders:
-            prices = rules.prices("exit", fair_price, closing(legs))
+            prices = self.settings.ladder.prices("exit", fair_price, closing(legs))
             limit = prices[-1] if at_floor else prices[0]
+        # Only one that has ended lets the next attempt exist: those that work are still leaving.
+        attempt = max(earlier, default=0) + 1
+        return self._order(position, session, reason, legs, contracts, limit, attempt)
+
+    def _order(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        legs: tuple[OrderLeg, ...],
+        contracts: int,
+        limit_price: float | None,
+        attempt: int,
+    ) -> Order:
         return Order(
             client_order_id=exit_order_id(position.position_id, session, attempt),
             session=session,
@@ -273,7 +332,7 @@ class Closing:
             strategy=position.strategy,
             legs=closing(legs),
             contracts=contracts,
-            limit_price=limit,
+            limit_price=limit_price,
             max_loss_usd=0.0,
             max_profit_usd=0.0,
             reason=reason,

@@ -6,6 +6,7 @@ Each step reads the ledger, so that one that was interrupted is simply done agai
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -60,7 +61,8 @@ class Desk:
     def advance(self, now: datetime) -> list[Order]:
         """One step for each order: take over, cancel one whose rung is over, send the next.
 
-        Returns the orders that still work, and those that ended and could not be sent again yet.
+        Returns the orders that still work, and, while the broker cannot be asked, those that ended
+        and wait to be sent again.
         The last rung stands until its order expires; an entry that is partly filled is not sent
         again, of an exit what is left is.
         """
@@ -70,44 +72,35 @@ class Desk:
     def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
         """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already."""
         execution, closing = self.service.execution, self.service.closing
+        try:
+            self.service.reconciler.take_over(now)
+        except BrokerDoubtError:
+            return [*self._working(purposes), *self._to_send_again(now)]
         for order in self._working(purposes):
-            try:
-                found = execution.resolve(order, now)
-            except BrokerDoubtError:
-                continue
-            if found.status in ("intent", "unknown") and found.purpose == "exit":
-                closing.send_again(found, now)
-            elif found.status in ("intent", "unknown"):
-                self.service.send_if_allowed(found, now)
-            elif self._rung_is_over(found, now):
-                self._cancel_to_reprice(found, now)
-            elif (stale := self._closing_what_is_gone(found, now)) is not None:
-                self._cancel_to_reprice(stale, now)
-        waiting = self.send_again(now, purposes)
+            if order.status in ("intent", "unknown") and order.purpose == "exit":
+                closing.send_again(order, now)
+            elif order.status in ("intent", "unknown"):
+                self.service.send_if_allowed(order, now)
+            elif self._rung_is_over(order, now) or self._closes_what_is_gone(order):
+                self._cancel_to_reprice(order, now)
+        self.send_again(now, purposes)
         if "entry" in purposes and self.service.ledger.halted() is not None:
             # One whose request was on its way may have arrived since.
             self.service.cancel_entries(now)
-        return [*self._working(purposes), *waiting]
+        for order in self._working(purposes):
+            if order.withdrawn and order.status in CANCELLABLE:
+                execution.cancel(order, now)
+        return self._working(purposes)
 
-    def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
-        """Send the next attempt of what ended with something left to do; those still waiting.
-
-        An exit waits while the broker cannot be asked what there is to close.
-        """
-        closing, waiting = self.service.closing, []
+    def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> None:
+        """Send the next attempt of what ended with something left to do."""
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
-            try:
-                is_left = order.purpose == "entry" or closing.closes_what_is_left(order, now)
-            except BrokerDoubtError:
-                waiting.append(order)
-                continue
-            if is_left:
+            if order.purpose == "entry" or self.service.closing.closes_what_is_left(order):
                 self._send_next(order, now)
             else:
                 self._close_rest(order, now)
-        return waiting
 
     def is_beyond(self, order: Order, fair_price: float) -> bool:
         """Whether an exit stands on its last rung where a market at `fair_price` cannot meet it."""
@@ -141,6 +134,8 @@ class Desk:
         ledger.halt(reason, now)
         try:
             with self.service.trading():
+                with suppress(BrokerDoubtError):
+                    self.service.reconciler.take_over(now)
                 return self.service.cancel_entries(now)
         except LedgerError as error:
             raise LedgerError(
@@ -156,20 +151,13 @@ class Desk:
             return False
         return self._has_traded(order, rung)
 
-    def _closing_what_is_gone(self, order: Order, now: datetime) -> Order | None:
-        """A working exit as it is now, if the broker no longer holds what it would close."""
-        if order.purpose != "exit" or order.status not in CANCELLABLE:
-            return None
-        closing = self.service.closing
-        try:
-            if closing.closes_what_is_left(order, now):
-                return None
-            # Looking may have brought fills that `order` does not know of.
-            found = self.service.execution.resolve(order, now)
-            gone = found.status in CANCELLABLE and not closing.closes_what_is_left(found, now)
-        except BrokerDoubtError:
-            return None
-        return found if gone else None
+    def _closes_what_is_gone(self, order: Order) -> bool:
+        """Whether a resting exit is no longer what is to be closed of its position."""
+        return (
+            order.purpose == "exit"
+            and order.status in CANCELLABLE
+            and not self.service.closing.closes_what_is_left(order)
+        )
 
     def _has_traded(self, order: Order, rung: timedelta) -> bool:
         """Whether the market trades, and has for a rung: before it no order stood there."""

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, QuotesContracts
 from options_platform.adapters.ledger import Ledger
+from options_platform.domain.calendar import shift
 from options_platform.domain.exposures import DatedClose, spread_exposure
-from options_platform.domain.orders import Order, OrderLeg
-from options_platform.domain.reconciliation import Difference
+from options_platform.domain.orders import IN_DOUBT, WORKING, Order, OrderLeg
+from options_platform.domain.positions import Position
+from options_platform.domain.reconciliation import Difference, keeps_from_trading
 from options_platform.domain.risk import Exposure, OrderBasis, refusals, stale
 from options_platform.settings import Settings
 
@@ -36,7 +38,7 @@ class EntryChecks:
         """
         found = ["DIFFERENCE"] if differences else []
         if any(
-            o.status == "unknown" and o.ticker == order.ticker for o in self._other_entries(order)
+            o.status in IN_DOUBT and o.ticker == order.ticker for o in self._other_entries(order)
         ):
             found.append("UNRESOLVED_ORDER")
         found += self.rules_broken(order)
@@ -44,10 +46,14 @@ class EntryChecks:
         return found or self._account_refusals(order)
 
     def _other_entries(self, order: Order) -> list[Order]:
+        """Entries beside `order` that may fill, or may have filled and are in doubt."""
+        day = shift(order.session, 1)
         return [
             o
-            for o in self.ledger.working_orders()
-            if o.purpose == "entry" and o.client_order_id != order.client_order_id
+            for o in self.ledger.unsettled_orders()
+            if o.purpose == "entry"
+            and o.client_order_id != order.client_order_id
+            and (o.status in WORKING or keeps_from_trading(o, day))
         ]
 
     def rules_broken(self, order: Order) -> list[str]:
@@ -57,8 +63,7 @@ class EntryChecks:
         """
         found, working = [], self._other_entries(order)
         carried = {
-            p.position_id: self._exposure(p.ticker, p.legs, p.open_contracts, p.risk_usd)
-            for p in self.ledger.positions(only_open=True)
+            p.position_id: self._held_exposure(p) for p in self.ledger.positions(only_open=True)
         }
         for o in working:
             risk = o.max_loss_usd * o.remaining / o.contracts
@@ -129,6 +134,15 @@ class EntryChecks:
         if stated is None:
             return self._exposure(order.ticker, order.legs, order.remaining, risk)
         return replace(stated.scaled(share), max_loss_usd=risk)
+
+    def _held_exposure(self, position: Position) -> Exposure:
+        """What is held of a position: its whole spreads, its loose legs, shares of assignments."""
+        whole = self._exposure(
+            position.ticker, position.legs, position.open_contracts, position.risk_usd
+        )
+        if not position.loose:
+            return whole
+        return whole.plus(self._exposure(position.ticker, position.loose, 1, 0.0))
 
     def _exposure(
         self, ticker: str, legs: Sequence[OrderLeg], contracts: int, max_loss_usd: float

@@ -1,13 +1,8 @@
-"""Sending an order so that it is never lost and never sent twice.
+"""Carrying out what :mod:`options_platform.domain.trading.reducer` decides of an order.
 
-1. The order is written to the ledger as an intent.
-2. Its id is looked up at the broker: an earlier run may have sent it.
-3. It is written as `unknown`, and its request leaves, once.
-4. The answer is written down.
-
-Whatever a crash, a time-out, a broken connection or a server's error hits, the order stays
-`unknown` until the broker was asked; sending it again goes through the same steps under the same
-id, which a broker takes once. A new id exists only after an order that has ended.
+An event goes in, the order's next state is written to the ledger, its action is done, and what
+came of that is the next event, until there is nothing to do. What is written comes before what is
+sent: after a crash at any moment the ledger knows what to ask the broker for.
 """
 
 from __future__ import annotations
@@ -15,22 +10,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import (
     Broker,
     BrokerDoubtError,
     BrokerOrder,
     DuplicateOrderError,
+    Exercises,
     OrderRefusedError,
 )
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import shift
-from options_platform.domain.orders import CANCELLABLE, WORKING, Order, contracts_of
+from options_platform.domain.orders import CANCELLABLE, FINAL, WORKING, Order, contracts_of
 from options_platform.domain.positions import Position, after_entry_fill, after_exit_fill
+from options_platform.domain.trading.reducer import (
+    Action,
+    Decision,
+    Event,
+    Happening,
+    decide,
+    is_older,
+    with_words,
+)
 from options_platform.errors import LedgerError
 
 Step = Callable[[str], None]
+Reports = Mapping[str, BrokerOrder]
 MOST_WORDS = 160
 ANOTHER_ORDER = "ANOTHER_ORDER"
 
@@ -55,168 +61,77 @@ class Execution:
         """
         recorded = self.ledger.record_intent(order, now)
         self.at("intent recorded")
-        if recorded.status not in ("intent", "unknown"):
-            return recorded
-        try:
-            found = self.broker.find(recorded.client_order_id)
-        except BrokerDoubtError as doubt:
-            return self._noted(recorded, doubt, now)
-        if found is not None:
-            return self._taken_over(recorded, found, now)
-        try:
-            if self.is_over(recorded, is_doubt_allowed=recorded.purpose == "exit"):
-                return self._expired(recorded, now)
-        except BrokerDoubtError as doubt:
-            return self._noted(recorded, doubt, now)
-        sending = recorded.to("unknown", placed_at=recorded.placed_at or now)
-        self.ledger.record(sending, now, detail="SENDING")
-        self.at("sending")
-        return self._submitted(sending, now)
+        return self._drive(recorded, Happening(Event.WANTED, is_wanted=True), now)
 
-    def _submitted(self, order: Order, now: datetime) -> Order:
-        try:
-            found: BrokerOrder | None = self.broker.submit(order)
-        except DuplicateOrderError:
-            found = self._asked_again(order)
-        except OrderRefusedError as refusal:
-            return self._refused(order, refusal, now)
-        except BrokerDoubtError as doubt:
-            self._noted(order, doubt, now)
-            found = self._asked_again(order)
-        self.at("submitted")
-        return order if found is None else self._taken_over(order, found, now)
+    def look(
+        self,
+        order: Order,
+        now: datetime,
+        session: date | None = None,
+        reports: Reports | None = None,
+    ) -> Order:
+        """Ask the broker what became of an order, and write it down.
 
-    def _refused(self, order: Order, refusal: OrderRefusedError, now: datetime) -> Order:
-        """Believe a refusal once the broker has no such order: who said it may stand between."""
+        `session` is the newest that a broker without a clock was told of; `reports` are the
+        broker's lists by order id, where they were just read.
+        """
+        order = self.as_recorded(order)
+        return self._drive(order, Happening(Event.LOOK), now, session, reports)
+
+    def show(
+        self, order: Order, report: BrokerOrder, now: datetime, session: date | None = None
+    ) -> Order:
+        """Write what the broker shows of an order, and the position that a fill makes or ends.
+
+        Raises :class:`BrokerDoubtError` for an answer that cannot follow what is recorded, such as
+        more fills than were ordered.
+        """
+        order = self.as_recorded(order)
+        happening = self._shown(order, report, session, is_wanted=False)
+        return self._drive(order, happening, now, session, is_strict=True)
+
+    def miss(self, order: Order, now: datetime, session: date | None = None) -> Order:
+        """Note that neither the broker's lists nor its look-up show an order: no evidence."""
+        order = self.as_recorded(order)
         try:
-            found = self.broker.find(order.client_order_id)
+            happening = Happening(Event.ABSENT, is_over=self._is_over_or_unread(order, session))
         except BrokerDoubtError as doubt:
             return self._noted(order, doubt, now)
-        if found is not None:
-            return self._taken_over(order, found, now)
-        refused = order.to("rejected", reason=_with_words(order, _words(refusal)))
-        self.ledger.record(refused, now)
-        return refused
-
-    def _asked_again(self, order: Order) -> BrokerOrder | None:
-        try:
-            return self.broker.find(order.client_order_id)
-        except BrokerDoubtError:
-            return None
-
-    def resolve(self, order: Order, now: datetime, session: date | None = None) -> Order:
-        """Ask the broker what became of a working order, and write it down.
-
-        `session` is the one in which it worked (default: the one after it was decided).
-        """
-        found = self.broker.find(order.client_order_id)
-        if found is not None:
-            return self.take_over(order, found, now, session)
-        return self.expire_if_over(order, now, session)
-
-    def expire_if_over(self, order: Order, now: datetime, session: date | None = None) -> Order:
-        """Let an order expire that the broker does not have and whose session is over."""
-        order = self.as_recorded(order)
-        if order.is_final or not self.is_over(order, session):
-            return order
-        return self._expired(order, now)
-
-    def take_over(
-        self, order: Order, found: BrokerOrder, now: datetime, session: date | None = None
-    ) -> Order:
-        """Write what the broker says of an order, and the position that a fill makes or ends.
-
-        Raises :class:`BrokerDoubtError` for an answer that cannot follow what is known, such as
-        fewer fills than before.
-        """
-        order = self.as_recorded(order)
-        if found.contracts is not None and found.contracts != contracts_of(order):
-            spreads = _spreads_of(order, found.contracts)
-            if order.status != "intent" or order.purpose != "exit" or spreads is None:
-                return self._not_ours(order, found, now)
-            # Its id says which position it closes, though not how much of it.
-            order = replace(order, contracts=spreads)
-        if order.status == "intent":
-            # A ledger out of a backup knows less than the broker.
-            order = order.to("unknown", placed_at=now)
-            self.ledger.record(order, now, detail="FOUND")
-        worked = shift(order.session, 1)
-        if session is not None:
-            # A day that nobody looked at in between is not the one of the fill.
-            worked = max(session, worked)
-        held = self._held(order) if found.filled_qty else None
-        try:
-            after = order.to(
-                found.status,
-                filled_qty=found.filled_qty,
-                avg_price=found.avg_price,
-                fees_usd=found.fees_usd,
-                reason=_with_words(order, found.reason),
-            )
-            position = _position_after(order, after, held, worked)
-        except LedgerError as odd:
-            raise BrokerDoubtError(str(odd)) from odd
-        if after != order:
-            self.ledger.record(after, now, position)
-        return after
-
-    def _not_ours(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
-        """Leave another order under the id of one that was never sent alone; no other can be.
-
-        An exit's id says which position it closes: one that works there is canceled first, for it
-        would close what the next attempt closes.
-        """
-        differ = BrokerDoubtError(
-            f"order {order.client_order_id} trades {found.contracts} at the broker and "
-            f"{contracts_of(order)} here"
-        )
-        if order.status not in ("intent", "unknown"):
-            raise differ
-        if order.purpose == "exit" and found.status in WORKING:
-            if found.status in CANCELLABLE:
-                with suppress(OrderRefusedError):
-                    self.broker.cancel(order.client_order_id)
-            raise differ
-        # An id is taken once: what was sent under it was refused.
-        ended = "not_sent" if order.status == "intent" else "rejected"
-        left = order.to(ended, reason=_with_words(order, ANOTHER_ORDER))
-        self.ledger.record(left, now, detail=f"{ANOTHER_ORDER}: {found.contracts}")
-        return left
+        return self._drive(order, happening, now, session)
 
     def cancel(self, order: Order, now: datetime) -> Order:
-        """Ask for the cancel of a working order; the order as it is after asking what came of it.
+        """Take an order out of the market, for good; the order as it is after asking.
 
-        It may be `cancel_pending` for a while, or turn out filled.
+        It may be `cancel_pending` for a while, be in doubt, or turn out filled.
         """
-        order = self.as_recorded(order)
-        if order.status == "unknown":
-            # It may be there by now.
-            with suppress(BrokerDoubtError):
-                order = self.resolve(order, now)
-        if order.status in CANCELLABLE:
-            try:
-                self.broker.cancel(order.client_order_id)
-            except (OrderRefusedError, BrokerDoubtError) as cause:
-                self.ledger.note(order.client_order_id, now, f"CANCEL: {_words(cause)}")
-        try:
-            return self.resolve(order, now)
-        except BrokerDoubtError:
-            return order
+        return self._drive(self.as_recorded(order), Happening(Event.UNWANTED), now)
 
-    def is_over(
-        self, order: Order, session: date | None = None, *, is_doubt_allowed: bool = True
-    ) -> bool:
+    def exercise(self, order: Order, now: datetime) -> Order:
+        """Request the exercise of the bought contract of an order of that purpose, once."""
+        recorded = self.ledger.record_intent(order, now)
+        self.at("intent recorded")
+        if recorded.status != "intent" or not isinstance(self.broker, Exercises):
+            return recorded
+        sending = recorded.to("unknown", placed_at=now)
+        self.ledger.record(sending, now, detail="SENDING")
+        self.at("sending")
+        try:
+            self.broker.exercise(order.legs[0].symbol(order.ticker))
+            after = sending.to("submitted")
+        except OrderRefusedError as refusal:
+            after = sending.to("rejected", reason=with_words(order, _words(refusal)))
+        except BrokerDoubtError as doubt:
+            return self._noted(sending, doubt, now)
+        self.ledger.record(after, now)
+        return after
+
+    def is_over(self, order: Order, session: date | None = None) -> bool:
         """Whether the order's session has ended, by the broker's clock, not this machine's.
 
-        A broker without a clock is at the close of `session`, which it was told of. One whose
-        clock cannot be read leaves the answer at no, or raises :class:`BrokerDoubtError`.
+        A broker without a clock is at the close of `session`, which it was told of. Raises
+        :class:`BrokerDoubtError` where the clock cannot be read.
         """
-        try:
-            clock = self.broker.clock()
-        except BrokerDoubtError:
-            if is_doubt_allowed:
-                return False
-            raise
+        clock = self.broker.clock()
         if clock is None:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
@@ -225,28 +140,229 @@ class Execution:
         """The order as the ledger has it: a look at the broker may have brought more since."""
         return self.ledger.order(order.client_order_id) or order
 
-    def _held(self, order: Order) -> Position | None:
-        own = [p for p in self.ledger.positions() if p.position_id == order.position_id]
-        return own[0] if own else None
+    def _drive(
+        self,
+        order: Order,
+        happening: Happening,
+        now: datetime,
+        session: date | None = None,
+        reports: Reports | None = None,
+        *,
+        is_strict: bool = False,
+    ) -> Order:
+        """Decide, record and act until there is nothing to do; each action is done once."""
+        wanted, done = happening.is_wanted, set[Action]()
+        while True:
+            try:
+                after, action = self._recorded(order, happening, now, session)
+            except BrokerDoubtError as doubt:
+                if is_strict:
+                    raise
+                return self._noted(order, doubt, now)
+            order = after
+            if action is Action.NONE or action in done:
+                return order
+            done.add(action)
+            if action is Action.SEND:
+                happening = self._submitted(order, now, session)
+                self.at("submitted")
+                done.discard(Action.ASK)
+                continue
+            if action is Action.CANCEL:
+                self._ask_to_cancel(order, now)
+                reports = None
+            happening = self._asked(order, now, session, reports, is_wanted=wanted)
 
-    def _taken_over(self, order: Order, found: BrokerOrder, now: datetime) -> Order:
+    def _recorded(
+        self, order: Order, happening: Happening, now: datetime, session: date | None
+    ) -> tuple[Order, Action]:
+        """The order in its next state, written down, and what to do next.
+
+        Raises :class:`BrokerDoubtError` where the broker shows what cannot be.
+        """
+        report = happening.report
+        if report is not None and not is_older(order, report):
+            taken = self._of_ours(order, report, now)
+            if taken is None:
+                return self.as_recorded(order), Action.NONE
+            order = taken
         try:
-            after = self.take_over(order, found, now)
-        except BrokerDoubtError as doubt:
-            return self._noted(order, doubt, now)
-        self.at("recorded")
-        return after
+            decision = decide(order, happening)
+            position = self._position_after(order, decision.order, session)
+        except LedgerError as odd:
+            raise BrokerDoubtError(str(odd)) from odd
+        after = decision.order
+        if decision.action is Action.SEND:
+            after = replace(after, placed_at=after.placed_at or now)
+        elif after.status == "expired" and happening.event is Event.ABSENT:
+            # An exit keeps why it was one.
+            after = replace(after, reason=after.reason if _keeps_why(after) else decision.why)
+        if after != order or decision.action is Action.SEND:
+            self.ledger.record(after, now, position, detail=_detail(order, decision, happening))
+        if decision.action is Action.SEND:
+            self.at("sending")
+        elif happening.event is Event.SHOWN:
+            self.at("recorded")
+        return after, decision.action
 
-    def _expired(self, order: Order, now: datetime) -> Order:
-        why = "NEVER_SENT" if order.status in ("intent", "unknown") else "MISSING_AT_BROKER"
-        # An exit keeps why it was one.
-        expired = order.to("expired", reason=order.reason if order.purpose == "exit" else why)
-        self.ledger.record(expired, now, detail=why)
-        return expired
+    def _submitted(self, order: Order, now: datetime, session: date | None) -> Happening:
+        """Send the request, once, and say what came of it."""
+        expected = self.ledger.books().contracts if order.purpose == "exit" else None
+        try:
+            report = self.broker.submit(order, expected)
+        except DuplicateOrderError:
+            return Happening(Event.TAKEN)
+        except OrderRefusedError as refusal:
+            return self._refused(order, refusal, now, session)
+        except BrokerDoubtError as doubt:
+            self._noted(order, doubt, now)
+            return self._asked(order, now, session, None, is_wanted=False)
+        return self._shown(order, report, session, is_wanted=False)
+
+    def _refused(
+        self, order: Order, refusal: OrderRefusedError, now: datetime, session: date | None
+    ) -> Happening:
+        """Believe a refusal once the broker shows no such order, in its lists neither."""
+        try:
+            report = self._found(order, None) or self._listed(order, now).get(order.client_order_id)
+        except BrokerDoubtError as doubt:
+            self._noted(order, doubt, now)
+            return Happening(Event.SILENT)
+        if report is not None:
+            return self._shown(order, report, session, is_wanted=False)
+        self.ledger.record(
+            replace(order, reason=with_words(order, _words(refusal))), now, detail="REFUSED"
+        )
+        return Happening(Event.REFUSED)
+
+    def _asked(
+        self,
+        order: Order,
+        now: datetime,
+        session: date | None,
+        reports: Reports | None,
+        *,
+        is_wanted: bool,
+    ) -> Happening:
+        """What the broker shows of an order; its lists are asked before it is taken for missing."""
+        try:
+            report = self._found(order, reports)
+            if report is None:
+                is_over = self._is_over_or_unread(order, session)
+                if is_over and order.status != "intent":
+                    listed = self._listed(order, now) if reports is None else reports
+                    report = listed.get(order.client_order_id)
+                if report is None:
+                    return Happening(Event.ABSENT, is_wanted=is_wanted, is_over=is_over)
+        except BrokerDoubtError as doubt:
+            self._noted(order, doubt, now)
+            return Happening(Event.SILENT)
+        return self._shown(order, report, session, is_wanted=is_wanted)
+
+    def _found(self, order: Order, reports: Reports | None) -> BrokerOrder | None:
+        number = order.client_order_id
+        return (reports or {}).get(number) or self.broker.find(number)
+
+    def _listed(self, order: Order, now: datetime) -> Reports:
+        """The broker's lists by id, from a day before the order was sent."""
+        since = (order.placed_at or now) - timedelta(days=1)
+        listed = [*self.broker.orders_since(since), *self.broker.working()]
+        return {report.client_order_id: report for report in listed}
+
+    def _shown(
+        self, order: Order, report: BrokerOrder, session: date | None, *, is_wanted: bool
+    ) -> Happening:
+        is_over = False
+        if report.status in CANCELLABLE:
+            with suppress(BrokerDoubtError):
+                is_over = self.is_over(order, session)
+        return Happening(Event.SHOWN, is_wanted=is_wanted, is_over=is_over, report=report)
+
+    def _is_over_or_unread(self, order: Order, session: date | None) -> bool:
+        """Whether the session is over; for an exit a clock that cannot be read counts as no."""
+        try:
+            return self.is_over(order, session)
+        except BrokerDoubtError:
+            if order.purpose == "entry":
+                raise
+            return False
+
+    def _ask_to_cancel(self, order: Order, now: datetime) -> None:
+        try:
+            self.broker.cancel(order.client_order_id)
+        except (OrderRefusedError, BrokerDoubtError) as cause:
+            self.ledger.note(order.client_order_id, now, f"CANCEL: {_words(cause)}")
+
+    def _of_ours(self, order: Order, report: BrokerOrder, now: datetime) -> Order | None:
+        """The order that the report is of; None where another one has taken its id, and it ended.
+
+        Raises :class:`BrokerDoubtError` where the two cannot be one.
+        """
+        if report.contracts is None or report.contracts == contracts_of(order):
+            if order.status == "intent":
+                # A ledger out of a backup knows less than the broker.
+                order = replace(order, placed_at=order.placed_at or now)
+            return order
+        spreads = _spreads_of(order, report.contracts)
+        if order.status == "intent" and order.purpose == "exit" and spreads is not None:
+            # Its id says which position it closes, though not how much of it.
+            return replace(order, contracts=spreads, placed_at=now)
+        differ = BrokerDoubtError(
+            f"order {order.client_order_id} trades {report.contracts} at the broker and "
+            f"{contracts_of(order)} here"
+        )
+        if order.status not in ("intent", "unknown", "submitted") or order.seen:
+            raise differ
+        if order.purpose == "exit" and report.status in WORKING:
+            # It would close what the next attempt closes.
+            if report.status in CANCELLABLE:
+                self._ask_to_cancel(order, now)
+            raise differ
+        # An id is taken once: what was sent under it was refused.
+        ended = order.to(
+            "not_sent" if order.status == "intent" else "rejected",
+            reason=with_words(order, ANOTHER_ORDER),
+        )
+        self.ledger.record(ended, now, detail=f"{ANOTHER_ORDER}: {report.contracts}")
+        return None
+
+    def _position_after(self, before: Order, after: Order, session: date | None) -> Position | None:
+        if after.filled_qty == 0 or (after.filled_qty, after.avg_price) == (
+            before.filled_qty,
+            before.avg_price,
+        ):
+            return None
+        worked = shift(after.session, 1)
+        if session is not None:
+            # A day that nobody looked at in between is not the one of the fill.
+            worked = max(session, worked)
+        own = (p for p in self.ledger.positions() if p.position_id == after.position_id)
+        held = next(own, None)
+        if after.purpose == "entry":
+            return after_entry_fill(after, held, worked, fees_before_usd=before.fees_usd)
+        if held is None:
+            raise LedgerError(
+                f"order {after.client_order_id} closes a position that the ledger does not know"
+            )
+        return after_exit_fill(before, after, held, worked)
 
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
         self.ledger.note(order.client_order_id, now, f"DOUBT: {_words(doubt)}")
         return order
+
+
+def _detail(before: Order, decision: Decision, happening: Happening) -> str | None:
+    """What the event of the ledger says of a step."""
+    if happening.event is not Event.SHOWN:
+        return decision.why
+    concluded = before.status in (*FINAL, "missing") and before.status != decision.order.status
+    if concluded:
+        return f"CORRECTED: was {before.status}"
+    return "FOUND" if before.status == "intent" else decision.order.reason
+
+
+def _keeps_why(order: Order) -> bool:
+    return order.purpose == "exit" and order.reason is not None
 
 
 def _spreads_of(order: Order, contracts: Mapping[str, int]) -> int | None:
@@ -254,31 +370,6 @@ def _spreads_of(order: Order, contracts: Mapping[str, int]) -> int | None:
     one = contracts_of(replace(order, contracts=1))
     spreads = max((abs(contracts.get(symbol, 0) // ratio) for symbol, ratio in one.items()))
     return spreads if contracts_of(replace(order, contracts=spreads)) == contracts else None
-
-
-def _position_after(
-    before: Order, after: Order, held: Position | None, session: date
-) -> Position | None:
-    if after.filled_qty == 0 or (after.filled_qty, after.avg_price) == (
-        before.filled_qty,
-        before.avg_price,
-    ):
-        return None
-    if after.purpose == "entry":
-        return after_entry_fill(after, held, session, fees_before_usd=before.fees_usd)
-    if held is None:
-        raise LedgerError(
-            f"order {after.client_order_id} closes a position that the ledger does not know"
-        )
-    return after_exit_fill(before, after, held, session)
-
-
-def _with_words(order: Order, words: str | None) -> str | None:
-    """The reason of an order with what the broker says; an exit keeps why it was one."""
-    why = order.reason if order.purpose == "exit" else None
-    if words is None or (why is not None and why.endswith(words)):
-        return order.reason
-    return words if why is None else f"{why}: {words}"
 
 
 def _words(cause: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Closing everything at once: halt, cancel what works, then close each position.
+"""Closing everything at once: halt, cancel what rests, then close each position.
 
 While the broker's market trades a position is priced at the far side of its quotes, which a closing
 order meets at once; else at the last rung of its ladder from the newest close.
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from options_platform.adapters.brokers.port import Quote
-from options_platform.adapters.closing import FLATTEN, through_quotes
+from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
+from options_platform.adapters.closing import FLATTEN, LEAVING, through_quotes
 from options_platform.adapters.desk import session_to_decide
 from options_platform.adapters.live_quotes import quotes_in_session
 from options_platform.adapters.paper_trading import PaperTrading
@@ -19,9 +19,9 @@ from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
 from options_platform.domain.positions import Position
 
-NOT_CLOSING = ("intent", "unknown", "rejected", "expired")
-# A position that lost legs takes an order for what is whole, and one for each way of being broken.
-MOST_PASSES = 4
+NOT_CLOSING = ("intent", "unknown", "missing", "rejected", "expired", "not_sent")
+# Whole spreads take an order, and then each loose leg one.
+MOST_PASSES = 5
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Flattening:
         # First of all: whoever trades now sends nothing new any more.
         ledger.halt(self.reason, now)
         with self.service.trading():
-            told = self._cancel(now)
+            self.service.reconciler.run(now)
+            problems = self._cancel(now)
             refused: dict[str, Order] = {}
             for _ in range(MOST_PASSES):
                 self.service.reconciler.run(now)
@@ -54,33 +55,43 @@ class Flattening:
                     if sent is not None and sent.status in NOT_CLOSING:
                         refused[position.position_id] = sent
             self.service.reconciler.run(now)
-            told += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
-            return told + [
+            problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
+            return problems + [
                 f"{p.position_id}: {p.open_contracts} spreads are open and nothing closes them"
                 for p in self._not_leaving()
                 if p.position_id not in refused
             ]
 
     def _cancel(self, now: datetime) -> list[str]:
-        """Cancel what works; an exit that never reached the broker is sent again instead."""
-        told = []
-        execution = self.service.execution
+        """Cancel what rests at the broker; an exit in doubt is sent again first, to be certain."""
+        problems = []
+        execution, closing = self.service.execution, self.service.closing
         for order in self.service.ledger.working_orders():
+            if order.purpose == "exercise":
+                continue
+            if order.purpose == "exit" and order.status == "unknown":
+                execution.look(order, now)
+                if execution.as_recorded(order).status == "unknown":
+                    closing.send_again(order, now)
             after = execution.cancel(order, now)
-            if order.purpose == "exit" and after.status in ("intent", "unknown"):
-                after = execution.cancel(self.service.closing.send_again(after, now), now)
             if not after.is_final:
-                told.append(f"{order.client_order_id} is {after.status}: not canceled yet")
-        return told
+                problems.append(f"{order.client_order_id} is {after.status}: not canceled yet")
+        try:
+            problems += self.service.cancel_strangers(("entry", "exit"))
+        except BrokerDoubtError as doubt:
+            problems.append(f"the broker's orders cannot be listed: {doubt}")
+        return problems
 
     def _not_leaving(self) -> list[Position]:
         """Open positions that no order works to close."""
         ledger = self.service.ledger
-        leaving = {o.position_id for o in ledger.working_orders() if o.purpose == "exit"}
+        leaving = {o.position_id for o in ledger.working_orders() if o.purpose in LEAVING}
         return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
 
     def _quotes(self, positions: list[Position]) -> dict[str, Quote]:
-        symbols = sorted({leg.symbol(p.ticker) for p in positions for leg in p.legs})
+        symbols = sorted(
+            {leg.symbol(p.ticker) for p in positions for leg in p.held if not leg.is_shares}
+        )
         oldest = self.service.settings.intraday.max_quote_age_seconds
         return quotes_in_session(self.service.broker, symbols, oldest)
 

@@ -21,7 +21,12 @@ from datetime import date, datetime
 from functools import partial
 
 from options_platform.adapters.brokers.port import Quote, QuotesContracts
-from options_platform.adapters.closing import LEGS_GONE, through_quotes
+from options_platform.adapters.closing import (
+    ASSIGNED,
+    LEG_MISSING,
+    LEGS_GONE,
+    through_quotes,
+)
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.live_quotes import fresh_quotes, net_mid, worth
 from options_platform.adapters.paper_trading import PaperTrading
@@ -29,6 +34,9 @@ from options_platform.domain.exits import STOPS
 from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.repricing import deciding_session
 from options_platform.errors import UsageError
+
+AT_ONCE = (LEGS_GONE, LEG_MISSING, ASSIGNED)
+"""The standing reasons that wait for no close."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +109,11 @@ class IntradayCheck:
         stopped: dict[str, str] = {}
         for position in held:
             number = position.position_id
-            if standing.get(number) == LEGS_GONE and number not in leaving:
+            lost = standing.get(number)
+            if lost in AT_ONCE and number not in leaving:
                 price = through_quotes(position.ticker, quotes, None)
-                if service.closing.close_position(position, session, LEGS_GONE, price, now):
-                    stopped[number] = LEGS_GONE
+                if service.closing.close_position(position, session, lost, price, now):
+                    stopped[number] = lost
                 continue
             if number not in values:
                 continue

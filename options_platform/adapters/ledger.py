@@ -23,7 +23,6 @@ import polars as pl
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger_rows import (
     MARK_FIELDS,
-    ORDER_FIELDS,
     POSITION_FIELDS,
     append_row,
     naive_utc,
@@ -31,6 +30,7 @@ from options_platform.adapters.ledger_rows import (
     read_orders,
     read_positions,
     set_meta,
+    withdraw_entries,
     write_event,
     write_order,
     write_order_event,
@@ -41,6 +41,8 @@ from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
+from options_platform.domain.trading.reports import Activity
+from options_platform.domain.trading.settlement import Settlement
 from options_platform.errors import HomeError, LedgerError, PlanChangedError, WarehouseBusyError
 from options_platform.settings import Settings
 
@@ -122,8 +124,8 @@ class Ledger:
         of an order which has filled since it was read.
         """
         with self._transaction() as connection:
-            for known in read_orders(connection, "client_order_id = ?", [order.client_order_id]):
-                known.to(**{name: getattr(order, name) for name in ORDER_FIELDS})
+            for recorded in read_orders(connection, "client_order_id = ?", [order.client_order_id]):
+                recorded.require_follows(order)
             write_order(connection, order, now, detail or order.reason)
             if position is not None:
                 write_row(connection, "positions", POSITION_FIELDS, position)
@@ -161,9 +163,14 @@ class Ledger:
         return found[0] if found else None
 
     def working_orders(self) -> list[Order]:
-        """Orders whose end is not known."""
+        """Orders that are, or may yet be, in the market."""
         with self._transaction() as connection:
             return read_orders(connection, "list_contains(?, status)", [list(WORKING)])
+
+    def unsettled_orders(self) -> list[Order]:
+        """Orders whose end is not known: those that work, and those that are missing."""
+        with self._transaction() as connection:
+            return read_orders(connection, "list_contains(?, status)", [[*WORKING, "missing"]])
 
     def positions(self, *, only_open: bool = False) -> list[Position]:
         """The positions, in the order of their opening."""
@@ -177,11 +184,18 @@ class Ledger:
                 "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
             ).fetchall()
             base = read_meta(connection, "cash_base_usd")
+            ((moved,),) = connection.execute(
+                "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
+            ).fetchall()
             return Books(
                 orders=tuple(read_orders(connection, "true", [])),
                 positions=tuple(read_positions(connection)),
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
+                activities_usd=float(moved),
+                renamed=dict(
+                    connection.execute("SELECT symbol, new_symbol FROM renames").fetchall()
+                ),
             )
 
     def require_account(self, number: str) -> None:
@@ -212,6 +226,61 @@ class Ledger:
                 set_meta(connection, "cash_base_usd", repr(cash_base_usd))
             if changes:
                 write_event(connection, now, "adjusted", reason)
+
+    def settled(self) -> set[str]:
+        """The keys of the activities that were taken over."""
+        with self._transaction() as connection:
+            return {key for (key,) in connection.execute("SELECT key FROM activities").fetchall()}
+
+    def record_settlement(self, activity: Activity, done: Settlement, now: datetime) -> None:
+        """Take an activity over, once: the positions that it changed, and what it moved."""
+        with self._transaction() as connection:
+            at = naive_utc(now)
+            connection.execute(
+                "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [activity.key, at, activity.kind, activity.symbol, activity.quantity, activity.on,
+                 done.cash_usd],
+            )  # fmt: skip
+            for position in done.positions:
+                write_row(connection, "positions", POSITION_FIELDS, position)
+            for symbol, quantity in sorted(done.adjustments.items()):
+                append_row(connection, "adjustments", at, symbol, quantity, activity.kind)
+            if done.positions:
+                write_event(
+                    connection, now, "activity",
+                    f"{activity.kind} {activity.quantity:g} {activity.symbol} on {activity.on}",
+                )  # fmt: skip
+
+    def record_rename(
+        self, symbol: str, new_symbol: str, positions: Sequence[Position], now: datetime
+    ) -> None:
+        """Follow a contract whose symbol has changed."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO renames VALUES (?, ?, ?)",
+                [symbol, new_symbol, naive_utc(now)],
+            )
+            for position in positions:
+                write_row(connection, "positions", POSITION_FIELDS, position)
+            write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
+
+    def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
+        """Keep which contracts the broker's list lacks, and since when each does."""
+        with self._transaction() as connection:
+            connection.execute(
+                "DELETE FROM doubts WHERE NOT list_contains(?, symbol)", [list(symbols)]
+            )
+            for symbol in symbols:
+                connection.execute(
+                    "INSERT INTO doubts VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    [symbol, naive_utc(now)],
+                )
+
+    def doubts(self) -> dict[str, datetime]:
+        """Since when the broker's list has been lacking contracts, by symbol."""
+        with self._transaction() as connection:
+            rows = connection.execute("SELECT symbol, since FROM doubts").fetchall()
+        return {symbol: since.replace(tzinfo=UTC) for symbol, since in rows}
 
     def record_differences(self, found: Sequence[Difference], now: datetime) -> None:
         """Keep what the last reconciliation found; a change is an event."""
@@ -291,6 +360,8 @@ class Ledger:
             if read_meta(connection, "halted") is None:
                 set_meta(connection, "halted", reason)
             write_event(connection, at, "halted", reason)
+            # What was decided before it is void, whenever it is lifted.
+            withdraw_entries(connection, at)
 
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from options_platform.adapters.brokers.simulated import read_legs
 from options_platform.domain.orders import Order
 from options_platform.domain.positions import AccountMark, Position
+from options_platform.domain.repricing import REPRICE
 
 if TYPE_CHECKING:
     import duckdb
 
+HALTED = "HALTED"
 ORDER_FIELDS = tuple(Order.__dataclass_fields__)
 POSITION_FIELDS = tuple(Position.__dataclass_fields__)
 MARK_FIELDS = tuple(AccountMark.__dataclass_fields__)
@@ -51,7 +53,7 @@ def read_positions(
         "ORDER BY opened_on, position_id"
     ).fetchall()
     found = [Position(*row) for row in rows]
-    return [replace(p, legs=read_legs(str(p.legs))) for p in found]
+    return [replace(p, legs=read_legs(str(p.legs)), loose=read_legs(str(p.loose))) for p in found]
 
 
 def write_order(
@@ -62,6 +64,18 @@ def write_order(
     placed = None if order.placed_at is None else naive_utc(order.placed_at)
     write_row(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
     write_order_event(connection, order, now, detail)
+
+
+def withdraw_entries(connection: duckdb.DuckDBPyConnection, at: datetime) -> None:
+    """Void the entries that a halt meets: none is sent, sent again, or priced anew after it."""
+    for order in read_orders(connection, "purpose = 'entry'", []):
+        if order.status == "intent":
+            write_order(connection, replace(order, status="not_sent", reason=HALTED), at, HALTED)
+        elif order.status == "canceled" and order.reason == REPRICE:
+            write_order(connection, replace(order, reason=HALTED), at, HALTED)
+        elif not order.is_final and not order.withdrawn:
+            reason = HALTED if order.reason == REPRICE else order.reason
+            write_order(connection, replace(order, withdrawn=True, reason=reason), at, HALTED)
 
 
 def write_order_event(
@@ -89,8 +103,9 @@ def write_row(
 ) -> None:
     """Write the fields `names` of a value as a row, in place of the one of its key."""
     row: dict[str, object] = {name: getattr(value, name) for name in names} | more
-    if isinstance(value, Order | Position):
-        row["legs"] = json.dumps([asdict(leg) for leg in value.legs], default=str)
+    for name in ("legs", "loose"):
+        if name in row:
+            row[name] = json.dumps([asdict(leg) for leg in getattr(value, name)], default=str)
     marks = ", ".join("?" * len(row))
     connection.execute(
         f"INSERT OR REPLACE INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS orders (
     limit_price DOUBLE, max_loss_usd DOUBLE NOT NULL, max_profit_usd DOUBLE NOT NULL,
     status VARCHAR NOT NULL, reason VARCHAR, filled_qty INTEGER NOT NULL, avg_price DOUBLE,
     fees_usd DOUBLE NOT NULL, updated_at TIMESTAMP NOT NULL, attempt INTEGER NOT NULL,
-    placed_at TIMESTAMP
+    placed_at TIMESTAMP, seen BOOLEAN NOT NULL, withdrawn BOOLEAN NOT NULL
 );
 CREATE TABLE IF NOT EXISTS order_events (
     number BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, client_order_id VARCHAR NOT NULL,
@@ -34,13 +34,25 @@ CREATE TABLE IF NOT EXISTS adjustments (
     number BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, symbol VARCHAR NOT NULL,
     quantity INTEGER NOT NULL, reason VARCHAR NOT NULL
 );
+CREATE TABLE IF NOT EXISTS activities (
+    key VARCHAR PRIMARY KEY, recorded_at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL,
+    symbol VARCHAR NOT NULL, quantity DOUBLE NOT NULL, happened_on DATE NOT NULL,
+    cash_usd DOUBLE NOT NULL
+);
+CREATE TABLE IF NOT EXISTS renames (
+    symbol VARCHAR PRIMARY KEY, new_symbol VARCHAR NOT NULL, recorded_at TIMESTAMP NOT NULL
+);
+CREATE TABLE IF NOT EXISTS doubts (
+    symbol VARCHAR PRIMARY KEY, since TIMESTAMP NOT NULL
+);
 CREATE TABLE IF NOT EXISTS positions (
     position_id VARCHAR PRIMARY KEY, ticker VARCHAR NOT NULL, strategy VARCHAR NOT NULL,
     legs VARCHAR NOT NULL, contracts INTEGER NOT NULL, opened_on DATE NOT NULL,
     entry_price DOUBLE NOT NULL, entry_dte INTEGER NOT NULL, max_loss_usd DOUBLE NOT NULL,
     max_profit_usd DOUBLE NOT NULL, fees_usd DOUBLE NOT NULL, mark_price DOUBLE NOT NULL,
     marked_on DATE NOT NULL, exit_price DOUBLE, closed_on DATE, exit_reason VARCHAR,
-    closed_contracts INTEGER NOT NULL
+    closed_contracts INTEGER NOT NULL, broken_contracts INTEGER NOT NULL, loose VARCHAR NOT NULL,
+    loose_cash_usd DOUBLE NOT NULL, loose_value_usd DOUBLE NOT NULL
 );
 CREATE TABLE IF NOT EXISTS marks (
     session DATE PRIMARY KEY, cash_usd DOUBLE, positions_usd DOUBLE, equity_usd DOUBLE,
@@ -48,14 +60,27 @@ CREATE TABLE IF NOT EXISTS marks (
 );
 """
 
-OLDER = {
-    "orders": "SELECT * REPLACE (CASE status WHEN 'pending' THEN 'intent' ELSE status END "
-    "AS status), 1 AS attempt, NULL::TIMESTAMP AS placed_at FROM earlier",
-    "order_events": "SELECT *, NULL::INTEGER AS filled_qty, NULL::DOUBLE AS avg_price FROM earlier",
-    "positions": "SELECT *, CASE WHEN closed_on IS NULL THEN 0 ELSE contracts END "
-    "AS closed_contracts FROM earlier",
+ADDED = {
+    "orders": {
+        "attempt": "1",
+        "placed_at": "NULL::TIMESTAMP",
+        # Before there was the column, what had a state of the broker's had been shown by it.
+        "seen": "status NOT IN ('intent', 'unknown', 'not_sent', 'pending')",
+        "withdrawn": "false",
+    },
+    "order_events": {"filled_qty": "NULL::INTEGER", "avg_price": "NULL::DOUBLE"},
+    "positions": {
+        "closed_contracts": "CASE WHEN closed_on IS NULL THEN 0 ELSE contracts END",
+        "broken_contracts": "0",
+        "loose": "'[]'",
+        "loose_cash_usd": "0.0",
+        "loose_value_usd": "0.0",
+    },
 }
-"""What the first ledgers' rows become: their tables had fewer columns."""
+"""Columns that older files lack, and what their rows have in them."""
+
+NEWEST = "doubts"
+"""The table that a file of the newest layout has."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -63,10 +88,11 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     known = {
         name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     }
-    if "account_events" in known:
+    if NEWEST in known:
         return
-    kept = {name: rows for name, rows in OLDER.items() if name in known}
-    for name, rows in kept.items():
+    kept = [name for name in ADDED if name in known]
+    for name in kept:
+        rows = _rows_of_now(connection, name)
         connection.execute(f"CREATE TEMP TABLE earlier AS SELECT * FROM {name}")
         connection.execute(f"CREATE TEMP TABLE {name}_kept AS {rows}")
         connection.execute(f"DROP TABLE {name}; DROP TABLE earlier")
@@ -74,3 +100,18 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     for name in kept:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
+
+
+def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The query that gives the rows of an older table with the columns of now."""
+    there = {
+        name
+        for (name,) in connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]
+        ).fetchall()
+    }
+    more = [f"{value} AS {name}" for name, value in ADDED[table].items() if name not in there]
+    replaced = ""
+    if table == "orders":
+        replaced = " REPLACE (CASE status WHEN 'pending' THEN 'intent' ELSE status END AS status)"
+    return f"SELECT {', '.join([f'*{replaced}', *more])} FROM earlier"

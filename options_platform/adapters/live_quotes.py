@@ -67,3 +67,18 @@ def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg])
     asked = [(leg.signed_ratio, quotes[leg.symbol(ticker)]) for leg in legs]
     cost = sum(ratio * (quote.ask if ratio > 0 else quote.bid) for ratio, quote in asked)
     return bounds_of(legs).kept(cost)
+
+
+def last_price(broker: Broker, ticker: str, max_age_seconds: float) -> float | None:
+    """The last trade of a ticker while the broker's market trades, USD a share; None if older."""
+    if not isinstance(broker, QuotesContracts):
+        return None
+    try:
+        clock = broker.clock()
+        if clock is None or not clock.is_open:
+            return None
+        last = broker.last_prices([ticker]).get(ticker)
+    except BrokerDoubtError:
+        return None
+    fresh = last is not None and last.at >= clock.now - timedelta(seconds=max_age_seconds)
+    return last.price if last is not None and fresh else None

@@ -22,7 +22,7 @@ from functools import cached_property
 import polars as pl
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
-from options_platform.adapters.closing import Closing
+from options_platform.adapters.closing import LEAVING, Closing
 from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
@@ -36,12 +36,10 @@ from options_platform.domain.exposures import (
 )
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.order_basis import order_bases
-from options_platform.domain.orders import (
-    Order,
-)
-from options_platform.domain.positions import mark_account
-from options_platform.domain.repricing import REPRICE
+from options_platform.domain.orders import WORKING, Order, Purpose
+from options_platform.domain.positions import SHARES, Position, mark_account
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes
+from options_platform.domain.trading.adoption import purpose_of
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
@@ -156,23 +154,19 @@ class PaperTrading:
         return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
 
     def _settle(self, session: date, now: datetime) -> None:
+        """Ask for what worked in a session; a day order that rests on after it is canceled."""
         for order in self.ledger.working_orders():
-            try:
-                after = self.execution.resolve(order, now, session)
-                if after.purpose == "entry" and self.execution.is_over(after):
-                    # One that came after the close waits for the next open.
-                    self.execution.cancel(after, now)
-            except BrokerDoubtError as doubt:
-                self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
+            self.execution.look(order, now, session)
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
         leaving = set()
         for order in self.ledger.working_orders():
-            if order.purpose == "exit":
+            if order.purpose in LEAVING:
                 waits = order.session == session and order.status in ("intent", "unknown")
-                after = self.closing.send_again(order, now) if waits else order
-                # What would close what is gone has ended, and what is left is to be closed yet.
-                if after.status != "canceled":
+                is_exit = order.purpose == "exit"
+                after = self.closing.send_again(order, now) if waits and is_exit else order
+                # One that was withdrawn unsent leaves its position to be closed yet.
+                if after.status in WORKING:
                     leaving.add(order.position_id)
         standing = self.closing.standing_reasons(now)
         for position in self.ledger.positions(only_open=True):
@@ -192,12 +186,8 @@ class PaperTrading:
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
         positions = self.ledger.positions()
         marked = [
-            replace(
-                p,
-                mark_price=self.closing.at_close(session, closes[p.ticker])(p.legs),
-                marked_on=session,
-            )
-            if p.closed_on is None and p.ticker in closes and session <= p.expiry
+            self._marked(p, session, closes[p.ticker])
+            if p.closed_on is None and p.ticker in closes
             else p
             for p in positions
         ]
@@ -205,6 +195,17 @@ class PaperTrading:
             [new for new, old in zip(marked, positions, strict=True) if new != old],
             mark_account(session, self.start_usd, marked),
         )
+
+    def _marked(self, position: Position, session: date, close: MarketClose) -> Position:
+        """A position at a close; whole spreads keep the mark of their expiry, shares go on."""
+        price = self.closing.at_close(session, close)
+        marked = position
+        if session <= position.expiry:
+            marked = replace(marked, mark_price=price(position.legs), marked_on=session)
+        if position.loose:
+            loose = price(position.loose) * SHARES
+            marked = replace(marked, loose_value_usd=loose, marked_on=session)
+        return marked
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:
         """Halt, for good until a person resumes, once losses have passed their limits."""
@@ -246,19 +247,33 @@ class PaperTrading:
         return changed
 
     def cancel_entries(self, now: datetime) -> list[Order]:
-        """Cancel the entries that work, for good; those that still may fill."""
+        """Cancel the entries that rest at the broker, for good; those that still may fill."""
         left = []
         for order in self.ledger.working_orders():
-            if order.purpose != "entry":
-                continue
-            if order.reason == REPRICE:
-                self.ledger.record(replace(order, reason=None), now, detail="HALTED")
-            after = self.execution.cancel(order, now)
-            if after.status == "intent":
-                self._refuse(after, ["HALTED"], now)
-            elif not after.is_final:
-                left.append(after)
+            if order.purpose == "entry":
+                after = self.execution.cancel(order, now)
+                if after.status in WORKING and (after.seen or after.status == "unknown"):
+                    left.append(after)
+        with suppress(BrokerDoubtError):
+            self.cancel_strangers(("entry",))
         return left
+
+    def cancel_strangers(self, purposes: Sequence[Purpose]) -> list[str]:
+        """Cancel orders of our pattern that rest at the broker and the ledger does not know.
+
+        Returns sentences on those that could not be. Raises :class:`BrokerDoubtError` while the
+        broker's orders cannot be listed.
+        """
+        problems = []
+        for report in self.broker.working():
+            purpose = purpose_of(report.client_order_id)
+            if purpose not in purposes or self.ledger.order(report.client_order_id) is not None:
+                continue
+            try:
+                self.broker.cancel(report.client_order_id)
+            except BrokerError as cause:
+                problems.append(f"{report.client_order_id} rests, and is not canceled: {cause}")
+        return problems
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.

@@ -1,20 +1,38 @@
-"""Bringing ledger and broker together: take over what the broker says, then name what differs."""
+"""Bringing ledger and broker together: take over what the broker shows, then name what differs.
+
+Lists are read first: orders of ours that the ledger does not know are adopted, orders that it
+knows are brought up to date, and only what no list shows is looked up by its id. Then come the
+activities: assignments, exercises, expiries. What is left is a difference, which stops entries and
+is reported; it never ends anything.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.ledger import Ledger
 from options_platform.broker_rules import ReconcileRules
-from options_platform.domain.orders import WORKING, Order
-from options_platform.domain.reconciliation import Books, Difference, Statement, differences
+from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.orders import CANCELLABLE, WORKING, Order
+from options_platform.domain.reconciliation import (
+    Books,
+    Difference,
+    Statement,
+    differences,
+    keeps_from_trading,
+)
+from options_platform.domain.trading.adoption import adopted_entry, adopted_exit, successor
+from options_platform.domain.trading.renames import renamed_contracts, with_new_symbols
+from options_platform.domain.trading.settlement import ACCEPTED, ENDS, accepted, settle
 
-CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired"}
+CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 NO_BROKER = "BROKER"
+LEDGER_OLDER = "LEDGER_OLDER"
 # Fills go on while one side is read after the other.
 LOOKS = 3
 
@@ -37,29 +55,45 @@ class Reconciler:
         return self.execution.broker
 
     def run(self, now: datetime, session: date | None = None) -> list[Difference]:
-        """Take over what the broker says of working orders; what still differs, recorded too.
+        """Take over what the broker shows; what still differs, recorded too.
 
         A broker that gives no clear answer is itself a difference (BROKER). `session` is for a
         broker without a clock: the newest session that it was told of.
         """
         try:
-            found = self._looked(now, session)
+            differing = self._compared(now, session)
         except BrokerDoubtError as doubt:
-            found = [Difference(NO_BROKER, self.broker.name, str(doubt))]
-        self.ledger.record_differences(found, now)
-        return found
+            differing = [Difference(NO_BROKER, self.broker.name, str(doubt))]
+        self.ledger.record_differences(differing, now)
+        return differing
 
     def accept(self, now: datetime, reason: str) -> list[Difference]:
-        """Take contracts and cash over as the broker has them; what differs even so."""
+        """Take contracts and cash over as the broker has them: a person's word; what differs then.
+
+        Positions whose contracts the broker lacks end with it (ACCEPTED), and so do orders that are
+        missing.
+        """
         # What a fill that nobody has heard of brought is no adjustment.
-        told = self.take_over(now)
+        reports = self.take_over(now)
         books = self.ledger.books()
-        statement = self._statement(books, now, told)
+        statement = self._statement(books, now, reports)
         ours = books.contracts
         changes = {
-            symbol: statement.contracts.get(symbol, 0) - ours.get(symbol, 0)
+            symbol: round(statement.contracts.get(symbol, 0)) - ours.get(symbol, 0)
             for symbol in {*ours, *statement.contracts}
         }
+        missing = {
+            symbol: -change
+            for symbol, change in changes.items()
+            if change * ours.get(symbol, 0) < 0
+        }
+        open_positions = self.ledger.positions(only_open=True)
+        for position in accepted(open_positions, missing, now.astimezone(NEW_YORK).date()):
+            self.ledger.record_position(position, now, f"{ACCEPTED}: {reason}")
+        for order in self.ledger.unsettled_orders():
+            if order.status == "missing":
+                why = order.reason if order.purpose == "exit" else ACCEPTED
+                self.ledger.record(order.to("expired", reason=why), now, detail=reason)
         base = None
         if statement.cash_usd is not None:
             base = statement.cash_usd - books.cash_flow_usd
@@ -67,62 +101,174 @@ class Reconciler:
         self.ledger.adjust(changed, base, now, reason)
         return self.run(now)
 
-    def _looked(self, now: datetime, session: date | None) -> list[Difference]:
-        found: list[Difference] = []
+    def _compared(self, now: datetime, session: date | None) -> list[Difference]:
+        differing: list[Difference] = []
         for _ in range(LOOKS):
-            told = self.take_over(now, session)
+            reports = self.take_over(now, session)
             books = self.ledger.books()
-            statement = self._statement(books, now, told)
+            statement = self._statement(books, now, reports)
+            if self._follow_renames(books, statement, now):
+                books = self.ledger.books()
             if books.cash_base_usd is None and statement.cash_usd is not None:
                 self.ledger.adjust({}, statement.cash_usd - books.cash_flow_usd, now, "first look")
                 books = self.ledger.books()
-            found = differences(
+            differing = differences(
                 books,
                 statement,
                 now=now,
                 cash_tolerance_usd=self.rules.cash_tolerance_usd,
                 clock_tolerance_seconds=self.rules.clock_tolerance_seconds,
             )
-            if not any(d.code in ("CONTRACTS", "ORDER_STATE", "CASH") for d in found):
+            if not any(d.code in ("CONTRACTS", "ORDER_STATE", "CASH") for d in differing):
                 break
-        return found
+        self.ledger.record_doubts([d.subject for d in differing if d.code == "CONTRACTS"], now)
+        return differing
 
     def take_over(self, now: datetime, session: date | None = None) -> dict[str, BrokerOrder]:
-        """The broker's orders by id, after the ledger's working ones were brought up to date.
+        """The broker's orders by id, after the ledger's were brought up to date by them.
 
         Raises :class:`BrokerDoubtError` while they cannot be read.
         """
-        working = self.ledger.working_orders()
-        # Its clock and ours may differ: ask for a day more than is compared.
-        since = self._since(working, now) - timedelta(days=1)
-        given = [*self.broker.working(), *self.broker.orders_since(since)]
-        told = {order.client_order_id: order for order in given}
-        for order in working:
-            number = order.client_order_id
-            found = told.get(number) or self.broker.find(number)
-            if found is None:
-                self.execution.expire_if_over(order, now, session)
+        reports = self._listed(now)
+        self._adopt(reports, now)
+        orders = {order.client_order_id: order for order in self.ledger.orders()}
+        unsettled = {order.client_order_id: order for order in self.ledger.unsettled_orders()}
+        for order_id, report in reports.items():
+            order = orders.get(order_id)
+            if order is not None and _is_news(order, report):
+                # What cannot be stays a difference, and is named as one.
+                with suppress(BrokerDoubtError):
+                    self.execution.show(order, report, now, session)
+        for order_id, order in unsettled.items():
+            if order_id in reports or _is_given_up(order, now):
                 continue
-            told[number] = found
-            # What the states do not allow stays a difference, and is named as one.
+            looked_up = self.broker.find(order_id)
+            if looked_up is None:
+                self.execution.miss(order, now, session)
+                continue
+            reports[order_id] = looked_up
             with suppress(BrokerDoubtError):
-                self.execution.take_over(order, found, now)
-        return told
+                self.execution.show(order, looked_up, now, session)
+        self._cancel_earlier_attempts(now)
+        self._take_activities(now)
+        return reports
 
-    def _since(self, working: list[Order], now: datetime) -> datetime:
+    def _listed(self, now: datetime) -> dict[str, BrokerOrder]:
+        # Its clock and ours may differ: ask for a day more than is compared.
+        since = self._since(self.ledger.unsettled_orders(), now) - timedelta(days=1)
+        listed = [*self.broker.orders_since(since), *self.broker.working()]
+        return {report.client_order_id: report for report in listed}
+
+    def _adopt(self, reports: Mapping[str, BrokerOrder], now: datetime) -> None:
+        """Take orders of ours into the ledger that it does not know.
+
+        Ids of ours that it lacks show that it is older than the account, as one out of a backup
+        is: it may not know of a halt either, so entries are halted until a person resumes.
+        """
+        known = {order.client_order_id: order for order in self.ledger.orders()}
+        strangers = {name: report for name, report in reports.items() if name not in known}
+        adopted = [adopted_entry(report, self.ledger.account) for report in strangers.values()]
+        entries = [order for order in adopted if order is not None]
+        tickers = {o.position_id: o.ticker for o in (*known.values(), *entries)}
+        exits = [adopted_exit(report, tickers) for report in strangers.values()]
+        ours = [*entries, *(order for order in exits if order is not None)]
+        for order in sorted(ours, key=lambda o: (o.session, o.purpose, o.attempt)):
+            self.ledger.record_intent(replace(order, placed_at=now), now)
+        if ours:
+            self.ledger.halt(
+                f"{LEDGER_OLDER}: the broker has {len(ours)} orders of this account that the "
+                "ledger did not know; they were taken over",
+                now,
+            )
+        self._adopt_successors(reports, now)
+
+    def _adopt_successors(self, reports: Mapping[str, BrokerOrder], now: datetime) -> None:
+        by_broker_id = {name: report for report in reports.values() for name in report.broker_ids}
+        orders = self.ledger.orders()
+        known = {order.client_order_id: order for order in orders}
+        for order_id, report in reports.items():
+            replaced = known.get(order_id)
+            after = by_broker_id.get(report.replaced_by or "")
+            if replaced is None or after is None or after.client_order_id in known:
+                continue
+            order = successor(replaced, after, orders)
+            if order is not None:
+                self.ledger.record_intent(
+                    replace(order, placed_at=now, reason=replaced.reason), now
+                )
+                orders = self.ledger.orders()
+
+    def _cancel_earlier_attempts(self, now: datetime) -> None:
+        """Of each purpose the newest attempt alone may rest: one that came late is canceled."""
+        newest: dict[tuple[str, str], tuple[date, int]] = {}
+        orders = self.ledger.orders()
+        for order in orders:
+            key = (order.purpose, order.position_id)
+            if order.status != "not_sent":
+                newest[key] = max(newest.get(key, (date.min, 0)), (order.session, order.attempt))
+        for order in orders:
+            last = newest.get((order.purpose, order.position_id))
+            if order.status in CANCELLABLE and last != (order.session, order.attempt):
+                self.execution.cancel(order, now)
+
+    def _take_activities(self, now: datetime) -> None:
+        """Take over what the clearing house did with the contracts of open positions."""
+        open_positions = self.ledger.positions(only_open=True)
+        if not open_positions:
+            return
+        settled = self.ledger.settled()
+        since = (now - timedelta(days=self.rules.lookback_days)).date()
+        with suppress(BrokerDoubtError):
+            for activity in self.broker.activities(since):
+                if activity.kind not in ENDS or activity.key in settled:
+                    continue
+                held = [p for p in self.ledger.positions(only_open=True)
+                        if p.opened_on <= activity.on]  # fmt: skip
+                done = settle(activity, held)
+                if done.positions:
+                    self.ledger.record_settlement(activity, done, now)
+                    self._end_exercises(activity.symbol, activity.kind, now)
+
+    def _end_exercises(self, symbol: str, kind: str, now: datetime) -> None:
+        for order in self.ledger.unsettled_orders():
+            is_of = order.purpose == "exercise" and order.legs[0].symbol(order.ticker) == symbol
+            if is_of and kind == "OPEXC" and order.status != "intent":
+                done = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
+                self.ledger.record(done, now)
+
+    def _follow_renames(self, books: Books, statement: Statement, now: datetime) -> bool:
+        """Follow contracts that a split gave another symbol."""
+        renames = renamed_contracts(books.contracts, statement.contracts)
+        for symbol, new_symbol in renames.items():
+            positions = with_new_symbols(
+                self.ledger.positions(only_open=True), {symbol: new_symbol}
+            )
+            self.ledger.record_rename(symbol, new_symbol, positions, now)
+        return bool(renames)
+
+    def _since(self, unsettled: list[Order], now: datetime) -> datetime:
         """How far back final orders are compared."""
         back = now - timedelta(days=self.rules.lookback_days)
-        placed = [order.placed_at for order in working if order.placed_at is not None]
+        placed = [
+            order.placed_at
+            for order in unsettled
+            if order.placed_at is not None and order.status != "missing"
+        ]
         return min([back, *placed])
 
-    def _statement(self, books: Books, now: datetime, orders: dict[str, BrokerOrder]) -> Statement:
+    def _statement(
+        self, books: Books, now: datetime, orders: Mapping[str, BrokerOrder]
+    ) -> Statement:
         since = self._since([o for o in books.orders if o.status in WORKING], now)
         asked = {
             order.client_order_id
             for order in books.orders
-            if order.status in WORKING
-            or order.client_order_id in orders
-            or (order.placed_at is not None and order.placed_at >= since)
+            if order.purpose != "exercise"
+            and (
+                order.status in (*WORKING, "missing")
+                or order.client_order_id in orders
+                or (order.placed_at is not None and order.placed_at >= since)
+            )
         }
         account = self.broker.account()
         self.ledger.require_account(account.number)
@@ -130,18 +276,42 @@ class Reconciler:
         contracts = {h.symbol: h.quantity for h in self.broker.holdings()}
         causes: dict[str, str] = {}
         if contracts != books.contracts:
-            # They only say why.
-            with suppress(BrokerDoubtError):
-                causes = {
-                    activity.symbol: f"{CAUSES[activity.kind]} on {activity.on}"
-                    for activity in self.broker.activities(since.date())
-                    if activity.kind in CAUSES
-                }
+            causes = self._causes(orders, since.date())
         return Statement(
-            orders={number: (o.status, o.filled_qty) for number, o in orders.items()},
+            orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
             known=frozenset(asked),
             contracts=contracts,
             cash_usd=account.cash_usd,
             causes=causes,
             clock=None if clock is None else clock.now,
         )
+
+    def _causes(self, orders: Mapping[str, BrokerOrder], since: date) -> dict[str, str]:
+        """By symbol what happened to it: of fills those alone that no order of ours explains."""
+        ours = {name for report in orders.values() for name in report.broker_ids}
+        causes: dict[str, str] = {}
+        # They only say why.
+        with suppress(BrokerDoubtError):
+            for activity in self.broker.activities(since):
+                is_ours = activity.order_id is None or activity.order_id in ours
+                if activity.kind == "FILL" and is_ours:
+                    continue
+                if activity.kind in CAUSES:
+                    what = CAUSES[activity.kind]
+                    more = " by an order that is not ours" if activity.kind == "FILL" else ""
+                    causes[activity.symbol] = f"{what} on {activity.on}{more}"
+        return causes
+
+
+def _is_given_up(order: Order, now: datetime) -> bool:
+    """Whether a missing order is asked for in the lists alone."""
+    return order.status == "missing" and not keeps_from_trading(
+        order, now.astimezone(NEW_YORK).date()
+    )
+
+
+def _is_news(order: Order, report: BrokerOrder) -> bool:
+    """Whether a report says anything new of an order, or shows one that should not rest."""
+    recorded = (order.status, order.filled_qty, order.avg_price, order.seen)
+    shown = (report.status, report.filled_qty, report.avg_price, True)
+    return recorded != shown or (report.status in CANCELLABLE)

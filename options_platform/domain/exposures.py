@@ -83,10 +83,16 @@ def spread_exposure(
     at: DatedClose,
     chain: ChainRules,
 ) -> Exposure:
-    """What `contracts` spreads add to the account's risk; expired legs have no greeks."""
+    """What `contracts` spreads add to the account's risk; expired legs have no greeks.
+
+    A share has a delta of 1 and no other greek.
+    """
+    shares = sum(leg.signed_ratio for leg in legs if leg.is_shares)
+    legs = [leg for leg in legs if not leg.is_shares]
     alive = [leg for leg in legs if leg.expiry > at.session]
     spot, units = at.close.spot, SHARES * contracts
     sums = dict.fromkeys(("delta", "gamma", "theta", "vega"), 0.0)
+    sums["delta"] += shares
     if alive:
         index = np.full(len(alive), at.close.implied_vol)
         greeks = quote(
@@ -107,7 +113,7 @@ def spread_exposure(
     return exposure_of(
         ticker,
         max_loss_usd,
-        min(leg.expiry for leg in legs),
+        min((leg.expiry for leg in legs), default=at.session),
         spot=spot,
         shares_delta=sums["delta"] * units,
         shares_gamma=sums["gamma"] * units,

@@ -110,8 +110,12 @@ def net_price(
 ) -> float:
     """Net price of one spread in USD a share, debit positive: buys above the mid, sells below.
 
-    From the day of its expiry a leg is worth what exercising it pays.
+    From the day of its expiry a leg is worth what exercising it pays; shares are worth the spot.
     """
+    shares = sum(leg.signed_ratio for leg in legs if leg.is_shares) * market.spot
+    legs = [leg for leg in legs if not leg.is_shares]
+    if not legs:
+        return float(np.round(shares, 4))
     strikes = np.array([leg.strike for leg in legs])
     sides = np.array([LEG_SIDES[leg.side] * leg.ratio for leg in legs])
     signs = option_sign(np.array([leg.right for leg in legs]))
@@ -125,4 +129,4 @@ def net_price(
         quotes = quote(spot, strikes, years, index, signs, chain, term)
         filled = fills.leg_prices(sides, quotes.bid, quotes.mid, quotes.ask)
         prices = np.where(alive, filled, prices)
-    return float(np.round(np.sum(sides * prices), 4))
+    return float(np.round(np.sum(sides * prices) + shares, 4))

@@ -68,3 +68,9 @@ def symbol_of(ticker: str, expiry: date, right: str, strike: float) -> str:
     """The OCC symbol of one contract of a ticker, unpadded (`BRK.B` has the root `BRKB`)."""
     root = ticker.replace(".", "").replace("-", "")
     return f"{root}{expiry:%y%m%d}{right[0].upper()}{round(strike * 1000):08d}"
+
+
+def parse_symbol(symbol: str) -> tuple[str, date, str, float] | None:
+    """Root, expiry, right (call or put) and strike in USD; None where it is no OCC symbol."""
+    root, expiry, right, strike = parse_symbols(pl.Series([symbol])).row(0)
+    return None if root is None else (root, expiry, right, strike)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from options_platform.domain.orders import Order, OrderLeg
+from options_platform.domain.orders import Order, OrderLeg, closing
 from options_platform.errors import LedgerError
 
 SHARES = 100
@@ -18,6 +19,12 @@ class Position:
     `mark_price` is what it was worth at the close of `marked_on`. Of its `contracts`,
     `closed_contracts` have been closed again at `exit_price` on average (what closing brought, in
     the same sense); with the last of them it has a day of closing and a reason.
+
+    `broken_contracts` are spreads that are none any more, since a leg of theirs ended without the
+    others: by an assignment, an exercise, an expiry, or an order for that leg alone. What they left
+    is `loose`, each leg with its contracts (or lots of shares) as its ratio; `loose_cash_usd` is
+    what breaking them and trading their legs has brought, `loose_value_usd` what the loose legs
+    are worth at the mark.
     """
 
     position_id: str
@@ -37,11 +44,35 @@ class Position:
     closed_on: date | None = None
     exit_reason: str | None = None
     closed_contracts: int = 0
+    broken_contracts: int = 0
+    loose: tuple[OrderLeg, ...] = ()
+    loose_cash_usd: float = 0.0
+    loose_value_usd: float = 0.0
 
     @property
     def open_contracts(self) -> int:
-        """Spreads still held."""
-        return self.contracts - self.closed_contracts
+        """Whole spreads still held."""
+        return self.contracts - self.closed_contracts - self.broken_contracts
+
+    @property
+    def is_held(self) -> bool:
+        """Whether any leg of it is still held."""
+        return self.open_contracts > 0 or bool(self.loose)
+
+    @property
+    def held(self) -> dict[OrderLeg, int]:
+        """Contracts (or lots of shares) by leg that are still held; never negative, no zeros.
+
+        A leg that is held in whole spreads and loose too is there once, under ratio 1.
+        """
+        counts: dict[OrderLeg, int] = {}
+        for leg in self.legs:
+            key = replace(leg, ratio=1)
+            counts[key] = counts.get(key, 0) + leg.ratio * self.open_contracts
+        for leg in self.loose:
+            key = replace(leg, ratio=1)
+            counts[key] = counts.get(key, 0) + leg.ratio
+        return {leg: count for leg, count in counts.items() if count}
 
     @property
     def expiry(self) -> date:
@@ -56,7 +87,9 @@ class Position:
     @property
     def value_usd(self) -> float:
         """What closing at the mark would bring; 0 once closed."""
-        return 0.0 if self.closed_on else self.mark_price * SHARES * self.open_contracts
+        if self.closed_on:
+            return 0.0
+        return self.mark_price * SHARES * self.open_contracts + self.loose_value_usd
 
     @property
     def profit_usd(self) -> float:
@@ -64,18 +97,24 @@ class Position:
         exit_price = self.entry_price if self.exit_price is None else self.exit_price
         realised = (exit_price - self.entry_price) * SHARES * self.closed_contracts
         unrealised = (self.mark_price - self.entry_price) * SHARES * self.open_contracts
-        return realised + unrealised - self.fees_usd
+        broken = self.loose_cash_usd + (0.0 if self.closed_on else self.loose_value_usd)
+        broken -= self.entry_price * SHARES * self.broken_contracts
+        return realised + unrealised + broken - self.fees_usd
 
     @property
     def cash_usd(self) -> float:
         """What the position has added to the account's cash so far."""
         received = (self.exit_price or 0.0) * SHARES * self.closed_contracts
-        return received - self.entry_price * self.units - self.fees_usd
+        return received + self.loose_cash_usd - self.entry_price * self.units - self.fees_usd
 
     @property
     def risk_usd(self) -> float:
-        """Maximum loss of what is still held."""
-        return self.max_loss_usd * (self.open_contracts / self.contracts)
+        """Maximum loss of what is still held.
+
+        Shares of an assignment and the bought leg that covers them lose what the spread would.
+        """
+        at_risk = self.open_contracts + (self.broken_contracts if self.loose else 0)
+        return self.max_loss_usd * (at_risk / self.contracts)
 
 
 @dataclass(frozen=True)
@@ -122,24 +161,45 @@ def after_entry_fill(
     )
     if held is None:
         return filled
-    is_closed = held.closed_contracts == order.filled_qty
+    is_closed = not held.loose and (
+        held.closed_contracts + held.broken_contracts == order.filled_qty
+    )
     return replace(
         filled,
+        legs=held.legs,
         fees_usd=held.fees_usd + order.fees_usd - fees_before_usd,
         closed_contracts=held.closed_contracts,
         exit_price=held.exit_price,
         closed_on=held.closed_on if is_closed else None,
         exit_reason=held.exit_reason if is_closed else None,
+        broken_contracts=held.broken_contracts,
+        loose=held.loose,
+        loose_cash_usd=held.loose_cash_usd,
+        loose_value_usd=held.loose_value_usd,
     )
 
 
 def after_exit_fill(before: Order, after: Order, position: Position, session: date) -> Position:
     """The position once an exit order has gone from `before` to `after`.
 
-    Undoing the legs costs `avg_price`, so the position brought its negative.
+    Undoing the legs costs `avg_price`, so the position brought its negative. An order for single
+    legs takes them from what is loose, and breaks spreads for what it needs beyond that.
     """
-    closed = position.closed_contracts + after.filled_qty - before.filled_qty
-    if not 0 <= closed <= position.contracts:
+    spreads = after.filled_qty - before.filled_qty
+    if not _closes_whole(after, position):
+        now = after.filled_qty * float(after.avg_price or 0.0)
+        was = before.filled_qty * float(before.avg_price or 0.0)
+        ended_legs = {leg: leg.ratio * spreads for leg in closing(after.legs)}
+        left = without_legs(position, ended_legs, cash_usd=(was - now) * SHARES)
+        ended = not left.is_held
+        return replace(
+            left,
+            closed_on=session if ended else None,
+            exit_reason=after.reason if ended else None,
+            fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
+        )
+    closed = position.closed_contracts + spreads
+    if not 0 <= closed <= position.contracts - position.broken_contracts:
         raise LedgerError(
             f"order {after.client_order_id} closes more than the {position.open_contracts} spreads "
             f"of {position.position_id} that are open; run: options-platform reconcile"
@@ -151,7 +211,7 @@ def after_exit_fill(before: Order, after: Order, position: Position, session: da
         now = after.filled_qty * float(after.avg_price or 0.0)
         was = before.filled_qty * float(before.avg_price or 0.0)
         brought = (earlier - (now - was)) / closed
-    ended = closed == position.contracts
+    ended = closed == position.contracts - position.broken_contracts and not position.loose
     return replace(
         position,
         exit_price=brought,
@@ -160,6 +220,76 @@ def after_exit_fill(before: Order, after: Order, position: Position, session: da
         exit_reason=after.reason if ended else None,
         fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
     )
+
+
+def _closes_whole(order: Order, position: Position) -> bool:
+    return sorted(closing(order.legs), key=str) == sorted(position.legs, key=str)
+
+
+def without_legs(
+    position: Position,
+    ended: Mapping[OrderLeg, int],
+    *,
+    cash_usd: float = 0.0,
+    came: Sequence[OrderLeg] = (),
+) -> Position:
+    """The position once contracts of single legs have ended, and others came in their place.
+
+    Args:
+        position: as it was.
+        ended: contracts (or lots) by leg, of the side that was held; ratios do not count.
+        cash_usd: what their end has brought.
+        came: legs that came for them, such as the shares of an assignment.
+
+    Loose legs end first; beyond them spreads are broken, whose other legs become loose. Raises
+    :class:`LedgerError` for more than the position holds.
+    """
+    loose = {replace(leg, ratio=1): leg.ratio for leg in position.loose}
+    broken = 0
+    for leg, count in ended.items():
+        of_spread = _spread_leg(position, leg)
+        short = count - loose.get(replace(leg, ratio=1), 0)
+        if short > 0 and of_spread is not None:
+            broken = max(broken, -(-short // of_spread.ratio))
+    broken = min(broken, position.open_contracts)
+    for leg in position.legs if broken else ():
+        key = replace(leg, ratio=1)
+        loose[key] = loose.get(key, 0) + leg.ratio * broken
+    for leg, count in ended.items():
+        key = replace(leg, ratio=1)
+        left = loose.get(key, 0) - count
+        if left < 0:
+            raise LedgerError(
+                f"{-left} more contracts of {leg.symbol(position.ticker)} would end than position "
+                f"{position.position_id} holds; run: options-platform reconcile"
+            )
+        loose[key] = left
+    for leg in came:
+        _add_leg(loose, leg)
+    held = tuple(replace(leg, ratio=count) for leg, count in loose.items() if count)
+    # Until the next mark what came is worth what the broken spreads were.
+    marked = position.loose_value_usd + position.mark_price * SHARES * broken - cash_usd
+    return replace(
+        position,
+        broken_contracts=position.broken_contracts + broken,
+        loose=held,
+        loose_cash_usd=position.loose_cash_usd + cash_usd,
+        loose_value_usd=marked if held else 0.0,
+    )
+
+
+def _add_leg(loose: dict[OrderLeg, int], leg: OrderLeg) -> None:
+    """Add a leg; one of the other side of the same contract is netted."""
+    key = replace(leg, ratio=1)
+    (other,) = closing((key,))
+    netted = min(loose.get(other, 0), leg.ratio)
+    if netted:
+        loose[other] -= netted
+    loose[key] = loose.get(key, 0) + leg.ratio - netted
+
+
+def _spread_leg(position: Position, leg: OrderLeg) -> OrderLeg | None:
+    return next((one for one in position.legs if replace(one, ratio=leg.ratio) == leg), None)
 
 
 def mark_account(session: date, start_usd: float, positions: list[Position]) -> AccountMark:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
+from options_platform.domain.calendar import NEW_YORK, shift
+from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import FINAL, Order, contracts_held
 from options_platform.domain.positions import SHARES, Position
+from options_platform.domain.trading.closing import has_uncovered_short
 
-NOT_AT_BROKER = ("intent", "not_sent")
+SESSIONS_IN_DOUBT = 2
+"""Sessions after its own for which a missing order, never seen, keeps its ticker from trading."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +35,37 @@ class Difference:
 
 @dataclass(frozen=True)
 class Books:
-    """The ledger's side; `adjustments` are contracts that were accepted as they are."""
+    """The ledger's side.
+
+    `adjustments` are contracts and shares that came or went without an order: by an activity, or
+    accepted by a person. `activities_usd` is the cash that activities moved; `renamed` are the
+    symbols of contracts that have another one now.
+    """
 
     orders: tuple[Order, ...]
     positions: tuple[Position, ...]
     adjustments: Mapping[str, int] = field(default_factory=dict)
     cash_base_usd: float | None = None
+    activities_usd: float = 0.0
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def contracts(self) -> dict[str, int]:
-        """Contracts that should be at the broker, by symbol."""
-        return _added(contracts_held(self.orders), self.adjustments)
+        """Contracts and shares that should be at the broker, by symbol."""
+        summed = _added(contracts_held(self.orders), self.adjustments)
+        held: dict[str, int] = {}
+        for symbol, quantity in summed.items():
+            name = self.renamed.get(symbol, symbol)
+            held[name] = held.get(name, 0) + quantity
+        return {symbol: quantity for symbol, quantity in held.items() if quantity}
 
     @property
     def cash_flow_usd(self) -> float:
-        """What the fills have added to cash."""
-        return -sum(
+        """What fills and activities have added to cash."""
+        return self.activities_usd - sum(
             order.filled_qty * (order.avg_price or 0.0) * SHARES + order.fees_usd
             for order in self.orders
+            if order.purpose != "exercise"
         )
 
 
@@ -62,7 +79,7 @@ class Statement:
 
     orders: Mapping[str, tuple[str, int]]
     known: frozenset[str]
-    contracts: Mapping[str, int]
+    contracts: Mapping[str, float]
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
     clock: datetime | None = None
@@ -81,14 +98,14 @@ def differences(
     Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, CONTRACTS, LOTS, LEGS, CASH,
     CLOCK.
     """
-    found = _order_differences(books.orders, broker)
+    found = _order_differences(books.orders, broker, now)
     found += _contract_differences(books.contracts, broker)
     found += _lot_differences(books)
-    found += _broken_spreads(books, broker.contracts)
+    found += _broken_spreads(books)
     if broker.cash_usd is not None and books.cash_base_usd is not None:
         expected = books.cash_base_usd + books.cash_flow_usd
         # A broker may charge less than the fees that are counted here, or later; never more.
-        fees = sum(order.fees_usd for order in books.orders)
+        fees = sum(order.fees_usd for order in books.orders if order.purpose != "exercise")
         over = broker.cash_usd - expected
         if not -cash_tolerance_usd <= over <= cash_tolerance_usd + fees:
             found.append(
@@ -107,96 +124,132 @@ def differences(
     return found
 
 
-def _order_differences(orders: Iterable[Order], broker: Statement) -> list[Difference]:
-    found = []
+def keeps_from_trading(order: Order, day: date) -> bool:
+    """Whether an order whose end is in doubt keeps its ticker from new entries on a day.
+
+    One that the broker has never shown is taken for lost two sessions after its own; it is asked
+    for in the broker's lists even so, and what they show counts.
+    """
+    if order.status == "unknown":
+        return True
+    if order.status != "missing":
+        return False
+    return order.seen or day <= shift(order.session, 1 + SESSIONS_IN_DOUBT)
+
+
+def _order_differences(
+    orders: Iterable[Order], broker: Statement, now: datetime
+) -> list[Difference]:
+    reported = []
     ours = {order.client_order_id: order for order in orders}
-    for number, (status, _) in sorted(broker.orders.items()):
-        if number not in ours and status not in FINAL:
-            text = f"{number} works at the broker, and the ledger does not know it"
-            found.append(Difference("ORDER_FOREIGN", number, text))
-    for number, order in ours.items():
-        if number not in broker.known:
+    for order_id, (status, _) in sorted(broker.orders.items()):
+        if order_id not in ours and status not in FINAL:
+            text = f"{order_id} works at the broker, and the ledger does not know it"
+            reported.append(Difference("ORDER_FOREIGN", order_id, text))
+    for order_id, order in ours.items():
+        if order_id not in broker.known:
             continue
-        told = broker.orders.get(number)
-        if told is None:
-            if order.status == "unknown":
-                text = (
-                    f"{number} was sent, and the broker does not have it (yet); the next daily run "
-                    "of its session sends it again under the same id, or lets it expire"
-                )
-                found.append(Difference("ORDER_DOUBTFUL", number, text))
-            elif order.status == "intent":
-                text = (
-                    f"{number} is {order.status} here, and the broker never had it; "
-                    "the next daily run of its session sends it, or lets it expire"
-                )
-                found.append(Difference("ORDER_MISSING", number, text))
-            elif not order.is_final or order.filled_qty:
-                text = f"{number} is {order.status} here, and the broker does not have it"
-                found.append(Difference("ORDER_MISSING", number, text))
-        elif told != (order.status, order.filled_qty):
+        shown = broker.orders.get(order_id)
+        if shown is None:
+            reported += _not_shown(order, now)
+        elif shown != (order.status, order.filled_qty):
             text = (
-                f"{number} is {order.status} here with {order.filled_qty} filled, and {told[0]} "
-                f"with {told[1]} at the broker"
+                f"{order_id} is {order.status} here with {order.filled_qty} filled, and {shown[0]} "
+                f"with {shown[1]} at the broker"
             )
-            found.append(Difference("ORDER_STATE", number, text))
-    return found
+            reported.append(Difference("ORDER_STATE", order_id, text))
+    return reported
+
+
+def _not_shown(order: Order, now: datetime) -> list[Difference]:
+    """What is said of an order that the broker does not show."""
+    number = order.client_order_id
+    if order.status == "unknown":
+        text = (
+            f"{number} was sent, and the broker does not show it (yet); the next daily run of its "
+            "session sends it again under the same id, or reports it missing"
+        )
+        return [Difference("ORDER_DOUBTFUL", number, text)]
+    if order.status == "missing":
+        if not keeps_from_trading(order, now.astimezone(NEW_YORK).date()):
+            return []
+        text = (
+            f"{number} was sent, its session is over, and the broker shows neither it nor a fill; "
+            "it is asked for at each run. If you have looked and it never traded: "
+            'options-platform reconcile --accept "why"'
+        )
+        return [Difference("ORDER_MISSING", number, text)]
+    if order.status == "intent":
+        text = (
+            f"{number} is {order.status} here, and the broker never had it; "
+            "the next daily run of its session sends it, or lets it expire"
+        )
+        return [Difference("ORDER_MISSING", number, text)]
+    if order.seen and (not order.is_final or order.filled_qty):
+        text = f"{number} is {order.status} here, and the broker does not show it"
+        return [Difference("ORDER_MISSING", number, text)]
+    return []
 
 
 def _contract_differences(ours: Mapping[str, int], broker: Statement) -> list[Difference]:
-    found = []
+    reported = []
     for symbol in sorted({*ours, *broker.contracts}):
         here, there = ours.get(symbol, 0), broker.contracts.get(symbol, 0)
         if here != there:
-            cause = broker.causes.get(symbol)
-            text = f"{symbol}: {there} at the broker, {here} here"
-            text += f" ({cause})" if cause else ""
-            found.append(Difference("CONTRACTS", symbol, text))
-    return found
+            text = f"{symbol}: {there:g} at the broker, {here} here"
+            reported.append(Difference("CONTRACTS", symbol, text + _because(symbol, broker)))
+    return reported
+
+
+def _because(symbol: str, broker: Statement) -> str:
+    cause = broker.causes.get(symbol)
+    if cause:
+        return f" ({cause})"
+    parts = parse_symbol(symbol)
+    today = None if broker.clock is None else broker.clock.astimezone(NEW_YORK).date()
+    if parts is not None and today is not None and parts[1] < today:
+        return " (it has expired; the broker has not said yet how it ended)"
+    return ""
 
 
 def _lot_differences(books: Books) -> list[Difference]:
     lots = _lots(books)
-    filled = contracts_held(books.orders)
-    # A lot that lost a leg keeps it on paper until the rest of it is closed.
-    left = _added(filled, books.adjustments)
+    held = books.contracts
     return [
         Difference(
             "LOTS",
             symbol,
-            f"{symbol}: the positions hold {lots.get(symbol, 0)}, the fills of the orders leave "
-            f"{filled.get(symbol, 0)}",
+            f"{symbol}: the positions hold {lots.get(symbol, 0)}, fills and activities leave "
+            f"{held.get(symbol, 0)}",
         )
-        for symbol in sorted({*lots, *filled})
-        if lots.get(symbol, 0) not in (filled.get(symbol, 0), left.get(symbol, 0))
+        for symbol in sorted({*lots, *held})
+        if symbol in lots and lots[symbol] != held.get(symbol, 0)
     ]
 
 
-def _broken_spreads(books: Books, there: Mapping[str, int]) -> list[Difference]:
-    """Legs of open positions that both sides know to be gone: the rest of a spread is no spread.
-
-    Taking over what the broker has does not mend that; closing what is left does.
-    """
-    ours = books.contracts
+def _broken_spreads(books: Books) -> list[Difference]:
+    """Sold contracts of open positions that nothing of the position covers any more."""
     return [
         Difference(
             "LEGS",
-            symbol,
-            f"{symbol}: open positions need {lot}, and the broker has {there.get(symbol, 0)}; "
-            "close what is left of them",
+            position.position_id,
+            f"{position.position_id}: a sold contract has lost the bought one that covered it; it "
+            "is bought back by the daily run and the check of stops",
         )
-        for symbol, lot in sorted(_lots(books).items())
-        if ours.get(symbol, 0) == there.get(symbol, 0) and lot and there.get(symbol, 0) / lot < 1.0
+        for position in books.positions
+        if position.closed_on is None and has_uncovered_short(position)
     ]
 
 
 def _lots(books: Books) -> dict[str, int]:
-    """Contracts by symbol that the open positions hold on paper."""
+    """Contracts and shares by symbol that the open positions hold."""
     lots: dict[str, int] = {}
     for position in books.positions:
-        for leg in position.legs:
+        if position.closed_on is not None:
+            continue
+        for leg, count in position.held.items():
             symbol = leg.symbol(position.ticker)
-            lots[symbol] = lots.get(symbol, 0) + leg.signed_ratio * position.open_contracts
+            lots[symbol] = lots.get(symbol, 0) + leg.signed_quantity * count
     return lots
 
 

@@ -48,7 +48,7 @@ def trader(home, address, at=None, **changes):
             "alpaca": {"fake_address": address, "timeout_seconds": changes.pop("timeout", 2)},
             "warehouse_wait_seconds": changes.pop("wait", 60),
             "ladder": {"rungs": 3, "rung_seconds": 60},
-            "reconcile": {"loss_pause_seconds": changes.pop("loss_pause", 0)},
+            "reconcile": {"doubt_seconds": changes.pop("doubt", 0)},
             # Three spreads at once, whatever they weigh together.
             "risk": {"greeks": WIDE},
             **changes,

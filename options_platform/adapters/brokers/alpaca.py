@@ -65,8 +65,8 @@ class AlpacaBroker:
         found: BrokerClock = self._read("the clock", self._client.get_clock, shapes.clock_of)
         return found
 
-    def submit(self, order: Order) -> BrokerOrder:
-        """Send the order, once."""
+    def submit(self, order: Order, expected: Mapping[str, int] | None = None) -> BrokerOrder:
+        """Send the order, once; the legs of an exit say that they close what is `expected`."""
         from options_platform.adapters.brokers.alpaca_wire import asked
 
         if self.rules.live and order.max_loss_usd > self.rules.live_max_order_usd:
@@ -74,15 +74,21 @@ class AlpacaBroker:
                 f"order {order.client_order_id} may lose {order.max_loss_usd:.0f} USD, above "
                 "alpaca.live_max_order_usd; nothing was sent"
             )
-        held = {}
-        if order.purpose == "exit":
-            held = {holding.symbol: holding.quantity for holding in self.holdings()}
-        request, client = shapes.request_of(order, held), self._allowed_client
+        request, client = shapes.request_of(order, expected), self._allowed_client
         what = f"order {order.client_order_id}"
         found = asked(what, lambda: self._order(client.submit_order(request)))
         if found is None:
             raise OrderRefusedError(f"{what}: Alpaca knows no such asset")
         return found
+
+    def exercise(self, symbol: str) -> None:
+        """Exercise all bought contracts of that symbol."""
+        from options_platform.adapters.brokers.alpaca_wire import asked
+
+        what, client = f"exercise of {symbol}", self._allowed_client
+        path = f"/positions/{symbol}/exercise"
+        if asked(what, lambda: (client.post(path),)) is None:
+            raise OrderRefusedError(f"{what}: Alpaca shows no such position")
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """The order of that id."""
@@ -157,7 +163,7 @@ class AlpacaBroker:
         page: str | None = None
         while True:
             query = {
-                "activity_types": "FILL,OPASN,OPEXC,OPEXP",
+                "activity_types": "FILL,OPASN,OPEXC,OPEXP,OPTRD",
                 "after": (since - timedelta(days=1)).isoformat(),
                 "direction": "asc",
                 "page_size": ACTIVITIES_A_PAGE,
@@ -168,9 +174,12 @@ class AlpacaBroker:
                 partial(self._client.get, "/account/activities", query),
                 lambda given: [shapes.activity_of(one) for one in shapes.listed(given)],
             )
-            found += new
-            if len(new) < ACTIVITIES_A_PAGE:
+            known = {activity.key for activity in found}
+            # A page may hold fewer than were asked for, and begin with what the last ended with.
+            new = [activity for activity in new if activity.key not in known]
+            if not new:
                 return [activity for activity in found if activity.on >= since]
+            found += new
             page = new[-1].activity_id
 
     def _listed(self, status: str, since: datetime | None) -> list[BrokerOrder]:
@@ -199,7 +208,8 @@ class AlpacaBroker:
             )
             known = len(found)
             found |= {order.client_order_id: order for _, order in page}
-            if len(page) < ORDERS_A_PAGE or len(found) == known:
+            # A page may hold fewer than were asked for: only one without news is the last.
+            if len(found) == known:
                 return list(found.values())
             # Several orders may share a moment: the page begins with the last one again.
             after = page[-1][0] - timedelta(microseconds=1)

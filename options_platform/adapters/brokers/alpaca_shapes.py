@@ -16,7 +16,10 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
     Quote,
 )
+from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import TICK_USD, Order, OrderLeg
+from options_platform.domain.orders.order import SHARES_A_LOT
 
 STATES = {
     "pending_new": "submitted",
@@ -33,8 +36,9 @@ STATES = {
     "partially_filled": "partially_filled",
     "filled": "filled",
     "pending_cancel": "cancel_pending",
+    # Ended once the order that took its place is known.
+    "replaced": "cancel_pending",
     "canceled": "canceled",
-    "replaced": "canceled",
     "expired": "expired",
     "rejected": "rejected",
 }
@@ -46,12 +50,14 @@ SIGNS = {"buy": 1.0, "sell": -1.0}
 CLOSES = {"buy": "buy_to_close", "sell": "sell_to_close"}
 
 
-def request_of(order: Order, held: Mapping[str, int] | None = None) -> Any:
+def request_of(order: Order, expected: Mapping[str, int] | None = None) -> Any:
     """The request that sends `order`: a limit order for the day, of one leg or of several.
 
-    Its ratios have to be in lowest terms, as Alpaca counts spreads by them. `held` are the
-    account's contracts by symbol: a leg of an exit says that it closes where they cover it. Where
-    they do not, since another spread holds the other side of the contract, Alpaca decides.
+    Its ratios have to be in lowest terms, as Alpaca counts spreads by them. `expected` are the
+    contracts that the account should hold by symbol, by the ledger: a leg of an exit says that it
+    closes where they cover it, so that Alpaca refuses to open anything by it. Where they do not,
+    since another spread holds the other side of the contract, Alpaca decides. Shares are ordered
+    by the piece, without an intent.
 
     Raises :class:`OrderRefusedError` for an order without a limit, or with too many legs.
     """
@@ -66,7 +72,9 @@ def request_of(order: Order, held: Mapping[str, int] | None = None) -> Any:
         raise OrderRefusedError(
             f"order {order.client_order_id}: Alpaca takes 1 to {MOST_LEGS} legs"
         )
-    intents = [_intent(order, leg, held or {}) for leg in order.legs]
+    if any(leg.is_shares for leg in order.legs):
+        return _shares_request(order)
+    intents = [_intent(order, leg, expected or {}) for leg in order.legs]
     common = {
         "qty": order.contracts,
         "time_in_force": TimeInForce.DAY,
@@ -95,14 +103,33 @@ def request_of(order: Order, held: Mapping[str, int] | None = None) -> Any:
     return LimitOrderRequest(order_class=OrderClass.MLEG, legs=legs, limit_price=price, **common)
 
 
-def _intent(order: Order, leg: OrderLeg, held: Mapping[str, int]) -> Any:
+def _shares_request(order: Order) -> Any:
+    from alpaca.trading.enums import OrderSide, TimeInForce
+    from alpaca.trading.requests import LimitOrderRequest
+
+    if len(order.legs) != 1:
+        raise OrderRefusedError(
+            f"order {order.client_order_id}: Alpaca trades shares in an order of their own"
+        )
+    (leg,) = order.legs
+    return LimitOrderRequest(
+        symbol=leg.symbol(order.ticker),
+        qty=abs(leg.signed_quantity) * order.contracts,
+        side=OrderSide(leg.side),
+        limit_price=round(abs(float(order.limit_price or 0.0)), 2),
+        time_in_force=TimeInForce.DAY,
+        client_order_id=order.client_order_id,
+    )
+
+
+def _intent(order: Order, leg: OrderLeg, expected: Mapping[str, int]) -> Any:
     from alpaca.trading.enums import PositionIntent
 
     if order.purpose == "entry":
         return PositionIntent(OPENS[leg.side])
     change = leg.signed_ratio * order.contracts
-    there = held.get(leg.symbol(order.ticker), 0)
-    covered = there * change < 0 and abs(there) >= abs(change)
+    held = expected.get(leg.symbol(order.ticker), 0)
+    covered = held * change < 0 and abs(held) >= abs(change)
     return PositionIntent(CLOSES[leg.side]) if covered else None
 
 
@@ -121,11 +148,13 @@ def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
     status = STATES.get(str(found["status"]))
     if status is None:
         raise ValueError(f"unknown order status {found['status']!r}")
-    filled = int(float(found["filled_qty"] or 0))
+    shares = found.get("symbol") and not found.get("legs") and not is_contract(found["symbol"])
+    lot = SHARES_A_LOT if shares else 1
+    filled = int(float(found["filled_qty"] or 0)) // lot
     if filled and status in ("submitted", "accepted"):
         status = "partially_filled"
     legs = found.get("legs") or [found]
-    contracts = sum(int(float(leg.get("ratio_qty") or 1)) for leg in legs) * filled
+    contracts = 0 if shares else filled * sum(int(float(leg.get("ratio_qty") or 1)) for leg in legs)
     return BrokerOrder(
         client_order_id=str(found["client_order_id"]),
         status=status,
@@ -134,7 +163,24 @@ def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
         fees_usd=fee_usd * contracts,
         reason=found.get("reject_reason") or None,
         contracts=_contracts(found, legs),
-    )
+        limit_price=_limit_price(found, legs),
+        broker_ids=tuple(str(one["id"]) for one in [found, *(found.get("legs") or [])]
+                         if one.get("id")),
+        replaced_by=found.get("replaced_by") or None,
+    )  # fmt: skip
+
+
+def is_contract(symbol: str) -> bool:
+    """Whether a symbol is an option's."""
+    return parse_symbol(symbol) is not None
+
+
+def _limit_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float | None:
+    price = found.get("limit_price")
+    if price is None:
+        return None
+    sign = SIGNS.get(str(legs[0].get("side")), 1.0) if not found.get("legs") else 1.0
+    return sign * float(price)
 
 
 def _contracts(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[str, int] | None:
@@ -186,7 +232,7 @@ def clock_of(found: Mapping[str, Any]) -> BrokerClock:
 
 def holding_of(found: Mapping[str, Any]) -> Holding:
     """A position; Alpaca gives short ones a negative quantity, or a side of `short`."""
-    quantity = int(float(found["qty"]))
+    quantity = whole_if_whole(float(found["qty"]))
     if str(found.get("side", "")).endswith("short"):
         quantity = -abs(quantity)
     return Holding(str(found["symbol"]), quantity, float(found["avg_entry_price"]))
@@ -204,7 +250,7 @@ def last_price_of(found: Mapping[str, Any]) -> LastPrice:
 
 def activity_of(found: Mapping[str, Any]) -> Activity:
     """A fill, or what the clearing house did."""
-    quantity = int(float(found.get("qty") or 0))
+    quantity = whole_if_whole(float(found.get("qty") or 0))
     if str(found.get("side", "")).startswith("sell"):
         quantity = -abs(quantity)
     price = found.get("price")
@@ -215,8 +261,16 @@ def activity_of(found: Mapping[str, Any]) -> Activity:
         symbol=str(found.get("symbol", "")),
         quantity=quantity,
         price=None if price is None else float(price),
-        on=date.fromisoformat(day) if day else moment(found["transaction_time"]).date(),
+        on=date.fromisoformat(day)
+        if day
+        else moment(found["transaction_time"]).astimezone(NEW_YORK).date(),
+        order_id=found.get("order_id") or None,
     )
+
+
+def whole_if_whole(quantity: float) -> float:
+    """A quantity as a whole number where it is one: shares may be fractions."""
+    return int(quantity) if quantity == int(quantity) else quantity
 
 
 def moment(text: str) -> datetime:

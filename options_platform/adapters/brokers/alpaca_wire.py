@@ -7,6 +7,7 @@ alpaca-py are heavy.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -109,12 +110,13 @@ def make_data_client(
 
 
 def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
-    """What `ask` returns; None for "not found".
+    """What `ask` returns; None for "not found" in Alpaca's own words.
 
     Raises:
         DuplicateOrderError: the client's id is taken.
-        OrderRefusedError: a clear refusal.
-        BrokerDoubtError: all else: a rate limit, a server's error, no answer or a broken one.
+        OrderRefusedError: Alpaca refuses, in JSON of its own.
+        BrokerDoubtError: all else: a rate limit, a server's error, no answer or a broken one, and
+            a refusal or a "not found" that a gateway may have said.
     """
     try:
         return ask()
@@ -123,10 +125,20 @@ def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         found = FetchError(f"the answer cannot be read: {type(error).__name__}")
     status = found.status
+    is_doubt = status is None or status in PASSING_STATUS or status >= SERVER_ERROR
+    if is_doubt or not is_own_answer(found.body):
+        raise BrokerDoubtError(f"{what}: {found.cause}; run: options-platform reconcile")
     if status == NOT_FOUND:
         return None
-    if status is None or status in PASSING_STATUS or status >= SERVER_ERROR:
-        raise BrokerDoubtError(f"{what}: {found.cause}; run: options-platform reconcile")
     if "must be unique" in found.cause:
         raise DuplicateOrderError(f"{what}: {found.cause}")
     raise OrderRefusedError(f"{what}: {found.cause}; {found.advice}")
+
+
+def is_own_answer(body: str) -> bool:
+    """Whether the body of a refusal is Alpaca's own: JSON with a code and a message."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and {"code", "message"} <= said.keys()

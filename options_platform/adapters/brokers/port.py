@@ -15,7 +15,25 @@ from typing import Protocol, runtime_checkable
 
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
+from options_platform.domain.trading.reports import Activity, BrokerOrder
 from options_platform.errors import BrokerError
+
+__all__ = [
+    "Activity",
+    "Broker",
+    "BrokerAccount",
+    "BrokerClock",
+    "BrokerDoubtError",
+    "BrokerOrder",
+    "DuplicateOrderError",
+    "Exercises",
+    "Holding",
+    "LastPrice",
+    "OrderRefusedError",
+    "Quote",
+    "QuotesContracts",
+    "WorksAtClose",
+]
 
 
 class DuplicateOrderError(BrokerError):
@@ -28,23 +46,6 @@ class OrderRefusedError(BrokerError):
 
 class BrokerDoubtError(BrokerError):
     """It is not known what came of the request: no answer, a broken one, or a server's error."""
-
-
-@dataclass(frozen=True)
-class BrokerOrder:
-    """An order as the broker has it; `status` is one of the platform's order states.
-
-    `avg_price` is net, USD a share, debit positive; None while nothing is filled. `contracts` are
-    those that all of it trades, by symbol, bought ones positive; None where that is not told.
-    """
-
-    client_order_id: str
-    status: str
-    filled_qty: int
-    avg_price: float | None
-    fees_usd: float
-    reason: str | None = None
-    contracts: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,13 @@ class BrokerClock:
 
 @dataclass(frozen=True)
 class Holding:
-    """A contract (or stock) in the account; `quantity` is negative if short."""
+    """A contract (or stock) in the account; `quantity` is negative if short.
+
+    Shares may be fractions, as where dividends are reinvested.
+    """
 
     symbol: str
-    quantity: int
+    quantity: float
     avg_price: float | None = None
 
 
@@ -93,18 +97,6 @@ class LastPrice:
 
     price: float
     at: datetime
-
-
-@dataclass(frozen=True)
-class Activity:
-    """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired)."""
-
-    activity_id: str
-    kind: str
-    symbol: str
-    quantity: int
-    price: float | None
-    on: date
 
 
 class Broker(Protocol):
@@ -128,8 +120,11 @@ class Broker(Protocol):
         """The broker's time; None for one that only knows the sessions it is told of."""
         ...
 
-    def submit(self, order: Order) -> BrokerOrder:
+    def submit(self, order: Order, expected: Mapping[str, int] | None = None) -> BrokerOrder:
         """Send the order once, without repeating the request.
+
+        `expected` are the contracts that the account should hold by symbol, by the ledger: a leg
+        that closes says so, whatever a list of positions shows at the moment.
 
         Raises :class:`DuplicateOrderError` if its id was sent before, :class:`OrderRefusedError`
         if the broker will not take it.
@@ -137,7 +132,10 @@ class Broker(Protocol):
         ...
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order of that id, or None if the broker never had it."""
+        """The order of that id; None if the broker's own answer says that there is none.
+
+        That is no evidence that there was none: its lists are asked as well.
+        """
         ...
 
     def cancel(self, client_order_id: str) -> None:
@@ -174,6 +172,18 @@ class QuotesContracts(Protocol):
 
     def last_prices(self, tickers: Sequence[str]) -> dict[str, LastPrice]:
         """The last trades by ticker; one without any is absent."""
+        ...
+
+
+@runtime_checkable
+class Exercises(Protocol):
+    """A broker that exercises bought contracts on request."""
+
+    def exercise(self, symbol: str) -> None:
+        """Exercise all bought contracts of that symbol; an activity tells that it was done.
+
+        Raises :class:`OrderRefusedError` if it cannot be.
+        """
         ...
 
 

@@ -95,7 +95,11 @@ class SimulatedBroker:
                 "INSERT OR REPLACE INTO demands VALUES (?, ?, ?)", [ticker, outcome, contracts]
             )
 
-    def submit(self, order: Order) -> BrokerOrder:
+    def submit(
+        self,
+        order: Order,
+        expected: Mapping[str, int] | None = None,  # noqa: ARG002
+    ) -> BrokerOrder:
         """Accept the order for the session after `order.session`."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             connection.execute(SCHEMA)
@@ -159,7 +163,7 @@ class SimulatedBroker:
         for row in self._rows("filled_qty > 0", []):
             for leg in read_legs(row[2]):
                 symbol = leg.symbol(row[1])
-                held_now[symbol] = held_now.get(symbol, 0) + leg.signed_ratio * row[3]
+                held_now[symbol] = held_now.get(symbol, 0) + leg.signed_quantity * row[3]
         return [Holding(symbol, count) for symbol, count in sorted(held_now.items()) if count]
 
     def activities(self, since: date) -> list[Activity]:
@@ -168,7 +172,7 @@ class SimulatedBroker:
         rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since])
         for number, ticker, legs_json, filled, *_, worked_on in rows:
             for at, leg in enumerate(read_legs(legs_json)):
-                quantity = leg.signed_ratio * filled
+                quantity = leg.signed_quantity * filled
                 symbol = leg.symbol(ticker)
                 found.append(Activity(f"{number}-{at}", "FILL", symbol, quantity, None, worked_on))
         return sorted(found, key=lambda activity: (activity.on, activity.activity_id))

@@ -99,6 +99,7 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
                 self._redacted(reason_of(response.text)),
                 retry_after=response.headers.get("Retry-After"),
                 advice=self.advice(status),
+                body=self._redacted(response.text),
             )
         self.heard(path, response)
 

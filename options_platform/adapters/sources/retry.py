@@ -27,7 +27,7 @@ LATER = "try again later"
 class FetchError(Exception):
     """Why a source gave nothing: `passing` if asking again may help, `advice` what to do.
 
-    `status` is that of the HTTP answer, None if there was none.
+    `status` is that of the HTTP answer, None if there was none; `body` is what it said, whole.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class FetchError(Exception):
         retry_after_seconds: float | None = None,
         advice: str = LATER,
         status: int | None = None,
+        body: str = "",
     ) -> None:
         super().__init__(cause)
         self.cause = cause
@@ -45,10 +46,16 @@ class FetchError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.advice = advice
         self.status = status
+        self.body = body
 
 
 def status_fault(
-    status: int, said: str, *, retry_after: str | None = None, advice: str = LATER
+    status: int,
+    said: str,
+    *,
+    retry_after: str | None = None,
+    advice: str = LATER,
+    body: str = "",
 ) -> FetchError:
     """The fault of an HTTP status of 400 and more; `said` is the server's own reason."""
     passing = status in PASSING_STATUS or status >= SERVER_ERROR
@@ -59,6 +66,7 @@ def status_fault(
         retry_after_seconds=seconds_of(retry_after),
         advice=advice,
         status=status,
+        body=body,
     )
 
 

@@ -11,12 +11,24 @@ from options_platform.domain.orders.order import (
     contracts_held,
     contracts_of,
     in_lowest_terms,
+    shares_leg,
 )
-from options_platform.domain.orders.states import CANCELLABLE, FINAL, TRANSITIONS, WORKING
+from options_platform.domain.orders.states import (
+    CANCELLABLE,
+    ENDED,
+    FINAL,
+    IN_DOUBT,
+    RESTING,
+    TRANSITIONS,
+    WORKING,
+)
 
 __all__ = [
     "CANCELLABLE",
+    "ENDED",
     "FINAL",
+    "IN_DOUBT",
+    "RESTING",
     "TICK_USD",
     "TRANSITIONS",
     "WORKING",
@@ -33,4 +45,5 @@ __all__ = [
     "in_lowest_terms",
     "ladder",
     "possible_value",
+    "shares_leg",
 ]

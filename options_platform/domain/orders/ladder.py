@@ -24,7 +24,8 @@ class LadderRules:
     `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
     `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
     `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
-    leaves the bounds of what its legs can be worth. The last rung stands until the order expires.
+    leaves the bounds of what its legs can be worth. Shares give way by `shares_concession` of their
+    price. The last rung stands until the order expires.
     """
 
     rungs: int = 4
@@ -32,6 +33,7 @@ class LadderRules:
     entry_concession: float = 0.08
     exit_concession: float = 0.40
     exit_concession_usd: float = 0.10
+    shares_concession: float = 0.01
 
     def __post_init__(self) -> None:
         if self.rungs < 1:
@@ -40,6 +42,8 @@ class LadderRules:
             raise ValueError("a rung stands for more than 0 seconds")
         if not (0 <= self.entry_concession < 1 and 0 <= self.exit_concession < 1):
             raise ValueError("a concession is a share of the fair price, from 0 to below 1")
+        if not 0 <= self.shares_concession < 1:
+            raise ValueError("shares_concession is a share of the price, from 0 to below 1")
         if self.exit_concession_usd < 0:
             raise ValueError("exit_concession_usd is not negative")
 
@@ -52,6 +56,8 @@ class LadderRules:
         """
         if purpose == "entry":
             return ladder(fair_price, self.entry_concession * abs(fair_price), self.rungs)
+        if any(leg.is_shares for leg in legs):
+            return ladder(fair_price, self.shares_concession * abs(fair_price), self.rungs)
         bounds = bounds_of(legs)
         first = bounds.kept(fair_price)
         give = max(self.exit_concession * abs(first), self.exit_concession_usd)

@@ -10,30 +10,54 @@ from typing import Literal
 
 from options_platform.domain.calendar import close_time, open_time, shift
 from options_platform.domain.occ import symbol_of
-from options_platform.domain.orders.states import FINAL, TRANSITIONS
+from options_platform.domain.orders.states import ENDED, FINAL, RESTING, TRANSITIONS
 from options_platform.errors import LedgerError
 
-Purpose = Literal["entry", "exit"]
+Purpose = Literal["entry", "exit", "exercise"]
+SHARES_A_LOT = 100
 
 
 @dataclass(frozen=True)
 class OrderLeg:
-    """One leg of an order: `ratio` contracts for each spread."""
+    """One leg of an order: `ratio` contracts for each spread.
+
+    A leg of the right `shares` is the underlying itself, `ratio` lots of 100 shares; see
+    :func:`shares_leg`. `root` is the contract's root where it is not the ticker's own, as after a
+    split (`SPY1`).
+    """
 
     side: Literal["buy", "sell"]
-    right: Literal["call", "put"]
+    right: Literal["call", "put", "shares"]
     strike: float
     expiry: date
     ratio: int = 1
+    root: str = ""
+
+    @property
+    def is_shares(self) -> bool:
+        """Whether it is the underlying itself."""
+        return self.right == "shares"
 
     @property
     def signed_ratio(self) -> int:
-        """Contracts that one spread adds to the account; sold ones are negative."""
+        """Contracts (or lots) that one spread adds to the account; sold ones are negative."""
         return self.ratio if self.side == "buy" else -self.ratio
 
+    @property
+    def signed_quantity(self) -> int:
+        """Contracts, or shares, that one spread adds to the account; sold ones are negative."""
+        return self.signed_ratio * (SHARES_A_LOT if self.is_shares else 1)
+
     def symbol(self, ticker: str) -> str:
-        """The contract's OCC symbol."""
-        return symbol_of(ticker, self.expiry, self.right, self.strike)
+        """The contract's OCC symbol; the ticker itself for shares."""
+        if self.is_shares:
+            return ticker
+        return symbol_of(self.root or ticker, self.expiry, self.right, self.strike)
+
+
+def shares_leg(side: Literal["buy", "sell"], lots: int = 1) -> OrderLeg:
+    """The leg that holds `lots` of 100 shares; it has neither strike nor expiry."""
+    return OrderLeg(side, "shares", 0.0, date.max, lots)
 
 
 @dataclass(frozen=True)
@@ -44,6 +68,8 @@ class Order:
     `avg_price` is what was paid, in the same sense. `session` is the one whose plan it serves;
     the order works in the next one. `position_id` is the first entry's id, for entries too.
     `attempt` counts the orders sent for one purpose: it rises only after one that ended unfilled.
+    `seen` says that the broker has shown it; one that is `withdrawn` is never sent (again), and is
+    canceled wherever it shows up.
     """
 
     client_order_id: str
@@ -65,6 +91,8 @@ class Order:
     fees_usd: float = 0.0
     attempt: int = 1
     placed_at: datetime | None = None
+    seen: bool = False
+    withdrawn: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -104,15 +132,45 @@ class Order:
             raise LedgerError(
                 f"order {self.client_order_id} is {self.status} and cannot become {status}; {_ASK}"
             )
-        if not self.filled_qty <= after.filled_qty <= self.contracts:
+        return self._with_fills_of(after)
+
+    def shown(self, status: str, **changes: object) -> Order:
+        """The order in the state that the broker shows: evidence, which may follow any state.
+
+        What was concluded without the broker's word (rejected, never sent, missing) is corrected
+        by it. Raises :class:`LedgerError` if fewer spreads would be filled than were before, or
+        more than were ordered.
+        """
+        return self._with_fills_of(
+            replace(self, status=status, seen=True, **changes)  # type: ignore[arg-type]
+        )
+
+    def require_follows(self, after: Order) -> None:
+        """Raise :class:`LedgerError` unless `after` may follow this, the recorded state.
+
+        Own steps follow :data:`TRANSITIONS`; what the broker has shown may follow anything but
+        what it has shown to have ended.
+        """
+        is_evidence = after.seen and after.status in (*RESTING, *ENDED)
+        reopens = self.seen and self.status in ENDED and after.status not in ENDED
+        if is_evidence and not (reopens and after.filled_qty == self.filled_qty):
+            self._with_fills_of(after)
+            return
+        self.to(
+            after.status, **{name: getattr(after, name) for name in _FIELDS if name != "status"}
+        )
+
+    def _with_fills_of(self, after: Order) -> Order:
+        if not self.filled_qty <= after.filled_qty <= after.contracts:
             raise LedgerError(
-                f"order {self.client_order_id} has {self.filled_qty} of {self.contracts} filled "
+                f"order {self.client_order_id} has {self.filled_qty} of {after.contracts} filled "
                 f"and cannot have {after.filled_qty}; {_ASK}"
             )
         return after
 
 
 _ASK = "run: options-platform reconcile"
+_FIELDS = tuple(Order.__dataclass_fields__)
 
 
 def closing(legs: tuple[OrderLeg, ...]) -> tuple[OrderLeg, ...]:
@@ -134,16 +192,19 @@ def in_lowest_terms(order: Order) -> Order:
 
 
 def contracts_of(order: Order) -> dict[str, int]:
-    """Contracts by symbol that the whole order trades; bought ones positive."""
-    return {leg.symbol(order.ticker): leg.signed_ratio * order.contracts for leg in order.legs}
+    """Contracts (or shares) by symbol that the whole order trades; bought ones positive."""
+    return {leg.symbol(order.ticker): leg.signed_quantity * order.contracts for leg in order.legs}
 
 
 def contracts_held(orders: Iterable[Order]) -> dict[str, int]:
-    """Contracts by symbol that the fills of `orders` leave; bought ones positive, no zeros."""
+    """Contracts (or shares) by symbol that the fills of `orders` leave; bought ones positive.
+
+    There are no zeros. What was exercised shows as an activity of the account, not as a fill.
+    """
     held: dict[str, int] = {}
     for order in orders:
-        if order.filled_qty:
+        if order.filled_qty and order.purpose != "exercise":
             for leg in order.legs:
                 symbol = leg.symbol(order.ticker)
-                held[symbol] = held.get(symbol, 0) + leg.signed_ratio * order.filled_qty
+                held[symbol] = held.get(symbol, 0) + leg.signed_quantity * order.filled_qty
     return {symbol: quantity for symbol, quantity in held.items() if quantity}

@@ -3,36 +3,34 @@
 An order is `intent` once it is recorded and nothing was sent. From the moment before its request
 leaves until the answer is recorded it is `unknown`; so a process that dies, a time-out, a broken
 connection and an error of the server all leave the same, true record, and only the broker can
-say what became of it. All other states are the broker's, `not_sent` aside.
+say what became of it. It is `missing` once its session is over and neither the broker's lists nor
+its look-up show it: that says nothing, so the order may still turn out to have filled. All other
+states are the broker's own words, `not_sent` aside.
+
+:data:`TRANSITIONS` is what may follow by our own doing. What the broker shows is evidence and may
+follow any state; :mod:`options_platform.domain.trading.reducer` says how.
 """
 
 from __future__ import annotations
 
-_AT_THE_BROKER = frozenset(
-    {
-        "accepted",
-        "partially_filled",
-        "filled",
-        "cancel_pending",
-        "canceled",
-        "expired",
-        "rejected",
-    }
-)
+RESTING = ("submitted", "accepted", "partially_filled", "cancel_pending")
+"""States in which an order is at the broker and may fill."""
+
+ENDED = ("filled", "canceled", "expired", "rejected")
+"""States in which the broker has ended an order."""
+
+_AT_THE_BROKER = frozenset({*RESTING, *ENDED})
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     "intent": frozenset({"unknown", "not_sent", "expired"}),
-    "unknown": _AT_THE_BROKER | {"submitted"},
-    "submitted": _AT_THE_BROKER | {"unknown"},
+    "unknown": _AT_THE_BROKER | {"missing"},
+    "submitted": _AT_THE_BROKER | {"unknown", "missing"},
     # What was taken overnight is routed at the open.
-    "accepted": (_AT_THE_BROKER - {"accepted"}) | {"submitted", "unknown"},
-    "partially_filled": frozenset(
-        {"filled", "cancel_pending", "canceled", "expired", "rejected", "unknown"}
-    ),
+    "accepted": _AT_THE_BROKER | {"unknown", "missing"},
+    "partially_filled": frozenset({*ENDED, "cancel_pending", "unknown", "missing"}),
     # A cancel may come too late, or be refused.
-    "cancel_pending": frozenset(
-        {"accepted", "partially_filled", "filled", "canceled", "expired", "rejected", "unknown"}
-    ),
+    "cancel_pending": _AT_THE_BROKER | {"unknown", "missing"},
+    "missing": _AT_THE_BROKER,
     "not_sent": frozenset(),
     "filled": frozenset(),
     "canceled": frozenset(),
@@ -41,8 +39,13 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 """From each state to those that may follow; a state without any is final."""
 
-WORKING = tuple(state for state, after in TRANSITIONS.items() if after)
 FINAL = tuple(state for state, after in TRANSITIONS.items() if not after)
+
+WORKING = tuple(state for state in TRANSITIONS if state not in (*FINAL, "missing"))
+"""States in which an order is, or may yet be, in the market."""
+
+IN_DOUBT = ("unknown", "missing")
+"""States in which only the broker can say what became of an order."""
 
 CANCELLABLE = ("submitted", "accepted", "partially_filled")
 """States in which asking the broker to cancel makes sense."""

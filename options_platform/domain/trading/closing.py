@@ -1,0 +1,71 @@
+"""What of a position is closed next: nothing that leaves a short uncovered, whatever lists say.
+
+Whole spreads go first, as one order. Of loose legs sold contracts are bought back first, shares
+follow, and a bought contract is sold last: its fill is only sent once what it covers has ended, by
+a fill or an activity. So no order here depends on which legs a list of positions shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from options_platform.domain.orders import OrderLeg
+from options_platform.domain.positions import Position
+
+
+def next_to_close(position: Position) -> tuple[tuple[OrderLeg, ...], int]:
+    """The legs to close next and how many spreads of them; no legs and 0 if nothing is held."""
+    if position.open_contracts:
+        return position.legs, position.open_contracts
+    loose = sorted(position.loose, key=_turn)
+    if not loose:
+        return (), 0
+    first = loose[0]
+    return (replace(first, ratio=1),), first.ratio
+
+
+def _turn(leg: OrderLeg) -> tuple[int, str]:
+    if leg.is_shares:
+        return 1, ""
+    return (0 if leg.side == "sell" else 2), str(leg)
+
+
+def has_uncovered_short(position: Position) -> bool:
+    """Whether a sold contract of the position is loose, and nothing of it covers that any more.
+
+    Bought contracts of the same right cover sold ones, and so do the shares of an assignment.
+    """
+    for right, shares_side in (("call", "buy"), ("put", "sell")):
+        sold = sum(leg.ratio for leg in position.loose if (leg.right, leg.side) == (right, "sell"))
+        cover = sum(leg.ratio for leg in position.loose if (leg.right, leg.side) == (right, "buy"))
+        cover += sum(leg.ratio for leg in position.loose if leg.is_shares
+                     and leg.side == shares_side)  # fmt: skip
+        if sold > cover:
+            return True
+    return False
+
+
+def has_shares(position: Position) -> bool:
+    """Whether an assignment or an exercise has left shares in the position."""
+    return any(leg.is_shares for leg in position.loose)
+
+
+def in_doubt(
+    position: Position, expected: Mapping[str, int], at_broker: Mapping[str, float]
+) -> tuple[str, ...]:
+    """The symbols of a position of which the broker shows fewer contracts than it should.
+
+    `expected` are the contracts of the ledger by symbol and `at_broker` those of the broker's
+    list, both summed over all positions.
+    """
+    symbols = sorted({leg.symbol(position.ticker) for leg in position.held})
+    return tuple(
+        symbol
+        for symbol in symbols
+        if _shows_less(expected.get(symbol, 0), at_broker.get(symbol, 0))
+    )
+
+
+def _shows_less(expected: float, shown: float) -> bool:
+    return shown < expected if expected > 0 else shown > expected

@@ -1,0 +1,209 @@
+"""From an order's state and what happened to its next state and one action: a table.
+
+:data:`RULES` is read from the top; the first rule that fits decides. No rule ends an order that
+left because something is lacking: neither the lists nor a look-up that lack it, a page that is no
+answer, nor a clock say what became of it. What the broker shows is evidence, and corrects whatever
+was concluded before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from options_platform.domain.orders import CANCELLABLE, ENDED, RESTING, TRANSITIONS, Order
+from options_platform.domain.trading.reports import BrokerOrder
+
+
+class Event(StrEnum):
+    """What happened to an order."""
+
+    LOOK = "look"
+    """Somebody asks what became of it."""
+    WANTED = "wanted"
+    """A run wants it in the market, and nothing forbids that."""
+    UNWANTED = "unwanted"
+    """It has to leave the market, or never reach it: a halt, a flatten, its next price."""
+    SHOWN = "shown"
+    """A list or a look-up of the broker shows it."""
+    ABSENT = "absent"
+    """Neither the broker's lists nor its look-up show it, in answers of its own."""
+    TAKEN = "taken"
+    """The broker has an order of that id."""
+    REFUSED = "refused"
+    """The broker's own answer refuses it, and it shows no such order."""
+    SILENT = "silent"
+    """No answer, or one that is not the broker's own."""
+
+
+class Action(StrEnum):
+    """What to do next."""
+
+    NONE = "none"
+    ASK = "ask"
+    SEND = "send"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An event with what it was seen with.
+
+    `is_wanted` says that the order is to be sent if the broker lacks it, `is_over` that its
+    session is, by the broker's clock; `report` is what the broker shows.
+    """
+
+    event: Event
+    is_wanted: bool = False
+    is_over: bool = False
+    report: BrokerOrder | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The order in its next state, what to do, and why, for the record."""
+
+    order: Order
+    action: Action
+    why: str
+
+
+Condition = Callable[[Order, Happening], bool]
+SAME = "same"
+AS_SHOWN = "as shown"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table: in these states, after this event, if `when`: `then` and `action`."""
+
+    states: tuple[str, ...]
+    event: Event
+    when: Condition
+    then: str
+    action: Action
+    why: str
+
+
+def _always(_order: Order, _happening: Happening) -> bool:
+    return True
+
+
+def _is_over(_order: Order, happening: Happening) -> bool:
+    return happening.is_over
+
+
+def _is_withdrawn(order: Order, _happening: Happening) -> bool:
+    return order.withdrawn
+
+
+def _is_wanted(_order: Order, happening: Happening) -> bool:
+    return happening.is_wanted
+
+
+def is_older(order: Order, report: BrokerOrder) -> bool:
+    """Whether a report is older than what is recorded: lists lag behind.
+
+    It shows fewer fills, or rests where the broker has shown that it ended.
+    """
+    ended = order.seen and order.status in ENDED
+    return report.filled_qty < order.filled_qty or (
+        ended and report.status not in ENDED and report.filled_qty == order.filled_qty
+    )
+
+
+def _shows_less(order: Order, happening: Happening) -> bool:
+    return happening.report is not None and is_older(order, happening.report)
+
+
+def _rests_unwanted(order: Order, happening: Happening) -> bool:
+    report = happening.report
+    is_unwanted = order.withdrawn or happening.is_over or order.status in ("not_sent", "expired")
+    return report is not None and report.status in CANCELLABLE and is_unwanted
+
+
+ALL = tuple(TRANSITIONS)
+AT_HAND = ("unknown", *RESTING, "missing")
+OVER_AND_DONE = ("not_sent", *ENDED)
+LACKING_OPEN = ("intent", "unknown")
+
+RULES: tuple[Rule, ...] = (
+    # What somebody asks for.
+    Rule(OVER_AND_DONE, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER_AND_DONE, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
+    Rule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
+    Rule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
+    Rule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
+    Rule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
+    Rule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
+         "it may rest by now"),
+    Rule(OVER_AND_DONE, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
+    # What the broker shows: evidence, whatever was concluded before.
+    Rule(ALL, Event.SHOWN, _shows_less, SAME, Action.NONE, "older than what is recorded"),
+    Rule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
+         "it rests, and nobody wants it to"),
+    Rule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
+    # What the broker lacks: no evidence of anything.
+    Rule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
+    Rule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE, "nothing was sent"),
+    Rule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
+    Rule(("unknown", *RESTING), Event.ABSENT, _is_over, "missing", Action.NONE,
+         "MISSING_AT_BROKER"),
+    Rule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
+    Rule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
+    Rule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
+    # What came of sending it.
+    Rule(("unknown",), Event.TAKEN, _always, "submitted", Action.ASK, "its id is taken"),
+    Rule(("unknown",), Event.REFUSED, _always, "rejected", Action.NONE, "the broker refused it"),
+    Rule(ALL, Event.TAKEN, _always, SAME, Action.ASK, "its id is taken"),
+    Rule(ALL, Event.REFUSED, _always, SAME, Action.NONE, "another answer came first"),
+    Rule(ALL, Event.SILENT, _always, SAME, Action.NONE, "no answer is no evidence"),
+)  # fmt: skip
+"""The table. An `intent` never left, so our own record says that it was never sent."""
+
+
+def rule_for(order: Order, happening: Happening) -> Rule:
+    """The first rule that fits."""
+    return next(
+        rule
+        for rule in RULES
+        if order.status in rule.states
+        and rule.event is happening.event
+        and rule.when(order, happening)
+    )
+
+
+def decide(order: Order, happening: Happening) -> Decision:
+    """What becomes of `order`, and what to do next.
+
+    Raises :class:`LedgerError` if the broker shows more spreads filled than were ordered.
+    """
+    rule = rule_for(order, happening)
+    after = order
+    if happening.event is Event.UNWANTED and order.status in AT_HAND:
+        after = replace(after, withdrawn=True)
+    if rule.then == AS_SHOWN:
+        after = _as_shown(after, happening.report)
+    elif rule.then != SAME:
+        after = after.to(rule.then)
+    return Decision(after, rule.action, rule.why)
+
+
+def _as_shown(order: Order, report: BrokerOrder | None) -> Order:
+    assert report is not None  # noqa: S101 (SHOWN comes with one)
+    return order.shown(
+        report.status,
+        filled_qty=report.filled_qty,
+        avg_price=report.avg_price if report.avg_price is not None else order.avg_price,
+        fees_usd=report.fees_usd,
+        reason=with_words(order, report.reason),
+    )
+
+
+def with_words(order: Order, words: str | None) -> str | None:
+    """The reason of an order with what the broker says; an exit keeps why it was one."""
+    why = order.reason if order.purpose == "exit" else None
+    if words is None or (why is not None and why.endswith(words)):
+        return order.reason
+    return words if why is None else f"{why}: {words}"

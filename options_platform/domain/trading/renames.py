@@ -1,0 +1,69 @@
+"""Contracts that a corporate action gave another symbol, as a split turns `SPY` into `SPY1`.
+
+Their expiry, right and strike stay in the name; what they deliver does not, so they are priced by
+their quotes alone. A rename is believed where the broker lists the new symbol, in the quantity that
+the old one is missing: the new one is the evidence, not that the old one is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from options_platform.domain.occ import parse_symbol
+from options_platform.domain.orders import OrderLeg
+from options_platform.domain.positions import Position
+
+
+def renamed_contracts(
+    expected: Mapping[str, int], at_broker: Mapping[str, float]
+) -> dict[str, str]:
+    """By old symbol the new one, of contracts that the broker lists under another root.
+
+    Args:
+        expected: contracts by symbol that the account should hold.
+        at_broker: those that the broker lists.
+    """
+    strangers = {s: q for s, q in at_broker.items() if s not in expected}
+    renames: dict[str, str] = {}
+    for symbol, quantity in expected.items():
+        parts = parse_symbol(symbol) if symbol not in at_broker and strangers else None
+        if parts is None:
+            continue
+        root, *contract = parts
+        for new_symbol, shown in strangers.items():
+            named = parse_symbol(new_symbol)
+            if named is None or shown != quantity or list(named[1:]) != contract:
+                continue
+            if is_adjusted_root(named[0], root) and new_symbol not in renames.values():
+                renames[symbol] = new_symbol
+                break
+    return renames
+
+
+def is_adjusted_root(root: str, of: str) -> bool:
+    """Whether a root is another's with a digit after it (of an adjusted one: another digit)."""
+    base = of.rstrip("0123456789")
+    return root != of and root.rstrip("0123456789") == base and root[len(base) :].isdigit()
+
+
+def with_new_symbols(
+    positions: Iterable[Position], renames: Mapping[str, str]
+) -> tuple[Position, ...]:
+    """The positions that hold a renamed contract, with its new root in their legs."""
+    changed = []
+    for position in positions:
+        after = replace(
+            position,
+            legs=tuple(_renamed(leg, position.ticker, renames) for leg in position.legs),
+            loose=tuple(_renamed(leg, position.ticker, renames) for leg in position.loose),
+        )
+        if after != position:
+            changed.append(after)
+    return tuple(changed)
+
+
+def _renamed(leg: OrderLeg, ticker: str, renames: Mapping[str, str]) -> OrderLeg:
+    new_symbol = renames.get(leg.symbol(ticker))
+    parts = None if new_symbol is None else parse_symbol(new_symbol)
+    return leg if parts is None else replace(leg, root=parts[0])

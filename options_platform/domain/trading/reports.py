@@ -1,0 +1,53 @@
+"""What a broker says of an order and of the account: the evidence that everything rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class BrokerOrder:
+    """An order as the broker has it; `status` is one of the platform's order states.
+
+    `avg_price` is net, USD a share, debit positive; None while nothing is filled. `contracts` are
+    those that all of it trades, by symbol, bought ones positive; None where that is not told, as
+    `limit_price` is, of the sign of `avg_price`. `broker_ids` are the broker's own ids of the
+    order and its legs; `replaced_by` is that of the order that a person put in its place.
+    """
+
+    client_order_id: str
+    status: str
+    filled_qty: int
+    avg_price: float | None
+    fees_usd: float
+    reason: str | None = None
+    contracts: Mapping[str, int] | None = None
+    limit_price: float | None = None
+    broker_ids: tuple[str, ...] = ()
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What happened in the account.
+
+    FILL; OPASN (a sold contract was assigned), OPEXC (a bought one exercised), OPEXP (expired
+    worthless), each with OPTRD where shares changed hands at the strike. `quantity` is as the
+    broker states it; of the clearing house's activities the size alone counts. An activity and
+    its trade in shares may bear one id. `order_id` is the broker's of the order that was filled.
+    """
+
+    activity_id: str
+    kind: str
+    symbol: str
+    quantity: float
+    price: float | None
+    on: date
+    order_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other."""
+        return f"{self.kind} {self.activity_id} {self.symbol}"

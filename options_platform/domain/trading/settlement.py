@@ -1,0 +1,140 @@
+"""What an assignment, an exercise, an expiry or a person's word leaves of the positions.
+
+A position ends by evidence alone: by its own closing fills, by an activity that the broker states
+(https://docs.alpaca.markets/docs/non-trade-activities-for-option-events), or by what a person has
+looked at and accepted. That a list of positions lacks a contract ends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+from options_platform.domain.orders import OrderLeg, shares_leg
+from options_platform.domain.positions import SHARES, Position, without_legs
+from options_platform.domain.trading.reports import Activity
+
+ASSIGNED, EXERCISED, EXPIRED, ACCEPTED = "ASSIGNED", "EXERCISED", "EXPIRED", "ACCEPTED"
+ENDS = {"OPASN": ASSIGNED, "OPEXC": EXERCISED, "OPEXP": EXPIRED}
+"""The activities that end contracts, and the reason of a position that they end."""
+
+SIDES: dict[str, tuple[str, ...]] = {
+    "OPASN": ("sell",),
+    "OPEXC": ("buy",),
+    "OPEXP": ("buy", "sell"),
+}
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What an activity did.
+
+    `positions` are those that changed; `adjustments` contracts and shares by symbol that the
+    account has more or less than its fills leave; `cash_usd` what moved with them. `unsettled`
+    contracts belong to no position.
+    """
+
+    positions: tuple[Position, ...]
+    adjustments: Mapping[str, int]
+    cash_usd: float = 0.0
+    unsettled: int = 0
+
+
+def settle(activity: Activity, positions: Iterable[Position]) -> Settlement:
+    """End the contracts that an activity states, those of the oldest position first.
+
+    Of an assignment or an exercise come shares at the strike, 100 for each contract, as the broker
+    delivers them in the same moment.
+    """
+    left = abs(round(activity.quantity))
+    changed: list[Position] = []
+    adjustments: dict[str, int] = {}
+    cash = 0.0
+    for position in positions:
+        for leg, count in position.held.items():
+            if not left or leg.side not in SIDES[activity.kind] or leg.is_shares:
+                continue
+            if leg.symbol(position.ticker) != activity.symbol:
+                continue
+            ended = min(count, left)
+            left -= ended
+            came, paid = _delivered(activity.kind, leg, ended)
+            after = without_legs(position, {leg: ended}, cash_usd=paid, came=came)
+            changed.append(ended_if_empty(after, ENDS[activity.kind], activity.on))
+            cash += paid
+            for one in (*came, replace(leg, side=_other(leg.side), ratio=ended)):
+                symbol = one.symbol(position.ticker)
+                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_quantity
+    return Settlement(tuple(changed), adjustments, cash, left)
+
+
+def _delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
+    """The shares that come for contracts, and the cash that comes with them, USD."""
+    if kind == "OPEXP":
+        return (), 0.0
+    # Who holds a call, or has sold a put that is assigned, buys.
+    buys = (leg.right == "call") == (leg.side == "buy")
+    paid = leg.strike * SHARES * count
+    return (shares_leg("buy" if buys else "sell", count),), -paid if buys else paid
+
+
+def ended_if_empty(position: Position, reason: str, on: date) -> Position:
+    """The position, closed on that day for that reason if nothing of it is held any more."""
+    if position.is_held:
+        return position
+    return replace(position, closed_on=max(on, position.opened_on), exit_reason=reason)
+
+
+def accepted(
+    positions: Iterable[Position], missing: Mapping[str, int], on: date
+) -> tuple[Position, ...]:
+    """The positions that change since a person has accepted what the broker lacks.
+
+    `missing` are contracts (or shares) by symbol that the positions hold and the broker does not,
+    bought ones positive. Spreads that lack all of their legs are closed at the last mark; what a
+    single leg brought is not known, and counts as nothing.
+    """
+    left = dict(missing)
+    changed: list[Position] = []
+    for position in positions:
+        whole = min(
+            (_lacking(position.ticker, leg, left) // leg.ratio for leg in position.legs), default=0
+        )
+        after = _closed_at_mark(position, min(whole, position.open_contracts))
+        _take(left, position, after)
+        for leg, count in after.held.items():
+            ended = min(count, _lacking(position.ticker, leg, left))
+            if ended:
+                before, after = after, without_legs(after, {leg: ended})
+                _take(left, before, after)
+        if after != position:
+            changed.append(ended_if_empty(after, ACCEPTED, on))
+    return tuple(changed)
+
+
+def _closed_at_mark(position: Position, spreads: int) -> Position:
+    if not spreads:
+        return position
+    closed = position.closed_contracts + spreads
+    earlier = (position.exit_price or 0.0) * position.closed_contracts
+    price = (earlier + position.mark_price * spreads) / closed
+    return replace(position, closed_contracts=closed, exit_price=price)
+
+
+def _lacking(ticker: str, leg: OrderLeg, missing: Mapping[str, int]) -> int:
+    """Contracts (or lots) of a leg's side that are missing."""
+    one = replace(leg, ratio=1).signed_quantity
+    return max(0, int(missing.get(leg.symbol(ticker), 0) / one))
+
+
+def _take(left: dict[str, int], before: Position, after: Position) -> None:
+    for leg, count in before.held.items():
+        symbol = leg.symbol(before.ticker)
+        if symbol in left:
+            left[symbol] -= leg.signed_quantity * (count - after.held.get(leg, 0))
+
+
+def _other(side: Literal["buy", "sell"]) -> Literal["buy", "sell"]:
+    return "sell" if side == "buy" else "buy"
