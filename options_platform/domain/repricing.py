@@ -34,6 +34,8 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
         fees_usd=0.0,
         attempt=order.attempt + 1,
         placed_at=None,
+        seen=False,
+        withdrawn=False,
     )
 
 

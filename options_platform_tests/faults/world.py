@@ -160,6 +160,8 @@ def open_beside(made, order, legs, number="beside"):
         avg_price=None,
         fees_usd=0.0,
         placed_at=None,
+        seen=False,
+        withdrawn=False,
     )
     made.execution.send(another, NOW)
     assert made.reconcile(NOW) == []
