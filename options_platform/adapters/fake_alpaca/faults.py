@@ -5,7 +5,8 @@ A fault is a mapping, so that it can be sent to the server as JSON:
 * `on`: method and beginning of the path, e.g. "POST /v2/orders"; `times`: how often (1).
 * `do`: "status" (answer `status`, do nothing), "status_after" (do it, then answer `status`),
   "drop" and "drop_after" (close the connection without an answer), "hang" and "hang_after" (no
-  answer for `seconds`), "late" (no answer, and do it only after `seconds`).
+  answer for `seconds`), "late" (no answer, and do it only after `seconds`), "underway" (no answer,
+  and do it when the script `arrive` says so).
 * For a POST that is done: `then` "reject" or "fill" or "part" (fill `spreads`) or "rest".
 * `body` (JSON) or `text` with a `content_type` is what is answered in place of a JSON error;
   `page` names one of :data:`PAGES`, which brings its own status.
@@ -26,6 +27,7 @@ KINDS = (
     "hang",
     "hang_after",
     "late",
+    "underway",
     "outcome",
     "pending_cancel",
 )

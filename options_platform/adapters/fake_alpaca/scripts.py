@@ -130,6 +130,7 @@ SCRIPTS: dict[str, Script] = {
     "trade": _trade,
     "clock": _clock,
     "release": lambda fake, _: fake.release(),
+    "arrive": lambda fake, _: fake.arrive(),
     "lag": _lag,
     "freeze": lambda fake, body: fake.habits.freeze(body["of"], **_span(body)),
     "hide": lambda fake, body: fake.habits.hide(body.get("symbols"), **_span(body)),

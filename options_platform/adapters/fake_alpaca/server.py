@@ -62,6 +62,7 @@ class FakeAlpaca:
         self.requests: list[str] = []
         self.lock = threading.RLock()
         self.released = threading.Event()
+        self.underway: list[tuple[Json, Callable[[], None]]] = []
         self.server = _QuietServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
@@ -98,7 +99,7 @@ class FakeAlpaca:
             fault = None if path.startswith("/fake/") else self.faults.next(request)
         kind = fault["do"] if fault else "outcome"
         seconds = min(float((fault or {}).get("seconds", 5.0)), LONGEST_HANG_SECONDS)
-        if fault and kind in ("status", "drop", "hang", "late"):
+        if fault and kind in ("status", "drop", "hang", "late", "underway"):
             return self._not_done(fault, kind, seconds, request, query, body)
         with self.lock:
             answer = self._done(request, path, query, body, fault or {})
@@ -119,13 +120,15 @@ class FakeAlpaca:
             return answer_of(fault)
         if kind == "hang":
             self.released.wait(seconds)
+        path = request.partition(" ")[2]
+
+        def later() -> None:
+            with self.lock:
+                self._done(request, path, query, body, fault)
+
+        if kind == "underway":
+            self.underway.append((body, later))
         if kind == "late":
-            path = request.partition(" ")[2]
-
-            def later() -> None:
-                with self.lock:
-                    self._done(request, path, query, body, fault)
-
             timer = threading.Timer(seconds, later)
             timer.daemon = True
             timer.start()
@@ -208,6 +211,12 @@ class FakeAlpaca:
         """End what hangs."""
         self.released.set()
         self.released = threading.Event()
+
+    def arrive(self) -> None:
+        """Do what is underway, in its order."""
+        waiting, self.underway = self.underway, []
+        for _, later in waiting:
+            later()
 
     def _listed(self, query: Json) -> list[Json]:
         status, after = query.get("status", "open"), query.get("after")

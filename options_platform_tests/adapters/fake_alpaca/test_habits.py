@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from http.client import RemoteDisconnected
 
 import pytest
 
@@ -121,6 +122,17 @@ SINGLE = {
     "type": "limit",
     "limit_price": "1.00",
 }
+
+
+def test_a_request_may_arrive_when_everyone_has_stopped_waiting(client, account):
+    account.script("faults", {"do": "underway"})
+    with pytest.raises(RemoteDisconnected):
+        client.raw("POST", "/v2/orders", SINGLE)
+    assert client.by_client_id("taken")[0] == 404
+    assert [body["client_order_id"] for body, _ in account.underway] == ["taken"]
+    account.script("arrive", {})
+    assert client.by_client_id("taken")[0] == 200
+    assert account.underway == []
 
 
 def test_an_answer_may_be_any_text(client, account):
