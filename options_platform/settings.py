@@ -17,8 +17,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, IntradayRules, ReconcileRules
 from options_platform.domain.alerts import AlertRules
@@ -33,6 +34,9 @@ from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 PREFIX = "OPTIONS_"
 FILE_NAME = "options.toml"
@@ -184,9 +188,17 @@ def load_settings(
     return make_settings(values, directory=directory)
 
 
+@cache
+def _validator() -> TypeAdapter[Settings]:
+    """Built once: it costs more than all that is validated with it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Settings)
+
+
 def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -> Settings:
     """Settings from plain values, defaults filled in; `home` is taken relative to `directory`."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     merged = _filled(values, Settings())
     source = str(merged.get("source", Settings.source))
@@ -196,7 +208,7 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     if source in DEFAULT_TICKERS:
         merged.setdefault("tickers", DEFAULT_TICKERS[source])
     try:
-        settings = TypeAdapter(Settings).validate_python(merged)
+        settings = _validator().validate_python(merged)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -53,6 +53,9 @@ NOTHING_SENT = "nothing was sent"
 EMPTY_LOOKS = 10
 EMPTY_PAUSE_SECONDS = 0.05
 
+_prepared: dict[Ledger, duckdb.DuckDBPyConnection] = {}
+"""The newest connection of each ledger whose tables and owner were looked at."""
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -407,16 +410,22 @@ class Ledger:
         import duckdb
 
         with self._connected() as connection:
+            is_new = _prepared.get(self) is not connection
+            if is_new:
+                # Small tables: a second thread costs ten times what it saves.
+                connection.execute("SET threads = 1")
             connection.execute("BEGIN TRANSACTION")
             try:
-                prepare(connection)
-                self._require_same_owner(connection)
+                if is_new:
+                    prepare(connection)
+                    self._require_same_owner(connection)
                 yield connection
             except BaseException:
                 with suppress(duckdb.Error):
                     connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+            _prepared[self] = connection
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:

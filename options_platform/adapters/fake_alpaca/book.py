@@ -6,33 +6,31 @@ with its legs inside.
 
 from __future__ import annotations
 
-import math
-import re
 import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
-from options_platform.domain.calendar import NEW_YORK
+from options_platform.adapters.fake_alpaca.activities import activity_id, fill_of, non_trade
+from options_platform.adapters.fake_alpaca.answers import Json, Refusal, number, stamp, text_of
+from options_platform.adapters.fake_alpaca.checks import (
+    OPEN,
+    SIGNS,
+    BookRules,
+    checked_legs,
+    invalid,
+    reserved,
+)
+from options_platform.adapters.fake_alpaca.symbols import OCC, size
 
-Json = dict[str, Any]
-OCC = re.compile(r"[A-Z]{1,6}\d{6}[CP]\d{8}")
-OPEN = ("new", "accepted", "partially_filled", "pending_cancel")
-SHARES = 100
-SIGNS = {"buy": 1, "sell": -1}
-MOST_LEGS = 4
-
-
-class Refusal(Exception):  # noqa: N818 (an answer, not an error)
-    """An answer of Alpaca's that refuses: HTTP status, its code and its words."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.body = status, {"code": code, "message": message}
+__all__ = ["OPEN", "SIGNS", "FakeBook", "Json", "Refusal", "stamp"]
 
 
 class FakeBook:
-    """One paper account. `now` gives its time; nothing here is safe for threads by itself."""
+    """One paper account. `now` gives its time; nothing here is safe for threads by itself.
+
+    `mark` gives what a contract or stock trades at, None where nothing says so; `renamed` are the
+    contracts that a split took off the list, by the new name.
+    """
 
     def __init__(
         self, now: Callable[[], datetime], *, cash_usd: float = 100_000.0, level: int = 3
@@ -42,14 +40,18 @@ class FakeBook:
         self.level = level
         self.number = "PAFAKE000001"
         self.blocked = False
+        self.rules = BookRules()
+        self.working = OPEN
+        self.mark: Callable[[str], float | None] = lambda _: None
         self.orders: dict[str, Json] = {}
         self.positions: dict[str, list[float]] = {}
+        self.renamed: dict[str, str] = {}
         self.activities: list[Json] = []
         self._count = 0
 
     def account(self) -> Json:
         """The body of GET /v2/account."""
-        value = sum(quantity * price * _size(s) for s, (quantity, price) in self.positions.items())
+        value = sum(q * self._worth(s, price) for s, (q, price) in self.positions.items())
         return {
             "id": str(uuid.UUID(int=1)),
             "account_number": self.number,
@@ -58,6 +60,7 @@ class FakeBook:
             "cash": f"{self.cash:.2f}",
             "equity": f"{self.cash + value:.2f}",
             "portfolio_value": f"{self.cash + value:.2f}",
+            "position_market_value": f"{value:.2f}",
             "buying_power": f"{max(self.cash, 0.0):.2f}",
             "options_buying_power": f"{max(self.cash, 0.0):.2f}",
             "options_approved_level": self.level,
@@ -72,79 +75,76 @@ class FakeBook:
             "created_at": "2023-01-01T18:20:20.272275Z",
         }
 
+    def _worth(self, symbol: str, otherwise: float) -> float:
+        price = self.mark(symbol)
+        return (otherwise if price is None else price) * size(symbol)
+
+    def quantity(self, symbol: str) -> float:
+        """How much of it is in the account, short negative."""
+        return self.positions.get(symbol, [0, 0.0])[0]
+
+    def quantities(self) -> dict[str, float]:
+        """All positions by symbol."""
+        return {symbol: quantity for symbol, (quantity, _) in self.positions.items()}
+
     def submit(self, body: Json) -> Json:
         """Take an order, or raise a :class:`Refusal`; its id is checked before all else."""
-        number = str(body.get("client_order_id") or uuid.uuid4())
-        if any(order["client_order_id"] == number for order in self.orders.values()):
+        client_id = str(body.get("client_order_id") or uuid.uuid4())
+        if any(order["client_order_id"] == client_id for order in self.orders.values()):
             raise Refusal(422, 40010001, "client_order_id must be unique")
-        legs = self._checked_legs(body)
-        if str(body.get("type")) != "limit" or body.get("limit_price") is None:
-            raise Refusal(422, 42210000, "only limit orders are taken here")
         several = body.get("order_class") == "mleg"
+        quantity = number(body["qty"])
+        legs = checked_legs(self, body, quantity)
+        if str(body.get("type")) != "limit" or body.get("limit_price") is None:
+            raise invalid("only limit orders are taken here")
         if not several and float(body["limit_price"]) <= 0:
-            raise Refusal(422, 42210000, "limit_price must be > 0")
-        quantity = int(float(body["qty"]))
-        if quantity < 1:
-            raise Refusal(422, 42210000, "qty must be > 0")
-        at = stamp(self.now())
-        order = self._fields(body, number, at) | {
-            "qty": str(quantity),
-            "order_class": "mleg" if several else "simple",
-            "symbol": "" if several else legs[0]["symbol"],
-            "side": "" if several else legs[0]["side"],
-            "limit_price": str(body["limit_price"]),
-            "legs": [
-                self._fields(leg, str(uuid.uuid4()), at)
-                | {
-                    "symbol": leg["symbol"],
-                    "side": leg["side"],
-                    "ratio_qty": str(leg["ratio_qty"]),
-                    "position_intent": leg.get("position_intent"),
-                    "qty": str(quantity * int(leg["ratio_qty"])),
-                    "order_class": "mleg",
-                    "limit_price": None,
-                    "legs": None,
-                }
-                for leg in legs
-            ]
-            if several
-            else None,
-        }
+            raise invalid("limit_price must be > 0")
+        if quantity <= 0:
+            raise invalid("qty must be > 0")
+        if not float(quantity).is_integer() and (several or OCC.fullmatch(legs[0]["symbol"])):
+            raise invalid("qty must be integer for options trading")
+        order = self._made(body, client_id, legs, quantity, several=several)
         self.orders[order["id"]] = order
         return order
 
-    def _checked_legs(self, body: Json) -> list[Json]:
-        if body.get("order_class") != "mleg":
-            legs: list[Json] = [{"symbol": body["symbol"], "side": body["side"], "ratio_qty": 1}]
-            legs[0]["position_intent"] = body.get("position_intent")
-        else:
-            legs = [dict(leg) for leg in body.get("legs") or []]
-            if not 2 <= len(legs) <= MOST_LEGS:
-                raise Refusal(422, 42210000, "mleg orders have 2 to 4 legs")
-            if len({leg["symbol"] for leg in legs}) != len(legs):
-                raise Refusal(422, 42210000, "All legs must have unique symbols")
-            for leg in legs:
-                leg["ratio_qty"] = int(float(leg["ratio_qty"]))
-            if math.gcd(*(leg["ratio_qty"] for leg in legs)) != 1:
-                raise Refusal(422, 42210000, "leg ratios must be in lowest terms")
-        for leg in legs:
-            if not OCC.fullmatch(str(leg["symbol"])) or leg["side"] not in SIGNS:
-                raise Refusal(422, 42210000, f"asset {leg['symbol']} not found")
-            if str(leg.get("position_intent", "")).endswith("_to_close"):
-                held = self.positions.get(leg["symbol"], [0, 0.0])[0]
-                if held * SIGNS[leg["side"]] >= 0:
-                    raise Refusal(403, 40310000, f"position not found: {leg['symbol']}")
-        return legs
+    def _made(
+        self, body: Json, client_id: str, legs: list[Json], quantity: float, *, several: bool
+    ) -> Json:
+        at = stamp(self.now())
+        fields = self._fields(body, client_id, at) | {
+            "qty": text_of(quantity),
+            "limit_price": str(body["limit_price"]),
+        }
+        if not several:
+            leg = {name: legs[0][name] for name in ("symbol", "side", "position_intent")}
+            kind = "us_option" if OCC.fullmatch(leg["symbol"]) else "us_equity"
+            simple = {"order_class": "simple", "asset_class": kind, "legs": None}
+            return fields | leg | simple
+        made = [
+            self._fields(leg, str(uuid.uuid4()), at)
+            | {
+                "symbol": leg["symbol"],
+                "side": leg["side"],
+                "ratio_qty": str(leg["ratio_qty"]),
+                "position_intent": leg["position_intent"],
+                "qty": text_of(quantity * leg["ratio_qty"]),
+                "order_class": "mleg",
+                "limit_price": None,
+                "legs": None,
+            }
+            for leg in legs
+        ]
+        return fields | {"order_class": "mleg", "symbol": "", "side": "", "legs": made}
 
-    def _fields(self, body: Json, number: str, at: str) -> Json:
+    def _fields(self, body: Json, client_id: str, at: str) -> Json:
         empty = dict.fromkeys(
             ("filled_at", "expired_at", "canceled_at", "failed_at", "replaced_at", "replaced_by",
              "replaces", "notional", "filled_avg_price", "stop_price", "trail_price",
-             "trail_percent", "hwm")
+             "trail_percent", "hwm", "position_intent")
         )  # fmt: skip
         return empty | {
             "id": str(uuid.uuid4()),
-            "client_order_id": number,
+            "client_order_id": client_id,
             "created_at": at,
             "updated_at": at,
             "submitted_at": at,
@@ -158,41 +158,40 @@ class FakeBook:
             "extended_hours": False,
         }
 
-    def fill(self, order: Json, spreads: int | None = None, price: float | None = None) -> None:
+    def fill(self, order: Json, spreads: float | None = None, price: float | None = None) -> None:
         """Fill `spreads` more of a working order (default: the rest) at `price` (the limit)."""
         if order["status"] not in OPEN:
             return
-        left = int(order["qty"]) - int(order["filled_qty"])
-        spreads = left if spreads is None else min(spreads, left)
+        before, total = number(order["filled_qty"]), number(order["qty"])
+        spreads = total - before if spreads is None else min(spreads, total - before)
+        if spreads <= 0:
+            return
         legs = order["legs"] or [order]
         limit = float(order["limit_price"])
         net = price if price is not None else limit * (1 if order["legs"] else _sign(legs))
-        for leg, leg_price in zip(legs, _leg_prices(legs, net), strict=True):
-            count = spreads * int(leg.get("ratio_qty") or 1)
-            self._book(leg, count, leg_price)
-        done = int(order["filled_qty"]) + spreads
-        order["filled_qty"] = str(done)
-        order["filled_avg_price"] = str(net if order["legs"] else abs(net))
-        if done == int(order["qty"]):
+        done = before + spreads
+        if order["legs"]:
+            _count_fill(order, spreads, net)
+        if done == total:
             self._end(order, "filled", "filled_at")
-        elif order["status"] != "pending_cancel":
-            order["status"] = "partially_filled"
-        order["updated_at"] = stamp(self.now())
+        else:
+            for part in [order, *(order["legs"] or [])]:
+                if part["status"] != "pending_cancel":
+                    part["status"] = "partially_filled"
+                part["updated_at"] = stamp(self.now())
+        for leg, leg_price in zip(legs, _leg_prices(legs, net), strict=True):
+            self._book(order, leg, spreads * int(leg.get("ratio_qty") or 1), leg_price)
 
-    def _book(self, leg: Json, count: int, price: float) -> None:
-        before = int(leg["filled_qty"]) if leg["order_class"] == "mleg" else 0
-        if leg["order_class"] == "mleg":
-            old = float(leg["filled_avg_price"] or 0.0)
-            leg["filled_qty"] = str(before + count)
-            mean = (old * before + price * count) / max(before + count, 1)
-            leg["filled_avg_price"] = str(round(mean, 6))
+    def _book(self, order: Json, leg: Json, count: float, price: float) -> None:
+        _count_fill(leg, count, price)
         change = SIGNS[leg["side"]] * count
         self.move(leg["symbol"], change, price)
-        self.cash -= change * price * SHARES
-        self.add_activity("FILL", leg["symbol"], change, price)
+        self.cash -= change * price * size(leg["symbol"])
+        activity = fill_of(self.next_activity(), order, leg, change, price, self.now())
+        self.activities.append(activity)
 
-    def move(self, symbol: str, change: int, price: float) -> None:
-        """Add contracts to a position, or take them out, without cash."""
+    def move(self, symbol: str, change: float, price: float) -> None:
+        """Add contracts or shares to a position, or take them out, without cash."""
         quantity, mean = self.positions.get(symbol, [0, 0.0])
         after = quantity + change
         if after == 0:
@@ -200,38 +199,62 @@ class FakeBook:
             return
         grows = quantity * change >= 0
         paid = (mean * abs(quantity) + price * abs(change)) / abs(after) if grows else mean
-        self.positions[symbol] = [after, paid]
+        self.positions[symbol] = [after, paid if grows or quantity * after > 0 else price]
 
-    def add_activity(self, kind: str, symbol: str, change: int, price: float | None) -> None:
-        """Note what happened; only fills carry a time, the others a date."""
+    def next_activity(self) -> str:
+        """The id of the next activity."""
         self._count += 1
-        now = self.now()
-        common = {
-            "id": f"{now:%Y%m%d}{self._count:012d}::{uuid.UUID(int=self._count)}",
-            "activity_type": kind,
-            "symbol": symbol,
-            "qty": str(change) if kind != "FILL" else str(abs(change)),
-        }
-        if kind == "FILL":
-            side = "buy" if change > 0 else "sell"
-            common |= {"transaction_time": stamp(now), "side": side, "price": str(price)}
-        else:
-            common |= {"date": str(now.astimezone(NEW_YORK).date()), "status": "executed"}
-        self.activities.append(common)
+        return activity_id(self.now(), self._count)
 
     def clearing(self, kind: str, symbol: str) -> None:
-        """Assign (OPASN), exercise (OPEXC) or let expire (OPEXP) a whole position."""
+        """Take a whole position out under OPASN, OPEXC or OPEXP, without shares or cash."""
         quantity, _ = self.positions.pop(symbol)
-        self.add_activity(kind, symbol, -int(quantity), None)
+        activity = non_trade(self.next_activity(), kind, symbol, -quantity, self.now())
+        self.activities.append(activity)
 
     def cancel(self, order: Json, *, pending: bool = False) -> None:
         """Cancel a working order, or leave it pending; 422 for one that has ended."""
         if order["status"] not in OPEN:
-            raise Refusal(422, 42210000, f'order is already in "{order["status"]}" state')
+            raise invalid(f'order is already in "{order["status"]}" state')
         if pending:
-            order["status"] = "pending_cancel"
+            for part in [order, *(order["legs"] or [])]:
+                part["status"] = "pending_cancel"
         else:
             self._end(order, "canceled", "canceled_at")
+
+    def replace(self, order: Json, changes: Json) -> Json:
+        """Replace a working order by another of new price or quantity; the other one.
+
+        `qty` counts what has filled already, as Alpaca's does; the other order is for the rest.
+        """
+        if order["status"] not in OPEN or order["status"] == "pending_cancel":
+            raise invalid(f"cannot replace order in {order['status']} status")
+        total, filled = number(changes.get("qty") or order["qty"]), number(order["filled_qty"])
+        if total <= filled:
+            raise invalid("qty must be > filled_qty")
+        body = {
+            "client_order_id": changes.get("client_order_id"),
+            "order_class": order["order_class"],
+            "symbol": order["symbol"],
+            "side": order["side"],
+            "position_intent": order["position_intent"],
+            "legs": [dict(leg) for leg in order["legs"] or []],
+            "type": "limit",
+            "time_in_force": changes.get("time_in_force") or order["time_in_force"],
+            "limit_price": changes.get("limit_price") or order["limit_price"],
+            "qty": total - filled,
+        }
+        before = order["status"]
+        # What it was to close is free for the other.
+        order["status"] = "replaced"
+        try:
+            other = self.submit(body)
+        except Refusal:
+            order["status"] = before
+            raise
+        self._end(order, "replaced", "replaced_at")
+        order["replaced_by"], other["replaces"] = other["id"], order["id"]
+        return other
 
     def reject(self, order: Json) -> None:
         """Reject an order that was accepted."""
@@ -248,43 +271,62 @@ class FakeBook:
             part["status"] = status
             part[stamped] = part["updated_at"] = stamp(self.now())
 
-    def by_client_id(self, number: str) -> Json:
+    def by_client_id(self, number_: str) -> Json:
         """The order of that client id, or a :class:`Refusal` with 404."""
-        for order in self.orders.values():
-            if order["client_order_id"] == number:
-                return order
-        raise Refusal(404, 40410000, f"order not found for {number}")
+        return with_client_id(self.orders, number_)
 
-    def by_id(self, number: str) -> Json:
+    def by_id(self, number_: str) -> Json:
         """The order of that id, or a :class:`Refusal` with 404."""
-        try:
-            return self.orders[number]
-        except KeyError:
-            raise Refusal(404, 40410000, f"order not found for {number}") from None
+        return with_id(self.orders, number_)
 
-    def position_rows(self) -> list[Json]:
-        """The body of GET /v2/positions."""
-        return [
-            {
-                "asset_id": str(uuid.uuid5(uuid.NAMESPACE_OID, symbol)),
-                "symbol": symbol,
-                "asset_class": "us_option" if OCC.fullmatch(symbol) else "us_equity",
-                "qty": str(int(quantity)),
-                "side": "long" if quantity > 0 else "short",
-                "avg_entry_price": str(price),
-                "cost_basis": str(quantity * price * _size(symbol)),
-            }
-            for symbol, (quantity, price) in sorted(self.positions.items())
-        ]
+    def position_rows(self, positions: Mapping[str, list[float]] | None = None) -> list[Json]:
+        """The body of GET /v2/positions: of the account as it is, or of other `positions`."""
+        shown = self.positions if positions is None else positions
+        return [self._row(symbol, *row) for symbol, row in sorted(shown.items())]
+
+    def _row(self, symbol: str, quantity: float, price: float) -> Json:
+        value = quantity * self._worth(symbol, price)
+        cost = quantity * price * size(symbol)
+        free = abs(quantity) - reserved(self, symbol, "sell" if quantity > 0 else "buy")
+        return {
+            "asset_id": str(uuid.uuid5(uuid.NAMESPACE_OID, symbol)),
+            "symbol": symbol,
+            "asset_class": "us_option" if OCC.fullmatch(symbol) else "us_equity",
+            "qty": text_of(quantity),
+            "qty_available": text_of(max(free, 0)),
+            "side": "long" if quantity > 0 else "short",
+            "avg_entry_price": str(price),
+            "cost_basis": str(cost),
+            "market_value": str(round(value, 4)),
+            "unrealized_pl": str(round(value - cost, 4)),
+            "current_price": str(self._worth(symbol, price) / size(symbol)),
+        }
 
 
-def stamp(moment: datetime) -> str:
-    """A time as Alpaca writes it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def with_client_id(orders: Mapping[str, Json], number_: str) -> Json:
+    """The order of that client id among `orders`, or a :class:`Refusal` with 404."""
+    for order in orders.values():
+        if order["client_order_id"] == number_:
+            return order
+    raise Refusal(404, 40410000, f"order not found for {number_}")
 
 
-def _size(symbol: str) -> int:
-    return SHARES if OCC.fullmatch(symbol) else 1
+def with_id(orders: Mapping[str, Json], number_: str) -> Json:
+    """The order, or leg of one, of that id, or a :class:`Refusal` with 404."""
+    for order in orders.values():
+        parts: list[Json] = [order, *(order["legs"] or [])]
+        for part in parts:
+            if part["id"] == number_:
+                return part
+    raise Refusal(404, 40410000, f"order not found for {number_}")
+
+
+def _count_fill(part: Json, count: float, price: float) -> None:
+    """Add a fill to an order's or leg's quantity and mean price; these are never negative."""
+    before = number(part["filled_qty"])
+    mean = float(part["filled_avg_price"] or 0.0)
+    part["filled_qty"] = text_of(before + count)
+    part["filled_avg_price"] = str(round((mean * before + price * count) / (before + count), 6))
 
 
 def _sign(legs: list[Json]) -> int:

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import polars as pl
 
-from options_platform.adapters.fake_alpaca.book import SIGNS, Json, Refusal, stamp
+from options_platform.adapters.fake_alpaca.answers import Json, Refusal, stamp
+from options_platform.adapters.fake_alpaca.checks import SIGNS
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.calendar import newest_session
 from options_platform.errors import PlatformError
@@ -89,6 +90,13 @@ class FakeChains:
     def trade(self, ticker: str, price: float) -> None:
         """Let a stock have traded at that price now."""
         self._trades[ticker] = {"t": stamp(self._now()), "p": price, "s": 100, "x": "V"}
+
+    def mark(self, symbol: str) -> float | None:
+        """The mid of a contract's scripted quote, or a stock's scripted trade; None without."""
+        if symbol in self._trades:
+            return float(self._trades[symbol]["p"])
+        quoted = self._scripted.get(symbol)
+        return None if quoted is None else (float(quoted["bp"]) + float(quoted["ap"])) / 2
 
     def last_trades(self, query: Json) -> Json:
         """The body of GET /v2/stocks/trades/latest; only of stocks whose trades were scripted."""

@@ -6,14 +6,19 @@ import json
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from options_platform.adapters.fake_alpaca.book import OPEN, FakeBook, Json, Refusal, stamp
+from options_platform.adapters.fake_alpaca.activities import moment, page_of
+from options_platform.adapters.fake_alpaca.answers import Json, Page, Refusal, stamp
+from options_platform.adapters.fake_alpaca.book import OPEN, FakeBook, with_client_id, with_id
 from options_platform.adapters.fake_alpaca.chains import FakeChains
-from options_platform.adapters.fake_alpaca.faults import Faults
+from options_platform.adapters.fake_alpaca.clearing import exercise_asked
+from options_platform.adapters.fake_alpaca.faults import Faults, answer_of
+from options_platform.adapters.fake_alpaca.habits import Habits
+from options_platform.adapters.fake_alpaca.scripts import SCRIPTS
 from options_platform.domain.calendar import (
     NEW_YORK,
     close_time,
@@ -48,13 +53,16 @@ class FakeAlpaca:
     ) -> None:
         self.clock_offset = timedelta(0)
         self._now = now or (lambda: datetime.now(UTC))
-        self.book = FakeBook(self.now, cash_usd=cash_usd)
-        self.chains = FakeChains(self.now, seed)
-        self.faults = Faults()
+        self.book: FakeBook = FakeBook(self.now, cash_usd=cash_usd)
+        self.chains: FakeChains = FakeChains(self.now, seed)
+        self.habits: Habits = Habits(self.book)
+        self.book.mark = self.chains.mark
+        self.faults: Faults = Faults()
         self.fills: Fills = fills
         self.requests: list[str] = []
         self.lock = threading.RLock()
         self.released = threading.Event()
+        self.underway: list[tuple[Json, Callable[[], None]]] = []
         self.server = _QuietServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
@@ -86,15 +94,18 @@ class FakeAlpaca:
         request = f"{method} {path}"
         with self.lock:
             self.requests.append(request)
+            if not path.startswith("/fake/"):
+                self.habits.begin()
             fault = None if path.startswith("/fake/") else self.faults.next(request)
         kind = fault["do"] if fault else "outcome"
         seconds = min(float((fault or {}).get("seconds", 5.0)), LONGEST_HANG_SECONDS)
-        if fault and kind in ("status", "drop", "hang", "late"):
+        if fault and kind in ("status", "drop", "hang", "late", "underway"):
             return self._not_done(fault, kind, seconds, request, query, body)
         with self.lock:
             answer = self._done(request, path, query, body, fault or {})
+            self.habits.note()
         if fault and kind == "status_after":
-            return _said(fault)
+            return answer_of(fault)
         if kind == "drop_after":
             return DROPPED
         if kind == "hang_after":
@@ -106,16 +117,18 @@ class FakeAlpaca:
         self, fault: Json, kind: str, seconds: float, request: str, query: Json, body: Json
     ) -> Answer:
         if kind == "status":
-            return _said(fault)
+            return answer_of(fault)
         if kind == "hang":
             self.released.wait(seconds)
+        path = request.partition(" ")[2]
+
+        def later() -> None:
+            with self.lock:
+                self._done(request, path, query, body, fault)
+
+        if kind == "underway":
+            self.underway.append((body, later))
         if kind == "late":
-            path = request.partition(" ")[2]
-
-            def later() -> None:
-                with self.lock:
-                    self._done(request, path, query, body, fault)
-
             timer = threading.Timer(seconds, later)
             timer.daemon = True
             timer.start()
@@ -128,27 +141,33 @@ class FakeAlpaca:
             return refusal.status, refusal.body
 
     def _routed(self, request: str, path: str, query: Json, body: Json, fault: Json) -> Answer:
-        book, tail = self.book, path.rsplit("/", 1)[-1]
+        book, habits, tail = self.book, self.habits, path.rsplit("/", 1)[-1]
         routes: dict[str, Callable[[], Any]] = {
-            "GET /v2/account": book.account,
+            "GET /v2/account": habits.account,
             "GET /v2/clock": self._clock,
-            "GET /v2/positions": book.position_rows,
-            "GET /v2/account/activities": lambda: self._activities(query),
+            "GET /v2/positions": habits.positions,
+            "GET /v2/account/activities": lambda: page_of(
+                habits.activities(), query, habits.page_cap
+            ),
             "GET /v2/orders": lambda: self._listed(query),
-            "GET /v2/orders:by_client_order_id": lambda: book.by_client_id(
-                query["client_order_id"]
+            "GET /v2/orders:by_client_order_id": lambda: with_client_id(
+                habits.orders("lookups"), query["client_order_id"]
             ),
             "GET /v2/options/contracts": lambda: self.chains.contracts(query),
             "GET /v2/stocks/trades/latest": lambda: self.chains.last_trades(query),
             "GET /v1beta1/options/quotes/latest": lambda: self.chains.latest(query),
             f"GET /v1beta1/options/snapshots/{tail}": lambda: self.chains.snapshots(tail, query),
             "POST /v2/orders": lambda: self._submitted(body, fault),
-            f"GET /v2/orders/{tail}": lambda: book.by_id(tail),
+            f"GET /v2/orders/{tail}": lambda: with_id(habits.orders("lookups"), tail),
+            f"PATCH /v2/orders/{tail}": lambda: book.replace(book.by_id(tail), body),
             f"POST /fake/{tail}": lambda: self.script(tail, body),
         }
         if request == f"DELETE /v2/orders/{tail}":
             book.cancel(book.by_id(tail), pending=fault.get("do") == "pending_cancel")
             return 204, None
+        if request.startswith("POST /v2/positions/") and tail == "exercise":
+            exercise_asked(book, path.split("/")[3])
+            return 200, None
         if request not in routes:
             return 404, {"code": 40410000, "message": "endpoint not found."}
         return 200, routes[request]()
@@ -178,62 +197,39 @@ class FakeAlpaca:
             self.book.fill(order, price=price)
 
     def script(self, what: str, body: Json) -> Json:
-        """What `/fake/<what>` does: faults, fill, cancel, reject, close, clearing, move, quote,
-        trade, clock, release (end what hangs).
+        """Do what `/fake/<what>` does, one of :data:`~.scripts.SCRIPTS`.
 
         Called over HTTP by processes, and directly by those that own the server.
         """
         with self.lock:
-            book = self.book
-            if what == "faults":
-                self.faults.add(body)
-            elif what == "fill":
-                book.fill(
-                    book.by_client_id(body["client_order_id"]),
-                    body.get("spreads"),
-                    body.get("price"),
-                )
-            elif what == "cancel":
-                book.cancel(book.by_client_id(body["client_order_id"]))
-            elif what == "reject":
-                book.reject(book.by_client_id(body["client_order_id"]))
-            elif what == "close":
-                book.expire_day_orders()
-            elif what == "clearing":
-                book.clearing(body["kind"], body["symbol"])
-            elif what == "move":
-                book.move(body["symbol"], int(body["quantity"]), float(body.get("price", 0.0)))
-            elif what == "release":
-                self.released.set()
-                self.released = threading.Event()
-            elif what == "quote":
-                self.chains.quote(body["symbol"], float(body["bid"]), float(body["ask"]))
-            elif what == "trade":
-                self.chains.trade(body["ticker"], float(body["price"]))
-            elif what == "clock":
-                self.clock_offset = timedelta(seconds=float(body["offset_seconds"]))
-            else:
-                raise Refusal(404, 40410000, f"no script {what!r}")
+            if what not in SCRIPTS:
+                raise Refusal(404, 40410000, f"no script {what!r}; {', '.join(sorted(SCRIPTS))}")
+            SCRIPTS[what](self, body)
             return {"done": what}
+
+    def release(self) -> None:
+        """End what hangs."""
+        self.released.set()
+        self.released = threading.Event()
+
+    def arrive(self) -> None:
+        """Do what is underway, in its order."""
+        waiting, self.underway = self.underway, []
+        for _, later in waiting:
+            later()
 
     def _listed(self, query: Json) -> list[Json]:
         status, after = query.get("status", "open"), query.get("after")
-        found = [
+        chosen = [
             order
-            for order in self.book.orders.values()
+            for order in self.habits.orders().values()
             if (status == "all" or (order["status"] in OPEN) == (status == "open"))
-            and (after is None or _moment(order["submitted_at"]) > _moment(after))
+            and (after is None or moment(order["submitted_at"]) > moment(after))
         ]
-        found.sort(key=lambda order: order["submitted_at"], reverse=query.get("direction") != "asc")
-        return found[: min(int(query.get("limit", 50)), MOST_ORDERS)]
-
-    def _activities(self, query: Json) -> list[Json]:
-        kinds = query.get("activity_types", "").split(",")
-        found = [a for a in self.book.activities if a["activity_type"] in kinds or kinds == [""]]
-        if query.get("page_token"):
-            ids = [a["id"] for a in found]
-            found = found[ids.index(query["page_token"]) + 1 :]
-        return found[: int(query.get("page_size", 100))]
+        newest_first = query.get("direction") != "asc"
+        chosen.sort(key=lambda order: order["submitted_at"], reverse=newest_first)
+        most = self.habits.page_cap or MOST_ORDERS
+        return chosen[: min(int(query.get("limit", 50)), most)]
 
     def _clock(self) -> Json:
         now = self.now().astimezone(NEW_YORK)
@@ -258,16 +254,6 @@ class _QuietServer(ThreadingHTTPServer):
         """Say nothing of a broken connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
-
-
-def _said(fault: Json) -> Answer:
-    status = int(fault.get("status", 504))
-    return status, fault.get("body", {"code": status * 100_000, "message": "scripted fault"})
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else datetime.combine(found, time(0), UTC)
 
 
 def _handler(fake: FakeAlpaca) -> type[BaseHTTPRequestHandler]:
@@ -295,18 +281,19 @@ def _handler(fake: FakeAlpaca) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def _answer(self, status: int, given: Any) -> None:
-            text = b"" if given is None else json.dumps(given).encode()
+            page = given if isinstance(given, Page) else Page.of_json(given)
+            content = page.text.encode()
             try:
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
+                self.send_header("Content-Type", page.content_type)
+                self.send_header("Content-Length", str(len(content)))
                 self.send_header("Date-Fake", stamp(fake.now()))
                 self.end_headers()
-                self.wfile.write(text)
+                self.wfile.write(content)
             except ConnectionError:
                 self.close_connection = True
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 (names of the standard library)
+        do_GET = do_POST = do_DELETE = do_PATCH = _serve  # noqa: N815 (the library's names)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing of each request."""

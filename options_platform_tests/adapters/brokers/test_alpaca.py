@@ -127,6 +127,7 @@ def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):
 
 def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake, fake):
     sold = replace(ORDER, legs=(replace(LEGS[0], side="sell"),), limit_price=-1.25)
+    fake.script("rules", {"refuses_uncovered": False})
     at_fake.submit(sold)
     sent = next(iter(fake.book.orders.values()))
     assert (sent["order_class"], sent["side"], float(sent["limit_price"])) == (
