@@ -21,7 +21,9 @@ from options_platform.domain.trading.closing import (
     has_shares,
     has_uncovered_short,
     in_doubt,
+    lacks_cover,
     next_to_close,
+    what_the_broker_shows,
 )
 from options_platform.domain.trading.exercise import exercise_is_worth_more
 from options_platform.settings import Settings
@@ -110,8 +112,7 @@ class Closing:
             missing = lasting & set(self._in_doubt(position))
         except BrokerDoubtError:
             return False
-        sides = {leg.side for leg in position.held if leg.symbol(position.ticker) in missing}
-        return sides == {"buy"}
+        return lacks_cover(position, missing)
 
     def _in_doubt(self, position: Position) -> tuple[str, ...]:
         at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
@@ -150,41 +151,67 @@ class Closing:
         current = self._open_now(position.position_id)
         if current is None:
             return None
-        legs, contracts = self._next_legs(current, session, reason)
-        if not legs or not self._is_safe(current, legs):
+        sent = self._closed_next(current, session, reason, price, now, at_once_by)
+        if sent is None or sent.status != "rejected" or sent.purpose == "exercise":
+            return sent
+        legs, contracts = self._next_legs(current, session)
+        if (closing(legs), contracts) == (sent.legs, sent.contracts):
+            return sent
+        return self._closed_next(current, session, reason, price, now, at_once_by)
+
+    def _closed_next(
+        self,
+        position: Position,
+        session: date,
+        reason: str,
+        price: Pricing | None,
+        now: datetime,
+        at_once_by: Mapping[str, Quote] | None,
+    ) -> Order | None:
+        """Send the order for what is to be closed next; None if nothing may be sent now."""
+        legs, contracts = self._next_legs(position, session)
+        if not legs or not self._is_safe(position, legs):
             return None
-        if has_shares(current):
-            price = self._priced(current.ticker, price)
+        if has_shares(position):
+            price = self._priced(position.ticker, price)
         if legs[0].is_shares and price is not None:
-            exercised = self._exercised(current, session, price, now)
+            exercised = self._exercised(position, session, price, now)
             if exercised is not None:
                 return exercised
         fair = None if price is None else price(closing(legs))
         if fair is None:
-            if legs != current.legs and not self.execution.broker.takes_market_orders:
+            if legs != position.legs and not self.execution.broker.takes_market_orders:
                 return None
-            fair = -current.mark_price
-        at_floor = at_once_by is not None and worth(current.ticker, at_once_by, legs) is None
-        order = self._exit_order(current, session, reason, fair, legs, contracts, at_floor=at_floor)
+            fair = -position.mark_price
+        at_floor = at_once_by is not None and worth(position.ticker, at_once_by, legs) is None
+        order = self._exit_order(
+            position, session, reason, fair, legs, contracts, at_floor=at_floor
+        )
         return self.execution.send(order, now)
 
-    def _next_legs(
-        self, position: Position, session: date, reason: str
-    ) -> tuple[tuple[OrderLeg, ...], int]:
-        """What to close next; the sold contracts alone where the broker refused the whole spread.
+    def _next_legs(self, position: Position, session: date) -> tuple[tuple[OrderLeg, ...], int]:
+        """What to close next; less of it where the broker refused to close the whole.
 
-        That takes its list lacking the bought one for a while and its own refusal to close it:
-        buying the sold one back leaves nothing uncovered, and the bought one stays to be closed.
+        Where its list lacks a bought contract too, the sold one is bought back alone: that leaves
+        nothing uncovered, and the bought one stays to be closed. Where it lacks sold ones, as many
+        whole spreads as it shows are closed.
         """
         legs, contracts = next_to_close(position)
-        if reason == LEG_MISSING and legs == position.legs:
-            refused = [o for o in self.execution.ledger.orders(session=session)
-                       if o.purpose == "exit" and o.position_id == position.position_id
-                       and o.status == "rejected"]  # fmt: skip
-            sold = next((leg for leg in legs if leg.side == "sell"), None)
-            if refused and sold is not None:
-                return (replace(sold, ratio=1),), sold.ratio * contracts
-        return legs, contracts
+        is_refused = len(legs) > 1 and any(
+            o.purpose == "exit"
+            and o.position_id == position.position_id
+            and o.status == "rejected"
+            and len(o.legs) > 1
+            for o in self.execution.ledger.orders(session=session)
+        )
+        if not is_refused:
+            return legs, contracts
+        try:
+            at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        except BrokerDoubtError:
+            return legs, contracts
+        expected = self.execution.ledger.books().contracts
+        return what_the_broker_shows(position, expected, at_broker)
 
     def _is_safe(self, position: Position, legs: tuple[OrderLeg, ...]) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
@@ -267,9 +294,7 @@ class Closing:
         current = self._open_now(order.position_id)
         if current is None:
             return False
-        legs, contracts = self._next_legs(
-            current, order.session, (order.reason or "").partition(":")[0]
-        )
+        legs, contracts = self._next_legs(current, order.session)
         left = self.execution.as_recorded(order).remaining
         return (closing(legs), contracts) == (order.legs, left)
 

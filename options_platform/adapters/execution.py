@@ -230,10 +230,7 @@ class Execution:
             return Happening(Event.SILENT)
         if report is not None:
             return self._shown(order, report, session, is_wanted=False)
-        self.ledger.record(
-            replace(order, reason=with_words(order, _words(refusal))), now, detail="REFUSED"
-        )
-        return Happening(Event.REFUSED)
+        return Happening(Event.REFUSED, words=_words(refusal))
 
     def _asked(
         self,

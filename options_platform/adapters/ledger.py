@@ -104,7 +104,8 @@ class Ledger:
         with self._transaction() as connection:
             known = read_orders(connection, "client_order_id = ?", [order.client_order_id])
             if known:
-                if known[0].plan_id != order.plan_id:
+                # An adopted order does not say what it was planned as.
+                if known[0].plan_id not in (order.plan_id, known[0].position_id):
                     raise PlanChangedError(
                         f"PLAN_CHANGED: {order.client_order_id} was recorded for plan "
                         f"{known[0].plan_id}, and the plan is now {order.plan_id}; the recorded "

@@ -92,13 +92,15 @@ def test_what_a_halt_ended_does_not_come_back_once_it_is_lifted(tmp_path, restin
     advance(made, later, resting)
     assert [(o.status, o.reason) for o in made.ledger.orders()] == [
         ("not_sent", "HALTED"),
-        ("canceled", None),
+        ("canceled", "HALTED"),
     ]
     assert statuses(resting) == ["canceled"]
 
 
 @pytest.mark.parametrize("purpose", ["entry", "exit"])
-def test_an_order_that_the_broker_has_lost_ends_with_its_session(tmp_path, fake, purpose):
+def test_an_order_that_the_broker_has_lost_is_missing_until_somebody_says_so(
+    tmp_path, fake, purpose
+):
     """As when a paper account is reset; a position that it would have closed is closed anew."""
     made = trader(tmp_path, fake.address)
     if purpose == "entry":
@@ -115,12 +117,16 @@ def test_an_order_that_the_broker_has_lost_ends_with_its_session(tmp_path, fake,
     assert {d.code for d in made.reconciler.run(NOW)} >= {"ORDER_MISSING"}
     fake.fills = "limit"
     daily(made, fake, NOW.date(), {"SPY": 250.0}, at_night=True)
-    ended = made.ledger.order(lost)
-    why = "MISSING_AT_BROKER" if purpose == "entry" else "FLATTEN"
-    assert (ended.status, ended.reason) == ("expired", why)
+    assert made.ledger.order(lost).status == "missing"
+    assert "ORDER_MISSING" in {d.code for d in made.ledger.differences()}
     assert contracts(fake) == {}
     assert made.ledger.positions(only_open=True) == []
     assert len(exits(made)) == (2 if purpose == "exit" else 0)
+    at_clock(fake, NOW + timedelta(days=1))
+    made.reconciler.accept(NOW + timedelta(days=1), "the account was reset")
+    ended = made.ledger.order(lost)
+    why = "ACCEPTED" if purpose == "entry" else "FLATTEN"
+    assert (ended.status, ended.reason) == ("expired", why)
 
 
 def test_keys_of_another_account_write_nothing_off_and_send_nothing(tmp_path, fake):
@@ -150,10 +156,11 @@ def test_an_answer_that_is_no_list_is_a_doubt_and_no_empty_account(tmp_path, fak
     trade(made)
     fault = {"on": "GET /v2/positions", "do": "status", "status": 200, "body": body, "times": 99}
     fake.script("faults", fault)
-    assert len(Flattening(made, {}).run(NOW)) == 1
+    daily(made, fake, NOW.date(), {"SPY": 250.0})
     assert made.ledger.positions()[0].open_contracts == 8
     assert {d.code for d in made.ledger.differences()} == {"BROKER"}
     fake.faults.clear()
+    at_clock(fake, NOW)
     assert Flattening(made, {}).run(NOW) == []
     assert contracts(fake) == {}
 
@@ -185,7 +192,7 @@ def test_an_entry_is_not_sent_after_the_close_while_the_clock_cannot_be_read(
     assert resting.count(POST) == 0
 
 
-def test_an_entry_that_arrived_after_the_close_is_canceled_by_the_daily_run(tmp_path, resting):
+def test_an_entry_that_arrived_after_the_close_is_canceled_at_once(tmp_path, resting):
     """It was held up between its check and its request, and would work in the next session."""
 
     def hold_up(step):
@@ -194,8 +201,6 @@ def test_an_entry_that_arrived_after_the_close_is_canceled_by_the_daily_run(tmp_
 
     made = trader(tmp_path, resting.address, at=hold_up)
     trade(made)
-    assert statuses(resting) == ["new"]
-    daily(trader(tmp_path, resting.address), resting, NOW.date(), {"SPY": 250.0}, at_night=True)
     assert statuses(resting) == ["canceled"]
     assert [o.status for o in made.ledger.orders()] == ["canceled"]
 
@@ -218,7 +223,7 @@ def test_a_fill_is_dated_in_its_own_session_when_a_daily_run_was_missed(tmp_path
     (order,) = exits(made)
     fake.script("fill", {"client_order_id": order.client_order_id})
     with made.ledger.trading():
-        made.execution.resolve(order, NOW, first)
+        made.execution.look(order, NOW, first)
     assert made.ledger.positions()[0].closed_on == second
 
 

@@ -23,6 +23,7 @@ from options_platform_tests.faults.world import (
     ended,
     exits,
     kill_when,
+    open_beside,
     resting_on_its_floor,
     start,
     statuses,
@@ -300,14 +301,10 @@ def test_an_exit_that_climbs_or_that_the_market_may_meet_is_not_overtaken(made, 
 def test_the_day_before_expiry_overtakes_too(tmp_path, fake):
     """Decided on the session two before the expiry: the last in which it can be closed."""
     made = trader(tmp_path, fake.address)
-    trade(made)
+    first = trade(made)[0]
+    near = tuple(replace(leg, expiry=date(2015, 1, 6)) for leg in first.legs)
+    open_beside(made, first, near, "0near")
     position = made.ledger.positions()[0]
-    near = tuple(replace(leg, expiry=date(2015, 1, 6)) for leg in position.legs)
-    made.ledger.record_position(replace(position, legs=near), NOW, "near its expiry")
-    for leg, old in zip(near, position.legs, strict=True):
-        held = contracts(fake)[old.symbol("SPY")]
-        fake.script("move", {"symbol": old.symbol("SPY"), "quantity": -held})
-        fake.script("move", {"symbol": leg.symbol("SPY"), "quantity": held})
     resting_on_its_floor(made, fake, "TIME")
     quoted(made, fake, 0.55)
     found = IntradayCheck(made).run(NOW + timedelta(minutes=2))

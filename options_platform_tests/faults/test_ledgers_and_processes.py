@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.plan_tables import entry_order
 from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
@@ -14,6 +15,7 @@ from options_platform_tests.faults.world import (
     TICKERS,
     assert_full_disk_lost_nothing,
     assert_sound,
+    contracts,
     ended,
     plans_of,
     start,
@@ -107,14 +109,26 @@ def test_a_ledger_out_of_a_backup_takes_over_what_was_sent_since(tmp_path, fake)
     assert_sound(made, fake)
 
 
-def test_a_ledger_that_lost_an_order_names_what_it_lacks_and_opens_nothing(tmp_path, fake):
+def test_a_ledger_that_lost_orders_takes_them_over_and_opens_nothing(tmp_path, fake):
+    """It is older than the account, so it may have forgotten a halt too: a person resumes."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    trade(trader(tmp_path / "a", fake.address), ("SPY",))
-    lost = trader(tmp_path / "b", fake.address)
-    trade(lost, ("QQQ",))
-    assert {d.code for d in lost.ledger.differences()} == {"CONTRACTS"}
+    newer = trader(tmp_path / "a", fake.address)
+    trade(newer, ("SPY",))
+    older = trader(tmp_path / "b", fake.address)
+    trade(older, ("QQQ",))
+    assert older.ledger.halted().startswith("LEDGER_OLDER: ")
+    assert {o.ticker: o.status for o in older.ledger.orders()} == {
+        "SPY": "filled",
+        "QQQ": "not_sent",
+    }
+    assert older.ledger.differences() == []
     assert fake.count(POST) == 1
+    (position,), (adopted,) = newer.ledger.positions(), older.ledger.positions()
+    assert (adopted.legs, adopted.contracts) == (position.legs, position.contracts)
+    assert adopted.max_loss_usd == pytest.approx(position.max_loss_usd, rel=0.02)
+    assert Flattening(older, {}).run(NOW) == []
+    assert contracts(fake) == {}
 
 
 @pytest.mark.parametrize("damage", ["cut", "scrambled", "emptied"])

@@ -1,6 +1,5 @@
-"""Positions that lost legs at Alpaca: what is left is closed, and nothing is opened by closing."""
+"""Positions that lost legs: activities end them, lists do not, and no closing uncovers a short."""
 
-import threading
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 
@@ -18,56 +17,115 @@ from options_platform_tests.faults.world import (
     SESSION,
     advance,
     assert_sound,
+    at_clock,
     contracts,
+    daily,
     exits,
     lose_the_bought_leg,
     open_beside,
-    plans_of,
     quote,
     trade,
     trader,
 )
 
 
-def test_a_leg_that_disappears_stops_entries_names_itself_and_lets_the_rest_be_closed(
-    tmp_path, fake
-):
+def bought(fake):
+    return max(contracts(fake), key=contracts(fake).get)
 
+
+def sold(fake):
+    return min(contracts(fake), key=contracts(fake).get)
+
+
+def assert_nothing_is_uncovered(fake):
+    """As many contracts bought as sold of each right and expiry, or shares for them."""
+    options = {s: q for s, q in contracts(fake).items() if len(s) > 6}
+    assert sum(options.values()) >= 0, contracts(fake)
+
+
+@pytest.mark.parametrize("hidden", ["sold", "bought", "both"])
+@pytest.mark.parametrize("by", ["flatten", "stop"])
+def test_a_list_that_lacks_legs_sells_no_half_of_a_spread(tmp_path, fake, hidden, by):
+    """The whole spread goes as one order whose legs say that they close."""
     made = trader(tmp_path, fake.address)
     trade(made)
-    short = next(s for s, (q, _) in fake.book.positions.items() if q < 0)
-    fake.script("clearing", {"kind": "OPASN", "symbol": short})
-    found = made.reconcile(NOW)
-    assert len(found) == 1
-    assert short in found[0]
-    assert "assigned on 2015-01-05" in found[0]
+    names = {"sold": [sold(fake)], "bought": [bought(fake)]}.get(hidden, list(contracts(fake)))
+    fake.script("hide", {"symbols": names})
+    if by == "flatten":
+        Flattening(made, CLOSES).run(NOW)
+    else:
+        with made.ledger.trading():
+            made.closing.close_position(made.ledger.positions()[0], SESSION, "STOP_LOSS", None, NOW)
+    (order,) = exits(made)
+    assert (len(order.legs), order.contracts) == (2, 8)
+    sent = list(fake.book.orders.values())[-1]
+    assert {leg["position_intent"] for leg in sent["legs"]} == {"sell_to_close", "buy_to_close"}
+    assert contracts(fake) == {}
+    fake.script("honest", {})
+    assert made.reconcile(NOW) == []
+    assert made.ledger.positions()[0].closed_on
+    assert_sound(made, fake)
+
+
+@pytest.mark.parametrize("late", ["positions", "all"])
+def test_an_empty_list_of_positions_ends_nothing(tmp_path, fake, late):
+    """It lags behind the entry's fill: the position lives on, stops and all."""
+    made = trader(tmp_path, fake.address)
+    if late == "positions":
+        fake.script("lag", {"of": ["positions"], "requests": 999})
+        trade(made)
+    else:
+        trade(made)
+        fake.script("hide", {"symbols": None})
+    fake.fills = "rest"
+    daily(made, fake, NOW.date(), {"SPY": 250.0})
+    daily(made, fake, NOW.date(), {"SPY": 250.0})
+    (position,) = made.ledger.positions()
+    assert (position.closed_on, position.open_contracts) == (None, 8)
+    assert {d.code for d in made.ledger.differences()} == {"CONTRACTS"}
+    fake.script("honest", {})
+    at_clock(fake, NOW)
+    Flattening(made, CLOSES).run(NOW)
+    for order in made.ledger.working_orders():
+        fake.script("fill", {"client_order_id": order.client_order_id})
+    assert made.reconcile(NOW) == []
+    assert contracts(fake) == {}
+
+
+def test_a_leg_that_a_list_lacks_stops_entries_and_is_named(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("hide", {"symbols": [sold(fake)]})
+    differing = made.reconcile(NOW)
+    assert len(differing) == 1
+    assert sold(fake) in differing[0]
     trade(made, ("SPY", "QQQ"))
     refused = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
     assert (refused.status, refused.reason) == ("not_sent", "DIFFERENCE")
     assert fake.count(POST) == 1
-    assert Flattening(made, CLOSES).run(NOW) == []
-    assert fake.book.positions == {}
-    assert all(p.closed_on for p in made.ledger.positions())
+    fake.script("honest", {})
+    assert made.reconcile(NOW) == []
 
 
-def test_a_position_that_was_closed_elsewhere_ends_at_what_it_was_worth(tmp_path, fake):
+def test_what_was_closed_elsewhere_stays_open_until_a_person_says_so(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     for symbol, quantity in contracts(fake).items():
         fake.script("move", {"symbol": symbol, "quantity": -quantity})
-    assert contracts(fake) == {}
     held = made.ledger.positions()[0]
-    assert Flattening(made, {}).run(NOW) == []
-    (gone,) = made.ledger.positions()
-    assert (gone.open_contracts, gone.exit_reason) == (0, "GONE_AT_BROKER")
-    assert gone.exit_price == held.mark_price > 0
-    assert gone.closed_on >= gone.opened_on
-    assert exits(made) == []
+    problems = Flattening(made, CLOSES).run(NOW)
+    assert len(problems) == 1
+    assert "rejected" in problems[0]
+    assert made.ledger.positions()[0].closed_on is None
+    assert made.reconciler.accept(NOW, "sold by hand") == []
+    (position,) = made.ledger.positions()
+    assert (position.open_contracts, position.exit_reason) == (0, "ACCEPTED")
+    assert position.exit_price == held.mark_price > 0
+    assert position.closed_on >= position.opened_on
 
 
 def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(tmp_path, fake):
     """A bull spread sells the contract that another buys: the broker shows none of it."""
-
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
     _, high = first.legs
@@ -80,43 +138,111 @@ def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(t
     assert_sound(made, fake)
 
 
-def test_a_partial_assignment_leaves_no_sold_contract_behind(tmp_path, fake):
-    """One of eight sold calls is assigned: seven spreads are closed whole, then one bought call."""
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    held = contracts(fake)
-    short, long = min(held, key=held.get), max(held, key=held.get)
-    assert held[short] == -8
-    fake.script("move", {"symbol": short, "quantity": 1})
-    assert Flattening(made, CLOSES).run(NOW) == []
-    assert contracts(fake) == {}
-    whole, rest = exits(made)
-    assert ({leg.symbol("SPY") for leg in whole.legs}, whole.contracts) == ({short, long}, 7)
-    assert ([leg.symbol("SPY") for leg in rest.legs], rest.contracts) == ([long], 1)
-    (position,) = made.ledger.positions()
-    assert (position.open_contracts, position.exit_reason) == (0, "FLATTEN")
-
-
 @pytest.mark.parametrize("fills", ["limit", "rest"])
-@pytest.mark.parametrize("assigned", [3, 8])
-def test_a_partial_assignment_leaves_the_spreads_of_another_position_whole(
+@pytest.mark.parametrize("assigned", [1, 3, 8])
+def test_an_assignment_leaves_shares_that_are_closed_with_what_covers_them(
     tmp_path, fake, fills, assigned
 ):
-    """Two positions share the sold contract; what one lost is not taken from the other too."""
+    """Short shares of sold calls: bought back first, and then the bought calls are sold."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("assign", {"symbol": sold(fake), "contracts": assigned})
+    fake.script("trade", {"ticker": "SPY", "price": 262.0})
+    fake.script("quote", {"symbol": bought(fake), "bid": 9.1, "ask": 9.2})
+    assert made.reconcile(NOW) == []
+    (position,) = made.ledger.positions()
+    assert (position.open_contracts, position.broken_contracts) == (8 - assigned, assigned)
+    assert {(leg.right, leg.side, leg.ratio) for leg in position.loose} == {
+        ("call", "buy", assigned),
+        ("shares", "sell", assigned),
+    }
+    fake.fills = fills
+    made = replace(made, closes=DATED)
+    Flattening(made, {"SPY": MarketClose(262.0, 0.18)}).run(NOW)
+    for _ in range(4):
+        for order in made.ledger.working_orders():
+            fake.script("fill", {"client_order_id": order.client_order_id})
+        advance(made, NOW, fake)
+        held = contracts(fake)
+        assert held.get("SPY", 0) >= 0 or any(q > 0 for q in held.values()), held
+    assert contracts(fake) == {}
+    assert made.reconcile(NOW) == []
+    (position,) = made.ledger.positions()
+    assert position.closed_on
+    assert position.exit_reason == "FLATTEN"
+    assert_sound(made, fake)
+    flow = made.ledger.books().cash_flow_usd
+    assert position.cash_usd == pytest.approx(flow)
+    assert position.profit_usd == pytest.approx(flow)
+
+
+def test_a_fill_in_shares_moves_the_cash_that_the_broker_moved(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    before = fake.book.cash
+    trade(made)
+    fake.script("assign", {"symbol": sold(fake)})
+    assert made.reconcile(NOW) == []
+    assert made.ledger.books().activities_usd == 8 * 100 * 258.0
+    fees = sum(order.fees_usd for order in made.ledger.orders())
+    assert fake.book.cash - before == pytest.approx(made.ledger.books().cash_flow_usd + fees)
+
+
+@pytest.mark.parametrize("market", ["thin", "fair"])
+def test_what_covers_the_shares_is_exercised_where_that_is_worth_more(tmp_path, fake, market):
+    """A bought call at 253, its stock at 262, bid below the nine dollars that exercising brings."""
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    long = bought(fake)
+    fake.script("assign", {"symbol": sold(fake)})
+    fake.script("trade", {"ticker": "SPY", "price": 262.0})
+    bid = 7.0 if market == "thin" else 9.3
+    fake.script("quote", {"symbol": long, "bid": bid, "ask": 9.6})
+    made.reconcile(NOW)
+    IntradayCheck(made).run(NOW)
+    if market == "thin":
+        assert fake.count(f"POST /v2/positions/{long}/exercise") == 1
+        assert [o.purpose for o in made.ledger.orders()].count("exercise") == 1
+        assert made.reconcile(NOW) == []
+        assert made.ledger.positions()[0].exit_reason == "EXERCISED"
+    else:
+        assert fake.count("POST /v2/positions") == 0
+        for _ in range(3):
+            IntradayCheck(made).run(NOW)
+        assert made.ledger.positions()[0].exit_reason == "ASSIGNED"
+    assert contracts(fake) == {}
+    assert made.reconcile(NOW) == []
+
+
+def test_the_daily_run_closes_an_assignment_at_the_next_open(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("assign", {"symbol": sold(fake)})
+    fake.fills = "rest"
+    daily(made, fake, NOW.date(), {"SPY": 262.0}, at_night=True)
+    (order,) = exits(made)
+    assert (order.reason, [(leg.right, leg.side) for leg in order.legs]) == (
+        "ASSIGNED",
+        [("shares", "buy")],
+    )
+    assert order.limit_price == pytest.approx(262.0)
+    assert made.ledger.positions()[0].loose_value_usd != 0.0
+    fake.script("fill", {"client_order_id": order.client_order_id})
+    made = replace(made, closes=DATED)
+    advance(made, NOW + timedelta(days=1), fake)
+    (last,) = [o for o in exits(made) if o.status == "accepted"]
+    assert [(leg.right, leg.side) for leg in last.legs] == [("call", "sell")]
+
+
+def test_an_assignment_takes_nothing_from_a_position_that_was_opened_later(tmp_path, fake):
+    """Two positions share the sold contract: what was opened first is assigned first."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
     low, high = first.legs
     open_beside(made, first, (replace(low, strike=low.strike - 1), high))
-    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": assigned})
-    fake.fills = fills
-    assert Flattening(made, CLOSES).run(NOW) == []
-    made = replace(made, closes=DATED)
-    for _ in range(2):
-        for order in made.ledger.working_orders():
-            fake.script("fill", {"client_order_id": order.client_order_id})
-        advance(made, NOW, fake)
-    assert contracts(fake) == {}
-    assert all(position.closed_on for position in made.ledger.positions())
+    fake.script("assign", {"symbol": high.symbol("SPY"), "contracts": 3})
+    assert made.reconcile(NOW) == []
+    broken = {p.position_id: p.broken_contracts for p in made.ledger.positions()}
+    assert sorted(broken.values()) == [0, 3]
 
 
 # Ids in either order of the working exits.
@@ -141,126 +267,102 @@ def test_a_fill_that_another_positions_look_brought_is_counted_once(tmp_path, fa
     assert_sound(made, fake)
 
 
-def test_work_closes_what_is_left_once_the_whole_spreads_are_closed(tmp_path, fake):
+@pytest.mark.parametrize("by", ["flatten", "daily"])
+def test_a_bought_contract_that_is_truly_gone_leaves_no_short_uncovered(tmp_path, fake, by):
+    """The broker refuses to close the whole; the sold contract is bought back, the rest named."""
     made = trader(tmp_path, fake.address)
     trade(made)
-    fake.fills = "rest"
-    short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
-    fake.script("move", {"symbol": short, "quantity": 2})
-    assert Flattening(made, CLOSES).run(NOW) == []
-    (whole,) = exits(made)
-    assert (len(whole.legs), whole.contracts) == (2, 6)
-    fake.script("fill", {"client_order_id": whole.client_order_id})
-    made = replace(made, closes=DATED)
-    advance(made, NOW, fake)
-    rest = exits(made)[-1]
-    assert (len(rest.legs), rest.contracts, rest.reason) == (1, 2, "FLATTEN")
-    advance(made, NOW, fake)
-    assert len(exits(made)) == 2
-    fake.script("fill", {"client_order_id": rest.client_order_id})
-    advance(made, NOW, fake)
-    assert contracts(fake) == {}
-    assert made.ledger.positions()[0].closed_on == NOW.date()
-
-
-@pytest.mark.parametrize("vanished", ["bought", "sold"])
-def test_an_exit_is_not_repriced_with_a_leg_that_is_gone(tmp_path, fake, vanished):
-    made = replace(trader(tmp_path, fake.address), closes=DATED)
-    trade(made)
-    fake.fills = "rest"
-    assert Flattening(made, CLOSES).run(NOW) == []
-    lost, kept = sorted(contracts(fake), key=contracts(fake).get, reverse=vanished == "bought")
-    fake.script("move", {"symbol": lost, "quantity": -contracts(fake)[lost]})
-    for minute in (1, 2):
-        advance(made, NOW + timedelta(minutes=minute), fake)
-    whole, rest = exits(made)[0], exits(made)[-1]
-    assert (whole.status, len(whole.legs)) == ("canceled", 2)
-    assert ([leg.symbol("SPY") for leg in rest.legs], rest.contracts) == ([kept], 8)
-    fake.script("fill", {"client_order_id": rest.client_order_id})
-    advance(made, NOW + timedelta(minutes=2), fake)
-    assert contracts(fake) == {}
-    assert made.ledger.positions()[0].closed_on
-
-
-@pytest.mark.parametrize(
-    ("step", "status"), [("intent recorded", "intent"), ("sending", "unknown")]
-)
-@pytest.mark.parametrize("again", ["work", "flatten"])
-def test_an_exit_that_never_arrived_is_not_sent_again_with_a_leg_that_is_gone(
-    tmp_path, fake, step, status, again
-):
-    def die(reached):
-        if reached == step:
-            raise InterruptedError
-
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    made = replace(made, closes=DATED)
-    position, dying = made.ledger.positions()[0], replace(made, at=die).closing
-    with pytest.raises(InterruptedError):
-        dying.close_position(position, SESSION, "STOP_LOSS", None, NOW)
-    assert [order.status for order in exits(made)] == [status]
     lose_the_bought_leg(fake)
-    if status == "unknown":
-        # Its request may still arrive.
-        advance(made, NOW + timedelta(seconds=30), fake)
-        assert [order.status for order in exits(made)] == ["unknown"]
-    later = NOW + timedelta(minutes=2)
-    if again == "work":
-        advance(made, later, fake)
-        made.reconcile(later)
+    if by == "flatten":
+        assert Flattening(made, CLOSES).run(NOW) != []
     else:
-        assert Flattening(made, CLOSES).run(later) == []
-    assert [(o.status, len(o.legs)) for o in exits(made)] == [("canceled", 2), ("filled", 1)]
+        daily(made, fake, NOW.date(), {"SPY": 252.0})
+        daily(made, fake, shift(NOW.date(), 1), {"SPY": 252.0})
     assert contracts(fake) == {}
+    (position,) = made.ledger.positions()
+    assert [(leg.side, leg.ratio) for leg in position.loose] == [("buy", 8)]
+    assert position.closed_on is None
+    at_clock(fake, NOW)
+    made.reconciler.accept(NOW, "sold by hand")
     assert made.ledger.positions()[0].closed_on
+    assert made.reconcile(NOW) == []
 
 
-def test_a_fill_that_the_ledger_has_not_heard_of_is_no_lost_leg(tmp_path, fake):
+def test_a_sold_contract_that_was_assigned_is_not_bought_back(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    short = sold(fake)
+    fake.script("assign", {"symbol": short})
+    Flattening(made, CLOSES).run(NOW)
+    assert all(
+        leg.symbol("SPY") != short
+        for order in exits(made)
+        for leg in order.legs
+        if order.status != "rejected"
+    )
+    assert_nothing_is_uncovered(fake)
+
+
+def test_a_fill_that_the_ledger_has_not_heard_of_is_closed_once(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
-    position = made.ledger.positions()[0]
     assert Flattening(made, CLOSES).run(NOW) == []
     fake.script("fill", {"client_order_id": exits(made)[0].client_order_id, "spreads": 3})
-    again = made.closing.close_position(position, SESSION, "FLATTEN", None, NOW)
-    assert (len(again.legs), again.contracts) == (2, 5)
+    fake.fills = "limit"
+    assert Flattening(made, CLOSES).run(NOW) == []
+    assert [(o.contracts, o.filled_qty) for o in exits(made)] == [(8, 3), (5, 5)]
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
 
 
-def test_a_leg_that_is_left_and_worth_nothing_is_sold_for_a_tick(tmp_path, fake):
-    """Its ladder goes through zero, and no contract has a price there."""
+@pytest.mark.parametrize("times", [3, 9])
+def test_while_positions_cannot_be_listed_a_spread_is_closed_whole_or_not_at_all(
+    tmp_path, fake, times
+):
     made = trader(tmp_path, fake.address)
     trade(made)
-    short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
-    fake.script("clearing", {"kind": "OPASN", "symbol": short})
-    assert Flattening(made, {"SPY": MarketClose(150.0, 0.18)}).run(NOW) == []
+    fault = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": times}
+    fake.script("faults", fault)
+    (position,) = made.ledger.positions()
+    with made.ledger.trading():
+        sent = made.closing.close_position(position, SESSION, "STOP_LOSS", None, NOW)
+    assert (len(sent.legs), sent.contracts) == (2, 8)
     assert contracts(fake) == {}
-    sale = list(fake.book.orders.values())[-1]
-    assert (sale["side"], sale["limit_price"]) == ("sell", "0.01")
 
 
-def test_an_exit_on_its_last_rung_is_canceled_when_its_leg_is_gone(tmp_path, fake):
-    """It would sell the lost contract anew, and leave the sold one naked."""
-    made = replace(
-        trader(tmp_path, fake.address),
-        closes=DATED,
-    )
+def test_a_position_that_expired_unseen_is_open_until_the_broker_says_how_it_ended(tmp_path, fake):
+    """The calendar is no evidence: worthless contracts end by their OPEXP."""
+    made = trader(tmp_path, fake.address)
     trade(made)
+    (held,) = made.ledger.positions()
     fake.fills = "rest"
-    assert Flattening(made, CLOSES).run(NOW) == []
-    for minute in range(1, 9):
-        advance(made, NOW + timedelta(minutes=minute), fake)
-    last = exits(made)[-1]
-    assert (last.status, len(last.legs)) == ("accepted", 2)
-    lose_the_bought_leg(fake)
-    for minute in (9, 10):
-        advance(made, NOW + timedelta(minutes=minute), fake)
-    assert made.ledger.order(last.client_order_id).status == "canceled"
-    rest = exits(made)[-1]
-    assert ([leg.side for leg in rest.legs], rest.contracts) == (["buy"], 8)
-    fake.script("fill", {"client_order_id": rest.client_order_id})
-    advance(made, NOW + timedelta(minutes=11), fake)
+    days = sessions(NOW.date(), shift(held.expiry, 1))
+    at_clock(fake, datetime.combine(days[-1], time(16, 31), NEW_YORK))
+    fake.script("hide", {"symbols": None})
+    daily(made, fake, days[-1], {"SPY": 250.0})
+    (position,) = made.ledger.positions()
+    assert position.closed_on is None
+    fake.script("honest", {})
+    fake.script("expire", {"date": str(held.expiry), "spots": {"SPY": 250.0}})
+    daily(made, fake, shift(days[-1], 1), {"SPY": 265.0})
+    (position,) = made.ledger.positions()
+    assert position.exit_reason == "EXPIRED"
+    assert position.profit_usd == pytest.approx(-position.entry_price * 800 - position.fees_usd)
     assert contracts(fake) == {}
+
+
+def test_contracts_that_a_split_renamed_are_followed_and_closed(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.script("split", {"ticker": "SPY"})
+    assert made.reconcile(NOW) == []
+    (position,) = made.ledger.positions()
+    assert {leg.root for leg in position.legs} == {"SPY1"}
+    assert Flattening(made, CLOSES).run(NOW) == []
+    assert contracts(fake) == {}
+    assert made.reconcile(NOW) == []
+    assert_sound(made, fake)
 
 
 def test_what_is_left_of_a_stop_is_priced_by_its_own_quotes(tmp_path, fake):
@@ -269,88 +371,9 @@ def test_what_is_left_of_a_stop_is_priced_by_its_own_quotes(tmp_path, fake):
     trade(made)
     fake.fills = "rest"
     legs = made.ledger.positions()[0].legs
+    lose_the_bought_leg(fake)
     quote(fake, legs, (0.20, 0.10), 0.02)
     IntradayCheck(made).run(NOW)
-    lose_the_bought_leg(fake)
-    fake.script("clock", {"offset_seconds": 60.0})
-    quote(fake, legs, (0.20, 0.10), 0.02)
-    IntradayCheck(made).run(NOW + timedelta(minutes=1))
     rest = exits(made)[-1]
     assert [leg.side for leg in rest.legs] == ["buy"]
     assert rest.limit_price == pytest.approx(0.11)
-
-
-@pytest.mark.parametrize("times", [3, 5, 9])
-def test_while_the_broker_cannot_say_what_it_holds_nothing_is_sent(tmp_path, fake, times):
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    lose_the_bought_leg(fake)
-    fault = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": times}
-    fake.script("faults", fault)
-    (position,) = made.ledger.positions()
-    with made.ledger.trading():
-        sent = made.closing.close_position(position, SESSION, "STOP_LOSS", None, NOW)
-    assert (sent.status, fake.count(POST)) == ("intent", 1)
-    fake.faults.clear()
-    assert Flattening(made, CLOSES).run(NOW) == []
-    assert contracts(fake) == {}
-
-
-def test_a_daily_run_done_again_closes_what_an_exit_in_doubt_would_have_lost(tmp_path, fake):
-    def die(step):
-        if step == "sending":
-            raise InterruptedError
-
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    day, at = NOW.date(), NOW + timedelta(hours=6, minutes=2)
-    fake.script("clock", {"offset_seconds": (at - NOW).total_seconds()})
-    plans, legs = plans_of(("SPY",), day)
-    closes = {day: {"SPY": MarketClose(200.0, 0.18)}}
-    with pytest.raises(InterruptedError):
-        replace(made, at=die).run_session(day, plans.clear(), legs, closes, at)
-    assert [order.status for order in exits(made)] == ["unknown"]
-    lose_the_bought_leg(fake)
-    made.run_session(day, plans.clear(), legs, closes, at + timedelta(minutes=10))
-    first, rest = exits(made)
-    assert first.status == "canceled"
-    assert ([leg.side for leg in rest.legs], rest.contracts) == (["buy"], 8)
-    assert contracts(fake) == {}
-
-
-def test_a_list_of_positions_that_lags_behind_loses_nothing(tmp_path, fake):
-    made = trader(tmp_path, fake.address, loss_pause=2)
-    trade(made)
-    with fake.lock:
-        held = dict(fake.book.positions)
-        fake.book.positions.clear()
-
-    def catch_up():
-        with fake.lock:
-            fake.book.positions.update(held)
-
-    timer = threading.Timer(0.5, catch_up)
-    timer.start()
-    assert Flattening(made, {}).run(NOW) == []
-    timer.join()
-    assert [(o.status, o.contracts) for o in exits(made)] == [("filled", 8)]
-    assert contracts(fake) == {}
-    assert_sound(made, fake)
-
-
-def test_a_position_that_expired_unseen_ends_at_what_it_was_worth_on_that_day(tmp_path, fake):
-    """Worthless at 250 on its expiry, and looked at again when the ticker stands at 265."""
-    made = trader(tmp_path, fake.address)
-    trade(made)
-    (held,) = made.ledger.positions()
-    for symbol, quantity in contracts(fake).items():
-        fake.script("move", {"symbol": symbol, "quantity": -quantity})
-    days = sessions(NOW.date(), shift(held.expiry, 1))
-    at = datetime.combine(days[-1], time(16, 31), NEW_YORK)
-    fake.script("clock", {"offset_seconds": (at - NOW).total_seconds()})
-    spots = dict.fromkeys(days[:-1], 250.0) | {days[-1]: 265.0}
-    closes = {day: {"SPY": MarketClose(spot, 0.18)} for day, spot in spots.items()}
-    plans, legs = plans_of(("SPY",), days[-1])
-    made.run_session(days[-1], plans.clear(), legs, closes, at)
-    (gone,) = made.ledger.positions()
-    assert (gone.exit_reason, gone.exit_price) == ("GONE_AT_BROKER", pytest.approx(0.0))

@@ -5,14 +5,17 @@ from datetime import timedelta
 
 import pytest
 
+from options_platform.domain.calendar import shift
 from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
     NOW,
     POST,
+    SESSION,
     TICKERS,
     WIDE,
     assert_sound,
+    daily,
     ended,
     kill_when,
     start,
@@ -218,19 +221,19 @@ def test_a_refusal_stays_in_doubt_until_the_id_could_be_looked_up(tmp_path, fake
     assert fake.book.orders == {}
 
 
-def test_another_order_under_the_same_id_is_not_taken_for_ours(tmp_path, resting):
+def test_an_order_that_another_home_sent_is_taken_over_and_stops_entries(tmp_path, resting):
     """Two homes with one account's name trade it, by different plans."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     trade(trader(tmp_path / "one", resting.address))
     second = trader(tmp_path / "two", resting.address)
     trade(second, spot=300.0, close=300.0)
-    order = second.ledger.orders()[0]
-    assert (order.status, order.reason) == ("not_sent", "ANOTHER_ORDER")
+    (order,) = second.ledger.orders()
+    assert (order.status, order.strategy) == ("accepted", "adopted")
+    assert second.ledger.halted().startswith("LEDGER_OLDER: ")
     resting.script("fill", {"client_order_id": order.client_order_id})
-    second.reconcile(NOW)
-    assert {"ORDER_STATE", "CONTRACTS"} <= {d.code for d in second.ledger.differences()}
-    assert second.ledger.positions() == []
+    assert second.reconcile(NOW) == []
+    assert second.ledger.positions()[0].contracts == 8
     assert resting.count(POST) == 1
 
 
@@ -275,13 +278,84 @@ def test_an_entry_is_not_sent_once_its_session_is_over_by_the_brokers_clock(tmp_
         assert fake.count(POST) == 0
 
 
-def test_an_order_in_doubt_that_never_arrived_expires_with_its_session(tmp_path, fake):
+def test_an_order_in_doubt_that_never_arrived_is_missing_after_its_session(tmp_path, fake):
+    """It keeps its ticker from trading for two sessions, is asked for, and is never booked."""
     fake.script("faults", {"do": "drop"})
     made = trader(tmp_path, fake.address)
     assert trade(made)[0].status == "unknown"
-    fake.script("clock", {"offset_seconds": 7 * 3600})
-    assert made.reconcile(NOW + timedelta(hours=7)) == []
-    order = made.ledger.orders()[0]
-    assert (order.status, order.reason) == ("expired", "NEVER_SENT")
+    daily(made, fake, NOW.date(), {"SPY": 250.0}, ("SPY",))
+    first, second = sorted(made.ledger.orders(), key=lambda o: o.session)
+    assert (first.status, second.status, second.reason) == ("missing", "not_sent", "DIFFERENCE")
+    assert fake.count(POST) == 1
+    fake.fills = "rest"
+    later = shift(SESSION, 4)
+    daily(made, fake, later, {"SPY": 250.0}, ("SPY",))
+    assert [o.status for o in made.ledger.orders(session=later)] == ["accepted"]
+    assert made.ledger.differences() == []
+
+
+@pytest.mark.parametrize("page", ["not found", "empty lists"])
+def test_a_fill_that_one_look_up_does_not_show_is_adopted_when_it_shows(tmp_path, resting, page):
+    """A gateway's 404, or lists that lag a day: the fill comes to light later, and counts."""
+    made = trader(tmp_path, resting.address)
+    (order,) = trade(made)
+    resting.script("fill", {"client_order_id": order.client_order_id})
+    text = {"do": "status", "status": 404, "times": 999}
+    if page == "not found":
+        text |= {"text": "404 page not found", "content_type": "text/plain"}
+    resting.script("faults", text | {"on": "GET /v2/orders:by"})
+    empty = {"do": "status", "status": 200, "body": [], "times": 999}
+    resting.script("faults", empty | {"on": "GET /v2/orders"})
+    resting.script("faults", empty | {"on": "GET /v2/positions"})
+    daily(made, resting, NOW.date(), {"SPY": 250.0})
+    assert made.ledger.order(order.client_order_id).status in ("accepted", "missing")
+    resting.faults.clear()
+    day = shift(NOW.date(), 1)
+    daily(made, resting, day, {"SPY": 250.0})
+    assert made.ledger.order(order.client_order_id).filled_qty == 8
+    assert made.ledger.differences() == []
+    assert_sound(made, resting)
+
+
+@pytest.mark.parametrize("lag", [0, 6])
+def test_a_page_that_forbids_is_no_refusal(tmp_path, fake, lag):
+    """An HTML 403 after the order was taken, while look-ups and lists lag behind it."""
+    fake.script("lag", {"of": ["orders", "lookups"], "requests": lag})
+    fake.script("faults", {"do": "status_after", "page": "forbidden"})
+    made = trader(tmp_path, fake.address)
+    (order,) = trade(made)
+    assert order.status in ("unknown", "filled")
+    fake.script("honest", {})
+    assert made.reconcile(NOW) == []
+    assert made.ledger.orders()[0].status == "filled"
     assert fake.count(POST) == 1
     assert_sound(made, fake)
+
+
+def test_a_refusal_that_the_broker_takes_back_is_corrected(tmp_path, fake):
+    """It refused in JSON of its own, and shows the order filled later on."""
+    fake.script("lag", {"of": ["orders", "lookups"], "requests": 99})
+    refusal = {"code": 40310000, "message": "insufficient buying power"}
+    fake.script("faults", {"do": "status_after", "status": 403, "body": refusal})
+    made = trader(tmp_path, fake.address)
+    assert trade(made)[0].status == "rejected"
+    fake.script("honest", {})
+    assert made.reconcile(NOW) == []
+    assert made.ledger.orders()[0].status == "filled"
+    assert made.ledger.positions()[0].contracts == 8
+    details = made.ledger.table("order_events")["detail"].to_list()
+    assert "CORRECTED: was rejected" in details
+    assert_sound(made, fake)
+
+
+def test_a_request_that_arrives_after_its_session_is_canceled(tmp_path, resting):
+    resting.script("faults", {"do": "underway"})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    daily(made, resting, NOW.date(), {"SPY": 250.0})
+    assert made.ledger.orders()[0].status == "missing"
+    resting.script("arrive", {})
+    assert statuses(resting) == ["new"]
+    made.reconcile(NOW + timedelta(days=1))
+    assert statuses(resting) == ["canceled"]
+    assert made.ledger.orders()[0].status == "canceled"

@@ -1,5 +1,6 @@
 """Orders that work at Alpaca: fills in part, cancels, and the ladder of prices, through kills."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -135,14 +136,21 @@ def test_a_rung_placed_overnight_stands_in_the_market_for_its_time(tmp_path, res
 
 
 def test_work_goes_on_while_an_exit_waits_to_be_sent_again(tmp_path, fake):
-    """Canceled for its next rung while the broker does not say what it holds."""
+    """Canceled for its next rung, and then the broker's orders cannot be read for a while."""
+
+    def die(step):
+        if step == "canceled":
+            raise InterruptedError
+
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
     assert Flattening(made, {}).run(NOW) == []
-    away = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": 99}
-    fake.script("faults", away)
     later = NOW + timedelta(minutes=1)
+    with pytest.raises(InterruptedError):
+        advance(replace(made, at=die), later, fake)
+    away = {"on": "GET /v2/orders", "do": "status", "status": 502, "times": 999}
+    fake.script("faults", away)
     for _ in range(2):
         (waits,) = advance(made, later, fake)
         assert (waits.purpose, waits.status) == ("exit", "canceled")

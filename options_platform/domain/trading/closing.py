@@ -7,7 +7,7 @@ a fill or an activity. So no order here depends on which legs a list of position
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from options_platform.domain.orders import OrderLeg
@@ -65,6 +65,37 @@ def in_doubt(
         for symbol in symbols
         if _shows_less(expected.get(symbol, 0), at_broker.get(symbol, 0))
     )
+
+
+def lacks_cover(position: Position, missing: Collection[str]) -> bool:
+    """Whether the bought contracts of a position are missing and its sold ones are not."""
+    sides = {leg.side for leg in position.held if leg.symbol(position.ticker) in missing}
+    return sides == {"buy"} and any(leg.side == "sell" for leg in position.held)
+
+
+def what_the_broker_shows(
+    position: Position, expected: Mapping[str, int], at_broker: Mapping[str, float]
+) -> tuple[tuple[OrderLeg, ...], int]:
+    """What to close of whole spreads once the broker has refused to close them all.
+
+    The first sold contract alone where the list lacks what covers it; as many whole spreads as the
+    list shows where it lacks sold ones; else all of them, as before. Arguments as in
+    :func:`in_doubt`.
+    """
+    missing = in_doubt(position, expected, at_broker)
+    legs, contracts = position.legs, position.open_contracts
+    sold = next((leg for leg in legs if leg.side == "sell"), None)
+    if sold is not None and lacks_cover(position, missing):
+        return (replace(sold, ratio=1),), sold.ratio * contracts
+    whole = min(
+        contracts - -(-_shortfall(leg.symbol(position.ticker), expected, at_broker) // leg.ratio)
+        for leg in legs
+    )
+    return (legs, int(whole)) if whole > 0 else (legs, contracts)
+
+
+def _shortfall(symbol: str, expected: Mapping[str, int], at_broker: Mapping[str, float]) -> float:
+    return abs(expected.get(symbol, 0) - at_broker.get(symbol, 0))
 
 
 def _shows_less(expected: float, shown: float) -> bool:

@@ -51,13 +51,14 @@ class Happening:
     """An event with what it was seen with.
 
     `is_wanted` says that the order is to be sent if the broker lacks it, `is_over` that its
-    session is, by the broker's clock; `report` is what the broker shows.
+    session is, by the broker's clock; `report` is what the broker shows, `words` why it refuses.
     """
 
     event: Event
     is_wanted: bool = False
     is_over: bool = False
     report: BrokerOrder | None = None
+    words: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def decide(order: Order, happening: Happening) -> Decision:
     if rule.then == AS_SHOWN:
         after = _as_shown(after, happening.report)
     elif rule.then != SAME:
-        after = after.to(rule.then)
+        after = after.to(rule.then, reason=with_words(after, happening.words))
     return Decision(after, rule.action, rule.why)
 
 
