@@ -33,6 +33,7 @@ from options_platform.domain.trading.settlement import ACCEPTED, ENDS, accepted,
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 NO_BROKER = "BROKER"
 LEDGER_OLDER = "LEDGER_OLDER"
+REPLACED = "REPLACED"
 # Fills go on while one side is read after the other.
 LOOKS = 3
 
@@ -131,6 +132,7 @@ class Reconciler:
         """
         reports = self._listed(now)
         self._adopt(reports, now)
+        reports = self._without_replaced(reports)
         orders = {order.client_order_id: order for order in self.ledger.orders()}
         unsettled = {order.client_order_id: order for order in self.ledger.unsettled_orders()}
         for order_id, report in reports.items():
@@ -197,6 +199,21 @@ class Reconciler:
                     replace(order, placed_at=now, reason=replaced.reason), now
                 )
                 orders = self.ledger.orders()
+
+    def _without_replaced(self, reports: Mapping[str, BrokerOrder]) -> dict[str, BrokerOrder]:
+        """The reports, of an order that was replaced as canceled once its successor is known."""
+        known = {order.client_order_id for order in self.ledger.orders()}
+        ids = {
+            name: report.client_order_id
+            for report in reports.values()
+            for name in report.broker_ids
+        }
+        return {
+            order_id: replace(report, status="canceled", reason=REPLACED)
+            if ids.get(report.replaced_by or "") in known
+            else report
+            for order_id, report in reports.items()
+        }
 
     def _cancel_earlier_attempts(self, now: datetime) -> None:
         """Of each purpose the newest attempt alone may rest: one that came late is canceled."""

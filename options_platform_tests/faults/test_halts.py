@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from options_platform.adapters.desk import Desk
+from options_platform.adapters.flattening import Flattening
 from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     NOW,
@@ -42,14 +43,12 @@ def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
 
 
 def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resting):
-    resting.script("faults", {"do": "late", "seconds": 0.5})
+    resting.script("faults", {"do": "underway"})
     made = trader(tmp_path, resting.address)
     assert trade(made)[0].status == "unknown"
     assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["unknown"]
-    deadline = time.monotonic() + 30
-    while statuses(resting) != ["new"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    resting.script("arrive", {})
+    assert statuses(resting) == ["new"]
     assert advance(made, NOW, resting) == []
     assert statuses(resting) == ["canceled"]
     assert_sound(made, resting)
@@ -103,3 +102,87 @@ def test_an_entry_that_was_being_sent_when_a_halt_came_is_canceled_at_once(tmp_p
         "SPY": ("not_sent", "HALTED"),
     }
     assert_sound(made, resting)
+
+
+def test_an_intent_of_before_a_halt_is_not_sent_after_it(tmp_path, resting):
+    """Left over from an evening without a broker: only a new plan or a person asks for more."""
+    made = trader(tmp_path, resting.address)
+    resting.script("faults", {"on": "GET /v2/account", "do": "status", "status": 502, "times": 999})
+    assert [o.status for o in trade(made)] == ["intent"]
+    resting.faults.clear()
+    made.ledger.halt("storm", NOW)
+    made.ledger.resume("over", NOW)
+    assert [(o.status, o.reason) for o in made.ledger.orders()] == [("not_sent", "HALTED")]
+    advance(made, NOW + timedelta(minutes=1), resting)
+    trade(made)
+    assert resting.count(POST) == 0
+
+
+def test_an_entry_in_doubt_at_a_halt_is_not_sent_again_and_canceled_when_it_arrives(
+    tmp_path, resting
+):
+    resting.script("faults", {"do": "underway"})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    Desk(made).halt(NOW, "storm")
+    made.ledger.resume("over", NOW)
+    trade(made)
+    advance(made, NOW, resting)
+    assert resting.count(POST) == 1
+    resting.script("arrive", {})
+    advance(made, NOW, resting)
+    assert statuses(resting) == ["canceled"]
+    assert made.reconcile(NOW) == []
+
+
+@pytest.mark.parametrize("stop", ["halt", "flatten"])
+def test_orders_of_ours_that_an_older_ledger_does_not_know_are_canceled(tmp_path, resting, stop):
+    made = trader(tmp_path, resting.address)
+    trade(made, ("QQQ",))
+    backup = made.ledger.path.read_bytes()
+    trade(made, ("SPY", "QQQ"))
+    made.ledger.path.write_bytes(backup)
+    if stop == "halt":
+        assert Desk(made).halt(NOW, "storm") == []
+    else:
+        assert Flattening(made, {}).run(NOW) == []
+    assert statuses(resting) == ["canceled", "canceled"]
+    assert made.reconcile(NOW) == []
+    assert_sound(made, resting)
+
+
+def test_a_ledger_that_is_older_than_a_halt_is_halted_once_it_meets_the_broker(tmp_path, resting):
+    made = trader(tmp_path, resting.address)
+    trade(made, ("QQQ",))
+    backup = made.ledger.path.read_bytes()
+    trade(made, ("SPY", "QQQ"))
+    Desk(made).halt(NOW, "storm")
+    made.ledger.path.write_bytes(backup)
+    assert made.ledger.halted() is None
+    trade(made, ("IWM",))
+    assert made.ledger.halted().startswith("LEDGER_OLDER: ")
+    assert {o.ticker: o.status for o in made.ledger.orders()}["IWM"] == "not_sent"
+
+
+@pytest.mark.parametrize("purpose", ["entry", "exit"])
+def test_an_order_replaced_by_hand_is_followed_and_not_sent_beside_its_successor(
+    tmp_path, fake, purpose
+):
+    fake.fills = "limit" if purpose == "exit" else "rest"
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    if purpose == "exit":
+        assert Flattening(made, {}).run(NOW) == []
+    (order,) = made.ledger.working_orders()
+    fake.script("replace", {"client_order_id": order.client_order_id, "limit_price": "0.07"})
+    assert made.reconcile(NOW) == []
+    orders = [o for o in made.ledger.orders() if o.purpose == purpose]
+    assert sorted((o.attempt, o.status) for o in orders) == [(1, "canceled"), (2, "accepted")]
+    after = next(o for o in orders if o.attempt == 2)
+    assert after.limit_price == pytest.approx(0.07)
+    advance(made, NOW, fake)
+    assert len(made.ledger.working_orders()) == 1
+    fake.script("fill", {"client_order_id": after.client_order_id})
+    assert made.reconcile(NOW) == []
+    assert_sound(made, fake)
