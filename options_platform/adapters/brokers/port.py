@@ -71,7 +71,10 @@ class BrokerClock:
 
 @dataclass(frozen=True)
 class Holding:
-    """A contract (or stock) in the account; `quantity` is negative if short."""
+    """A contract (or stock) in the account; `quantity` is negative if short.
+
+    `symbol` is the OCC symbol of a contract, or the `share_symbol` of a ticker (`domain.occ`).
+    """
 
     symbol: str
     quantity: int
@@ -97,7 +100,10 @@ class LastPrice:
 
 @dataclass(frozen=True)
 class Activity:
-    """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired)."""
+    """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired).
+
+    `symbol` as in :class:`Holding`.
+    """
 
     activity_id: str
     kind: str
