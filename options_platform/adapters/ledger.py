@@ -41,7 +41,14 @@ from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
-from options_platform.errors import HomeError, LedgerError, PlanChangedError, WarehouseBusyError
+from options_platform.errors import (
+    DamagedError,
+    DiskFullError,
+    HomeError,
+    LedgerError,
+    PlanChangedError,
+    WarehouseBusyError,
+)
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -357,6 +364,8 @@ class Ledger:
                 yield connection
         except duckdb.Error as error:
             raise self._broken(str(error).splitlines()[0]) from error
+        except (DamagedError, DiskFullError) as error:
+            raise self._broken(error.what) from error
         except HomeError as error:
             raise self._broken(str(error)) from error
 
