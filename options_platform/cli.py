@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -195,13 +196,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
         return int(run(args) or 0)
     except PlatformError as error:
-        print(f"options-platform: {error}", file=sys.stderr)
-        return error.exit_code
+        return _said(error)
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
         print("options-platform: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        from options_platform.adapters.storage_faults import storage_fault
+
+        fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
+        if fault is None:
+            raise
+        return _said(fault)
+
+
+def _said(error: PlatformError) -> int:
+    print(f"options-platform: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _add_market(

@@ -7,13 +7,14 @@ busy file is waited for, but not for ever. What DuckDB says is read here alone: 
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import RLock
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
 from options_platform.errors import (
@@ -87,6 +88,8 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
+            if not path.exists():
+                _create(path)
             return duckdb.connect(str(path))
         except duckdb.Error as error:
             if BUSY.match(str(error)) is None:
@@ -102,6 +105,20 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
         # Jitter keeps several waiting processes from knocking in step.
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def _create(path: Path) -> None:
+    """Make an empty database whole or not at all: half of one would never open again."""
+    import duckdb
+
+    new = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.new")
+    try:
+        duckdb.connect(str(new)).close()
+        # A link never replaces what another process has made meanwhile.
+        with suppress(OSError):
+            os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def known_fault(path: Path, error: Exception) -> HomeError | None:

@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from options_platform.errors import HomeError
+from options_platform.adapters.storage_faults import FULL_ERRNOS
+from options_platform.errors import DiskFullError, HomeError
 from options_platform.settings import Settings
 
 EVENT_BATCH_SIZE = 20_000
@@ -47,6 +48,8 @@ def prepare_home(settings: Settings) -> None:
             pass
         _write_dagster_yaml(settings)
     except OSError as error:
+        if error.errno in FULL_ERRNOS:
+            raise DiskFullError(home) from error
         raise HomeError(
             f"the home {home} cannot be written ({error.strerror}); "
             "set OPTIONS_HOME to a folder that you may write"
