@@ -109,6 +109,10 @@ def build_parser() -> Parser:
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "bring a home back from an archive")
     restore.add_argument("archive", help="file written by backup")
+    restore.add_argument(
+        "--only", type=_names, metavar="NAMES",
+        help="parts of the home, e.g. warehouse.duckdb,mlflow.db (default: all)",
+    )  # fmt: skip
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
     return parser
