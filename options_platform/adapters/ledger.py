@@ -71,8 +71,8 @@ class Ledger:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever recorded."""
-        return self.path.exists()
+        """Whether anything was ever recorded, or a halt waits to be."""
+        return self.path.exists() or notice_of(self.path).exists()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
