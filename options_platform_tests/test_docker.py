@@ -57,6 +57,24 @@ def test_compose_lint_would_find_something(tmp_path):
     assert len(set(codes(done.stdout))) > 2
 
 
+@pytest.mark.parametrize(
+    ("service", "program"), [("webserver", "dagster-webserver"), ("daemon", "dagster-daemon")]
+)
+def test_what_a_service_creates_in_the_home_is_private(tmp_path, service, program):
+    """The entrypoint is run as it stands, with a program in Dagster's place that creates a file."""
+    entry = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"][service]
+    created = tmp_path / "created"
+    fake = tmp_path / program
+    fake.write_text(f'#!/bin/sh\necho "$@" > {created}\n')
+    fake.chmod(0o755)
+    # Compose writes one dollar sign for two.
+    words = [word.replace("$$", "$") for word in (*entry["entrypoint"], *entry["command"])]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(words, check=True, env={"PATH": path}, umask=0o022)
+    assert created.stat().st_mode & 0o777 == 0o600
+    assert created.read_text().split() == entry["command"]
+
+
 def codes(text):
     """The rule of each finding, wherever the report keeps it."""
     found, waiting = [], [json.loads(text)]
