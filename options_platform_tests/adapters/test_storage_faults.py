@@ -34,9 +34,9 @@ def fill(path):
 
 
 def test_a_full_sqlite_database_inside_an_error_of_sqlalchemy_is_a_full_disk(small):
-    fault = storage_fault(raised(lambda: fill(small)), "/home/x")
+    fault = storage_fault(raised(lambda: fill(small)), "/data/x")
     assert isinstance(fault, DiskFullError)
-    assert "/home/x" in str(fault)
+    assert "/data/x" in str(fault)
     assert "\n" not in str(fault)
 
 
@@ -48,10 +48,10 @@ def test_a_sqlite_database_that_is_none_is_damaged(small):
             connection.exec_driver_sql("SELECT * FROM t")
 
     error = raised(read)
-    fault = storage_fault(error, "/home/x")
+    fault = storage_fault(error, "/data/x")
     assert isinstance(fault, DamagedError)
     assert "options-platform doctor" in str(fault)
-    assert isinstance(fault_in_words(str(error), "/home/x"), DamagedError)
+    assert isinstance(fault_in_words(str(error), "/data/x"), DamagedError)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -62,7 +62,7 @@ def test_a_full_disk_is_found_behind_what_was_raised_from_it(number):
         except OSError as error:
             raise RuntimeError("a step failed") from error
 
-    assert "/disk/file" in str(storage_fault(raised(work), "/home/x"))
+    assert "/disk/file" in str(storage_fault(raised(work), "/data/x"))
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_a_full_disk_is_found_behind_what_was_raised_from_it(number):
     [ValueError("block"), PermissionError(errno.EACCES, "no"), sqlite3.OperationalError("locked")],
 )
 def test_other_errors_are_not_explained_away(error):
-    assert storage_fault(error, "/home/x") is None
-    assert fault_in_words(str(error), "/home/x") is None
+    assert storage_fault(error, "/data/x") is None
+    assert fault_in_words(str(error), "/data/x") is None
