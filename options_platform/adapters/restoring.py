@@ -77,6 +77,8 @@ def restore_archive(
     swapping = False
     try:
         place.mkdir(parents=True, exist_ok=True)
+        if not inside:
+            _remove_abandoned(place, home.name)
         staged.mkdir(mode=PRIVATE_FOLDER)
         unpack(archive, staged)
         _keep_only(staged, only, archive)
@@ -98,6 +100,28 @@ def restore_archive(
         if not swapping:
             shutil.rmtree(staged, ignore_errors=True)
     return Restored(aside, halted, reason)
+
+
+def _remove_abandoned(place: Path, name: str) -> None:
+    """Remove what restores that were killed had unpacked beside the home.
+
+    One inside a home may hold the home's own files by now, so that is left to a person.
+    """
+    start = f"{UNFINISHED}{name}-"
+    for path in place.iterdir():
+        number = path.name.removeprefix(start)
+        if path.name.startswith(start) and number.isdigit() and not _runs(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -305,6 +305,84 @@ def test_a_home_that_another_process_uses_is_left_to_it(home, archive, name):
         holder.stdin.write("\n")
 
 
+KILLED = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from options_platform.adapters import restoring
+archive, home, place = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+
+def die(*_):
+    os._exit(9)
+
+def die_after(*names):
+    real(*names)
+    os._exit(9)
+
+real = restoring.exchange
+if place == "unpacking":
+    restoring._keep_only = die
+elif place == "before":
+    restoring.exchange = die
+else:
+    restoring.exchange = die_after
+restoring.restore_archive(
+    archive, home, ledger="ledger.duckdb", only=(), now=datetime(2026, 3, 9, tzinfo=UTC),
+    wait_seconds=1,
+)
+"""
+
+
+@pytest.mark.parametrize("place", ["unpacking", "before", "after"])
+def test_a_restore_that_is_killed_leaves_the_old_home_or_the_new_one_whole(home, archive, place):
+    (home / "notes.txt").write_text("of the present home")
+    before = snapshot(home)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(archive), str(home), place], check=False
+    )
+    assert done.returncode == 9
+    now = snapshot(home)
+    if place == "after":
+        assert "notes.txt" not in now
+        assert {"ledger.duckdb", "ledger.duckdb.halt", "warehouse.duckdb", "mlflow.db"} <= set(now)
+        (aside,) = (p for p in home.parent.iterdir() if p.name.startswith("home.before-"))
+        assert snapshot(aside) == before
+    else:
+        assert now == before
+    restore(archive, home)
+    assert not [name for name in beside(home) if name.startswith(".restoring-")]
+    assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"
+
+
+def test_a_home_that_is_a_mount_of_its_own_comes_back_inside_it(home, archive, tmp_path):
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(volume)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.CalledProcessError) as cause:
+        pytest.skip(f"no tmpfs can be mounted here, which takes root: {cause}")
+    try:
+        (volume / "newer.duckdb").write_bytes(b"")
+        (volume / "warehouse.duckdb").write_bytes(b"damaged" * 5000)
+        restored = restore(archive, volume)
+        assert restored.aside.parent == volume
+        assert {path.name for path in restored.aside.iterdir()} == {
+            "newer.duckdb",
+            "warehouse.duckdb",
+        }
+        assert read_sqlite(volume / "mlflow.db") == 3
+        assert Ledger(volume / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"
+    finally:
+        subprocess.run(["umount", "--lazy", str(volume)], check=True, timeout=30)
+
+
+def test_a_ledger_that_comes_back_alone_is_halted_too(home, archive):
+    restored = restore(archive, home, only=("ledger.duckdb",))
+    assert restored.halted == ("ledger.duckdb",)
+    assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"
+
+
 def test_a_swap_that_fails_leaves_the_home(home, archive, monkeypatch):
     def fail(*_):
         raise OSError(16, "Device or resource busy")
