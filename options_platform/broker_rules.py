@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LIVE_SWITCH = "OPTIONS_LIVE_MONEY"
-"""The second switch of live trading: a variable of the environment alone, never in a file."""
+"""The third switch of live trading: a variable of the environment alone, never in a file."""
 
 
 LIVE_NOTE = "LIVE TRADING: these orders move REAL MONEY."
@@ -16,10 +16,11 @@ LIVE_NOTE = "LIVE TRADING: these orders move REAL MONEY."
 class AlpacaRules:
     """Trading at Alpaca; paper unless three things agree.
 
-    Live trading needs `live` here, the account's number in `accounts`, and the same number in
-    the environment variable OPTIONS_LIVE_MONEY. An entry whose maximum loss is above
-    `live_max_order_usd` is never sent live. `accounts` also binds paper trading if it is set.
-    `fake_address` sends everything to a server on this machine (`options-platform fake-alpaca`).
+    Live trading needs `live` here and the account's number in `accounts`, both from the settings'
+    file and not from the environment, and the same number in the variable OPTIONS_LIVE_MONEY. An
+    entry whose maximum loss is above `live_max_order_usd` is never sent live. `accounts` also binds
+    paper trading if it is set. `fake_address` sends everything to a server on this machine
+    (`options-platform fake-alpaca`).
     """
 
     live: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -108,6 +109,10 @@ def build_parser() -> Parser:
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "bring a home back from an archive")
     restore.add_argument("archive", help="file written by backup")
+    restore.add_argument(
+        "--only", type=_names, metavar="NAMES",
+        help="parts of the home, e.g. warehouse.duckdb,mlflow.db (default: all)",
+    )  # fmt: skip
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
     return parser
@@ -195,13 +200,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
         return int(run(args) or 0)
     except PlatformError as error:
-        print(f"options-platform: {error}", file=sys.stderr)
-        return error.exit_code
+        return _said(error)
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
         print("options-platform: interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        from options_platform.adapters.storage_faults import storage_fault
+
+        fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
+        if fault is None:
+            raise
+        return _said(fault)
+
+
+def _said(error: PlatformError) -> int:
+    print(f"options-platform: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _add_market(

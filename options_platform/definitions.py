@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from options_platform.adapters.home import make_files_private
 from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
 from options_platform.defs.alert_sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
@@ -82,5 +83,6 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions of the environment's settings."""
+    """The definitions of the environment's settings; what their processes create is private."""
+    make_files_private()
     return build_defs()

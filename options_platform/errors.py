@@ -40,6 +40,28 @@ class HomeError(PlatformError):
     """The home folder cannot be created or written."""
 
 
+class DamagedError(HomeError):
+    """A database holds what nobody wrote there, or less; `what` says it without the advice."""
+
+    def __init__(self, path: object, cause: str) -> None:
+        self.what = f"it is damaged: {cause}"
+        super().__init__(
+            f"{path} is damaged ({cause}); run: options-platform doctor, which names the backup to "
+            "bring it back from"
+        )
+
+
+class DiskFullError(HomeError):
+    """There is no space left; what was stored before is whole."""
+
+    def __init__(self, where: object) -> None:
+        self.what = "no space is left on the disk"
+        super().__init__(
+            f"no space is left on the disk of {where}; what was stored before is whole; free some, "
+            "then run the command again"
+        )
+
+
 class IncompleteDataError(PlatformError):
     """Rows that a stage rests on are missing; names them and the command that makes them."""
 

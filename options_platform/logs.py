@@ -6,6 +6,7 @@ import json
 import logging
 import logging.handlers
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
             self.handleError(record)
             return
         super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
+        """Let a line go that the disk does not take: the work itself says that it is full."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
     def _still_ours(self) -> bool:
         try:

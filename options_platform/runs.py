@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from options_platform import errors
+from options_platform.adapters.storage_faults import fault_in_words
 from options_platform.definitions import build_defs
 from options_platform.defs.assets.own_iv import by_chain
 from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JOB_NAME
@@ -190,6 +191,8 @@ def _cause(outcome: dg.ExecuteInProcessResult) -> str:
             message = (ours or chain[-1:])[0].message.strip()
             shown = message.partition(": ")[2] if ours else message
             if not ours:
+                fault = fault_in_words("\n".join(error.message for error in chain), "the home")
+                shown = shown if fault is None else str(fault)
                 logging.getLogger("options_platform").error("%s", chain[0].to_string())
             return f"{event.step_key}: {shown.splitlines()[0]} (run {outcome.run_id[:8]})"
     return f"the run {outcome.run_id[:8]} failed; its log is in the web UI: options-platform ui"

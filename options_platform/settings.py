@@ -34,6 +34,7 @@ from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.errors import SettingsError
+from options_platform.live_switches import require_live_by_file
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -179,12 +180,14 @@ def load_settings(
     """The settings of `directory` (default: the working directory) and the environment.
 
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
-    known one) and a value of the wrong type or out of its range.
+    known one), a value of the wrong type or out of its range, and a variable that would make
+    trading live, which only the file may.
     """
     directory = Path.cwd() if directory is None else directory
     environment = os.environ if environment is None else environment
-    values = _from_file(directory / FILE_NAME)
-    _merge(values, _from_environment(environment))
+    values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
+    require_live_by_file(values, variables, FILE_NAME)
+    _merge(values, variables)
     return make_settings(values, directory=directory)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,11 +35,21 @@ def test_hadolint_finds_nothing_in_the_dockerfile():
 
 
 def test_hadolint_would_find_something(tmp_path):
-    bad = (DOCKER / "Dockerfile").read_text().replace("python:3.12-slim-bookworm", "python")
+    bad = (DOCKER / "Dockerfile").read_text().replace("FROM ${PYTHON}", "FROM python")
     (tmp_path / "Dockerfile").write_text(bad + "USER root\n")
     done = lint("hadolint", "--no-color", "--format", "json", tmp_path / "Dockerfile")
     assert done.returncode == 1
     assert {"DL3006", "DL3002"} <= {found["code"] for found in json.loads(done.stdout)}
+
+
+def test_every_image_that_is_built_on_is_pinned_by_digest():
+    lines = (DOCKER / "Dockerfile").read_text().splitlines()
+    values = dict(line.split()[1].split("=", 1) for line in lines if line.startswith("ARG "))
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert len(bases) == 2
+    for base in bases:
+        image = values.get(base.strip("${}"), base)
+        assert re.fullmatch(r"python:3\.12\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", image)
 
 
 def test_compose_lint_finds_no_danger_in_the_compose_file():
@@ -55,6 +66,24 @@ def test_compose_lint_would_find_something(tmp_path):
     done = lint("compose-lint", "--format", "json", tmp_path / "compose.yaml")
     assert done.returncode != 0
     assert len(set(codes(done.stdout))) > 2
+
+
+@pytest.mark.parametrize(
+    ("service", "program"), [("webserver", "dagster-webserver"), ("daemon", "dagster-daemon")]
+)
+def test_what_a_service_creates_in_the_home_is_private(tmp_path, service, program):
+    """The entrypoint is run as it stands, with a program in Dagster's place that creates a file."""
+    entry = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"][service]
+    created = tmp_path / "created"
+    fake = tmp_path / program
+    fake.write_text(f'#!/bin/sh\necho "$@" > {created}\n')
+    fake.chmod(0o755)
+    # Compose writes one dollar sign for two.
+    words = [word.replace("$$", "$") for word in (*entry["entrypoint"], *entry["command"])]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(words, check=True, env={"PATH": path}, umask=0o022)
+    assert created.stat().st_mode & 0o777 == 0o600
+    assert created.read_text().split() == entry["command"]
 
 
 def codes(text):

@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import shutil
+from contextlib import suppress
 
 import pytest
 
@@ -96,3 +97,12 @@ def test_a_folder_that_is_gone_stops_no_work(tmp_path, monkeypatch):
 
 def test_what_may_grow_is_bounded():
     assert logs.MAX_BYTES * (logs.BACKUPS + 1) < 50_000_000
+
+
+def test_a_full_disk_costs_a_line_and_no_traceback(capfd):
+    handler = SharedRotatingFileHandler("/dev/full", maxBytes=0)
+    handler.setFormatter(JsonFormatter())
+    handler.emit(record(1))
+    with suppress(OSError):
+        handler.close()
+    assert capfd.readouterr().err == ""

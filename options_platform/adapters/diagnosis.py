@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
-from options_platform.errors import PlatformError
+from options_platform.errors import DamagedError, PlatformError
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ class Finding:
 
 def diagnose(settings: Settings) -> list[Finding]:
     """All findings; nothing is changed but an empty home being created."""
-    findings = [_python(), *_packages(), *_home(settings), *_sources(settings), _calendar()]
+    findings = [_python(), *_packages(), *_home(settings), *_databases(settings)]
+    findings += [*_sources(settings), _calendar()]
+    damaged = {finding.what for finding in findings if finding.state == Finding.BROKEN}
+    if settings.warehouse_path.name in damaged:
+        return findings
     return [*findings, *_tables(settings)]
 
 
@@ -70,6 +74,28 @@ def _home(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(settings.home).free
     state = Finding.OK if free > LOW_DISK_BYTES else Finding.NOTE
     yield Finding("disk", state, f"{free / 1e9:.1f} GB free")
+
+
+def _databases(settings: Settings) -> Iterator[Finding]:
+    """Each database that is damaged, busy or left by a killed process; how many are sound."""
+    from options_platform.adapters.soundness import check_databases, way_back
+
+    if not settings.home.is_dir():
+        return
+    sound = 0
+    for found in check_databases(settings.home, wait_seconds=5):
+        name = found.path.relative_to(settings.home).as_posix()
+        if found.busy:
+            yield Finding(name, Finding.NOTE, f"not looked at: {found.cause}")
+        elif found.cause is not None:
+            advice = way_back(settings.home, found)
+            yield Finding(name, Finding.BROKEN, f"{found.cause}; {advice}")
+        elif found.replayed and name.startswith("ledger"):
+            detail = "a process was killed while it traded; run: options-platform reconcile"
+            yield Finding(name, Finding.NOTE, detail)
+        else:
+            sound += 1
+    yield Finding("databases", Finding.OK, f"{sound} are sound")
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:
@@ -127,6 +153,8 @@ def _market(settings: Settings, info: SourceInfo) -> Iterator[Finding]:
 
     try:
         require_same_market(Warehouse(settings.warehouse_path, wait_seconds=5), info)
+    except DamagedError:
+        return
     except PlatformError as error:
         yield Finding("market", Finding.BROKEN, str(error))
 

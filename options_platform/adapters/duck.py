@@ -1,27 +1,46 @@
 """One way to hold a DuckDB file: briefly, alone, with bounded retries.
 
 One process at a time can open a DuckDB file, readers included, so every visit is short and a
-busy file is waited for, but not for ever.
+busy file is waited for, but not for ever. What DuckDB says is read here alone: busy, damaged, full.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import RLock
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING
 
-from options_platform.errors import HomeError, WarehouseBusyError
+from options_platform.errors import (
+    DamagedError,
+    DiskFullError,
+    HomeError,
+    WarehouseBusyError,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
+# DuckDB 1.5 has one class for all of these, so its words have to tell them apart. A word such as
+# "lock" also stands in "block" and in file names, so only the sentences of its own count.
+BUSY = re.compile(r"IO Error: Could not set lock on file ")
+DAMAGED = re.compile(
+    r"IO Error: (Corrupt (database|WAL) file"
+    r"|Failure while replaying WAL file"
+    r'|The file ".*" exists, but it is not a valid DuckDB database file'
+    r"|Could not read enough bytes from file)"
+    r"|Serialization Error: ",
+    re.DOTALL,
+)
+FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large|Out of disk")
 
 _locks: dict[Path, RLock] = {}
 _open_now: dict[Path, duckdb.DuckDBPyConnection] = {}
@@ -35,8 +54,12 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
     it once.
 
     Raises :class:`WarehouseBusyError` if another process still holds the file after
-    `wait_seconds`, :class:`HomeError` if the file cannot be opened at all.
+    `wait_seconds`, :class:`DamagedError` and :class:`DiskFullError` for what they say, whether it
+    shows at once or in the middle of the work, and :class:`HomeError` if the file cannot be opened
+    for another reason.
     """
+    import duckdb
+
     # DuckDB shares one instance between the connections of a process; the lock keeps a thread
     # from closing the file while another is inside its transaction.
     key = path.resolve()
@@ -48,6 +71,11 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
         _open_now[key] = connection
         try:
             yield connection
+        except duckdb.Error as error:
+            known = known_fault(path, error)
+            if known is None:
+                raise
+            raise known from error
         finally:
             del _open_now[key]
             connection.close()
@@ -60,10 +88,12 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
+            if not path.exists():
+                _create(path)
             return duckdb.connect(str(path))
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise HomeError(
+        except duckdb.Error as error:
+            if BUSY.match(str(error)) is None:
+                raise known_fault(path, error) or HomeError(
                     f"{path} cannot be opened ({_first_line(error)}); check the folder's "
                     "permissions and free space, or set OPTIONS_HOME to another folder"
                 ) from error
@@ -75,6 +105,31 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
         # Jitter keeps several waiting processes from knocking in step.
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def _create(path: Path) -> None:
+    """Make an empty database whole or not at all: half of one would never open again."""
+    import duckdb
+
+    new = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.new")
+    try:
+        duckdb.connect(str(new)).close()
+        # A link never replaces what another process has made meanwhile.
+        with suppress(OSError):
+            os.link(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def known_fault(path: Path, error: Exception) -> HomeError | None:
+    """The error as damage or a full disk; None for any other."""
+    text = str(error)
+    if FULL.search(text):
+        return DiskFullError(path)
+    if DAMAGED.match(text):
+        # A file name in the middle of the sentence is not what is wrong.
+        return DamagedError(path, _first_line(error).removeprefix("IO Error: "))
+    return None
 
 
 def _first_line(error: Exception) -> str:

@@ -35,6 +35,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from options_platform.adapters.storage_faults import storage_fault
+
 KEPT_ENGINES = 16
 # An event takes some 1.3 KB: in pages of 4 KB, SQLite's default, a third would stay empty. A
 # database keeps the size that it was made with.
@@ -203,13 +205,20 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            engine = self._engine(shard)
-            if shard not in self._initialized_dbs:
-                self._initdb(engine, for_index_shard=shard == INDEX_SHARD_NAME)
-                self._initialized_dbs.add(shard)
-            with engine.connect() as connection, connection.begin():
-                yield connection
+        try:
+            with self._db_lock:
+                engine = self._engine(shard)
+                if shard not in self._initialized_dbs:
+                    self._initdb(engine, for_index_shard=shard == INDEX_SHARD_NAME)
+                    self._initialized_dbs.add(shard)
+                with engine.connect() as connection, connection.begin():
+                    yield connection
+        except db.exc.DBAPIError as error:
+            # SQLAlchemy's own text repeats the whole statement.
+            fault = storage_fault(error, self._base_dir)
+            if fault is None:
+                raise
+            raise fault from error
 
     def _engine(self, shard: str) -> Engine:
         engine = self._engines.pop(shard, None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from options_platform.adapters.duck import held
+from options_platform.adapters.halt_notice import leave_notice, notice_of
 from options_platform.adapters.ledger_rows import (
     MARK_FIELDS,
     POSITION_FIELDS,
@@ -43,7 +43,14 @@ from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.reports import Activity
 from options_platform.domain.trading.settlement import Settlement
-from options_platform.errors import HomeError, LedgerError, PlanChangedError, WarehouseBusyError
+from options_platform.errors import (
+    DamagedError,
+    DiskFullError,
+    HomeError,
+    LedgerError,
+    PlanChangedError,
+    WarehouseBusyError,
+)
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,8 +76,8 @@ class Ledger:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever recorded."""
-        return self.path.exists()
+        """Whether anything was ever recorded, or a halt waits to be."""
+        return self.path.exists() or notice_of(self.path).exists()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -332,10 +339,8 @@ class Ledger:
         it says so until the next look records it. Raises :class:`LedgerError` for a broken ledger.
         """
         at = now or datetime.now(UTC)
-        new = self._notice.with_name(f"{self._notice.name}.{os.getpid()}")
         try:
-            new.write_text(json.dumps({"reason": reason, "at": at.isoformat()}), encoding="utf-8")
-            new.replace(self._notice)
+            leave_notice(self.path, reason, at)
         except OSError:
             self._record_halt(reason, at)
             return
@@ -346,18 +351,13 @@ class Ledger:
         except LedgerError as error:
             raise LedgerError(f"new entries are halted from now on; {error}") from error
 
-    @property
-    def _notice(self) -> Path:
-        """The file of a halt that is not recorded yet."""
-        return self.path.with_name(f"{self.path.name}.halt")
-
     def _take_notice(self) -> None:
         try:
-            notice = json.loads(self._notice.read_text(encoding="utf-8"))
+            notice = json.loads(notice_of(self.path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return
         self._record_halt(str(notice["reason"]), datetime.fromisoformat(notice["at"]))
-        self._notice.unlink(missing_ok=True)
+        notice_of(self.path).unlink(missing_ok=True)
 
     def _record_halt(self, reason: str, at: datetime) -> None:
         with self._transaction() as connection:
@@ -438,6 +438,8 @@ class Ledger:
                 yield connection
         except duckdb.Error as error:
             raise self._broken(str(error).splitlines()[0]) from error
+        except (DamagedError, DiskFullError) as error:
+            raise self._broken(error.what) from error
         except HomeError as error:
             raise self._broken(str(error)) from error
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.duck import held
+from options_platform.adapters.duck import held, known_fault
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import tables
 from options_platform.errors import PlatformError
@@ -82,9 +83,12 @@ def build_marts(warehouse: Warehouse, folder: Path = FOLDER) -> list[tuple[str, 
                 try:
                     rows.append((mart.name, _create(connection, mart)))
                 except duckdb.Error as error:
+                    if known_fault(warehouse.path, error) is not None:
+                        raise
                     raise MartError(f"{mart.name}.sql: {_one_line(error)}") from error
         except BaseException:
-            connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
     return rows

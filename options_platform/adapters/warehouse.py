@@ -8,7 +8,7 @@ What does not belong here: any knowledge of what the columns mean.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -175,12 +175,16 @@ class Warehouse:
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
         with self._connection() as connection:
             connection.execute("BEGIN TRANSACTION")
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                # A database that failed for good has no transaction left to end.
+                with suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 

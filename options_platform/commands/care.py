@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from options_platform.adapters.archive import write_archive
 from options_platform.adapters.diagnosis import Finding, diagnose
-from options_platform.adapters.duck import held
+from options_platform.adapters.restoring import restore_archive
+from options_platform.adapters.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
-from options_platform.errors import HomeError, UsageError
+from options_platform.errors import DiskFullError, HomeError, UsageError
 from options_platform.settings import load_settings
-
-NOT_KEPT = {"cache", "locks"}
-NOT_KEPT_SUFFIXES = {".wal", ".lock"}
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -31,68 +28,48 @@ def doctor(args: argparse.Namespace) -> int:
 
 
 def backup(args: argparse.Namespace) -> int:
-    """Write the home to one archive, its databases checkpointed and held meanwhile."""
+    """Write the home to one archive, each database as of one moment, with a hash of each file."""
     settings = ready_settings()
     archive = Path(args.archive)
     if archive.resolve().is_relative_to(settings.home):
         raise UsageError(f"{archive} lies inside the home; write the archive elsewhere")
-    new = archive.with_name(f"{archive.name}.{os.getpid()}.new")
     try:
-        with tarfile.open(new, "w:gz", compresslevel=3) as tar:
-            _add_home(tar, settings.home, settings.warehouse_wait_seconds)
-        new.replace(archive)
+        write_archive(
+            settings.home,
+            archive,
+            wait_seconds=settings.warehouse_wait_seconds,
+            now=datetime.now(UTC),
+        )
     except OSError as error:
+        if error.errno in FULL_ERRNOS:
+            raise DiskFullError(archive) from error
         raise HomeError(f"{archive} cannot be written ({error.strerror})") from error
-    finally:
-        new.unlink(missing_ok=True)
     say(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB from {settings.home}")
     return 0
 
 
-def _add_home(tar: tarfile.TarFile, home: Path, wait_seconds: float) -> None:
-    for path in sorted(home.iterdir()):
-        if path.name in NOT_KEPT:
-            continue
-        if path.suffix == ".duckdb":
-            with held(path, wait_seconds=wait_seconds) as connection:
-                connection.execute("CHECKPOINT")
-                tar.add(path, arcname=path.name)
-        elif path.suffix not in NOT_KEPT_SUFFIXES:
-            tar.add(path, arcname=path.name)
-
-
 def restore(args: argparse.Namespace) -> int:
-    """Unpack an archive into the home; a home that is there is set aside, never overwritten."""
+    """Verify an archive, then put it in place of the home, which is set aside and not lost."""
     settings = load_settings()
     archive = Path(args.archive)
     if not archive.is_file():
         raise UsageError(f"{archive} is no file; give the archive that backup wrote")
-    home = settings.home
-    unpacked = home.with_name(f"{home.name}.{os.getpid()}.restoring")
-    try:
-        with tarfile.open(archive) as tar:
-            _require_plain(tar, archive)
-            # Python 3.11 has the filter from 3.11.4 on; Debian 12 brings 3.11.2.
-            if hasattr(tarfile, "data_filter"):
-                tar.extractall(unpacked, filter="data")
-            else:
-                tar.extractall(unpacked)  # noqa: S202 (each member was looked at)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise UsageError(f"{archive} is no whole archive ({error}); nothing was changed") from error
-    if home.exists():
-        aside = home.with_name(f"{home.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-        home.rename(aside)
-        say(f"The home that was there is now {aside}")
-    unpacked.rename(home)
-    say(f"Restored {home} from {archive}")
+    restored = restore_archive(
+        archive,
+        settings.home,
+        ledger=settings.ledger_path.name,
+        only=args.only or (),
+        now=datetime.now(UTC),
+        wait_seconds=settings.warehouse_wait_seconds,
+    )
+    if restored.aside is not None:
+        say(f"What was there is now in {restored.aside}")
+    what = ", ".join(args.only) + " of " if args.only else ""
+    say(f"Restored {what}{settings.home} from {archive}")
+    if restored.halted:
+        say(
+            f"New entries are halted ({restored.reason}; {', '.join(restored.halted)}): what was "
+            "traded since is at the broker alone. Run: options-platform reconcile; then, when you "
+            "have looked: options-platform resume"
+        )
     return 0
-
-
-def _require_plain(tar: tarfile.TarFile, archive: Path) -> None:
-    """Refuse members that would land outside the home, or be anything but files and folders."""
-    for member in tar:
-        inside = Path(member.name)
-        if inside.is_absolute() or ".." in inside.parts or not (member.isfile() or member.isdir()):
-            raise UsageError(
-                f"{archive} holds {member.name!r}, which no backup would; nothing was changed"
-            )

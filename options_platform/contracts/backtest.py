@@ -185,6 +185,13 @@ BACKTEST_SCORES = Table(
         _number("max_drawdown", "largest fall from a peak", "fraction"),
         Column("max_drawdown_sessions", pl.Int64, "longest time below a peak", "sessions"),
         _number("tail_ratio", "95th over the absolute 5th percentile of daily returns"),
+        Column(
+            "tail_ratio_null",
+            pl.String,
+            "why there is no tail ratio: at least half of the days did not move, or fewer than one "
+            "in twenty lost; null where there is one, and after a ruin",
+            values=("mostly_flat", "no_losing_tail"),
+        ),
         Column("trades", pl.Int64, "closed trades; null for what is held", "trades"),
         _number("win_rate", "share of closed trades with a profit", "fraction"),
         _number("win_rate_low", "lower end of its interval"),

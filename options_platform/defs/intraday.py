@@ -7,9 +7,10 @@ from options_platform.adapters.intraday import IntradayCheck
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.broker_rules import LIVE_NOTE
-from options_platform.defs.jobs import money_tags
+from options_platform.defs.jobs import order_tags
 from options_platform.defs.partitions import TIMEZONE
 from options_platform.defs.resources import Platform
+from options_platform.defs.sending import begin_sending
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, open_time
 from options_platform.settings import Settings
 
@@ -27,6 +28,7 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.op(description=about, out=dg.Out(dg.Nothing))
     def check_stops(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        begin_sending(context)
         if settings.is_live:
             context.log.warning(LIVE_NOTE)
         service = PaperTrading(open_ledger(settings), open_broker(settings), settings)
@@ -49,7 +51,7 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
     @dg.job(
         name=INTRADAY_JOB_NAME,
         description=about,
-        tags=money_tags(settings),
+        tags=order_tags(settings),
         executor_def=dg.in_process_executor,
     )
     def intraday_check() -> None:

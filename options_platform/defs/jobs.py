@@ -11,6 +11,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import LEDGER_VIEWS, Table
+from options_platform.defs.sending import ORDER_RUN_TAGS
 from options_platform.settings import Settings
 
 JOB_NAME = "daily"
@@ -29,14 +30,14 @@ def make_job(settings: Settings, tables: Sequence[Table]) -> UnresolvedAssetJobD
         JOB_NAME,
         selection=dg.AssetSelection.assets(*names),
         description=f"{LIVE_NOTE} {about}" if settings.is_live else about,
-        tags=money_tags(settings),
+        tags=order_tags(settings),
         executor_def=dg.in_process_executor,
     )
 
 
-def money_tags(settings: Settings) -> dict[str, str]:
-    """The tag of each run that may move real money, so that lists of runs show it."""
-    return {MONEY_TAG: "LIVE"} if settings.is_live else {}
+def order_tags(settings: Settings) -> dict[str, str]:
+    """The tags of a job that sends orders; lists of runs show so which may move real money."""
+    return ORDER_RUN_TAGS | ({MONEY_TAG: "LIVE"} if settings.is_live else {})
 
 
 def make_backtest_job() -> UnresolvedAssetJobDefinition:

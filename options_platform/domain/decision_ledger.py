@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from options_platform.domain.liquidity import LiquidityRules
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.selection import BY_MATRIX, CONDOR, NONE, wanted_strategy
 from options_platform.domain.strategies import STRATEGIES
@@ -140,14 +141,21 @@ def asked_rules(rules: PlanRules) -> list[Rule]:
             + (", or short straddles and strangles" if rules.allow_undefined_risk else ""),
         ),
         ("NO_EXPIRY", _number("dte"), f"{chosen.min_dte} to {chosen.max_dte} days"),
-        ("BAD_QUOTE", _number("limit_price"), "a price between zero and the width"),
+        ("BAD_QUOTE", _number("limit_price"), "sound quotes, a price between zero and the width"),
         (
             "ILLIQUID",
             _number("limit_price"),
-            f"bid {liquidity.min_bid_usd:g}, width {liquidity.max_width_share:g} of the net",
+            _asked_of_quotes(liquidity),
         ),
         ("RISK_BUDGET", _number("contracts"), "at least 1 contract"),
     ]
+
+
+def _asked_of_quotes(rules: LiquidityRules) -> str:
+    return (
+        f"bid {rules.min_bid_usd:g}, width {rules.max_width_share:g} of the net, "
+        f"open interest {rules.min_open_interest:g}, volume {rules.min_volume:g}"
+    )
 
 
 def _number(column: str) -> pl.Expr:

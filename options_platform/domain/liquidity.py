@@ -14,9 +14,9 @@ from options_platform.domain.pricing import Floats
 class LiquidityRules:
     """Gates on the quotes of a spread.
 
-    Each leg that is sold has at least `min_bid_usd`; the widths of all quotes add up to at most
-    `max_width_share` of the net price; open interest and volume of each leg are at least the
-    minimum where the chain knows them (a synthetic one does not).
+    Each leg that is sold has a bid, of at least `min_bid_usd`; the widths of all quotes add up to
+    at most `max_width_share` of the net price; open interest and volume of each leg are at least
+    the minimum where the chain knows them (a synthetic one does not).
     """
 
     min_bid_usd: float = 0.05
@@ -30,6 +30,11 @@ class LiquidityRules:
                 raise ValueError(f"{name} must not be negative, nor NaN: {value:g}")
 
 
+def unsound(bid: Floats, ask: Floats) -> NDArray[np.bool_]:
+    """Whether a leg has no quote, or a crossed one; bid and ask in USD a share, [rows, legs]."""
+    return np.asarray(np.any(~(ask - bid >= 0.0), axis=1))
+
+
 def illiquid(
     sides: Floats,
     bid: Floats,
@@ -39,23 +44,21 @@ def illiquid(
     open_interest: Floats | None = None,
     volume: Floats | None = None,
 ) -> NDArray[np.bool_]:
-    """Whether a spread breaks a gate, one answer a row.
+    """Whether a spread of sound quotes breaks a gate, one answer a row.
 
     Args:
         sides: +1 bought, -1 sold, shape [legs].
         bid: USD a share, shape [rows, legs]; `ask`, `open_interest` and `volume` likewise.
-        ask: see `bid`. A quote that is crossed, or NaN, breaks the gate.
+        ask: see `bid`.
         net_price: USD a share, shape [rows].
         rules: the gates.
         open_interest: contracts; NaN where not known.
         volume: contracts of the session; NaN where not known.
     """
     sold = sides < 0
-    low_bid = np.any(bid[:, sold] < rules.min_bid_usd, axis=1)
-    width = ask - bid
-    unsound = np.any(~(width >= 0.0), axis=1)
-    wide = np.sum(width, axis=1) > rules.max_width_share * np.abs(net_price)
-    broken = low_bid | unsound | wide
+    low_bid = np.any((bid[:, sold] < rules.min_bid_usd) | (bid[:, sold] <= 0.0), axis=1)
+    wide = np.sum(ask - bid, axis=1) > rules.max_width_share * np.abs(net_price)
+    broken = low_bid | wide
     for known, least in ((open_interest, rules.min_open_interest), (volume, rules.min_volume)):
         if known is not None:
             broken = broken | np.any(known < least, axis=1)

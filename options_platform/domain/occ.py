@@ -64,9 +64,17 @@ def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
     )
 
 
+def share_symbol(ticker: str) -> str:
+    """What brokers and the tape call the ticker's shares: a class has a dot, `BRK-B` is `BRK.B`.
+
+    Both spellings are tickers here, so whatever a broker is asked for, or says, goes by this one.
+    """
+    return ticker.replace("-", ".")
+
+
 def symbol_of(ticker: str, expiry: date, right: str, strike: float) -> str:
     """The OCC symbol of one contract of a ticker, unpadded (`BRK.B` has the root `BRKB`)."""
-    root = ticker.replace(".", "").replace("-", "")
+    root = share_symbol(ticker).replace(".", "")
     return f"{root}{expiry:%y%m%d}{right[0].upper()}{round(strike * 1000):08d}"
 
 

@@ -19,7 +19,7 @@ import polars as pl
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.chain import ChainRules, Quotes, years_of
 from options_platform.domain.costs import CostRules
-from options_platform.domain.liquidity import LiquidityRules, illiquid
+from options_platform.domain.liquidity import LiquidityRules, illiquid, unsound
 from options_platform.domain.plan_quotes import (
     ChainOf,
     QuotedLegs,
@@ -196,11 +196,12 @@ def _price(
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
-    bad = _bad_quote(strategy, net, widths, quotes)
+    bid, ask = (np.stack([getattr(q, name) for q in quotes], axis=1) for name in ("bid", "ask"))
+    bad = _bad_quote(strategy, net, widths) | unsound(bid, ask)
     thin = illiquid(
         np.array(sides),
-        np.stack([q.bid for q in quotes], axis=1),
-        np.stack([q.ask for q in quotes], axis=1),
+        bid,
+        ask,
         net,
         rules.liquidity,
         quoted.open_interest,
@@ -244,14 +245,11 @@ def _at_risk(
     return capital_at_risk(legs, rules.undefined_risk, chain.risk_free_rate, chain.dividend_yield)
 
 
-def _bad_quote(strategy: Strategy, net: Floats, widths: Floats, quotes: list[Quotes]) -> Any:
+def _bad_quote(strategy: Strategy, net: Floats, widths: Floats) -> Any:
+    """Whether the mids give a debit or credit outside zero and the width, where there is one."""
     narrow = np.min(widths, axis=1)
     price = net if strategy.kind == "debit" else -net
-    bad = (price <= 0) | (price >= narrow)
-    for leg, leg_quotes in zip(strategy.legs, quotes, strict=True):
-        if leg.side == "sell":
-            bad = bad | (leg_quotes.bid <= 0)
-    return bad
+    return ~(price > 0) | (price >= narrow)
 
 
 def _total(sides: list[float], values: list[Floats]) -> Floats:

@@ -16,8 +16,10 @@ REASONS: dict[str, str] = {
     "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
     "UNBOUNDED": "the strategy's legs do not bound each other, and undefined risk is not allowed",
     "NO_EXPIRY": "no listed expiry within the allowed days",
-    "BAD_QUOTE": "the quotes give a credit or debit outside zero and the width",
-    "ILLIQUID": "a bid is too low, or the quotes are too wide for the price",
+    "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
+    "between zero and the width of the narrower wing",
+    "ILLIQUID": "the bid of a sold leg is too low or none, the quotes are too wide for the price, "
+    "or open interest or volume too small",
     "RISK_BUDGET": "the risk budget is smaller than one spread's maximum loss",
     "REGIME_LOW_VOL": "trade: regime low_vol",
     "REGIME_HIGH_VOL": "trade: regime high_vol",

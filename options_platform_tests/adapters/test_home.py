@@ -127,3 +127,44 @@ def test_entering_points_dagster_and_children_at_the_home(tmp_path):
     assert environment["OPTIONS_HOME"] == str(settings.home)
     assert environment["DAGSTER_DISABLE_TELEMETRY"] == "yes"
     assert environment["DAGSTER_EVENT_BATCH_SIZE"] == "5"
+
+
+def modes(folder):
+    return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+
+
+def test_a_home_and_what_is_created_in_it_later_are_private(tmp_path, open_umask):
+    settings = home_at(tmp_path / "home")
+    prepare_home(settings)
+    (settings.home / "chains").mkdir()
+    (settings.home / "ledger.duckdb").write_text("")
+    assert modes(settings.home) == {0o700, 0o600}
+
+
+def test_a_home_that_others_could_read_is_closed_to_them(tmp_path, open_umask):
+    settings = home_at(tmp_path / "home")
+    runs = settings.dagster_home / "history" / "runs"
+    runs.mkdir(parents=True)
+    (runs / "index.db").write_text("")
+    (settings.home / "ledger.duckdb").write_text("")
+    (settings.home / "ledger.duckdb").chmod(0o640)
+    prepare_home(settings)
+    assert modes(settings.home) == {0o700, 0o600}
+
+
+def test_other_things_in_the_homes_folder_keep_their_rights(tmp_path, open_umask):
+    tmp_path.chmod(0o755)
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "warehouse.duckdb").write_text("")
+    prepare_home(home_at(tmp_path))
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "notes.txt").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def open_umask():
+    """That of most machines, where others may read."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)

@@ -213,13 +213,43 @@ def test_halt_and_resume(shell):
     assert json.loads(shell.run("status", "--json").stdout)["halted"] is None
 
 
-def test_a_backup_restores_the_home(shell):
+def test_a_backup_restores_the_home_and_halts_it(shell):
     archive = shell.folder / "backup.tar.gz"
     assert shell.run("backup", str(archive)).returncode == 0
     shutil.rmtree(shell.home)
     done = shell.run("restore", str(archive))
     assert done.returncode == 0, done.stderr
+    assert "halted (RESTORED from backup.tar.gz; ledger.duckdb)" in done.stdout
     assert shell.table().height == len(DAYS)
+    status = json.loads(shell.run("status", "--json").stdout)
+    assert status["halted"] == "RESTORED from backup.tar.gz"
+
+
+def test_a_damaged_database_is_named_by_the_command_and_the_way_back_by_the_doctor(shell):
+    archive = shell.folder / "backup.tar.gz"
+    assert shell.run("backup", str(archive)).returncode == 0
+    path = shell.home / "warehouse.duckdb"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    done = shell.run("status")
+    assert done.returncode == 1
+    assert "warehouse.duckdb is damaged" in done.stderr
+    assert "options-platform doctor" in done.stderr
+    doctor = shell.run("doctor")
+    assert doctor.returncode == 1
+    command = f"options-platform restore {archive} --only warehouse.duckdb"
+    assert command in doctor.stdout
+    assert shell.run(*command.split()[1:]).returncode == 0
+    assert shell.table().height == len(DAYS)
+    assert shell.run("doctor").returncode == 0
+
+
+def test_no_file_of_a_home_can_be_read_by_others(shell):
+    shell.home.chmod(0o755)
+    for path in shell.home.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    assert shell.run("backfill", "--select", DATA).returncode == 0
+    modes = {oct(path.stat().st_mode & 0o777) for path in (shell.home, *shell.home.rglob("*"))}
+    assert modes == {"0o700", "0o600"}
 
 
 def test_features_are_exported_with_their_version(shell):

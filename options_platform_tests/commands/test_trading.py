@@ -15,6 +15,7 @@ from options_platform.domain.repricing import deciding_session
 from options_platform_tests.faults.world import POST, trade, trader
 
 TICKERS = ("SPY", "QQQ")
+LIVE = 'broker = "alpaca"\n[alpaca]\nlive = true\naccounts = ["123"]\n'
 
 
 class Shell:
@@ -194,15 +195,18 @@ def test_another_broker_needs_another_account_name(shell):
 
 
 def test_live_trading_is_said_loudly_and_has_a_ledger_of_its_own(shell):
-    done = shell.run(
-        "orders",
-        OPTIONS_ALPACA__FAKE_ADDRESS="",
-        OPTIONS_ALPACA__LIVE="true",
-        OPTIONS_ALPACA__ACCOUNTS="123",
-    )
+    (shell.folder / "options.toml").write_text(LIVE)
+    live = {"OPTIONS_ALPACA__FAKE_ADDRESS": ""}
+    done = shell.run("orders", **live)
     assert "REAL MONEY" in done.stderr
     assert "no orders yet" in done.stdout
-    assert "REAL MONEY" not in shell.run("orders").stderr
+    assert "REAL MONEY" not in shell.run("orders", **live, OPTIONS_ALPACA__LIVE="off").stderr
+
+
+def test_the_environment_alone_never_makes_trading_live(shell):
+    done = shell.run("orders", code=2, OPTIONS_ALPACA__LIVE="true")
+    assert "write live = true under [alpaca] in options.toml" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_the_fake_server_starts_from_the_command_line_and_tells_how_to_use_it(tmp_path):

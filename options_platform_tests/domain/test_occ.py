@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.domain.occ import is_standard, own_symbol, parse_symbols, symbol_expr
+from options_platform.domain.occ import (
+    is_standard,
+    own_symbol,
+    parse_symbols,
+    share_symbol,
+    symbol_expr,
+    symbol_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,9 @@ def test_a_contract_without_a_symbol_gets_the_one_of_its_tickers_own_root():
 def test_adjusted_and_mini_roots_are_not_standard(root, ticker, standard):
     frame = pl.DataFrame({"root": [root], "ticker": [ticker]})
     assert frame.select(is_standard(pl.col("root"), pl.col("ticker"))).item() is standard
+
+
+def test_shares_have_one_symbol_however_the_ticker_is_spelled():
+    assert [share_symbol(t) for t in ("BRK-B", "BRK.B", "SPY")] == ["BRK.B", "BRK.B", "SPY"]
+    day = date(2026, 1, 16)
+    assert {symbol_of(t, day, "call", 500) for t in ("BRK-B", "BRK.B")} == {"BRKB260116C00500000"}

@@ -154,6 +154,8 @@ REFUSALS = {
     "VOL_VETO_DEBIT": {"iv_rank_change_pred": -0.06},
     "VOL_VETO_CREDIT": {"regime": "high_vol", "iv_rank_change_pred": 0.06},
     "BAD_QUOTE": {"close": 0.3},
+    # The wing that would be sold is 17% out of the money, and nobody bids for it.
+    "ILLIQUID": {"close": 30.0, "iv_close": 8.0},
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from options_platform.domain.backtest.baselines import always
 from options_platform.domain.chain import ChainRules, TermStructure, synthetic_chain
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.liquidity import LiquidityRules
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
@@ -199,3 +200,32 @@ def test_live_prices_follow_the_same_tenors():
                    np.full(2, -1.0), chain, term)  # fmt: skip
     assert steep == pytest.approx(wanted.mid[1] - wanted.mid[0])
     assert steep < plain < 0
+
+
+@pytest.mark.parametrize(
+    ("quoted", "reason"),
+    [
+        ({"bid": 0.3 * pl.col("mid"), "ask": 1.7 * pl.col("mid"), "volume": 9.0}, "ILLIQUID"),
+        ({"bid": pl.col("mid") - 0.04, "ask": pl.col("mid") + 0.04, "volume": 0.0}, "ILLIQUID"),
+        ({"bid": pl.col("mid") + 0.1, "ask": pl.col("mid") - 0.1}, "BAD_QUOTE"),
+        ({"bid": None, "ask": None}, "BAD_QUOTE"),
+        ({"mid": 1.0, "bid": 0.99, "ask": 1.01}, "BAD_QUOTE"),
+    ],
+)
+def test_a_refusal_of_quotes_has_the_reason_that_the_rules_page_gives_it(both, quoted, reason):
+    rules = replace(RULES, liquidity=LiquidityRules(min_volume=1.0))
+    whole = chains(SOME, rules)
+
+    def chain_of(day, ticker):
+        chain = whole(day, ticker)
+        columns = {
+            name: value if isinstance(value, pl.Expr) else pl.lit(value, pl.Float64)
+            for name, value in quoted.items()
+        }
+        return type(chain)(**(vars(chain) | {"quotes": chain.quotes.with_columns(**columns)}))
+
+    plans, _ = build_plans(SOME, rules, chain_of)
+    traded = both.synthetic.filter(pl.col("decision") == "trade").select("date", "ticker")
+    found = plans.join(traded, on=["date", "ticker"], how="semi")
+    assert found.height > 10
+    assert set(found["reasons"].list.first()) == {reason}

@@ -195,8 +195,10 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
             heard.texts[command] = shell(environment, tmp_path, command, "--json")
         heard.texts["alerts test"] = shell(environment, tmp_path, "alerts", "test")
         assert b"did not take the alert" in heard.texts["alerts test"]
-        not_listed = {"OPTIONS_ALPACA__ACCOUNTS": "other"}
-        refused = shell(environment | not_listed, tmp_path, "reconcile")
+        not_listed = tmp_path / "options.toml"
+        not_listed.write_text('[alpaca]\naccounts = ["other"]\n')
+        refused = shell(environment, tmp_path, "reconcile")
+        not_listed.unlink()
         heard.texts["account not listed"] = refused
         assert b"does not list" in refused
         heard.texts["report"] = shell(environment, tmp_path, "report")

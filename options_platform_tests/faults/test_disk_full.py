@@ -8,7 +8,11 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
+from polars.testing import assert_frame_equal
 
+from options_platform.adapters.ledger import Ledger
+from options_platform.errors import LedgerError
+from options_platform_tests.commands.test_cli import DATA, DAYS, Shell, rows
 from options_platform_tests.faults.world import (
     POST,
     assert_full_disk_lost_nothing,
@@ -21,14 +25,26 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
-SIZE_KB = 4096
+SIZE_KB, ROOM_KB = 4096, 24_576
 
 
 @pytest.fixture
 def disk(tmp_path):
-    folder = tmp_path / "disk"
+    with mounted(tmp_path / "disk", SIZE_KB) as folder:
+        yield folder
+
+
+@pytest.fixture
+def room(tmp_path):
+    """Room for a small home with its Dagster and its warehouse."""
+    with mounted(tmp_path / "room", ROOM_KB) as folder:
+        yield folder
+
+
+@contextmanager
+def mounted(folder, kilobytes):
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={SIZE_KB}k", "tmpfs", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
     try:
         subprocess.run(["mount", *options], check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.CalledProcessError) as cause:
@@ -80,3 +96,50 @@ def test_a_disk_that_fills_up_between_two_sessions_orders_keeps_the_first(disk, 
         assert statuses(fake) == ["filled", "filled"]
         assert fake.count(POST) == 2
         assert_sound(made, fake)
+
+
+def backfilled(shell, code, **environment):
+    """The only line of ours that a backfill says, and no traceback of anybody."""
+    done = shell.run("backfill", "--select", DATA, **environment)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("options-platform: ")]
+
+
+@pytest.mark.parametrize("kilobytes", [4, 700, 1500])
+def test_a_first_backfill_on_a_full_disk_says_so_and_works_once_there_is_space(
+    room, tmp_path, kilobytes
+):
+    shell = Shell(tmp_path)
+    shell.home = room / "home"
+    with full_but_for(room, kilobytes):
+        (line,) = backfilled(shell, code=1)
+        assert f"no space is left on the disk of {room}" in line
+    assert backfilled(shell, code=0) == []
+    assert shell.table().height == len(DAYS)
+
+
+@pytest.mark.parametrize("kilobytes", [0, 300])
+def test_a_backfill_that_fills_the_disk_leaves_the_tables_as_they_were(room, tmp_path, kilobytes):
+    shell = Shell(tmp_path)
+    shell.home = room / "home"
+    assert backfilled(shell, code=0) == []
+    before = shell.table()
+    shell.write([row.replace(",1000", ",2000") for row in rows()])
+    with full_but_for(room, kilobytes):
+        (line,) = backfilled(shell, code=1)
+        assert "no space is left on the disk" in line
+    assert_frame_equal(shell.table(), before)
+    assert backfilled(shell, code=0) == []
+    assert set(shell.table()["volume"]) == {2000}
+
+
+@pytest.mark.parametrize("kilobytes", [0, 4, 8])
+def test_a_ledger_that_no_space_is_left_for_is_not_made_by_half(disk, kilobytes):
+    path = disk / "ledger.duckdb"
+    with full_but_for(disk, kilobytes), pytest.raises(LedgerError, match="no space is left"):
+        Ledger(path).require_account("1")
+    assert [one.name for one in disk.iterdir()] == []
+    Ledger(path).require_account("1")
+    with pytest.raises(LedgerError, match="another account"):
+        Ledger(path).require_account("2")

@@ -15,6 +15,7 @@ from options_platform_tests.faults.world import (
     TICKERS,
     advance,
     assert_sound,
+    contracts,
     plans_of,
     trade,
     trader,
@@ -57,6 +58,21 @@ def test_an_entry_is_not_sent_into_a_market_that_has_moved_or_is_crossed(tmp_pat
     reasons = {order.ticker: order.reason for order in made.ledger.orders()}
     assert reasons == {"SPY": "CROSSED_QUOTE", "QQQ": "PRICE_MOVED", "IWM": None}
     assert fake.count(POST) == 1
+
+
+@pytest.mark.parametrize(("price", "reason"), [(240.0, "PRICE_MOVED"), (250.0, None)])
+def test_an_entry_of_a_class_of_shares_goes_by_the_price_of_that_class(
+    tmp_path, fake, price, reason
+):
+    made = trader(tmp_path, fake.address)
+    fake.script("trade", {"ticker": "BRK.B", "price": price})
+    (order,) = trade(made, ("BRK-B",))
+    assert order.reason == reason
+    if reason is None:
+        assert order.status == "filled"
+        assert {symbol[:-15] for symbol in contracts(fake)} == {"BRKB"}
+        assert made.ledger.differences() == []
+    assert_sound(made, fake)
 
 
 @pytest.mark.parametrize("status", [403, 502])

@@ -30,6 +30,7 @@ from options_platform.adapters.brokers.port import (
 from options_platform.adapters.sources.alpaca_keys import Keys, require_keys, require_package
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
 from options_platform.domain.costs import CostRules
+from options_platform.domain.occ import share_symbol
 from options_platform.domain.orders import Order
 from options_platform.errors import BrokerError, SettingsError
 
@@ -149,13 +150,14 @@ class AlpacaBroker:
         """The last trades by ticker."""
         from alpaca.data.requests import StockLatestTradeRequest
 
-        request = StockLatestTradeRequest(symbol_or_symbols=list(tickers))
+        symbols = {ticker: share_symbol(ticker) for ticker in tickers}
+        request = StockLatestTradeRequest(symbol_or_symbols=sorted(set(symbols.values())))
         found: dict[str, LastPrice] = self._read(
             "the last trades",
             partial(self._stock_client.get_stock_latest_trade, request),
             lambda given: {name: shapes.last_price_of(one) for name, one in given.items()},
         )
-        return found
+        return {ticker: found[symbol] for ticker, symbol in symbols.items() if symbol in found}
 
     def activities(self, since: date) -> list[Activity]:
         """Fills, assignments, exercises and expiries."""

@@ -74,6 +74,7 @@ class BrokerClock:
 class Holding:
     """A contract (or stock) in the account; `quantity` is negative if short.
 
+    `symbol` is the OCC symbol of a contract, or the `share_symbol` of a ticker (`domain.occ`).
     Shares may be fractions, as where dividends are reinvested.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from options_platform.errors import PlatformError
 FARTHEST = "9999-12-31"
 QUOTES_A_PAGE, MOST_QUOTES = 100, 1000
 MOST_CONTRACTS = 10_000
+SHARES = re.compile(r"[A-Z]+(\.[A-Z]+)?")
 
 
 class FakeChains:
@@ -32,7 +34,10 @@ class FakeChains:
 
     def contracts(self, query: Json) -> Json:
         """The body of GET /v2/options/contracts: by underlyings, expiry, right and strike."""
-        rows = pl.concat(self._of(t) for t in query["underlying_symbols"].split(","))
+        underlyings = query["underlying_symbols"].split(",")
+        for symbol in underlyings:
+            _require_share_symbol(symbol)
+        rows = pl.concat(self._of(symbol) for symbol in underlyings)
         rows = rows.filter(
             pl.col("expiry").is_between(
                 pl.lit(query.get("expiration_date_gte", "0001-01-01")).str.to_date(),
@@ -101,6 +106,8 @@ class FakeChains:
     def last_trades(self, query: Json) -> Json:
         """The body of GET /v2/stocks/trades/latest; only of stocks whose trades were scripted."""
         wanted = query["symbols"].split(",")
+        for symbol in wanted:
+            _require_share_symbol(symbol)
         return {"trades": {name: self._trades[name] for name in wanted if name in self._trades}}
 
     def latest(self, query: Json) -> Json:
@@ -137,6 +144,11 @@ class FakeChains:
             return self._source.option_chain(ticker, session, self._now())
         except PlatformError as error:
             raise Refusal(422, 42210000, str(error)) from None
+
+
+def _require_share_symbol(symbol: str) -> None:
+    if SHARES.fullmatch(symbol) is None:
+        raise Refusal(400, 40010001, f"invalid symbol: {symbol}")
 
 
 def _quoted(bid: float | None, ask: float | None, at: datetime) -> Json:

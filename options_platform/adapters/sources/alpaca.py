@@ -25,6 +25,7 @@ from options_platform.adapters.sources.pace import Pace
 from options_platform.adapters.sources.retry import FetchError, RetryPolicy
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import NEW_YORK, newest_final_session
+from options_platform.domain.occ import share_symbol
 from options_platform.errors import SourceError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class AlpacaSource:
 
         over = datetime.combine(end + timedelta(days=1), time(0), NEW_YORK) - timedelta(seconds=1)
         request = StockBarsRequest(
-            symbol_or_symbols=_symbol(ticker),
+            symbol_or_symbols=share_symbol(ticker),
             timeframe=TimeFrame.Day,
             start=datetime.combine(start, time(0), NEW_YORK),
             end=min(over, self._now() - TAPE_DELAY),
@@ -128,7 +129,7 @@ class AlpacaSource:
             feed=DataFeed.SIP,
         )
         with _read():
-            given = self._client().stocks.get_stock_bars(request)[_symbol(ticker)]
+            given = self._client().stocks.get_stock_bars(request)[share_symbol(ticker)]
         return list(given)
 
     def _actions(self, ticker: str, start: date) -> pl.DataFrame:
@@ -136,7 +137,7 @@ class AlpacaSource:
 
         # Up to today, so that splits after the asked end, which prices are adjusted for, count.
         today = self._now().astimezone(NEW_YORK).date()
-        request = CorporateActionsRequest(symbols=[_symbol(ticker)], start=start, end=today)
+        request = CorporateActionsRequest(symbols=[share_symbol(ticker)], start=start, end=today)
         with _read():
             return alpaca_tables.actions(self._client().actions.get_corporate_actions(request))
 
@@ -144,7 +145,7 @@ class AlpacaSource:
         from alpaca.data.requests import OptionChainRequest
 
         with _read():
-            request = OptionChainRequest(underlying_symbol=_symbol(ticker))
+            request = OptionChainRequest(underlying_symbol=share_symbol(ticker))
             given = self._client().options.get_option_chain(request)
         if not given:
             raise FetchError("an empty answer")
@@ -158,7 +159,7 @@ class AlpacaSource:
         while True:
             # Without a last expiry, Alpaca lists those up to next weekend.
             request = GetOptionContractsRequest(
-                underlying_symbols=[_symbol(ticker)],
+                underlying_symbols=[share_symbol(ticker)],
                 expiration_date_gte=session,
                 expiration_date_lte=session + LONGEST_EXPIRY,
                 limit=CONTRACTS_A_PAGE,
@@ -188,11 +189,6 @@ class AlpacaSource:
             session = self._session or AlpacaSession(keys, pace=self._pace)
             self._clients = make_clients(keys, session)
         return self._clients
-
-
-def _symbol(ticker: str) -> str:
-    """Alpaca writes a class of shares with a dot: BRK-B is BRK.B."""
-    return ticker.replace("-", ".")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from options_platform.defs.context import report_earlier_rows, result, selected_
 from options_platform.defs.jobs import ORDERS_GROUP
 from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
 from options_platform.defs.resources import Platform
+from options_platform.defs.sending import begin_sending
 from options_platform.settings import Settings
 
 
@@ -48,11 +49,13 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
+        sends = may_send(context.run.tags, selected, newest_date(settings, platform.now()))
+        if sends:
+            begin_sending(context)
         ledger = open_ledger(settings)
         plans = platform.warehouse.read(
             TRADE_PLAN, tickers=selected.tickers, start=selected.start, end=selected.end
         )
-        sends = may_send(context.run.tags, selected, newest_date(settings, platform.now()))
         if sends:
             trade_session(platform, ledger, selected.end, plans)
         rows = rows_to_write(platform, ledger, plans, selected)

@@ -17,6 +17,9 @@ Floats = NDArray[np.float64]
 SESSIONS_A_YEAR = 252.0
 DAYS_A_YEAR = 365.25
 NONE = 1e-12
+# Below this share of the deviation a day did not move.
+FLAT_SHARE = 0.01
+MOSTLY_FLAT, NO_LOSING_TAIL = "mostly_flat", "no_losing_tail"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,9 @@ class CurveMetrics:
     sortino: mean excess return over its deviation, or over its downside deviation (root mean
     square of the losses against all sessions). max_drawdown: largest fall from a peak;
     max_drawdown_sessions: longest time from a peak to its recovery, or to the end. calmar: cagr
-    over max_drawdown. tail_ratio: 95th over the absolute 5th percentile of daily returns.
+    over max_drawdown. tail_ratio: 95th over the absolute 5th percentile of daily returns; NaN with
+    the reason in tail_ratio_null where it would divide by next to nothing: `mostly_flat` (at least
+    half of the days did not move) or `no_losing_tail` (fewer than one day in twenty lost).
     """
 
     total_return: float
@@ -39,6 +44,7 @@ class CurveMetrics:
     max_drawdown: float
     max_drawdown_sessions: int
     tail_ratio: float
+    tail_ratio_null: str | None
     best_session: float
     worst_session: float
 
@@ -71,7 +77,7 @@ def curve_metrics(
     growth = float(equity[-1] / equity[0])
     cagr = growth ** (1.0 / years) - 1.0
     depth, length = drawdown(equity)
-    low, high = np.quantile(returns, [0.05, 0.95])
+    ratio, why_null = tail_ratio(returns, excess)
     return CurveMetrics(
         total_return=growth - 1.0,
         cagr=cagr,
@@ -81,10 +87,26 @@ def curve_metrics(
         calmar=cagr / depth if depth > NONE else float("nan"),
         max_drawdown=depth,
         max_drawdown_sessions=length,
-        tail_ratio=float(high / -low) if low < -NONE else float("nan"),
+        tail_ratio=ratio,
+        tail_ratio_null=why_null,
         best_session=float(returns.max()),
         worst_session=float(returns.min()),
     )
+
+
+def tail_ratio(returns: Floats, excess: Floats) -> tuple[float, str | None]:
+    """The 95th over the absolute 5th percentile of daily returns, or NaN and why.
+
+    A day is flat if its return, or what it returned beyond cash, is next to none of the deviation.
+    """
+    least = max(NONE, FLAT_SHARE * float(np.std(returns)))
+    flat = (np.abs(returns) <= least) | (np.abs(excess) <= least)
+    if np.mean(flat) >= 0.5:
+        return float("nan"), MOSTLY_FLAT
+    low, high = np.quantile(returns, [0.05, 0.95])
+    if low > -least:
+        return float("nan"), NO_LOSING_TAIL
+    return float(high / -low), None
 
 
 def deviation(returns: Floats) -> float:

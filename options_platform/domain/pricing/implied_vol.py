@@ -5,7 +5,10 @@
 2. Below the inflection s_c = sqrt(2|x|) the solver works on 1 / ln b, which is nearly linear in
    s^2, above it on b itself, nearly that of an option at the money. Both first guesses are exact
    in their limits.
-3. A fixed number of Halley steps, each kept inside the branch's bracket.
+3. A fixed number of Halley steps, each kept inside the branch's bracket, is exact for what is
+   listed. What has not settled by then (hours to expiry, far wings) goes on by Newton's method on
+   ln b over 1 / s^2, with a bracket that it cannot leave.
+4. A volatility that the rounding of the price alone could move by more than a millionth is none.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from options_platform.domain.pricing.units import Floats, in_blocks, require_positive
 
@@ -21,6 +25,15 @@ LARGEST_DEVIATION = 12.0
 HALF_ROOT = np.sqrt(0.5)
 INVERSE_ROOT_TWO_PI = 1.0 / np.sqrt(2.0 * np.pi)
 TINY = 1e-290
+SMALL_HALF = 1e-3
+"""Below this s / 2 the two terms of b are too alike to be subtracted from one another."""
+
+SETTLED = 1e-11
+MOST_STEPS = 120
+SMALLEST_DEVIATION, ONE_AT_THE_CEILING = 1e-13, 17.0
+# Rounding errors of a price, its forward and its strike, in units of the last place.
+ROUNDINGS = 4.0
+RESOLUTION = 1e-6
 
 
 def implied_vol(
@@ -35,7 +48,8 @@ def implied_vol(
     """The volatility whose European price is `price`, annualised; the arguments broadcast.
 
     NaN where there is none: a price that is NaN, not above the discounted intrinsic value, or
-    not below the discounted forward (calls) or strike (puts). Raises :class:`PricingError`
+    not below the discounted forward (calls) or strike (puts), or so near to one of these that its
+    own rounding leaves the volatility open by a millionth of itself. Raises :class:`PricingError`
     unless spot, strike and years are positive.
     """
     require_positive(spot=spot, strike=strike, years=years)
@@ -49,11 +63,58 @@ def _solve(
     grown, paid = spot * np.exp(-dividend * years), strike * np.exp(-rate * years)
     time_value = price - np.maximum(sign * (grown - paid), 0.0)
     x = -np.abs(np.log(grown / paid))
-    target = time_value / np.sqrt(grown * paid)
+    scale = np.sqrt(grown * paid)
+    target = time_value / scale
     ceiling = np.exp(0.5 * x)
     known = (target > TINY) & (target < ceiling)
     target = np.where(known, target, 0.5 * ceiling)
-    return (np.where(known, _deviation(x, target, ceiling) / np.sqrt(years), np.nan),)
+    s = _deviation(x, target, ceiling)
+    value, slope = _normalised_call(x, s)
+    going_on = known & ~_settled(value, slope, s, target)
+    if going_on.any():
+        s[going_on] = _polished(x[going_on], target[going_on])
+        value[going_on], slope[going_on] = _normalised_call(x[going_on], s[going_on])
+        known &= _settled(value, slope, s, target)
+    doubt = ROUNDINGS * np.finfo(np.float64).eps * np.maximum(grown, paid) / scale
+    known &= doubt < RESOLUTION * s * slope
+    return (np.where(known, s / np.sqrt(years), np.nan),)
+
+
+def _settled(value: Floats, slope: Floats, s: Floats, target: Floats) -> NDArray[np.bool_]:
+    """Whether another step of Newton's would not move s any more."""
+    return np.asarray((np.abs(target - value) <= SETTLED * slope * s) & (slope > 0.0))
+
+
+def _polished(x: Floats, target: Floats) -> Floats:
+    """The s with b(x, s) = target by Newton's method on ln b over 1 / s^2, bisecting where it errs.
+
+    Each element takes steps until it has settled, so that no other one changes its bits.
+    """
+    low = np.full_like(x, SMALLEST_DEVIATION)
+    high = np.full_like(x, ONE_AT_THE_CEILING)
+    log_target = np.log(target)
+    # Nearly that of a price at the money, or of one in the far wing.
+    s = np.maximum(
+        target / INVERSE_ROOT_TWO_PI, np.abs(x) / np.sqrt(np.maximum(-2 * log_target, 1))
+    )
+    s = np.clip(s, low, high)
+    done = np.zeros(x.shape, dtype=bool)
+    for _ in range(MOST_STEPS):
+        value, slope = _normalised_call(x, s)
+        value = np.maximum(value, TINY)
+        above = value > target
+        high, low = np.where(above, s, high), np.where(above, low, s)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            gap = log_target - np.log(value)
+            inverse = 1.0 / (s * s) - 2.0 * gap * value / (slope * s**3)
+            following = 1.0 / np.sqrt(inverse)
+        inside = (following > low) & (following < high)
+        following = np.where(inside, following, np.sqrt(low * high))
+        done |= np.abs(following - s) <= 0.5 * SETTLED * s
+        if done.all():
+            break
+        s = np.where(done, s, following)
+    return np.asarray(s)
 
 
 def _deviation(x: Floats, target: Floats, ceiling: Floats) -> Floats:
@@ -93,8 +154,22 @@ def _normalised_call(x: Floats, s: Floats) -> tuple[Floats, Floats]:
 
     h, t = x / s, 0.5 * s
     scale = np.exp(-0.5 * (h * h + t * t))
-    value = 0.5 * scale * (erfcx(-HALF_ROOT * (h + t)) - erfcx(-HALF_ROOT * (h - t)))
-    return value, scale * INVERSE_ROOT_TWO_PI
+    difference = erfcx(-HALF_ROOT * (h + t)) - erfcx(-HALF_ROOT * (h - t))
+    small = t < SMALL_HALF
+    if small.any():
+        difference = np.where(small, _small_difference(-HALF_ROOT * h, HALF_ROOT * t), difference)
+    return 0.5 * scale * difference, scale * INVERSE_ROOT_TWO_PI
+
+
+def _small_difference(at: Floats, half: Floats) -> Floats:
+    """erfcx(at - half) - erfcx(at + half) for a small `half`, by its odd derivatives."""
+    from scipy.special import erfcx
+
+    value = erfcx(at)
+    first = 2.0 * at * value - 2.0 / np.sqrt(np.pi)
+    second = 2.0 * value + 2.0 * at * first
+    third = 4.0 * first + 2.0 * at * second
+    return np.asarray(-2.0 * half * (first + half * half / 6.0 * third))
 
 
 def _middle_price(middle: Floats, ceiling: Floats) -> Floats:

@@ -25,7 +25,7 @@ from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.sources.alpaca_keys import require_keys
 from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
 from options_platform.domain.costs import CostRules
-from options_platform.domain.orders import closing
+from options_platform.domain.orders import closing, contracts_of
 from options_platform.errors import BrokerError, SettingsError, SourceError
 from options_platform.settings import make_settings
 from options_platform_tests.domain.test_orders import LEGS, ORDER
@@ -123,6 +123,25 @@ def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):
         ("SPY240202C00470000", "buy", "buy_to_open"),
         ("SPY240202C00475000", "sell", "sell_to_open"),
     ]
+
+
+@pytest.mark.parametrize("ticker", ["BRK-B", "BRK.B"])
+def test_a_class_of_shares_is_asked_for_as_alpaca_writes_it_and_answered_as_it_was_asked(
+    at_fake, fake, ticker
+):
+    fake.script("trade", {"ticker": "BRK.B", "price": 480.5})
+    found = at_fake.last_prices([ticker, "QQQ"])
+    assert {name: one.price for name, one in found.items()} == {ticker: 480.5}
+    order = replace(ORDER, ticker=ticker)
+    sent = at_fake.submit(order)
+    assert sent.contracts == contracts_of(order)
+    assert set(sent.contracts) == {"BRKB240202C00470000", "BRKB240202C00475000"}
+    for leg in order.legs:
+        fake.script("quote", {"symbol": leg.symbol(ticker), "bid": 2.0, "ask": 2.1})
+    quotes = at_fake.quotes([leg.symbol(ticker) for leg in order.legs])
+    assert set(quotes) == set(sent.contracts)
+    fake.script("fill", {"client_order_id": order.client_order_id})
+    assert {one.symbol: one.quantity for one in at_fake.holdings()} == sent.contracts
 
 
 def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake, fake):

@@ -67,6 +67,31 @@ def test_drawdowns_worked_by_hand(equity, depth, sessions):
     assert drawdown(np.array(equity, dtype=float)) == (pytest.approx(depth), sessions)
 
 
+@pytest.mark.parametrize(
+    ("returns", "reason"),
+    [
+        # An account that trades one day in ten: a loss of a millionth stands in the 5th percentile.
+        ([0.006, -0.004, *[0.0] * 17, -1e-6], "mostly_flat"),
+        ([0.0] * 20, "mostly_flat"),
+        ([0.01, 0.02] * 30, "no_losing_tail"),
+        ([0.01, 0.02] * 30 + [-0.05], "no_losing_tail"),
+        ([0.01, -0.02] * 30, None),
+    ],
+)
+def test_a_tail_ratio_is_null_with_its_reason_where_it_would_divide_by_next_to_nothing(
+    returns, reason
+):
+    days = [date(2023, 1, 2) + timedelta(days=n) for n in range(len(returns) + 1)]
+    equity = 100.0 * np.cumprod(np.r_[1.0, 1.0 + np.array(returns)])
+    found = curve_metrics(days, equity)
+    assert found.tail_ratio_null == reason
+    assert np.isnan(found.tail_ratio) == (reason is not None)
+    # Nor does it if all that idle days bring is what cash brings.
+    cash = np.full(len(returns), 2e-4)
+    growing = 100.0 * np.cumprod(np.r_[1.0, 1.0 + np.array(returns) + cash])
+    assert curve_metrics(days, growing, cash).tail_ratio_null == reason
+
+
 def test_what_cannot_be_told_is_nan_and_a_lost_account_is_refused():
     flat = curve_metrics(YEAR[:3], np.full(3, 100.0))
     assert np.isnan([flat.sharpe, flat.sortino, flat.calmar, flat.tail_ratio]).all()

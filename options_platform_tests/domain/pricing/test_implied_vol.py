@@ -44,6 +44,45 @@ def test_a_surface_of_listed_options_comes_back_within_1e_8():
     assert error.max() < 1e-8
 
 
+@pytest.mark.parametrize("minutes", [1, 10, 30, 60, 390])
+@pytest.mark.parametrize("vol", [0.05, 0.16, 0.6])
+def test_the_last_minutes_before_expiry_have_their_volatility(minutes, vol):
+    """Half an hour at 16% is a deviation of 0.0012."""
+    spot, years = 450.0, minutes / (365 * 24 * 60)
+    strike = spot * np.exp(np.linspace(-3, 3, 61) * vol * np.sqrt(years))
+    for sign in (CALL, PUT):
+        price = european_price(spot, strike, np.array(years), vol, RATE, DIVIDEND, sign)
+        back = implied_vol(price, spot, strike, np.array(years), RATE, DIVIDEND, sign)
+        assert back == pytest.approx(np.full(61, vol), rel=1e-6)
+
+
+def test_twenty_thousand_random_and_extreme_options_are_right_or_null_by_quantlib():
+    """Deviations (vol x sqrt(T)) from 1e-7 to 6, strikes up to nine of them away, either side."""
+    ql = pytest.importorskip("QuantLib")
+    rng, count = np.random.default_rng(4), 20_000
+    forward = 10 ** rng.uniform(0, 4, count)
+    deviation = 10 ** rng.uniform(-7, 0.8, count)
+    far = rng.normal(0, 3, count)
+    far[::5], far[1::7] = 0.0, rng.normal(0, 1e-3, len(far[1::7]))
+    strike = forward * np.exp(far * deviation)
+    years = 10 ** rng.uniform(-6, 1.3, count)
+    sign = np.where(rng.random(count) < 0.5, CALL, PUT)
+    kinds = [ql.Option.Call if one > 0 else ql.Option.Put for one in sign]
+
+    def prices(deviations):
+        rows = zip(kinds, strike, forward, deviations, strict=True)
+        return np.array([ql.blackFormula(kind, k, f, float(s)) for kind, k, f, s in rows])
+
+    price = prices(deviation)
+    back = implied_vol(price, forward, strike, years, 0.0, 0.0, sign) * np.sqrt(years)
+    null = np.isnan(back)
+    assert np.abs(back / deviation - 1)[~null].max() < 1e-6
+    # Null only where the last digits of the price are all that tells one volatility from another.
+    told = prices(deviation * 1.0001) - price > 1e-10 * np.maximum(forward, strike)
+    assert not (null & told).any()
+    assert (~null).mean() > 0.85
+
+
 @pytest.mark.parametrize(
     ("price", "sign"),
     [

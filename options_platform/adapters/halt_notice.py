@@ -1,0 +1,25 @@
+"""A file beside a ledger that halts it, for when the ledger itself is held or not in place yet.
+
+The next look at the ledger records it and takes it away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+
+def notice_of(ledger: Path) -> Path:
+    """The notice's file."""
+    return ledger.with_name(f"{ledger.name}.halt")
+
+
+def leave_notice(ledger: Path, reason: str, at: datetime) -> None:
+    """Halt the ledger from now on; OSError if that cannot be written."""
+    notice = notice_of(ledger)
+    new = notice.with_name(f"{notice.name}.{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"reason": reason, "at": at.isoformat()}, file)
+    new.replace(notice)
