@@ -38,7 +38,7 @@ def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
         text.str.extract(_DOLLARS, 4).cast(pl.Float64),
     )
     parts = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String}).select(
-        root=part(1),
+        root=part(1).str.replace_all(r"[./]", ""),
         expiry=expiry,
         right=pl.when(part(3) == "C").then(pl.lit("call")).otherwise(pl.lit("put")),
         strike=strike,
@@ -68,10 +68,9 @@ def own_symbol(ticker: pl.Expr) -> pl.Expr:
 
 
 def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
-    """Whether the root is one of the ticker's standard ones, under either's punctuation."""
-    plain = root.str.replace_all(r"[./]", "")
+    """Whether the root is one of the ticker's standard ones."""
     return pl.any_horizontal(
-        *(plain == pl.concat_str(own_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
+        *(root == pl.concat_str(own_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
     )
 
 

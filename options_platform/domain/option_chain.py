@@ -110,7 +110,7 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
         multiplier=pl.col("multiplier").fill_null(STANDARD_MULTIPLIER),
     ).with_columns(
         # The contract's own name, so that a vendor's prefix makes no second one of it.
-        pl.when(pl.col("root").is_not_null())
+        contract_symbol=pl.when(pl.col("root").is_not_null())
         .then(symbol_expr(pl.col("root"), pl.col("expiry"), pl.col("right"), pl.col("strike")))
         .otherwise(pl.col("contract_symbol").str.replace_all(r"\s", ""))
         .fill_null(own_symbol(pl.col("ticker"))),
