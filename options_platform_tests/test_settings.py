@@ -111,7 +111,9 @@ def test_a_file_saved_by_an_editor_of_windows_is_read(tmp_path, encoding):
     assert (settings.source, settings.exits.exit_dte) == ("sample", 9)
 
 
-@pytest.mark.parametrize("name", ["my [trading] home", "a?b", "a*b", "a#b", "a%20b", "100%", "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["my [trading] home", "a?b", "a*b", "a#b", "a%20b", "100%", "a\nb"]
+)
 @pytest.mark.parametrize("within", ["home", "folder"])
 def test_a_home_that_its_stores_could_not_address_is_refused_at_once(tmp_path, name, within):
     """Dagster would fall back to its defaults, SQLite and DuckDB would write somewhere else."""

@@ -20,7 +20,13 @@ import polars as pl
 
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.calendar import last_trading_days, session_times
-from options_platform.domain.occ import is_standard, own_root, own_symbol, parse_symbols, symbol_expr
+from options_platform.domain.occ import (
+    is_standard,
+    own_root,
+    own_symbol,
+    parse_symbols,
+    symbol_expr,
+)
 from options_platform.domain.parity_spot import implied_spots, pair_breaks_parity
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, black_scholes, implied_vol
 from options_platform.errors import SourceError

@@ -45,7 +45,8 @@ MARKS = {
 JSON = re.compile(r"\s*[{\[]\s*[\"{\[\]}]")
 PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 SQL = re.compile(
-    r"^(insert into |create table |copy \S+ .*from stdin|pragma foreign_keys|-- (postgresql|mysql))",
+    r"^(insert into |create table |copy \S+ .*from stdin|pragma foreign_keys"
+    r"|-- (postgresql|mysql))",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -67,7 +68,7 @@ def content_of(path: Path) -> bytes:
 
 
 def is_parquet(path: Path, content: bytes) -> bool:
-    """Whether it is Parquet; SourceError if it was, or should be, and lacks its beginning or end."""
+    """Whether it is Parquet; SourceError if it should be, and lacks its beginning or end."""
     if content.startswith(PARQUET):
         if len(content) < 12 or not content.endswith(PARQUET):
             raise SourceError(
@@ -76,7 +77,9 @@ def is_parquet(path: Path, content: bytes) -> bool:
             )
         return True
     if path.suffix == ".parquet":
-        raise SourceError(f"{path.name} is no Parquet file, its beginning is missing; fetch it again")
+        raise SourceError(
+            f"{path.name} cannot be read as Parquet: its beginning is missing; fetch it again"
+        )
     return False
 
 

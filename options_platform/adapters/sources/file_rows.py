@@ -89,7 +89,7 @@ def read_rows(
         )
     names = plain_names(header.names)
     if not below:
-        return pl.DataFrame(schema={name: pl.String for name in names} | {"line": pl.UInt32})
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {"line": pl.UInt32})
     try:
         frame = pl.read_csv(
             "\n".join(below).encode(),

@@ -77,7 +77,7 @@ def _styled(pattern: str, style: str) -> pl.Expr:
 
 def _instants() -> list[pl.Expr]:
     """Numbers since 1970 as dates: those of midnight UTC as they are, others in New York."""
-    dates = []
+    dates: list[pl.Expr] = []
     for digits, unit in EPOCH.items():
         fits = pl.col("day").str.contains(rf"^\d{{{digits}}}$")
         seconds = pl.col("day").cast(pl.Int64, strict=False) // {
@@ -103,7 +103,9 @@ def _of_new_york() -> pl.Expr:
 
 
 def _in_order(order: str) -> pl.Expr:
-    parts = {name: pl.col("day").str.extract(SLASHED, at) for at, name in enumerate(ORDERS[order], 1)}
+    parts = {
+        name: pl.col("day").str.extract(SLASHED, at) for at, name in enumerate(ORDERS[order], 1)
+    }
     numbers = {name: part.cast(pl.Int32, strict=False) for name, part in parts.items()}
     year = pl.when(numbers["year"] < 100).then(2000 + numbers["year"]).otherwise(numbers["year"])
     written = pl.format(
@@ -129,3 +131,12 @@ def _order_of(days: pl.Series) -> str:
         )
         raise DateTextError(f"{days[0]!r} may be {readings}; {WRITE}")
     return fitting[0]
+
+
+def hours_of(texts: pl.Series) -> pl.Series:
+    """The local time of day in hours, null where a date stands alone."""
+    clock = texts.cast(pl.String).str.strip_chars().str.extract(TIME, 1).str.to_lowercase()
+    hour = clock.str.extract(r"^(\d+):", 1).cast(pl.Float64)
+    minute = clock.str.extract(r":(\d+)", 1).cast(pl.Float64)
+    afternoon = clock.str.contains("pm").fill_null(value=False) & (hour < 12)
+    return hour + minute / 60.0 + afternoon.cast(pl.Float64) * 12.0

@@ -9,7 +9,7 @@ UNKNOWN = ("", ".", "-", "--", "null", "none", "na", "n/a", "#n/a", r"\n", "nil"
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 CURRENCY = "[$€£¥]"
 # Blanks and apostrophes between digits separate thousands (French, Swiss).
-GAPS = r"[\s\u00a0\u202f\u2009'’]"
+GAPS = r"[\s\u00a0\u202f\u2009'\u2019]"
 GROUPED = {
     ".": r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?$",
     ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$",
