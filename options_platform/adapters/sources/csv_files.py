@@ -84,7 +84,7 @@ def same_symbol(one: str, other: str) -> bool:
 
 
 def read_table(path: Path, *kinds: Kind, may_be_empty: bool = False) -> FileTable:
-    """The file, by the first of `LAYOUTS` of those kinds that its header fits.
+    """The file, by that of `LAYOUTS` of those kinds that its header fits best.
 
     SourceError, with the line where there is one, if it is damaged or cut, if its header fits
     no layout, if a column is doubled, and if there are no rows.

@@ -41,7 +41,9 @@ SERIES_NAMES = {
     "vxncls": "VXN",
     "vxvcls": "VIX3M",
     "rvxcls": "RVX",
+    "dgs3mo": "DGS3MO",
     "dgs3mo pct": "DGS3MO",
+    "3 mo": "DGS3MO",
 }
 
 
@@ -77,7 +79,9 @@ def bars_of(
 
     Without `actions` those that the file itself gives count, its dividends split-adjusted too.
     """
-    path, as_traded = table.path, table.layout.as_traded
+    path = table.path
+    # Prices that the file brings to one basis by its own factor are no longer as traded.
+    as_traded = table.layout.as_traded and "price_factor" not in table.frame.columns
     if table.layout.no_bars:
         raise SourceError(f"{path.name} is of {table.layout.name}: {table.layout.no_bars}")
     bars = values_of(table, ticker).sort("date", maintain_order=True)
@@ -159,14 +163,14 @@ def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
         )
     if table.layout.kind == "bars" and "adj_close" not in frame.columns:
         frame = frame.with_columns(adj_close=pl.lit(None, pl.Float64))
-    return frame.drop("line", "interval", "ticker", *FACTORS, strict=False)
+    return frame.drop("line", "interval", "ticker", "trades", *FACTORS, strict=False)
 
 
 def _require_named(table: FileTable, symbol: str) -> None:
     """SourceError where the name of a lone value's column is another's than `symbol`."""
     name = table.names["close"]
-    lone = table.layout.columns["close"] == ONE_VALUE and name not in UNNAMED
-    if lone and not same_symbol(SERIES_NAMES.get(name, name), symbol):
+    says = name in SERIES_NAMES or table.layout.columns["close"] == ONE_VALUE
+    if says and name not in UNNAMED and not same_symbol(SERIES_NAMES.get(name, name), symbol):
         raise SourceError(
             f"{table.path.name} gives {name.upper()}, not {symbol}; name the file after it, or "
             "the column close if it is the same"

@@ -11,7 +11,7 @@ from options_platform.adapters.sources.layouts.events import ACTIONS, EARNINGS
 from options_platform.adapters.sources.layouts.layout import Kind, Layout, Match, recognise
 from options_platform.adapters.sources.layouts.prices import BARS, INDICES
 
-# The first that fits counts, so those with more columns of their own stand before plainer ones.
+# Of those that fit a header, the one that needs most columns counts, and of equals the first.
 LAYOUTS: tuple[Layout, ...] = (*CHAINS, *BARS, *ACTIONS, *EARNINGS, *INDICES)
 
 __all__ = ["LAYOUTS", "Kind", "Layout", "Match", "recognise"]

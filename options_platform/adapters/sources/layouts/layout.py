@@ -43,6 +43,11 @@ class Layout:
     footer: str = ""
     alone: bool = False
 
+    @property
+    def required(self) -> int:
+        """How many columns it needs."""
+        return len(self.columns) + len(self.calls) + len(self.puts)
+
     def match(self, header: Sequence[str]) -> dict[str, str] | None:
         """Our name of each of the file's columns that counts; None if it is no such file."""
         written = [name.strip() for name in header]
@@ -73,9 +78,10 @@ class Match:
 def recognise(
     header: Sequence[str], layouts: Sequence[Layout], kinds: Collection[Kind]
 ) -> Match | None:
-    """The first layout of those kinds that the header fits."""
-    for layout in layouts:
-        columns = layout.match(header) if layout.kind in kinds else None
-        if columns is not None:
-            return Match(layout, columns)
-    return None
+    """The layout of those kinds that names most of the header's columns, of equals the first."""
+    fitting = [
+        Match(layout, columns)
+        for layout in layouts
+        if layout.kind in kinds and (columns := layout.match(header)) is not None
+    ]
+    return max(fitting, key=lambda match: match.layout.required, default=None)

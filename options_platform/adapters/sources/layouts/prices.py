@@ -62,6 +62,13 @@ BARS = (
         },
         as_traded=True,
     ),
+    Layout(
+        "Alpaca",
+        "bars",
+        {"date": "timestamp"} | OHLCV | {"trades": "trade count"},
+        SYMBOL,
+        as_traded=True,
+    ),
     Layout("Alpha Vantage", "bars", {"date": "timestamp"} | OHLCV, SYMBOL, as_traded=True),
     Layout("EODHD", "bars", DAY | OHLCV | {"adj_close": "adjusted close"}, as_traded=True),
     Layout(
@@ -98,6 +105,20 @@ BARS = (
         "bars",
         DAY | OHLCV | {"close": "price", "volume": "vol"},
     ),
+    Layout(
+        "Investing.com, German",
+        "bars",
+        {"date": "datum", "open": "eröffn", "high": "hoch", "low": "tief", "close": "zuletzt"}
+        | {"volume": "vol"},
+    ),
+    Layout(
+        "Bloomberg",
+        "bars",
+        DAY
+        | {"open": "px open", "high": "px high", "low": "px low", "close": "px last"}
+        | {"volume": "px volume"},
+    ),
+    Layout("Kaggle's all_stocks_5yr", "bars", DAY | OHLCV | {"ticker": "name"}),
     Layout(
         "Barchart",
         "bars",
@@ -181,6 +202,7 @@ INDICES = (
         order="mdy",
     ),
     Layout("FRED", "index", {"date": "observation date", "close": ONE_VALUE}),
+    Layout("the US Treasury", "index", DAY | {"close": "3 mo"}, order="mdy"),
     Layout("yields by name", "index", DAY | {"close": "dgs3mo"}),
     Layout("yields by name", "index", DAY | {"close": "dgs3mo pct"}),
     Layout("Nasdaq.com", "index", DAY | OHLC | {"close": "close last"}, order="mdy"),
