@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+import re
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -23,6 +25,9 @@ from options_platform.errors import SourceError
 
 RIGHTS = {"call": "call", "c": "call", "put": "put", "p": "put", "calls": "call", "puts": "put"}
 TIMES = ("quoted_at", "last_trade_at")
+STAMP = re.compile(
+    r"([A-Z][a-z]{2,8}) (\d{1,2}),? (\d{4}),? (?:@|at) (\d{1,2}:\d{2})\s?(AM|PM)? E[SD]?T"
+)
 NUMBERS = tuple(name for name, kind in CHAIN_SCHEMA.items() if kind == pl.Float64)
 
 
@@ -62,6 +67,8 @@ def read_quotes(table: FileTable) -> pl.DataFrame:
         frame = frame.with_columns(pl.col(name) * factor)
     frame = _with_terms_of_symbols(path, frame) if "expiry" not in frame.columns else frame
     frame = _with_rights(path, frame)
+    if table.layout.stamped:
+        frame = _with_stamp(table.above, frame)
     wrong = frame.filter(pl.col("strike").is_null() | ~(pl.col("strike") > 0))
     if wrong.height:
         raise SourceError(f"{path.name} line {wrong['line'][0]}: no strike above 0; correct it")
@@ -125,6 +132,18 @@ def _require_one_time_of_day(path: Path, frame: pl.DataFrame) -> None:
             f"{path.name} holds quotes of {several['clock'][0]} times of day of "
             f"{several['session'].min()!s}; fetch the end-of-day file"
         )
+
+
+def _with_stamp(above: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The quotes under the session and the time that stand above the header, if one does."""
+    stamp = STAMP.search(above)
+    if stamp is None:
+        return frame
+    month, day, year, clock, half = stamp.groups()
+    form = "%b %d %Y %I:%M %p" if half else "%b %d %Y %H:%M"
+    text = f"{month[:3]} {day} {year} {clock} {half or ''}".strip()
+    quoted = datetime.strptime(text, form).replace(tzinfo=ZoneInfo("America/New_York"))
+    return frame.with_columns(session=pl.lit(quoted.date()), quoted_at=pl.lit(quoted))
 
 
 def _with_terms_of_symbols(path: Path, frame: pl.DataFrame) -> pl.DataFrame:

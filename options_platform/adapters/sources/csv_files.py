@@ -43,13 +43,15 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
 class FileTable:
     """A file's rows under our names, text unless it is Parquet, with the `line` of each.
 
-    `names` are the file's own names of our columns, written plain.
+    `names` are the file's own names of our columns, written plain; `above` is what stands
+    above its header.
     """
 
     path: Path
     layout: Layout
     names: Mapping[str, str]
     frame: pl.DataFrame
+    above: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -92,8 +94,9 @@ def read_table(path: Path, *kinds: Kind, may_be_empty: bool = False) -> FileTabl
     content = content_of(path)
     if is_parquet(path, content):
         frame, match = _parquet(path, content, kinds)
+        above = ""
     else:
-        frame, match = _text(path, content, kinds)
+        frame, match, above = _text(path, content, kinds)
     sides = [*match.layout.calls.values(), *match.layout.puts.values()]
     used = {*match.columns.values(), *sides}
     twice = [name for name in sorted(used) if f"{name} 2" in {*frame.columns} - used]
@@ -106,7 +109,7 @@ def read_table(path: Path, *kinds: Kind, may_be_empty: bool = False) -> FileTabl
     if table.is_empty() and not may_be_empty:
         needed = ",".join(NEEDED[match.layout.kind])
         raise SourceError(f"{path.name} holds no rows; it needs {needed}")
-    return FileTable(path, match.layout, match.columns, table)
+    return FileTable(path, match.layout, match.columns, table, above)
 
 
 def _parquet(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataFrame, Match]:
@@ -124,7 +127,7 @@ def _parquet(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.Da
     return frame.with_row_index("line", offset=2), match
 
 
-def _text(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataFrame, Match]:
+def _text(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataFrame, Match, str]:
     text = text_of(path, content)
     lines = text.split("\n")
     whole = text.endswith("\n")
@@ -142,7 +145,7 @@ def _text(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataF
         if len(names) != 1:
             raise SourceError(f"{path.name} holds several tickers; write one file for each")
         frame = frame.with_columns(ticker=pl.lit(names.pop()))
-    return frame, match
+    return frame, match, "\n".join(lines[: header.line])
 
 
 def _header(path: Path, lines: Sequence[str], kinds: Collection[Kind]) -> tuple[Header, Match]:

@@ -17,8 +17,8 @@ import polars as pl
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.csv_chains import read_chain
 from options_platform.adapters.sources.csv_events import read_earnings
-from options_platform.adapters.sources.csv_files import find, names_in
-from options_platform.adapters.sources.csv_prices import PRICES, read_bars, read_index
+from options_platform.adapters.sources.csv_files import find, names_in, read_table
+from options_platform.adapters.sources.csv_prices import PRICES, described, read_bars, read_index
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.contracts.market import SERIES
 from options_platform.domain.bars import require_ticker
@@ -98,6 +98,11 @@ class CsvSource:
         """The reports of `TICKER_earnings`; a fund's file holds its header alone."""
         reports = read_earnings(self._find(f"{require_ticker(ticker)}_earnings"), ticker)
         return reports.filter(pl.col("date").is_between(start, end)).sort("date")
+
+    def understood(self, name: str) -> str:
+        """What the file of a ticker or symbol was taken for; SourceError if it cannot be read."""
+        table = read_table(self._find(require_ticker(name)), "bars", "index")
+        return f"{table.path.name}: {described(table)}"
 
     def _find(self, name: str) -> Path:
         path = find(self._folders, name)

@@ -45,7 +45,8 @@ def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
     DateTextError where more than one fits, or none.
     """
     text = texts.cast(pl.String).str.strip_chars().rename("text").to_frame()
-    split = text.select(
+    # A chain repeats each of its few dates on thousands of lines.
+    split = text.unique(maintain_order=True).select(
         day=pl.col("text").str.replace(TIME, "").str.strip_chars(),
         clock=pl.col("text").str.extract(TIME, 1),
         zone=pl.col("text").str.extract(TIME, 2).str.to_uppercase(),
@@ -61,7 +62,9 @@ def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
     if numbered.height:
         chosen = order or _order_of(numbered["day"])
         parsed = parsed.with_columns(date=pl.coalesce("date", _in_order(chosen)))
-    return parsed.with_columns(date=_of_new_york()).get_column("date").rename(texts.name)
+    read = parsed.select("text", date=_of_new_york())
+    joined = text.join(read, on="text", how="left", maintain_order="left", nulls_equal=True)
+    return joined.get_column("date").rename(texts.name)
 
 
 def times_of_day(texts: pl.Series) -> int:

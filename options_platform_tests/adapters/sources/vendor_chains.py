@@ -112,8 +112,8 @@ CHAINS = (
         "Puts,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest\n"
         "Fri Jul 19 2024,SPY240719C00545000,7.45,0.1,7.4,7.5,12,0.11,0.51,0.02,340,545.00,"
         "SPY240719P00545000,5.95,-0.1,5.9,6.0,7,0.12,-0.49,0.02,90\n",
-        {FILE: {**NAMED, "source_iv": 0.11}},
-        SESSION,
+        {FILE: {**NAMED, "source_iv": 0.11, "quoted_at": "2024-07-01T20:15:00"}},
+        {"ticker": "SPY"},
     ),
     Export(
         "Cboe, delayed quotes until 2018", "ibm_quotedata.dat",

@@ -71,6 +71,7 @@ CHAINS = (
             {"expiry": "expiration date", "strike": "strike"},
             calls=_cboe("", "calls", volume, interest),
             puts=_cboe(" 2", "puts", volume, interest),
+            stamped=True,
         )
         for volume, interest in (("volume", "open interest"), ("vol", "open int"))
     ),

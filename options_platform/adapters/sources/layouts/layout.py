@@ -25,7 +25,7 @@ class Layout:
     `as_traded` prices are not adjusted for splits. `no_bars` says why they are no bars of a
     ticker (an index is paid no dividends, so they may be its). `scale` multiplies, `skip` lines
     below the header hold no data, and a last line that begins with `footer` is none. `alone`
-    allows no other columns.
+    allows no other columns. `stamped` files say above the header when their quotes were made.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Layout:
     skip: int = 0
     footer: str = ""
     alone: bool = False
+    stamped: bool = False
 
     @property
     def required(self) -> int:
