@@ -7,6 +7,9 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.importing import Request, convert
+from options_platform.adapters.sources.file_rows import plain
+from options_platform.adapters.sources.layouts import LAYOUTS, recognise
+from options_platform.adapters.sources.layouts.layout import ONE_VALUE
 from options_platform.errors import PlatformError
 from options_platform_tests.adapters.sources import vendor_bars, vendor_chains, vendor_events
 
@@ -112,3 +115,18 @@ def test_real_chains_of_vendors_are_split_by_session(reference_data, name, sessi
     raw = pl.read_csv(reference_data / name, infer_schema=False)
     assert sum(one.rows.height for one in made) == raw.height
     assert all(one.name.startswith("options/") for one in made)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=[f"{one.kind} {one.name}" for one in LAYOUTS])
+def test_every_layout_is_the_one_that_its_own_header_fits_best(tmp_path, layout):
+    """A layout that a plainer or an earlier one hides could never be chosen."""
+    sides = [*layout.calls.values(), *layout.puts.values()]
+    names = [*(layout.exact or layout.columns.values()), *sides]
+    header = ["value" if name == ONE_VALUE else name.removesuffix(" 2") for name in names]
+    if layout.exact:
+        plain_exact = {plain(name) for name in layout.exact}
+        others = [name for name in layout.columns.values() if name not in plain_exact]
+        header += ["value" if name == ONE_VALUE else name for name in others]
+    match = recognise(header, LAYOUTS, (layout.kind,))
+    assert match is not None
+    assert match.layout.name == layout.name
