@@ -50,12 +50,13 @@ class Imported:
 
 @dataclass(frozen=True)
 class Request:
-    """What the files themselves may not say."""
+    """What the files themselves may not say; `whole`: that none is cut in its last line."""
 
     ticker: str | None = None
     session: date | None = None
     no_splits: bool = False
     no_dividends: bool = False
+    whole: bool = False
 
 
 def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
@@ -67,9 +68,9 @@ def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
     made: list[Imported] = []
     parts: dict[str, list[tuple[Path, pl.DataFrame]]] = {}
     for path in paths:
-        table = read_table(path, *NEEDED)
+        table = read_table(path, *NEEDED, vouched=request.whole)
         if table.layout.kind == "actions":
-            for ticker, frame in _by_ticker(table, part_of_actions(path), request):
+            for ticker, frame in _by_ticker(table, part_of_actions(table), request):
                 parts.setdefault(ticker, []).append((path, frame))
         elif table.layout.kind == "chain":
             made += _chains(table, request)

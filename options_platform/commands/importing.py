@@ -22,6 +22,7 @@ def import_files(args: argparse.Namespace) -> int:
         session=args.session,
         no_splits=args.no_splits,
         no_dividends=args.no_dividends,
+        whole=args.whole,
     )
     made = convert([Path(name) for name in args.files], request)
     present = [one.name for one in made if (folder / one.name).exists()]

@@ -63,6 +63,19 @@ def test_nothing_is_written_where_one_file_is_refused(work, capsys):
     assert not (work / "data").exists()
 
 
+def test_the_user_may_vouch_for_a_last_line_that_nothing_ends(work, capsys):
+    (work / "AAPL.csv").write_text(NASDAQ[:-1])
+    assert main(["import", "AAPL.csv", "--to", "data"]) == 1
+    assert (
+        "end the line if it is whole (options-platform import --whole)" in capsys.readouterr().err
+    )
+    assert main(["import", "AAPL.csv", "--to", "data", "--whole"]) == 0
+    assert (work / "data" / "AAPL.csv").read_text().startswith(OURS)
+    # A short line is cut whatever the user says.
+    (work / "MSFT.csv").write_text(NASDAQ[:-10])
+    assert main(["import", "MSFT.csv", "--to", "data", "--whole"]) == 1
+
+
 def test_a_file_that_is_there_is_replaced_only_on_request(work, capsys):
     files = ["import", "HistoricalData_1.csv", "--ticker", "AAPL", "--to", "data"]
     (work / "data").mkdir()

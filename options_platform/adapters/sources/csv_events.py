@@ -42,7 +42,7 @@ def read_actions(path: Path) -> pl.DataFrame:
 
     SourceError too for a file of dividends or of splits alone: what it lacks is not known.
     """
-    actions = part_of_actions(path)
+    actions = part_of_actions(read_table(path, "actions", may_be_empty=True))
     missing = [name for name in ("dividend", "split_ratio") if name not in actions.columns]
     if missing:
         what = "splits" if missing == ["split_ratio"] else "dividends"
@@ -53,9 +53,9 @@ def read_actions(path: Path) -> pl.DataFrame:
     return daily_actions(path, actions)
 
 
-def part_of_actions(path: Path) -> pl.DataFrame:
+def part_of_actions(table: FileTable) -> pl.DataFrame:
     """`date` with `dividend`, `split_ratio` or both, and `ticker` where the file names it."""
-    table = read_table(path, "actions", may_be_empty=True)
+    path = table.path
     frame = with_dates(path, table.frame, order=table.layout.order)
     if "split_ratio" in frame.columns and frame.schema["split_ratio"] == pl.String:
         frame = frame.with_columns(_ratio_text())

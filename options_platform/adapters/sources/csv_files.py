@@ -85,18 +85,21 @@ def same_symbol(one: str, other: str) -> bool:
     return plain(one).replace(" ", "") == plain(other).replace(" ", "")
 
 
-def read_table(path: Path, *kinds: Kind, may_be_empty: bool = False) -> FileTable:
+def read_table(
+    path: Path, *kinds: Kind, may_be_empty: bool = False, vouched: bool = False
+) -> FileTable:
     """The file, by that of `LAYOUTS` of those kinds that its header fits best.
 
     SourceError, with the line where there is one, if it is damaged or cut, if its header fits
-    no layout, if a column is doubled, and if there are no rows.
+    no layout, if a column is doubled, and if there are no rows. `vouched` says that the last
+    line is whole although nothing ends it.
     """
     content = content_of(path)
     if is_parquet(path, content):
         frame, match = _parquet(path, content, kinds)
         above = ""
     else:
-        frame, match, above = _text(path, content, kinds)
+        frame, match, above = _text(path, content, kinds, vouched=vouched)
     sides = [*match.layout.calls.values(), *match.layout.puts.values()]
     used = {*match.columns.values(), *sides}
     twice = [name for name in sorted(used) if f"{name} 2" in {*frame.columns} - used]
@@ -127,10 +130,12 @@ def _parquet(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.Da
     return frame.with_row_index("line", offset=2), match
 
 
-def _text(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataFrame, Match, str]:
+def _text(
+    path: Path, content: bytes, kinds: Collection[Kind], *, vouched: bool
+) -> tuple[pl.DataFrame, Match, str]:
     text = text_of(path, content)
     lines = text.split("\n")
-    whole = text.endswith("\n")
+    whole = vouched or text.endswith("\n")
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:

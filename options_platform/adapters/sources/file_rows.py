@@ -85,7 +85,7 @@ def read_rows(
     if below and not whole and not below[-1].endswith('"'):
         raise SourceError(
             f"{path.name} line {last}, the last one, lacks its end of line and may be cut short; "
-            "fetch the file again, or end the line if it is whole"
+            "fetch the file again, or end the line if it is whole (options-platform import --whole)"
         )
     names = plain_names(header.names)
     if not below:
