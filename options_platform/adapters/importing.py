@@ -89,7 +89,7 @@ def _prices(table: FileTable, request: Request) -> list[Imported]:
     made = []
     for ticker, frame in _by_ticker(table, table.frame, request):
         part = replace(table, frame=frame)
-        if table.layout.kind == "index":
+        if table.layout.kind == "index" or _names_an_index(frame):
             values = values_of(part, ticker).sort("date", maintain_order=True)
             rows = values.select("date", *_columns(values, "open", "high", "low", "close"))
             actions = None
@@ -101,6 +101,11 @@ def _prices(table: FileTable, request: Request) -> list[Imported]:
             some = actions.filter((pl.col("dividend") != 0) | (pl.col("split_ratio") != 1))
             made.append(Imported(f"{ticker}_actions.csv", some, described(table)))
     return made
+
+
+def _names_an_index(frame: pl.DataFrame) -> bool:
+    """Whether the file calls it one, as Yahoo does with `^VIX`."""
+    return "ticker" in frame.columns and str(frame["ticker"][0]).startswith("^")
 
 
 def _chains(table: FileTable, request: Request) -> list[Imported]:

@@ -11,6 +11,7 @@ from options_platform.adapters.ports import EARNINGS_SCHEMA
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
+    require_symbol,
     same_symbol,
     symbol_in_file,
     with_dates,
@@ -37,12 +38,14 @@ NOT_SAID = ("time not supplied", "tns", "tas", "unknown", "time not specified", 
 OPENS, CLOSES = 9.5, 16.0
 
 
-def read_actions(path: Path) -> pl.DataFrame:
-    """One row a day: its dividends added, its splits multiplied; a ratio of 0 means none.
+def read_actions(path: Path, ticker: str) -> pl.DataFrame:
+    """The ticker's actions, one row a day: dividends added, splits multiplied; a ratio of 0 is none.
 
     SourceError too for a file of dividends or of splits alone: what it lacks is not known.
     """
-    actions = part_of_actions(read_table(path, "actions", may_be_empty=True))
+    table = read_table(path, "actions", may_be_empty=True)
+    require_symbol(table, ticker)
+    actions = part_of_actions(table)
     missing = [name for name in ("dividend", "split_ratio") if name not in actions.columns]
     if missing:
         what = "splits" if missing == ["split_ratio"] else "dividends"
@@ -97,6 +100,9 @@ def read_earnings(path: Path, ticker: str) -> pl.DataFrame:
     if "ticker" in table.frame.columns:
         names = table.frame["ticker"].drop_nulls().unique().to_list()
         ours = [name for name in names if same_symbol(symbol_in_file(name), ticker)]
+        if names and not ours:
+            # Nothing of it is no proof that it reports nothing.
+            raise SourceError(f"{path.name} is of {names[0]} and others, not of {ticker}")
         table = replace(table, frame=table.frame.filter(pl.col("ticker").is_in(ours)))
     return reports_of(table, ticker)
 

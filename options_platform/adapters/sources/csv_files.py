@@ -85,6 +85,21 @@ def same_symbol(one: str, other: str) -> bool:
     return plain(one).replace(" ", "") == plain(other).replace(" ", "")
 
 
+def require_symbol(table: FileTable, symbol: str) -> None:
+    """SourceError if the file says that it is of something else than `symbol`."""
+    frame, path = table.frame, table.path
+    if "ticker" in frame.columns:
+        names = frame["ticker"].drop_nulls().unique().to_list()
+        others = [name for name in names if not same_symbol(symbol_in_file(name), symbol)]
+        wrong = frame.filter(pl.col("ticker").is_in(others))
+        if wrong.height:
+            line, name = wrong.select("line", "ticker").row(0)
+            raise SourceError(
+                f"{path.name} line {line} is of {name}, not of {symbol}; move it, or split the "
+                "file by ticker: options-platform import"
+            )
+
+
 def read_table(
     path: Path, *kinds: Kind, may_be_empty: bool = False, vouched: bool = False
 ) -> FileTable:

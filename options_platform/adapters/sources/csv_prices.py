@@ -18,8 +18,8 @@ from options_platform.adapters.sources.csv_events import daily_actions, read_act
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
+    require_symbol,
     same_symbol,
-    symbol_in_file,
     with_dates,
     with_numbers,
 )
@@ -61,7 +61,7 @@ def read_bars(path: Path, ticker: str, actions_path: Path | None) -> pl.DataFram
     """
     table = read_table(path, "bars")
     log_layout(table)
-    actions = None if actions_path is None else read_actions(actions_path)
+    actions = None if actions_path is None else read_actions(actions_path, ticker)
     bars, actions = bars_of(table, ticker, actions, actions_path)
     if actions is None:
         unknown = pl.lit(None, pl.Float64)
@@ -175,18 +175,3 @@ def _require_named(table: FileTable, symbol: str) -> None:
             f"{table.path.name} gives {name.upper()}, not {symbol}; name the file after it, or "
             "the column close if it is the same"
         )
-
-
-def require_symbol(table: FileTable, symbol: str) -> None:
-    """SourceError if the file says that it is of something else than `symbol`."""
-    frame, path = table.frame, table.path
-    if "ticker" in frame.columns:
-        names = frame["ticker"].drop_nulls().unique().to_list()
-        others = [name for name in names if not same_symbol(symbol_in_file(name), symbol)]
-        wrong = frame.filter(pl.col("ticker").is_in(others))
-        if wrong.height:
-            line, name = wrong.select("line", "ticker").row(0)
-            raise SourceError(
-                f"{path.name} line {line} is of {name}, not of {symbol}; move it, or split the "
-                "file by ticker: options-platform import"
-            )

@@ -131,6 +131,21 @@ def test_the_values_of_another_index_are_refused(tmp_path, text):
         opened(tmp_path, text, "VIX.csv").index_bars("VIX", *SPAN)
 
 
+def test_events_of_another_ticker_are_refused_and_are_not_taken_for_none(tmp_path):
+    splits = "date,dividend,split_ratio,ticker\n2024-07-02,0,4,MSFT\n"
+    (tmp_path / "AAPL_actions.csv").write_text(splits)
+    source = opened(tmp_path, GOOD)
+    with pytest.raises(SourceError, match=r"AAPL_actions\.csv line 2 is of MSFT, not of AAPL"):
+        source.bars("AAPL", *SPAN)
+    reports = "act_symbol,date,when\nMSFT,2024-07-30,After market close\n"
+    (tmp_path / "AAPL_earnings.csv").write_text(reports)
+    with pytest.raises(SourceError, match=r"AAPL_earnings\.csv is of MSFT and others"):
+        source.earnings("AAPL", date(2024, 1, 1), date(2024, 12, 31))
+    (tmp_path / "AAPL_earnings.csv").write_text(reports + "AAPL,2024-08-01,After market close\n")
+    found = source.earnings("AAPL", date(2024, 1, 1), date(2024, 12, 31))
+    assert found.select("date", "timing").rows() == [(date(2024, 8, 1), "after_close")]
+
+
 GOOD = rows(PLAIN, ISO, header=OHLCV)
 PARQUET = io.BytesIO()
 pl.DataFrame({"date": DAYS, "open": OPENS, "high": HIGHS, "low": LOWS, "close": CLOSES,

@@ -23,6 +23,11 @@ BARS = (
         "adjusted for dividends .auto_adjust.; download it with auto_adjust=False",
     ),
     Export(
+        "yfinance, download(multi_level_index=False)", "AAPL.csv",
+        "Date,Close,High,Low,Open,Volume\n2024-07-01,101.0,102.0,99.0,100.5,1000000\n",
+        "adjusted for dividends",
+    ),
+    Export(
         "yfinance, download() of several tickers", "prices.csv",
         "Price,Close,Close,High,High,Low,Low,Open,Open,Volume,Volume\n"
         "Ticker,AAPL,SPY,AAPL,SPY,AAPL,SPY,AAPL,SPY,AAPL,SPY\nDate,,,,,,,,,,\n"
@@ -231,6 +236,11 @@ BARS = (
         "Kaggle, borismarjanovic's Stocks/aapl.us.txt", "aapl.us.txt",
         "Date,Open,High,Low,Close,Volume,OpenInt\n2024-07-01,100.5,102,99,101,1000000,0\n",
         {AAPL: bar(101.0)},
+    ),
+    Export(
+        "a database's own table with a symbol", "AAPL.csv",
+        "symbol,date,open,high,low,close,volume\nMSFT,2024-07-01,100.5,102,99,101,1000000\n",
+        "holds nothing of AAPL", {"ticker": "AAPL"},
     ),
     Export(
         "NinjaTrader, export of days", "AAPL.Last.txt", "20240701;100.5;102;99;101;1000000\n",

@@ -126,7 +126,7 @@ INDICES = (
         "Yahoo by yfinance, an index with auto_adjust", "VIX.csv",
         "Price,Close,High,Low,Open,Volume\nTicker,^VIX,^VIX,^VIX,^VIX,^VIX\nDate,,,,,\n"
         "2024-07-01,12.22,12.9,12.1,12.6,0\n",
-        "adjusted for dividends",
+        {"VIX.csv": {"date": "2024-07-01", "close": 12.22}},
     ),
 )  # fmt: skip
 SPLIT, DIVIDEND = (

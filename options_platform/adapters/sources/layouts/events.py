@@ -41,14 +41,12 @@ ACTIONS = (
         "dividends of Polygon",
         "actions",
         {"date": "ex dividend date", "dividend": "cash amount"},
-        {"ticker": "ticker"},
     ),
     Layout("dividends with ex_date", "actions", {"date": "ex date", "dividend": "cash amount"}),
     Layout(
         "splits of Polygon",
         "actions",
         {"date": "execution date", "split_from": "split from", "split_ratio": "split to"},
-        {"ticker": "ticker"},
     ),
 )
 

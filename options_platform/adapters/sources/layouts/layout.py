@@ -12,6 +12,8 @@ from options_platform.adapters.sources.text_dates import Order
 Kind = Literal["bars", "index", "actions", "earnings", "chain"]
 ONE_VALUE = "*"
 """In `columns`: the only other column of the file, whatever its name."""
+TICKER_NAMES = ("ticker", "symbol", "act symbol", "tic")
+"""Columns that say whose a row is, except in chains, where a symbol may be a contract's."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,11 @@ class Layout:
         required = {*columns.values(), *self.calls.values(), *self.puts.values()}
         if not required <= set(names) or (self.alone and required != set(names)):
             return None
-        return columns | {ours: name for ours, name in self.optional.items() if name in names}
+        columns |= {ours: name for ours, name in self.optional.items() if name in names}
+        owner = next((name for name in TICKER_NAMES if name in names), None)
+        if owner is not None and self.kind != "chain":
+            columns.setdefault("ticker", owner)
+        return columns
 
 
 @dataclass(frozen=True)

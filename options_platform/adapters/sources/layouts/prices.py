@@ -7,8 +7,6 @@ from options_platform.adapters.sources.layouts.layout import ONE_VALUE, Layout
 OHLC = {"open": "open", "high": "high", "low": "low", "close": "close"}
 OHLCV = OHLC | {"volume": "volume"}
 DAY = {"date": "date"}
-TICKER = {"ticker": "ticker"}
-SYMBOL = {"ticker": "symbol"}
 WITH_DIVIDENDS = (
     "its Close may be adjusted for dividends (auto_adjust); download it with auto_adjust=False"
 )
@@ -44,12 +42,19 @@ BARS = (
         skip=2,
     ),
     Layout(
+        "yfinance's download",
+        "bars",
+        DAY | OHLCV,
+        exact=("Date", "Close", "High", "Low", "Open", "Volume"),
+        no_bars=WITH_DIVIDENDS,
+    ),
+    Layout(
         "yfinance's history",
         "bars",
         DAY | OHLCV | {"dividend": "dividends", "split_ratio": "stock splits"},
         no_bars=WITH_DIVIDENDS,
     ),
-    Layout("the csv layout", "bars", DAY | OHLCV | {"adj_close": "adj close"}, TICKER),
+    Layout("the csv layout", "bars", DAY | OHLCV | {"adj_close": "adj close"}),
     Layout(
         "Alpha Vantage, adjusted",
         "bars",
@@ -66,10 +71,9 @@ BARS = (
         "Alpaca",
         "bars",
         {"date": "timestamp"} | OHLCV | {"trades": "trade count"},
-        SYMBOL,
         as_traded=True,
     ),
-    Layout("Alpha Vantage", "bars", {"date": "timestamp"} | OHLCV, SYMBOL, as_traded=True),
+    Layout("Alpha Vantage", "bars", {"date": "timestamp"} | OHLCV, as_traded=True),
     Layout("EODHD", "bars", DAY | OHLCV | {"adj_close": "adjusted close"}, as_traded=True),
     Layout(
         "Tiingo",
@@ -77,27 +81,24 @@ BARS = (
         DAY
         | OHLCV
         | {"adj_close": "adjclose", "dividend": "divcash", "split_ratio": "splitfactor"},
-        TICKER,
         as_traded=True,
     ),
     Layout(
         "Nasdaq Data Link (Quandl WIKI, EOD)",
         "bars",
         DAY | OHLCV | {"dividend": "ex dividend", "split_ratio": "split ratio"},
-        {"adj_close": "adj close", "ticker": "ticker"},
+        {"adj_close": "adj close"},
         as_traded=True,
     ),
     Layout(
         "Sharadar SEP",
         "bars",
         DAY | OHLCV | {"adj_close": "closeadj"},
-        TICKER,
     ),
     Layout(
         "Nasdaq.com",
         "bars",
         DAY | OHLCV | {"close": "close last"},
-        SYMBOL,
         order="mdy",
     ),
     Layout(
@@ -123,14 +124,12 @@ BARS = (
         "Barchart",
         "bars",
         {"date": "time"} | OHLCV | {"close": "latest"},
-        SYMBOL,
         footer="Downloaded from Barchart.com",
     ),
     Layout(
         "Barchart",
         "bars",
         {"date": "time"} | OHLCV | {"close": "last"},
-        SYMBOL,
         footer="Downloaded from Barchart.com",
     ),
     Layout(
@@ -143,14 +142,13 @@ BARS = (
         "Databento",
         "bars",
         {"date": "ts event"} | OHLCV,
-        SYMBOL,
         as_traded=True,
     ),
     Layout(
         "CRSP",
         "bars",
         DAY | {"open": "openprc", "high": "askhi", "low": "bidlo", "close": "prc", "volume": "vol"},
-        TICKER | {"price_factor": "cfacpr", "volume_factor": "cfacshr"},
+        {"price_factor": "cfacpr", "volume_factor": "cfacshr"},
         as_traded=True,
     ),
     Layout(
@@ -162,7 +160,7 @@ BARS = (
     Layout(
         "Stooq's or Finam's archive",
         "bars",
-        {"ticker": "ticker", "interval": "per"} | BRACKETS | {"volume": "vol"},
+        {"interval": "per"} | BRACKETS | {"volume": "vol"},
     ),
     Layout(
         "stooq.pl",
@@ -180,10 +178,9 @@ BARS = (
         "Stooq, or another with Date,Open,High,Low,Close,Volume",
         "bars",
         DAY | OHLCV,
-        TICKER,
     ),
-    Layout("TradingView, or another with time", "bars", {"date": "time"} | OHLCV, TICKER),
-    Layout("a table with datetime", "bars", {"date": "datetime"} | OHLCV, SYMBOL),
+    Layout("TradingView, or another with time", "bars", {"date": "time"} | OHLCV),
+    Layout("a table with datetime", "bars", {"date": "datetime"} | OHLCV),
 )
 
 INDICES = (
