@@ -24,7 +24,7 @@ def test_an_import_writes_the_csv_layout_and_says_what_it_took_the_file_for(work
     assert main(["import", "HistoricalData_1.csv", "--ticker", "AAPL", "--to", "data"]) == 0
     assert (work / "data" / "AAPL.csv").read_text().startswith(OURS)
     assert capsys.readouterr().out == (
-        "data/AAPL.csv: 2 rows, 2024-07-01 to 2024-07-15, from bars of Nasdaq.com\n"
+        "data/AAPL.csv: 2 rows, 2024-07-01 to 2024-07-15, from bars of Nasdaq.com, US dates\n"
     )
 
 

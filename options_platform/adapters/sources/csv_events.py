@@ -39,7 +39,7 @@ OPENS, CLOSES = 9.5, 16.0
 
 
 def read_actions(path: Path, ticker: str) -> pl.DataFrame:
-    """The ticker's actions, one row a day: dividends added, splits multiplied; a ratio of 0 is none.
+    """The ticker's actions, one row a day: dividends added, splits multiplied; 0 is no split.
 
     SourceError too for a file of dividends or of splits alone: what it lacks is not known.
     """

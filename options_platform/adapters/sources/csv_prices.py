@@ -129,8 +129,9 @@ def log_layout(table: FileTable) -> None:
 
 def described(table: FileTable) -> str:
     """What a file was taken for, in a few words."""
+    dates = ", US dates" if table.layout.order == "mdy" else ""
     meaning = ", prices as traded" if table.layout.as_traded else ""
-    return f"{table.layout.kind} of {table.layout.name}{meaning}"
+    return f"{table.layout.kind} of {table.layout.name}{dates}{meaning}"
 
 
 def values_of(table: FileTable, symbol: str) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Literal
 
 import polars as pl
@@ -29,6 +30,10 @@ ORDERS = {
 SLASHED = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{2}|\d{4})$"
 TIME = r"[T ](\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?)\s*(.*)$"
 EPOCH = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+OFFSET = r"^([+-]\d{2}):?(\d{2})?$"
+UTC = ("Z", "UTC", "GMT")
+# Zones in which a time of day is New York's own; without one it is taken for that.
+LOCAL = ("", "-04:00", "-05:00", "-0400", "-0500", "ET", "EST", "EDT")
 WRITE = "write dates like 2024-12-31"
 
 
@@ -39,9 +44,9 @@ class DateTextError(ValueError):
 def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
     """The dates of `texts`, null where a text is no date.
 
-    A time of day is left out. One in UTC that is not midnight is an instant, and its date that
-    of New York. Numbers of 10 to 19 digits are instants since 1970. Days and months that could
-    be either are read as `order` says, else as the only order that fits the whole column.
+    A time of day is left out; with an offset from UTC it makes an instant (`_of_new_york`), as
+    numbers of 10 to 19 digits do, counted since 1970. Days and months that could be either are
+    read as `order` says, else as the only order that fits the whole column.
     DateTextError where more than one fits, or none.
     """
     text = texts.cast(pl.String).str.strip_chars().rename("text").to_frame()
@@ -95,14 +100,28 @@ def _instants() -> list[pl.Expr]:
 
 
 def _of_new_york() -> pl.Expr:
-    """`date`, moved to that of New York where a time in UTC follows it that is not midnight."""
-    utc = pl.col("zone").is_in(["Z", "UTC", "+00:00", "+0000", "+00", "GMT"])
-    clock = pl.col("clock").str.extract(r"^(\d{1,2}:\d{2})", 1)
+    """`date`, or that of the instant which a time of day with an offset from UTC makes of it.
+
+    Midnight is the date's own. Midnight UTC shown in another zone is that of UTC: so daily bars
+    are written by what knows no sessions. Every other instant has the date of New York.
+    """
+    hours = pl.col("zone").str.extract(OFFSET, 1).cast(pl.Int32, strict=False)
+    minutes = pl.col("zone").str.extract(OFFSET, 2).cast(pl.Int32, strict=False).fill_null(0)
+    sign = pl.when(pl.col("zone").str.starts_with("-")).then(-1).otherwise(1)
+    offset = pl.when(pl.col("zone").is_in(UTC)).then(0).otherwise(hours * 60 + sign * minutes)
+    clock = pl.col("clock").str.extract(r"^(\d{1,2}:\d{2})", 1).str.zfill(5)
     stamp = pl.concat_str(pl.col("date").dt.strftime("%Y-%m-%d"), pl.lit(" "), clock)
-    instant = stamp.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_zone="UTC")
-    moved = utc & ~pl.col("clock").str.contains(r"^0{1,2}:00(:00)?([.,]0+)?$")
-    local = instant.dt.convert_time_zone(NEW_YORK).dt.date()
-    return pl.when(moved.fill_null(value=False)).then(local).otherwise(pl.col("date"))
+    local = stamp.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_zone="UTC")
+    instant = local - pl.duration(minutes=offset)
+    at_midnight = instant.dt.time() == time(0)
+    moved = offset.is_not_null() & (clock != "00:00")
+    return (
+        pl.when(~moved.fill_null(value=False) | instant.is_null())
+        .then(pl.col("date"))
+        .when(at_midnight)
+        .then(instant.dt.date())
+        .otherwise(instant.dt.convert_time_zone(NEW_YORK).dt.date())
+    )
 
 
 def _in_order(order: str) -> pl.Expr:
@@ -137,9 +156,12 @@ def _order_of(days: pl.Series) -> str:
 
 
 def hours_of(texts: pl.Series) -> pl.Series:
-    """The local time of day in hours, null where a date stands alone."""
-    clock = texts.cast(pl.String).str.strip_chars().str.extract(TIME, 1).str.to_lowercase()
+    """The time of day in New York in hours, null where a date stands alone or in another zone."""
+    text = texts.cast(pl.String).str.strip_chars()
+    clock = text.str.extract(TIME, 1).str.to_lowercase()
     hour = clock.str.extract(r"^(\d+):", 1).cast(pl.Float64)
     minute = clock.str.extract(r":(\d+)", 1).cast(pl.Float64)
     afternoon = clock.str.contains("pm").fill_null(value=False) & (hour < 12)
-    return hour + minute / 60.0 + afternoon.cast(pl.Float64) * 12.0
+    hours = hour + minute / 60.0 + afternoon.cast(pl.Float64) * 12.0
+    local = text.str.extract(TIME, 2).str.to_uppercase().is_in(LOCAL)
+    return hours.set(~local.fill_null(value=False), None)

@@ -36,7 +36,7 @@ def decimal_mark(texts: pl.Series) -> str:
     commas = bare.filter(bare.str.contains(",", literal=True))
     proves_comma = bare.filter(
         bare.str.contains(r"\..*,")
-        | bare.str.contains(r",(\d{1,2}|\d{4,})$")
+        | bare.str.contains(r"^[^,]*,(\d{1,2}|\d{4,})$")
         | bare.str.contains(r"(\.\d{3}){2,}$")
     )
     if commas.is_empty() and proves_comma.is_empty():
