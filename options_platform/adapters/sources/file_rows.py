@@ -82,7 +82,7 @@ def read_rows(
         whole, last = True, last - 1
     below = lines[first:last]
     _require_whole_lines(path, below, header, first + 1)
-    if below and not whole and not below[-1].endswith('"'):
+    if below and not whole and not _closed(below[-1]):
         raise SourceError(
             f"{path.name} line {last}, the last one, lacks its end of line and may be cut short; "
             "fetch the file again, or end the line if it is whole (options-platform import --whole)"
@@ -104,6 +104,11 @@ def read_rows(
         ) from error
     frame.columns = names
     return frame.with_row_index("line", offset=first + 1)
+
+
+def _closed(line: str) -> bool:
+    """Whether a closing quote ends the line."""
+    return line.endswith('"') and line.count('"') % 2 == 0
 
 
 def _require_whole_lines(path: Path, lines: Sequence[str], header: Header, first: int) -> None:

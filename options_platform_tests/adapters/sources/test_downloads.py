@@ -92,6 +92,14 @@ def test_what_people_download_opens_as_it_comes(tmp_path, text):
         assert bars[name].to_list() == wanted
 
 
+def test_what_a_file_was_taken_for_is_said_in_one_line(tmp_path, caplog):
+    caplog.set_level("INFO", logger="options_platform")
+    opened(tmp_path, BARS["Nasdaq.com"]).bars("AAPL", *SPAN)
+    assert [r.getMessage() for r in caplog.records] == [
+        "AAPL.csv was read as bars of Nasdaq.com, US dates"
+    ]
+
+
 INDEX_DAYS = [date(2024, 7, 1), date(2024, 7, 3)]
 INDICES = {
     "FRED": ("VIX", "observation_date,VIXCLS\n2024-07-01,12.22\n2024-07-02,.\n2024-07-03,12.09\n"),
@@ -203,6 +211,25 @@ def test_text_cut_anywhere_never_gives_half_a_number(tmp_path, kept):
     source = opened(tmp_path, gzip.compress(GOOD[:-kept].encode()), "AAPL.csv.gz")
     with pytest.raises(SourceError, match=r"cut short|lacks its end|ends 2024-07-0|holds no rows"):
         source.bars("AAPL", *SPAN)
+
+
+def as_read(tmp_path, content):
+    bars = opened(tmp_path, content).bars("AAPL", date(2024, 6, 28), date(2024, 7, 3))
+    return set(bars.select("date", "open", "high", "low", "close", "volume").rows())
+
+
+@pytest.mark.parametrize("text", BARS.values(), ids=BARS)
+def test_whatever_is_read_of_a_file_cut_anywhere_is_what_the_whole_file_says(tmp_path, text):
+    """Newest first, a cut after a whole line loses the oldest bars, which nothing can tell."""
+    content = text if isinstance(text, bytes) else text.encode()
+    whole = as_read(tmp_path, content)
+    refused = 0
+    for kept in range(len(content)):
+        try:
+            assert as_read(tmp_path, content[:kept]) <= whole
+        except SourceError:
+            refused += 1
+    assert refused > 0.9 * len(content)
 
 
 def test_a_closing_quote_proves_the_last_line_whole(tmp_path):
