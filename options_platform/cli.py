@@ -234,7 +234,7 @@ def _add_market(
     files.add_argument("--no-splits", action="store_true", help="there were none")
     files.add_argument("--no-dividends", action="store_true", help="there were none")
     files.add_argument("--whole", action="store_true", help="last lines without an end are whole")
-    files.add_argument("--replace", action="store_true", help="files that are there already")
+    files.add_argument("--replace", action="store_true", help="overwrite files that exist")
     chains = reading("chain-snapshot", "store today's option chains, from half an hour after close")
     chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -27,7 +27,7 @@ from options_platform.adapters.sources.csv_prices import (
     described,
     values_of,
 )
-from options_platform.domain.bars import TICKER_PATTERN
+from options_platform.domain.bars import TICKER_PATTERN, require_ticker
 from options_platform.errors import SourceError, UsageError
 
 ENDING = re.compile(r"\.(csv|txt|tsv|gz|zip|parquet)$", re.IGNORECASE)
@@ -60,11 +60,14 @@ class Request:
 
 
 def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
-    """The files of the csv layout that `paths` make, in the order of their names.
+    """The files of the csv layout that `paths` make.
 
-    Dividends and splits of one ticker in several files become one. SourceError for a file that
-    cannot be trusted; UsageError where a ticker or a session has to be given.
+    Days of one ticker in several files become one file, and so do dividends and splits.
+    SourceError for a file that cannot be trusted; UsageError where a ticker or a session has to
+    be given, and where several files give the same.
     """
+    if request.ticker is not None:
+        require_ticker(request.ticker)
     made: list[Imported] = []
     parts: dict[str, list[tuple[Path, pl.DataFrame]]] = {}
     for path in paths:
@@ -79,10 +82,27 @@ def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
         else:
             made += _prices(table, request)
     made += [_actions(ticker, given, request) for ticker, given in sorted(parts.items())]
-    twice = sorted({one.name for one in made if sum(o.name == one.name for o in made) > 1})
-    if twice:
-        raise UsageError(f"several of the files make {twice[0]}; import one of them")
-    return made
+    names = {one.name for one in made}
+    by_name: dict[str, list[Imported]] = {}
+    for one in made:
+        by_name.setdefault(one.name, []).append(one)
+    return [_together(name, files, names) for name, files in by_name.items()]
+
+
+def _together(name: str, files: Sequence[Imported], names: Collection[str]) -> Imported:
+    """Files of one name made one, if each holds other days on the same basis."""
+    if len(files) == 1:
+        return files[0]
+    columns = {tuple(one.rows.columns) for one in files}
+    # A file that adjusts its prices for its own splits knows none of a later file's.
+    adjusted = name.replace(".csv", "_actions.csv") in names
+    if len(columns) > 1 or adjusted or "date" not in files[0].rows.columns:
+        raise UsageError(f"several of the files make {name}; import one of them")
+    rows = pl.concat([one.rows for one in files]).sort("date")
+    twice = rows.filter(rows["date"].is_duplicated())
+    if twice.height:
+        raise UsageError(f"several of the files give {name} for {twice['date'][0]}; import one")
+    return Imported(name, rows, f"{files[0].said} and {len(files) - 1} more")
 
 
 def _prices(table: FileTable, request: Request) -> list[Imported]:
@@ -164,9 +184,12 @@ def _by_ticker(
     """The rows of each ticker that the file names, or all under the one of its name."""
     if "ticker" not in frame.columns or frame["ticker"].null_count() == frame.height:
         return [(request.ticker or _ticker_of(table.path), frame)]
-    names = frame["ticker"].unique().sort().drop_nulls().to_list()
-    parts = [(symbol_in_file(name), frame.filter(pl.col("ticker") == name)) for name in names]
-    chosen = [(name, part) for name, part in parts if request.ticker in (None, name)]
+    nameless = frame.filter(pl.col("ticker").is_null())
+    if nameless.height:
+        raise SourceError(f"{table.path.name} has a row without its ticker; correct it")
+    parts = frame.partition_by("ticker", as_dict=True, maintain_order=True)
+    by_ticker = [(symbol_in_file(str(name)), part) for (name,), part in sorted(parts.items())]
+    chosen = [(name, part) for name, part in by_ticker if request.ticker in (None, name)]
     if not chosen:
         raise SourceError(f"{table.path.name} holds nothing of {request.ticker}")
     for name, _ in chosen:

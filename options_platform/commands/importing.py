@@ -27,7 +27,7 @@ def import_files(args: argparse.Namespace) -> int:
     made = convert([Path(name) for name in args.files], request)
     present = [one.name for one in made if (folder / one.name).exists()]
     if present and not args.replace:
-        raise UsageError(f"{folder / present[0]} is there already; to replace it: --replace")
+        raise UsageError(f"{folder / present[0]} exists; to replace it: --replace")
     for one in made:
         path = folder / one.name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,7 @@ def test_a_file_that_is_there_is_replaced_only_on_request(work, capsys):
     (work / "data").mkdir()
     (work / "data" / "AAPL.csv").write_text("mine")
     assert main(files) == 2
-    assert "is there already; to replace it: --replace" in capsys.readouterr().err
+    assert "AAPL.csv exists; to replace it: --replace" in capsys.readouterr().err
     assert (work / "data" / "AAPL.csv").read_text() == "mine"
     assert main([*files, "--replace"]) == 0
     assert (work / "data" / "AAPL.csv").read_text().startswith(OURS)

@@ -169,9 +169,9 @@ def _text(
 
 
 def _header(path: Path, lines: Sequence[str], kinds: Collection[Kind]) -> tuple[Header, Match]:
-    known = find_header(lines, lambda names: recognise(names, LAYOUTS, kinds))
-    if known is not None:
-        return known
+    header_and_match = find_header(lines, lambda names: recognise(names, LAYOUTS, kinds))
+    if header_and_match is not None:
+        return header_and_match
     # A single column has no separator to tell the header by.
     alone = recognise([lines[0]], LAYOUTS, kinds)
     if alone is not None:

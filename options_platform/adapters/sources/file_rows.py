@@ -18,7 +18,7 @@ SEPARATORS = (",", ";", "\t", "|")
 # A title, a time and a source stand above the header of some downloads.
 HEADER_WITHIN = 30
 
-Known = TypeVar("Known")
+Recognised = TypeVar("Recognised")
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 
 def find_header(
-    lines: Sequence[str], recognise: Callable[[Sequence[str]], Known | None]
-) -> tuple[Header, Known] | None:
+    lines: Sequence[str], recognise: Callable[[Sequence[str]], Recognised | None]
+) -> tuple[Header, Recognised] | None:
     """The first line that `recognise` knows as a header, by any separator; None where none is."""
     for at, line in enumerate(lines[:HEADER_WITHIN]):
         for separator in SEPARATORS:
             if separator not in line:
                 continue
             names = tuple(next(csv.reader([line], delimiter=separator), []))
-            known = recognise(names)
-            if known is not None:
-                return Header(at, separator, names), known
+            recognised = recognise(names)
+            if recognised is not None:
+                return Header(at, separator, names), recognised
     return None
 
 

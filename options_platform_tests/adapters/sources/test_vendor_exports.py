@@ -81,6 +81,32 @@ def test_the_exports_are_many_and_of_many_publishers():
     assert {len(REFUSED) > 10, len(READ) > 40} == {True}
 
 
+FLAT = "ticker,volume,open,close,high,low,window_start,transactions\n"
+
+
+def flat_file(folder, day, nanoseconds, close):
+    path = folder / f"{day}.csv"
+    path.write_text(f"{FLAT}AAPL,100,1,{close},9,1,{nanoseconds},5\n")
+    return path
+
+
+def test_days_in_files_of_their_own_become_one_file_and_no_day_comes_twice(tmp_path):
+    days = (("2024-07-01", 1719806400000000000), ("2024-07-02", 1719892800000000000))
+    paths = [flat_file(tmp_path, day, at, close) for close, (day, at) in enumerate(days, 2)]
+    (made,) = convert(paths[::-1], Request())
+    assert made.rows["close"].to_list() == [2.0, 3.0]
+    assert made.said == "bars of Polygon's flat files, prices as traded and 1 more"
+    with pytest.raises(PlatformError, match=r"several of the files give AAPL\.csv for 2024-07-01"):
+        convert([paths[0], flat_file(tmp_path, "again", days[0][1], 7)], Request())
+
+
+def test_a_row_without_its_ticker_is_not_left_out(tmp_path):
+    path = flat_file(tmp_path, "2024-07-01", 1719806400000000000, 2)
+    path.write_text(path.read_text() + ",100,1,2,9,1,1719806400000000000,5\n")
+    with pytest.raises(PlatformError, match="has a row without its ticker"):
+        convert([path], Request())
+
+
 def test_what_was_imported_is_read_back_by_the_source_csv(tmp_path):
     from options_platform.adapters.sources import SourceOptions, open_source
 
