@@ -142,6 +142,7 @@ def _parquet(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.Da
     if match is None:
         raise _unknown(path, frame.columns, kinds)
     frame.columns = plain_names(frame.columns)
+    frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
     return frame.with_row_index("line", offset=2), match
 
 

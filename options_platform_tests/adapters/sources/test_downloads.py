@@ -213,6 +213,20 @@ def test_text_cut_anywhere_never_gives_half_a_number(tmp_path, kept):
         source.bars("AAPL", *SPAN)
 
 
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_parquet_is_known_by_its_content_and_categories_are_text(tmp_path, ending):
+    frame = pl.read_parquet(PARQUET.getvalue()).with_columns(
+        pl.col("date").dt.to_string().cast(pl.Categorical),
+        pl.lit("AAPL.US").cast(pl.Categorical).alias("Symbol"),
+        pl.col("close").cast(pl.Decimal(12, 2)),
+    )
+    content = io.BytesIO()
+    frame.rename(str.title).write_parquet(content)
+    bars = opened(tmp_path, content.getvalue(), f"AAPL{ending}").bars("AAPL", *SPAN)
+    assert bars["date"].to_list() == DAYS
+    assert bars["close"].to_list() == CLOSES
+
+
 def as_read(tmp_path, content):
     bars = opened(tmp_path, content).bars("AAPL", date(2024, 6, 28), date(2024, 7, 3))
     return set(bars.select("date", "open", "high", "low", "close", "volume").rows())
