@@ -44,6 +44,7 @@ COMMANDS = {
     "restore": ("care", "restore"),
     "quarantine": ("market", "quarantine"),
     "bars": ("market", "bars"),
+    "import": ("importing", "import_files"),
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
 }
@@ -241,6 +242,15 @@ def _add_market(
     bars.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T12:00Z (default: now)")
     bars.add_argument("--start", type=_date, help="first session (default: the first stored)")
     bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
+    files = reading("import", "convert downloaded files into the layout of the source csv")
+    files.add_argument("files", nargs="+", metavar="FILE", help="of any known publisher")
+    files.add_argument("--to", metavar="FOLDER", help="to write to (default: OPTIONS_CSV_DIR)")
+    files.add_argument("--ticker", help="whose they are, or the one to take")
+    files.add_argument("--session", type=_date, help="of a chain that does not say it")
+    files.add_argument("--no-splits", action="store_true", help="there were none")
+    files.add_argument("--no-dividends", action="store_true", help="there were none")
+    files.add_argument("--whole", action="store_true", help="last lines without an end are whole")
+    files.add_argument("--replace", action="store_true", help="overwrite files that exist")
     chains = reading("chain-snapshot", "store today's option chains, from half an hour after close")
     chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
 

@@ -97,3 +97,29 @@ def test_each_account_has_a_ledger_in_the_home_whatever_its_name():
     assert paths[0].name == "ledger.duckdb"
     with pytest.raises(SettingsError, match="ledgers of their own"):
         make_settings({"account": "replay"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le with its mark"])
+def test_a_file_saved_by_an_editor_of_windows_is_read(tmp_path, encoding):
+    text = 'source = "sample"\r\n[exits]\r\nexit_dte = 9\r\n'
+    if encoding == "utf-16-le with its mark":
+        content = b"\xff\xfe" + text.encode("utf-16-le")
+    else:
+        content = text.encode(encoding)
+    (tmp_path / "options.toml").write_bytes(content)
+    settings = load_settings(tmp_path, {})
+    assert (settings.source, settings.exits.exit_dte) == ("sample", 9)
+
+
+@pytest.mark.parametrize(
+    "name", ["my [trading] home", "a?b", "a*b", "a#b", "a%20b", "100%", "a\nb"]
+)
+@pytest.mark.parametrize("within", ["home", "folder"])
+def test_a_home_that_its_stores_could_not_address_is_refused_at_once(tmp_path, name, within):
+    """Dagster would fall back to its defaults, SQLite and DuckDB would write somewhere else."""
+    directory = tmp_path / name if within == "folder" else tmp_path
+    home = {"home": str(tmp_path / name)} if within == "home" else {}
+    with pytest.raises(SettingsError, match="set OPTIONS_HOME") as error:
+        make_settings({"source": "sample", **home}, directory=directory)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []

@@ -25,6 +25,7 @@ from options_platform.contracts import (
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.reasons import REASONS
+from tools.layouts_page import layouts_page
 from tools.markdown import table as markdown_table
 from tools.rules_page import rules_page
 
@@ -203,6 +204,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "feature-dictionary.md": feature_dictionary,
     "data-dictionary.md": data_dictionary,
     "rules.md": lambda: rules_page(GENERATED),
+    "file-layouts.md": lambda: layouts_page(GENERATED),
 }
 
 

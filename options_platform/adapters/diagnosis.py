@@ -134,6 +134,20 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         else Finding("indices", Finding.OK, ", ".join(wanted))
     )
     yield from _market(settings, info)
+    if settings.source == "csv":
+        yield from _files(settings.csv_dir, (*settings.tickers, *wanted))
+
+
+def _files(folders: str, names: Sequence[str]) -> Iterator[Finding]:
+    """What each file of the source csv is taken for."""
+    from options_platform.adapters.sources.csv_folder import CsvSource
+
+    source = CsvSource(folders)
+    for name in names:
+        try:
+            yield Finding(f"file of {name}", Finding.OK, source.understood(name))
+        except PlatformError as error:
+            yield Finding(f"file of {name}", Finding.BROKEN, str(error))
 
 
 def _lacking(wanted: Sequence[str], known: Sequence[str] | None) -> str:

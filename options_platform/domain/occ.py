@@ -3,6 +3,8 @@
 Layout: OCC, Options Symbology Initiative (2010): root of up to six characters, at times padded
 with blanks, YYMMDD, C or P, the strike in thousandths of a dollar as eight digits. A root that
 ends in a digit (`SPY7`, `AAPL1`) is a contract whose deliverable is not 100 shares.
+Vendors put a mark before it (`O:SPY...`, `OPRA:SPY...`, `.SPY...`), write it in lower case or
+pad it otherwise; those with a dot (thinkorswim, dxFeed) write the strike in dollars (`C690.5`).
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ from datetime import date
 
 import polars as pl
 
-_TAIL = r"(\d{6})([CP])(\d{8})$"
-_ROOT = r"^([A-Z][A-Z0-9.]{0,5})\s*\d{6}[CP]\d{8}$"
+_MARK = r"^(?:[A-Z]{1,6}:|[.^$_@+-])?"
+_ROOT = _MARK + r"([A-Z][A-Z0-9./]{0,6}?)[\s_]*"
+_DATED = r"(\d{6})\s*([CP])\s*"
+_OCC = _ROOT + _DATED + r"(\d{8})$"
+_DOLLARS = r"^\.([A-Z][A-Z0-9./]{0,6}?)" + _DATED + r"(\d{1,6}(?:\.\d{1,3})?)$"
 STANDARD_SUFFIXES = ("", "W", "P")
 """Roots of a ticker's standard contracts: its own, and the weekly and PM roots of indices."""
 
@@ -22,17 +27,22 @@ def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
 
     All four are null where the text is no OCC symbol, or its date does not exist.
     """
-    text = pl.col("symbol").str.strip_chars()
-    expiry = text.str.extract(_TAIL, 1).str.to_date("%y%m%d", strict=False)
-    whole = text.str.contains(_ROOT) & expiry.is_not_null()
+    text = pl.col("symbol").str.strip_chars().str.to_uppercase()
+
+    def part(at: int) -> pl.Expr:
+        return pl.coalesce(text.str.extract(_OCC, at), text.str.extract(_DOLLARS, at))
+
+    expiry = part(2).str.to_date("%y%m%d", strict=False)
+    strike = pl.coalesce(
+        text.str.extract(_OCC, 4).cast(pl.Float64) / 1000.0,
+        text.str.extract(_DOLLARS, 4).cast(pl.Float64),
+    )
     parts = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String}).select(
-        root=text.str.extract(_ROOT, 1),
+        root=part(1).str.replace_all(r"[./]", ""),
         expiry=expiry,
-        right=pl.when(text.str.extract(_TAIL, 2) == "C")
-        .then(pl.lit("call"))
-        .otherwise(pl.lit("put")),
-        strike=text.str.extract(_TAIL, 3).cast(pl.Float64) / 1000.0,
-        whole=whole.fill_null(value=False),
+        right=pl.when(part(3) == "C").then(pl.lit("call")).otherwise(pl.lit("put")),
+        strike=strike,
+        whole=part(1).is_not_null() & expiry.is_not_null(),
     )
     return parts.select(
         pl.when(pl.col("whole")).then(pl.col(name)).alias(name)

@@ -20,7 +20,13 @@ import polars as pl
 
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.calendar import last_trading_days, session_times
-from options_platform.domain.occ import is_standard, own_root, own_symbol, parse_symbols
+from options_platform.domain.occ import (
+    is_standard,
+    own_root,
+    own_symbol,
+    parse_symbols,
+    symbol_expr,
+)
 from options_platform.domain.parity_spot import implied_spots, pair_breaks_parity
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, black_scholes, implied_vol
 from options_platform.errors import SourceError
@@ -109,10 +115,15 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
         strike=parts["strike"].fill_null(raw["strike"]),
         multiplier=pl.col("multiplier").fill_null(STANDARD_MULTIPLIER),
     ).with_columns(
-        pl.col("contract_symbol")
-        .str.replace_all(r"\s", "")
+        # The contract's own name, so that a vendor's prefix makes no second one of it.
+        contract_symbol=pl.when(pl.col("root").is_not_null())
+        .then(symbol_expr(pl.col("root"), pl.col("expiry"), pl.col("right"), pl.col("strike")))
+        .otherwise(pl.col("contract_symbol").str.replace_all(r"\s", ""))
         .fill_null(own_symbol(pl.col("ticker"))),
-        root=pl.col("root").fill_null(own_root(pl.col("ticker"))),
+        # A name that cannot be read says nothing of the deliverable: no root, not standard.
+        root=pl.when(pl.col("contract_symbol").is_null())
+        .then(own_root(pl.col("ticker")))
+        .otherwise(pl.col("root")),
     )
     nameless = named.filter(
         pl.any_horizontal(
@@ -143,7 +154,7 @@ def _timed(named: pl.DataFrame) -> pl.DataFrame:
         dte=days.cast(pl.Int32),
         years=(days + early / 86_400.0) / DAYS_A_YEAR,
         age_hours=(pl.col("close_at") - pl.col("quoted_at")).dt.total_seconds() / 3600.0,
-        standard=is_standard(pl.col("root"), pl.col("ticker"))
+        standard=is_standard(pl.col("root"), pl.col("ticker")).fill_null(value=False)
         & (pl.col("multiplier") == STANDARD_MULTIPLIER),
         mid=pl.when(_two_sided()).then((pl.col("bid") + pl.col("ask")) / 2.0),
     )

@@ -63,6 +63,19 @@ def test_an_index_without_a_file_is_found_too(tmp_path):
     assert found(settings)["indices"][0] == "BROKEN"
 
 
+def test_what_each_file_was_taken_for_is_said_and_one_that_cannot_be_read_is_found(tmp_path):
+    settings = settings_of(tmp_path)
+    yahoo = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-07-01,1,2,1,2,2,100\n"
+    (tmp_path / "csv" / "SPY.csv").write_text(yahoo)
+    (tmp_path / "csv" / "QQQ.csv").write_text(yahoo[:-3])
+    files = found(settings)
+    assert files["file of SPY"] == ("ok", "SPY.csv: bars of the site of Yahoo")
+    assert files["file of VIX"] == ("ok", "VIX.csv: index of the csv layout")
+    state, detail = files["file of QQQ"]
+    assert state == "BROKEN"
+    assert "QQQ.csv line 2, the last one, lacks its end of line" in detail
+
+
 def test_a_source_without_indices_says_so(tmp_path):
     settings = make_platform_settings(tmp_path / "home", source="sample", iv_symbol={"QQQ": "VXN"})
     state, detail = found(settings)["indices"]

@@ -28,7 +28,7 @@ def test_a_home_is_created_with_all_its_folders(tmp_path):
     assert {p.name for p in settings.home.iterdir()} == {"dagster", "reports", "logs"}
 
 
-@pytest.mark.parametrize("name", ["home", "with space", "a: b # {c}", 'it\'s "quoted"'])
+@pytest.mark.parametrize("name", ["home", "with space", "a: b {c}", 'it\'s "quoted"'])
 def test_dagster_is_told_to_batch_its_events_and_keep_them_at_home(tmp_path, name):
     settings = home_at(tmp_path / name, workers=3)
     prepare_home(settings)

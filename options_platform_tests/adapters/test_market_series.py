@@ -65,7 +65,7 @@ def test_a_yield_goes_by_the_names_of_its_publishers(tmp_path, header):
 
 def test_a_yield_without_its_column_is_refused(tmp_path):
     source = folder(tmp_path, DGS3MO="date,rate\n2020-01-02,1.54\n")
-    with pytest.raises(SourceError, match="one of DGS3MO, dgs3mo_pct, close"):
+    with pytest.raises(SourceError, match="gives RATE, not DGS3MO"):
         source.index_bars("DGS3MO", FIRST, LAST)
 
 

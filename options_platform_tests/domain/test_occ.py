@@ -41,7 +41,6 @@ def test_a_symbol_gives_root_expiry_right_and_strike(symbol, wanted):
         "SPY",
         "SPY150230C00200000",
         "SPY151319C00200000",
-        "spy150117C00200000",
         "SPY150117X00200000",
         "SPY150117C200",
         None,
@@ -49,6 +48,40 @@ def test_a_symbol_gives_root_expiry_right_and_strike(symbol, wanted):
 )
 def test_what_is_no_symbol_has_no_parts(text):
     assert parse_symbols(pl.Series([text], dtype=pl.String)).row(0) == (None,) * 4
+
+
+PREFIXED = {
+    "plain": "{root}260320C00690500",
+    "Polygon": "O:{root}260320C00690500",
+    "OPRA": "OPRA:{root}260320C00690500",
+    "a dot": ".{root}260320C00690500",
+    "thinkorswim": ".{root}260320C690.5",
+    "padded by OCC": "{root:<6}260320C00690500",
+    "padded by hand": "  {root} 260320 C 00690500 ",
+    "underscore": "{root}_260320C00690500",
+}
+
+
+@pytest.mark.parametrize("lower", [False, True], ids=["upper", "lower"])
+@pytest.mark.parametrize("written", PREFIXED.values(), ids=PREFIXED)
+@pytest.mark.parametrize(
+    ("root", "ticker", "standard"),
+    [
+        ("SPY", "SPY", True),
+        ("SPY1", "SPY", False),
+        ("SDS1", "SDS", False),
+        ("SPXW", "SPX", True),
+        ("BRKB", "BRK.B", True),
+    ],
+)
+def test_a_symbol_under_any_prefix_is_read_and_an_adjusted_root_stays_adjusted(
+    written, lower, root, ticker, standard
+):
+    symbol = written.format(root=root)
+    parts = parse_symbols(pl.Series([symbol.lower() if lower else symbol]))
+    assert parts.row(0) == (root, date(2026, 3, 20), "call", 690.5)
+    frame = parts.with_columns(ticker=pl.lit(ticker))
+    assert frame.select(is_standard(pl.col("root"), pl.col("ticker"))).item() is standard
 
 
 @given(

@@ -110,6 +110,24 @@ def test_mini_options_are_known_by_their_root():
     assert row_of(rows, "SPY7240705C00510000")["quality"] == "NONSTANDARD"
 
 
+@pytest.mark.parametrize("prefix", ["", "O:", ".", "OPRA:"])
+@pytest.mark.parametrize("lower", [False, True])
+def test_a_vendors_prefix_changes_neither_the_contract_nor_that_it_is_adjusted(prefix, lower):
+    names = [SYMBOL, SYMBOL.replace("SPY", "SPY1")]
+    written = [prefix + (name.lower() if lower else name) for name in names]
+    raw = pl.concat([changed(contract_symbol=name) for name in written]).filter(
+        pl.col("contract_symbol").is_in(written)
+    )
+    rows = judged(raw)
+    assert row_of(rows, names[0])["quality"] != "NONSTANDARD"
+    assert row_of(rows, names[1])["quality"] == "NONSTANDARD"
+
+
+def test_a_name_that_cannot_be_read_is_no_proof_of_a_standard_contract():
+    rows = judged(changed(contract_symbol="US-4711"))
+    assert row_of(rows, "US-4711")["quality"] == "NONSTANDARD"
+
+
 def test_an_option_that_expired_is_no_quote():
     """SPY 2015-01-05 lists the weeklies of 2015-01-02 still."""
     rows = judged(changed(contract_symbol="SPY240531C00510000"))

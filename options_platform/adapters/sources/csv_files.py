@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from options_platform.adapters.sources.file_content import content_of, is_parquet, text_of
+from options_platform.adapters.sources.file_rows import (
+    Header,
+    find_header,
+    plain,
+    plain_names,
+    read_rows,
+)
+from options_platform.adapters.sources.layouts import LAYOUTS, Kind, Layout, Match, recognise
+from options_platform.adapters.sources.text_dates import DateTextError, Order, dates_of
+from options_platform.adapters.sources.text_numbers import (
+    NumberTextError,
+    cleaned,
+    decimal_mark,
+    number_expr,
+)
 from options_platform.domain.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
+# What has to be there at the least, as an error names it.
+NEEDED: dict[Kind, tuple[str, ...]] = {
+    "bars": ("date", "open", "high", "low", "close", "volume"),
+    "index": ("date", "close"),
+    "actions": ("date", "dividend", "split_ratio"),
+    "earnings": ("date",),
+    "chain": ("expiry", "right", "strike"),
+}
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """A file's rows under our names, text unless it is Parquet, with the `line` of each.
+
+    `names` are the file's own names of our columns, written plain; `above` is what stands
+    above its header.
+    """
+
+    path: Path
+    layout: Layout
+    names: Mapping[str, str]
+    frame: pl.DataFrame
+    above: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the file is written in the platform's own layout."""
+        return self.layout.name == "the csv layout"
 
 
 def find(folders: Sequence[Path], name: str) -> Path | None:
@@ -26,80 +72,154 @@ def names_in(folders: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sorted({stem for stem in stems if TICKER_PATTERN.fullmatch(stem)}))
 
 
-def read_table(
-    path: Path, columns: Sequence[str], optional: Sequence[str] = (), *, may_be_empty: bool = False
-) -> pl.DataFrame:
-    """The columns of the file, and those of `optional` that it has; text unless it is Parquet.
+def symbol_in_file(name: str) -> str:
+    """A vendor's name of a ticker as ours: `spy.us` is SPY, `^VIX` is VIX."""
+    bare = name.strip().upper().lstrip("^$").removeprefix("I:")
+    for ending in (".US", "-US", " US EQUITY", " INDEX", " US"):
+        bare = bare.removesuffix(ending)
+    return bare
 
-    SourceError if a column is missing or doubled, if there are no rows, or if it cannot be read.
-    """
-    if path.suffix == ".parquet":
-        try:
-            frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
+
+def same_symbol(one: str, other: str) -> bool:
+    """Whether two names mean one ticker; `BRK.B` is written `BRK-B` and `BRKB` too."""
+    return plain(one).replace(" ", "") == plain(other).replace(" ", "")
+
+
+def require_symbol(table: FileTable, symbol: str) -> None:
+    """SourceError if the file says that it is of something else than `symbol`."""
+    frame, path = table.frame, table.path
+    if "ticker" in frame.columns:
+        names = frame["ticker"].drop_nulls().unique().to_list()
+        others = [name for name in names if not same_symbol(symbol_in_file(name), symbol)]
+        wrong = frame.filter(pl.col("ticker").is_in(others))
+        if wrong.height:
+            line, name = wrong.select("line", "ticker").row(0)
             raise SourceError(
-                f"{path.name} cannot be read as Parquet ({_short(error)}); fetch it again"
-            ) from error
+                f"{path.name} line {line} is of {name}, not of {symbol}; move it, or split the "
+                "file by ticker: options-platform import"
+            )
+
+
+def read_table(
+    path: Path, *kinds: Kind, may_be_empty: bool = False, vouched: bool = False
+) -> FileTable:
+    """The file, by that of `LAYOUTS` of those kinds that its header fits best.
+
+    SourceError, with the line where there is one, if it is damaged or cut, if its header fits
+    no layout, if a column is doubled, and if there are no rows. `vouched` says that the last
+    line is whole although nothing ends it.
+    """
+    content = content_of(path)
+    if is_parquet(path, content):
+        frame, match = _parquet(path, content, kinds)
+        above = ""
     else:
-        frame = _text(path)
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise SourceError(
-            f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(columns)}"
-        )
-    twice = [name for name in columns if f"{name}_duplicated_0" in frame.columns]
+        frame, match, above = _text(path, content, kinds, vouched=vouched)
+    sides = [*match.layout.calls.values(), *match.layout.puts.values()]
+    used = {*match.columns.values(), *sides}
+    twice = [name for name in sorted(used) if f"{name} 2" in {*frame.columns} - used]
     if twice:
         raise SourceError(f"{path.name} has the column {twice[0]} twice; remove one")
-    more = [name for name in optional if name in frame.columns and name not in columns]
-    frame = frame.select(*columns, *more)
-    if frame.is_empty() and not may_be_empty:
-        raise SourceError(f"{path.name} holds no rows; it needs {','.join(columns)}")
-    return frame
+    named = [pl.col(theirs).alias(ours) for ours, theirs in match.columns.items()]
+    if match.layout.skip:
+        named.append(pl.col("ticker"))
+    table = frame.select("line", *named, *dict.fromkeys(sides))
+    if table.is_empty() and not may_be_empty:
+        needed = ",".join(NEEDED[match.layout.kind])
+        raise SourceError(f"{path.name} holds no rows; it needs {needed}")
+    return FileTable(path, match.layout, match.columns, table, above)
 
 
-def _text(path: Path) -> pl.DataFrame:
+def _parquet(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataFrame, Match]:
     try:
-        content = path.read_bytes()
-        if path.suffix == ".csv":
-            whole = content.endswith((b"\n", b"\r"))
-            content = content.rstrip(b"\r\n")
-            _refuse_cut_end(path, content.splitlines(), whole=whole)
-        return pl.read_csv(content, infer_schema=False)
-    except pl.exceptions.NoDataError as error:
-        raise SourceError(f"{path.name} is empty; restore it") from error
+        frame = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
         raise SourceError(
-            f"{path.name} cannot be read as CSV ({_short(error)}); correct it, or fetch it again"
+            f"{path.name} cannot be read as Parquet ({reason}); fetch it again"
         ) from error
+    match = recognise(frame.columns, LAYOUTS, kinds)
+    if match is None:
+        raise _unknown(path, frame.columns, kinds)
+    frame.columns = plain_names(frame.columns)
+    frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+    return frame.with_row_index("line", offset=2), match
 
 
-def _refuse_cut_end(path: Path, lines: list[bytes], *, whole: bool) -> None:
-    # A reader fills the missing fields of a short line with null, as if they had been empty.
-    if lines and lines[-1].count(b",") < lines[0].count(b","):
-        raise SourceError(f"{path.name} line {len(lines)} is cut short; fetch the file again")
-    # Half of a number is a number, so the end of the line is all that proves it whole.
-    if lines and not whole:
-        raise SourceError(
-            f"{path.name} line {len(lines)}, the last one, lacks its end of line and may be cut "
-            "short; fetch the file again, or end the line if it is whole"
+def _text(
+    path: Path, content: bytes, kinds: Collection[Kind], *, vouched: bool
+) -> tuple[pl.DataFrame, Match, str]:
+    text = text_of(path, content)
+    lines = text.split("\n")
+    whole = vouched or text.endswith("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise SourceError(f"{path.name} is empty; restore it")
+    header, match = _header(path, lines, kinds)
+    footer = match.layout.footer
+    if footer and lines[-1].strip(' "').startswith(footer):
+        lines, whole = lines[:-1], True
+    frame = read_rows(path, lines, header, whole=whole, skip=match.layout.skip)
+    if match.layout.skip:
+        names = {cell for cell in lines[header.line + 1].split(header.separator)[1:] if cell}
+        if len(names) != 1:
+            raise SourceError(f"{path.name} holds several tickers; write one file for each")
+        frame = frame.with_columns(ticker=pl.lit(names.pop()))
+    return frame, match, "\n".join(lines[: header.line])
+
+
+def _header(path: Path, lines: Sequence[str], kinds: Collection[Kind]) -> tuple[Header, Match]:
+    header_and_match = find_header(lines, lambda names: recognise(names, LAYOUTS, kinds))
+    if header_and_match is not None:
+        return header_and_match
+    # A single column has no separator to tell the header by.
+    alone = recognise([lines[0]], LAYOUTS, kinds)
+    if alone is not None:
+        return Header(0, ",", (lines[0],)), alone
+    separator = max(",;\t|", key=lines[0].count)
+    raise _unknown(path, lines[0].split(separator), kinds)
+
+
+def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> SourceError:
+    """The error of a file whose header fits no layout."""
+    kind = next(kind for kind in NEEDED if kind in kinds)
+    needed = NEEDED[kind]
+    names = set(plain_names(header))
+    missing = [name for name in needed if plain(name) not in names]
+    if len(missing) < len(needed) or len(needed) == 1:
+        return SourceError(
+            f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(needed)}"
         )
+    start = ",".join(header)[:80]
+    if all(any(char.isdigit() for char in cell) for cell in header if cell.strip()):
+        return SourceError(
+            f"{path.name} has no header: it begins {start!r}; write one above, {','.join(needed)}"
+        )
+    return SourceError(
+        f"{path.name} begins {start!r}, which is the header of no known file of this kind; "
+        f"it needs the columns {','.join(needed)}"
+    )
 
 
-def with_dates(path: Path, frame: pl.DataFrame, column: str = "date") -> pl.DataFrame:
-    """`frame` with `column` as dates; SourceError with the line of one that is none."""
-    day = pl.col(column)
+def with_dates(
+    path: Path, frame: pl.DataFrame, column: str = "date", *, order: Order = ""
+) -> pl.DataFrame:
+    """`frame` with `column` as dates; SourceError with the line of one that is none.
+
+    `order` is that of days and months in text such as 01/02/2020, which else is refused.
+    """
     if frame.schema[column] == pl.Datetime:
-        day = day.dt.date()
-    elif frame.schema[column] != pl.Date:
-        day = day.cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
-    parsed = frame.with_columns(day.alias("parsed"))
-    wrong = parsed.with_row_index("line", offset=2).filter(pl.col("parsed").is_null())
-    if wrong.height:
-        line, text = wrong.select("line", column).row(0)
-        raise SourceError(
-            f"{path.name} line {line}: {text or ''!r} is no date like 2024-12-31; correct it"
-        )
-    return parsed.with_columns(pl.col("parsed").alias(column)).drop("parsed")
+        days = frame[column].dt.date()
+    elif frame.schema[column] == pl.Date:
+        days = frame[column]
+    else:
+        try:
+            days = dates_of(frame[column], order)
+        except DateTextError as error:
+            raise SourceError(f"{path.name}, column {column}: {error}") from error
+    _require(path, frame, days.is_not_null(), column, "is no date like 2024-12-31")
+    return frame.with_columns(days.alias(column))
 
 
 def with_times(path: Path, frame: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -111,38 +231,46 @@ def with_times(path: Path, frame: pl.DataFrame, column: str) -> pl.DataFrame:
         return frame.with_columns(aware)
     text = pl.col(column).cast(pl.String).str.strip_chars()
     time = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    wrong = frame.with_row_index("line", offset=2).filter(
-        time.is_null() & text.is_not_null() & (text != "")
-    )
-    if wrong.height:
-        line, value = wrong.select("line", column).row(0)
-        raise SourceError(
-            f"{path.name} line {line}: {value!r} in column {column} is no time like "
-            "2024-12-31T16:00:00-05:00; correct it"
-        )
-    return frame.with_columns(time)
+    read = frame.select(time=time, fine=time.is_not_null() | text.is_null() | (text == ""))
+    wanted = f"in column {column} is no time like 2024-12-31T16:00:00-05:00"
+    _require(path, frame, read["fine"], column, wanted)
+    return frame.with_columns(read["time"].alias(column))
 
 
 def with_numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """`frame` with `columns` as floats, empty as null; SourceError with the line of another."""
-    for name in columns:
-        if frame.schema[name].is_numeric():
-            frame = frame.with_columns(pl.col(name).cast(pl.Float64))
-            continue
-        if frame.schema[name] != pl.String:
-            raise SourceError(f"{path.name}: the column {name} holds no numbers; correct it")
-        number = pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
-        wrong = frame.with_row_index("line", offset=2).filter(
-            number.is_null() & pl.col(name).is_not_null() & (pl.col(name).str.strip_chars() != "")
-        )
-        if wrong.height:
-            line, text = wrong.select("line", name).row(0)
-            raise SourceError(
-                f"{path.name} line {line}: {text!r} in column {name} is no number; correct it"
-            )
-        frame = frame.with_columns(number)
-    return frame
+    """`frame` with `columns` as floats, empty as null; SourceError with the line of another.
+
+    The decimal mark is one for all of them.
+    """
+    texts = [name for name in columns if frame.schema[name] == pl.String]
+    other = [name for name in columns if name not in texts]
+    wrong = next((name for name in other if not _may_be_number(frame.schema[name])), None)
+    if wrong:
+        raise SourceError(f"{path.name}: the column {wrong} holds no numbers; correct it")
+    frame = frame.with_columns(pl.col(other).cast(pl.Float64))
+    if not texts:
+        return frame
+    clean = frame.select(cleaned(pl.col(name)).alias(name) for name in texts)
+    try:
+        mark = decimal_mark(pl.concat([clean[name].rename("text") for name in texts]))
+    except NumberTextError as error:
+        raise SourceError(f"{path.name}: {error}") from error
+    numbers = clean.select(number_expr(pl.col(name), mark).alias(name) for name in texts)
+    for name in texts:
+        fine = numbers[name].is_not_null() | clean[name].is_null()
+        _require(path, frame, fine, name, f"in column {name} is no number")
+    return frame.with_columns(numbers)
 
 
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def _may_be_number(kind: pl.DataType) -> bool:
+    return kind.is_numeric() or kind == pl.Null
+
+
+def _require(path: Path, frame: pl.DataFrame, fine: pl.Series, column: str, fault: str) -> None:
+    """SourceError with the line and text of the first row that is not fine."""
+    wrong = frame.with_row_index("row").filter(~fine)
+    if wrong.height:
+        line = wrong["line"][0] if "line" in frame.columns else wrong["row"][0] + 2
+        text = wrong[column][0]
+        shown = "" if text is None else text
+        raise SourceError(f"{path.name} line {line}: {shown!r} {fault}; correct it")

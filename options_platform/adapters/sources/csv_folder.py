@@ -1,5 +1,6 @@
 """A folder of CSV or Parquet files: `TICKER.csv`, `VIX.csv`, `TICKER_actions.csv`, and more.
 
+The files of many publishers are known by their headers (`layouts`) and read as they come.
 Several folders may be named, separated like a PATH; the first with the file wins. A file that
 cannot be read whole is refused with its name and line; bad rows in it pass through, for
 `domain.bars` to judge. The layout of all files stands in docs/data-sources.md.
@@ -14,25 +15,15 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
-from options_platform.adapters.sources.actions import unadjusted_split, with_actions
-from options_platform.adapters.sources.csv_chains import read_chain, read_earnings
-from options_platform.adapters.sources.csv_files import (
-    find,
-    names_in,
-    read_table,
-    with_dates,
-    with_numbers,
-)
+from options_platform.adapters.sources.csv_chains import read_chain
+from options_platform.adapters.sources.csv_events import read_earnings
+from options_platform.adapters.sources.csv_files import find, names_in, read_table
+from options_platform.adapters.sources.csv_prices import PRICES, described, read_bars, read_index
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.contracts.market import SERIES
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import newest_final_session
 from options_platform.errors import SourceError
-
-BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
-INDEX_PRICES = ("open", "high", "low", "close")
-ACTION_COLUMNS = ("dividend", "split_ratio")
-YIELD, YIELD_COLUMNS = "DGS3MO", ("DGS3MO", "dgs3mo_pct", "close")
 
 
 class CsvSource:
@@ -63,8 +54,8 @@ class CsvSource:
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """The bars of the file, with dividends and splits where there is an actions file."""
         path = self._find(require_ticker(ticker))
-        table = with_dates(path, read_table(path, ("date", *BAR_COLUMNS)))
-        table = with_numbers(path, table, BAR_COLUMNS)
+        actions_path = find(self._folders, f"{ticker}_actions")
+        table = read_bars(path, ticker, actions_path)
         last = max(table["date"].to_list(), default=None)
         if last is None or last < end:
             raise SourceError(
@@ -72,19 +63,13 @@ class CsvSource:
                 "bring the file up to date, or choose an earlier end (OPTIONS_END)"
             )
         table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
-        table = self._with_actions(ticker, table.sort("date", maintain_order=True))
         return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """The bars of the index's file, which may hold closes alone; none before its first day."""
         path = self._find(require_ticker(symbol))
-        if symbol == YIELD:
-            table = _yields(path)
-        else:
-            table = with_dates(path, read_table(path, ("date", "close"), optional=INDEX_PRICES))
-        given = [name for name in INDEX_PRICES if name in table.columns]
-        unknown = {name: pl.lit(None) for name in INDEX_PRICES if name not in given}
-        table = with_numbers(path, table, given)
+        table = read_index(path, symbol)
+        unknown = {name: pl.lit(None) for name in PRICES if name not in table.columns}
         fault = why_no_answer(table, start, end, min(table["date"].to_list()))
         if fault:
             raise SourceError(
@@ -114,54 +99,14 @@ class CsvSource:
         reports = read_earnings(self._find(f"{require_ticker(ticker)}_earnings"), ticker)
         return reports.filter(pl.col("date").is_between(start, end)).sort("date")
 
+    def understood(self, name: str) -> str:
+        """What the file of a ticker or symbol was taken for; SourceError if it cannot be read."""
+        table = read_table(self._find(require_ticker(name)), "bars", "index")
+        return f"{table.path.name}: {described(table)}"
+
     def _find(self, name: str) -> Path:
         path = find(self._folders, name)
         if path is None:
             shown = " or ".join(str(folder) for folder in self._folders)
             raise SourceError(f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}")
         return path
-
-    def _with_actions(self, ticker: str, table: pl.DataFrame) -> pl.DataFrame:
-        path = find(self._folders, f"{ticker}_actions")
-        if path is None:
-            unknown = pl.lit(None, pl.Float64)
-            return table.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
-        actions = _actions(path)
-        raw = unadjusted_split(table, actions)
-        if raw is not None:
-            day, ratio = raw
-            raise SourceError(
-                f"{ticker}'s file holds prices as traded: they step by the {ratio:g}:1 split of "
-                f"{day} in {path.name}; divide what lies before it by {ratio:g}, or fetch a "
-                "split-adjusted file"
-            )
-        return with_actions(table, actions)
-
-
-def _yields(path: Path) -> pl.DataFrame:
-    """Dates and yields; the column is named as its publisher does, or `close`."""
-    table = read_table(path, ("date",), optional=YIELD_COLUMNS)
-    named = [name for name in YIELD_COLUMNS if name in table.columns]
-    if len(named) != 1:
-        raise SourceError(
-            f"{path.name} needs the columns date and one of {', '.join(YIELD_COLUMNS)}"
-        )
-    return with_dates(path, table.rename({named[0]: "close"}))
-
-
-def _actions(path: Path) -> pl.DataFrame:
-    """One row a day: its dividends added, its splits multiplied; a ratio of 0 means none."""
-    table = with_dates(path, read_table(path, ("date", *ACTION_COLUMNS)))
-    table = with_numbers(path, table, ACTION_COLUMNS)
-    wrong = table.filter(pl.any_horizontal(pl.col(ACTION_COLUMNS) < 0))
-    if wrong.height:
-        raise SourceError(f"{path.name} has a value below 0 on {wrong['date'][0]}; correct it")
-    ratio = pl.col("split_ratio")
-    return (
-        table.group_by("date")
-        .agg(
-            pl.col("dividend").fill_nan(0.0).sum(),
-            ratio.filter(ratio.is_finite() & (ratio > 0)).product(),
-        )
-        .sort("date")
-    )

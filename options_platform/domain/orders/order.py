@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from options_platform.domain.calendar import close_time, open_time, shift
-from options_platform.domain.occ import symbol_of
+from options_platform.domain.occ import share_symbol, symbol_of
 from options_platform.domain.orders.states import ENDED, FINAL, RESTING, TRANSITIONS
 from options_platform.errors import LedgerError
 
@@ -49,9 +49,9 @@ class OrderLeg:
         return self.signed_ratio * (SHARES_A_LOT if self.is_shares else 1)
 
     def symbol(self, ticker: str) -> str:
-        """The contract's OCC symbol; the ticker itself for shares."""
+        """The contract's OCC symbol; for shares the ticker's own, as brokers write it."""
         if self.is_shares:
-            return ticker
+            return share_symbol(ticker)
         return symbol_of(self.root or ticker, self.expiry, self.right, self.strike)
 
 

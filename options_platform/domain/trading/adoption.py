@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
-from options_platform.domain.occ import parse_symbol
+from options_platform.domain.occ import parse_symbol, share_symbol
 from options_platform.domain.orders import (
     Order,
     OrderLeg,
@@ -142,7 +142,7 @@ def legs_of(contracts: Mapping[str, int], ticker: str) -> tuple[tuple[OrderLeg, 
     lots: dict[OrderLeg, int] = {}
     for symbol, quantity in contracts.items():
         side = "buy" if quantity > 0 else "sell"
-        if symbol == ticker:
+        if symbol == share_symbol(ticker):
             if quantity % SHARES_A_LOT:
                 return (), 0
             lots[shares_leg("buy" if quantity > 0 else "sell")] = abs(quantity) // SHARES_A_LOT

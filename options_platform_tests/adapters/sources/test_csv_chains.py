@@ -7,6 +7,7 @@ import pytest
 from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
 from options_platform.adapters.sources import SourceOptions, open_source
 from options_platform.errors import SourceError, UsageError
+from options_platform_tests.adapters.sources import vendor_chains
 
 SESSION = date(2024, 7, 3)
 NOW = datetime(2024, 7, 13, 4, 30, tzinfo=UTC)
@@ -180,3 +181,43 @@ def test_missing_earnings_are_an_error_and_no_empty_success(folder):
     source = open_source("csv", SourceOptions(csv_dir=str(folder)))
     with pytest.raises(SourceError, match=r"no AAPL_earnings\.csv"):
         source.earnings("AAPL", *YEAR)
+
+
+def optionsdx(*days):
+    """A file of OptionsDX: calls and puts of a strike side by side, one line a strike and day."""
+    export = vendor_chains.CHAINS[0]
+    header, first, *_ = export.content.splitlines()
+    lines = [first.replace("2024-07-01", day).replace("16.000000", "13.000000", 1) for day in days]
+    return "\n".join([header, *lines]) + "\n"
+
+
+def test_a_chain_as_optionsdx_gives_it_is_read_as_it_comes(folder):
+    found = chain_of(folder, optionsdx("2024-07-03"))
+    assert found["right"].to_list() == ["call", "put"]
+    assert found["contract_symbol"].to_list() == ["SPY240719C00545000", "SPY240719P00545000"]
+    assert found["bid"].to_list() == [7.4, 5.9]
+    assert found["spot"].to_list() == [545.34, 545.34]
+    assert found["source_iv"].to_list() == [0.11, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (optionsdx("2024-07-03", "2024-07-05"), "holds quotes of 2024-07-05, which is not the"),
+        (
+            optionsdx("2024-07-03", "2024-07-03").replace("13.000000", "9.500000", 1),
+            "quotes of 2 times of day of 2024-07-03; fetch the end-of-day file",
+        ),
+    ],
+)  # fmt: skip
+def test_a_chain_of_several_sessions_or_times_is_refused(folder, text, said):
+    with pytest.raises(SourceError, match=said):
+        chain_of(folder, text)
+
+
+def test_contracts_under_a_vendors_prefix_keep_their_terms(folder):
+    text = "contractSymbol,lastPrice,bid,ask\nO:SPY240719C00550000,2,1.9,2.1\n"
+    found = chain_of(folder, text)
+    assert found.select("expiry", "right", "strike").rows() == [(date(2024, 7, 19), "call", 550.0)]
+    with pytest.raises(SourceError, match="line 2: 'SPY-JUL-550' is no OCC symbol"):
+        chain_of(folder, text.replace("O:SPY240719C00550000", "SPY-JUL-550"))

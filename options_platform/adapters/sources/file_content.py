@@ -1,0 +1,147 @@
+"""What a file holds, whatever its name says: CSV text, Parquet, or a reason why it is neither.
+
+Compression is undone and encodings are read by their marks. How text becomes a table stands in
+`file_rows`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+from options_platform.errors import SourceError
+
+PARQUET = b"PAR1"
+GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
+AS_CSV = "save it as CSV (UTF-8)"
+# First bytes -> what such a file is, and what to do with it.
+FOREIGN: dict[bytes, tuple[str, str]] = {
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook (.xls)", AS_CSV),
+    b"SQLite format 3": ("an SQLite database", "export the table as CSV with its header"),
+    b"\x89HDF": ("an HDF5 file", "write it as CSV or Parquet"),
+    b"ARROW1": ("an Arrow (Feather) file", "write it as Parquet"),
+    b"\x80\x04\x95": ("a Python pickle", "write it as CSV or Parquet"),
+    b"\x80\x05\x95": ("a Python pickle", "write it as CSV or Parquet"),
+    b"BZh": ("compressed with bzip2", "unpack it"),
+    b"\xfd7zXZ": ("compressed with xz", "unpack it"),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "unpack it"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
+    b"Rar!": ("a RAR archive", "unpack it"),
+    b"%PDF": ("a PDF document", "fetch the data as CSV"),
+}
+# The marks of encodings; that of UTF-32 begins with that of UTF-16.
+MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+JSON = re.compile(r"\s*[{\[]\s*[\"{\[\]}]")
+PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+SQL = re.compile(
+    r"^(insert into |create table |copy \S+ .*from stdin|pragma foreign_keys"
+    r"|-- (postgresql|mysql))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def content_of(path: Path) -> bytes:
+    """The file's bytes, unpacked if it is gzip or a zip of one file; SourceError if damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be read ({error.strerror}); correct it") from error
+    if content.startswith(GZIP):
+        content = _gunzipped(path, content)
+    elif content.startswith(ZIP):
+        content = _unzipped(path, content)
+    for mark, (what, remedy) in FOREIGN.items():
+        if content.startswith(mark):
+            raise SourceError(f"{path.name} is {what}; {remedy}")
+    return content
+
+
+def is_parquet(path: Path, content: bytes) -> bool:
+    """Whether it is Parquet; SourceError if it should be, and lacks its beginning or end."""
+    if content.startswith(PARQUET):
+        if len(content) < 12 or not content.endswith(PARQUET):
+            raise SourceError(
+                f"{path.name} cannot be read as Parquet: it is cut short, its end is missing; "
+                "fetch it again"
+            )
+        return True
+    if path.suffix == ".parquet":
+        raise SourceError(
+            f"{path.name} cannot be read as Parquet: its beginning is missing; fetch it again"
+        )
+    return False
+
+
+def text_of(path: Path, content: bytes) -> str:
+    """The text, with line feeds alone; SourceError for what is no UTF-8, UTF-16 or UTF-32 table."""
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\x00" in content:
+        raise SourceError(
+            f"{path.name} holds zero bytes: it is damaged, or UTF-16 without its mark; "
+            "fetch it again, or save it as CSV (UTF-8)"
+        )
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        # Of UTF-16 only half a character at the end, which is where a file was cut.
+        if encoding != "utf-8" and error.end >= len(content) - 4:
+            raise SourceError(
+                f"{path.name} is cut short in its last character; fetch the file again"
+            ) from error
+        line = content[: error.start].count(b"\n") + 1
+        raise SourceError(
+            f"{path.name} line {line} is not {encoding.removesuffix('-sig').upper()} text; "
+            "save it as CSV (UTF-8)"
+        ) from error
+    text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\x1a")
+    _refuse_other_text(path, text[:20_000])
+    return text
+
+
+def _refuse_other_text(path: Path, text: str) -> None:
+    start = " ".join(text.split())[:80]
+    if PAGE.match(text):
+        raise SourceError(f"{path.name} is a web page ({start!r}), no data; fetch the file again")
+    if JSON.match(text):
+        raise SourceError(f"{path.name} is JSON ({start!r}); ask its publisher for CSV")
+    if SQL.search(text):
+        raise SourceError(f"{path.name} is an SQL dump; export the table as CSV with its header")
+
+
+def _gunzipped(path: Path, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except EOFError as error:
+        raise SourceError(
+            f"{path.name} cannot be read: its gzip stream is cut short; fetch it again"
+        ) from error
+    except (OSError, zlib.error) as error:
+        raise SourceError(
+            f"{path.name} cannot be read: its gzip stream is damaged ({error}); fetch it again"
+        ) from error
+
+
+def _unzipped(path: Path, content: bytes) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if "[Content_Types].xml" in names:
+                raise SourceError(f"{path.name} is an Excel workbook (.xlsx); {AS_CSV}")
+            if len(names) != 1:
+                raise SourceError(f"{path.name} is a zip of {len(names)} files; unpack it")
+            return archive.read(names[0])
+    except (zipfile.BadZipFile, OSError, zlib.error, EOFError) as error:
+        raise SourceError(
+            f"{path.name} is a zip archive that is cut short or damaged ({error}); fetch it again"
+        ) from error

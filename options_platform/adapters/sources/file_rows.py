@@ -1,0 +1,134 @@
+"""Lines of text made a table: separator, header, and the proof that no line is cut."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+
+from options_platform.errors import SourceError
+
+SEPARATORS = (",", ";", "\t", "|")
+# A title, a time and a source stand above the header of some downloads.
+HEADER_WITHIN = 30
+
+Recognised = TypeVar("Recognised")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the header stands: `line` from 0, `separator`, and `names` as they are written."""
+
+    line: int
+    separator: str
+    names: tuple[str, ...]
+
+
+def plain(name: str) -> str:
+    """A column's name without case, brackets and signs: `<Close/Last>` is `close last`."""
+    return re.sub(r"[\W_]+", " ", name.casefold()).strip()
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Each name plain; one that comes again is numbered (`bid`, `bid 2`), one without is `#3`."""
+    seen: dict[str, int] = {}
+    unique = []
+    for at, raw in enumerate(names):
+        name = plain(raw) or f"#{at}"
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return unique
+
+
+def find_header(
+    lines: Sequence[str], recognise: Callable[[Sequence[str]], Recognised | None]
+) -> tuple[Header, Recognised] | None:
+    """The first line that `recognise` knows as a header, by any separator; None where none is."""
+    for at, line in enumerate(lines[:HEADER_WITHIN]):
+        for separator in SEPARATORS:
+            if separator not in line:
+                continue
+            names = tuple(next(csv.reader([line], delimiter=separator), []))
+            recognised = recognise(names)
+            if recognised is not None:
+                return Header(at, separator, names), recognised
+    return None
+
+
+def read_rows(
+    path: Path, lines: Sequence[str], header: Header, *, whole: bool, skip: int = 0
+) -> pl.DataFrame:
+    """The rows below the header as text, under plain names, with the `line` each stands on.
+
+    Args:
+        path: named in errors.
+        lines: all lines of the file, those of an end page left out.
+        header: where its header stands.
+        whole: whether the last line ended with a line feed.
+        skip: lines below the header that hold no data.
+
+    SourceError for a line with fewer or more fields than the header, and for a last line that
+    may be cut: half of a number is a number, so its end is all that proves it whole.
+    """
+    first = header.line + 1 + skip
+    last = len(lines)
+    while last > first and not lines[last - 1].strip(f"{header.separator} \"'"):
+        whole, last = True, last - 1
+    below = lines[first:last]
+    _require_whole_lines(path, below, header, first + 1)
+    if below and not whole and not _closed(below[-1]):
+        raise SourceError(
+            f"{path.name} line {last}, the last one, lacks its end of line and may be cut short; "
+            "fetch the file again, or end the line if it is whole (options-platform import --whole)"
+        )
+    names = plain_names(header.names)
+    if not below:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {"line": pl.UInt32})
+    try:
+        frame = pl.read_csv(
+            "\n".join(below).encode(),
+            has_header=False,
+            separator=header.separator,
+            infer_schema=False,
+        )
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(
+            f"{path.name} cannot be read as CSV ({reason}); correct it, or fetch it again"
+        ) from error
+    frame.columns = names
+    return frame.with_row_index("line", offset=first + 1)
+
+
+def _closed(line: str) -> bool:
+    """Whether a closing quote ends the line."""
+    return line.endswith('"') and line.count('"') % 2 == 0
+
+
+def _require_whole_lines(path: Path, lines: Sequence[str], header: Header, first: int) -> None:
+    # A reader fills the missing fields of a short line with null, as if they had been empty.
+    wanted = len(header.names)
+    quoted = any('"' in line for line in lines)
+    if quoted:
+        reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=header.separator)
+        counts = [(reader.line_num, len(row)) for row in reader]
+    else:
+        counts = [(at, line.count(header.separator) + 1) for at, line in enumerate(lines, 1)]
+    for at, fields in counts:
+        line = first + at - 1
+        if fields < wanted:
+            raise SourceError(
+                f"{path.name} line {line} is cut short: {fields if lines[at - 1] else 'none'} of "
+                f"{wanted} fields; fetch the file again"
+            )
+        if fields > wanted:
+            raise SourceError(
+                f"{path.name} line {line} has more fields than the header, {fields} in place of "
+                f"{wanted}; correct it, or fetch it again"
+            )

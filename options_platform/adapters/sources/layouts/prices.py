@@ -1,0 +1,218 @@
+"""Layouts of daily bars of tickers and of indices."""
+
+from __future__ import annotations
+
+from options_platform.adapters.sources.layouts.layout import ONE_VALUE, Layout
+
+OHLC = {"open": "open", "high": "high", "low": "low", "close": "close"}
+OHLCV = OHLC | {"volume": "volume"}
+DAY = {"date": "date"}
+WITH_DIVIDENDS = (
+    "its Close may be adjusted for dividends (auto_adjust); download it with auto_adjust=False"
+)
+BRACKETS = {
+    "date": "date", "open": "open", "high": "high", "low": "low", "close": "close",
+}  # fmt: skip
+
+BARS = (
+    Layout(
+        "yfinance, with actions",
+        "bars",
+        DAY
+        | OHLCV
+        | {"adj_close": "adj close", "dividend": "dividends", "split_ratio": "stock splits"},
+    ),
+    Layout(
+        "the site of Yahoo",
+        "bars",
+        DAY | OHLCV | {"adj_close": "adj close"},
+        exact=("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume"),
+    ),
+    Layout(
+        "yfinance's download",
+        "bars",
+        {"date": "price"} | OHLCV | {"adj_close": "adj close"},
+        skip=2,
+    ),
+    Layout(
+        "yfinance's download",
+        "bars",
+        {"date": "price"} | OHLCV,
+        no_bars=WITH_DIVIDENDS,
+        skip=2,
+    ),
+    Layout(
+        "yfinance's download",
+        "bars",
+        DAY | OHLCV,
+        exact=("Date", "Close", "High", "Low", "Open", "Volume"),
+        no_bars=WITH_DIVIDENDS,
+    ),
+    Layout(
+        "yfinance's history",
+        "bars",
+        DAY | OHLCV | {"dividend": "dividends", "split_ratio": "stock splits"},
+        no_bars=WITH_DIVIDENDS,
+    ),
+    Layout("the csv layout", "bars", DAY | OHLCV | {"adj_close": "adj close"}),
+    Layout(
+        "Alpha Vantage, adjusted",
+        "bars",
+        {"date": "timestamp"}
+        | OHLCV
+        | {
+            "adj_close": "adjusted close",
+            "dividend": "dividend amount",
+            "split_ratio": "split coefficient",
+        },
+        as_traded=True,
+    ),
+    Layout(
+        "Alpaca",
+        "bars",
+        {"date": "timestamp"} | OHLCV | {"trades": "trade count"},
+        as_traded=True,
+    ),
+    Layout("Alpha Vantage", "bars", {"date": "timestamp"} | OHLCV, as_traded=True),
+    Layout("EODHD", "bars", DAY | OHLCV | {"adj_close": "adjusted close"}, as_traded=True),
+    Layout(
+        "Tiingo",
+        "bars",
+        DAY
+        | OHLCV
+        | {"adj_close": "adjclose", "dividend": "divcash", "split_ratio": "splitfactor"},
+        as_traded=True,
+    ),
+    Layout(
+        "Nasdaq Data Link (Quandl WIKI, EOD)",
+        "bars",
+        DAY | OHLCV | {"dividend": "ex dividend", "split_ratio": "split ratio"},
+        {"adj_close": "adj close"},
+        as_traded=True,
+    ),
+    Layout(
+        "Sharadar SEP",
+        "bars",
+        DAY | OHLCV | {"adj_close": "closeadj"},
+    ),
+    Layout(
+        "Nasdaq.com",
+        "bars",
+        DAY | OHLCV | {"close": "close last"},
+        order="mdy",
+    ),
+    Layout(
+        "Investing.com",
+        "bars",
+        DAY | OHLCV | {"close": "price", "volume": "vol"},
+    ),
+    Layout(
+        "Investing.com, German",
+        "bars",
+        {"date": "datum", "open": "eröffn", "high": "hoch", "low": "tief", "close": "zuletzt"}
+        | {"volume": "vol"},
+    ),
+    Layout(
+        "Bloomberg",
+        "bars",
+        DAY
+        | {"open": "px open", "high": "px high", "low": "px low", "close": "px last"}
+        | {"volume": "px volume"},
+    ),
+    Layout("Kaggle's all_stocks_5yr", "bars", DAY | OHLCV | {"ticker": "name"}),
+    Layout(
+        "Barchart",
+        "bars",
+        {"date": "time"} | OHLCV | {"close": "latest"},
+        footer="Downloaded from Barchart.com",
+    ),
+    Layout(
+        "Barchart",
+        "bars",
+        {"date": "time"} | OHLCV | {"close": "last"},
+        footer="Downloaded from Barchart.com",
+    ),
+    Layout(
+        "Polygon's flat files",
+        "bars",
+        {"date": "window start", "ticker": "ticker"} | OHLCV,
+        as_traded=True,
+    ),
+    Layout(
+        "Databento",
+        "bars",
+        {"date": "ts event"} | OHLCV,
+        as_traded=True,
+    ),
+    Layout(
+        "CRSP",
+        "bars",
+        DAY | {"open": "openprc", "high": "askhi", "low": "bidlo", "close": "prc", "volume": "vol"},
+        {"price_factor": "cfacpr", "volume_factor": "cfacshr"},
+        as_traded=True,
+    ),
+    Layout(
+        "MetaTrader",
+        "bars",
+        BRACKETS | {"volume": "tickvol"},
+        no_bars="its volume counts ticks, not shares; fetch the bars from another source",
+    ),
+    Layout(
+        "Stooq's or Finam's archive",
+        "bars",
+        {"interval": "per"} | BRACKETS | {"volume": "vol"},
+    ),
+    Layout(
+        "stooq.pl",
+        "bars",
+        {
+            "date": "data",
+            "open": "otwarcie",
+            "high": "najwyzszy",
+            "low": "najnizszy",
+            "close": "zamkniecie",
+            "volume": "wolumen",
+        },
+    ),
+    Layout(
+        "Stooq, or another with Date,Open,High,Low,Close,Volume",
+        "bars",
+        DAY | OHLCV,
+    ),
+    Layout("TradingView, or another with time", "bars", {"date": "time"} | OHLCV),
+    Layout("a table with datetime", "bars", {"date": "datetime"} | OHLCV),
+)
+
+INDICES = (
+    Layout(
+        "Cboe",
+        "index",
+        DAY | OHLC,
+        exact=("DATE", "OPEN", "HIGH", "LOW", "CLOSE"),
+        order="mdy",
+    ),
+    Layout(
+        "Cboe, before 2020",
+        "index",
+        DAY
+        | {"open": "vix open", "high": "vix high", "low": "vix low", "close": "vix close"},
+        order="mdy",
+    ),
+    Layout("FRED", "index", {"date": "observation date", "close": ONE_VALUE}),
+    Layout("the US Treasury", "index", DAY | {"close": "3 mo"}, order="mdy"),
+    Layout("yields by name", "index", DAY | {"close": "dgs3mo"}),
+    Layout("yields by name", "index", DAY | {"close": "dgs3mo pct"}),
+    Layout("Nasdaq.com", "index", DAY | OHLC | {"close": "close last"}, order="mdy"),
+    Layout("Investing.com", "index", DAY | OHLC | {"close": "price"}),
+    Layout("the csv layout", "index", DAY | {"close": "close"}, OHLC),
+    Layout("TradingView, or another with time", "index", {"date": "time"} | OHLC),
+    Layout("stooq.pl", "index", {
+        "date": "data", "open": "otwarcie", "high": "najwyzszy", "low": "najnizszy",
+        "close": "zamkniecie",
+    }),
+    Layout(
+        "Cboe or FRED, a date and one value", "index", DAY | {"close": ONE_VALUE}, exact=("DATE",),
+        order="mdy",
+    ),
+    Layout("a date and one value", "index", DAY | {"close": ONE_VALUE}),
+)  # fmt: skip

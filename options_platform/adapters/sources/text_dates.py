@@ -1,0 +1,167 @@
+"""Dates written as text: one reading for a whole column, or the reason why there is none."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Literal
+
+import polars as pl
+
+NEW_YORK = "America/New_York"
+Order = Literal["", "mdy", "dmy"]
+# What a date looks like -> how to read it; a time of day may follow each.
+STYLES = {
+    r"^\d{4}-\d{1,2}-\d{1,2}$": "%Y-%m-%d",
+    r"^\d{4}/\d{1,2}/\d{1,2}$": "%Y/%m/%d",
+    r"^\d{4}\.\d{1,2}\.\d{1,2}$": "%Y.%m.%d",
+    r"^\d{1,2}\.\d{1,2}\.\d{4}$": "%d.%m.%Y",
+    r"^(19|20)\d{6}$": "%Y%m%d",
+    r"^\d{1,2}[- ][a-z]{3,9}[- ]\d{4}$": "%d %B %Y",
+    r"^\d{1,2}[- ][a-z]{3,9}[- ]\d{2}$": "%d %B %y",
+    r"^[a-z]{3,9} \d{1,2} \d{4}$": "%B %d %Y",
+    r"^[a-z]{3,9} [a-z]{3,9} \d{1,2} \d{4}$": "%A %B %d %Y",
+}
+# Numbers are read in the order of these; two of the three may leave one reading alone.
+ORDERS = {
+    "mdy": ("month", "day", "year"),
+    "dmy": ("day", "month", "year"),
+    "ymd": ("year", "month", "day"),
+}
+SLASHED = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{2}|\d{4})$"
+TIME = r"[T ](\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?)\s*(.*)$"
+EPOCH = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+OFFSET = r"^([+-]\d{2}):?(\d{2})?$"
+UTC = ("Z", "UTC", "GMT")
+# Zones in which a time of day is New York's own; without one it is taken for that.
+LOCAL = ("", "-04:00", "-05:00", "-0400", "-0500", "ET", "EST", "EDT")
+WRITE = "write dates like 2024-12-31"
+
+
+class DateTextError(ValueError):
+    """A column of dates has no one reading; the message says why and what to write."""
+
+
+def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
+    """The dates of `texts`, null where a text is no date.
+
+    A time of day is left out; with an offset from UTC it makes an instant (`_of_new_york`), as
+    numbers of 10 to 19 digits do, counted since 1970. Days and months that could be either are
+    read as `order` says, else as the only order that fits the whole column.
+    DateTextError where more than one fits, or none.
+    """
+    text = texts.cast(pl.String).str.strip_chars().rename("text").to_frame()
+    # A chain repeats each of its few dates on thousands of lines.
+    split = text.unique(maintain_order=True).select(
+        day=pl.col("text").str.replace(TIME, "").str.strip_chars(),
+        clock=pl.col("text").str.extract(TIME, 1),
+        zone=pl.col("text").str.extract(TIME, 2).str.to_uppercase(),
+        text=pl.col("text"),
+    )
+    day = pl.col("day").str.replace_all(",", " ").str.replace_all(r"\s+", " ").str.to_lowercase()
+    parsed = split.with_columns(day=day).with_columns(
+        date=pl.coalesce(
+            *(_styled(pattern, style) for pattern, style in STYLES.items()), *_instants()
+        )
+    )
+    numbered = parsed.filter(pl.col("day").str.contains(SLASHED))
+    if numbered.height:
+        chosen = order or _order_of(numbered["day"])
+        parsed = parsed.with_columns(date=pl.coalesce("date", _in_order(chosen)))
+    read = parsed.select("text", date=_of_new_york())
+    joined = text.join(read, on="text", how="left", maintain_order="left", nulls_equal=True)
+    return joined.get_column("date").rename(texts.name)
+
+
+def times_of_day(texts: pl.Series) -> int:
+    """How many different times of day stand in `texts`; dates alone have none."""
+    return texts.cast(pl.String).str.strip_chars().str.extract(TIME, 1).drop_nulls().n_unique()
+
+
+def _styled(pattern: str, style: str) -> pl.Expr:
+    words = pl.col("day").str.replace_all("-", " ") if "%B" in style else pl.col("day")
+    fits = pl.col("day").str.contains(pattern)
+    return pl.when(fits).then(words.str.to_date(style, strict=False))
+
+
+def _instants() -> list[pl.Expr]:
+    """Numbers since 1970 as dates: those of midnight UTC as they are, others in New York."""
+    dates: list[pl.Expr] = []
+    for digits, unit in EPOCH.items():
+        fits = pl.col("day").str.contains(rf"^\d{{{digits}}}$")
+        seconds = pl.col("day").cast(pl.Int64, strict=False) // {
+            "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9
+        }[unit]  # fmt: skip
+        instant = pl.from_epoch(seconds, time_unit="s").dt.replace_time_zone("UTC")
+        local = instant.dt.convert_time_zone(NEW_YORK).dt.date()
+        dates.append(
+            pl.when(fits & (seconds % 86_400 == 0)).then(instant.dt.date()).when(fits).then(local)
+        )
+    return dates
+
+
+def _of_new_york() -> pl.Expr:
+    """`date`, or that of the instant which a time of day with an offset from UTC makes of it.
+
+    Midnight is the date's own. Midnight UTC shown in another zone is that of UTC: so daily bars
+    are written by what knows no sessions. Every other instant has the date of New York.
+    """
+    hours = pl.col("zone").str.extract(OFFSET, 1).cast(pl.Int32, strict=False)
+    minutes = pl.col("zone").str.extract(OFFSET, 2).cast(pl.Int32, strict=False).fill_null(0)
+    sign = pl.when(pl.col("zone").str.starts_with("-")).then(-1).otherwise(1)
+    offset = pl.when(pl.col("zone").is_in(UTC)).then(0).otherwise(hours * 60 + sign * minutes)
+    clock = pl.col("clock").str.extract(r"^(\d{1,2}:\d{2})", 1).str.zfill(5)
+    stamp = pl.concat_str(pl.col("date").dt.strftime("%Y-%m-%d"), pl.lit(" "), clock)
+    local = stamp.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_zone="UTC")
+    instant = local - pl.duration(minutes=offset)
+    at_midnight = instant.dt.time() == time(0)
+    moved = offset.is_not_null() & (clock != "00:00")
+    return (
+        pl.when(~moved.fill_null(value=False) | instant.is_null())
+        .then(pl.col("date"))
+        .when(at_midnight)
+        .then(instant.dt.date())
+        .otherwise(instant.dt.convert_time_zone(NEW_YORK).dt.date())
+    )
+
+
+def _in_order(order: str) -> pl.Expr:
+    parts = {
+        name: pl.col("day").str.extract(SLASHED, at) for at, name in enumerate(ORDERS[order], 1)
+    }
+    numbers = {name: part.cast(pl.Int32, strict=False) for name, part in parts.items()}
+    year = pl.when(numbers["year"] < 100).then(2000 + numbers["year"]).otherwise(numbers["year"])
+    written = pl.format(
+        "{}-{}-{}",
+        year.cast(pl.String).str.zfill(4),
+        numbers["month"].cast(pl.String).str.zfill(2),
+        numbers["day"].cast(pl.String).str.zfill(2),
+    )
+    return written.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _order_of(days: pl.Series) -> str:
+    """The one order in which every date exists."""
+    frame = days.to_frame("day")
+    long_year = days.str.contains(r"\d{4}$").any()
+    orders = [order for order in ORDERS if not (long_year and order == "ymd")]
+    fitting = [o for o in orders if frame.select(_in_order(o)).to_series().null_count() == 0]
+    if not fitting:
+        raise DateTextError(f"dates like {days[0]!r} fit no one order of day and month; {WRITE}")
+    if len(fitting) > 1:
+        readings = " or ".join(
+            str(frame.head(1).select(_in_order(order)).item()) for order in fitting
+        )
+        raise DateTextError(f"{days[0]!r} may be {readings}; {WRITE}")
+    return fitting[0]
+
+
+def hours_of(texts: pl.Series) -> pl.Series:
+    """The time of day in New York in hours, null where a date stands alone or in another zone."""
+    text = texts.cast(pl.String).str.strip_chars()
+    clock = text.str.extract(TIME, 1).str.to_lowercase()
+    hour = clock.str.extract(r"^(\d+):", 1).cast(pl.Float64)
+    minute = clock.str.extract(r":(\d+)", 1).cast(pl.Float64)
+    afternoon = clock.str.contains("pm").fill_null(value=False) & (hour < 12)
+    hours = hour + minute / 60.0 + afternoon.cast(pl.Float64) * 12.0
+    local = text.str.extract(TIME, 2).str.to_uppercase().is_in(LOCAL)
+    return hours.set(~local.fill_null(value=False), None)

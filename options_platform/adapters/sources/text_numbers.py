@@ -1,0 +1,78 @@
+"""Numbers written as text: `$1,234.50`, `1.234,50`, `45.12M`, and the ways to say unknown."""
+
+from __future__ import annotations
+
+import polars as pl
+
+# How exports write that a value is not known; `.` is FRED's, `\N` that of databases.
+UNKNOWN = ("", ".", "-", "--", "null", "none", "na", "n/a", "#n/a", r"\n", "nil", "n/d")
+SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+CURRENCY = "[$€£¥]"
+# Blanks and apostrophes between digits separate thousands (French, Swiss).
+GAPS = r"[\s\u00a0\u202f\u2009'\u2019]"
+GROUPED = {
+    ".": r"^[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d*)?$",
+    ",": r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$",
+}
+
+
+class NumberTextError(ValueError):
+    """The decimal mark cannot be told; the message says why and what to write."""
+
+
+def cleaned(texts: pl.Expr) -> pl.Expr:
+    """Lower case without blanks and currency signs; null where it says unknown."""
+    text = texts.cast(pl.String).str.strip_chars().str.to_lowercase()
+    given = pl.when(~text.is_in(UNKNOWN)).then(text)
+    return given.str.replace_all(CURRENCY, "").str.replace_all(GAPS, "")
+
+
+def decimal_mark(texts: pl.Series) -> str:
+    """The decimal mark of all `texts`, cleaned: a dot unless one of them proves a comma.
+
+    NumberTextError if they prove both, or if `1,234` is all there is.
+    """
+    bare = texts.drop_nulls().unique().str.replace(r"[kmbt]$", "")
+    commas = bare.filter(bare.str.contains(",", literal=True))
+    proves_comma = bare.filter(
+        bare.str.contains(r"\..*,")
+        | bare.str.contains(r"^[^,]*,(\d{1,2}|\d{4,})$")
+        | bare.str.contains(r"(\.\d{3}){2,}$")
+    )
+    if commas.is_empty() and proves_comma.is_empty():
+        return "."
+    no_comma = ~bare.str.contains(",", literal=True)
+    proves_dot = bare.filter(
+        bare.str.contains(r",.*\.")
+        | bare.str.contains(r"(,\d{2,3}){2,}$")
+        | (no_comma & bare.str.contains(r"\.(\d{1,2}|\d{4,})$"))
+    )
+    if proves_comma.len() and proves_dot.len():
+        raise NumberTextError(
+            f"decimal commas ({proves_comma[0]!r}) and decimal points ({proves_dot[0]!r}) are "
+            "mixed; write one kind"
+        )
+    if proves_comma.is_empty() and proves_dot.is_empty():
+        number = commas[0]
+        raise NumberTextError(
+            f"{number!r} may be {number.replace(',', '')} or {number.replace(',', '.')}; "
+            "write numbers without thousands separators"
+        )
+    return "," if proves_comma.len() else "."
+
+
+def number_expr(text: pl.Expr, mark: str) -> pl.Expr:
+    """The numbers of cleaned texts, null where one is none; 45.12m is 45,120,000."""
+    bare = text.str.replace(r"[kmbt]$", "")
+    times = text.str.extract(r"\d([kmbt])$", 1).replace_strict(
+        SUFFIXES, default=1.0, return_dtype=pl.Float64
+    )
+    other = "," if mark == "." else "."
+    ungrouped = bare.str.replace_all(other, "", literal=True).str.replace(mark, ".", literal=True)
+    plain = (
+        pl.when(bare.str.contains(GROUPED[mark]))
+        .then(ungrouped)
+        .when(~bare.str.contains(other, literal=True))
+        .then(bare.str.replace(mark, ".", literal=True))
+    )
+    return plain.cast(pl.Float64, strict=False) * times

@@ -1,0 +1,46 @@
+"""The page of all file layouts, from their declarations."""
+
+from __future__ import annotations
+
+from options_platform.adapters.sources.layouts import LAYOUTS, Kind, Layout
+from options_platform.adapters.sources.layouts.layout import ONE_VALUE
+from tools.markdown import table as markdown_table
+
+TITLES: dict[Kind, str] = {
+    "bars": "Bars",
+    "index": "Indices and yields",
+    "chain": "Option chains",
+    "actions": "Dividends and splits",
+    "earnings": "Earnings",
+}
+
+
+def layouts_page(generated: str) -> str:
+    """The page, one table a kind."""
+    parts = [
+        "# File layouts",
+        generated.format(source="`options_platform/adapters/sources/layouts/`"),
+        (
+            "Which files the source `csv` and `options-platform import` read, known by their "
+            "headers. Names are compared without case, brackets and signs (`<Close/Last>` is "
+            "`close last`); other columns are left out, and columns may stand in any order. Of "
+            "several layouts that fit, the one that needs most columns counts. How text is read "
+            "stands in [data sources](data-sources.md)."
+        ),
+    ]
+    for kind, title in TITLES.items():
+        rows = [_row(layout) for layout in LAYOUTS if layout.kind == kind]
+        parts += [f"## {title}", markdown_table(("Publisher", "Columns it needs", "Note"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(layout: Layout) -> tuple[str, str, str]:
+    needed = [*layout.columns.values(), *layout.calls.values(), *layout.puts.values()]
+    shown = ["one more" if name == ONE_VALUE else f"`{name}`" for name in needed]
+    notes = [
+        f"header `{','.join(layout.exact)}` to the letter" if layout.exact else "",
+        "day and month as in the US" if layout.order == "mdy" else "",
+        "prices as traded" if layout.as_traded else "",
+        f"refused as bars: {layout.no_bars}" if layout.no_bars else "",
+    ]
+    return layout.name, ", ".join(shown), "; ".join(note for note in notes if note)
