@@ -15,6 +15,7 @@ from options_platform.adapters.live_quotes import far_side, worth
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.closing import next_to_close, without_cover
+from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id
@@ -48,8 +49,13 @@ class Closing:
     reconciler: Reconciler
     settings: Settings
 
-    def exit_due(self, position: Position, session: date, value: float) -> str | None:
-        """The rule that closes a position that is worth `value`, USD a share, in `session`."""
+    def exit_due(
+        self, position: Position, session: date, value: float, close: MarketClose | None = None
+    ) -> str | None:
+        """The rule that closes a position that is worth `value`, USD a share, in `session`.
+
+        Without the `close` of the session nothing is known of the next dividend.
+        """
         return exit_reason(
             PositionMark(
                 entry_price=position.entry_price,
@@ -61,6 +67,14 @@ class Closing:
                 session=session,
                 # The order works in the next session, which must come before the expiry.
                 last_session_before_expiry=shift(position.expiry, -2),
+                before_ex_date=close is not None
+                and before_ex_date(
+                    position.legs,
+                    session,
+                    close,
+                    self.settings.plan.chain,
+                    self.settings.exits.ex_dividend,
+                ),
             ),
             self.settings.exits,
         )

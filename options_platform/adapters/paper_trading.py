@@ -181,7 +181,7 @@ class PaperTrading:
                 continue
             price = None if close is None else self.closing.at_close(session, close)
             value = position.mark_price if price is None else price(position.legs)
-            due = self.closing.exit_due(position, session, value)
+            due = self.closing.exit_due(position, session, value, close)
             if close is None and due != "EXPIRY_NEAR":
                 # Nothing is known of profit and loss; the calendar goes on.
                 due = None

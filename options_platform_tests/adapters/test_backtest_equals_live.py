@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from options_platform.domain.regime_names import REGIMES
 from options_platform_tests.paper_run import LIMITS, paper_run
 
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -25,6 +26,17 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
     assert [row[-1] for row in ours] == pytest.approx([row[-1] for row in live])
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+
+
+def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_date(tmp_path):
+    plan = {
+        "selection": {"strategy": "bull_call_spread"},
+        "strikes": {"long_delta": dict.fromkeys(REGIMES, 0.9)},
+    }
+    run = paper_run(tmp_path, dividend=4.0, plan=plan)
+    ours, live = both(run)
+    assert [row[:-1] for row in ours] == [row[:-1] for row in live]
+    assert sum(reason == "EX_DIVIDEND" for *_, reason, _ in live) > 1
 
 
 def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):

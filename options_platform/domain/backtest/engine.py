@@ -162,6 +162,7 @@ class _Loop:
                         expiry=position.expiry,
                         session=session,
                         last_session_before_expiry=self._last_exit[position.trade],
+                        before_ex_date=bool(self.paths.before_ex_date[row]),
                     ),
                     self.rules.exits,
                 )
