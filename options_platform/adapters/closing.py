@@ -11,9 +11,9 @@ from time import sleep
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
+from options_platform.adapters.expiry_check import ExpiryCheck
 from options_platform.adapters.live_quotes import far_side, worth
 from options_platform.adapters.reconciling import Reconciler
-from options_platform.domain.calendar import shift
 from options_platform.domain.closing import next_to_close, without_cover
 from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
@@ -49,6 +49,11 @@ class Closing:
     reconciler: Reconciler
     settings: Settings
 
+    @property
+    def expiry(self) -> ExpiryCheck:
+        """The policy of expiry at this account."""
+        return ExpiryCheck(self.execution.ledger, self.execution.broker, self.settings)
+
     def exit_due(
         self, position: Position, session: date, value: float, close: MarketClose | None = None
     ) -> str | None:
@@ -65,8 +70,7 @@ class Closing:
                 entry_dte=position.entry_dte,
                 expiry=position.expiry,
                 session=session,
-                # The order works in the next session, which must come before the expiry.
-                last_session_before_expiry=shift(position.expiry, -2),
+                last_decision_on=self.expiry.last_decision(position, session),
                 before_ex_date=close is not None
                 and before_ex_date(
                     position.legs,
