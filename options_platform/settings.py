@@ -25,6 +25,7 @@ from options_platform.domain.alerts import AlertRules
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.iv_history import MoneyRules
 from options_platform.domain.option_chain import ChainGates
@@ -90,6 +91,7 @@ class Settings:
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
+    expiry: ExpiryRules = field(default_factory=ExpiryRules)
     risk: RiskRules = field(default_factory=RiskRules)
     freshness: FreshnessRules = field(default_factory=FreshnessRules)
     fills: FillRules = field(default_factory=FillRules)
@@ -106,6 +108,7 @@ class Settings:
         return BacktestRules(
             start_usd=self.account_value_usd,
             exits=self.exits,
+            expiry=self.expiry,
             risk=self.risk,
             fills=self.fills,
             costs=self.plan.costs,

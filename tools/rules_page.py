@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain import ex_dividend
+from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.decision_ledger import asked_rules
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.plan import PlanRules
@@ -60,6 +60,7 @@ def rules_page(generated: str) -> str:
         ),
         *_section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
         _paragraph(ex_dividend),
+        *_section("Expiry", "expiry", settings.expiry),
         *_section("Limits of the account", "risk", settings.risk),
         *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
         *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),

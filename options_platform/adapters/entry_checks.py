@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, QuotesContracts
+from options_platform.adapters.expiry_check import ExpiryCheck
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.exposures import DatedClose, spread_exposure
 from options_platform.domain.orders import Order, OrderLeg
@@ -71,6 +72,8 @@ class EntryChecks:
         basis = self.bases.get(order.plan_id)
         if basis is not None:
             found += self._codes(basis)
+        if self.settings.expiry.is_too_late(order.session, min(leg.expiry for leg in order.legs)):
+            found.append("EXPIRY_NEAR")
         broken = refusals(
             self._order_exposure(order),
             list(carried.values()),
@@ -142,6 +145,7 @@ class EntryChecks:
         account = self.broker.account()
         level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
         found = ["ACCOUNT_BLOCKED"] if account.blocked else []
+        found += ExpiryCheck(self.ledger, self.broker, self.settings).refusals(order)
         if account.options_level is not None and account.options_level < level:
             found.append("OPTIONS_LEVEL")
         power = account.buying_power_usd

@@ -3,7 +3,7 @@
 The holder of a call in the money gives up its time value by exercising it and gets the dividend,
 so a call with less time value than that is exercised in the last session before the ex-date. The
 rule knows no more than the dividend that is to be expected on the day
-(:mod:`options_platform.domain.ex_dates`), whose ex-date is uncertain, so it asks some sessions
+(`domain/ex_dates.py`), whose ex-date is uncertain, so it asks some sessions
 around it: of 127 ex-dates of SPY and QQQ from 2007 to 2024, 123 came between five sessions before
 the expected one and ten after it.
 """

@@ -44,8 +44,9 @@ class PositionMark:
     """A position on a session's close; prices are per share of one spread.
 
     `entry_price` and `close_price` are net: debit positive, credit negative. `close_price` is
-    what the spread is worth now, in the same sense. `before_ex_date` is whether a sold call is to
-    be closed before an ex-date.
+    what the spread is worth now, in the same sense. `last_decision_on` is the last close at which
+    leaving before the expiry can be decided, None if it is held into it. `before_ex_date` is
+    whether a sold call is to be closed before an ex-date.
     """
 
     entry_price: float
@@ -55,8 +56,13 @@ class PositionMark:
     entry_dte: int
     expiry: date
     session: date
-    last_session_before_expiry: date
+    last_decision_on: date | None
     before_ex_date: bool = False
+
+
+def is_due(session: date, last_decision_on: date | None) -> bool:
+    """Whether the calendar alone asks to leave at the close of `session`."""
+    return last_decision_on is not None and session >= last_decision_on
 
 
 def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
@@ -66,7 +72,7 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     profit.
     """
     profit = mark.close_price - mark.entry_price
-    if mark.session >= mark.last_session_before_expiry:
+    if is_due(mark.session, mark.last_decision_on):
         return "EXPIRY_NEAR"
     if mark.entry_price < 0:
         credit = -mark.entry_price

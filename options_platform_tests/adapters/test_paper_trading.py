@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.brokers.port import DuplicateOrderError
+from options_platform.adapters.brokers.port import BrokerDoubtError, DuplicateOrderError
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows
@@ -25,6 +25,33 @@ from options_platform_tests.domain.test_plan import one
 from options_platform_tests.market import NOW
 
 DAYS = sessions(date(2015, 1, 2), date(2015, 3, 31))
+
+
+LIMITS = ("trade", "ticker", "expiry", "group", "total")
+WIDE_RISK = {
+    **{f"max_{name}_risk_pct": 1.0 for name in LIMITS},
+    "greeks": dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 99.0),
+}
+
+
+class Spent:
+    """The account of another broker, whose cash was taken out."""
+
+    def __init__(self, broker):
+        self._broker = broker
+
+    def __getattr__(self, name):
+        return getattr(self._broker, name)
+
+    def account(self):
+        return replace(self._broker.account(), cash_usd=1_000.0)
+
+
+class Away(Spent):
+    """A broker that does not answer."""
+
+    def account(self):
+        raise BrokerDoubtError("no answer")
 
 
 def service(tmp_path, **changes):
@@ -175,6 +202,42 @@ def test_a_position_near_its_expiry_is_closed_without_a_close_of_its_ticker(tmp_
         assert found == reasons
 
 
+HOLD = {"expiry": {"hold_to_expiry": True}}
+
+
+def test_a_spread_is_held_to_expiry_only_where_cash_pays_for_its_shares(tmp_path):
+    poor = service(tmp_path / "poor", account_value_usd=20_000.0, risk=WIDE_RISK, **HOLD)
+    trade(poor, [250.0, 249.5])
+    assert [order.reason for order in poor.ledger.orders()] == ["EXPIRY_SHARES"]
+    rich = service(tmp_path / "rich", account_value_usd=5e6, **HOLD)
+    trade(rich, [250.0, 249.5])
+    (position,) = rich.ledger.positions()
+    last = shift(position.expiry, -2)
+    assert rich.closing.expiry.last_decision(position, last) is None
+
+
+def test_what_the_account_can_no_longer_carry_leaves_before_its_expiry(tmp_path):
+    rich = service(tmp_path, account_value_usd=5e6, **HOLD)
+    trade(rich, [250.0, 249.5])
+    (position,) = rich.ledger.positions()
+    last = shift(position.expiry, -2)
+    spent = replace(rich, broker=Spent(rich.broker))
+    assert spent.closing.expiry.last_decision(position, last) == last
+    assert spent.closing.expiry.last_decision(position, shift(last, -1)) is None
+    away = replace(rich, broker=Away(rich.broker))
+    assert away.closing.expiry.last_decision(position, last) == last
+
+
+def test_an_entry_too_near_its_expiry_is_not_sent(tmp_path):
+    made = service(tmp_path)
+    plans, legs = planned(DAYS[0])
+    expiry = plans["expiry"][0]
+    day = shift(expiry, -2)
+    late = plans.with_columns(date=pl.lit(day))
+    made.run_session(day, late, legs, {day: {"SPY": MarketClose(250.0, 0.18)}}, NOW)
+    assert [order.reason for order in made.ledger.orders()] == ["EXPIRY_NEAR"]
+
+
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])
 def test_an_exit_whose_sender_died_is_sent_by_the_next_run_of_its_session(tmp_path, step):
     made = service(tmp_path)
@@ -320,4 +383,5 @@ def test_unknown_closes_are_absent_from_the_market():
         }
     )
     vix = pl.DataFrame({"date": DAYS[:3], "ticker": "SPY", "iv_close": [20.0, 20.0, 20.0]})
+    bars = bars.with_columns(dividend=0.0)
     assert market_closes(bars, vix) == {DAYS[0]: {"SPY": MarketClose(200.0, 0.2)}}

@@ -13,7 +13,7 @@ CREDIT = PositionMark(
     entry_dte=40,
     expiry=date(2024, 3, 15),
     session=date(2024, 2, 12),
-    last_session_before_expiry=date(2024, 3, 14),
+    last_decision_on=date(2024, 3, 14),
 )
 DEBIT = replace(CREDIT, entry_price=2.0, close_price=2.0, max_loss=2.0, max_profit=3.0)
 

@@ -97,7 +97,10 @@ class LastPrice:
 
 @dataclass(frozen=True)
 class Activity:
-    """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired)."""
+    """What happened in the account: FILL, OPASN (assigned), OPEXC (exercised), OPEXP (expired).
+
+    The shares of the middle two come or go as OPTRD, at the strike as `price`.
+    """
 
     activity_id: str
     kind: str

@@ -9,6 +9,7 @@ from typing import Literal
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import RiskRules
 
@@ -49,15 +50,17 @@ class BacktestOptions:
 class BacktestRules:
     """How planned trades are filled, held and closed.
 
-    `exits` None holds every position to its first expiry. `entry_order` `limit` fills an entry
-    only at the plan's price or better, as live day orders do; `market` fills it at whatever the
-    fill model says. With `buying_power` an entry must leave the maximum losses of all positions
-    covered by equity. Losses beyond `risk.kill_switch` stop entries as they do live; a person is
-    taken to have looked and to resume after `resume_after_sessions`, never if that is None.
+    `exits` None holds every position to its first expiry, whatever `expiry` says. `entry_order`
+    `limit` fills an entry only at the plan's price or better, as live day orders do; `market` fills
+    it at whatever the fill model says. With `buying_power` an entry must leave the maximum losses
+    of all positions covered by equity. Losses beyond `risk.kill_switch` stop entries as they do
+    live; a person is taken to have looked and to resume after `resume_after_sessions`, never if
+    that is None.
     """
 
     start_usd: float = 100_000.0
     exits: ExitRules | None = field(default_factory=ExitRules)
+    expiry: ExpiryRules = field(default_factory=ExpiryRules)
     risk: RiskRules = field(default_factory=RiskRules)
     fills: FillRules = field(default_factory=FillRules)
     costs: CostRules = field(default_factory=CostRules)
@@ -70,3 +73,8 @@ class BacktestRules:
     def __post_init__(self) -> None:
         if not 0.0 < self.start_usd < math.inf:
             raise ValueError("start_usd must be a positive number")
+
+    @property
+    def holds_to_expiry(self) -> bool:
+        """Whether positions are held into their expiry, which no account does by default."""
+        return self.exits is None or self.expiry.hold_to_expiry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -135,6 +135,16 @@ def curves_of(
         ),
         *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in held.items()),
     ]
+
+
+def held_to_expiry(curves: Sequence[Curve]) -> dict[str, int]:
+    """By name how many trades were held to their expiry, of those curves that have any."""
+    counts: dict[str, int] = {}
+    for curve in curves:
+        held = 0 if curve.result is None else curve.result.held_to_expiry
+        if held:
+            counts[curve.name] = max(held, counts.get(curve.name, 0))
+    return counts
 
 
 def _equity(result: BacktestResult) -> Floats:

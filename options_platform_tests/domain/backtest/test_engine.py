@@ -10,6 +10,7 @@ from options_platform.domain.calendar import shift
 from options_platform.domain.costs import CostRules
 from options_platform.domain.ex_dividend import ExDividendRules
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import KillSwitchRules, RiskRules
 from options_platform.errors import IncompleteDataError
@@ -289,6 +290,45 @@ def test_a_calendar_is_closed_when_its_first_leg_expires():
     # Two legs were opened and one sold again; the other expired without a fee.
     assert found.fills["action"].to_list() == ["open", "open", "close", "settle"]
     assert trade["fees_usd"] == pytest.approx(0.65 * 3)
+
+
+def test_by_default_a_position_leaves_in_the_last_session_before_its_expiry():
+    rules = replace(HELD, exits=NO_OTHER_EXIT)
+    found = run(bull_put(), rules=rules)
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY_NEAR", shift(EXPIRY, -1))
+    assert not rules.holds_to_expiry
+    assert found.held_to_expiry == 0
+
+
+def test_held_to_expiry_it_settles_and_the_result_says_so():
+    rules = replace(HELD, exits=NO_OTHER_EXIT, expiry=ExpiryRules(hold_to_expiry=True))
+    found = run(bull_put(), rules=rules)
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY", EXPIRY)
+    assert rules.holds_to_expiry
+    assert HELD.holds_to_expiry
+    assert found.held_to_expiry == run(bull_put()).held_to_expiry == 1
+
+
+def test_the_calendar_closes_a_position_whose_ticker_has_no_bar_on_the_deciding_session():
+    closes = list(FLAT_PRICES)
+    closes[DAYS.index(EXPIRY) - 2] = None
+    trade = run(bull_put(), closes, replace(HELD, exits=NO_OTHER_EXIT)).trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY_NEAR", shift(EXPIRY, -1))
+
+
+def test_an_entry_that_could_not_leave_before_its_expiry_is_refused_unless_it_may_be_held():
+    rules = replace(HELD, exits=NO_OTHER_EXIT)
+    near = [(side, right, strike, DAYS[3]) for side, right, strike, _ in BULL_PUT]
+    late, in_time = (
+        plan(DAYS[0], legs, price=-0.1, loss=4.9, profit=0.1)
+        for legs in ([(*leg[:3], DAYS[2]) for leg in near], near)
+    )
+    assert run(late, rules=rules).refusals["rule"].to_list() == ["EXPIRY_NEAR"]
+    assert run(late).refusals.is_empty()
+    found = run(in_time, rules=rules)
+    assert found.trades["closed_on"].to_list() == [DAYS[2]]
 
 
 def test_what_is_open_at_the_end_is_valued_at_its_mark():
