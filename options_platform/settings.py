@@ -110,6 +110,7 @@ class Settings:
             exits=self.exits,
             expiry=self.expiry,
             risk=self.risk,
+            sizing=self.plan.sizing,
             fills=self.fills,
             costs=self.plan.costs,
             chain=self.plan.chain,

@@ -24,6 +24,7 @@ import polars as pl
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
 from options_platform.adapters.closing import Closing
 from options_platform.adapters.entry_checks import EntryChecks
+from options_platform.adapters.entry_sizes import EntrySizes
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.plan_tables import Market, entry_order
@@ -227,6 +228,8 @@ class PaperTrading:
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
+        whole = trades
+        trades = EntrySizes(self.ledger, self.broker, self.settings).sized(whole, legs)
         closes = newest_closes(market, session)
         known = replace(
             self,
@@ -235,8 +238,13 @@ class PaperTrading:
             bases=order_bases(trades, legs, closes, session, self.folds),
         )
         changed = []
-        for plan in trades.iter_rows(named=True):
+        pairs = zip(trades.iter_rows(named=True), whole.iter_rows(named=True), strict=True)
+        for plan, as_planned in pairs:
             try:
+                if plan["contracts"] < 1:
+                    full = entry_order(as_planned, legs, self.settings.account)
+                    self._refuse(full, ["RISK_BUDGET"], now)
+                    continue
                 known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
             except PlanChangedError as error:
                 changed.append(error)

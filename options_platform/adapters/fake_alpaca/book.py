@@ -44,12 +44,16 @@ class FakeBook:
         self.blocked = False
         self.orders: dict[str, Json] = {}
         self.positions: dict[str, list[float]] = {}
+        self.marks: dict[str, float] = {}
         self.activities: list[Json] = []
         self._count = 0
 
     def account(self) -> Json:
-        """The body of GET /v2/account."""
-        value = sum(quantity * price * _size(s) for s, (quantity, price) in self.positions.items())
+        """The body of GET /v2/account; a position counts at its mark, else at what was paid."""
+        value = sum(
+            quantity * self.marks.get(symbol, paid) * _size(symbol)
+            for symbol, (quantity, paid) in self.positions.items()
+        )
         return {
             "id": str(uuid.UUID(int=1)),
             "account_number": self.number,

@@ -71,7 +71,7 @@ def _always(strategy: str) -> Baseline:
 
 
 def _cash_secured(rules: BacktestRules) -> BacktestRules:
-    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, buying_power=False)
+    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, sizing=None, buying_power=False)
 
 
 BASELINES: dict[str, Baseline] = {

@@ -199,8 +199,11 @@ class _Loop:
                 days = (expiry - session).days
                 self.book.refuse(trade, number, "EXPIRY_NEAR", days, float("nan"))
                 continue
+            if not self._fits(trade, number):
+                continue
             entry = self.book.planned_exposure(trade)
-            broken = refusals(entry, held, self.rules.start_usd, self.rules.risk)
+            account_usd = self.rules.account_usd(self.book.equity_usd)
+            broken = refusals(entry, held, account_usd, self.rules.risk)
             reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in held)
             power = Check("BUYING_POWER", reserved, self.book.equity_usd)
             if self.rules.buying_power and not power.passed:
@@ -210,3 +213,14 @@ class _Loop:
             if not broken:
                 self.working.append(trade)
                 held.append(entry)
+
+    def _fits(self, trade: int, number: int) -> bool:
+        """Cut a planned trade to what the equity of this close allows; False if nothing is left."""
+        if self.rules.sizing is None:
+            return True
+        size = self.book.size_of(trade, self.rules.sizing)
+        if size.contracts < 1:
+            self.book.refuse(trade, number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
+            return False
+        self.book.resize(trade, size.contracts)
+        return True

@@ -28,7 +28,7 @@ from options_platform.domain.performance.bootstrap import Floats
 from options_platform.domain.performance.curve import sharpe
 
 MODEL = "model"
-# Plans keep the size of a whole account, so on the last tenth of one a return is chance alone.
+# On the last tenth of an account a spread is much of it, or more, and a return is chance alone.
 RUIN_SHARE = 0.1
 WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
 # The total return is told by the equity, wins and losses by the profit factor.

@@ -13,6 +13,7 @@ from options_platform.domain.exits import ExitRules
 from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import KillSwitchRules, RiskRules
+from options_platform.domain.sizing import SizingRules
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.small import (
     DAYS,
@@ -329,6 +330,46 @@ def test_an_entry_that_could_not_leave_before_its_expiry_is_refused_unless_it_ma
     assert run(late).refusals.is_empty()
     found = run(in_time, rules=rules)
     assert found.trades["closed_on"].to_list() == [DAYS[2]]
+
+
+def sized_plans(*days):
+    """Five spreads of 450 USD at risk each: what 2.25% of 100,000 USD allows."""
+    planned = [bull_put(day, contracts=5, number=n) for n, day in enumerate(days)]
+    plans, legs = together(*planned)
+    return plans.with_columns(confidence=1.0, regime=pl.lit("low_vol")), legs
+
+
+SIZED = replace(
+    HELD, start_usd=100_000.0, sizing=SizingRules(account_value_usd=100_000.0, risk_pct=0.0225)
+)
+
+
+def test_sizes_follow_the_equity_once_it_is_below_the_configured_value():
+    closes = [100.0] * 10 + [80.0] * (len(DAYS) - 10)
+    found = run(sized_plans(DAYS[0], DAYS[12]), closes, SIZED)
+    # The first loses some 2,000 of 100,000 USD, which takes one of the second's five.
+    assert found.trades["contracts"].to_list() == [5, 4]
+    whole = run(sized_plans(DAYS[0], DAYS[12]), closes, replace(SIZED, sizing=None))
+    assert whole.trades["contracts"].to_list() == [5, 5]
+
+
+def test_an_equity_too_small_for_one_spread_refuses_it_with_both_numbers():
+    rules = replace(SIZED, start_usd=15_000.0)
+    refused = run(sized_plans(DAYS[0]), rules=rules).refusals.row(0, named=True)
+    assert (refused["rule"], refused["value"]) == ("RISK_BUDGET", 450.0)
+    assert refused["threshold"] == pytest.approx(0.0225 * 15_000)
+
+
+def test_limits_in_percent_are_of_the_smaller_of_configured_value_and_equity():
+    risk = replace(RiskRules.unlimited(), max_trade_risk_pct=0.0225)
+    rules = replace(HELD, start_usd=100_000.0, risk=risk)
+    closes = [100.0] * 10 + [80.0] * (len(DAYS) - 10)
+    found = run(sized_plans(DAYS[0], DAYS[12]), closes, rules)
+    assert found.trades["planned_on"].to_list() == [DAYS[0]]
+    refused = found.refusals.row(0, named=True)
+    assert (refused["rule"], refused["value"]) == ("MAX_TRADE_RISK", 2250.0)
+    equity = found.equity.filter(pl.col("session") == DAYS[12])["equity_usd"][0]
+    assert refused["threshold"] == pytest.approx(0.0225 * equity)
 
 
 def test_what_is_open_at_the_end_is_valued_at_its_mark():
