@@ -218,7 +218,9 @@ def _size(plan: PlanRules) -> list[str]:
     return [
         "## Size",
         _first(contracts) + " The budget is account x risk x multiplier x (0.5 + 0.5 x "
-        f"confidence). Examples are of a spread that can lose {EXAMPLE_LOSS_USD:g} USD.",
+        f"confidence). Examples are of a spread that can lose {EXAMPLE_LOSS_USD:g} USD. Where "
+        "entries are made the account is the smaller of `account_value_usd` and the account's "
+        "equity, for sizes as for limits, in backtests as live.",
         table(header, rows),
         _values("plan.sizing", own),
     ]
