@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from options_platform.domain.chain import ChainRules, option_sign
+from options_platform.domain.chain import ChainRules
 from options_platform.domain.fills import AT_MID, LEG_SIDES, MarketClose, leg_prices
 from options_platform.domain.orders import OrderLeg
-from options_platform.domain.pricing import Floats, intrinsic_value
+from options_platform.domain.pricing import CALL, Floats, intrinsic_value
 
 TO_LEAVE = 2
 """Sessions from a close to the first ex-date that an order decided at it still comes before."""
@@ -74,12 +74,13 @@ def before_ex_date(
     coming = market.next_dividend
     if coming is None:
         return False
-    alive = [leg for leg in legs if leg.expiry > session]
+    sold = [leg for leg in legs if (leg.side, leg.right) == ("sell", "call")]
+    alive = [leg for leg in sold if leg.expiry > session]
     if not alive:
         return False
     found = calls_to_close(
-        np.array([LEG_SIDES[leg.side] for leg in alive]),
-        option_sign(np.array([leg.right for leg in alive])),
+        np.full(len(alive), LEG_SIDES["sell"]),
+        np.full(len(alive), CALL),
         np.array([leg.strike for leg in alive]),
         np.full(len(alive), market.spot),
         leg_prices(alive, session, market, chain, AT_MID),

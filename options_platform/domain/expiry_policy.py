@@ -45,8 +45,8 @@ class ExpiryRules:
 
 
 @dataclass(frozen=True)
-class Settlement:
-    """What one option settles in: the shares that it brings, negative if they are delivered.
+class Outcome:
+    """How an option ends: with the shares that it brings, negative if they are delivered.
 
     `kind` is OPEXP (expired worthless), OPEXC (exercised) or OPASN (assigned), as brokers say.
     """
@@ -55,12 +55,12 @@ class Settlement:
     shares: int
 
 
-def settle(quantity: int, right: str, strike: float, spot: float) -> Settlement:
+def outcome_of(quantity: int, right: str, strike: float, spot: float) -> Outcome:
     """How `quantity` contracts of an option end, sold ones negative, with the stock at `spot`."""
     sign = 1 if right == "call" else -1
     if round(sign * (spot - strike), 6) < LEAST_USD:
-        return Settlement("OPEXP", 0)
-    return Settlement("OPEXC" if quantity > 0 else "OPASN", sign * quantity * SHARES)
+        return Outcome("OPEXP", 0)
+    return Outcome("OPEXC" if quantity > 0 else "OPASN", sign * quantity * SHARES)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def delivery(legs: Sequence[OrderLeg], contracts: int) -> Delivery:
     cash, shares = 0.0, 0
     for spot in (strikes[0] / 2.0, *between, strikes[-1] * 2.0):
         moves = [
-            (leg, settle(leg.signed_ratio * contracts, leg.right, leg.strike, spot).shares)
+            (leg, outcome_of(leg.signed_ratio * contracts, leg.right, leg.strike, spot).shares)
             for leg in expiring
         ]
         cash = max(cash, sum(count * leg.strike for leg, count in moves))

@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
+from options_platform.adapters.brokers import open_broker
 from options_platform.domain.regime_names import REGIMES
-from options_platform_tests.paper_run import LIMITS, WIDE, paper_run
+from options_platform_tests.paper_run import FIRST, LIMITS, WIDE, paper_run
 
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_price", "exit_reason", "fees_usd")  # fmt: skip
@@ -24,6 +25,9 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
     # The account adds fees up in cents, the ledger in floats.
     assert [row[:-1] for row in ours] == [row[:-1] for row in live]
     assert [row[-1] for row in ours] == pytest.approx([row[-1] for row in live])
+    # Every position left before its expiry: nothing was settled.
+    kinds = {activity.kind for activity in open_broker(run.settings).activities(FIRST)}
+    assert kinds == {"FILL"}
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
 

@@ -6,9 +6,9 @@ from options_platform.domain.calendar import shift
 from options_platform.domain.expiry_policy import (
     Delivery,
     ExpiryRules,
-    Settlement,
+    Outcome,
     delivery,
-    settle,
+    outcome_of,
 )
 from options_platform.domain.orders import OrderLeg
 
@@ -37,18 +37,18 @@ def test_an_entry_is_too_late_if_its_first_close_decides_too_late():
 @pytest.mark.parametrize(
     ("quantity", "right", "spot", "wanted"),
     [
-        (2, "call", 101.0, Settlement("OPEXC", 200)),
-        (-2, "call", 101.0, Settlement("OPASN", -200)),
-        (2, "put", 99.0, Settlement("OPEXC", -200)),
-        (-2, "put", 99.0, Settlement("OPASN", 200)),
+        (2, "call", 101.0, Outcome("OPEXC", 200)),
+        (-2, "call", 101.0, Outcome("OPASN", -200)),
+        (2, "put", 99.0, Outcome("OPEXC", -200)),
+        (-2, "put", 99.0, Outcome("OPASN", 200)),
         # In the money by a cent it is exercised unasked, by less it expires.
-        (1, "call", 100.01, Settlement("OPEXC", 100)),
-        (1, "call", 100.009, Settlement("OPEXP", 0)),
-        (-1, "put", 100.0, Settlement("OPEXP", 0)),
+        (1, "call", 100.01, Outcome("OPEXC", 100)),
+        (1, "call", 100.009, Outcome("OPEXP", 0)),
+        (-1, "put", 100.0, Outcome("OPEXP", 0)),
     ],
 )
 def test_an_option_settles_by_what_is_in_the_money(quantity, right, spot, wanted):
-    assert settle(quantity, right, 100.0, spot) == wanted
+    assert outcome_of(quantity, right, 100.0, spot) == wanted
 
 
 @pytest.mark.parametrize(

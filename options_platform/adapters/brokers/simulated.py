@@ -35,7 +35,7 @@ from options_platform.adapters.duck import held
 from options_platform.domain.calendar import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
-from options_platform.domain.expiry_policy import settle
+from options_platform.domain.expiry_policy import outcome_of
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import SHARES
@@ -218,7 +218,7 @@ class SimulatedBroker:
             quantity, close = there.get(symbol, 0), market.get(ticker)
             if not quantity or close is None or leg.expiry >= shift(session, 1):
                 continue
-            ended = settle(quantity, leg.right, leg.strike, close.spot)
+            ended = outcome_of(quantity, leg.right, leg.strike, close.spot)
             number = f"{session:%Y%m%d}-{symbol}"
             rows.append((number, ended.kind, symbol, -quantity, None, session))
             if ended.shares:
