@@ -26,6 +26,7 @@ from options_platform.domain.alerts import AlertRules
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.iv_history import MoneyRules
 from options_platform.domain.option_chain import ChainGates
@@ -99,6 +100,7 @@ class Settings:
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
+    expiry: ExpiryRules = field(default_factory=ExpiryRules)
     risk: RiskRules = field(default_factory=RiskRules)
     freshness: FreshnessRules = field(default_factory=FreshnessRules)
     fills: FillRules = field(default_factory=FillRules)
@@ -115,7 +117,9 @@ class Settings:
         return BacktestRules(
             start_usd=self.account_value_usd,
             exits=self.exits,
+            expiry=self.expiry,
             risk=self.risk,
+            sizing=self.plan.sizing,
             fills=self.fills,
             costs=self.plan.costs,
             chain=self.plan.chain,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from options_platform.adapters.desk import Desk
 from options_platform.domain.backtest import AssignmentRules, BacktestRules
-from options_platform.domain.fills import net_price
+from options_platform.domain.fills import AT_MID, leg_prices, net_price
 
 CENT = 0.005
 
@@ -33,6 +33,8 @@ class Market:
     def __init__(self, service, fake, closes):
         self.service, self.fake, self.closes = service, fake, closes
         self.settings = service.settings
+        self.marks = {}
+        fake.book.mark = self.marks.get
 
     def trade(self, session, clock):
         for _ in range(self.settings.ladder.rungs + 1):
@@ -55,3 +57,14 @@ class Market:
             Desk(self.service).advance(clock["now"])
         assert not [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
         self.fake.script("close", {})
+        for position in self.service.ledger.positions(only_open=True):
+            self._mark(position, session)
+
+    def _mark(self, position, session):
+        """The account's equity is at the mids of the close, as a backtest's."""
+        close = self.closes[session].get(position.ticker)
+        if close is not None:
+            chain = self.settings.plan.chain
+            mids = leg_prices(position.legs, session, close, chain, AT_MID)
+            for leg, mid in zip(position.legs, mids.tolist(), strict=True):
+                self.marks[leg.symbol(position.ticker)] = mid

@@ -46,7 +46,8 @@ class PaperRun:
     backtest: BacktestResult
 
 
-def paper_run(home, **changes: Any) -> PaperRun:
+def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
+    """A run of two months; with a `dividend` each ticker has paid it every 63 sessions."""
     settings = make_settings(
         {"home": home, "source": "simulated", "tickers": ("AAA", "BBB"),
          "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
@@ -54,6 +55,11 @@ def paper_run(home, **changes: Any) -> PaperRun:
          "risk": {**LIMITS, "greeks": WIDE}, **changes}
     )  # fmt: skip
     bars, vix = random_market(("AAA", "BBB"), date(2015, 1, 2), LAST)
+    number = pl.int_range(pl.len()).over("ticker", order_by="date")
+    bars = bars.with_columns(
+        dividend=pl.when(number % 63 == 18).then(pl.lit(dividend)).otherwise(0.0)
+    )
+    paid = bars.select("date", "ticker", "dividend")
     inside = pl.col("date").is_between(FIRST, LAST)
     inputs = plan_inputs(bars, vix).filter(inside)
     # Regimes at random: the walk's own are calm for months.
@@ -74,12 +80,12 @@ def paper_run(home, **changes: Any) -> PaperRun:
          "vix6m": shape[2] * level}
     )  # fmt: skip
     vix = vix.with_columns(vix=pl.col("vix").first().over("date"))
-    closes = market_closes(bars, vix, tenors)
+    closes = market_closes(bars, vix, tenors, paid)
     with service.ledger.holding(), held(broker.path, wait_seconds=10.0):
         for day in days:
             service.run_session(day, plans.filter(pl.col("date") == day), legs, closes, NOW)
 
-    market = make_market(bars, vix, tenors=tenors)
+    market = make_market(bars, vix, tenors=tenors, dividends=paid)
     rules = rules_of_a_paper_account(settings)
     found = run_backtest(plans, legs, market, rules)
     return PaperRun(settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found)

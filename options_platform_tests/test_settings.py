@@ -3,6 +3,7 @@ from datetime import date
 
 import pytest
 
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.errors import SettingsError, UsageError
 from options_platform.settings import load_settings, make_settings
 
@@ -123,3 +124,14 @@ def test_a_home_that_its_stores_could_not_address_is_refused_at_once(tmp_path, n
         make_settings({"source": "sample", **home}, directory=directory)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_backtest_trades_by_the_policies_of_expiry_ex_dates_and_size_that_are_set(tmp_path):
+    toml = "[expiry]\nhold_to_expiry = true\n[exits.ex_dividend]\nearly_sessions = 3\n"
+    made = load(tmp_path, toml, account_value_usd="50000")
+    rules = made.backtest_rules
+    assert rules.expiry == made.expiry == ExpiryRules(hold_to_expiry=True)
+    assert rules.exits.ex_dividend.early_sessions == 3
+    assert rules.sizing == made.plan.sizing
+    assert rules.account_usd(60_000.0) == 50_000.0
+    assert rules.account_usd(40_000.0) == 40_000.0

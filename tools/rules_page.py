@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import fields, is_dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from options_platform.domain import ex_dividend
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.decision_ledger import asked_rules
 from options_platform.domain.fills import FILL_MODELS
@@ -53,9 +55,12 @@ def rules_page(generated: str) -> str:
         *_refusals(plan),
         *_section("Exits", "exits", settings.exits),
         (
-            "They are asked at each close, in the order EXPIRY_NEAR, STOP_LOSS, TAKE_PROFIT, "
-            "TIME, and act in the next session."
+            "They are asked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
+            "TAKE_PROFIT, TIME, and act in the next session."
         ),
+        *_section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
+        _paragraph(ex_dividend),
+        *_section("Expiry", "expiry", settings.expiry),
         *_section("Limits of the account", "risk", settings.risk),
         *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
         *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
@@ -213,7 +218,9 @@ def _size(plan: PlanRules) -> list[str]:
     return [
         "## Size",
         _first(contracts) + " The budget is account x risk x multiplier x (0.5 + 0.5 x "
-        f"confidence). Examples are of a spread that can lose {EXAMPLE_LOSS_USD:g} USD.",
+        f"confidence). Examples are of a spread that can lose {EXAMPLE_LOSS_USD:g} USD. Where "
+        "entries are made the account is the smaller of `account_value_usd` and the account's "
+        "equity, for sizes as for limits, in backtests as live.",
         table(header, rows),
         _values("plan.sizing", own),
     ]
@@ -285,6 +292,11 @@ def _shown(value: Any) -> str:
 def _text(rules: Any) -> str:
     """A class's own words."""
     return " ".join(inspect.cleandoc(type(rules).__doc__ or "").split())
+
+
+def _paragraph(module: ModuleType) -> str:
+    """A module's words without its title."""
+    return " ".join(inspect.cleandoc(module.__doc__ or "").split("\n\n")[1].split())
 
 
 def _first(function: Any) -> str:

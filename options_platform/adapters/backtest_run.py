@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import polars as pl
 
 from options_platform.adapters.backtest_baselines import baseline_tasks, run_baselines
-from options_platform.adapters.market_series import stored_tenors, stored_yields
+from options_platform.adapters.market_series import stored_dividends, stored_tenors, stored_yields
 from options_platform.adapters.plan_inputs import plan_inputs
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
@@ -105,7 +105,13 @@ def load_backtest(
         )
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
     vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
-    market = make_market(bars, vix, stored_yields(warehouse), stored_tenors(warehouse))
+    market = make_market(
+        bars,
+        vix,
+        stored_yields(warehouse),
+        stored_tenors(warehouse),
+        stored_dividends(warehouse, tickers, last),
+    )
     indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
     return BacktestData(plan_inputs(warehouse, tickers, first, last), market, indices)
 

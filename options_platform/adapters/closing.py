@@ -10,9 +10,10 @@ from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, Exercises, Quote
 from options_platform.adapters.execution import Execution
+from options_platform.adapters.expiry_check import ExpiryCheck
 from options_platform.adapters.live_quotes import far_side, last_price, worth
 from options_platform.adapters.reconciling import Reconciler
-from options_platform.domain.calendar import shift
+from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id
@@ -56,8 +57,18 @@ class Closing:
     reconciler: Reconciler
     settings: Settings
 
-    def exit_due(self, position: Position, session: date, value: float) -> str | None:
-        """The rule that closes a position that is worth `value`, USD a share, in `session`."""
+    @property
+    def expiry(self) -> ExpiryCheck:
+        """The policy of expiry at this account."""
+        return ExpiryCheck(self.execution.ledger, self.execution.broker, self.settings)
+
+    def exit_due(
+        self, position: Position, session: date, value: float, close: MarketClose | None = None
+    ) -> str | None:
+        """The rule that closes a position that is worth `value`, USD a share, in `session`.
+
+        Without the `close` of the session nothing is known of the next dividend.
+        """
         return exit_reason(
             PositionMark(
                 entry_price=position.entry_price,
@@ -67,8 +78,15 @@ class Closing:
                 entry_dte=position.entry_dte,
                 expiry=position.expiry,
                 session=session,
-                # The order works in the next session, which must come before the expiry.
-                last_session_before_expiry=shift(position.expiry, -2),
+                last_decision_on=self.expiry.last_decision(position, session),
+                before_ex_date=close is not None
+                and before_ex_date(
+                    position.legs,
+                    session,
+                    close,
+                    self.settings.plan.chain,
+                    self.settings.exits.ex_dividend,
+                ),
             ),
             self.settings.exits,
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, QuotesContracts
+from options_platform.adapters.entry_sizes import EntrySizes
+from options_platform.adapters.expiry_check import ExpiryCheck
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import shift
 from options_platform.domain.exposures import DatedClose, spread_exposure
@@ -76,19 +78,29 @@ class EntryChecks:
         basis = self.bases.get(order.plan_id)
         if basis is not None:
             found += self._codes(basis)
+        if self.settings.expiry.is_too_late(order.session, min(leg.expiry for leg in order.legs)):
+            found.append("EXPIRY_NEAR")
+        account, doubt = self._account_usd()
         broken = refusals(
-            self._order_exposure(order),
-            list(carried.values()),
-            self.settings.plan.sizing.account_value_usd,
-            self.settings.risk,
+            self._order_exposure(order), list(carried.values()), account, self.settings.risk
         )
         found += [check.code for check in broken]
+        if doubt is not None and not found:
+            raise doubt
         try:
             found += [code for code in self._moved(order) if code not in found]
         except BrokerDoubtError:
             if not found:
                 raise
         return found
+
+    def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
+        """What limits in percent are of, and why the broker's equity is not in it."""
+        sizes = EntrySizes(self.ledger, self.broker, self.settings)
+        try:
+            return sizes.account_usd(), None
+        except BrokerDoubtError as doubt:
+            return sizes.recorded_usd(), doubt
 
     def _moved(self, order: Order) -> list[str]:
         """PRICE_MOVED and CROSSED_QUOTE by the broker's market of now, while it trades."""
@@ -156,6 +168,7 @@ class EntryChecks:
         account = self.broker.account()
         level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
         found = ["ACCOUNT_BLOCKED"] if account.blocked else []
+        found += ExpiryCheck(self.ledger, self.broker, self.settings).refusals(order)
         if account.options_level is not None and account.options_level < level:
             found.append("OPTIONS_LEVEL")
         power = account.buying_power_usd

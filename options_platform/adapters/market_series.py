@@ -1,15 +1,15 @@
-"""Yields and the other tenors of the VIX: bringing them up to date, and reading them back."""
+"""Yields, the other tenors of the VIX, and dividends: bringing them up to date, reading them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import polars as pl
 
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import MARKET_SERIES
+from options_platform.contracts import MARKET_SERIES, RAW_OHLCV
 from options_platform.contracts.market import SERIES
 from options_platform.domain.calendar import LAST_DAY, sessions
 from options_platform.domain.term import SHORT_RATE, TENORS, short_rates
@@ -68,6 +68,15 @@ def stored_tenors(warehouse: Warehouse) -> pl.DataFrame | None:
     else:
         wide = wide.join(rates, on="date", how="full", coalesce=True)
     return wide.select("date", *TENORS, SHORT_RATE).sort("date")
+
+
+def stored_dividends(
+    warehouse: Warehouse, tickers: Sequence[str] | None = None, end: date | None = None
+) -> pl.DataFrame:
+    """date, ticker and dividend (USD a share, split-adjusted) of all stored bars up to `end`."""
+    columns = ["date", "ticker", "dividend"]
+    rows = warehouse.read(RAW_OHLCV, columns=columns, tickers=tickers, end=end)
+    return rows.filter(pl.col("dividend") > 0)
 
 
 def _short_rates(warehouse: Warehouse) -> pl.DataFrame | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.market_series import stored_tenors
+from options_platform.adapters.market_series import stored_dividends, stored_tenors
 from options_platform.adapters.portfolio_views import first_session, ledger_snapshot
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
@@ -23,7 +23,12 @@ def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Re
         return make_record(held, TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty(), None,
                            settings.backtest_rules)  # fmt: skip
     # Paper trading earns no interest.
-    market = make_market(bars, warehouse.read(VIX, start=first), tenors=stored_tenors(warehouse))
+    market = make_market(
+        bars,
+        warehouse.read(VIX, start=first),
+        tenors=stored_tenors(warehouse),
+        dividends=stored_dividends(warehouse),
+    )
     plans = warehouse.read(TRADE_PLAN, start=first)
     legs = warehouse.read(TRADE_PLAN_LEGS, start=first)
     return make_record(held, plans, legs, market, settings.backtest_rules)

@@ -24,6 +24,7 @@ import polars as pl
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
 from options_platform.adapters.closing import LEAVING, Closing
 from options_platform.adapters.entry_checks import EntryChecks
+from options_platform.adapters.entry_sizes import EntrySizes
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.plan_tables import Market, entry_order
@@ -157,6 +158,7 @@ class PaperTrading:
         """Ask for what worked in a session; a day order that rests on after it is canceled."""
         for order in self.ledger.working_orders():
             self.execution.look(order, now, session)
+        self.reconciler.take_activities(now, session)
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
         leaving = set()
@@ -175,7 +177,7 @@ class PaperTrading:
                 continue
             price = None if close is None else self.closing.at_close(session, close)
             value = position.mark_price if price is None else price(position.legs)
-            due = self.closing.exit_due(position, session, value)
+            due = self.closing.exit_due(position, session, value, close)
             if close is None and due != "EXPIRY_NEAR":
                 # Nothing is known of profit and loss; the calendar goes on.
                 due = None
@@ -228,6 +230,8 @@ class PaperTrading:
         trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
             "ticker"
         )
+        whole = trades
+        trades = EntrySizes(self.ledger, self.broker, self.settings).sized(whole, legs)
         closes = newest_closes(market, session)
         known = replace(
             self,
@@ -236,8 +240,13 @@ class PaperTrading:
             bases=order_bases(trades, legs, closes, session, self.folds),
         )
         changed = []
-        for plan in trades.iter_rows(named=True):
+        pairs = zip(trades.iter_rows(named=True), whole.iter_rows(named=True), strict=True)
+        for plan, as_planned in pairs:
             try:
+                if plan["contracts"] < 1:
+                    full = entry_order(as_planned, legs, self.settings.account)
+                    self._refuse(full, ["RISK_BUDGET"], now)
+                    continue
                 known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
             except PlanChangedError as error:
                 changed.append(error)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts import PAPER_ORDERS
+from options_platform.domain.ex_dates import NextDividend, next_dividends
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order, OrderLeg, client_order_id, in_lowest_terms
 from options_platform.domain.term import known_rates, term_ratios
@@ -86,13 +87,17 @@ def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) ->
 
 
 def market_closes(
-    bars: pl.DataFrame, vix: pl.DataFrame, tenors: pl.DataFrame | None = None
+    bars: pl.DataFrame,
+    vix: pl.DataFrame,
+    tenors: pl.DataFrame | None = None,
+    dividends: pl.DataFrame | None = None,
 ) -> Market:
     """Closes by session and ticker from rows of `raw_ohlcv` and `vix`.
 
     Those that are unknown or were set aside are absent, as they are from a backtest's market.
 
-    `tenors` has date, vix9d, vix3m, vix6m and short_rate where they are known.
+    `tenors` has date, vix9d, vix3m, vix6m and short_rate where they are known, `dividends` date,
+    ticker and dividend from before the first bar on; by default those of the bars are taken.
     """
     rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
         pl.col("close").is_finite()
@@ -102,10 +107,17 @@ def market_closes(
     if tenors is not None:
         rows = rows.join(tenors, on="date", how="left", maintain_order="left")
     terms = np.vstack([term_ratios(rows), known_rates(rows)]).T.tolist()
+    coming = next_dividends(rows, bars if dividends is None else dividends)
+    rows = rows.join(coming, on=["date", "ticker"], how="left", maintain_order="left").select(
+        "date", "ticker", "close", pl.col("split_factor").fill_null(1.0), "iv_close", "amount",
+        "sessions_ahead",
+    )  # fmt: skip
     market: dict[date, dict[str, MarketClose]] = {}
-    shown = rows.select("date", "ticker", "close", "split_factor", "iv_close").iter_rows()
-    for (day, ticker, close, factor, iv), term in zip(shown, terms, strict=True):
-        spot = close * (1.0 if factor is None else factor)
+    for row, term in zip(rows.iter_rows(), terms, strict=True):
+        day, ticker, close, factor, iv, amount, ahead = row
         *ratios, rate = (own if own == own else None for own in term)  # noqa: PLR0124 - NaN
-        market.setdefault(day, {})[ticker] = MarketClose(spot, iv / 100.0, tuple(ratios), rate)
+        dividend = None if amount is None else NextDividend(amount * factor, ahead)
+        market.setdefault(day, {})[ticker] = MarketClose(
+            close * factor, iv / 100.0, tuple(ratios), rate, dividend
+        )
     return market

@@ -152,7 +152,7 @@ class Reconciler:
             with suppress(BrokerDoubtError):
                 self.execution.show(order, looked_up, now, session)
         self._cancel_earlier_attempts(now)
-        self._take_activities(now)
+        self.take_activities(now, session)
         return reports
 
     def _listed(self, now: datetime) -> dict[str, BrokerOrder]:
@@ -228,13 +228,17 @@ class Reconciler:
             if order.status in CANCELLABLE and last != (order.session, order.attempt):
                 self.execution.cancel(order, now)
 
-    def _take_activities(self, now: datetime) -> None:
-        """Take over what the clearing house did with the contracts of open positions."""
+    def take_activities(self, now: datetime, session: date | None = None) -> None:
+        """Take over what the clearing house did with the contracts of open positions.
+
+        `session` is the newest that a broker without a clock was told of.
+        """
         open_positions = self.ledger.positions(only_open=True)
         if not open_positions:
             return
         settled = self.ledger.settled()
-        since = (now - timedelta(days=self.rules.lookback_days)).date()
+        today = now.date() if session is None else min(session, now.date())
+        since = today - timedelta(days=self.rules.lookback_days)
         with suppress(BrokerDoubtError):
             for activity in self.broker.activities(since):
                 if activity.kind not in ENDS or activity.key in settled:

@@ -17,7 +17,7 @@ import polars as pl
 from options_platform.adapters.brokers import open_simulated
 from options_platform.adapters.duck import held
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.market_series import stored_tenors
+from options_platform.adapters.market_series import stored_dividends, stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes
 from options_platform.adapters.warehouse import Warehouse
@@ -55,6 +55,7 @@ def replay(
         warehouse.read(RAW_OHLCV, start=first, end=last),
         warehouse.read(VIX, start=first, end=last),
         stored_tenors(warehouse),
+        stored_dividends(warehouse, end=last),
     )
     target = replay_ledger(settings)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:

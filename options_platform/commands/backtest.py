@@ -29,7 +29,8 @@ from options_platform.commands.common import (
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest.choices import make_variant, make_variants
 from options_platform.domain.backtest.judgement import Judgement, judge
-from options_platform.domain.backtest.scorecard import against_seed
+from options_platform.domain.backtest.results import HELD_NOTE
+from options_platform.domain.backtest.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest.variants import Variant, VariantScore, scored
 from options_platform.domain.index_series import foreign_indices
 from options_platform.errors import UsageError
@@ -38,7 +39,16 @@ from options_platform.settings import Settings
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
           "max_drawdown", "win_rate", "profit_factor", "model_gain")  # fmt: skip
-GRID = ("variant", "sharpe", "equity_usd", "max_drawdown", "trades", "win_rate", "profit_factor")
+GRID = (
+    "variant",
+    "held_to_expiry",
+    "sharpe",
+    "equity_usd",
+    "max_drawdown",
+    "trades",
+    "win_rate",
+    "profit_factor",
+)
 DRAWN = ("name", "draws", "sharpe_mean", "5%-95%", "model_sharpe", "better", "p_value")
 FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
 
@@ -80,6 +90,7 @@ def _single(
     if args.json:
         print_json({**about(data), "settings": base.name,
                     "fill_model": base.rules.fills.model,
+                    "held_to_expiry": held_to_expiry(run.curves),
                     "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
                     "targets": targets.to_dicts()})  # fmt: skip
         return 0
@@ -165,6 +176,8 @@ def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgemen
     say_about(data)
     say(f"{found.table.height} variants, the best first:")
     print_table([_cells(row) for row in found.table.head(SHOWN_VARIANTS).to_dicts()], GRID)
+    if found.table["held_to_expiry"].any():
+        say(HELD_NOTE)
     say(f"Variants tried so far: {found.trials}. Deflated Sharpe ratio of the best one: "
         f"{found.deflated_sharpe:.2f} (above 0.95 is more than luck).")  # fmt: skip
     say(f"Probability of backtest overfitting: {found.overfitting_probability:.2f}.")
@@ -208,6 +221,8 @@ def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals hold 95%, by block bootstrap; model_gain is the model's Sharpe ratio less this "
         "one's.")  # fmt: skip
+    if held := held_to_expiry(run.curves):
+        say(f"{', '.join(f'{name} ({count} trades)' for name, count in held.items())}: {HELD_NOTE}")
     say("Baselines without skill, drawn again and again (their row above is the median draw); "
         "better is the share that did at least as well as the model:")  # fmt: skip
     print_table([_drawn(row) for row in run.bands.to_dicts()], DRAWN)

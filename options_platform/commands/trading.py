@@ -13,7 +13,7 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.ledger import Ledger, open_ledger
-from options_platform.adapters.market_series import stored_tenors
+from options_platform.adapters.market_series import stored_dividends, stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import Market, market_closes
 from options_platform.adapters.reconciling import NO_BROKER
@@ -211,6 +211,7 @@ def _stored_market(settings: Settings) -> Market:
         warehouse.read(RAW_OHLCV, start=since),
         warehouse.read(VIX, start=since),
         stored_tenors(warehouse),
+        stored_dividends(warehouse),
     )
 
 

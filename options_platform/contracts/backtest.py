@@ -48,7 +48,9 @@ BACKTEST_TRADES = Table(
         _count("contracts", "number of spreads"),
         _number("entry_price", "debit positive, credit negative", SHARE),
         _number("exit_price", "what closing brought, in the same sense", SHARE),
-        Column("exit_reason", pl.String, "rule that closed it; null while open"),
+        Column(
+            "exit_reason", pl.String, "rule that closed it; EXPIRY: held into it; null while open"
+        ),
         _count("days_held", "from fill to fill, or to the last session", "calendar days"),
         usd("fees_usd", "commission and exchange fees of both sides"),
         usd("slippage_usd", "what fills cost against the mids"),

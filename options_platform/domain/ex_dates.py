@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import polars as pl
+
+from options_platform.domain.calendar import all_sessions
 
 KEY = ["date", "ticker"]
 GAPS = 4
+
+
+@dataclass(frozen=True)
+class NextDividend:
+    """The dividend to expect next, USD a share, and the sessions to its ex-date, < 0 if overdue."""
+
+    amount: float
+    sessions_ahead: int
 
 
 def ex_dates(actions: pl.DataFrame) -> pl.DataFrame:
@@ -60,4 +73,31 @@ def expected_ex_dates(keys: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame
             expected_ex_date="expected_ex_date",
         )
         .sort(KEY)
+    )
+
+
+def next_dividends(keys: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """The dividend to expect next at the close of each row, as large as the last one.
+
+    Args:
+        keys: date and ticker.
+        actions: date, ticker and dividend (USD a share); the more history the better.
+
+    Returns:
+        date, ticker, amount in the unit of `actions` and sessions_ahead to the session on or
+        after the expected ex-date, negative once that has passed without a dividend; null before
+        there are two ex-dates.
+    """
+    expected = expected_ex_dates(keys, actions)
+    every = np.array(all_sessions(), dtype="datetime64[D]")
+    rows = expected.drop_nulls("expected_ex_date")
+    at, ex_date = (
+        np.searchsorted(every, rows[name].to_numpy().astype("datetime64[D]"))
+        for name in ("date", "expected_ex_date")
+    )
+    ahead = rows.select(*KEY, sessions_ahead=pl.Series(ex_date - at, dtype=pl.Int64))
+    return expected.join(ahead, on=KEY, how="left", maintain_order="left").select(
+        *KEY,
+        amount=pl.when(pl.col("sessions_ahead").is_not_null()).then("last_dividend"),
+        sessions_ahead="sessions_ahead",
     )

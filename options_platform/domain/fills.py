@@ -21,6 +21,7 @@ from options_platform.domain.chain import (
     quote,
     years_of,
 )
+from options_platform.domain.ex_dates import NextDividend
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.pricing import Floats, intrinsic_value
 from options_platform.domain.term import term_of
@@ -87,12 +88,14 @@ class MarketClose:
     """A ticker at the close of a session: USD a share as traded, annualised volatility index.
 
     `term_ratios` and `short_rate` are those of `domain.term`; None where one is not known.
+    `next_dividend` is the one to expect at this close, as traded; None where none is.
     """
 
     spot: float
     implied_vol: float
     term_ratios: tuple[float | None, ...] = (None, None, None)
     short_rate: float | None = None
+    next_dividend: NextDividend | None = None
 
     def term(self, legs: int) -> TermStructure:
         """The term structure of this close, once for each leg."""
@@ -113,9 +116,22 @@ def net_price(
     From the day of its expiry a leg is worth what exercising it pays; shares are worth the spot.
     """
     shares = sum(leg.signed_ratio for leg in legs if leg.is_shares) * market.spot
-    legs = [leg for leg in legs if not leg.is_shares]
-    if not legs:
+    options = [leg for leg in legs if not leg.is_shares]
+    if not options:
         return float(np.round(shares, 4))
+    sides = np.array([LEG_SIDES[leg.side] * leg.ratio for leg in options])
+    prices = leg_prices(options, session, market, chain, fills)
+    return float(np.round(np.sum(sides * prices) + shares, 4))
+
+
+def leg_prices(
+    legs: Sequence[OrderLeg],
+    session: date,
+    market: MarketClose,
+    chain: ChainRules,
+    fills: FillRules,
+) -> Floats:
+    """The price at which each of `legs` trades, USD a share, as :func:`net_price` counts it."""
     strikes = np.array([leg.strike for leg in legs])
     sides = np.array([LEG_SIDES[leg.side] * leg.ratio for leg in legs])
     signs = option_sign(np.array([leg.right for leg in legs]))
@@ -129,4 +145,4 @@ def net_price(
         quotes = quote(spot, strikes, years, index, signs, chain, term)
         filled = fills.leg_prices(sides, quotes.bid, quotes.mid, quotes.ask)
         prices = np.where(alive, filled, prices)
-    return float(np.round(np.sum(sides * prices) + shares, 4))
+    return np.asarray(prices, dtype=np.float64)

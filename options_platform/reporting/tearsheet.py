@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts.backtest import KINDS
+from options_platform.domain.backtest.comparison import BASELINES
 from options_platform.domain.backtest.draws import draw_bands
+from options_platform.domain.backtest.results import HELD_NOTE, SETTLED
 from options_platform.domain.backtest.scorecard import MODEL, against_seed
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.performance import BREAKDOWNS, breakdown, monthly_returns
@@ -47,6 +49,7 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
     equity, trades = stored.equity.filter(is_set).sort("date"), stored.trades.filter(is_set)
     closed = trades.drop_nulls("closed_on")
     ordered = _ordered(stored.scores)
+    held = bool((trades["exit_reason"] == SETTLED).any())
     model = stored.scores.filter((pl.col("name") == MODEL) & is_set).row(0, named=True)
     return {
         "run": model["run"],
@@ -54,7 +57,8 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
         "first": model["first"],
         "last": model["last"],
         "model": model,
-        "scores": [_told(row, ordered) for row in ordered if row["fill_model"] == fill],
+        "held_note": HELD_NOTE,
+        "scores": [_told(row, ordered, held) for row in ordered if row["fill_model"] == fill],
         "draws": [
             {**row, "shown": drawn.told(row["name"])}
             for row in draw_bands(stored.draws, stored.scores).to_dicts()
@@ -106,11 +110,20 @@ def _ordered(scores: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
-def _told(row: dict[str, Any], every: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row with its name for people and its Sharpe ratios under the best and the worst fills."""
+def _told(row: dict[str, Any], every: list[dict[str, Any]], model_held: bool) -> dict[str, Any]:
+    """A row with its name for people, its Sharpe ratios under the best and the worst fills, and
+    whether its positions are held to expiry: those of the rules, and so of most baselines, or a
+    baseline's by nature."""
+    baseline = BASELINES.get(row["name"])
+    by_nature = baseline is not None and baseline.holds_to_expiry
     own = {other["fill_model"]: other["sharpe"] for other in every if other["name"] == row["name"]}
     ends = [own.get(fill) for fill in (BEST, WORST)]
-    return {**row, "shown": drawn.told(row["name"]), "band": ends if len(own) > 1 else None}
+    return {
+        **row,
+        "shown": drawn.told(row["name"]),
+        "held": row["kind"] != "hold" and (model_held or by_nature),
+        "band": ends if len(own) > 1 else None,
+    }
 
 
 def _plots(stored: StoredBacktest, equity: pl.DataFrame) -> dict[str, str]:

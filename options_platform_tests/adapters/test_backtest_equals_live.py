@@ -3,7 +3,9 @@
 import polars as pl
 import pytest
 
-from options_platform_tests.paper_run import LIMITS, paper_run
+from options_platform.adapters.brokers import open_broker
+from options_platform.domain.regime_names import REGIMES
+from options_platform_tests.paper_run import FIRST, LIMITS, WIDE, paper_run
 
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_price", "exit_reason", "fees_usd")  # fmt: skip
@@ -23,8 +25,41 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
     # The account adds fees up in cents, the ledger in floats.
     assert [row[:-1] for row in ours] == [row[:-1] for row in live]
     assert [row[-1] for row in ours] == pytest.approx([row[-1] for row in live])
+    # Every position left before its expiry: nothing was settled.
+    kinds = {activity.kind for activity in open_broker(run.settings).activities(FIRST)}
+    assert kinds == {"FILL"}
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+
+
+def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_date(tmp_path):
+    plan = {
+        "selection": {"strategy": "bull_call_spread"},
+        "strikes": {"long_delta": dict.fromkeys(REGIMES, 0.9)},
+    }
+    run = paper_run(tmp_path, dividend=4.0, plan=plan)
+    ours, live = both(run)
+    assert [row[:-1] for row in ours] == [row[:-1] for row in live]
+    assert sum(reason == "EX_DIVIDEND" for *_, reason, _ in live) > 1
+
+
+def test_both_cut_the_same_plans_to_an_equity_below_the_configured_value(tmp_path):
+    pct = ("trade", "ticker", "expiry", "group", "total")
+    loose = {
+        **LIMITS, "greeks": dict.fromkeys(WIDE, 99.0),
+        **{f"max_{name}_risk_pct": 1.0 for name in pct},
+        "kill_switch": {"max_daily_loss_pct": 1.0, "max_drawdown_pct": 1.0},
+    }  # fmt: skip
+    large = {"sizing": {"risk_pct": 0.2, "max_contracts": 500}}
+    run = paper_run(tmp_path, risk=loose, plan=large)
+    ours, live = both(run)
+    assert [row[:-1] for row in ours] == [row[:-1] for row in live]
+    planned = dict(run.plans.select("plan_id", "contracts").iter_rows())
+    cut = {o.plan_id for o in run.ledger.orders() if o.purpose == "entry"
+           and o.contracts < planned[o.plan_id]}  # fmt: skip
+    assert cut
+    traded = run.backtest.trades.select("plan_id", "contracts").iter_rows()
+    assert {plan for plan, contracts in traded if contracts < planned[plan]} <= cut
 
 
 def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):

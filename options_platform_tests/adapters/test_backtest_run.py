@@ -11,9 +11,11 @@ from options_platform.adapters import backtest_baselines
 from options_platform.adapters.backtest_baselines import run_baselines
 from options_platform.adapters.backtest_run import load_backtest, run_grid, run_with_baselines
 from options_platform.adapters.backtest_trials import backtest_trials, earlier_ratios
+from options_platform.adapters.market_series import stored_dividends
+from options_platform.adapters.plan_tables import market_closes
 from options_platform.adapters.trial_log import TrialLog
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import TRADE_PLAN, TRIAL_FOLDS, TRIALS
+from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRIAL_FOLDS, TRIALS, VIX
 from options_platform.domain.backtest.choices import make_variants
 from options_platform.domain.backtest.comparison import Comparison
 from options_platform.domain.plan import build_plans
@@ -51,6 +53,37 @@ def test_a_range_without_predictions_is_refused(warehouse, data):
         load_backtest(warehouse, ("SPY", "QQQ"), end=date(2015, 1, 5))
     with pytest.raises(IncompleteDataError, match="no predictions for IWM"):
         load_backtest(warehouse, ("IWM",))
+
+
+def test_backtest_and_daily_run_expect_the_same_dividend_from_all_stored_ones(
+    warehouse, simulated_home, tmp_path
+):
+    copy = Warehouse(tmp_path / "warehouse.duckdb", wait_seconds=10.0)
+    shutil.copy(warehouse.path, copy.path)
+    bars = copy.read(RAW_OHLCV)
+    number = pl.int_range(pl.len()).over("ticker", order_by="date")
+    copy.write(
+        [
+            (
+                RAW_OHLCV,
+                bars.with_columns(
+                    dividend=pl.when(number % 63 == 0).then(0.5 + number / 1000).otherwise(0.0)
+                ),
+            )
+        ]
+    )
+    days = bars["date"].unique().sort()
+    late = load_backtest(copy, simulated_home.tickers, start=days[-20]).market
+    for at, day in enumerate(late.sessions):
+        live = market_closes(
+            copy.read(RAW_OHLCV, start=day, end=day),
+            copy.read(VIX, start=day, end=day),
+            dividends=stored_dividends(copy, end=day),
+        )[day]
+        for column, ticker in enumerate(late.tickers):
+            coming = live[ticker].next_dividend
+            assert coming.amount == late.next_dividend[at, column] > 0.5
+            assert coming.sessions_ahead == late.sessions_to_ex_date[at, column]
 
 
 def test_processes_give_what_one_process_gives(simulated_home, data):

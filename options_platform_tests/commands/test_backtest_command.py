@@ -11,6 +11,7 @@ import pytest
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.contracts import TRIALS
+from options_platform.domain.backtest.results import HELD_NOTE
 
 
 @pytest.fixture
@@ -49,6 +50,31 @@ def test_json_holds_every_score_with_its_interval(home, capsys):
     }  # fmt: skip
     assert all(1 / 21 <= row["p_value"] <= 1.0 for row in found["draws"])
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
+
+
+PATIENT = ("debit_stop", "debit_take_profit", "credit_take_profit", "credit_stop_cap")
+
+
+@pytest.mark.parametrize("setting", ["exits=none", "expiry.hold_to_expiry=true"])
+def test_figures_of_trades_held_to_expiry_say_so(home, capsys, monkeypatch, setting):
+    monkeypatch.setenv("OPTIONS_BACKTEST__BASELINE_SEEDS", "1")
+    patient = ["exits.exit_dte=0", *(f"exits.{name}=9" for name in PATIENT)]
+    only = ["--tickers", "SPY", "--set", setting, *(patient if "true" in setting else [])]
+    assert main(["backtest", *only]) == 0
+    shown = capsys.readouterr().out
+    assert "put_write (" in shown
+    assert "model (" in shown
+    assert HELD_NOTE in shown
+    assert main(["backtest", *only, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["held_to_expiry"]["model"] > 0
+    assert main(["backtest", "--tickers", "SPY", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["held_to_expiry"]) == {"put_write"}
+    assert main(["backtest", "--workers", "1", "--vary", f"{setting}", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["variants"]
+    assert {row["variant"]: row["held_to_expiry"] for row in rows} == {
+        "as set": False,
+        setting.replace("none", "None").replace("true", "True"): True,
+    }
 
 
 def test_a_grid_is_counted_and_judged(home, capsys):

@@ -2,7 +2,7 @@ from datetime import date
 
 import polars as pl
 
-from options_platform.domain.ex_dates import ex_dates, expected_ex_dates
+from options_platform.domain.ex_dates import ex_dates, expected_ex_dates, next_dividends
 from options_platform.domain.parity import truncation_differences
 
 ACTIONS = pl.DataFrame(
@@ -40,6 +40,18 @@ def test_the_next_ex_date_is_expected_a_usual_gap_after_the_last():
     assert row["expected_ex_date"] == date(2024, 6, 14)
 
 
+def test_the_next_dividend_is_as_large_as_the_last_and_counts_down_in_sessions():
+    days = keys(date(2024, 6, 13), date(2024, 6, 14), date(2024, 6, 17))
+    found = next_dividends(days, ACTIONS)
+    assert found["amount"].to_list() == [1.595] * 3
+    assert found["sessions_ahead"].to_list() == [1, 0, -1]
+    # The ex-date itself is in the row of its day, and the next one then a quarter away.
+    on_ex_date = next_dividends(keys(date(2024, 3, 15)), ACTIONS).row(0, named=True)
+    assert on_ex_date["sessions_ahead"] == 63
+    unknown = next_dividends(keys(date(2023, 3, 20)), ACTIONS).row(0, named=True)
+    assert (unknown["amount"], unknown["sessions_ahead"]) == (None, None)
+
+
 def test_before_two_dividends_none_is_expected():
     found = expected_ex_dates(keys(date(2023, 1, 3), date(2023, 3, 17)), ACTIONS)
     assert found["last_ex_date"].to_list() == [None, date(2023, 3, 17)]
@@ -48,7 +60,8 @@ def test_before_two_dividends_none_is_expected():
 
 def test_no_row_sees_a_dividend_of_later():
     days = keys(*[date(2023, month, 20) for month in range(1, 13)])
-    assert truncation_differences(expected_ex_dates, date(2023, 7, 1), days, ACTIONS).is_empty()
+    for compute in (expected_ex_dates, next_dividends):
+        assert truncation_differences(compute, date(2023, 7, 1), days, ACTIONS).is_empty()
 
 
 def test_real_dividends_of_spy_are_expected_within_ten_days(reference_data):

@@ -32,7 +32,7 @@ def marks(draw):
         entry_dte=draw(st.integers(14, 45)),
         expiry=EXPIRY,
         session=EXPIRY - timedelta(days=draw(st.integers(1, 45))),
-        last_session_before_expiry=FLAT_BY,
+        last_decision_on=FLAT_BY,
     )
 
 

@@ -13,7 +13,7 @@ CREDIT = PositionMark(
     entry_dte=40,
     expiry=date(2024, 3, 15),
     session=date(2024, 2, 12),
-    last_session_before_expiry=date(2024, 3, 14),
+    last_decision_on=date(2024, 3, 14),
 )
 DEBIT = replace(CREDIT, entry_price=2.0, close_price=2.0, max_loss=2.0, max_profit=3.0)
 
@@ -33,6 +33,10 @@ DEBIT = replace(CREDIT, entry_price=2.0, close_price=2.0, max_loss=2.0, max_prof
         (replace(DEBIT, close_price=1.1), None),
         (replace(CREDIT, session=date(2024, 2, 24)), "TIME"),  # 20 days left, min(21, 20)
         (replace(CREDIT, session=date(2024, 3, 14)), "EXPIRY_NEAR"),
+        (replace(CREDIT, before_ex_date=True), "EX_DIVIDEND"),
+        # Risk comes before profit, and a stop stays a stop.
+        (replace(CREDIT, before_ex_date=True, close_price=-0.5), "EX_DIVIDEND"),
+        (replace(CREDIT, before_ex_date=True, close_price=-3.0), "STOP_LOSS"),
     ],
 )
 def test_exits_worked_by_hand(mark, reason):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.regime_names import REGIMES
-from options_platform.domain.sizing import SizingRules, contracts
+from options_platform.domain.sizing import SizingRules, contracts, size_at
 
 RULES = SizingRules()
 
@@ -71,3 +71,36 @@ def test_the_loss_of_the_whole_position_fits_the_budget_and_the_cap(
     assert 0 <= count <= 10
     assert count * loss <= min(cap, 2000 * multiplier * (0.5 + 0.5 * confidence)) * (1 + 1e-12)
     assert count <= one(loss, multiplier, confidence)
+
+
+def at(equity, planned=5, loss=2000.0, confidence=1.0, regime="low_vol", rules=RULES):
+    return size_at(equity, planned, loss, regime, confidence, rules)
+
+
+def test_at_or_above_the_configured_value_a_plan_stands_whatever_it_was_sized_by():
+    assert at(100_000.0).contracts == at(1e9).contracts == 5
+    assert at(200_000.0, planned=9, loss=9 * 3000.0).contracts == 9
+
+
+def test_below_it_the_plan_is_cut_to_what_the_equity_allows_and_to_none():
+    # 400 USD a spread: 2% of 60,000 are three, of 19,999 none.
+    assert at(60_000.0).contracts == 3
+    assert at(20_000.0).contracts == 1
+    least = at(19_999.0)
+    assert (least.contracts, least.loss_usd) == (0, 400.0)
+    assert least.budget_usd == pytest.approx(399.98)
+    assert at(0.0).contracts == at(-5.0).contracts == 0
+
+
+@given(
+    equity=st.floats(1, 2e5),
+    planned=st.integers(1, 10),
+    loss=st.floats(10, 5000),
+    regime=st.sampled_from(REGIMES),
+    confidence=st.floats(0, 1),
+)
+def test_less_equity_never_takes_more_and_never_more_than_planned(
+    equity, planned, loss, regime, confidence
+):
+    here, below = (at(e, planned, loss, confidence, regime).contracts for e in (equity, equity / 2))
+    assert below <= here <= planned

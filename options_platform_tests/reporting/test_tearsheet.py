@@ -54,6 +54,16 @@ def test_every_plot_and_every_breakdown_is_there(section):
     assert len(section["targets"]) == 9
 
 
+def test_what_is_held_to_expiry_is_marked_where_its_figures_stand(section, warehouse):
+    assert {row["name"] for row in section["scores"] if row["held"]} == {"put_write"}
+    stored = stored_backtest(warehouse)
+    held = stored.trades.with_columns(
+        exit_reason=pl.when(pl.col("exit_reason").is_not_null()).then(pl.lit("EXPIRY"))
+    )
+    marked = tearsheet_section(replace(stored, trades=held))["scores"]
+    assert {row["kind"] for row in marked if not row["held"]} == {"hold"}
+
+
 def test_the_attribution_adds_up_to_the_profit_of_closed_trades(section, warehouse):
     own = pl.col("fill_model") == "default"
     closed = warehouse.read(BACKTEST_TRADES).filter(own).drop_nulls("closed_on")

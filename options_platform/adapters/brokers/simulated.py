@@ -4,6 +4,10 @@ Orders are day orders. One that is accepted after the close of session D works i
 session and is judged once, at that session's close, since daily bars hold no intraday quotes:
 it fills if its limit allows the fill model's price, else it expires. Partial fills and rejections
 come on demand, for trying out what follows from them.
+
+What is still held at the last close up to its expiry settles by that close: an option out of the
+money expires (OPEXP), one in the money is exercised (OPEXC) or assigned (OPASN), and its shares
+come or go at the strike (OPTRD). Without a close of its ticker it waits for the next one.
 """
 
 from __future__ import annotations
@@ -28,8 +32,10 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
 )
 from options_platform.adapters.duck import held
+from options_platform.domain.calendar import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
+from options_platform.domain.expiry_policy import outcome_of
 from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import SHARES
@@ -45,7 +51,11 @@ ALTER TABLE orders ADD COLUMN IF NOT EXISTS sent_at TIMESTAMP;
 CREATE TABLE IF NOT EXISTS demands (
     ticker VARCHAR PRIMARY KEY, outcome VARCHAR NOT NULL, contracts INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS account (start_usd DOUBLE NOT NULL)
+CREATE TABLE IF NOT EXISTS account (start_usd DOUBLE NOT NULL);
+CREATE TABLE IF NOT EXISTS settlements (
+    activity_id VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL,
+    quantity INTEGER NOT NULL, price DOUBLE, settled_on DATE NOT NULL
+)
 """
 CENT = 0.005
 Outcome = Literal["reject", "partial"]
@@ -69,9 +79,10 @@ class SimulatedBroker:
         return held(self.path, wait_seconds=self.wait_seconds)
 
     def account(self) -> BrokerAccount:
-        """Cash of the start and of all fills; nothing here values the contracts."""
+        """Cash of the start, of all fills and settlements; nothing here values what is held."""
         rows = self._rows("filled_qty > 0", [])
         spent = sum(row[3] * SHARES * (row[4] or 0.0) + row[5] for row in rows)
+        spent += sum(a.quantity * (a.price or 0.0) for a in self._settlements())
         return BrokerAccount("simulated", self._began_with() - spent)
 
     def _began_with(self) -> float:
@@ -158,17 +169,19 @@ class SimulatedBroker:
         return self._orders("sent_at >= ?", [moment.astimezone(UTC).replace(tzinfo=None)])
 
     def holdings(self) -> list[Holding]:
-        """Contracts that the fills left."""
+        """Contracts that fills and settlements left, and shares."""
         held_now: dict[str, int] = {}
         for row in self._rows("filled_qty > 0", []):
             for leg in read_legs(row[2]):
                 symbol = leg.symbol(row[1])
                 held_now[symbol] = held_now.get(symbol, 0) + leg.signed_quantity * row[3]
+        for settled in self._settlements():
+            held_now[settled.symbol] = held_now.get(settled.symbol, 0) + int(settled.quantity)
         return [Holding(symbol, count) for symbol, count in sorted(held_now.items()) if count]
 
     def activities(self, since: date) -> list[Activity]:
-        """The fills; nothing is assigned or exercised here."""
-        found = []
+        """Fills and settlements; nothing is assigned or exercised before its expiry here."""
+        found = [activity for activity in self._settlements() if activity.on >= since]
         rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since])
         for number, ticker, legs_json, filled, *_, worked_on in rows:
             for at, leg in enumerate(read_legs(legs_json)):
@@ -178,7 +191,10 @@ class SimulatedBroker:
         return sorted(found, key=lambda activity: (activity.on, activity.activity_id))
 
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
-        """Fill or expire the orders that work in `session`; a session worked before is left."""
+        """Fill or expire the orders that work in `session`, then settle what expires with it.
+
+        A session worked before is left.
+        """
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             connection.execute(SCHEMA)
             waiting = connection.execute(
@@ -196,6 +212,43 @@ class SimulatedBroker:
                     [*outcome, session, number],
                 )
                 connection.execute("DELETE FROM demands WHERE ticker = ?", [ticker])
+        self._settle(session, market)
+
+    def _settle(self, session: date, market: Mapping[str, MarketClose]) -> None:
+        """Settle the contracts whose last close is that of `session`, or was an earlier one."""
+        there = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
+        rows: list[tuple[str, str, str, int, float | None, date]] = []
+        for symbol, (ticker, leg) in self._traded_options().items():
+            quantity, close = there.get(symbol, 0), market.get(ticker)
+            if not quantity or close is None or leg.expiry >= shift(session, 1):
+                continue
+            ended = outcome_of(quantity, leg.right, leg.strike, close.spot)
+            number = f"{session:%Y%m%d}-{symbol}"
+            rows.append((number, ended.kind, symbol, -quantity, None, session))
+            if ended.shares:
+                row = (f"{number}-shares", "OPTRD", ticker, ended.shares, leg.strike, session)
+                rows.append(row)
+        if rows:
+            with held(self.path, wait_seconds=self.wait_seconds) as connection:
+                connection.begin()
+                connection.executemany("INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?)", rows)
+                connection.commit()
+
+    def _traded_options(self) -> dict[str, tuple[str, OrderLeg]]:
+        """Every option that was ever traded, by symbol, with its ticker."""
+        return {
+            leg.symbol(row[1]): (row[1], leg)
+            for row in self._rows("filled_qty > 0", [])
+            for leg in read_legs(row[2])
+        }
+
+    def _settlements(self) -> list[Activity]:
+        if not self.path.exists():
+            return []
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            connection.execute(SCHEMA)
+            rows = connection.execute("FROM settlements ORDER BY activity_id").fetchall()
+        return [Activity(*row) for row in rows]
 
     def _outcome(
         self,
@@ -213,7 +266,8 @@ class SimulatedBroker:
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
         filled = contracts if most is None else min(most, contracts)
-        sides = sum(leg.ratio for leg in legs)
+        # What expires with this close is settled, not traded, and costs no fee.
+        sides = sum(leg.ratio for leg in legs if leg.expiry > session)
         fee = float(self.costs.fees_on(np.array([session], dtype="datetime64[D]"))[0])
         if filled < contracts:
             paid = price if filled else None

@@ -17,7 +17,7 @@ from options_platform.defs.assets.model_study import markdown_table
 from options_platform.defs.context import table_schema
 from options_platform.defs.resources import Platform
 from options_platform.domain.backtest.choices import make_variant
-from options_platform.domain.backtest.scorecard import against_seed
+from options_platform.domain.backtest.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest.variants import Variant, scored
 from options_platform.errors import UsageError
 from options_platform.reporting import backtest_figures, figures
@@ -95,6 +95,7 @@ def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
         "settings": variant.name,
         "range": f"{sessions[0]} to {sessions[-1]}, {', '.join(run.data.market.tickers)}",
         "chain_source": "synthetic",
+        "held_to_expiry": held_to_expiry(run.curves),
         "dagster/row_count": run.model.trades.height,
         "closed_trades": closed,
         "final_equity_usd": float(run.model.equity["equity_usd"][-1]),

@@ -9,7 +9,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ledger import Ledger, open_ledger
-from options_platform.adapters.market_series import stored_tenors
+from options_platform.adapters.market_series import stored_dividends, stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows, unsent_rows
 from options_platform.broker_rules import LIVE_NOTE
@@ -86,6 +86,7 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
         platform.warehouse.read(RAW_OHLCV, start=since, end=session),
         platform.warehouse.read(VIX, start=since, end=session),
         stored_tenors(platform.warehouse),
+        stored_dividends(platform.warehouse, end=session),
     )
     calls = platform.warehouse.read(
         DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session

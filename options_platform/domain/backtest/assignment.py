@@ -1,4 +1,9 @@
-"""Early assignment: which sold legs are exercised by their holders, and what that costs."""
+"""Early assignment: which sold legs are exercised by their holders, and what that costs.
+
+Holders know the next ex-date and its dividend, which are announced before, so the market that is
+modelled here reads them from the next session's row. No decision of ours does: exits go by what is
+to be expected (:mod:`options_platform.domain.ex_dividend`).
+"""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.positions import SHARES
 from options_platform.domain.pricing import Floats
 from options_platform.domain.risk import Exposure, exposure_of
+from options_platform.domain.sizing import Size, SizingRules, size_at
 
 
 class Book:
@@ -42,6 +43,7 @@ class Book:
         stated = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
         self._planned = trades.select(stated).rows()
         self._told = trades.select("strategy", "regime", "direction", "date").rows()
+        self._confidence: list[float] = trades["confidence"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {
@@ -67,6 +69,29 @@ class Book:
             vega_usd=vega,
             theta_usd=theta,
         )
+
+    def size_of(self, trade: int, rules: SizingRules) -> Size:
+        """What of a planned trade fits at the equity of the last mark."""
+        regime = self._told[trade][1]
+        return size_at(
+            self.equity_usd,
+            self.contracts[trade],
+            self.max_loss_usd[trade],
+            regime,
+            self._confidence[trade],
+            rules,
+        )
+
+    def resize(self, trade: int, contracts: int) -> None:
+        """Plan `contracts` spreads of a trade; its risk and its greeks go along."""
+        share = contracts / self.contracts[trade]
+        if share == 1.0:
+            return
+        self.contracts[trade] = contracts
+        self.max_loss_usd[trade] *= share
+        self.max_profit_usd[trade] *= share
+        spot, *greeks = self._planned[trade]
+        self._planned[trade] = (spot, *(value * share for value in greeks))
 
     def exposure(self, position: Position, number: int) -> Exposure:
         """What an open position adds to the account's risk at this close."""

@@ -47,6 +47,11 @@ class Baseline:
     traded_by: Callable[[BacktestRules], BacktestRules] = lambda rules: rules
     drawn: bool = False
 
+    @property
+    def holds_to_expiry(self) -> bool:
+        """Whether it holds its positions into their expiry, whatever the rules do."""
+        return self.traded_by(BacktestRules()).holds_to_expiry
+
     def run(
         self, own: Comparison, fills: Sequence[str] = (), seed: int = 0
     ) -> dict[str, BacktestResult]:
@@ -66,7 +71,7 @@ def _always(strategy: str) -> Baseline:
 
 
 def _cash_secured(rules: BacktestRules) -> BacktestRules:
-    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, buying_power=False)
+    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, sizing=None, buying_power=False)
 
 
 BASELINES: dict[str, Baseline] = {

@@ -22,10 +22,9 @@ import polars as pl
 from options_platform.domain.backtest.book import Book
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
-from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.calendar import shift
-from options_platform.domain.exits import PositionMark, exit_reason
+from options_platform.domain.exits import PositionMark, exit_reason, is_due
 from options_platform.domain.risk import Check, KillSwitch, refusals
 from options_platform.errors import IncompleteDataError
 
@@ -95,7 +94,8 @@ class _Loop:
         order = np.argsort(planned, kind="stable")
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
         self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
-        self._last_exit = [shift(day.astype(object), -2) for day in self.paths.legs.first_expiry]
+        self._expiry: list[date] = self.paths.legs.first_expiry.tolist()
+        self._last_decision = [self.rules.expiry.last_decision(day) for day in self._expiry]
 
     def run_session(self, number: int) -> None:
         """Everything of one session."""
@@ -114,7 +114,7 @@ class _Loop:
                 self.book.close(position, number, position.exit_reason)
             elif at_expiry:
                 settled = bool(self.paths.known[position.row(number)])
-                self.book.close(position, number, "EXPIRY" if settled else "NO_MARKET")
+                self.book.close(position, number, SETTLED if settled else "NO_MARKET")
 
     def _open(self, number: int) -> None:
         for trade in self.working:
@@ -146,7 +146,11 @@ class _Loop:
                 if wanted is not None and wanted <= ahead:
                     position.exit_reason = "FIXED"
                 continue
+            last_decision = self._last_decision[position.trade]
             if not self.paths.known[row]:
+                # Nothing is known of profit and loss; the calendar goes on.
+                if self.rules.exits is not None and is_due(session, last_decision):
+                    position.exit_reason = "EXPIRY_NEAR"
                 continue
             if self.paths.assigned[row]:
                 position.exit_reason, position.assigned_on = "ASSIGNED", number
@@ -161,7 +165,8 @@ class _Loop:
                         entry_dte=position.entry_dte,
                         expiry=position.expiry,
                         session=session,
-                        last_session_before_expiry=self._last_exit[position.trade],
+                        last_decision_on=last_decision,
+                        before_ex_date=bool(self.paths.before_ex_date[row]),
                     ),
                     self.rules.exits,
                 )
@@ -186,10 +191,19 @@ class _Loop:
             for trade in self._planned[number]:
                 self.book.refuse(trade, number, "HALTED", halted.value, halted.threshold)
             return
+        session = self.market.sessions[number]
         held = [self.book.exposure(position, number) for position in self.book.open.values()]
         for trade in self._planned[number]:
+            expiry = self._expiry[trade]
+            if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
+                days = (expiry - session).days
+                self.book.refuse(trade, number, "EXPIRY_NEAR", days, float("nan"))
+                continue
+            if not self._fits(trade, number):
+                continue
             entry = self.book.planned_exposure(trade)
-            broken = refusals(entry, held, self.rules.start_usd, self.rules.risk)
+            account_usd = self.rules.account_usd(self.book.equity_usd)
+            broken = refusals(entry, held, account_usd, self.rules.risk)
             reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in held)
             power = Check("BUYING_POWER", reserved, self.book.equity_usd)
             if self.rules.buying_power and not power.passed:
@@ -199,3 +213,14 @@ class _Loop:
             if not broken:
                 self.working.append(trade)
                 held.append(entry)
+
+    def _fits(self, trade: int, number: int) -> bool:
+        """Cut a planned trade to what the equity of this close allows; False if nothing is left."""
+        if self.rules.sizing is None:
+            return True
+        size = self.book.size_of(trade, self.rules.sizing)
+        if size.contracts < 1:
+            self.book.refuse(trade, number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
+            return False
+        self.book.resize(trade, size.contracts)
+        return True

@@ -45,6 +45,8 @@ class WalkForwardScore:
 class Judgement:
     """Of a grid: `table` has one row a variant, the best Sharpe ratio first.
 
+    Its column `held_to_expiry` says which hold their positions into their expiry.
+
     deflated_sharpe: probability that the best one's skill is more than the luck of `trials`.
     overfitting_probability: how often the best of one half of the time is below the median in
     the other half; NaN with a single variant or too few sessions. walk_forward: None where the
@@ -89,6 +91,7 @@ def _table(scores: Sequence[VariantScore], returns: dict[str, Floats]) -> pl.Dat
     rows = [
         {
             "variant": score.variant.name,
+            "held_to_expiry": score.variant.rules.holds_to_expiry,
             "sharpe": float(sharpe(returns[score.variant.name])),
             "equity_usd": float(score.equity[-1]),
             "max_drawdown": min(drawdown(score.equity)[0], 1.0),

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.domain.calendar import sessions
+from options_platform.domain.ex_dates import next_dividends
 from options_platform.domain.pricing import DAYS_A_YEAR, Floats
 from options_platform.domain.term import known_rates, short_rates, term_ratios
 from options_platform.errors import IncompleteDataError
@@ -28,7 +29,9 @@ class BacktestMarket:
     be carried for more than a week. `adjusted` is the close adjusted for dividends too, of tickers
     whose dividends are not known one by one; it serves to hold a ticker, nothing else.
     `term_ratios`, [3, sessions], and `short_rate`, [sessions], are those of `domain.term`; None
-    prices by the usual ones.
+    prices by the usual ones. `next_dividend` is the dividend that is to be expected at each close,
+    split-adjusted, and `sessions_to_ex_date` when, as :class:`~options_platform.domain.ex_dates.
+    NextDividend` has them; None expects none. The row of `dividend` is its ex-date.
     """
 
     sessions: list[date]
@@ -42,6 +45,8 @@ class BacktestMarket:
     adjusted: Floats | None = None
     term_ratios: Floats | None = None
     short_rate: Floats | None = None
+    next_dividend: Floats | None = None
+    sessions_to_ex_date: Floats | None = None
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
@@ -54,6 +59,7 @@ def make_market(
     vix: pl.DataFrame,
     yields: pl.DataFrame | None = None,
     tenors: pl.DataFrame | None = None,
+    dividends: pl.DataFrame | None = None,
 ) -> BacktestMarket:
     """The market from rows of `raw_ohlcv` and `vix`.
 
@@ -64,6 +70,8 @@ def make_market(
             known on the session before is earned, carried past its end and flagged. None earns
             nothing.
         tenors: date, vix9d, vix3m and vix6m in index points, and short_rate if known.
+        dividends: date, ticker and dividend from before the first bar on, which the next ones are
+            expected from; by default those of the bars.
 
     Raises :class:`IncompleteDataError` if there is no bar.
     """
@@ -80,6 +88,7 @@ def make_market(
         split_factor=pl.col("split_factor").fill_null(1.0),
         dividend=pl.col("dividend").fill_null(0.0),
     )
+    coming = next_dividends(bars, bars if dividends is None else dividends)
     interest, stale = _interest(every, yields)
     term = None if tenors is None else _term(every, vix, tenors)
     return BacktestMarket(
@@ -94,6 +103,8 @@ def make_market(
         adjusted=_grid(bars, "adjusted", every, tickers),
         term_ratios=None if term is None else term_ratios(term),
         short_rate=None if term is None else known_rates(term),
+        next_dividend=_grid(coming, "amount", every, tickers),
+        sessions_to_ex_date=_grid(coming, "sessions_ahead", every, tickers),
     )
 
 

@@ -27,6 +27,7 @@ from options_platform.domain.backtest.legs import (
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, quote, years_of
+from options_platform.domain.ex_dividend import calls_to_close
 from options_platform.domain.pricing import Floats, intrinsic_value
 from options_platform.domain.term import term_of
 
@@ -42,7 +43,8 @@ class TradePaths:
     values are those of the row before. `opening` is the net price of opening, `closing` what
     closing brings, `mark` at the mids, all with bought legs positive; `assigned` is whether a
     sold leg is exercised overnight, `assigned_closing` what closing brings in the session after
-    that. `parts` splits the change of the mark since the row before into `GREEKS`.
+    that. `before_ex_date` is whether a sold call is to be closed for the dividend expected at this
+    close. `parts` splits the change of the mark since the row before into `GREEKS`.
     """
 
     legs: Legs
@@ -56,6 +58,7 @@ class TradePaths:
     mark: Floats
     assigned: Bools
     assigned_closing: Floats
+    before_ex_date: Bools
     leg_opening: Floats
     leg_closing: Floats
     leg_assigned: Floats
@@ -105,12 +108,29 @@ def trade_paths(
         mark=net_price(made.side[trade], priced.mid)[row],
         assigned=exercised.any(axis=1) & known,
         assigned_closing=net_price(made.side[trade], after),
+        before_ex_date=_before_ex_date(made, trade, priced, market, session, column, factor, rules),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
         leg_assigned=after,
         greeks=greeks,
         parts=_attribution(made.side[trade], priced, spot, session, market, starts, row),
     )
+
+
+def _before_ex_date(
+    legs: Legs, trade: Ints, priced: PricedLegs, market: BacktestMarket, session: Ints,
+    column: Ints, factor: Floats, rules: BacktestRules,
+) -> Bools:  # fmt: skip
+    coming, ahead = market.next_dividend, market.sessions_to_ex_date
+    if rules.exits is None or coming is None or ahead is None:
+        return np.zeros(len(trade), dtype=bool)
+    at = session, column[trade]
+    due = rules.exits.ex_dividend.dividend_due(coming[at] * factor, ahead[at])
+    found = calls_to_close(
+        legs.side[trade], legs.sign[trade], legs.strike[trade], priced.spot, priced.mid,
+        due[:, None],
+    )  # fmt: skip
+    return np.asarray((found & priced.alive).any(axis=1))
 
 
 def _price(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from options_platform.domain.backtest.results import SETTLED
 from options_platform.domain.positions import SHARES
 from options_platform.domain.quality import SHOWN, Finding
 from options_platform.domain.strategies import STRATEGIES
@@ -98,7 +99,7 @@ def _beyond_maximum(tables: BacktestTables) -> Finding:
     """
     naked = pl.col("strategy").is_in([name for name, own in STRATEGIES.items() if own.naked])
     settled = tables.trades.filter(
-        ~naked.fill_null(value=False) & (pl.col("exit_reason") == "EXPIRY")
+        ~naked.fill_null(value=False) & (pl.col("exit_reason") == SETTLED)
     )
     wrong = settled.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd") + CENT)
     return _finding(wrong, ("fill_model", "plan_id", "ticker", "pnl_usd", "max_loss_usd"))

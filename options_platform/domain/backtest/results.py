@@ -128,6 +128,16 @@ REFUSALS = pl.Schema(
 """Planned trades that the account refused, or that were not filled, with rule and numbers."""
 
 
+SETTLED = "EXPIRY"
+"""The exit reason of a trade that was held into its expiry."""
+
+HELD_NOTE = (
+    "Held to expiry, settled in cash at what is in the money. Options of ETFs settle in shares, "
+    "and orders are sent for such trades only where the account can carry these."
+)
+"""What stands wherever figures of such trades do."""
+
+
 @dataclass(frozen=True)
 class BacktestResult:
     """The frames of one run, each in its schema above and sorted by session."""
@@ -140,3 +150,8 @@ class BacktestResult:
     greeks: pl.DataFrame
     exposures: pl.DataFrame
     refusals: pl.DataFrame
+
+    @property
+    def held_to_expiry(self) -> int:
+        """Trades that were held into their expiry and settled in cash, which no account does."""
+        return self.trades.filter(pl.col("exit_reason") == SETTLED).height

@@ -9,8 +9,10 @@ from typing import Literal
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import RiskRules
+from options_platform.domain.sizing import SizingRules
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,20 @@ class BacktestOptions:
 class BacktestRules:
     """How planned trades are filled, held and closed.
 
-    `exits` None holds every position to its first expiry. `entry_order` `limit` fills an entry
-    only at the plan's price or better, as live day orders do; `market` fills it at whatever the
-    fill model says. With `buying_power` an entry must leave the maximum losses of all positions
-    covered by equity. Losses beyond `risk.kill_switch` stop entries as they do live; a person is
-    taken to have looked and to resume after `resume_after_sessions`, never if that is None.
+    `exits` None holds every position to its first expiry, whatever `expiry` says. `entry_order`
+    `limit` fills an entry only at the plan's price or better, as live day orders do; `market` fills
+    it at whatever the fill model says. With `buying_power` an entry must leave the maximum losses
+    of all positions covered by equity. Losses beyond `risk.kill_switch` stop entries as they do
+    live; a person is taken to have looked and to resume after `resume_after_sessions`, never if
+    that is None. `sizing` is what the plans were sized by: an entry takes no more of them than it
+    allows at the equity of the session; None trades what is planned.
     """
 
     start_usd: float = 100_000.0
     exits: ExitRules | None = field(default_factory=ExitRules)
+    expiry: ExpiryRules = field(default_factory=ExpiryRules)
     risk: RiskRules = field(default_factory=RiskRules)
+    sizing: SizingRules | None = None
     fills: FillRules = field(default_factory=FillRules)
     costs: CostRules = field(default_factory=CostRules)
     chain: ChainRules = field(default_factory=ChainRules)
@@ -70,3 +76,13 @@ class BacktestRules:
     def __post_init__(self) -> None:
         if not 0.0 < self.start_usd < math.inf:
             raise ValueError("start_usd must be a positive number")
+
+    def account_usd(self, equity_usd: float) -> float:
+        """What limits in percent are of: the configured value, or the equity if that is less."""
+        configured = self.start_usd if self.sizing is None else self.sizing.account_value_usd
+        return min(configured, equity_usd)
+
+    @property
+    def holds_to_expiry(self) -> bool:
+        """Whether positions are held into their expiry, which no account does by default."""
+        return self.exits is None or self.expiry.hold_to_expiry

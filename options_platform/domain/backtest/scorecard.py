@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -28,7 +28,7 @@ from options_platform.domain.performance.bootstrap import Floats
 from options_platform.domain.performance.curve import sharpe
 
 MODEL = "model"
-# Plans keep the size of a whole account, so on the last tenth of one a return is chance alone.
+# On the last tenth of an account a spread is much of it, or more, and a return is chance alone.
 RUIN_SHARE = 0.1
 WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
 # The total return is told by the equity, wins and losses by the profit factor.
@@ -135,6 +135,16 @@ def curves_of(
         ),
         *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in held.items()),
     ]
+
+
+def held_to_expiry(curves: Sequence[Curve]) -> dict[str, int]:
+    """By name how many trades were held to their expiry, of those curves that have any."""
+    counts: dict[str, int] = {}
+    for curve in curves:
+        held = 0 if curve.result is None else curve.result.held_to_expiry
+        if held:
+            counts[curve.name] = max(held, counts.get(curve.name, 0))
+    return counts
 
 
 def _equity(result: BacktestResult) -> Floats:

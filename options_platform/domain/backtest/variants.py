@@ -24,7 +24,7 @@ from options_platform.errors import UsageError
 
 PLAN = "plan"
 # Parts of the plan's rules that the backtest holds as well: what is planned is what is traded.
-SHARED = ("chain", "costs")
+SHARED = ("chain", "costs", "sizing")
 WARM_UP_YEARS = 3
 
 PLACES: dict[str, tuple[str, ...]] = {

@@ -4,8 +4,10 @@ from datetime import date
 import pytest
 
 from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.brokers.port import Holding
+from options_platform.domain.calendar import shift
 from options_platform.domain.fills import FillRules, MarketClose, net_price
-from options_platform.domain.orders import closing
+from options_platform.domain.orders import OrderLeg, closing
 from options_platform.settings import make_settings
 from options_platform_tests.domain.test_orders import LEGS, ORDER
 
@@ -70,6 +72,66 @@ def test_a_session_worked_twice_changes_nothing(tmp_path):
     broker.work(NEXT, {"SPY": MarketClose(600.0, 0.5)})
     broker.work(date(2024, 1, 4), {"SPY": MarketClose(600.0, 0.5)})
     assert broker.find(ORDER.client_order_id) == first
+
+
+SPREAD = (
+    OrderLeg("sell", "put", 475.0, date(2024, 1, 19)),
+    OrderLeg("buy", "put", 470.0, date(2024, 1, 19)),
+)
+LAST = date(2024, 1, 19)
+
+
+def held_into_expiry(tmp_path, spot):
+    broker = opened(tmp_path, model="mid")
+    order = replace(ORDER, legs=SPREAD, limit_price=None)
+    entry = worked(broker, order)
+    before = broker.account().cash_usd
+    broker.work(shift(LAST, -1), {"SPY": MarketClose(spot, 0.13)})
+    assert len(broker.holdings()) == 2
+    for _ in range(2):
+        broker.work(LAST, {"SPY": MarketClose(spot, 0.13)})
+    told = [(a.kind, a.symbol, a.quantity, a.price) for a in broker.activities(LAST)]
+    return broker, entry, broker.account().cash_usd - before, told
+
+
+def test_what_expires_out_of_the_money_is_gone_and_leaves_its_activity(tmp_path):
+    broker, entry, cash, told = held_into_expiry(tmp_path, 480.0)
+    assert broker.holdings() == []
+    assert cash == 0.0
+    assert told == [
+        ("OPEXP", SPREAD[1].symbol("SPY"), -entry.filled_qty, None),
+        ("OPEXP", SPREAD[0].symbol("SPY"), entry.filled_qty, None),
+    ]
+
+
+def test_a_sold_leg_alone_in_the_money_is_assigned_into_shares_at_its_strike(tmp_path):
+    broker, entry, cash, told = held_into_expiry(tmp_path, 472.0)
+    shares = 100 * entry.filled_qty
+    assert broker.holdings() == [Holding("SPY", shares)]
+    assert cash == pytest.approx(-475.0 * shares)
+    assert told == [
+        ("OPEXP", SPREAD[1].symbol("SPY"), -entry.filled_qty, None),
+        ("OPASN", SPREAD[0].symbol("SPY"), entry.filled_qty, None),
+        ("OPTRD", "SPY", shares, 475.0),
+    ]
+
+
+@pytest.mark.parametrize("spot", [480.0, 472.0, 460.0])
+def test_cash_and_shares_after_an_expiry_are_the_intrinsic_value_of_a_backtest(tmp_path, spot):
+    broker, entry, cash, _ = held_into_expiry(tmp_path, spot)
+    shares = {holding.symbol: holding.quantity for holding in broker.holdings()}.get("SPY", 0)
+    close = MarketClose(spot, 0.13)
+    settled = net_price(SPREAD, LAST, close, broker.chain, broker.fills)
+    assert cash + shares * spot == pytest.approx(100 * entry.filled_qty * settled)
+
+
+def test_without_a_close_on_expiry_day_it_waits_for_the_next_one(tmp_path):
+    broker = opened(tmp_path)
+    worked(broker, replace(ORDER, legs=SPREAD, limit_price=None))
+    broker.work(LAST, {})
+    assert len(broker.holdings()) == 2
+    broker.work(shift(LAST, 1), {"SPY": MarketClose(480.0, 0.13)})
+    assert broker.holdings() == []
 
 
 def test_a_part_or_a_rejection_comes_on_demand_and_once(tmp_path):

@@ -22,8 +22,11 @@ FREE = BacktestRules(
 DAYS = sessions(date(2024, 1, 2), date(2024, 3, 28))
 
 
-def market(closes, index=20.0, days=DAYS, dividends=None, factors=None, yields=None):
-    """A market of the tickers of `closes`; a close of None is a bar set aside."""
+def market(closes, index=20.0, days=DAYS, dividends=None, factors=None, yields=None, history=None):
+    """A market of the tickers of `closes`; a close of None is a bar set aside.
+
+    `history` has the dividends that the next ones are expected from.
+    """
     bars, vix = [], []
     for ticker, values in closes.items():
         count = min(len(values), len(days))
@@ -52,7 +55,7 @@ def market(closes, index=20.0, days=DAYS, dividends=None, factors=None, yields=N
                 }
             )
         )
-    return make_market(pl.concat(bars), pl.concat(vix), yields)
+    return make_market(pl.concat(bars), pl.concat(vix), yields, dividends=history)
 
 
 def plan(day, legs, *, ticker="SPY", price, loss, profit, contracts=1, number=0, strategy="spread"):

@@ -1,15 +1,19 @@
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
 from options_platform.domain.backtest import AssignmentRules, BacktestRules, run_backtest
+from options_platform.domain.calendar import shift
 from options_platform.domain.costs import CostRules
+from options_platform.domain.ex_dividend import ExDividendRules
 from options_platform.domain.exits import ExitRules
+from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import KillSwitchRules, RiskRules
+from options_platform.domain.sizing import SizingRules
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.small import (
     DAYS,
@@ -203,6 +207,71 @@ def test_a_short_call_is_assigned_before_an_ex_dividend_day_when_its_put_is_wort
     assert small.trades["exit_reason"].to_list() == ["EXPIRY"]
 
 
+EX_DAY = date(2024, 2, 13)
+
+
+def quarterly(amount=1.5, last=date(2023, 11, 14)):
+    """Dividends every 91 days, so that the next is expected on `EX_DAY`."""
+    days = [last - timedelta(days=91 * n) for n in range(5)]
+    return pl.DataFrame({"date": days, "ticker": "SPY", "dividend": amount})
+
+
+DEEP_CALLS = [("sell", "call", 95.0, EXPIRY), ("buy", "call", 105.0, EXPIRY)]
+NO_OTHER_EXIT = ExitRules(credit_take_profit=9.0, credit_stop=9.0, credit_stop_cap=9.0, exit_dte=0)
+
+
+def test_a_short_call_in_the_money_is_closed_before_the_expected_ex_date_and_not_assigned():
+    planned = plan(DAYS[0], DEEP_CALLS, price=-5.0, loss=5.0, profit=5.0)
+    rules = replace(HELD, exits=NO_OTHER_EXIT, assignment=AssignmentRules())
+    calm = {"dividends": {EX_DAY: 1.5}, "index": 8.0, "history": quarterly()}
+    trade = run(planned, rules=rules, **calm).trades.row(0, named=True)
+    assert trade["exit_reason"] == "EX_DIVIDEND"
+    # Five sessions before the expected ex-date are feared, and the order works in the one before.
+    assert trade["closed_on"] == shift(EX_DAY, -6)
+    # With the rule off the counterparty exercises, and the dividend is owed.
+    off = replace(NO_OTHER_EXIT, ex_dividend=ExDividendRules(enabled=False))
+    late = run(planned, rules=replace(rules, exits=off), **calm).trades.row(0, named=True)
+    assert (late["exit_reason"], late["closed_on"]) == ("ASSIGNED", EX_DAY)
+    assert trade["pnl_usd"] > late["pnl_usd"] + 100
+
+
+def test_an_exit_before_an_ex_date_works_in_the_last_session_before_it_at_the_latest():
+    # In the money only on the last close from which an order still comes before the ex-date.
+    at = DAYS.index(EX_DAY)
+    closes = [90.0] * (at - 2) + [100.0] * (len(DAYS) - at + 2)
+    legs = [("buy", "call", 85.0, EXPIRY), ("sell", "call", 95.0, EXPIRY)]
+    planned = plan(DAYS[0], legs, price=5.0, loss=5.0, profit=5.0)
+    rules = replace(HELD, exits=replace(NO_OTHER_EXIT, debit_take_profit=9.0))
+    found = run(planned, closes, rules, history=quarterly())
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EX_DIVIDEND", shift(EX_DAY, -1))
+
+
+def test_the_dividend_of_the_next_row_closes_nothing_before_it_could_be_expected():
+    planned = plan(DAYS[0], DEEP_CALLS, price=-5.0, loss=5.0, profit=5.0)
+    rules = replace(HELD, exits=NO_OTHER_EXIT)
+    first = run(planned, rules=rules, index=8.0, dividends={EX_DAY: 1.5})
+    assert first.trades["exit_reason"].to_list() == ["EXPIRY_NEAR"]
+
+
+def test_all_rows_after_a_day_removed_change_no_exit_up_to_it():
+    closes = [100.0 + 4 * np.sin(n / 3) for n in range(len(DAYS))]
+    planned = together(
+        *(plan(DAYS[n], DEEP_CALLS, price=-5.0, loss=5.0, profit=5.0, number=n) for n in range(9))
+    )
+    rules = replace(HELD, exits=NO_OTHER_EXIT, assignment=AssignmentRules())
+    paid = {EX_DAY: 1.5, date(2024, 1, 18): 0.4}
+    whole = run(planned, closes, rules, dividends=paid)
+    with_history = run(planned, closes, rules, dividends=paid, history=quarterly())
+    assert "EX_DIVIDEND" in with_history.trades["exit_reason"].to_list()
+    for cut in range(5, len(DAYS)):
+        for found, history in ((whole, None), (with_history, quarterly())):
+            short = run(planned, closes, rules, days=DAYS[:cut], dividends=paid, history=history)
+            for name in ("equity", "marks", "fills", "refusals"):
+                early = getattr(found, name).filter(pl.col("session") <= DAYS[cut - 1])
+                assert getattr(short, name).equals(early)
+
+
 def test_a_put_deep_in_the_money_without_time_value_is_assigned():
     closes = [100.0] * 10 + [60.0] * (len(DAYS) - 10)
     rules = replace(HELD, assignment=AssignmentRules())
@@ -222,6 +291,85 @@ def test_a_calendar_is_closed_when_its_first_leg_expires():
     # Two legs were opened and one sold again; the other expired without a fee.
     assert found.fills["action"].to_list() == ["open", "open", "close", "settle"]
     assert trade["fees_usd"] == pytest.approx(0.65 * 3)
+
+
+def test_by_default_a_position_leaves_in_the_last_session_before_its_expiry():
+    rules = replace(HELD, exits=NO_OTHER_EXIT)
+    found = run(bull_put(), rules=rules)
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY_NEAR", shift(EXPIRY, -1))
+    assert not rules.holds_to_expiry
+    assert found.held_to_expiry == 0
+
+
+def test_held_to_expiry_it_settles_and_the_result_says_so():
+    rules = replace(HELD, exits=NO_OTHER_EXIT, expiry=ExpiryRules(hold_to_expiry=True))
+    found = run(bull_put(), rules=rules)
+    trade = found.trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY", EXPIRY)
+    assert rules.holds_to_expiry
+    assert HELD.holds_to_expiry
+    assert found.held_to_expiry == run(bull_put()).held_to_expiry == 1
+
+
+def test_the_calendar_closes_a_position_whose_ticker_has_no_bar_on_the_deciding_session():
+    closes = list(FLAT_PRICES)
+    closes[DAYS.index(EXPIRY) - 2] = None
+    trade = run(bull_put(), closes, replace(HELD, exits=NO_OTHER_EXIT)).trades.row(0, named=True)
+    assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY_NEAR", shift(EXPIRY, -1))
+
+
+def test_an_entry_that_could_not_leave_before_its_expiry_is_refused_unless_it_may_be_held():
+    rules = replace(HELD, exits=NO_OTHER_EXIT)
+    near = [(side, right, strike, DAYS[3]) for side, right, strike, _ in BULL_PUT]
+    late, in_time = (
+        plan(DAYS[0], legs, price=-0.1, loss=4.9, profit=0.1)
+        for legs in ([(*leg[:3], DAYS[2]) for leg in near], near)
+    )
+    assert run(late, rules=rules).refusals["rule"].to_list() == ["EXPIRY_NEAR"]
+    assert run(late).refusals.is_empty()
+    found = run(in_time, rules=rules)
+    assert found.trades["closed_on"].to_list() == [DAYS[2]]
+
+
+def sized_plans(*days):
+    """Five spreads of 450 USD at risk each: what 2.25% of 100,000 USD allows."""
+    planned = [bull_put(day, contracts=5, number=n) for n, day in enumerate(days)]
+    plans, legs = together(*planned)
+    return plans.with_columns(confidence=1.0, regime=pl.lit("low_vol")), legs
+
+
+SIZED = replace(
+    HELD, start_usd=100_000.0, sizing=SizingRules(account_value_usd=100_000.0, risk_pct=0.0225)
+)
+
+
+def test_sizes_follow_the_equity_once_it_is_below_the_configured_value():
+    closes = [100.0] * 10 + [80.0] * (len(DAYS) - 10)
+    found = run(sized_plans(DAYS[0], DAYS[12]), closes, SIZED)
+    # The first loses some 2,000 of 100,000 USD, which takes one of the second's five.
+    assert found.trades["contracts"].to_list() == [5, 4]
+    whole = run(sized_plans(DAYS[0], DAYS[12]), closes, replace(SIZED, sizing=None))
+    assert whole.trades["contracts"].to_list() == [5, 5]
+
+
+def test_an_equity_too_small_for_one_spread_refuses_it_with_both_numbers():
+    rules = replace(SIZED, start_usd=15_000.0)
+    refused = run(sized_plans(DAYS[0]), rules=rules).refusals.row(0, named=True)
+    assert (refused["rule"], refused["value"]) == ("RISK_BUDGET", 450.0)
+    assert refused["threshold"] == pytest.approx(0.0225 * 15_000)
+
+
+def test_limits_in_percent_are_of_the_smaller_of_configured_value_and_equity():
+    risk = replace(RiskRules.unlimited(), max_trade_risk_pct=0.0225)
+    rules = replace(HELD, start_usd=100_000.0, risk=risk)
+    closes = [100.0] * 10 + [80.0] * (len(DAYS) - 10)
+    found = run(sized_plans(DAYS[0], DAYS[12]), closes, rules)
+    assert found.trades["planned_on"].to_list() == [DAYS[0]]
+    refused = found.refusals.row(0, named=True)
+    assert (refused["rule"], refused["value"]) == ("MAX_TRADE_RISK", 2250.0)
+    equity = found.equity.filter(pl.col("session") == DAYS[12])["equity_usd"][0]
+    assert refused["threshold"] == pytest.approx(0.0225 * equity)
 
 
 def test_what_is_open_at_the_end_is_valued_at_its_mark():
