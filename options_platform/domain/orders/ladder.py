@@ -24,7 +24,9 @@ class LadderRules:
     `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
     `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
     `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
-    leaves the bounds of what its legs can be worth. The last rung stands until the order expires.
+    leaves the bounds of what its legs can be worth, and legs that bring money never end below one
+    cent a share, also where they are worth nothing: at 0.00 a position is given away. The last rung
+    stands until the order expires.
     """
 
     rungs: int = 4
@@ -53,9 +55,12 @@ class LadderRules:
         if purpose == "entry":
             return ladder(fair_price, self.entry_concession * abs(fair_price), self.rungs)
         bounds = bounds_of(legs)
-        first = bounds.kept(fair_price)
+        first, worst = bounds.kept(fair_price), bounds.high
+        if bounds.low < 0.0 >= bounds.high or first < 0.0:
+            worst = min(worst, -TICK_USD)
+            first = min(first, worst)
         give = max(self.exit_concession * abs(first), self.exit_concession_usd)
-        return ladder(first, bounds.kept(first + give) - first, self.rungs, keep_sign=False)
+        return ladder(first, min(first + give, worst) - first, self.rungs, keep_sign=False)
 
 
 def ladder(
