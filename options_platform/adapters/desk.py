@@ -13,6 +13,7 @@ from options_platform.adapters.brokers.port import BrokerDoubtError, Quote, Work
 from options_platform.adapters.closing import Pricing, through_quotes
 from options_platform.adapters.live_quotes import quotes_in_session, worth
 from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.pauses import entries_stopped
 from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import (
     CANCELLABLE,
@@ -84,7 +85,7 @@ class Desk:
             elif (stale := self._closing_what_is_gone(found, now)) is not None:
                 self._cancel_to_reprice(stale, now)
         waiting = self.send_again(now, purposes)
-        if "entry" in purposes and self.service.ledger.halted() is not None:
+        if "entry" in purposes and entries_stopped(self.service.ledger) is not None:
             # One whose request was on its way may have arrived since.
             self.service.cancel_entries(now)
         return [*self._working(purposes), *waiting]

@@ -26,6 +26,7 @@ from options_platform.adapters.closing import Closing
 from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.pauses import HALTED, entries_stopped, lift_at_close
 from options_platform.adapters.plan_tables import Market, entry_order
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import sessions
@@ -41,7 +42,7 @@ from options_platform.domain.orders import (
 )
 from options_platform.domain.positions import mark_account
 from options_platform.domain.repricing import REPRICE
-from options_platform.domain.risk import Exposure, OrderBasis, after_closes
+from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
@@ -129,6 +130,7 @@ class PaperTrading:
                     self._mark(day, closes)
                 # Also of a session that was marked by a run which came no further.
                 self.trip(self.ledger.equities_since_reset(), now)
+                lift_at_close(self.ledger, day, now)
             changed = self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -210,10 +212,7 @@ class PaperTrading:
         """Halt, for good until a person resumes, once losses have passed their limits."""
         switch = after_closes(equities_usd, self.settings.risk.kill_switch)
         if switch is not None and switch.tripped is not None and self.ledger.halted() is None:
-            lost = switch.tripped
-            self.ledger.halt(
-                f"{lost.code}: {lost.value:,.2f} USD lost, the limit is {lost.threshold:,.2f}", now
-            )
+            self.ledger.halt(reason_of(switch.tripped), now)
 
     def _send_entries(
         self,
@@ -240,7 +239,7 @@ class PaperTrading:
                 known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
             except PlanChangedError as error:
                 changed.append(error)
-        if self.ledger.halted() is not None:
+        if entries_stopped(self.ledger) is not None:
             # One that was being sent when the halt came passed its check.
             self.cancel_entries(now)
         return changed
@@ -248,14 +247,15 @@ class PaperTrading:
     def cancel_entries(self, now: datetime) -> list[Order]:
         """Cancel the entries that work, for good; those that still may fill."""
         left = []
+        why = entries_stopped(self.ledger) or HALTED
         for order in self.ledger.working_orders():
             if order.purpose != "entry":
                 continue
             if order.reason == REPRICE:
-                self.ledger.record(replace(order, reason=None), now, detail="HALTED")
+                self.ledger.record(replace(order, reason=None), now, detail=why)
             after = self.execution.cancel(order, now)
             if after.status == "intent":
-                self._refuse(after, ["HALTED"], now)
+                self._refuse(after, [why], now)
             elif not after.is_final:
                 left.append(after)
         return left
@@ -296,8 +296,8 @@ class PaperTrading:
             except BrokerDoubtError as error:
                 doubt = str(error)
         # A halt may have come while the broker was asked.
-        if not broken and self.ledger.halted() is not None:
-            broken = ["HALTED"]
+        if not broken and (stopped := entries_stopped(self.ledger)) is not None:
+            broken = [stopped]
         return broken, doubt
 
     def _wait(self, order: Order, doubt: str, now: datetime) -> None:
