@@ -11,7 +11,7 @@ from time import sleep
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
-from options_platform.adapters.live_quotes import far_side, worth
+from options_platform.adapters.live_quotes import Pricing
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.closing import next_to_close, without_cover
@@ -21,23 +21,11 @@ from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_
 from options_platform.domain.positions import Position
 from options_platform.settings import Settings
 
-Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
 ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
 GONE = "GONE_AT_BROKER"
 LEGS_GONE = "LEGS_GONE"
 FLATTEN = "FLATTEN"
 LOOKS = 2
-
-
-def through_quotes(ticker: str, quotes: Mapping[str, Quote], otherwise: Pricing | None) -> Pricing:
-    """The far side of the quotes of just those legs, where these are sound; else `otherwise`."""
-
-    def price(legs: tuple[OrderLeg, ...]) -> float | None:
-        if worth(ticker, quotes, legs) is not None:
-            return far_side(ticker, quotes, legs)
-        return None if otherwise is None else otherwise(legs)
-
-    return price
 
 
 @dataclass(frozen=True)
@@ -142,7 +130,9 @@ class Closing:
             if legs != position.legs and not self.execution.broker.takes_market_orders:
                 return None
             fair = -position.mark_price
-        at_floor = at_once_by is not None and worth(position.ticker, at_once_by, legs) is None
+        at_floor = at_once_by is not None and not at_once_by.keys() >= {
+            leg.symbol(position.ticker) for leg in legs
+        }
         order = self._exit_order(
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )

@@ -80,7 +80,7 @@ def ladder(
     found: list[float] = []
     for rung in range(rungs):
         share = rung / (rungs - 1) if rungs > 1 else 0.0
-        price = _down_to_tick(fair_price + share * (floor - fair_price), tick)
+        price = down_to_tick(fair_price + share * (floor - fair_price), tick)
         if keep_sign and fair_price < 0 and price > -tick + SLACK:
             break
         if not found or price > found[-1] + SLACK:
@@ -88,5 +88,6 @@ def ladder(
     return found
 
 
-def _down_to_tick(price: float, tick: float) -> float:
+def down_to_tick(price: float, tick: float = TICK_USD) -> float:
+    """The price rounded to the tick in the order's favour, USD a share."""
     return round(math.floor(price / tick + SLACK) * tick, 10)
