@@ -109,7 +109,7 @@ def test_a_daily_run_for_an_earlier_session_lifts_nothing(made, fake):
 
 
 def test_an_entry_that_arrives_during_a_pause_is_canceled_by_the_next_step(made, fake):
-    fake.script("faults", {"do": "late", "seconds": 0.5})
+    fake.script("faults", {"do": "late", "seconds": 4.0})
     trade(made, ("SPY", "QQQ"))
     assert entry(made, "QQQ").status == "unknown"
     look(made, fake, MINUTE, LOSS)
