@@ -104,7 +104,13 @@ def test_an_order_without_a_limit_has_no_rungs():
 
 @pytest.mark.parametrize(
     ("price", "worst", "allowed"),
-    [(1.4, float("inf"), 1.4), (1.4, 1.4, 1.4), (1.4, 1.308, 1.3), (1.4, 1.2, None), (1.4, 0.9, None)],
+    [
+        (1.4, float("inf"), 1.4),
+        (1.4, 1.4, 1.4),
+        (1.4, 1.308, 1.3),
+        (1.4, 1.2, None),
+        (1.4, 0.9, None),
+    ],
 )
 def test_no_rung_is_above_the_worst_price_that_is_allowed(price, worst, allowed):
     """One that stands there already, or above it, stays."""

@@ -11,7 +11,7 @@
 
 Quotes say "unsure" where they are wide and leave it open on which side of the stop the value is,
 and where there are no sound ones. Looks that are unsure neither confirm one another nor take back
-what was seen before.
+what was seen before, but for a model that decides that the position is held.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ class Look:
 
     beyond_since: datetime | None = None
     unsure_since: datetime | None = None
+
+    def until(self, at: datetime) -> Look:
+        """The same for a look at `at`: what a clock that was ahead has noted begins then."""
+        moments = (self.beyond_since, self.unsure_since)
+        return Look(*(None if since is None else min(since, at) for since in moments))
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ def judge(
         is_stop: whether a value, USD a share, is beyond the stop; so is each lower one then.
         rules: how long a doubt lasts.
     """
+    before = before.until(at)
     mid = None if by_quotes is None else by_quotes.mid
     sure = _sure(by_quotes, by_model)
     model_is_beyond = by_model is not None and is_stop(by_model.high)
@@ -108,7 +114,10 @@ def judge(
     look = replace(before, unsure_since=before.unsure_since or at)
     if _lasts(look.unsure_since, at, rules.wide_seconds):
         value = mid if by_model is None else by_model.low
-        return Evidence(value is not None and is_stop(value), value, value, True, look)
+        is_stopped = value is not None and is_stop(value)
+        if by_model is not None and not is_stopped:
+            look = replace(look, beyond_since=None)
+        return Evidence(is_stopped, value, value, True, look)
     value = by_model.low if mid is None and by_model is not None else mid
     mid_is_beyond = mid is not None and is_stop(mid)
     return Evidence(mid_is_beyond and model_is_beyond, value, sure, False, look)

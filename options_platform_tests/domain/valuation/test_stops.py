@@ -111,6 +111,21 @@ def test_what_is_remembered(before, by_quotes, after):
     assert judge(before, AT, by_quotes, None, is_stop, RULES).look == after
 
 
+def test_a_model_that_holds_a_position_takes_back_an_earlier_look_and_goes_on_deciding():
+    before = Look(ago(hours=3), ago(hours=2))
+    found = judge(before, AT, wide(-4.5), MODEL_WITHIN, is_stop, RULES)
+    assert found.look == Look(None, before.unsure_since)
+    assert judge(before, AT, wide(-4.5), MODEL_BEYOND, is_stop, RULES).look == before
+
+
+def test_a_clock_that_was_ahead_silences_nothing_for_longer():
+    ahead = Look(unsure_since=AT + timedelta(hours=5))
+    found = judge(ahead, AT, wide(-0.5), MODEL_BEYOND, is_stop, RULES)
+    assert found.look == Look(unsure_since=AT)
+    later = judge(found.look, AT + timedelta(minutes=15), None, MODEL_BEYOND, is_stop, RULES)
+    assert later.is_stopped
+
+
 @pytest.mark.parametrize(
     ("before", "by_quotes", "by_model", "value", "sure"),
     [
