@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from options_platform.domain.valuation import ValuationRules
+
 LIVE_SWITCH = "OPTIONS_LIVE_MONEY"
 """The third switch of live trading: a variable of the environment alone, never in a file."""
 
@@ -39,17 +41,21 @@ class AlpacaRules:
 
 
 @dataclass(frozen=True)
-class IntradayRules:
-    """The check of stops within a session: quotes older than this decide nothing.
+class IntradayRules(ValuationRules):
+    """Quotes older than `max_quote_age_seconds` and last prices older than `max_spot_age_seconds`
+    decide nothing.
 
-    Alpaca's free quotes of options are a quarter of an hour old.
+    Alpaca's free quotes of options are a quarter of an hour old; last prices of stocks are of now.
     """
 
     max_quote_age_seconds: float = 1200.0
+    max_spot_age_seconds: float = 300.0
 
     def __post_init__(self) -> None:
-        if not self.max_quote_age_seconds > 0:
-            raise ValueError("max_quote_age_seconds is more than 0")
+        super().__post_init__()
+        for name in ("max_quote_age_seconds", "max_spot_age_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is more than 0")
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def rules_page(generated: str) -> str:
         *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
         *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
         *_section("What an entry may rest on", "freshness", settings.freshness),
+        *_section("Prices within a session", "intraday", settings.intraday),
         *_section("Costs", "plan.costs", plan.costs),
         *_section("Fills", "fills", settings.fills),
         "Fill models, from the best to the worst: "
@@ -290,8 +291,9 @@ def _shown(value: Any) -> str:
 
 
 def _text(rules: Any) -> str:
-    """A class's own words."""
-    return " ".join(inspect.cleandoc(type(rules).__doc__ or "").split())
+    """What the settings' class says of them, after what a class that it goes on from says."""
+    kinds = [kind for kind in reversed(type(rules).__mro__) if is_dataclass(kind)]
+    return " ".join(" ".join(inspect.cleandoc(kind.__doc__ or "").split()) for kind in kinds)
 
 
 def _paragraph(module: ModuleType) -> str:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.looks import valued_by_model
+from options_platform.adapters.pauses import pause_of
 from options_platform.domain.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.calendar import newest_session, shift
 from options_platform.errors import LedgerError
@@ -36,6 +38,7 @@ def account_state(ledger: Ledger, now: datetime) -> AccountState:
     since = shift(newest_session(now), -RECENT_SESSIONS)
     short = replace(ledger, wait_seconds=WAIT_SECONDS)
     with short.holding():
+        paused = pause_of(short)
         return replace(
             nothing,
             halted=short.halted(),
@@ -43,4 +46,6 @@ def account_state(ledger: Ledger, now: datetime) -> AccountState:
             orders=tuple(order for order in short.orders() if order.session >= since),
             equities_usd=tuple(short.equities_since_reset()),
             newest_run=short.last_marked(),
+            paused=None if paused is None else paused.reason,
+            unsure=valued_by_model(short, now),
         )

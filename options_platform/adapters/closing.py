@@ -11,7 +11,7 @@ from functools import partial
 from options_platform.adapters.brokers.port import BrokerDoubtError, Exercises, Quote
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.expiry_check import ExpiryCheck
-from options_platform.adapters.live_quotes import far_side, last_price, worth
+from options_platform.adapters.live_quotes import Pricing
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
@@ -29,24 +29,12 @@ from options_platform.domain.trading.closing import (
 from options_platform.domain.trading.exercise import exercise_is_worth_more
 from options_platform.settings import Settings
 
-Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
 ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
 LEGS_GONE = "LEGS_GONE"
 LEG_MISSING = "LEG_MISSING"
 ASSIGNED = "ASSIGNED"
 FLATTEN = "FLATTEN"
 LEAVING = ("exit", "exercise")
-
-
-def through_quotes(ticker: str, quotes: Mapping[str, Quote], otherwise: Pricing | None) -> Pricing:
-    """The far side of the quotes of just those legs, where these are sound; else `otherwise`."""
-
-    def price(legs: tuple[OrderLeg, ...]) -> float | None:
-        if worth(ticker, quotes, legs) is not None:
-            return far_side(ticker, quotes, legs)
-        return None if otherwise is None else otherwise(legs)
-
-    return price
 
 
 @dataclass(frozen=True)
@@ -190,8 +178,6 @@ class Closing:
         legs, contracts = self._next_legs(position, session)
         if not legs or not self._is_safe(position, legs):
             return None
-        if has_shares(position):
-            price = self._priced(position.ticker, price)
         if legs[0].is_shares and price is not None:
             exercised = self._exercised(position, session, price, now)
             if exercised is not None:
@@ -201,7 +187,8 @@ class Closing:
             if legs != position.legs and not self.execution.broker.takes_market_orders:
                 return None
             fair = -position.mark_price
-        at_floor = at_once_by is not None and worth(position.ticker, at_once_by, legs) is None
+        symbols = {leg.symbol(position.ticker) for leg in legs if not leg.is_shares}
+        at_floor = at_once_by is not None and not symbols <= at_once_by.keys()
         order = self._exit_order(
             position, session, reason, fair, legs, contracts, at_floor=at_floor
         )
@@ -251,23 +238,6 @@ class Closing:
         except BrokerDoubtError:
             return False
         return not {leg.symbol(position.ticker) for leg in legs} & set(doubtful)
-
-    def _priced(self, ticker: str, price: Pricing | None) -> Pricing | None:
-        """`price`, and of shares the last trade where the broker's market trades."""
-        last = last_price(
-            self.execution.broker, ticker, self.settings.intraday.max_quote_age_seconds
-        )
-
-        def of(legs: tuple[OrderLeg, ...]) -> float | None:
-            shares = [leg for leg in legs if leg.is_shares]
-            if not shares or last is None:
-                return None if price is None else price(legs)
-            options = tuple(leg for leg in legs if not leg.is_shares)
-            rest = 0.0 if not options else None if price is None else price(options)
-            at_market = sum(leg.signed_ratio for leg in shares) * last
-            return None if rest is None else at_market + rest
-
-        return of
 
     def _exercised(
         self, position: Position, session: date, price: Pricing, now: datetime

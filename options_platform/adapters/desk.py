@@ -10,15 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.brokers.port import BrokerDoubtError, Quote, WorksAtClose
-from options_platform.adapters.closing import Pricing, through_quotes
-from options_platform.adapters.live_quotes import quotes_in_session, worth
+from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.live_quotes import PresentMarket, Pricing, present_market
 from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.pauses import entries_stopped
 from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import (
     CANCELLABLE,
     Order,
-    OrderLeg,
     Purpose,
     client_order_id,
     exit_order_id,
@@ -29,6 +28,7 @@ from options_platform.domain.repricing import (
     deciding_session,
     next_price,
     price_after_floor,
+    price_within,
     with_next_attempt,
 )
 from options_platform.errors import LedgerError
@@ -84,7 +84,7 @@ class Desk:
             elif self._rung_is_over(order, now) or self._closes_what_is_gone(order):
                 self._cancel_to_reprice(order, now)
         self.send_again(now, purposes)
-        if "entry" in purposes and self.service.ledger.halted() is not None:
+        if "entry" in purposes and entries_stopped(self.service.ledger) is not None:
             # One whose request was on its way may have arrived since.
             self.service.cancel_entries(now)
         for order in self._working(purposes):
@@ -234,14 +234,13 @@ class Desk:
         """Where a stop begins anew whose floor the market has left behind; None for others."""
         if order.reason not in STOPS:
             return None
-        fair = worth(order.ticker, self._quotes(order.ticker, order.legs), order.legs)
+        known = self._market(order).offers(order.ticker, order.legs)
         rules = self.service.settings.ladder
-        return None if fair is None else price_after_floor(order, fair, rules)
+        return None if known is None else price_after_floor(order, known.first, rules)
 
-    def _quotes(self, ticker: str, legs: Sequence[OrderLeg]) -> dict[str, Quote]:
-        symbols = sorted({leg.symbol(ticker) for leg in legs})
-        oldest = self.service.settings.intraday.max_quote_age_seconds
-        return quotes_in_session(self.service.broker, symbols, oldest)
+    def _market(self, of: Order | Position) -> PresentMarket:
+        service = self.service
+        return present_market(service.broker, service.settings, service.closes, [of])
 
     def _close_rest(self, order: Order, now: datetime) -> None:
         """Close what is left of a position where an exit's legs are not, or no longer, that."""
@@ -256,9 +255,12 @@ class Desk:
         at_close = None
         if known is not None:
             at_close = self.service.closing.at_close(known.session, known.close)
-        quotes = self._quotes(position.ticker, position.legs)
-        return through_quotes(position.ticker, quotes, at_close)
+        return self._market(position).at_once(position.ticker, at_close)
 
     def _next_price(self, order: Order) -> float | None:
         orders = self.service.ledger.orders(session=order.session)
-        return next_price(order, orders, self.service.settings.ladder)
+        price = next_price(order, orders, self.service.settings.ladder)
+        if price is None or order.purpose == "entry":
+            return price
+        known = self._market(order).offers(order.ticker, order.legs)
+        return price if known is None else price_within(order, price, known.worst)

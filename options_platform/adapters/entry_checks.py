@@ -1,4 +1,4 @@
-"""What may forbid an entry: differences, freshness, limits, and what the account may do."""
+"""What may forbid an entry: differences, a pause, what is not fresh, limits, the account."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, Quo
 from options_platform.adapters.entry_sizes import EntrySizes
 from options_platform.adapters.expiry_check import ExpiryCheck
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.pauses import PAUSED, pause_of
 from options_platform.domain.calendar import shift
 from options_platform.domain.exposures import DatedClose, spread_exposure
 from options_platform.domain.orders import IN_DOUBT, WORKING, Order, OrderLeg
@@ -59,11 +60,13 @@ class EntryChecks:
         ]
 
     def rules_broken(self, order: Order) -> list[str]:
-        """Codes of the own rules that an entry breaks: freshness and limits.
+        """Codes of the own rules that an entry breaks: a pause, freshness and limits.
 
         Raises as :meth:`refusals`.
         """
         found, working = [], self._other_entries(order)
+        if pause_of(self.ledger) is not None:
+            found.append(PAUSED)
         carried = {
             p.position_id: self._held_exposure(p) for p in self.ledger.positions(only_open=True)
         }

@@ -1,7 +1,8 @@
 """Closing everything at once: halt, cancel what rests, then close each position.
 
 While the broker's market trades a position is priced at the far side of its quotes, which a closing
-order meets at once; else at the last rung of its ladder from the newest close.
+order meets at once, and by wide quotes no worse than the model at the present spot allows; else at
+the last rung of its ladder from the newest close.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
-from options_platform.adapters.closing import FLATTEN, LEAVING, through_quotes
+from options_platform.adapters.brokers.port import BrokerDoubtError
+from options_platform.adapters.closing import FLATTEN, LEAVING
 from options_platform.adapters.desk import session_to_decide
-from options_platform.adapters.live_quotes import quotes_in_session
+from options_platform.adapters.live_quotes import PresentMarket, present_market
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.fills import MarketClose
-from options_platform.domain.orders import Order
+from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import Position
 
 NOT_CLOSING = ("intent", "unknown", "missing", "rejected", "expired", "not_sent")
@@ -49,9 +50,10 @@ class Flattening:
                 waiting = [p for p in self._not_leaving() if p.position_id not in refused]
                 if not waiting:
                     break
-                quotes = self._quotes(waiting)
+                service = self.service
+                market = present_market(service.broker, service.settings, self.closes, waiting)
                 for position in waiting:
-                    sent = self._close(position, quotes, now)
+                    sent = self._close(position, market, now)
                     if sent is not None and sent.status in NOT_CLOSING:
                         refused[position.position_id] = sent
             self.service.reconciler.run(now)
@@ -88,20 +90,21 @@ class Flattening:
         leaving = {o.position_id for o in ledger.working_orders() if o.purpose in LEAVING}
         return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
 
-    def _quotes(self, positions: list[Position]) -> dict[str, Quote]:
-        symbols = sorted(
-            {leg.symbol(p.ticker) for p in positions for leg in p.held if not leg.is_shares}
-        )
-        oldest = self.service.settings.intraday.max_quote_age_seconds
-        return quotes_in_session(self.service.broker, symbols, oldest)
-
-    def _close(
-        self, position: Position, quotes: Mapping[str, Quote], now: datetime
-    ) -> Order | None:
+    def _close(self, position: Position, market: PresentMarket, now: datetime) -> Order | None:
         session = session_to_decide(self.service, now)
         close = self.closes.get(position.ticker)
         at_close = None if close is None else self.service.closing.at_close(session, close)
-        price = through_quotes(position.ticker, quotes, at_close)
         return self.service.closing.close_position(
-            position, session, self.reason, price, now, at_once_by=quotes
+            position,
+            session,
+            self.reason,
+            market.at_once(position.ticker, at_close),
+            now,
+            at_once_by=market.sure_quotes(position.ticker, _options_of(position)),
         )
+
+
+def _options_of(position: Position) -> tuple[OrderLeg, ...]:
+    """The contracts of what is closed next: whole spreads, else the loose legs."""
+    legs = position.legs if position.open_contracts else position.loose
+    return tuple(leg for leg in legs if not leg.is_shares)

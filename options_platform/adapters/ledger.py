@@ -308,6 +308,24 @@ class Ledger:
             text = read_meta(connection, "differences")
         return [Difference(**item) for item in json.loads(text or "[]")]
 
+    def kept(self, name: str) -> str | None:
+        """What :meth:`keep` last kept under a name, None if nothing."""
+        with self._transaction() as connection:
+            return read_meta(connection, name)
+
+    def keep(self, name: str, text: str | None, now: datetime, event: str | None = None) -> None:
+        """Keep a text under a name beside the orders, or forget it for None.
+
+        With `event` the account's events tell of it, under that name.
+        """
+        with self._transaction() as connection:
+            if text is None:
+                connection.execute("DELETE FROM meta WHERE key = ?", [name])
+            else:
+                set_meta(connection, name, text)
+            if event is not None:
+                write_event(connection, now, name, event)
+
     def last_marked(self) -> date | None:
         """The newest session that the account was marked at."""
         with self._transaction() as connection:

@@ -1,17 +1,169 @@
-"""What contracts are quoted at now, as far as the broker's quotes may decide anything."""
+"""What the broker's market says now: quotes and spots, as far as they may decide anything.
+
+Beside them stand the closes of before, by which the model values what quotes leave open; what
+follows from all of it is the subject of :mod:`options_platform.domain.valuation`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
-from options_platform.adapters.brokers.port import (
-    Broker,
-    BrokerDoubtError,
-    Quote,
-    QuotesContracts,
-)
-from options_platform.domain.orders import OrderLeg, bounds_of, possible_value
+from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, Quote, QuotesContracts
+from options_platform.domain.calendar import NEW_YORK, shift
+from options_platform.domain.exposures import DatedClose
+from options_platform.domain.fills import MarketClose
+from options_platform.domain.orders import Order, OrderLeg
+from options_platform.domain.positions import Position
+from options_platform.domain.valuation import Band, Offers, Quoted, modelled, offers, quoted
+from options_platform.settings import Settings
+
+Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
+Closes = Mapping[str, DatedClose] | Mapping[str, MarketClose]
+OLDEST_CLOSE_SESSIONS = 5
+"""A close from before says nothing of the volatility of now."""
+
+
+@dataclass(frozen=True)
+class PresentMarket:
+    """The market at one moment of `day`.
+
+    `quotes` by symbol and `spots` by ticker are sound and fresh, those that are not are absent.
+    `closes` are the newest closes of before, by ticker.
+    """
+
+    settings: Settings
+    day: date
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+    spots: Mapping[str, float] = field(default_factory=dict)
+    closes: Mapping[str, MarketClose] = field(default_factory=dict)
+
+    def quoted(self, ticker: str, legs: Sequence[OrderLeg]) -> Quoted | None:
+        """The value of `legs` by their quotes; None without sound ones of each."""
+        own = [self.quotes.get(leg.symbol(ticker)) for leg in legs]
+        sides = [(one.bid, one.ask) for one in own if one is not None]
+        return quoted(legs, sides, self.settings.intraday) if len(sides) == len(legs) else None
+
+    def modelled(self, ticker: str, legs: Sequence[OrderLeg]) -> Band | None:
+        """The value of `legs` by the model at the present spot; None where that is not known."""
+        spot, close = self.spots.get(ticker), self.closes.get(ticker)
+        if spot is None or close is None:
+            return None
+        settings = self.settings
+        return modelled(legs, self.day, close, spot, settings.plan.chain, settings.intraday)
+
+    def offers(self, ticker: str, legs: Sequence[OrderLeg]) -> Offers | None:
+        """What an order for `legs` may be offered at; None where nothing sure is known."""
+        by_quotes, by_model = self.quoted(ticker, legs), self.modelled(ticker, legs)
+        return offers(legs, by_quotes, by_model, self.settings.intraday)
+
+    def from_first(self, ticker: str, otherwise: Pricing | None) -> Pricing:
+        """The price that an exit of just those legs begins at; else `otherwise`."""
+
+        def price(legs: tuple[OrderLeg, ...]) -> float | None:
+            known = self.offers(ticker, legs)
+            return self._unsure(ticker, legs, otherwise) if known is None else known.first
+
+        return self._with_shares(ticker, price, otherwise)
+
+    def at_once(self, ticker: str, otherwise: Pricing | None) -> Pricing:
+        """The price at which an exit of just those legs meets the market; else `otherwise`."""
+
+        def price(legs: tuple[OrderLeg, ...]) -> float | None:
+            known = self.offers(ticker, legs)
+            return self._unsure(ticker, legs, otherwise) if known is None else known.at_once
+
+        return self._with_shares(ticker, price, otherwise)
+
+    def _with_shares(self, ticker: str, of_options: Pricing, otherwise: Pricing | None) -> Pricing:
+        """A price of legs that may hold shares: those at the present spot, else `otherwise`."""
+
+        def price(legs: tuple[OrderLeg, ...]) -> float | None:
+            lots = sum(leg.signed_ratio for leg in legs if leg.is_shares)
+            options = tuple(leg for leg in legs if not leg.is_shares)
+            if len(options) == len(legs):
+                return of_options(legs)
+            spot = self.spots.get(ticker)
+            if spot is None:
+                return None if otherwise is None else otherwise(legs)
+            rest = of_options(options) if options else 0.0
+            return None if rest is None else lots * spot + rest
+
+        return price
+
+    def sure_quotes(self, ticker: str, legs: Sequence[OrderLeg]) -> dict[str, Quote]:
+        """The quotes that say, with the model, at what a position's legs trade at once.
+
+        All of them where that is sure of the whole, else of those legs that are sure alone.
+        """
+        whole = {leg.symbol(ticker): self.quotes.get(leg.symbol(ticker)) for leg in legs}
+        if not self._is_sure(ticker, legs):
+            alone = [leg.symbol(ticker) for leg in legs if self._is_sure(ticker, [leg])]
+            whole = {symbol: whole[symbol] for symbol in alone} if len(alone) < len(legs) else {}
+        return {symbol: quote for symbol, quote in whole.items() if quote is not None}
+
+    def _is_sure(self, ticker: str, legs: Sequence[OrderLeg]) -> bool:
+        return self.quoted(ticker, legs) is not None and self.offers(ticker, legs) is not None
+
+    def _unsure(
+        self, ticker: str, legs: tuple[OrderLeg, ...], otherwise: Pricing | None
+    ) -> float | None:
+        """A price where quotes are wide or missing and no spot is known."""
+        price = None if otherwise is None else otherwise(legs)
+        by_quotes = self.quoted(ticker, legs)
+        if price is None and by_quotes is not None and all(leg.side == "buy" for leg in legs):
+            # What was sold and stands alone is bought back at any price that is quoted.
+            return by_quotes.band.high
+        return price
+
+
+def present_market(
+    broker: Broker,
+    settings: Settings,
+    closes: Closes,
+    of: Iterable[Position | Order],
+) -> PresentMarket:
+    """The market of what is held or ordered, by a broker that quotes.
+
+    Without quotes and spots while its market is closed, and for a broker that has none. What it
+    does not answer is absent: absence decides nothing. Of `closes` those with a date are left out
+    where that is too long ago.
+    """
+    clock = None
+    if isinstance(broker, QuotesContracts):
+        with suppress(BrokerDoubtError):
+            clock = broker.clock()
+    if clock is None or not clock.is_open or not isinstance(broker, QuotesContracts):
+        return PresentMarket(settings, date.min)
+    rules, wanted = settings.intraday, list(of)
+    day = clock.now.astimezone(NEW_YORK).date()
+    symbols = sorted({leg.symbol(one.ticker) for one in wanted for leg in _options_of(one)})
+    tickers = sorted({one.ticker for one in wanted})
+    return PresentMarket(
+        settings,
+        day,
+        fresh_quotes(broker, symbols, clock.now, rules.max_quote_age_seconds),
+        fresh_spots(broker, tickers, clock.now, rules.max_spot_age_seconds),
+        _recent(closes, day),
+    )
+
+
+def _options_of(one: Position | Order) -> tuple[OrderLeg, ...]:
+    loose = one.loose if isinstance(one, Position) else ()
+    return tuple(leg for leg in (*one.legs, *loose) if not leg.is_shares)
+
+
+def _recent(closes: Closes, day: date) -> dict[str, MarketClose]:
+    oldest = shift(day, -OLDEST_CLOSE_SESSIONS)
+    young = {}
+    for ticker, each in closes.items():
+        if isinstance(each, MarketClose):
+            young[ticker] = each
+        elif each.session >= oldest:
+            young[ticker] = each.close
+    return young
 
 
 def fresh_quotes(
@@ -19,66 +171,26 @@ def fresh_quotes(
 ) -> dict[str, Quote]:
     """Quotes by symbol that are sound and not older than that; `now` is the broker's time."""
     oldest = now - timedelta(seconds=max_age_seconds)
+    given: dict[str, Quote] = {}
+    with suppress(BrokerDoubtError):
+        given = broker.quotes(symbols) if symbols else {}
     return {
         symbol: quote
-        for symbol, quote in (broker.quotes(symbols) if symbols else {}).items()
+        for symbol, quote in given.items()
         if quote.at >= oldest and 0.0 <= quote.bid <= quote.ask and quote.ask > 0.0
     }
 
 
-def quotes_in_session(
-    broker: Broker, symbols: Sequence[str], max_age_seconds: float
-) -> dict[str, Quote]:
-    """As :func:`fresh_quotes`; nothing of a broker that is closed, gives no quotes or is away."""
-    if not isinstance(broker, QuotesContracts):
-        return {}
-    try:
-        clock = broker.clock()
-        if clock is None or not clock.is_open:
-            return {}
-        return fresh_quotes(broker, symbols, clock.now, max_age_seconds)
-    except BrokerDoubtError:
-        return {}
-
-
-def worth(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float | None:
-    """What `legs` are worth at their mids, USD a share.
-
-    None if a leg is not quoted, or if no market makes them worth that: a quote is wrong then.
-    """
-    if not {leg.symbol(ticker) for leg in legs} <= set(quotes):
-        return None
-    asked = [(leg.ratio, quotes[leg.symbol(ticker)]) for leg in legs]
-    doubt = sum(ratio * (quote.ask - quote.bid) / 2.0 for ratio, quote in asked)
-    return possible_value(net_mid(ticker, quotes, legs), legs, doubt)
-
-
-def net_mid(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:
-    """The legs' net mid, USD a share, whether they can be worth it or not."""
-    asked = [(leg.signed_ratio, quotes[leg.symbol(ticker)]) for leg in legs]
-    return sum(ratio * (quote.bid + quote.ask) / 2.0 for ratio, quote in asked)
-
-
-def far_side(ticker: str, quotes: Mapping[str, Quote], legs: Sequence[OrderLeg]) -> float:
-    """What trading `legs` costs at once, USD a share: buys pay the ask, sales get the bid.
-
-    Never more than they can be worth.
-    """
-    asked = [(leg.signed_ratio, quotes[leg.symbol(ticker)]) for leg in legs]
-    cost = sum(ratio * (quote.ask if ratio > 0 else quote.bid) for ratio, quote in asked)
-    return bounds_of(legs).kept(cost)
-
-
-def last_price(broker: Broker, ticker: str, max_age_seconds: float) -> float | None:
-    """The last trade of a ticker while the broker's market trades, USD a share; None if older."""
-    if not isinstance(broker, QuotesContracts):
-        return None
-    try:
-        clock = broker.clock()
-        if clock is None or not clock.is_open:
-            return None
-        last = broker.last_prices([ticker]).get(ticker)
-    except BrokerDoubtError:
-        return None
-    fresh = last is not None and last.at >= clock.now - timedelta(seconds=max_age_seconds)
-    return last.price if last is not None and fresh else None
+def fresh_spots(
+    broker: QuotesContracts, tickers: Sequence[str], now: datetime, max_age_seconds: float
+) -> dict[str, float]:
+    """Last prices by ticker, USD a share, that are not older than that."""
+    oldest = now - timedelta(seconds=max_age_seconds)
+    with suppress(BrokerDoubtError):
+        given = broker.last_prices(tickers) if tickers else {}
+        return {
+            ticker: last.price
+            for ticker, last in given.items()
+            if last.at >= oldest and last.price > 0.0
+        }
+    return {}

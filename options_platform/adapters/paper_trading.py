@@ -27,6 +27,7 @@ from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.entry_sizes import EntrySizes
 from options_platform.adapters.execution import Execution, Step, no_step
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.pauses import HALTED, entries_stopped, lift_at_close
 from options_platform.adapters.plan_tables import Market, entry_order
 from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import sessions
@@ -39,7 +40,8 @@ from options_platform.domain.fills import MarketClose
 from options_platform.domain.order_basis import order_bases
 from options_platform.domain.orders import WORKING, Order, Purpose
 from options_platform.domain.positions import SHARES, Position, mark_account
-from options_platform.domain.risk import Exposure, OrderBasis, after_closes
+from options_platform.domain.repricing import REPRICE
+from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
 from options_platform.domain.trading.adoption import purpose_of
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
@@ -128,6 +130,7 @@ class PaperTrading:
                     self._mark(day, closes)
                 # Also of a session that was marked by a run which came no further.
                 self.trip(self.ledger.equities_since_reset(), now)
+                lift_at_close(self.ledger, day, now)
             changed = self._send_entries(session, plans, legs, market, now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -213,10 +216,7 @@ class PaperTrading:
         """Halt, for good until a person resumes, once losses have passed their limits."""
         switch = after_closes(equities_usd, self.settings.risk.kill_switch)
         if switch is not None and switch.tripped is not None and self.ledger.halted() is None:
-            lost = switch.tripped
-            self.ledger.halt(
-                f"{lost.code}: {lost.value:,.2f} USD lost, the limit is {lost.threshold:,.2f}", now
-            )
+            self.ledger.halt(reason_of(switch.tripped), now)
 
     def _send_entries(
         self,
@@ -250,7 +250,7 @@ class PaperTrading:
                 known.send_if_allowed(entry_order(plan, legs, self.settings.account), now)
             except PlanChangedError as error:
                 changed.append(error)
-        if self.ledger.halted() is not None:
+        if entries_stopped(self.ledger) is not None:
             # One that was being sent when the halt came passed its check.
             self.cancel_entries(now)
         return changed
@@ -258,11 +258,19 @@ class PaperTrading:
     def cancel_entries(self, now: datetime) -> list[Order]:
         """Cancel the entries that rest at the broker, for good; those that still may fill."""
         left = []
+        why = entries_stopped(self.ledger) or HALTED
         for order in self.ledger.working_orders():
-            if order.purpose == "entry":
-                after = self.execution.cancel(order, now)
-                if after.status in WORKING and (after.seen or after.status == "unknown"):
-                    left.append(after)
+            if order.purpose != "entry":
+                continue
+            if order.status == "intent":
+                self._refuse(order, [why], now)
+                continue
+            if order.reason == REPRICE:
+                order = replace(order, reason=why)  # noqa: PLW2901
+                self.ledger.record(order, now, detail=why)
+            after = self.execution.cancel(order, now)
+            if after.status in WORKING:
+                left.append(after)
         with suppress(BrokerDoubtError):
             self.cancel_strangers(("entry",))
         return left
@@ -320,8 +328,8 @@ class PaperTrading:
             except BrokerDoubtError as error:
                 doubt = str(error)
         # A halt may have come while the broker was asked.
-        if not broken and self.ledger.halted() is not None:
-            broken = ["HALTED"]
+        if not broken and (stopped := entries_stopped(self.ledger)) is not None:
+            broken = [stopped]
         return broken, doubt
 
     def _wait(self, order: Order, doubt: str, now: datetime) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.ledger import Ledger, open_ledger
+from options_platform.adapters.looks import valued_by_model
+from options_platform.adapters.pauses import pause_of
 from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys
 from options_platform.adapters.warehouse import Warehouse
@@ -66,6 +68,8 @@ def status(args: argparse.Namespace) -> int:
         "set_aside_rows": aside,
         "open_warnings": warnings,
         "halted": ledger.halted() if ledger.exists else None,
+        "paused": _paused(ledger),
+        "unsure_quotes": valued_by_model(ledger, datetime.now(UTC)) if ledger.exists else {},
         "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
         "decisions": _newest_plans(warehouse),
     }
@@ -78,6 +82,10 @@ def status(args: argparse.Namespace) -> int:
     say(f"Open in the quarantine: {aside} rows set aside, {warnings} warnings{more}")
     if found["halted"]:
         say(f"New orders are HALTED: {found['halted']}")
+    if found["paused"]:
+        say(f"New orders are PAUSED until the next look or the close: {found['paused']}")
+    for text in found["unsure_quotes"].values():
+        say(f"Quotes in DOUBT: {text}")
     for text in found["differences"]:
         say(f"Ledger and broker DIFFER: {text}")
     if found["decisions"]:
@@ -145,6 +153,11 @@ def features_export(args: argparse.Namespace) -> int:
     else:
         say(f"{path}: {features.height} rows, feature version {', '.join(versions)}")
     return 0
+
+
+def _paused(ledger: Ledger) -> str | None:
+    found = pause_of(ledger) if ledger.exists else None
+    return None if found is None else found.reason
 
 
 def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dict[str, Any]:

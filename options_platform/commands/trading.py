@@ -13,14 +13,11 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.ledger import Ledger, open_ledger
-from options_platform.adapters.market_series import stored_dividends, stored_tenors
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.adapters.plan_tables import Market, market_closes
+from options_platform.adapters.pauses import lift_pause
 from options_platform.adapters.reconciling import NO_BROKER
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.stored_closes import stored_market
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.contracts import RAW_OHLCV, VIX
-from options_platform.domain.calendar import shift
 from options_platform.domain.exposures import DatedClose, newest_closes
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order
@@ -55,7 +52,7 @@ def work(args: argparse.Namespace) -> int:
     1 if the broker rejected an exit and nothing closes its position.
     """
     settings = ready_settings()
-    service = _service(settings, newest_closes(_stored_market(settings)))
+    service = _service(settings, newest_closes(stored_market(settings)))
     desk = Desk(service)
     if service.broker.takes_market_orders:
         raise UsageError(
@@ -106,7 +103,7 @@ def halt(args: argparse.Namespace) -> int:
 def resume(args: argparse.Namespace) -> int:
     """Allow new orders again; the ledger keeps who was halted when, and why it was lifted.
 
-    What losses have halted takes a reason.
+    What losses have halted takes a reason. A pause ends too, until a look shows the loss again.
     """
     ledger = open_ledger(ready_settings())
     halt = ledger.halted() if ledger.exists else None
@@ -116,8 +113,10 @@ def resume(args: argparse.Namespace) -> int:
             '--reason "what was looked at"'
         )
     args.reason = args.reason or BY_HAND
-    ledger.resume(args.reason, datetime.now(UTC))
-    if halt is None:
+    now = datetime.now(UTC)
+    ledger.resume(args.reason, now)
+    was_paused = ledger.exists and lift_pause(ledger, args.reason, now)
+    if halt is None and not was_paused:
         args.reason = None
         return _tell(args, "running", "Nothing was halted; new orders are allowed.")
     return _tell(args, "running", "New orders are allowed again.")
@@ -196,23 +195,8 @@ def _require_yes(service: PaperTrading) -> None:
 
 
 def _newest_closes(settings: Settings) -> Mapping[str, MarketClose]:
-    market = _stored_market(settings)
+    market = stored_market(settings)
     return market[max(market)] if market else {}
-
-
-def _stored_market(settings: Settings) -> Market:
-    """The closes of the two newest stored sessions."""
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    newest = warehouse.read(RAW_OHLCV, columns=["date"])["date"].max()
-    if newest is None:
-        return {}
-    since = shift(newest, -1)  # type: ignore[arg-type]
-    return market_closes(
-        warehouse.read(RAW_OHLCV, start=since),
-        warehouse.read(VIX, start=since),
-        stored_tenors(warehouse),
-        stored_dividends(warehouse),
-    )
 
 
 def _tell(args: argparse.Namespace, state: str, text: str) -> int:

@@ -6,24 +6,28 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.intraday import IntradayCheck
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.adapters.stored_closes import stored_market
 from options_platform.broker_rules import LIVE_NOTE
 from options_platform.defs.jobs import order_tags
 from options_platform.defs.partitions import TIMEZONE
 from options_platform.defs.resources import Platform
 from options_platform.defs.sending import begin_sending
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, open_time
+from options_platform.domain.exposures import DatedClose, newest_closes
+from options_platform.errors import PlatformError
 from options_platform.settings import Settings
 
 INTRADAY_JOB_NAME = "intraday_check"
+BUSY_SECONDS = 5.0
 EVERY_QUARTER = "*/15 9-15 * * 1-5"
 ABOUT = (
-    "Stops of open positions and the kill switch, at the broker's quotes of now; closes, opens "
-    "nothing."
+    "Stops of open positions and the kill switch, at the broker's quotes of now, looked at again "
+    "until nothing is in doubt; closes, opens nothing."
 )
 
 
 def make_intraday_job(settings: Settings) -> dg.JobDefinition:
-    """The job that checks the stops of the settings' account once."""
+    """The job that checks the stops of the settings' account, until nothing is in doubt."""
     about = f"{LIVE_NOTE} {ABOUT}" if settings.is_live else ABOUT
 
     @dg.op(description=about, out=dg.Out(dg.Nothing))
@@ -31,8 +35,9 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
         begin_sending(context)
         if settings.is_live:
             context.log.warning(LIVE_NOTE)
-        service = PaperTrading(open_ledger(settings), open_broker(settings), settings)
-        found = IntradayCheck(service).run(platform.now())
+        ledger, broker = open_ledger(settings), open_broker(settings)
+        service = PaperTrading(ledger, broker, settings, closes=_closes(context, settings))
+        found = IntradayCheck(service).watch(platform.now)
         context.add_output_metadata(
             {
                 "checked": found.checked,
@@ -40,6 +45,8 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
                 "stopped": dict(found.stopped),
                 "equity_usd": found.equity_usd,
                 "halted": found.halted or "no",
+                "paused": found.paused or "no",
+                "doubts": dict(found.doubts),
                 **({"money": LIVE_NOTE} if settings.is_live else {}),
             }
         )
@@ -47,6 +54,10 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
             f"{found.checked} positions checked, {len(found.unpriced)} without sound quotes, "
             f"{len(found.stopped)} stopped; equity {found.equity_usd:,.2f} USD"
         )
+        if found.by_model:
+            context.log.warning(
+                f"quotes are unsure for too long, the model decides: {', '.join(found.by_model)}"
+            )
 
     @dg.job(
         name=INTRADAY_JOB_NAME,
@@ -58,6 +69,15 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
         check_stops()
 
     return intraday_check
+
+
+def _closes(context: dg.OpExecutionContext, settings: Settings) -> dict[str, DatedClose]:
+    """The newest stored closes; none while they cannot be read, which keeps no stop waiting."""
+    try:
+        return newest_closes(stored_market(settings, wait_seconds=BUSY_SECONDS))
+    except PlatformError as error:
+        context.log.warning(f"no model without the stored closes, quotes decide alone: {error}")
+        return {}
 
 
 def make_intraday_schedule() -> dg.ScheduleDefinition:

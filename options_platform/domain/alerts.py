@@ -7,7 +7,7 @@ once it has ended and comes back it is.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from options_platform.domain.calendar import NEW_YORK, newest_session, shift
@@ -63,7 +63,9 @@ class AccountState:
 
     `equities_usd` are those of the closes since losses were last reset, oldest first;
     `newest_run` is the newest session that a daily run has marked the account at, None if none did;
-    `data_end` is where the history ends for good, None if it goes on.
+    `data_end` is where the history ends for good, None if it goes on. `paused` is why new entries
+    are paused, None if they are not; `unsure` says by position_id whose quotes have been wide or
+    missing for so long that the model values the position.
     """
 
     account: str
@@ -73,6 +75,8 @@ class AccountState:
     equities_usd: Sequence[float]
     newest_run: date | None
     data_end: date | None = None
+    paused: str | None = None
+    unsure: Mapping[str, str] = field(default_factory=dict)
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -81,6 +85,12 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     name = state.account
     if state.halted is not None:
         found.append(Alert("halted", f"{name}: new entries are halted", state.halted))
+    if state.paused is not None:
+        found.append(Alert("paused", f"{name}: new entries are paused", state.paused))
+    found += [
+        Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
+        for number, text in state.unsure.items()
+    ]
     found += [
         Alert(
             f"difference {difference.code} {difference.subject}",

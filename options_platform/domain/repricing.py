@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, shift
 from options_platform.domain.exits import STOPS
-from options_platform.domain.orders import LadderRules, Order
+from options_platform.domain.orders import LadderRules, Order, down_to_tick
 from options_platform.domain.positions import SHARES
 
 REPRICE = "REPRICE"
@@ -79,6 +79,16 @@ def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> fl
     """
     first = rules.prices("exit", fair_price, order.legs)[0]
     return first if order.limit_price is not None and first > order.limit_price else None
+
+
+def price_within(order: Order, price: float, worst: float) -> float | None:
+    """The price of an order's next rung, USD a share, where none may be above `worst`.
+
+    None if the order stands there, or higher, already.
+    """
+    allowed = price if price <= worst else down_to_tick(worst)
+    stands = order.limit_price is not None and allowed <= order.limit_price
+    return None if stands else allowed
 
 
 def deciding_session(now: datetime) -> date:

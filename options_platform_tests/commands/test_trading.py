@@ -6,12 +6,17 @@ import re
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from options_platform.adapters.fake_alpaca import FakeAlpaca
+from options_platform.adapters.looks import keep_looks
+from options_platform.adapters.pauses import Pause, pause
+from options_platform.domain.calendar import NEW_YORK
 from options_platform.domain.repricing import deciding_session
+from options_platform.domain.valuation import Evidence, Look
 from options_platform_tests.faults.world import POST, trade, trader
 
 TICKERS = ("SPY", "QQQ")
@@ -149,6 +154,23 @@ def test_what_losses_have_halted_is_resumed_for_a_reason_alone(shell):
     assert shell.json("status")["halted"].startswith("DAILY_LOSS")
     assert shell.json("resume", "--reason", "hedged")["reason"] == "hedged"
     assert shell.json("status")["halted"] is None
+
+
+def test_status_tells_of_a_pause_and_of_quotes_in_doubt_and_resume_ends_the_pause(shell):
+    ledger, now = trader(shell.home, shell.fake.address).ledger, datetime.now(UTC)
+    first, second = (position.position_id for position in ledger.positions())
+    pause(ledger, Pause("DAILY_LOSS: 4,000.00 USD lost", now), now)
+    day = now.astimezone(NEW_YORK).date()
+    decided = Evidence(False, -1.0, -1.0, True, Look(unsure_since=now))
+    keep_looks(ledger, day, {first: decided, second: replace(decided, by_model=False)}, now)
+    told = shell.json("status")
+    assert told["paused"].startswith("DAILY_LOSS")
+    assert (told["halted"], list(told["unsure_quotes"])) == (None, [first])
+    lines = shell.run("status").stdout.splitlines()
+    assert len([line for line in lines if "PAUSED" in line or "DOUBT" in line]) == 2
+    assert shell.run("resume").stdout == "New orders are allowed again.\n"
+    assert shell.json("status")["paused"] is None
+    assert "Nothing was halted" in shell.run("resume").stdout
 
 
 def test_work_has_nothing_to_do_when_no_order_works(shell):

@@ -1,16 +1,23 @@
 """The job that checks stops within a session, as the web UI and its schedule start it."""
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from options_platform.adapters.warehouse import Warehouse
 from options_platform.broker_rules import LIVE_NOTE
+from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.definitions import build_defs
+from options_platform.defs import intraday
 from options_platform.defs.intraday import INTRADAY_JOB_NAME, make_intraday_job
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.settings import make_settings
-from options_platform_tests.faults.world import NOW, POST, server, trade, trader
+from options_platform_tests.adapters.test_warehouse import holder
+from options_platform_tests.faults.world import NOW, POST, SESSION, seen_once, server, trade, trader
+from options_platform_tests.market import random_market
 
 
 @pytest.fixture
@@ -32,6 +39,7 @@ def test_a_run_closes_what_a_stop_closes_and_tells_of_it(tmp_path, fake):
     position = made.ledger.positions()[0]
     for leg in position.legs:
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 1.0, "ask": 1.02})
+    seen_once(made, fake)
     done = run(made, NOW)
     assert done.success
     (output,) = (e for e in done.all_events if e.is_successful_output)
@@ -41,6 +49,48 @@ def test_a_run_closes_what_a_stop_closes_and_tells_of_it(tmp_path, fake):
     assert fake.book.positions == {}
     assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
     assert fake.count(POST) == 2
+
+
+def crashed(made, fake):
+    """The held spread quoted far below its stop; the underlying fell from 250 to 230."""
+    for leg in made.ledger.positions()[0].legs:
+        fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 1.0, "ask": 1.02})
+    fake.script("trade", {"ticker": "SPY", "price": 230.0})
+
+
+def store_closes(made):
+    day = SESSION
+    bars, vix = random_market(("SPY",), start=day, end=day)
+    bars = bars.with_columns(close=pl.lit(250.0))
+    vix = vix.with_columns(iv_close=pl.lit(18.0), vix=pl.lit(18.0))
+    Warehouse(made.settings.warehouse_path).write([(RAW_OHLCV, bars), (VIX, vix)])
+
+
+def test_a_run_knows_the_stored_closes_so_that_the_underlying_confirms_a_stop(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    store_closes(made)
+    crashed(made, fake)
+    assert run(made, NOW).success
+    assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
+
+
+@pytest.mark.parametrize("fault", ["busy", "broken"])
+def test_a_warehouse_that_cannot_be_read_keeps_no_stop_waiting(tmp_path, fake, monkeypatch, fault):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    crashed(made, fake)
+    seen_once(made, fake)
+    path = made.settings.warehouse_path
+    monkeypatch.setattr(intraday, "BUSY_SECONDS", 0.1)
+    if fault == "broken":
+        path.write_text("no database")
+    with holder(path, 60) if fault == "busy" else nullcontext() as process:
+        done = run(made, NOW)
+        if process is not None:
+            process.kill()
+    assert done.success
+    assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
 
 
 def test_a_run_outside_of_a_session_fails_and_sends_nothing(tmp_path, fake):

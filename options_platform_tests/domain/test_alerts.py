@@ -43,6 +43,8 @@ def test_a_calm_account_is_told_of_nothing():
     ("change", "key", "said"),
     [
         ({"halted": "DAILY_LOSS: 4,000 USD lost"}, "halted", "DAILY_LOSS"),
+        ({"paused": "DAILY_LOSS: 4,000 USD lost"}, "paused", "DAILY_LOSS"),
+        ({"unsure": {"id-1": "wide since 10:00"}}, "quotes id-1", "wide since 10:00"),
         (
             {"differences": (Difference("CASH", "cash", "the broker has 5 USD less"),)},
             "difference CASH cash",

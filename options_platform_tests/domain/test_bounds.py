@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +14,7 @@ from options_platform.domain.orders import (
     OrderLeg,
     bounds_of,
     closing,
+    ladder,
     possible_value,
 )
 from options_platform.domain.pricing import CALL, PUT, intrinsic_value
@@ -54,9 +54,24 @@ def test_bounds_worked_by_hand(legs, low, high):
     assert (found.low, found.high) == (low, high)
 
 
-def test_legs_that_expire_apart_have_no_bounds():
-    found = bounds_of([leg("+C100", date(2024, 3, 1)), leg("-C100")])
-    assert (found.low, found.high) == (-INF, INF)
+LATER = date(2024, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("legs", "low", "high"),
+    [
+        (("+C100", "-C100"), 0, INF),
+        (("-C100", "+C100"), -INF, 0),
+        (("+P100", "-P105"), -5, INF),
+        (("-P100", "+C100"), -INF, INF),
+        (("+C100", "-2C100"), -INF, INF),
+    ],
+)
+def test_a_contract_that_lives_longer_is_worth_no_less(legs, low, high):
+    """The first leg expires a month after the second."""
+    later, sooner = legs
+    found = bounds_of([leg(later, LATER), leg(sooner)])
+    assert (found.low, found.high) == (low, high)
 
 
 def test_a_value_is_possible_to_within_two_cents_a_leg():
@@ -111,8 +126,33 @@ def test_a_closing_ladder_rises_and_stays_within_the_bounds(legs, fair, rungs, s
     assert 1 <= len(prices) <= rungs
     assert all(later > earlier for earlier, later in itertools.pairwise(prices))
     assert all(bounds.low - 1e-9 <= price <= bounds.high + 1e-9 for price in prices)
-    # Where the bounds are far off, they change nothing.
-    apart = (*legs, replace(legs[0], expiry=date(2024, 3, 1)))
-    free = rules.prices("exit", fair, apart)
-    if bounds.low <= free[0] and free[-1] + 0.01 < bounds.high:
-        assert prices == free
+    give = max(share * abs(fair), usd)
+    if bounds.low <= fair and fair + give < bounds.high and (fair > 0 or fair + give < 0):
+        # Where the bounds are far off, they change nothing.
+        assert prices == ladder(fair, give, rungs, keep_sign=False)
+
+
+@given(
+    LEGS.filter(lambda legs: bounds_of(legs).low < 0),
+    st.integers(-30_000, 0).map(lambda cents: cents / 100),
+    st.integers(1, 9),
+    st.floats(0, 5),
+)
+def test_no_rung_gives_away_what_brings_money(legs, fair, rungs, usd):
+    rules = LadderRules(rungs=rungs, exit_concession_usd=usd)
+    if bounds_of(legs).high <= 0 or fair < 0:
+        assert rules.prices("exit", fair, legs)[-1] <= -0.01
+
+
+@pytest.mark.parametrize("fair", [-0.003, 0.0, 0.04, 3.0])
+@pytest.mark.parametrize("legs", ["-C100 +C105", "-C100", "+P95 -P100"])
+def test_a_worthless_debit_position_asks_a_cent_on_every_rung(legs, fair):
+    """Whatever the quotes say, its closing legs cost nothing at the most."""
+    assert LadderRules().prices("exit", fair, [leg(text) for text in legs.split()]) == [-0.01]
+
+
+def test_a_worthless_calendar_asks_a_cent_too_and_a_credit_spread_is_bought_back_for_nothing():
+    calendar = (leg("-C100", LATER), leg("+C100"))
+    assert LadderRules().prices("exit", 0.02, calendar) == [-0.01]
+    credit = (leg("+C100"), leg("-C105"))
+    assert LadderRules(rungs=2).prices("exit", -0.02, credit) == [0.0, 0.1]

@@ -9,6 +9,7 @@ from options_platform.domain.repricing import (
     deciding_session,
     next_price,
     price_after_floor,
+    price_within,
     with_next_attempt,
 )
 from options_platform_tests.domain.test_orders import ORDER
@@ -99,6 +100,21 @@ def test_the_marked_attempts_of_an_entry_are_one_ladder():
 
 def test_an_order_without_a_limit_has_no_rungs():
     assert next_price(replace(ORDER, limit_price=None), [], EXITS) is None
+
+
+@pytest.mark.parametrize(
+    ("price", "worst", "allowed"),
+    [
+        (1.4, float("inf"), 1.4),
+        (1.4, 1.4, 1.4),
+        (1.4, 1.308, 1.3),
+        (1.4, 1.2, None),
+        (1.4, 0.9, None),
+    ],
+)
+def test_no_rung_is_above_the_worst_price_that_is_allowed(price, worst, allowed):
+    """One that stands there already, or above it, stays."""
+    assert price_within(exit_attempt(2, 1.2, "accepted"), price, worst) == allowed
 
 
 def test_a_market_beyond_an_exits_limit_is_followed_and_one_short_of_it_is_not():

@@ -62,8 +62,8 @@ def test_flattening_takes_the_close_where_quotes_are_impossible(tmp_path, fake):
     assert order.limit_price == made.settings.ladder.prices("exit", fair, order.legs)[-1]
 
 
-def test_no_closing_order_pays_for_a_spread_that_was_bought(tmp_path, fake):
-    """Worth a cent, and quoted wide: through the far side it would cost 0.09 to sell."""
+def test_no_closing_order_pays_for_a_spread_that_was_bought_or_gives_it_away(tmp_path, fake):
+    """Worth a cent: through the far side it would cost 0.09 to sell, and 0.00 is a gift."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -71,7 +71,7 @@ def test_no_closing_order_pays_for_a_spread_that_was_bought(tmp_path, fake):
     assert Flattening(made, {}).run(NOW) == []
     for minute in range(1, 4):
         advance(made, NOW + timedelta(minutes=minute), fake)
-    assert [order.limit_price for order in exits(made)] == [0.0]
+    assert [order.limit_price for order in exits(made)] == [-0.01]
     assert_sound(made, fake)
 
 

@@ -6,11 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.brokers.port import BrokerDoubtError
 from options_platform.adapters.intraday import IntradayCheck
 from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.domain.positions import AccountMark
 from options_platform.errors import UsageError
 from options_platform.settings import make_settings
 from options_platform_tests.faults.world import (
@@ -25,6 +23,7 @@ from options_platform_tests.faults.world import (
     kill_when,
     open_beside,
     resting_on_its_floor,
+    seen_once,
     start,
     statuses,
     trade,
@@ -68,6 +67,7 @@ def test_a_profit_waits_for_the_close_as_it_does_in_the_backtest(made, fake):
 def test_a_stop_is_closed_from_the_mid_on_once_however_often_it_is_checked(made, fake):
     position = quoted(made, fake, 0.4)
     fake.fills = "rest"
+    assert seen_once(made, fake).stopped == {}
     found = IntradayCheck(made).run(NOW)
     assert found.stopped == {position.position_id: "STOP_LOSS"}
     assert IntradayCheck(made).run(NOW).stopped == {}
@@ -126,25 +126,10 @@ def test_wide_quotes_of_a_spread_at_its_maximum_loss_stop_it(made, fake):
     position = made.ledger.positions()[0]
     for leg, (bid, ask) in zip(position.legs, ((0.05, 0.10), (0.0, 0.30)), strict=True):
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": bid, "ask": ask})
+    assert seen_once(made, fake).stopped == {}
     found = IntradayCheck(made).run(NOW)
     assert found.stopped == {position.position_id: "STOP_LOSS"}
     assert found.equity_usd < 98_600
-
-
-def test_a_daily_loss_halts_and_cancels_the_entries_that_work(made, fake):
-    quoted(made, fake, 0.0)
-    fake.fills = "rest"
-    trade(made, ("SPY", "QQQ"))
-    mark = AccountMark(SESSION, 110_000.0, 0.0, 110_000.0, 10_000.0, 0.0, 0)
-    made.ledger.record_marks([], mark)
-    found = IntradayCheck(made).run(NOW)
-    assert found.halted.startswith("DAILY_LOSS")
-    assert made.ledger.halted() == found.halted
-    entry = next(o for o in made.ledger.orders() if o.ticker == "QQQ")
-    assert entry.status == "canceled"
-    assert [o.reason for o in exits(made)] == ["STOP_LOSS"]
-    # It latches.
-    assert IntradayCheck(made).run(NOW).halted == found.halted
 
 
 def test_a_stop_cancels_the_rest_of_an_entry_that_fills_bit_by_bit(tmp_path, resting):
@@ -153,6 +138,7 @@ def test_a_stop_cancels_the_rest_of_an_entry_that_fills_bit_by_bit(tmp_path, res
     resting.script("fill", {"client_order_id": entry.client_order_id, "spreads": 3})
     made.reconcile(NOW)
     quoted(made, resting, 0.1)
+    seen_once(made, resting)
     (reason,) = IntradayCheck(made).run(NOW).stopped.values()
     assert (reason, made.ledger.order(entry.client_order_id).status) == ("STOP_LOSS", "canceled")
     (stop,) = exits(made)
@@ -170,6 +156,7 @@ def test_what_an_entry_fills_while_it_is_canceled_is_closed_too(tmp_path, restin
     resting.script("fill", {"client_order_id": entry.client_order_id, "spreads": 3})
     made.reconcile(NOW)
     quoted(made, resting, 0.1)
+    seen_once(made, resting)
     resting.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
     IntradayCheck(made).run(NOW)
     assert made.ledger.order(entry.client_order_id).status == "cancel_pending"
@@ -221,17 +208,19 @@ def test_it_refuses_a_broker_that_quotes_nothing(tmp_path):
 
 
 def test_a_server_that_gives_no_quotes_is_a_doubt_and_closes_nothing(made, fake):
-    quoted(made, fake, 0.0)
+    position = quoted(made, fake, 0.0)
     fault = {"on": "GET /v1beta1/options/quotes", "do": "status", "status": 502, "times": 9}
     fake.script("faults", fault)
-    with pytest.raises(BrokerDoubtError, match="the quotes"):
-        IntradayCheck(made).run(NOW)
+    found = IntradayCheck(made).run(NOW)
+    assert (found.unpriced, found.stopped) == ((position.position_id,), {})
+    assert list(found.doubts) == [position.position_id]
     assert exits(made) == []
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted", "recorded"])
 def test_killed_at_any_step_and_done_again_it_closes_once(tmp_path, made, fake, step):
     quoted(made, fake, 0.3)
+    seen_once(made, fake)
     assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
     for _ in range(2):
         IntradayCheck(made).run(NOW)
@@ -244,6 +233,7 @@ def test_killed_at_any_step_and_done_again_it_closes_once(tmp_path, made, fake, 
 
 def test_killed_during_its_post_it_closes_once(tmp_path, made, fake):
     quoted(made, fake, 0.3)
+    seen_once(made, fake)
     fake.script("faults", {"do": "hang_after", "seconds": 30})
     child = start(tmp_path, fake.address, action="check")
     kill_when(child, lambda: fake.count(POST) == 2)
@@ -256,6 +246,7 @@ def test_killed_during_its_post_it_closes_once(tmp_path, made, fake):
 
 def test_two_at_once_send_one_closing_order(tmp_path, made, fake):
     quoted(made, fake, 0.3)
+    seen_once(made, fake)
     fake.fills = "rest"
     children = [start(tmp_path, fake.address, action="check") for _ in range(2)]
     assert [ended(child) for child in children] == [(0, "")] * 2
@@ -269,6 +260,7 @@ def test_a_stop_overtakes_an_exit_whose_floor_the_market_has_left(made, fake, re
     floor = resting_on_its_floor(made, fake, reason)
     assert floor.limit_price == pytest.approx(-1.12)
     position = quoted(made, fake, 0.4 / 1.86)
+    seen_once(made, fake, NOW + timedelta(minutes=2))
     found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
     assert found.stopped == {position.position_id: "STOP_LOSS"}
     *_, old, new = exits(made)
@@ -318,6 +310,7 @@ def test_a_cancel_that_stays_pending_keeps_the_stop_waiting_and_its_fills_are_no
 ):
     floor = resting_on_its_floor(made, fake, "TIME")
     quoted(made, fake, 0.4 / 1.86)
+    seen_once(made, fake, NOW + timedelta(minutes=2))
     fake.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
     later = NOW + timedelta(minutes=2)
     for _ in range(2):
@@ -340,6 +333,7 @@ def test_a_cancel_that_stays_pending_keeps_the_stop_waiting_and_its_fills_are_no
 def test_killed_while_it_overtakes_and_done_again_one_order_works(tmp_path, made, fake, step):
     floor = resting_on_its_floor(made, fake, "TIME")
     quoted(made, fake, 0.4 / 1.86)
+    seen_once(made, fake, NOW + timedelta(minutes=2))
     assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
     for _ in range(2):
         IntradayCheck(made).run(NOW)

@@ -167,6 +167,15 @@ def open_beside(made, order, legs, number="beside"):
     assert made.reconcile(NOW) == []
 
 
+def seen_once(made, fake, now=NOW):
+    """A look at the quotes of now, as long before it as the one that confirms it must come."""
+    earlier = now - timedelta(seconds=made.settings.intraday.confirm_seconds)
+    at_clock(fake, earlier)
+    found = IntradayCheck(made).run(earlier)
+    at_clock(fake, now)
+    return found
+
+
 def lose_the_bought_leg(fake):
     bought = max(contracts(fake), key=contracts(fake).get)
     fake.script("move", {"symbol": bought, "quantity": -contracts(fake)[bought]})

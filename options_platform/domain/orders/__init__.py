@@ -2,7 +2,7 @@
 
 from options_platform.domain.orders.bounds import bounds_of, possible_value
 from options_platform.domain.orders.ids import client_order_id, exit_order_id
-from options_platform.domain.orders.ladder import TICK_USD, LadderRules, ladder
+from options_platform.domain.orders.ladder import TICK_USD, LadderRules, down_to_tick, ladder
 from options_platform.domain.orders.order import (
     Order,
     OrderLeg,
@@ -41,6 +41,7 @@ __all__ = [
     "closing",
     "contracts_held",
     "contracts_of",
+    "down_to_tick",
     "exit_order_id",
     "in_lowest_terms",
     "ladder",

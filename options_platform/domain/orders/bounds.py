@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from options_platform.domain.pricing import CALL, PUT, intrinsic_value
 # A leg's mid is known to a tick, and early exercise adds what interest it earns.
 TOLERANCE_USD = 0.02
 WIDTH_IN_DOUBT = 0.1
+Side = Literal["buy", "sell"]
 
 
 @dataclass(frozen=True)
@@ -32,27 +34,37 @@ class Bounds:
         return min(max(value, self.low), self.high)
 
 
-UNBOUNDED = Bounds(-math.inf, math.inf)
-
-
 def bounds_of(legs: Sequence[OrderLeg]) -> Bounds:
     """The least and the most that `legs` can be worth: those of what they pay at their expiry.
 
     Between its strikes that is linear in the spot, and below them it ends at a spot of 0; above
     them it has no bound where more calls are bought than sold, or the other way round. With
-    several expiries there is none: what lives on has a value of its own.
+    several expiries the least is that of one expiry where no sold leg outlives a bought one, since
+    a contract that lives longer is worth no less, and the most where no bought leg outlives a sold
+    one; else there is none.
     """
-    if len({leg.expiry for leg in legs}) > 1:
-        return UNBOUNDED
     strikes = np.array([leg.strike for leg in legs])
     signs = np.array([CALL if leg.right == "call" else PUT for leg in legs])
     ratios = np.array([leg.signed_ratio for leg in legs])
     spots = np.concatenate(([0.0], strikes))[:, None]
     paid = intrinsic_value(spots, strikes, signs) @ ratios
     calls = float(ratios[signs == CALL].sum())
+    has_low = calls >= 0 and _outlive(legs, "buy", "sell")
+    has_high = calls <= 0 and _outlive(legs, "sell", "buy")
     return Bounds(
-        low=-math.inf if calls < 0 else float(np.round(paid.min(), 4)),
-        high=math.inf if calls > 0 else float(np.round(paid.max(), 4)),
+        low=float(np.round(paid.min(), 4)) if has_low else -math.inf,
+        high=float(np.round(paid.max(), 4)) if has_high else math.inf,
+    )
+
+
+def _outlive(legs: Sequence[OrderLeg], longer: Side, shorter: Side) -> bool:
+    """Whether each leg of one side lives at least as long as each of the other."""
+    return all(
+        one.expiry >= other.expiry
+        for one in legs
+        if one.side == longer
+        for other in legs
+        if other.side == shorter
     )
 
 

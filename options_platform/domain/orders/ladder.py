@@ -24,8 +24,9 @@ class LadderRules:
     `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
     `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
     `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
-    leaves the bounds of what its legs can be worth. Shares give way by `shares_concession` of their
-    price. The last rung stands until the order expires.
+    leaves the bounds of what its legs can be worth, and legs that bring money never end below one
+    cent a share, also where they are worth nothing: at 0.00 a position is given away. Shares give
+    way by `shares_concession` of their price. The last rung stands until the order expires.
     """
 
     rungs: int = 4
@@ -59,9 +60,12 @@ class LadderRules:
         if any(leg.is_shares for leg in legs):
             return ladder(fair_price, self.shares_concession * abs(fair_price), self.rungs)
         bounds = bounds_of(legs)
-        first = bounds.kept(fair_price)
+        first, worst = bounds.kept(fair_price), bounds.high
+        if bounds.low < 0.0 >= bounds.high or first < 0.0:
+            worst = min(worst, -TICK_USD)
+            first = min(first, worst)
         give = max(self.exit_concession * abs(first), self.exit_concession_usd)
-        return ladder(first, bounds.kept(first + give) - first, self.rungs, keep_sign=False)
+        return ladder(first, min(first + give, worst) - first, self.rungs, keep_sign=False)
 
 
 def ladder(
@@ -81,7 +85,7 @@ def ladder(
     found: list[float] = []
     for rung in range(rungs):
         share = rung / (rungs - 1) if rungs > 1 else 0.0
-        price = _down_to_tick(fair_price + share * (floor - fair_price), tick)
+        price = down_to_tick(fair_price + share * (floor - fair_price), tick)
         if keep_sign and fair_price < 0 and price > -tick + SLACK:
             break
         if not found or price > found[-1] + SLACK:
@@ -89,5 +93,6 @@ def ladder(
     return found
 
 
-def _down_to_tick(price: float, tick: float) -> float:
+def down_to_tick(price: float, tick: float = TICK_USD) -> float:
+    """The price rounded to the tick in the order's favour, USD a share."""
     return round(math.floor(price / tick + SLACK) * tick, 10)

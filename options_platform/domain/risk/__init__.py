@@ -2,8 +2,14 @@
 
 from options_platform.domain.risk.feasibility import FEASIBILITY_SCHEMA, feasibility
 from options_platform.domain.risk.freshness import FreshnessRules, OrderBasis, stale
-from options_platform.domain.risk.kill_switch import KillSwitch, after_closes, is_of_losses
+from options_platform.domain.risk.kill_switch import (
+    KillSwitch,
+    after_closes,
+    is_of_losses,
+    reason_of,
+)
 from options_platform.domain.risk.limits import Check, Exposure, assess, exposure_of, refusals
+from options_platform.domain.risk.pausing import Pausing, after_look
 from options_platform.domain.risk.rules import GreekLimits, KillSwitchRules, RiskRules
 
 __all__ = [
@@ -15,12 +21,15 @@ __all__ = [
     "KillSwitch",
     "KillSwitchRules",
     "OrderBasis",
+    "Pausing",
     "RiskRules",
     "after_closes",
+    "after_look",
     "assess",
     "exposure_of",
     "feasibility",
     "is_of_losses",
+    "reason_of",
     "refusals",
     "stale",
 ]

@@ -16,6 +16,11 @@ def is_of_losses(halt: str) -> bool:
     return halt.startswith((f"{DAILY_LOSS}: ", f"{DRAWDOWN}: "))
 
 
+def reason_of(lost: Check) -> str:
+    """The reason of a halt for that loss."""
+    return f"{lost.code}: {lost.value:,.2f} USD lost, the limit is {lost.threshold:,.2f}"
+
+
 def after_closes(equities_usd: Iterable[float], rules: KillSwitchRules) -> KillSwitch | None:
     """The switch after those closes, the first of which everything counts from; None without."""
     switch = None
