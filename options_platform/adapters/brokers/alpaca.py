@@ -223,7 +223,9 @@ class AlpacaBroker:
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerDoubtError),
             stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=self.rules.retry_seconds, max=1.0, jitter=self.rules.retry_seconds
+            ),
             reraise=True,
         )
         try:
