@@ -135,6 +135,11 @@ def _closing(draw: random.Random) -> Action:
     )
 
 
+def _leaving(draw: random.Random) -> Action:
+    """What closes positions for certain: all of them, or those at their stop."""
+    return draw.choice([Action("flatten"), Action("flatten"), Action("check", ("stop",))])
+
+
 def _lost_leg(draw: random.Random) -> list[Action]:
     return [
         Action("fill_all"),
@@ -173,16 +178,16 @@ QUOTES = ("stop", "stop", "sound", "wide", "none")
 def _lagging_lists(draw: random.Random) -> list[Action]:
     readings = tuple(sorted(draw.sample(READINGS, draw.randint(1, 3))))
     kind = draw.choice(["lag", "freeze", "hide", "day"])
-    given: tuple[object, ...]
+    if kind == "hide":
+        symbols = draw.choice(["bought", "sold", "all"])
+        lie = Action("lie", ("hide", symbols, draw.choice([2, 4, 9, 20])))
+        return [Action("fill_all"), lie, _leaving(draw), Action("honest")]
+    given: tuple[object, ...] = ("day", ("positions",), 0)
     if kind == "lag":
         given = ("lag", readings, draw.choice([1, 3, 8, 20]))
     elif kind == "freeze":
         given = ("freeze", readings, draw.choice([2, 6, 20]))
-    elif kind == "hide":
-        given = ("hide", draw.choice(["bought", "sold", "all"]), draw.choice([1, 2, 4, 9]))
-    else:
-        given = ("day", ("positions",), 0)
-    return [Action("lie", given), Action("fill_all"), _closing(draw), Action("honest")]
+    return [Action("lie", given), Action("fill_all"), _leaving(draw), Action("honest")]
 
 
 def _renamed(draw: random.Random) -> list[Action]:
@@ -199,7 +204,7 @@ def _html(draw: random.Random) -> list[Action]:
 
 
 def _page_caps(draw: random.Random) -> list[Action]:
-    return [Action("page_cap", (draw.randint(50, 70),)), _closing(draw)]
+    return [Action("page_cap", (2 * draw.randint(26, 35),)), _closing(draw)]
 
 
 def _restored(draw: random.Random) -> list[Action]:

@@ -5,7 +5,7 @@ of its own over the same ledger; a kill ends it by an exception that nothing cat
 """
 
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -71,6 +71,9 @@ class SequenceWorld:
         self.is_asked = False
         self.left_before_halt = set()
         self.failures = []
+        # What only a person can settle: nothing at the broker tells what became of it.
+        self.needs_person = False
+        self._holding = ExitStack()
         self.settings = trader(
             self.folder,
             self.fake.address,
@@ -91,7 +94,17 @@ class SequenceWorld:
             getattr(self, action.name)(*action.given)
         else:
             getattr(self, action.name)(*action.given, kill=action.kill)
+        self.say(f"    {self._shown()}")
         self.truth.check()
+
+    def _shown(self):
+        """The account in a line: what works, and what is held."""
+        working = [
+            f"{o['client_order_id'][9:-11]} {o['status']} {o['filled_qty']}/{o['qty']}"
+            for o in self.fake.book.orders.values()
+            if o["status"] in OPEN
+        ]
+        return f"works: {', '.join(working) or '-'}; holds: {self.fake.book.quantities()}"
 
     def process(self, act, kill=None):
         """Act in a process of its own, which may end at a step."""
@@ -205,6 +218,7 @@ class SequenceWorld:
             self.truth.excuse_crossing(symbol)
             lost = quantity if count is None else min(count, abs(quantity)) * _sign(quantity)
             self.fake.script("move", {"symbol": symbol, "quantity": -lost})
+            self.needs_person = True
             self.truth.excuse()
 
     def assign(self, count, is_of_one_id):
@@ -252,18 +266,35 @@ class SequenceWorld:
         self.fake.script("page_cap", {"cap": 50})
 
     def save_ledger(self):
-        if self.ledger_path.exists():
+        with self._ledger_let_go():
             shutil.copyfile(self.ledger_path, self.folder / "saved")
 
     def restore_ledger(self):
-        if (self.folder / "saved").exists():
+        with self._ledger_let_go():
             shutil.copyfile(self.folder / "saved", self.ledger_path)
+        self.needs_person = True
+
+    @contextmanager
+    def ledger_held(self):
+        """Hold the ledger's file over many processes; opening it costs more than using it."""
+        self._holding.enter_context(self.service().ledger.holding())
+        try:
+            yield
+        finally:
+            self._holding.close()
+
+    @contextmanager
+    def _ledger_let_go(self):
+        self._holding.close()
+        yield
+        self._holding.enter_context(self.service().ledger.holding())
 
     def replace_exit(self):
         """A person replaces an exit at the broker, which gives it another id."""
         exits = [o for o in self.truth.working() if EXIT.fullmatch(o["client_order_id"])]
         for order in exits[:1]:
             price = float(order["limit_price"]) + 0.01
+            self.needs_person = True
             with suppress(Exception):
                 self.fake.script(
                     "replace",
@@ -291,7 +322,7 @@ class SequenceWorld:
         return {ticker: MarketClose(spot, VOL) for ticker in self.plan.tickers}
 
     def _quote_all(self, kind):
-        """Quote all contracts: soundly, with a stop's loss, so wide that they say nothing, or not."""
+        """Quote all contracts: soundly, at a stop's loss, so wide that it says nothing, or not."""
         for symbol in all_symbols(self.plan.tickers):
             mid = MIDS.get(kind, MIDS["sound"])[contract_of(symbol).strike]
             sides = {"sound": (mid - 0.02, mid + 0.02), "stop": (mid - 0.02, mid + 0.02)}
