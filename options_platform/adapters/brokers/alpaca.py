@@ -36,6 +36,8 @@ from options_platform.errors import BrokerError, SettingsError
 READ_ATTEMPTS = 3
 ORDERS_A_PAGE = 500
 ACTIVITIES_A_PAGE = 100
+# Pages may be shorter than what is asked for, though never than Alpaca's own default.
+LEAST_A_PAGE = 50
 QUOTES_A_REQUEST = 100
 LIVE_KEY, PAPER_KEY = "AK", "PK"
 Answer = TypeVar("Answer")
@@ -153,7 +155,7 @@ class AlpacaBroker:
 
     def activities(self, since: date) -> list[Activity]:
         """Fills, assignments, exercises and expiries."""
-        found: list[Activity] = []
+        found: dict[Activity, None] = {}
         page: str | None = None
         while True:
             query = {
@@ -168,10 +170,13 @@ class AlpacaBroker:
                 partial(self._client.get, "/account/activities", query),
                 lambda given: [shapes.activity_of(one) for one in shapes.listed(given)],
             )
-            found += new
-            if len(new) < ACTIVITIES_A_PAGE:
+            # Two activities may share an id, and a page may end between them: each page begins
+            # with those of the last id again.
+            found |= dict.fromkeys(new)
+            before = [a.activity_id for a in new if a.activity_id != new[-1].activity_id]
+            if len(new) < LEAST_A_PAGE or not before or before[-1] == page:
                 return [activity for activity in found if activity.on >= since]
-            page = new[-1].activity_id
+            page = before[-1]
 
     def _listed(self, status: str, since: datetime | None) -> list[BrokerOrder]:
         from alpaca.common.enums import Sort
@@ -199,7 +204,7 @@ class AlpacaBroker:
             )
             known = len(found)
             found |= {order.client_order_id: order for _, order in page}
-            if len(page) < ORDERS_A_PAGE or len(found) == known:
+            if len(page) < LEAST_A_PAGE or len(found) == known:
                 return list(found.values())
             # Several orders may share a moment: the page begins with the last one again.
             after = page[-1][0] - timedelta(microseconds=1)
