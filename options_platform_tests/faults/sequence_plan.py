@@ -91,11 +91,12 @@ def plan_of(seed: int) -> SequencePlan:
 
 
 def _merged(draw: random.Random, tracks: list[list[Action]]) -> list[Action]:
-    """All tracks at once, the actions of each in their order."""
-    turns = [at for at, track in enumerate(tracks) for _ in track]
+    """All tracks at once, the actions of each in their order, every other one without a break."""
+    pieces = [[track] if draw.random() < 0.5 else [[a] for a in track] for track in tracks]
+    turns = [at for at, track in enumerate(pieces) for _ in track]
     draw.shuffle(turns)
-    waiting = [iter(track) for track in tracks]
-    return [next(waiting[at]) for at in turns]
+    waiting = [iter(track) for track in pieces]
+    return [action for at in turns for action in next(waiting[at])]
 
 
 def _with_kill(draw: random.Random, action: Action) -> Action:
@@ -129,6 +130,13 @@ def _next_session(draw: random.Random, legs: str | None = None) -> Action:
     return Action("next_session", (legs, draw.choice([243.0, 247.0, 250.0, 253.0, 257.0])))
 
 
+def _opened(draw: random.Random) -> list[Action]:
+    """A position that is open: what has worked so far fills, or what a new session plans does."""
+    if draw.random() < 0.5:
+        return [Action("fill_all")]
+    return [Action("resume"), _next_session(draw, draw.choice(["call", "put"])), Action("fill_all")]
+
+
 def _closing(draw: random.Random) -> Action:
     return draw.choice(
         [Action("flatten"), Action("work"), _next_session(draw), Action("daily_run")]
@@ -142,7 +150,7 @@ def _leaving(draw: random.Random) -> Action:
 
 def _lost_leg(draw: random.Random) -> list[Action]:
     return [
-        Action("fill_all"),
+        *_opened(draw),
         Action("lose_leg", (draw.choice(["bought", "sold"]), draw.choice([None, 1]))),
         _closing(draw),
     ]
@@ -169,7 +177,7 @@ def _opposite_sides(draw: random.Random) -> list[Action]:
 def _stops_beside_flatten(draw: random.Random) -> list[Action]:
     pair = [Action("check", (draw.choice(QUOTES),)), Action("flatten")]
     draw.shuffle(pair)
-    return [Action("fill_all"), *pair, Action("check", (draw.choice(QUOTES),))]
+    return [*_opened(draw), *pair, Action("check", (draw.choice(QUOTES),))]
 
 
 QUOTES = ("stop", "stop", "sound", "wide", "none")
@@ -181,18 +189,19 @@ def _lagging_lists(draw: random.Random) -> list[Action]:
     if kind == "hide":
         symbols = draw.choice(["bought", "sold", "all"])
         lie = Action("lie", ("hide", symbols, draw.choice([2, 4, 9, 20])))
-        return [Action("fill_all"), lie, _leaving(draw), Action("honest")]
+        return [*_opened(draw), lie, _leaving(draw), Action("honest")]
     given: tuple[object, ...] = ("day", ("positions",), 0)
     if kind == "lag":
         given = ("lag", readings, draw.choice([1, 3, 8, 20]))
     elif kind == "freeze":
         given = ("freeze", readings, draw.choice([2, 6, 20]))
-    return [Action("lie", given), Action("fill_all"), _leaving(draw), Action("honest")]
+    *before, fill = _opened(draw)
+    return [*before, Action("lie", given), fill, _leaving(draw), Action("honest")]
 
 
 def _renamed(draw: random.Random) -> list[Action]:
     return [
-        Action("fill_all"),
+        *_opened(draw),
         Action("split", (draw.choice([None, "OPCA", "SPLIT"]),)),
         _closing(draw),
     ]
@@ -219,7 +228,7 @@ def _restored(draw: random.Random) -> list[Action]:
 
 def _assigned(draw: random.Random) -> list[Action]:
     return [
-        Action("fill_all"),
+        *_opened(draw),
         Action("assign", (draw.choice([None, 1]), draw.random() < 0.5)),
         _closing(draw),
     ]
@@ -243,7 +252,7 @@ def _next_sessions(draw: random.Random) -> list[Action]:
 
 
 def _replaced(draw: random.Random) -> list[Action]:
-    return [Action("fill_all"), Action("flatten"), Action("replace_exit"), _closing(draw)]
+    return [*_opened(draw), Action("flatten"), Action("replace_exit"), _closing(draw)]
 
 
 def _underway(draw: random.Random) -> list[Action]:
