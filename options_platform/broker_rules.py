@@ -23,6 +23,7 @@ class AlpacaRules:
     entry whose maximum loss is above `live_max_order_usd` is never sent live. `accounts` also binds
     paper trading if it is set. `fake_address` sends everything to a server on this machine
     (`options-platform fake-alpaca`).
+    Reading is tried again after `retry_seconds`, then twice as long; sending never is.
     """
 
     live: bool = False
@@ -30,10 +31,13 @@ class AlpacaRules:
     live_max_order_usd: float = 500.0
     fake_address: str = ""
     timeout_seconds: float = 15.0
+    retry_seconds: float = 0.1
 
     def __post_init__(self) -> None:
         if not self.timeout_seconds > 0:
             raise ValueError("timeout_seconds is more than 0")
+        if self.retry_seconds < 0:
+            raise ValueError("retry_seconds is not negative")
         if not self.live_max_order_usd > 0:
             raise ValueError("live_max_order_usd is more than 0")
         if self.live and not self.accounts:

@@ -36,7 +36,7 @@ from options_platform.adapters.ledger_rows import (
     write_order_event,
     write_row,
 )
-from options_platform.adapters.ledger_schema import prepare
+from options_platform.adapters.ledger_seen import SeenLedger, seen_ledger
 from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.reconciliation import Books, Difference
@@ -59,9 +59,6 @@ if TYPE_CHECKING:
 NOTHING_SENT = "nothing was sent"
 EMPTY_LOOKS = 10
 EMPTY_PAUSE_SECONDS = 0.05
-
-_prepared: dict[Ledger, duckdb.DuckDBPyConnection] = {}
-"""The newest connection of each ledger whose tables and owner were looked at."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +106,16 @@ class Ledger:
         Raises :class:`PlanChangedError` if another plan was recorded under its id.
         """
         with self._transaction() as connection:
-            known = read_orders(connection, "client_order_id = ?", [order.client_order_id])
-            if known:
+            known = self._order(connection, order.client_order_id)
+            if known is not None:
                 # An adopted order does not say what it was planned as.
-                if known[0].plan_id not in (order.plan_id, known[0].position_id):
+                if known.plan_id not in (order.plan_id, known.position_id):
                     raise PlanChangedError(
                         f"PLAN_CHANGED: {order.client_order_id} was recorded for plan "
-                        f"{known[0].plan_id}, and the plan is now {order.plan_id}; the recorded "
+                        f"{known.plan_id}, and the plan is now {order.plan_id}; the recorded "
                         f"order stands, {NOTHING_SENT}"
                     )
-                return known[0]
+                return known
             write_order(connection, order, now, "intent")
             return order
 
@@ -135,8 +132,9 @@ class Ledger:
         of an order which has filled since it was read.
         """
         with self._transaction() as connection:
-            for recorded in read_orders(connection, "client_order_id = ?", [order.client_order_id]):
-                recorded.require_follows(order)
+            known = self._order(connection, order.client_order_id)
+            if known is not None:
+                known.require_follows(order)
             write_order(connection, order, now, detail or order.reason)
             if position is not None:
                 write_row(connection, "positions", POSITION_FIELDS, position)
@@ -144,7 +142,8 @@ class Ledger:
     def note(self, client_order_id: str, now: datetime, detail: str) -> None:
         """Note what happened to a recorded order, as an event that changes nothing of it."""
         with self._transaction() as connection:
-            for order in read_orders(connection, "client_order_id = ?", [client_order_id]):
+            order = self._order(connection, client_order_id)
+            if order is not None:
                 write_order_event(connection, order, now, detail)
 
     def record_position(self, position: Position, now: datetime, detail: str) -> None:
@@ -162,35 +161,37 @@ class Ledger:
 
     def orders(self, *, session: date | None = None) -> list[Order]:
         """The orders, of one session or all, in the order of their sessions."""
-        with self._transaction() as connection:
-            if session is None:
-                return read_orders(connection, "true", [])
-            return read_orders(connection, "session = ?", [session])
+        with self._reading() as connection:
+            return [o for o in self._orders(connection) if session in (None, o.session)]
 
     def order(self, client_order_id: str) -> Order | None:
         """The order of that id."""
-        with self._transaction() as connection:
-            found = read_orders(connection, "client_order_id = ?", [client_order_id])
-        return found[0] if found else None
+        with self._reading() as connection:
+            return self._order(connection, client_order_id)
 
     def working_orders(self) -> list[Order]:
         """Orders that are, or may yet be, in the market."""
-        with self._transaction() as connection:
-            return read_orders(connection, "list_contains(?, status)", [list(WORKING)])
+        with self._reading() as connection:
+            return [order for order in self._orders(connection) if order.status in WORKING]
 
     def unsettled_orders(self) -> list[Order]:
         """Orders whose end is not known: those that work, and those that are missing."""
-        with self._transaction() as connection:
-            return read_orders(connection, "list_contains(?, status)", [[*WORKING, "missing"]])
+        wanted = (*WORKING, "missing")
+        with self._reading() as connection:
+            return [order for order in self._orders(connection) if order.status in wanted]
 
     def positions(self, *, only_open: bool = False) -> list[Position]:
         """The positions, in the order of their opening."""
-        with self._transaction() as connection:
-            return read_positions(connection, only_open=only_open)
+        with self._reading() as connection:
+            return [
+                position
+                for position in self._positions(connection)
+                if not only_open or position.closed_on is None
+            ]
 
     def books(self) -> Books:
         """All that the broker's side is compared with, as of one moment."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             adjusted = connection.execute(
                 "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
             ).fetchall()
@@ -199,8 +200,8 @@ class Ledger:
                 "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
             ).fetchall()
             return Books(
-                orders=tuple(read_orders(connection, "true", [])),
-                positions=tuple(read_positions(connection)),
+                orders=self._orders(connection),
+                positions=self._positions(connection),
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
                 activities_usd=float(moved),
@@ -215,6 +216,9 @@ class Ledger:
         The first that is seen is kept, as a digest: the number itself is nobody's business.
         """
         digest = hashlib.sha256(number.encode()).hexdigest()[:16]
+        with self._reading() as connection:
+            if read_meta(connection, "account_digest") == digest:
+                return
         with self._transaction() as connection:
             known = read_meta(connection, "account_digest")
             if known is None:
@@ -240,7 +244,7 @@ class Ledger:
 
     def settled(self) -> set[str]:
         """The keys of the activities that were taken over."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return {key for (key,) in connection.execute("SELECT key FROM activities").fetchall()}
 
     def record_settlement(self, activity: Activity, done: Settlement, now: datetime) -> None:
@@ -289,28 +293,28 @@ class Ledger:
 
     def doubts(self) -> dict[str, datetime]:
         """Since when the broker's list has been lacking contracts, by symbol."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute("SELECT symbol, since FROM doubts").fetchall()
         return {symbol: since.replace(tzinfo=UTC) for symbol, since in rows}
 
     def record_differences(self, found: Sequence[Difference], now: datetime) -> None:
         """Keep what the last reconciliation found; a change is an event."""
+        if list(found) == self.differences():
+            return
         text = json.dumps([asdict(difference) for difference in found])
         with self._transaction() as connection:
-            before = read_meta(connection, "differences") or "[]"
-            if text != before:
-                set_meta(connection, "differences", text)
-                write_event(connection, now, "reconciled", text)
+            set_meta(connection, "differences", text)
+            write_event(connection, now, "reconciled", text)
 
     def differences(self) -> list[Difference]:
         """What the last reconciliation found."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             text = read_meta(connection, "differences")
         return [Difference(**item) for item in json.loads(text or "[]")]
 
     def kept(self, name: str) -> str | None:
         """What :meth:`keep` last kept under a name, None if nothing."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return read_meta(connection, name)
 
     def keep(self, name: str, text: str | None, now: datetime, event: str | None = None) -> None:
@@ -328,7 +332,7 @@ class Ledger:
 
     def last_marked(self) -> date | None:
         """The newest session that the account was marked at."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute("SELECT max(session) FROM marks").fetchone()
         return None if row is None else row[0]
 
@@ -337,7 +341,7 @@ class Ledger:
 
         A setting that was changed since makes neither profit nor loss.
         """
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute(
                 "SELECT round(equity_usd - realised_usd - unrealised_usd, 2) FROM marks "
                 "ORDER BY session LIMIT 1"
@@ -347,7 +351,7 @@ class Ledger:
     def halted(self) -> str | None:
         """Why new orders are halted, or None."""
         self._take_notice()
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return read_meta(connection, "halted")
 
     def halt(self, reason: str, now: datetime | None = None) -> None:
@@ -387,7 +391,7 @@ class Ledger:
 
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             since = read_meta(connection, "counting_since")
             rows = connection.execute(
                 "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
@@ -420,31 +424,55 @@ class Ledger:
             "positions": "opened_on",
             "marks": "session",
         }
-        with self._transaction() as connection:
+        with self._reading() as connection:
             by = order.get(name, "session, client_order_id")
             return connection.sql(f'SELECT * FROM "{name}" ORDER BY {by}').pl()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection whose changes are all recorded at the end, or none of them."""
         import duckdb
 
         with self._connected() as connection:
-            is_new = _prepared.get(self) is not connection
-            if is_new:
-                # Small tables: a second thread costs ten times what it saves.
-                connection.execute("SET threads = 1")
+            seen = self._seen(connection)
             connection.execute("BEGIN TRANSACTION")
             try:
-                if is_new:
-                    prepare(connection)
-                    self._require_same_owner(connection)
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):
                     connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
-            _prepared[self] = connection
+            finally:
+                seen.forget()
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to read by; the file is held, so nothing changes in between."""
+        with self._connected() as connection:
+            self._seen(connection)
+            yield connection
+
+    def _seen(self, connection: duckdb.DuckDBPyConnection) -> SeenLedger:
+        owner = {"account": self.account, "label": self.label, "broker": self.broker}
+        return seen_ledger(connection, self.path.name, owner)
+
+    def _order(self, connection: duckdb.DuckDBPyConnection, number: str) -> Order | None:
+        return next((o for o in self._orders(connection) if o.client_order_id == number), None)
+
+    def _orders(self, connection: duckdb.DuckDBPyConnection) -> tuple[Order, ...]:
+        """All orders by session and id, read once for each change."""
+        seen = self._seen(connection)
+        if seen.orders is None:
+            seen.orders = tuple(read_orders(connection, "true", []))
+        return seen.orders
+
+    def _positions(self, connection: duckdb.DuckDBPyConnection) -> tuple[Position, ...]:
+        """All positions by their opening, read once for each change."""
+        seen = self._seen(connection)
+        if seen.positions is None:
+            seen.positions = tuple(read_positions(connection))
+        return seen.positions
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -476,25 +504,6 @@ class Ledger:
             "recorded and no new order is sent; free disk space, or bring the file back from a "
             "backup (options-platform restore), then: options-platform reconcile"
         )
-
-    def _require_same_owner(self, connection: duckdb.DuckDBPyConnection) -> None:
-        wanted = {"account": self.account, "label": self.label, "broker": self.broker}
-        rows = connection.execute(
-            "SELECT key, value FROM meta WHERE key IN ('account', 'label', 'broker')"
-        ).fetchall()
-        found = dict(rows)
-        if not found:
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", list(wanted.items()))
-            return
-        # Ledgers of before there were other brokers name none.
-        found.setdefault("broker", "simulated")
-        if found != wanted:
-            raise LedgerError(
-                f"the ledger {self.path.name} belongs to account {found.get('account')} "
-                f"({found.get('label')}, broker {found.get('broker')}), not {self.account} "
-                f"({self.label}, broker {self.broker}); set OPTIONS_ACCOUNT to another name, "
-                "which has a ledger of its own"
-            )
 
 
 def open_ledger(settings: Settings) -> Ledger:

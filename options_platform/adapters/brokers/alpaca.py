@@ -37,6 +37,8 @@ from options_platform.errors import BrokerError, SettingsError
 READ_ATTEMPTS = 3
 ORDERS_A_PAGE = 500
 ACTIVITIES_A_PAGE = 100
+# Pages may be shorter than what is asked for, though never than Alpaca's own default.
+LEAST_A_PAGE = 50
 QUOTES_A_REQUEST = 100
 LIVE_KEY, PAPER_KEY = "AK", "PK"
 Answer = TypeVar("Answer")
@@ -161,7 +163,7 @@ class AlpacaBroker:
 
     def activities(self, since: date) -> list[Activity]:
         """Fills, assignments, exercises and expiries."""
-        found: list[Activity] = []
+        found: dict[Activity, None] = {}
         page: str | None = None
         while True:
             query = {
@@ -176,13 +178,13 @@ class AlpacaBroker:
                 partial(self._client.get, "/account/activities", query),
                 lambda given: [shapes.activity_of(one) for one in shapes.listed(given)],
             )
-            known = {activity.key for activity in found}
-            # A page may hold fewer than were asked for, and begin with what the last ended with.
-            new = [activity for activity in new if activity.key not in known]
-            if not new:
+            # Two activities may share an id, and a page may end between them: each page begins
+            # with those of the last id again.
+            found |= dict.fromkeys(new)
+            before = [a.activity_id for a in new if a.activity_id != new[-1].activity_id]
+            if len(new) < LEAST_A_PAGE or not before or before[-1] == page:
                 return [activity for activity in found if activity.on >= since]
-            found += new
-            page = new[-1].activity_id
+            page = before[-1]
 
     def _listed(self, status: str, since: datetime | None) -> list[BrokerOrder]:
         from alpaca.common.enums import Sort
@@ -210,8 +212,7 @@ class AlpacaBroker:
             )
             known = len(found)
             found |= {order.client_order_id: order for _, order in page}
-            # A page may hold fewer than were asked for: only one without news is the last.
-            if len(found) == known:
+            if len(page) < LEAST_A_PAGE or len(found) == known:
                 return list(found.values())
             # Several orders may share a moment: the page begins with the last one again.
             after = page[-1][0] - timedelta(microseconds=1)
@@ -235,7 +236,9 @@ class AlpacaBroker:
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerDoubtError),
             stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
-            wait=tenacity.wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=self.rules.retry_seconds, max=1.0, jitter=self.rules.retry_seconds
+            ),
             reraise=True,
         )
         try:

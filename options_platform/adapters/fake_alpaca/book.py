@@ -28,8 +28,8 @@ __all__ = ["OPEN", "SIGNS", "FakeBook", "Json", "Refusal", "stamp"]
 class FakeBook:
     """One paper account. `now` gives its time; nothing here is safe for threads by itself.
 
-    `mark` gives what a contract or stock trades at, None where nothing says so; `renamed` are the
-    contracts that a split took off the list, by the new name.
+    A position counts at its price in `marks`, else at what `mark` gives, else at what was paid.
+    `renamed` has the new name of each contract that a split took off the list.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class FakeBook:
         self.rules = BookRules()
         self.working = OPEN
         self.mark: Callable[[str], float | None] = lambda _: None
+        self.marks: dict[str, float] = {}
         self.orders: dict[str, Json] = {}
         self.positions: dict[str, list[float]] = {}
         self.renamed: dict[str, str] = {}
@@ -76,7 +77,7 @@ class FakeBook:
         }
 
     def _worth(self, symbol: str, otherwise: float) -> float:
-        price = self.mark(symbol)
+        price = self.marks.get(symbol, self.mark(symbol))
         return (otherwise if price is None else price) * size(symbol)
 
     def quantity(self, symbol: str) -> float:

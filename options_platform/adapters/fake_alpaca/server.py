@@ -89,6 +89,20 @@ class FakeAlpaca:
         """Requests so far that begin so, e.g. "POST /v2/orders"."""
         return sum(one.startswith(request) for one in self.requests)
 
+    def answer(self, method: str, target: str, content: bytes) -> tuple[int, Page]:
+        """Status and body of one request, as the wire has it; status 0 drops the connection."""
+        parts = urlsplit(target)
+        try:
+            body = dict(json.loads(content)) if content else {}
+        except (TypeError, ValueError):
+            wrong = {"code": 40010000, "message": "request body format is invalid"}
+            return 400, Page.of_json(wrong)
+        try:
+            status, given = self.handle(method, parts.path, dict(parse_qsl(parts.query)), body)
+        except (KeyError, ValueError) as error:
+            status, given = 422, {"code": 42210000, "message": f"invalid request: {error}"}
+        return status, given if isinstance(given, Page) else Page.of_json(given)
+
     def handle(self, method: str, path: str, query: Json, body: Json) -> Answer:
         """Answer one request; (0, None) drops the connection."""
         request = f"{method} {path}"
@@ -103,7 +117,8 @@ class FakeAlpaca:
             return self._not_done(fault, kind, seconds, request, query, body)
         with self.lock:
             answer = self._done(request, path, query, body, fault or {})
-            self.habits.note()
+            if method != "GET":
+                self.habits.note()
         if fault and kind == "status_after":
             return answer_of(fault)
         if kind == "drop_after":
@@ -261,27 +276,11 @@ def _handler(fake: FakeAlpaca) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
-            parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
-            raw = self.rfile.read(length)
-            try:
-                body = dict(json.loads(raw)) if raw else {}
-            except (TypeError, ValueError):
-                self._answer(400, {"code": 40010000, "message": "request body format is invalid"})
-                return
-            try:
-                status, given = fake.handle(
-                    self.command, parts.path, dict(parse_qsl(parts.query)), body
-                )
-            except (KeyError, ValueError) as error:
-                status, given = 422, {"code": 42210000, "message": f"invalid request: {error}"}
-            if status:
-                self._answer(status, given)
-            else:
+            status, page = fake.answer(self.command, self.path, self.rfile.read(length))
+            if not status:
                 self.close_connection = True
-
-        def _answer(self, status: int, given: Any) -> None:
-            page = given if isinstance(given, Page) else Page.of_json(given)
+                return
             content = page.text.encode()
             try:
                 self.send_response(status)

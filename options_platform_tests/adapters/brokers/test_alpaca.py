@@ -158,6 +158,43 @@ def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake,
     assert at_fake.find(sold.client_order_id).avg_price == -1.25
 
 
+def test_no_order_and_no_activity_is_missed_where_pages_are_shorter_than_asked_for(at_fake, fake):
+    """Each order at its own second, so that a page of 50 ends between two."""
+    fake.fills = "limit"
+    fake.script("page_cap", {"cap": 50})
+    start = fake.now()
+    for at in range(120):
+        fake.script("clock", {"offset_seconds": at})
+        fake.book.submit(STOCK | {"client_order_id": f"{at:03d}"})
+        fake.book.fill(fake.book.by_client_id(f"{at:03d}"))
+    found = at_fake.orders_since(start - timedelta(hours=1))
+    assert sorted(order.client_order_id for order in found) == [f"{at:03d}" for at in range(120)]
+    activities = at_fake.activities(start.date() - timedelta(days=1))
+    assert len({activity.activity_id for activity in activities}) == len(activities) == 120
+
+
+STOCK = {"symbol": "T", "side": "buy", "qty": "1", "type": "limit", "limit_price": "30"}
+
+
+def test_an_assignment_is_not_missed_whose_pair_a_page_tears(at_fake, fake):
+    """Both of the pair have one id; 49 fills come before them, so the page ends between."""
+    symbol = LEGS[0].symbol("SPY")
+    for at in range(49):
+        fake.book.submit(STOCK | {"client_order_id": str(at)})
+        fake.book.fill(fake.book.by_client_id(str(at)))
+    fake.script("page_cap", {"cap": 50})
+    for _ in range(2):
+        fake.script("move", {"symbol": symbol, "quantity": 1})
+        fake.script("exercise", {"symbol": symbol})
+    raw = fake.book.activities[49:]
+    assert [a["activity_type"] for a in raw] == ["OPEXC", "OPTRD"] * 2
+    for activity in raw:
+        # Whatever kinds the broker is asked for, these are among them.
+        activity["activity_type"] = "OPEXC"
+    found = at_fake.activities(fake.now().date() - timedelta(days=2))
+    assert [a.kind for a in found if a.kind != "FILL"] == ["OPEXC"] * 4
+
+
 def test_a_leg_of_an_exit_says_that_it_closes_where_the_account_covers_it():
     """Another spread holds the other side of the 475 call: the account shows none of it."""
     out = replace(ORDER, purpose="exit", legs=closing(LEGS), limit_price=-2.0)
