@@ -1,6 +1,6 @@
-"""A file beside a ledger that halts it, for when the ledger itself is held or not in place yet.
+"""A file beside a ledger that halts it: for when the ledger is held, not there yet, or replaced.
 
-The next look at the ledger records it and takes it away.
+It stays until the halt is lifted, so that an older ledger put in place of the halted one is halted.
 """
 
 from __future__ import annotations

@@ -357,29 +357,34 @@ class Ledger:
     def halt(self, reason: str, now: datetime | None = None) -> None:
         """Refuse new entries until :meth:`resume`; exits go on. The first reason stays.
 
-        It holds at once, also for a process that trades and has the ledger's file: a notice beside
-        it says so until the next look records it. Raises :class:`LedgerError` for a broken ledger.
+        It holds at once, also for a process that trades and has the ledger's file, and for an
+        older ledger that is put in place of this one: a notice beside it says so until it is
+        lifted. Raises :class:`LedgerError` for a broken ledger.
         """
         at = now or datetime.now(UTC)
         try:
-            leave_notice(self.path, reason, at)
+            if not notice_of(self.path).exists():
+                leave_notice(self.path, reason, at)
         except OSError:
             self._record_halt(reason, at)
             return
         try:
-            self._take_notice()
+            self._record_halt(reason, at)
         except WarehouseBusyError:
             return
         except LedgerError as error:
             raise LedgerError(f"new entries are halted from now on; {error}") from error
 
     def _take_notice(self) -> None:
+        """Record the halt of the notice beside the ledger, if it is not recorded."""
         try:
             notice = json.loads(notice_of(self.path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return
-        self._record_halt(str(notice["reason"]), datetime.fromisoformat(notice["at"]))
-        notice_of(self.path).unlink(missing_ok=True)
+        with self._reading() as connection:
+            is_recorded = read_meta(connection, "halted") is not None
+        if not is_recorded:
+            self._record_halt(str(notice["reason"]), datetime.fromisoformat(notice["at"]))
 
     def _record_halt(self, reason: str, at: datetime) -> None:
         with self._transaction() as connection:
@@ -415,6 +420,7 @@ class Ledger:
                 set_meta(connection, "counting_since", newest[0].isoformat())
             connection.execute("DELETE FROM meta WHERE key = 'halted'")
             write_event(connection, now or datetime.now(UTC), "resumed", reason)
+        notice_of(self.path).unlink(missing_ok=True)
 
     def table(self, name: str) -> pl.DataFrame:
         """One of orders, order_events, account_events, positions, marks; oldest first."""
