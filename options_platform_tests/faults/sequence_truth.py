@@ -2,7 +2,8 @@
 
 1. No order of ours is doubled: of each position and purpose one works at most, an entry fills no
    more than was planned, and no more is closed of a position than was opened.
-2. No order of ours leaves a short contract uncovered, nor would one that works if it filled.
+2. No order of ours leaves a short contract uncovered, nor would one that works if it filled;
+   and none opens shares.
 3. While entries are halted none is accepted, and after a resume none that no plan asked for anew.
 
 What a script did to the account (a lost leg, an assignment) is excused, once and no further.
@@ -10,6 +11,7 @@ What a script did to the account (a lost leg, an assignment) is excused, once an
 
 import re
 from collections import Counter, defaultdict
+from datetime import date
 
 from options_platform.adapters.fake_alpaca.answers import number
 from options_platform.adapters.fake_alpaca.checks import OPEN, SIGNS
@@ -69,12 +71,11 @@ class Truth:
     def _key(self, order_id):
         entry, closing = ENTRY.fullmatch(order_id), EXIT.fullmatch(order_id)
         for position in self.positions:
-            session = _session_of(position)
             if entry and (entry[1], entry[2]) == tuple(position.split("-")[:2]):
                 return ("entry", position)
             if closing:
                 attempt = int(closing[2] or 1)
-                decided = session.fromisoformat(closing[1])
+                decided = date.fromisoformat(closing[1])
                 if exit_order_id(position, decided, attempt) == order_id:
                     return ("exit", position)
         if entry or closing:
@@ -105,6 +106,7 @@ class Truth:
             if purpose == "exit":
                 self._check_closes(position, members, opened[position])
         self._check_crossings(orders)
+        self._check_shares()
         self._check_cover()
 
     def _check_doubles(self, purpose, position, members):
@@ -125,7 +127,7 @@ class Truth:
                 closed += self._at_work(order)
         for (symbol, side), count in closed.items():
             other = "sell" if side == "buy" else "buy"
-            if count > opened[symbol, other]:
+            if contract_of(symbol) is not None and count > opened[symbol, other]:
                 raise BrokenPromiseError(
                     f"OVERCLOSED: {position}: {side} {count} {symbol} of {opened[symbol, other]}"
                 )
@@ -144,6 +146,17 @@ class Truth:
             sign = SIGNS[next(iter(sides[original]))]
             if quantity * sign < -self.crossing[original]:
                 raise BrokenPromiseError(f"CROSSED: {quantity} of {symbol}")
+
+    def _check_shares(self):
+        """Orders of ours bring shares nearer to none, whatever all of them fill."""
+        at_work = Counter()
+        for order in self.working():
+            for (symbol, side), count in self._at_work(order).items():
+                at_work[symbol] += SIGNS[side] * count
+        for symbol, change in at_work.items():
+            held = self.book.quantity(symbol)
+            if contract_of(symbol) is None and (held * change > 0 or abs(change) > abs(held)):
+                raise BrokenPromiseError(f"SHARES_OPENED: {change} {symbol} beside {held}")
 
     def _check_cover(self):
         held = self.book.quantities()
@@ -197,9 +210,3 @@ class Truth:
 def _rest(order, leg):
     left = number(order["qty"]) - number(order["filled_qty"])
     return left * int(leg.get("ratio_qty") or 1)
-
-
-def _session_of(position):
-    from datetime import date
-
-    return date.fromisoformat(position[:8])

@@ -148,7 +148,6 @@ class SequenceWorld:
         self.at(datetime.combine(today, datetime.min.time(), NEW_YORK) + timedelta(hours=16.6))
         self._run_session(kill)
         self.at(datetime.combine(shift(today, 1), NOW.timetz()))
-        self._quote_all("sound")
 
     def _run_session(self, kill):
         session, legs = self.session, self.legs_of[self.session]
@@ -309,6 +308,7 @@ class SequenceWorld:
         """Set the time of both sides."""
         self.now = moment
         self.fake.script("clock", {"offset_seconds": (moment - NOW).total_seconds()})
+        self._quote_all("sound")
 
     def _contracts(self, side):
         sign = 1 if side == "bought" else -1
@@ -323,6 +323,8 @@ class SequenceWorld:
 
     def _quote_all(self, kind):
         """Quote all contracts: soundly, at a stop's loss, so wide that it says nothing, or not."""
+        for ticker, close in self.closes[self.session].items():
+            self.fake.chains.trade(ticker, close.spot)
         for symbol in all_symbols(self.plan.tickers):
             mid = MIDS.get(kind, MIDS["sound"])[contract_of(symbol).strike]
             sides = {"sound": (mid - 0.02, mid + 0.02), "stop": (mid - 0.02, mid + 0.02)}

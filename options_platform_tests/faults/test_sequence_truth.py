@@ -129,6 +129,18 @@ def test_a_short_that_was_assigned_is_not_bought_back(account):
     account.broken("CROSSED")
 
 
+def test_assigned_shares_are_closed_and_no_more_of_them(account):
+    account.open()
+    account.fake.script("assign", {"symbol": SHORT, "contracts": 1})
+    account.truth.excuse()
+    account.close(legs=(("buy", "SPY"),), contracts=100)
+    account.truth.check()
+    account.book.cancel(account.book.by_client_id(exit_order_id(POSITION, SESSION)))
+    account.close(2, legs=(("buy", "SPY"),), contracts=100)
+    account.book.move("SPY", 50, 0.0)
+    account.broken("SHARES_OPENED")
+
+
 def test_an_exit_that_worked_when_its_leg_was_assigned_may_fill_even_so(account):
     account.open()
     order = account.close()
