@@ -114,6 +114,14 @@ def test_an_archive_of_before_the_first_trade_halts_the_ledger_that_it_lacks(hom
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from early.tar.gz"
 
 
+def test_the_ledger_of_another_account_is_halted_though_the_archive_lacks_it(home, archive):
+    live = Ledger(home / "ledger-live.duckdb", label="live", broker="alpaca")
+    live.record_intent(ORDER, NOW)
+    restored = restore(archive, home)
+    assert restored.halted == ("ledger-live.duckdb", "ledger.duckdb")
+    assert live.halted() == "RESTORED from backup.tar.gz"
+
+
 def test_a_halt_that_was_not_recorded_yet_comes_back_with_its_own_reason(home, tmp_path):
     leave_notice(home / "ledger.duckdb", "storm", NOW)
     path = tmp_path / "noticed.tar.gz"
