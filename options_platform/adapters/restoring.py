@@ -64,8 +64,8 @@ def restore_archive(
 ) -> Restored:  # fmt: skip
     """Put the archive's files, or those of `only`, in place of the home's.
 
-    `ledger` is the file name of the settings' ledger, which is left halted with those of the
-    archive; `only` are names at the top of the home, such as `warehouse.duckdb`.
+    `ledger` is the file name of the settings' ledger, which is left halted with those of the home
+    and of the archive; `only` are names at the top of the home, such as `warehouse.duckdb`.
 
     Raises :class:`UsageError` for what is no whole archive of `backup`, or lacks what is wanted,
     or while another process uses the home; :class:`HomeError` if the files cannot be written. The
@@ -83,7 +83,9 @@ def restore_archive(
         unpack(archive, staged)
         _keep_only(staged, only, archive)
         reason = f"RESTORED from {archive.name}"
-        halted = _leave_halts(staged, () if only else (ledger,), reason, now)
+        # Those that the archive lacks begin anew, and know of nothing that the present ones do.
+        others = () if only else (ledger, *(path.name for path in home.glob("ledger*.duckdb")))
+        halted = _leave_halts(staged, others, reason, now)
         with _nobody_in(home, wait_seconds):
             os.sync()
             swapping = True

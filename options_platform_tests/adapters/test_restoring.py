@@ -9,79 +9,36 @@ import sys
 import tarfile
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 import pytest
 
-from options_platform.adapters.archive import HASHES, MARK, recorded_backups, write_archive
+from options_platform.adapters.archive import HASHES, MARK, write_archive
 from options_platform.adapters.halt_notice import leave_notice
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.restoring import exchange, restore_archive
-from options_platform.errors import DamagedError, HomeError, UsageError
+from options_platform.errors import HomeError, UsageError
+from options_platform_tests.adapters.small_home import (
+    LATER,
+    NOW,
+    beside,
+    make_archive,
+    make_home,
+    read_sqlite,
+    restore,
+    snapshot,
+)
 from options_platform_tests.domain.test_orders import ORDER
-
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-LATER = datetime(2026, 3, 9, 12, tzinfo=UTC)
-
-
-def write_sqlite(path, rows):
-    import sqlite3
-
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS runs (n)")
-        connection.executemany("INSERT INTO runs VALUES (?)", [(n,) for n in range(rows)])
-
-
-def read_sqlite(path):
-    import sqlite3
-
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT count(*) FROM runs").fetchone()[0]
 
 
 @pytest.fixture
 def home(tmp_path):
-    """A small home with one of each kind of file, and an order in its ledger."""
-    folder = tmp_path / "home"
-    (folder / "dagster" / "history" / "runs").mkdir(parents=True)
-    (folder / "chains" / "SPY").mkdir(parents=True)
-    (folder / "locks").mkdir()
-    (folder / "locks" / "x").write_text("")
-    write_sqlite(folder / "mlflow.db", 3)
-    write_sqlite(folder / "dagster" / "history" / "runs" / "index.db", 5)
-    (folder / "chains" / "SPY" / "2024.parquet").write_bytes(random.Random(3).randbytes(50_000))
-    with closing(duckdb.connect(str(folder / "warehouse.duckdb"))) as connection:
-        connection.execute("CREATE TABLE t AS SELECT range AS n FROM range(1000)")
-    Ledger(folder / "ledger.duckdb").record_intent(ORDER, NOW)
-    return folder
+    return make_home(tmp_path / "home")
 
 
 @pytest.fixture
-def archive(home, tmp_path):
-    path = tmp_path / "backup.tar.gz"
-    write_archive(home, path, wait_seconds=5, now=NOW)
-    return path
-
-
-def restore(archive, home, only=()):
-    return restore_archive(
-        archive, home, ledger="ledger.duckdb", only=only, now=LATER, wait_seconds=0.2
-    )
-
-
-def snapshot(folder):
-    """Everything below `folder`, but for the locks that a look may leave."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
-        for path in sorted(folder.rglob("*"))
-        if path.suffix != ".lock"
-    }
-
-
-def beside(home):
-    return sorted(path.name for path in home.parent.iterdir())
+def archive(home):
+    return make_archive(home)
 
 
 def assert_refused(archive, home, said=""):
@@ -157,6 +114,14 @@ def test_an_archive_of_before_the_first_trade_halts_the_ledger_that_it_lacks(hom
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from early.tar.gz"
 
 
+def test_the_ledger_of_another_account_is_halted_though_the_archive_lacks_it(home, archive):
+    live = Ledger(home / "ledger-live.duckdb", label="live", broker="alpaca")
+    live.record_intent(ORDER, NOW)
+    restored = restore(archive, home)
+    assert restored.halted == ("ledger-live.duckdb", "ledger.duckdb")
+    assert live.halted() == "RESTORED from backup.tar.gz"
+
+
 def test_a_halt_that_was_not_recorded_yet_comes_back_with_its_own_reason(home, tmp_path):
     leave_notice(home / "ledger.duckdb", "storm", NOW)
     path = tmp_path / "noticed.tar.gz"
@@ -181,16 +146,6 @@ def test_one_part_comes_back_and_the_rest_stays(home, archive):
     }
     with pytest.raises(UsageError, match="holds no 'warehouse'; it holds chains"):
         restore(archive, home, only=("warehouse",))
-
-
-def test_a_backup_leaves_out_what_an_earlier_restore_set_aside(home, archive, tmp_path):
-    restore(archive, home, only=("chains",))
-    second = tmp_path / "second.tar.gz"
-    write_archive(home, second, wait_seconds=5, now=LATER)
-    with tarfile.open(second) as tar:
-        tops = {name.split("/")[0] for name in tar.getnames()}
-    assert tops == {MARK, HASHES, "chains", "dagster", "ledger.duckdb", "mlflow.db",
-                    "warehouse.duckdb"}  # fmt: skip
 
 
 def tar_of(path, members, mode="w:gz"):
@@ -407,43 +362,3 @@ def test_an_exchange_gives_each_the_others_name_even_without_the_systems_help(
         second.write_text("2")
         exchange(first, second)
         assert (first.read_text(), second.read_text()) == ("2", "1")
-
-
-def test_an_archive_and_what_comes_out_of_it_are_private(home, archive):
-    assert archive.stat().st_mode & 0o777 == 0o600
-    restore(archive, home)
-    for path in (home, *home.rglob("*")):
-        assert path.stat().st_mode & 0o077 == 0, path
-
-
-def test_a_backup_of_a_damaged_database_is_not_made_and_the_former_one_stays(home, archive):
-    former = archive.read_bytes()
-    for name in ("mlflow.db", "warehouse.duckdb"):
-        kept = (home / name).read_bytes()
-        (home / name).write_bytes(b"damaged " * 5000)
-        with pytest.raises(DamagedError, match=name):
-            write_archive(home, archive, wait_seconds=1, now=LATER)
-        (home / name).write_bytes(kept)
-    assert archive.read_bytes() == former
-    assert beside(home) == ["backup.tar.gz", "home"]
-
-
-def test_the_home_remembers_where_its_backups_are(home, archive, tmp_path):
-    second = tmp_path / "second.tar.gz"
-    write_archive(home, second, wait_seconds=5, now=LATER)
-    assert recorded_backups(home) == [(archive, NOW), (second, LATER)]
-    restore(archive, home)
-    assert recorded_backups(home)[-1] == (second, LATER)
-    (home / "backups.json").write_text("{")
-    assert recorded_backups(home) == []
-
-
-def test_a_linked_folder_is_kept_with_what_is_in_it(home, tmp_path):
-    elsewhere = tmp_path / "big-disk"
-    (home / "chains").rename(elsewhere)
-    (home / "chains").symlink_to(elsewhere)
-    path = tmp_path / "linked.tar.gz"
-    write_archive(home, path, wait_seconds=5, now=NOW)
-    restored = tmp_path / "restored" / "home"
-    restore(path, restored)
-    assert Path(restored / "chains" / "SPY" / "2024.parquet").stat().st_size == 50_000

@@ -243,6 +243,16 @@ def test_a_damaged_database_is_named_by_the_command_and_the_way_back_by_the_doct
     assert shell.run("doctor").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["history/runs.db", "history/runs/index.db"])
+def test_a_damaged_database_of_dagsters_is_one_line_too(shell, name):
+    path = shell.home / "dagster" / name
+    path.write_bytes(b"garbage " * 1000)
+    done = shell.run("backfill", "--select", DATA)
+    refused(shell, done, "is damaged")
+    doctor = json.loads(shell.run("doctor", "--json").stdout)
+    assert [one["what"] for one in doctor if one["state"] == "BROKEN"] == [f"dagster/{name}"]
+
+
 def test_no_file_of_a_home_can_be_read_by_others(shell):
     shell.home.chmod(0o755)
     for path in shell.home.rglob("*"):
