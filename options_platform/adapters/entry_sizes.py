@@ -49,6 +49,8 @@ class EntrySizes:
         of that: it may have been sent. While the broker cannot be asked, the ledger's equity
         counts; what is recorded then is not sent before the limits have been asked again.
         """
+        if trades.is_empty():
+            return trades
         try:
             account = self.account_usd()
         except BrokerDoubtError:

@@ -153,7 +153,10 @@ def test_limits_are_asked_about_the_stress(made):
     found = run_backtest(*plans, market, tight)
     refused = found.refusals.filter(pl.col("rule") == "MAX_TRADE_RISK")
     assert refused.height > 0
-    wanted = trades.filter(pl.col("max_loss_usd") > share * 1_000_000.0)
+    # The limit is of the equity, where that is below the 1,000,000 that the account began with.
+    equity = found.equity.select("session", "equity_usd").rename({"session": "date"})
+    limit = share * pl.min_horizontal("equity_usd", 1_000_000.0)
+    wanted = trades.join(equity, on="date").filter(pl.col("max_loss_usd") > limit)
     assert set(refused["plan_id"]) <= set(wanted["plan_id"])
     assert found.trades.height > 0
 
