@@ -187,7 +187,8 @@ def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> Sour
     needed = NEEDED[kind]
     names = set(plain_names(header))
     missing = [name for name in needed if plain(name) not in names]
-    if len(missing) < len(needed) or len(needed) == 1:
+    any_kind = len(kinds) == len(NEEDED)
+    if not any_kind and (len(missing) < len(needed) or len(needed) == 1):
         return SourceError(
             f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(needed)}"
         )
@@ -196,10 +197,12 @@ def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> Sour
         return SourceError(
             f"{path.name} has no header: it begins {start!r}; write one above, {','.join(needed)}"
         )
-    return SourceError(
-        f"{path.name} begins {start!r}, which is the header of no known file of this kind; "
-        f"it needs the columns {','.join(needed)}"
+    remedy = (
+        "docs/file-layouts.md lists those that are"
+        if any_kind
+        else f"it needs the columns {','.join(needed)}"
     )
+    return SourceError(f"{path.name} begins {start!r}, the header of no known file; {remedy}")
 
 
 def with_dates(
