@@ -13,7 +13,6 @@ import hashlib
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
@@ -33,13 +32,10 @@ from options_platform.domain.plan import PlanRules
 from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.errors import SettingsError
+from options_platform.settings_file import require_safe_home, toml_values
 
 PREFIX = "OPTIONS_"
 FILE_NAME = "options.toml"
-
-# In a path, Dagster takes some of these for a pattern and reads no configuration, or a
-# neighbour's; the others end or encode an address of SQLite, DuckDB or MLflow.
-UNSAFE_IN_HOME = "[]?*#%"
 
 # Variables with our prefix that steer the tests, and those that no file may hold: the switch of
 # live trading, and the addresses of alerts, which are secrets.
@@ -215,18 +211,8 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     except ValueError as error:
         raise SettingsError(f"setting plan.selection: {error}") from error
     home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
-    _require_safe_home(home)
+    require_safe_home(home)
     return replace(settings, home=home)
-
-
-def _require_safe_home(home: Path) -> None:
-    unsafe = [char for char in str(home) if char in UNSAFE_IN_HOME or not char.isprintable()]
-    if unsafe:
-        raise SettingsError(
-            f"setting home: the path {str(home)!r} holds {unsafe[0]!r}, which the stores in it "
-            "cannot have in their addresses; set OPTIONS_HOME to a folder without any of "
-            f"{' '.join(UNSAFE_IN_HOME)}"
-        )
 
 
 def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "") -> dict[str, Any]:
@@ -312,15 +298,7 @@ def _require_sensible_sources(settings: Settings) -> None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        content = path.read_bytes()
-        # Editors of Windows begin a file with the mark of its encoding.
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        values = tomllib.loads(content.decode(encoding).replace("\r\n", "\n"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path.name} cannot be read as TOML: {error}") from error
+    values = toml_values(path)
     _require_known(values, Settings, where=path.name)
     return values
 
