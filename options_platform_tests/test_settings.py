@@ -3,6 +3,7 @@ from datetime import date
 
 import pytest
 
+from options_platform.domain.calendar import is_session, set_closures
 from options_platform.errors import SettingsError, UsageError
 from options_platform.settings import load_settings, make_settings
 
@@ -97,3 +98,18 @@ def test_each_account_has_a_ledger_in_the_home_whatever_its_name():
     assert paths[0].name == "ledger.duckdb"
     with pytest.raises(SettingsError, match="ledgers of their own"):
         make_settings({"account": "replay"})
+
+
+def test_a_closure_that_is_set_is_no_session_and_one_in_another_form_is_refused(tmp_path):
+    try:
+        load(tmp_path, closures="2027-03-10 announced 2027-03-02")
+        assert not is_session(date(2027, 3, 10))
+        load(tmp_path, 'closures = ["2027-03-11 announced 2027-03-02"]')
+        assert is_session(date(2027, 3, 10))
+        assert not is_session(date(2027, 3, 11))
+    finally:
+        set_closures([])
+    with pytest.raises(
+        SettingsError, match=r"setting closures: .* 2026-12-09 announced 2026-12-01"
+    ):
+        load(tmp_path, closures="2027-03-10")
