@@ -88,7 +88,7 @@ def clean_bars(
     one_a_day = on_days.sort(pl.col("rule").is_not_null(), maintain_order=True).unique(
         "date", keep="first", maintain_order=True
     )
-    outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, confirmed)
+    outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, decisions, confirmed)
     one_a_day, judged = _with_outliers(one_a_day, outliers), _with_outliers(judged, outliers)
     rows = _rows(one_a_day, sessions, source, fetched_at, begun=stored_before(stored, sessions[0]))
     return CleanedBars(rows, _quarantined(judged, rows, source, fetched_at))
@@ -165,10 +165,14 @@ def _broken_rule() -> pl.Expr:
 
 
 def _outliers(
-    bars: pl.DataFrame, start: date, stored: pl.DataFrame, confirmed: Collection[date]
+    bars: pl.DataFrame,
+    start: date,
+    stored: pl.DataFrame,
+    entries: pl.DataFrame | None,
+    confirmed: Collection[date],
 ) -> pl.DataFrame:
     """date, outlier: the bars, one a day, that are outliers."""
-    columns = ("date", *PRICES, "volume")
+    columns = ("date", *PRICES, "volume", "split_ratio", "split_factor")
     present = stored.filter((pl.col("bad_reason") != MISSING).fill_null(value=True))
     known = present.filter(pl.col("bad_reason").is_null()).select(columns)
     asked = bars.join(known, on="date", how="left", suffix="_stored", maintain_order="left")
@@ -192,12 +196,23 @@ def _outliers(
     # A bar without a usable price says nothing of the level, so it ends no streak of a split.
     priced = every.filter(
         pl.col("rule").is_null() | pl.col("rule").is_in([JUMP, SPIKE, UNADJUSTED_SPLIT])
-    ).with_columns(before=pl.col("rule").shift(1))
+    ).with_columns(before=pl.col("rule").shift(1), day_before=pl.col("date").shift(1))
     sound = priced.filter(pl.col("rule").is_null())
     first = sound.filter(~pl.col("settled")).head(1)
     after_split = first.height > 0 and first["before"].item() == UNADJUSTED_SPLIT
-    found = pl.Series("outlier", find_outliers(sound, after_split=after_split), dtype=pl.String)
+    level = _set_aside_close(entries, first["day_before"].item()) if after_split else None
+    rules = find_outliers(sound, after_split=after_split, level_before=level)
+    found = pl.Series("outlier", rules, dtype=pl.String)
     return sound.select("date").with_columns(found).drop_nulls()
+
+
+def _set_aside_close(entries: pl.DataFrame | None, day: date) -> float | None:
+    """The close of the bar that was set aside as an unadjusted split on `day`, if it is known."""
+    if entries is None:
+        return None
+    split = entries.filter((pl.col("date") == day) & (pl.col("rule") == UNADJUSTED_SPLIT))
+    closes = split.sort("seen_at")["value"].str.json_path_match("$.close").cast(pl.Float64)
+    return closes.drop_nulls().to_list()[-1] if closes.drop_nulls().len() else None
 
 
 def _with_outliers(bars: pl.DataFrame, outliers: pl.DataFrame) -> pl.DataFrame:

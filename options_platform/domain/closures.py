@@ -27,7 +27,7 @@ class Closure:
     def __post_init__(self) -> None:
         if self.announced > self.day:
             raise ValueError(
-                f"the closure of {self.day} cannot have been announced on {self.announced}, after it"
+                f"the closure of {self.day} cannot have been announced on {self.announced}"
             )
 
 
