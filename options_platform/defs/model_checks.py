@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.listing import listed_pool
 from options_platform.contracts import (
     DIRECTION_MODEL,
     FEATURES_TABLE,
@@ -104,5 +105,6 @@ def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str,
     features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
     versions = features["feature_version"].unique().to_list()
     found["features_same"] = same_features(versions, feature_version())
-    found["features_drift"] = no_drift(make_dataset(features, labels, pool=tickers, end=end))
+    pool = listed_pool(warehouse, tickers, end)
+    found["features_drift"] = no_drift(make_dataset(features, labels, pool=pool, end=end))
     return found

@@ -91,7 +91,33 @@ def clean_bars(
     outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, decisions, confirmed)
     one_a_day, judged = _with_outliers(one_a_day, outliers), _with_outliers(judged, outliers)
     rows = _rows(one_a_day, sessions, source, fetched_at, begun=stored_before(stored, sessions[0]))
-    return CleanedBars(rows, _quarantined(judged, rows, source, fetched_at))
+    return CleanedBars(rows, _entries(_broken(judged), rows, source, fetched_at))
+
+
+def absent_bars(
+    ticker: str,
+    sessions: Sequence[date],
+    source: str,
+    fetched_at: datetime,
+    *,
+    stored: pl.DataFrame,
+) -> CleanedBars:
+    """What to store where the source has the ticker and no bar of any of `sessions`.
+
+    A ticker that has a row before them is halted or delisted: its sessions are `missing`. One that
+    has none is not listed yet, and gets no row. Arguments as in :func:`clean_bars`.
+    """
+    begun = stored_before(stored, sessions[0]) if sessions else False
+    days = list(sessions) if begun else []
+    unknown = [name for name in RAW_OHLCV.schema.names() if name not in ("date", "ticker")]
+    rows = pl.DataFrame({"date": days}, schema={"date": pl.Date}).with_columns(
+        pl.lit(ticker).alias("ticker"), *(pl.lit(None).alias(name) for name in unknown)
+    )
+    rows = rows.with_columns(
+        source=pl.lit(source), fetched_at=pl.lit(fetched_at), bad_reason=pl.lit(MISSING)
+    )
+    rows = rows.select(RAW_OHLCV.schema.names()).cast(dict(RAW_OHLCV.schema))  # type: ignore[arg-type]
+    return CleanedBars(rows, _entries(QUARANTINE.empty(), rows, source, fetched_at))
 
 
 def stored_before(stored: pl.DataFrame, day: date) -> bool:
@@ -254,21 +280,23 @@ def _rows(
     )
 
 
-def _quarantined(
-    judged: pl.DataFrame, rows: pl.DataFrame, source: str, fetched_at: datetime
-) -> pl.DataFrame:
+def _broken(judged: pl.DataFrame) -> pl.DataFrame:
+    """date, ticker, rule, source and value (the bar as JSON) of the bars that broke a rule."""
     value = pl.struct(pl.exclude("rule", "status", "date", "ticker")).struct.json_encode()
     broken = judged.filter(pl.col("rule").is_not_null())
-    missing = rows.filter(pl.col("bad_reason") == MISSING)
+    return broken.select("date", "ticker", "rule", "source", value=value)
+
+
+def _entries(
+    broken: pl.DataFrame, rows: pl.DataFrame, source: str, fetched_at: datetime
+) -> pl.DataFrame:
+    """Entries of the quarantine: the `broken` bars, and the sessions without a bar."""
+    names = ["date", "ticker", "rule", "source", "value"]
+    missing = rows.filter(pl.col("bad_reason") == MISSING).with_columns(
+        rule="bad_reason", value=pl.lit("{}")
+    )
     return (
-        pl.concat(
-            [
-                broken.select("date", "ticker", "rule", "source", value=value),
-                missing.select(
-                    "date", "ticker", "source", rule="bad_reason", value=pl.lit("{}")
-                ).select("date", "ticker", "rule", "source", "value"),
-            ]
-        )
+        pl.concat([broken.select(names), missing.select(names)])
         .unique(["date", "ticker", "rule", "value"], maintain_order=True)
         .with_columns(
             pl.col("source").fill_null(source),

@@ -113,7 +113,7 @@ def make_dataset(
     end: date,
     horizon: int = HORIZON,
 ) -> Dataset:
-    """The rows of all tickers of `pool` up to the session `end`.
+    """The rows of all tickers of `pool` up to the session `end`; those that are listed by then.
 
     Raises :class:`IncompleteDataError` if a ticker of the pool has no features, ends before
     `end`, or lacks labels for its features, and :class:`LeakError` if a label is said to be

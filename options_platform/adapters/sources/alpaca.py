@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from options_platform.adapters.ports import SourceInfo
+from options_platform.adapters.ports import BAR_SCHEMA, SourceInfo
 from options_platform.adapters.sources import alpaca_tables
 from options_platform.adapters.sources.alpaca_keys import Keys, require_keys, require_package
 from options_platform.adapters.sources.finality import final_rows, require_reach
 from options_platform.adapters.sources.pace import Pace
-from options_platform.adapters.sources.retry import FetchError, RetryPolicy
+from options_platform.adapters.sources.retry import FetchError, NoPricesError, RetryPolicy
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import NEW_YORK, newest_final_session
 from options_platform.errors import SourceError
@@ -82,7 +82,14 @@ class AlpacaSource:
         actions = self._policy.call(partial(self._actions, ticker, start), what)
 
         def ask() -> pl.DataFrame:
-            table = alpaca_tables.bars(ticker, self._bars(ticker, start, end, "split"), actions)
+            try:
+                given = self._bars(ticker, start, end, "split")
+            except NoPricesError as fault:
+                if self._begins_later(ticker, end):
+                    return BAR_SCHEMA.to_frame()
+                fault.bars = BAR_SCHEMA.to_frame()
+                raise
+            table = alpaca_tables.bars(ticker, given, actions)
             table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
             require_reach("alpaca", ticker, table, max(start, FIRST), end, self._now())
             return table
@@ -128,8 +135,18 @@ class AlpacaSource:
             feed=DataFeed.SIP,
         )
         with _read():
-            given = self._client().stocks.get_stock_bars(request)[_symbol(ticker)]
-        return list(given)
+            given = self._client().stocks.get_stock_bars(request)
+            if _symbol(ticker) not in given:
+                raise NoPricesError(f"the answer holds no {_symbol(ticker)!r}")
+            return list(given[_symbol(ticker)])
+
+    def _begins_later(self, ticker: str, end: date) -> bool:
+        """Whether there are bars after `end`."""
+        first, last = end + timedelta(days=1), self._now().astimezone(NEW_YORK).date()
+        try:
+            return first <= last and bool(self._bars(ticker, first, last, "split"))
+        except NoPricesError:
+            return False
 
     def _actions(self, ticker: str, start: date) -> pl.DataFrame:
         from alpaca.data.requests import CorporateActionsRequest

@@ -27,7 +27,7 @@ from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.contracts.market import SERIES
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import newest_final_session
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
 
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 INDEX_PRICES = ("open", "high", "low", "close")
@@ -66,14 +66,16 @@ class CsvSource:
         table = with_dates(path, read_table(path, ("date", *BAR_COLUMNS)))
         table = with_numbers(path, table, BAR_COLUMNS)
         last = max(table["date"].to_list(), default=None)
-        if last is None or last < end:
-            raise SourceError(
-                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
-                "bring the file up to date, or choose an earlier end (OPTIONS_END)"
-            )
         table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
         table = self._with_actions(ticker, table.sort("date", maintain_order=True))
-        return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
+        table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
+        if last is None or last < end:
+            raise ShortHistoryError(
+                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
+                "bring the file up to date, or choose an earlier end (OPTIONS_END)",
+                table,
+            )
+        return table
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """The bars of the index's file, which may hold closes alone; none before its first day."""
