@@ -225,19 +225,19 @@ def _outliers(
     ).with_columns(before=pl.col("rule").shift(1), day_before=pl.col("date").shift(1))
     sound = priced.filter(pl.col("rule").is_null())
     first = sound.filter(~pl.col("settled")).head(1)
-    after_split = first.height > 0 and first["before"].item() == UNADJUSTED_SPLIT
-    level = _set_aside_close(entries, first["day_before"].item()) if after_split else None
-    rules = find_outliers(sound, after_split=after_split, level_before=level)
+    before = first["before"].item() if first.height else None
+    level = _set_aside_close(entries, first["day_before"].item(), before) if before else None
+    rules = find_outliers(sound, rule_before=before, level_before=level)
     found = pl.Series("outlier", rules, dtype=pl.String)
     return sound.select("date").with_columns(found).drop_nulls()
 
 
-def _set_aside_close(entries: pl.DataFrame | None, day: date) -> float | None:
-    """The close of the bar that was set aside as an unadjusted split on `day`, if it is known."""
+def _set_aside_close(entries: pl.DataFrame | None, day: date, rule: str) -> float | None:
+    """The close of the bar that was set aside for `rule` on `day`, if it is known."""
     if entries is None:
         return None
-    split = entries.filter((pl.col("date") == day) & (pl.col("rule") == UNADJUSTED_SPLIT))
-    closes = split.sort("seen_at")["value"].str.json_path_match("$.close").cast(pl.Float64)
+    bars = entries.filter((pl.col("date") == day) & (pl.col("rule") == rule))
+    closes = bars.sort("seen_at")["value"].str.json_path_match("$.close").cast(pl.Float64)
     return closes.drop_nulls().to_list()[-1] if closes.drop_nulls().len() else None
 
 

@@ -5,10 +5,10 @@ whenever it is made. The yardstick is the typical daily move: 1.4826 x the media
 return of the 63 good bars before (the MAD as a standard deviation, Rousseeuw and Croux 1993), at
 least 0.5 per cent and the median reach of open, high and low beyond the closes. What lies beyond
 the bound is looked at a second time: news moves money, so a true jump comes with turnover
-(close x volume) above its own median, the more of it the larger the jump; else, from the size of
-the smallest usual split on, it is a split that the source did not adjust for, whatever its ratio.
-A split that the source itself names is looked for in the prices first: where they step by its
-ratio, no turnover excuses them.
+(close x volume) above its own median, the more of it the larger the jump. Without, a level that
+stays and lies as far away as the smallest usual split is one that the source did not adjust for,
+whatever its ratio. A split that the source itself names is looked for in the prices first: where
+they step by its ratio, no turnover excuses them.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ LEAST_STEP_BACK = 0.75 * LEAST_SHIFT
 # A close within this share of a named split's log ratio has moved by the split itself.
 NEAR = 0.25
 TOLERANCE = 1e-9
+# Log ratios of the usual splits: a move as large as one of these is named for it at once.
+USUAL = np.log(
+    np.array([1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0])
+)
+USUAL_WITHIN = np.where(np.arange(len(USUAL)) == 0, 0.05, 0.1)
 # The turnover that confirms a move, by its log size: a fall by a third happens, one by half with
 # four times the usual turnover only.
 MOVE_SIZES = (LEAST_SPLIT, np.log(1.5) - 0.05, np.log(1.5) + 0.05, np.log(2.0) - 0.1)
@@ -64,7 +69,7 @@ class _Series:
 
 
 def find_outliers(
-    bars: pl.DataFrame, *, after_split: bool = False, level_before: float | None = None
+    bars: pl.DataFrame, *, rule_before: str | None = None, level_before: float | None = None
 ) -> list[str | None]:
     """The rule that each bar breaks, None for a good one.
 
@@ -72,29 +77,33 @@ def find_outliers(
         bars: `gap` (sessions since the ticker's bar before, good or not), open, high, low,
             close, volume, split_ratio, split_factor (both null where unknown) and `settled` (good
             already: yardstick, not judged) of one ticker, ascending, prices finite and above zero.
-        after_split: whether the bar before the first one that is not settled was set aside as
-            `unadjusted_split`.
+        rule_before: `jump` or `unadjusted_split` if the bar before the first one that is not
+            settled was set aside for it.
         level_before: the close of that bar, None where it is not known.
 
     The rules are `jump` (the close), `spike` (open, high or low beyond the close and the close
-    before) and `unadjusted_split` (a step by a split that the bar names, or by the size of any).
-    Fewer than 21 moves before it leave a bar unjudged, unless it names a split. After a jump the
-    next bar confirms the new level; after an unadjusted split none does, until prices step back
-    into the bound: one that drifts there has never been adjusted.
+    before) and `unadjusted_split` (a step by a split that the bar names, by a usual ratio, or a
+    level as far away as any that stays). Fewer than 21 moves before it leave a bar unjudged, unless
+    it names a split. After a smaller jump the next bar confirms the new level; after an unadjusted
+    split none does, until prices step back into the bound: one that drifts there has never been
+    adjusted.
     """
     series = _series(bars)
     settled = bars["settled"].to_numpy()
     rules: list[str | None] = [None] * bars.height
     good = np.ones(bars.height, dtype=bool)
     at = int(np.argmin(settled)) if not settled.all() else bars.height
-    shifted = after_split
-    level = np.log(level_before) if level_before else None
+    before = rule_before
+    shifted = before == UNADJUSTED_SPLIT
+    level = float(np.log(level_before)) if level_before else None
     while True:
         if not shifted:
             kept = np.flatnonzero(good)
             suspects = kept[(_excess(series, kept) > 1.0) & ~settled[kept] & (kept >= at)]
             if not len(suspects):
                 return rules
+            if suspects[0] > at:
+                before, level = rules[suspects[0] - 1], float(series.close[suspects[0] - 1])
             at = int(suspects[0])
         # The yardstick stands still while bars are set aside, since they are no part of it.
         yardstick = _Yardstick.of(series, np.flatnonzero(good[:at]))
@@ -102,13 +111,15 @@ def find_outliers(
             if shifted:
                 rule = None if yardstick.is_back(at, level) else UNADJUSTED_SPLIT
             else:
-                rule = yardstick.judge(at, rules[at - 1] if at else None)
+                rule = yardstick.judge(at, before, level)
             if rule is None:
                 break
             rules[at], good[at] = rule, False
-            shifted, level = rule == UNADJUSTED_SPLIT, float(series.close[at])
+            before, level = rule, float(series.close[at])
+            shifted = rule == UNADJUSTED_SPLIT
             at += 1
-        shifted = False
+        shifted, before = False, None
+        level = float(series.close[at]) if at < bars.height else None
         at += 1
 
 
@@ -138,13 +149,13 @@ class _Yardstick:
             turnover = float(np.median(traded)) if len(traded) >= LEAST else np.nan
         return cls(series, before[-1:], scale, turnover)
 
-    def judge(self, at: int, rule_before: str | None) -> str | None:
-        """The rule that bar `at` breaks, the bar before it having broken `rule_before`."""
+    def judge(self, at: int, rule_before: str | None, level: float | None) -> str | None:
+        """The rule that bar `at` breaks; `rule_before` and log `level` are of the bar before it."""
         here, series = np.array([at]), self.series
-        if not len(self.last):
-            return None
-        if _steps_by_its_split(series, here, self.last)[0]:
+        if _steps_by_its_split(series, here, self.last).any():
             return UNADJUSTED_SPLIT
+        if np.isnan(self.scale[0]):
+            return None
         jump, spike = _sizes(series, here, self.last)
         surge = _traded(series, here, self.last) / self.turnover
         shift = _shift(series, here, self.last)
@@ -154,10 +165,11 @@ class _Yardstick:
         bound = JUMP_BOUND * self.scale[0]
         if jump[0] <= lenient * bound:
             return SPIKE
-        if shift[0] >= LEAST_SHIFT:
-            return UNADJUSTED_SPLIT
-        step = abs(series.close[at] - series.close[at - 1])
-        return None if rule_before == JUMP and step <= bound else JUMP
+        stays = rule_before == JUMP and level is not None
+        if stays and abs(series.close[at] - level) <= bound:
+            return UNADJUSTED_SPLIT if shift[0] >= LEAST_SHIFT else None
+        is_usual = np.any(np.abs(shift[0] - USUAL) < USUAL_WITHIN)
+        return UNADJUSTED_SPLIT if is_usual else JUMP
 
     def is_back(self, at: int, level: float | None) -> bool:
         """Whether bar `at` is where prices were before they shifted to `level`, a log close.

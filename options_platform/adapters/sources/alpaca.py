@@ -25,7 +25,7 @@ from options_platform.adapters.sources.pace import Pace
 from options_platform.adapters.sources.retry import FetchError, NoPricesError, RetryPolicy
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import NEW_YORK, newest_final_session
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,8 +85,6 @@ class AlpacaSource:
             try:
                 given = self._bars(ticker, start, end, "split")
             except NoPricesError as fault:
-                if self._begins_later(ticker, end):
-                    return BAR_SCHEMA.to_frame()
                 fault.bars = BAR_SCHEMA.to_frame()
                 raise
             table = alpaca_tables.bars(ticker, given, actions)
@@ -94,7 +92,12 @@ class AlpacaSource:
             require_reach("alpaca", ticker, table, max(start, FIRST), end, self._now())
             return table
 
-        return self._policy.call(ask, what)
+        try:
+            return self._policy.call(ask, what)
+        except ShortHistoryError as short:
+            if short.bars.is_empty() and self._begins_later(ticker, end):
+                return short.bars
+            raise
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """SourceError: Alpaca has no daily bars of indices."""
@@ -141,11 +144,11 @@ class AlpacaSource:
             return list(given[_symbol(ticker)])
 
     def _begins_later(self, ticker: str, end: date) -> bool:
-        """Whether there are bars after `end`."""
+        """Whether there are bars after `end`; one request, and False where that fails."""
         first, last = end + timedelta(days=1), self._now().astimezone(NEW_YORK).date()
         try:
             return first <= last and bool(self._bars(ticker, first, last, "split"))
-        except NoPricesError:
+        except FetchError:
             return False
 
     def _actions(self, ticker: str, start: date) -> pl.DataFrame:
