@@ -18,6 +18,7 @@ from options_platform.contracts import (
     LABELS,
     MODEL_FOLDS,
     MODEL_PREDICTIONS,
+    RAW_OHLCV,
     VOLATILITY_MODEL,
     Table,
 )
@@ -106,5 +107,11 @@ def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str,
     versions = features["feature_version"].unique().to_list()
     found["features_same"] = same_features(versions, feature_version())
     pool = listed_pool(warehouse, tickers, end)
-    found["features_drift"] = no_drift(make_dataset(features, labels, pool=pool, end=end))
+    data = make_dataset(features, labels, pool=pool, end=end)
+    # What has no bar today does not trade, and its inputs keep nobody else from it.
+    bars = warehouse.read(
+        RAW_OHLCV, columns=["ticker", "bad_reason"], tickers=pool, start=end, end=end
+    )
+    traded = bars.filter(pl.col("bad_reason").is_null())["ticker"].to_list()
+    found["features_drift"] = no_drift(data.of_tickers(traded))
     return found

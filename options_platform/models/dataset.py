@@ -86,6 +86,13 @@ class Dataset:
     known_on: Days
     sample: Sample
 
+    def of_tickers(self, tickers: Sequence[str]) -> Dataset:
+        """The rows of those tickers."""
+        rows = np.flatnonzero(self.keys["ticker"].is_in(list(tickers)).to_numpy())
+        return Dataset(
+            self.keys[rows], self.dates[rows], self.known_on[rows], self.sample.take(rows)
+        )
+
 
 def input_features() -> dict[str, Feature]:
     """The feature of each column that a model may see; a category has one column a value."""
