@@ -19,8 +19,8 @@ from options_platform.errors import ShortHistoryError
 from options_platform.runs import DATA_ASSETS, RunFailedError, run_job
 from options_platform_tests.platform import assert_same_tables, make_platform_settings, tables
 
-START, END = date(2015, 1, 2), date(2016, 3, 31)
-LISTED, DELISTED = date(2016, 3, 15), date(2015, 12, 31)
+START, END = date(2015, 1, 2), date(2016, 8, 31)
+LISTED, DELISTED = date(2016, 8, 15), date(2016, 5, 31)
 # The models of a simulated market are hardly ever sure.
 TRADING = {"iron_condor_enabled": True, "plan": {"selection": {"min_probability": 0.34}}}
 HALTED = (shift(END, -1), END)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
+from options_platform.adapters.sources.times import (
+    StampError,
+    days_of,
+    instants_of,
+    require_trading_days,
+)
 from options_platform.domain.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
 
@@ -85,42 +92,35 @@ def _refuse_cut_end(path: Path, lines: list[bytes], *, whole: bool) -> None:
         )
 
 
-def with_dates(path: Path, frame: pl.DataFrame, column: str = "date") -> pl.DataFrame:
-    """`frame` with `column` as dates; SourceError with the line of one that is none."""
-    day = pl.col(column)
-    if frame.schema[column] == pl.Datetime:
-        day = day.dt.date()
-    elif frame.schema[column] != pl.Date:
-        day = day.cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
-    parsed = frame.with_columns(day.alias("parsed"))
-    wrong = parsed.with_row_index("line", offset=2).filter(pl.col("parsed").is_null())
-    if wrong.height:
-        line, text = wrong.select("line", column).row(0)
-        raise SourceError(
-            f"{path.name} line {line}: {text or ''!r} is no date like 2024-12-31; correct it"
-        )
-    return parsed.with_columns(pl.col("parsed").alias(column)).drop("parsed")
+def with_dates(
+    path: Path, frame: pl.DataFrame, column: str = "date", *, of_sessions: bool = False
+) -> pl.DataFrame:
+    """`frame` with `column` as the dates that are meant; SourceError with the line of one that is
+    none.
+
+    With `of_sessions` the dates are those of daily bars: some that are off by a day are refused.
+    """
+    with _read_stamps(path, column):
+        days = days_of(frame[column])
+        if of_sessions:
+            require_trading_days(days)
+    return frame.with_columns(days)
 
 
 def with_times(path: Path, frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """`frame` with `column` as UTC times; text needs its offset, and may be empty."""
-    if isinstance(frame.schema[column], pl.Datetime):
-        aware = pl.col(column).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-        if frame.schema[column].time_zone is None:  # type: ignore[attr-defined]
-            raise SourceError(f"{path.name}: the times in {column} lack their zone; add it")
-        return frame.with_columns(aware)
-    text = pl.col(column).cast(pl.String).str.strip_chars()
-    time = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    wrong = frame.with_row_index("line", offset=2).filter(
-        time.is_null() & text.is_not_null() & (text != "")
-    )
-    if wrong.height:
-        line, value = wrong.select("line", column).row(0)
-        raise SourceError(
-            f"{path.name} line {line}: {value!r} in column {column} is no time like "
-            "2024-12-31T16:00:00-05:00; correct it"
-        )
-    return frame.with_columns(time)
+    with _read_stamps(path, column):
+        return frame.with_columns(instants_of(frame[column]))
+
+
+@contextmanager
+def _read_stamps(path: Path, column: str) -> Iterator[None]:
+    try:
+        yield
+    except StampError as fault:
+        if fault.row is None:
+            raise SourceError(f"{path.name}: in the column {column} {fault}") from None
+        raise SourceError(f"{path.name} line {fault.row + 2}: {fault}; correct it") from None
 
 
 def with_numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

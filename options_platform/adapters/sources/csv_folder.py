@@ -63,7 +63,8 @@ class CsvSource:
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """The bars of the file, with dividends and splits where there is an actions file."""
         path = self._find(require_ticker(ticker))
-        table = with_dates(path, read_table(path, ("date", *BAR_COLUMNS)))
+        table = read_table(path, ("date", *BAR_COLUMNS))
+        table = with_dates(path, table, of_sessions=True)
         table = with_numbers(path, table, BAR_COLUMNS)
         last = max(table["date"].to_list(), default=None)
         table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
@@ -83,7 +84,8 @@ class CsvSource:
         if symbol == YIELD:
             table = _yields(path)
         else:
-            table = with_dates(path, read_table(path, ("date", "close"), optional=INDEX_PRICES))
+            table = read_table(path, ("date", "close"), optional=INDEX_PRICES)
+            table = with_dates(path, table, of_sessions=True)
         given = [name for name in INDEX_PRICES if name in table.columns]
         unknown = {name: pl.lit(None) for name in INDEX_PRICES if name not in given}
         table = with_numbers(path, table, given)
@@ -148,7 +150,7 @@ def _yields(path: Path) -> pl.DataFrame:
         raise SourceError(
             f"{path.name} needs the columns date and one of {', '.join(YIELD_COLUMNS)}"
         )
-    return with_dates(path, table.rename({named[0]: "close"}))
+    return with_dates(path, table.rename({named[0]: "close"}), of_sessions=True)
 
 
 def _actions(path: Path) -> pl.DataFrame:
