@@ -76,8 +76,8 @@ def status(args: argparse.Namespace) -> int:
     say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
     print_table(tables, ("table", "rows", "tickers", "first", "last"))
     for row in found["without_bars"]:
-        since = f"since {row['last']}" if row["last"] else "at all"
-        say(f"{row['ticker']} has no bar {since} and does not trade")
+        since = f" since {row['last']}" if row["last"] else ""
+        say(f"{row['ticker']} has no good bar{since} and does not trade")
     more = "; see: options-platform quarantine list" if aside or warnings else ""
     say(f"Open in the quarantine: {aside} rows set aside, {warnings} warnings{more}")
     if found["halted"]:

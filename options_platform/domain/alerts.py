@@ -64,7 +64,7 @@ class AccountState:
     `equities_usd` are those of the closes since losses were last reset, oldest first;
     `newest_run` is the newest session that a daily run has marked the account at, None if none did;
     `data_end` is where the history ends for good, None if it goes on; `without_bars` are the
-    tickers that have no bar of the newest stored session, and the one of their last.
+    tickers that have no good bar of the newest stored session, and the one of their last.
     """
 
     account: str
@@ -112,7 +112,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     found += [
         Alert(
             f"no bar {ticker} {last}",
-            f"{name}: {ticker} has no bar" + (f" since {last}" if last else ""),
+            f"{name}: {ticker} has no good bar" + (f" since {last}" if last else ""),
             f"{ticker} does not trade and its exits wait for a price; the others go on. It may be "
             "halted, delisted or late at the source; see: options-platform status",
         )
