@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from options_platform.adapters.sources.parquet_files import read_parquet
 from options_platform.adapters.sources.times import (
     StampError,
     days_of,
@@ -42,7 +43,7 @@ def read_table(
     """
     if path.suffix == ".parquet":
         try:
-            frame = pl.read_parquet(path)
+            frame = read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise SourceError(
                 f"{path.name} cannot be read as Parquet ({_short(error)}); fetch it again"

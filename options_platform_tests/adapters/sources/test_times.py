@@ -1,9 +1,12 @@
 from datetime import UTC, date, datetime, time
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from options_platform.adapters.sources import SourceOptions, open_source
+from options_platform.adapters.sources.parquet_files import OFFSET
 from options_platform.adapters.sources.times import (
     StampError,
     days_of,
@@ -182,6 +185,32 @@ def test_files_of_every_kind_are_read_on_the_session_that_is_meant(tmp_path, sta
     assert source.index_bars("DGS3MO", *span)["date"].to_list() == DAYS
     assert source.bars("QQQ", *span).filter(pl.col("dividend") > 0)["date"].to_list() == DAYS
     assert source.earnings("QQQ", *span)["date"].to_list() == DAYS
+
+
+def bars_with(folder, zone):
+    """A Parquet file of bars whose midnights are of `zone`, which Polars need not know."""
+    prices = {name: [100.0] * len(DAYS) for name in ("open", "high", "low", "close", "adj_close")}
+    stamps = pa.array([int(at.timestamp() * 1e6) for at in IN_UTC], pa.timestamp("us", tz="UTC"))
+    if OFFSET.fullmatch(zone):
+        hours, minutes = int(zone[:3]), int(zone[4:])
+        shift_us = (hours * 60 + minutes) * 60_000_000
+        stamps = pa.array([stamp.value - shift_us for stamp in stamps], pa.timestamp("us"))
+    table = pa.table({"date": stamps.cast(pa.timestamp("us", tz=zone)), **prices})
+    table = table.append_column("volume", pa.array([1000.0] * len(DAYS)))
+    pq.write_table(table, folder / "SPY.parquet")
+    return open_source("csv", SourceOptions(csv_dir=str(folder)))
+
+
+@pytest.mark.parametrize("zone", ["+05:30", "-05:00", "+00:00", "EST5EDT", "Etc/GMT+5"])
+def test_parquet_with_a_bare_offset_or_an_old_name_of_a_zone_is_read(tmp_path, zone):
+    bars = bars_with(tmp_path, zone).bars("SPY", DAYS[0], DAYS[-1])
+    assert bars["date"].to_list() == DAYS
+
+
+def test_parquet_of_a_zone_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"SPY\.parquet .*time zone 'Mars/Base'") as said:
+        bars_with(tmp_path, "Mars/Base").bars("SPY", DAYS[0], DAYS[-1])
+    assert "\n" not in str(said.value)
 
 
 def test_a_file_whose_days_are_off_by_one_is_refused_with_its_name_and_line(tmp_path):
