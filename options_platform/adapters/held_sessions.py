@@ -32,18 +32,18 @@ class HeldSessions:
         self._seen: set[date] = set()
         self._looked: set[date] = set()
 
-    def bars(self, ticker: str, start: date, end: date, *, known: bool) -> pl.DataFrame:
+    def bars(self, ticker: str, start: date, end: date, *, has_rows: bool) -> pl.DataFrame:
         """The bars of `ticker`; a short history as it is where the source has the last session.
 
         Empty for a range without a bar of it. Raises
         :class:`~options_platform.errors.ShortHistoryError` where nothing shows that the source
-        has that session, and for a ticker without a bar that was never `known`: it may not exist.
+        has that session, and for a ticker without a bar that has no stored rows: it may not exist.
         """
         try:
             given = self._source.bars(ticker, start, end)
         except ShortHistoryError as short:
             last = sessions(start, end)[-1:]
-            exists = known or short.bars.height > 0
+            exists = has_rows or short.bars.height > 0
             if not exists or not last or not self._has(last[0]):
                 raise
             return short.bars
@@ -61,8 +61,8 @@ class HeldSessions:
         stored = self._warehouse.read(
             RAW_OHLCV, columns=["close", "source"], start=session, end=session
         )
-        own = {self._source.info.name, *self._source.info.stand_ins}
-        given = pl.col("source").is_in(list(own)) & pl.col("close").is_not_null()
+        names = [self._source.info.name, *self._source.info.stand_ins]
+        given = pl.col("source").is_in(names) & pl.col("close").is_not_null()
         return stored.filter(given).height > 0
 
     def _has_index(self, session: date) -> bool:

@@ -153,7 +153,7 @@ def update_bars(
             stored = _Stored(
                 mine[RAW_OHLCV.name], mine[QUARANTINE.name], mine[CORPORATE_ACTIONS.name], fetches
             )
-            ask = partial(held.bars, ticker, known=stored.rows.height > 0)
+            ask = partial(held.bars, ticker, has_rows=stored.rows.height > 0)
             try:
                 parts[ticker] = _update_ticker(ticker, ask, source, second, stored, asked, now)
             except ShortHistoryError:

@@ -116,7 +116,7 @@ def _days(stamps: pl.Series) -> pl.Series:
         if kind.time_zone is None:
             return _of_walls(stamps.cast(WALL))
         utc = stamps.dt.convert_time_zone("UTC").cast(INSTANT)
-        return _of_instants(utc, own=stamps.dt.replace_time_zone(None).cast(WALL))
+        return _of_instants(utc, local=stamps.dt.replace_time_zone(None).cast(WALL))
     if _is_number(stamps):
         return _of_numbers(_whole(stamps))
     return _of_text(_text(stamps))
@@ -135,51 +135,51 @@ def _of_text(text: pl.Series) -> pl.Series:
     if offset.null_count():
         row = int(offset.is_null().arg_true()[0])
         raise StampError(f"{_shown(text, row)} lacks the zone that others have", row)
-    return _of_instants((wall - offset).cast(WALL).dt.replace_time_zone("UTC"), own=wall)
+    return _of_instants((wall - offset).cast(WALL).dt.replace_time_zone("UTC"), local=wall)
 
 
 def _of_numbers(numbers: pl.Series) -> pl.Series:
-    known = numbers.drop_nulls()
-    if known.is_empty():
+    given = numbers.drop_nulls()
+    if given.is_empty():
         return numbers.cast(pl.Date)
-    if bool(known.is_between(FIRST_DIGITS, LAST_DIGITS).all()):
+    if bool(given.is_between(FIRST_DIGITS, LAST_DIGITS).all()):
         return numbers.cast(pl.String).str.to_date("%Y%m%d", strict=False)
     for epoch in (0, SPREADSHEET_EPOCH):
         days = numbers - epoch
         if bool(days.drop_nulls().is_between(FIRST_DAY, LAST_DAY).all()):
             return days.cast(pl.Int32).cast(pl.Date)
-    return _of_instants(_since_1970(numbers), own=None)
+    return _of_instants(_since_1970(numbers), local=None)
 
 
 def _since_1970(numbers: pl.Series) -> pl.Series:
     """UTC times of numbers that count from 1970 in the one unit that all of them fit."""
-    known = numbers.drop_nulls()
+    given = numbers.drop_nulls()
     for a_second in UNITS:
         low, high = FIRST_SECOND * a_second, LAST_SECOND * a_second
-        if bool(known.is_between(low, high).all()):
+        if bool(given.is_between(low, high).all()):
             micros = (
                 numbers * (1_000_000 // a_second) if a_second <= 1_000_000 else numbers // 1_000
             )
             return micros.cast(WALL).dt.replace_time_zone("UTC")
     raise StampError(
-        f"numbers like {known[0]} are neither days nor seconds since 1970; write {LIKE}"
+        f"numbers like {given[0]} are neither days nor seconds since 1970; write {LIKE}"
     )
 
 
 def _of_walls(walls: pl.Series) -> pl.Series:
     """Stamps without a zone: their own date, or the next one where they are moved midnights."""
-    known = walls.drop_nulls()
-    own = walls.dt.date()
-    if _all_midnight(known) or _all_by_day(known):
-        return own
-    return _only_without_weekends([own, walls.dt.offset_by("5h").dt.date()], known)
+    given = walls.drop_nulls()
+    dates = walls.dt.date()
+    if _all_midnight(given) or _all_by_day(given):
+        return dates
+    return _only_without_weekends([dates, walls.dt.offset_by("5h").dt.date()], given)
 
 
-def _of_instants(utc: pl.Series, *, own: pl.Series | None) -> pl.Series:
+def _of_instants(utc: pl.Series, *, local: pl.Series | None) -> pl.Series:
     new_york = utc.dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None)
     walls = [utc.dt.replace_time_zone(None), new_york]
-    if own is not None:
-        walls.insert(0, own)
+    if local is not None:
+        walls.insert(0, local)
     for wall in walls:
         if _all_midnight(wall.drop_nulls()):
             return wall.dt.date()
