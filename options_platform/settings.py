@@ -23,6 +23,8 @@ from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, IntradayRule
 from options_platform.domain.alerts import AlertRules
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
+from options_platform.domain.calendar import set_closures
+from options_platform.domain.closures import Closure, parse_closures
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.fills import FillRules
 from options_platform.domain.iv_history import MoneyRules
@@ -58,7 +60,11 @@ SourceName = Literal["sample", "csv", "simulated", "yahoo", "alpaca"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set. `start` and `end` bound the partitions of every asset."""
+    """Everything that can be set. `start` and `end` bound the partitions of every asset.
+
+    `closures` names closures of the exchange that were announced after this version was made,
+    such as `2026-12-09 announced 2026-12-01`.
+    """
 
     home: Path = Path(".options")
     source: SourceName = "yahoo"
@@ -74,6 +80,7 @@ class Settings:
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
     end: date | None = None
+    closures: tuple[str, ...] = ()
     simulated_seed: int = 7
     iv_symbol: dict[str, str] = field(default_factory=dict)
     broker: Literal["simulated", "alpaca"] = "simulated"
@@ -164,6 +171,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def unplanned_closures(self) -> tuple[Closure, ...]:
+        """The closures that are set."""
+        return parse_closures(self.closures)
+
+    @property
     def iv_symbols(self) -> dict[str, str]:
         """The volatility index of each ticker; the VIX where none is set."""
         return {ticker: self.iv_symbol.get(ticker, "VIX") for ticker in self.tickers}
@@ -174,6 +186,7 @@ def load_settings(
 ) -> Settings:
     """The settings of `directory` (default: the working directory) and the environment.
 
+    The calendar of the process gets the closures that they name.
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
     known one) and a value of the wrong type or out of its range.
     """
@@ -181,7 +194,9 @@ def load_settings(
     environment = os.environ if environment is None else environment
     values = _from_file(directory / FILE_NAME)
     _merge(values, _from_environment(environment))
-    return make_settings(values, directory=directory)
+    settings = make_settings(values, directory=directory)
+    set_closures(settings.unplanned_closures)
+    return settings
 
 
 def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -> Settings:
@@ -262,6 +277,10 @@ def _require_sensible(settings: Settings) -> None:
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
     _require_sensible_sources(settings)
+    try:
+        parse_closures(settings.closures)
+    except ValueError as error:
+        raise SettingsError(f"setting closures: {error}") from error
     for name in ("account_value_usd", "max_risk_usd"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:

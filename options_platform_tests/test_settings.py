@@ -3,6 +3,7 @@ from datetime import date
 
 import pytest
 
+from options_platform.domain.calendar import is_session, set_closures
 from options_platform.errors import SettingsError, UsageError
 from options_platform.settings import load_settings, make_settings
 
@@ -123,3 +124,18 @@ def test_a_home_that_its_stores_could_not_address_is_refused_at_once(tmp_path, n
         make_settings({"source": "sample", **home}, directory=directory)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closure_that_is_set_is_no_session_and_one_in_another_form_is_refused(tmp_path):
+    try:
+        load(tmp_path, closures="2027-03-10 announced 2027-03-02")
+        assert not is_session(date(2027, 3, 10))
+        load(tmp_path, 'closures = ["2027-03-11 announced 2027-03-02"]')
+        assert is_session(date(2027, 3, 10))
+        assert not is_session(date(2027, 3, 11))
+    finally:
+        set_closures([])
+    with pytest.raises(
+        SettingsError, match=r"setting closures: .* 2026-12-09 announced 2026-12-01"
+    ):
+        load(tmp_path, closures="2027-03-10")

@@ -146,7 +146,7 @@ def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
                 f"{path.name} holds bars of {other['interval'][0]}, not of days; fetch daily ones"
             )
     clocks = times_of_day(frame["date"]) if frame.schema["date"] == pl.String else 0
-    frame = with_dates(path, frame, order=table.layout.order)
+    frame = with_dates(path, frame, order=table.layout.order, of_sessions=True)
     if clocks > 2 and frame["date"].n_unique() < frame.height:
         raise SourceError(f"{path.name} holds several bars a day; fetch daily ones")
     numbers = [name for name in (*BAR_NUMBERS, *FACTORS) if name in frame.columns]
