@@ -13,13 +13,15 @@ from options_platform.adapters.ports import CHAIN_SCHEMA
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
-    require_symbol,
-    symbol_in_file,
     with_dates,
     with_numbers,
     with_times,
 )
 from options_platform.adapters.sources.csv_prices import log_layout
+from options_platform.adapters.sources.csv_symbols import (
+    require_symbol,
+    symbol_in_file,
+)
 from options_platform.domain.calendar import close_time
 from options_platform.domain.occ import own_symbol, parse_symbols, symbol_expr
 from options_platform.errors import SourceError

@@ -18,10 +18,12 @@ from options_platform.adapters.sources.csv_events import daily_actions, read_act
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
-    require_symbol,
-    same_symbol,
     with_dates,
     with_numbers,
+)
+from options_platform.adapters.sources.csv_symbols import (
+    require_symbol,
+    same_symbol,
 )
 from options_platform.adapters.sources.layouts.layout import ONE_VALUE
 from options_platform.adapters.sources.text_dates import times_of_day
