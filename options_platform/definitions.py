@@ -25,6 +25,7 @@ from options_platform.defs.portfolio_checks import make_portfolio_checks
 from options_platform.defs.resources import make_platform, source_gives
 from options_platform.defs.schedules import make_backtest_schedule, make_schedule
 from options_platform.defs.sensors import make_reports_sensor
+from options_platform.domain.calendar import set_closures
 from options_platform.settings import Settings, load_settings
 
 
@@ -34,6 +35,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     Keyword arguments replace parts of :class:`~options_platform.defs.resources.Platform`.
     """
     settings = settings or load_settings()
+    set_closures(settings.unplanned_closures)
     platform = make_platform(settings, **overrides)
     chains = [make_chains(settings)] if source_gives(platform, "chain") else []
     tables = (*ASSET_TABLES, *CHAIN_TABLES) if chains else ASSET_TABLES

@@ -5,6 +5,13 @@ such an error as one line and exits with :attr:`PlatformError.exit_code`. Anythi
 and keeps its traceback.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
 
 class PlatformError(Exception):
     """Base of all expected failures. The message is one line: what, where, what to do."""
@@ -26,6 +33,18 @@ class UsageError(PlatformError):
 
 class SourceError(PlatformError):
     """A market data source gave nothing usable; names source, ticker, dates and cause."""
+
+
+class ShortHistoryError(SourceError):
+    """A source answered soundly, and its history of a ticker ends before the end of the range.
+
+    `bars` are those of the range that it has, in `ports.BAR_SCHEMA`; perhaps none. Whether the
+    ticker has no bar, or the source is late, only other tickers can tell.
+    """
+
+    def __init__(self, message: str, bars: pl.DataFrame) -> None:
+        super().__init__(message)
+        self.bars = bars
 
 
 class ContractError(PlatformError):

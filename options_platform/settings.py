@@ -13,7 +13,6 @@ import hashlib
 import math
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import date
@@ -25,6 +24,8 @@ from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules, IntradayRule
 from options_platform.domain.alerts import AlertRules
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.bars import require_ticker
+from options_platform.domain.calendar import set_closures
+from options_platform.domain.closures import Closure, parse_closures
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.domain.fills import FillRules
@@ -36,16 +37,13 @@ from options_platform.domain.regime import RegimeRules
 from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.errors import SettingsError
 from options_platform.live_switches import require_live_by_file
+from options_platform.settings_file import require_safe_home, toml_values
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 PREFIX = "OPTIONS_"
 FILE_NAME = "options.toml"
-
-# In a path, Dagster takes some of these for a pattern and reads no configuration, or a
-# neighbour's; the others end or encode an address of SQLite, DuckDB or MLflow.
-UNSAFE_IN_HOME = "[]?*#%"
 
 # Variables with our prefix that steer the tests, and those that no file may hold: the switch of
 # live trading, and the addresses of alerts, which are secrets.
@@ -68,7 +66,11 @@ SourceName = Literal["sample", "csv", "simulated", "yahoo", "alpaca"]
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set. `start` and `end` bound the partitions of every asset."""
+    """Everything that can be set. `start` and `end` bound the partitions of every asset.
+
+    `closures` names closures of the exchange that were announced after this version was made,
+    such as `2026-12-09 announced 2026-12-01`.
+    """
 
     home: Path = Path(".options")
     source: SourceName = "yahoo"
@@ -84,6 +86,7 @@ class Settings:
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
     end: date | None = None
+    closures: tuple[str, ...] = ()
     simulated_seed: int = 7
     iv_symbol: dict[str, str] = field(default_factory=dict)
     broker: Literal["simulated", "alpaca"] = "simulated"
@@ -177,6 +180,11 @@ class Settings:
         return self.home / "logs"
 
     @property
+    def unplanned_closures(self) -> tuple[Closure, ...]:
+        """The closures that are set."""
+        return parse_closures(self.closures)
+
+    @property
     def iv_symbols(self) -> dict[str, str]:
         """The volatility index of each ticker; the VIX where none is set."""
         return {ticker: self.iv_symbol.get(ticker, "VIX") for ticker in self.tickers}
@@ -187,6 +195,7 @@ def load_settings(
 ) -> Settings:
     """The settings of `directory` (default: the working directory) and the environment.
 
+    The calendar of the process gets the closures that they name.
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
     known one), a value of the wrong type or out of its range, and a variable that would make
     trading live, which only the file may.
@@ -196,7 +205,9 @@ def load_settings(
     values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
     require_live_by_file(values, variables, FILE_NAME)
     _merge(values, variables)
-    return make_settings(values, directory=directory)
+    settings = make_settings(values, directory=directory)
+    set_closures(settings.unplanned_closures)
+    return settings
 
 
 @cache
@@ -234,18 +245,8 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     except ValueError as error:
         raise SettingsError(f"setting plan.selection: {error}") from error
     home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
-    _require_safe_home(home)
+    require_safe_home(home)
     return replace(settings, home=home)
-
-
-def _require_safe_home(home: Path) -> None:
-    unsafe = [char for char in str(home) if char in UNSAFE_IN_HOME or not char.isprintable()]
-    if unsafe:
-        raise SettingsError(
-            f"setting home: the path {str(home)!r} holds {unsafe[0]!r}, which the stores in it "
-            "cannot have in their addresses; set OPTIONS_HOME to a folder without any of "
-            f"{' '.join(UNSAFE_IN_HOME)}"
-        )
 
 
 def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "") -> dict[str, Any]:
@@ -295,6 +296,10 @@ def _require_sensible(settings: Settings) -> None:
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
     _require_sensible_sources(settings)
+    try:
+        parse_closures(settings.closures)
+    except ValueError as error:
+        raise SettingsError(f"setting closures: {error}") from error
     for name in ("account_value_usd", "max_risk_usd"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
@@ -331,15 +336,7 @@ def _require_sensible_sources(settings: Settings) -> None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        content = path.read_bytes()
-        # Editors of Windows begin a file with the mark of its encoding.
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        values = tomllib.loads(content.decode(encoding).replace("\r\n", "\n"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path.name} cannot be read as TOML: {error}") from error
+    values = toml_values(path)
     _require_known(values, Settings, where=path.name)
     return values
 

@@ -3,6 +3,7 @@ from datetime import date
 
 import pytest
 
+from options_platform.domain.calendar import is_session, set_closures
 from options_platform.domain.expiry_policy import ExpiryRules
 from options_platform.errors import SettingsError, UsageError
 from options_platform.settings import load_settings, make_settings
@@ -135,3 +136,18 @@ def test_the_backtest_trades_by_the_policies_of_expiry_ex_dates_and_size_that_ar
     assert rules.sizing == made.plan.sizing
     assert rules.account_usd(60_000.0) == 50_000.0
     assert rules.account_usd(40_000.0) == 40_000.0
+
+
+def test_a_closure_that_is_set_is_no_session_and_one_in_another_form_is_refused(tmp_path):
+    try:
+        load(tmp_path, closures="2027-03-10 announced 2027-03-02")
+        assert not is_session(date(2027, 3, 10))
+        load(tmp_path, 'closures = ["2027-03-11 announced 2027-03-02"]')
+        assert is_session(date(2027, 3, 10))
+        assert not is_session(date(2027, 3, 11))
+    finally:
+        set_closures([])
+    with pytest.raises(
+        SettingsError, match=r"setting closures: .* 2026-12-09 announced 2026-12-01"
+    ):
+        load(tmp_path, closures="2027-03-10")

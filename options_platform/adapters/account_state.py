@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.looks import valued_by_model
 from options_platform.adapters.pauses import pause_of
+from options_platform.adapters.stored import without_bars
+from options_platform.adapters.warehouse import Warehouse
 from options_platform.domain.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.calendar import newest_session, shift
 from options_platform.errors import LedgerError
@@ -21,13 +23,23 @@ UNUSABLE = "ledger"
 def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
     """The conditions that hold now; that the ledger cannot be used is one of them.
 
-    Raises :class:`WarehouseBusyError` while another process holds the ledger.
+    Raises :class:`WarehouseBusyError` while another process holds the ledger or the warehouse.
     """
     try:
-        state = replace(account_state(ledger, now), data_end=settings.end)
+        state = replace(
+            account_state(ledger, now), data_end=settings.end, without_bars=_without_bars(settings)
+        )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
     return account_alerts(state, now, settings.alerts)
+
+
+def _without_bars(settings: Settings) -> list[tuple[str, date | None]]:
+    """Tickers without a bar of the newest stored session, and their last."""
+    if not settings.warehouse_path.exists():
+        return []
+    absent = without_bars(Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS), settings)
+    return list(absent.select("ticker", "last").iter_rows())
 
 
 def account_state(ledger: Ledger, now: datetime) -> AccountState:

@@ -20,12 +20,14 @@ from options_platform.adapters.sources.csv_files import (
     NEEDED,
     FileTable,
     read_table,
-    symbol_in_file,
 )
 from options_platform.adapters.sources.csv_prices import (
     bars_of,
     described,
     values_of,
+)
+from options_platform.adapters.sources.csv_symbols import (
+    symbol_in_file,
 )
 from options_platform.domain.bars import TICKER_PATTERN, require_ticker
 from options_platform.errors import SourceError, UsageError

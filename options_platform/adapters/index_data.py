@@ -14,7 +14,7 @@ from options_platform.adapters.market_data import Asked, Update, request_rows
 from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import FETCHES, QUARANTINE, RAW_OHLCV, VIX
+from options_platform.contracts import FETCHES, QUARANTINE, RAW_OHLCV, REVISIONS, VIX
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.fetch_plan import Window, fetch_window
 from options_platform.domain.index_quality import judge_index
@@ -84,7 +84,7 @@ def find_revisions_of(rows: pl.DataFrame, stored: pl.DataFrame, now: datetime) -
         find_revisions(VIX, part, stored.filter(pl.col("ticker") == ticker), now, columns=RECORDED)
         for (ticker,), part in rows.group_by("ticker", maintain_order=True)
     ]
-    return pl.concat(parts)
+    return pl.concat([REVISIONS.empty(), *parts])
 
 
 def _asked_from(fetches: pl.DataFrame, symbols: Sequence[str]) -> date | None:
@@ -112,7 +112,8 @@ def _window(
     missing = before.join(own, on=list(KEY), how="anti")
     firsts = keys.group_by("ticker").agg(first=pl.col("date").min())
     have = set(own["ticker"].unique().to_list())
-    new = any(ticker not in have for ticker in asked.tickers)
+    # A ticker without a bar is not listed yet, so it lacks nothing.
+    new = any(ticker not in have for ticker in keys["ticker"].unique())
     gap = missing.join(firsts, on="ticker").filter(pl.col("date") == pl.col("first")).height > 0
     last = min(missing["date"].to_list(), default=None)
     return fetch_window(

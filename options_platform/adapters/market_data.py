@@ -4,6 +4,10 @@ A run asks for its own sessions, for what is missing before them and for a small
 the overlap differs from what is stored, the source has restated its history, and the whole of it
 is asked for again. What changes in stored rows is told in `revisions`, what breaks a rule in
 `quarantine`; the caller writes all of it in one transaction with the rows.
+
+A ticker that has no bar of the last session (halted, delisted) does not stop the others: its
+sessions are `missing`. That the ticker has none, and not that the source is late, is shown by
+another ticker's bar of the session (`held_sessions`).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.held_sessions import HeldSessions
 from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
@@ -29,7 +34,7 @@ from options_platform.contracts import (
 )
 from options_platform.contracts.market import SET_ASIDE, WARNING
 from options_platform.domain.actions import corporate_actions, new_actions
-from options_platform.domain.bars import REJECTED, CleanedBars, clean_bars
+from options_platform.domain.bars import REJECTED, CleanedBars, absent_bars, clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.cross_source import confirmed_days
 from options_platform.domain.fetch_plan import Window, fetch_window
@@ -43,7 +48,7 @@ from options_platform.domain.restatement import (
     keeps_basis,
     merge_rows,
 )
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
 
 KEY = ("date", "ticker")
 # Adjusted closes follow each dividend and are used by nothing: no row depends on them.
@@ -52,13 +57,17 @@ DEPENDED_ON = tuple(name for name in RECORDED if name != "adj_close")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run is to bring up to date: the sessions from `start` to `end` of the tickers."""
+    """What a run is to bring up to date: the sessions from `start` to `end` of the tickers.
+
+    `pool` are all tickers of the platform, which others of its runs bring up to date.
+    """
 
     start: date
     end: date
     tickers: tuple[str, ...]
     first: date
     overlap: int
+    pool: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,14 +98,15 @@ class Update:
         }
 
     def frames(self, table: Table) -> list[tuple[Table, pl.DataFrame]]:
-        """What one transaction writes."""
-        return [
-            (table, self.rows),
+        """What one transaction writes; of tickers that are not listed yet the requests alone."""
+        beside = [
             (QUARANTINE, self.quarantine),
             (REVISIONS, self.revisions),
             (CORPORATE_ACTIONS, self.actions),
-            (FETCHES, self.fetches),
         ]
+        if self.rows.is_empty():
+            return [(FETCHES, self.fetches), *beside]
+        return [(table, self.rows), *beside, (FETCHES, self.fetches)]
 
 
 @dataclass(frozen=True)
@@ -129,20 +139,33 @@ def update_bars(
         table.name: warehouse.read(table, tickers=asked.tickers)
         for table in (RAW_OHLCV, QUARANTINE, CORPORATE_ACTIONS, FETCHES)
     }
-    parts = []
-    for at, ticker in enumerate(asked.tickers):
-        progress("fetching bars", at, len(asked.tickers))
-        mine = {name: frame.filter(pl.col("ticker") == ticker) for name, frame in tables.items()}
-        fetches = mine[FETCHES.name].filter(pl.col("table") == RAW_OHLCV.name)
-        stored = _Stored(
-            mine[RAW_OHLCV.name], mine[QUARANTINE.name], mine[CORPORATE_ACTIONS.name], fetches
-        )
-        parts.append(_update_ticker(ticker, source, second, stored, asked, now))
-    return merged(parts)
+    parts: dict[str, Update] = {}
+    is_part = set(asked.tickers) < set(asked.pool)
+    held = HeldSessions(source, warehouse, index_counts=is_part)
+    waiting = list(asked.tickers)
+    # Tickers with a short history come last: the bars of the others say whether the session is out.
+    for certain in (False, True):
+        left, waiting = waiting, []
+        for ticker in left:
+            progress("fetching bars", len(parts), len(asked.tickers))
+            mine = {n: frame.filter(pl.col("ticker") == ticker) for n, frame in tables.items()}
+            fetches = mine[FETCHES.name].filter(pl.col("table") == RAW_OHLCV.name)
+            stored = _Stored(
+                mine[RAW_OHLCV.name], mine[QUARANTINE.name], mine[CORPORATE_ACTIONS.name], fetches
+            )
+            ask = partial(held.bars, ticker, has_rows=stored.rows.height > 0)
+            try:
+                parts[ticker] = _update_ticker(ticker, ask, source, second, stored, asked, now)
+            except ShortHistoryError:
+                if certain:
+                    raise
+                waiting.append(ticker)
+    return merged([parts[ticker] for ticker in asked.tickers])
 
 
 def _update_ticker(
     ticker: str,
+    ask: Callable[[date, date], pl.DataFrame],
     source: MarketDataSource,
     second: MarketDataSource | None,
     stored: _Stored,
@@ -160,15 +183,19 @@ def _update_ticker(
         pending=pending,
         overlap=asked.overlap,
     )
-    raw = source.bars(ticker, window.start, window.end)
+    raw = ask(window.start, window.end)
     requests = [(window, raw.height)]
     restated = window.reason == "range" and is_restated(raw, stored.rows)
     whole = Window(asked.first, max(window.end, last or window.end), "restated")
     if restated and not window.covers(whole):
         window = whole
-        raw = source.bars(ticker, window.start, window.end)
+        raw = ask(window.start, window.end)
         requests.append((window, raw.height))
-    cleaned = _clean(raw, window, source.info.name, second, stored, now)
+    if raw.is_empty():
+        days = sessions(window.start, window.end)
+        cleaned = absent_bars(ticker, days, source.info.name, now, stored=stored.rows)
+    else:
+        cleaned = _clean(raw, window, source.info.name, second, stored, now)
     in_range = pl.col("date").is_between(asked.start, asked.end)
     # That a source has a bar no more says nothing about the bar; a bad one in its place does.
     kept_good = (~in_range & (pl.col("bad_reason") != REJECTED)) | (pl.col("bad_reason") == MISSING)

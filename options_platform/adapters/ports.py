@@ -121,9 +121,10 @@ class MarketDataSource(Protocol):
     """A provider of daily bars and index bars.
 
     Rows come back as the provider has them, bad ones included (`domain.bars` sets those aside),
-    but never silently fewer: an unknown ticker, an unreadable answer, an empty answer or a
-    history that ends before `end` raises :class:`~options_platform.errors.SourceError` with the
-    ticker, the dates and the cause.
+    but never silently fewer: an unknown ticker, an unreadable answer or an empty answer raises
+    :class:`~options_platform.errors.SourceError` with the ticker, the dates and the cause, and a
+    history that ends before `end` :class:`~options_platform.errors.ShortHistoryError`, with the
+    bars that there are.
     """
 
     @property
@@ -132,7 +133,10 @@ class MarketDataSource(Protocol):
         ...
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Daily bars of `ticker` from `start` to `end`, both included, in :data:`BAR_SCHEMA`."""
+        """Daily bars of `ticker` from `start` to `end`, both included, in :data:`BAR_SCHEMA`.
+
+        Empty only for a range before the ticker's first bar.
+        """
         ...
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:

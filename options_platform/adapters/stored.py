@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from options_platform.adapters.chain_store import ChainStore
@@ -12,9 +14,11 @@ from options_platform.contracts import (
     EARNINGS,
     OPTION_CHAIN,
     QUARANTINE,
+    RAW_OHLCV,
     Table,
 )
 from options_platform.contracts.market import SET_ASIDE
+from options_platform.domain.coverage import freshness
 from options_platform.settings import Settings
 
 LISTED_TABLES = (*ASSET_TABLES, *CHAIN_TABLES, EARNINGS)
@@ -30,6 +34,21 @@ def stored_keys(settings: Settings, warehouse: Warehouse, table: Table) -> pl.Da
         return warehouse.read(table, columns=KEY, tickers=settings.tickers)
     found = ChainStore(settings.chains_path).stored(tickers=settings.tickers)
     return pl.DataFrame(found, schema={"date": pl.Date, "ticker": pl.String}, orient="row")
+
+
+def without_bars(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
+    """The tickers without a good bar of the newest stored session: ticker, last, sessions_behind.
+
+    `last` is the session of their newest good bar, null (and so is the count) without any.
+    """
+    bars = warehouse.read(
+        RAW_OHLCV, columns=[*KEY, "close", "fetched_at"], tickers=settings.tickers
+    )
+    if bars.is_empty():
+        return freshness(bars, (), date.max).drop("fetched_at")
+    newest: date = bars["date"].max()  # type: ignore[assignment]
+    behind = freshness(bars, settings.tickers, newest).drop("fetched_at")
+    return behind.filter(pl.col("sessions_behind").fill_null(1) > 0)
 
 
 def open_entries(warehouse: Warehouse) -> tuple[int, int]:

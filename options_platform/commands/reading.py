@@ -16,7 +16,7 @@ from options_platform.adapters.ledger import Ledger, open_ledger
 from options_platform.adapters.looks import valued_by_model
 from options_platform.adapters.pauses import pause_of
 from options_platform.adapters.replay import replay_ledger
-from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys
+from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys, without_bars
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import FEATURES_TABLE, TRADE_PLAN, Table
@@ -65,6 +65,7 @@ def status(args: argparse.Namespace) -> int:
         "source": settings.source,
         "newest_session": newest,
         "tables": tables,
+        "without_bars": without_bars(warehouse, settings).to_dicts(),
         "set_aside_rows": aside,
         "open_warnings": warnings,
         "halted": ledger.halted() if ledger.exists else None,
@@ -78,6 +79,9 @@ def status(args: argparse.Namespace) -> int:
         return 0
     say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
     print_table(tables, ("table", "rows", "tickers", "first", "last"))
+    for row in found["without_bars"]:
+        since = f" since {row['last']}" if row["last"] else ""
+        say(f"{row['ticker']} has no good bar{since} and does not trade")
     more = "; see: options-platform quarantine list" if aside or warnings else ""
     say(f"Open in the quarantine: {aside} rows set aside, {warnings} warnings{more}")
     if found["halted"]:

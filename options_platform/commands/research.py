@@ -25,6 +25,7 @@ SHOWN = ("model", "rows", "loss", "naive_loss", "auc_macro", "change_sign", "new
 
 def research(args: argparse.Namespace) -> int:
     """Score the candidates on the years that may choose, or the chosen ones on those after."""
+    from options_platform.adapters.listing import listed_pool
     from options_platform.adapters.trial_log import TrialLog
     from options_platform.adapters.warehouse import Warehouse
     from options_platform.contracts import FEATURES_TABLE, LABELS, TRIALS
@@ -51,7 +52,7 @@ def research(args: argparse.Namespace) -> int:
             target,
             features,
             labels,
-            pool=settings.tickers,
+            pool=listed_pool(warehouse, settings.tickers, end),
             start=start,
             end=end,
             purpose="final" if args.final else "choice",

@@ -94,18 +94,23 @@ def _session_from(day: date, settings: Settings, newest: date) -> date:
 
 
 def _missing_history(settings: Settings, day: date) -> list[date]:
-    """Sessions before `day` without a stored bar of some ticker that has had one before."""
+    """Sessions before `day` that some ticker has no row of, though it is listed or never asked."""
+    from options_platform.adapters.listing import asked_until
     from options_platform.adapters.warehouse import Warehouse
     from options_platform.contracts import RAW_OHLCV
     from options_platform.defs.partitions import first_date
 
-    stored = Warehouse(settings.warehouse_path).read(
+    warehouse = Warehouse(settings.warehouse_path)
+    stored = warehouse.read(
         RAW_OHLCV, columns=["date", "ticker"], tickers=settings.tickers, end=day
     )
+    asked = asked_until(warehouse, settings.tickers)
     missing: set[date] = set()
     for ticker in settings.tickers:
         have = set(stored.filter(stored["ticker"] == ticker)["date"].to_list())
-        start = min(have) if have else first_date(settings)
+        # One that was asked about and has no bar was not listed up to then.
+        begun = shift(asked[ticker], 1) if ticker in asked else first_date(settings)
+        start = min(have) if have else begun
         missing.update(d for d in sessions(start, day) if d not in have and d != day)
     return sorted(missing)
 

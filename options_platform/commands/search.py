@@ -23,6 +23,7 @@ COLUMNS = ("year", "trials", "inner_loss", "loss", "naive_loss", "values")
 def search(args: argparse.Namespace) -> int:
     """Search on the years before each outer year, then score that year once."""
     optuna = open_optuna()
+    from options_platform.adapters.listing import listed_pool
     from options_platform.adapters.trial_log import TrialLog
     from options_platform.adapters.warehouse import Warehouse
     from options_platform.contracts import FEATURES_TABLE, LABELS
@@ -44,11 +45,13 @@ def search(args: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = []
     for nest in planned:
         common: dict[str, Any] = {
-            "pool": settings.tickers, "purpose": "search", "workers": settings.workers,
+            "purpose": "search", "workers": settings.workers,
         }  # fmt: skip
+        pool = listed_pool(warehouse, settings.tickers, nest.inner[1])
         inner = Contest(
-            args.target, features, labels, start=nest.inner[0], end=nest.inner[1], **common
-        )
+            args.target, features, labels, pool=pool, start=nest.inner[0], end=nest.inner[1],
+            **common,
+        )  # fmt: skip
         study = optuna.create_study(
             study_name=f"{args.target} {inner.start} to {inner.end} {inner.data_hash}",
             storage=f"sqlite:///{settings.home / 'search.db'}",
@@ -69,9 +72,11 @@ def search(args: argparse.Namespace) -> int:
             study.sampler = optuna.samplers.TPESampler(seed=SEED + number)
             study.optimize(objective, n_trials=1)
             progress(f"{args.target} before {nest.outer[0].year}", number, args.trials)
+        pool = listed_pool(warehouse, settings.tickers, nest.outer[1])
         outer = Contest(
-            args.target, features, labels, start=nest.outer[0], end=nest.outer[1], **common
-        )
+            args.target, features, labels, pool=pool, start=nest.outer[0], end=nest.outer[1],
+            **common,
+        )  # fmt: skip
         best = candidate_of(args.target, study.best_params)
         scored = outer.score(best, tried_at=datetime.now(UTC))
         log.record(scored)

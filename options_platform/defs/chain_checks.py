@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from options_platform.adapters.listing import first_bars
 from options_platform.contracts import OPTION_CHAIN
-from options_platform.defs.checks import check_result, first_bars
+from options_platform.defs.checks import check_result
 from options_platform.defs.partitions import RunRange, first_date, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import sessions
@@ -31,7 +32,7 @@ def judge_stored(platform: Platform, selected: RunRange | None) -> Iterator[dg.A
     start = selected.start if selected else first_date(settings)
     end = selected.end if selected else newest_date(settings, platform.now())
     tickers = selected.tickers if selected else settings.tickers
-    asked = Range(sessions(start, end), tickers, first_bars(platform, tickers))
+    asked = Range(sessions(start, end), tickers, first_bars(platform.warehouse, tickers))
     keys = platform.chains.stored(tickers=tickers, start=start, end=end)
     rules = chain_rules(settings.chain_gates.min_good_share)
     found: dict[str, list[Finding]] = {rule.name: [] for rule in rules}

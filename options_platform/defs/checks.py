@@ -10,7 +10,8 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from options_platform.contracts import OPTION_CHAIN, RAW_OHLCV, Table
+from options_platform.adapters.listing import first_bars, unlisted
+from options_platform.contracts import OPTION_CHAIN, Table
 from options_platform.defs.context import run_range
 from options_platform.defs.market_checks import make_market_checks
 from options_platform.defs.partitions import RunRange, first_date, newest_date
@@ -59,17 +60,12 @@ def rows_to_judge(
     tickers = selected.tickers if selected else settings.tickers
     start = selected.start if selected else first_date(settings)
     end = selected.end if selected else newest_date(settings, platform.now())
-    firsts = first_bars(platform, tickers)
+    firsts = first_bars(platform.warehouse, tickers)
+    firsts |= dict.fromkeys(unlisted(platform.warehouse, tickers, end), date.max)
     frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
     if selected is None and frame.height:
         end = frame["date"].to_list()[-1]
     return frame, Range(sessions(start, end), tickers, firsts)
-
-
-def first_bars(platform: Platform, tickers: tuple[str, ...]) -> dict[str, date]:
-    """The date of each ticker's first stored bar."""
-    keys = platform.warehouse.read(RAW_OHLCV, columns=["date", "ticker"], tickers=tickers)
-    return dict(keys.group_by("ticker").agg(pl.col("date").min()).iter_rows())
 
 
 def check_result(table: Table, rule: Rule, finding: Finding, asked: Range) -> dg.AssetCheckResult:

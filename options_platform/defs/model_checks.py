@@ -11,12 +11,14 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.listing import listed_pool
 from options_platform.contracts import (
     DIRECTION_MODEL,
     FEATURES_TABLE,
     LABELS,
     MODEL_FOLDS,
     MODEL_PREDICTIONS,
+    RAW_OHLCV,
     VOLATILITY_MODEL,
     Table,
 )
@@ -104,5 +106,12 @@ def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str,
     features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
     versions = features["feature_version"].unique().to_list()
     found["features_same"] = same_features(versions, feature_version())
-    found["features_drift"] = no_drift(make_dataset(features, labels, pool=tickers, end=end))
+    pool = listed_pool(warehouse, tickers, end)
+    data = make_dataset(features, labels, pool=pool, end=end)
+    # What has no bar today does not trade, and its inputs keep nobody else from it.
+    bars = warehouse.read(
+        RAW_OHLCV, columns=["ticker", "bad_reason"], tickers=pool, start=end, end=end
+    )
+    traded = bars.filter(pl.col("bad_reason").is_null())["ticker"].to_list()
+    found["features_drift"] = no_drift(data.of_tickers(traded))
     return found

@@ -65,7 +65,8 @@ class AccountState:
     `newest_run` is the newest session that a daily run has marked the account at, None if none did;
     `data_end` is where the history ends for good, None if it goes on. `paused` is why new entries
     are paused, None if they are not; `unsure` says by position_id whose quotes have been wide or
-    missing for so long that the model values the position.
+    missing for so long that the model values the position. `without_bars` are the tickers that
+    have no good bar of the newest stored session, and the one of their last.
     """
 
     account: str
@@ -77,6 +78,7 @@ class AccountState:
     data_end: date | None = None
     paused: str | None = None
     unsure: Mapping[str, str] = field(default_factory=dict)
+    without_bars: Sequence[tuple[str, date | None]] = ()
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -117,6 +119,15 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             f"from {100 * rules.drawdown_pct:.1f}% on"
         )
         found.append(Alert("drawdown", f"{name}: drawdown", text))
+    found += [
+        Alert(
+            f"no bar {ticker} {last}",
+            f"{name}: {ticker} has no good bar" + (f" since {last}" if last else ""),
+            f"{ticker} does not trade and its exits wait for a price; the others go on. It may be "
+            "halted, delisted or late at the source; see: options-platform status",
+        )
+        for ticker, last in state.without_bars
+    ]
     due = min(newest_due(now, rules), state.data_end or date.max)
     # An account that never traded has no schedule to miss, whatever was backfilled.
     if state.newest_run is not None and state.newest_run < due:

@@ -88,10 +88,36 @@ def clean_bars(
     one_a_day = on_days.sort(pl.col("rule").is_not_null(), maintain_order=True).unique(
         "date", keep="first", maintain_order=True
     )
-    outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, confirmed)
+    outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, decisions, confirmed)
     one_a_day, judged = _with_outliers(one_a_day, outliers), _with_outliers(judged, outliers)
     rows = _rows(one_a_day, sessions, source, fetched_at, begun=stored_before(stored, sessions[0]))
-    return CleanedBars(rows, _quarantined(judged, rows, source, fetched_at))
+    return CleanedBars(rows, _entries(_broken(judged), rows, source, fetched_at))
+
+
+def absent_bars(
+    ticker: str,
+    sessions: Sequence[date],
+    source: str,
+    fetched_at: datetime,
+    *,
+    stored: pl.DataFrame,
+) -> CleanedBars:
+    """What to store where the source has the ticker and no bar of any of `sessions`.
+
+    A ticker that has a row before them is halted or delisted: its sessions are `missing`. One that
+    has none is not listed yet, and gets no row. Arguments as in :func:`clean_bars`.
+    """
+    begun = stored_before(stored, sessions[0]) if sessions else False
+    days = list(sessions) if begun else []
+    unknown = [name for name in RAW_OHLCV.schema.names() if name not in ("date", "ticker")]
+    rows = pl.DataFrame({"date": days}, schema={"date": pl.Date}).with_columns(
+        pl.lit(ticker).alias("ticker"), *(pl.lit(None).alias(name) for name in unknown)
+    )
+    rows = rows.with_columns(
+        source=pl.lit(source), fetched_at=pl.lit(fetched_at), bad_reason=pl.lit(MISSING)
+    )
+    rows = rows.select(RAW_OHLCV.schema.names()).cast(dict(RAW_OHLCV.schema))  # type: ignore[arg-type]
+    return CleanedBars(rows, _entries(QUARANTINE.empty(), rows, source, fetched_at))
 
 
 def stored_before(stored: pl.DataFrame, day: date) -> bool:
@@ -165,10 +191,14 @@ def _broken_rule() -> pl.Expr:
 
 
 def _outliers(
-    bars: pl.DataFrame, start: date, stored: pl.DataFrame, confirmed: Collection[date]
+    bars: pl.DataFrame,
+    start: date,
+    stored: pl.DataFrame,
+    entries: pl.DataFrame | None,
+    confirmed: Collection[date],
 ) -> pl.DataFrame:
     """date, outlier: the bars, one a day, that are outliers."""
-    columns = ("date", *PRICES, "volume")
+    columns = ("date", *PRICES, "volume", "split_ratio", "split_factor")
     present = stored.filter((pl.col("bad_reason") != MISSING).fill_null(value=True))
     known = present.filter(pl.col("bad_reason").is_null()).select(columns)
     asked = bars.join(known, on="date", how="left", suffix="_stored", maintain_order="left")
@@ -192,12 +222,23 @@ def _outliers(
     # A bar without a usable price says nothing of the level, so it ends no streak of a split.
     priced = every.filter(
         pl.col("rule").is_null() | pl.col("rule").is_in([JUMP, SPIKE, UNADJUSTED_SPLIT])
-    ).with_columns(before=pl.col("rule").shift(1))
+    ).with_columns(before=pl.col("rule").shift(1), day_before=pl.col("date").shift(1))
     sound = priced.filter(pl.col("rule").is_null())
     first = sound.filter(~pl.col("settled")).head(1)
-    after_split = first.height > 0 and first["before"].item() == UNADJUSTED_SPLIT
-    found = pl.Series("outlier", find_outliers(sound, after_split=after_split), dtype=pl.String)
+    before = first["before"].item() if first.height else None
+    level = _set_aside_close(entries, first["day_before"].item(), before) if before else None
+    rules = find_outliers(sound, rule_before=before, level_before=level)
+    found = pl.Series("outlier", rules, dtype=pl.String)
     return sound.select("date").with_columns(found).drop_nulls()
+
+
+def _set_aside_close(entries: pl.DataFrame | None, day: date, rule: str) -> float | None:
+    """The close of the bar that was set aside for `rule` on `day`, if it is known."""
+    if entries is None:
+        return None
+    bars = entries.filter((pl.col("date") == day) & (pl.col("rule") == rule))
+    closes = bars.sort("seen_at")["value"].str.json_path_match("$.close").cast(pl.Float64)
+    return closes.drop_nulls().to_list()[-1] if closes.drop_nulls().len() else None
 
 
 def _with_outliers(bars: pl.DataFrame, outliers: pl.DataFrame) -> pl.DataFrame:
@@ -239,21 +280,23 @@ def _rows(
     )
 
 
-def _quarantined(
-    judged: pl.DataFrame, rows: pl.DataFrame, source: str, fetched_at: datetime
-) -> pl.DataFrame:
+def _broken(judged: pl.DataFrame) -> pl.DataFrame:
+    """date, ticker, rule, source and value (the bar as JSON) of the bars that broke a rule."""
     value = pl.struct(pl.exclude("rule", "status", "date", "ticker")).struct.json_encode()
     broken = judged.filter(pl.col("rule").is_not_null())
-    missing = rows.filter(pl.col("bad_reason") == MISSING)
+    return broken.select("date", "ticker", "rule", "source", value=value)
+
+
+def _entries(
+    broken: pl.DataFrame, rows: pl.DataFrame, source: str, fetched_at: datetime
+) -> pl.DataFrame:
+    """Entries of the quarantine: the `broken` bars, and the sessions without a bar."""
+    names = ["date", "ticker", "rule", "source", "value"]
+    missing = rows.filter(pl.col("bad_reason") == MISSING).with_columns(
+        rule="bad_reason", value=pl.lit("{}")
+    )
     return (
-        pl.concat(
-            [
-                broken.select("date", "ticker", "rule", "source", value=value),
-                missing.select(
-                    "date", "ticker", "source", rule="bad_reason", value=pl.lit("{}")
-                ).select("date", "ticker", "rule", "source", "value"),
-            ]
-        )
+        pl.concat([broken.select(names), missing.select(names)])
         .unique(["date", "ticker", "rule", "value"], maintain_order=True)
         .with_columns(
             pl.col("source").fill_null(source),

@@ -1,17 +1,21 @@
 """New York sessions: which days trade, when they close, and what comes next.
 
-Pure: no function here reads the clock; "now" is always an argument.
+Pure: no function here reads the clock; "now" is always an argument. A closure that the exchange
+announced after this version was made is set once, when the process reads its settings.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from options_platform.domain.closures import ANNOUNCED_LATE, Closure
 from options_platform.domain.holidays import EARLY_CLOSES, FIRST_YEAR, HOLIDAYS, LAST_YEAR
 from options_platform.errors import UsageError
 
@@ -26,11 +30,40 @@ SETTLED_AFTER = timedelta(minutes=30)
 # The longest-dated listed options live about three years.
 YEARS_BEYOND = 6
 
+Arguments = ParamSpec("Arguments")
+Value = TypeVar("Value")
+_caches: list[Callable[[], None]] = []
+_added_closures: list[Closure] = []
 
-@cache
+
+def calendar_cache(function: Callable[Arguments, Value]) -> Callable[Arguments, Value]:
+    """Like `functools.cache`, for what rests on the calendar: a closure that is set empties it."""
+    cached = cache(function)
+    _caches.append(cached.cache_clear)
+    return cached  # type: ignore[return-value]
+
+
+def set_closures(closures: Sequence[Closure]) -> None:
+    """Add `closures` to the calendar of this process, in place of those that were added before."""
+    if list(closures) == _added_closures:
+        return
+    _added_closures[:] = closures
+    for clear in _caches:
+        clear()
+
+
+@calendar_cache
+def unplanned_closures() -> tuple[Closure, ...]:
+    """Closures that became known late, those that were set too, in the order of announcement."""
+    given = {closure.day: closure for closure in (*ANNOUNCED_LATE, *_added_closures)}
+    return tuple(sorted(given.values(), key=lambda closure: (closure.announced, closure.day)))
+
+
+@calendar_cache
 def holidays() -> frozenset[date]:
     """Weekdays on which the exchange is closed."""
-    return frozenset(date.fromisoformat(text) for text in HOLIDAYS)
+    added = (closure.day for closure in _added_closures)
+    return frozenset([*(date.fromisoformat(text) for text in HOLIDAYS), *added])
 
 
 @cache
@@ -39,7 +72,7 @@ def early_closes() -> frozenset[date]:
     return frozenset(date.fromisoformat(text) for text in EARLY_CLOSES)
 
 
-@cache
+@calendar_cache
 def all_sessions() -> tuple[date, ...]:
     """Every session of the calendar, ascending."""
     closed = holidays()
@@ -66,7 +99,7 @@ def session_frame(start: date, end: date) -> pl.DataFrame:
     return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
 
 
-@cache
+@calendar_cache
 def ordinals() -> pl.DataFrame:
     """Every session (`date`) with its number in the calendar (`session`)."""
     return (
@@ -107,7 +140,7 @@ def open_time(day: date) -> datetime:
     return datetime.combine(day, OPEN, tzinfo=NEW_YORK)
 
 
-@cache
+@calendar_cache
 def session_times() -> pl.DataFrame:
     """Each session with its open, its close and the next session's open, in UTC.
 
@@ -122,10 +155,11 @@ def session_times() -> pl.DataFrame:
     )
 
 
-def last_trading_days(days: pl.Series) -> pl.Series:
+def last_trading_days(days: pl.Series, known_on: pl.Series | None = None) -> pl.Series:
     """The last session on or before each day; beyond the calendar, the last weekday.
 
-    Monthly options expired on the Saturday after their last session until February 2015.
+    Monthly options expired on the Saturday after their last session until February 2015. With
+    `known_on`, a date for each day, a closure that was announced after it counts as a session.
     """
     weekdays = [LAST_DAY + timedelta(days=n) for n in range(1, YEARS_BEYOND * 366)]
     known = [*all_sessions(), *(day for day in weekdays if day.weekday() < 5)]
@@ -134,7 +168,15 @@ def last_trading_days(days: pl.Series) -> pl.Series:
     found = asked.sort("day").join_asof(
         floor, left_on="day", right_on="session", strategy="backward", check_sortedness=False
     )
-    return found.sort("at")["session"]
+    last = found.sort("at")
+    if known_on is None:
+        return last["session"]
+    last = last.with_columns(known_on=known_on)
+    for closure in sorted(unplanned_closures(), key=lambda closure: closure.day):
+        open_still = (pl.col("known_on") < closure.announced) & (pl.col("day") >= closure.day)
+        latest = pl.max_horizontal("session", pl.lit(closure.day))
+        last = last.with_columns(session=pl.when(open_still).then(latest).otherwise("session"))
+    return last["session"]
 
 
 def newest_session(now: datetime) -> date:

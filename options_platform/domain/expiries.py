@@ -13,7 +13,8 @@ after the session are listed. Relied on:
 - Wednesdays of SPY since 2016-09-07 (MIAX listing alert of 2016-09-06), Mondays since 2018-02-16
   (Cboe); both of QQQ since 2021-04-21 (Phlx order of the day before, 86 FR 22082), of IWM since
   2021-10-01 (86 FR 56332); five of each. A Monday on a holiday moves to the session after, other
-  weekdays to the one before.
+  weekdays to the one before. What is listed on a session is moved only by closures that were
+  announced by then.
 - Every weekday of SPY and QQQ since November 2022 (87 FR 70880): two a weekday since then, listed
   on different days by the exchanges, so only the next one is counted on.
 
@@ -27,12 +28,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from options_platform.domain.calendar import FIRST_DAY, LAST_DAY, all_sessions, is_session
+from options_platform.domain.calendar import (
+    FIRST_DAY,
+    LAST_DAY,
+    all_sessions,
+    calendar_cache,
+    is_session,
+    unplanned_closures,
+)
+from options_platform.domain.closures import Closure
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
 Dates = NDArray[np.datetime64]
@@ -143,9 +151,24 @@ def choose_expiries(
 
 def _listed(name: str, sessions: Dates) -> Dates:
     """The listed expiries of a class, a row a session, in no order; NaT fills up."""
+    closures = unplanned_closures()
+    announced = np.array([closure.announced for closure in closures], dtype="datetime64[D]")
+    number_known = np.searchsorted(announced, sessions, side="right")
+    listed: Dates | None = None
+    for number in np.unique(number_known):
+        rows = number_known == number
+        part = _listed_when(name, sessions[rows], closures[number:])
+        if listed is None:
+            listed = np.full((len(sessions), part.shape[1]), np.datetime64("NaT", "D"))
+        listed[rows] = part
+    return np.empty((0, 1), dtype="datetime64[D]") if listed is None else listed
+
+
+def _listed_when(name: str, sessions: Dates, unknown: tuple[Closure, ...]) -> Dates:
+    """The listed expiries, while the closures of `unknown` are not announced yet."""
     columns = []
     for program in CLASSES.get(name, STOCK):
-        every = _ladder(program.ladder)
+        every = _ladder(program.ladder, unknown)
         runs = (sessions >= np.datetime64(max(program.since, FIRST_DAY))) & (
             sessions <= np.datetime64(min(program.until, LAST_DAY))
         )
@@ -157,59 +180,72 @@ def _listed(name: str, sessions: Dates) -> Dates:
     return np.stack(columns, axis=1)
 
 
-@cache
-def _ladder(name: str) -> Dates:
+@calendar_cache
+def _ladder(name: str, unknown: tuple[Closure, ...]) -> Dates:
     weekdays = {"monday": MONDAY, "tuesday": TUESDAY, "wednesday": WEDNESDAY, "thursday": THURSDAY}
     if name == "monthly":
-        days = monthly_expiries()
+        days = monthly_expiries(unknown)
     elif name == "quarterly":
-        days = quarterly_expiries()
+        days = quarterly_expiries(unknown)
     elif name in ("friday", "friday_between"):
-        quarterly = quarterly_expiries() if name == "friday_between" else ()
-        taken = {*monthly_expiries(), *quarterly}
-        days = tuple(day for day in weekday_expiries(FRIDAY) if day not in taken)
+        quarterly = quarterly_expiries(unknown) if name == "friday_between" else ()
+        taken = {*monthly_expiries(unknown), *quarterly}
+        days = tuple(day for day in weekday_expiries(FRIDAY, unknown) if day not in taken)
     else:
-        days = weekday_expiries(weekdays[name])
+        days = weekday_expiries(weekdays[name], unknown)
     return np.array(days, dtype="datetime64[D]")
 
 
-@cache
-def monthly_expiries() -> tuple[date, ...]:
-    """The last trading day of every monthly: the third Friday, or the session before it."""
+@calendar_cache
+def monthly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """The last trading day of every monthly: the third Friday, or the session before it.
+
+    The days of `unknown`, closures that are not announced yet, count as sessions.
+    """
     firsts = (
         date(year, month, 1)
         for year in range(FIRST_DAY.year, LAST_DAY.year + 1)
         for month in range(1, 13)
     )
     return tuple(
-        _session_before(day + timedelta(days=(FRIDAY - day.weekday()) % 7 + 14)) for day in firsts
+        _session_before(day + timedelta(days=(FRIDAY - day.weekday()) % 7 + 14), unknown)
+        for day in firsts
     )
 
 
-@cache
-def quarterly_expiries() -> tuple[date, ...]:
-    """The last session of every quarter."""
-    last = {(day.year, (day.month - 1) // 3): day for day in all_sessions()}
+@calendar_cache
+def quarterly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """The last session of every quarter; `unknown` as in :func:`monthly_expiries`."""
+    open_days = sorted({*all_sessions(), *(closure.day for closure in unknown)})
+    last = {(day.year, (day.month - 1) // 3): day for day in open_days}
     return tuple(last.values())
 
 
-@cache
-def weekday_expiries(weekday: int) -> tuple[date, ...]:
-    """Every expiry of the weekly ladder of `weekday` (0 is Monday), moved off holidays."""
+@calendar_cache
+def weekday_expiries(weekday: int, unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """Every expiry of the weekly ladder of `weekday` (0 is Monday), moved off holidays.
+
+    `unknown` as in :func:`monthly_expiries`.
+    """
     first = FIRST_DAY + timedelta(days=(weekday - FIRST_DAY.weekday()) % 7)
     weeks = (LAST_DAY - first).days // 7 + 1
     days = (first + timedelta(weeks=week) for week in range(weeks))
-    return tuple(_session_after(day) if weekday == MONDAY else _session_before(day) for day in days)
+    moved = _session_after if weekday == MONDAY else _session_before
+    return tuple(moved(day, unknown) for day in days)
 
 
-def _session_before(day: date) -> date:
+def _session_before(day: date, unknown: tuple[Closure, ...]) -> date:
     """`day`, or the last session before it."""
-    while not is_session(day):
+    while not _trades(day, unknown):
         day -= timedelta(days=1)
     return day
 
 
-def _session_after(day: date) -> date:
-    while not is_session(day):
+def _session_after(day: date, unknown: tuple[Closure, ...]) -> date:
+    while not _trades(day, unknown):
         day += timedelta(days=1)
     return day
+
+
+def _trades(day: date, unknown: tuple[Closure, ...]) -> bool:
+    return is_session(day) or any(closure.day == day for closure in unknown)

@@ -143,9 +143,9 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
 
 def _timed(named: pl.DataFrame) -> pl.DataFrame:
     """With `dte`, `years` and how old each quote was at the close."""
-    timed = named.with_columns(last_day=last_trading_days(named["expiry"])).join(
-        session_times(), on="date", how="left"
-    )
+    # What was announced later moved no expiry yet on the session of the chain.
+    last_day = last_trading_days(named["expiry"], known_on=named["date"])
+    timed = named.with_columns(last_day=last_day).join(session_times(), on="date", how="left")
     # The chain stands at its newest quote, or at the close if that is later.
     newest = pl.min_horizontal(pl.col("quoted_at").max().over(CHAIN), "close_at")
     early = (pl.col("close_at") - newest.fill_null(pl.col("close_at"))).dt.total_seconds()

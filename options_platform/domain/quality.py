@@ -43,7 +43,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Range:
-    """What the run was to write: the calendar's sessions in its range and its tickers."""
+    """What the run was to write: the calendar's sessions in its range and its tickers.
+
+    `first_bars` has the first session of each ticker, `date.max` for one that is not listed yet.
+    """
 
     sessions: Sequence[date]
     tickers: Sequence[str]

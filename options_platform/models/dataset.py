@@ -86,6 +86,13 @@ class Dataset:
     known_on: Days
     sample: Sample
 
+    def of_tickers(self, tickers: Sequence[str]) -> Dataset:
+        """The rows of those tickers."""
+        rows = np.flatnonzero(self.keys["ticker"].is_in(list(tickers)).to_numpy())
+        return Dataset(
+            self.keys[rows], self.dates[rows], self.known_on[rows], self.sample.take(rows)
+        )
+
 
 def input_features() -> dict[str, Feature]:
     """The feature of each column that a model may see; a category has one column a value."""
@@ -113,7 +120,7 @@ def make_dataset(
     end: date,
     horizon: int = HORIZON,
 ) -> Dataset:
-    """The rows of all tickers of `pool` up to the session `end`.
+    """The rows of all tickers of `pool` up to the session `end`; those that are listed by then.
 
     Raises :class:`IncompleteDataError` if a ticker of the pool has no features, ends before
     `end`, or lacks labels for its features, and :class:`LeakError` if a label is said to be

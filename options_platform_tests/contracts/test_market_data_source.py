@@ -24,7 +24,7 @@ from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import NEW_YORK, close_time, sessions, shift
-from options_platform.errors import PlatformError, SourceError
+from options_platform.errors import PlatformError, ShortHistoryError, SourceError
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 from options_platform_tests.market import NOW
 
@@ -164,6 +164,26 @@ def test_a_range_without_any_close_is_an_error_never_an_empty_success(source):
     with pytest.raises(SourceError, match=rf"VIX for {first} to {first}.*last close") as error:
         source.index_bars("VIX", first, first)
     assert "\n" not in str(error.value)
+
+
+@giving("bars")
+def test_a_history_that_ends_early_is_an_error_that_brings_the_bars_there_are(source):
+    if source.info.proxy:
+        return
+    with pytest.raises(ShortHistoryError, match="SPY") as error:
+        source.bars("SPY", date(2016, 6, 1), date(2016, 7, 29))
+    assert "\n" not in str(error.value)
+    assert error.value.bars.schema == BAR_SCHEMA
+    assert error.value.bars["date"].to_list() == sessions(date(2016, 6, 1), SPAN[1])
+
+
+@giving("bars")
+def test_of_a_range_before_a_tickers_first_bar_there_is_nothing_and_no_error(source):
+    if source.info.proxy:
+        return
+    nothing = source.bars("SPY", date(2015, 10, 1), date(2015, 12, 31))
+    assert nothing.schema == BAR_SCHEMA
+    assert nothing.is_empty()
 
 
 def test_every_row_says_who_gave_it_and_lies_in_the_range(source):

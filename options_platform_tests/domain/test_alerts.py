@@ -53,6 +53,11 @@ def test_a_calm_account_is_told_of_nothing():
         ({"orders": (ORDER,)}, "rejected id-1", "insufficient buying power"),
         ({"equities_usd": (100.0, 110.0, 104.5)}, "drawdown", "5.0% below its peak"),
         ({"newest_run": date(2024, 7, 3)}, "missed 2024-07-05", "options-platform daily"),
+        (
+            {"without_bars": (("OLD", date(2024, 6, 28)),)},
+            "no bar OLD 2024-06-28",
+            "OLD does not trade",
+        ),
     ],
 )
 def test_each_condition_is_told_with_its_cause(change, key, said):

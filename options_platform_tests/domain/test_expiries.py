@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.domain.calendar import all_sessions, is_session, last_trading_days
+from options_platform.domain.calendar import (
+    all_sessions,
+    is_session,
+    last_trading_days,
+    sessions,
+    set_closures,
+    unplanned_closures,
+)
+from options_platform.domain.closures import Closure
 from options_platform.domain.expiries import (
     CLASSES,
     choose_expiries,
@@ -136,8 +144,8 @@ def test_the_nearest_expiry_is_chosen_and_the_later_of_a_tie():
 )
 def test_a_choice_is_listed_and_does_not_depend_on_the_other_rows(days, target, random):
     tickers = [random.choice(TICKERS) for _ in days]
-    sessions = np.array(days, dtype="datetime64[D]")
-    chosen = choose_expiries(sessions, np.full(len(days), target), 14, 45, tickers)
+    asked = np.array(days, dtype="datetime64[D]")
+    chosen = choose_expiries(asked, np.full(len(days), target), 14, 45, tickers)
     for at, (day, ticker) in enumerate(zip(days, tickers, strict=True)):
         assert np.array_equal(chosen[at], choose(day, target, ticker), equal_nan=True)
         inside = [d for d in listed_expiries(ticker, day) if 14 <= (d - day).days <= 45]
@@ -155,9 +163,77 @@ def test_since_five_fridays_are_listed_every_session_has_an_expiry_to_choose():
     for ticker in TICKERS:
         found = choose_expiries(days, np.full(len(days), 30), 14, 45, [ticker] * len(days))
         assert not np.isnat(found).any()
-        assert all(is_session(day) for day in found.tolist())
+        late = {closure.day for closure in unplanned_closures()}
+        assert all(is_session(day) or day in late for day in found.tolist())
 
 
-def test_no_listed_expiry_lies_on_a_closed_day():
-    frame = pl.Series([d for t in TICKERS for s in SESSIONS[::50] for d in listed_expiries(t, s)])
-    assert (last_trading_days(frame) == frame).all()
+def test_no_listed_expiry_lies_on_a_day_that_was_known_to_be_closed():
+    rows = [(s, d) for t in TICKERS for s in SESSIONS[::5] for d in listed_expiries(t, s)]
+    listed = pl.DataFrame(rows, schema={"session": pl.Date, "expiry": pl.Date}, orient="row")
+    last = last_trading_days(listed["expiry"], known_on=listed["session"])
+    assert (last == listed["expiry"]).all()
+
+
+@pytest.mark.parametrize(
+    ("ticker", "closed", "moved_to", "before", "after"),
+    [
+        # The Wednesday weekly of 2018-12-05; the exchange announced the closure on Saturday 12-01.
+        ("SPY", date(2018, 12, 5), date(2018, 12, 4), date(2018, 11, 30), date(2018, 12, 3)),
+        ("SPY", date(2018, 12, 5), date(2018, 12, 4), date(2018, 11, 20), date(2018, 12, 3)),
+    ],
+)
+def test_an_expiry_is_moved_by_a_closure_once_that_is_announced_and_not_before(
+    ticker, closed, moved_to, before, after
+):
+    assert closed in listed_expiries(ticker, before)
+    assert moved_to not in listed_expiries(ticker, before)
+    assert closed not in listed_expiries(ticker, after)
+    assert moved_to in listed_expiries(ticker, after)
+
+
+def test_the_plan_of_a_session_chooses_among_the_expiries_that_were_listed_then():
+    assert choose(date(2018, 11, 20), 15, "SPY") == np.datetime64("2018-12-05")
+    both = np.array([date(2018, 11, 20), date(2018, 12, 3)], dtype="datetime64[D]")
+    alone = [choose(day.astype(object), 15, "SPY") for day in both]
+    assert choose_expiries(both, np.full(2, 15), 14, 45, ["SPY"] * 2).tolist() == [
+        day.astype(object) for day in alone
+    ]
+
+
+def test_the_last_trading_day_of_a_contract_is_the_one_that_was_known():
+    days = pl.Series([date(2018, 12, 5)] * 3 + [date(2012, 10, 30)] * 2)
+    known_on = pl.Series(
+        [
+            date(2018, 11, 30),
+            date(2018, 12, 1),
+            date(2018, 12, 6),
+            date(2012, 10, 26),
+            date(2012, 10, 28),
+        ]
+    )
+    assert last_trading_days(days, known_on=known_on).to_list() == [
+        date(2018, 12, 5),
+        date(2018, 12, 4),
+        date(2018, 12, 4),
+        date(2012, 10, 30),
+        date(2012, 10, 30),
+    ]
+    assert last_trading_days(days)[0] == date(2018, 12, 4)
+
+
+def test_a_closure_that_is_set_moves_expiries_from_its_announcement_on():
+    closure = Closure(date(2027, 3, 19), date(2027, 3, 10))  # a third Friday
+    try:
+        set_closures([closure])
+        assert not is_session(closure.day)
+        assert sessions(date(2027, 3, 18), date(2027, 3, 22)) == [
+            date(2027, 3, 18),
+            date(2027, 3, 22),
+        ]
+        assert date(2027, 3, 19) in listed_expiries("AAPL", date(2027, 3, 9))
+        assert date(2027, 3, 18) in listed_expiries("AAPL", date(2027, 3, 10))
+        assert date(2027, 3, 19) not in listed_expiries("AAPL", date(2027, 3, 10))
+    finally:
+        set_closures([])
+    assert is_session(closure.day)
+    assert date(2027, 3, 19) in listed_expiries("AAPL", date(2027, 3, 10))

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from options_platform.adapters.ports import SourceInfo
+from options_platform.adapters.ports import BAR_SCHEMA, SourceInfo
 from options_platform.adapters.sources import alpaca_tables
 from options_platform.adapters.sources.alpaca_keys import Keys, require_keys, require_package
 from options_platform.adapters.sources.finality import final_rows, require_reach
 from options_platform.adapters.sources.pace import Pace
-from options_platform.adapters.sources.retry import FetchError, RetryPolicy
+from options_platform.adapters.sources.retry import FetchError, NoPricesError, RetryPolicy
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import NEW_YORK, newest_final_session
 from options_platform.domain.occ import share_symbol
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,12 +83,22 @@ class AlpacaSource:
         actions = self._policy.call(partial(self._actions, ticker, start), what)
 
         def ask() -> pl.DataFrame:
-            table = alpaca_tables.bars(ticker, self._bars(ticker, start, end, "split"), actions)
+            try:
+                given = self._bars(ticker, start, end, "split")
+            except NoPricesError as fault:
+                fault.bars = BAR_SCHEMA.to_frame()
+                raise
+            table = alpaca_tables.bars(ticker, given, actions)
             table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
             require_reach("alpaca", ticker, table, max(start, FIRST), end, self._now())
             return table
 
-        return self._policy.call(ask, what)
+        try:
+            return self._policy.call(ask, what)
+        except ShortHistoryError as short:
+            if short.bars.is_empty() and self._begins_later(ticker, end):
+                return short.bars
+            raise
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """SourceError: Alpaca has no daily bars of indices."""
@@ -129,8 +139,18 @@ class AlpacaSource:
             feed=DataFeed.SIP,
         )
         with _read():
-            given = self._client().stocks.get_stock_bars(request)[share_symbol(ticker)]
-        return list(given)
+            given = self._client().stocks.get_stock_bars(request)
+            if share_symbol(ticker) not in given:
+                raise NoPricesError(f"the answer holds no {share_symbol(ticker)!r}")
+            return list(given[share_symbol(ticker)])
+
+    def _begins_later(self, ticker: str, end: date) -> bool:
+        """Whether there are bars after `end`; one request, and False where that fails."""
+        first, last = end + timedelta(days=1), self._now().astimezone(NEW_YORK).date()
+        try:
+            return first <= last and bool(self._bars(ticker, first, last, "split"))
+        except FetchError:
+            return False
 
     def _actions(self, ticker: str, start: date) -> pl.DataFrame:
         from alpaca.data.requests import CorporateActionsRequest

@@ -13,13 +13,15 @@ from options_platform.adapters.ports import CHAIN_SCHEMA
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
-    require_symbol,
-    symbol_in_file,
     with_dates,
     with_numbers,
     with_times,
 )
 from options_platform.adapters.sources.csv_prices import log_layout
+from options_platform.adapters.sources.csv_symbols import (
+    require_symbol,
+    symbol_in_file,
+)
 from options_platform.domain.calendar import close_time
 from options_platform.domain.occ import own_symbol, parse_symbols, symbol_expr
 from options_platform.errors import SourceError
@@ -95,12 +97,17 @@ def chain_of(path: Path, quotes: pl.DataFrame, ticker: str, session: date) -> pl
         source=pl.lit("csv"),
     )
     chain = chain.select(CHAIN_SCHEMA.names()).cast(dict(CHAIN_SCHEMA))  # type: ignore[arg-type]
-    other = chain.filter(
-        pl.col("quoted_at").dt.convert_time_zone("America/New_York").dt.date() != session
-    )
+    days = {name: pl.col(name).dt.convert_time_zone("America/New_York").dt.date() for name in TIMES}
+    later = chain.filter(days["last_trade_at"] > session)
+    if later.height:
+        raise SourceError(
+            f"{path.name} holds a trade of {later['last_trade_at'][0]:%Y-%m-%d %H:%M} UTC, "
+            f"after the session {session}; file it under its own"
+        )
+    other = chain.filter(days["quoted_at"] != session)
     if other.height:
         raise SourceError(
-            f"{path.name} holds a quote of {other['quoted_at'][0]:%Y-%m-%d %H:%M} UTC, which is "
+            f"{path.name} holds a quote of {other['quoted_at'][0]:%Y-%m-%d %H:%M} UTC, "
             f"not of the session {session}; file it under its own"
         )
     return chain

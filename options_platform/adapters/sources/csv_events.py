@@ -11,11 +11,13 @@ from options_platform.adapters.ports import EARNINGS_SCHEMA
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
+    with_dates,
+    with_numbers,
+)
+from options_platform.adapters.sources.csv_symbols import (
     require_symbol,
     same_symbol,
     symbol_in_file,
-    with_dates,
-    with_numbers,
 )
 from options_platform.adapters.sources.file_rows import plain
 from options_platform.adapters.sources.text_dates import hours_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,24 @@ from options_platform.adapters.sources.file_rows import (
     read_rows,
 )
 from options_platform.adapters.sources.layouts import LAYOUTS, Kind, Layout, Match, recognise
-from options_platform.adapters.sources.text_dates import DateTextError, Order, dates_of
+from options_platform.adapters.sources.parquet_files import read_parquet
+from options_platform.adapters.sources.text_dates import (
+    DateTextError,
+    Order,
+    are_stamps,
+    dates_of,
+)
 from options_platform.adapters.sources.text_numbers import (
     NumberTextError,
     cleaned,
     decimal_mark,
     number_expr,
+)
+from options_platform.adapters.sources.times import (
+    StampError,
+    days_of,
+    instants_of,
+    require_trading_days,
 )
 from options_platform.domain.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
@@ -72,34 +84,6 @@ def names_in(folders: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sorted({stem for stem in stems if TICKER_PATTERN.fullmatch(stem)}))
 
 
-def symbol_in_file(name: str) -> str:
-    """A vendor's name of a ticker as ours: `spy.us` is SPY, `^VIX` is VIX."""
-    bare = name.strip().upper().lstrip("^$").removeprefix("I:")
-    for ending in (".US", "-US", " US EQUITY", " INDEX", " US"):
-        bare = bare.removesuffix(ending)
-    return bare
-
-
-def same_symbol(one: str, other: str) -> bool:
-    """Whether two names mean one ticker; `BRK.B` is written `BRK-B` and `BRKB` too."""
-    return plain(one).replace(" ", "") == plain(other).replace(" ", "")
-
-
-def require_symbol(table: FileTable, symbol: str) -> None:
-    """SourceError if the file says that it is of something else than `symbol`."""
-    frame, path = table.frame, table.path
-    if "ticker" in frame.columns:
-        names = frame["ticker"].drop_nulls().unique().to_list()
-        others = [name for name in names if not same_symbol(symbol_in_file(name), symbol)]
-        wrong = frame.filter(pl.col("ticker").is_in(others))
-        if wrong.height:
-            line, name = wrong.select("line", "ticker").row(0)
-            raise SourceError(
-                f"{path.name} line {line} is of {name}, not of {symbol}; move it, or split the "
-                "file by ticker: options-platform import"
-            )
-
-
 def read_table(
     path: Path, *kinds: Kind, may_be_empty: bool = False, vouched: bool = False
 ) -> FileTable:
@@ -132,7 +116,7 @@ def read_table(
 
 def _parquet(path: Path, content: bytes, kinds: Collection[Kind]) -> tuple[pl.DataFrame, Match]:
     try:
-        frame = pl.read_parquet(io.BytesIO(content))
+        frame = read_parquet(content)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(
@@ -187,7 +171,8 @@ def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> Sour
     needed = NEEDED[kind]
     names = set(plain_names(header))
     missing = [name for name in needed if plain(name) not in names]
-    if len(missing) < len(needed) or len(needed) == 1:
+    any_kind = len(kinds) == len(NEEDED)
+    if not any_kind and (len(missing) < len(needed) or len(needed) == 1):
         return SourceError(
             f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(needed)}"
         )
@@ -196,45 +181,58 @@ def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> Sour
         return SourceError(
             f"{path.name} has no header: it begins {start!r}; write one above, {','.join(needed)}"
         )
-    return SourceError(
-        f"{path.name} begins {start!r}, which is the header of no known file of this kind; "
-        f"it needs the columns {','.join(needed)}"
+    remedy = (
+        "docs/file-layouts.md lists those that are"
+        if any_kind
+        else f"it needs the columns {','.join(needed)}"
     )
+    return SourceError(f"{path.name} begins {start!r}, the header of no known file; {remedy}")
 
 
 def with_dates(
-    path: Path, frame: pl.DataFrame, column: str = "date", *, order: Order = ""
+    path: Path,
+    frame: pl.DataFrame,
+    column: str = "date",
+    *,
+    order: Order = "",
+    of_sessions: bool = False,
 ) -> pl.DataFrame:
-    """`frame` with `column` as dates; SourceError with the line of one that is none.
+    """`frame` with `column` as the dates that are meant; SourceError with the line of one that is
+    none.
 
-    `order` is that of days and months in text such as 01/02/2020, which else is refused.
+    `order` is that of days and months in text such as 01/02/2020, which else is refused. With
+    `of_sessions` the dates are those of daily bars: some that are off by a day are refused.
     """
-    if frame.schema[column] == pl.Datetime:
-        days = frame[column].dt.date()
-    elif frame.schema[column] == pl.Date:
-        days = frame[column]
-    else:
+    if frame.schema[column] == pl.String and not are_stamps(frame[column]):
         try:
             days = dates_of(frame[column], order)
         except DateTextError as error:
             raise SourceError(f"{path.name}, column {column}: {error}") from error
-    _require(path, frame, days.is_not_null(), column, "is no date like 2024-12-31")
+        _require(path, frame, days.is_not_null(), column, "is no date like 2024-12-31")
+    else:
+        with _read_stamps(path, frame, column):
+            days = days_of(frame[column])
+    if of_sessions:
+        with _read_stamps(path, frame, column):
+            require_trading_days(days)
     return frame.with_columns(days.alias(column))
 
 
 def with_times(path: Path, frame: pl.DataFrame, column: str) -> pl.DataFrame:
     """`frame` with `column` as UTC times; text needs its offset, and may be empty."""
-    if isinstance(frame.schema[column], pl.Datetime):
-        aware = pl.col(column).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-        if frame.schema[column].time_zone is None:  # type: ignore[attr-defined]
-            raise SourceError(f"{path.name}: the times in {column} lack their zone; add it")
-        return frame.with_columns(aware)
-    text = pl.col(column).cast(pl.String).str.strip_chars()
-    time = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    read = frame.select(time=time, fine=time.is_not_null() | text.is_null() | (text == ""))
-    wanted = f"in column {column} is no time like 2024-12-31T16:00:00-05:00"
-    _require(path, frame, read["fine"], column, wanted)
-    return frame.with_columns(read["time"].alias(column))
+    with _read_stamps(path, frame, column):
+        return frame.with_columns(instants_of(frame[column]).alias(column))
+
+
+@contextmanager
+def _read_stamps(path: Path, frame: pl.DataFrame, column: str) -> Iterator[None]:
+    try:
+        yield
+    except StampError as fault:
+        if fault.row is None:
+            raise SourceError(f"{path.name}: in the column {column} {fault}") from None
+        line = frame["line"][fault.row] if "line" in frame.columns else fault.row + 2
+        raise SourceError(f"{path.name} line {line}: {fault}; correct it") from None
 
 
 def with_numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

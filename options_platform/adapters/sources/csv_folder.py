@@ -23,7 +23,7 @@ from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.contracts.market import SERIES
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import newest_final_session
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
 
 
 class CsvSource:
@@ -57,13 +57,15 @@ class CsvSource:
         actions_path = find(self._folders, f"{ticker}_actions")
         table = read_bars(path, ticker, actions_path)
         last = max(table["date"].to_list(), default=None)
-        if last is None or last < end:
-            raise SourceError(
-                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
-                "bring the file up to date, or choose an earlier end (OPTIONS_END)"
-            )
         table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
-        return table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
+        table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
+        if last is None or last < end:
+            raise ShortHistoryError(
+                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
+                "bring the file up to date, or choose an earlier end (OPTIONS_END)",
+                table,
+            )
+        return table
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """The bars of the index's file, which may hold closes alone; none before its first day."""

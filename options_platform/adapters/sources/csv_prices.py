@@ -18,10 +18,12 @@ from options_platform.adapters.sources.csv_events import daily_actions, read_act
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
-    require_symbol,
-    same_symbol,
     with_dates,
     with_numbers,
+)
+from options_platform.adapters.sources.csv_symbols import (
+    require_symbol,
+    same_symbol,
 )
 from options_platform.adapters.sources.layouts.layout import ONE_VALUE
 from options_platform.adapters.sources.text_dates import times_of_day
@@ -146,7 +148,7 @@ def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
                 f"{path.name} holds bars of {other['interval'][0]}, not of days; fetch daily ones"
             )
     clocks = times_of_day(frame["date"]) if frame.schema["date"] == pl.String else 0
-    frame = with_dates(path, frame, order=table.layout.order)
+    frame = with_dates(path, frame, order=table.layout.order, of_sessions=True)
     if clocks > 2 and frame["date"].n_unique() < frame.height:
         raise SourceError(f"{path.name} holds several bars a day; fetch daily ones")
     numbers = [name for name in (*BAR_NUMBERS, *FACTORS) if name in frame.columns]

@@ -25,7 +25,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.ports import MarketDataSource, SourceInfo
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
 
 PUBLISHED_INDICES = frozenset({"VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX", "VXN", "RVX"})
 
@@ -99,6 +99,7 @@ class FallbackSource:
         fits: Callable[[SourceInfo], bool] = lambda _: True,
     ) -> pl.DataFrame:
         causes: list[str] = []
+        short: ShortHistoryError | None = None
         able = [source for source in self._sources if kind in source.info.kinds]
         for source in able:
             if source is not self._sources[0] and not fits(source.info):
@@ -107,17 +108,19 @@ class FallbackSource:
                 given = ask(source)
             except SourceError as error:
                 causes.append(str(error))
+                if short is None and isinstance(error, ShortHistoryError):
+                    short = error
                 continue
             if causes:
                 logger.warning("%s: %s stood in (%s)", what, source.info.name, "; ".join(causes))
             return given
         if len(causes) == 1:
-            raise SourceError(causes[0])
-        raise SourceError(
-            f"no source gave {what}: {' | '.join(causes)}"
-            if causes
-            else f"no source gives the {what}; add one that does to OPTIONS_FALLBACK_SOURCES"
-        )
+            text = causes[0]
+        elif causes:
+            text = f"no source gave {what}: {' | '.join(causes)}"
+        else:
+            text = f"no source gives the {what}; add one that does to OPTIONS_FALLBACK_SOURCES"
+        raise SourceError(text) if short is None else ShortHistoryError(text, short.bars)
 
 
 def _all_of(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:

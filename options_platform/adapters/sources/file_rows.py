@@ -122,9 +122,15 @@ def _require_whole_lines(path: Path, lines: Sequence[str], header: Header, first
         counts = [(at, line.count(header.separator) + 1) for at, line in enumerate(lines, 1)]
     for at, fields in counts:
         line = first + at - 1
+        text = lines[at - 1].strip(' "')
+        if fields == 1 and text and not text[0].isdigit():
+            raise SourceError(
+                f"{path.name} line {line} holds {text[:40]!r} in place of {wanted} fields; remove "
+                "it, or fetch the file again"
+            )
         if fields < wanted:
             raise SourceError(
-                f"{path.name} line {line} is cut short: {fields if lines[at - 1] else 'none'} of "
+                f"{path.name} line {line} is cut short: {fields if text else 'none'} of "
                 f"{wanted} fields; fetch the file again"
             )
         if fields > wanted:

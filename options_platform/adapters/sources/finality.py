@@ -34,7 +34,12 @@ def final_rows(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
 def require_reach(
     source: str, ticker: str, table: pl.DataFrame, start: date, end: date, now: datetime
 ) -> None:
-    """Raise :class:`FetchError` if the last session from `start` to `end` has no bar in `table`."""
+    """Raise :class:`FetchError` if `table` ends before the last session from `start` to `end`.
+
+    `table` may reach further: of a range before a ticker's first bar there is nothing to give. The
+    error carries the bars of the range where the session is final; what ended long ago is not
+    asked for again.
+    """
     wanted = sessions(max(start, end - LOOK_BACK), end)
     if not wanted:
         return
@@ -48,4 +53,9 @@ def require_reach(
             passing=False,
             advice="ask for an earlier end, or again after that",
         )
-    raise FetchError(f"the history of {ticker} at {source} ends {last}, before {wanted[-1]}")
+    raise FetchError(
+        f"the history of {ticker} at {source} ends {last or 'before it begins'}, before "
+        f"{wanted[-1]}",
+        passing=last is not None and last >= wanted[0],
+        bars=table.filter(pl.col("date").is_between(start, end)),
+    )

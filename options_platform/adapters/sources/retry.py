@@ -13,9 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from options_platform.errors import SourceError
+from options_platform.errors import ShortHistoryError, SourceError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Answer = TypeVar("Answer")
 
@@ -28,6 +31,7 @@ class FetchError(Exception):
     """Why a source gave nothing: `passing` if asking again may help, `advice` what to do.
 
     `status` is that of the HTTP answer, None if there was none; `body` is what it said, whole.
+    `bars` is set where the answer is sound and ends too early: the bars that it holds.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class FetchError(Exception):
         advice: str = LATER,
         status: int | None = None,
         body: str = "",
+        bars: pl.DataFrame | None = None,
     ) -> None:
         super().__init__(cause)
         self.cause = cause
@@ -47,6 +52,11 @@ class FetchError(Exception):
         self.advice = advice
         self.status = status
         self.body = body
+        self.bars = bars
+
+
+class NoPricesError(FetchError):
+    """The answer names the symbol and holds no price of the range."""
 
 
 def status_fault(
@@ -103,7 +113,10 @@ class RetryPolicy:
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def call(self, ask: Callable[[], Answer], what: str) -> Answer:
-        """What `ask` returns; SourceError beginning with `what` if it never does."""
+        """What `ask` returns; SourceError beginning with `what` if it never does.
+
+        It is a ShortHistoryError where the last answer was sound and held too few bars.
+        """
         import tenacity
 
         begun = self.clock()
@@ -123,6 +136,8 @@ class RetryPolicy:
             return retrying(ask)
         except FetchError as fault:
             tries = int(retrying.statistics.get("attempt_number", 1))
+            if fault.bars is not None:
+                raise ShortHistoryError(_told(what, fault, tries), fault.bars) from None
             raise SourceError(_told(what, fault, tries)) from None
 
     def _pause(self, state: object) -> float:

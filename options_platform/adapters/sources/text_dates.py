@@ -34,6 +34,7 @@ OFFSET = r"^([+-]\d{2}):?(\d{2})?$"
 UTC = ("Z", "UTC", "GMT")
 # Zones in which a time of day is New York's own; without one it is taken for that.
 LOCAL = ("", "-04:00", "-05:00", "-0400", "-0500", "ET", "EST", "EDT")
+STAMP = r"^(\d{4}[-/]\d{2}[-/]\d{2}([T ].*)?|\d+)?$"
 WRITE = "write dates like 2024-12-31"
 
 
@@ -70,6 +71,11 @@ def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
     read = parsed.select("text", date=_of_new_york())
     joined = text.join(read, on="text", how="left", maintain_order="left", nulls_equal=True)
     return joined.get_column("date").rename(texts.name)
+
+
+def are_stamps(texts: pl.Series) -> bool:
+    """Whether all texts are ISO dates and times or numbers, which `times` reads as a column."""
+    return bool(texts.str.strip_chars().str.contains(STAMP).fill_null(value=True).all())
 
 
 def times_of_day(texts: pl.Series) -> int:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from options_platform.adapters.ports import EARNINGS_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.ports import BAR_SCHEMA, EARNINGS_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import yahoo_tables
 from options_platform.adapters.sources.finality import LOOK_BACK, final_rows, require_reach
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.adapters.sources.pace import Pace
-from options_platform.adapters.sources.retry import FetchError, RetryPolicy
+from options_platform.adapters.sources.retry import FetchError, NoPricesError, RetryPolicy
 from options_platform.adapters.sources.yahoo_library import open_symbol, raised_errors
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import NEW_YORK, newest_final_session
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORTS_A_PAGE = 100
+UNKNOWN = 404
 # What reports no earnings, in Yahoo's words.
 NO_COMPANIES = frozenset({"ETF", "MUTUALFUND", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE"})
 
@@ -72,11 +73,16 @@ class YahooSource:
         require_ticker(ticker)
 
         def ask() -> pl.DataFrame:
-            frame, chart = self._history(_symbol(ticker), start)
-            table = yahoo_tables.bars(ticker, frame, chart)
-            table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
+            try:
+                frame, chart = self._history(_symbol(ticker), start)
+            except FetchError as fault:
+                # Yahoo forgets what was delisted, or has no day since.
+                if fault.status == UNKNOWN or isinstance(fault, NoPricesError):
+                    fault.bars = BAR_SCHEMA.to_frame()
+                raise
+            table = final_rows(yahoo_tables.bars(ticker, frame, chart), self._now())
             require_reach("yahoo", ticker, table, start, end, self._now())
-            return table
+            return table.filter(pl.col("date").is_between(start, end))
 
         return self._policy.call(ask, f"yahoo gave no bars of {ticker} for {start} to {end}")
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from options_platform.adapters.sources.http_session import SourceSession
-from options_platform.adapters.sources.retry import LATER, FetchError
+from options_platform.adapters.sources.retry import LATER, FetchError, NoPricesError
 
 DATA_PATHS = ("/v7/", "/v8/", "/v10/", "/calendar/")
 CHART, CALENDAR = "/v8/finance/chart/", "/calendar/"
@@ -77,6 +77,8 @@ class YahooSession(SourceSession):
 def _first_chart(document: Any) -> Any:
     try:
         result = document["chart"]["result"][0]
+        if result["meta"]["symbol"] and "timestamp" not in result:
+            raise NoPricesError("the answer holds no prices")
         result["indicators"]["quote"][0]["close"]
         result["timestamp"][0]
     except (LookupError, TypeError):

@@ -6,14 +6,17 @@ backfill into two ordered phases, so that pooled training never starts before th
 the other tickers exist.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from options_platform.adapters.listing import unlisted
 from options_platform.contracts import Table
-from options_platform.defs.context import table_schema
+from options_platform.defs.context import result, selected_range, table_schema
 from options_platform.defs.partitions import DATE, TICKER, platform_partitions
 from options_platform.settings import Settings
 
@@ -42,6 +45,26 @@ def all_tickers(upstream: str) -> dg.AssetDep:
         }
     )
     return dg.AssetDep(upstream, partition_mapping=mapping)
+
+
+Asset = Callable[[dg.AssetExecutionContext, Any], dg.MaterializeResult]
+
+
+def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
+    """Wrap an asset's function: tickers that are not listed yet have no rows, and no error."""
+
+    def wrapped(function: Asset) -> Asset:
+        @wraps(function)
+        def guarded(context: dg.AssetExecutionContext, platform: Any) -> dg.MaterializeResult:
+            selected = selected_range(context, settings)
+            absent = unlisted(platform.warehouse, selected.tickers, selected.end)
+            if absent == selected.tickers:
+                return result(context, pl.DataFrame(), selected, {"not_listed": ", ".join(absent)})
+            return function(context, platform)
+
+        return guarded
+
+    return wrapped
 
 
 def asset_options(

@@ -15,7 +15,7 @@ from options_platform.contracts import (
     TRADE_PLAN_LEGS,
     VIX,
 )
-from options_platform.defs.assets.common import MODEL_POLICY, asset_options
+from options_platform.defs.assets.common import MODEL_POLICY, asset_options, where_listed
 from options_platform.defs.context import pictures, result, selected_range
 from options_platform.defs.resources import Platform
 from options_platform.domain.plan import build_plans
@@ -41,6 +41,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
             policy=MODEL_POLICY,
         )
     )
+    @where_listed(settings)
     def regime(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -84,6 +85,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
             policy=MODEL_POLICY,
         )
     )
+    @where_listed(settings)
     def trade_plan(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:

@@ -1,12 +1,14 @@
 """`features` and `labels`: what the models see, and what they are to predict."""
 
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.listing import listed_pool
 from options_platform.contracts import FEATURES_TABLE, GARCH_PARAMS, LABELS, RAW_OHLCV, VIX
-from options_platform.defs.assets.common import asset_options
+from options_platform.defs.assets.common import asset_options, where_listed
 from options_platform.defs.context import report_earlier_rows, result, selected_range
 from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
@@ -36,6 +38,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
             code_version=feature_version(),
         )
     )
+    @where_listed(settings)
     def features(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -71,6 +74,7 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
     """The asset `labels`; a run that ends at D also completes the rows that D makes known."""
 
     @dg.asset(**asset_options(LABELS, settings, group="features", kinds={"polars"}, deps=MARKET))
+    @where_listed(settings)
     def labels(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -96,11 +100,13 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
 def read_market(platform: Platform, selected: RunRange) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The whole bar and index series of the range's tickers, from their first bar to its end.
 
-    Raises :class:`IncompleteDataError` where a session of the series has no row.
+    A ticker that is not listed by then has none. Raises :class:`IncompleteDataError` where a
+    session of the series has no row.
     """
     bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
     vix = platform.warehouse.read(VIX, tickers=selected.tickers, end=selected.end)
-    require_whole(bars, selected, "raw_ohlcv")
+    listed = listed_pool(platform.warehouse, selected.tickers, selected.end)
+    require_whole(bars, replace(selected, tickers=listed), "raw_ohlcv")
     missing = bars.join(vix, on=["date", "ticker"], how="anti")
     if missing.height:
         _raise_incomplete("vix", missing.select("date", "ticker"))

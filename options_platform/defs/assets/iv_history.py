@@ -26,7 +26,8 @@ def write_history(
     stored = warehouse.read(IV_HISTORY, tickers=selected.tickers, end=selected.end)
     rows = build_history(keys, chain_values(platform, selected, stored))
     written = rows_to_write(rows, stored, start=selected.start)
-    warehouse.write([(IV_HISTORY, written)])
+    if written.height:
+        warehouse.write([(IV_HISTORY, written)])
     report_earlier_rows(context, IV_HISTORY, written, selected.start)
     report_unchanged(
         context,

@@ -59,6 +59,7 @@ def asked_of(settings: Settings, selected: RunRange) -> Asked:
         selected.tickers,
         first=first_date(settings),
         overlap=settings.overlap_sessions,
+        pool=settings.tickers,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.listing import listed_pool
 from options_platform.adapters.model_store import ModelStore
 from options_platform.adapters.trial_log import TrialLog
 from options_platform.contracts import (
@@ -58,7 +59,7 @@ def study_backfill(
     found = study(
         target,
         tables,
-        pool=tickers,
+        pool=listed_pool(warehouse, tickers, selected.end),
         start=selected.start,
         end=selected.end,
         store=store,

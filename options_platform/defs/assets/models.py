@@ -5,6 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
+from options_platform.adapters.listing import listed_pool
 from options_platform.adapters.model_registry import ModelRegistry
 from options_platform.adapters.model_store import ModelStore
 from options_platform.contracts import (
@@ -16,7 +17,12 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
     Table,
 )
-from options_platform.defs.assets.common import MODEL_POLICY, all_tickers, asset_options
+from options_platform.defs.assets.common import (
+    MODEL_POLICY,
+    all_tickers,
+    asset_options,
+    where_listed,
+)
 from options_platform.defs.assets.model_study import stored_study, study_backfill
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.partitions import RunRange
@@ -59,6 +65,7 @@ def _make_model(
             policy=MODEL_POLICY,
         )
     )
+    @where_listed(settings)
     def model(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -73,7 +80,7 @@ def _make_model(
             start=selected.start,
             end=selected.end,
             tickers=selected.tickers,
-            pool=settings.tickers,
+            pool=listed_pool(warehouse, settings.tickers, selected.end),
             store=store,
             baselines=wanted_baselines(selected, settings),
             n_jobs=settings.workers,

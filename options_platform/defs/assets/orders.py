@@ -59,7 +59,8 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
         if sends:
             trade_session(platform, ledger, selected.end, plans)
         rows = rows_to_write(platform, ledger, plans, selected)
-        platform.warehouse.write([(PAPER_ORDERS, rows)])
+        if rows.height:
+            platform.warehouse.write([(PAPER_ORDERS, rows)])
         report_earlier_rows(context, PAPER_ORDERS, rows, selected.start)
         counts = rows.group_by("status").len().sort("status")
         told = {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
@@ -83,8 +84,8 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     since = last or session
     legs = platform.warehouse.read(TRADE_PLAN_LEGS, start=session, end=session)
     market = market_closes(
-        platform.warehouse.read(RAW_OHLCV, start=since, end=session),
-        platform.warehouse.read(VIX, start=since, end=session),
+        with_carried(platform, since, session),
+        platform.warehouse.read(VIX, end=session),
         stored_tenors(platform.warehouse),
         stored_dividends(platform.warehouse, end=session),
     )
@@ -94,6 +95,21 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     folds = dict(calls.drop_nulls("fold").iter_rows())
     service = PaperTrading(ledger, open_broker(platform.settings), platform.settings, folds=folds)
     service.run_session(session, plans, legs, market, platform.now())
+
+
+def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:
+    """Rows of `raw_ohlcv` from `since` to `session`, and the last good one of a ticker without.
+
+    A position in a ticker that is halted counts at its last close; the others may trade on.
+    """
+    bars = platform.warehouse.read(RAW_OHLCV, start=since, end=session)
+    good = bars.filter(pl.col("bad_reason").is_null())
+    silent = bars.filter(pl.col("date") == session).join(good, on="ticker", how="anti")
+    if silent.is_empty():
+        return bars
+    before = platform.warehouse.read(RAW_OHLCV, tickers=silent["ticker"].to_list(), end=since)
+    last = before.filter(pl.col("bad_reason").is_null()).group_by("ticker").tail(1)
+    return pl.concat([last.select(bars.columns), bars])
 
 
 def rows_to_write(

@@ -157,7 +157,7 @@ class Book:
         row = position.row(number)
         assigned = reason == "ASSIGNED" and position.assigned_on == number - 1
         price = float((self.paths.assigned_closing if assigned else self.paths.closing)[row])
-        traded = self.paths.legs.expiry[position.trade] > self.market.days[number]
+        traded = self.paths.legs.last_day[position.trade] > self.market.days[number]
         if reason == "NO_MARKET":
             traded = np.zeros_like(traded)
         fee = self._fee(position.trade, number, position.contracts, traded)
@@ -241,7 +241,7 @@ class Book:
 
     def _life(self, trade: int) -> int:
         """Sessions of the path; one more than there are where the data end before the expiry."""
-        ends_in_data = self.paths.legs.first_expiry[trade] <= self.market.days[-1]
+        ends_in_data = self.paths.legs.last_day[trade].min() <= self.market.days[-1]
         return int(self.paths.length[trade]) if ends_in_data else len(self.market.sessions) + 1
 
     def _fee(self, trade: int, number: int, contracts: int, traded: Bools) -> int:

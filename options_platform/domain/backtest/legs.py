@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.domain.calendar import last_trading_days
 from options_platform.domain.chain import TermStructure, option_sign
 from options_platform.domain.fills import LEG_SIDES
 from options_platform.domain.pricing import Floats
@@ -20,13 +21,16 @@ Ints = NDArray[np.int64]
 class Legs:
     """The legs of each trade, shape [trades, legs]; `side` is 0 where there is none.
 
-    `side` holds the ratio: +2 is two bought. `first_expiry` has shape [trades].
+    `side` holds the ratio: +2 is two bought. `last_day` is the last session up to the expiry,
+    which is another day where a closure was announced after the plan. `first_expiry` has shape
+    [trades].
     """
 
     side: Floats
     sign: Floats
     strike: Floats
     expiry: NDArray[np.datetime64]
+    last_day: NDArray[np.datetime64]
     first_expiry: NDArray[np.datetime64]
 
 
@@ -63,7 +67,9 @@ def trade_legs(plans: pl.DataFrame, legs: pl.DataFrame) -> Legs:
     sign[trade, number] = option_sign(rows["right"].to_numpy())
     strike[trade, number] = rows["strike"].to_numpy()
     expiry[trade, number] = rows["expiry"].to_numpy().astype("datetime64[D]")
-    return Legs(side, sign, strike, expiry, expiry.min(axis=1))
+    last_day = expiry.copy()
+    last_day[trade, number] = last_trading_days(rows["expiry"]).to_numpy()
+    return Legs(side, sign, strike, expiry, last_day, expiry.min(axis=1))
 
 
 def leg_sum(side: Floats, values: Floats) -> Floats:

@@ -139,7 +139,7 @@ def _price(
 ) -> PricedLegs:  # fmt: skip
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
-    alive = (left > 0) & (side != 0) & known[:, None]
+    alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & known[:, None]
     # What cannot be priced gets harmless inputs and is put aside below.
     safe_spot = np.where(alive, spot[:, None], 100.0)
     safe_strike = np.where(alive, strike, 100.0)

@@ -141,8 +141,9 @@ def test_a_lasting_fault_is_an_error_that_names_ticker_dates_and_cause(
     assert any(part in str(error.value) for part in cause.split("|"))
     assert "\n" not in str(error.value)
     assert len(pauses) == 3
-    # alpaca-py would have repeated a 429 and a 504 by itself.
-    assert alpaca.count("/bars") == 4
+    # alpaca-py would have repeated a 429 and a 504 by itself. Where an answer is sound and holds no
+    # bar, one more request asks whether the ticker is listed later.
+    assert alpaca.count("/bars") == (5 if "holds no" in cause else 4)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -94,6 +94,10 @@ def test_parquet_and_gzip_are_read_likewise(folder):
             "expiry,right,strike,quoted_at\n2024-07-19,call,5,2024-07-02T15:00:00-04:00\n",
             "not of the session 2024-07-03",
         ),
+        (
+            "expiry,right,strike,last_trade_at\n2024-07-19,call,5,2024-07-05T15:00:00-04:00\n",
+            "after the session 2024-07-03",
+        ),
         ("expiry,right,strike,quoted_at\n2024-07-19,call,5,noon\n", "line 2: 'noon' in column"),
         ("expiry,right,strike,ticker\n2024-07-19,call,5,QQQ\n", "line 2 is of QQQ, not of SPY"),
     ],

@@ -167,6 +167,7 @@ CUT = {
         GOOD.replace(",1103.25", "").replace("102.5,1100000", "102.5"), "line 3 is cut short",
     ),
     "an empty line in the middle": (GOOD.replace("\n2024-07-03", "\n\n2024-07-03"), "none of 6"),
+    "a note below the data": (GOOD + "Source: a bank\n", "line 5 holds 'Source: a bank' in place"),
     "a long line": (GOOD.replace("102.5,", "102.5,7,"), "line 3 has more fields than the header"),
     "quoted fields": ('"' + GOOD[:-4].replace("\n", '"\n"').replace(",", '","'), "line 4"),
     "gzip inside": (gzip.compress(GOOD.encode())[:-9], "gzip stream is cut short"),

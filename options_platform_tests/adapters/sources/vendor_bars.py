@@ -217,6 +217,13 @@ BARS = (
         {AAPL: bar(101.0)},
     ),
     Export(
+        "Bloomberg, a table of several securities", "bdh.csv",
+        "security,date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME,CUR_MKT_CAP\n"
+        "AAPL US Equity,2024-07-01,100.5,102,99,101,1000000,2980000000000\n"
+        "MSFT US Equity,2024-07-01,400.5,402,399,401,2000000,3080000000000\n",
+        {AAPL: bar(101.0), "MSFT.csv": {"close": 401.0}},
+    ),
+    Export(
         "Excel with German settings, saved as CSV (UTF-8)", "AAPL.csv",
         "\ufeffDate;Open;High;Low;Close;Volume\r\n01.07.2024;100,5;102;99;101;1.000.000\r\n",
         {AAPL: bar(101.0)},

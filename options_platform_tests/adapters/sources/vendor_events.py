@@ -80,7 +80,7 @@ DATABASES = (
         "    date    | open  | high | low | close | volume\n"
         "------------+-------+------+-----+-------+---------\n"
         " 2024-07-01 | 100.5 |  102 |  99 |   101 | 1000000\n(1 row)\n",
-        "line 2 is cut short: 1 of 6 fields",
+        "line 2 holds .* in place of 6 fields; remove it",
     ),
     Export("SQLite, the database itself", "AAPL.csv", sqlite_file(), "an SQLite database"),
     Export("pandas, to_pickle", "AAPL.csv", pickle.dumps(pd.DataFrame({"a": [1]}), 5), "a Python"),
@@ -90,7 +90,7 @@ DATABASES = (
         "AAPL.csv",
         "#group,false,false,true\n#datatype,string,long,double\n#default,_result,,\n"
         ",result,table,_value\n,,0,101.0\n",
-        "the header of no known file of this kind",
+        "the header of no known file; docs/file-layouts.md",
     ),
 )
 ROWS_OF_FRED = "2024-07-01,12.22,5.23\n2024-07-02,.,5.24\n"

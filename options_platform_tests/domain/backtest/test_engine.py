@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest import AssignmentRules, BacktestRules, run_backtest
-from options_platform.domain.calendar import shift
+from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.costs import CostRules
 from options_platform.domain.ex_dividend import ExDividendRules
 from options_platform.domain.exits import ExitRules
@@ -47,6 +47,19 @@ def test_a_plan_is_filled_in_the_next_session_and_settled_at_expiry():
     assert trade["exit_price"] == 0.0
     assert trade["pnl_usd"] == pytest.approx(-100 * trade["entry_price"])
     assert found.fills.filter(pl.col("action") == "settle")["price"].to_list() == [0.0, 0.0]
+
+
+def test_an_expiry_that_a_later_closure_took_away_settles_on_the_last_session_before_it():
+    days = sessions(date(2018, 11, 20), date(2018, 12, 14))
+    expiry = date(2018, 12, 5)
+    legs = [("sell", "put", 95.0, expiry), ("buy", "put", 90.0, expiry)]
+    planned = plan(days[0], legs, price=-0.5, loss=4.5, profit=0.5)
+    closes = [100.0 if day < date(2018, 12, 4) else 93.0 for day in days]
+    found = run(planned, closes, rules=replace(HELD, costs=CostRules(0.65)), days=days)
+    trade = found.trades.row(0, named=True)
+    assert (trade["closed_on"], trade["exit_reason"]) == (date(2018, 12, 4), "EXPIRY")
+    assert trade["exit_price"] == pytest.approx(-2.0)
+    assert trade["fees_usd"] == pytest.approx(2 * 0.65)
 
 
 def test_a_loss_at_expiry_is_the_width_less_the_credit():

@@ -12,7 +12,7 @@ from options_platform.adapters.sources.text_dates import Order
 Kind = Literal["bars", "index", "actions", "earnings", "chain"]
 ONE_VALUE = "*"
 """In `columns`: the only other column of the file, whatever its name."""
-TICKER_NAMES = ("ticker", "symbol", "act symbol", "tic")
+TICKER_NAMES = ("ticker", "symbol", "act symbol", "tic", "security")
 """Columns that say whose a row is, except in chains, where a symbol may be a contract's."""
 
 
