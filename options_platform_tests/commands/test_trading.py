@@ -192,7 +192,8 @@ def leaving(shell):
 def test_work_names_an_exit_that_waits_to_be_sent_again(shell):
     number = leaving(shell)
     shell.fake.script("cancel", {"client_order_id": number})
-    away = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": 99}
+    shell.json("reconcile")
+    away = {"on": "GET /v2/orders", "do": "status", "status": 502, "times": 99}
     shell.fake.script("faults", away)
     (row,) = shell.json("work", "--once")
     assert (row["client_order_id"], row["status"]) == (number, "canceled")

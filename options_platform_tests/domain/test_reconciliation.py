@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.orders import closing
-from options_platform.domain.positions import after_entry_fill
+from options_platform.domain.positions import after_entry_fill, without_legs
 from options_platform.domain.reconciliation import Books, Statement, differences
 from options_platform_tests.domain.test_orders import LEGS, ORDER
 
@@ -55,7 +55,7 @@ def test_an_order_that_the_broker_does_not_have_is_in_doubt_missing_or_rightly_a
         "not_sent": [],
     }
     for status, found in wanted.items():
-        order = replace(ORDER, status=status)
+        order = replace(ORDER, status=status, seen=status == "accepted")
         books = Books((order,), ())
         broker = Statement({}, frozenset({order.client_order_id}), {}, None)
         assert [code for code, _ in codes(books, broker)] == found, status
@@ -69,12 +69,26 @@ def test_a_leg_that_is_gone_is_named_with_its_cause():
     )
     assert [d.code for d in found] == ["CONTRACTS"]
     assert found[0].text == f"{SHORT}: 0 at the broker, -5 here (assigned on 2024-01-03)"
-    # Accepting it leaves a spread that is none, until what is left of it is closed.
-    accepted = replace(BOOKS, adjustments={SHORT: 5})
-    assert codes(accepted, broker) == [("LEGS", SHORT)]
-    closed = replace(LOT, closed_contracts=5, closed_on=NOW.date(), exit_price=1.0)
-    rest = replace(accepted, positions=(closed,), adjustments={SHORT: 5, LONG: -5})
+
+
+def test_a_sold_contract_without_its_cover_is_a_difference_until_it_is_bought_back():
+    broker = replace(AGREED, contracts={SHORT: -5})
+    naked = without_legs(LOT, {LOT.legs[0]: 5})
+    books = replace(BOOKS, positions=(naked,), adjustments={LONG: -5})
+    assert codes(books, broker) == [("LEGS", LOT.position_id)]
+    closed = replace(naked, loose=(), closed_on=NOW.date())
+    rest = replace(books, positions=(closed,), adjustments={SHORT: 5, LONG: -5})
     assert codes(rest, replace(broker, contracts={})) == []
+
+
+def test_an_order_that_is_missing_is_named_for_two_sessions_if_it_was_never_shown():
+    order = replace(ORDER, status="missing")
+    broker = Statement({}, frozenset({order.client_order_id}), {}, None)
+    assert [code for code, _ in codes(Books((order,), ()), broker)] == ["ORDER_MISSING"]
+    later = NOW + timedelta(days=7)
+    assert codes(Books((order,), ()), broker, later) == []
+    shown = replace(order, seen=True)
+    assert codes(Books((shown,), ()), broker, later) == [("ORDER_MISSING", order.client_order_id)]
 
 
 def test_contracts_are_compared_as_the_broker_nets_them():
