@@ -148,7 +148,8 @@ def test_an_answer_may_be_any_text(client, account):
 
 
 @pytest.mark.parametrize(
-    "script", [("lag", {"of": "cash"}), ("faults", {"do": "drop", "page": "x"})]
+    "script",
+    [("lag", {"of": "cash"}), ("faults", {"do": "drop", "page": "x"}), ("rules", {"x": True})],
 )
 def test_an_unknown_habit_is_refused(client, script):
     name, body = script
