@@ -3,10 +3,9 @@
 import pytest
 
 from options_platform_tests.faults.sequences import failures
-from options_platform_tests.faults.test_random_sequences import ALL, BLOCK, NOT_YET
+from options_platform_tests.faults.test_random_sequences import ALL, BLOCK
 
 
-@NOT_YET
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(ALL // 2, ALL, BLOCK))

@@ -25,10 +25,6 @@ SEQUENCES = "options_platform_tests.faults.sequences"
 ALL = 2000
 LEAST = ALL // 20
 BLOCK, FEW = 100, 40
-NOT_YET = pytest.mark.xfail(
-    strict=True,
-    reason="splits, assigned shares, restored ledgers and lagging lists are not followed yet",
-)
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +120,10 @@ def test_one_command_runs_one_sequence_again(capsys):
     assert told[-1] == "seed 8: all promises kept"
 
 
-@NOT_YET
 def test_all_promises_are_kept_in_a_few_sequences():
     assert failures(range(FEW)) == {}
 
 
-@NOT_YET
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(0, ALL // 2, BLOCK))
