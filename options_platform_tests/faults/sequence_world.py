@@ -192,7 +192,8 @@ class SequenceWorld:
 
     def resume(self):
         self.process(lambda made: made.ledger.resume("looked at", self.now))
-        self.halted, self.is_asked = False, False
+        # Where nothing was halted, nothing that was asked for is void.
+        self.halted, self.is_asked = False, self.is_asked and not self.halted
 
     def fault(self, fault):
         self.fake.script("faults", dict(fault))
