@@ -192,17 +192,13 @@ def test_a_halted_ticker_alone_does_not_trade_while_the_others_enter_and_leave(c
     source = PartSource({"SPY": (START, shift(halted[0], -1))})
     for day in days:
         run(settings, source, day, day, backfill=False, now=morning_after(day))
-    ledger = open_ledger(settings)
-    before = [o for o in ledger.orders() if o.session < halted[0]]
-    assert {o.ticker for o in before if o.purpose == "entry" and o.filled_qty} == {"QQQ", "SPY"}
-    during = [o for o in ledger.orders() if o.session in halted]
-    assert {(o.ticker, o.purpose) for o in during if o.status != "not_sent"} == {
-        ("QQQ", "entry"),
-        ("QQQ", "exit"),
-    }
+    orders = open_ledger(settings).orders()
+    assert any(o.filled_qty for o in orders if (o.ticker, o.purpose) == ("QQQ", "entry"))
+    assert any(o.session in halted for o in orders if (o.ticker, o.purpose) == ("QQQ", "exit"))
+    sent = {o.ticker for o in orders if o.session in halted and o.status != "not_sent"}
+    assert sent == {"QQQ"}
     decisions = rows(settings, PAPER_ORDERS).filter(pl.col("date").is_in(halted))
     assert decisions.filter(ticker="SPY")["status"].to_list() == ["no_trade"] * 2
-    # On the second day the last close of the halted ticker lies before those of that run.
     assert decisions.filter(pl.col("reason").fill_null("").str.contains("STALE_DATA")).is_empty()
     plans = rows(settings, TRADE_PLAN, ticker="SPY").filter(pl.col("date").is_in(halted))
     assert plans["reasons"].to_list() == [["BAD_BAR"]] * 2

@@ -16,7 +16,14 @@ from options_platform.defs.partitions import (
     range_between,
     session_partitions,
 )
-from options_platform.domain.calendar import NEW_YORK, sessions, shift
+from options_platform.domain.calendar import (
+    NEW_YORK,
+    newest_session,
+    sessions,
+    set_closures,
+    shift,
+)
+from options_platform.domain.closures import Closure
 from options_platform.errors import UsageError
 from options_platform.settings import make_settings
 
@@ -36,6 +43,16 @@ OPEN_END = session_partitions(START, None)
 def newest_key(moment):
     with dg.partition_loading_context(moment):
         return OPEN_END.get_last_partition_key()
+
+
+def test_a_closure_that_is_set_has_no_partition_and_no_newest_session():
+    try:
+        set_closures([Closure(date(2025, 3, 12), date(2025, 3, 5))])
+        keys = session_partitions(date(2025, 3, 10), date(2025, 3, 14)).get_partition_keys()
+        assert list(keys) == ["2025-03-10", "2025-03-11", "2025-03-13", "2025-03-14"]
+        assert newest_session(datetime(2025, 3, 13, 12, tzinfo=NEW_YORK)) == date(2025, 3, 11)
+    finally:
+        set_closures([])
 
 
 def test_the_keys_are_the_sessions_and_no_other_days():
