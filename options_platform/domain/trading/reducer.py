@@ -150,7 +150,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE, "nothing was sent"),
     Rule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
     Rule(("unknown", *RESTING), Event.ABSENT, _is_over, "missing", Action.NONE,
-         "MISSING_AT_BROKER"),
+         "its session is over, and the broker does not show it"),
     Rule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
     Rule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
     Rule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
