@@ -8,15 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from options_platform.adapters.brokers.port import BrokerDoubtError, Exercises, Quote
+from options_platform.adapters.brokers.port import (
+    BrokerDoubtError,
+    Exercises,
+    Quote,
+    QuotesContracts,
+)
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.expiry_check import ExpiryCheck
-from options_platform.adapters.live_quotes import Pricing
+from options_platform.adapters.live_quotes import Pricing, fresh_quotes
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
-from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id
+from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id, shares_leg
 from options_platform.domain.positions import Position
 from options_platform.domain.trading.closing import (
     has_shares,
@@ -26,7 +31,7 @@ from options_platform.domain.trading.closing import (
     next_to_close,
     what_the_broker_shows,
 )
-from options_platform.domain.trading.exercise import exercise_is_worth_more
+from options_platform.domain.trading.exercise import covers_of_shares, exercise_is_worth_more
 from options_platform.settings import Settings
 
 ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
@@ -247,8 +252,11 @@ class Closing:
         A broker exercises all contracts of a symbol, so none may belong to another position.
         """
         broker, ledger = self.execution.broker, self.execution.ledger
-        leg = exercise_is_worth_more(position, price)
-        if leg is None or not isinstance(broker, Exercises):
+        spot = price((shares_leg("buy"),))
+        if spot is None or not isinstance(broker, Exercises):
+            return None
+        leg = exercise_is_worth_more(position, spot, self._bids(position))
+        if leg is None:
             return None
         expected = ledger.books().contracts
         with suppress(BrokerDoubtError):
@@ -276,6 +284,20 @@ class Closing:
                 now,
             )
         return None
+
+    def _bids(self, position: Position) -> dict[str, float]:
+        """The bids of what covers the shares of a position, USD a share; none while not quoted."""
+        broker = self.execution.broker
+        if not isinstance(broker, QuotesContracts):
+            return {}
+        symbols = [leg.symbol(position.ticker) for leg in covers_of_shares(position)]
+        age = self.settings.intraday.max_quote_age_seconds
+        with suppress(BrokerDoubtError):
+            clock = broker.clock()
+            if clock is not None and clock.is_open:
+                quotes = fresh_quotes(broker, symbols, clock.now, age)
+                return {symbol: quote.bid for symbol, quote in quotes.items()}
+        return {}
 
     def closes_what_is_left(self, order: Order) -> bool:
         """Whether what an exit has not filled is what of its position is to be closed next."""

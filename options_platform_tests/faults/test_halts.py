@@ -7,6 +7,7 @@ import pytest
 
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
+from options_platform.adapters.halt_notice import notice_of
 from options_platform.errors import LedgerError
 from options_platform_tests.faults.world import (
     NOW,
@@ -151,13 +152,19 @@ def test_orders_of_ours_that_an_older_ledger_does_not_know_are_canceled(tmp_path
     assert_sound(made, resting)
 
 
-def test_a_ledger_that_is_older_than_a_halt_is_halted_once_it_meets_the_broker(tmp_path, resting):
+def test_a_ledger_that_is_older_than_a_halt_is_halted_by_its_notice_or_the_broker(
+    tmp_path, resting
+):
     made = trader(tmp_path, resting.address)
     trade(made, ("QQQ",))
     backup = made.ledger.path.read_bytes()
     trade(made, ("SPY", "QQQ"))
     Desk(made).halt(NOW, "storm")
     made.ledger.path.write_bytes(backup)
+    assert made.ledger.halted() == "storm"
+    # As on another machine, where the notice beside the ledger is missing.
+    made.ledger.path.write_bytes(backup)
+    notice_of(made.ledger.path).unlink()
     assert made.ledger.halted() is None
     trade(made, ("IWM",))
     assert made.ledger.halted().startswith("LEDGER_OLDER: ")

@@ -18,6 +18,7 @@ from options_platform_tests.faults.world import (
     daily,
     ended,
     exits,
+    open_beside,
     quote,
     resting_on_its_floor,
     start,
@@ -280,17 +281,14 @@ def test_a_run_with_nothing_in_doubt_looks_once_and_one_ends_with_its_market(mad
 @pytest.mark.parametrize("kind", ["wide", "crossed", "away"])
 def test_the_day_before_expiry_closes_without_a_look_at_quotes(tmp_path, fake, kind):
     made = opened(tmp_path, fake)
-    (position,) = made.ledger.positions()
+    (first,) = made.ledger.orders()
     # Decided on the session two before its expiry: the last in which it can be closed.
-    early = replace(position, legs=tuple(replace(leg, expiry=NOW.date() + timedelta(days=1))
-                                         for leg in position.legs))  # fmt: skip
-    made.ledger.record_position(early, NOW, "near its expiry")
-    for old, new in zip(position.legs, early.legs, strict=True):
-        quantity = 3 if old.side == "buy" else -3
-        fake.script("move", {"symbol": old.symbol("SPY"), "quantity": -quantity})
-        fake.script("move", {"symbol": new.symbol("SPY"), "quantity": quantity})
+    near = tuple(replace(leg, expiry=NOW.date() + timedelta(days=1)) for leg in first.legs)
+    fake.fills = "limit"
+    open_beside(made, first, near, "0near")
+    fake.fills = "rest"
     unsure(made, fake, kind)
-    assert look(made, fake).stopped == {number(made): "EXPIRY_NEAR"}
+    assert look(made, fake).stopped == {"0near": "EXPIRY_NEAR"}
     assert [order.reason for order in exits(made)] == ["EXPIRY_NEAR"]
 
 
