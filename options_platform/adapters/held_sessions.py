@@ -46,9 +46,20 @@ class HeldSessions:
             exists = has_rows or short.bars.height > 0
             if not exists or not last or not self._has(last[0]):
                 raise
+            if self._had_later(ticker, short.bars, start, end):
+                # It has given them before: what it gives now was cut.
+                raise
             return short.bars
         self._seen.update(given.filter(pl.col("close").is_finite())["date"].to_list())
         return given
+
+    def _had_later(self, ticker: str, bars: pl.DataFrame, start: date, end: date) -> bool:
+        """Whether bars of the ticker after the last of `bars` are stored from this source."""
+        after = bars["date"].max() if bars.height else None
+        stored = self._stored(start, end, tickers=[ticker])
+        if after is not None:
+            stored = stored.filter(pl.col("date") > after)
+        return stored.height > 0
 
     def _has(self, session: date) -> bool:
         if session not in self._seen and session not in self._looked:
@@ -58,12 +69,15 @@ class HeldSessions:
         return session in self._seen
 
     def _is_stored(self, session: date) -> bool:
+        return self._stored(session, session).height > 0
+
+    def _stored(self, start: date, end: date, *, tickers: list[str] | None = None) -> pl.DataFrame:
+        """Good bars of the range that are stored from this source."""
         stored = self._warehouse.read(
-            RAW_OHLCV, columns=["close", "source"], start=session, end=session
+            RAW_OHLCV, columns=["date", "close", "source"], start=start, end=end, tickers=tickers
         )
         names = [self._source.info.name, *self._source.info.stand_ins]
-        given = pl.col("source").is_in(names) & pl.col("close").is_not_null()
-        return stored.filter(given).height > 0
+        return stored.filter(pl.col("source").is_in(names) & pl.col("close").is_not_null())
 
     def _has_index(self, session: date) -> bool:
         if not self._index_counts or "index" not in self._source.info.kinds:

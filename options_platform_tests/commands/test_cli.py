@@ -134,7 +134,7 @@ def test_a_wrong_setting_is_refused(filled, environment, said):
     ("lines", "header", "said"),
     [
         ([r.rsplit(",", 1)[0] for r in rows()], HEADER.replace(",volume", ""), "volume"),
-        (["02.01.2024,100,102,99,101,101,1000"], HEADER, "date"),
+        (["02.01.24,100,102,99,101,101,1000"], HEADER, "date"),
         ([*rows()[:-1], f"{DAYS[-1]},100,102,ninety,101,101,1000"], HEADER, "ninety"),
         ([*rows()[:-1], f"{DAYS[-1]},100,10"], HEADER, "SPY.csv"),
         (rows(20), HEADER, "ends"),
