@@ -12,6 +12,7 @@ from options_platform.adapters.stored import without_bars
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.domain.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.calendar import newest_session, shift
+from options_platform.domain.trading.closing import shares_held
 from options_platform.errors import LedgerError
 from options_platform.settings import Settings
 
@@ -60,4 +61,5 @@ def account_state(ledger: Ledger, now: datetime) -> AccountState:
             newest_run=short.last_marked(),
             paused=None if paused is None else paused.reason,
             unsure=valued_by_model(short, now),
+            assigned=shares_held(short.positions(only_open=True)),
         )

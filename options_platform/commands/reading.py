@@ -21,6 +21,7 @@ from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import FEATURES_TABLE, TRADE_PLAN, Table
 from options_platform.domain.positions import Position
+from options_platform.domain.trading.closing import shares_held
 from options_platform.errors import IncompleteDataError
 from options_platform.settings import Settings
 
@@ -71,6 +72,7 @@ def status(args: argparse.Namespace) -> int:
         "halted": ledger.halted() if ledger.exists else None,
         "paused": _paused(ledger),
         "unsure_quotes": valued_by_model(ledger, datetime.now(UTC)) if ledger.exists else {},
+        "assigned_shares": shares_held(_open_positions(ledger)),
         "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
         "decisions": _newest_plans(warehouse),
     }
@@ -90,12 +92,18 @@ def status(args: argparse.Namespace) -> int:
         say(f"New orders are PAUSED until the next look or the close: {found['paused']}")
     for text in found["unsure_quotes"].values():
         say(f"Quotes in DOUBT: {text}")
+    for text in found["assigned_shares"].values():
+        say(f"ASSIGNED: {text}")
     for text in found["differences"]:
         say(f"Ledger and broker DIFFER: {text}")
     if found["decisions"]:
         say("Newest decisions:")
         print_table(found["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
     return 0
+
+
+def _open_positions(ledger: Ledger) -> list[Position]:
+    return ledger.positions(only_open=True) if ledger.exists else []
 
 
 def report(args: argparse.Namespace) -> int:

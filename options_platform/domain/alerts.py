@@ -66,7 +66,8 @@ class AccountState:
     `data_end` is where the history ends for good, None if it goes on. `paused` is why new entries
     are paused, None if they are not; `unsure` says by position_id whose quotes have been wide or
     missing for so long that the model values the position. `without_bars` are the tickers that
-    have no good bar of the newest stored session, and the one of their last.
+    have no good bar of the newest stored session, and the one of their last; `assigned` says by
+    position_id what shares an assignment or an exercise has left in an open position.
     """
 
     account: str
@@ -79,6 +80,7 @@ class AccountState:
     paused: str | None = None
     unsure: Mapping[str, str] = field(default_factory=dict)
     without_bars: Sequence[tuple[str, date | None]] = ()
+    assigned: Mapping[str, str] = field(default_factory=dict)
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -89,6 +91,10 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
         found.append(Alert("halted", f"{name}: new entries are halted", state.halted))
     if state.paused is not None:
         found.append(Alert("paused", f"{name}: new entries are paused", state.paused))
+    found += [
+        Alert(f"assigned {position_id}", f"{name}: CRITICAL: shares of an assignment", text)
+        for position_id, text in state.assigned.items()
+    ]
     found += [
         Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
         for number, text in state.unsure.items()

@@ -5,6 +5,7 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
+from options_platform.adapters.account_state import alerts_of
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.intraday import IntradayCheck
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
@@ -219,6 +220,8 @@ def test_the_daily_run_closes_an_assignment_at_the_next_open(tmp_path, fake):
     fake.script("assign", {"symbol": sold(fake)})
     fake.fills = "rest"
     daily(made, fake, NOW.date(), {"SPY": 262.0}, at_night=True)
+    (alert,) = [a for a in alerts_of(made.settings, made.ledger, NOW) if "CRITICAL" in a.title]
+    assert "-800 shares of SPY" in alert.text
     (order,) = exits(made)
     assert (order.reason, [(leg.right, leg.side) for leg in order.legs]) == (
         "ASSIGNED",

@@ -7,7 +7,7 @@ a fill or an activity. So no order here depends on which legs a list of position
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from options_platform.domain.orders import OrderLeg
@@ -49,6 +49,19 @@ def has_uncovered_short(position: Position) -> bool:
 def has_shares(position: Position) -> bool:
     """Whether an assignment or an exercise has left shares in the position."""
     return any(leg.is_shares for leg in position.loose)
+
+
+def shares_held(positions: Iterable[Position]) -> dict[str, str]:
+    """By position_id what a person should know of the shares in open positions."""
+    said = {}
+    for position in positions:
+        lots = sum(leg.signed_quantity for leg in position.loose if leg.is_shares)
+        if lots:
+            said[position.position_id] = (
+                f"{position.position_id} holds {lots:+d} shares of {position.ticker}; they are "
+                "closed with what covers them at the next open, or now: options-platform flatten"
+            )
+    return said
 
 
 def in_doubt(
