@@ -16,6 +16,7 @@ ORDER_STATUSES = (
     "partially_filled",
     "filled",
     "cancel_pending",
+    "missing",
     "canceled",
     "expired",
     "rejected",

@@ -23,6 +23,7 @@ from options_platform.domain.positions import SHARES, Position
 from options_platform.domain.risk.limits import ONE_PERCENT
 from options_platform.errors import IncompleteDataError
 
+CENT = 0.005
 PARTS = tuple(f"{name}_pnl_usd" for name in GREEKS)
 
 
@@ -85,7 +86,7 @@ def make_portfolio(
 
 def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
     """Rows of `fills`; a price that was corrected later counts as it stands now."""
-    filled = [order for order in held.orders if order.filled_qty]
+    filled = [o for o in held.orders if o.filled_qty and o.purpose != "exercise"]
     if not filled:
         return FILLS.empty()
     orders = pl.DataFrame([_order_row(order, held) for order in filled])
@@ -140,11 +141,15 @@ def position_rows(
         "opened_on", pl.col("closed_on").fill_null(pl.lit(newest, pl.Date))
     )
     ends = pl.col("date") == pl.col("closed_on")
+    whole = [order.client_order_id for order in held.orders if _is_of_spreads(order, held)]
     traded = fills.group_by("position_id", "date").agg(
         pl.col("cash_usd").sum(),
+        # Single legs, and the shares of an assignment, are no spreads.
         gained=pl.when(pl.col("purpose") == "entry")
         .then("contracts")
-        .otherwise(-pl.col("contracts"))
+        .when(pl.col("client_order_id").is_in(whole))
+        .then(-pl.col("contracts"))
+        .otherwise(0)
         .sum(),
     )
     rows = (
@@ -162,7 +167,7 @@ def position_rows(
         .with_columns(pl.col("mark_price").fill_null(pl.col("last_mark")))
         .with_columns(contracts=pl.col("gained").cum_sum().over("position_id"))
         .with_columns(
-            # Legs that vanished at the broker leave without a fill, at what they were worth.
+            # What ended without a fill, by an activity or a person's word, counts at the end.
             contracts=pl.when(ends).then(0).otherwise("contracts"),
             cash_usd=pl.col("cash_usd") + pl.when(ends).then("gone_usd").otherwise(0.0),
         )
@@ -258,11 +263,11 @@ def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]
          if o.position_id == position.position_id and o.purpose == "entry" and o.filled_qty),
         default=shift(position.opened_on, -1),
     )  # fmt: skip
-    exits = [o for o in held.orders
-             if o.position_id == position.position_id and o.purpose == "exit"]  # fmt: skip
-    gone = position.closed_contracts - sum(o.filled_qty for o in exits)
-    brought = -sum(o.filled_qty * float(o.avg_price or 0.0) for o in exits)
-    worth = float(position.exit_price or 0.0) * position.closed_contracts - brought
+    filled = -sum(
+        o.filled_qty * float(o.avg_price or 0.0) * SHARES + o.fees_usd
+        for o in held.orders
+        if o.position_id == position.position_id and o.purpose != "exercise"
+    )
     return {
         "position_id": position.position_id,
         "ticker": position.ticker,
@@ -274,10 +279,21 @@ def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]
         "total": position.contracts,
         "entry_price": position.entry_price,
         "last_mark": position.mark_price,
-        "gone_usd": worth * SHARES if gone else 0.0,
+        "gone_usd": _without_noise(position.cash_usd - filled),
         "exit_reason": position.exit_reason,
         "max_loss_usd": position.max_loss_usd,
     }
+
+
+def _without_noise(usd: float) -> float:
+    """An amount that sums of floats leave at a fraction of a cent is none."""
+    return usd if abs(usd) >= CENT else 0.0
+
+
+def _is_of_spreads(order: Order, held: LedgerSnapshot) -> bool:
+    """Whether an exit closes whole spreads of its position."""
+    own = next((p for p in held.positions if p.position_id == order.position_id), None)
+    return own is None or len(order.legs) == len(own.legs)
 
 
 def _require_market(known: pl.DataFrame, market: BacktestMarket) -> None:

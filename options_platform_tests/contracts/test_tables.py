@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, VIX, tables
+from options_platform.contracts.orders import ORDER_STATUSES
+from options_platform.domain.orders import TRANSITIONS
 from options_platform.errors import ContractError
 from options_platform_tests.market import random_market
 
@@ -66,3 +68,7 @@ def test_a_frame_that_does_not_fit_is_refused_by_what_is_wrong(table, spoil, sai
     table.validate(honest)
     with pytest.raises(ContractError, match=f"{table.name}: {said}; nothing was written"):
         table.validate(spoil(honest))
+
+
+def test_each_state_of_an_order_may_stand_in_the_table_of_orders():
+    assert set(TRANSITIONS) | {"no_trade"} == set(ORDER_STATUSES)
