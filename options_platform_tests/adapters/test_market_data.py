@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from options_platform.contracts import (
     FETCHES,
@@ -39,6 +40,7 @@ def test_a_run_after_missed_sessions_asks_from_the_first_one_missing(market):
     assert update.outside["date"].to_list() == sessions(shift(LAST, -5), shift(LAST, -1))
 
 
+@pytest.mark.long
 def test_day_by_day_gives_the_rows_of_one_run(market, tmp_path):
     bad = date(2024, 2, 14)
     whole = Market(tmp_path / "other") if (tmp_path / "other").mkdir() is None else None

@@ -34,6 +34,8 @@ LISTED, DELISTED = date(2016, 6, 6), date(2016, 3, 31)
 REST = ("direction_model", "volatility_model", "regime", "trade_plan", "paper_orders")
 NOON = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
 
+pytestmark = pytest.mark.long
+
 
 class PartSource:
     """The simulated market, in which some tickers trade for a part of the time."""
@@ -119,7 +121,6 @@ def test_checks_status_and_alerts_name_the_ticker_that_has_no_bar(whole, monkeyp
     assert f"OLD has no good bar since {DELISTED} and does not trade" in capsys.readouterr().out
 
 
-@pytest.mark.long
 def test_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
     """As a backfill of the web UI arrives."""
     settings = platform(tmp_path)
@@ -130,7 +131,6 @@ def test_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
     assert_same_tables(made(whole[0]), made(settings))
 
 
-@pytest.mark.long
 def test_day_by_day_over_the_listing_gives_the_same_rows(whole, tmp_path):
     settings = platform(tmp_path)
     days = sessions(shift(LISTED, -1), LISTED)

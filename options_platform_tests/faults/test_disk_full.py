@@ -106,6 +106,7 @@ def backfilled(shell, code, **environment):
     return [line for line in done.stderr.splitlines() if line.startswith("options-platform: ")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kilobytes", [4, 700, 1500])
 def test_a_first_backfill_on_a_full_disk_says_so_and_works_once_there_is_space(
     room, tmp_path, kilobytes
@@ -119,6 +120,7 @@ def test_a_first_backfill_on_a_full_disk_says_so_and_works_once_there_is_space(
     assert shell.table().height == len(DAYS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kilobytes", [0, 300])
 def test_a_backfill_that_fills_the_disk_leaves_the_tables_as_they_were(room, tmp_path, kilobytes):
     shell = Shell(tmp_path)

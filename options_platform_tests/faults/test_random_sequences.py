@@ -24,7 +24,7 @@ from options_platform_tests.faults.sequences import failures, main, run
 SEQUENCES = "options_platform_tests.faults.sequences"
 ALL = 2000
 LEAST = ALL // 20
-BLOCK, FEW = 100, 40
+BLOCK, FEW = 100, 24
 
 
 @pytest.fixture(scope="module")
