@@ -18,6 +18,7 @@ from options_platform.adapters.execution import Execution
 from options_platform.adapters.expiry_check import ExpiryCheck
 from options_platform.adapters.live_quotes import Pricing, fresh_quotes
 from options_platform.adapters.reconciling import Reconciler
+from options_platform.domain.calendar import shift
 from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
@@ -163,8 +164,11 @@ class Closing:
         if current is None:
             return None
         sent = self._closed_next(current, session, reason, price, now, at_once_by)
-        if sent is None or sent.status != "rejected" or sent.purpose == "exercise":
+        if sent is None or sent.status != "rejected":
             return sent
+        if sent.purpose == "exercise":
+            # The market takes what could not be exercised.
+            return self._closed_next(current, session, reason, price, now, at_once_by)
         legs, contracts = self._next_legs(current, session)
         if (closing(legs), contracts) == (sent.legs, sent.contracts):
             return sent
@@ -181,7 +185,10 @@ class Closing:
     ) -> Order | None:
         """Send the order for what is to be closed next; None if nothing may be sent now."""
         legs, contracts = self._next_legs(position, session)
-        if not legs or not self._is_safe(position, legs):
+        if any(leg.expiry < shift(session, 1) for leg in legs):
+            # It has expired: the broker says how, and nobody trades it any more.
+            return None
+        if not legs or not self._is_safe(position, legs, contracts):
             return None
         if legs[0].is_shares and price is not None:
             exercised = self._exercised(position, session, price, now)
@@ -223,16 +230,15 @@ class Closing:
         expected = self.execution.ledger.books().contracts
         return what_the_broker_shows(position, expected, at_broker)
 
-    def _is_safe(self, position: Position, legs: tuple[OrderLeg, ...]) -> bool:
+    def _is_safe(self, position: Position, legs: tuple[OrderLeg, ...], contracts: int) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
 
         Legs that close by the ledger say so, and the broker refuses what it has nothing of; those
         that the ledger nets against another position's cannot, and wait for a list that agrees.
         """
         expected = self.execution.ledger.books().contracts
-        closes = all(
-            expected.get(leg.symbol(position.ticker), 0) * leg.signed_ratio > 0 for leg in legs
-        )
+        closes = all(_covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts)
+                     for leg in legs)  # fmt: skip
         is_single = len(legs) == 1 and legs != position.legs
         if closes and not is_single:
             return True
@@ -258,11 +264,10 @@ class Closing:
         leg = exercise_is_worth_more(position, spot, self._bids(position))
         if leg is None:
             return None
-        expected = ledger.books().contracts
+        symbol, expected = leg.symbol(position.ticker), ledger.books().contracts
         with suppress(BrokerDoubtError):
-            if expected.get(leg.symbol(position.ticker), 0) != leg.ratio or self._in_doubt(
-                position
-            ):
+            at_broker = {one.symbol: one.quantity for one in broker.holdings()}
+            if not expected.get(symbol, 0) == at_broker.get(symbol, 0) == leg.ratio:
                 return None
             name = f"{position.position_id}|exercise"
             attempts = [
@@ -342,7 +347,8 @@ class Closing:
         limit = None
         if not self.execution.broker.takes_market_orders:
             prices = self.settings.ladder.prices("exit", fair_price, closing(legs))
-            limit = prices[-1] if at_floor else prices[0]
+            # Shares have one price that the market meets: their fills in pieces bear no ladder.
+            limit = prices[-1] if at_floor or legs[0].is_shares else prices[0]
         # Only one that has ended lets the next attempt exist: those that work are still leaving.
         attempt = max(earlier, default=0) + 1
         return self._order(position, session, reason, legs, contracts, limit, attempt)
@@ -373,3 +379,8 @@ class Closing:
             reason=reason,
             attempt=attempt,
         )
+
+
+def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:
+    """Whether what the account should hold of a leg's contract covers closing that many."""
+    return expected * leg.signed_ratio > 0 and abs(expected) >= abs(leg.signed_quantity) * contracts

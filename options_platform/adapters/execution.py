@@ -188,9 +188,14 @@ class Execution:
             order = taken
         try:
             decision = decide(order, happening)
-            position = self._position_after(order, decision.order, session)
         except LedgerError as odd:
             raise BrokerDoubtError(str(odd)) from odd
+        position = None
+        try:
+            position = self._position_after(order, decision.order, session)
+        except LedgerError as odd:
+            # The fill is evidence all the same; which position it is of is a difference (LOTS).
+            self.ledger.note(order.client_order_id, now, f"FILL: {_words(odd)}")
         after = decision.order
         if decision.action is Action.SEND:
             after = replace(after, placed_at=after.placed_at or now)
@@ -330,8 +335,8 @@ class Execution:
         ):
             return None
         worked = shift(after.session, 1)
-        if session is not None:
-            # A day that nobody looked at in between is not the one of the fill.
+        if session is not None and after.purpose == "exit":
+            # One that was learnt of late counts when the ledger counts it.
             worked = max(session, worked)
         own = (p for p in self.ledger.positions() if p.position_id == after.position_id)
         held = next(own, None)

@@ -217,9 +217,9 @@ class IntradayCheck:
                 if closing.close_position(position, session, lost, price, now):
                     stopped[number] = lost
                 continue
-            if number not in evidence:
-                continue
-            reason = self._stop_due(position, session, evidence[number])
+            reason = lost if lost in AT_ONCE else None
+            if reason is None and number in evidence:
+                reason = self._stop_due(position, session, evidence[number])
             if reason is None:
                 continue
             if order is None:
@@ -227,7 +227,8 @@ class IntradayCheck:
                 price = market.from_first(position.ticker, otherwise)
                 closing.close_position(position, session, reason, price, now)
                 continue
-            known = market.offers(order.ticker, order.legs)
+            options = [leg for leg in order.legs if not leg.is_shares]
+            known = market.offers(order.ticker, order.legs) if options else None
             if known is not None and desk.is_beyond(order, known.first):
                 stopped[number] = reason
                 desk.overtake(order, reason, now)

@@ -205,9 +205,6 @@ class Ledger:
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
                 activities_usd=float(moved),
-                renamed=dict(
-                    connection.execute("SELECT symbol, new_symbol FROM renames").fetchall()
-                ),
             )
 
     def require_account(self, number: str) -> None:
@@ -242,18 +239,24 @@ class Ledger:
             if changes:
                 write_event(connection, now, "adjusted", reason)
 
-    def settled(self) -> set[str]:
-        """The keys of the activities that were taken over."""
+    def settled(self) -> dict[str, float]:
+        """How many contracts of each activity were taken over, by its key."""
         with self._reading() as connection:
-            return {key for (key,) in connection.execute("SELECT key FROM activities").fetchall()}
+            rows = connection.execute("SELECT key, quantity FROM activities").fetchall()
+        return dict(rows)
 
     def record_settlement(self, activity: Activity, done: Settlement, now: datetime) -> None:
-        """Take an activity over, once: the positions that it changed, and what it moved."""
+        """Take over what an activity has ended: the positions that it changed, what it moved.
+
+        Of one that was taken over in part before, the contracts and the cash add up.
+        """
         with self._transaction() as connection:
             at = naive_utc(now)
+            ended = abs(activity.quantity) - done.unsettled
             connection.execute(
-                "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [activity.key, at, activity.kind, activity.symbol, activity.quantity, activity.on,
+                "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "quantity = quantity + excluded.quantity, cash_usd = cash_usd + excluded.cash_usd",
+                [activity.key, at, activity.kind, activity.symbol, ended, activity.on,
                  done.cash_usd],
             )  # fmt: skip
             for position in done.positions:
@@ -267,9 +270,14 @@ class Ledger:
                 )  # fmt: skip
 
     def record_rename(
-        self, symbol: str, new_symbol: str, positions: Sequence[Position], now: datetime
+        self,
+        symbol: str,
+        new_symbol: str,
+        quantity: int,
+        positions: Sequence[Position],
+        now: datetime,
     ) -> None:
-        """Follow a contract whose symbol has changed."""
+        """Follow `quantity` contracts whose symbol has changed."""
         with self._transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO renames VALUES (?, ?, ?)",
@@ -277,6 +285,8 @@ class Ledger:
             )
             for position in positions:
                 write_row(connection, "positions", POSITION_FIELDS, position)
+            for name, change in ((symbol, -quantity), (new_symbol, quantity)):
+                append_row(connection, "adjustments", naive_utc(now), name, change, "RENAMED")
             write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
@@ -378,13 +388,19 @@ class Ledger:
     def _take_notice(self) -> None:
         """Record the halt of the notice beside the ledger, if it is not recorded."""
         try:
-            notice = json.loads(notice_of(self.path).read_text(encoding="utf-8"))
+            text = notice_of(self.path).read_text(encoding="utf-8")
         except FileNotFoundError:
             return
+        try:
+            notice = json.loads(text)
+            reason, at = str(notice["reason"]), datetime.fromisoformat(notice["at"])
+        except (ValueError, KeyError, TypeError):
+            # A power cut may leave it empty: that it is there halts.
+            reason, at = "a halt whose notice cannot be read", datetime.now(UTC)
         with self._reading() as connection:
             is_recorded = read_meta(connection, "halted") is not None
         if not is_recorded:
-            self._record_halt(str(notice["reason"]), datetime.fromisoformat(notice["at"]))
+            self._record_halt(reason, at)
 
     def _record_halt(self, reason: str, at: datetime) -> None:
         with self._transaction() as connection:

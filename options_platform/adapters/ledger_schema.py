@@ -64,8 +64,9 @@ ADDED = {
     "orders": {
         "attempt": "1",
         "placed_at": "NULL::TIMESTAMP",
-        # Before there was the column, what had a state of the broker's had been shown by it.
-        "seen": "status NOT IN ('intent', 'unknown', 'not_sent', 'pending')",
+        # What was given up without the broker's word may still come to light.
+        "seen": "filled_qty > 0 OR status NOT IN ('intent', 'unknown', 'not_sent', 'pending', "
+        "'rejected', 'expired')",
         "withdrawn": "false",
     },
     "order_events": {"filled_qty": "NULL::INTEGER", "avg_price": "NULL::DOUBLE"},
@@ -78,6 +79,16 @@ ADDED = {
     },
 }
 """Columns that older files lack, and what their rows have in them."""
+
+REOPENED = """
+UPDATE positions SET closed_on = NULL, exit_reason = NULL,
+    closed_contracts = coalesce((SELECT sum(filled_qty) FROM orders o
+        WHERE o.position_id = positions.position_id AND o.purpose = 'exit'), 0),
+    exit_price = (SELECT -sum(filled_qty * avg_price) / sum(filled_qty) FROM orders o
+        WHERE o.position_id = positions.position_id AND o.purpose = 'exit' AND filled_qty > 0)
+WHERE exit_reason = 'GONE_AT_BROKER'
+"""
+"""Positions that were once ended since a list lacked them: no evidence, so they are open."""
 
 NEWEST = "doubts"
 """The table that a file of the newest layout has."""
@@ -100,6 +111,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     for name in kept:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
+    connection.execute(REOPENED)
 
 
 def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:

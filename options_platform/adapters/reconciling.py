@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, BrokerOrder
+from options_platform.adapters.brokers.port import Activity, Broker, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.ledger import Ledger
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.orders import CANCELLABLE, WORKING, Order
+from options_platform.domain.orders import CANCELLABLE, ENDED, WORKING, Order
+from options_platform.domain.positions import Position
 from options_platform.domain.reconciliation import (
     Books,
     Difference,
@@ -28,7 +29,13 @@ from options_platform.domain.reconciliation import (
 )
 from options_platform.domain.trading.adoption import adopted_entry, adopted_exit, successor
 from options_platform.domain.trading.renames import renamed_contracts, with_new_symbols
-from options_platform.domain.trading.settlement import ACCEPTED, ENDS, accepted, settle
+from options_platform.domain.trading.settlement import (
+    ACCEPTED,
+    ENDS,
+    accepted,
+    delivered_unannounced,
+    settle,
+)
 
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 NO_BROKER = "BROKER"
@@ -78,18 +85,22 @@ class Reconciler:
         reports = self.take_over(now)
         books = self.ledger.books()
         statement = self._statement(books, now, reports)
+        today = now.astimezone(NEW_YORK).date()
+        for activity in delivered_unannounced(books, statement.contracts, today):
+            held = self.ledger.positions(only_open=True)
+            self.ledger.record_settlement(activity, settle(activity, held), now)
+        books = self.ledger.books()
         ours = books.contracts
         changes = {
             symbol: round(statement.contracts.get(symbol, 0)) - ours.get(symbol, 0)
             for symbol in {*ours, *statement.contracts}
         }
         missing = {
-            symbol: -change
-            for symbol, change in changes.items()
-            if change * ours.get(symbol, 0) < 0
+            symbol: quantity - round(statement.contracts.get(symbol, 0))
+            for symbol, quantity in books.lots.items()
         }
         open_positions = self.ledger.positions(only_open=True)
-        for position in accepted(open_positions, missing, now.astimezone(NEW_YORK).date()):
+        for position in accepted(open_positions, missing, today):
             self.ledger.record_position(position, now, f"{ACCEPTED}: {reason}")
         for order in self.ledger.unsettled_orders():
             if order.status == "missing":
@@ -132,7 +143,7 @@ class Reconciler:
         """
         reports = self._listed(now)
         self._adopt(reports, now)
-        reports = self._without_replaced(reports)
+        reports = self._without_replaced(reports, now)
         orders = {order.client_order_id: order for order in self.ledger.orders()}
         unsettled = {order.client_order_id: order for order in self.ledger.unsettled_orders()}
         for order_id, report in reports.items():
@@ -200,9 +211,17 @@ class Reconciler:
                 )
                 orders = self.ledger.orders()
 
-    def _without_replaced(self, reports: Mapping[str, BrokerOrder]) -> dict[str, BrokerOrder]:
-        """The reports, of an order that was replaced as canceled once its successor is known."""
-        known = {order.client_order_id for order in self.ledger.orders()}
+    def _without_replaced(
+        self, reports: Mapping[str, BrokerOrder], now: datetime
+    ) -> dict[str, BrokerOrder]:
+        """The reports, of an order that was replaced as canceled once its successor is known.
+
+        So it is where the successor has ended, or the session of both.
+        """
+        orders = self.ledger.orders()
+        over = {order.client_order_id for order in orders if now >= order.expires_at}
+        ended = {name for name, report in reports.items() if report.status in ENDED}
+        known = {order.client_order_id for order in orders} | ended
         ids = {
             name: report.client_order_id
             for report in reports.values()
@@ -210,7 +229,8 @@ class Reconciler:
         }
         return {
             order_id: replace(report, status="canceled", reason=REPLACED)
-            if ids.get(report.replaced_by or "") in known
+            if report.replaced_by is not None
+            and (ids.get(report.replaced_by) in known or order_id in over)
             else report
             for order_id, report in reports.items()
         }
@@ -240,15 +260,40 @@ class Reconciler:
         today = now.date() if session is None else min(session, now.date())
         since = today - timedelta(days=self.rules.lookback_days)
         with suppress(BrokerDoubtError):
-            for activity in self.broker.activities(since):
-                if activity.kind not in ENDS or activity.key in settled:
+            given = [a for a in self.broker.activities(since) if a.kind in ENDS]
+            for activity in [*given, *self._netted_at_expiry(today)]:
+                left = abs(activity.quantity) - settled.get(activity.key, 0)
+                if left <= 0:
                     continue
-                held = [p for p in self.ledger.positions(only_open=True)
-                        if p.opened_on <= activity.on]  # fmt: skip
-                done = settle(activity, held)
+                activity = replace(activity, quantity=left)  # noqa: PLW2901
+                done = settle(activity, self._held_on(activity.on))
                 if done.positions:
                     self.ledger.record_settlement(activity, done, now)
                     self._end_exercises(activity.symbol, activity.kind, now)
+
+    def _held_on(self, day: date) -> list[Position]:
+        """The positions that were open on a day, those that no order closes first."""
+        leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
+        held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= day]
+        return sorted(held, key=lambda position: position.position_id in leaving)
+
+    def _netted_at_expiry(self, today: date) -> list[Activity]:
+        """What no activity tells of: expired contracts that positions hold on both sides.
+
+        The broker has netted them, so nothing was left there to exercise or to expire.
+        """
+        expected, gross = self.ledger.books().contracts, dict[str, int]()
+        expiries: dict[str, date] = {}
+        for position in self.ledger.positions(only_open=True):
+            for leg, count in position.held.items():
+                if not leg.is_shares and leg.expiry < today:
+                    symbol = leg.symbol(position.ticker)
+                    gross[symbol], expiries[symbol] = gross.get(symbol, 0) + count, leg.expiry
+        return [
+            Activity(f"netted-{symbol}", "OPEXP", symbol, count, None, expiries[symbol])
+            for symbol, count in gross.items()
+            if not expected.get(symbol, 0)
+        ]
 
     def _end_exercises(self, symbol: str, kind: str, now: datetime) -> None:
         for order in self.ledger.unsettled_orders():
@@ -264,7 +309,8 @@ class Reconciler:
             positions = with_new_symbols(
                 self.ledger.positions(only_open=True), {symbol: new_symbol}
             )
-            self.ledger.record_rename(symbol, new_symbol, positions, now)
+            quantity = books.contracts[symbol]
+            self.ledger.record_rename(symbol, new_symbol, quantity, positions, now)
         return bool(renames)
 
     def _since(self, unsettled: list[Order], now: datetime) -> datetime:

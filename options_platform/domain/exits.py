@@ -35,7 +35,7 @@ class ExitRules:
             raise ValueError("exit_dte must not be negative")
 
 
-STOPS = frozenset({"EXPIRY_NEAR", "STOP_LOSS"})
+STOPS = frozenset({"EXPIRY_NEAR", "STOP_LOSS", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"})
 """The reasons that do not wait for a close; profit and time do, as they do in a backtest."""
 
 

@@ -38,8 +38,7 @@ class Books:
     """The ledger's side.
 
     `adjustments` are contracts and shares that came or went without an order: by an activity, or
-    accepted by a person. `activities_usd` is the cash that activities moved; `renamed` are the
-    symbols of contracts that have another one now.
+    accepted by a person. `activities_usd` is the cash that activities moved.
     """
 
     orders: tuple[Order, ...]
@@ -47,17 +46,16 @@ class Books:
     adjustments: Mapping[str, int] = field(default_factory=dict)
     cash_base_usd: float | None = None
     activities_usd: float = 0.0
-    renamed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def contracts(self) -> dict[str, int]:
         """Contracts and shares that should be at the broker, by symbol."""
-        summed = _added(contracts_held(self.orders), self.adjustments)
-        held: dict[str, int] = {}
-        for symbol, quantity in summed.items():
-            name = self.renamed.get(symbol, symbol)
-            held[name] = held.get(name, 0) + quantity
-        return {symbol: quantity for symbol, quantity in held.items() if quantity}
+        return _added(contracts_held(self.orders), self.adjustments)
+
+    @property
+    def lots(self) -> dict[str, int]:
+        """Contracts and shares by symbol that the open positions hold."""
+        return _lots(self)
 
     @property
     def cash_flow_usd(self) -> float:
@@ -213,8 +211,8 @@ def _because(symbol: str, broker: Statement) -> str:
 
 
 def _lot_differences(books: Books) -> list[Difference]:
-    lots = _lots(books)
-    held = books.contracts
+    lots, held, filled = _lots(books), books.contracts, contracts_held(books.orders)
+    known = {leg.symbol(p.ticker) for p in books.positions for leg in p.legs}
     return [
         Difference(
             "LOTS",
@@ -222,8 +220,10 @@ def _lot_differences(books: Books) -> list[Difference]:
             f"{symbol}: the positions hold {lots.get(symbol, 0)}, fills and activities leave "
             f"{held.get(symbol, 0)}",
         )
-        for symbol in sorted({*lots, *held})
-        if symbol in lots and lots[symbol] != held.get(symbol, 0)
+        for symbol in sorted({*lots, *known})
+        if lots.get(symbol, 0) != held.get(symbol, 0)
+        # What a person holds of a contract whose positions have ended is no lot of theirs.
+        and (symbol in lots or filled.get(symbol, 0))
     ]
 
 

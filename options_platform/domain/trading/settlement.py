@@ -14,6 +14,7 @@ from typing import Literal
 
 from options_platform.domain.orders import OrderLeg, shares_leg
 from options_platform.domain.positions import SHARES, Position, without_legs
+from options_platform.domain.reconciliation import Books
 from options_platform.domain.trading.reports import Activity
 
 ASSIGNED, EXERCISED, EXPIRED, ACCEPTED = "ASSIGNED", "EXERCISED", "EXPIRED", "ACCEPTED"
@@ -112,6 +113,33 @@ def accepted(
         if after != position:
             changed.append(ended_if_empty(after, ACCEPTED, on))
     return tuple(changed)
+
+
+def delivered_unannounced(
+    books: Books, at_broker: Mapping[str, float], on: date
+) -> tuple[Activity, ...]:
+    """Assignments that the shares at the broker show, before it has stated any.
+
+    A sold contract is missing there, and shares of its ticker that no position explains are there
+    in its place. Once a person accepts them they are the position's, as its OPASN would make them.
+    """
+    expected = books.contracts
+    shares: dict[str, float] = {}
+    seen = []
+    for position in books.positions:
+        for leg, count in position.held.items() if position.closed_on is None else ():
+            if leg.side != "sell" or leg.is_shares:
+                continue
+            symbol, stock = leg.symbol(position.ticker), shares_leg("buy").symbol(position.ticker)
+            sign = 1 if leg.right == "put" else -1
+            more = shares.setdefault(stock, at_broker.get(stock, 0) - expected.get(stock, 0))
+            missing = at_broker.get(symbol, 0) - expected.get(symbol, 0)
+            contracts = int(min(missing, count, max(0.0, more * sign) // SHARES))
+            if contracts > 0:
+                shares[stock] = more - sign * SHARES * contracts
+                key = f"accepted-{position.position_id}"
+                seen.append(Activity(key, "OPASN", symbol, contracts, None, on))
+    return tuple(seen)
 
 
 def _closed_at_mark(position: Position, spreads: int) -> Position:
