@@ -227,7 +227,7 @@ def test_the_daily_run_closes_an_assignment_at_the_next_open(tmp_path, fake):
         "ASSIGNED",
         [("shares", "buy")],
     )
-    assert order.limit_price == pytest.approx(262.0)
+    assert order.limit_price == pytest.approx(262.0 * 1.01)
     assert made.ledger.positions()[0].loose_value_usd != 0.0
     fake.script("fill", {"client_order_id": order.client_order_id})
     made = replace(made, closes=DATED)
