@@ -307,7 +307,7 @@ class Reconciler:
         renames = renamed_contracts(books.contracts, statement.contracts)
         for symbol, new_symbol in renames.items():
             positions = with_new_symbols(
-                self.ledger.positions(only_open=True), {symbol: new_symbol}
+                self.ledger.positions(only_open=True), {symbol: new_symbol}, statement.contracts
             )
             quantity = books.contracts[symbol]
             self.ledger.record_rename(symbol, new_symbol, quantity, positions, now)

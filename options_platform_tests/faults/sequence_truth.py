@@ -15,7 +15,7 @@ from datetime import date
 
 from options_platform.adapters.fake_alpaca.answers import number
 from options_platform.adapters.fake_alpaca.checks import OPEN, SIGNS
-from options_platform.adapters.fake_alpaca.symbols import contract_of, uncovered
+from options_platform.adapters.fake_alpaca.symbols import contract_of, renamed, uncovered
 from options_platform.domain.orders import client_order_id, exit_order_id
 
 ENTRY = re.compile(r"(\d{8})-([A-Z]+)-entry(?:-(\d+))?-[0-9a-f]{10}")
@@ -202,9 +202,9 @@ class Truth:
         )
 
     def _original(self, symbol):
-        """A contract's name of before a split."""
-        names = {new: old for old, new in self.book.renamed.items()}
-        return names.get(symbol, symbol)
+        """A contract's name of before a split, also of one that was netted to nothing then."""
+        contract = contract_of(symbol)
+        return symbol if contract is None else renamed(symbol, contract.root.rstrip("0123456789"))
 
 
 def _rest(order, leg):

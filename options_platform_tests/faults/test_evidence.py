@@ -226,3 +226,14 @@ def test_a_number_that_no_position_can_be_is_a_doubt(made, fake):
     fake.script("faults", fault)
     made.reconcile(NOW)
     assert [d.code for d in made.ledger.differences()] == ["BROKER"]
+
+
+def test_a_contract_that_two_positions_net_is_renamed_with_the_others(made, fake):
+    first = made.ledger.orders()[0]
+    _, high = first.legs
+    open_beside(made, first, (replace(high, side="buy"), replace(high, strike=high.strike + 5)))
+    fake.script("split", {"ticker": "SPY"})
+    assert made.reconcile(NOW) == []
+    assert {leg.root for p in made.ledger.positions() for leg in p.legs} == {"SPY1"}
+    assert Flattening(made, CLOSES).run(NOW) == []
+    assert contracts(fake) == {}

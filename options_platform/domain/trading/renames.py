@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 
 from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import Position
+
+Roots = Mapping[str, tuple[str, date, str, float] | None]
 
 
 def renamed_contracts(
@@ -48,22 +51,33 @@ def is_adjusted_root(root: str, of: str) -> bool:
 
 
 def with_new_symbols(
-    positions: Iterable[Position], renames: Mapping[str, str]
+    positions: Iterable[Position], renames: Mapping[str, str], at_broker: Mapping[str, float]
 ) -> tuple[Position, ...]:
-    """The positions that hold a renamed contract, with its new root in their legs."""
+    """The positions that hold a renamed contract, with its new root in their legs.
+
+    All contracts of a root are renamed at once. So another leg of such a position, which the
+    broker does not list since another position nets it, has the new root too.
+    """
     changed = []
     for position in positions:
+        roots = {
+            leg.root or position.ticker: parse_symbol(renames[leg.symbol(position.ticker)])
+            for leg in (*position.legs, *position.loose)
+            if leg.symbol(position.ticker) in renames
+        }
+
+        def renamed(leg: OrderLeg, position: Position = position, roots: Roots = roots) -> OrderLeg:
+            parts = roots.get(leg.root or position.ticker)
+            is_listed = leg.symbol(position.ticker) in at_broker
+            return (
+                leg if parts is None or is_listed or leg.is_shares else replace(leg, root=parts[0])
+            )
+
         after = replace(
             position,
-            legs=tuple(_renamed(leg, position.ticker, renames) for leg in position.legs),
-            loose=tuple(_renamed(leg, position.ticker, renames) for leg in position.loose),
+            legs=tuple(renamed(leg) for leg in position.legs),
+            loose=tuple(renamed(leg) for leg in position.loose),
         )
         if after != position:
             changed.append(after)
     return tuple(changed)
-
-
-def _renamed(leg: OrderLeg, ticker: str, renames: Mapping[str, str]) -> OrderLeg:
-    new_symbol = renames.get(leg.symbol(ticker))
-    parts = None if new_symbol is None else parse_symbol(new_symbol)
-    return leg if parts is None else replace(leg, root=parts[0])
