@@ -24,6 +24,7 @@ from options_platform.domain.exits import PositionMark, exit_reason
 from options_platform.domain.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id, shares_leg
 from options_platform.domain.positions import Position
+from options_platform.domain.reconciliation import keeps_from_trading
 from options_platform.domain.trading.closing import (
     has_shares,
     has_uncovered_short,
@@ -188,7 +189,7 @@ class Closing:
         if any(leg.expiry < shift(session, 1) for leg in legs):
             # It has expired: the broker says how, and nobody trades it any more.
             return None
-        if not legs or not self._is_safe(position, legs, contracts):
+        if not legs or not self._is_safe(position, legs, contracts, session):
             return None
         if legs[0].is_shares and price is not None:
             exercised = self._exercised(position, session, price, now)
@@ -230,18 +231,33 @@ class Closing:
         expected = self.execution.ledger.books().contracts
         return what_the_broker_shows(position, expected, at_broker)
 
-    def _is_safe(self, position: Position, legs: tuple[OrderLeg, ...], contracts: int) -> bool:
+    def _is_safe(
+        self, position: Position, legs: tuple[OrderLeg, ...], contracts: int, session: date
+    ) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
 
         Legs that close by the ledger say so, and the broker refuses what it has nothing of; those
         that the ledger nets against another position's cannot, and wait for a list that agrees.
         """
-        expected = self.execution.ledger.books().contracts
+        books = self.execution.ledger.books()
+        expected, lots = books.contracts, books.lots
+        if any(lots.get(s, 0) != expected.get(s, 0) for s in symbols_of(position, legs)):
+            # Positions and fills do not add up: nobody knows what there is to close.
+            return False
+        day = shift(session, 1)
         closes = all(_covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts)
                      for leg in legs)  # fmt: skip
         is_single = len(legs) == 1 and legs != position.legs
         if closes and not is_single:
             return True
+        if any(
+            o.purpose == "exit"
+            and o.position_id == position.position_id
+            and keeps_from_trading(o, day)
+            for o in self.execution.ledger.unsettled_orders()
+        ):
+            # One that may still arrive would close it twice, and the broker would not refuse it.
+            return False
         if closes and legs[0].side == "sell" and not legs[0].is_shares:
             return True
         try:
@@ -379,6 +395,11 @@ class Closing:
             reason=reason,
             attempt=attempt,
         )
+
+
+def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
+    """The symbols of some legs of a position."""
+    return {leg.symbol(position.ticker) for leg in legs}
 
 
 def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:

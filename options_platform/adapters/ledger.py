@@ -269,25 +269,27 @@ class Ledger:
                     f"{activity.kind} {activity.quantity:g} {activity.symbol} on {activity.on}",
                 )  # fmt: skip
 
-    def record_rename(
+    def record_renames(
         self,
-        symbol: str,
-        new_symbol: str,
-        quantity: int,
+        symbols: Mapping[str, str],
+        quantities: Mapping[str, int],
         positions: Sequence[Position],
         now: datetime,
     ) -> None:
-        """Follow `quantity` contracts whose symbol has changed."""
+        """Follow contracts to their new symbols, `quantities` of each by its old one."""
         with self._transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO renames VALUES (?, ?, ?)",
-                [symbol, new_symbol, naive_utc(now)],
-            )
+            at = naive_utc(now)
             for position in positions:
                 write_row(connection, "positions", POSITION_FIELDS, position)
-            for name, change in ((symbol, -quantity), (new_symbol, quantity)):
-                append_row(connection, "adjustments", naive_utc(now), name, change, "RENAMED")
-            write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
+            for symbol, new_symbol in symbols.items():
+                quantity = quantities[symbol]
+                connection.execute(
+                    "INSERT OR REPLACE INTO renames VALUES (?, ?, ?)", [symbol, new_symbol, at]
+                )
+                for name, change in ((symbol, -quantity), (new_symbol, quantity)):
+                    if change:
+                        append_row(connection, "adjustments", at, name, change, "RENAMED")
+                write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
         """Keep which contracts the broker's list lacks, and since when each does."""

@@ -253,8 +253,7 @@ class Reconciler:
 
         `session` is the newest that a broker without a clock was told of.
         """
-        open_positions = self.ledger.positions(only_open=True)
-        if not open_positions:
+        if not self.ledger.positions():
             return
         settled = self.ledger.settled()
         today = now.date() if session is None else min(session, now.date())
@@ -266,7 +265,7 @@ class Reconciler:
                 if left <= 0:
                     continue
                 activity = replace(activity, quantity=left)  # noqa: PLW2901
-                done = settle(activity, self._held_on(activity.on))
+                done = settle(activity, self._held_on(activity.on), self._closed_since(activity.on))
                 if done.positions:
                     self.ledger.record_settlement(activity, done, now)
                     self._end_exercises(activity.symbol, activity.kind, now)
@@ -276,6 +275,14 @@ class Reconciler:
         leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
         held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= day]
         return sorted(held, key=lambda position: position.position_id in leaving)
+
+    def _closed_since(self, day: date) -> list[Position]:
+        """The positions of which contracts were closed on a day or later."""
+        return [
+            p
+            for p in self.ledger.positions()
+            if p.closed_contracts and p.opened_on <= day and (p.closed_on or day) >= day
+        ]
 
     def _netted_at_expiry(self, today: date) -> list[Activity]:
         """What no activity tells of: expired contracts that positions hold on both sides.
@@ -305,13 +312,21 @@ class Reconciler:
     def _follow_renames(self, books: Books, statement: Statement, now: datetime) -> bool:
         """Follow contracts that a split gave another symbol."""
         renames = renamed_contracts(books.contracts, statement.contracts)
-        for symbol, new_symbol in renames.items():
-            positions = with_new_symbols(
-                self.ledger.positions(only_open=True), {symbol: new_symbol}, statement.contracts
-            )
-            quantity = books.contracts[symbol]
-            self.ledger.record_rename(symbol, new_symbol, quantity, positions, now)
-        return bool(renames)
+        if not renames:
+            return False
+        before = {p.position_id: p for p in self.ledger.positions(only_open=True)}
+        after = with_new_symbols(before.values(), renames, statement.contracts)
+        symbols = dict(renames)
+        for position in after:
+            old = before[position.position_id]
+            for was, leg in zip(
+                (*old.legs, *old.loose), (*position.legs, *position.loose), strict=True
+            ):
+                if was != leg:
+                    symbols[was.symbol(old.ticker)] = leg.symbol(position.ticker)
+        moved = {name: books.contracts.get(name, 0) for name in symbols}
+        self.ledger.record_renames(symbols, moved, after, now)
+        return True
 
     def _since(self, unsettled: list[Order], now: datetime) -> datetime:
         """How far back final orders are compared."""

@@ -183,27 +183,13 @@ def after_exit_fill(before: Order, after: Order, position: Position, session: da
     """The position once an exit order has gone from `before` to `after`.
 
     Undoing the legs costs `avg_price`, so the position brought its negative. An order for single
-    legs takes them from what is loose, and breaks spreads for what it needs beyond that.
+    legs takes them from what is loose, and breaks spreads for what it needs beyond that; so does
+    one for more whole spreads than there are any more.
     """
     spreads = after.filled_qty - before.filled_qty
-    if not _closes_whole(after, position):
-        now = after.filled_qty * float(after.avg_price or 0.0)
-        was = before.filled_qty * float(before.avg_price or 0.0)
-        ended_legs = {leg: leg.ratio * spreads for leg in closing(after.legs)}
-        left = without_legs(position, ended_legs, cash_usd=(was - now) * SHARES)
-        ended = not left.is_held
-        return replace(
-            left,
-            closed_on=session if ended else None,
-            exit_reason=after.reason if ended else None,
-            fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
-        )
+    if not _closes_whole(after, position) or spreads > position.open_contracts:
+        return _after_single_legs(before, after, position, session)
     closed = position.closed_contracts + spreads
-    if not 0 <= closed <= position.contracts - position.broken_contracts:
-        raise LedgerError(
-            f"order {after.client_order_id} closes more than the {position.open_contracts} spreads "
-            f"of {position.position_id} that are open; run: options-platform reconcile"
-        )
     if position.closed_contracts == before.filled_qty:
         brought = -float(after.avg_price or 0.0)
     else:
@@ -218,6 +204,32 @@ def after_exit_fill(before: Order, after: Order, position: Position, session: da
         closed_contracts=closed,
         closed_on=session if ended else None,
         exit_reason=after.reason if ended else None,
+        fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
+    )
+
+
+def _after_single_legs(before: Order, after: Order, position: Position, session: date) -> Position:
+    """The position once an exit has traded its legs singly.
+
+    What it trades beyond what the position holds, since an assignment came first, becomes a loose
+    leg of the other side: it was traded, and has to be closed.
+    """
+    spreads = after.filled_qty - before.filled_qty
+    now = after.filled_qty * float(after.avg_price or 0.0)
+    was = before.filled_qty * float(before.avg_price or 0.0)
+    ended: dict[OrderLeg, int] = {}
+    beyond: list[OrderLeg] = []
+    for leg in after.legs:
+        (held_leg,) = closing((replace(leg, ratio=1),))
+        traded, held = leg.ratio * spreads, position.held.get(held_leg, 0)
+        ended[held_leg] = min(traded, held)
+        if traded > held:
+            beyond.append(replace(leg, ratio=traded - held))
+    left = without_legs(position, ended, cash_usd=(was - now) * SHARES, came=beyond)
+    return replace(
+        left,
+        closed_on=None if left.is_held else session,
+        exit_reason=None if left.is_held else after.reason,
         fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
     )
 

@@ -12,7 +12,6 @@ from options_platform.domain.positions import (
     after_exit_fill,
     mark_account,
 )
-from options_platform.errors import LedgerError
 
 OPENED, CLOSED, NEAR, FAR = (date(2024, 1, d) for d in (3, 10, 19, 26))
 CENTS = st.integers(-2000, 2000).map(lambda cents: cents / 100)
@@ -187,7 +186,11 @@ def test_an_entry_that_fills_on_keeps_what_was_closed_meanwhile():
     assert (told.open_contracts, told.closed_on, told.exit_reason) == (0, CLOSED, "TIME")
 
 
-def test_no_exit_closes_more_than_is_open():
+def test_what_an_exit_trades_beyond_what_is_open_is_held_on_its_other_side():
+    """Nothing that was traded is lost: it is a loose leg, to be closed in its turn."""
     held = after_entry_fill(replace(ENTRY, filled_qty=2, avg_price=2.0), None, OPENED)
-    with pytest.raises(LedgerError, match="closes more than the 2 spreads"):
-        after_exit_fill(exits(0, None), exits(3, -2.4), held, CLOSED)
+    after = after_exit_fill(exits(0, None), exits(3, -2.4), held, CLOSED)
+    assert (after.open_contracts, after.closed_on) == (0, None)
+    assert {(leg.side, leg.ratio) for leg in after.loose} == {("buy", 1), ("sell", 1)}
+    fees = exits(3, -2.4).fees_usd
+    assert after.cash_usd == pytest.approx(-2.0 * 200 + 2.4 * 300 - held.fees_usd - fees)

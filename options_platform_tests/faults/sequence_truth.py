@@ -127,7 +127,10 @@ class Truth:
                 closed += self._at_work(order)
         for (symbol, side), count in closed.items():
             other = "sell" if side == "buy" else "buy"
-            if contract_of(symbol) is not None and count > opened[symbol, other]:
+            # What an exit bought back of a contract that was assigned first is sold again.
+            if contract_of(symbol) is not None and count > (
+                opened[symbol, other] + closed[symbol, other]
+            ):
                 raise BrokenPromiseError(
                     f"OVERCLOSED: {position}: {side} {count} {symbol} of {opened[symbol, other]}"
                 )

@@ -50,6 +50,16 @@ def is_adjusted_root(root: str, of: str) -> bool:
     return root != of and root.rstrip("0123456789") == base and root[len(base) :].isdigit()
 
 
+def is_same_contract(symbol: str, stated: str) -> bool:
+    """Whether a broker that states `stated` means `symbol`, perhaps under an adjusted root."""
+    if symbol == stated:
+        return True
+    own, other = parse_symbol(symbol), parse_symbol(stated)
+    if own is None or other is None or own[1:] != other[1:]:
+        return False
+    return is_adjusted_root(other[0], own[0])
+
+
 def with_new_symbols(
     positions: Iterable[Position], renames: Mapping[str, str], at_broker: Mapping[str, float]
 ) -> tuple[Position, ...]:

@@ -15,6 +15,7 @@ from typing import Literal
 from options_platform.domain.orders import OrderLeg, shares_leg
 from options_platform.domain.positions import SHARES, Position, without_legs
 from options_platform.domain.reconciliation import Books
+from options_platform.domain.trading.renames import is_same_contract
 from options_platform.domain.trading.reports import Activity
 
 ASSIGNED, EXERCISED, EXPIRED, ACCEPTED = "ASSIGNED", "EXERCISED", "EXPIRED", "ACCEPTED"
@@ -43,11 +44,15 @@ class Settlement:
     unsettled: int = 0
 
 
-def settle(activity: Activity, positions: Iterable[Position]) -> Settlement:
+def settle(
+    activity: Activity, positions: Iterable[Position], bought_back: Iterable[Position] = ()
+) -> Settlement:
     """End the contracts that an activity states, those of the oldest position first.
 
     Of an assignment or an exercise come shares at the strike, 100 for each contract, as the broker
-    delivers them in the same moment.
+    delivers them in the same moment. Contracts that no position of `positions` holds any more may
+    have been closed by a fill that came after it: then that fill has opened what it was to close,
+    and the position of `bought_back` that it was of is open again.
     """
     left = abs(round(activity.quantity))
     changed: list[Position] = []
@@ -57,7 +62,7 @@ def settle(activity: Activity, positions: Iterable[Position]) -> Settlement:
         for leg, count in position.held.items():
             if not left or leg.side not in SIDES[activity.kind] or leg.is_shares:
                 continue
-            if leg.symbol(position.ticker) != activity.symbol:
+            if not is_same_contract(leg.symbol(position.ticker), activity.symbol):
                 continue
             ended = min(count, left)
             left -= ended
@@ -68,7 +73,27 @@ def settle(activity: Activity, positions: Iterable[Position]) -> Settlement:
             for one in (*came, replace(leg, side=_other(leg.side), ratio=ended)):
                 symbol = one.symbol(position.ticker)
                 adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_quantity
-    return Settlement(tuple(changed), adjustments, cash, left)
+    latest = {position.position_id: position for position in changed}
+    for position in bought_back:
+        current = latest.get(position.position_id, position)
+        for leg in position.legs:
+            if leg.side not in SIDES[activity.kind] or not is_same_contract(
+                leg.symbol(position.ticker), activity.symbol
+            ):
+                continue
+            again = min(left, current.closed_contracts * leg.ratio)
+            if again <= 0 or activity.kind == "OPEXP":
+                continue
+            left -= again
+            came, paid = _delivered(activity.kind, leg, again)
+            back = replace(leg, side=_other(leg.side), ratio=again)
+            after = without_legs(current, {}, cash_usd=paid, came=(*came, back))
+            latest[position.position_id] = replace(after, closed_on=None, exit_reason=None)
+            cash += paid
+            for one in (*came, back):
+                symbol = one.symbol(position.ticker)
+                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_quantity
+    return Settlement(tuple(latest.values()), adjustments, cash, left)
 
 
 def _delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
