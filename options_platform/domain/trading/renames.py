@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
 
 from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import Position
-
-Roots = Mapping[str, tuple[str, date, str, float] | None]
 
 
 def renamed_contracts(
@@ -65,28 +62,28 @@ def with_new_symbols(
 ) -> tuple[Position, ...]:
     """The positions that hold a renamed contract, with its new root in their legs.
 
-    All contracts of a root are renamed at once. So another leg of such a position, which the
-    broker does not list since another position nets it, has the new root too.
+    All contracts of a root are renamed at once. So other legs of it have the new root too where the
+    broker does not list them, as those that two positions net; one that it lists was opened since.
     """
+    held = list(positions)
+    roots: dict[tuple[str, str], str] = {}
+    for position in held:
+        for leg in (*position.legs, *position.loose):
+            parts = parse_symbol(renames.get(leg.symbol(position.ticker), ""))
+            if parts is not None:
+                roots[position.ticker, leg.root] = parts[0]
+
+    def renamed(leg: OrderLeg, ticker: str) -> OrderLeg:
+        root = roots.get((ticker, leg.root))
+        is_listed = leg.symbol(ticker) in at_broker
+        return leg if root is None or is_listed or leg.is_shares else replace(leg, root=root)
+
     changed = []
-    for position in positions:
-        roots = {
-            leg.root or position.ticker: parse_symbol(renames[leg.symbol(position.ticker)])
-            for leg in (*position.legs, *position.loose)
-            if leg.symbol(position.ticker) in renames
-        }
-
-        def renamed(leg: OrderLeg, position: Position = position, roots: Roots = roots) -> OrderLeg:
-            parts = roots.get(leg.root or position.ticker)
-            is_listed = leg.symbol(position.ticker) in at_broker
-            return (
-                leg if parts is None or is_listed or leg.is_shares else replace(leg, root=parts[0])
-            )
-
+    for position in held:
         after = replace(
             position,
-            legs=tuple(renamed(leg) for leg in position.legs),
-            loose=tuple(renamed(leg) for leg in position.loose),
+            legs=tuple(renamed(leg, position.ticker) for leg in position.legs),
+            loose=tuple(renamed(leg, position.ticker) for leg in position.loose),
         )
         if after != position:
             changed.append(after)
