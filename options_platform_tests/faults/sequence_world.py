@@ -202,7 +202,7 @@ class SequenceWorld:
         orders = [o for o in self.fake.book.orders.values() if o["status"] in OPEN]
         if orders:
             order = orders[at % len(orders)]
-            # Shares fill in lots here; what an odd lot leaves is tested by itself.
+            # The ledger counts lots: a fill in an odd lot is not followed yet, so none is drawn.
             lots = order["symbol"] and contract_of(order["symbol"]) is None and spreads
             self.fake.book.fill(order, 100 * spreads if lots else spreads)
 
