@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from options_platform.adapters.index_data import update_indices
-from options_platform.adapters.market_data import Asked, update_bars
+from options_platform.adapters.market_data import UpdateRequest, update_bars
 from options_platform.adapters.sources.csv_folder import CsvSource
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.adapters.warehouse import Warehouse
@@ -39,7 +39,7 @@ def write_files(folder: Path) -> None:
 
 def ours(folder: Path, warehouse: Warehouse, start: date, end: date) -> None:
     source = CsvSource(str(folder))
-    asked = Asked(start, end, TICKERS, FIRST, overlap=10)
+    asked = UpdateRequest(start, end, TICKERS, FIRST, overlap=10)
     warehouse.write(update_bars(source, warehouse, asked, NOW).frames(RAW_OHLCV))
     symbols = dict.fromkeys(TICKERS, "VIX")
     warehouse.write(update_indices(source, warehouse, asked, symbols, NOW).frames(VIX))

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.pricing import (
-    Floats,
     american_price,
     black_scholes,
     european_price,

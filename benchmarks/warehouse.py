@@ -18,7 +18,8 @@ import duckdb
 import polars as pl
 
 from benchmarks.features import by_package, make_market
-from options_platform.adapters.warehouse import Scope, Warehouse
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import FEATURES_TABLE
 
 
@@ -62,7 +63,7 @@ def main() -> None:
         warehouse = Warehouse(ours)
         tickers = tuple(rows["ticker"].unique())
         days: list[date] = rows["date"].unique().sort().to_list()
-        scope = Scope(days[0], days[-1], tickers)
+        scope = PartitionRange(days[0], days[-1], tickers)
         measured = {
             "DuckDB alone, write": (rows.height, timed(lambda: duckdb_alone(alone, rows))),
             "Warehouse, first write": (

@@ -12,11 +12,11 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.adapters.storage_faults import fault_in_words
+from options_platform.common import PartitionRange, Progress
 from options_platform.definitions import build_defs
 from options_platform.defs.assets.own_iv import by_chain
 from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JOB_NAME
-from options_platform.defs.partitions import BACKFILL_TAG, RunRange, neighbours
-from options_platform.defs.resources import Progress
+from options_platform.defs.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
 from options_platform.settings import Settings
 
@@ -29,7 +29,7 @@ class RunOutcome:
     """What a run did: its id, and the checks that did not pass."""
 
     run_id: str
-    range: RunRange
+    range: PartitionRange
     warnings: tuple[str, ...]
 
 
@@ -39,7 +39,7 @@ class RunFailedError(PlatformError):
 
 def run_job(
     settings: Settings,
-    selected: RunRange,
+    selected: PartitionRange,
     *,
     assets: Sequence[str] | None = None,
     backfill: bool = False,
@@ -63,7 +63,7 @@ def run_job(
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for phase in phases:
             for tickers in groups:
-                part = RunRange(selected.start, selected.end, tickers)
+                part = PartitionRange(selected.start, selected.end, tickers)
                 outcomes.append(_run(definitions, instance, part, phase, backfill=backfill))
     return outcomes
 
@@ -150,14 +150,14 @@ def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
 def _run(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    selected: RunRange,
+    selected: PartitionRange,
     assets: Sequence[str] | None,
     *,
     backfill: bool,
 ) -> RunOutcome:
     job = definitions.resolve_job_def(JOB_NAME)
     keys = [dg.AssetKey(name) for name in assets] if assets else None
-    tags = selected.tags() | ({BACKFILL_TAG: "shell"} if backfill else {})
+    tags = range_tags(selected) | ({BACKFILL_TAG: "shell"} if backfill else {})
     # Without a fixed moment Dagster lists every session anew, a tenth of a second each time.
     with dg.partition_loading_context(effective_dt=datetime.now(UTC)):
         outcome = job.execute_in_process(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.ports import CHAIN_SCHEMA
+from options_platform.adapters.ports import SOURCE_CHAIN_SCHEMA
 
-DATED = pl.Schema({"date": pl.Date, **CHAIN_SCHEMA})
+DATED = pl.Schema({"date": pl.Date, **SOURCE_CHAIN_SCHEMA})
 RENAMED = {
     "underlying": "ticker",
     "expiration": "expiry",

@@ -6,6 +6,7 @@ import polars as pl
 
 from options_platform.adapters.home import enter_home, prepare_home
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import (
     ASSET_TABLES,
     MODEL_PREDICTIONS,
@@ -13,7 +14,6 @@ from options_platform.contracts import (
     REGIME_TRANSITIONS,
     TRADE_PLAN_LEGS,
 )
-from options_platform.defs.partitions import RunRange
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.runs import run_job
 from options_platform.settings import make_settings
@@ -44,7 +44,7 @@ def make_platform_settings(home, **changes):
 
 
 def run(settings, start=None, end=None, tickers=None, assets=None, *, backfill=True, now=None):
-    selected = RunRange(
+    selected = PartitionRange(
         start or settings.start, end or settings.end, tuple(tickers or settings.tickers)
     )
     moment = now or datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from options_platform.adapters.index_data import update_indices
-from options_platform.adapters.market_data import Asked, update_bars
+from options_platform.adapters.market_data import UpdateRequest, update_bars
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
     RAW_OHLCV,
@@ -29,14 +29,14 @@ class Market:
     def run(self, start=FIRST, end=LAST, tickers=("SPY",), overlap=10):
         self.now += timedelta(days=1)
         self.source.forget()
-        asked = Asked(start, end, tuple(tickers), FIRST, overlap)
+        asked = UpdateRequest(start, end, tuple(tickers), FIRST, overlap)
         update = update_bars(self.source, self.warehouse, asked, self.now, second=self.second)
         self.warehouse.write(update.frames(RAW_OHLCV))
         return update
 
     def run_index(self, start=FIRST, end=LAST, tickers=("SPY",), overlap=10):
         self.source.forget()
-        asked = Asked(start, end, tuple(tickers), FIRST, overlap)
+        asked = UpdateRequest(start, end, tuple(tickers), FIRST, overlap)
         symbols = dict.fromkeys(tickers, "VIX")
         update = update_indices(self.source, self.warehouse, asked, symbols, self.now)
         self.warehouse.write(update.frames(VIX))

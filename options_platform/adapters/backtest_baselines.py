@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.domain.backtest.comparison import BASELINES, Comparison
+from options_platform.domain.backtest.comparison import BASELINES, BaselineComparison
 from options_platform.domain.backtest.draws import DRAW_SCHEMA, draw_row, median_seed
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.fills import FILL_MODELS
@@ -37,7 +37,7 @@ class _Task:
     seed: int | None = None
 
 
-def run_baselines(own: Comparison, seeds: int, workers: int, done: Done) -> BaselineRuns:
+def run_baselines(own: BaselineComparison, seeds: int, workers: int, done: Done) -> BaselineRuns:
     """Every baseline: each under all fill models, or `seeds` times drawn under the one that is set.
 
     Args:
@@ -69,7 +69,9 @@ def baseline_tasks(seeds: int) -> list[_Task]:
     return fixed + [_Task(name, seed) for name in drawn for seed in range(seeds)]
 
 
-def _outcomes(tasks: Sequence[_Task], own: Comparison, workers: int) -> Iterator[tuple[_Task, Any]]:
+def _outcomes(
+    tasks: Sequence[_Task], own: BaselineComparison, workers: int
+) -> Iterator[tuple[_Task, Any]]:
     drawn = sum(task.seed is not None for task in tasks)
     if workers == 1 or drawn * len(own.market.sessions) < WORTH_PROCESSES:
         yield from ((task, _run(task, own)) for task in tasks)
@@ -82,7 +84,7 @@ def _outcomes(tasks: Sequence[_Task], own: Comparison, workers: int) -> Iterator
             yield waiting[future], future.result()
 
 
-def _run(task: _Task, own: Comparison) -> Any:
+def _run(task: _Task, own: BaselineComparison) -> Any:
     baseline = BASELINES[task.name]
     if task.seed is None:
         return baseline.run(own, tuple(FILL_MODELS))
@@ -90,10 +92,10 @@ def _run(task: _Task, own: Comparison) -> Any:
     return draw_row(task.name, fill, task.seed, result, own.market)
 
 
-_OWN: list[Comparison] = []
+_OWN: list[BaselineComparison] = []
 
 
-def _take(own: Comparison) -> None:
+def _take(own: BaselineComparison) -> None:
     """Keep what a worker process starts from, which is sent once."""
     _OWN[:] = [own]
 

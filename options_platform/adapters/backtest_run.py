@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,10 +14,11 @@ from options_platform.adapters.backtest_baselines import baseline_tasks, run_bas
 from options_platform.adapters.market_series import stored_dividends, stored_tenors, stored_yields
 from options_platform.adapters.plan_inputs import plan_inputs
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import Progress
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
 from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
 from options_platform.domain.backtest.baselines import buy_and_hold
-from options_platform.domain.backtest.comparison import Comparison
+from options_platform.domain.backtest.comparison import BaselineComparison
 from options_platform.domain.backtest.draws import draw_bands
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.scorecard import Curve, curves_of, scorecard
@@ -30,8 +31,6 @@ from options_platform.domain.backtest.variants import (
 )
 from options_platform.domain.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def run_with_baselines(
         for variant, found in run_variants(fill_band(plan, rules), data.inputs, data.market)
     }
     step()
-    comparison = Comparison(data.inputs, data.market, plan, rules)
+    comparison = BaselineComparison(data.inputs, data.market, plan, rules)
     baselines = run_baselines(comparison, seeds, workers, step)
     held = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
     curves = curves_of(band, baselines.results, held, rules.fills.model)

@@ -10,26 +10,26 @@ from datetime import date, datetime
 
 import polars as pl
 
-from options_platform.adapters.market_data import Asked, Update, request_rows
+from options_platform.adapters.market_data import Update, UpdateRequest, request_rows
 from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import KEY
 from options_platform.contracts import FETCHES, QUARANTINE, RAW_OHLCV, REVISIONS, VIX
 from options_platform.contracts.market import SET_ASIDE
-from options_platform.domain.fetch_plan import Window, fetch_window
+from options_platform.domain.fetch_plan import FetchWindow, fetch_window
 from options_platform.domain.index_quality import judge_index
 from options_platform.domain.index_series import align_indices, is_index_restated, known_closes
 from options_platform.domain.quarantine import merge_entries
 from options_platform.domain.restatement import changed_rows, find_revisions
 
-KEY = ("date", "ticker")
 RECORDED = ("iv_symbol", "iv_close", "iv_age", "vix", "vix_age")
 
 
 def update_indices(
     source: MarketDataSource,
     warehouse: Warehouse,
-    asked: Asked,
+    asked: UpdateRequest,
     iv_symbols: Mapping[str, str],
     now: datetime,
 ) -> Update:
@@ -44,7 +44,7 @@ def update_indices(
         (pl.col("table") == VIX.name) & (pl.col("source") == source.info.name)
     )
     window = _window(keys, stored, asked, iv_symbols, _asked_from(fetches, symbols))
-    requests: dict[str, list[tuple[Window, int]]] = {}
+    requests: dict[str, list[tuple[FetchWindow, int]]] = {}
     fetched, restated = [], []
     for symbol in symbols:
         frame, requests[symbol] = _fetch(source, symbol, window, known, asked)
@@ -53,7 +53,7 @@ def update_indices(
             restated.append(symbol)
     if restated and window.reason != "first":
         # One window serves all: the rows of the other indices stand on what is known of them.
-        window = Window(asked.first, window.end, "restated")
+        window = FetchWindow(asked.first, window.end, "restated")
     judged = judge_index(pl.concat(fetched), now)
     bad = judged.quarantined.filter(pl.col("severity") == SET_ASIDE)
     closes = _with_known(judged.closes, known, bad.select("date", symbol="ticker"))
@@ -99,10 +99,10 @@ def _asked_from(fetches: pl.DataFrame, symbols: Sequence[str]) -> date | None:
 def _window(
     keys: pl.DataFrame,
     stored: pl.DataFrame,
-    asked: Asked,
+    asked: UpdateRequest,
     iv_symbols: Mapping[str, str],
     asked_from: date | None,
-) -> Window:
+) -> FetchWindow:
     """One window for all indices: the whole history if any row or request of it is missing."""
     start = asked.start
     before = keys.filter(pl.col("date") < start)
@@ -128,11 +128,15 @@ def _window(
 
 
 def _fetch(
-    source: MarketDataSource, symbol: str, window: Window, known: pl.DataFrame, asked: Asked
-) -> tuple[pl.DataFrame, list[tuple[Window, int]]]:
+    source: MarketDataSource,
+    symbol: str,
+    window: FetchWindow,
+    known: pl.DataFrame,
+    asked: UpdateRequest,
+) -> tuple[pl.DataFrame, list[tuple[FetchWindow, int]]]:
     frame = source.index_bars(symbol, window.start, window.end)
     requests = [(window, frame.height)]
-    whole = Window(asked.first, window.end, "restated")
+    whole = FetchWindow(asked.first, window.end, "restated")
     restated = window.reason == "range" and is_index_restated(frame, known)
     if restated and not window.covers(whole):
         frame = source.index_bars(symbol, whole.start, whole.end)

@@ -8,10 +8,9 @@ from datetime import date
 import polars as pl
 
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import KEY
 from options_platform.contracts import FETCHES, RAW_OHLCV
 from options_platform.domain.calendar import FIRST_DAY
-
-KEY = ["date", "ticker"]
 
 
 def first_bars(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, date]:

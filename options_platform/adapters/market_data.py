@@ -24,6 +24,7 @@ from options_platform.adapters.held_sessions import HeldSessions
 from options_platform.adapters.one_market import require_same_market
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import (
     CORPORATE_ACTIONS,
     FETCHES,
@@ -37,7 +38,7 @@ from options_platform.domain.actions import corporate_actions, new_actions
 from options_platform.domain.bars import REJECTED, CleanedBars, absent_bars, clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.cross_source import confirmed_days
-from options_platform.domain.fetch_plan import Window, fetch_window
+from options_platform.domain.fetch_plan import FetchWindow, fetch_window
 from options_platform.domain.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT
 from options_platform.domain.quarantine import MISSING, decisions_on, merge_entries
 from options_platform.domain.restatement import (
@@ -50,21 +51,18 @@ from options_platform.domain.restatement import (
 )
 from options_platform.errors import ShortHistoryError, SourceError
 
-KEY = ("date", "ticker")
 # Adjusted closes follow each dividend and are used by nothing: no row depends on them.
 DEPENDED_ON = tuple(name for name in RECORDED if name != "adj_close")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a run is to bring up to date: the sessions from `start` to `end` of the tickers.
+class UpdateRequest(PartitionRange):
+    """The partitions that a run is to bring up to date.
 
-    `pool` are all tickers of the platform, which others of its runs bring up to date.
+    A ticker's history begins at `first`; `overlap` sessions are asked for again each time; `pool`
+    are all tickers of the platform, which others of its runs bring up to date.
     """
 
-    start: date
-    end: date
-    tickers: tuple[str, ...]
     first: date
     overlap: int
     pool: tuple[str, ...] = ()
@@ -122,7 +120,7 @@ class _Stored:
 def update_bars(
     source: MarketDataSource,
     warehouse: Warehouse,
-    asked: Asked,
+    asked: UpdateRequest,
     now: datetime,
     *,
     second: MarketDataSource | None = None,
@@ -169,7 +167,7 @@ def _update_ticker(
     source: MarketDataSource,
     second: MarketDataSource | None,
     stored: _Stored,
-    asked: Asked,
+    asked: UpdateRequest,
     now: datetime,
 ) -> Update:
     pending = _pending(stored)
@@ -186,7 +184,7 @@ def _update_ticker(
     raw = ask(window.start, window.end)
     requests = [(window, raw.height)]
     restated = window.reason == "range" and is_restated(raw, stored.rows)
-    whole = Window(asked.first, max(window.end, last or window.end), "restated")
+    whole = FetchWindow(asked.first, max(window.end, last or window.end), "restated")
     if restated and not window.covers(whole):
         window = whole
         raw = ask(window.start, window.end)
@@ -241,7 +239,7 @@ def _pending(stored: _Stored) -> date | None:
 
 def _clean(
     raw: pl.DataFrame,
-    window: Window,
+    window: FetchWindow,
     name: str,
     second: MarketDataSource | None,
     stored: _Stored,
@@ -267,7 +265,7 @@ def _clean(
 def request_rows(
     table: Table,
     ticker: str,
-    requests: Sequence[tuple[Window, int]],
+    requests: Sequence[tuple[FetchWindow, int]],
     source: str,
     now: datetime,
 ) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import polars as pl
 
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import KEY
 from options_platform.contracts import (
     DIRECTION_MODEL,
     FEATURES_TABLE,
@@ -18,8 +19,6 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.errors import IncompleteDataError
-
-KEY = ["date", "ticker"]
 
 
 def plan_inputs(

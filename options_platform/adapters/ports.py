@@ -47,7 +47,7 @@ INDEX_SCHEMA = pl.Schema(
 )
 """Bars of indices such as VIX, in index points; only `close` is always known."""
 
-CHAIN_SCHEMA = pl.Schema(
+SOURCE_CHAIN_SCHEMA = pl.Schema(
     {
         "quoted_at": TIMESTAMP,
         "ticker": pl.String(),
@@ -158,7 +158,7 @@ class OptionChainSource(Protocol):
         ...
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The chain of `ticker` as it stood at the close of `session`, in :data:`CHAIN_SCHEMA`.
+        """The chain of `ticker` at the close of `session`, in :data:`SOURCE_CHAIN_SCHEMA`.
 
         A source that only knows the present gives it where `session` is the newest one whose
         close has settled at `now` (`domain.calendar.newest_final_session`), and raises

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -21,13 +21,12 @@ from options_platform.adapters.market_series import stored_dividends, stored_ten
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import Progress
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.settings import Settings
 
 LABEL = "replay"
 FILE_NAME = "ledger-replay.duckdb"
-
-Progress = Callable[[str, int, int], None]
 
 
 def replay_ledger(settings: Settings) -> Ledger:

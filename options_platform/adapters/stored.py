@@ -8,6 +8,7 @@ import polars as pl
 
 from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import KEY
 from options_platform.contracts import (
     ASSET_TABLES,
     CHAIN_TABLES,
@@ -22,7 +23,6 @@ from options_platform.domain.coverage import freshness
 from options_platform.settings import Settings
 
 LISTED_TABLES = (*ASSET_TABLES, *CHAIN_TABLES, EARNINGS)
-KEY = ["date", "ticker"]
 
 
 def stored_keys(settings: Settings, warehouse: Warehouse, table: Table) -> pl.DataFrame:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from options_platform.adapters.duck import held
+from options_platform.common import PartitionRange
 from options_platform.contracts import Table, tables
 from options_platform.errors import ContractError
 
@@ -38,15 +38,6 @@ _TYPES: dict[pl.DataType, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Scope:
-    """The rows that a write replaces: the tickers' sessions from `start` to `end`, inclusive."""
-
-    start: date
-    end: date
-    tickers: tuple[str, ...]
-
-
 class Warehouse:
     """Reads and writes whole tables; opens the file for each call and lets it go at once."""
 
@@ -55,7 +46,7 @@ class Warehouse:
         self.wait_seconds = wait_seconds
 
     def write(
-        self, frames: Sequence[tuple[Table, pl.DataFrame]], *, scope: Scope | None = None
+        self, frames: Sequence[tuple[Table, pl.DataFrame]], *, scope: PartitionRange | None = None
     ) -> None:
         """Store the frames in one transaction, in place of the rows that they replace.
 
@@ -245,7 +236,7 @@ def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
     return dtype() if isinstance(dtype, type) else dtype
 
 
-def _require_inside(table: Table, frame: pl.DataFrame, scope: Scope) -> None:
+def _require_inside(table: Table, frame: pl.DataFrame, scope: PartitionRange) -> None:
     outside = frame.filter(
         ~pl.col("date").is_between(scope.start, scope.end) | ~pl.col("ticker").is_in(scope.tickers)
     )
@@ -257,7 +248,9 @@ def _require_inside(table: Table, frame: pl.DataFrame, scope: Scope) -> None:
         )
 
 
-def _delete_scope(connection: duckdb.DuckDBPyConnection, table: Table, scope: Scope) -> None:
+def _delete_scope(
+    connection: duckdb.DuckDBPyConnection, table: Table, scope: PartitionRange
+) -> None:
     connection.execute(
         f'DELETE FROM "{table.name}" WHERE date BETWEEN ? AND ? '
         "AND list_contains(?::VARCHAR[], ticker)",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from options_platform.adapters.warehouse import Warehouse
-    from options_platform.defs.partitions import RunRange
+    from options_platform.common import PartitionRange
 
 STAMP = "demo.sha256"
 
@@ -31,7 +31,8 @@ def demo(args: argparse.Namespace) -> int:
     """Backfill what is missing, run the newest session, replay the last ones, write the report."""
     from options_platform.adapters.replay import replay
     from options_platform.adapters.warehouse import Warehouse
-    from options_platform.defs.partitions import RunRange, first_date, newest_date
+    from options_platform.common import PartitionRange
+    from options_platform.defs.partitions import first_date, newest_date
     from options_platform.reporting.report import report_path
     from options_platform.runs import run_backtest, run_job, run_reporting
 
@@ -44,7 +45,7 @@ def demo(args: argparse.Namespace) -> int:
     progress = ConsoleProgress()
     say(f"1. Home {settings.home}, source {settings.source}, {', '.join(settings.tickers)}")
 
-    history = RunRange(first_date(settings), shift(newest, -1), settings.tickers)
+    history = PartitionRange(first_date(settings), shift(newest, -1), settings.tickers)
     if _is_current(settings, warehouse, history):
         say("2. The history is stored, by this code and these settings: nothing to backfill")
     else:
@@ -54,7 +55,7 @@ def demo(args: argparse.Namespace) -> int:
         (settings.home / STAMP).write_text(_fingerprint(settings))
 
     say(f"3. The newest session, {newest}, as the nightly schedule runs it")
-    run_job(settings, RunRange(newest, newest, settings.tickers), progress=progress)
+    run_job(settings, PartitionRange(newest, newest, settings.tickers), progress=progress)
 
     replayed = sessions_to_replay(_traded_dates(warehouse), newest, args.sessions)
     which = "the last" if replayed[-1] == newest else "the newest with a trade:"
@@ -98,7 +99,7 @@ def _traded_dates(warehouse: Warehouse) -> list[date]:
     return dates
 
 
-def _is_current(settings: Settings, warehouse: Warehouse, history: RunRange) -> bool:
+def _is_current(settings: Settings, warehouse: Warehouse, history: PartitionRange) -> bool:
     """Whether every plan of the history is stored, made by this code with these settings."""
     stamp = settings.home / STAMP
     if not stamp.exists() or stamp.read_text() != _fingerprint(settings):

@@ -19,8 +19,9 @@ FILLED_BY_DAILY = 5
 
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order."""
+    from options_platform.common import PartitionRange
     from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
-    from options_platform.defs.partitions import RunRange, first_date, newest_date
+    from options_platform.defs.partitions import first_date, newest_date
     from options_platform.runs import asset_names, run_job
 
     settings = ready_settings()
@@ -32,7 +33,7 @@ def backfill(args: argparse.Namespace) -> int:
     tickers = chosen_tickers(args.tickers, settings)
     known = [table.name for table in (*ASSET_TABLES, *CHAIN_TABLES)]
     assets = asset_names(known, args.select) if args.select else None
-    selected = RunRange(start, end, tickers)
+    selected = PartitionRange(start, end, tickers)
     count = len(sessions(start, end))
     say(f"Backfill of {count} sessions, {start} to {end}, {', '.join(tickers)}")
     began = time.monotonic()
@@ -44,7 +45,8 @@ def backfill(args: argparse.Namespace) -> int:
 
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send what it plans."""
-    from options_platform.defs.partitions import RunRange, newest_date
+    from options_platform.common import PartitionRange
+    from options_platform.defs.partitions import newest_date
     from options_platform.runs import history_assets, run_job
 
     settings = ready_settings()
@@ -54,11 +56,11 @@ def daily(args: argparse.Namespace) -> int:
     missing = _missing_history(settings, day)
     if len(missing) > FILLED_BY_DAILY:
         say(f"First the missing history: {len(missing)} sessions, {missing[0]} to {missing[-1]}")
-        history = RunRange(missing[0], shift(day, -1), settings.tickers)
+        history = PartitionRange(missing[0], shift(day, -1), settings.tickers)
         assets = history_assets(settings)
         run_job(settings, history, assets=assets, progress=progress, backfill=True)
     began = time.monotonic()
-    selected = RunRange(day, day, settings.tickers)
+    selected = PartitionRange(day, day, settings.tickers)
     outcomes = run_job(settings, selected, progress=progress)
     _report_outcomes([w for o in outcomes for w in o.warnings])
     _show_plans(settings, day)

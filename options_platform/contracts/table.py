@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.errors import ContractError
 
 TIMESTAMP = pl.Datetime("us", "UTC")
@@ -33,8 +34,8 @@ class Table:
     name: str
     description: str
     columns: tuple[Column, ...]
-    key: tuple[str, ...] = ("date", "ticker")
-    partition: tuple[str, ...] = ("date", "ticker")
+    key: tuple[str, ...] = KEY
+    partition: tuple[str, ...] = KEY
 
     @property
     def schema(self) -> pl.Schema:

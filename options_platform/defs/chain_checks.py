@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import dagster as dg
 
 from options_platform.adapters.listing import first_bars
+from options_platform.common import PartitionRange
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.defs.checks import check_result
-from options_platform.defs.partitions import RunRange, first_date, newest_date
+from options_platform.defs.partitions import first_date, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import sessions
 from options_platform.domain.chain_quality import chain_rules, chains_missing, merged
-from options_platform.domain.quality import Finding, Range, Rule
+from options_platform.domain.quality import ExpectedPartitions, Finding, Rule
 from options_platform.settings import Settings
 
 
@@ -26,13 +27,17 @@ def chain_check_specs(settings: Settings) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def judge_stored(platform: Platform, selected: RunRange | None) -> Iterator[dg.AssetCheckResult]:
+def judge_stored(
+    platform: Platform, selected: PartitionRange | None
+) -> Iterator[dg.AssetCheckResult]:
     """The checks of the stored chains of the range; of all of them without one."""
     settings = platform.settings
     start = selected.start if selected else first_date(settings)
     end = selected.end if selected else newest_date(settings, platform.now())
     tickers = selected.tickers if selected else settings.tickers
-    asked = Range(sessions(start, end), tickers, first_bars(platform.warehouse, tickers))
+    asked = ExpectedPartitions(
+        sessions(start, end), tickers, first_bars(platform.warehouse, tickers)
+    )
     keys = platform.chains.stored(tickers=tickers, start=start, end=end)
     rules = chain_rules(settings.chain_gates.min_good_share)
     found: dict[str, list[Finding]] = {rule.name: [] for rule in rules}

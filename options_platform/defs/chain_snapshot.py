@@ -8,8 +8,9 @@ from datetime import date, time
 
 import dagster as dg
 
+from options_platform.common import PartitionRange
 from options_platform.defs.assets.chain_fetch import Fetched, fetch_chains
-from options_platform.defs.partitions import TIMEZONE, RunRange
+from options_platform.defs.partitions import TIMEZONE
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import (
     NEW_YORK,
@@ -38,7 +39,7 @@ def take_snapshot(platform: Platform, tickers: tuple[str, ...]) -> tuple[date, F
             f"after the close to midnight New York; the chains of {session} come with: "
             "options-platform daily"
         )
-    fetched = fetch_chains(platform, RunRange(session, session, tickers))
+    fetched = fetch_chains(platform, PartitionRange(session, session, tickers))
     if fetched.skipped:
         raise SourceError(
             f"{len(fetched.skipped)} of {len(tickers)} chains of {session} could not be had: "

@@ -11,13 +11,14 @@ import dagster as dg
 import polars as pl
 
 from options_platform.adapters.listing import first_bars, unlisted
+from options_platform.common import PartitionRange
 from options_platform.contracts import OPTION_CHAIN, Table
 from options_platform.defs.context import run_range
 from options_platform.defs.market_checks import make_market_checks
-from options_platform.defs.partitions import RunRange, first_date, newest_date
+from options_platform.defs.partitions import first_date, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.calendar import sessions
-from options_platform.domain.quality import Finding, Range, Rule, rules_for
+from options_platform.domain.quality import ExpectedPartitions, Finding, Rule, rules_for
 from options_platform.settings import Settings
 
 
@@ -53,8 +54,8 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 
 
 def rows_to_judge(
-    table: Table, platform: Platform, selected: RunRange | None
-) -> tuple[pl.DataFrame, Range]:
+    table: Table, platform: Platform, selected: PartitionRange | None
+) -> tuple[pl.DataFrame, ExpectedPartitions]:
     """The stored rows of the range (of the whole table without one) and what it should hold."""
     settings = platform.settings
     tickers = selected.tickers if selected else settings.tickers
@@ -65,10 +66,12 @@ def rows_to_judge(
     frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
     if selected is None and frame.height:
         end = frame["date"].to_list()[-1]
-    return frame, Range(sessions(start, end), tickers, firsts)
+    return frame, ExpectedPartitions(sessions(start, end), tickers, firsts)
 
 
-def check_result(table: Table, rule: Rule, finding: Finding, asked: Range) -> dg.AssetCheckResult:
+def check_result(
+    table: Table, rule: Rule, finding: Finding, asked: ExpectedPartitions
+) -> dg.AssetCheckResult:
     """What a rule found, as Dagster shows it."""
     severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN
     metadata: dict[str, dg.MetadataValue] = {

@@ -20,8 +20,9 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from options_platform.common import PartitionRange
 from options_platform.contracts import Table
-from options_platform.defs.partitions import RunRange, partition_key, range_between
+from options_platform.defs.partitions import partition_key, range_between
 from options_platform.reporting.figures import data_uri
 from options_platform.settings import Settings
 
@@ -37,7 +38,7 @@ class HasRun(Protocol):
         ...
 
 
-def run_range(context: HasRun, settings: Settings) -> RunRange | None:
+def run_range(context: HasRun, settings: Settings) -> PartitionRange | None:
     """The partitions of the run, from its tags; None in a run without partitions."""
     tags = context.run.tags
     if ASSET_PARTITION_RANGE_START_TAG in tags:
@@ -49,7 +50,7 @@ def run_range(context: HasRun, settings: Settings) -> RunRange | None:
     return range_between(first, last, settings.tickers)
 
 
-def selected_range(context: HasRun, settings: Settings) -> RunRange:
+def selected_range(context: HasRun, settings: Settings) -> PartitionRange:
     """The partitions of the run; an error in a run without partitions."""
     selected = run_range(context, settings)
     if selected is None:
@@ -60,7 +61,7 @@ def selected_range(context: HasRun, settings: Settings) -> RunRange:
 def result(
     context: dg.AssetExecutionContext,
     written: pl.DataFrame,
-    selected: RunRange,
+    selected: PartitionRange,
     extra: Mapping[str, Any] | None = None,
     *,
     summary: str | None = None,
@@ -80,7 +81,9 @@ def result(
     return dg.MaterializeResult(metadata=None if summary is None else {"summary": summary})
 
 
-def pictures(selected: RunRange, **made: Callable[[], bytes] | None) -> dict[str, dg.MetadataValue]:
+def pictures(
+    selected: PartitionRange, **made: Callable[[], bytes] | None
+) -> dict[str, dg.MetadataValue]:
     """Plots as metadata, by name, each drawn when the run spans several sessions; None is left out.
 
     A daily run draws none: they would show one day, and matplotlib costs it a second.

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import polars as pl
 
+from options_platform.common import PartitionRange
 from options_platform.contracts import RAW_OHLCV
 from options_platform.defs.context import run_range
-from options_platform.defs.partitions import RunRange, first_date, newest_date
+from options_platform.defs.partitions import first_date, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.actions import adjusted_throughout, adjustment_gaps
 from options_platform.domain.coverage import freshness
@@ -20,7 +21,7 @@ from options_platform.errors import PlatformError
 from options_platform.settings import Settings
 
 SHOWN = 5
-Check = Callable[[Platform, RunRange, pl.DataFrame], Finding]
+Check = Callable[[Platform, PartitionRange, pl.DataFrame], Finding]
 
 
 def make_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -37,7 +38,7 @@ def make_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     def raw_ohlcv_history(
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.AssetCheckResult]:
-        selected = run_range(context, settings) or RunRange(
+        selected = run_range(context, settings) or PartitionRange(
             first_date(settings), newest_date(settings, platform.now()), settings.tickers
         )
         bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
@@ -47,7 +48,7 @@ def make_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     return [raw_ohlcv_history]
 
 
-def _fresh(_: Platform, selected: RunRange, bars: pl.DataFrame) -> Finding:
+def _fresh(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
     behind = freshness(bars, selected.tickers, selected.end).filter(
         pl.col("sessions_behind").is_null() | (pl.col("sessions_behind") > 0)
     )
@@ -60,13 +61,13 @@ def _fresh(_: Platform, selected: RunRange, bars: pl.DataFrame) -> Finding:
     return Finding(behind.height, shown[:SHOWN])
 
 
-def _adjusted_closes(_: Platform, selected: RunRange, bars: pl.DataFrame) -> Finding:
+def _adjusted_closes(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
     found = adjustment_gaps(bars).filter(pl.col("date").is_between(selected.start, selected.end))
     shown = tuple(f"{ticker} {day}: {what}" for day, ticker, what in found.head(SHOWN).rows())
     return Finding(found.height, shown)
 
 
-def _as_traded(platform: Platform, _: RunRange, bars: pl.DataFrame) -> Finding:
+def _as_traded(platform: Platform, _: PartitionRange, bars: pl.DataFrame) -> Finding:
     # A stand-in's prices were traded by nobody, so there is nothing to say of them.
     found = [] if platform.source().info.proxy else adjusted_throughout(bars)
     return Finding(
@@ -74,7 +75,7 @@ def _as_traded(platform: Platform, _: RunRange, bars: pl.DataFrame) -> Finding:
     )
 
 
-def _cross_source(platform: Platform, selected: RunRange, bars: pl.DataFrame) -> Finding:
+def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
     second = platform.second_source()
     if second is None:
         return Finding(0)

@@ -7,7 +7,6 @@ from the first to the last in the settings' order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -16,7 +15,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from options_platform.adapters.warehouse import Scope
+from options_platform.common import PartitionRange
 from options_platform.domain.calendar import all_sessions, holidays, newest_session
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
@@ -59,28 +58,17 @@ def partition_key(day: date, ticker: str) -> dg.MultiPartitionKey:
     return dg.MultiPartitionKey({DATE: day.isoformat(), TICKER: ticker})
 
 
-@dataclass(frozen=True)
-class RunRange:
-    """The partitions of one run: all sessions from `start` to `end` for `tickers`."""
-
-    start: date
-    end: date
-    tickers: tuple[str, ...]
-
-    @property
-    def scope(self) -> Scope:
-        """The same as what a write replaces."""
-        return Scope(self.start, self.end, self.tickers)
-
-    def tags(self) -> dict[str, str]:
-        """The run tags that select these partitions; the tickers must be neighbours."""
-        return {
-            ASSET_PARTITION_RANGE_START_TAG: str(partition_key(self.start, self.tickers[0])),
-            ASSET_PARTITION_RANGE_END_TAG: str(partition_key(self.end, self.tickers[-1])),
-        }
+def range_tags(selected: PartitionRange) -> dict[str, str]:
+    """The run tags that select these partitions; the tickers must be neighbours."""
+    first = partition_key(selected.start, selected.tickers[0])
+    last = partition_key(selected.end, selected.tickers[-1])
+    return {
+        ASSET_PARTITION_RANGE_START_TAG: str(first),
+        ASSET_PARTITION_RANGE_END_TAG: str(last),
+    }
 
 
-def range_between(first: str, last: str, tickers: tuple[str, ...]) -> RunRange:
+def range_between(first: str, last: str, tickers: tuple[str, ...]) -> PartitionRange:
     """The range between two partition keys, `YYYY-MM-DD|TICKER`.
 
     Raises :class:`UsageError` where a bound runs backwards: Dagster would select nothing and
@@ -94,7 +82,7 @@ def range_between(first: str, last: str, tickers: tuple[str, ...]) -> RunRange:
             f"the partition range {first} to {last} runs backwards (tickers are ordered "
             f"{', '.join(tickers)}); swap its ends"
         )
-    return RunRange(start, end, tickers[low : high + 1])
+    return PartitionRange(start, end, tickers[low : high + 1])
 
 
 def _parse(key: str, tickers: tuple[str, ...]) -> tuple[date, str]:

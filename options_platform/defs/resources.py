@@ -10,11 +10,11 @@ from typing import Any
 from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.ports import MarketDataSource
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import Progress
 from options_platform.errors import PlatformError
 from options_platform.settings import Settings
 
 Clock = Callable[[], datetime]
-Progress = Callable[[str, int, int], None]
 
 
 def utc_now() -> datetime:

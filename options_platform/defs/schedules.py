@@ -7,8 +7,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from options_platform.common import PartitionRange
 from options_platform.defs.jobs import JOB_NAME
-from options_platform.defs.partitions import TIMEZONE, RunRange
+from options_platform.defs.partitions import TIMEZONE, range_tags
 from options_platform.domain.calendar import NEW_YORK, is_session
 from options_platform.settings import Settings
 
@@ -31,8 +32,8 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
             return dg.SkipReason(f"{day} was no New York session")
         if settings.end is not None and day > settings.end:
             return dg.SkipReason(f"the data of source {settings.source} ends {settings.end}")
-        selected = RunRange(day, day, settings.tickers)
-        return dg.RunRequest(run_key=day.isoformat(), tags=selected.tags())
+        selected = PartitionRange(day, day, settings.tickers)
+        return dg.RunRequest(run_key=day.isoformat(), tags=range_tags(selected))
 
     return daily_after_close
 

@@ -6,9 +6,8 @@ from datetime import datetime
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import Table
-
-KEY = ("date", "ticker")
 
 
 def as_of(

@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from options_platform.contracts import Table
-from options_platform.domain.quality import COMMON, Finding, Range, Rule
+from options_platform.domain.quality import COMMON, ExpectedPartitions, Finding, Rule
 
 CHAIN = ["date", "ticker"]
 SHOWN = 5
@@ -53,7 +53,7 @@ def chain_rules(min_good_share: float) -> tuple[Rule, ...]:
     )
 
 
-def chains_missing(stored: Sequence[tuple[date, str]], asked: Range) -> Finding:
+def chains_missing(stored: Sequence[tuple[date, str]], asked: ExpectedPartitions) -> Finding:
     """The sessions of the range, since each ticker's first bar, without a stored chain."""
     have = set(stored)
     missing = [
@@ -92,7 +92,7 @@ def _few_good(frame: pl.DataFrame, least: float) -> Finding:
     )
 
 
-def _source_iv(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _source_iv(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     low, high = SOLVER_BOUNDS
     bound = frame.filter(
         pl.col("quality").is_null()
@@ -103,7 +103,7 @@ def _source_iv(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return Finding(bound.height, tuple(" ".join(str(part) for part in row) for row in shown))
 
 
-def _source_units(_: Table, frame: pl.DataFrame, __: Range) -> Finding:
+def _source_units(_: Table, frame: pl.DataFrame, __: ExpectedPartitions) -> Finding:
     # Greeks compare where the volatilities behind them do.
     close = ((pl.col("source_iv") / pl.col("iv") - 1.0).abs() < SAME_IV).fill_null(value=True)
     good = frame.filter(pl.col("quality").is_null() & close)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr
 
-Floats = NDArray[np.float64]
+from options_platform.common import Floats
 
 FEWEST_FOLDS = 12
 LAGS = 1

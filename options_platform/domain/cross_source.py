@@ -13,7 +13,7 @@ CONFIRMING_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SourceComparison:
     """How two sources compare: common days, days beyond the tolerance, and the widest gap."""
 
     days: int
@@ -24,7 +24,7 @@ class Comparison:
 
 def compare_closes(
     mine: pl.DataFrame, other: pl.DataFrame, tolerance: float, *, column: str = "close"
-) -> Comparison:
+) -> SourceComparison:
     """Compare a price of one ticker, day by day.
 
     Args:
@@ -46,7 +46,7 @@ def compare_closes(
     span = (right["date"].min(), right["date"].max())
     inside = left.filter(pl.col("date").is_between(*span)) if right.height else left.clear()
     lacking = inside.join(right, on="date", how="anti").sort("date")["date"].to_list()
-    return Comparison(
+    return SourceComparison(
         days=both.height,
         beyond=both.filter(pl.col("gap") > tolerance).sort("gap", descending=True),
         widest=widest if isinstance(widest, float) else None,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.domain.calendar import all_sessions
 
-KEY = ["date", "ticker"]
 GAPS = 4
 
 

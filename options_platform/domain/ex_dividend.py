@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.fills import AT_MID, LEG_SIDES, MarketClose, leg_prices
 from options_platform.domain.orders import OrderLeg
-from options_platform.domain.pricing import CALL, Floats, intrinsic_value
+from options_platform.domain.pricing import CALL, intrinsic_value
 
 TO_LEAVE = 2
 """Sessions from a close to the first ex-date that an order decided at it still comes before."""

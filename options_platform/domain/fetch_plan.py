@@ -9,14 +9,14 @@ from options_platform.domain.calendar import FIRST_DAY, shift
 
 
 @dataclass(frozen=True)
-class Window:
+class FetchWindow:
     """Sessions to ask for, both ends included; `reason` as in the table `fetches`."""
 
     start: date
     end: date
     reason: str
 
-    def covers(self, other: Window) -> bool:
+    def covers(self, other: FetchWindow) -> bool:
         """Whether all sessions of `other` are in this window."""
         return self.start <= other.start and self.end >= other.end
 
@@ -30,7 +30,7 @@ def fetch_window(
     asked_from: date | None,
     pending: date | None,
     overlap: int,
-) -> Window:
+) -> FetchWindow:
     """The window of one ticker or index.
 
     Args:
@@ -46,9 +46,9 @@ def fetch_window(
     run's first session, or from the first one missing before it, less the overlap.
     """
     if last_stored is None or asked_from is None or asked_from > first:
-        return Window(first, max(end, last_stored or end), "first")
+        return FetchWindow(first, max(end, last_stored or end), "first")
     needed = min(day for day in (start, shift(last_stored, 1), pending) if day is not None)
-    return Window(max(first, _back(needed, overlap)), end, "range")
+    return FetchWindow(max(first, _back(needed, overlap)), end, "range")
 
 
 def _back(day: date, count: int) -> date:

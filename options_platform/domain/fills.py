@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.chain import (
     ChainRules,
     TermStructure,
@@ -23,7 +24,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.ex_dates import NextDividend
 from options_platform.domain.orders import OrderLeg
-from options_platform.domain.pricing import Floats, intrinsic_value
+from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.term import term_of
 
 LEG_SIDES = {"buy": 1.0, "sell": -1.0}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import IV_HISTORY
 from options_platform.domain.features.series import lengths_of, with_formulas
 from options_platform.domain.features.windows import rank
@@ -27,7 +28,6 @@ CHAIN = "CHAIN"
 """The `iv_symbol` of a ticker whose implied volatility comes from its own chain."""
 TARGET_DAYS = 30
 NO_CHAIN, NO_BRACKET = "NO_CHAIN", "NO_BRACKET"
-KEY = ["date", "ticker"]
 _VALUES = pl.Schema(
     {
         "date": pl.Date,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from options_platform.domain.pricing import Floats
+from options_platform.common import Floats
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-Floats = NDArray[np.float64]
+from options_platform.common import Floats
+
 Bools = NDArray[np.bool_]
 
 BLOCK_SESSIONS = 21

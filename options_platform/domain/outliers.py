@@ -19,6 +19,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
+
 JUMP, SPIKE, UNADJUSTED_SPLIT = "jump", "spike", "unadjusted_split"
 WINDOW, LEAST = 63, 21
 FLOOR = 0.005
@@ -46,7 +48,6 @@ USUAL_WITHIN = np.where(np.arange(len(USUAL)) == 0, 0.05, 0.1)
 MOVE_SIZES = (LEAST_SPLIT, np.log(1.5) - 0.05, np.log(1.5) + 0.05, np.log(2.0) - 0.1)
 MOVE_TURNOVERS = (CONFIRMING_TURNOVER, 2.0, 2.0, 4.0)
 
-Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 

@@ -14,10 +14,9 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-Floats = NDArray[np.float64]
+from options_platform.common import Floats
 
 EULER_MASCHERONI = 0.5772156649015329
 PARTITIONS = 16

@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-KEY = ["date", "ticker"]
+from options_platform.common import KEY
 
 
 def truncation_differences(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.chain import ChainRules, Quotes, years_of
 from options_platform.domain.costs import CostRules
@@ -28,7 +29,7 @@ from options_platform.domain.plan_quotes import (
     listed_expiries,
     synthetic_quotes,
 )
-from options_platform.domain.pricing import CALL, PUT, Floats
+from options_platform.domain.pricing import CALL, PUT
 from options_platform.domain.selection import BY_MATRIX, NONE, SelectionRules, select_strategies
 from options_platform.domain.sizing import SizingRules, contracts
 from options_platform.domain.strategies import STRATEGIES

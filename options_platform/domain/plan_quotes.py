@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain.chain import (
     Chain,
     ChainRules,
@@ -23,7 +24,7 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.expiries import choose_expiries
-from options_platform.domain.pricing import Floats, black_scholes
+from options_platform.domain.pricing import black_scholes
 from options_platform.domain.selection import SelectionRules
 from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.strategies.opening import open_spread

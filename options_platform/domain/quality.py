@@ -42,7 +42,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Range:
+class ExpectedPartitions:
     """What the run was to write: the calendar's sessions in its range and its tickers.
 
     `first_bars` has the first session of each ticker, `date.max` for one that is not listed yet.
@@ -59,7 +59,7 @@ class Rule:
 
     name: str
     description: str
-    find: Callable[[Table, pl.DataFrame, Range], Finding]
+    find: Callable[[Table, pl.DataFrame, ExpectedPartitions], Finding]
     blocking: bool = True
 
 
@@ -68,7 +68,7 @@ def rules_for(table: Table) -> tuple[Rule, ...]:
     return COMMON + OWN.get(table.name, ())
 
 
-def _schema(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     wrong = [
         f"{name}: {frame.schema.get(name)} instead of {dtype}"
         for name, dtype in table.schema.items()
@@ -78,16 +78,16 @@ def _schema(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return Finding(len(wrong), tuple(wrong[:SHOWN]))
 
 
-def _unique(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _unique(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     return _found(frame.filter(pl.struct(table.key).is_duplicated()), table)
 
 
-def _nulls(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _nulls(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     required = [column.name for column in table.columns if not column.nullable]
     return _found(frame.filter(pl.any_horizontal(pl.col(required).is_null())), table)
 
 
-def _complete(table: Table, frame: pl.DataFrame, asked: Range) -> Finding:
+def _complete(table: Table, frame: pl.DataFrame, asked: ExpectedPartitions) -> Finding:
     wanted = pl.DataFrame({"date": asked.sessions}, schema={"date": pl.Date}).join(
         pl.DataFrame(
             {
@@ -104,7 +104,7 @@ def _complete(table: Table, frame: pl.DataFrame, asked: Range) -> Finding:
     return _found(missing.sort("date", "ticker"), table)
 
 
-def _ranges(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _ranges(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     broken: list[pl.Expr] = []
     for column in table.columns:
         value = pl.col(column.name)
@@ -123,7 +123,7 @@ def _ranges(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return _found(bad, table)
 
 
-def _ohlc_order(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _ohlc_order(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     good = frame.filter(pl.col("bad_reason").is_null())
     top = pl.max_horizontal("open", "close")
     bottom = pl.min_horizontal("open", "close")
@@ -133,12 +133,12 @@ def _ohlc_order(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return _found(good.filter(~(ordered & priced).fill_null(value=False)), table)
 
 
-def _bad_bars(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _bad_bars(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     bad = frame.filter(pl.col("bad_reason").is_not_null())
     return _found(bad, table, "bad_reason")
 
 
-def _missing_sessions(_table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _missing_sessions(_table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     """Sessions without a bar, neighbours told as one hole."""
     holes = holes_of(frame.filter(pl.col("bad_reason") == "missing"))
     examples = tuple(
@@ -148,16 +148,16 @@ def _missing_sessions(_table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return Finding(int(holes["sessions"].sum()), examples[:SHOWN])
 
 
-def _missing_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _missing_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     return _found(frame.filter(pl.col("vix").is_null() | pl.col("iv_close").is_null()), table)
 
 
-def _carried_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _carried_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     carried = (pl.col("vix_age") > 0) | (pl.col("iv_age") > 0)
     return _found(frame.filter(carried.fill_null(value=False)), table, "iv_symbol")
 
 
-def _frozen_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _frozen_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     """An index that stands still for longer than any did: the VVIX, four sessions in 2014."""
     run = pl.col("iv_close").rle_id().over("ticker", order_by="date")
     frozen = frame.with_columns(run=run).filter(
@@ -166,11 +166,11 @@ def _frozen_vix(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return _found(frozen.sort("ticker", "date"), table, "iv_close")
 
 
-def _known_after(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     return _found(known_too_early(frame), table)
 
 
-def _probabilities(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _probabilities(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     total = pl.sum_horizontal("p_bearish", "p_neutral", "p_bullish", ignore_nulls=False)
     partly = pl.sum_horizontal(
         pl.col("p_bearish", "p_neutral", "p_bullish").is_null().cast(pl.Int8)
@@ -179,7 +179,7 @@ def _probabilities(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
     return _found(frame.filter(off | partly), table)
 
 
-def _trades_whole(table: Table, frame: pl.DataFrame, _: Range) -> Finding:
+def _trades_whole(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     trade = pl.col("decision") == "trade"
     needed = pl.col("expiry", "limit_price", "max_loss_usd", "spot", "chain_source")
     half = trade & (pl.any_horizontal(needed.is_null()) | (pl.col("contracts") < 1))

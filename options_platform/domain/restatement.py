@@ -12,9 +12,9 @@ from datetime import datetime
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import RAW_OHLCV, REVISIONS, Table
 
-KEY = ("date", "ticker")
 TOLERANCE = 1e-6
 # Sources round adjusted closes to the cent or so; they are kept for reference and used by nothing.
 ADJ_CLOSE_TOLERANCE = 0.01

@@ -15,8 +15,8 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain.chain import TermStructure
-from options_platform.domain.pricing import Floats
 
 TENORS = ("vix9d", "vix3m", "vix6m")
 """Columns in index points, beside `vix` and `iv_close`."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from options_platform.domain.pricing import Floats, european_price
+from options_platform.common import Floats
+from options_platform.domain.pricing import european_price
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from datetime import date
 
 import polars as pl
 
-KEY = ("date", "ticker")
-
 
 def rows_to_write(
     computed: pl.DataFrame,

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY, Floats
 from options_platform.domain import metrics
 from options_platform.domain.labels import HORIZON
-from options_platform.models.dataset import Days, Floats
+from options_platform.models.dataset import Days
 from options_platform.models.evaluation.direction import bull_vs_bear, classes, probabilities
 
-KEY = ["date", "ticker"]
 Scores = Callable[[Floats], list[tuple[str, Floats, float]]]
 """From weights of the rows, shape (draws, rows), to metric, scores by draw, and bound."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.models.base import to_json
 from options_platform.models.baselines import MEAN_SESSIONS, PriorDirection
@@ -24,7 +25,7 @@ from options_platform.models.health import fold_losses
 from options_platform.models.parts.blend import DirectionBlend
 from options_platform.models.promotion import blend_of
 from options_platform.models.study import COLUMNS, NAIVE, SHIPPED
-from options_platform.models.trials import KEY, LOSS, Trial
+from options_platform.models.trials import LOSS, Trial
 from options_platform.models.volatility import AR1, SeedVolatility
 
 BASELINE_PARAMETERS: dict[str, Mapping[str, Any]] = {

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from options_platform.models.dataset import Floats, Rows, Sample
+from options_platform.common import Floats
+from options_platform.models.dataset import Rows, Sample
 
 Artifacts = Mapping[str, bytes]
 """The files of a fitted fold, by name."""

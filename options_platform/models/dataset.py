@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
@@ -17,7 +18,6 @@ from options_platform.domain.labels import HORIZON, known_too_early
 from options_platform.domain.walk_forward import LeakError
 from options_platform.errors import ContractError, IncompleteDataError
 
-Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Days = NDArray[np.datetime64]
 

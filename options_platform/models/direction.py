@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats, Progress
 from options_platform.contracts import DIRECTION_MODEL, DIRECTIONS, MODEL_PREDICTIONS
 from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
 from options_platform.models.calibration import Calibration
-from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
+from options_platform.models.dataset import Dataset, Rows, Sample, make_dataset
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import DirectionBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
 from options_platform.models.parts.scaled import ScaledReturns
-from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
+from options_platform.models.training import FoldStore, NotStoredError, Walk, walk_forward
 from options_platform.models.trees import fit_trees, predict_trees
 
 SHIPPED = "direction"

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from options_platform.models.dataset import Dataset, Floats
+from options_platform.common import Floats
+from options_platform.models.dataset import Dataset
 
 QUARTER_SESSIONS = 63
 MONTH_SESSIONS = 21

@@ -13,6 +13,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import DIRECTIONS
 from options_platform.domain import metrics
 from options_platform.domain.calendar import all_sessions
@@ -22,7 +23,6 @@ from options_platform.models.dataset import Dataset
 from options_platform.models.drift import DRIFTED_SHARE, input_drift
 from options_platform.models.input_faults import input_faults
 
-KEY = ["date", "ticker"]
 SKILL_FOLDS = 24
 LOST_LEVEL = 0.05
 OLDEST_TRAINING_SESSIONS = 42

@@ -15,10 +15,11 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain import metrics
 from options_platform.domain.features.registry import FEATURES
 from options_platform.models.base import Artifacts, FoldModel
-from options_platform.models.dataset import Floats, Sample
+from options_platform.models.dataset import Sample
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit

@@ -21,8 +21,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.domain.features.spec import Feature
-from options_platform.models.dataset import Dataset, Floats, input_features
+from options_platform.models.dataset import Dataset, input_features
 
 MONTH_SESSIONS = 21
 # A month whose GARCH fit did not converge has no forecast by design.

@@ -12,12 +12,12 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import LABELS
 from options_platform.domain.parity import differences
 from options_platform.models.base import Artifacts, FoldModel
 from options_platform.models.dataset import Rows, Sample
 
-KEY = ["date", "ticker"]
 TARGETS = [name for name in LABELS.schema.names() if name not in (*KEY, "known_on")]
 
 Predict = Callable[[pl.DataFrame, pl.DataFrame, date], pl.DataFrame]

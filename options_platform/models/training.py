@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -23,11 +23,10 @@ from typing import Protocol
 
 import numpy as np
 
+from options_platform.common import Floats, Progress
 from options_platform.domain.walk_forward import Fold, monthly_folds, require_purged
 from options_platform.models.base import MIN_SESSIONS, Artifacts, FoldModel, to_json
-from options_platform.models.dataset import Dataset, Floats, Sample
-
-Progress = Callable[[str, int, int], None]
+from options_platform.models.dataset import Dataset, Sample
 
 LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
 FITTING_CODE = (

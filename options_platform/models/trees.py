@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from options_platform.models.dataset import Floats, Rows
+from options_platform.common import Floats
+from options_platform.models.dataset import Rows
 
 
 def fit_trees(

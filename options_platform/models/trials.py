@@ -17,6 +17,7 @@ from datetime import date, datetime
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY, Progress
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.domain import metrics
 from options_platform.errors import IncompleteDataError
@@ -35,10 +36,9 @@ from options_platform.models.evaluation.direction import (
 from options_platform.models.evaluation.scores import ALL, Slice
 from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.memory_store import MemoryStore
-from options_platform.models.training import Progress, dataset_hash, fitting_code, walk_forward
+from options_platform.models.training import dataset_hash, fitting_code, walk_forward
 from options_platform.models.volatility import prediction_rows as rank_rows
 
-KEY = ["date", "ticker"]
 LOSS = {"direction": "log_loss", "iv_rank": "rmse"}
 """The score by which the candidates of a target are ranked; lower is better."""
 

@@ -17,16 +17,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats, Progress
 from options_platform.contracts import MODEL_PREDICTIONS, VOLATILITY_MODEL
 from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
 from options_platform.models.baselines import AutoregressiveRank, naive_ranks
-from options_platform.models.dataset import Dataset, Floats, Rows, Sample, make_dataset
+from options_platform.models.dataset import Dataset, Rows, Sample, make_dataset
 from options_platform.models.linear import fit_logit, fit_ridge, predict_logit, predict_ridge
 from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import RankBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.ridge import Ridge
-from options_platform.models.training import FoldStore, NotStoredError, Progress, Walk, walk_forward
+from options_platform.models.training import FoldStore, NotStoredError, Walk, walk_forward
 from options_platform.models.trees import fit_trees, predict_trees
 
 SHIPPED = "volatility"

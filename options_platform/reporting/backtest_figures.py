@@ -7,8 +7,8 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.reporting.figures import (
     INK,
@@ -18,7 +18,6 @@ from options_platform.reporting.figures import (
     new_figure,
 )
 
-Floats = NDArray[np.float64]
 MODEL = "model"
 GAIN, LOSS = "#4d7c3a", "#c0524a"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.listing import listed_pool, unlisted
-from options_platform.adapters.market_data import Asked, update_bars
+from options_platform.adapters.market_data import UpdateRequest, update_bars
 from options_platform.adapters.sources.fallback import FallbackSource
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar import sessions, shift
@@ -38,7 +38,7 @@ def market(tmp_path):
 
 
 def run(market, start=FIRST, end=LAST, tickers=("SPY", "QQQ")):
-    asked = Asked(start, end, tuple(tickers), FIRST, 10, pool=("SPY", "QQQ"))
+    asked = UpdateRequest(start, end, tuple(tickers), FIRST, 10, pool=("SPY", "QQQ"))
     update = update_bars(market.source, market.warehouse, asked, NOW)
     market.warehouse.write(update.frames(RAW_OHLCV))
     return update
@@ -101,7 +101,7 @@ def test_a_run_of_one_ticker_of_the_pool_goes_by_the_bars_of_the_others_or_by_th
 
 def test_a_pool_of_one_ticker_does_not_trade_on_the_vix_alone(market):
     market.source.cut("SPY", last=shift(LAST, -1))
-    asked = Asked(FIRST, LAST, ("SPY",), FIRST, 10, pool=("SPY",))
+    asked = UpdateRequest(FIRST, LAST, ("SPY",), FIRST, 10, pool=("SPY",))
     with pytest.raises(SourceError, match="SPY ends"):
         update_bars(market.source, market.warehouse, asked, NOW)
 

@@ -17,7 +17,7 @@ from options_platform.adapters.trial_log import TrialLog
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRIAL_FOLDS, TRIALS, VIX
 from options_platform.domain.backtest.choices import make_variants
-from options_platform.domain.backtest.comparison import Comparison
+from options_platform.domain.backtest.comparison import BaselineComparison
 from options_platform.domain.plan import build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 
@@ -157,7 +157,7 @@ def test_a_run_stands_beside_its_baselines_under_every_fill_model(simulated_home
 def test_draws_in_processes_are_those_of_one_process(simulated_home, data, monkeypatch):
     monkeypatch.setattr(backtest_baselines, "WORTH_PROCESSES", 0)
     rules = simulated_home.backtest_rules
-    own = Comparison(data.inputs, data.market, simulated_home.plan, rules)
+    own = BaselineComparison(data.inputs, data.market, simulated_home.plan, rules)
     one, two = (run_baselines(own, 2, workers, lambda: None) for workers in (1, 2))
     assert one.draws.equals(two.draws)
     for name, results in one.results.items():

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.index_data import update_indices
-from options_platform.adapters.market_data import Asked
+from options_platform.adapters.market_data import UpdateRequest
 from options_platform.adapters.sources.csv_folder import CsvSource
 from options_platform.contracts import FETCHES, QUARANTINE, REVISIONS, VIX
 from options_platform.domain.calendar import sessions, shift
@@ -46,7 +46,7 @@ def test_another_source_is_asked_for_the_whole_index_once(late):
 def test_an_index_that_the_source_was_never_asked_for_is_asked_for_whole(late):
     late.source.indices["VXN"] = calm_index("VXN")
     late.source.forget()
-    asked = Asked(LAST, LAST, ("SPY",), FIRST, 10)
+    asked = UpdateRequest(LAST, LAST, ("SPY",), FIRST, 10)
     update = update_indices(late.source, late.warehouse, asked, {"SPY": "VXN"}, NOW)
     assert ("VXN", FIRST, LAST) in late.source.asked
     late.warehouse.write(update.frames(VIX))

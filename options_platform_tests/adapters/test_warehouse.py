@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.adapters.duck import held
-from options_platform.adapters.warehouse import Scope, Warehouse
+from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import LABELS, REGIME, REGIME_TRANSITIONS
 from options_platform.errors import ContractError, HomeError, WarehouseBusyError
 
@@ -81,7 +82,7 @@ def test_a_scope_replaces_rows_that_the_new_result_no_longer_has(warehouse):
         },
         schema=REGIME.schema,
     )
-    scope = Scope(FIRST, FIRST, ("SPY",))
+    scope = PartitionRange(FIRST, FIRST, ("SPY",))
     warehouse.write([(REGIME, regime), (REGIME_TRANSITIONS, changes)], scope=scope)
     warehouse.write([(REGIME, regime), (REGIME_TRANSITIONS, changes.clear())], scope=scope)
     assert warehouse.read(REGIME_TRANSITIONS).is_empty()
@@ -110,7 +111,7 @@ def test_a_frame_that_does_not_fit_is_refused_and_the_table_stays(warehouse, spo
 def test_rows_outside_the_partitions_to_be_written_are_refused(warehouse):
     warehouse.write([(LABELS, labels())])
     with pytest.raises(ContractError, match="outside the partitions"):
-        warehouse.write([(LABELS, labels(3))], scope=Scope(FIRST, FIRST, ("SPY",)))
+        warehouse.write([(LABELS, labels(3))], scope=PartitionRange(FIRST, FIRST, ("SPY",)))
     assert warehouse.read(LABELS).equals(labels())
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from options_platform.adapters.ports import (
     BAR_SCHEMA,
-    CHAIN_SCHEMA,
     EARNINGS_SCHEMA,
     INDEX_SCHEMA,
+    SOURCE_CHAIN_SCHEMA,
 )
 from options_platform.adapters.sources import PROXY_SOURCES, SOURCES, SourceOptions, open_source
 from options_platform.adapters.sources.alpaca import AlpacaSource
@@ -211,7 +211,7 @@ def test_its_bars_become_rows_without_one_set_aside(source):
 @giving("chain")
 def test_a_chain_has_the_ports_schema_and_whole_contracts(source):
     chain = source.option_chain("SPY", SPAN[1], AFTER)
-    assert chain.schema == CHAIN_SCHEMA
+    assert chain.schema == SOURCE_CHAIN_SCHEMA
     assert chain.height >= 4
     for name in ("contract_symbol", "expiry", "right", "strike"):
         assert chain[name].null_count() == 0

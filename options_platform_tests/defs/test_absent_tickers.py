@@ -16,6 +16,7 @@ from options_platform.adapters.stored import without_bars
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.commands.runs import _missing_history
+from options_platform.common import PartitionRange
 from options_platform.contracts import (
     ASSET_TABLES,
     PAPER_ORDERS,
@@ -23,7 +24,6 @@ from options_platform.contracts import (
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
 )
-from options_platform.defs.partitions import RunRange
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
 from options_platform.errors import ShortHistoryError
 from options_platform.runs import DATA_ASSETS, RunFailedError, run_job
@@ -58,7 +58,7 @@ class PartSource:
 
 def run(settings, source, start=START, end=END, tickers=None, assets=None, *, backfill=True,
         now=NOON):  # fmt: skip
-    selected = RunRange(start, end, tuple(tickers or settings.tickers))
+    selected = PartitionRange(start, end, tuple(tickers or settings.tickers))
     return run_job(
         settings, selected, assets=assets, backfill=backfill, now=lambda: now,
         source=lambda: source,

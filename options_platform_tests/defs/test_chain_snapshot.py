@@ -8,6 +8,7 @@ import pytest
 
 from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import IV_HISTORY
 from options_platform.definitions import build_defs
 from options_platform.defs.chain_snapshot import (
@@ -16,7 +17,7 @@ from options_platform.defs.chain_snapshot import (
     snapshot_time,
     take_snapshot,
 )
-from options_platform.defs.partitions import RunRange, partition_key
+from options_platform.defs.partitions import partition_key
 from options_platform.defs.resources import make_platform
 from options_platform.domain.calendar import NEW_YORK, newest_final_session
 from options_platform.errors import SettingsError, SourceError, UsageError
@@ -47,7 +48,7 @@ def platform_of(settings, source, now):
 def nightly(settings, source, day=DAY, now=NIGHT):
     assets = ("raw_ohlcv", "option_chain", "iv_history")
     run_job(
-        settings, RunRange(day, day, TICKERS), assets=assets, source=lambda: source,
+        settings, PartitionRange(day, day, TICKERS), assets=assets, source=lambda: source,
         now=lambda: now,
     )  # fmt: skip
 

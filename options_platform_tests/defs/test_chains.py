@@ -9,8 +9,9 @@ import pytest
 
 from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS, IV_HISTORY, OPTION_CHAIN, VIX
-from options_platform.defs.partitions import RunRange, partition_key
+from options_platform.defs.partitions import partition_key
 from options_platform.domain.calendar import sessions
 from options_platform.errors import UsageError
 from options_platform.runs import RunFailedError, run_job
@@ -29,7 +30,7 @@ def platform_of(home, **changes):
 
 
 def run(settings, source, start, end, assets=DATA, tickers=("SPY", "QQQ")):
-    selected = RunRange(start, end, tickers)
+    selected = PartitionRange(start, end, tickers)
     return run_job(settings, selected, assets=assets, backfill=True, source=lambda: source)
 
 
@@ -219,7 +220,7 @@ def test_a_real_chain_in_a_file_goes_all_the_way_to_the_tickers_volatility(
         end=later,
         iv_symbol={"SPY": "CHAIN"},
     )
-    run_job(settings, RunRange(day, later, ("SPY",)), assets=DATA, backfill=True)
+    run_job(settings, PartitionRange(day, later, ("SPY",)), assets=DATA, backfill=True)
     rows = ChainStore(settings.chains_path).read([(day, "SPY"), (later, "SPY")])
     assert set(rows["date"]) == {day}
     assert rows.height == 4922

@@ -6,10 +6,11 @@ import dagster as dg
 import pytest
 
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, VIX
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
-from options_platform.defs.partitions import RunRange
+from options_platform.defs.partitions import range_tags
 from options_platform.domain.quality import rules_for
 from options_platform.runs import RunFailedError, run_job
 from options_platform_tests.platform import make_platform_settings
@@ -43,7 +44,7 @@ def execute(settings, assets=None, **overrides):
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         result = job.execute_in_process(
             instance=instance,
-            tags=RunRange(settings.start, settings.end, settings.tickers).tags(),
+            tags=range_tags(PartitionRange(settings.start, settings.end, settings.tickers)),
             asset_selection=[dg.AssetKey(name) for name in assets] if assets else None,
             raise_on_error=False,
         )
@@ -105,7 +106,7 @@ def test_the_shell_names_the_failed_check_in_one_line(tmp_path):
     table, statement, _ = BROKEN[0]
     broken = Sabotaged(settings, table, statement)
     with pytest.raises(RunFailedError) as said:
-        run_job(settings, RunRange(START, END, settings.tickers), warehouse=broken)
+        run_job(settings, PartitionRange(START, END, settings.tickers), warehouse=broken)
     assert str(said.value).startswith("vix.sessions_complete: 2 rows: Each session of the range")
     assert f"e.g. {DAY} QQQ; {DAY} SPY; nothing downstream was computed" in str(said.value)
     assert "\n" not in str(said.value)

@@ -5,9 +5,10 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from options_platform.common import PartitionRange
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV
 from options_platform.defs.context import run_range, selected_range, table_schema
-from options_platform.defs.partitions import RunRange, partition_key
+from options_platform.defs.partitions import partition_key, range_tags
 from options_platform.errors import UsageError
 from options_platform.settings import make_settings
 
@@ -22,10 +23,10 @@ def in_run(tags):
 
 
 def test_a_run_covers_the_range_of_its_tags_or_its_one_partition(settings):
-    wide = RunRange(date(2024, 7, 1), date(2024, 7, 5), ("SPY", "QQQ"))
-    assert run_range(in_run(wide.tags()), settings) == wide
+    wide = PartitionRange(date(2024, 7, 1), date(2024, 7, 5), ("SPY", "QQQ"))
+    assert run_range(in_run(range_tags(wide)), settings) == wide
     one = str(partition_key(date(2024, 7, 5), "QQQ"))
-    narrow = RunRange(date(2024, 7, 5), date(2024, 7, 5), ("QQQ",))
+    narrow = PartitionRange(date(2024, 7, 5), date(2024, 7, 5), ("QQQ",))
     assert run_range(in_run({PARTITION_NAME_TAG: one}), settings) == narrow
 
 
@@ -36,9 +37,9 @@ def test_a_run_without_partitions_has_no_range_and_assets_refuse_it(settings):
 
 
 def test_a_range_that_runs_backwards_raises_instead_of_selecting_nothing(settings):
-    backwards = RunRange(date(2024, 7, 1), date(2024, 7, 5), ("QQQ", "SPY"))
+    backwards = PartitionRange(date(2024, 7, 1), date(2024, 7, 5), ("QQQ", "SPY"))
     with pytest.raises(UsageError, match="backwards"):
-        selected_range(in_run(backwards.tags()), settings)
+        selected_range(in_run(range_tags(backwards)), settings)
 
 
 def test_columns_are_shown_with_type_unit_and_bounds():

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.sources.csv_folder import CsvSource
+from options_platform.common import PartitionRange
 from options_platform.definitions import build_defs
 from options_platform.defs.assets.common import LATE_AFTER, STALE_AFTER
-from options_platform.defs.partitions import RunRange
 from options_platform.runs import run_job
 from options_platform_tests.platform import make_platform_settings
 from options_platform_tests.scripted import LAST, ScriptedSource, calm_bars, calm_index, changed
@@ -26,7 +26,11 @@ def checked(home, source, second=None, *, start=FIRST, end=LAST, **changes):
     )  # fmt: skip
     overrides = {"source": lambda: source, "second_source": lambda: second, "now": lambda: NOW}
     run_job(
-        settings, RunRange(start, end, ("SPY",)), assets=["raw_ohlcv"], backfill=True, **overrides
+        settings,
+        PartitionRange(start, end, ("SPY",)),
+        assets=["raw_ohlcv"],
+        backfill=True,
+        **overrides,
     )
     definitions = build_defs(settings, **overrides)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from options_platform.common import PartitionRange
 from options_platform.defs.partitions import (
-    RunRange,
     first_date,
     neighbours,
     newest_date,
     partition_key,
     platform_partitions,
     range_between,
+    range_tags,
     session_partitions,
 )
 from options_platform.domain.calendar import (
@@ -132,9 +133,8 @@ def test_an_unknown_ticker_in_a_key_is_named():
 )
 def test_tags_and_back_is_the_same_range(start, days, one, two):
     low, high = sorted((one, two))
-    wanted = RunRange(start, start + timedelta(days=days), TICKERS[low : high + 1])
-    assert range_between(*wanted.tags().values(), TICKERS) == wanted
-    assert wanted.scope.tickers == wanted.tickers
+    wanted = PartitionRange(start, start + timedelta(days=days), TICKERS[low : high + 1])
+    assert range_between(*range_tags(wanted).values(), TICKERS) == wanted
 
 
 @given(

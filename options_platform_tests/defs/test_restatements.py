@@ -14,9 +14,10 @@ from dagster._core.definitions.data_version import (
 from dagster._core.loader import LoadingContextForTest
 
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import FEATURES_TABLE, LABELS, RAW_OHLCV
 from options_platform.definitions import build_defs
-from options_platform.defs.partitions import RunRange, partition_key
+from options_platform.defs.partitions import partition_key
 from options_platform.domain.calendar import shift
 from options_platform.runs import run_job
 from options_platform_tests.adapters.test_restated_bars import after_split, split_4_for_1
@@ -36,7 +37,7 @@ class Home:
     def run(self, start, end, assets=None):
         return run_job(
             self.settings,
-            RunRange(start, end, ("SPY",)),
+            PartitionRange(start, end, ("SPY",)),
             assets=assets or DATA,
             backfill=True,
             source=lambda: self.source,

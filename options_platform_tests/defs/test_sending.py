@@ -17,10 +17,11 @@ from dagster._core.storage.tags import (
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import should_retry
 from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
+from options_platform.common import PartitionRange
 from options_platform.definitions import build_defs
 from options_platform.defs.intraday import INTRADAY_JOB_NAME
 from options_platform.defs.jobs import JOB_NAME
-from options_platform.defs.partitions import RunRange
+from options_platform.defs.partitions import range_tags
 from options_platform.domain.calendar import NEW_YORK
 from options_platform_tests.platform import END, make_platform_settings
 
@@ -66,11 +67,11 @@ def instance(settings):
 def materialize(settings, instance, asset, *, day=END, tags=None):
     """As *Materialize* in the web UI does it: the assets' own job, which has no tags of ours."""
     definitions = build_defs(settings, now=lambda: NOW)
-    selected = RunRange(day, day, settings.tickers)
+    selected = PartitionRange(day, day, settings.tickers)
     return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(asset)],
-        tags=selected.tags() | (tags or {}),
+        tags=range_tags(selected) | (tags or {}),
         raise_on_error=False,
     )
 

@@ -8,7 +8,7 @@ from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.bars import clean_bars, require_ticker
 from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices
-from options_platform.domain.quality import Range, rules_for
+from options_platform.domain.quality import ExpectedPartitions, rules_for
 from options_platform.errors import UsageError
 from options_platform_tests.market import NOW
 
@@ -72,7 +72,7 @@ def test_a_volume_or_adjusted_close_that_is_no_number_is_unknown_and_breaks_no_c
     found = clean_bars(raw(**{column: unknown}), DAYS, "test", NOW)
     assert found.quarantined.is_empty()
     assert found.rows.filter(pl.col("date") == DAYS[2])[column].to_list() == [None]
-    asked = Range(DAYS, ("SPY",), {"SPY": DAYS[0]})
+    asked = ExpectedPartitions(DAYS, ("SPY",), {"SPY": DAYS[0]})
     broken = [
         r.name for r in rules_for(RAW_OHLCV) if not r.find(RAW_OHLCV, found.rows, asked).passed
     ]

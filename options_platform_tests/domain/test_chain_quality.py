@@ -10,10 +10,10 @@ from options_platform.domain.chain_quality import (
     good_shares,
     merged,
 )
-from options_platform.domain.quality import Finding, Range
+from options_platform.domain.quality import ExpectedPartitions, Finding
 from options_platform_tests.adapters.test_chain_store import DAYS, chain
 
-ASKED = Range(DAYS, ("SPY",), {"SPY": DAYS[0]})
+ASKED = ExpectedPartitions(DAYS, ("SPY",), {"SPY": DAYS[0]})
 CHAIN = chain()
 
 
@@ -93,7 +93,7 @@ def test_an_unknown_gate_is_out_of_the_vocabulary():
 
 
 def test_sessions_without_a_chain_are_named_from_the_first_bar_on():
-    asked = Range(
+    asked = ExpectedPartitions(
         [date(2024, 5, 31), *DAYS], ("SPY", "QQQ", "IWM"), {"SPY": DAYS[0], "QQQ": DAYS[1]}
     )
     found = chains_missing([(DAYS[0], "SPY"), (DAYS[1], "QQQ")], asked)

@@ -15,7 +15,7 @@ from options_platform.contracts import (
 )
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
-from options_platform.domain.quality import SHOWN, Range, rules_for
+from options_platform.domain.quality import SHOWN, ExpectedPartitions, rules_for
 from options_platform_tests.domain.test_plan import BATCH, CONDORS
 from options_platform_tests.market import random_market
 from options_platform_tests.models.rows import random_rows
@@ -46,13 +46,15 @@ HONEST = {
     DIRECTION_MODEL: PREDICTIONS,
     TRADE_PLAN: PLANS,
 }
-ASKED = Range(BARS["date"].unique().sort().to_list(), ("AAA", "BBB"), {"AAA": DAY, "BBB": DAY})
+ASKED = ExpectedPartitions(
+    BARS["date"].unique().sort().to_list(), ("AAA", "BBB"), {"AAA": DAY, "BBB": DAY}
+)
 
 
 def asked(table):
     if table is TRADE_PLAN:
         days = PLANS["date"].to_list()
-        return Range(days, ("SPY",), {"SPY": days[0]})
+        return ExpectedPartitions(days, ("SPY",), {"SPY": days[0]})
     return ASKED
 
 
@@ -158,7 +160,7 @@ def test_no_session_is_missed_before_the_first_bar_and_every_one_after_it():
     (complete,) = [rule for rule in rules_for(RAW_OHLCV) if rule.name == "sessions_complete"]
 
     def missing(tickers, **firsts):
-        return complete.find(RAW_OHLCV, rows, Range(days, tickers, firsts)).broken
+        return complete.find(RAW_OHLCV, rows, ExpectedPartitions(days, tickers, firsts)).broken
 
     assert missing(("AAA",), AAA=days[0]) == 0
     assert missing(("AAA", "BBB"), AAA=days[0], BBB=days[3]) == 2

@@ -10,7 +10,7 @@ from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.chain_quality import chain_rules
 from options_platform.domain.iv_history import MoneyRules, chain_iv
 from options_platform.domain.option_chain import ChainGates, judge_chains
-from options_platform.domain.quality import Range
+from options_platform.domain.quality import ExpectedPartitions
 from options_platform_tests.chain_files import read_chain_file
 from options_platform_tests.market import NOW
 
@@ -48,7 +48,7 @@ def counts(rows):
 
 
 def rule(name, rows):
-    asked = Range([], (), {})
+    asked = ExpectedPartitions([], (), {})
     return {r.name: r for r in chain_rules(0.5)}[name].find(OPTION_CHAIN, rows, asked)
 
 

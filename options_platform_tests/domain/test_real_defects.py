@@ -19,7 +19,7 @@ from options_platform.domain.coverage import gaps
 from options_platform.domain.cross_source import compare_closes
 from options_platform.domain.index_quality import judge_index
 from options_platform.domain.index_series import align_indices
-from options_platform.domain.quality import Range, rules_for
+from options_platform.domain.quality import ExpectedPartitions, rules_for
 from options_platform_tests.market import NOW
 from options_platform_tests.scripted import calm_bars, calm_index, changed
 
@@ -127,7 +127,7 @@ def test_an_unadjusted_split_is_named(reference_data, tmp_path, name, ticker, fi
 def test_the_hole_of_qqq_is_named(reference_data, tmp_path):
     rows = cleaned(vendor(reference_data, tmp_path, "QQQ_lean", "QQQ")).rows
     rule = next(r for r in rules_for(RAW_OHLCV) if r.name == "sessions_have_bars")
-    found = rule.find(RAW_OHLCV, rows, Range([], ("QQQ",), {}))
+    found = rule.find(RAW_OHLCV, rows, ExpectedPartitions([], ("QQQ",), {}))
     assert found.examples == ("QQQ 2004-12-01 to 2011-03-22 (1588 sessions)",)
     assert gaps(rows, ["QQQ"], rows["date"].max()).rows() == [
         ("QQQ", date(2004, 12, 1), date(2011, 3, 22), 1588)
@@ -138,7 +138,7 @@ def test_a_hole_is_named_by_its_ends():
     bars = calm_bars()
     rows = cleaned(bars.filter(~pl.col("date").is_between(date(2023, 7, 3), date(2023, 7, 7)))).rows
     rule = next(r for r in rules_for(RAW_OHLCV) if r.name == "sessions_have_bars")
-    found = rule.find(RAW_OHLCV, rows, Range([], ("SPY",), {}))
+    found = rule.find(RAW_OHLCV, rows, ExpectedPartitions([], ("SPY",), {}))
     assert found.broken == 4
     assert found.examples == ("SPY 2023-07-03 to 2023-07-07 (4 sessions)",)
 
@@ -310,7 +310,7 @@ def rules_named(table, name, rows):
     from options_platform.contracts import tables
 
     rule = next(r for r in rules_for(tables()[table]) if r.name == name)
-    return rule.find(tables()[table], rows, Range([], ("SPY",), {}))
+    return rule.find(tables()[table], rows, ExpectedPartitions([], ("SPY",), {}))
 
 
 def test_an_index_that_stands_still_is_named():

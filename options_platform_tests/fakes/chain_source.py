@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
+from options_platform.adapters.ports import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.chain import ChainRules, index_for_atm, option_sign, quote
 from options_platform.domain.expiries import listed_expiries
@@ -81,9 +81,9 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
             pl.lit(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike")
         ),
     )
-    missing = [name for name in CHAIN_SCHEMA if name not in frame.columns]
+    missing = [name for name in SOURCE_CHAIN_SCHEMA if name not in frame.columns]
     return (
         frame.with_columns(pl.lit(None).alias(name) for name in missing)
-        .select(CHAIN_SCHEMA.names())
-        .cast(dict(CHAIN_SCHEMA))
+        .select(SOURCE_CHAIN_SCHEMA.names())
+        .cast(dict(SOURCE_CHAIN_SCHEMA))
     )

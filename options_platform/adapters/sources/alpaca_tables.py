@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ports import BAR_SCHEMA, CHAIN_SCHEMA
+from options_platform.adapters.ports import BAR_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.actions import with_actions
 from options_platform.adapters.sources.retry import FetchError
 from options_platform.domain.calendar import NEW_YORK
@@ -71,7 +71,7 @@ def chain(
     contracts: list[Any],
     spot: float,
 ) -> pl.DataFrame:
-    """The contracts of the snapshots in CHAIN_SCHEMA; FetchError if they are of another session."""
+    """The snapshots in SOURCE_CHAIN_SCHEMA; FetchError where they are of another session."""
     names = list(snapshots)
     found = list(snapshots.values())
 
@@ -112,8 +112,8 @@ def chain(
             source=pl.lit("alpaca"),
         )
         .join(_sizes(contracts), on="contract_symbol", how="left", maintain_order="left")
-        .select(CHAIN_SCHEMA.names())
-        .cast(dict(CHAIN_SCHEMA))  # type: ignore[arg-type]
+        .select(SOURCE_CHAIN_SCHEMA.names())
+        .cast(dict(SOURCE_CHAIN_SCHEMA))  # type: ignore[arg-type]
     )
     _require_session(table, session)
     return table
@@ -150,7 +150,7 @@ def _require_session(table: pl.DataFrame, session: date) -> None:
 
 def _stamp(name: str) -> pl.Expr:
     stamp = pl.col(name).str.to_datetime(STAMP, time_unit="ns", time_zone="UTC")
-    return stamp.cast(CHAIN_SCHEMA["quoted_at"])
+    return stamp.cast(SOURCE_CHAIN_SCHEMA["quoted_at"])
 
 
 def _local_date(name: str) -> pl.Expr:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from options_platform.adapters.ports import CHAIN_SCHEMA
+from options_platform.adapters.ports import SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.csv_files import (
     FileTable,
     read_table,
@@ -31,11 +31,11 @@ TIMES = ("quoted_at", "last_trade_at")
 STAMP = re.compile(
     r"([A-Z][a-z]{2,8}) (\d{1,2}),? (\d{4}),? (?:@|at) (\d{1,2}:\d{2})\s?(AM|PM)? E[SD]?T"
 )
-NUMBERS = tuple(name for name, kind in CHAIN_SCHEMA.items() if kind == pl.Float64)
+NUMBERS = tuple(name for name, kind in SOURCE_CHAIN_SCHEMA.items() if kind == pl.Float64)
 
 
 def read_chain(path: Path, ticker: str, session: date) -> pl.DataFrame:
-    """The file's contracts in CHAIN_SCHEMA.
+    """The file's contracts in SOURCE_CHAIN_SCHEMA.
 
     Quotes without a time of their own are those of the session's close; contracts without a
     symbol get that of the OCC. SourceError for terms that cannot be read, and for a ticker or a
@@ -87,16 +87,16 @@ def read_quotes(table: FileTable) -> pl.DataFrame:
 
 
 def chain_of(path: Path, quotes: pl.DataFrame, ticker: str, session: date) -> pl.DataFrame:
-    """The quotes of one ticker and session in CHAIN_SCHEMA."""
+    """The quotes of one ticker and session in SOURCE_CHAIN_SCHEMA."""
     at_close = close_time(session).astimezone(UTC)
-    unknown = {name: pl.lit(None) for name in CHAIN_SCHEMA if name not in quotes.columns}
+    unknown = {name: pl.lit(None) for name in SOURCE_CHAIN_SCHEMA if name not in quotes.columns}
     chain = quotes.with_columns(**unknown).with_columns(
-        pl.col("quoted_at").cast(CHAIN_SCHEMA["quoted_at"]).fill_null(at_close),
+        pl.col("quoted_at").cast(SOURCE_CHAIN_SCHEMA["quoted_at"]).fill_null(at_close),
         pl.col("contract_symbol").cast(pl.String).fill_null(own_symbol(pl.lit(ticker))),
         ticker=pl.lit(ticker),
         source=pl.lit("csv"),
     )
-    chain = chain.select(CHAIN_SCHEMA.names()).cast(dict(CHAIN_SCHEMA))  # type: ignore[arg-type]
+    chain = chain.select(SOURCE_CHAIN_SCHEMA.names()).cast(dict(SOURCE_CHAIN_SCHEMA))  # type: ignore[arg-type]
     days = {name: pl.col(name).dt.convert_time_zone("America/New_York").dt.date() for name in TIMES}
     later = chain.filter(days["last_trade_at"] > session)
     if later.height:

@@ -17,10 +17,10 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import simulated_options
+from options_platform.common import Floats
 from options_platform.domain.bars import require_ticker
 from options_platform.domain.calendar import all_sessions, newest_final_session
 from options_platform.domain.iv_history import CHAIN
@@ -39,8 +39,6 @@ MARKET_SHARE = 0.85
 MONTH = 21
 SHARES_A_DAY = 5e7
 FUNDS_OF_THE_MARKET = frozenset({"SPY", "VOO", "IVV"})
-
-Floats = NDArray[np.float64]
 
 
 class SimulatedSource:

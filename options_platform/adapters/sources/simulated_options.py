@@ -13,7 +13,7 @@ from datetime import UTC, date, timedelta
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
+from options_platform.adapters.ports import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.domain.calendar import all_sessions, close_time
 from options_platform.domain.chain import (
     ChainRules,
@@ -36,7 +36,7 @@ SHARES = 100.0
 def chain(
     ticker: str, session: date, spot: float, index: float, random: np.random.Generator
 ) -> pl.DataFrame:
-    """The chain of a session in CHAIN_SCHEMA.
+    """The chain of a session in SOURCE_CHAIN_SCHEMA.
 
     Args:
         ticker: the underlying.
@@ -82,8 +82,8 @@ def chain(
             source_vega=quotes.greeks.vega,
             source=pl.lit("simulated"),
         )
-        .select(CHAIN_SCHEMA.names())
-        .cast(dict(CHAIN_SCHEMA))  # type: ignore[arg-type]
+        .select(SOURCE_CHAIN_SCHEMA.names())
+        .cast(dict(SOURCE_CHAIN_SCHEMA))  # type: ignore[arg-type]
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from options_platform.adapters.ports import BAR_SCHEMA, CHAIN_SCHEMA, EARNINGS_SCHEMA
+from options_platform.adapters.ports import BAR_SCHEMA, EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.retry import FetchError
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.domain.occ import parse_symbols
@@ -66,7 +66,7 @@ def first_day(chart: Any) -> date | None:
 
 
 def contracts(ticker: str, given: Any) -> pl.DataFrame:
-    """The calls and puts of one expiry in CHAIN_SCHEMA; FetchError if they cannot be read."""
+    """The calls and puts of one expiry in SOURCE_CHAIN_SCHEMA; FetchError where unreadable."""
     quote = given.underlying or {}
     shown, spot = quote.get("regularMarketTime"), quote.get("regularMarketPrice")
     if shown is None or spot is None:
@@ -79,7 +79,7 @@ def contracts(ticker: str, given: Any) -> pl.DataFrame:
             "contract_symbol": pl.Series(both["contractSymbol"].tolist(), dtype=pl.String),
             "last_trade_at": pl.Series(
                 [None if pd.isna(at) else at.to_pydatetime() for at in both["lastTradeDate"]],
-                dtype=CHAIN_SCHEMA["last_trade_at"],
+                dtype=SOURCE_CHAIN_SCHEMA["last_trade_at"],
             ),
             "multiplier": pl.Series(
                 [SHARES.get(size) for size in both["contractSize"]], dtype=pl.Float64
@@ -92,7 +92,9 @@ def contracts(ticker: str, given: Any) -> pl.DataFrame:
         }
     ).fill_nan(None)
     terms = parse_symbols(table["contract_symbol"])
-    unknown = [name for name in CHAIN_SCHEMA if name.startswith("source_") and name != "source_iv"]
+    unknown = [
+        name for name in SOURCE_CHAIN_SCHEMA if name.startswith("source_") and name != "source_iv"
+    ]
     table = table.with_columns(
         quoted_at=pl.lit(datetime.fromtimestamp(shown, UTC)),
         ticker=pl.lit(ticker),
@@ -106,7 +108,7 @@ def contracts(ticker: str, given: Any) -> pl.DataFrame:
     if table.is_empty() or unread.height:
         named = unread["contract_symbol"][0] if unread.height else "none"
         raise FetchError(f"the contract symbol {named} cannot be read")
-    return table.select(CHAIN_SCHEMA.names()).cast(dict(CHAIN_SCHEMA))  # type: ignore[arg-type]
+    return table.select(SOURCE_CHAIN_SCHEMA.names()).cast(dict(SOURCE_CHAIN_SCHEMA))  # type: ignore[arg-type]
 
 
 def earnings(ticker: str, found: pd.DataFrame) -> pl.DataFrame:

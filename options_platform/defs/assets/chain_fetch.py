@@ -9,9 +9,8 @@ import polars as pl
 
 from options_platform.adapters.chain_store import ChainStore
 from options_platform.adapters.one_market import require_same_market
-from options_platform.adapters.warehouse import Scope
+from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
-from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform, source_gives
 from options_platform.domain.calendar import NEW_YORK, sessions
 from options_platform.domain.chain_quality import good_shares
@@ -31,7 +30,7 @@ class Fetched:
     skipped: Mapping[Key, str]
 
 
-def fetch_chains(platform: Platform, selected: RunRange) -> Fetched:
+def fetch_chains(platform: Platform, selected: PartitionRange) -> Fetched:
     """Fetch, judge and store the chain of each partition; one that the source lacks is skipped.
 
     A chain that was taken on the evening of its session is not asked for again. One that is
@@ -63,7 +62,7 @@ def fetch_chains(platform: Platform, selected: RunRange) -> Fetched:
     return Fetched(pl.concat(shares), skipped)
 
 
-def taken_on_the_evening(chains: ChainStore, selected: RunRange) -> list[Key]:
+def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[Key]:
     """Those of the range's partitions whose stored chain was fetched before their day was over.
 
     By midnight the quotes of some sources are gone, so such a chain is the better one.
@@ -87,7 +86,7 @@ def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[p
     return found
 
 
-def traded_closes(platform: Platform, selected: RunRange) -> pl.DataFrame:
+def traded_closes(platform: Platform, selected: PartitionRange) -> pl.DataFrame:
     """The closes of the range as traded: the stored, split-adjusted ones times the split factor."""
     bars = platform.warehouse.read(
         RAW_OHLCV,
@@ -101,7 +100,7 @@ def traded_closes(platform: Platform, selected: RunRange) -> pl.DataFrame:
     )
 
 
-def fetch_earnings(platform: Platform, selected: RunRange) -> dict[str, str]:
+def fetch_earnings(platform: Platform, selected: PartitionRange) -> dict[str, str]:
     """Store the reports of the range and the planned ones of the four months after it.
 
     Those stored for these days before are replaced: a planned report that moved is gone. Returns
@@ -124,7 +123,7 @@ def fetch_earnings(platform: Platform, selected: RunRange) -> dict[str, str]:
         rows = found.with_columns(fetched_at=stamp, eps_reported=told)
         rows = rows.unique(EARNINGS.key, keep="first")
         if rows.height:
-            scope = Scope(selected.start, until, (ticker,))
+            scope = PartitionRange(selected.start, until, (ticker,))
             frame = rows.select(EARNINGS.schema.names())
             platform.warehouse.write([(EARNINGS, frame)], scope=scope)
     return failed

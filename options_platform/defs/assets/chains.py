@@ -12,13 +12,14 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from options_platform.common import PartitionRange
 from options_platform.contracts import IV_HISTORY, OPTION_CHAIN, Table
 from options_platform.defs.assets.chain_fetch import Fetched, fetch_chains, fetch_earnings
 from options_platform.defs.assets.common import DATA_POLICY, asset_options
 from options_platform.defs.assets.iv_history import write_history
 from options_platform.defs.chain_checks import chain_check_specs, judge_stored
 from options_platform.defs.context import run_range, selected_range
-from options_platform.defs.partitions import RunRange, partition_key, platform_partitions
+from options_platform.defs.partitions import partition_key, platform_partitions
 from options_platform.defs.resources import Platform
 from options_platform.settings import Settings
 
@@ -118,7 +119,7 @@ def _skipped(fetched: Fetched) -> dg.AssetObservation:
 
 
 def _written(
-    context: dg.AssetExecutionContext, written: pl.DataFrame, selected: RunRange
+    context: dg.AssetExecutionContext, written: pl.DataFrame, selected: PartitionRange
 ) -> dg.MaterializeResult:
     context.add_asset_metadata(
         {

@@ -7,6 +7,7 @@ import polars as pl
 
 from options_platform.adapters.chain_store import stored_chains
 from options_platform.adapters.plan_inputs import plan_inputs
+from options_platform.common import KEY
 from options_platform.contracts import (
     FEATURES_TABLE,
     REGIME,
@@ -24,7 +25,6 @@ from options_platform.domain.regime import compute_regime, regime_transitions
 from options_platform.reporting import figures
 from options_platform.settings import Settings
 
-KEY = ["date", "ticker"]
 PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
 
 
@@ -52,9 +52,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
         rows = compute_regime(features, settings.regime)
         changes = regime_transitions(rows).filter(pl.col("date") >= selected.start)
         rows = rows.filter(pl.col("date") >= selected.start)
-        platform.warehouse.write(
-            [(REGIME, rows), (REGIME_TRANSITIONS, changes)], scope=selected.scope
-        )
+        platform.warehouse.write([(REGIME, rows), (REGIME_TRANSITIONS, changes)], scope=selected)
         shares = rows.group_by("regime").len().sort("regime")
         return result(
             context,
@@ -93,9 +91,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         span = (selected.tickers, selected.start, selected.end)
         chain_of = stored_chains(platform.chains, *span)
         plans, legs = build_plans(plan_inputs(platform.warehouse, *span), settings.plan, chain_of)
-        platform.warehouse.write(
-            [(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected.scope
-        )
+        platform.warehouse.write([(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected)
         counts = refusals_by_reason(plans)
         drawn = (lambda: figures.refusals(counts)) if counts.height else None
         return result(

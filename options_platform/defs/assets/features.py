@@ -7,10 +7,10 @@ import dagster as dg
 import polars as pl
 
 from options_platform.adapters.listing import listed_pool
+from options_platform.common import PartitionRange
 from options_platform.contracts import FEATURES_TABLE, GARCH_PARAMS, LABELS, RAW_OHLCV, VIX
 from options_platform.defs.assets.common import asset_options, where_listed
 from options_platform.defs.context import report_earlier_rows, result, selected_range
-from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.defs.unchanged import report_unchanged
 from options_platform.domain.calendar import sessions
@@ -97,7 +97,7 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
     return labels
 
 
-def read_market(platform: Platform, selected: RunRange) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The whole bar and index series of the range's tickers, from their first bar to its end.
 
     A ticker that is not listed by then has none. Raises :class:`IncompleteDataError` where a
@@ -113,7 +113,7 @@ def read_market(platform: Platform, selected: RunRange) -> tuple[pl.DataFrame, p
     return bars, vix
 
 
-def require_whole(bars: pl.DataFrame, selected: RunRange, table: str) -> None:
+def require_whole(bars: pl.DataFrame, selected: PartitionRange, table: str) -> None:
     """Raise :class:`IncompleteDataError` unless each ticker has each session to the range's end."""
     firsts = dict(bars.group_by("ticker").agg(pl.col("date").min()).iter_rows())
     for ticker in selected.tickers:

@@ -3,10 +3,10 @@
 import dagster as dg
 import polars as pl
 
+from options_platform.common import PartitionRange
 from options_platform.contracts import IV_HISTORY, OPTION_CHAIN, RAW_OHLCV
 from options_platform.defs.assets.chain_fetch import BATCH
 from options_platform.defs.context import report_earlier_rows
-from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.defs.unchanged import report_unchanged
 from options_platform.domain.iv_history import build_history, chain_iv
@@ -16,7 +16,7 @@ IV_COLUMNS = ("date", "ticker", "expiry", "dte", "years", "strike", "iv", "spot"
 
 
 def write_history(
-    context: dg.AssetExecutionContext, platform: Platform, selected: RunRange
+    context: dg.AssetExecutionContext, platform: Platform, selected: PartitionRange
 ) -> pl.DataFrame:
     """Write `iv_history` up to the range's end; the rows that were written."""
     warehouse = platform.warehouse
@@ -40,7 +40,9 @@ def write_history(
     return written
 
 
-def chain_values(platform: Platform, selected: RunRange, stored: pl.DataFrame) -> pl.DataFrame:
+def chain_values(
+    platform: Platform, selected: PartitionRange, stored: pl.DataFrame
+) -> pl.DataFrame:
     """The volatility in the stored chains of the range's tickers.
 
     A value that is stored for a session before the range came from its chain alone, so it stands

@@ -3,20 +3,19 @@
 import dagster as dg
 
 from options_platform.adapters.index_data import update_indices
-from options_platform.adapters.market_data import Asked, update_bars
+from options_platform.adapters.market_data import UpdateRequest, update_bars
 from options_platform.adapters.market_series import update_series
 from options_platform.adapters.own_iv import OwnIvSource
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.defs.assets.common import asset_options, freshness_policy
 from options_platform.defs.assets.own_iv import vix_inputs
 from options_platform.defs.context import report_rows, result, selected_range
-from options_platform.defs.partitions import RunRange, first_date
+from options_platform.defs.partitions import first_date
 from options_platform.defs.resources import Platform
 from options_platform.defs.unchanged import report_unchanged
 from options_platform.domain.iv_history import series_names
 from options_platform.settings import Settings
-
-KEY = ("date", "ticker")
 
 
 def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
@@ -51,9 +50,9 @@ def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
     return raw_ohlcv
 
 
-def asked_of(settings: Settings, selected: RunRange) -> Asked:
+def asked_of(settings: Settings, selected: PartitionRange) -> UpdateRequest:
     """What the run has to bring up to date."""
-    return Asked(
+    return UpdateRequest(
         selected.start,
         selected.end,
         selected.tickers,

@@ -9,6 +9,7 @@ import polars as pl
 from options_platform.adapters.listing import listed_pool
 from options_platform.adapters.model_store import ModelStore
 from options_platform.adapters.trial_log import TrialLog
+from options_platform.common import PartitionRange
 from options_platform.contracts import (
     FEATURES_TABLE,
     LABELS,
@@ -17,7 +18,6 @@ from options_platform.contracts import (
     MODEL_SCORES,
     VOLATILITY_MODEL,
 )
-from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.backfill_trials import backfill_trials
 from options_platform.models.evaluation import calibration_curve, headline
@@ -42,7 +42,7 @@ SHOWN_INPUTS = 15
 def study_backfill(
     platform: Platform,
     target: str,
-    selected: RunRange,
+    selected: PartitionRange,
     store: ModelStore,
     champion: str,
     run_id: str,

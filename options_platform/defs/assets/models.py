@@ -8,6 +8,7 @@ import polars as pl
 from options_platform.adapters.listing import listed_pool
 from options_platform.adapters.model_registry import ModelRegistry
 from options_platform.adapters.model_store import ModelStore
+from options_platform.common import PartitionRange
 from options_platform.contracts import (
     DIRECTION_MODEL,
     FEATURES_TABLE,
@@ -25,7 +26,6 @@ from options_platform.defs.assets.common import (
 )
 from options_platform.defs.assets.model_study import stored_study, study_backfill
 from options_platform.defs.context import result, selected_range
-from options_platform.defs.partitions import RunRange
 from options_platform.defs.resources import Platform
 from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import predict_direction
@@ -107,7 +107,7 @@ def _make_model(
     return model
 
 
-def wanted_baselines(selected: RunRange, settings: Settings) -> tuple[str, ...]:
+def wanted_baselines(selected: PartitionRange, settings: Settings) -> tuple[str, ...]:
     """The baselines to train: those of the settings in a backfill, none in a daily run."""
     is_daily: bool = selected.start == selected.end
     return () if is_daily else settings.baselines

@@ -13,6 +13,7 @@ from options_platform.adapters.market_series import stored_dividends, stored_ten
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes, order_rows, unsent_rows
 from options_platform.broker_rules import LIVE_NOTE
+from options_platform.common import PartitionRange
 from options_platform.contracts import (
     DIRECTION_MODEL,
     PAPER_ORDERS,
@@ -24,7 +25,7 @@ from options_platform.contracts import (
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options
 from options_platform.defs.context import report_earlier_rows, result, selected_range
 from options_platform.defs.jobs import ORDERS_GROUP
-from options_platform.defs.partitions import BACKFILL_TAG, RunRange, newest_date
+from options_platform.defs.partitions import BACKFILL_TAG, newest_date
 from options_platform.defs.resources import Platform
 from options_platform.defs.sending import begin_sending
 from options_platform.settings import Settings
@@ -72,7 +73,7 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
     return paper_orders
 
 
-def may_send(tags: Mapping[str, str], selected: RunRange, newest: date) -> bool:
+def may_send(tags: Mapping[str, str], selected: PartitionRange, newest: date) -> bool:
     """Whether the run is of the newest session alone and no part of a backfill."""
     is_backfill = BACKFILL_ID_TAG in tags or BACKFILL_TAG in tags
     return selected.start == selected.end == newest and not is_backfill
@@ -113,7 +114,7 @@ def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame
 
 
 def rows_to_write(
-    platform: Platform, ledger: Ledger, plans: pl.DataFrame, selected: RunRange
+    platform: Platform, ledger: Ledger, plans: pl.DataFrame, selected: PartitionRange
 ) -> pl.DataFrame:
     """Rows of the range, those that the ledger knows as it knows them, and earlier ones changed."""
     settings, now = platform.settings, platform.now()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import TermStructure, quote
-from options_platform.domain.pricing import PUT, Floats
+from options_platform.domain.pricing import PUT
 
 
 def assigned_legs(

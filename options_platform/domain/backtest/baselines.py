@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.chain import quote, snap_strike, strike_step, years_of
 from options_platform.domain.expiries import choose_expiries
 from options_platform.domain.plan import SHARES, PlanRules, build_plans, plan_id, plan_selected
-from options_platform.domain.pricing import PUT, Floats
+from options_platform.domain.pricing import PUT
 from options_platform.domain.selection import NONE, select_strategies
 from options_platform.domain.term import row_term
 

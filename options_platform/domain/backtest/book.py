@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain.backtest import results
 from options_platform.domain.backtest.legs import Bools
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import GREEKS, TradePaths
-from options_platform.domain.backtest.position import CENTS, Position, to_cents
+from options_platform.domain.backtest.position import CENTS, BacktestPosition, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.positions import SHARES
-from options_platform.domain.pricing import Floats
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.sizing import Size, SizingRules, size_at
 
@@ -32,7 +32,7 @@ class Book:
         self.paths, self.market, self.rules = paths, market, rules
         self.cash = to_cents(rules.start_usd, 1)
         self.equity = self.cash
-        self.open: dict[int, Position] = {}
+        self.open: dict[int, BacktestPosition] = {}
         self.plan_id: list[str] = trades["plan_id"].to_list()
         self.ticker: list[str] = trades["ticker"].to_list()
         self.contracts: list[int] = trades["contracts"].to_list()
@@ -93,7 +93,7 @@ class Book:
         spot, *greeks = self._planned[trade]
         self._planned[trade] = (spot, *(value * share for value in greeks))
 
-    def exposure(self, position: Position, number: int) -> Exposure:
+    def exposure(self, position: BacktestPosition, number: int) -> Exposure:
         """What an open position adds to the account's risk at this close."""
         row, units = position.row(number), position.units
         delta, gamma, theta, vega = (float(self.paths.greeks[g][row]) * units for g in GREEKS)
@@ -133,7 +133,7 @@ class Book:
         self._session_fees += fee
         expiry = self.paths.legs.first_expiry[trade].astype(object)
         session = self.market.sessions[number]
-        self.open[trade] = Position(
+        self.open[trade] = BacktestPosition(
             trade=trade,
             plan_id=self.plan_id[trade],
             ticker=self.ticker[trade],
@@ -152,7 +152,7 @@ class Book:
         row = int(self.paths.first[trade])
         self._fill_rows(trade, number, ["open"] * len(every), self.paths.leg_opening[row], 1.0)
 
-    def close(self, position: Position, number: int, reason: str) -> None:
+    def close(self, position: BacktestPosition, number: int, reason: str) -> None:
         """Close a position at this session's prices; expired legs cost no fee."""
         row = position.row(number)
         assigned = reason == "ASSIGNED" and position.assigned_on == number - 1
@@ -265,7 +265,7 @@ class Book:
             )  # fmt: skip
 
     def _trade_row(
-        self, position: Position, number: int, price: float, brought: int, mid: float,
+        self, position: BacktestPosition, number: int, price: float, brought: int, mid: float,
         reason: str | None,
     ) -> None:  # fmt: skip
         trade, row = position.trade, position.row(number)

@@ -27,7 +27,7 @@ WHOLE_ACCOUNT = replace(RiskRules.unlimited(), max_positions=2)
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaselineComparison:
     """What baselines start from; `inputs` are the plan's, predictions included."""
 
     inputs: pl.DataFrame
@@ -43,7 +43,7 @@ class Baseline:
     One that is `drawn` has its plans from a seed; all others pay no heed to it.
     """
 
-    planned: Callable[[Comparison, int], Frames]
+    planned: Callable[[BaselineComparison, int], Frames]
     traded_by: Callable[[BacktestRules], BacktestRules] = lambda rules: rules
     drawn: bool = False
 
@@ -53,7 +53,7 @@ class Baseline:
         return self.traded_by(BacktestRules()).holds_to_expiry
 
     def run(
-        self, own: Comparison, fills: Sequence[str] = (), seed: int = 0
+        self, own: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
     ) -> dict[str, BacktestResult]:
         """The result under each of the fill models, by default the one that is set."""
         plans = self.planned(own, seed)

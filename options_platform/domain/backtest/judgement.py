@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.scorecard import excess_returns
 from options_platform.domain.backtest.variants import (
@@ -22,7 +23,6 @@ from options_platform.domain.overfitting import (
     overfitting_probability,
 )
 from options_platform.domain.performance import Interval, bootstrap_interval
-from options_platform.domain.performance.bootstrap import Floats
 from options_platform.domain.performance.curve import (
     SESSIONS_A_YEAR,
     annual_return,

@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.domain.calendar import sessions
 from options_platform.domain.ex_dates import next_dividends
-from options_platform.domain.pricing import DAYS_A_YEAR, Floats
+from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.domain.term import known_rates, short_rates, term_ratios
 from options_platform.errors import IncompleteDataError
 

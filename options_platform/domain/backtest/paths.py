@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.domain.backtest.assignment import assigned_legs, closing_after_assignment
 from options_platform.domain.backtest.legs import (
     Bools,
@@ -28,7 +29,7 @@ from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, quote, years_of
 from options_platform.domain.ex_dividend import calls_to_close
-from options_platform.domain.pricing import Floats, intrinsic_value
+from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.term import term_of
 
 GREEKS = ("delta", "gamma", "theta", "vega")

@@ -11,7 +11,7 @@ CENTS = 100
 
 
 @dataclass
-class Position:
+class BacktestPosition:
     """An open position; prices USD a share, net, debit positive."""
 
     trade: int

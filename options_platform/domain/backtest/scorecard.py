@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.contracts import BACKTEST_SCORES
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
@@ -24,7 +25,6 @@ from options_platform.domain.performance import (
     trade_intervals,
     trade_metrics,
 )
-from options_platform.domain.performance.bootstrap import Floats
 from options_platform.domain.performance.curve import sharpe
 
 MODEL = "model"

@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain.backtest.engine import run_backtest
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.fills import FILL_MODELS
-from options_platform.domain.performance.curve import Floats, sharpe
+from options_platform.domain.performance.curve import sharpe
 from options_platform.domain.performance.trades import TradeMetrics, trade_metrics
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.errors import UsageError

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import NO_TERM, TermStructure, atm_vol, surface_iv
-from options_platform.domain.pricing import Floats, black_scholes
+from options_platform.domain.pricing import black_scholes
 
 STEPS = ((25.0, 0.5), (1000.0, 1.0), (np.inf, 5.0))
 RANGE_DEVIATIONS = 4.0

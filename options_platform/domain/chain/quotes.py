@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import (
     INDEX_DAYS,
@@ -16,7 +17,7 @@ from options_platform.domain.chain.surface import (
     atm_vol,
     surface_iv,
 )
-from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Floats, Greeks, black_scholes
+from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Greeks, black_scholes
 
 TICK = 0.01
 VEGA_AT = 0.1

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.chain import calibration
-from options_platform.domain.pricing import DAYS_A_YEAR, Floats
+from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.domain.pricing.units import require_positive
 
 TERM_DAYS = (9.0, 30.0, 93.0, 182.0)

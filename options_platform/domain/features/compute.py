@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import FEATURES_TABLE
 from options_platform.domain.features.garch import garch_forecasts
 from options_platform.domain.features.registry import FEATURES, feature_version
@@ -26,7 +27,6 @@ from options_platform.domain.features.series import (
 from options_platform.domain.features.spec import Basis, Feature
 from options_platform.domain.regime import RegimeRules, changed_within, days_in, raw_regime
 
-KEY = ["date", "ticker"]
 PRICES = ["high", "low", "close"]
 INDICES = ["vix", "iv_close"]
 

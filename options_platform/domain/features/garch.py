@@ -15,14 +15,14 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from options_platform.common import Floats, Progress
 from options_platform.contracts import GARCH_PARAMS
 
 LONGEST_WINDOW = 1008
@@ -35,12 +35,9 @@ BACKCAST_LENGTH = 75
 # Fewer fits than this are made in this process: starting others costs seconds.
 WORTH_A_POOL = 48
 
-Progress = Callable[[str, int, int], None]
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class Window:
+class FitSample:
     """The returns (percent) that a month's parameters are fitted on."""
 
     month: str
@@ -60,7 +57,7 @@ class Fit:
     status: str
 
 
-def windows_of(bars: pl.DataFrame) -> list[Window]:
+def windows_of(bars: pl.DataFrame) -> list[FitSample]:
     """The fitting window of each month in which a ticker has at least 504 earlier returns.
 
     `bars` are good bars with `log_return`, sorted by ticker and date.
@@ -77,7 +74,7 @@ def windows_of(bars: pl.DataFrame) -> list[Window]:
             stop = int(dates.search_sorted(first_day, side="left"))
             if stop >= SHORTEST_WINDOW:
                 window = np.ascontiguousarray(returns[max(0, stop - LONGEST_WINDOW) : stop])
-                windows.append(Window(month, str(ticker), window, _hash(window)))
+                windows.append(FitSample(month, str(ticker), window, _hash(window)))
     return windows
 
 
@@ -165,7 +162,7 @@ def _forecast(returns: Floats, row: dict[str, float]) -> Floats:
     return np.asarray(np.sqrt(total / HORIZON * TRADING_DAYS) / 100.0, dtype=np.float64)
 
 
-def fit_window(window: Window) -> Fit:
+def fit_window(window: FitSample) -> Fit:
     """Fit one window with `arch`; a fit that fails says why in its status."""
     from arch import arch_model
 
@@ -184,7 +181,7 @@ def fit_window(window: Window) -> Fit:
     return Fit(mu, omega, alpha, beta, "ok")
 
 
-def _fit_all(windows: Sequence[Window], workers: int, progress: Progress | None) -> list[Fit]:
+def _fit_all(windows: Sequence[FitSample], workers: int, progress: Progress | None) -> list[Fit]:
     fits: list[Fit] = []
     for fit in _each_fit(windows, workers):
         fits.append(fit)
@@ -193,7 +190,7 @@ def _fit_all(windows: Sequence[Window], workers: int, progress: Progress | None)
     return fits
 
 
-def _each_fit(windows: Sequence[Window], workers: int) -> Iterable[Fit]:
+def _each_fit(windows: Sequence[FitSample], workers: int) -> Iterable[Fit]:
     if workers == 1 or len(windows) < WORTH_A_POOL:
         return map(fit_window, windows)
     from joblib import Parallel, delayed
@@ -203,7 +200,7 @@ def _each_fit(windows: Sequence[Window], workers: int) -> Iterable[Fit]:
     return fits
 
 
-def _frame(windows: Sequence[Window], fits: Sequence[Fit]) -> pl.DataFrame:
+def _frame(windows: Sequence[FitSample], fits: Sequence[Fit]) -> pl.DataFrame:
     rows = [
         (w.month, w.ticker, w.input_hash, f.mu, f.omega, f.alpha, f.beta, f.status)
         for w, f in zip(windows, fits, strict=True)

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.domain.features.kernels import Block, fill
-from options_platform.domain.features.windows import Window, windows_in
+from options_platform.domain.features.windows import RollingWindow, windows_in
 
 Integers = NDArray[np.int64]
 
@@ -56,7 +56,9 @@ def with_formulas(
     return frame
 
 
-def _windows(frame: pl.DataFrame, lengths: Integers, windows: Sequence[Window]) -> list[pl.Series]:
+def _windows(
+    frame: pl.DataFrame, lengths: Integers, windows: Sequence[RollingWindow]
+) -> list[pl.Series]:
     values = {w.column: frame[w.column].to_numpy() for w in windows}
     out = {w: np.empty(frame.height) for w in windows}
     for rows, shape in _blocks(lengths):

@@ -17,7 +17,7 @@ _NAME = re.compile(r"(?P<kernel>\w+)\((?P<column>\w+), (?P<n>\d+)\)")
 
 
 @dataclass(frozen=True)
-class Window:
+class RollingWindow:
     """A kernel over n rows of a column, per ticker."""
 
     kernel: str
@@ -30,14 +30,14 @@ class Window:
         return f"{self.kernel}({self.column}, {self.n})"
 
 
-def windows_in(formula: pl.Expr) -> list[Window]:
+def windows_in(formula: pl.Expr) -> list[RollingWindow]:
     """The windows that a formula needs, in the order of their first use."""
     found = (_NAME.fullmatch(name) for name in dict.fromkeys(formula.meta.root_names()))
-    return [Window(m["kernel"], m["column"], int(m["n"])) for m in found if m]
+    return [RollingWindow(m["kernel"], m["column"], int(m["n"])) for m in found if m]
 
 
 def _window(kernel: str, column: str, n: int) -> pl.Expr:
-    return pl.col(Window(kernel, column, n).name)
+    return pl.col(RollingWindow(kernel, column, n).name)
 
 
 def lag(column: str, n: int) -> pl.Expr:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from options_platform.common import Floats
+
 Statistic = Callable[[Floats], Floats]
 
 BLOCK_SESSIONS = 21

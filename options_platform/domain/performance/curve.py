@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from options_platform.common import Floats
+
 SESSIONS_A_YEAR = 252.0
 DAYS_A_YEAR = 365.25
 NONE = 1e-12

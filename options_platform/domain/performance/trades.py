@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.domain.backtest.results import BacktestResult
-from options_platform.domain.performance.bootstrap import Floats, Interval, bootstrap_interval
+from options_platform.domain.performance.bootstrap import Interval, bootstrap_interval
 
 SESSIONS_A_YEAR = 252.0
 BLOCK_TRADES = 5

@@ -11,13 +11,12 @@ from options_platform.domain.pricing.european import Greeks, black_scholes, euro
 from options_platform.domain.pricing.implied_vol import implied_vol
 from options_platform.domain.pricing.lattice import lattice_price
 from options_platform.domain.pricing.strikes import probability_itm, strike_for_delta
-from options_platform.domain.pricing.units import CALL, DAYS_A_YEAR, PUT, Floats, intrinsic_value
+from options_platform.domain.pricing.units import CALL, DAYS_A_YEAR, PUT, intrinsic_value
 
 __all__ = [
     "CALL",
     "DAYS_A_YEAR",
     "PUT",
-    "Floats",
     "Greeks",
     "american_price",
     "black_scholes",

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.pricing.european import price_block
-from options_platform.domain.pricing.units import Floats, in_blocks, require_positive
+from options_platform.domain.pricing.units import in_blocks, require_positive
 
 STEPS = 16
 SMALLEST_RATE = 1e-7

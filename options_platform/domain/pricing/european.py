@@ -11,12 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from options_platform.domain.pricing.units import (
-    DAYS_A_YEAR,
-    Floats,
-    in_blocks,
-    require_positive,
-)
+from options_platform.common import Floats
+from options_platform.domain.pricing.units import DAYS_A_YEAR, in_blocks, require_positive
 
 INVERSE_ROOT_TWO_PI = 1.0 / np.sqrt(2.0 * np.pi)
 

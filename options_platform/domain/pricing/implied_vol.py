@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from options_platform.domain.pricing.units import Floats, in_blocks, require_positive
+from options_platform.common import Floats
+from options_platform.domain.pricing.units import in_blocks, require_positive
 
 STEPS = 5
 LARGEST_DEVIATION = 12.0

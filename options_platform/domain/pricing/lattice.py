@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from options_platform.domain.pricing.units import Floats, require_positive
+from options_platform.common import Floats
+from options_platform.domain.pricing.units import require_positive
 from options_platform.errors import PricingError
 
 FURTHEST = 4.5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from options_platform.domain.pricing.units import Floats, require_positive
+from options_platform.common import Floats
+from options_platform.domain.pricing.units import require_positive
 from options_platform.errors import PricingError
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from options_platform.common import Floats
 from options_platform.errors import PricingError
 
-Floats: TypeAlias = NDArray[np.float64]
 DAYS_A_YEAR = 365.0
 CALL, PUT = 1.0, -1.0
 

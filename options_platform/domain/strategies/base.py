@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from options_platform.common import Floats
 
 Side = Literal["buy", "sell"]
 Right = Literal["call", "put"]
 Role = Literal["anchor", "wing", "near"]
 Kind = Literal["debit", "credit"]
 Bias = Literal["bullish", "bearish", "neutral"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

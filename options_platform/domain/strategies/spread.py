@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.domain.pricing import (
     CALL,
-    Floats,
     Greeks,
     black_scholes,
     european_price,

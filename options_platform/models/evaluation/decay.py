@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.domain.walk_forward import AGE_BANDS, OLDEST_SESSION, model_age
 from options_platform.models.base import FoldModel
 from options_platform.models.dataset import Dataset
@@ -19,8 +20,6 @@ from options_platform.models.evaluation.direction import direction_scores
 from options_platform.models.evaluation.scores import ALL, SCORES_SCHEMA, Slice, scores_frame
 from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.training import FoldStore, Walk, walk_forward
-
-KEY = ["date", "ticker"]
 
 
 def evaluate_decay(

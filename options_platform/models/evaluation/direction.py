@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
 from options_platform.domain import metrics
-from options_platform.models.dataset import Floats, Rows
+from options_platform.models.dataset import Rows
 from options_platform.models.direction import PROBABILITIES
 from options_platform.models.evaluation.scores import (
     Cut,

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from options_platform.common import KEY, Floats
 from options_platform.domain import metrics
-from options_platform.models.dataset import Floats
 from options_platform.models.evaluation.scores import (
     Cut,
     Slice,
@@ -22,7 +22,6 @@ from options_platform.models.evaluation.scores import (
     with_regime,
 )
 
-KEY = ["date", "ticker"]
 SHORTEST_BASE_RATE = 63
 SMALLEST_VOLATILITY = 1e-3
 

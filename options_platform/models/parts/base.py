@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from options_platform.models.dataset import Floats, Sample
+from options_platform.common import Floats
+from options_platform.models.dataset import Sample
 
 
 class Part(Protocol):

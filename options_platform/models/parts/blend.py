@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
 from options_platform.models.base import Artifacts, Predictions
 from options_platform.models.calibration import Calibration
-from options_platform.models.dataset import Floats, Rows, Sample
+from options_platform.models.dataset import Rows, Sample
 from options_platform.models.parts.base import Part
 
 PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)

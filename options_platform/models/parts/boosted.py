@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
 from options_platform.models.base import from_json, to_json
-from options_platform.models.dataset import Floats, Rows, Sample
+from options_platform.models.dataset import Rows, Sample
 from options_platform.models.trees import fit_trees, predict_trees
 
 Target = Literal["direction", "rank_change"]

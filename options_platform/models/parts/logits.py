@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
 from options_platform.models.base import from_json, to_json
-from options_platform.models.dataset import Floats, Rows, Sample
+from options_platform.models.dataset import Rows, Sample
 from options_platform.models.linear import fit_logit, predict_logit
 
 Kind = Literal["multinomial", "ordinal", "two_stage"]

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from options_platform.common import Floats
 from options_platform.models.base import from_json, to_json
-from options_platform.models.dataset import Floats, Sample
+from options_platform.models.dataset import Sample
 from options_platform.models.linear import fit_huber, fit_ridge, predict_ridge
 
 SMALLEST = 1e-4

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 import polars as pl
 import pytest
 
-from options_platform.adapters.ports import BAR_SCHEMA, CHAIN_SCHEMA
+from options_platform.adapters.ports import BAR_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.alpaca import AlpacaSource
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import NEW_YORK, sessions
@@ -193,7 +193,7 @@ def test_a_chain_joins_snapshots_contracts_and_the_close_over_all_pages(alpaca, 
     alpaca.page = 3
     alpaca.list_chain("SPY", EXPIRIES, [125.0, 130.0, 135.5])
     found = source.option_chain("SPY", LAST, AFTER)
-    assert found.schema == CHAIN_SCHEMA
+    assert found.schema == SOURCE_CHAIN_SCHEMA
     assert found.height == 12
     assert found["expiry"].unique().sort().to_list() == EXPIRIES
     assert found["strike"].unique().sort().to_list() == [125.0, 130.0, 135.5]

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import polars as pl
 import pytest
 
-from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
+from options_platform.adapters.ports import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources import SourceOptions, open_source
 from options_platform.errors import SourceError, UsageError
 from options_platform_tests.adapters.sources import vendor_chains
@@ -34,7 +34,7 @@ def earnings_of(folder, text):
 
 def test_the_terms_alone_are_a_chain_whose_other_columns_are_null(folder):
     found = chain_of(folder, TERMS)
-    assert found.schema == CHAIN_SCHEMA
+    assert found.schema == SOURCE_CHAIN_SCHEMA
     assert found["right"].to_list() == ["call", "put"]
     assert found["contract_symbol"].to_list() == ["SPY240719C00550000", "SPY240719P00550500"]
     # A half day: the quotes are of 13:00 New York.
@@ -45,7 +45,7 @@ def test_the_terms_alone_are_a_chain_whose_other_columns_are_null(folder):
 
 
 def test_all_columns_are_read_and_empty_fields_are_null(folder):
-    head = ",".join(name for name in CHAIN_SCHEMA if name != "source")
+    head = ",".join(name for name in SOURCE_CHAIN_SCHEMA if name != "source")
     rows = [
         "2024-07-03T12:59:00-04:00,SPY,SPY240719C00550000,2024-07-19,call,550,2,2.1,2.05,"  # noqa: ISC004
         "2024-07-03T16:58:00Z,12,340,100,551.4,0.21,0.5,0.01,-0.2,0.4",

@@ -7,9 +7,9 @@ import pytest
 
 from options_platform.adapters.ports import (
     BAR_SCHEMA,
-    CHAIN_SCHEMA,
     EARNINGS_SCHEMA,
     INDEX_SCHEMA,
+    SOURCE_CHAIN_SCHEMA,
     SourceInfo,
 )
 from options_platform.adapters.sources import SourceOptions, open_source
@@ -45,7 +45,7 @@ class Given:
         return self._give("index", INDEX_SCHEMA, date=end, symbol=symbol)
 
     def option_chain(self, ticker, session, now):
-        return self._give("chain", CHAIN_SCHEMA, ticker=ticker)
+        return self._give("chain", SOURCE_CHAIN_SCHEMA, ticker=ticker)
 
     def earnings(self, ticker, start, end):
         return self._give("earnings", EARNINGS_SCHEMA, date=end, ticker=ticker)

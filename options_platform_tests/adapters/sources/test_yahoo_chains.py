@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from options_platform.adapters.ports import CHAIN_SCHEMA, EARNINGS_SCHEMA
+from options_platform.adapters.ports import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.yahoo import YahooSource
 from options_platform.errors import SourceError
 from options_platform_tests.fakes.http_server import HTML
@@ -47,7 +47,7 @@ def source(yahoo, tmp_path, pauses):
 def test_a_chain_holds_every_expiry_with_one_request_each(yahoo, source):
     yahoo.list_chain("SPY", EXPIRIES)
     found = source.option_chain("SPY", LAST, AFTER)
-    assert found.schema == CHAIN_SCHEMA
+    assert found.schema == SOURCE_CHAIN_SCHEMA
     assert found["expiry"].unique().sort().to_list() == EXPIRIES
     assert found.height == 12
     assert yahoo.count("/options/") == 3

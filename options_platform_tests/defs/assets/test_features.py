@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import LABELS
 from options_platform.defs.assets.features import require_whole
-from options_platform.defs.partitions import RunRange
 from options_platform.domain.calendar import sessions
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.market import random_market
@@ -34,7 +34,7 @@ def test_a_hole_in_the_series_is_named_with_the_command_that_fills_it():
     bars, _ = random_market(("AAA",))
     days = sessions(date(2016, 2, 1), date(2016, 2, 5))
     holed = bars.filter(~bars["date"].is_in(days))
-    selected = RunRange(DAY, date(2017, 12, 29), ("AAA",))
+    selected = PartitionRange(DAY, date(2017, 12, 29), ("AAA",))
     require_whole(bars, selected, "raw_ohlcv")
     with pytest.raises(IncompleteDataError) as said:
         require_whole(holed, selected, "raw_ohlcv")
@@ -43,4 +43,4 @@ def test_a_hole_in_the_series_is_named_with_the_command_that_fills_it():
         "backfill --start 2016-02-01 --end 2016-02-05 --select raw_ohlcv,vix"
     )
     with pytest.raises(IncompleteDataError, match="lacks 1 sessions of BBB"):
-        require_whole(bars, RunRange(DAY, DAY, ("BBB",)), "raw_ohlcv")
+        require_whole(bars, PartitionRange(DAY, DAY, ("BBB",)), "raw_ohlcv")

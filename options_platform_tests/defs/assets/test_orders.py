@@ -7,16 +7,17 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
 from options_platform.defs.assets.orders import may_send, open_ledger
-from options_platform.defs.partitions import BACKFILL_TAG, RunRange
+from options_platform.defs.partitions import BACKFILL_TAG
 from options_platform.domain.calendar import NEW_YORK, shift
 from options_platform_tests.platform import END, START, make_platform_settings, run
 
 TICKERS = ("SPY", "QQQ")
 ORDERS = ["paper_orders"]
 NEWEST = date(2024, 7, 5)
-ONE = RunRange(NEWEST, NEWEST, TICKERS)
+ONE = PartitionRange(NEWEST, NEWEST, TICKERS)
 
 
 @pytest.mark.parametrize(
@@ -26,8 +27,8 @@ ONE = RunRange(NEWEST, NEWEST, TICKERS)
         ({"dagster/schedule_name": "daily_after_close"}, ONE, True),
         ({BACKFILL_ID_TAG: "abcdefgh"}, ONE, False),
         ({BACKFILL_TAG: "shell"}, ONE, False),
-        ({}, RunRange(date(2024, 7, 3), NEWEST, TICKERS), False),
-        ({}, RunRange(date(2024, 7, 3), date(2024, 7, 3), TICKERS), False),
+        ({}, PartitionRange(date(2024, 7, 3), NEWEST, TICKERS), False),
+        ({}, PartitionRange(date(2024, 7, 3), date(2024, 7, 3), TICKERS), False),
     ],
 )
 def test_only_a_run_of_the_newest_session_alone_sends(tags, selected, wanted):

@@ -14,7 +14,7 @@ from options_platform.domain.backtest.baselines import (
     random_direction,
     shuffled_signal,
 )
-from options_platform.domain.backtest.comparison import BASELINES, Comparison
+from options_platform.domain.backtest.comparison import BASELINES, BaselineComparison
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
 from options_platform_tests.domain.backtest.small import DAYS, market
@@ -113,7 +113,7 @@ def test_before_weeklies_put_write_waits_for_a_monthly_in_its_range():
 def test_every_baseline_runs_under_each_fill_model_and_worse_fills_are_dearer(made):
     bars, vix, inputs = made
     priced = make_market(bars, vix)
-    own = Comparison(inputs, priced, RULES, BacktestRules(exits=None))
+    own = BaselineComparison(inputs, priced, RULES, BacktestRules(exits=None))
     for name, baseline in BASELINES.items():
         found = baseline.run(own, ("mid", "worst"))
         assert list(found) == ["mid", "worst"]
@@ -126,7 +126,7 @@ def test_every_baseline_runs_under_each_fill_model_and_worse_fills_are_dearer(ma
 
 def test_only_baselines_without_skill_are_drawn(made):
     bars, vix, inputs = made
-    own = Comparison(inputs, make_market(bars, vix), RULES, BacktestRules())
+    own = BaselineComparison(inputs, make_market(bars, vix), RULES, BacktestRules())
     for name, baseline in BASELINES.items():
         ends = [baseline.planned(own, seed)[0] for seed in (1, 2)]
         assert ends[0].equals(ends[1]) is not baseline.drawn, name

@@ -6,7 +6,7 @@ import pytest
 
 from options_platform.domain.backtest import BacktestRules, make_market, run_backtest
 from options_platform.domain.backtest.baselines import always, buy_and_hold
-from options_platform.domain.backtest.comparison import BASELINES, Comparison
+from options_platform.domain.backtest.comparison import BASELINES, BaselineComparison
 from options_platform.domain.performance import curve_metrics, returns_of
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
@@ -69,7 +69,7 @@ def test_writing_puts_on_spy_looks_like_cboes_put_index(made):
             }
         ),
     )  # fmt: skip
-    own = Comparison(inputs.filter(spy), only, PLAN, BacktestRules())
+    own = BaselineComparison(inputs.filter(spy), only, PLAN, BacktestRules())
     found = BASELINES["put_write"].run(own)["default"]
     assert found.trades.height > 250
     equity = found.equity["equity_usd"].to_numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from options_platform.adapters.ports import CHAIN_SCHEMA
+from options_platform.adapters.ports import SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.layouts.layout import Layout
 
 GREEKS = {f"source_{name}": name for name in ("delta", "gamma", "theta", "vega")}
@@ -36,7 +36,7 @@ CHAINS = (
         "the csv layout",
         "chain",
         {"expiry": "expiry", "right": "right", "strike": "strike"},
-        {name: name.replace("_", " ") for name in CHAIN_SCHEMA if name != "source"},
+        {name: name.replace("_", " ") for name in SOURCE_CHAIN_SCHEMA if name != "source"},
     ),
     Layout(
         "OptionsDX",
