@@ -191,6 +191,10 @@ class Closing:
             return None
         if not legs or not self._is_safe(position, legs, contracts, session):
             return None
+        buys_back = not legs[0].is_shares and legs[0].side == "sell"
+        if self._is_being_exercised(position) and not buys_back:
+            # Once it is done the shares are gone: sold as well they would be sold twice.
+            return None
         if legs[0].is_shares and price is not None:
             exercised = self._exercised(position, session, price, now)
             if exercised is not None:
@@ -240,24 +244,19 @@ class Closing:
         that the ledger nets against another position's cannot, and wait for a list that agrees.
         """
         books = self.execution.ledger.books()
-        expected, lots = books.contracts, books.lots
-        if any(lots.get(s, 0) != expected.get(s, 0) for s in symbols_of(position, legs)):
-            # Positions and fills do not add up: nobody knows what there is to close.
-            return False
-        day = shift(session, 1)
+        expected, lots, left = books.contracts, books.lots, books.of_positions
+        adds_up = all(lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs))
+        # Else nobody knows what there is to close; nor while an exit in doubt may close it.
         closes = all(_covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts)
                      for leg in legs)  # fmt: skip
-        is_single = len(legs) == 1 and legs != position.legs
-        if closes and not is_single:
+        is_whole = len(legs) > 1 or legs == position.legs
+        is_shared = any(_is_shared(expected, position, leg) for leg in legs)
+        if adds_up and closes and is_whole and not is_shared:
             return True
-        if any(
-            o.purpose == "exit"
-            and o.position_id == position.position_id
-            and keeps_from_trading(o, day)
-            for o in self.execution.ledger.unsettled_orders()
-        ):
-            # One that may still arrive would close it twice, and the broker would not refuse it.
+        if not adds_up or self._may_be_closed_already(position, session):
             return False
+        if closes and is_whole:
+            return True
         if closes and legs[0].side == "sell" and not legs[0].is_shares:
             return True
         try:
@@ -265,6 +264,27 @@ class Closing:
         except BrokerDoubtError:
             return False
         return not {leg.symbol(position.ticker) for leg in legs} & set(doubtful)
+
+    def _may_be_closed_already(self, position: Position, session: date) -> bool:
+        """Whether an exit in doubt may still close the position, or has.
+
+        Another would close it twice, and the broker would not refuse it where it has more of the
+        contracts.
+        """
+        day = shift(session, 1)
+        return any(
+            o.purpose == "exit"
+            and o.position_id == position.position_id
+            and keeps_from_trading(o, day)
+            for o in self.execution.ledger.unsettled_orders()
+        )
+
+    def _is_being_exercised(self, position: Position) -> bool:
+        """Whether an exercise was asked for whose end nobody has stated yet."""
+        return any(
+            (o.purpose, o.position_id) == ("exercise", position.position_id)
+            for o in self.execution.ledger.unsettled_orders()
+        )
 
     def _exercised(
         self, position: Position, session: date, price: Pricing, now: datetime
@@ -400,6 +420,17 @@ class Closing:
 def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
     """The symbols of some legs of a position."""
     return {leg.symbol(position.ticker) for leg in legs}
+
+
+def _is_shared(expected: Mapping[str, int], position: Position, leg: OrderLeg) -> bool:
+    """Whether the account should hold more of a leg's contract than the position does."""
+    own = sum(
+        count
+        for held, count in position.held.items()
+        if held.symbol(position.ticker) == leg.symbol(position.ticker)
+    )
+    per_piece = abs(replace(leg, ratio=1).signed_quantity)
+    return abs(expected.get(leg.symbol(position.ticker), 0)) > own * per_piece
 
 
 def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:

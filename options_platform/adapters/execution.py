@@ -21,8 +21,9 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
 )
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.pauses import entries_stopped
 from options_platform.domain.calendar import shift
-from options_platform.domain.orders import CANCELLABLE, FINAL, WORKING, Order, contracts_of
+from options_platform.domain.orders import CANCELLABLE, FINAL, RESTING, WORKING, Order, contracts_of
 from options_platform.domain.positions import Position, after_entry_fill, after_exit_fill
 from options_platform.domain.trading.reducer import (
     Action,
@@ -180,6 +181,13 @@ class Execution:
 
         Raises :class:`BrokerDoubtError` where the broker shows what cannot be.
         """
+        recorded = order
+        if (stopped := self._entries_stopped(order, happening)) is not None:
+            # A halt that came while the broker was asked for the order's id.
+            recorded = self.as_recorded(order)
+            if recorded.is_final:
+                return recorded, Action.NONE
+            order, happening = replace(recorded, withdrawn=True), replace(happening, words=stopped)
         report = happening.report
         if report is not None and not is_older(order, report):
             taken = self._of_ours(order, report, now)
@@ -202,13 +210,18 @@ class Execution:
         elif after.status == "expired" and happening.event is Event.ABSENT:
             # An exit keeps why it was one.
             after = replace(after, reason=after.reason if _keeps_why(after) else decision.why)
-        if after != order or decision.action is Action.SEND:
+        if after != recorded or decision.action is Action.SEND:
             self.ledger.record(after, now, position, detail=_detail(order, decision, happening))
         if decision.action is Action.SEND:
             self.at("sending")
         elif happening.event is Event.SHOWN:
             self.at("recorded")
         return after, decision.action
+
+    def _entries_stopped(self, order: Order, happening: Happening) -> str | None:
+        """Why an entry that is about to be sent may not be, if so: the last moment to ask."""
+        is_sending = happening.event is Event.ABSENT and happening.is_wanted
+        return entries_stopped(self.ledger) if is_sending and order.purpose == "entry" else None
 
     def _submitted(self, order: Order, now: datetime, session: date | None) -> Happening:
         """Send the request, once, and say what came of it."""
@@ -275,7 +288,7 @@ class Execution:
         self, order: Order, report: BrokerOrder, session: date | None, *, is_wanted: bool
     ) -> Happening:
         is_over = False
-        if report.status in CANCELLABLE:
+        if report.status in RESTING:
             with suppress(BrokerDoubtError):
                 is_over = self.is_over(order, session)
         return Happening(Event.SHOWN, is_wanted=is_wanted, is_over=is_over, report=report)
@@ -341,7 +354,15 @@ class Execution:
         own = (p for p in self.ledger.positions() if p.position_id == after.position_id)
         held = next(own, None)
         if after.purpose == "entry":
-            return after_entry_fill(after, held, worked, fees_before_usd=before.fees_usd)
+            others = [
+                order
+                for order in self.ledger.orders()
+                if (order.purpose, order.position_id) == ("entry", after.position_id)
+                and order.client_order_id != after.client_order_id
+            ]
+            return after_entry_fill(
+                after, held, worked, fees_before_usd=before.fees_usd, others=others
+            )
         if held is None:
             raise LedgerError(
                 f"order {after.client_order_id} closes a position that the ledger does not know"

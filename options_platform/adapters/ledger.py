@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from options_platform.domain.orders import WORKING, Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
+from options_platform.domain.trading.acceptance import Acceptance
 from options_platform.domain.trading.reports import Activity
 from options_platform.domain.trading.settlement import Settlement
 from options_platform.errors import (
@@ -55,8 +57,10 @@ from options_platform.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
+    from pydantic import TypeAdapter
 
 NOTHING_SENT = "nothing was sent"
+BESIDE, ACCEPTANCE = "beside", "acceptance"
 EMPTY_LOOKS = 10
 EMPTY_PAUSE_SECONDS = 0.05
 
@@ -205,6 +209,7 @@ class Ledger:
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
                 activities_usd=float(moved),
+                beside=json.loads(read_meta(connection, BESIDE) or "{}"),
             )
 
     def require_account(self, number: str) -> None:
@@ -238,6 +243,50 @@ class Ledger:
                 set_meta(connection, "cash_base_usd", repr(cash_base_usd))
             if changes:
                 write_event(connection, now, "adjusted", reason)
+
+    def record_acceptance(self, done: Acceptance, now: datetime, reason: str) -> None:
+        """Write what a person's word changed, and keep it so that it can be taken back."""
+        with self._transaction() as connection:
+            self._change_by_hand(connection, done.changes, done.beside, done.after, now, reason)
+            set_meta(connection, ACCEPTANCE, _acceptances().dump_json(done).decode())
+            for position in done.after:
+                detail = f"{position.position_id}: ACCEPTED: {reason}"
+                write_event(connection, now, "position", detail)
+
+    def acceptance(self) -> Acceptance | None:
+        """The last acceptance; None if there is none that could be taken back."""
+        text = self.kept(ACCEPTANCE)
+        return None if text is None else _acceptances().validate_json(text)
+
+    def take_back(self, done: Acceptance, now: datetime, reason: str) -> None:
+        """Undo an acceptance: its positions are as they were before."""
+        changes = {symbol: -count for symbol, count in done.changes.items()}
+        beside = {symbol: -count for symbol, count in done.beside.items()}
+        with self._transaction() as connection:
+            self._change_by_hand(connection, changes, beside, done.before, now, reason)
+            connection.execute("DELETE FROM meta WHERE key = ?", [ACCEPTANCE])
+            for position in done.before:
+                write_event(connection, now, "position", f"{position.position_id}: {reason}")
+
+    def _change_by_hand(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        changes: Mapping[str, int],
+        beside: Mapping[str, int],
+        positions: Sequence[Position],
+        now: datetime,
+        reason: str,
+    ) -> None:
+        for symbol, quantity in sorted(changes.items()):
+            append_row(connection, "adjustments", naive_utc(now), symbol, quantity, reason)
+        for position in positions:
+            write_row(connection, "positions", POSITION_FIELDS, position)
+        held = json.loads(read_meta(connection, BESIDE) or "{}")
+        for symbol, quantity in beside.items():
+            held[symbol] = held.get(symbol, 0) + quantity
+        set_meta(connection, BESIDE, json.dumps({s: count for s, count in held.items() if count}))
+        if changes:
+            write_event(connection, now, "adjusted", reason)
 
     def settled(self) -> dict[str, float]:
         """How many contracts of each activity were taken over, by its key."""
@@ -528,6 +577,13 @@ class Ledger:
             "recorded and no new order is sent; free disk space, or bring the file back from a "
             "backup (options-platform restore), then: options-platform reconcile"
         )
+
+
+@cache
+def _acceptances() -> TypeAdapter[Acceptance]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Acceptance)
 
 
 def open_ledger(settings: Settings) -> Ledger:

@@ -160,7 +160,8 @@ class PaperTrading:
     def _settle(self, session: date, now: datetime) -> None:
         """Ask for what worked in a session; a day order that rests on after it is canceled."""
         for order in self.ledger.working_orders():
-            self.execution.look(order, now, session)
+            if order.purpose != "exercise":
+                self.execution.look(order, now, session)
         self.reconciler.take_activities(now, session)
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
@@ -276,20 +277,24 @@ class PaperTrading:
         return left
 
     def cancel_strangers(self, purposes: Sequence[Purpose]) -> list[str]:
-        """Cancel orders of our pattern that rest at the broker and the ledger does not know.
+        """Cancel orders of our pattern that rest at the broker and by the ledger do not.
 
-        Returns sentences on those that could not be. Raises :class:`BrokerDoubtError` while the
-        broker's orders cannot be listed.
+        It does not know them, or has them as ended. Returns sentences on those that could not be
+        canceled. Raises :class:`BrokerDoubtError` while the broker's orders cannot be listed.
         """
         problems = []
         for report in self.broker.working():
-            purpose = purpose_of(report.client_order_id)
-            if purpose not in purposes or self.ledger.order(report.client_order_id) is not None:
+            if purpose_of(report.client_order_id) not in purposes:
+                continue
+            recorded = self.ledger.order(report.client_order_id)
+            if recorded is not None and not recorded.is_final:
                 continue
             try:
                 self.broker.cancel(report.client_order_id)
             except BrokerError as cause:
-                problems.append(f"{report.client_order_id} rests, and is not canceled: {cause}")
+                if recorded is None or isinstance(cause, BrokerDoubtError):
+                    problems.append(f"{report.client_order_id} rests, and is not canceled: {cause}")
+                # Else the list lags behind: it has ended, as the ledger has it.
         return problems
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:

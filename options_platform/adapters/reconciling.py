@@ -8,7 +8,7 @@ is reported; it never ends anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -24,9 +24,11 @@ from options_platform.domain.reconciliation import (
     Books,
     Difference,
     Statement,
+    contract_differences,
     differences,
     keeps_from_trading,
 )
+from options_platform.domain.trading.acceptance import Acceptance, is_refuted, not_reported
 from options_platform.domain.trading.adoption import adopted_entry, adopted_exit, successor
 from options_platform.domain.trading.renames import renamed_contracts, with_new_symbols
 from options_platform.domain.trading.settlement import (
@@ -36,6 +38,8 @@ from options_platform.domain.trading.settlement import (
     delivered_unannounced,
     settle,
 )
+from options_platform.domain.trading.superseded import superseded
+from options_platform.errors import LedgerError
 
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 NO_BROKER = "BROKER"
@@ -81,10 +85,12 @@ class Reconciler:
         Positions whose contracts the broker lacks end with it (ACCEPTED), and so do orders that are
         missing.
         """
+        reported = self.ledger.differences()
         # What a fill that nobody has heard of brought is no adjustment.
         reports = self.take_over(now)
         books = self.ledger.books()
         statement = self._statement(books, now, reports)
+        self._require_reported(contract_differences(books.contracts, statement), reported)
         today = now.astimezone(NEW_YORK).date()
         for activity in delivered_unannounced(books, statement.contracts, today):
             held = self.ledger.positions(only_open=True)
@@ -99,19 +105,39 @@ class Reconciler:
             symbol: quantity - round(statement.contracts.get(symbol, 0))
             for symbol, quantity in books.lots.items()
         }
-        open_positions = self.ledger.positions(only_open=True)
-        for position in accepted(open_positions, missing, today):
-            self.ledger.record_position(position, now, f"{ACCEPTED}: {reason}")
+        open_positions = {p.position_id: p for p in self.ledger.positions(only_open=True)}
+        after = accepted(open_positions.values(), missing, today)
         for order in self.ledger.unsettled_orders():
-            if order.status == "missing":
+            is_late_exercise = order.purpose == "exercise" and now >= order.expires_at
+            if order.status == "missing" or is_late_exercise:
                 why = order.reason if order.purpose == "exit" else ACCEPTED
                 self.ledger.record(order.to("expired", reason=why), now, detail=reason)
         base = None
         if statement.cash_usd is not None:
             base = statement.cash_usd - books.cash_flow_usd
         changed = {symbol: quantity for symbol, quantity in changes.items() if quantity}
-        self.ledger.adjust(changed, base, now, reason)
+        lots = replace(books, positions=after).lots
+        before = tuple(open_positions[p.position_id] for p in after)
+        ended = replace(books, positions=before).lots
+        beside = {
+            symbol: count
+            for symbol in {*changed, *ended, *lots}
+            if (count := changed.get(symbol, 0) - lots.get(symbol, 0) + ended.get(symbol, 0))
+        }
+        self.ledger.record_acceptance(Acceptance(changed, beside, before, after), now, reason)
+        self.ledger.adjust({}, base, now, reason)
         return self.run(now)
+
+    def _require_reported(
+        self, differing: Sequence[Difference], reported: Sequence[Difference]
+    ) -> None:
+        """LedgerError where the broker shows other contracts than a person was told of."""
+        if new := not_reported(differing, reported):
+            raise LedgerError(
+                f"nothing was accepted: the broker shows what was not reported before "
+                f"({'; '.join(d.text for d in new[:3])}); look at it, then again: "
+                "options-platform reconcile"
+            )
 
     def _compared(self, now: datetime, session: date | None) -> list[Difference]:
         differing: list[Difference] = []
@@ -119,7 +145,9 @@ class Reconciler:
             reports = self.take_over(now, session)
             books = self.ledger.books()
             statement = self._statement(books, now, reports)
-            if self._follow_renames(books, statement, now):
+            if self._follow_renames(books, statement, now) or self._took_back(
+                books, statement, now
+            ):
                 books = self.ledger.books()
             if books.cash_base_usd is None and statement.cash_usd is not None:
                 self.ledger.adjust({}, statement.cash_usd - books.cash_flow_usd, now, "first look")
@@ -153,7 +181,8 @@ class Reconciler:
                 with suppress(BrokerDoubtError):
                     self.execution.show(order, report, now, session)
         for order_id, order in unsettled.items():
-            if order_id in reports or _is_given_up(order, now):
+            if order_id in reports or _is_given_up(order, now) or order.purpose == "exercise":
+                # An exercise is no order that could be looked up: its activity tells of it.
                 continue
             looked_up = self.broker.find(order_id)
             if looked_up is None:
@@ -162,7 +191,7 @@ class Reconciler:
             reports[order_id] = looked_up
             with suppress(BrokerDoubtError):
                 self.execution.show(order, looked_up, now, session)
-        self._cancel_earlier_attempts(now)
+        self._cancel_superseded(now)
         self.take_activities(now, session)
         return reports
 
@@ -206,8 +235,15 @@ class Reconciler:
                 continue
             order = successor(replaced, after, orders)
             if order is not None:
+                # What was to leave the market is to leave it under its new id too.
                 self.ledger.record_intent(
-                    replace(order, placed_at=now, reason=replaced.reason), now
+                    replace(
+                        order,
+                        placed_at=now,
+                        reason=replaced.reason,
+                        withdrawn=replaced.withdrawn,
+                    ),
+                    now,
                 )
                 orders = self.ledger.orders()
 
@@ -235,18 +271,12 @@ class Reconciler:
             for order_id, report in reports.items()
         }
 
-    def _cancel_earlier_attempts(self, now: datetime) -> None:
-        """Of each purpose the newest attempt alone may rest: one that came late is canceled."""
-        newest: dict[tuple[str, str], tuple[date, int]] = {}
+    def _cancel_superseded(self, now: datetime) -> None:
+        """Cancel what rests beside another attempt that does its work, or has done it."""
         orders = self.ledger.orders()
-        for order in orders:
-            key = (order.purpose, order.position_id)
-            if order.status != "not_sent":
-                newest[key] = max(newest.get(key, (date.min, 0)), (order.session, order.attempt))
-        for order in orders:
-            last = newest.get((order.purpose, order.position_id))
-            if order.status in CANCELLABLE and last != (order.session, order.attempt):
-                self.execution.cancel(order, now)
+        held = {p.position_id: p.held for p in self.ledger.positions()}
+        for order in superseded(orders, held):
+            self.execution.cancel(order, now)
 
     def take_activities(self, now: datetime, session: date | None = None) -> None:
         """Take over what the clearing house did with the contracts of open positions.
@@ -304,10 +334,13 @@ class Reconciler:
 
     def _end_exercises(self, symbol: str, kind: str, now: datetime) -> None:
         for order in self.ledger.unsettled_orders():
-            is_of = order.purpose == "exercise" and order.legs[0].symbol(order.ticker) == symbol
-            if is_of and kind == "OPEXC" and order.status != "intent":
+            if order.purpose != "exercise" or order.legs[0].symbol(order.ticker) != symbol:
+                continue
+            if kind == "OPEXC" and order.status != "intent":
                 done = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
                 self.ledger.record(done, now)
+            elif kind == "OPEXP":
+                self.ledger.record(order.to("expired"), now, detail=kind)
 
     def _follow_renames(self, books: Books, statement: Statement, now: datetime) -> bool:
         """Follow contracts that a split gave another symbol."""
@@ -326,6 +359,14 @@ class Reconciler:
                     symbols[was.symbol(old.ticker)] = leg.symbol(position.ticker)
         moved = {name: books.contracts.get(name, 0) for name in symbols}
         self.ledger.record_renames(symbols, moved, after, now)
+        return True
+
+    def _took_back(self, books: Books, statement: Statement, now: datetime) -> bool:
+        """Open again what a person accepted as gone, once the broker shows it after all."""
+        accepted_last = self.ledger.acceptance()
+        if accepted_last is None or not is_refuted(accepted_last, books, statement.contracts):
+            return False
+        self.ledger.take_back(accepted_last, now, "CORRECTED: the broker shows it after all")
         return True
 
     def _since(self, unsettled: list[Order], now: datetime) -> datetime:

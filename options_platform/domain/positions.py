@@ -131,39 +131,45 @@ class AccountMark:
 
 
 def after_entry_fill(
-    order: Order, held: Position | None, session: date, *, fees_before_usd: float = 0.0
+    order: Order,
+    held: Position | None,
+    session: date,
+    *,
+    fees_before_usd: float = 0.0,
+    others: Sequence[Order] = (),
 ) -> Position:
     """The position that the fills of an entry order make, all of them or some.
 
     The plan's bounds move by what the fills were better or worse than planned. `held` is the
     position before, of which some may be closed again, and `fees_before_usd` the part of its fees
-    that was the entry's; one that was closed and gets one more spread is open again.
+    that was this order's; one that was closed and gets one more spread is open again. `others` are
+    the entry's other attempts: what they filled is part of the position too.
     """
-    price = float(order.avg_price or 0.0)
-    planned = float(order.limit_price if order.limit_price is not None else price)
-    better = (planned - price) * SHARES * order.filled_qty
-    share = order.filled_qty / order.contracts
+    filled_orders = [order, *(other for other in others if other.filled_qty)]
+    contracts = sum(one.filled_qty for one in filled_orders)
+    paid = sum(float(one.avg_price or 0.0) * one.filled_qty for one in filled_orders)
+    price = float(order.avg_price or 0.0) if len(filled_orders) == 1 else paid / contracts
+    better = sum(_better_than_planned_usd(one) for one in filled_orders)
     expiry = min(leg.expiry for leg in order.legs)
     filled = Position(
         position_id=order.position_id,
         ticker=order.ticker,
         strategy=order.strategy,
         legs=order.legs,
-        contracts=order.filled_qty,
+        contracts=contracts,
         opened_on=session if held is None else held.opened_on,
         entry_price=price,
         entry_dte=(expiry - session).days if held is None else held.entry_dte,
-        max_loss_usd=order.max_loss_usd * share - better,
-        max_profit_usd=order.max_profit_usd * share + better,
-        fees_usd=order.fees_usd,
+        max_loss_usd=sum(_share_filled(one, one.max_loss_usd) for one in filled_orders) - better,
+        max_profit_usd=sum(_share_filled(one, one.max_profit_usd) for one in filled_orders)
+        + better,
+        fees_usd=sum(one.fees_usd for one in filled_orders),
         mark_price=price,
         marked_on=session,
     )
     if held is None:
         return filled
-    is_closed = not held.loose and (
-        held.closed_contracts + held.broken_contracts == order.filled_qty
-    )
+    is_closed = not held.loose and (held.closed_contracts + held.broken_contracts == contracts)
     return replace(
         filled,
         legs=held.legs,
@@ -177,6 +183,16 @@ def after_entry_fill(
         loose_cash_usd=held.loose_cash_usd,
         loose_value_usd=held.loose_value_usd,
     )
+
+
+def _share_filled(order: Order, amount_usd: float) -> float:
+    return amount_usd * (order.filled_qty / order.contracts)
+
+
+def _better_than_planned_usd(order: Order) -> float:
+    price = float(order.avg_price or 0.0)
+    planned = float(order.limit_price if order.limit_price is not None else price)
+    return (planned - price) * SHARES * order.filled_qty
 
 
 def after_exit_fill(before: Order, after: Order, position: Position, session: date) -> Position:

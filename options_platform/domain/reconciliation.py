@@ -38,7 +38,8 @@ class Books:
     """The ledger's side.
 
     `adjustments` are contracts and shares that came or went without an order: by an activity, or
-    accepted by a person. `activities_usd` is the cash that activities moved.
+    accepted by a person; `beside` are those of the accepted that belong to no position.
+    `activities_usd` is the cash that activities moved.
     """
 
     orders: tuple[Order, ...]
@@ -46,6 +47,7 @@ class Books:
     adjustments: Mapping[str, int] = field(default_factory=dict)
     cash_base_usd: float | None = None
     activities_usd: float = 0.0
+    beside: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def contracts(self) -> dict[str, int]:
@@ -56,6 +58,11 @@ class Books:
     def lots(self) -> dict[str, int]:
         """Contracts and shares by symbol that the open positions hold."""
         return _lots(self)
+
+    @property
+    def of_positions(self) -> dict[str, int]:
+        """Contracts and shares by symbol that fills and activities leave to the positions."""
+        return _added(self.contracts, {symbol: -count for symbol, count in self.beside.items()})
 
     @property
     def cash_flow_usd(self) -> float:
@@ -93,11 +100,11 @@ def differences(
 ) -> list[Difference]:
     """Every difference, named; an empty list if both sides agree.
 
-    Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, CONTRACTS, LOTS, LEGS, CASH,
-    CLOCK.
+    Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, EXERCISE, CONTRACTS, LOTS,
+    LEGS, CASH, CLOCK.
     """
     found = _order_differences(books.orders, broker, now)
-    found += _contract_differences(books.contracts, broker)
+    found += contract_differences(books.contracts, broker)
     found += _lot_differences(books)
     found += _broken_spreads(books)
     if broker.cash_usd is not None and books.cash_base_usd is not None:
@@ -145,6 +152,13 @@ def _order_differences(
             text = f"{order_id} works at the broker, and the ledger does not know it"
             reported.append(Difference("ORDER_FOREIGN", order_id, text))
     for order_id, order in ours.items():
+        if order.purpose == "exercise" and not order.is_final and now >= order.expires_at:
+            text = (
+                f"{order_id} asked to exercise {order.contracts} contracts, and the broker has not "
+                "said that they were; what they cover is not traded meanwhile. If they never were: "
+                'options-platform reconcile --accept "why"'
+            )
+            reported.append(Difference("EXERCISE", order_id, text))
         if order_id not in broker.known:
             continue
         shown = broker.orders.get(order_id)
@@ -189,7 +203,8 @@ def _not_shown(order: Order, now: datetime) -> list[Difference]:
     return []
 
 
-def _contract_differences(ours: Mapping[str, int], broker: Statement) -> list[Difference]:
+def contract_differences(ours: Mapping[str, int], broker: Statement) -> list[Difference]:
+    """Where the broker shows more or fewer contracts, or shares, than `ours` by symbol."""
     reported = []
     for symbol in sorted({*ours, *broker.contracts}):
         here, there = ours.get(symbol, 0), broker.contracts.get(symbol, 0)
@@ -211,7 +226,7 @@ def _because(symbol: str, broker: Statement) -> str:
 
 
 def _lot_differences(books: Books) -> list[Difference]:
-    lots, held, filled = _lots(books), books.contracts, contracts_held(books.orders)
+    lots, held, filled = _lots(books), books.of_positions, contracts_held(books.orders)
     known = {leg.symbol(p.ticker) for p in books.positions for leg in p.legs}
     return [
         Difference(

@@ -15,6 +15,7 @@ from options_platform_tests.faults.world import (
     DATED,
     NOW,
     POST,
+    accept,
     advance,
     assert_sound,
     at_clock,
@@ -123,7 +124,7 @@ def test_an_order_that_the_broker_has_lost_is_missing_until_somebody_says_so(
     assert made.ledger.positions(only_open=True) == []
     assert len(exits(made)) == (2 if purpose == "exit" else 0)
     at_clock(fake, NOW + timedelta(days=1))
-    made.reconciler.accept(NOW + timedelta(days=1), "the account was reset")
+    accept(made, NOW + timedelta(days=1), "the account was reset")
     ended = made.ledger.order(lost)
     why = "ACCEPTED" if purpose == "entry" else "FLATTEN"
     assert (ended.status, ended.reason) == ("expired", why)

@@ -16,6 +16,7 @@ from options_platform_tests.faults.world import (
     DATED,
     NOW,
     SESSION,
+    accept,
     advance,
     assert_sound,
     at_clock,
@@ -54,7 +55,7 @@ def flattened(made, fake):
 def test_accepting_shares_of_an_assignment_that_is_not_stated_yet_keeps_their_cover(made, fake):
     fake.script("freeze", {"of": ["activities"]})
     fake.script("assign", {"symbol": sold(fake)})
-    made.reconciler.accept(NOW, "assigned, says the broker's page")
+    accept(made, NOW, "assigned, says the broker's page")
     (position,) = made.ledger.positions()
     assert {(leg.right, leg.side) for leg in position.loose} == {
         ("call", "buy"),
@@ -105,11 +106,11 @@ def test_a_fill_that_shows_after_a_person_accepted_its_end_is_recorded(made, fak
         order = made.closing.close_position(held, SESSION, "TIME", None, NOW)
     fake.script("freeze", {"of": ["orders", "lookups"]})
     fake.script("fill", {"client_order_id": order.client_order_id})
-    made.reconciler.accept(NOW, "closed")
+    accept(made, NOW, "closed")
     fake.script("honest", {})
     made.reconcile(NOW)
     assert made.ledger.order(order.client_order_id).filled_qty == 8
-    made.reconciler.accept(NOW, "closed by that order")
+    accept(made, NOW, "closed by that order")
     assert made.reconcile(NOW) == []
 
 
@@ -159,7 +160,7 @@ def test_a_close_that_another_position_nets_in_part_waits_for_a_list_that_agrees
 def test_a_known_naked_contract_is_bought_back_wherever_its_market_goes(made, fake):
     short = sold(fake)
     lose_the_bought_leg(fake)
-    made.reconciler.accept(NOW, "sold by hand")
+    accept(made, NOW, "sold by hand")
     fake.fills = "rest"
     daily(made, fake, NOW.date(), {"SPY": 252.0})
     for minute in range(0, 30, 2):

@@ -13,6 +13,7 @@ from options_platform_tests.faults.world import (
     NOW,
     POST,
     TICKERS,
+    accept,
     assert_full_disk_lost_nothing,
     assert_sound,
     contracts,
@@ -78,7 +79,7 @@ def test_a_fill_that_nobody_has_heard_of_is_no_adjustment(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     (order,) = trade(made)
     resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
-    assert made.reconciler.accept(NOW, "looked") == []
+    assert accept(made, NOW, "looked") == []
     assert made.ledger.books().adjustments == {}
     assert made.ledger.positions()[0].contracts == 3
     assert_sound(made, resting)
@@ -91,7 +92,7 @@ def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path
     assert (order.status, order.reason) == ("not_sent", "DIFFERENCE")
     assert [d.code for d in made.ledger.differences()] == ["CONTRACTS"]
     assert fake.count(POST) == 0
-    assert made.reconciler.accept(NOW, "bought by hand") == []
+    assert accept(made, NOW, "bought by hand") == []
     trade(made, ("SPY", "QQQ"))
     assert statuses(fake) == ["filled"]
 

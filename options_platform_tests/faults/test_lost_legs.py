@@ -16,6 +16,7 @@ from options_platform_tests.faults.world import (
     NOW,
     POST,
     SESSION,
+    accept,
     advance,
     assert_sound,
     at_clock,
@@ -118,7 +119,7 @@ def test_what_was_closed_elsewhere_stays_open_until_a_person_says_so(tmp_path, f
     assert len(problems) == 1
     assert "rejected" in problems[0]
     assert made.ledger.positions()[0].closed_on is None
-    assert made.reconciler.accept(NOW, "sold by hand") == []
+    assert accept(made, NOW, "sold by hand") == []
     (position,) = made.ledger.positions()
     assert (position.open_contracts, position.exit_reason) == (0, "ACCEPTED")
     assert position.exit_price == held.mark_price > 0
@@ -286,7 +287,7 @@ def test_a_bought_contract_that_is_truly_gone_leaves_no_short_uncovered(tmp_path
     assert [(leg.side, leg.ratio) for leg in position.loose] == [("buy", 8)]
     assert position.closed_on is None
     at_clock(fake, NOW)
-    made.reconciler.accept(NOW, "sold by hand")
+    accept(made, NOW, "sold by hand")
     assert made.ledger.positions()[0].closed_on
     assert made.reconcile(NOW) == []
 

@@ -14,6 +14,7 @@ from options_platform_tests.faults.world import (
     SESSION,
     TICKERS,
     WIDE,
+    accept,
     assert_sound,
     daily,
     ended,
@@ -140,7 +141,7 @@ def test_what_the_account_may_not_do_is_not_sent(tmp_path, fake):
     # What is bought for the cash leaves the equity, which sizes go by, as it was.
     fake.script("move", {"symbol": "SHV", "quantity": 1000, "price": 100.0})
     fake.book.blocked, fake.book.cash = False, 10.0
-    made.reconciler.accept(NOW, "bought elsewhere")
+    accept(made, NOW, "bought elsewhere")
     trade(made, ("IWM",))
     assert {o.ticker: o.reason for o in made.ledger.orders()} == {
         "SPY": "OPTIONS_LEVEL",

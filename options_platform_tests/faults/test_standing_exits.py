@@ -10,6 +10,7 @@ from options_platform_tests.faults.world import (
     CLOSES,
     NOW,
     SESSION,
+    accept,
     at_clock,
     contracts,
     daily,
@@ -30,7 +31,7 @@ def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(
     trade(made)
     lose_the_bought_leg(fake)
     if accepted:
-        made.reconciler.accept(NOW, "liquidated")
+        accept(made, NOW, "liquidated")
     else:
         made.reconcile(NOW)
     assert {d.code for d in made.ledger.differences()} <= {"LEGS", "CONTRACTS", "CASH"}
@@ -51,7 +52,7 @@ def test_a_sold_contract_alone_is_bought_back_at_its_own_quote_or_named(tmp_path
     fake.fills = "rest"
     long, short = made.ledger.positions()[0].legs
     lose_the_bought_leg(fake)
-    made.reconciler.accept(NOW, "liquidated")
+    accept(made, NOW, "liquidated")
     fake.chains.unquote(long.symbol("SPY"))
     if quoted:
         fake.script("quote", {"symbol": short.symbol("SPY"), "bid": 7.9, "ask": 8.1})

@@ -79,7 +79,9 @@ class AlpacaBroker:
             )
         request, client = shapes.request_of(order, expected), self._allowed_client
         what = f"order {order.client_order_id}"
-        found = asked(what, lambda: self._order(client.submit_order(request)))
+        found = asked(
+            what, lambda: self._order(_of_id(client.submit_order(request), order.client_order_id))
+        )
         if found is None:
             raise OrderRefusedError(f"{what}: Alpaca knows no such asset")
         return found
@@ -98,7 +100,7 @@ class AlpacaBroker:
         found: BrokerOrder | None = self._read_or_none(
             f"order {client_order_id}",
             partial(self._client.get_order_by_client_id, client_order_id),
-            self._order,
+            lambda answer: self._order(_of_id(answer, client_order_id)),
         )
         return found
 
@@ -110,7 +112,7 @@ class AlpacaBroker:
         number = self._read_or_none(
             what,
             partial(self._client.get_order_by_client_id, client_order_id),
-            lambda found: str(found["id"]),
+            lambda answer: str(_of_id(answer, client_order_id)["id"]),
         )
         if number is None:
             raise OrderRefusedError(f"order {client_order_id} is not at Alpaca")
@@ -305,6 +307,15 @@ class AlpacaBroker:
                 f"{str(self.rules.live).lower()}; set the other keys"
             )
         return keys
+
+
+def _of_id(answer: Any, client_order_id: str) -> Any:
+    """The order of an answer; BrokerDoubtError where it is another one, as of a proxy's cache."""
+    if answer["client_order_id"] != client_order_id:
+        raise BrokerDoubtError(
+            f"order {client_order_id}: Alpaca answered with order {answer['client_order_id']}"
+        )
+    return answer
 
 
 def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, str]) -> None:

@@ -208,10 +208,12 @@ def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float
 
 def account_of(found: Mapping[str, Any]) -> BrokerAccount:
     """The account."""
-    power = found.get("options_buying_power")
+    number, power = found["account_number"], found.get("options_buying_power")
+    if not isinstance(number, str) or not number.strip():
+        raise ValueError(f"account_number is {number!r}")
     level = found.get("options_trading_level")
     return BrokerAccount(
-        number=str(found["account_number"]),
+        number=number,
         cash_usd=float(found["cash"]),
         equity_usd=float(found["equity"]),
         buying_power_usd=None if power is None else float(power),

@@ -118,6 +118,24 @@ def _shows_less(order: Order, happening: Happening) -> bool:
     return happening.report is not None and is_older(order, happening.report)
 
 
+def _rests_though_ended(order: Order, happening: Happening) -> bool:
+    """Whether a report shows as resting what the broker has shown as ended, and not as filled.
+
+    A list that lags shows it so; where it rests after all, nobody wants it to.
+    """
+    report = happening.report
+    is_ended = order.seen and order.status in ENDED and order.filled_qty < order.contracts
+    return report is not None and is_ended and report.status in CANCELLABLE
+
+
+def _is_stuck(order: Order, happening: Happening) -> bool:
+    """Whether its cancel, or its replacement, was never finished by the end of its session."""
+    report = happening.report
+    if report is None or report.filled_qty != order.filled_qty:
+        return False
+    return happening.is_over and report.status == "cancel_pending"
+
+
 def _rests_unwanted(order: Order, happening: Happening) -> bool:
     report = happening.report
     is_unwanted = order.withdrawn or happening.is_over or order.status in ("not_sent", "expired")
@@ -125,7 +143,8 @@ def _rests_unwanted(order: Order, happening: Happening) -> bool:
 
 
 ALL = tuple(TRANSITIONS)
-AT_HAND = ("unknown", *RESTING, "missing")
+UNSETTLED = ("unknown", *RESTING)
+AT_HAND = (*UNSETTLED, "missing")
 OVER_AND_DONE = ("not_sent", *ENDED)
 LACKING_OPEN = ("intent", "unknown")
 
@@ -141,7 +160,13 @@ RULES: tuple[Rule, ...] = (
          "it may rest by now"),
     Rule(OVER_AND_DONE, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
     # What the broker shows: evidence, whatever was concluded before.
+    Rule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
+         "it rests though it had ended, and nobody wants it to"),
     Rule(ALL, Event.SHOWN, _shows_less, SAME, Action.NONE, "older than what is recorded"),
+    Rule(UNSETTLED, Event.SHOWN, _is_stuck, "missing", Action.NONE,
+         "its session is over, and the broker does not show how it ended"),
+    Rule(("missing",), Event.SHOWN, _is_stuck, SAME, Action.NONE,
+         "its session is over, and the broker does not show how it ended"),
     Rule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
          "it rests, and nobody wants it to"),
     Rule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
@@ -149,7 +174,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
     Rule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE, "nothing was sent"),
     Rule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
-    Rule(("unknown", *RESTING), Event.ABSENT, _is_over, "missing", Action.NONE,
+    Rule(UNSETTLED, Event.ABSENT, _is_over, "missing", Action.NONE,
          "its session is over, and the broker does not show it"),
     Rule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
     Rule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
