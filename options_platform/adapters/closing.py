@@ -29,9 +29,9 @@ from options_platform.domain.trading.closing import (
     has_shares,
     has_uncovered_short,
     in_doubt,
-    lacks_cover,
     next_to_close,
     what_the_broker_shows,
+    without_cover,
 )
 from options_platform.domain.trading.exercise import covers_of_shares, exercise_is_worth_more
 from options_platform.settings import Settings
@@ -125,7 +125,7 @@ class Closing:
             missing = lasting & set(self._in_doubt(position))
         except BrokerDoubtError:
             return False
-        return lacks_cover(position, missing)
+        return without_cover(position, missing) is not None
 
     def _in_doubt(self, position: Position) -> tuple[str, ...]:
         at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
@@ -241,23 +241,25 @@ class Closing:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
 
         Legs that close by the ledger say so, and the broker refuses what it has nothing of; those
-        that the ledger nets against another position's cannot, and wait for a list that agrees.
+        that another position holds too, or that the ledger nets against its other side, wait for a
+        list that agrees.
         """
         books = self.execution.ledger.books()
         expected, lots, left = books.contracts, books.lots, books.of_positions
         adds_up = all(lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs))
-        # Else nobody knows what there is to close; nor while an exit in doubt may close it.
+        if not adds_up:
+            # Nobody knows what there is to close.
+            return False
         closes = all(_covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts)
                      for leg in legs)  # fmt: skip
         is_whole = len(legs) > 1 or legs == position.legs
+        # What another position holds of its contracts the broker would take for this one's.
         is_shared = any(_is_shared(expected, position, leg) for leg in legs)
-        if adds_up and closes and is_whole and not is_shared:
+        if closes and is_whole and not is_shared:
             return True
-        if not adds_up or self._may_be_closed_already(position, session):
+        if self._may_be_closed_already(position, session):
             return False
-        if closes and is_whole:
-            return True
-        if closes and legs[0].side == "sell" and not legs[0].is_shares:
+        if closes and not is_whole and legs[0].side == "sell" and not legs[0].is_shares:
             return True
         try:
             doubtful = self._in_doubt(position)

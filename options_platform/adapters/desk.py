@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.execution import plausible_clock
 from options_platform.adapters.live_quotes import PresentMarket, Pricing, present_market
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.pauses import entries_stopped
@@ -46,7 +47,7 @@ def session_to_decide(service: PaperTrading, now: datetime) -> date:
     if isinstance(service.broker, WorksAtClose) and last is not None:
         return last
     try:
-        clock = service.broker.clock()
+        clock = plausible_clock(service.broker, now)
     except BrokerDoubtError:
         clock = None
     return deciding_session(now if clock is None else clock.now)

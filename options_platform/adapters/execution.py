@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import (
     Broker,
+    BrokerClock,
     BrokerDoubtError,
     BrokerOrder,
     DuplicateOrderError,
@@ -39,6 +40,7 @@ from options_platform.errors import LedgerError
 Step = Callable[[str], None]
 Reports = Mapping[str, BrokerOrder]
 MOST_WORDS = 160
+MOST_APART = timedelta(days=1)
 ANOTHER_ORDER = "ANOTHER_ORDER"
 
 
@@ -88,14 +90,16 @@ class Execution:
         more fills than were ordered.
         """
         order = self.as_recorded(order)
-        happening = self._shown(order, report, session, is_wanted=False)
+        happening = self._shown(order, report, now, session, is_wanted=False)
         return self._drive(order, happening, now, session, is_strict=True)
 
     def miss(self, order: Order, now: datetime, session: date | None = None) -> Order:
         """Note that neither the broker's lists nor its look-up show an order: no evidence."""
         order = self.as_recorded(order)
         try:
-            happening = Happening(Event.ABSENT, is_over=self._is_over_or_unread(order, session))
+            happening = Happening(
+                Event.ABSENT, is_over=self._is_over_or_unread(order, now, session)
+            )
         except BrokerDoubtError as doubt:
             return self._noted(order, doubt, now)
         return self._drive(order, happening, now, session)
@@ -126,13 +130,13 @@ class Execution:
         self.ledger.record(after, now)
         return after
 
-    def is_over(self, order: Order, session: date | None = None) -> bool:
+    def is_over(self, order: Order, now: datetime, session: date | None = None) -> bool:
         """Whether the order's session has ended, by the broker's clock, not this machine's.
 
         A broker without a clock is at the close of `session`, which it was told of. Raises
-        :class:`BrokerDoubtError` where the clock cannot be read.
+        :class:`BrokerDoubtError` where the clock cannot be read, or is days off.
         """
-        clock = self.broker.clock()
+        clock = plausible_clock(self.broker, now)
         if clock is None:
             return session is not None and order.session < session
         return clock.now >= order.expires_at
@@ -235,7 +239,7 @@ class Execution:
         except BrokerDoubtError as doubt:
             self._noted(order, doubt, now)
             return self._asked(order, now, session, None, is_wanted=False)
-        return self._shown(order, report, session, is_wanted=False)
+        return self._shown(order, report, now, session, is_wanted=False)
 
     def _refused(
         self, order: Order, refusal: OrderRefusedError, now: datetime, session: date | None
@@ -247,7 +251,7 @@ class Execution:
             self._noted(order, doubt, now)
             return Happening(Event.SILENT)
         if report is not None:
-            return self._shown(order, report, session, is_wanted=False)
+            return self._shown(order, report, now, session, is_wanted=False)
         return Happening(Event.REFUSED, words=_words(refusal))
 
     def _asked(
@@ -263,7 +267,7 @@ class Execution:
         try:
             report = self._found(order, reports)
             if report is None:
-                is_over = self._is_over_or_unread(order, session)
+                is_over = self._is_over_or_unread(order, now, session)
                 if is_over and order.status != "intent":
                     listed = self._listed(order, now) if reports is None else reports
                     report = listed.get(order.client_order_id)
@@ -272,7 +276,7 @@ class Execution:
         except BrokerDoubtError as doubt:
             self._noted(order, doubt, now)
             return Happening(Event.SILENT)
-        return self._shown(order, report, session, is_wanted=is_wanted)
+        return self._shown(order, report, now, session, is_wanted=is_wanted)
 
     def _found(self, order: Order, reports: Reports | None) -> BrokerOrder | None:
         number = order.client_order_id
@@ -285,18 +289,24 @@ class Execution:
         return {report.client_order_id: report for report in listed}
 
     def _shown(
-        self, order: Order, report: BrokerOrder, session: date | None, *, is_wanted: bool
+        self,
+        order: Order,
+        report: BrokerOrder,
+        now: datetime,
+        session: date | None,
+        *,
+        is_wanted: bool,
     ) -> Happening:
         is_over = False
         if report.status in RESTING:
             with suppress(BrokerDoubtError):
-                is_over = self.is_over(order, session)
+                is_over = self.is_over(order, now, session)
         return Happening(Event.SHOWN, is_wanted=is_wanted, is_over=is_over, report=report)
 
-    def _is_over_or_unread(self, order: Order, session: date | None) -> bool:
+    def _is_over_or_unread(self, order: Order, now: datetime, session: date | None) -> bool:
         """Whether the session is over; for an exit a clock that cannot be read counts as no."""
         try:
-            return self.is_over(order, session)
+            return self.is_over(order, now, session)
         except BrokerDoubtError:
             if order.purpose == "entry":
                 raise
@@ -372,6 +382,17 @@ class Execution:
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
         self.ledger.note(order.client_order_id, now, f"DOUBT: {_words(doubt)}")
         return order
+
+
+def plausible_clock(broker: Broker, now: datetime) -> BrokerClock | None:
+    """The broker's clock; BrokerDoubtError where it and this machine's are days apart."""
+    clock = broker.clock()
+    if clock is not None and abs(clock.now - now) > MOST_APART:
+        raise BrokerDoubtError(
+            f"the clock of {broker.name} says {clock.now:%Y-%m-%d %H:%M} and this machine's "
+            f"{now:%Y-%m-%d %H:%M}; nothing is concluded from either"
+        )
+    return clock
 
 
 def _detail(before: Order, decision: Decision, happening: Happening) -> str | None:

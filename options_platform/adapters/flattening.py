@@ -52,10 +52,14 @@ class Flattening:
                     break
                 service = self.service
                 market = present_market(service.broker, service.settings, self.closes, waiting)
+                refused_now: dict[str, Order] = {}
                 for position in waiting:
                     sent = self._close(position, market, now)
                     if sent is not None and sent.status in NOT_CLOSING:
-                        refused[position.position_id] = sent
+                        refused_now[position.position_id] = sent
+                # What the other side of its contract kept from closing may close once that has.
+                is_progress = len(refused_now) < len(waiting)
+                refused = refused_now if is_progress else refused | refused_now
             self.service.reconciler.run(now)
             problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
             return problems + [

@@ -69,7 +69,8 @@ def withdraw_entries(connection: duckdb.DuckDBPyConnection, at: datetime) -> Non
             write_order(connection, replace(order, status="not_sent", reason=HALTED), at, HALTED)
         elif order.status == "canceled" and order.reason == REPRICE:
             write_order(connection, replace(order, reason=HALTED), at, HALTED)
-        elif not order.is_final and not order.withdrawn:
+        elif not order.withdrawn and (not order.is_final or not order.seen):
+            # One that the broker refused, or never showed, may turn out to have been taken.
             reason = HALTED if order.reason == REPRICE else order.reason
             write_order(connection, replace(order, withdrawn=True, reason=reason), at, HALTED)
 

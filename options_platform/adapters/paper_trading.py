@@ -21,7 +21,12 @@ from functools import cached_property
 
 import polars as pl
 
-from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, WorksAtClose
+from options_platform.adapters.brokers.port import (
+    Broker,
+    BrokerDoubtError,
+    BrokerOrder,
+    WorksAtClose,
+)
 from options_platform.adapters.closing import LEAVING, Closing
 from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.entry_sizes import EntrySizes
@@ -42,7 +47,7 @@ from options_platform.domain.orders import WORKING, Order, Purpose
 from options_platform.domain.positions import SHARES, Position, mark_account
 from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
-from options_platform.domain.trading.adoption import purpose_of
+from options_platform.domain.trading.adoption import adopted_entry, purpose_of
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
@@ -284,9 +289,10 @@ class PaperTrading:
         """
         problems = []
         for report in self.broker.working():
-            if purpose_of(report.client_order_id) not in purposes:
-                continue
             recorded = self.ledger.order(report.client_order_id)
+            purpose = purpose_of(report.client_order_id)
+            if purpose not in purposes or (recorded is None and not self._may_be_ours(report)):
+                continue
             if recorded is not None and not recorded.is_final:
                 continue
             try:
@@ -296,6 +302,11 @@ class PaperTrading:
                     problems.append(f"{report.client_order_id} rests, and is not canceled: {cause}")
                 # Else the list lags behind: it has ended, as the ledger has it.
         return problems
+
+    def _may_be_ours(self, report: BrokerOrder) -> bool:
+        """Whether an id of our pattern is ours; of an exit without its position nobody knows."""
+        is_entry = purpose_of(report.client_order_id) == "entry"
+        return not is_entry or adopted_entry(report, self.ledger.account) is not None
 
     def send_if_allowed(self, order: Order, now: datetime) -> None:
         """Send an order; an entry only if nothing forbids it, and else for the record not sent.

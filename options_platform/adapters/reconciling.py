@@ -18,7 +18,7 @@ from options_platform.adapters.execution import Execution
 from options_platform.adapters.ledger import Ledger
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.orders import CANCELLABLE, ENDED, WORKING, Order
+from options_platform.domain.orders import CANCELLABLE, WORKING, Order
 from options_platform.domain.positions import Position
 from options_platform.domain.reconciliation import (
     Books,
@@ -171,7 +171,7 @@ class Reconciler:
         """
         reports = self._listed(now)
         self._adopt(reports, now)
-        reports = self._without_replaced(reports, now)
+        reports = self._without_replaced(reports)
         orders = {order.client_order_id: order for order in self.ledger.orders()}
         unsettled = {order.client_order_id: order for order in self.ledger.unsettled_orders()}
         for order_id, report in reports.items():
@@ -191,6 +191,7 @@ class Reconciler:
             reports[order_id] = looked_up
             with suppress(BrokerDoubtError):
                 self.execution.show(order, looked_up, now, session)
+        self._show_late_successors(reports, now, session)
         self._cancel_superseded(now)
         self.take_activities(now, session)
         return reports
@@ -214,17 +215,23 @@ class Reconciler:
         tickers = {o.position_id: o.ticker for o in (*known.values(), *entries)}
         exits = [adopted_exit(report, tickers) for report in strangers.values()]
         ours = [*entries, *(order for order in exits if order is not None)]
-        for order in sorted(ours, key=lambda o: (o.session, o.purpose, o.attempt)):
-            self.ledger.record_intent(replace(order, placed_at=now), now)
         if ours:
+            # First, since nothing shows it any more once they are known.
             self.ledger.halt(
                 f"{LEDGER_OLDER}: the broker has {len(ours)} orders of this account that the "
                 "ledger did not know; they were taken over",
                 now,
             )
+        for order in sorted(ours, key=lambda o: (o.session, o.purpose, o.attempt)):
+            self.ledger.record_intent(replace(order, placed_at=now), now)
         self._adopt_successors(reports, now)
 
     def _adopt_successors(self, reports: Mapping[str, BrokerOrder], now: datetime) -> None:
+        """Follow what a person put in the place of orders of ours, and of that in turn."""
+        while self._adopted_successor(reports, now):
+            pass
+
+    def _adopted_successor(self, reports: Mapping[str, BrokerOrder], now: datetime) -> bool:
         by_broker_id = {name: report for report in reports.values() for name in report.broker_ids}
         orders = self.ledger.orders()
         known = {order.client_order_id: order for order in orders}
@@ -245,19 +252,23 @@ class Reconciler:
                     ),
                     now,
                 )
-                orders = self.ledger.orders()
+                return True
+        return False
 
-    def _without_replaced(
-        self, reports: Mapping[str, BrokerOrder], now: datetime
-    ) -> dict[str, BrokerOrder]:
-        """The reports, of an order that was replaced as canceled once its successor is known.
+    def _show_late_successors(
+        self, reports: Mapping[str, BrokerOrder], now: datetime, session: date | None
+    ) -> None:
+        """Follow what replaced an order by hand where only its look-up tells of that."""
+        before = {order.client_order_id for order in self.ledger.orders()}
+        self._adopt_successors(reports, now)
+        for order in self.ledger.orders():
+            if order.client_order_id not in before:
+                with suppress(BrokerDoubtError):
+                    self.execution.show(order, reports[order.client_order_id], now, session)
 
-        So it is where the successor has ended, or the session of both.
-        """
-        orders = self.ledger.orders()
-        over = {order.client_order_id for order in orders if now >= order.expires_at}
-        ended = {name for name, report in reports.items() if report.status in ENDED}
-        known = {order.client_order_id for order in orders} | ended
+    def _without_replaced(self, reports: Mapping[str, BrokerOrder]) -> dict[str, BrokerOrder]:
+        """The reports, of an order that was replaced as canceled once its successor is known."""
+        known = {order.client_order_id for order in self.ledger.orders()}
         ids = {
             name: report.client_order_id
             for report in reports.values()
@@ -265,8 +276,7 @@ class Reconciler:
         }
         return {
             order_id: replace(report, status="canceled", reason=REPLACED)
-            if report.replaced_by is not None
-            and (ids.get(report.replaced_by) in known or order_id in over)
+            if report.replaced_by is not None and ids.get(report.replaced_by) in known
             else report
             for order_id, report in reports.items()
         }
@@ -370,8 +380,14 @@ class Reconciler:
         return True
 
     def _since(self, unsettled: list[Order], now: datetime) -> datetime:
-        """How far back final orders are compared."""
+        """How far back final orders are compared: to the ledger's last mark, if that is older.
+
+        A ledger out of a backup lacks what came after it.
+        """
         back = now - timedelta(days=self.rules.lookback_days)
+        marked = self.ledger.last_marked()
+        if marked is not None:
+            back = min(back, datetime.combine(marked, datetime.min.time(), NEW_YORK))
         placed = [
             order.placed_at
             for order in unsettled

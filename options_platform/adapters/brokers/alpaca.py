@@ -61,6 +61,8 @@ class AlpacaBroker:
             "the account", self._client.get_account, shapes.account_of
         )
         require_allowed(found.number, self.rules, self.environment)
+        # Nothing stands between the last look at a halt and the request then.
+        self.__dict__["_allowed_client"] = self._client
         return found
 
     def clock(self) -> BrokerClock | None:
@@ -182,9 +184,10 @@ class AlpacaBroker:
             )
             # Two activities may share an id, and a page may end between them: each page begins
             # with those of the last id again.
+            known = len(found)
             found |= dict.fromkeys(new)
             before = [a.activity_id for a in new if a.activity_id != new[-1].activity_id]
-            if len(new) < LEAST_A_PAGE or not before or before[-1] == page:
+            if len(new) < LEAST_A_PAGE or not before or len(found) == known:
                 return [activity for activity in found if activity.on >= since]
             page = before[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -16,9 +17,9 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
     Quote,
 )
-from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.calendar import FIRST_DAY, LAST_DAY, NEW_YORK
 from options_platform.domain.occ import parse_symbol
-from options_platform.domain.orders import TICK_USD, Order, OrderLeg
+from options_platform.domain.orders import RESTING, TICK_USD, Order, OrderLeg
 from options_platform.domain.orders.order import SHARES_A_LOT
 
 STATES = {
@@ -150,11 +151,12 @@ def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
         raise ValueError(f"unknown order status {found['status']!r}")
     shares = found.get("symbol") and not found.get("legs") and not is_contract(found["symbol"])
     lot = SHARES_A_LOT if shares else 1
-    filled = int(float(found["filled_qty"] or 0)) // lot
-    if filled and status in ("submitted", "accepted"):
-        status = "partially_filled"
+    filled = int(finite(found["filled_qty"] or 0)) // lot
+    status = _borne_out(status, filled, int(finite(found["qty"] or 0)) // lot)
     legs = found.get("legs") or [found]
-    contracts = 0 if shares else filled * sum(int(float(leg.get("ratio_qty") or 1)) for leg in legs)
+    contracts = (
+        0 if shares else filled * sum(int(finite(leg.get("ratio_qty") or 1)) for leg in legs)
+    )
     return BrokerOrder(
         client_order_id=str(found["client_order_id"]),
         status=status,
@@ -170,6 +172,21 @@ def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
     )  # fmt: skip
 
 
+def _borne_out(status: str, filled: int, ordered: int) -> str:
+    """The state that the quantities bear out: one runs ahead of the other at times.
+
+    Filled it is once all of it is; until then what is called filled may fill, and is not to be
+    canceled or sent again.
+    """
+    if status == "filled" and filled < ordered:
+        return "cancel_pending"
+    if status in RESTING and 0 < ordered <= filled:
+        return "filled"
+    if filled and status in ("submitted", "accepted"):
+        return "partially_filled"
+    return status
+
+
 def is_contract(symbol: str) -> bool:
     """Whether a symbol is an option's."""
     return parse_symbol(symbol) is not None
@@ -180,25 +197,25 @@ def _limit_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> flo
     if price is None:
         return None
     sign = SIGNS.get(str(legs[0].get("side")), 1.0) if not found.get("legs") else 1.0
-    return sign * float(price)
+    return sign * finite(price)
 
 
 def _contracts(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[str, int] | None:
     """None where Alpaca does not show the legs."""
     if not all(leg.get("symbol") and leg.get("side") in SIGNS for leg in legs):
         return None
-    spreads = int(float(found.get("qty") or 0))
-    ratios = [int(SIGNS[leg["side"]] * float(leg.get("ratio_qty") or 1)) for leg in legs]
+    spreads = int(finite(found.get("qty") or 0))
+    ratios = [int(SIGNS[leg["side"]] * finite(leg.get("ratio_qty") or 1)) for leg in legs]
     return {str(leg["symbol"]): ratio * spreads for leg, ratio in zip(legs, ratios, strict=True)}
 
 
 def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float:
     prices = [leg.get("filled_avg_price") for leg in legs]
     if any(price is None for price in prices):
-        return float(found["filled_avg_price"])
+        return finite(found["filled_avg_price"])
     return round(
         sum(
-            SIGNS[str(leg["side"])] * float(leg.get("ratio_qty") or 1) * float(price)
+            SIGNS[str(leg["side"])] * finite(leg.get("ratio_qty") or 1) * finite(price)
             for leg, price in zip(legs, prices, strict=True)
             if price is not None
         ),
@@ -214,9 +231,9 @@ def account_of(found: Mapping[str, Any]) -> BrokerAccount:
     level = found.get("options_trading_level")
     return BrokerAccount(
         number=number,
-        cash_usd=float(found["cash"]),
-        equity_usd=float(found["equity"]),
-        buying_power_usd=None if power is None else float(power),
+        cash_usd=finite(found["cash"]),
+        equity_usd=finite(found["equity"]),
+        buying_power_usd=None if power is None else finite(power),
         options_level=None if level is None else int(level),
         blocked=bool(
             found.get("account_blocked")
@@ -229,30 +246,35 @@ def account_of(found: Mapping[str, Any]) -> BrokerAccount:
 def clock_of(found: Mapping[str, Any]) -> BrokerClock:
     """The broker's time."""
     now, opens, closes = (moment(found[name]) for name in ("timestamp", "next_open", "next_close"))
-    return BrokerClock(now, bool(found["is_open"]), opens, closes)
+    is_open = found["is_open"]
+    if not isinstance(is_open, bool):
+        raise TypeError(f"is_open is {is_open!r}")
+    if not FIRST_DAY <= now.astimezone(NEW_YORK).date() <= LAST_DAY:
+        raise ValueError(f"the clock says {now}, outside the calendar")
+    return BrokerClock(now, is_open, opens, closes)
 
 
 def holding_of(found: Mapping[str, Any]) -> Holding:
     """A position; Alpaca gives short ones a negative quantity, or a side of `short`."""
-    quantity = whole_if_whole(float(found["qty"]))
+    quantity = whole_if_whole(finite(found["qty"]))
     if str(found.get("side", "")).endswith("short"):
         quantity = -abs(quantity)
-    return Holding(str(found["symbol"]), quantity, float(found["avg_entry_price"]))
+    return Holding(str(found["symbol"]), quantity, finite(found["avg_entry_price"]))
 
 
 def quote_of(found: Mapping[str, Any]) -> Quote:
     """A quote; a side that nobody quotes is 0."""
-    return Quote(float(found["bp"] or 0.0), float(found["ap"] or 0.0), moment(found["t"]))
+    return Quote(finite(found["bp"] or 0.0), finite(found["ap"] or 0.0), moment(found["t"]))
 
 
 def last_price_of(found: Mapping[str, Any]) -> LastPrice:
     """A stock's last trade."""
-    return LastPrice(float(found["p"]), moment(found["t"]))
+    return LastPrice(finite(found["p"]), moment(found["t"]))
 
 
 def activity_of(found: Mapping[str, Any]) -> Activity:
     """A fill, or what the clearing house did."""
-    quantity = whole_if_whole(float(found.get("qty") or 0))
+    quantity = whole_if_whole(finite(found.get("qty") or 0))
     if str(found.get("side", "")).startswith("sell"):
         quantity = -abs(quantity)
     price = found.get("price")
@@ -262,12 +284,22 @@ def activity_of(found: Mapping[str, Any]) -> Activity:
         kind=str(found["activity_type"]),
         symbol=str(found.get("symbol", "")),
         quantity=quantity,
-        price=None if price is None else float(price),
+        price=None if price is None else finite(price),
         on=date.fromisoformat(day)
         if day
         else moment(found["transaction_time"]).astimezone(NEW_YORK).date(),
         order_id=found.get("order_id") or None,
     )
+
+
+def finite(value: Any) -> float:
+    """A number of Alpaca's, which come as text; ValueError or TypeError for what is none."""
+    if isinstance(value, bool):
+        raise TypeError(f"{value!r} in place of a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} in place of a number")
+    return number
 
 
 def whole_if_whole(quantity: float) -> float:
@@ -276,9 +308,12 @@ def whole_if_whole(quantity: float) -> float:
 
 
 def moment(text: str) -> datetime:
-    """A time of Alpaca's, which may have nanoseconds."""
+    """A time of Alpaca's, which may have nanoseconds; ValueError without an offset."""
     head, dot, tail = text.replace("Z", "+00:00").partition(".")
-    if not dot:
-        return datetime.fromisoformat(head)
-    digits = len(tail) - len(tail.lstrip("0123456789"))
-    return datetime.fromisoformat(f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}")
+    if dot:
+        digits = len(tail) - len(tail.lstrip("0123456789"))
+        head = f"{head}.{tail[:digits][:6].ljust(6, '0')}{tail[digits:]}"
+    read = datetime.fromisoformat(head)
+    if read.tzinfo is None:
+        raise ValueError(f"{text} has no offset from UTC")
+    return read

@@ -38,8 +38,11 @@ def not_reported(
 
 
 def is_refuted(acceptance: Acceptance, books: Books, at_broker: Mapping[str, float]) -> bool:
-    """Whether the broker shows just what it had before, and nothing came of it since."""
-    if not acceptance.after or not acceptance.changes:
+    """Whether the broker shows the accepted differences no more, and nothing came of them since.
+
+    So it is where the list had lagged, or where a fill came to light that explains them.
+    """
+    if not acceptance.changes:
         return False
     expected = books.contracts
     positions = {position.position_id: position for position in books.positions}

@@ -80,10 +80,23 @@ def in_doubt(
     )
 
 
-def lacks_cover(position: Position, missing: Collection[str]) -> bool:
-    """Whether the bought contracts of a position are missing and its sold ones are not."""
-    sides = {leg.side for leg in position.held if leg.symbol(position.ticker) in missing}
-    return sides == {"buy"} and any(leg.side == "sell" for leg in position.held)
+def without_cover(position: Position, missing: Collection[str]) -> OrderLeg | None:
+    """A sold contract that the list shows while it lacks what covers it; None if there is none.
+
+    Calls cover calls and puts cover puts; `missing` are symbols of which the list shows too few.
+    """
+    lacking = {leg for leg in position.held if leg.symbol(position.ticker) in missing}
+    return next(
+        (
+            leg
+            for leg in position.held
+            if leg.side == "sell"
+            and not leg.is_shares
+            and leg not in lacking
+            and any((cover.right, cover.side) == (leg.right, "buy") for cover in lacking)
+        ),
+        None,
+    )
 
 
 def what_the_broker_shows(
@@ -91,20 +104,39 @@ def what_the_broker_shows(
 ) -> tuple[tuple[OrderLeg, ...], int]:
     """What to close of whole spreads once the broker has refused to close them all.
 
-    The first sold contract alone where the list lacks what covers it; as many whole spreads as the
-    list shows where it lacks sold ones; else all of them, as before. Arguments as in
+    A sold contract alone where the list lacks what covers it; else as many whole spreads as it
+    shows, and as the account holds of each contract once other positions' other side is netted;
+    where that is none the calls or the puts alone; else all of them, as before. Arguments as in
     :func:`in_doubt`.
     """
     missing = in_doubt(position, expected, at_broker)
     legs, contracts = position.legs, position.open_contracts
-    sold = next((leg for leg in legs if leg.side == "sell"), None)
-    if sold is not None and lacks_cover(position, missing):
-        return (replace(sold, ratio=1),), sold.ratio * contracts
-    whole = min(
-        contracts - -(-_shortfall(leg.symbol(position.ticker), expected, at_broker) // leg.ratio)
-        for leg in legs
-    )
-    return (legs, int(whole)) if whole > 0 else (legs, contracts)
+    bare = without_cover(position, missing)
+    if bare is not None:
+        return (replace(bare, ratio=1),), position.held[replace(bare, ratio=1)]
+    whole = min(_spreads_there(position, leg, expected, at_broker) for leg in legs)
+    if whole > 0:
+        return legs, whole
+    for right in sorted({leg.right for leg in legs}):
+        side = tuple(leg for leg in legs if leg.right == right)
+        left = min(_spreads_there(position, leg, expected, at_broker) for leg in side)
+        if left > 0:
+            return side, left
+    return legs, contracts
+
+
+def _spreads_there(
+    position: Position,
+    leg: OrderLeg,
+    expected: Mapping[str, int],
+    at_broker: Mapping[str, float],
+) -> int:
+    """Spreads of a position of which the account has the contracts of a leg."""
+    symbol = leg.symbol(position.ticker)
+    short = -(-_shortfall(symbol, expected, at_broker) // leg.ratio)
+    sign = 1 if leg.side == "buy" else -1
+    net = max(0, sign * expected.get(symbol, 0)) // leg.ratio
+    return int(min(position.open_contracts - short, net))
 
 
 def _shortfall(symbol: str, expected: Mapping[str, int], at_broker: Mapping[str, float]) -> float:

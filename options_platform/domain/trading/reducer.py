@@ -119,13 +119,14 @@ def _shows_less(order: Order, happening: Happening) -> bool:
 
 
 def _rests_though_ended(order: Order, happening: Happening) -> bool:
-    """Whether a report shows as resting what the broker has shown as ended, and not as filled.
+    """Whether a report shows as resting what the broker has shown as ended.
 
     A list that lags shows it so; where it rests after all, nobody wants it to.
     """
     report = happening.report
-    is_ended = order.seen and order.status in ENDED and order.filled_qty < order.contracts
-    return report is not None and is_ended and report.status in CANCELLABLE
+    if report is None or not order.seen or order.status not in ENDED:
+        return False
+    return report.status in CANCELLABLE and is_older(order, report)
 
 
 def _is_stuck(order: Order, happening: Happening) -> bool:
@@ -209,6 +210,8 @@ def decide(order: Order, happening: Happening) -> Decision:
     after = order
     if happening.event is Event.UNWANTED and order.status in AT_HAND:
         after = replace(after, withdrawn=True)
+    if happening.event is Event.SHOWN and order.status in (*UNSETTLED, "missing"):
+        after = replace(after, seen=True)
     if rule.then == AS_SHOWN:
         after = _as_shown(after, happening.report)
     elif rule.then != SAME:
