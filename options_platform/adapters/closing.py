@@ -431,10 +431,9 @@ def _is_shared(expected: Mapping[str, int], position: Position, leg: OrderLeg) -
         for held, count in position.held.items()
         if held.symbol(position.ticker) == leg.symbol(position.ticker)
     )
-    per_piece = abs(replace(leg, ratio=1).signed_quantity)
-    return abs(expected.get(leg.symbol(position.ticker), 0)) > own * per_piece
+    return abs(expected.get(leg.symbol(position.ticker), 0)) > own
 
 
 def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:
     """Whether what the account should hold of a leg's contract covers closing that many."""
-    return expected * leg.signed_ratio > 0 and abs(expected) >= abs(leg.signed_quantity) * contracts
+    return expected * leg.signed_ratio > 0 and abs(expected) >= abs(leg.signed_ratio) * contracts

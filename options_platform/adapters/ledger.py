@@ -39,7 +39,7 @@ from options_platform.adapters.ledger_rows import (
 )
 from options_platform.adapters.ledger_seen import SeenLedger, seen_ledger
 from options_platform.domain.orders import WORKING, Order
-from options_platform.domain.positions import AccountMark, Position
+from options_platform.domain.positions import AccountMark, BrokenMark, Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.acceptance import Acceptance
@@ -156,12 +156,25 @@ class Ledger:
             write_row(connection, "positions", POSITION_FIELDS, position)
             write_event(connection, now, "position", f"{position.position_id}: {detail}")
 
-    def record_marks(self, positions: Sequence[Position], mark: AccountMark) -> None:
-        """Write the positions' marks and the account's at a close."""
+    def record_marks(
+        self, positions: Sequence[Position], mark: AccountMark, broken: Sequence[BrokenMark] = ()
+    ) -> None:
+        """Write the positions' marks and the account's at a close, with those of broken spreads."""
         with self._transaction() as connection:
             for position in positions:
                 write_row(connection, "positions", POSITION_FIELDS, position)
             write_row(connection, "marks", MARK_FIELDS, mark)
+            for one in broken:
+                connection.execute(
+                    "DELETE FROM broken_marks WHERE session = ? AND position_id = ?",
+                    [one.session, one.position_id],
+                )
+                names, values = zip(*vars(one).items(), strict=True)
+                connection.execute(
+                    f"INSERT INTO broken_marks ({', '.join(names)}) "
+                    f"VALUES ({', '.join('?' * len(names))})",
+                    list(values),
+                )
 
     def orders(self, *, session: date | None = None) -> list[Order]:
         """The orders, of one session or all, in the order of their sessions."""
@@ -338,6 +351,10 @@ class Ledger:
                 for name, change in ((symbol, -quantity), (new_symbol, quantity)):
                     if change:
                         append_row(connection, "adjustments", at, name, change, "RENAMED")
+                beside = json.loads(read_meta(connection, BESIDE) or "{}")
+                if symbol in beside:
+                    beside[new_symbol] = beside.pop(symbol) + beside.get(new_symbol, 0)
+                    set_meta(connection, BESIDE, json.dumps(beside))
                 write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
@@ -490,12 +507,13 @@ class Ledger:
         notice_of(self.path).unlink(missing_ok=True)
 
     def table(self, name: str) -> pl.DataFrame:
-        """One of orders, order_events, account_events, positions, marks; oldest first."""
+        """A table such as orders, order_events, account_events, positions, marks; oldest first."""
         order = {
             "order_events": "number",
             "account_events": "number",
             "positions": "opened_on",
             "marks": "session",
+            "broken_marks": "session, position_id",
         }
         with self._reading() as connection:
             by = order.get(name, "session, client_order_id")

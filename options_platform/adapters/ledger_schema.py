@@ -6,7 +6,12 @@ sequence is altered, and a process may be killed before its log is merged into t
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+
+from options_platform.adapters.brokers.simulated_schema import count_by_the_share, read_legs
+from options_platform.domain.orders import SHARES
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,6 +49,11 @@ CREATE TABLE IF NOT EXISTS renames (
 );
 CREATE TABLE IF NOT EXISTS doubts (
     symbol VARCHAR PRIMARY KEY, since TIMESTAMP NOT NULL
+);
+CREATE TABLE IF NOT EXISTS broken_marks (
+    session DATE NOT NULL, position_id VARCHAR NOT NULL, open_contracts INTEGER NOT NULL,
+    value_usd DOUBLE NOT NULL, profit_usd DOUBLE NOT NULL, risk_usd DOUBLE NOT NULL,
+    delta DOUBLE NOT NULL, gamma DOUBLE NOT NULL, theta DOUBLE NOT NULL, vega DOUBLE NOT NULL
 );
 CREATE TABLE IF NOT EXISTS positions (
     position_id VARCHAR PRIMARY KEY, ticker VARCHAR NOT NULL, strategy VARCHAR NOT NULL,
@@ -90,8 +100,8 @@ WHERE exit_reason = 'GONE_AT_BROKER'
 """
 """Positions that were once ended since a list lacked them: no evidence, so they are open."""
 
-NEWEST = "doubts"
-"""The table that a file of the newest layout has."""
+NEWEST = "broken_marks"
+"""The table that a file of the newest layout has; in those without it shares count in lots."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -112,6 +122,34 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
     connection.execute(REOPENED)
+    _count_by_the_share(connection)
+
+
+def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
+    """Turn lots of 100 shares into single ones: orders, their events and loose legs."""
+    count_by_the_share(connection)
+    orders = connection.execute("SELECT client_order_id, legs FROM orders").fetchall()
+    of_shares = [n for n, legs in orders if any(leg.is_shares for leg in read_legs(legs))]
+    connection.execute(
+        "UPDATE order_events SET filled_qty = filled_qty * ? "
+        "WHERE list_contains(?::VARCHAR[], client_order_id)",
+        [SHARES, of_shares],
+    )
+    for number, text in connection.execute("SELECT position_id, loose FROM positions").fetchall():
+        loose = [replace(leg, ratio=leg.ratio * SHARES) if leg.is_shares else leg
+                 for leg in read_legs(text)]  # fmt: skip
+        if any(leg.is_shares for leg in loose):
+            connection.execute(
+                "UPDATE positions SET loose = ? WHERE position_id = ?",
+                [json.dumps([asdict(leg) for leg in loose], default=str), number],
+            )
+    # An acceptance keeps positions as they were, to bring them back.
+    for key, text in connection.execute("FROM meta WHERE key = 'acceptance'").fetchall():
+        acceptance = json.loads(text)
+        for position in (*acceptance["before"], *acceptance["after"]):
+            for leg in position["loose"]:
+                leg["ratio"] *= SHARES if leg["right"] == "shares" else 1
+        connection.execute("UPDATE meta SET value = ? WHERE key = ?", [json.dumps(acceptance), key])
 
 
 def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:

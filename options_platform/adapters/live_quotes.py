@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, Quote, QuotesContracts
 from options_platform.domain.calendar import NEW_YORK, shift
 from options_platform.domain.exposures import DatedClose
-from options_platform.domain.fills import MarketClose
+from options_platform.domain.fills import MarketClose, shares_price
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import Position
 from options_platform.domain.valuation import Band, Offers, Quoted, modelled, offers, quoted
@@ -81,7 +81,6 @@ class PresentMarket:
         """A price of legs that may hold shares: those at the present spot, else `otherwise`."""
 
         def price(legs: tuple[OrderLeg, ...]) -> float | None:
-            lots = sum(leg.signed_ratio for leg in legs if leg.is_shares)
             options = tuple(leg for leg in legs if not leg.is_shares)
             if len(options) == len(legs):
                 return of_options(legs)
@@ -89,7 +88,7 @@ class PresentMarket:
             if spot is None:
                 return None if otherwise is None else otherwise(legs)
             rest = of_options(options) if options else 0.0
-            return None if rest is None else lots * spot + rest
+            return None if rest is None else shares_price(legs, spot) + rest
 
         return price
 

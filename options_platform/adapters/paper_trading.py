@@ -38,13 +38,14 @@ from options_platform.adapters.reconciling import NO_BROKER, Reconciler
 from options_platform.domain.calendar import sessions
 from options_platform.domain.exposures import (
     DatedClose,
+    broken_mark,
     newest_closes,
     planned_exposures,
 )
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.order_basis import order_bases
-from options_platform.domain.orders import WORKING, Order, Purpose
-from options_platform.domain.positions import SHARES, Position, mark_account
+from options_platform.domain.orders import WORKING, Order, Purpose, multiplier_of
+from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
 from options_platform.domain.trading.adoption import adopted_entry, purpose_of
@@ -205,6 +206,11 @@ class PaperTrading:
         self.ledger.record_marks(
             [new for new, old in zip(marked, positions, strict=True) if new != old],
             mark_account(session, self.start_usd, marked),
+            [
+                broken_mark(p, session, closes[p.ticker], self.settings.plan.chain)
+                for p in marked
+                if p.closed_on is None and p.broken_contracts and p.ticker in closes
+            ],
         )
 
     def _marked(self, position: Position, session: date, close: MarketClose) -> Position:
@@ -214,7 +220,7 @@ class PaperTrading:
         if session <= position.expiry:
             marked = replace(marked, mark_price=price(position.legs), marked_on=session)
         if position.loose:
-            loose = price(position.loose) * SHARES
+            loose = price(position.loose) * multiplier_of(position.loose)
             marked = replace(marked, loose_value_usd=loose, marked_on=session)
         return marked
 

@@ -29,6 +29,7 @@ def ledger_snapshot(ledger: Ledger) -> LedgerSnapshot | None:
             account_events=ledger.table("account_events"),
             marks=ledger.table("marks"),
             start_usd=ledger.start_usd(),
+            broken_marks=ledger.table("broken_marks"),
         )
 
 

@@ -43,6 +43,8 @@ PAPER_ORDERS = Table(
 ACCOUNT = Column("account", pl.String, "account whose ledger it is", nullable=False)
 POSITION = Column("position_id", pl.String, "id of the position's first entry", nullable=False)
 NET_SHARE = "USD a share, net"
+UNITS = "spreads; contracts of a leg; shares"
+FILL_PURPOSES = ("entry", "exit", "leg", "shares")
 
 
 def _count(name: str, description: str) -> Column:
@@ -59,10 +61,16 @@ FILLS = Table(
         Column("client_order_id", pl.String, "id at the broker", nullable=False),
         Column("number", pl.Int64, "number of the order's fill, from 1", nullable=False, low=1),
         POSITION,
-        Column("purpose", pl.String, "opens or closes", nullable=False, values=("entry", "exit")),
+        Column(
+            "purpose",
+            pl.String,
+            "opens or closes whole spreads, or closes a single leg or shares that one left",
+            nullable=False,
+            values=FILL_PURPOSES,
+        ),
         Column("strategy", pl.String, "name of the strategy", nullable=False),
-        Column("contracts", pl.Int64, "spreads filled", "spreads", nullable=False, low=1),
-        Column("ordered", pl.Int64, "spreads of the order", "spreads", nullable=False, low=1),
+        Column("contracts", pl.Int64, "what was filled", UNITS, nullable=False, low=1),
+        Column("ordered", pl.Int64, "what was ordered", UNITS, nullable=False, low=1),
         Column("price", pl.Float64, "debit positive, credit negative", NET_SHARE, nullable=False),
         Column("limit_price", pl.Float64, "the order's; null takes the market", NET_SHARE),
         usd("fees_usd", "its share of the order's fees"),

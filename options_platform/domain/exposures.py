@@ -15,9 +15,10 @@ import polars as pl
 
 from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
 from options_platform.domain.fills import LEG_SIDES, MarketClose
-from options_platform.domain.orders import OrderLeg
-from options_platform.domain.positions import SHARES
+from options_platform.domain.orders import SHARES, OrderLeg
+from options_platform.domain.positions import BrokenMark, Position
 from options_platform.domain.risk import Exposure, exposure_of
+from options_platform.domain.risk.limits import ONE_PERCENT
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,29 @@ def one_spread_rows(plans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def broken_mark(
+    position: Position, session: date, close: MarketClose, chain: ChainRules
+) -> BrokenMark:
+    """A position that was just marked at the close of `session`, with the greeks of what is loose.
+
+    All of them are 0 where nothing is loose any more.
+    """
+    at, spot = DatedClose(session, close), close.spot
+    loose = spread_exposure(position.ticker, position.loose, 1, 0.0, at, chain)
+    return BrokenMark(
+        session=session,
+        position_id=position.position_id,
+        open_contracts=position.open_contracts,
+        value_usd=position.value_usd,
+        profit_usd=position.profit_usd,
+        risk_usd=position.risk_usd,
+        delta=loose.delta_usd / spot,
+        gamma=loose.gamma_usd / (spot * spot * ONE_PERCENT),
+        theta=loose.theta_usd,
+        vega=loose.vega_usd,
+    )
+
+
 def spread_exposure(
     ticker: str,
     legs: Sequence[OrderLeg],
@@ -85,14 +109,13 @@ def spread_exposure(
 ) -> Exposure:
     """What `contracts` spreads add to the account's risk; expired legs have no greeks.
 
-    A share has a delta of 1 and no other greek.
+    A share has a delta of 1, whatever contracts are for, and no other greek.
     """
-    shares = sum(leg.signed_ratio for leg in legs if leg.is_shares)
+    shares = sum(leg.signed_ratio for leg in legs if leg.is_shares) * contracts
     legs = [leg for leg in legs if not leg.is_shares]
     alive = [leg for leg in legs if leg.expiry > at.session]
     spot, units = at.close.spot, SHARES * contracts
     sums = dict.fromkeys(("delta", "gamma", "theta", "vega"), 0.0)
-    sums["delta"] += shares
     if alive:
         index = np.full(len(alive), at.close.implied_vol)
         greeks = quote(
@@ -115,7 +138,7 @@ def spread_exposure(
         max_loss_usd,
         min((leg.expiry for leg in legs), default=at.session),
         spot=spot,
-        shares_delta=sums["delta"] * units,
+        shares_delta=sums["delta"] * units + shares,
         shares_gamma=sums["gamma"] * units,
         vega_usd=sums["vega"] * units,
         theta_usd=sums["theta"] * units,

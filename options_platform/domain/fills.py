@@ -23,7 +23,7 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.ex_dates import NextDividend
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.orders import OrderLeg, multiplier_of
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.term import term_of
 
@@ -116,13 +116,19 @@ def net_price(
 
     From the day of its expiry a leg is worth what exercising it pays; shares are worth the spot.
     """
-    shares = sum(leg.signed_ratio for leg in legs if leg.is_shares) * market.spot
+    shares = shares_price(legs, market.spot)
     options = [leg for leg in legs if not leg.is_shares]
     if not options:
-        return float(np.round(shares, 4))
+        return shares
     sides = np.array([LEG_SIDES[leg.side] * leg.ratio for leg in options])
     prices = leg_prices(options, session, market, chain, fills)
-    return float(np.round(np.sum(sides * prices) + shares, 4))
+    return float(np.round(np.sum(sides * prices), 4)) + shares
+
+
+def shares_price(legs: Sequence[OrderLeg], spot: float) -> float:
+    """What the shares among `legs` add to their net price, USD; see :func:`multiplier_of`."""
+    shares = sum(leg.signed_ratio for leg in legs if leg.is_shares)
+    return round(shares * spot, 4) / multiplier_of(legs) if shares else 0.0
 
 
 def leg_prices(

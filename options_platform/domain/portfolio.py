@@ -2,14 +2,15 @@
 
 1. Each growth of an order's filled quantity is a fill.
 2. The fills give what was held of a position at each close, and its cash.
-3. Marks, greeks and attribution are those of the backtest's :func:`trade_paths`.
+3. Marks, greeks and attribution are those of the backtest's :func:`trade_paths`; what is loose of
+   broken spreads has the marks of the ledger.
 Nothing here is kept: the ledger and the market give the same rows again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -18,21 +19,25 @@ from options_platform.contracts import FILLS, PORTFOLIO, POSITIONS
 from options_platform.domain.backtest import BacktestMarket, BacktestRules
 from options_platform.domain.backtest.paths import GREEKS, trade_paths
 from options_platform.domain.calendar import close_time, shift
-from options_platform.domain.orders import Order
-from options_platform.domain.positions import SHARES, Position
+from options_platform.domain.orders import SHARES, Order
+from options_platform.domain.positions import Position
 from options_platform.domain.risk.limits import ONE_PERCENT
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
 PARTS = tuple(f"{name}_pnl_usd" for name in GREEKS)
+BROKEN_MARKS = pl.Schema(
+    {"session": pl.Date, "position_id": pl.String, "open_contracts": pl.Int32}
+    | dict.fromkeys(("value_usd", "profit_usd", "risk_usd", *GREEKS), pl.Float64)
+)
 
 
 @dataclass(frozen=True)
 class LedgerSnapshot:
     """What a ledger holds at one moment.
 
-    `order_events`, `account_events` and `marks` are its tables of these names, oldest first;
-    `start_usd` is what the account began with, None before its first mark.
+    `order_events`, `account_events`, `marks` and `broken_marks` are its tables of these names,
+    oldest first; `start_usd` is what the account began with, None before its first mark.
     """
 
     account: str
@@ -42,6 +47,7 @@ class LedgerSnapshot:
     account_events: pl.DataFrame
     marks: pl.DataFrame
     start_usd: float | None
+    broken_marks: pl.DataFrame = field(default_factory=BROKEN_MARKS.to_frame)
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
         price=pl.col("cost") / pl.col("contracts"),
         fees_usd=pl.col("fees_usd") * pl.col("contracts") / pl.col("filled"),
     )
-    rows = rows.with_columns(cash_usd=-pl.col("cost") * SHARES - pl.col("fees_usd"))
+    rows = rows.with_columns(cash_usd=-pl.col("cost") * pl.col("multiplier") - pl.col("fees_usd"))
     return _fitted(rows, FILLS.schema).sort(FILLS.key)
 
 
@@ -141,13 +147,12 @@ def position_rows(
         "opened_on", pl.col("closed_on").fill_null(pl.lit(newest, pl.Date))
     )
     ends = pl.col("date") == pl.col("closed_on")
-    whole = [order.client_order_id for order in held.orders if _is_of_spreads(order, held)]
     traded = fills.group_by("position_id", "date").agg(
         pl.col("cash_usd").sum(),
         # Single legs, and the shares of an assignment, are no spreads.
         gained=pl.when(pl.col("purpose") == "entry")
         .then("contracts")
-        .when(pl.col("client_order_id").is_in(whole))
+        .when(pl.col("purpose") == "exit")
         .then(-pl.col("contracts"))
         .otherwise(0)
         .sum(),
@@ -171,21 +176,47 @@ def position_rows(
             contracts=pl.when(ends).then(0).otherwise("contracts"),
             cash_usd=pl.col("cash_usd") + pl.when(ends).then("gone_usd").otherwise(0.0),
         )
+        .pipe(_with_broken, held.broken_marks, ends)
         .with_columns(before=pl.col("contracts").shift(1, fill_value=0).over("position_id"))
     )
-    value = pl.col("mark_price") * SHARES * pl.col("contracts")
+    value = pl.coalesce("broken_value_usd", pl.col("mark_price") * SHARES * pl.col("contracts"))
+    made = pl.col("cash_usd").cum_sum().over("position_id") + value
     rows = rows.with_columns(
-        value_usd=value, pnl_usd=pl.col("cash_usd").cum_sum().over("position_id") + value
+        value_usd=value, pnl_usd=pl.coalesce("broken_profit_usd", made)
     ).with_columns(
         pnl_day_usd=pl.col("pnl_usd").diff().over("position_id").fill_null(pl.col("pnl_usd")),
         account=pl.lit(held.account),
         exit_reason=pl.when(ends).then("exit_reason"),
-        max_loss_usd=pl.col("max_loss_usd") * pl.col("contracts") / pl.col("total"),
-        **{name: pl.col(name) * SHARES * pl.col("contracts") for name in GREEKS},
+        max_loss_usd=pl.coalesce(
+            "broken_risk_usd", pl.col("max_loss_usd") * pl.col("contracts") / pl.col("total")
+        ),
+        **{
+            name: pl.col(name) * SHARES * pl.col("contracts")
+            + pl.col(f"broken_{name}").fill_null(0)
+            for name in GREEKS
+        },
         **{name: pl.col(name) * SHARES * pl.col("before") for name in PARTS},
     )
     other = pl.col("pnl_day_usd") - pl.sum_horizontal(PARTS)
     return _fitted(rows.with_columns(other_pnl_usd=other), POSITIONS.schema).sort(POSITIONS.key)
+
+
+def _with_broken(rows: pl.DataFrame, broken: pl.DataFrame, ends: pl.Expr) -> pl.DataFrame:
+    """The rows with what the ledger marked of broken spreads, from the first such mark to the end.
+
+    The columns `broken_*` are null before it and on the session of the exit.
+    """
+    names = [name for name in BROKEN_MARKS if name not in ("session", "position_id")]
+    marks = broken.select(
+        "position_id", pl.col("session").alias("date"), pl.col(names).name.prefix("broken_")
+    )
+    known = pl.col("^broken_.*$")
+    return (
+        rows.join(marks, on=["position_id", "date"], how="left", maintain_order="left")
+        .with_columns(known.forward_fill().over("position_id"))
+        .with_columns(pl.when(~ends.fill_null(value=False)).then(known))
+        .with_columns(contracts=pl.coalesce("broken_open_contracts", "contracts"))
+    )
 
 
 def portfolio_rows(
@@ -239,7 +270,8 @@ def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
         "date": worked,
         "ticker": order.ticker,
         "position_id": order.position_id,
-        "purpose": order.purpose,
+        "purpose": _purpose(order, own),
+        "multiplier": order.multiplier,
         "strategy": order.strategy,
         "ordered": order.contracts,
         "filled": order.filled_qty,
@@ -264,7 +296,7 @@ def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]
         default=shift(position.opened_on, -1),
     )  # fmt: skip
     filled = -sum(
-        o.filled_qty * float(o.avg_price or 0.0) * SHARES + o.fees_usd
+        o.paid_usd + o.fees_usd
         for o in held.orders
         if o.position_id == position.position_id and o.purpose != "exercise"
     )
@@ -290,10 +322,13 @@ def _without_noise(usd: float) -> float:
     return usd if abs(usd) >= CENT else 0.0
 
 
-def _is_of_spreads(order: Order, held: LedgerSnapshot) -> bool:
-    """Whether an exit closes whole spreads of its position."""
-    own = next((p for p in held.positions if p.position_id == order.position_id), None)
-    return own is None or len(order.legs) == len(own.legs)
+def _purpose(order: Order, own: Position | None) -> str:
+    """What a fill of the order is for: of exits only those of whole spreads are called so."""
+    if order.multiplier == 1:
+        return "shares"
+    if order.purpose == "exit" and own is not None and len(order.legs) != len(own.legs):
+        return "leg"
+    return order.purpose
 
 
 def _require_market(known: pl.DataFrame, market: BacktestMarket) -> None:

@@ -40,8 +40,10 @@ def _beyond_order(views: Portfolio) -> Finding:
 
 
 def _closed_beyond_entry(views: Portfolio) -> Finding:
+    """Of whole spreads: single legs and shares are those of spreads that are none any more."""
     sign = pl.when(pl.col("purpose") == "entry").then(1).otherwise(-1)
-    left = views.fills.group_by("account", "position_id", maintain_order=True).agg(
+    of_spreads = views.fills.filter(pl.col("purpose").is_in(["entry", "exit"]))
+    left = of_spreads.group_by("account", "position_id", maintain_order=True).agg(
         left=(sign * pl.col("contracts")).sum()
     )
     return _finding(left.filter(pl.col("left") < 0), "position_id", "left")

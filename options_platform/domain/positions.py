@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from options_platform.domain.orders import Order, OrderLeg, closing
+from options_platform.domain.orders import SHARES, Order, OrderLeg, closing
 from options_platform.errors import LedgerError
-
-SHARES = 100
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Position:
 
     `broken_contracts` are spreads that are none any more, since a leg of theirs ended without the
     others: by an assignment, an exercise, an expiry, or an order for that leg alone. What they left
-    is `loose`, each leg with its contracts (or lots of shares) as its ratio; `loose_cash_usd` is
+    is `loose`, each leg with its contracts (or single shares) as its ratio; `loose_cash_usd` is
     what breaking them and trading their legs has brought, `loose_value_usd` what the loose legs
     are worth at the mark.
     """
@@ -61,7 +59,7 @@ class Position:
 
     @property
     def held(self) -> dict[OrderLeg, int]:
-        """Contracts (or lots of shares) by leg that are still held; never negative, no zeros.
+        """Contracts (or single shares) by leg that are still held; never negative, no zeros.
 
         A leg that is held in whole spreads and loose too is there once, under ratio 1.
         """
@@ -128,6 +126,26 @@ class AccountMark:
     realised_usd: float
     unrealised_usd: float
     open_positions: int
+
+
+@dataclass(frozen=True)
+class BrokenMark:
+    """A position with broken spreads at the close of a session: what its views show of it.
+
+    `open_contracts` are the spreads that are still whole, `*_usd` the whole position; `delta`,
+    `gamma`, `theta` and `vega` are those of the loose legs, in the units of the table `positions`.
+    """
+
+    session: date
+    position_id: str
+    open_contracts: int
+    value_usd: float
+    profit_usd: float
+    risk_usd: float
+    delta: float
+    gamma: float
+    theta: float
+    vega: float
 
 
 def after_entry_fill(
@@ -231,8 +249,6 @@ def _after_single_legs(before: Order, after: Order, position: Position, session:
     leg of the other side: it was traded, and has to be closed.
     """
     spreads = after.filled_qty - before.filled_qty
-    now = after.filled_qty * float(after.avg_price or 0.0)
-    was = before.filled_qty * float(before.avg_price or 0.0)
     ended: dict[OrderLeg, int] = {}
     beyond: list[OrderLeg] = []
     for leg in after.legs:
@@ -241,7 +257,7 @@ def _after_single_legs(before: Order, after: Order, position: Position, session:
         ended[held_leg] = min(traded, held)
         if traded > held:
             beyond.append(replace(leg, ratio=traded - held))
-    left = without_legs(position, ended, cash_usd=(was - now) * SHARES, came=beyond)
+    left = without_legs(position, ended, cash_usd=before.paid_usd - after.paid_usd, came=beyond)
     return replace(
         left,
         closed_on=None if left.is_held else session,
@@ -265,7 +281,7 @@ def without_legs(
 
     Args:
         position: as it was.
-        ended: contracts (or lots) by leg, of the side that was held; ratios do not count.
+        ended: contracts (or shares) by leg, of the side that was held; ratios do not count.
         cash_usd: what their end has brought.
         came: legs that came for them, such as the shares of an assignment.
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from options_platform.domain.calendar import NEW_YORK, shift
 from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import FINAL, Order, contracts_held
-from options_platform.domain.positions import SHARES, Position
+from options_platform.domain.positions import Position
 from options_platform.domain.trading.closing import has_uncovered_short
 
 SESSIONS_IN_DOUBT = 2
@@ -68,9 +68,7 @@ class Books:
     def cash_flow_usd(self) -> float:
         """What fills and activities have added to cash."""
         return self.activities_usd - sum(
-            order.filled_qty * (order.avg_price or 0.0) * SHARES + order.fees_usd
-            for order in self.orders
-            if order.purpose != "exercise"
+            order.paid_usd + order.fees_usd for order in self.orders if order.purpose != "exercise"
         )
 
 
@@ -264,7 +262,7 @@ def _lots(books: Books) -> dict[str, int]:
             continue
         for leg, count in position.held.items():
             symbol = leg.symbol(position.ticker)
-            lots[symbol] = lots.get(symbol, 0) + leg.signed_quantity * count
+            lots[symbol] = lots.get(symbol, 0) + leg.signed_ratio * count
     return lots
 
 

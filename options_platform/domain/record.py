@@ -17,9 +17,9 @@ from options_platform.domain.backtest import (
     BacktestRules,
     run_backtest,
 )
+from options_platform.domain.orders import SHARES
 from options_platform.domain.performance import SEED_TARGETS, Interval, trade_intervals
 from options_platform.domain.portfolio import LedgerSnapshot, fill_rows, position_paths
-from options_platform.domain.positions import SHARES
 
 FEWEST_TRADES = 30
 MET, MISSED, OPEN, TOO_FEW = "met", "missed", "open", "too few"
@@ -176,11 +176,14 @@ def fills_against_model(
     held: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
     """The rows of `fills`, with `model_price`, the price of the backtest's fill model at the
-    session's close, and `against_model_usd`, what the fill cost beyond it."""
+    session's close, and `against_model_usd`, what the fill cost beyond it; both are null for single
+    legs and shares."""
     paths = position_paths(held, market, rules).select("position_id", "date", "opening", "closing")
     is_entry = pl.col("purpose") == "entry"
-    # Undoing the legs costs what closing brings, with the other sign.
-    model = pl.when(is_entry).then("opening").otherwise(-pl.col("closing"))
+    # Undoing the legs costs what closing brings, with the other sign; of single legs and of shares
+    # the model has no price.
+    of_spreads = pl.when(pl.col("purpose") == "exit").then(-pl.col("closing"))
+    model = pl.when(is_entry).then("opening").otherwise(of_spreads)
     rows = fill_rows(held).join(paths, on=["position_id", "date"], how="left")
     rows = rows.with_columns(model_price=model).drop("opening", "closing")
     beyond = (pl.col("price") - pl.col("model_price")) * SHARES * pl.col("contracts")

@@ -9,7 +9,6 @@ from datetime import date, datetime
 from options_platform.domain.calendar import NEW_YORK, close_time, is_session, shift
 from options_platform.domain.exits import STOPS
 from options_platform.domain.orders import LadderRules, Order, down_to_tick
-from options_platform.domain.positions import SHARES
 
 REPRICE = "REPRICE"
 """The reason of an entry whose cancel makes room for its next attempt."""
@@ -20,7 +19,7 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
     share = order.remaining / order.contracts
     worse = 0.0
     if order.purpose == "entry" and limit_price is not None and order.limit_price is not None:
-        worse = (limit_price - order.limit_price) * SHARES * order.remaining
+        worse = (limit_price - order.limit_price) * order.multiplier * order.remaining
     return replace(
         order,
         client_order_id=number,

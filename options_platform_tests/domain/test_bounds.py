@@ -16,7 +16,9 @@ from options_platform.domain.orders import (
     closing,
     ladder,
     possible_value,
+    shares_leg,
 )
+from options_platform.domain.orders.bounds import Bounds
 from options_platform.domain.pricing import CALL, PUT, intrinsic_value
 
 EXPIRY = date(2024, 2, 2)
@@ -156,3 +158,11 @@ def test_a_worthless_calendar_asks_a_cent_too_and_a_credit_spread_is_bought_back
     assert LadderRules().prices("exit", 0.02, calendar) == [-0.01]
     credit = (leg("+C100"), leg("-C105"))
     assert LadderRules(rungs=2).prices("exit", -0.02, credit) == [0.0, 0.1]
+
+
+def test_shares_are_worth_between_nothing_and_no_bound():
+    assert bounds_of([shares_leg("buy", 50)]) == Bounds(0.0, INF)
+    assert bounds_of([shares_leg("sell")]) == Bounds(-INF, 0.0)
+    # Fifty of the hundred shares that a put is for: at 0 it pays 95 a share, and they nothing.
+    covered = bounds_of([leg("+P95"), shares_leg("buy", 50)])
+    assert (covered.low, covered.high) == (47.5, INF)

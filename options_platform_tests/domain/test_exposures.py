@@ -5,7 +5,7 @@ import pytest
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.exposures import DatedClose, newest_closes, spread_exposure
 from options_platform.domain.fills import MarketClose
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.orders import OrderLeg, shares_leg
 
 DAY, FAR = date(2024, 1, 2), date(2024, 2, 16)
 CALL, PUT = (OrderLeg("buy", right, 470.0, FAR) for right in ("call", "put"))
@@ -61,3 +61,12 @@ def test_the_newest_close_of_each_ticker_is_carried():
         "QQQ": DatedClose(DAY, old),
     }
     assert newest_closes(market, DAY)["SPY"] == DatedClose(DAY, old)
+
+
+def test_a_share_has_a_delta_of_one_beside_contracts():
+    """650 shares short are 650, whatever a contract is for."""
+    short = exposure(shares_leg("sell", 650))
+    assert (short.delta_usd, short.gamma_usd, short.vega_usd) == (-650 * 470.0, 0, 0)
+    eight = OrderLeg("buy", "call", 470.0, FAR, 8)
+    both = exposure(eight, shares_leg("sell", 650))
+    assert both.delta_usd == pytest.approx(8 * exposure(CALL).delta_usd - 650 * 470.0)

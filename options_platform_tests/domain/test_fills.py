@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from options_platform.domain import fills
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.fills import AT_MID, FILL_MODELS, FillRules, MarketClose, net_price
-from options_platform.domain.orders import OrderLeg, closing
+from options_platform.domain.orders import OrderLeg, closing, multiplier_of, shares_leg
 from options_platform.domain.strategies import STRATEGIES
 
 CHAIN = ChainRules()
@@ -133,3 +133,15 @@ def test_a_users_model_is_a_function_and_a_line(monkeypatch):
     legs = legs_of("bull_call_spread")
     worst, worse = (price(legs, FillRules(model)) for model in ("worst", "a_cent_worse"))
     assert worse == pytest.approx(worst + 0.02)
+
+
+def test_shares_alone_are_priced_by_the_share_and_beside_contracts_by_what_these_are_for():
+    """The net price times the multiplier is what all of it is worth, to the cent."""
+    market, short = MarketClose(spot=102.37, implied_vol=0.2), shares_leg("sell", 649)
+    assert multiplier_of([short]) == 1
+    assert price([short], AT_MID, market=market) == pytest.approx(-649 * 102.37, abs=1e-6)
+    calls = legs_of("bull_call_spread", 8)[:1]
+    both = (*calls, short)
+    assert multiplier_of(both) == 100
+    wanted = 100 * price(calls, AT_MID, market=market) - 649 * 102.37
+    assert 100 * price(both, AT_MID, market=market) == pytest.approx(wanted, abs=0.005)

@@ -148,3 +148,11 @@ def test_books_and_broker_that_move_by_the_same_fills_agree(sizes):
     )
     assert codes(books, broker) == []
     assert sum(books.contracts.values()) == 0
+
+
+def test_what_a_person_holds_beside_is_no_lot_of_the_positions():
+    books = replace(BOOKS, adjustments={LONG: 3})
+    broker = replace(AGREED, contracts={LONG: 8, SHORT: -5})
+    assert codes(books, broker) == [("LOTS", LONG)]
+    assert codes(replace(books, beside={LONG: 3}), broker) == []
+    assert codes(replace(books, beside={LONG: 2}), broker) == [("LOTS", LONG)]

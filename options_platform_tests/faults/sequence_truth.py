@@ -2,8 +2,8 @@
 
 1. No order of ours is doubled: of each position and purpose one works at most, an entry fills no
    more than was planned, and no more is closed of a position than was opened.
-2. No order of ours leaves a short contract uncovered, nor would one that works if it filled;
-   and none opens shares.
+2. No order of ours leaves a short contract uncovered, nor shares of an assignment without the
+   bought contracts that cover them, nor would one that works if it filled; and none opens shares.
 3. While entries are halted none is accepted, and after a resume none that no plan asked for anew.
 
 What a script did to the account (a lost leg, an assignment) is excused, once and no further.
@@ -15,7 +15,7 @@ from datetime import date
 
 from options_platform.adapters.fake_alpaca.answers import number
 from options_platform.adapters.fake_alpaca.checks import OPEN, SIGNS
-from options_platform.adapters.fake_alpaca.symbols import contract_of, renamed, uncovered
+from options_platform.adapters.fake_alpaca.symbols import SHARES, contract_of, renamed, uncovered
 from options_platform.domain.orders import client_order_id, exit_order_id
 
 ENTRY = re.compile(r"(\d{8})-([A-Z]+)-entry(?:-(\d+))?-[0-9a-f]{10}")
@@ -182,7 +182,7 @@ class Truth:
         for symbol, count in uncovered(quantities).items():
             contract = contract_of(symbol)
             kinds[contract.ticker, contract.right] += count
-        return kinds
+        return kinds + _bare_shares(quantities)
 
     def _filled(self, order):
         ratios = {leg["symbol"]: int(leg.get("ratio_qty") or 1) for leg in order["legs"] or [order]}
@@ -208,6 +208,24 @@ class Truth:
         """A contract's name of before a split, also of one that was netted to nothing then."""
         contract = contract_of(symbol)
         return symbol if contract is None else renamed(symbol, contract.root.rstrip("0123456789"))
+
+
+def _bare_shares(quantities):
+    """Shares by ticker that no bought contract limits the loss of: calls short ones, puts others.
+
+    Of each right what is bought beyond what is sold counts, whatever its strike.
+    """
+    bought = Counter()
+    for symbol, quantity in quantities.items():
+        contract = contract_of(symbol)
+        if contract is not None:
+            bought[contract.ticker, contract.right] += quantity
+    bare = Counter()
+    for symbol, quantity in quantities.items():
+        if contract_of(symbol) is None:
+            cover = max(0, bought[symbol, "call" if quantity < 0 else "put"])
+            bare[symbol, "shares"] += max(0, abs(quantity) - SHARES * cover)
+    return +bare
 
 
 def _rest(order, leg):

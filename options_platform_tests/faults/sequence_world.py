@@ -39,6 +39,8 @@ MIDS = {
     "sound": {253.0: 2.65, 258.0: 0.80, 263.0: 0.15, 247.0: 2.20, 242.0: 1.00},
     "stop": {253.0: 1.00, 258.0: 0.70, 263.0: 0.10, 247.0: 5.60, 242.0: 1.70},
 }
+# Shares that fill where a plan draws so many spreads: brokers fill any number of them.
+ODD_LOTS = {None: None, 1: 1, 2: 134}
 LIMITS = {
     "greeks": WIDE,
     "max_positions_per_ticker": 9,
@@ -202,9 +204,8 @@ class SequenceWorld:
         orders = [o for o in self.fake.book.orders.values() if o["status"] in OPEN]
         if orders:
             order = orders[at % len(orders)]
-            # The ledger counts lots: a fill in an odd lot is not followed yet, so none is drawn.
-            lots = order["symbol"] and contract_of(order["symbol"]) is None and spreads
-            self.fake.book.fill(order, 100 * spreads if lots else spreads)
+            is_of_shares = order["symbol"] and contract_of(order["symbol"]) is None
+            self.fake.book.fill(order, ODD_LOTS[spreads] if is_of_shares else spreads)
 
     def fill_all(self):
         for order in list(self.fake.book.orders.values()):

@@ -72,9 +72,7 @@ def difference(world):
     said = " ".join(f"{d.subject} {d.text}" for d in differences) if world.needs_person else ""
     for order in world.truth.ours():
         name = order["client_order_id"]
-        # Shares are ordered by the piece there, and in lots of 100 here.
-        lot = 100 if name in ours and ours[name].legs[0].is_shares else 1
-        known = ours[name].filled_qty * lot if name in ours else 0
+        known = ours[name].filled_qty if name in ours else 0
         if known != int(order["filled_qty"]) and name not in said:
             return f"FILL_LOST: {name} filled {order['filled_qty']}, {known} in the ledger"
     held = world.fake.book.quantities()

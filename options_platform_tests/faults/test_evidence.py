@@ -198,13 +198,31 @@ def test_positions_that_the_broker_netted_end_with_their_expiry(made, fake):
     assert exits(made) == []
 
 
+def test_an_exit_replaced_by_an_odd_number_of_shares_is_followed(made, fake):
+    fake.fills = "rest"
+    fake.script("assign", {"symbol": sold(fake)})
+    Flattening(made, HIGH).run(NOW)
+    (order,) = exits(made)
+    fake.script("replace", {"client_order_id": order.client_order_id, "qty": "750"})
+    assert made.reconcile(NOW) == []
+    replaced, after = exits(made)
+    assert (replaced.status, after.contracts, after.legs) == ("canceled", 750, order.legs)
+    fake.fills = "limit"
+    for working in made.ledger.working_orders():
+        fake.script("fill", {"client_order_id": working.client_order_id})
+    flattened(made, fake)
+    assert contracts(fake) == {}
+    assert made.reconcile(NOW) == []
+
+
 def test_an_exit_replaced_by_what_cannot_be_followed_ends_with_its_session(made, fake):
+    """A fraction of a share is no order of ours."""
     fake.fills = "rest"
     fake.script("assign", {"symbol": sold(fake)})
     Flattening(made, HIGH).run(NOW)
     (order,) = exits(made)
     assert order.legs[0].is_shares
-    fake.script("replace", {"client_order_id": order.client_order_id, "qty": "750"})
+    fake.script("replace", {"client_order_id": order.client_order_id, "qty": "750.5"})
     made.reconcile(NOW)
     assert made.ledger.order(order.client_order_id).status == "cancel_pending"
     fake.script("close", {})

@@ -156,7 +156,7 @@ def test_an_assignment_leaves_shares_that_are_closed_with_what_covers_them(
     assert (position.open_contracts, position.broken_contracts) == (8 - assigned, assigned)
     assert {(leg.right, leg.side, leg.ratio) for leg in position.loose} == {
         ("call", "buy", assigned),
-        ("shares", "sell", assigned),
+        ("shares", "sell", 100 * assigned),
     }
     fake.fills = fills
     made = replace(made, closes=DATED)

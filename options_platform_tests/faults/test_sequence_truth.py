@@ -141,6 +141,21 @@ def test_assigned_shares_are_closed_and_no_more_of_them(account):
     account.broken("SHARES_OPENED")
 
 
+def test_what_covers_assigned_shares_is_sold_once_they_are_closed_and_no_sooner(account):
+    """An odd lot that is left short needs a bought call as a whole hundred does."""
+    account.open()
+    account.fake.script("assign", {"symbol": SHORT, "contracts": 3})
+    account.truth.excuse()
+    account.close(legs=(("buy", "SPY"),), contracts=150, filled=True)
+    account.truth.check()
+    account.book.cancel(account.close(2, legs=OUT[:1], contracts=1))
+    account.truth.check()
+    order = account.close(3, legs=OUT[:1], contracts=2)
+    account.broken("WOULD_UNCOVER")
+    account.book.fill(order)
+    account.broken("UNCOVERED")
+
+
 def test_an_exit_that_worked_when_its_leg_was_assigned_may_fill_even_so(account):
     account.open()
     order = account.close()

@@ -20,7 +20,6 @@ from options_platform.adapters.brokers.port import (
 from options_platform.domain.calendar import FIRST_DAY, LAST_DAY, NEW_YORK
 from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import RESTING, TICK_USD, Order, OrderLeg
-from options_platform.domain.orders.order import SHARES_A_LOT
 
 STATES = {
     "pending_new": "submitted",
@@ -115,7 +114,7 @@ def _shares_request(order: Order) -> Any:
     (leg,) = order.legs
     return LimitOrderRequest(
         symbol=leg.symbol(order.ticker),
-        qty=abs(leg.signed_quantity) * order.contracts,
+        qty=abs(leg.signed_ratio) * order.contracts,
         side=OrderSide(leg.side),
         limit_price=round(abs(float(order.limit_price or 0.0)), 2),
         time_in_force=TimeInForce.DAY,
@@ -150,9 +149,8 @@ def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
     if status is None:
         raise ValueError(f"unknown order status {found['status']!r}")
     shares = found.get("symbol") and not found.get("legs") and not is_contract(found["symbol"])
-    lot = SHARES_A_LOT if shares else 1
-    filled = int(finite(found["filled_qty"] or 0)) // lot
-    status = _borne_out(status, filled, int(finite(found["qty"] or 0)) // lot)
+    filled = int(finite(found["filled_qty"] or 0))
+    status = _borne_out(status, filled, int(finite(found["qty"] or 0)))
     legs = found.get("legs") or [found]
     contracts = (
         0 if shares else filled * sum(int(finite(leg.get("ratio_qty") or 1)) for leg in legs)
@@ -201,10 +199,13 @@ def _limit_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> flo
 
 
 def _contracts(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[str, int] | None:
-    """None where Alpaca does not show the legs."""
+    """None where Alpaca does not show the legs, and for a fraction of a share."""
+    quantity = finite(found.get("qty") or 0)
+    spreads = int(quantity)
+    if spreads != quantity:
+        return None
     if not all(leg.get("symbol") and leg.get("side") in SIGNS for leg in legs):
         return None
-    spreads = int(finite(found.get("qty") or 0))
     ratios = [int(SIGNS[leg["side"]] * finite(leg.get("ratio_qty") or 1)) for leg in legs]
     return {str(leg["symbol"]): ratio * spreads for leg, ratio in zip(legs, ratios, strict=True)}
 

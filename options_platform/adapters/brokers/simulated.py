@@ -31,32 +31,15 @@ from options_platform.adapters.brokers.port import (
     Holding,
     OrderRefusedError,
 )
+from options_platform.adapters.brokers.simulated_schema import prepare, read_legs
 from options_platform.adapters.duck import held
 from options_platform.domain.calendar import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
 from options_platform.domain.expiry_policy import outcome_of
 from options_platform.domain.fills import FillRules, MarketClose, net_price
-from options_platform.domain.orders import Order, OrderLeg
-from options_platform.domain.positions import SHARES
+from options_platform.domain.orders import Order, OrderLeg, multiplier_of
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS orders (
-    client_order_id VARCHAR PRIMARY KEY, session DATE NOT NULL, ticker VARCHAR NOT NULL,
-    legs VARCHAR NOT NULL, contracts INTEGER NOT NULL, limit_price DOUBLE,
-    status VARCHAR NOT NULL, filled_qty INTEGER NOT NULL, avg_price DOUBLE,
-    fees_usd DOUBLE NOT NULL, reason VARCHAR, worked_on DATE
-);
-ALTER TABLE orders ADD COLUMN IF NOT EXISTS sent_at TIMESTAMP;
-CREATE TABLE IF NOT EXISTS demands (
-    ticker VARCHAR PRIMARY KEY, outcome VARCHAR NOT NULL, contracts INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS account (start_usd DOUBLE NOT NULL);
-CREATE TABLE IF NOT EXISTS settlements (
-    activity_id VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL,
-    quantity INTEGER NOT NULL, price DOUBLE, settled_on DATE NOT NULL
-)
-"""
 CENT = 0.005
 Outcome = Literal["reject", "partial"]
 
@@ -81,14 +64,16 @@ class SimulatedBroker:
     def account(self) -> BrokerAccount:
         """Cash of the start, of all fills and settlements; nothing here values what is held."""
         rows = self._rows("filled_qty > 0", [])
-        spent = sum(row[3] * SHARES * (row[4] or 0.0) + row[5] for row in rows)
+        spent = sum(
+            row[3] * multiplier_of(read_legs(row[2])) * (row[4] or 0.0) + row[5] for row in rows
+        )
         spent += sum(a.quantity * (a.price or 0.0) for a in self._settlements())
         return BrokerAccount("simulated", self._began_with() - spent)
 
     def _began_with(self) -> float:
         """What the account was opened with: `start_usd` as it was when first asked for."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             connection.execute(
                 "INSERT INTO account SELECT ? WHERE NOT EXISTS (FROM account)", [self.start_usd]
             )
@@ -99,9 +84,9 @@ class SimulatedBroker:
         return None
 
     def demand(self, ticker: str, outcome: Outcome, contracts: int = 0) -> None:
-        """Reject the next order of `ticker`, or fill `contracts` of it when it works."""
+        """Reject the next order of `ticker`, or fill `contracts` (shares) of it when it works."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             connection.execute(
                 "INSERT OR REPLACE INTO demands VALUES (?, ?, ?)", [ticker, outcome, contracts]
             )
@@ -113,7 +98,7 @@ class SimulatedBroker:
     ) -> BrokerOrder:
         """Accept the order for the session after `order.session`."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             # One statement: the id is taken or it is not, whatever else happens.
             taken = connection.execute(
                 "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, 'submitted', 0, NULL, 0, NULL, NULL, "
@@ -151,7 +136,7 @@ class SimulatedBroker:
     def cancel(self, client_order_id: str) -> None:
         """Cancel an order that waits for its session."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             done = connection.execute(
                 "UPDATE orders SET status = 'canceled' "
                 "WHERE client_order_id = ? AND status = 'submitted' RETURNING status",
@@ -174,7 +159,7 @@ class SimulatedBroker:
         for row in self._rows("filled_qty > 0", []):
             for leg in read_legs(row[2]):
                 symbol = leg.symbol(row[1])
-                held_now[symbol] = held_now.get(symbol, 0) + leg.signed_quantity * row[3]
+                held_now[symbol] = held_now.get(symbol, 0) + leg.signed_ratio * row[3]
         for settled in self._settlements():
             held_now[settled.symbol] = held_now.get(settled.symbol, 0) + int(settled.quantity)
         return [Holding(symbol, count) for symbol, count in sorted(held_now.items()) if count]
@@ -185,7 +170,7 @@ class SimulatedBroker:
         rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since])
         for number, ticker, legs_json, filled, *_, worked_on in rows:
             for at, leg in enumerate(read_legs(legs_json)):
-                quantity = leg.signed_quantity * filled
+                quantity = leg.signed_ratio * filled
                 symbol = leg.symbol(ticker)
                 found.append(Activity(f"{number}-{at}", "FILL", symbol, quantity, None, worked_on))
         return sorted(found, key=lambda activity: (activity.on, activity.activity_id))
@@ -196,7 +181,7 @@ class SimulatedBroker:
         A session worked before is left.
         """
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             waiting = connection.execute(
                 "SELECT o.client_order_id, o.ticker, o.legs, o.contracts, o.limit_price, "
                 "d.contracts FROM orders o LEFT JOIN demands d "
@@ -246,7 +231,7 @@ class SimulatedBroker:
         if not self.path.exists():
             return []
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             rows = connection.execute("FROM settlements ORDER BY activity_id").fetchall()
         return [Activity(*row) for row in rows]
 
@@ -266,8 +251,8 @@ class SimulatedBroker:
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
         filled = contracts if most is None else min(most, contracts)
-        # What expires with this close is settled, not traded, and costs no fee.
-        sides = sum(leg.ratio for leg in legs if leg.expiry > session)
+        # Shares, and what is settled since it expires with this close, cost no fee.
+        sides = sum(leg.ratio for leg in legs if leg.expiry > session and not leg.is_shares)
         fee = float(self.costs.fees_on(np.array([session], dtype="datetime64[D]"))[0])
         if filled < contracts:
             paid = price if filled else None
@@ -288,16 +273,9 @@ class SimulatedBroker:
         if not self.path.exists():
             return []
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
-            connection.execute(SCHEMA)
+            prepare(connection)
             return connection.execute(
                 "SELECT client_order_id, ticker, legs, filled_qty, avg_price, fees_usd, status, "
                 f"reason, worked_on FROM orders WHERE {condition} ORDER BY client_order_id",
                 params,
             ).fetchall()
-
-
-def read_legs(text: str) -> tuple[OrderLeg, ...]:
-    """Legs from the JSON that they are stored as."""
-    return tuple(
-        OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in json.loads(text)
-    )

@@ -14,7 +14,7 @@ from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import GREEKS, TradePaths
 from options_platform.domain.backtest.position import CENTS, BacktestPosition, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.positions import SHARES
+from options_platform.domain.orders import SHARES
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.sizing import Size, SizingRules, size_at
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from options_platform.domain.backtest.results import SETTLED
-from options_platform.domain.positions import SHARES
+from options_platform.domain.orders import SHARES
 from options_platform.domain.quality import SHOWN, Finding
 from options_platform.domain.strategies import STRATEGIES
 

@@ -4,6 +4,7 @@ from options_platform.domain.orders.bounds import bounds_of, possible_value
 from options_platform.domain.orders.ids import client_order_id, exit_order_id
 from options_platform.domain.orders.ladder import TICK_USD, LadderRules, down_to_tick, ladder
 from options_platform.domain.orders.order import (
+    SHARES,
     Order,
     OrderLeg,
     Purpose,
@@ -11,6 +12,7 @@ from options_platform.domain.orders.order import (
     contracts_held,
     contracts_of,
     in_lowest_terms,
+    multiplier_of,
     shares_leg,
 )
 from options_platform.domain.orders.states import (
@@ -29,6 +31,7 @@ __all__ = [
     "FINAL",
     "IN_DOUBT",
     "RESTING",
+    "SHARES",
     "TICK_USD",
     "TRANSITIONS",
     "WORKING",
@@ -45,6 +48,7 @@ __all__ = [
     "exit_order_id",
     "in_lowest_terms",
     "ladder",
+    "multiplier_of",
     "possible_value",
     "shares_leg",
 ]

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from options_platform.domain.orders.order import OrderLeg
+from options_platform.domain.orders.order import SHARES, OrderLeg, multiplier_of
 from options_platform.domain.pricing import CALL, PUT, intrinsic_value
 
 # A leg's mid is known to a tick, and early exercise adds what interest it earns.
@@ -41,11 +41,12 @@ def bounds_of(legs: Sequence[OrderLeg]) -> Bounds:
     them it has no bound where more calls are bought than sold, or the other way round. With
     several expiries the least is that of one expiry where no sold leg outlives a bought one, since
     a contract that lives longer is worth no less, and the most where no bought leg outlives a sold
-    one; else there is none.
+    one; else there is none. A share pays what a call at a strike of 0 does.
     """
     strikes = np.array([leg.strike for leg in legs])
-    signs = np.array([CALL if leg.right == "call" else PUT for leg in legs])
-    ratios = np.array([leg.signed_ratio for leg in legs])
+    signs = np.array([PUT if leg.right == "put" else CALL for leg in legs])
+    unit = multiplier_of(legs)
+    ratios = np.array([leg.signed_ratio * (1 if leg.is_shares else SHARES) / unit for leg in legs])
     spots = np.concatenate(([0.0], strikes))[:, None]
     paid = intrinsic_value(spots, strikes, signs) @ ratios
     calls = float(ratios[signs == CALL].sum())

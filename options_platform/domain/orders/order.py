@@ -14,14 +14,15 @@ from options_platform.domain.orders.states import ENDED, FINAL, RESTING, TRANSIT
 from options_platform.errors import LedgerError
 
 Purpose = Literal["entry", "exit", "exercise"]
-SHARES_A_LOT = 100
+SHARES = 100
+"""Shares that a contract is for."""
 
 
 @dataclass(frozen=True)
 class OrderLeg:
     """One leg of an order: `ratio` contracts for each spread.
 
-    A leg of the right `shares` is the underlying itself, `ratio` lots of 100 shares; see
+    A leg of the right `shares` is the underlying itself, `ratio` single shares; see
     :func:`shares_leg`. `root` is the contract's root where it is not the ticker's own, as after a
     split (`SPY1`).
     """
@@ -40,13 +41,8 @@ class OrderLeg:
 
     @property
     def signed_ratio(self) -> int:
-        """Contracts (or lots) that one spread adds to the account; sold ones are negative."""
-        return self.ratio if self.side == "buy" else -self.ratio
-
-    @property
-    def signed_quantity(self) -> int:
         """Contracts, or shares, that one spread adds to the account; sold ones are negative."""
-        return self.signed_ratio * (SHARES_A_LOT if self.is_shares else 1)
+        return self.ratio if self.side == "buy" else -self.ratio
 
     def symbol(self, ticker: str) -> str:
         """The contract's OCC symbol; for shares the ticker's own, as brokers write it."""
@@ -55,14 +51,23 @@ class OrderLeg:
         return symbol_of(self.root or ticker, self.expiry, self.right, self.strike)
 
 
-def shares_leg(side: Literal["buy", "sell"], lots: int = 1) -> OrderLeg:
-    """The leg that holds `lots` of 100 shares; it has neither strike nor expiry."""
-    return OrderLeg(side, "shares", 0.0, date.max, lots)
+def shares_leg(side: Literal["buy", "sell"], shares: int = 1) -> OrderLeg:
+    """The leg that holds `shares` of the underlying; it has neither strike nor expiry."""
+    return OrderLeg(side, "shares", 0.0, date.max, shares)
+
+
+def multiplier_of(legs: Iterable[OrderLeg]) -> int:
+    """USD for each USD of the net price of `legs`: 1 for shares alone, else 100.
+
+    So a price of shares alone is that of a share, and one of contracts is per share of what they
+    are for; where both are priced together, a share counts a hundredth of its price.
+    """
+    return 1 if all(leg.is_shares for leg in legs) else SHARES
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order for `contracts` spreads.
+    """An order for `contracts` spreads, or for that many shares.
 
     `limit_price` is per share and net, debit positive, credit negative; None takes the market.
     `avg_price` is what was paid, in the same sense. `session` is the one whose plan it serves;
@@ -100,8 +105,18 @@ class Order:
         return self.status in FINAL
 
     @property
+    def multiplier(self) -> int:
+        """USD for each USD of its price and spread: 100, and 1 where it trades shares alone."""
+        return multiplier_of(self.legs)
+
+    @property
+    def paid_usd(self) -> float:
+        """What its fills have cost, USD; negative where they brought money. Without the fees."""
+        return self.filled_qty * (self.avg_price or 0.0) * self.multiplier
+
+    @property
     def remaining(self) -> int:
-        """Spreads not filled yet."""
+        """Spreads (or shares) not filled yet."""
         return self.contracts - self.filled_qty
 
     @property
@@ -193,7 +208,7 @@ def in_lowest_terms(order: Order) -> Order:
 
 def contracts_of(order: Order) -> dict[str, int]:
     """Contracts (or shares) by symbol that the whole order trades; bought ones positive."""
-    return {leg.symbol(order.ticker): leg.signed_quantity * order.contracts for leg in order.legs}
+    return {leg.symbol(order.ticker): leg.signed_ratio * order.contracts for leg in order.legs}
 
 
 def contracts_held(orders: Iterable[Order]) -> dict[str, int]:
@@ -206,5 +221,5 @@ def contracts_held(orders: Iterable[Order]) -> dict[str, int]:
         if order.filled_qty and order.purpose != "exercise":
             for leg in order.legs:
                 symbol = leg.symbol(order.ticker)
-                held[symbol] = held.get(symbol, 0) + leg.signed_quantity * order.filled_qty
+                held[symbol] = held.get(symbol, 0) + leg.signed_ratio * order.filled_qty
     return {symbol: quantity for symbol, quantity in held.items() if quantity}

@@ -20,10 +20,9 @@ from options_platform.domain.orders import (
     bounds_of,
     client_order_id,
     exit_order_id,
+    multiplier_of,
     shares_leg,
 )
-from options_platform.domain.orders.order import SHARES_A_LOT
-from options_platform.domain.positions import SHARES
 from options_platform.domain.trading.reports import BrokerOrder
 
 ENTRY_ID = re.compile(r"(\d{8})-(.+)-entry(?:-(\d+))?-[0-9a-f]{10}")
@@ -105,12 +104,13 @@ def _order_of(
     attempt: int,
 ) -> Order | None:
     legs, spreads = legs_of(report.contracts or {}, ticker)
-    if not legs:
+    if not legs or (purpose == "entry" and any(leg.is_shares for leg in legs)):
+        # No entry of ours trades shares.
         return None
     price = report.limit_price if report.limit_price is not None else report.avg_price
     loss = profit = 0.0
     if purpose == "entry":
-        bounds, units = bounds_of(legs), SHARES * spreads
+        bounds, units = bounds_of(legs), multiplier_of(legs) * spreads
         most = max((leg.strike for leg in legs), default=0.0)
         paid = price or 0.0
         loss = (paid - bounds.low if math.isfinite(bounds.low) else most) * units
@@ -137,15 +137,13 @@ def _order_of(
 def legs_of(contracts: Mapping[str, int], ticker: str) -> tuple[tuple[OrderLeg, ...], int]:
     """The legs of an order that trades these contracts, in lowest terms, and its spreads.
 
-    No legs and 0 where a symbol is neither a contract nor the ticker's shares in lots of 100.
+    No legs and 0 where a symbol is neither a contract nor the ticker's shares.
     """
-    lots: dict[OrderLeg, int] = {}
+    counts: dict[OrderLeg, int] = {}
     for symbol, quantity in contracts.items():
         side = "buy" if quantity > 0 else "sell"
-        if symbol == share_symbol(ticker):
-            if quantity % SHARES_A_LOT:
-                return (), 0
-            lots[shares_leg("buy" if quantity > 0 else "sell")] = abs(quantity) // SHARES_A_LOT
+        if symbol == share_symbol(ticker) and quantity:
+            counts[shares_leg(side)] = abs(quantity)  # type: ignore[arg-type]
             continue
         parts = parse_symbol(symbol)
         if parts is None or not quantity:
@@ -154,9 +152,9 @@ def legs_of(contracts: Mapping[str, int], ticker: str) -> tuple[tuple[OrderLeg, 
         own = OrderLeg(side, right, strike, expiry)  # type: ignore[arg-type]
         if own.symbol(ticker) != symbol:
             own = OrderLeg(side, right, strike, expiry, 1, root)  # type: ignore[arg-type]
-        lots[own] = abs(quantity)
-    if not lots:
+        counts[own] = abs(quantity)
+    if not counts:
         return (), 0
-    spreads = math.gcd(*lots.values())
-    legs = [OrderLeg(**{**vars(leg), "ratio": count // spreads}) for leg, count in lots.items()]
+    spreads = math.gcd(*counts.values())
+    legs = [OrderLeg(**{**vars(leg), "ratio": count // spreads}) for leg, count in counts.items()]
     return tuple(legs), spreads

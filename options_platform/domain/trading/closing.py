@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.orders import SHARES, OrderLeg
 from options_platform.domain.positions import Position
 
 
@@ -34,16 +34,17 @@ def _turn(leg: OrderLeg) -> tuple[int, str]:
 def has_uncovered_short(position: Position) -> bool:
     """Whether a sold contract of the position is loose, and nothing of it covers that any more.
 
-    Bought contracts of the same right cover sold ones, and so do the shares of an assignment.
+    Bought contracts of the same right cover sold ones, and so does each whole hundred of the
+    shares of an assignment: an odd lot covers nothing.
     """
-    for right, shares_side in (("call", "buy"), ("put", "sell")):
-        sold = sum(leg.ratio for leg in position.loose if (leg.right, leg.side) == (right, "sell"))
-        cover = sum(leg.ratio for leg in position.loose if (leg.right, leg.side) == (right, "buy"))
-        cover += sum(leg.ratio for leg in position.loose if leg.is_shares
-                     and leg.side == shares_side)  # fmt: skip
-        if sold > cover:
-            return True
-    return False
+    loose: dict[tuple[str, str], int] = {}
+    for leg in position.loose:
+        loose[leg.right, leg.side] = loose.get((leg.right, leg.side), 0) + leg.ratio
+    return any(
+        loose.get((right, "sell"), 0)
+        > loose.get((right, "buy"), 0) + loose.get(("shares", side), 0) // SHARES
+        for right, side in (("call", "buy"), ("put", "sell"))
+    )
 
 
 def has_shares(position: Position) -> bool:
@@ -55,10 +56,10 @@ def shares_held(positions: Iterable[Position]) -> dict[str, str]:
     """By position_id what a person should know of the shares in open positions."""
     said = {}
     for position in positions:
-        lots = sum(leg.signed_quantity for leg in position.loose if leg.is_shares)
-        if lots:
+        shares = sum(leg.signed_ratio for leg in position.loose if leg.is_shares)
+        if shares:
             said[position.position_id] = (
-                f"{position.position_id} holds {lots:+d} shares of {position.ticker}; they are "
+                f"{position.position_id} holds {shares:+d} shares of {position.ticker}; they are "
                 "closed with what covers them at the next open, or now: options-platform flatten"
             )
     return said

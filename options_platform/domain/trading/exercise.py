@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.orders import SHARES, OrderLeg
 from options_platform.domain.positions import Position
 
 
 def covers_of_shares(position: Position) -> tuple[OrderLeg, ...]:
-    """The bought legs whose exercise delivers, or brings in, the position's shares."""
+    """The bought legs whose exercise delivers, or brings in, no more than the position's shares."""
     shares = next((leg for leg in position.loose if leg.is_shares), None)
     if shares is None:
         return ()
@@ -18,7 +18,7 @@ def covers_of_shares(position: Position) -> tuple[OrderLeg, ...]:
     return tuple(
         leg
         for leg in position.loose
-        if (leg.right, leg.side) == (right, "buy") and leg.ratio <= shares.ratio
+        if (leg.right, leg.side) == (right, "buy") and leg.ratio * SHARES <= shares.ratio
     )
 
 

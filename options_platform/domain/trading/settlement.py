@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-from options_platform.domain.orders import OrderLeg, shares_leg
-from options_platform.domain.positions import SHARES, Position, without_legs
+from options_platform.domain.orders import SHARES, OrderLeg, shares_leg
+from options_platform.domain.positions import Position, without_legs
 from options_platform.domain.reconciliation import Books
 from options_platform.domain.trading.renames import is_same_contract
 from options_platform.domain.trading.reports import Activity
@@ -72,7 +72,7 @@ def settle(
             cash += paid
             for one in (*came, replace(leg, side=_other(leg.side), ratio=ended)):
                 symbol = one.symbol(position.ticker)
-                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_quantity
+                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
     latest = {position.position_id: position for position in changed}
     for position in bought_back:
         current = latest.get(position.position_id, position)
@@ -92,7 +92,7 @@ def settle(
             cash += paid
             for one in (*came, back):
                 symbol = one.symbol(position.ticker)
-                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_quantity
+                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
     return Settlement(tuple(latest.values()), adjustments, cash, left)
 
 
@@ -102,8 +102,9 @@ def _delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ..
         return (), 0.0
     # Who holds a call, or has sold a put that is assigned, buys.
     buys = (leg.right == "call") == (leg.side == "buy")
-    paid = leg.strike * SHARES * count
-    return (shares_leg("buy" if buys else "sell", count),), -paid if buys else paid
+    shares = SHARES * count
+    paid = leg.strike * shares
+    return (shares_leg("buy" if buys else "sell", shares),), -paid if buys else paid
 
 
 def ended_if_empty(position: Position, reason: str, on: date) -> Position:
@@ -177,8 +178,8 @@ def _closed_at_mark(position: Position, spreads: int) -> Position:
 
 
 def _lacking(ticker: str, leg: OrderLeg, missing: Mapping[str, int]) -> int:
-    """Contracts (or lots) of a leg's side that are missing."""
-    one = replace(leg, ratio=1).signed_quantity
+    """Contracts (or shares) of a leg's side that are missing."""
+    one = replace(leg, ratio=1).signed_ratio
     return max(0, int(missing.get(leg.symbol(ticker), 0) / one))
 
 
@@ -186,7 +187,7 @@ def _take(left: dict[str, int], before: Position, after: Position) -> None:
     for leg, count in before.held.items():
         symbol = leg.symbol(before.ticker)
         if symbol in left:
-            left[symbol] -= leg.signed_quantity * (count - after.held.get(leg, 0))
+            left[symbol] -= leg.signed_ratio * (count - after.held.get(leg, 0))
 
 
 def _other(side: Literal["buy", "sell"]) -> Literal["buy", "sell"]:

@@ -1,13 +1,14 @@
 from dataclasses import replace
 from datetime import date
 
+import duckdb
 import pytest
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.brokers.port import Holding
 from options_platform.domain.calendar import shift
 from options_platform.domain.fills import FillRules, MarketClose, net_price
-from options_platform.domain.orders import OrderLeg, closing
+from options_platform.domain.orders import OrderLeg, closing, shares_leg
 from options_platform.settings import make_settings
 from options_platform_tests.domain.test_orders import LEGS, ORDER
 
@@ -148,3 +149,49 @@ def test_a_part_or_a_rejection_comes_on_demand_and_once(tmp_path):
     broker.work(date(2024, 1, 4), MARKET)
     assert broker.find("c").status == "filled"
     assert sorted(h.quantity for h in broker.holdings()) == [-7, 7]
+
+
+def write_in_lots(path):
+    """The broker's file as it was written before: orders for shares in lots of 100."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP TABLE counted_by_the_share")
+        connection.execute(
+            "UPDATE orders SET contracts = contracts // 100, filled_qty = filled_qty // 100 "
+            "WHERE legs LIKE '%\"shares\"%'"
+        )
+
+
+def test_shares_fill_one_by_one_at_the_close_without_a_fee(tmp_path):
+    broker, _, _, _ = held_into_expiry(tmp_path, 472.0)
+    before = broker.account().cash_usd
+    sale = replace(ORDER, client_order_id="s", legs=(shares_leg("sell"),), contracts=500,
+                   limit_price=None, session=LAST)  # fmt: skip
+    broker.demand("SPY", "partial", 151)
+    broker.submit(sale)
+    after = shift(LAST, 1)
+    broker.work(after, {"SPY": MarketClose(471.37, 0.13)})
+    filled = broker.find("s")
+    assert (filled.filled_qty, filled.avg_price, filled.fees_usd) == (151, -471.37, 0.0)
+    assert broker.holdings() == [Holding("SPY", 349)]
+    assert broker.account().cash_usd - before == pytest.approx(151 * 471.37, abs=0.005)
+    assert [a.quantity for a in broker.activities(after)] == [-151]
+
+
+def test_a_file_in_lots_is_counted_by_the_share_once(tmp_path):
+    broker, _, _, _ = held_into_expiry(tmp_path, 472.0)
+    sale = replace(ORDER, client_order_id="s", legs=(shares_leg("sell"),), contracts=500,
+                   limit_price=None, session=LAST)  # fmt: skip
+    broker.demand("SPY", "partial", 200)
+    broker.submit(sale)
+    next_day = shift(LAST, 1)
+    broker.work(next_day, {"SPY": MarketClose(471.37, 0.13)})
+    rest = replace(sale, client_order_id="r", contracts=300, session=next_day)
+    broker.submit(rest)
+    cash, held_shares = broker.account().cash_usd, broker.holdings()
+    write_in_lots(broker.path)
+    for _ in range(2):
+        assert broker.account().cash_usd == cash
+        assert broker.holdings() == held_shares == [Holding("SPY", 300)]
+    broker.work(shift(next_day, 1), {"SPY": MarketClose(470.0, 0.13)})
+    assert broker.find("r").filled_qty == 300
+    assert broker.holdings() == []

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from options_platform.domain.orders import OrderLeg, client_order_id, exit_order_id
+from options_platform.domain.orders import OrderLeg, client_order_id, exit_order_id, shares_leg
 from options_platform.domain.trading.adoption import (
     adopted_entry,
     adopted_exit,
@@ -63,3 +63,15 @@ def test_an_order_whose_legs_are_not_shown_is_not_adopted():
     name = client_order_id("paper", SESSION, "SPY", "entry")
     assert adopted_entry(order_of(name, contracts=None), "paper") is None
     assert adopted_entry(order_of(name, contracts={"SPY": 50}), "paper") is None
+
+
+def test_an_exit_of_an_odd_number_of_shares_is_adopted_share_by_share():
+    name = exit_order_id("p", SESSION)
+    order = adopted_exit(order_of(name, contracts={"SPY": 149}), {"p": "SPY"})
+    assert (order.legs, order.contracts) == ((shares_leg("buy"),), 149)
+    assert adopted_exit(order_of(name, contracts={"SPY": 0}), {"p": "SPY"}) is None
+
+
+def test_an_entry_that_trades_shares_is_none_of_ours():
+    name = client_order_id("paper", SESSION, "SPY", "entry")
+    assert adopted_entry(order_of(name, contracts={"SPY": 100}), "paper") is None

@@ -13,6 +13,7 @@ from options_platform.domain.trading.closing import (
     next_to_close,
     what_the_broker_shows,
 )
+from options_platform.domain.trading.exercise import covers_of_shares
 from options_platform.domain.trading.reports import Activity
 from options_platform.domain.trading.settlement import accepted, settle
 from options_platform.errors import LedgerError
@@ -46,7 +47,7 @@ def test_an_assigned_put_brings_shares_at_the_strike():
     done = settle(activity("OPASN", SOLD, 1), [SPREAD])
     (after,) = done.positions
     assert (after.open_contracts, after.broken_contracts, after.closed_on) == (1, 1, None)
-    assert set(after.loose) == {BOUGHT, shares_leg("buy")}
+    assert set(after.loose) == {BOUGHT, shares_leg("buy", 100)}
     assert done.cash_usd == after.loose_cash_usd == -47_000.0
     assert done.adjustments == {SOLD.symbol("SPY"): 1, "SPY": 100}
     assert after.profit_usd == pytest.approx(SPREAD.profit_usd)
@@ -58,7 +59,7 @@ def test_an_assigned_call_sells_shares_at_the_strike():
     done = settle(activity("OPASN", call, 2), [spread])
     assert done.cash_usd == 96_000.0
     assert done.adjustments == {call.symbol("SPY"): 2, "SPY": -200}
-    assert shares_leg("sell", 2) in done.positions[0].loose
+    assert shares_leg("sell", 200) in done.positions[0].loose
 
 
 def test_exercising_what_covers_the_shares_ends_the_position_with_its_maximum_loss():
@@ -91,7 +92,7 @@ def test_an_assignment_ends_no_bought_contract():
 
 def test_legs_are_closed_in_an_order_that_uncovers_nothing():
     (assigned,) = settle(activity("OPASN", SOLD, 2), [SPREAD]).positions
-    assert next_to_close(assigned) == ((shares_leg("buy"),), 2)
+    assert next_to_close(assigned) == ((shares_leg("buy"),), 200)
     (naked,) = accepted([SPREAD], {BOUGHT.symbol("SPY"): 2}, DAY)
     assert has_uncovered_short(naked)
     assert next_to_close(naked) == ((SOLD,), 2)
@@ -122,3 +123,28 @@ def test_no_more_ends_than_a_position_holds():
 
     with pytest.raises(LedgerError, match="1 more contracts"):
         without_legs(SPREAD, {SOLD: 3})
+
+
+@pytest.mark.parametrize(("shares", "naked"), [(200, False), (199, True), (150, True), (99, True)])
+def test_an_odd_lot_covers_no_sold_contract(shares, naked):
+    """A condor whose puts were assigned holds shares: each hundred covers one sold call."""
+    call = OrderLeg("sell", "call", 480.0, EXPIRY, 2)
+    held = replace(SPREAD, contracts=2, broken_contracts=2, loose=(call, shares_leg("buy", shares)))
+    assert has_uncovered_short(held) is naked
+    assert next_to_close(held) == ((replace(call, ratio=1),), 2)
+
+
+@pytest.mark.parametrize(("shares", "legs"), [(200, (BOUGHT,)), (199, ()), (250, (BOUGHT,))])
+def test_no_more_is_exercised_than_there_are_shares_for(shares, legs):
+    legs = tuple(replace(leg, ratio=2) for leg in legs)
+    held = replace(
+        SPREAD, broken_contracts=2, loose=(replace(BOUGHT, ratio=2), shares_leg("buy", shares))
+    )
+    assert covers_of_shares(held) == legs
+
+
+def test_an_odd_number_of_shares_that_a_person_accepts_as_missing_leaves_the_rest():
+    (assigned,) = settle(activity("OPASN", SOLD, 2), [SPREAD]).positions
+    (after,) = accepted([assigned], {"SPY": 51}, DAY)
+    assert shares_leg("buy", 149) in after.loose
+    assert next_to_close(after) == ((shares_leg("buy"),), 149)
