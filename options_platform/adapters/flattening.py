@@ -19,6 +19,7 @@ from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import Position
+from options_platform.domain.trading.closing import legs_text
 
 NOT_CLOSING = ("intent", "unknown", "missing", "rejected", "expired", "not_sent")
 # Whole spreads take an order, and then each loose leg one.
@@ -63,7 +64,8 @@ class Flattening:
             self.service.reconciler.run(now)
             problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
             return problems + [
-                f"{p.position_id}: {p.open_contracts} spreads are open and nothing closes them"
+                f"{p.position_id}: {p.open_contracts} spreads are open ({legs_text(p)}), "
+                "and nothing closes them"
                 for p in self._not_leaving()
                 if p.position_id not in refused
             ]

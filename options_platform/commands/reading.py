@@ -20,9 +20,8 @@ from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import FEATURES_TABLE, TRADE_PLAN, Table
-from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import Position
-from options_platform.domain.trading.closing import shares_held
+from options_platform.domain.trading.closing import legs_text, shares_held
 from options_platform.errors import IncompleteDataError
 from options_platform.settings import Settings
 
@@ -203,20 +202,8 @@ def _position_row(position: Position) -> dict[str, Any]:
         **asdict(position),
         **{name: getattr(position, name) for name in more},
         "days_to_expiry": (position.expiry - position.marked_on).days,
-        "strikes": _legs_text(position),
+        "strikes": legs_text(position),
     }
-
-
-def _legs_text(position: Position) -> str:
-    """The legs of a spread, and what is held beside whole spreads: `+1C253/-1C258; -650 shares`."""
-    parts = [position.legs, *((leg,) for leg in position.loose)]
-    return "; ".join("/".join(map(_leg_text, legs)) for legs in parts)
-
-
-def _leg_text(leg: OrderLeg) -> str:
-    if leg.is_shares:
-        return f"{leg.signed_ratio:+d} shares"
-    return f"{leg.signed_ratio:+d}{leg.right[0].upper()}{leg.strike:g}"
 
 
 def _as_of(ledger: Ledger) -> datetime | None:

@@ -228,6 +228,13 @@ def test_accepting_an_odd_difference_of_shares_mends_it(made, fake, difference):
     assert made.reconcile(NOW) == []
 
 
+def test_a_flatten_that_cannot_close_shares_names_their_number(made, fake):
+    fake.script("move", {"symbol": "SPY", "quantity": 51})
+    said = [line for line in flatten(made) if "nothing closes" in line]
+    assert len(said) == 1
+    assert "+8C253; -800 shares" in said[0]
+
+
 def test_a_person_reads_the_number_of_shares(made, fake):
     flatten(made)
     fill(fake, working(made), 151)

@@ -52,6 +52,22 @@ def has_shares(position: Position) -> bool:
     return any(leg.is_shares for leg in position.loose)
 
 
+def legs_text(position: Position) -> str:
+    """The legs of a position and what is loose of it, for people: `+1C253/-1C258; -250 shares`.
+
+    Of one without whole spreads what is loose alone.
+    """
+    parts = [] if position.loose and not position.open_contracts else [position.legs]
+    parts += [(leg,) for leg in position.loose]
+    return "; ".join("/".join(map(_leg_text, legs)) for legs in parts)
+
+
+def _leg_text(leg: OrderLeg) -> str:
+    if leg.is_shares:
+        return f"{leg.signed_ratio:+d} shares"
+    return f"{leg.signed_ratio:+d}{leg.right[0].upper()}{leg.strike:g}"
+
+
 def shares_held(positions: Iterable[Position]) -> dict[str, str]:
     """By position_id what a person should know of the shares in open positions."""
     said = {}

@@ -223,6 +223,17 @@ def test_the_price_of_a_spread_is_the_net_of_its_legs_in_their_ratio():
     assert shapes.order_of(MLEG, 0.65) == BrokerOrder("c", "filled", 1, 1.28, 2.6)
 
 
+def test_an_order_for_shares_is_counted_by_the_share_and_costs_no_fee():
+    found = {"id": "1", "client_order_id": "c", "status": "partially_filled", "symbol": "SPY",
+             "side": "buy", "qty": "800", "filled_qty": "150", "filled_avg_price": "262.37",
+             "limit_price": "264.62", "legs": None}  # fmt: skip
+    order = shapes.order_of(found, 0.65)
+    assert (order.filled_qty, order.avg_price, order.fees_usd) == (150, 262.37, 0.0)
+    assert order.contracts == {"SPY": 800}
+    # What a person has asked for in fractions is not told as something else.
+    assert shapes.order_of({**found, "qty": "750.5"}, 0.65).contracts is None
+
+
 def test_an_order_that_alpaca_documents_is_read(reference_data):
     text = (Path(reference_data) / "fixtures/alpaca/openapi_examples.json").read_text()
     routes = json.loads(text)["trading-api"]["examples_by_route"]

@@ -10,6 +10,7 @@ from options_platform.domain.positions import Position
 from options_platform.domain.trading.closing import (
     has_uncovered_short,
     in_doubt,
+    legs_text,
     next_to_close,
     what_the_broker_shows,
 )
@@ -141,6 +142,15 @@ def test_no_more_is_exercised_than_there_are_shares_for(shares, legs):
         SPREAD, broken_contracts=2, loose=(replace(BOUGHT, ratio=2), shares_leg("buy", shares))
     )
     assert covers_of_shares(held) == legs
+
+
+def test_a_position_is_told_by_its_whole_spreads_and_by_what_is_loose():
+    (part,) = settle(activity("OPASN", SOLD, 1), [SPREAD]).positions
+    (part,) = accepted([part], {"SPY": 1}, DAY)
+    assert legs_text(SPREAD) == "-1P470/+1P465"
+    assert legs_text(part) == "-1P470/+1P465; +1P465; +99 shares"
+    (rest,) = settle(activity("OPASN", SOLD, 1), [part]).positions
+    assert legs_text(rest) == "+2P465; +199 shares"
 
 
 def test_an_odd_number_of_shares_that_a_person_accepts_as_missing_leaves_the_rest():
