@@ -272,9 +272,17 @@ def write_in_lots(path):
             "UPDATE orders SET contracts = contracts // 100, filled_qty = filled_qty // 100 "
             f"WHERE {of_shares}"
         )
-        for number, text in connection.execute(
-            "SELECT position_id, loose FROM positions"
-        ).fetchall():
+        kept = connection.execute("SELECT value FROM meta WHERE key = 'acceptance'").fetchall()
+        for (text,) in kept:
+            acceptance = json.loads(text)
+            for position in (*acceptance["before"], *acceptance["after"]):
+                for leg in position["loose"]:
+                    leg["ratio"] //= 100 if leg["right"] == "shares" else 1
+            connection.execute(
+                "UPDATE meta SET value = ? WHERE key = 'acceptance'", [json.dumps(acceptance)]
+            )
+        positions = connection.execute("SELECT position_id, loose FROM positions").fetchall()
+        for number, text in positions:
             legs = json.loads(text)
             for leg in legs:
                 leg["ratio"] //= 100 if leg["right"] == "shares" else 1
@@ -306,6 +314,20 @@ def test_a_ledger_in_lots_is_opened_anew_with_its_working_order(made, fake, stat
     assert made.reconcile(NOW) == []
     assert shares_of(made) == fake.book.quantity("SPY")
     assert shares_of(made) == (-650 if state == "partially_filled" else -750)
+    close_all(made, fake)
+
+
+def test_an_acceptance_in_lots_is_taken_back_as_so_many_shares(made, fake):
+    """The list had lagged when a person accepted that 100 of the 800 shares were closed."""
+    fake.script("move", {"symbol": "SPY", "quantity": 100})
+    assert len(made.reconcile(NOW)) == 1
+    assert made.reconciler.accept(NOW, "by hand") == []
+    assert shares_of(made) == -700
+    write_in_lots(made.ledger.path)
+    fake.script("move", {"symbol": "SPY", "quantity": -100})
+    assert made.reconcile(NOW) == []
+    assert shares_of(made) == -800
+    flatten(made)
     close_all(made, fake)
 
 
