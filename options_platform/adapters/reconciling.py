@@ -83,7 +83,7 @@ class Reconciler:
         """Take contracts and cash over as the broker has them: a person's word; what differs then.
 
         Positions whose contracts the broker lacks end with it (ACCEPTED), and so do orders that are
-        missing. What the broker has beyond the positions is held apart from them: nothing here
+        missing. What the broker has beyond the positions stays beside them: nothing here
         closes it.
         """
         reported = self.ledger.differences()
