@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.domain.orders import Order, OrderLeg, closing
+from options_platform.domain.orders import Order, OrderLeg, closing, shares_leg
 from options_platform.domain.positions import (
     Position,
     after_entry_fill,
     after_exit_fill,
     mark_account,
+    without_legs,
 )
 
 OPENED, CLOSED, NEAR, FAR = (date(2024, 1, d) for d in (3, 10, 19, 26))
@@ -30,6 +31,34 @@ SPREAD = Position(
     mark_price=2.5,
     marked_on=OPENED,
 )
+
+
+@given(
+    pieces=st.lists(st.tuples(st.integers(1, 60), CENTS), min_size=1, max_size=5),
+    is_short=st.booleans(),
+)
+def test_shares_that_fill_in_odd_pieces_keep_their_number_and_the_cash(pieces, is_short):
+    """Three spreads whose shorts were assigned: 300 shares, closed by one order in pieces."""
+    held = shares_leg("sell" if is_short else "buy", 300)
+    came = without_legs(SPREAD, {replace(SPREAD.legs[1], ratio=1): 3}, cash_usd=100.0, came=[held])
+    (closes,) = closing((replace(held, ratio=1),))
+    order = Order(
+        "x", OPENED, "SPY", "exit", "p", "plan", SPREAD.strategy, (closes,), 300, None, 0.0, 0.0
+    )
+    position, sign = came, 1 if is_short else -1
+    for shares, price in pieces:
+        before = order
+        filled = before.filled_qty + shares
+        paid = before.paid_usd + sign * shares * price
+        order = replace(before, filled_qty=filled, avg_price=paid / filled)
+        position = after_exit_fill(before, order, position, CLOSED)
+    sold = sum(shares for shares, _ in pieces)
+    paid = sum(sign * shares * price for shares, price in pieces)
+    left = {leg.right: leg.ratio for leg in position.loose}
+    assert left.get("shares", 0) == 300 - sold
+    assert left["call"] == 3
+    assert position.cash_usd == pytest.approx(came.cash_usd - paid, abs=0.005)
+    assert position.is_held
 
 
 @st.composite

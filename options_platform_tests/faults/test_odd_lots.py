@@ -110,6 +110,18 @@ def test_an_odd_fill_is_booked_by_the_share_and_the_rest_is_closed(made, fake, p
     close_all(made, fake)
 
 
+def test_pieces_at_other_prices_keep_the_cash_to_the_cent(made, fake):
+    """Their average has more decimals than a cent: 777 shares of it are off by none."""
+    flatten(made)
+    order = working(made)
+    for shares, price in ((333, 262.37), (167, 262.41), (1, 262.4), (276, 262.39)):
+        body = {"client_order_id": order.client_order_id, "spreads": shares, "price": price}
+        fake.script("fill", body)
+        assert made.reconcile(NOW) == []
+        assert_cash_is_the_accounts(made, fake)
+    close_all(made, fake)
+
+
 def test_one_share_of_a_hundred_is_booked(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)

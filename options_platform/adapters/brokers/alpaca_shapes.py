@@ -47,6 +47,8 @@ STATES = {
 MOST_LEGS = 4
 OPENS = {"buy": "buy_to_open", "sell": "sell_to_open"}
 SIGNS = {"buy": 1.0, "sell": -1.0}
+PRICE_DECIMALS = 6
+"""Decimals of Alpaca's average prices: fewer would lose cents of many shares."""
 CLOSES = {"buy": "buy_to_close", "sell": "sell_to_close"}
 
 
@@ -220,7 +222,7 @@ def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float
             for leg, price in zip(legs, prices, strict=True)
             if price is not None
         ),
-        4,
+        PRICE_DECIMALS,
     )
 
 
