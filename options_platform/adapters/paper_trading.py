@@ -52,6 +52,8 @@ from options_platform.domain.trading.adoption import adopted_entry, purpose_of
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
+FILLED_BEFORE = "FILLED_BEFORE"
+
 
 @dataclass(frozen=True)
 class PaperTrading:
@@ -349,10 +351,21 @@ class PaperTrading:
                     broken = self.checks.refusals(order, differences)
             except BrokerDoubtError as error:
                 doubt = str(error)
+        if self._has_filled_before(order):
+            broken = [*broken, FILLED_BEFORE]
         # A halt may have come while the broker was asked.
         if not broken and (stopped := entries_stopped(self.ledger)) is not None:
             broken = [stopped]
         return broken, doubt
+
+    def _has_filled_before(self, order: Order) -> bool:
+        """Whether another attempt of the entry turns out to have filled after all."""
+        return any(
+            (o.purpose, o.position_id) == ("entry", order.position_id)
+            and o.client_order_id != order.client_order_id
+            and o.filled_qty
+            for o in self.ledger.orders(session=order.session)
+        )
 
     def _wait(self, order: Order, doubt: str, now: datetime) -> None:
         self.ledger.record_intent(order, now)

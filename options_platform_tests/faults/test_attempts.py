@@ -249,3 +249,22 @@ def test_an_exit_in_doubt_is_not_sent_again_where_another_position_holds_its_con
     daily(made, fake, SESSION.replace(day=6), {"SPY": 250.0})
     held = [p for p in made.ledger.positions() if p.closed_on is None]
     assert sum(p.open_contracts for p in held) == max(contracts(fake).values(), default=0)
+
+
+def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
+    entered, resting, monkeypatch
+):
+    (first,) = entered.ledger.orders()
+    desk = Desk(entered)
+    send = desk.service.send_if_allowed
+
+    def fill_then_send(self, order, now):
+        shown_again(resting, first, 3, "canceled")
+        return send(order, now)
+
+    monkeypatch.setattr(type(entered), "send_if_allowed", fill_then_send)
+    at_clock(resting, NOW + timedelta(minutes=1))
+    desk.advance(NOW + timedelta(minutes=1))
+    assert resting.count(POST) == 1
+    assert [(o.status, o.reason) for o in attempts(entered)][-1] == ("not_sent", "FILLED_BEFORE")
+    assert entered.ledger.positions()[0].contracts == 3

@@ -122,7 +122,14 @@ def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
         return ask()
     except FetchError as fault:
         found = fault
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         found = FetchError(f"the answer cannot be read: {type(error).__name__}")
     status = found.status
     is_doubt = status is None or status in PASSING_STATUS or status >= SERVER_ERROR
