@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.reasons import REASONS
-from options_platform.domain.regime_names import REGIMES
 from options_platform.domain.selection import SelectionRules
 from options_platform.domain.sizing import SizingRules, contracts
 from options_platform.domain.strategies.base import payoff

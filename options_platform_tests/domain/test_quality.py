@@ -5,14 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from options_platform.contracts import (
-    ASSET_TABLES,
-    DIRECTION_MODEL,
-    LABELS,
-    RAW_OHLCV,
-    TRADE_PLAN,
-    VIX,
-)
+from options_platform.adapters.tables import ASSET_TABLES
+from options_platform.contracts import DIRECTION_MODEL, LABELS, RAW_OHLCV, TRADE_PLAN, VIX
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
 from options_platform.domain.quality import SHOWN, ExpectedPartitions, rules_for

@@ -307,7 +307,7 @@ def test_sessions_that_the_cboe_lacks_are_carried_and_named(reference_data):
 
 
 def rules_named(table, name, rows):
-    from options_platform.contracts import tables
+    from options_platform.adapters.tables import tables
 
     rule = next(r for r in rules_for(tables()[table]) if r.name == name)
     return rule.find(tables()[table], rows, ExpectedPartitions([], ("SPY",), {}))

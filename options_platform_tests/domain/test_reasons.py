@@ -2,9 +2,9 @@ import ast
 from pathlib import Path
 
 import options_platform
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.plan import build_plans
 from options_platform.domain.reasons import REASONS
-from options_platform.domain.regime_names import REGIMES
 from options_platform_tests.domain.test_plan import BATCH, CONDORS
 
 
