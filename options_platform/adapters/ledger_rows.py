@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.brokers.simulated import read_legs
-from options_platform.domain.orders import Order
+from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.repricing import REPRICE
 
@@ -146,3 +145,10 @@ def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> Non
 def naive_utc(moment: datetime) -> datetime:
     """The moment as the ledger stores it."""
     return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def read_legs(text: str) -> tuple[OrderLeg, ...]:
+    """Legs from the JSON that they are stored as."""
+    return tuple(
+        OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in json.loads(text)
+    )

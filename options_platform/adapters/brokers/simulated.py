@@ -32,6 +32,7 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
 )
 from options_platform.adapters.duck import held
+from options_platform.adapters.ledger_rows import read_legs
 from options_platform.domain.calendar import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules
@@ -294,10 +295,3 @@ class SimulatedBroker:
                 f"reason, worked_on FROM orders WHERE {condition} ORDER BY client_order_id",
                 params,
             ).fetchall()
-
-
-def read_legs(text: str) -> tuple[OrderLeg, ...]:
-    """Legs from the JSON that they are stored as."""
-    return tuple(
-        OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in json.loads(text)
-    )

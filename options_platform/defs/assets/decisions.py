@@ -5,8 +5,8 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
-from options_platform.adapters.chain_store import stored_chains
 from options_platform.adapters.plan_inputs import plan_inputs
+from options_platform.adapters.stored_chains import stored_chains
 from options_platform.common import KEY
 from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options, where_listed
