@@ -23,9 +23,9 @@ from options_platform.domain.backtest import (
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
 from options_platform.settings import Settings, make_settings
+from options_platform.testing.market import NOW, random_market
+from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.alpaca_market import rules_of_a_paper_account
-from options_platform_tests.market import NOW, random_market
-from options_platform_tests.plan_inputs import plan_inputs
 
 WIDE = {"delta_pct": 9.0, "gamma_pct": 9.0, "vega_pct": 9.0, "theta_pct": 9.0}
 LIMITS = {"max_positions_per_ticker": 4, "max_positions": 7}

@@ -10,8 +10,9 @@ from options_platform.contracts import DIRECTION_MODEL, LABELS, RAW_OHLCV, TRADE
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
 from options_platform.domain.quality import SHOWN, ExpectedPartitions, rules_for
-from options_platform_tests.domain.test_plan import BATCH, CONDORS
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_rows import BATCH
+from options_platform_tests.domain.test_plan import CONDORS
 from options_platform_tests.models.rows import random_rows
 
 BARS, INDEX = random_market()
