@@ -12,7 +12,7 @@ CONFIGURED = "configured"
 """The run of the settings as they are, which the report shows."""
 
 FILL_MODEL_NAMES = ("mid", "default", "worst")
-"""From the best to the worst; what each does is a function of that name in `domain/fills.py`."""
+"""From the best to the worst; `FILL_MODELS` of the domain says what each does."""
 
 RUN = Column("run", pl.String, "name of the run", nullable=False)
 FILL = Column(
