@@ -29,8 +29,8 @@ from options_platform.domain.backtest import (
 from options_platform.domain.exits import ExitRules
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
-from options_platform_tests.market import from_source, random_market
-from options_platform_tests.plan_inputs import plan_inputs
+from options_platform.testing.market import from_source, random_market
+from options_platform.testing.plan_inputs import plan_inputs
 
 GOAL_SECONDS, GOAL_GRID_SECONDS = 10.0, 120.0
 FIRST = date(2003, 1, 2)

@@ -20,7 +20,7 @@ from options_platform.adapters.brokers.alpaca_shapes import request_of
 from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import after_entry_fill
-from options_platform_tests.faults.world import (
+from options_platform.testing.alpaca_account import (
     NOW,
     SESSION,
     TICKERS,

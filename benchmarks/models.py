@@ -26,7 +26,7 @@ from options_platform.models.direction import ScaledDirection
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.training import walk_forward
 from options_platform.models.volatility import ChangeVolatility
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 TICKERS = ("AAA", "BBB")
 REPEATS = 3

@@ -20,7 +20,7 @@ import polars as pl
 from benchmarks.features import by_package, make_market
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.common import PartitionRange
-from options_platform.contracts import FEATURES_TABLE
+from options_platform.domain.features.table import FEATURES_TABLE
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

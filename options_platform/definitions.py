@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from options_platform.adapters.home import make_files_private
-from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
+from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES
 from options_platform.defs.alert_sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.assets.backtest import make_backtest

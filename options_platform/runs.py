@@ -112,7 +112,7 @@ def _existing(
     Chains are large, and a source may have those of today alone. Where a ticker goes by its own
     chain they are in, since `vix` rests on them.
     """
-    from options_platform.contracts import ASSET_TABLES
+    from options_platform.adapters.tables import ASSET_TABLES
 
     keys = definitions.resolve_asset_graph().get_all_asset_keys()
     existing = {key.to_user_string() for key in keys}
@@ -138,7 +138,7 @@ def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list
 
 
 def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
-    from options_platform.contracts import ASSET_TABLES
+    from options_platform.adapters.tables import ASSET_TABLES
 
     names = list(assets) if assets else [table.name for table in ASSET_TABLES]
     early = (*DATA_ASSETS, *CHAIN_ASSETS)

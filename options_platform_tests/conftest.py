@@ -52,7 +52,7 @@ def reference_data() -> Path:
 def real_market(reference_data) -> tuple[pl.DataFrame, pl.DataFrame]:
     """SPY and QQQ with the VIX, 2000 to 2024, as rows of `raw_ohlcv` and `vix`."""
     from options_platform.adapters.sources import SourceOptions, open_source
-    from options_platform_tests.market import from_source
+    from options_platform.testing.market import from_source
 
     folders = os.pathsep.join(str(reference_data / part) for part in ("prices", "vol"))
     return from_source(open_source("csv", SourceOptions(csv_dir=folders)), 2000, 2024)

@@ -12,6 +12,7 @@ from options_platform.adapters.duck import held
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import (
     BacktestMarket,
     BacktestResult,
@@ -21,11 +22,10 @@ from options_platform.domain.backtest import (
 )
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
-from options_platform.domain.regime_names import REGIMES
 from options_platform.settings import Settings, make_settings
+from options_platform.testing.market import NOW, random_market
+from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.alpaca_market import rules_of_a_paper_account
-from options_platform_tests.market import NOW, random_market
-from options_platform_tests.plan_inputs import plan_inputs
 
 WIDE = {"delta_pct": 9.0, "gamma_pct": 9.0, "vega_pct": 9.0, "theta_pct": 9.0}
 LIMITS = {"max_positions_per_ticker": 4, "max_positions": 7}

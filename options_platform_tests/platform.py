@@ -5,10 +5,10 @@ from datetime import date, datetime
 import polars as pl
 
 from options_platform.adapters.home import enter_home, prepare_home
+from options_platform.adapters.tables import ASSET_TABLES
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.common import PartitionRange
 from options_platform.contracts import (
-    ASSET_TABLES,
     MODEL_PREDICTIONS,
     PAPER_ORDERS,
     REGIME_TRANSITIONS,

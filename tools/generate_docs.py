@@ -13,15 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.marts import Mart, load_marts
-from options_platform.contracts import (
-    ASSET_TABLES,
-    BACKTEST_TABLES,
-    CHAIN_TABLES,
-    LEDGER_VIEWS,
-    SIDE_TABLES,
-    Column,
-    Table,
-)
+from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES, SIDE_TABLES
+from options_platform.contracts import BACKTEST_TABLES, LEDGER_VIEWS, Column, Table
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.reasons import REASONS

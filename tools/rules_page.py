@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain import ex_dividend
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.decision_ledger import asked_rules
 from options_platform.domain.fills import FILL_MODELS
 from options_platform.domain.plan import PlanRules
 from options_platform.domain.reasons import REASONS
-from options_platform.domain.regime_names import REGIMES
 from options_platform.domain.selection import target_dte, wanted_strategy
 from options_platform.domain.sizing import contracts
 from options_platform.domain.strategies import STRATEGIES

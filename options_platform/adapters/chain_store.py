@@ -8,19 +8,16 @@ appears whole or not at all: it is written beside its place, then renamed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import polars as pl
 
-from options_platform.adapters.sources import PROXY_SOURCES
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.bars import require_ticker
-from options_platform.domain.chain import Chain, real_chain
-from options_platform.errors import ContractError, HomeError, PricingError
+from options_platform.errors import ContractError, HomeError
 
 SUFFIX = ".parquet"
 
@@ -114,27 +111,3 @@ class ChainStore:
                 "option_chain for its date again"
             )
         return frame
-
-
-def stored_chains(
-    store: ChainStore, tickers: Sequence[str], start: date, end: date
-) -> Callable[[date, str], Chain | None]:
-    """What gives the stored chain of a date and ticker in the range, read when it is asked for.
-
-    None where none is stored, where the stored one has no good quote, and where it comes from a
-    stand-in: a simulated chain is no real one.
-    """
-    keys = set(store.stored(tickers=tickers, start=start, end=end))
-
-    @cache
-    def chain_of(day: date, ticker: str) -> Chain | None:
-        if (day, ticker) not in keys:
-            return None
-        try:
-            found = store.read([(day, ticker)])
-            is_proxy = found["source"].is_in(PROXY_SOURCES).any()
-            return None if is_proxy else real_chain(found)
-        except PricingError:
-            return None
-
-    return chain_of

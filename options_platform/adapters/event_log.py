@@ -5,6 +5,8 @@ databases, each with its own transaction and disk flush, for every one of them; 
 events (`DAGSTER_EVENT_BATCH_SIZE`) is one transaction in the run's database and one in the index.
 That a range is planned is one event an asset, holding the range, not one for each partition.
 What readers see is the same: partitions materialised, in progress and failed, and run logs.
+
+The `dagster.yaml` of every home names this module and its class, so they keep their names.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.brokers.simulated_schema import read_legs
+from options_platform.adapters.stored_legs import read_legs
 from options_platform.domain.orders import Order
 from options_platform.domain.positions import AccountMark, Position
 from options_platform.domain.repricing import REPRICE

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.brokers.simulated_schema import count_by_the_share, read_legs
+from options_platform.adapters.stored_legs import count_by_the_share, read_legs
 from options_platform.domain.orders import SHARES
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from options_platform.adapters.duck import held, known_fault
+from options_platform.adapters.tables import tables
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import tables
 from options_platform.errors import PlatformError
 
 if TYPE_CHECKING:

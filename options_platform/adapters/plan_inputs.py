@@ -10,14 +10,8 @@ import polars as pl
 from options_platform.adapters.market_series import stored_tenors
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.common import KEY
-from options_platform.contracts import (
-    DIRECTION_MODEL,
-    FEATURES_TABLE,
-    RAW_OHLCV,
-    REGIME,
-    VIX,
-    VOLATILITY_MODEL,
-)
+from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, REGIME, VIX, VOLATILITY_MODEL
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.errors import IncompleteDataError
 
 

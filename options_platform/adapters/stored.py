@@ -7,17 +7,10 @@ from datetime import date
 import polars as pl
 
 from options_platform.adapters.chain_store import ChainStore
+from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.common import KEY
-from options_platform.contracts import (
-    ASSET_TABLES,
-    CHAIN_TABLES,
-    EARNINGS,
-    OPTION_CHAIN,
-    QUARANTINE,
-    RAW_OHLCV,
-    Table,
-)
+from options_platform.contracts import EARNINGS, OPTION_CHAIN, QUARANTINE, RAW_OHLCV, Table
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.coverage import freshness
 from options_platform.settings import Settings

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from options_platform.adapters.duck import held
+from options_platform.adapters.tables import tables
 from options_platform.common import PartitionRange
-from options_platform.contracts import Table, tables
+from options_platform.contracts import Table
 from options_platform.errors import ContractError
 
 if TYPE_CHECKING:

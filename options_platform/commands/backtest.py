@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -16,9 +15,9 @@ from options_platform.adapters.backtest_run import (
     run_grid,
     run_with_baselines,
 )
-from options_platform.adapters.backtest_trials import backtest_trials, earlier_ratios
-from options_platform.adapters.trial_log import TrialLog
+from options_platform.adapters.backtest_trials import earlier_ratios
 from options_platform.adapters.warehouse import Warehouse
+from options_platform.commands.backtest_output import about, number, record, say_about
 from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
@@ -31,8 +30,7 @@ from options_platform.domain.backtest.choices import make_variant, make_variants
 from options_platform.domain.backtest.judgement import Judgement, judge
 from options_platform.domain.backtest.results import HELD_NOTE
 from options_platform.domain.backtest.scorecard import against_seed, held_to_expiry
-from options_platform.domain.backtest.variants import Variant, VariantScore, scored
-from options_platform.domain.index_series import foreign_indices
+from options_platform.domain.backtest.variants import Variant, scored
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -116,43 +114,6 @@ def _grid(
     return 0
 
 
-def record(
-    settings: Settings,
-    warehouse: Warehouse,
-    data: BacktestData,
-    scores: list[VariantScore],
-    purpose: str = "choice",
-) -> None:
-    """Count every variant among the trials of the home."""
-    trials = backtest_trials(scores, data, purpose, datetime.now(UTC))
-    TrialLog(settings.home, warehouse).record_all(trials)
-
-
-def about(data: BacktestData) -> dict[str, Any]:
-    """What a result rests on."""
-    return {
-        "tickers": data.market.tickers,
-        "first": data.first,
-        "last": data.last,
-        "chain_source": "synthetic",
-        "iv_symbols": data.iv_symbols,
-        "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
-        "interest": bool(data.market.interest.any()),
-    }
-
-
-def say_about(data: BacktestData) -> None:
-    """The same for people."""
-    say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
-    for ticker, own in foreign_indices(data.iv_symbols).items():
-        say(f"{ticker} is priced on the VIX. Its own index is {own}; if the source has it: "
-            f"OPTIONS_IV_SYMBOL__{ticker}={own}, then backfill again.")  # fmt: skip
-    if not data.market.interest.any():
-        say("No yields are stored: cash earns nothing, and Sharpe ratios are of plain returns.")
-    elif stale := int(data.market.yield_stale.sum()):
-        say(f"On {stale} sessions the yield was unknown, or carried for more than a week.")
-
-
 def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgement) -> None:
     """What a grid or a search found, the luck in it, and what an honest choice earned."""
     walked = found.walk_forward
@@ -189,11 +150,6 @@ def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgemen
         f"{walked.sharpe.high:.2f}], {100 * walked.excess_return_annual:.1f}% a year over cash, "
         f"maximum drawdown {100 * walked.max_drawdown:.1f}%.")  # fmt: skip
     print_table(_spells(walked.choice.chosen), ("years", "variant"))
-
-
-def number(value: float) -> float | None:
-    """A value for JSON; null for what cannot be told."""
-    return value if value == value else None  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _spells(chosen: pl.DataFrame) -> list[dict[str, Any]]:

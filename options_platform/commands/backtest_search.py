@@ -11,7 +11,7 @@ import numpy as np
 from options_platform.adapters.backtest_run import BacktestData, run_grid
 from options_platform.adapters.backtest_trials import earlier_ratios
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.commands.backtest import about, number, record, say_about
+from options_platform.commands.backtest_output import about, number, record, say_about
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.commands.search import open_optuna
 from options_platform.domain.backtest import BacktestRules

@@ -19,7 +19,8 @@ from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys, without_bars
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.contracts import FEATURES_TABLE, TRADE_PLAN, Table
+from options_platform.contracts import TRADE_PLAN, Table
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.positions import Position
 from options_platform.domain.trading.closing import legs_text, shares_held
 from options_platform.errors import IncompleteDataError

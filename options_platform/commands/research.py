@@ -28,7 +28,8 @@ def research(args: argparse.Namespace) -> int:
     from options_platform.adapters.listing import listed_pool
     from options_platform.adapters.trial_log import TrialLog
     from options_platform.adapters.warehouse import Warehouse
-    from options_platform.contracts import FEATURES_TABLE, LABELS, TRIALS
+    from options_platform.contracts import LABELS, TRIALS
+    from options_platform.domain.features.table import FEATURES_TABLE
     from options_platform.models.candidates import CANDIDATES
     from options_platform.models.trials import Contest
 

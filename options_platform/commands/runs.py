@@ -19,8 +19,8 @@ FILLED_BY_DAILY = 5
 
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order."""
+    from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES
     from options_platform.common import PartitionRange
-    from options_platform.contracts import ASSET_TABLES, CHAIN_TABLES
     from options_platform.defs.partitions import first_date, newest_date
     from options_platform.runs import asset_names, run_job
 

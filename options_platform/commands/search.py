@@ -26,7 +26,8 @@ def search(args: argparse.Namespace) -> int:
     from options_platform.adapters.listing import listed_pool
     from options_platform.adapters.trial_log import TrialLog
     from options_platform.adapters.warehouse import Warehouse
-    from options_platform.contracts import FEATURES_TABLE, LABELS
+    from options_platform.contracts import LABELS
+    from options_platform.domain.features.table import FEATURES_TABLE
     from options_platform.models.search import candidate_of, nests, suggested
     from options_platform.models.trials import Contest
 

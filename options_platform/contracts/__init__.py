@@ -2,11 +2,12 @@
 
 One declaration serves them all: the DuckDB schema, the refusal of frames that do not fit, the
 blocking asset checks, the column metadata in the Dagster UI and the data dictionary in the docs.
+Contracts import nothing of the platform but its errors. The table of the features is made of their
+declarations (`domain/features/table.py`); which tables a warehouse holds is said in
+`adapters/tables.py`.
 """
 
 from __future__ import annotations
-
-from functools import cache
 
 from options_platform.contracts.backtest import (
     BACKTEST_CURVES,
@@ -26,7 +27,7 @@ from options_platform.contracts.decisions import (
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
 )
-from options_platform.contracts.features import DIRECTIONS, FEATURES_TABLE, GARCH_PARAMS, LABELS
+from options_platform.contracts.features import DIRECTIONS, GARCH_PARAMS, LABELS
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
     FETCHES,
@@ -58,7 +59,6 @@ from options_platform.contracts.orders import (
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
-    "ASSET_TABLES",
     "BACKTEST_CURVES",
     "BACKTEST_DECISIONS",
     "BACKTEST_DRAWS",
@@ -68,13 +68,11 @@ __all__ = (
     "BACKTEST_SCORES",
     "BACKTEST_TABLES",
     "BACKTEST_TRADES",
-    "CHAIN_TABLES",
     "CHAMPIONS",
     "CORPORATE_ACTIONS",
     "DIRECTIONS",
     "DIRECTION_MODEL",
     "EARNINGS",
-    "FEATURES_TABLE",
     "FETCHES",
     "FILLS",
     "GARCH_PARAMS",
@@ -97,7 +95,6 @@ __all__ = (
     "REGIME",
     "REGIME_TRANSITIONS",
     "REVISIONS",
-    "SIDE_TABLES",
     "TIMESTAMP",
     "TRADE_PLAN",
     "TRADE_PLAN_LEGS",
@@ -107,54 +104,4 @@ __all__ = (
     "VOLATILITY_MODEL",
     "Column",
     "Table",
-    "tables",
 )
-
-ASSET_TABLES = (
-    RAW_OHLCV,
-    VIX,
-    FEATURES_TABLE,
-    LABELS,
-    DIRECTION_MODEL,
-    VOLATILITY_MODEL,
-    REGIME,
-    TRADE_PLAN,
-    PAPER_ORDERS,
-)
-
-CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
-"""Assets of the sources that give option chains; `option_chain` is kept in files."""
-
-SIDE_TABLES = (
-    TRADE_PLAN_LEGS,
-    MODEL_PREDICTIONS,
-    REGIME_TRANSITIONS,
-    QUARANTINE,
-    REVISIONS,
-    CORPORATE_ACTIONS,
-    FETCHES,
-    MARKET_SERIES,
-    GARCH_PARAMS,
-    MODEL_FOLDS,
-    TRIALS,
-    TRIAL_FOLDS,
-    CHAMPIONS,
-    MODEL_SCORES,
-    MODEL_IMPORTANCE,
-    EARNINGS,
-)
-
-
-@cache
-def tables() -> dict[str, Table]:
-    """All tables of the warehouse by name; chains are files of their own."""
-    return {
-        table.name: table
-        for table in (
-            *ASSET_TABLES,
-            IV_HISTORY,
-            *SIDE_TABLES,
-            *LEDGER_VIEWS,
-            *BACKTEST_TABLES,
-        )
-    }

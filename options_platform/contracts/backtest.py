@@ -5,16 +5,18 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.contracts.features import DIRECTIONS
+from options_platform.contracts.regimes import REGIMES
 from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
-from options_platform.domain.fills import FILL_MODELS
-from options_platform.domain.regime_names import REGIMES
 
 CONFIGURED = "configured"
 """The run of the settings as they are, which the report shows."""
 
+FILL_MODEL_NAMES = ("mid", "default", "worst")
+"""From the best to the worst; `FILL_MODELS` of the domain says what each does."""
+
 RUN = Column("run", pl.String, "name of the run", nullable=False)
 FILL = Column(
-    "fill_model", pl.String, "how fills were priced", nullable=False, values=tuple(FILL_MODELS)
+    "fill_model", pl.String, "how fills were priced", nullable=False, values=FILL_MODEL_NAMES
 )
 PLAN = Column("plan_id", pl.String, "plan that the position came from", nullable=False)
 SHARE = "USD a share, net"

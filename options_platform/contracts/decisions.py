@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.contracts.features import DIRECTIONS
+from options_platform.contracts.regimes import REGIMES
 from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
-from options_platform.domain.regime_names import REGIMES
 
 REGIME = Table(
     "regime",

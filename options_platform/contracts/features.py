@@ -1,27 +1,12 @@
-"""Tables of features, labels, and the GARCH fits behind them."""
+"""Tables of labels and of the GARCH fits behind features; `domain/features/table.py` has these."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from options_platform.contracts.table import DATE, TICKER, Column, Table
-from options_platform.domain.features.registry import FEATURES
 
 DIRECTIONS = ("bearish", "neutral", "bullish")
-
-FEATURES_TABLE = Table(
-    "features",
-    "Technical, volatility and regime features of the session, from data up to its close.",
-    (
-        DATE,
-        TICKER,
-        *(
-            Column(f.name, f.dtype, f.description, f.unit, low=f.low, high=f.high, values=f.values)
-            for f in FEATURES
-        ),
-        Column("feature_version", pl.String, "hash of the declarations", nullable=False),
-    ),
-)
 
 LABELS = Table(
     "labels",

@@ -80,7 +80,12 @@ MODEL_FOLDS = Table(
     (
         Column("model", pl.String, "name of the model", nullable=False),
         Column("fold", pl.String, "month that it predicts, YYYY-MM", nullable=False),
-        Column("input_hash", pl.String, "hash of training data, parameters, code", nullable=False),
+        Column(
+            "input_hash",
+            pl.String,
+            "hash of training rows, parameters and versions",
+            nullable=False,
+        ),
         Column("model_id", pl.String, "id of the stored model", nullable=False),
         Column("run_id", pl.String, "MLflow run", nullable=False),
         Column("path", pl.String, "artifact, relative to the home", nullable=False),

@@ -14,7 +14,6 @@ import polars as pl
 from options_platform.adapters.listing import listed_pool
 from options_platform.contracts import (
     DIRECTION_MODEL,
-    FEATURES_TABLE,
     LABELS,
     MODEL_FOLDS,
     MODEL_PREDICTIONS,
@@ -26,6 +25,7 @@ from options_platform.defs.context import run_range
 from options_platform.defs.partitions import newest_date
 from options_platform.defs.resources import Platform
 from options_platform.domain.features.registry import feature_version
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.alarms import direction_alarms, volatility_alarms
 from options_platform.models.dataset import make_dataset
 from options_platform.models.health import (

@@ -1,7 +1,8 @@
 """What a spread costs when it is traded: fill models over the quotes of its legs.
 
 A fill model says at what price one leg trades, between or beyond its bid and ask. To add one,
-write a function like those below and list it in `FILL_MODELS`; settings choose it by its name.
+write a function like those below, list it in `FILL_MODELS`, and its name in `FILL_MODEL_NAMES` of
+the contract; settings choose it by its name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from options_platform.common import Floats
+from options_platform.contracts.backtest import FILL_MODEL_NAMES
 from options_platform.domain.chain import (
     ChainRules,
     TermStructure,
@@ -59,7 +61,9 @@ def toward_far_side(side: Floats, bid: Floats, mid: Floats, ask: Floats, share: 
     return np.where(side > 0, mid + share * (ask - mid), mid - share * (mid - bid))
 
 
-FILL_MODELS: dict[str, FillModel] = {"mid": _at_mid, "default": _slipped, "worst": _at_far_side}
+FILL_MODELS: dict[str, FillModel] = dict(
+    zip(FILL_MODEL_NAMES, (_at_mid, _slipped, _at_far_side), strict=True)
+)
 """From the best to the worst."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from options_platform.contracts import REGIME, REGIME_TRANSITIONS
-from options_platform.domain.regime_names import REGIMES
+from options_platform.contracts.regimes import REGIMES
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from options_platform.domain.regime_names import REGIMES
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.strategies import STRATEGIES
 
 DEBIT = {"bullish": "bull_call_spread", "bearish": "bear_put_spread"}

@@ -36,7 +36,7 @@ from options_platform.models.evaluation.direction import (
 from options_platform.models.evaluation.scores import ALL, Slice
 from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.memory_store import MemoryStore
-from options_platform.models.training import dataset_hash, fitting_code, walk_forward
+from options_platform.models.training import dataset_hash, fitting_digest, walk_forward
 from options_platform.models.volatility import prediction_rows as rank_rows
 
 LOSS = {"direction": "log_loss", "iv_rank": "rmse"}
@@ -102,7 +102,7 @@ class Contest:
             "target": self.target,
             "model": candidate.model.name,
             "parameters": candidate.model.parameters,
-            "code": fitting_code().hex(),
+            "code": fitting_digest().hex(),
             "pooled": candidate.pooled,
             "pool": self.pool,
             "data": self.data_hash,

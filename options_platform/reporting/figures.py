@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts import DIRECTIONS
-from options_platform.domain.regime_names import REGIMES
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.strategies.base import payoff
 
 if TYPE_CHECKING:

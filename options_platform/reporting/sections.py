@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.reasons import REASONS, refusals_by_reason
-from options_platform.domain.regime_names import REGIMES
 from options_platform.models.evaluation import (
     calibration_curve,
     evaluate_direction,

@@ -15,14 +15,14 @@ from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.adapters.plan_tables import market_closes
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import make_market, run_backtest
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
 from options_platform.domain.plan import build_plans
-from options_platform.domain.regime_names import REGIMES
 from options_platform.settings import make_settings
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
-from options_platform_tests.market import random_market
-from options_platform_tests.plan_inputs import plan_inputs
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",

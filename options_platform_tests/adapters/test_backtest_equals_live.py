@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.domain.regime_names import REGIMES
+from options_platform.contracts.regimes import REGIMES
 from options_platform_tests.paper_run import FIRST, LIMITS, WIDE, paper_run
 
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",

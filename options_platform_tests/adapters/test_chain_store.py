@@ -8,8 +8,8 @@ from options_platform.adapters.chain_store import ChainStore
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.option_chain import ChainGates, judge_chains
 from options_platform.errors import ContractError, UsageError
+from options_platform.testing.market import NOW
 from options_platform_tests.fakes.chain_source import synthetic_chain
-from options_platform_tests.market import NOW
 
 DAYS = [date(2024, 6, 3), date(2024, 6, 4)]
 

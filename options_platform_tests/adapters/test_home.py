@@ -70,6 +70,22 @@ def test_a_configuration_that_the_user_took_over_is_kept(tmp_path):
     assert dagster_yaml(settings).read_text() == own
 
 
+def test_a_home_whose_configuration_an_earlier_version_wrote_still_opens(tmp_path):
+    import dagster as dg
+
+    settings = home_at(tmp_path / "home")
+    prepare_home(settings)
+    dagster_yaml(settings).write_text(
+        "event_log_storage:\n"
+        "  module: options_platform.adapters.event_log\n"
+        "  class: BatchedSqliteEventLogStorage\n"
+        f"  config: {{base_dir: {settings.dagster_home / 'history' / 'runs'}}}\n"
+    )
+    prepare_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        assert type(instance.event_log_storage).__name__ == "BatchedSqliteEventLogStorage"
+
+
 def test_no_file_is_left_behind_by_the_trial_of_writing(tmp_path):
     settings = home_at(tmp_path / "home")
     prepare_home(settings)

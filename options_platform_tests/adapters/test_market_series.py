@@ -15,7 +15,7 @@ from options_platform.domain.fills import FillRules, MarketClose, net_price
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.pricing import CALL, black_scholes
 from options_platform.errors import SourceError
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 FIRST, LAST = date(2020, 1, 2), date(2020, 1, 8)
 NOW, LATER = datetime(2020, 1, 9, tzinfo=UTC), datetime(2020, 1, 10, tzinfo=UTC)

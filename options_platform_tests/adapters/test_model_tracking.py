@@ -164,6 +164,19 @@ def folds_on_disk(tmp_path, change):
     return store, {row["fold"]: row["input_hash"]}
 
 
+def test_models_that_a_home_has_registered_find_what_they_import():
+    # MLflow keeps a copy of served_fold.py with each model; these are the imports of the first one.
+    from options_platform.models.dataset import Sample, model_inputs
+    from options_platform.models.direction import shipped_direction
+    from options_platform.models.promotion import blend_of
+    from options_platform.models.volatility import shipped_volatility
+
+    assert "inputs" in Sample.__dataclass_fields__
+    assert len(model_inputs()) > 0
+    assert shipped_direction(blend_of("direction", "scaled_trees")).name == "direction"
+    assert shipped_volatility(blend_of("iv_rank", "calm_trees")).name == "volatility"
+
+
 def add_pickle(folder):
     import pickle
 

@@ -21,8 +21,8 @@ from options_platform.domain.portfolio import portfolio_rows
 from options_platform.domain.risk import KillSwitchRules
 from options_platform.errors import LedgerError
 from options_platform.settings import make_settings
-from options_platform_tests.domain.test_plan import one
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
+from options_platform.testing.plan_rows import one
 
 DAYS = sessions(date(2015, 1, 2), date(2015, 3, 31))
 

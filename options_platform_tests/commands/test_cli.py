@@ -13,8 +13,9 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import FEATURES_TABLE, QUARANTINE, RAW_OHLCV
+from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar import sessions
+from options_platform.domain.features.table import FEATURES_TABLE
 
 HEADER = "date,open,high,low,close,adj_close,volume\n"
 DAYS = sessions(date(2024, 1, 2), date(2024, 3, 28))

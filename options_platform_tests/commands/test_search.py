@@ -11,7 +11,8 @@ import pytest
 from options_platform.adapters.mlflow_client import open_client
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.cli import main
-from options_platform.contracts import FEATURES_TABLE, LABELS, TRIAL_FOLDS, TRIALS
+from options_platform.contracts import LABELS, TRIAL_FOLDS, TRIALS
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.settings import load_settings
 from options_platform_tests.models.rows import POOL, random_rows
 

@@ -17,7 +17,8 @@ from options_platform.adapters.pauses import Pause, pause
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.domain.repricing import deciding_session
 from options_platform.domain.valuation import Evidence, Look
-from options_platform_tests.faults.world import POST, trade, trader
+from options_platform.testing.alpaca_account import trader
+from options_platform_tests.faults.world import POST, trade
 
 TICKERS = ("SPY", "QQQ")
 LIVE = 'broker = "alpaca"\n[alpaca]\nlive = true\naccounts = ["123"]\n'

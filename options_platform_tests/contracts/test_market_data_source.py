@@ -25,8 +25,8 @@ from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import NEW_YORK, close_time, sessions, shift
 from options_platform.errors import PlatformError, ShortHistoryError, SourceError
+from options_platform.testing.market import NOW
 from options_platform_tests.fakes import alpaca_server, yahoo_server
-from options_platform_tests.market import NOW
 
 SPAN = (date(2016, 3, 1), date(2016, 6, 30))
 FIRST = date(2016, 1, 4)

@@ -5,11 +5,12 @@ from datetime import date
 import polars as pl
 import pytest
 
-from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, VIX, tables
+from options_platform.adapters.tables import ASSET_TABLES, tables
+from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.contracts.orders import ORDER_STATUSES
 from options_platform.domain.orders import TRANSITIONS
 from options_platform.errors import ContractError
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 BARS, INDEX = random_market()
 DAY = date(2016, 3, 17)

@@ -13,17 +13,12 @@ from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.listing import listed_pool
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.adapters.stored import without_bars
+from options_platform.adapters.tables import ASSET_TABLES
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.commands.runs import _missing_history
 from options_platform.common import PartitionRange
-from options_platform.contracts import (
-    ASSET_TABLES,
-    PAPER_ORDERS,
-    RAW_OHLCV,
-    TRADE_PLAN,
-    TRADE_PLAN_LEGS,
-)
+from options_platform.contracts import PAPER_ORDERS, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
 from options_platform.errors import ShortHistoryError
 from options_platform.runs import DATA_ASSETS, RunFailedError, run_job

@@ -5,9 +5,10 @@ from datetime import date
 import dagster as dg
 import pytest
 
+from options_platform.adapters.tables import ASSET_TABLES
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.common import PartitionRange
-from options_platform.contracts import ASSET_TABLES, RAW_OHLCV, VIX
+from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
 from options_platform.defs.partitions import range_tags

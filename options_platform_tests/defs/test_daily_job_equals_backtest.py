@@ -21,8 +21,8 @@ from options_platform.defs.jobs import JOB_NAME
 from options_platform.defs.schedules import make_schedule
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
+from options_platform.testing.market import from_source
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
-from options_platform_tests.market import from_source
 from options_platform_tests.platform import START, make_platform_settings, run
 
 TICKERS = ("SPY", "QQQ", "IWM")

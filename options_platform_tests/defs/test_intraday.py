@@ -15,9 +15,10 @@ from options_platform.defs import intraday
 from options_platform.defs.intraday import INTRADAY_JOB_NAME, make_intraday_job
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.settings import make_settings
+from options_platform.testing.alpaca_account import NOW, SESSION, server, trader
+from options_platform.testing.market import random_market
 from options_platform_tests.adapters.test_warehouse import holder
-from options_platform_tests.faults.world import NOW, POST, SESSION, seen_once, server, trade, trader
-from options_platform_tests.market import random_market
+from options_platform_tests.faults.world import POST, seen_once, trade
 
 
 @pytest.fixture

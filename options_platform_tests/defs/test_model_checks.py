@@ -8,15 +8,10 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.warehouse import Warehouse
-from options_platform.contracts import (
-    DIRECTION_MODEL,
-    FEATURES_TABLE,
-    LABELS,
-    MODEL_FOLDS,
-    MODEL_PREDICTIONS,
-)
+from options_platform.contracts import DIRECTION_MODEL, LABELS, MODEL_FOLDS, MODEL_PREDICTIONS
 from options_platform.defs.model_checks import DESCRIPTIONS, judge, make_model_checks
 from options_platform.defs.resources import make_platform
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.direction import with_call
 from options_platform.settings import make_settings
 from options_platform_tests.models.rows import random_rows

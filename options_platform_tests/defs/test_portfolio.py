@@ -22,7 +22,7 @@ from options_platform.definitions import build_defs
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
 from options_platform.domain.reconciliation import Difference
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 
 NAMES = [table.name for table in LEDGER_VIEWS]
 

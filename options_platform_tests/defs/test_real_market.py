@@ -9,9 +9,9 @@ from datetime import date
 import polars as pl
 import pytest
 
+from options_platform.adapters.tables import ASSET_TABLES
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import (
-    ASSET_TABLES,
     DIRECTION_MODEL,
     MODEL_FOLDS,
     PAPER_ORDERS,

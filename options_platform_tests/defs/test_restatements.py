@@ -15,10 +15,11 @@ from dagster._core.loader import LoadingContextForTest
 
 from options_platform.adapters.warehouse import Warehouse
 from options_platform.common import PartitionRange
-from options_platform.contracts import FEATURES_TABLE, LABELS, RAW_OHLCV
+from options_platform.contracts import LABELS, RAW_OHLCV
 from options_platform.definitions import build_defs
 from options_platform.defs.partitions import partition_key
 from options_platform.domain.calendar import shift
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.runs import run_job
 from options_platform_tests.adapters.test_restated_bars import after_split, split_4_for_1
 from options_platform_tests.platform import make_platform_settings

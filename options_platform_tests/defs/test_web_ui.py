@@ -13,7 +13,7 @@ from datetime import date, datetime
 
 import pytest
 
-from options_platform.contracts import ASSET_TABLES
+from options_platform.adapters.tables import ASSET_TABLES
 from options_platform.domain.calendar import NEW_YORK, sessions
 from options_platform.runs import DATA_ASSETS
 from options_platform_tests.platform import (

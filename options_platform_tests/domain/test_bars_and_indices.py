@@ -10,7 +10,7 @@ from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices
 from options_platform.domain.quality import ExpectedPartitions, rules_for
 from options_platform.errors import UsageError
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 
 DAYS = sessions(date(2024, 7, 1), date(2024, 7, 12))
 

@@ -5,7 +5,8 @@ import polars as pl
 from options_platform.domain.backtest.results import REFUSALS
 from options_platform.domain.decision_ledger import LEDGER_SCHEMA, account_ledger, decision_ledger
 from options_platform.domain.plan import PlanRules, build_plans
-from options_platform_tests.domain.test_plan import BATCH, CONDORS, one
+from options_platform.testing.plan_rows import BATCH, one
+from options_platform_tests.domain.test_plan import CONDORS
 
 
 def test_the_rule_that_refuses_is_the_plans_reason_and_the_only_one():

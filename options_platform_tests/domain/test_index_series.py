@@ -9,7 +9,7 @@ from options_platform.adapters.ports import INDEX_SCHEMA
 from options_platform.contracts import VIX
 from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices, foreign_indices
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 
 DAYS = sessions(date(2024, 6, 3), date(2024, 6, 28))
 KEYS = pl.DataFrame({"date": DAYS * 2, "ticker": ["SPY"] * len(DAYS) + ["QQQ"] * len(DAYS)})

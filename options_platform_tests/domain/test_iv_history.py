@@ -17,7 +17,7 @@ from options_platform.domain.iv_history import (
     series_names,
 )
 from options_platform.domain.parity import truncation_differences
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 
 DAY = date(2024, 6, 3)
 RATES = {"rate": 0.03, "dividend": 0.015}

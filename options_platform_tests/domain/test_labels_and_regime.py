@@ -8,7 +8,7 @@ from options_platform.domain.calendar import sessions
 from options_platform.domain.labels import compute_labels
 from options_platform.domain.parity import truncation_differences
 from options_platform.domain.regime import RegimeRules, compute_regime, regime_transitions
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 MARKET = random_market(("AAA",))
 

@@ -12,8 +12,8 @@ from options_platform.contracts import GATES, OPTION_CHAIN
 from options_platform.domain.calendar import close_time
 from options_platform.domain.option_chain import ChainGates, judge_chains
 from options_platform.errors import SourceError
+from options_platform.testing.market import NOW
 from options_platform_tests.fakes.chain_source import synthetic_chain
-from options_platform_tests.market import NOW
 
 DAY = date(2024, 6, 3)
 SPOT, ATM = 500.0, 0.16

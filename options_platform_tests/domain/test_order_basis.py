@@ -7,7 +7,7 @@ from options_platform.domain.fills import MarketClose
 from options_platform.domain.order_basis import order_bases
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.risk import FreshnessRules, stale
-from options_platform_tests.domain.test_plan import one
+from options_platform.testing.plan_rows import one
 
 WEDNESDAY, FRIDAY = date(2024, 7, 3), date(2024, 7, 5)
 

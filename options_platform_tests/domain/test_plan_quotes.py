@@ -19,7 +19,7 @@ from options_platform.domain.sizing import SizingRules
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.term import row_term
 from options_platform.domain.undefined_risk import UndefinedRiskRules
-from options_platform_tests.domain.test_plan import BATCH
+from options_platform.testing.plan_rows import BATCH
 
 RULES = PlanRules(
     selection=SelectionRules(iron_condor_enabled=True),

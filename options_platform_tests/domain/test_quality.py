@@ -5,19 +5,14 @@ from datetime import date
 import polars as pl
 import pytest
 
-from options_platform.contracts import (
-    ASSET_TABLES,
-    DIRECTION_MODEL,
-    LABELS,
-    RAW_OHLCV,
-    TRADE_PLAN,
-    VIX,
-)
+from options_platform.adapters.tables import ASSET_TABLES
+from options_platform.contracts import DIRECTION_MODEL, LABELS, RAW_OHLCV, TRADE_PLAN, VIX
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import build_plans
 from options_platform.domain.quality import SHOWN, ExpectedPartitions, rules_for
-from options_platform_tests.domain.test_plan import BATCH, CONDORS
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_rows import BATCH
+from options_platform_tests.domain.test_plan import CONDORS
 from options_platform_tests.models.rows import random_rows
 
 BARS, INDEX = random_market()

@@ -11,8 +11,8 @@ from options_platform.domain.chain_quality import chain_rules
 from options_platform.domain.iv_history import MoneyRules, chain_iv
 from options_platform.domain.option_chain import ChainGates, judge_chains
 from options_platform.domain.quality import ExpectedPartitions
+from options_platform.testing.market import NOW
 from options_platform_tests.chain_files import read_chain_file
-from options_platform_tests.market import NOW
 
 # Three-month Treasury yields of the time; dividend yields of SPY and QQQ, and none.
 RATES = {2014: 0.0004, 2015: 0.0002, 2017: 0.005, 2020: 0.001, 2026: 0.036}

@@ -20,7 +20,7 @@ from options_platform.domain.cross_source import compare_closes
 from options_platform.domain.index_quality import judge_index
 from options_platform.domain.index_series import align_indices
 from options_platform.domain.quality import ExpectedPartitions, rules_for
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 from options_platform_tests.scripted import calm_bars, calm_index, changed
 
 SPAN = (date(1993, 1, 29), date(2024, 12, 31))
@@ -307,7 +307,7 @@ def test_sessions_that_the_cboe_lacks_are_carried_and_named(reference_data):
 
 
 def rules_named(table, name, rows):
-    from options_platform.contracts import tables
+    from options_platform.adapters.tables import tables
 
     rule = next(r for r in rules_for(tables()[table]) if r.name == name)
     return rule.find(tables()[table], rows, ExpectedPartitions([], ("SPY",), {}))

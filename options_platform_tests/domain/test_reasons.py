@@ -2,10 +2,11 @@ import ast
 from pathlib import Path
 
 import options_platform
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.plan import build_plans
 from options_platform.domain.reasons import REASONS
-from options_platform.domain.regime_names import REGIMES
-from options_platform_tests.domain.test_plan import BATCH, CONDORS
+from options_platform.testing.plan_rows import BATCH
+from options_platform_tests.domain.test_plan import CONDORS
 
 
 def test_every_regime_and_direction_has_its_sentence():

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.reasons import REASONS
-from options_platform.domain.regime_names import REGIMES
 from options_platform.domain.selection import SelectionRules, select_strategies
 
 CONDORS = SelectionRules(iron_condor_enabled=True)

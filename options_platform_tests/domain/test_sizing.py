@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.domain.regime_names import REGIMES
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.sizing import SizingRules, contracts, size_at
 
 RULES = SizingRules()

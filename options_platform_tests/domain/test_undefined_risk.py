@@ -28,8 +28,8 @@ from options_platform.domain.undefined_risk import (
 )
 from options_platform.errors import SettingsError
 from options_platform.settings import load_settings
-from options_platform_tests.market import random_market
-from options_platform_tests.plan_inputs import plan_inputs
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
 
 
 def margin(spot, strikes, signs):

@@ -8,15 +8,15 @@ import textwrap
 
 import pytest
 
+from options_platform.testing.market import NOW
 from options_platform_tests.adapters.test_paper_trading import DAYS, market, planned, service
-from options_platform_tests.market import NOW
 
 CHILD = """
     import os, signal, sys
     from dataclasses import replace
     from pathlib import Path
     from options_platform_tests.adapters.test_paper_trading import DAYS, market, planned, service
-    from options_platform_tests.market import NOW
+    from options_platform.testing.market import NOW
 
     def crash(step):
         if step == sys.argv[2]:

@@ -7,63 +7,28 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-import polars as pl
-
-from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.desk import Desk
-from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.adapters.intraday import IntradayCheck
-from options_platform.adapters.ledger import open_ledger
-from options_platform.adapters.paper_trading import PaperTrading
 from options_platform.domain.calendar import NEW_YORK, shift
 from options_platform.domain.exposures import DatedClose
 from options_platform.domain.fills import MarketClose
-from options_platform.domain.plan import PlanRules, build_plans
-from options_platform.settings import make_settings
-from options_platform_tests.domain.test_plan import one
+from options_platform.testing.alpaca_account import (  # noqa: F401 (tests find them here)
+    NOW,
+    SESSION,
+    TICKERS,
+    WIDE,
+    plans_of,
+    server,
+    trader,
+)
 
-SESSION = date(2015, 1, 2)
-NOW = datetime(2015, 1, 5, 10, 0, tzinfo=NEW_YORK)
 AFTER_CLOSE = datetime(2015, 1, 5, 16, 1, tzinfo=NEW_YORK)
-WIDE = dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 9.0)
-TICKERS = ("SPY", "QQQ", "IWM")
 POST = "POST /v2/orders"
 SMALLEST_LEDGER = 12_288
 CLOSES = {"SPY": MarketClose(250.0, 0.18)}
 DATED = {"SPY": DatedClose(SESSION, CLOSES["SPY"])}
-
-
-def server(**options):
-    return FakeAlpaca(now=lambda: NOW, **options)
-
-
-def trader(home, address, at=None, **changes):
-    settings = make_settings(
-        {
-            "home": home,
-            "source": "simulated",
-            "broker": "alpaca",
-            "alpaca": {"fake_address": address, "timeout_seconds": changes.pop("timeout", 2)},
-            "warehouse_wait_seconds": changes.pop("wait", 60),
-            "ladder": {"rungs": 3, "rung_seconds": 60},
-            "reconcile": {"doubt_seconds": changes.pop("doubt", 0)},
-            # Three spreads at once, whatever they weigh together.
-            "risk": {"greeks": WIDE},
-            **changes,
-        }
-    )
-    made = PaperTrading(open_ledger(settings), open_broker(settings), settings)
-    return made if at is None else PaperTrading(made.ledger, made.broker, settings, at)
-
-
-def plans_of(tickers=("SPY",), session=SESSION, **changes):
-    rows = pl.concat(
-        one(**changes).with_columns(date=pl.lit(session), ticker=pl.lit(ticker))
-        for ticker in tickers
-    )
-    return build_plans(rows, PlanRules())
 
 
 def trade(made, tickers=("SPY",), *, now=NOW, session=SESSION, spot=250.0, **changes):

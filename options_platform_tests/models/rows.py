@@ -11,7 +11,7 @@ from options_platform.models.dataset import make_dataset
 from options_platform.models.direction import prediction_rows
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.training import walk_forward
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 POOL = ("AAA", "BBB")
 END = date(2017, 12, 29)

@@ -19,7 +19,7 @@ from options_platform.domain.regime import RegimeRules
 from options_platform.models.direction import PROBABILITIES, predict_direction
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.volatility import predict_volatility
-from options_platform_tests.market import from_source
+from options_platform.testing.market import from_source
 
 TICKERS = ("SPY", "QQQ")
 

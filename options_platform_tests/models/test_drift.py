@@ -15,7 +15,7 @@ from options_platform.models.drift import (
     population_stability,
 )
 from options_platform.models.health import no_drift
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 from options_platform_tests.models.rows import END, POOL, features_and_labels, random_dataset
 
 

@@ -12,7 +12,7 @@ from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.models.dataset import input_features, make_dataset
 from options_platform.models.health import no_drift
 from options_platform.models.input_faults import input_faults
-from options_platform_tests.market import from_source, random_market
+from options_platform.testing.market import from_source, random_market
 from options_platform_tests.models.rows import END, POOL, features_and_labels
 
 YEARS, FOURTEEN_MONTHS = date(2010, 1, 4), date(2016, 11, 1)

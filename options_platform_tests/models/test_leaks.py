@@ -21,7 +21,7 @@ from options_platform.models.memory_store import MemoryStore
 from options_platform.models.parts.blend import DirectionBlend
 from options_platform.models.parts.logits import Logit
 from options_platform.models.training import walk_forward
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 from options_platform_tests.models.rows import POOL, features_and_labels, random_rows, walk
 
 START, CUT, END = date(2017, 1, 3), date(2017, 6, 14), date(2017, 9, 29)

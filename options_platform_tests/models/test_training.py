@@ -1,20 +1,21 @@
 """Walk-forward training with the real models, made small, and a store in memory."""
 
-import shutil
+import hashlib
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
+from importlib.metadata import version
 
 import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.domain.walk_forward import monthly_folds
 from options_platform.models import training
-from options_platform.models.base import MIN_SESSIONS
+from options_platform.models.base import MIN_SESSIONS, to_json
 from options_platform.models.dataset import make_dataset
 from options_platform.models.direction import ScaledDirection, SeedDirection
 from options_platform.models.parts.boosted import Boosted
-from options_platform.models.training import NotStoredError, fitting_code, walk_forward
+from options_platform.models.training import NotStoredError, walk_forward
 from options_platform.models.volatility import ChangeVolatility, SeedVolatility
 from options_platform_tests.models.rows import (
     END,
@@ -39,6 +40,8 @@ MODELS = (
     SeedDirection(rounds=8),
     SeedVolatility(rounds=8),
 )
+HASH_OF_THE_FILES = "98b3e299b86c9ab6f45e18d05c9047e304dc55fed6b3302ee3d4ec2d14c94b4e"
+"""What stood in the hashes of folds while the sources of the fits were hashed."""
 LAST_MONTHS = {"start": date(2017, 10, 2), "end": END}
 
 
@@ -195,20 +198,32 @@ def test_an_embargo_holds_back_the_newest_labels_of_a_fold():
         assert np.isin(days, np.arange(end, record.train_end)).sum() == 21
 
 
-def test_other_code_that_fits_needs_another_fold_and_no_other_code_does(tmp_path, monkeypatch):
-    folder = tmp_path / "models"
-    shutil.copytree(Path(training.__file__).parent, folder)
-    before = fitting_code.__wrapped__(folder)
-    with (folder / "alarms.py").open("a") as file:
-        file.write("# judged otherwise\n")
-    assert fitting_code.__wrapped__(folder) == before == fitting_code()
-    with (folder / "parts" / "scaled.py").open("a") as file:
-        file.write("# fitted otherwise\n")
-    after = fitting_code.__wrapped__(folder)
-    assert after != before
+def test_a_fold_stored_by_the_hash_of_the_files_that_fitted_it_is_read_and_not_trained():
+    store = OpenStore()
+    walk(store, start=date(2017, 12, 1))
+    record = store.records["direction", "2017-12"]
+    data = random_dataset()
+    (fold,) = monthly_folds(
+        data.dates,
+        data.known_on,
+        np.isin(np.arange(len(data.sample)), DIRECTION.trainable(data.sample)),
+        start=date(2017, 12, 1),
+        end=END,
+        window_sessions=DIRECTION.window_sessions,
+        embargo_sessions=DIRECTION.embargo_sessions,
+    )
+    digest = hashlib.sha256(to_json({"model": "direction", **DIRECTION.parameters}))
+    libraries = ("scikit-learn", "xgboost-cpu", "numpy")
+    digest.update(repr([(name, version(name)) for name in libraries]).encode())
+    digest.update(bytes.fromhex(HASH_OF_THE_FILES))
+    digest.update(training._row_hashes(data)[fold.train].tobytes())
+    assert record.input_hash == digest.hexdigest()[:32]
+
+
+def test_another_version_of_the_code_that_fits_needs_other_folds(monkeypatch):
     store = OpenStore()
     walk(store)
-    monkeypatch.setattr(training, "fitting_code", lambda: after)
+    monkeypatch.setattr(training, "FITTING_VERSION", "a version that never was")
     walk(store)
     assert len(store.folds) == 6
 

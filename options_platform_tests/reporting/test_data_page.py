@@ -16,7 +16,7 @@ from options_platform.contracts import (
 )
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.figures import coverage_calendar
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 SEEN = datetime(2026, 1, 2, tzinfo=UTC)
 BARS, INDEX = random_market(("AAA", "BBB"), date(2016, 1, 4), date(2016, 6, 30))

@@ -11,7 +11,7 @@ import pytest
 from options_platform.contracts import LABELS
 from options_platform.domain.regime import RegimeRules, compute_regime
 from options_platform.reporting import figures
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 from options_platform_tests.models.rows import random_rows
 
 BARS, INDEX = random_market()

@@ -11,7 +11,7 @@ from options_platform.adapters.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.report import render
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 from options_platform_tests.paper_run import paper_run
 from options_platform_tests.reporting.test_report import Page
 

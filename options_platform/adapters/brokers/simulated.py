@@ -31,8 +31,9 @@ from options_platform.adapters.brokers.port import (
     Holding,
     OrderRefusedError,
 )
-from options_platform.adapters.brokers.simulated_schema import prepare, read_legs
+from options_platform.adapters.brokers.simulated_schema import prepare
 from options_platform.adapters.duck import held
+from options_platform.adapters.stored_legs import read_legs
 from options_platform.domain.calendar import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.costs import CostRules

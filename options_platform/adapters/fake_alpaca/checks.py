@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from options_platform.adapters.fake_alpaca.answers import Json, Refusal, number, text_of
 from options_platform.adapters.fake_alpaca.symbols import (
@@ -17,9 +17,6 @@ from options_platform.adapters.fake_alpaca.symbols import (
     contract_of,
     uncovered,
 )
-
-if TYPE_CHECKING:
-    from options_platform.adapters.fake_alpaca.book import FakeBook
 
 SIGNS = {"buy": 1, "sell": -1}
 OPEN = ("new", "accepted", "partially_filled", "pending_cancel")
@@ -43,12 +40,29 @@ class BookRules:
     cash_secured_puts: bool = False
 
 
+class Account(Protocol):
+    """What the checks read of an account."""
+
+    rules: BookRules
+    orders: dict[str, Json]
+    renamed: dict[str, str]
+    cash: float
+
+    def quantity(self, symbol: str) -> float:
+        """Contracts or shares held; short is negative."""
+        ...
+
+    def quantities(self) -> dict[str, float]:
+        """All that is held, by symbol."""
+        ...
+
+
 def invalid(message: str) -> Refusal:
     """The refusal of an order that makes no sense."""
     return Refusal(422, INVALID, message)
 
 
-def checked_legs(book: FakeBook, body: Json, quantity: float) -> list[Json]:
+def checked_legs(book: Account, body: Json, quantity: float) -> list[Json]:
     """The legs of an order for `quantity`, each with its ratio and intent, or a refusal."""
     several = body.get("order_class") == "mleg"
     legs = _several(body) if several else [_one(body)]
@@ -64,7 +78,7 @@ def checked_legs(book: FakeBook, body: Json, quantity: float) -> list[Json]:
     return legs
 
 
-def reserved(book: FakeBook, symbol: str, side: str) -> float:
+def reserved(book: Account, symbol: str, side: str) -> float:
     """How much of a position working orders are to close already."""
     return sum(
         (number(order["qty"]) - number(order["filled_qty"])) * int(leg.get("ratio_qty") or 1)
@@ -98,7 +112,7 @@ def _several(body: Json) -> list[Json]:
     return legs
 
 
-def _require_asset(book: FakeBook, leg: Json, *, several: bool) -> None:
+def _require_asset(book: Account, leg: Json, *, several: bool) -> None:
     symbol = str(leg["symbol"])
     is_stock = not several and STOCK.fullmatch(symbol) is not None
     if leg["side"] not in SIGNS or not (is_stock or OCC.fullmatch(symbol)):
@@ -107,7 +121,7 @@ def _require_asset(book: FakeBook, leg: Json, *, several: bool) -> None:
         raise invalid(f"asset not found for {symbol}")
 
 
-def _check_intent(book: FakeBook, leg: Json, *, several: bool) -> None:
+def _check_intent(book: Account, leg: Json, *, several: bool) -> None:
     held = book.quantity(leg["symbol"])
     closes = held * SIGNS[leg["side"]] < 0
     inferred = f"{leg['side']}_to_{'close' if closes else 'open'}"
@@ -119,7 +133,7 @@ def _check_intent(book: FakeBook, leg: Json, *, several: bool) -> None:
         raise invalid(f"position intent mismatch, inferred: {inferred}, specified: {specified}")
 
 
-def _require_available(book: FakeBook, leg: Json, requested: float) -> None:
+def _require_available(book: Account, leg: Json, requested: float) -> None:
     if not str(leg["position_intent"]).endswith("_to_close"):
         return
     existing = abs(book.quantity(leg["symbol"]))
@@ -138,7 +152,7 @@ def _require_available(book: FakeBook, leg: Json, requested: float) -> None:
         )
 
 
-def _require_cover(book: FakeBook, legs: list[Json], quantity: float) -> None:
+def _require_cover(book: Account, legs: list[Json], quantity: float) -> None:
     before = book.quantities()
     after = dict(before)
     for leg in legs:

@@ -9,40 +9,60 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from options_platform.adapters.fake_alpaca import clearing
 from options_platform.adapters.fake_alpaca.answers import Json, number
+from options_platform.adapters.fake_alpaca.book import FakeBook
+from options_platform.adapters.fake_alpaca.chains import FakeChains
+from options_platform.adapters.fake_alpaca.faults import Faults
+from options_platform.adapters.fake_alpaca.habits import Habits
 
-if TYPE_CHECKING:
-    from options_platform.adapters.fake_alpaca.server import FakeAlpaca
 
-Script = Callable[["FakeAlpaca", Json], None]
+class Scripted(Protocol):
+    """What scripts change of the server."""
+
+    book: FakeBook
+    chains: FakeChains
+    habits: Habits
+    faults: Faults
+    clock_offset: timedelta
+
+    def release(self) -> None:
+        """End what hangs."""
+        ...
+
+    def arrive(self) -> None:
+        """Do what is underway, in its order."""
+        ...
 
 
-def _order(fake: FakeAlpaca, body: Json) -> Json:
+Script = Callable[[Scripted, Json], None]
+
+
+def _order(fake: Scripted, body: Json) -> Json:
     return fake.book.by_client_id(body["client_order_id"])
 
 
-def _fill(fake: FakeAlpaca, body: Json) -> None:
+def _fill(fake: Scripted, body: Json) -> None:
     """Fill `spreads` (default: the rest) of an order at `price` (default: its limit)."""
     fake.book.fill(_order(fake, body), body.get("spreads"), body.get("price"))
 
 
-def _replace(fake: FakeAlpaca, body: Json) -> None:
+def _replace(fake: Scripted, body: Json) -> None:
     """Replace an order by hand: `limit_price`, `qty`, `new_client_order_id`."""
     changes: Json = {name: body[name] for name in ("limit_price", "qty") if name in body}
     changes["client_order_id"] = body.get("new_client_order_id")
     fake.book.replace(_order(fake, body), changes)
 
 
-def _move(fake: FakeAlpaca, body: Json) -> None:
+def _move(fake: Scripted, body: Json) -> None:
     """Put `quantity` of `symbol` into the positions (negative: out), without cash."""
     fake.book.move(body["symbol"], number(body["quantity"]), float(body.get("price", 0.0)))
 
 
 def _delivered(deliver: Callable[..., None]) -> Script:
-    def run(fake: FakeAlpaca, body: Json) -> None:
+    def run(fake: Scripted, body: Json) -> None:
         deliver(
             fake.book,
             body["symbol"],
@@ -53,12 +73,12 @@ def _delivered(deliver: Callable[..., None]) -> Script:
     return run
 
 
-def _expire(fake: FakeAlpaca, body: Json) -> None:
+def _expire(fake: Scripted, body: Json) -> None:
     """Settle what expires on `date` or before at the `spots` by ticker."""
     clearing.expire(fake.book, date.fromisoformat(body["date"]), body["spots"])
 
 
-def _split(fake: FakeAlpaca, body: Json) -> None:
+def _split(fake: Scripted, body: Json) -> None:
     """Rename the contracts of `ticker` to `root` (default: the ticker and 1)."""
     clearing.split(
         fake.book,
@@ -78,7 +98,7 @@ def _span(body: Json) -> dict[str, Any]:
     }
 
 
-def _lag(fake: FakeAlpaca, body: Json) -> None:
+def _lag(fake: Scripted, body: Json) -> None:
     """Let readings `of` lag by `requests` or `seconds`; by none of them, no more."""
     fake.habits.lag(
         body["of"],
@@ -87,12 +107,12 @@ def _lag(fake: FakeAlpaca, body: Json) -> None:
     )
 
 
-def _page_cap(fake: FakeAlpaca, body: Json) -> None:
+def _page_cap(fake: Scripted, body: Json) -> None:
     """Give at most `cap` orders or activities a page (50); null for Alpaca's own."""
     fake.habits.page_cap = body.get("cap", 50)
 
 
-def _rules(fake: FakeAlpaca, body: Json) -> None:
+def _rules(fake: Scripted, body: Json) -> None:
     """Set rules of refusal by name, as in :class:`~.checks.BookRules`."""
     names = {rule.name for rule in fields(fake.book.rules)}
     for name, value in body.items():
@@ -101,15 +121,15 @@ def _rules(fake: FakeAlpaca, body: Json) -> None:
         setattr(fake.book.rules, name, bool(value))
 
 
-def _clock(fake: FakeAlpaca, body: Json) -> None:
+def _clock(fake: Scripted, body: Json) -> None:
     fake.clock_offset = timedelta(seconds=float(body["offset_seconds"]))
 
 
-def _quote(fake: FakeAlpaca, body: Json) -> None:
+def _quote(fake: Scripted, body: Json) -> None:
     fake.chains.quote(body["symbol"], float(body["bid"]), float(body["ask"]))
 
 
-def _trade(fake: FakeAlpaca, body: Json) -> None:
+def _trade(fake: Scripted, body: Json) -> None:
     fake.chains.trade(body["ticker"], float(body["price"]))
 
 

@@ -5,20 +5,14 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
-from options_platform.adapters.chain_store import stored_chains
 from options_platform.adapters.plan_inputs import plan_inputs
+from options_platform.adapters.stored_chains import stored_chains
 from options_platform.common import KEY
-from options_platform.contracts import (
-    FEATURES_TABLE,
-    REGIME,
-    REGIME_TRANSITIONS,
-    TRADE_PLAN,
-    TRADE_PLAN_LEGS,
-    VIX,
-)
+from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.defs.assets.common import MODEL_POLICY, asset_options, where_listed
 from options_platform.defs.context import pictures, result, selected_range
 from options_platform.defs.resources import Platform
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.plan import build_plans
 from options_platform.domain.reasons import refusals_by_reason
 from options_platform.domain.regime import compute_regime, regime_transitions

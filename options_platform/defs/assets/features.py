@@ -8,7 +8,7 @@ import polars as pl
 
 from options_platform.adapters.listing import listed_pool
 from options_platform.common import PartitionRange
-from options_platform.contracts import FEATURES_TABLE, GARCH_PARAMS, LABELS, RAW_OHLCV, VIX
+from options_platform.contracts import GARCH_PARAMS, LABELS, RAW_OHLCV, VIX
 from options_platform.defs.assets.common import asset_options, where_listed
 from options_platform.defs.context import report_earlier_rows, result, selected_range
 from options_platform.defs.resources import Platform
@@ -17,6 +17,7 @@ from options_platform.domain.calendar import sessions
 from options_platform.domain.features.compute import compute_features, good_bars
 from options_platform.domain.features.garch import fit_missing
 from options_platform.domain.features.registry import feature_version
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.labels import compute_labels
 from options_platform.domain.vintage import rows_to_write
 from options_platform.errors import IncompleteDataError

@@ -11,7 +11,6 @@ from options_platform.adapters.model_store import ModelStore
 from options_platform.adapters.trial_log import TrialLog
 from options_platform.common import PartitionRange
 from options_platform.contracts import (
-    FEATURES_TABLE,
     LABELS,
     MODEL_IMPORTANCE,
     MODEL_PREDICTIONS,
@@ -19,6 +18,7 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.defs.resources import Platform
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.backfill_trials import backfill_trials
 from options_platform.models.evaluation import calibration_curve, headline
 from options_platform.models.importance import overall_importance

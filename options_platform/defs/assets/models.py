@@ -11,7 +11,6 @@ from options_platform.adapters.model_store import ModelStore
 from options_platform.common import PartitionRange
 from options_platform.contracts import (
     DIRECTION_MODEL,
-    FEATURES_TABLE,
     LABELS,
     MODEL_PREDICTIONS,
     MODEL_SCORES,
@@ -27,6 +26,7 @@ from options_platform.defs.assets.common import (
 from options_platform.defs.assets.model_study import stored_study, study_backfill
 from options_platform.defs.context import result, selected_range
 from options_platform.defs.resources import Platform
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import predict_direction
 from options_platform.models.evaluation import summary

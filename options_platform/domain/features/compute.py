@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import KEY
-from options_platform.contracts import FEATURES_TABLE
 from options_platform.domain.features.garch import garch_forecasts
 from options_platform.domain.features.registry import FEATURES, feature_version
 from options_platform.domain.features.series import (
@@ -25,6 +24,7 @@ from options_platform.domain.features.series import (
     with_formulas,
 )
 from options_platform.domain.features.spec import Basis, Feature
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.regime import RegimeRules, changed_within, days_in, raw_regime
 
 PRICES = ["high", "low", "close"]

@@ -7,8 +7,8 @@ from functools import partial
 
 import polars as pl
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.features.spec import Feature
-from options_platform.domain.regime_names import REGIMES
 
 _flag = partial(Feature, family="regime", unit="flag", dtype=pl.Boolean, basis="row")
 

@@ -11,6 +11,7 @@ from options_platform.adapters.sources.alpaca import AlpacaSource
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import NEW_YORK, sessions
 from options_platform.errors import SourceError, UsageError
+from options_platform.testing.market import NOW
 from options_platform_tests.fakes.alpaca_server import (
     KEYS,
     LAST,
@@ -24,7 +25,6 @@ from options_platform_tests.fakes.alpaca_server import (
     split,
 )
 from options_platform_tests.fakes.http_server import BREAK_OFF, DROP, HANG, HTML
-from options_platform_tests.market import NOW
 
 SPAN = (date(2024, 6, 10), date(2024, 7, 10))
 AFTER = datetime(2024, 7, 13, 4, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.domain.index_series import align_indices
 from options_platform.errors import PlatformError, SourceError
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 
 HEADER = "date,open,high,low,close,adj_close,volume\n"
 ROWS = [

@@ -8,7 +8,7 @@ from options_platform.adapters.sources.sample import FIRST, LAST, SampleSource
 from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import sessions
 from options_platform.errors import SourceError
-from options_platform_tests.market import NOW
+from options_platform.testing.market import NOW
 
 SPAN = (date(2010, 1, 4), date(2018, 12, 31))
 

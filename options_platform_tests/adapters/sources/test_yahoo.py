@@ -14,6 +14,7 @@ from options_platform.domain.bars import clean_bars
 from options_platform.domain.calendar import NEW_YORK, sessions, shift
 from options_platform.domain.index_series import align_indices
 from options_platform.errors import SourceError, UsageError
+from options_platform.testing.market import NOW
 from options_platform_tests.fakes.yahoo_server import (
     LAST,
     Rewritten,
@@ -21,7 +22,6 @@ from options_platform_tests.fakes.yahoo_server import (
     bars_of,
     chart,
 )
-from options_platform_tests.market import NOW
 
 SPAN = (date(2024, 6, 10), date(2024, 7, 10))
 

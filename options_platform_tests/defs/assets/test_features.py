@@ -11,7 +11,7 @@ from options_platform.contracts import LABELS
 from options_platform.defs.assets.features import require_whole
 from options_platform.domain.calendar import sessions
 from options_platform.errors import IncompleteDataError
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 from options_platform_tests.platform import END, make_platform_settings, run
 
 DAY = date(2015, 3, 17)

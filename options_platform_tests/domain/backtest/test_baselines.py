@@ -17,9 +17,9 @@ from options_platform.domain.backtest.baselines import (
 from options_platform.domain.backtest.comparison import BASELINES, BaselineComparison
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.domain.backtest.small import DAYS, market
-from options_platform_tests.market import random_market
-from options_platform_tests.plan_inputs import plan_inputs
 
 RULES = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
 

@@ -23,9 +23,9 @@ from options_platform.domain.exits import ExitRules
 from options_platform.domain.expiries import listed_expiries
 from options_platform.domain.fills import FillRules
 from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.domain.backtest.small import DAYS, NO_LIMITS, market, plan, together
-from options_platform_tests.market import random_market
-from options_platform_tests.plan_inputs import plan_inputs
 
 LONG = sessions(date(2024, 1, 2), date(2024, 6, 28))
 RULES = BacktestRules(risk=NO_LIMITS, chain=ChainRules(), start_usd=1e6, buying_power=False)

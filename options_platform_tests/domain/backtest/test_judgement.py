@@ -11,7 +11,7 @@ from options_platform.domain.overfitting import deflated_best, overfitting_proba
 from options_platform.domain.performance import TradeMetrics
 from options_platform.domain.performance.curve import sharpe
 from options_platform.domain.plan import PlanRules
-from options_platform_tests.market import START, random_market
+from options_platform.testing.market import START, random_market
 
 NAN = float("nan")
 TRADES = TradeMetrics(1, *([NAN] * 11))

@@ -10,7 +10,7 @@ from options_platform.domain.backtest.comparison import BASELINES, BaselineCompa
 from options_platform.domain.performance import curve_metrics, returns_of
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.domain.selection import SelectionRules
-from options_platform_tests.plan_inputs import plan_inputs
+from options_platform.testing.plan_inputs import plan_inputs
 
 PLAN = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
 

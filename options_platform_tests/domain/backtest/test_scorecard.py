@@ -15,9 +15,9 @@ from options_platform.domain.backtest.scorecard import (
 )
 from options_platform.domain.performance import curve_metrics, trade_metrics
 from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.domain.backtest.small import DAYS, market
-from options_platform_tests.market import random_market
-from options_platform_tests.plan_inputs import plan_inputs
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from options_platform.domain.backtest.variants import (
 from options_platform.domain.calendar import sessions
 from options_platform.domain.plan import PlanRules, build_plans
 from options_platform.errors import UsageError
-from options_platform_tests.market import random_market
-from options_platform_tests.plan_inputs import plan_inputs
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
 
 PLAN, RULES = PlanRules(), BacktestRules()
 

@@ -5,7 +5,7 @@ import pytest
 from options_platform.contracts import GARCH_PARAMS
 from options_platform.domain.features.compute import good_bars
 from options_platform.domain.features.garch import fit_missing, garch_forecasts
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from options_platform.domain.features.compute import compute_features
 from options_platform.domain.features.series import lengths_of, series_order, with_formulas
 from options_platform.domain.features.windows import lag, sma
 from options_platform.domain.regime import RegimeRules
-from options_platform_tests.market import random_market
+from options_platform.testing.market import random_market
 
 TICKERS = ("CCC", "AAA", "EEE", "BBB", "DDD")
 PRICES = ("open", "high", "low", "close")

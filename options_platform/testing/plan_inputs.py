@@ -1,5 +1,7 @@
 """Inputs of the plan with predictions drawn at random: what a model without skill would give."""
 
+from __future__ import annotations
+
 import numpy as np
 import polars as pl
 
@@ -8,7 +10,7 @@ from options_platform.domain.features.compute import compute_features
 from options_platform.domain.regime import RegimeRules, compute_regime
 
 
-def plan_inputs(bars, vix, seed=0):
+def plan_inputs(bars: pl.DataFrame, vix: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     """What the asset `trade_plan` gives to `build_plans`, predictions aside."""
     features = compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
     regime = compute_regime(features, RegimeRules())

@@ -1,4 +1,6 @@
-"""Markets for tests, in the schemas of `raw_ohlcv` and `vix`."""
+"""Markets, in the schemas of `raw_ohlcv` and `vix`."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -40,7 +42,7 @@ def random_market(
                     "low": np.minimum(opened, close) * (1 - spread[1]),
                     "close": close,
                     "adj_close": close,
-                    "volume": random.integers(1e5, 1e6, len(days)).astype(float),
+                    "volume": random.integers(100_000, 1_000_000, len(days)).astype(float),
                     "dividend": 0.0,
                     "split_ratio": 1.0,
                     "split_factor": 1.0,

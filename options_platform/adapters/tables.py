@@ -1,0 +1,87 @@
+"""Which tables a warehouse holds, and which of them are assets."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from options_platform.contracts import (
+    BACKTEST_TABLES,
+    CHAMPIONS,
+    CORPORATE_ACTIONS,
+    DIRECTION_MODEL,
+    EARNINGS,
+    FETCHES,
+    GARCH_PARAMS,
+    IV_HISTORY,
+    LABELS,
+    LEDGER_VIEWS,
+    MARKET_SERIES,
+    MODEL_FOLDS,
+    MODEL_IMPORTANCE,
+    MODEL_PREDICTIONS,
+    MODEL_SCORES,
+    OPTION_CHAIN,
+    PAPER_ORDERS,
+    QUARANTINE,
+    RAW_OHLCV,
+    REGIME,
+    REGIME_TRANSITIONS,
+    REVISIONS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    TRIAL_FOLDS,
+    TRIALS,
+    VIX,
+    VOLATILITY_MODEL,
+    Table,
+)
+from options_platform.domain.features.table import FEATURES_TABLE
+
+ASSET_TABLES = (
+    RAW_OHLCV,
+    VIX,
+    FEATURES_TABLE,
+    LABELS,
+    DIRECTION_MODEL,
+    VOLATILITY_MODEL,
+    REGIME,
+    TRADE_PLAN,
+    PAPER_ORDERS,
+)
+
+CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
+"""Assets of the sources that give option chains; `option_chain` is kept in files."""
+
+SIDE_TABLES = (
+    TRADE_PLAN_LEGS,
+    MODEL_PREDICTIONS,
+    REGIME_TRANSITIONS,
+    QUARANTINE,
+    REVISIONS,
+    CORPORATE_ACTIONS,
+    FETCHES,
+    MARKET_SERIES,
+    GARCH_PARAMS,
+    MODEL_FOLDS,
+    TRIALS,
+    TRIAL_FOLDS,
+    CHAMPIONS,
+    MODEL_SCORES,
+    MODEL_IMPORTANCE,
+    EARNINGS,
+)
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """All tables of the warehouse by name; chains are files of their own."""
+    return {
+        table.name: table
+        for table in (
+            *ASSET_TABLES,
+            IV_HISTORY,
+            *SIDE_TABLES,
+            *LEDGER_VIEWS,
+            *BACKTEST_TABLES,
+        )
+    }

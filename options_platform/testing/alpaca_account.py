@@ -1,0 +1,65 @@
+"""An account at the fake broker, and plans to trade there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.fake_alpaca import FakeAlpaca
+from options_platform.adapters.ledger import open_ledger
+from options_platform.adapters.paper_trading import PaperTrading
+from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.settings import make_settings
+from options_platform.testing.plan_rows import one
+
+SESSION = date(2015, 1, 2)
+NOW = datetime(2015, 1, 5, 10, 0, tzinfo=NEW_YORK)
+WIDE = dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 9.0)
+TICKERS = ("SPY", "QQQ", "IWM")
+
+
+def server(**options: Any) -> FakeAlpaca:
+    """A fake broker whose clock stands at :data:`NOW`."""
+    return FakeAlpaca(now=lambda: NOW, **options)
+
+
+def trader(
+    home: Path, address: str, at: Callable[[str], None] | None = None, **changes: Any
+) -> PaperTrading:
+    """Trading at that server with the ledger of `home`; `changes` are settings.
+
+    `at` is told of each step that an order takes.
+    """
+    settings = make_settings(
+        {
+            "home": home,
+            "source": "simulated",
+            "broker": "alpaca",
+            "alpaca": {"fake_address": address, "timeout_seconds": changes.pop("timeout", 2)},
+            "warehouse_wait_seconds": changes.pop("wait", 60),
+            "ladder": {"rungs": 3, "rung_seconds": 60},
+            "reconcile": {"doubt_seconds": changes.pop("doubt", 0)},
+            # Three spreads at once, whatever they weigh together.
+            "risk": {"greeks": WIDE},
+            **changes,
+        }
+    )
+    made = PaperTrading(open_ledger(settings), open_broker(settings), settings)
+    return made if at is None else PaperTrading(made.ledger, made.broker, settings, at)
+
+
+def plans_of(
+    tickers: Sequence[str] = ("SPY",), session: date = SESSION, **changes: object
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A trade plan of each ticker, and its legs; `changes` are of the rows that it is made from."""
+    rows = pl.concat(
+        one(**changes).with_columns(date=pl.lit(session), ticker=pl.lit(ticker))
+        for ticker in tickers
+    )
+    return build_plans(rows, PlanRules())
