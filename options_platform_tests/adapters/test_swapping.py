@@ -74,8 +74,8 @@ def mine(folder):
     ("only", "renames"),
     [
         (PARTS, (1, 3, 6)),
-        pytest.param(PARTS, range(1, 12), marks=pytest.mark.long),
-        pytest.param((), range(1, 21), marks=pytest.mark.long),
+        pytest.param(PARTS, range(1, 16), marks=pytest.mark.long),
+        pytest.param((), range(1, 25), marks=pytest.mark.long),
     ],
     ids=["parts", "parts at each rename", "all entries at each rename"],
 )
