@@ -149,10 +149,8 @@ def test_a_ledger_that_no_space_is_left_for_is_not_made_by_half(disk, kilobytes)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kilobytes", [4, 300, 1500, 6000])
-def test_a_day_that_trains_models_on_a_full_disk_says_so_and_is_done_once_there_is_space(
-    tmp_path, kilobytes
-):
+@pytest.mark.timeout(1200)
+def test_a_day_that_trains_models_on_a_full_disk_says_so_and_is_done_once_there_is_space(tmp_path):
     """2018-12-03 trains a fold of each model, with writes of MLflow, Dagster and the warehouse."""
     shell = Shell(tmp_path)
     sample = {
@@ -165,15 +163,14 @@ def test_a_day_that_trains_models_on_a_full_disk_says_so_and_is_done_once_there_
         done = shell.run("backfill", "--end", "2018-11-30", **sample)
         assert done.returncode == 0, done.stderr
         before = shell.table(MODEL_FOLDS), shell.table(TRADE_PLAN)
-        with full_but_for(large, kilobytes):
-            done = shell.run("daily", "--date", "2018-12-03", **sample)
-            if done.returncode:
+        for kilobytes in (4, 300, 1500):
+            with full_but_for(large, kilobytes):
+                done = shell.run("daily", "--date", "2018-12-03", **sample)
+                assert done.returncode == 1
                 (line,) = done.stderr.splitlines()
                 assert f"no space is left on the disk of {large}" in line
-        if done.returncode:
             assert_frame_equal(shell.table(TRADE_PLAN), before[1])
         done = shell.run("daily", "--date", "2018-12-03", **sample)
         assert done.returncode == 0, done.stderr
         assert shell.table(MODEL_FOLDS).height > before[0].height
         assert str(shell.table(TRADE_PLAN)["date"].max()) == "2018-12-03"
-        assert shell.run("doctor", **sample).returncode == 0
