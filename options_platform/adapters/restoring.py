@@ -124,7 +124,9 @@ def _remove_abandoned(place: Path, name: str) -> None:
     start = f"{UNFINISHED}{name}-"
     for path in place.iterdir():
         number = path.name.removeprefix(start)
-        if path.name.startswith(start) and number.isdigit() and not _runs(int(number)):
+        left = path.name.startswith(start) and number.isdigit() and not _runs(int(number))
+        # Behind a plan lie files of the home itself.
+        if left and not (path / PLAN).exists():
             shutil.rmtree(path, ignore_errors=True)
 
 
