@@ -43,10 +43,12 @@ KEPT_ENGINES = 16
 # database keeps the size that it was made with.
 PAGE_SIZE = 32768
 
-# What Dagster writes to the console where a batch fails, before it tries the events one by one.
+# What Dagster writes to the console where an event or a batch fails, before it goes on or tries
+# the events one by one.
 FALLBACK = (
     "Exception while storing event batch: ",
     "Falling back to storing multiple single-event storage requests",
+    "Exception while writing logger call to event log: ",
 )
 
 Row = dict[str, Any]
