@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from options_platform import errors
+from options_platform.adapters.event_log import quiet_fallback
 from options_platform.adapters.storage_faults import fault_in_words
 from options_platform.common import PartitionRange, Progress
 from options_platform.definitions import build_defs
@@ -86,7 +87,7 @@ def run_backtest(settings: Settings, progress: Progress | None = None) -> str:
 
 def _run_whole(settings: Settings, job: str, progress: Progress | None = None) -> str:
     definitions = build_defs(settings, **({} if progress is None else {"progress": progress}))
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance, quiet_fallback():
         outcome = definitions.resolve_job_def(job).execute_in_process(
             instance=instance, raise_on_error=False
         )
@@ -159,7 +160,7 @@ def _run(
     keys = [dg.AssetKey(name) for name in assets] if assets else None
     tags = range_tags(selected) | ({BACKFILL_TAG: "shell"} if backfill else {})
     # Without a fixed moment Dagster lists every session anew, a tenth of a second each time.
-    with dg.partition_loading_context(effective_dt=datetime.now(UTC)):
+    with dg.partition_loading_context(effective_dt=datetime.now(UTC)), quiet_fallback():
         outcome = job.execute_in_process(
             instance=instance, tags=tags, asset_selection=keys, raise_on_error=False
         )

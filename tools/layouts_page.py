@@ -40,7 +40,14 @@ def _row(layout: Layout) -> tuple[str, str, str]:
     notes = [
         f"header `{','.join(layout.exact)}` to the letter" if layout.exact else "",
         "day and month as in the US" if layout.order == "mdy" else "",
-        "prices as traded" if layout.as_traded else "",
+        "day before month" if layout.order == "dmy" else "",
+        _as_traded(layout),
         f"refused as bars: {layout.no_bars}" if layout.no_bars else "",
     ]
     return layout.name, ", ".join(shown), "; ".join(note for note in notes if note)
+
+
+def _as_traded(layout: Layout) -> str:
+    if not layout.as_traded:
+        return ""
+    return "dividends as they were paid" if layout.kind == "actions" else "prices as traded"

@@ -11,9 +11,10 @@ The `dagster.yaml` of every home names this module and its class, so they keep t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, redirect_stderr
+from typing import Any, TextIO
 
 import sqlalchemy as db
 from dagster._core.definitions.events import AssetKey
@@ -44,7 +45,35 @@ KEPT_ENGINES = 16
 # database keeps the size that it was made with.
 PAGE_SIZE = 32768
 
+# What Dagster writes to the console where an event or a batch fails, before it goes on or tries
+# the events one by one.
+FALLBACK = (
+    "Exception while storing event batch: ",
+    "Falling back to storing multiple single-event storage requests",
+    "Exception while writing logger call to event log: ",
+)
+
 Row = dict[str, Any]
+
+
+class _Console:
+    """Standard error without Dagster's lines on its fallback."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith(FALLBACK) else self._inner.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@contextmanager
+def quiet_fallback() -> Iterator[None]:
+    """Leave the console to the run's own error, which says why where the fallback fails too."""
+    with redirect_stderr(_Console(sys.stderr)):
+        yield
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):

@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from options_platform.adapters.storage_faults import FULL_ERRNOS
+from options_platform.adapters.swapping import finish_swap
 from options_platform.errors import DiskFullError, HomeError
 from options_platform.settings import Settings
 
@@ -49,13 +50,15 @@ run_coordinator:
 def prepare_home(settings: Settings) -> None:
     """Create the home and Dagster's configuration in it; :class:`HomeError` if that cannot be.
 
-    A home is its owner's alone: what others could read of it is closed to them.
+    A home is its owner's alone: what others could read of it is closed to them. What a killed
+    restore began is finished.
     """
     home = settings.home
     make_files_private()
     try:
         home.mkdir(parents=True, exist_ok=True)
         close_to_others(home)
+        finish_swap(home)
         for folder in (settings.dagster_home, settings.reports_path, settings.logs_path):
             folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=home):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from options_platform.adapters.sources.actions import paid_after_splits
 from options_platform.adapters.sources.csv_chains import chain_of, read_quotes
 from options_platform.adapters.sources.csv_events import (
     daily_actions,
@@ -30,6 +31,7 @@ from options_platform.adapters.sources.csv_symbols import (
     symbol_in_file,
 )
 from options_platform.domain.bars import TICKER_PATTERN, require_ticker
+from options_platform.domain.occ import parse_symbol
 from options_platform.errors import SourceError, UsageError
 
 ENDING = re.compile(r"\.(csv|txt|tsv|gz|zip|parquet)$", re.IGNORECASE)
@@ -48,6 +50,15 @@ class Imported:
     name: str
     rows: pl.DataFrame
     said: str
+
+
+@dataclass(frozen=True)
+class ActionsPart:
+    """Dividends, splits or both out of one file; `as_paid` dividends know no later split."""
+
+    path: Path
+    rows: pl.DataFrame
+    as_paid: bool
 
 
 @dataclass(frozen=True)
@@ -71,12 +82,13 @@ def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
     if request.ticker is not None:
         require_ticker(request.ticker)
     made: list[Imported] = []
-    parts: dict[str, list[tuple[Path, pl.DataFrame]]] = {}
+    parts: dict[str, list[ActionsPart]] = {}
     for path in paths:
         table = read_table(path, *NEEDED, vouched=request.whole)
         if table.layout.kind == "actions":
             for ticker, frame in _by_ticker(table, part_of_actions(table), request):
-                parts.setdefault(ticker, []).append((path, frame))
+                part = ActionsPart(path, frame, as_paid=table.layout.as_traded)
+                parts.setdefault(ticker, []).append(part)
         elif table.layout.kind == "chain":
             made += _chains(table, request)
         elif table.layout.kind == "earnings":
@@ -156,24 +168,40 @@ def _earnings(table: FileTable, request: Request) -> list[Imported]:
     return made
 
 
-def _actions(ticker: str, given: Sequence[tuple[Path, pl.DataFrame]], request: Request) -> Imported:
-    columns = {name for _, frame in given for name in frame.columns}
+def _actions(ticker: str, given: Sequence[ActionsPart], request: Request) -> Imported:
+    columns = {name for part in given for name in part.rows.columns}
     for name, what, none in (
         ("split_ratio", "splits", request.no_splits),
         ("dividend", "dividends", request.no_dividends),
     ):
         if name not in columns and not none:
             raise UsageError(
-                f"{given[0][0].name} says nothing of {ticker}'s {what}; import the file of its "
+                f"{given[0].path.name} says nothing of {ticker}'s {what}; import the file of its "
                 f"{what} with it, or say that there were none: --no-{what}"
             )
-    schema = {"date": pl.Date, "dividend": pl.Float64, "split_ratio": pl.Float64}
-    frames = [frame.select(_columns(frame, *schema)) for _, frame in given]
-    together = pl.concat([pl.DataFrame(schema=schema), *frames], how="diagonal")
-    names = ", ".join(path.name for path, _ in given)
-    return Imported(
-        f"{ticker}_actions.csv", daily_actions(given[0][0], together), f"actions of {names}"
+    path = given[0].path
+    splits = _stacked(
+        part.rows.select(_columns(part.rows, "date", "split_ratio")) for part in given
     )
+    adjusted = _dividends(part.rows for part in given if not part.as_paid)
+    paid = _dividends(part.rows for part in given if part.as_paid)
+    if paid.height:
+        # As on the shares after all splits, like the prices and the dividends of other publishers.
+        days = paid_after_splits(daily_actions(path, _stacked([paid, splits])))
+        paid = days.select("date", "dividend")
+    names = ", ".join(part.path.name for part in given)
+    rows = daily_actions(path, _stacked([adjusted, paid, splits]))
+    return Imported(f"{ticker}_actions.csv", rows, f"actions of {names}")
+
+
+def _dividends(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    return _stacked(frame.select(_columns(frame, "date", "dividend")) for frame in frames)
+
+
+def _stacked(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The frames below each other, null where one lacks a column of actions."""
+    schema = {"date": pl.Date, "dividend": pl.Float64, "split_ratio": pl.Float64}
+    return pl.concat([pl.DataFrame(schema=schema), *frames], how="diagonal")
 
 
 def _columns(frame: pl.DataFrame, *names: str) -> list[str]:
@@ -195,6 +223,11 @@ def _by_ticker(
     if not chosen:
         raise SourceError(f"{table.path.name} holds nothing of {request.ticker}")
     for name, _ in chosen:
+        if parse_symbol(name) is not None:
+            raise SourceError(
+                f"{table.path.name} holds {name!r}, an option: these are {table.layout.kind} of "
+                "contracts, not of shares, and no chain with bid and ask"
+            )
         if TICKER_PATTERN.fullmatch(name) is None:
             raise SourceError(
                 f"{table.path.name} holds {name!r}, which is no ticker; give the one to take: "

@@ -12,7 +12,9 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +50,7 @@ OPEN_FORMATS = frozenset({".json", ".ubj"})
 PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 FAMILY_TAG = "options_platform.kind"
 PARENT_TAG = "mlflow.parentRunId"
+SERVED_FOLD = Path(__file__).with_name("served_fold.py")
 SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
 
 
@@ -192,10 +195,15 @@ class ModelStore:
         with clear_errors(self.home), warnings.catch_warnings():
             # An input example would have the model run once more while it is logged.
             warnings.simplefilter("ignore", UserWarning)
-            with mlflow_run(self.home, self._backfill_of(fold)):
+            with (
+                mlflow_run(self.home, self._backfill_of(fold)),
+                tempfile.TemporaryDirectory() as folder,
+            ):
+                # MLflow copies the rights of files too, and those of the package are everyone's.
+                served = shutil.copyfile(SERVED_FOLD, Path(folder, SERVED_FOLD.name))
                 logged: ModelInfo = mlflow.pyfunc.log_model(
                     name="model",
-                    python_model=str(Path(__file__).with_name("served_fold.py")),
+                    python_model=str(served),
                     artifacts={"fold": str(self.home / fold["path"])},
                     model_config={"target": target, "variant": variant},
                     signature=signature,

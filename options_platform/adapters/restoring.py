@@ -3,13 +3,12 @@
 1. The archive is unpacked beside the home (inside it, where the home is a mount of its own or only
    parts are wanted), each file hashed on the way. Anything that does not agree ends here.
 2. Every ledger among them is left halted: what was traded since is at the broker alone.
-3. One exchange of names puts the new files in place; the old ones stay under a name with the time.
+3. One exchange of names puts the new files in place (:mod:`.swapping`, entry by entry inside a
+   home); the old ones stay under a name with the time.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import gzip
 import hashlib
 import json
@@ -17,11 +16,10 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -30,22 +28,25 @@ from options_platform.adapters.archive import (
     FORMAT,
     HASHES,
     MARK,
-    NOT_KEPT,
     PRIVATE_FILE,
     PRIVATE_FOLDER,
-    RECORD,
-    SET_ASIDE,
     UNFINISHED,
 )
 from options_platform.adapters.duck import held
 from options_platform.adapters.halt_notice import leave_notice
 from options_platform.adapters.storage_faults import FULL_ERRNOS
+from options_platform.adapters.swapping import (
+    NEW,
+    PLAN,
+    alone,
+    can_exchange,
+    finish_swap,
+    swap_entries,
+    swap_home,
+)
 from options_platform.errors import DiskFullError, HomeError, UsageError, WarehouseBusyError
 
 NOTHING = "nothing was changed"
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
-# What a database leaves beside itself, which belongs to the file that it was beside.
-COMPANIONS = (".wal", "-wal", "-shm", "-journal")
 REPLAY = "ledger-replay.duckdb"
 
 
@@ -71,48 +72,61 @@ def restore_archive(
     or while another process uses the home; :class:`HomeError` if the files cannot be written. The
     home is then as before.
     """
-    inside = bool(only) or os.path.ismount(home)
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        parts = bool(only) or os.path.ismount(home)
+        inside = parts or (home.exists() and not can_exchange(home.parent))
+        if inside:
+            home.mkdir(parents=True, exist_ok=True)
+            finish_swap(home)
+        with alone(home) if inside else nullcontext():
+            return _restored(archive, home, inside, ledger, only, now, wait_seconds)
+    except OSError as error:
+        if error.errno in FULL_ERRNOS:
+            raise DiskFullError(home if home.exists() else home.parent) from error
+        raise HomeError(f"{home} cannot be restored ({error}); {NOTHING}") from error
+
+
+def _restored(
+    archive: Path, home: Path, inside: bool, ledger: str, only: Sequence[str], now: datetime,
+    wait_seconds: float,
+) -> Restored:  # fmt: skip
     place = home if inside else home.parent
     staged = place / f"{UNFINISHED}{home.name}-{os.getpid()}"
+    files = staged / NEW if inside else staged
     swapping = False
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        if not inside:
-            _remove_abandoned(place, home.name)
+        _remove_abandoned(place, home.name)
         staged.mkdir(mode=PRIVATE_FOLDER)
-        unpack(archive, staged)
-        _keep_only(staged, only, archive)
+        files.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        unpack(archive, files)
+        _keep_only(files, only, archive)
         reason = f"RESTORED from {archive.name}"
         # Those that the archive lacks begin anew, and know of nothing that the present ones do.
         others = () if only else (ledger, *(path.name for path in home.glob("ledger*.duckdb")))
-        halted = _leave_halts(staged, others, reason, now)
+        halted = _leave_halts(files, others, reason, now)
         with _nobody_in(home, wait_seconds):
             os.sync()
             swapping = True
             if inside:
-                aside: Path | None = _swap_entries(staged, home, now, whole=not only)
+                aside: Path | None = swap_entries(staged, home, now, whole=not only)
             else:
-                aside = _swap_home(staged, home, now)
-    except OSError as error:
-        if error.errno in FULL_ERRNOS:
-            raise DiskFullError(place) from error
-        raise HomeError(f"{home} cannot be restored ({error}); {NOTHING}") from error
+                aside = swap_home(staged, home, now)
     finally:
         # While names change hands, only those who change them know what lies there.
-        if not swapping:
+        if not swapping or not (staged / PLAN).exists():
             shutil.rmtree(staged, ignore_errors=True)
     return Restored(aside, halted, reason)
 
 
 def _remove_abandoned(place: Path, name: str) -> None:
-    """Remove what restores that were killed had unpacked beside the home.
-
-    One inside a home may hold the home's own files by now, so that is left to a person.
-    """
+    """Remove what restores that were killed had unpacked; none of it has changed names yet."""
     start = f"{UNFINISHED}{name}-"
     for path in place.iterdir():
         number = path.name.removeprefix(start)
-        if path.name.startswith(start) and number.isdigit() and not _runs(int(number)):
+        left = path.name.startswith(start) and number.isdigit() and not _runs(int(number))
+        # Behind a plan lie files of the home itself.
+        if left and not (path / PLAN).exists():
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -238,75 +252,3 @@ def _nobody_in(home: Path, wait_seconds: float) -> Iterator[None]:
                     f"the web UI too; {NOTHING}"
                 ) from error
         yield
-
-
-def _swap_home(staged: Path, home: Path, now: datetime) -> Path | None:
-    """The whole home in one step."""
-    if not home.exists():
-        staged.rename(home)
-        return None
-    if (home / RECORD).exists():
-        shutil.copy2(home / RECORD, staged / RECORD)
-    aside = home.with_name(f"{home.name}.{SET_ASIDE}{now:%Y%m%dT%H%M%S}")
-    staged.rename(aside)
-    try:
-        exchange(aside, home)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    return aside
-
-
-def _swap_entries(staged: Path, home: Path, now: datetime, *, whole: bool) -> Path:
-    """Entry by entry inside the home; what was done is undone if one cannot be."""
-    names = {path.name for path in staged.iterdir()}
-    leaving = {f"{name}{end}" for name in names for end in COMPANIONS}
-    if whole:
-        leaving |= {path.name for path in home.iterdir() if not _stays(path.name)} - names
-    undo: list[Callable[[], object]] = []
-    try:
-        for name in sorted(leaving):
-            if (home / name).exists():
-                (home / name).rename(staged / name)
-                undo.append(partial((staged / name).rename, home / name))
-        for name in sorted(names):
-            new, old = staged / name, home / name
-            if old.exists():
-                exchange(new, old)
-                undo.append(partial(exchange, new, old))
-            else:
-                new.rename(old)
-                undo.append(partial(old.rename, new))
-        aside = home / f"{SET_ASIDE}{now:%Y%m%dT%H%M%S}"
-        staged.rename(aside)
-    except BaseException:
-        for step in reversed(undo):
-            step()
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
-    return aside
-
-
-def _stays(name: str) -> bool:
-    """Whether an entry of the home is no part of what a backup holds."""
-    return name in NOT_KEPT or name.startswith((SET_ASIDE, UNFINISHED)) or name.endswith(".lock")
-
-
-def exchange(first: Path, second: Path) -> None:
-    """Give each of two paths the other's name, in one step where the system can."""
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if renameat2 is not None:
-        names = (os.fsencode(first), os.fsencode(second))
-        if renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0:
-            return
-        code = ctypes.get_errno()
-        if code not in (errno.ENOSYS, errno.EINVAL):
-            raise OSError(code, os.strerror(code), str(second))
-    waiting = second.with_name(f"{second.name}.{os.getpid()}.old")
-    second.rename(waiting)
-    try:
-        first.rename(second)
-    except OSError:
-        waiting.rename(second)
-        raise
-    waiting.rename(first)

@@ -85,10 +85,15 @@ def _sqlite_cause(path: Path) -> str | None:
         with closing(sqlite3.connect(address, uri=True, timeout=5.0)) as connection:
             (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.OperationalError as error:
-        return None if "locked" in str(error) else str(error)
+        return None if "locked" in str(error) else _in_a_line(str(error))
     except sqlite3.DatabaseError as error:
-        return f"it is damaged: {error}"
-    return None if said == "ok" else f"it is damaged: {' '.join(said.split())}"
+        return f"it is damaged: {_in_a_line(str(error))}"
+    return None if said == "ok" else f"it is damaged: {_in_a_line(said)}"
+
+
+def _in_a_line(said: str) -> str:
+    """SQLite quotes what it cannot read, such as line ends and control characters of its own."""
+    return " ".join("".join(char if char.isprintable() else " " for char in said).split())
 
 
 def way_back(home: Path, database: Database) -> str:

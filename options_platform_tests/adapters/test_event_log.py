@@ -1,5 +1,6 @@
 """Our event storage beside Dagster's own: the same run, the same answers to every reader."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -9,6 +10,10 @@ import textwrap
 import dagster as dg
 import pytest
 from dagster import DagsterEventType
+from dagster._core.instance import types
+from dagster._core.instance.methods import event_methods
+
+from options_platform.adapters.event_log import FALLBACK, quiet_fallback
 
 OURS = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
 STOCK = "dagster._core.storage.event_log", "SqliteEventLogStorage"
@@ -249,3 +254,13 @@ def test_two_processes_write_at_once(tmp_path):
         assert writer.wait(timeout=60) == 0
         writer.stdout.close()
     assert len(stored(tmp_path)) == 2 * 10 * 200
+
+
+def test_the_console_is_spared_what_dagster_says_of_a_batch_that_failed(capsys):
+    for words in FALLBACK:
+        assert words in inspect.getsource(event_methods) + inspect.getsource(types)
+    with quiet_fallback():
+        for words in FALLBACK:
+            sys.stderr.write(f"{words} no space is left on the disk\n")
+        print("the run's own error", file=sys.stderr)
+    assert capsys.readouterr().err == "the run's own error\n"

@@ -1,5 +1,6 @@
 """MLflow as its users expect it: runs in runs, a model with its signature, and nothing pickled."""
 
+import os
 import shutil
 import subprocess
 from datetime import date
@@ -36,6 +37,7 @@ START, END = date(2017, 4, 3), date(2017, 6, 30)
 def store(tmp_path_factory):
     """A home whose direction model was trained for three months and logged."""
     home = tmp_path_factory.mktemp("home")
+    before = os.umask(0o077)
     store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
     walk_forward(ScaledDirection(), random_dataset(END), start=START, end=END, store=store)
     store.log_walk(
@@ -45,6 +47,7 @@ def store(tmp_path_factory):
     store.log_model(
         "direction", newest, target="direction", variant=DEFAULT["direction"], inputs=model_inputs()
     )
+    os.umask(before)
     return store
 
 
@@ -53,6 +56,12 @@ def runs(store, kind):
     experiment = client.get_experiment_by_name("direction")
     found = client.search_runs([experiment.experiment_id])
     return [run for run in found if run.data.tags.get(FAMILY_TAG) == kind]
+
+
+def test_what_is_logged_is_the_owners_alone(store):
+    files = [path for path in store.home.rglob("*") if path.is_file()]
+    assert "served_fold.py" in {path.name for path in files}
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
 
 
 def test_a_backfill_is_one_run_and_its_folds_are_its_children(store):

@@ -17,8 +17,8 @@ import pytest
 from options_platform.adapters.archive import HASHES, MARK, write_archive
 from options_platform.adapters.halt_notice import leave_notice
 from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.restoring import exchange, restore_archive
-from options_platform.errors import HomeError, UsageError
+from options_platform.adapters.restoring import restore_archive
+from options_platform.errors import UsageError
 from options_platform_tests.adapters.small_home import (
     LATER,
     NOW,
@@ -274,7 +274,8 @@ KILLED = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from options_platform.adapters import restoring
+from options_platform.adapters import restoring, swapping
+restoring.can_exchange = lambda folder: True
 archive, home, place = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 
 def die(*_):
@@ -284,13 +285,13 @@ def die_after(*names):
     real(*names)
     os._exit(9)
 
-real = restoring.exchange
+real = swapping.exchange
 if place == "unpacking":
     restoring._keep_only = die
 elif place == "before":
-    restoring.exchange = die
+    swapping.exchange = die
 else:
-    restoring.exchange = die_after
+    swapping.exchange = die_after
 restoring.restore_archive(
     archive, home, ledger="ledger.duckdb", only=(), now=datetime(2026, 3, 9, tzinfo=UTC),
     wait_seconds=1,
@@ -346,29 +347,3 @@ def test_a_ledger_that_comes_back_alone_is_halted_too(home, archive):
     restored = restore(archive, home, only=("ledger.duckdb",))
     assert restored.halted == ("ledger.duckdb",)
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"
-
-
-def test_a_swap_that_fails_leaves_the_home(home, archive, monkeypatch):
-    def fail(*_):
-        raise OSError(16, "Device or resource busy")
-
-    before = snapshot(home)
-    monkeypatch.setattr("options_platform.adapters.restoring.exchange", fail)
-    for only in ((), ("chains", "mlflow.db")):
-        with pytest.raises(HomeError, match="busy"):
-            restore(archive, home, only=only)
-        assert snapshot(home) == before
-        assert beside(home) == ["backup.tar.gz", "home"]
-
-
-def test_an_exchange_gives_each_the_others_name_even_without_the_systems_help(
-    tmp_path, monkeypatch
-):
-    first, second = tmp_path / "a", tmp_path / "b"
-    for call in (None, "none"):
-        if call is not None:
-            monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
-        first.write_text("1")
-        second.write_text("2")
-        exchange(first, second)
-        assert (first.read_text(), second.read_text()) == ("2", "1")

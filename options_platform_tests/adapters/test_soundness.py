@@ -98,6 +98,15 @@ def test_flipped_bytes_are_damage_or_harmless_and_never_another_process(settings
     assert damaged >= (60 if name == "warehouse.duckdb" else 15)
 
 
+def test_damage_that_is_quoted_from_the_file_stays_in_one_line(settings):
+    path = settings.home / "mlflow.db"
+    content = path.read_bytes()
+    assert content.count(b"CREATE TABLE runs") == 1
+    path.write_bytes(content.replace(b"CREATE TABLE runs (", b"CREATE TABLE \x1c\x0b\x85 ("))
+    assert broken(settings)["mlflow.db"].isprintable()
+    assert "restore FILE --only mlflow.db" in broken(settings)["mlflow.db"]
+
+
 def test_a_log_that_was_damaged_may_be_moved_away_instead(settings):
     path = settings.ledger_path
     log = path.with_name("ledger.duckdb.wal")

@@ -4,6 +4,7 @@ The home lies on a small tmpfs, filled up to a few kilobytes and freed afterward
 """
 
 import os
+import re
 import subprocess
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from options_platform.adapters.ledger import Ledger
+from options_platform.contracts import MODEL_FOLDS, TRADE_PLAN
 from options_platform.errors import LedgerError
 from options_platform_tests.commands.test_cli import DATA, DAYS, Shell, rows
 from options_platform_tests.faults.world import (
@@ -25,6 +27,7 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+PROGRESS = re.compile(r" *\d+\.\d s ")
 SIZE_KB, ROOM_KB = 4096, 24_576
 
 
@@ -145,3 +148,32 @@ def test_a_ledger_that_no_space_is_left_for_is_not_made_by_half(disk, kilobytes)
     Ledger(path).require_account("1")
     with pytest.raises(LedgerError, match="another account"):
         Ledger(path).require_account("2")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_day_that_trains_models_on_a_full_disk_says_so_and_is_done_once_there_is_space(tmp_path):
+    """2018-12-03 trains a fold of each model, with writes of MLflow, Dagster and the warehouse."""
+    shell = Shell(tmp_path)
+    sample = {
+        "OPTIONS_SOURCE": "sample",
+        "OPTIONS_START": "2017-01-03",
+        "OPTIONS_END": "2018-12-31",
+    }
+    with mounted(tmp_path / "large", 8 * ROOM_KB) as large:
+        shell.home = large / "home"
+        done = shell.run("backfill", "--end", "2018-11-30", **sample)
+        assert done.returncode == 0, done.stderr
+        before = shell.table(MODEL_FOLDS), shell.table(TRADE_PLAN)
+        for kilobytes in (4, 300, 1500):
+            with full_but_for(large, kilobytes):
+                done = shell.run("daily", "--date", "2018-12-03", **sample)
+                assert done.returncode == 1
+                lines = [line for line in done.stderr.splitlines() if not PROGRESS.match(line)]
+                assert len(lines) == 1, done.stderr
+                assert f"no space is left on the disk of {large}" in lines[0]
+            assert_frame_equal(shell.table(TRADE_PLAN), before[1])
+        done = shell.run("daily", "--date", "2018-12-03", **sample)
+        assert done.returncode == 0, done.stderr
+        assert shell.table(MODEL_FOLDS).height > before[0].height
+        assert str(shell.table(TRADE_PLAN)["date"].max()) == "2018-12-03"

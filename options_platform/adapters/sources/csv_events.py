@@ -36,7 +36,12 @@ TIMINGS = {
         "post market", "postmarket", "time after hours", "after hours",
     ),
 }  # fmt: skip
-NOT_SAID = ("time not supplied", "tns", "tas", "unknown", "time not specified", "")
+# During the session (`dmh`) is neither.
+NOT_SAID = (
+    "time not supplied", "tns", "tas", "unknown", "time not specified", "dmh", "during market",
+    "during market hours", "",
+)  # fmt: skip
+CLOCK = r"^\d{1,2}:\d{2}"
 OPENS, CLOSES = 9.5, 16.0
 
 
@@ -116,13 +121,7 @@ def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
     """
     path, frame = table.path, table.frame
     if "timing" not in frame.columns and frame.schema["date"] == pl.String:
-        hour = hours_of(frame["date"])
-        frame = frame.with_columns(
-            timing=pl.when(hour >= CLOSES)
-            .then(pl.lit("after_close"))
-            .when((hour > 0) & (hour <= OPENS))
-            .then(pl.lit("before_open"))
-        )
+        frame = frame.with_columns(timing=_timing_of(hours_of(frame["date"])))
     frame = with_dates(path, frame, order=table.layout.order)
     frame = with_numbers(path, frame, [name for name in EPS if name in frame.columns])
     frame = _with_timings(path, frame) if "timing" in frame.columns else frame
@@ -131,7 +130,26 @@ def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
     return frame.select(EARNINGS_SCHEMA.names()).cast(dict(EARNINGS_SCHEMA))  # type: ignore[arg-type]
 
 
+def _timing_of(hours: pl.Series) -> pl.Series:
+    """What a time of day in New York says, null in the session and for midnight."""
+    at = pl.col("hours")
+    timing = (
+        pl.when(at >= CLOSES)
+        .then(pl.lit("after_close"))
+        .when((at > 0) & (at <= OPENS))
+        .then(pl.lit("before_open"))
+    )
+    return hours.rename("hours").to_frame().select(timing=timing).to_series()
+
+
 def _with_timings(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    given = frame["timing"].cast(pl.String).str.strip_chars()
+    if given.str.contains(CLOCK).any():
+        # The hours of a column of its own; `hours_of` reads them behind a date.
+        hours = _timing_of(hours_of("2000-01-01 " + given))
+        clock = given.str.contains(CLOCK).fill_null(value=False)
+        frame = frame.with_columns(timing=given.zip_with(~clock, hours))
+        return _with_timings(path, frame)
     words = {word: ours for ours, theirs in TIMINGS.items() for word in theirs}
     written = [plain(text or "") for text in frame["timing"].cast(pl.String).to_list()]
     for line, text, word in zip(frame["line"], frame["timing"], written, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ from options_platform.adapters.sources.times import (
 from options_platform.domain.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
 
+# A number or a date without words, which is no name of a column.
+VALUE = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*$")
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 # What has to be there at the least, as an error names it.
 NEEDED: dict[Kind, tuple[str, ...]] = {
@@ -177,7 +180,10 @@ def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> Sour
             f"{path.name} lacks the columns {', '.join(missing)}; it needs {','.join(needed)}"
         )
     start = ",".join(header)[:80]
-    if all(any(char.isdigit() for char in cell) for cell in header if cell.strip()):
+    values = [cell for cell in header if VALUE.match(cell)]
+    filled = sum(bool(cell.strip()) for cell in header)
+    # A row that begins with a ticker is no header either.
+    if len(values) == filled > 1 or len(values) >= max(4, filled - 1):
         return SourceError(
             f"{path.name} has no header: it begins {start!r}; write one above, {','.join(needed)}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import polars as pl
@@ -32,9 +33,11 @@ from options_platform.errors import SourceError
 log = logging.getLogger(__name__)
 PRICES = ("open", "high", "low", "close")
 BAR_NUMBERS = (*PRICES, "adj_close", "volume", "dividend")
+NO_VALUES = ("line", "interval", "ticker", "trades", "clock", "adj_open", "down")
 FACTORS = ("price_factor", "volume_factor")
 # No share costs that much; prices in billionths of a dollar do.
 FIXED_POINT = 1e7
+FOR_DIVIDENDS = re.compile(r"(?<!not )\badjusted for [^\n]*\bdividends?\b", re.IGNORECASE)
 DAILY = ("", "d", "daily", "1d", "1440")
 # Names of one value's column that say nothing of what it is, and FRED's for what it is.
 UNNAMED = ("close", "value", "price", "last", "px last", "adj close", "level")
@@ -45,6 +48,7 @@ SERIES_NAMES = {
     "rvxcls": "RVX",
     "dgs3mo": "DGS3MO",
     "dgs3mo pct": "DGS3MO",
+    "riflgfcm03 n b": "DGS3MO",
     "3 mo": "DGS3MO",
 }
 
@@ -86,6 +90,11 @@ def bars_of(
     as_traded = table.layout.as_traded and "price_factor" not in table.frame.columns
     if table.layout.no_bars:
         raise SourceError(f"{path.name} is of {table.layout.name}: {table.layout.no_bars}")
+    if FOR_DIVIDENDS.search(table.above):
+        raise SourceError(
+            f"{path.name} says above its header that its prices are adjusted for dividends too; "
+            "fetch prices adjusted for splits alone"
+        )
     bars = values_of(table, ticker).sort("date", maintain_order=True)
     of_the_file = actions is None and "split_ratio" in bars.columns
     if of_the_file:
@@ -147,10 +156,9 @@ def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
             raise SourceError(
                 f"{path.name} holds bars of {other['interval'][0]}, not of days; fetch daily ones"
             )
-    clocks = times_of_day(frame["date"]) if frame.schema["date"] == pl.String else 0
+    clocks = times_of_day(frame["clock" if "clock" in frame.columns else "date"])
     frame = with_dates(path, frame, order=table.layout.order, of_sessions=True)
-    if clocks > 2 and frame["date"].n_unique() < frame.height:
-        raise SourceError(f"{path.name} holds several bars a day; fetch daily ones")
+    _require_one_bar_a_day(path, frame["date"], clocks)
     numbers = [name for name in (*BAR_NUMBERS, *FACTORS) if name in frame.columns]
     frame = with_numbers(path, frame, numbers)
     if frame["close"].median() is not None and frame["close"].median() > FIXED_POINT:  # type: ignore[operator]
@@ -166,7 +174,14 @@ def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
         )
     if table.layout.kind == "bars" and "adj_close" not in frame.columns:
         frame = frame.with_columns(adj_close=pl.lit(None, pl.Float64))
-    return frame.drop("line", "interval", "ticker", "trades", *FACTORS, strict=False)
+    return frame.drop(*NO_VALUES, *FACTORS, strict=False)
+
+
+def _require_one_bar_a_day(path: Path, days: pl.Series, clocks: pl.Series) -> None:
+    """SourceError for bars of a shorter span; a day may come twice by mistake, at one time."""
+    sessions = days.n_unique()
+    if len(days) > 2 * sessions or pl.DataFrame([days, clocks.alias("at")]).n_unique() > sessions:
+        raise SourceError(f"{path.name} holds several bars a day; fetch daily ones")
 
 
 def _require_named(table: FileTable, symbol: str) -> None:

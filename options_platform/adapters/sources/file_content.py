@@ -19,20 +19,54 @@ PARQUET = b"PAR1"
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
 AS_CSV = "save it as CSV (UTF-8)"
-# First bytes -> what such a file is, and what to do with it.
+AS_TABLE = "write it as CSV or Parquet"
+UNPACK = "unpack it"
+# Bytes that a file begins with -> what such a file is, and what to do with it.
 FOREIGN: dict[bytes, tuple[str, str]] = {
     b"\xd0\xcf\x11\xe0": ("an Excel workbook (.xls)", AS_CSV),
     b"SQLite format 3": ("an SQLite database", "export the table as CSV with its header"),
-    b"\x89HDF": ("an HDF5 file", "write it as CSV or Parquet"),
+    b"\x89HDF": ("an HDF5 file", AS_TABLE),
     b"ARROW1": ("an Arrow (Feather) file", "write it as Parquet"),
-    b"\x80\x04\x95": ("a Python pickle", "write it as CSV or Parquet"),
-    b"\x80\x05\x95": ("a Python pickle", "write it as CSV or Parquet"),
-    b"BZh": ("compressed with bzip2", "unpack it"),
-    b"\xfd7zXZ": ("compressed with xz", "unpack it"),
-    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "unpack it"),
-    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
-    b"Rar!": ("a RAR archive", "unpack it"),
+    b"FEA1": ("a Feather file of its first version", "write it as Parquet"),
+    b"\xff\xff\xff\xff": ("an Arrow stream", "write it as Parquet"),
+    b"Obj\x01": ("an Avro file", "write it as Parquet"),
+    **{bytes((0x80, protocol)): ("a Python pickle", AS_TABLE) for protocol in (2, 3, 4, 5)},
+    b"\x93NUMPY": ("an array of NumPy", AS_TABLE),
+    b"X\n\x00\x00": ("an .rds file of R", "write it with write.csv or arrow::write_parquet"),
+    b"<stata_dta>": ("a data set of Stata", AS_TABLE),
+    b"$FL": ("a data set of SPSS", AS_TABLE),
+    b"MATLAB 5.0": ("a .mat file of MATLAB", AS_TABLE),
+    b"BZh": ("compressed with bzip2", UNPACK),
+    b"\xfd7zXZ": ("compressed with xz", UNPACK),
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", UNPACK),
+    b"\x04\x22\x4d\x18": ("compressed with lz4", UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", UNPACK),
+    b"Rar!": ("a RAR archive", UNPACK),
     b"%PDF": ("a PDF document", "fetch the data as CSV"),
+    b"{\\rtf": ("a document of a word processor (RTF)", AS_CSV),
+    b"version https://git-lfs": (
+        "a pointer of Git LFS, not the file itself",
+        "fetch that: git lfs pull",
+    ),
+}
+# The same where the bytes are letters: a file of text may begin so too, and holds no zeros.
+BINARY: dict[bytes, tuple[str, str]] = {
+    b"ORC": ("an ORC file", "write it as Parquet"),
+    b"RDX": ("an .RData file of R", "write it with write.csv or arrow::write_parquet"),
+}
+# The same for bytes that stand further in: where they begin.
+INSIDE: dict[tuple[int, bytes], tuple[str, str]] = {
+    (4, b"Standard Jet DB"): ("a database of Access", "export the table as CSV with its header"),
+    (4, b"Standard ACE DB"): ("a database of Access", "export the table as CSV with its header"),
+    (8, b"DUCK"): ("a DuckDB database", "write the table: COPY ... TO 'TICKER.parquet'"),
+    (12, b"\xc2\xea\x81\x60"): ("a data set of SAS (.sas7bdat)", AS_TABLE),
+    (257, b"ustar"): ("a tar archive", UNPACK),
+}
+# A file inside a zip -> what the zip is, and what to do with it.
+PACKED: dict[str, tuple[str, str]] = {
+    "[Content_Types].xml": ("an Excel workbook (.xlsx)", AS_CSV),
+    "content.xml": ("an OpenDocument spreadsheet (.ods)", AS_CSV),
+    "Index/Document.iwa": ("a spreadsheet of Numbers", AS_CSV),
 }
 # The marks of encodings; that of UTF-32 begins with that of UTF-16.
 MARKS = {
@@ -43,7 +77,8 @@ MARKS = {
     b"\xfe\xff": "utf-16",
 }
 JSON = re.compile(r"\s*[{\[]\s*[\"{\[\]}]")
-PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+PAGE = re.compile(r"\s*(<\?xml[^>]*>\s*)?<(!doctype|html|head|body|table)\b", re.IGNORECASE)
+XML = re.compile(r"\s*<(\?xml|[a-z][\w.:-]*(\s[^<>]*)?>\s*<)", re.IGNORECASE)
 SQL = re.compile(
     r"^(insert into |create table |copy \S+ .*from stdin|pragma foreign_keys"
     r"|-- (postgresql|mysql))",
@@ -59,12 +94,21 @@ def content_of(path: Path) -> bytes:
         raise SourceError(f"{path.name} cannot be read ({error.strerror}); correct it") from error
     if content.startswith(GZIP):
         content = _gunzipped(path, content)
-    elif content.startswith(ZIP):
+    if content.startswith(ZIP):
         content = _unzipped(path, content)
-    for mark, (what, remedy) in FOREIGN.items():
-        if content.startswith(mark):
-            raise SourceError(f"{path.name} is {what}; {remedy}")
+    foreign = _foreign(content)
+    if foreign is not None:
+        what, remedy = foreign
+        raise SourceError(f"{path.name} is {what}; {remedy}")
     return content
+
+
+def _foreign(content: bytes) -> tuple[str, str] | None:
+    """What the content is, and what to do with it, if it is neither text nor Parquet."""
+    marks = {(0, mark): kind for mark, kind in FOREIGN.items()} | INSIDE
+    if b"\x00" in content:
+        marks |= {(0, mark): kind for mark, kind in BINARY.items()}
+    return next((kind for (at, mark), kind in marks.items() if content.startswith(mark, at)), None)
 
 
 def is_parquet(path: Path, content: bytes) -> bool:
@@ -113,6 +157,9 @@ def _refuse_other_text(path: Path, text: str) -> None:
     start = " ".join(text.split())[:80]
     if PAGE.match(text):
         raise SourceError(f"{path.name} is a web page ({start!r}), no data; fetch the file again")
+    # Headers such as <DATE>,<OPEN> have tags that nothing ends.
+    if XML.match(text) and ("</" in text or "/>" in text):
+        raise SourceError(f"{path.name} is XML ({start!r}); ask its publisher for CSV")
     if JSON.match(text):
         raise SourceError(f"{path.name} is JSON ({start!r}); ask its publisher for CSV")
     if SQL.search(text):
@@ -136,11 +183,16 @@ def _unzipped(path: Path, content: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-            if "[Content_Types].xml" in names:
-                raise SourceError(f"{path.name} is an Excel workbook (.xlsx); {AS_CSV}")
+            for inside, (what, remedy) in PACKED.items():
+                if inside in names:
+                    raise SourceError(f"{path.name} is {what}; {remedy}")
             if len(names) != 1:
                 raise SourceError(f"{path.name} is a zip of {len(names)} files; unpack it")
             return archive.read(names[0])
+    except (RuntimeError, NotImplementedError) as error:
+        raise SourceError(
+            f"{path.name} is a zip archive that cannot be opened ({error}); unpack it"
+        ) from error
     except (zipfile.BadZipFile, OSError, zlib.error, EOFError) as error:
         raise SourceError(
             f"{path.name} is a zip archive that is cut short or damaged ({error}); fetch it again"

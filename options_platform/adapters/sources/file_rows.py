@@ -18,6 +18,8 @@ SEPARATORS = (",", ";", "\t", "|")
 # A title, a time and a source stand above the header of some downloads.
 HEADER_WITHIN = 30
 
+# A row of another kind among those of prices, as on a page of Yahoo.
+WORDS = re.compile(r"\b(dividend|split|distribution|spin-?off)\b", re.IGNORECASE)
 Recognised = TypeVar("Recognised")
 
 
@@ -127,6 +129,12 @@ def _require_whole_lines(path: Path, lines: Sequence[str], header: Header, first
             raise SourceError(
                 f"{path.name} line {line} holds {text[:40]!r} in place of {wanted} fields; remove "
                 "it, or fetch the file again"
+            )
+        if fields < wanted and at < len(lines) and WORDS.search(text):
+            shown = " ".join(text.replace(header.separator, " ").split())[:40]
+            raise SourceError(
+                f"{path.name} line {line} holds {shown!r} in place of {wanted} fields; remove it, "
+                "or fetch the file again"
             )
         if fields < wanted:
             raise SourceError(

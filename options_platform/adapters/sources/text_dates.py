@@ -29,7 +29,10 @@ ORDERS = {
 }
 SLASHED = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{2}|\d{4})$"
 TIME = r"[T ](\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?)\s*(.*)$"
+# A time of day in a column of its own, `09:31` or `093100`.
+ALONE = r"^(\d{1,2}:\d{2}.*|\d{6})$"
 EPOCH = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 OFFSET = r"^([+-]\d{2}):?(\d{2})?$"
 UTC = ("Z", "UTC", "GMT")
 # Zones in which a time of day is New York's own; without one it is taken for that.
@@ -78,9 +81,26 @@ def are_stamps(texts: pl.Series) -> bool:
     return bool(texts.str.strip_chars().str.contains(STAMP).fill_null(value=True).all())
 
 
-def times_of_day(texts: pl.Series) -> int:
-    """How many different times of day stand in `texts`; dates alone have none."""
-    return texts.cast(pl.String).str.strip_chars().str.extract(TIME, 1).drop_nulls().n_unique()
+def times_of_day(stamps: pl.Series) -> pl.Series:
+    """The time of day of each stamp as text, null for a date alone; seconds since 1970 have one."""
+    if isinstance(stamps.dtype, pl.Datetime):
+        return stamps.dt.time().cast(pl.String)
+    text = stamps.cast(pl.String).str.strip_chars().rename("text").to_frame()
+    seconds = [
+        pl.when(pl.col("text").str.contains(rf"^\d{{{digits}}}$")).then(_seconds(unit) % 86_400)
+        for digits, unit in EPOCH.items()
+    ]
+    return text.select(
+        pl.coalesce(
+            pl.col("text").str.extract(TIME, 1),
+            pl.col("text").str.extract(ALONE, 1),
+            *(second.cast(pl.String) for second in seconds),
+        ).alias(stamps.name)
+    ).to_series()
+
+
+def _seconds(unit: str) -> pl.Expr:
+    return pl.col("text").cast(pl.Int64, strict=False) // UNITS[unit]
 
 
 def _styled(pattern: str, style: str) -> pl.Expr:
@@ -94,9 +114,7 @@ def _instants() -> list[pl.Expr]:
     dates: list[pl.Expr] = []
     for digits, unit in EPOCH.items():
         fits = pl.col("day").str.contains(rf"^\d{{{digits}}}$")
-        seconds = pl.col("day").cast(pl.Int64, strict=False) // {
-            "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9
-        }[unit]  # fmt: skip
+        seconds = pl.col("day").cast(pl.Int64, strict=False) // UNITS[unit]
         instant = pl.from_epoch(seconds, time_unit="s").dt.replace_time_zone("UTC")
         local = instant.dt.convert_time_zone(NEW_YORK).dt.date()
         dates.append(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-# How exports write that a value is not known; `.` is FRED's, `\N` that of databases.
-UNKNOWN = ("", ".", "-", "--", "null", "none", "na", "n/a", "#n/a", r"\n", "nil", "n/d")
+# How exports write that a value is not known; `.` is FRED's, `ND` that of H.15, `\N` databases'.
+UNKNOWN = ("", ".", "-", "--", "null", "none", "na", "n/a", "#n/a", r"\n", "nil", "n/d", "nd")
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 CURRENCY = "[$€£¥]"
 # Blanks and apostrophes between digits separate thousands (French, Swiss).

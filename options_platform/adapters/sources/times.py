@@ -97,6 +97,8 @@ def instants_of(stamps: pl.Series) -> pl.Series:
         return pl.Series(stamps.name, _since_1970(whole), dtype=INSTANT)
     text = _text(stamps)
     text = text.set(text == "", None)
+    if text.null_count() < len(text) and bool(text.drop_nulls().str.contains(r"^\d{10,19}$").all()):
+        return instants_of(text.cast(pl.Int64))
     wall, offset = _parts(text)
     moments = (wall - offset).cast(WALL).dt.replace_time_zone("UTC")
     wrong = (moments.is_null() & text.is_not_null()).arg_true()

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zipfile
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -77,6 +77,12 @@ BARS = {
                            ["Jul 01, 2024", "Jul 2, 2024", "July 3, 2024"], header=OHLCV),
     "dates that fit one order alone": rows(PLAIN, US, header=OHLCV)
     + "06/28/2024,100,102,99,101,1000\n",
+    "days first, as another row proves": rows(
+        PLAIN, ["01/07/2024", "02/07/2024", "03/07/2024"], header=OHLCV
+    ) + "28/06/2024,100,102,99,101,1000\n",
+    "dots, days first, though no row proves it": rows(
+        PLAIN, ["01.07.2024", "02.07.2024", "03.07.2024"], header=OHLCV
+    ),
 }  # fmt: skip
 
 
@@ -158,6 +164,15 @@ GOOD = rows(PLAIN, ISO, header=OHLCV)
 PARQUET = io.BytesIO()
 pl.DataFrame({"date": DAYS, "open": OPENS, "high": HIGHS, "low": LOWS, "close": CLOSES,
               "volume": VOLUMES}).write_parquet(PARQUET)  # fmt: skip
+MINUTES = io.BytesIO()
+pl.DataFrame(
+    {
+        "date": [datetime(2024, 7, 1, 13, 30 + n, tzinfo=UTC) for n in range(3)],
+        **dict(
+            zip(OHLCV.lower().split(",")[1:], (OPENS, HIGHS, LOWS, CLOSES, VOLUMES), strict=True)
+        ),
+    }
+).write_parquet(MINUTES)
 AMBIGUOUS = rows(PLAIN, ["01/02/2020", "01/03/2020", "01/06/2020"], header=OHLCV)
 CUT = {
     "the middle of the last number": (GOOD[:-4], r"line 4, the last one, lacks its end of line"),
@@ -288,6 +303,27 @@ NOT_READABLE = {
     "a message in place of data": ("Exceeded the daily hits limit\n", "Exceeded the daily"),
     "bars of minutes": (
         rows(PLAIN, [f"2024-07-01 09:3{n}" for n in range(3)], header=OHLCV), "several bars",
+    ),
+    "bars of minutes in two columns": (
+        rows("{day}," + PLAIN[6:], [f"07/15/2024,09:3{n}" for n in range(3)],
+             header="Date,Time,Open,High,Low,Close,Volume"), "several bars",
+    ),
+    "bars of minutes since 1970": (
+        rows(PLAIN, [1719840600 + 60 * n for n in range(3)], header="time" + OHLCV[4:]),
+        "several bars",
+    ),
+    "bars of minutes in Parquet": (MINUTES.getvalue(), "several bars"),
+    "several tickers without their names": (rows(PLAIN, ISO[:1] * 3, header=OHLCV), "several bars"),
+    "one row of either order": (
+        OHLCV + "\n01/02/2020,1,2,1,2,9\n",
+        "'01/02/2020' may be 2020-01-02 or 2020-02-01; write dates like 2024-12-31",
+    ),
+    "dashes of either order": (
+        AMBIGUOUS.replace("/", "-"), "'01-02-2020' may be 2020-01-02 or 2020-02-01; write dates",
+    ),
+    "dots and a month above twelve": (
+        rows(PLAIN, ["13.07.2024", "07.13.2024", "01.07.2024"], header=OHLCV),
+        "line 3: '07.13.2024' is no date",
     ),
     "bars of another ticker": (rows("MSFT," + PLAIN, ISO, header="ticker," + OHLCV), "is of MSFT"),
 }  # fmt: skip

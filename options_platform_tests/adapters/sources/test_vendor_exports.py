@@ -11,7 +11,14 @@ from options_platform.adapters.sources.file_rows import plain
 from options_platform.adapters.sources.layouts import LAYOUTS, recognise
 from options_platform.adapters.sources.layouts.layout import ONE_VALUE
 from options_platform.errors import PlatformError
-from options_platform_tests.adapters.sources import vendor_bars, vendor_chains, vendor_events
+from options_platform_tests.adapters.sources import (
+    vendor_bars,
+    vendor_calendars,
+    vendor_chains,
+    vendor_desks,
+    vendor_events,
+    vendor_kinds,
+)
 
 EXPORTS = (
     *vendor_bars.BARS,
@@ -20,6 +27,11 @@ EXPORTS = (
     *vendor_events.ACTIONS,
     *vendor_events.EARNINGS,
     *vendor_chains.CHAINS,
+    *vendor_desks.BARS,
+    *vendor_calendars.ACTIONS,
+    *vendor_calendars.EARNINGS,
+    *vendor_calendars.CHAINS,
+    *vendor_kinds.ALL,
 )
 
 
@@ -76,9 +88,9 @@ def test_an_export_that_cannot_be_read_is_refused_with_the_true_reason(tmp_path,
 
 
 def test_the_exports_are_many_and_of_many_publishers():
-    assert len(EXPORTS) >= 60
-    assert len({export.origin.split(",")[0].split(" ")[0] for export in EXPORTS}) >= 25
-    assert {len(REFUSED) > 10, len(READ) > 40} == {True}
+    assert len(EXPORTS) >= 150
+    assert len({export.origin.split(",")[0].split(" ")[0] for export in EXPORTS}) >= 70
+    assert {len(REFUSED) > 50, len(READ) > 85} == {True}
 
 
 FLAT = "ticker,volume,open,close,high,low,window_start,transactions\n"

@@ -183,6 +183,64 @@ CHAINS = (
         {"volume": "volume"},
     ),
     Layout(
+        "IVolatility",
+        "chain",
+        {"ticker": "symbol", "session": "date", "expiry": "expiration", "strike": "strike"}
+        | {"right": "call put"}
+        | QUOTE,
+        {"spot": "stock price", "contract_symbol": "option symbol", "source_iv": "iv"}
+        | {"volume": "volume", "open_interest": "open interest"}
+        | GREEKS,
+        order="mdy",
+    ),
+    Layout(
+        "Market Data (marketdata.app)",
+        "chain",
+        {"contract_symbol": "optionsymbol", "ticker": "underlying"}
+        | {"session": "updated", "quoted_at": "updated"}
+        | {"expiry": "expiration", "strike": "strike", "right": "side"}
+        | QUOTE,
+        {"last": "last", "volume": "volume", "open_interest": "openinterest"}
+        | {"spot": "underlyingprice", "source_iv": "iv"}
+        | GREEKS,
+    ),
+    Layout(
+        "EODHD",
+        "chain",
+        {"contract_symbol": "contract", "ticker": "underlying symbol", "expiry": "exp date"}
+        | {"strike": "strike", "right": "type"}
+        | QUOTE,
+        {"session": "bid date", **TRADED, "source_iv": "volatility"} | GREEKS,
+    ),
+    Layout(
+        "Discount Option Data",
+        "chain",
+        {"ticker": "symbol", "session": "datadate", "expiry": "expirationdate"}
+        | {"strike": "strikeprice", "right": "putcall", "bid": "bidprice", "ask": "askprice"},
+        {"last": "lastprice", "volume": "volume", "open_interest": "openinterest"}
+        | {"spot": "underlyingprice", "source_iv": "impliedvolatility"}
+        | {name: theirs for name, theirs in GREEKS.items() if theirs != "theta"},
+    ),
+    Layout(
+        "Tradier",
+        "chain",
+        {"contract_symbol": "symbol", "ticker": "underlying", "expiry": "expiration date"}
+        | {"strike": "strike", "right": "option type"}
+        | QUOTE,
+        {**TRADED, "multiplier": "contract size"},
+    ),
+    Layout(
+        "OpenBB",
+        "chain",
+        {"ticker": "underlying symbol", "contract_symbol": "contract symbol"}
+        | {"session": "eod date", "expiry": "expiration", "strike": "strike"}
+        | {"right": "option type"}
+        | QUOTE,
+        {"spot": "underlying price", "volume": "volume", "open_interest": "open interest"}
+        | {"last": "last trade price", "source_iv": "implied volatility"}
+        | GREEKS,
+    ),
+    Layout(
         "a table with quote_date, expiration and type",
         "chain",
         {"session": "quote date"} | TERMS | QUOTE,

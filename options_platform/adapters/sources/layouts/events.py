@@ -26,6 +26,7 @@ ACTIONS = (
         "actions",
         {"date": "ex eff date", "dividend": "cash amount"},
         order="mdy",
+        as_traded=True,
     ),
     Layout(
         "dividends of Alpha Vantage",
@@ -40,8 +41,49 @@ ACTIONS = (
     Layout(
         "dividends of Polygon",
         "actions",
+        {"date": "ex dividend date", "dividend": "cash amount", "declared": "declaration date"},
+        as_traded=True,
+    ),
+    Layout(
+        "dividends with Ex-Dividend Date",
+        "actions",
         {"date": "ex dividend date", "dividend": "cash amount"},
     ),
+    Layout(
+        "dividends of Investing.com",
+        "actions",
+        {"date": "ex dividend date", "dividend": "dividend"},
+    ),
+    Layout(
+        "dividends of Tiingo",
+        "actions",
+        {"ticker": "ticker", "date": "exdate", "dividend": "distribution"},
+        as_traded=True,
+    ),
+    Layout(
+        "splits of Tiingo",
+        "actions",
+        {"ticker": "ticker", "date": "exdate", "split_ratio": "splitfactor"},
+    ),
+    Layout(
+        "dividends of Financial Modeling Prep",
+        "actions",
+        {"date": "date", "dividend": "adjdividend"},
+    ),
+    Layout(
+        "splits of Financial Modeling Prep",
+        "actions",
+        {"date": "date", "split_ratio": "numerator", "split_from": "denominator"},
+    ),
+    Layout("dividends of Twelve Data", "actions", {"date": "ex date", "dividend": "amount"}),
+    Layout(
+        "splits of Twelve Data",
+        "actions",
+        {"date": "date", "split_ratio": "from factor", "split_from": "to factor"},
+    ),
+    Layout("a date and a dividend", "actions", {"date": "date", "dividend": "dividend"}),
+    Layout("a date and a split", "actions", {"date": "date", "split_ratio": "split"}),
+    Layout("a date and a split", "actions", {"date": "date", "split_ratio": "split ratio"}),
     Layout("dividends with ex_date", "actions", {"date": "ex date", "dividend": "cash amount"}),
     Layout(
         "splits of Polygon",
@@ -84,6 +126,42 @@ EARNINGS = (
         "earnings",
         {"date": "reporteddate", "eps_reported": "reportedeps", "eps_estimate": "estimatedeps"},
         {"timing": "reporttime"},
+    ),
+    Layout(
+        "Zacks",
+        "earnings",
+        {"date": "date", "eps_estimate": "estimate", "eps_reported": "reported"},
+        {"timing": "time"},
+        order="mdy",
+    ),
+    Layout(
+        "Investing.com",
+        "earnings",
+        {"date": "release date", "eps_reported": "eps"},
+    ),
+    Layout(
+        "MarketBeat",
+        "earnings",
+        {"date": "date", "eps_estimate": "consensus estimate", "eps_reported": "reported eps"},
+        order="mdy",
+    ),
+    Layout(
+        "Finnhub's calendar",
+        "earnings",
+        {"ticker": "symbol", "date": "date", "timing": "hour"},
+        {"eps_estimate": "epsestimate", "eps_reported": "epsactual"},
+    ),
+    Layout(
+        "Benzinga's calendar",
+        "earnings",
+        {"ticker": "ticker", "date": "date", "timing": "time", "eps_reported": "eps"},
+        {"eps_estimate": "eps est"},
+    ),
+    Layout(
+        "I/B/E/S by WRDS",
+        "earnings",
+        {"ticker": "oftic", "date": "anndats"},
+        {"timing": "anntims", "eps_reported": "value"},
     ),
     Layout(
         "a table with reported_date",

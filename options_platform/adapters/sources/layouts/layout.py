@@ -12,7 +12,7 @@ from options_platform.adapters.sources.text_dates import Order
 Kind = Literal["bars", "index", "actions", "earnings", "chain"]
 ONE_VALUE = "*"
 """In `columns`: the only other column of the file, whatever its name."""
-TICKER_NAMES = ("ticker", "symbol", "act symbol", "tic", "security")
+TICKER_NAMES = ("ticker", "symbol", "act symbol", "tic", "oftic", "security", "ts code")
 """Columns that say whose a row is, except in chains, where a symbol may be a contract's."""
 
 
@@ -24,10 +24,11 @@ class Layout:
     brackets or signs; a second column of a name is `bid 2`. A chain with calls and puts side by
     side has theirs in `calls` and `puts`. `exact` is how the header begins to the letter, where
     nothing else tells two publishers apart. `order` is that of day and month in `01/02/2020`.
-    `as_traded` prices are not adjusted for splits. `no_bars` says why they are no bars of a
-    ticker (an index is paid no dividends, so they may be its). `scale` multiplies, `skip` lines
-    below the header hold no data, and a last line that begins with `footer` is none. `alone`
-    allows no other columns. `stamped` files say above the header when their quotes were made.
+    `as_traded` prices, and dividends as they were paid, are not adjusted for splits. `no_bars` says
+    why they are no bars of a ticker (an index is paid no dividends, so they may be its). `scale`
+    multiplies, `skip` lines below the header hold no data, and a last line that begins with
+    `footer` is none. `alone` allows no other columns. `stamped` files say above the header when
+    their quotes were made.
     """
 
     name: str
@@ -67,7 +68,12 @@ class Layout:
         required = {*columns.values(), *self.calls.values(), *self.puts.values()}
         if not required <= set(names) or (self.alone and required != set(names)):
             return None
+        if columns.get("date") == "time" and "date" in names:
+            # Where both stand, the time is one of day.
+            return None
         columns |= {ours: name for ours, name in self.optional.items() if name in names}
+        if self.kind in ("bars", "index") and "time" in names:
+            columns.setdefault("clock", "time")
         owner = next((name for name in TICKER_NAMES if name in names), None)
         if owner is not None and self.kind != "chain":
             columns.setdefault("ticker", owner)

@@ -91,6 +91,21 @@ BARS = (
         as_traded=True,
     ),
     Layout(
+        "Intrinio",
+        "bars",
+        DAY
+        | OHLCV
+        | {"adj_close": "adj close", "interval": "frequency"}
+        | {"dividend": "dividend", "split_ratio": "split ratio"},
+        as_traded=True,
+    ),
+    Layout(
+        "a table with prices as traded and adjusted ones",
+        "bars",
+        DAY | OHLCV | {"adj_open": "adj open", "adj_close": "adj close"},
+        as_traded=True,
+    ),
+    Layout(
         "Sharadar SEP",
         "bars",
         DAY | OHLCV | {"adj_close": "closeadj"},
@@ -152,6 +167,22 @@ BARS = (
         as_traded=True,
     ),
     Layout(
+        "CRSP, since 2022",
+        "bars",
+        {"date": "dlycaldt", "open": "dlyopen", "high": "dlyhigh", "low": "dlylow"}
+        | {"close": "dlyclose", "volume": "dlyvol"},
+        {"price_factor": "dlycumfacpr", "volume_factor": "dlycumfacshr"},
+        as_traded=True,
+    ),
+    Layout(
+        "Compustat",
+        "bars",
+        {"date": "datadate", "open": "prcod", "high": "prchd", "low": "prcld", "close": "prccd"}
+        | {"volume": "cshtrd"},
+        {"price_factor": "ajexdi", "volume_factor": "ajexdi"},
+        as_traded=True,
+    ),
+    Layout(
         "MetaTrader",
         "bars",
         BRACKETS | {"volume": "tickvol"},
@@ -161,6 +192,38 @@ BARS = (
         "Stooq's or Finam's archive",
         "bars",
         {"interval": "per"} | BRACKETS | {"volume": "vol"},
+    ),
+    Layout(
+        "MetaStock, as text",
+        "bars",
+        {"interval": "per"} | BRACKETS | {"date": "dtyyyymmdd", "volume": "vol"},
+    ),
+    Layout("bossa.pl", "bars", BRACKETS | {"date": "dtyyyymmdd", "volume": "vol"}),
+    Layout(
+        "Tushare",
+        "bars",
+        BRACKETS | {"ticker": "ts code", "date": "trade date", "volume": "vol"},
+        as_traded=True,
+    ),
+    Layout(
+        "TradeStation, with the volume of ticks up and down",
+        "bars",
+        DAY | OHLC | {"volume": "up", "down": "down"},
+        no_bars="its volume stands in Up and Down, which intraday bars have; export daily ones",
+    ),
+    Layout("TradeStation, or another with Vol", "bars", DAY | OHLC | {"volume": "vol"}),
+    Layout("Refinitiv Eikon", "bars", OHLCV | {"date": "exchange date"}),
+    Layout(
+        "Euronext",
+        "bars",
+        DAY | OHLC | {"volume": "number of shares"},
+        order="dmy",
+    ),
+    Layout(
+        "ariva.de",
+        "bars",
+        {"date": "datum", "open": "erster", "high": "hoch", "low": "tief"}
+        | {"close": "schlusskurs", "volume": "stuecke"},
     ),
     Layout(
         "stooq.pl",
@@ -179,6 +242,7 @@ BARS = (
         "bars",
         DAY | OHLCV,
     ),
+    Layout("Sierra Chart", "bars", DAY | OHLCV | {"close": "last"}),
     Layout("TradingView, or another with time", "bars", {"date": "time"} | OHLCV),
     Layout("a table with datetime", "bars", {"date": "datetime"} | OHLCV),
 )
@@ -199,6 +263,7 @@ INDICES = (
         order="mdy",
     ),
     Layout("FRED", "index", {"date": "observation date", "close": ONE_VALUE}),
+    Layout("H.15 of the Federal Reserve", "index", {"date": "time period", "close": ONE_VALUE}),
     Layout("the US Treasury", "index", DAY | {"close": "3 mo"}, order="mdy"),
     Layout("yields by name", "index", DAY | {"close": "dgs3mo"}),
     Layout("yields by name", "index", DAY | {"close": "dgs3mo pct"}),
