@@ -73,10 +73,16 @@ class Desk:
     def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
         """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already."""
         execution, closing = self.service.execution, self.service.closing
+        left: list[Order] = []
         try:
             self.service.reconciler.take_over(now)
         except BrokerDoubtError:
-            return [*self._working(purposes), *self._to_send_again(now)]
+            # Exits go on by what their own look-ups tell; entries wait for the lists.
+            left = [o for o in [*self._working(purposes), *self._to_send_again(now)]
+                    if o.purpose == "entry"]  # fmt: skip
+            purposes = tuple(purpose for purpose in purposes if purpose != "entry")
+            for order in self._working(purposes):
+                execution.look(order, now)
         for order in self._working(purposes):
             if order.status in ("intent", "unknown") and order.purpose == "exit":
                 closing.send_again(order, now)
@@ -91,7 +97,7 @@ class Desk:
         for order in self._working(purposes):
             if order.withdrawn and order.status in CANCELLABLE:
                 execution.cancel(order, now)
-        return self._working(purposes)
+        return [*left, *self._working(purposes)]
 
     def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> None:
         """Send the next attempt of what ended with something left to do."""

@@ -185,7 +185,11 @@ class Reconciler:
             if order_id in reports or _is_given_up(order, now) or order.purpose == "exercise":
                 # An exercise is no order that could be looked up: its activity tells of it.
                 continue
-            looked_up = self.broker.find(order_id)
+            try:
+                looked_up = self.broker.find(order_id)
+            except BrokerDoubtError as doubt:
+                self.ledger.note(order_id, now, f"DOUBT: {doubt}")
+                continue
             if looked_up is None:
                 self.execution.miss(order, now, session)
                 continue

@@ -268,3 +268,45 @@ def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
     assert resting.count(POST) == 1
     assert [(o.status, o.reason) for o in attempts(entered)][-1] == ("not_sent", "FILLED_BEFORE")
     assert entered.ledger.positions()[0].contracts == 3
+
+
+def climbing_exit(made, fake):
+    """An exit on its first rung, and the minute of its next."""
+    fake.fills = "rest"
+    with made.ledger.trading():
+        made.closing.close_position(made.ledger.positions()[0], SESSION, "STOP_LOSS", None, NOW)
+    return NOW + timedelta(minutes=1)
+
+
+def test_an_order_of_somebody_else_that_cannot_be_read_hides_none_of_ours(tmp_path, fake):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    later = climbing_exit(made, fake)
+    with fake.lock:
+        other = fake.book.submit(
+            {"symbol": "T", "side": "buy", "qty": "1", "type": "limit", "limit_price": "30"}
+        )
+        other["status"] = "order_received"
+    advance(made, later, fake)
+    assert [o.status for o in exits(made)] == ["canceled", "accepted"]
+    fake.script("fill", {"client_order_id": exits(made)[-1].client_order_id})
+    assert made.reconcile(later) == []
+    assert made.ledger.positions(only_open=True) == []
+
+
+def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
+    tmp_path, fake, monkeypatch
+):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    later = climbing_exit(made, fake)
+    at_clock(fake, later)
+    answer = fake.handle
+
+    def without_lists(method, path, query, body):
+        is_list = (method, path) == ("GET", "/v2/orders")
+        return (503, {"message": "away"}) if is_list else answer(method, path, query, body)
+
+    monkeypatch.setattr(fake, "handle", without_lists)
+    assert [o.status for o in Desk(made).advance(later)] == ["accepted"]
+    assert [o.status for o in exits(made)] == ["canceled", "accepted"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -207,20 +208,30 @@ class AlpacaBroker:
                 direction=Sort.ASC,
                 nested=True,
             )
-            page: list[tuple[datetime, BrokerOrder]] = self._read(
-                "the orders",
-                partial(self._client.get_orders, request),
-                lambda given: [
-                    (shapes.moment(one["submitted_at"]), self._order(one))
-                    for one in shapes.listed(given)
-                ],
+            size, rows = self._read(
+                "the orders", partial(self._client.get_orders, request), self._rows
             )
             known = len(found)
-            found |= {order.client_order_id: order for _, order in page}
-            if len(page) < LEAST_A_PAGE or len(found) == known:
+            found |= {order.client_order_id: order for _, order in rows}
+            if size < LEAST_A_PAGE or len(found) == known:
                 return list(found.values())
             # Several orders may share a moment: the page begins with the last one again.
-            after = page[-1][0] - timedelta(microseconds=1)
+            after = rows[-1][0] - timedelta(microseconds=1)
+
+    def _rows(self, given: Any) -> tuple[int, list[tuple[datetime, BrokerOrder]]]:
+        """The number of orders on a page, and those that can be read with when they were sent.
+
+        One of somebody else's that cannot hides none of ours; one of ours is looked up by its id
+        then. Raises ValueError for a page of which none can.
+        """
+        rows = []
+        page = shapes.listed(given)
+        for one in page:
+            with suppress(*shapes.UNREADABLE):
+                rows.append((shapes.moment(one["submitted_at"]), self._order(one)))
+        if page and not rows:
+            raise ValueError("no order of the list can be read")
+        return len(page), rows
 
     def _order(self, found: Any) -> BrokerOrder:
         day = np.array([shapes.moment(found["submitted_at"]).date()], dtype="datetime64[D]")

@@ -44,6 +44,16 @@ STATES = {
 }
 """Alpaca's states of an order and ours."""
 
+UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading an answer of another shape raises."""
+
 MOST_LEGS = 4
 OPENS = {"buy": "buy_to_open", "sell": "sell_to_open"}
 SIGNS = {"buy": 1.0, "sell": -1.0}

@@ -16,6 +16,7 @@ from alpaca.common.rest import RESTClient
 from alpaca.trading.client import TradingClient
 from curl_cffi import CurlOpt
 
+from options_platform.adapters.brokers.alpaca_shapes import UNREADABLE
 from options_platform.adapters.brokers.port import (
     BrokerDoubtError,
     DuplicateOrderError,
@@ -122,14 +123,7 @@ def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
         return ask()
     except FetchError as fault:
         found = fault
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except UNREADABLE as error:
         found = FetchError(f"the answer cannot be read: {type(error).__name__}")
     status = found.status
     is_doubt = status is None or status in PASSING_STATUS or status >= SERVER_ERROR
