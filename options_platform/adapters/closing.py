@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from options_platform.adapters.brokers.port import (
-    BrokerDoubtError,
-    Exercises,
-    Quote,
-    QuotesContracts,
-)
+from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
+from options_platform.adapters.exercising import Exercising
 from options_platform.adapters.expiry_check import ExpiryCheck
-from options_platform.adapters.live_quotes import Pricing, fresh_quotes
+from options_platform.adapters.live_quotes import Pricing
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.ex_dividend import before_ex_date
@@ -33,7 +28,7 @@ from options_platform.domain.trading.closing import (
     what_the_broker_shows,
     without_cover,
 )
-from options_platform.domain.trading.exercise import covers_of_shares, exercise_is_worth_more
+from options_platform.domain.trading.cover import uncovers
 from options_platform.settings import Settings
 
 ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
@@ -196,9 +191,12 @@ class Closing:
             # Once it is done the shares are gone: sold as well they would be sold twice.
             return None
         if legs[0].is_shares and price is not None:
-            exercised = self._exercised(position, session, price, now)
-            if exercised is not None:
-                return exercised
+            exercising = Exercising(self.execution, self.settings)
+            leg = exercising.better(position, session, price((shares_leg("buy"),)))
+            is_confirmed = exercising.is_confirmed(position, leg, now)
+            if leg is not None:
+                # Nothing undoes an exercise, nor a sale of the shares: a second look decides.
+                return self._exercise(position, session, leg, now) if is_confirmed else None
         fair = None if price is None else price(closing(legs))
         if fair is None:
             if legs != position.legs and not self.execution.broker.takes_market_orders:
@@ -246,7 +244,11 @@ class Closing:
         """
         books = self.execution.ledger.books()
         expected, lots, left = books.contracts, books.lots, books.of_positions
-        adds_up = all(lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs))
+        change = {leg.symbol(position.ticker): -leg.signed_quantity * contracts for leg in legs}
+        # A sold contract may need them, be it of another position, or of none.
+        adds_up = not uncovers(books.to_be_covered, change) and all(
+            lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)
+        )
         if not adds_up:
             # Nobody knows what there is to close.
             return False
@@ -288,59 +290,14 @@ class Closing:
             for o in self.execution.ledger.unsettled_orders()
         )
 
-    def _exercised(
-        self, position: Position, session: date, price: Pricing, now: datetime
-    ) -> Order | None:
-        """The request to exercise what covers the shares, where that is worth more than closing.
-
-        A broker exercises all contracts of a symbol, so none may belong to another position.
-        """
-        broker, ledger = self.execution.broker, self.execution.ledger
-        spot = price((shares_leg("buy"),))
-        if spot is None or not isinstance(broker, Exercises):
-            return None
-        leg = exercise_is_worth_more(position, spot, self._bids(position))
-        if leg is None:
-            return None
-        symbol, expected = leg.symbol(position.ticker), ledger.books().contracts
-        with suppress(BrokerDoubtError):
-            at_broker = {one.symbol: one.quantity for one in broker.holdings()}
-            if not expected.get(symbol, 0) == at_broker.get(symbol, 0) == leg.ratio:
-                return None
-            name = f"{position.position_id}|exercise"
-            attempts = [
-                o.attempt
-                for o in ledger.orders(session=session)
-                if o.purpose == "exercise" and o.position_id == position.position_id
-            ]
-            attempt = max(attempts, default=0) + 1
-            if attempt > 1:
-                # Refused, or without an answer: the market takes it.
-                return None
-            order = self._order(
-                position, session, ASSIGNED, (replace(leg, ratio=1),), leg.ratio, None, attempt
-            )
-            return self.execution.exercise(
-                replace(
-                    order, purpose="exercise", client_order_id=exit_order_id(name, session, attempt)
-                ),
-                now,
-            )
-        return None
-
-    def _bids(self, position: Position) -> dict[str, float]:
-        """The bids of what covers the shares of a position, USD a share; none while not quoted."""
-        broker = self.execution.broker
-        if not isinstance(broker, QuotesContracts):
-            return {}
-        symbols = [leg.symbol(position.ticker) for leg in covers_of_shares(position)]
-        age = self.settings.intraday.max_quote_age_seconds
-        with suppress(BrokerDoubtError):
-            clock = broker.clock()
-            if clock is not None and clock.is_open:
-                quotes = fresh_quotes(broker, symbols, clock.now, age)
-                return {symbol: quote.bid for symbol, quote in quotes.items()}
-        return {}
+    def _exercise(self, position: Position, session: date, leg: OrderLeg, now: datetime) -> Order:
+        """Ask the broker to exercise the contracts of a leg."""
+        legs = (replace(leg, ratio=1),)
+        order = self._order(position, session, ASSIGNED, legs, leg.ratio, None, 1)
+        number = exit_order_id(f"{position.position_id}|exercise", session, 1)
+        return self.execution.exercise(
+            replace(order, purpose="exercise", client_order_id=number), now
+        )
 
     def closes_what_is_left(self, order: Order) -> bool:
         """Whether what an exit has not filled is what of its position is to be closed next."""

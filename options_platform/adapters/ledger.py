@@ -22,6 +22,13 @@ import polars as pl
 
 from options_platform.adapters.duck import held
 from options_platform.adapters.halt_notice import leave_notice, notice_of
+from options_platform.adapters.ledger_activities import (
+    read_accepted_ends,
+    read_ended,
+    take_back_ends,
+    write_ends,
+    write_settlement,
+)
 from options_platform.adapters.ledger_rows import (
     MARK_FIELDS,
     POSITION_FIELDS,
@@ -43,6 +50,7 @@ from options_platform.domain.positions import AccountMark, BrokenMark, Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.acceptance import Acceptance
+from options_platform.domain.trading.beside import AcceptedEnd
 from options_platform.domain.trading.reports import Activity
 from options_platform.domain.trading.settlement import Settlement
 from options_platform.errors import (
@@ -262,6 +270,7 @@ class Ledger:
         with self._transaction() as connection:
             self._change_by_hand(connection, done.changes, done.beside, done.after, now, reason)
             set_meta(connection, ACCEPTANCE, _acceptances().dump_json(done).decode())
+            write_ends(connection, done.ends, now)
             for position in done.after:
                 detail = f"{position.position_id}: ACCEPTED: {reason}"
                 write_event(connection, now, "position", detail)
@@ -278,6 +287,7 @@ class Ledger:
         with self._transaction() as connection:
             self._change_by_hand(connection, changes, beside, done.before, now, reason)
             connection.execute("DELETE FROM meta WHERE key = ?", [ACCEPTANCE])
+            take_back_ends(connection, done.ends)
             for position in done.before:
                 write_event(connection, now, "position", f"{position.position_id}: {reason}")
 
@@ -294,10 +304,7 @@ class Ledger:
             append_row(connection, "adjustments", naive_utc(now), symbol, quantity, reason)
         for position in positions:
             write_row(connection, "positions", POSITION_FIELDS, position)
-        held = json.loads(read_meta(connection, BESIDE) or "{}")
-        for symbol, quantity in beside.items():
-            held[symbol] = held.get(symbol, 0) + quantity
-        set_meta(connection, BESIDE, json.dumps({s: count for s, count in held.items() if count}))
+        _add_beside(connection, beside)
         if changes:
             write_event(connection, now, "adjusted", reason)
 
@@ -307,29 +314,32 @@ class Ledger:
             rows = connection.execute("SELECT key, quantity FROM activities").fetchall()
         return dict(rows)
 
-    def record_settlement(self, activity: Activity, done: Settlement, now: datetime) -> None:
-        """Take over what an activity has ended: the positions that it changed, what it moved.
+    def record_settlement(
+        self,
+        activity: Activity,
+        done: Settlement,
+        now: datetime,
+        told: Sequence[tuple[AcceptedEnd, int]] = (),
+    ) -> None:
+        """Take over what an activity has ended, or take back: positions, contracts, cash.
 
-        Of one that was taken over in part before, the contracts and the cash add up.
+        Of one that was taken over in part before, the contracts and the cash add up. `told` are
+        the ends by a person's word that it tells of, and how many contracts of each.
         """
         with self._transaction() as connection:
-            at = naive_utc(now)
-            ended = abs(activity.quantity) - done.unsettled
-            connection.execute(
-                "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                "quantity = quantity + excluded.quantity, cash_usd = cash_usd + excluded.cash_usd",
-                [activity.key, at, activity.kind, activity.symbol, ended, activity.on,
-                 done.cash_usd],
-            )  # fmt: skip
-            for position in done.positions:
-                write_row(connection, "positions", POSITION_FIELDS, position)
-            for symbol, quantity in sorted(done.adjustments.items()):
-                append_row(connection, "adjustments", at, symbol, quantity, activity.kind)
-            if done.positions:
-                write_event(
-                    connection, now, "activity",
-                    f"{activity.kind} {activity.quantity:g} {activity.symbol} on {activity.on}",
-                )  # fmt: skip
+            write_settlement(connection, activity, done, now, told)
+            if "" in done.ended:
+                _add_beside(connection, done.adjustments)
+
+    def ended_by(self, activity: Activity) -> dict[str, int]:
+        """By position_id how many contracts an activity has ended; "" are a person's own."""
+        with self._reading() as connection:
+            return read_ended(connection, activity.key)
+
+    def accepted_ends(self) -> list[AcceptedEnd]:
+        """What ended by a person's word and no activity has told of yet, oldest first."""
+        with self._reading() as connection:
+            return read_accepted_ends(connection)
 
     def record_renames(
         self,
@@ -595,6 +605,14 @@ class Ledger:
             "recorded and no new order is sent; free disk space, or bring the file back from a "
             "backup (options-platform restore), then: options-platform reconcile"
         )
+
+
+def _add_beside(connection: duckdb.DuckDBPyConnection, changes: Mapping[str, int]) -> None:
+    """Change what a person holds beside the positions."""
+    held = json.loads(read_meta(connection, BESIDE) or "{}")
+    for symbol, quantity in changes.items():
+        held[symbol] = held.get(symbol, 0) + quantity
+    set_meta(connection, BESIDE, json.dumps({s: count for s, count in held.items() if count}))
 
 
 @cache

@@ -44,6 +44,9 @@ CREATE TABLE IF NOT EXISTS activities (
     symbol VARCHAR NOT NULL, quantity DOUBLE NOT NULL, happened_on DATE NOT NULL,
     cash_usd DOUBLE NOT NULL
 );
+CREATE TABLE IF NOT EXISTS activity_positions (
+    key VARCHAR, position_id VARCHAR, quantity INTEGER NOT NULL, PRIMARY KEY (key, position_id)
+);
 CREATE TABLE IF NOT EXISTS renames (
     symbol VARCHAR PRIMARY KEY, new_symbol VARCHAR NOT NULL, recorded_at TIMESTAMP NOT NULL
 );
@@ -100,8 +103,18 @@ WHERE exit_reason = 'GONE_AT_BROKER'
 """
 """Positions that were once ended since a list lacked them: no evidence, so they are open."""
 
-NEWEST = "broken_marks"
-"""The table that a file of the newest layout has; in those without it shares count in lots."""
+ACCEPTED_EARLIER = """
+INSERT INTO activity_positions
+    SELECT key, regexp_extract(key, ' accepted-(\\S+) ', 1), quantity::INTEGER FROM activities
+    WHERE contains(key, ' accepted-') ON CONFLICT DO NOTHING
+"""
+"""The keys of assignments that a person accepted before their activity name the position."""
+
+NEWEST = "activity_positions"
+"""The table that a file of the newest layout has."""
+
+BY_THE_SHARE = "broken_marks"
+"""The table of layouts that count single shares; in those without it shares count in lots."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -122,7 +135,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
     connection.execute(REOPENED)
-    _count_by_the_share(connection)
+    connection.execute(ACCEPTED_EARLIER)
+    if BY_THE_SHARE not in known:
+        _count_by_the_share(connection)
 
 
 def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:

@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.brokers.port import Activity, Broker, BrokerDoubtError, BrokerOrder
+from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.ledger import Ledger
+from options_platform.adapters.settling import Settling
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.domain.orders import CANCELLABLE, WORKING, Order
-from options_platform.domain.positions import Position
 from options_platform.domain.reconciliation import (
     Books,
     Difference,
@@ -30,10 +30,10 @@ from options_platform.domain.reconciliation import (
 )
 from options_platform.domain.trading.acceptance import Acceptance, is_refuted, not_reported
 from options_platform.domain.trading.adoption import adopted_entry, adopted_exit, successor
+from options_platform.domain.trading.beside import ends_by_word
 from options_platform.domain.trading.renames import renamed_contracts, with_new_symbols
 from options_platform.domain.trading.settlement import (
     ACCEPTED,
-    ENDS,
     accepted,
     delivered_unannounced,
     settle,
@@ -65,6 +65,11 @@ class Reconciler:
     def broker(self) -> Broker:
         """The broker's side."""
         return self.execution.broker
+
+    @property
+    def settling(self) -> Settling:
+        """What ends contracts without an order."""
+        return Settling(self.execution, self.rules)
 
     def run(self, now: datetime, session: date | None = None) -> list[Difference]:
         """Take over what the broker shows; what still differs, recorded too.
@@ -125,7 +130,9 @@ class Reconciler:
             for symbol in {*changed, *ended, *lots}
             if (count := changed.get(symbol, 0) - lots.get(symbol, 0) + ended.get(symbol, 0))
         }
-        self.ledger.record_acceptance(Acceptance(changed, beside, before, after), now, reason)
+        ends = ends_by_word(before, after, today)
+        done = Acceptance(changed, beside, before, after, ends)
+        self.ledger.record_acceptance(done, now, reason)
         self.ledger.adjust({}, base, now, reason)
         return self.run(now)
 
@@ -294,68 +301,8 @@ class Reconciler:
             self.execution.cancel(order, now)
 
     def take_activities(self, now: datetime, session: date | None = None) -> None:
-        """Take over what the clearing house did with the contracts of open positions.
-
-        `session` is the newest that a broker without a clock was told of.
-        """
-        if not self.ledger.positions():
-            return
-        settled = self.ledger.settled()
-        today = now.date() if session is None else min(session, now.date())
-        since = today - timedelta(days=self.rules.lookback_days)
-        with suppress(BrokerDoubtError):
-            given = [a for a in self.broker.activities(since) if a.kind in ENDS]
-            for activity in [*given, *self._netted_at_expiry(today)]:
-                left = abs(activity.quantity) - settled.get(activity.key, 0)
-                if left <= 0:
-                    continue
-                activity = replace(activity, quantity=left)  # noqa: PLW2901
-                done = settle(activity, self._held_on(activity.on), self._closed_since(activity.on))
-                if done.positions:
-                    self.ledger.record_settlement(activity, done, now)
-                    self._end_exercises(activity.symbol, activity.kind, now)
-
-    def _held_on(self, day: date) -> list[Position]:
-        """The positions that were open on a day, those that no order closes first."""
-        leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
-        held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= day]
-        return sorted(held, key=lambda position: position.position_id in leaving)
-
-    def _closed_since(self, day: date) -> list[Position]:
-        """The positions of which contracts were closed on a day or later."""
-        return [
-            p
-            for p in self.ledger.positions()
-            if p.closed_contracts and p.opened_on <= day and (p.closed_on or day) >= day
-        ]
-
-    def _netted_at_expiry(self, today: date) -> list[Activity]:
-        """What no activity tells of: expired contracts that positions hold on both sides.
-
-        The broker has netted them, so nothing was left there to exercise or to expire.
-        """
-        expected, gross = self.ledger.books().contracts, dict[str, int]()
-        expiries: dict[str, date] = {}
-        for position in self.ledger.positions(only_open=True):
-            for leg, count in position.held.items():
-                if not leg.is_shares and leg.expiry < today:
-                    symbol = leg.symbol(position.ticker)
-                    gross[symbol], expiries[symbol] = gross.get(symbol, 0) + count, leg.expiry
-        return [
-            Activity(f"netted-{symbol}", "OPEXP", symbol, count, None, expiries[symbol])
-            for symbol, count in gross.items()
-            if not expected.get(symbol, 0)
-        ]
-
-    def _end_exercises(self, symbol: str, kind: str, now: datetime) -> None:
-        for order in self.ledger.unsettled_orders():
-            if order.purpose != "exercise" or order.legs[0].symbol(order.ticker) != symbol:
-                continue
-            if kind == "OPEXC" and order.status != "intent":
-                done = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
-                self.ledger.record(done, now)
-            elif kind == "OPEXP":
-                self.ledger.record(order.to("expired"), now, detail=kind)
+        """Take over what the clearing house did, as :meth:`Settling.take_activities` does."""
+        self.settling.take_activities(now, session)
 
     def _follow_renames(self, books: Books, statement: Statement, now: datetime) -> bool:
         """Follow contracts that a split gave another symbol."""

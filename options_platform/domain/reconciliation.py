@@ -65,6 +65,13 @@ class Books:
         return _added(self.contracts, {symbol: -count for symbol, count in self.beside.items()})
 
     @property
+    def to_be_covered(self) -> dict[str, int]:
+        """The contracts without the sold ones that are a person's alone: no position had them."""
+        had = {leg.symbol(p.ticker) for p in self.positions for leg in (*p.legs, *p.loose)}
+        theirs = {s: q for s, q in self.beside.items() if q < 0 and s not in had}
+        return _added(self.contracts, {symbol: -quantity for symbol, quantity in theirs.items()})
+
+    @property
     def cash_flow_usd(self) -> float:
         """What fills and activities have added to cash."""
         return self.activities_usd - sum(

@@ -302,6 +302,8 @@ def activity_of(found: Mapping[str, Any]) -> Activity:
         if day
         else moment(found["transaction_time"]).astimezone(NEW_YORK).date(),
         order_id=found.get("order_id") or None,
+        status=str(found.get("status") or "executed").lower(),
+        previous_id=found.get("previous_id") or None,
     )
 
 

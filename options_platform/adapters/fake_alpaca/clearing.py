@@ -58,6 +58,48 @@ def exercise_asked(book: FakeBook, symbol: str) -> None:
     exercise(book, symbol, free)
 
 
+def restate(
+    book: FakeBook,
+    symbol: str,
+    contracts: int | None = None,
+    *,
+    is_new: bool = False,
+    moves: bool = True,
+) -> None:
+    """Cancel the newest assignment or exercise of a contract, or correct it to `contracts`.
+
+    The pair of activities gets the status canceled, or correct under new quantities; with `is_new`
+    it stays as it is and another pair names it as `previous_id`. `moves`: whether the account is
+    put right too, as where the first statement had moved it.
+    """
+    at = max(
+        number
+        for number, each in enumerate(book.activities)
+        if each["symbol"] == symbol and each["activity_type"] in ("OPASN", "OPEXC")
+    )
+    share, contract = 0.0, contract_of(symbol)
+    for place in (at, at + 1):
+        before = book.activities[place]
+        quantity = float(before["qty"])
+        rest = (
+            0.0
+            if contracts is None
+            else quantity * contracts / abs(float(book.activities[at]["qty"]))
+        )
+        after = before | {"status": "canceled" if contracts is None else "correct"}
+        if contracts is not None:
+            after["qty"] = f"{rest:g}"
+        if moves and contract is not None:
+            share = 0.0 if before["symbol"] == symbol else contract.strike
+            book.move(before["symbol"], rest - quantity, share)
+            book.cash -= (rest - quantity) * share
+        if is_new:
+            number_ = book.next_activity()
+            book.activities.append(after | {"id": number_, "previous_id": before["id"]})
+        else:
+            book.activities[place] = after
+
+
 def expire(book: FakeBook, day: date, spots: Mapping[str, float]) -> None:
     """Settle all contracts that expire on `day` or before, with the closes of their stocks.
 

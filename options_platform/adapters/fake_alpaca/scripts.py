@@ -73,6 +73,17 @@ def _delivered(deliver: Callable[..., None]) -> Script:
     return run
 
 
+def _restate(fake: Scripted, body: Json) -> None:
+    """Cancel the newest assignment or exercise of `symbol`, or correct it to `contracts`."""
+    clearing.restate(
+        fake.book,
+        body["symbol"],
+        body.get("contracts"),
+        is_new=bool(body.get("new_id", False)),
+        moves=bool(body.get("moves", True)),
+    )
+
+
 def _expire(fake: Scripted, body: Json) -> None:
     """Settle what expires on `date` or before at the `spots` by ticker."""
     clearing.expire(fake.book, date.fromisoformat(body["date"]), body["spots"])
@@ -143,6 +154,7 @@ SCRIPTS: dict[str, Script] = {
     "clearing": lambda fake, body: fake.book.clearing(body["kind"], body["symbol"]),
     "assign": _delivered(clearing.assign),
     "exercise": _delivered(clearing.exercise),
+    "restate": _restate,
     "expire": _expire,
     "split": _split,
     "move": _move,

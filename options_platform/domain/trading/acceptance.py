@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from options_platform.domain.positions import Position
 from options_platform.domain.reconciliation import Books, Difference
+from options_platform.domain.trading.beside import AcceptedEnd
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,14 @@ class Acceptance:
 
     `changes` are the contracts and shares by symbol that the account has more or less since, and
     `beside` the part of them that belongs to no position; `before` and `after` are the positions
-    that it changed.
+    that it changed. `ends` are the contracts that ended by it.
     """
 
     changes: Mapping[str, int]
     beside: Mapping[str, int]
     before: tuple[Position, ...]
     after: tuple[Position, ...]
+    ends: tuple[AcceptedEnd, ...] = ()
 
 
 def not_reported(

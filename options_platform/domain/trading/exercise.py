@@ -1,4 +1,8 @@
-"""Whether a bought contract that covers the shares of an assignment is better exercised."""
+"""Whether a bought contract that covers the shares of an assignment is better exercised.
+
+Nothing undoes an exercise, so it takes a real market: a bid, quotes that are tight and agree with
+the spot, and a spot that agrees with the close before. Whatever is left open is left to the market.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,10 @@ from dataclasses import replace
 
 from options_platform.domain.orders import SHARES, OrderLeg
 from options_platform.domain.positions import Position
+from options_platform.domain.valuation import ValuationRules
+
+Sides = tuple[float, float]
+LEAST_CENTS = 0.05
 
 
 def covers_of_shares(position: Position) -> tuple[OrderLeg, ...]:
@@ -23,18 +31,22 @@ def covers_of_shares(position: Position) -> tuple[OrderLeg, ...]:
 
 
 def exercise_is_worth_more(
-    position: Position, spot: float, bids: Mapping[str, float]
+    position: Position, spot: float, quotes: Mapping[str, Sides], rules: ValuationRules
 ) -> OrderLeg | None:
     """The bought leg whose exercise brings more than selling it and closing the shares, else None.
 
     Exercising a put delivers the shares at its strike, exercising a call brings in those that are
     short; that is worth its intrinsic value beside the market's price of the shares. A bid below
-    it makes the difference. `spot` and `bids` by symbol are in USD a share; a contract without a
-    bid in it is left to the market.
+    it makes the difference. `spot` and the bid and ask of `quotes` by symbol are in USD a share. A
+    contract without a bid, with wide quotes, or whose ask is below what exercising would bring, so
+    that quotes and spot contradict one another, is left to the market.
     """
     for leg in covers_of_shares(position):
-        bid = bids.get(replace(leg, ratio=1).symbol(position.ticker))
+        bid, ask = quotes.get(replace(leg, ratio=1).symbol(position.ticker), (0.0, 0.0))
         intrinsic = leg.strike - spot if leg.right == "put" else spot - leg.strike
-        if bid is not None and intrinsic > bid + 1e-9:
+        few = max(rules.wide_share * (bid + ask) / 2.0, LEAST_CENTS)
+        if bid <= 0.0 or ask - bid > few or intrinsic - ask > few:
+            continue
+        if intrinsic > bid + 1e-9:
             return leg
     return None

@@ -37,6 +37,9 @@ class Activity:
     worthless), each with OPTRD where shares changed hands at the strike. `quantity` is as the
     broker states it; of the clearing house's activities the size alone counts. An activity and
     its trade in shares may bear one id. `order_id` is the broker's of the order that was filled.
+    `status` is executed, correct or canceled: a corrected one counts as it says now, a canceled one
+    never happened; others (pending) say nothing yet. `previous_id` is that of the activity that
+    one with a new id corrects or cancels.
     """
 
     activity_id: str
@@ -46,6 +49,8 @@ class Activity:
     price: float | None
     on: date
     order_id: str | None = None
+    status: str = "executed"
+    previous_id: str | None = None
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ looked at and accepted. That a list of positions lacks a contract ends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
@@ -35,13 +35,15 @@ class Settlement:
 
     `positions` are those that changed; `adjustments` contracts and shares by symbol that the
     account has more or less than its fills leave; `cash_usd` what moved with them. `unsettled`
-    contracts belong to no position.
+    contracts belong to no position. `ended` says by position_id how many contracts ended (fewer
+    than none came back); under "" are those that a person holds beside the positions.
     """
 
     positions: tuple[Position, ...]
     adjustments: Mapping[str, int]
     cash_usd: float = 0.0
     unsettled: int = 0
+    ended: Mapping[str, int] = field(default_factory=dict)
 
 
 def settle(
@@ -57,6 +59,7 @@ def settle(
     left = abs(round(activity.quantity))
     changed: list[Position] = []
     adjustments: dict[str, int] = {}
+    by_position: dict[str, int] = {}
     cash = 0.0
     for position in positions:
         for leg, count in position.held.items():
@@ -66,7 +69,8 @@ def settle(
                 continue
             ended = min(count, left)
             left -= ended
-            came, paid = _delivered(activity.kind, leg, ended)
+            _add(by_position, position.position_id, ended)
+            came, paid = delivered(activity.kind, leg, ended)
             after = without_legs(position, {leg: ended}, cash_usd=paid, came=came)
             changed.append(ended_if_empty(after, ENDS[activity.kind], activity.on))
             cash += paid
@@ -85,7 +89,8 @@ def settle(
             if again <= 0 or activity.kind == "OPEXP":
                 continue
             left -= again
-            came, paid = _delivered(activity.kind, leg, again)
+            _add(by_position, position.position_id, again)
+            came, paid = delivered(activity.kind, leg, again)
             back = replace(leg, side=_other(leg.side), ratio=again)
             after = without_legs(current, {}, cash_usd=paid, came=(*came, back))
             latest[position.position_id] = replace(after, closed_on=None, exit_reason=None)
@@ -93,10 +98,10 @@ def settle(
             for one in (*came, back):
                 symbol = one.symbol(position.ticker)
                 adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
-    return Settlement(tuple(latest.values()), adjustments, cash, left)
+    return Settlement(tuple(latest.values()), adjustments, cash, left, by_position)
 
 
-def _delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
+def delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
     """The shares that come for contracts, and the cash that comes with them, USD."""
     if kind == "OPEXP":
         return (), 0.0
@@ -163,7 +168,7 @@ def delivered_unannounced(
             contracts = int(min(missing, count, max(0.0, more * sign) // SHARES))
             if contracts > 0:
                 shares[stock] = more - sign * SHARES * contracts
-                key = f"accepted-{position.position_id}"
+                key = f"accepted-{on}-{position.position_id}"
                 seen.append(Activity(key, "OPASN", symbol, contracts, None, on))
     return tuple(seen)
 
@@ -188,6 +193,10 @@ def _take(left: dict[str, int], before: Position, after: Position) -> None:
         symbol = leg.symbol(before.ticker)
         if symbol in left:
             left[symbol] -= leg.signed_ratio * (count - after.held.get(leg, 0))
+
+
+def _add(counts: dict[str, int], name: str, count: int) -> None:
+    counts[name] = counts.get(name, 0) + count
 
 
 def _other(side: Literal["buy", "sell"]) -> Literal["buy", "sell"]:

@@ -1,0 +1,154 @@
+"""Taking over what the clearing house did with the contracts of positions.
+
+The broker's own activity is evidence, also when it comes late, is corrected, or is canceled: what
+it had ended comes back then. One that tells of what a person has accepted before ends nothing else,
+and it ends a person's own contracts too.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from options_platform.adapters.brokers.port import Activity, BrokerDoubtError
+from options_platform.adapters.execution import Execution
+from options_platform.adapters.ledger import Ledger
+from options_platform.broker_rules import ReconcileRules
+from options_platform.domain.trading.beside import (
+    AcceptedEnd,
+    delivered_late,
+    given_back_beside,
+    settled_beside,
+    told_before,
+)
+from options_platform.domain.trading.reversal import ended_of, take_back
+from options_platform.domain.trading.settlement import ENDS, Settlement, settle
+from options_platform.domain.trading.statements import as_stated_now
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What ends contracts of the positions of one account without an order."""
+
+    execution: Execution
+    rules: ReconcileRules
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger's side."""
+        return self.execution.ledger
+
+    def take_activities(self, now: datetime, session: date | None = None) -> None:
+        """Take over what the clearing house did with the contracts of open positions.
+
+        `session` is the newest that a broker without a clock was told of.
+        """
+        if not self.ledger.positions():
+            return
+        today = now.date() if session is None else min(session, now.date())
+        since = today - timedelta(days=self.rules.lookback_days)
+        with suppress(BrokerDoubtError):
+            given = [a for a in self.execution.broker.activities(since) if a.kind in ENDS]
+            stated = as_stated_now(given)
+            settled = self.ledger.settled()
+            # What was canceled is back before what takes its place ends it again.
+            for activity in stated:
+                too_many = settled.get(activity.key, 0) - abs(activity.quantity)
+                if too_many > 0:
+                    self._take_back(activity, round(too_many), now)
+            settled = self.ledger.settled()
+            for activity in [*stated, *self._netted_at_expiry(today)]:
+                left = abs(activity.quantity) - settled.get(activity.key, 0)
+                if left > 0:
+                    self._take_over(replace(activity, quantity=left), now)
+
+    def _take_over(self, activity: Activity, now: datetime) -> None:
+        """End what an activity states: what a person said before, then what positions hold."""
+        told = self._told_before(activity)
+        for end, count in told:
+            position = next(p for p in self.ledger.positions() if p.position_id == end.position_id)
+            done = delivered_late(activity, end, count, position)
+            self.ledger.record_settlement(activity, done, now, [(end, count)])
+        left = activity.quantity - sum(count for _, count in told)
+        for settled in (self._of_open, self._of_persons, self._of_closed):
+            if left <= 0:
+                break
+            done = settled(replace(activity, quantity=left))
+            if done.ended:
+                self.ledger.record_settlement(activity, done, now)
+                left = done.unsettled
+        if left < activity.quantity:
+            self._end_exercises(activity.symbol, activity.kind, now)
+
+    def _told_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
+        ends = self.ledger.accepted_ends()
+        if not ends:
+            return []
+        opened = {p.position_id: p.opened_on for p in self.ledger.positions()}
+        at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        return told_before(activity, ends, opened, self.ledger.books().contracts, at_broker)
+
+    def _of_open(self, activity: Activity) -> Settlement:
+        """Of the positions that were open on its day, those that no order closes first."""
+        leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
+        held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= activity.on]
+        ordered = sorted(held, key=lambda position: position.position_id in leaving)
+        return settle(activity, ordered)
+
+    def _of_persons(self, activity: Activity) -> Settlement:
+        tickers = {position.ticker for position in self.ledger.positions()}
+        return settled_beside(activity, self.ledger.books().beside, tickers)
+
+    def _of_closed(self, activity: Activity) -> Settlement:
+        """Of the positions of which contracts were closed on its day or later."""
+        day = activity.on
+        closed = [
+            p
+            for p in self.ledger.positions()
+            if p.closed_contracts and p.opened_on <= day and (p.closed_on or day) >= day
+        ]
+        return settle(activity, (), closed)
+
+    def _take_back(self, activity: Activity, count: int, now: datetime) -> None:
+        """Undo `count` contracts of an activity, those of the newest position first."""
+        positions = self.ledger.positions()
+        ended = self.ledger.ended_by(activity) or ended_of(activity, positions)
+        own = min(count, ended.get("", 0))
+        if own:
+            done = given_back_beside(activity, own, {p.ticker for p in positions})
+            self.ledger.record_settlement(activity, done, now)
+            count -= own
+        undo: dict[str, int] = {}
+        for position in reversed(positions):
+            undo[position.position_id] = min(count, ended.get(position.position_id, 0))
+            count -= undo[position.position_id]
+        self.ledger.record_settlement(activity, take_back(activity, undo, positions), now)
+
+    def _netted_at_expiry(self, today: date) -> list[Activity]:
+        """What no activity tells of: expired contracts that positions hold on both sides.
+
+        The broker has netted them, so nothing was left there to exercise or to expire.
+        """
+        expected, gross = self.ledger.books().contracts, dict[str, int]()
+        expiries: dict[str, date] = {}
+        for position in self.ledger.positions(only_open=True):
+            for leg, count in position.held.items():
+                if not leg.is_shares and leg.expiry < today:
+                    symbol = leg.symbol(position.ticker)
+                    gross[symbol], expiries[symbol] = gross.get(symbol, 0) + count, leg.expiry
+        return [
+            Activity(f"netted-{symbol}", "OPEXP", symbol, count, None, expiries[symbol])
+            for symbol, count in gross.items()
+            if not expected.get(symbol, 0)
+        ]
+
+    def _end_exercises(self, symbol: str, kind: str, now: datetime) -> None:
+        for order in self.ledger.unsettled_orders():
+            if order.purpose != "exercise" or order.legs[0].symbol(order.ticker) != symbol:
+                continue
+            if kind == "OPEXC" and order.status != "intent":
+                done = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
+                self.ledger.record(done, now)
+            elif kind == "OPEXP":
+                self.ledger.record(order.to("expired"), now, detail=kind)

@@ -1,0 +1,53 @@
+"""Which sold contracts of an account something covers: bought ones of the same kind, or shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from options_platform.domain.occ import parse_symbol
+from options_platform.domain.positions import SHARES
+
+
+def uncovered_count(contracts: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """Sold contracts that nothing covers, by root (without its digits) and right; no zeros.
+
+    `contracts` and shares by symbol, bought ones positive. Bought contracts cover sold ones of
+    their root and right that expire no later, and so do 100 shares, held for calls, sold for puts.
+    """
+    groups: dict[tuple[str, str], list[tuple[date, int]]] = {}
+    for symbol, quantity in contracts.items():
+        parts = _parts(symbol, quantity)
+        if parts is not None:
+            root, expiry, right = parts
+            groups.setdefault((root, right), []).append((expiry, quantity))
+    shares = {s.replace(".", ""): q for s, q in contracts.items()}
+    naked = {}
+    for (root, right), members in groups.items():
+        stock = shares.get(root, 0) * (1 if right == "call" else -1)
+        count = _uncovered(members) - max(0, stock) // SHARES
+        if count > 0:
+            naked[root, right] = int(count)
+    return naked
+
+
+def uncovers(contracts: Mapping[str, int], change: Mapping[str, int]) -> bool:
+    """Whether trading `change` would leave more of the sold `contracts` uncovered than are now."""
+    before = uncovered_count(contracts)
+    symbols = {*contracts, *change}
+    after = uncovered_count({s: contracts.get(s, 0) + change.get(s, 0) for s in symbols})
+    return any(count > before.get(kind, 0) for kind, count in after.items())
+
+
+def _uncovered(members: list[tuple[date, int]]) -> int:
+    """The most sold contracts, over all expiries, that those which live as long do not cover."""
+    worst = 0
+    for day in {day for day, _ in members}:
+        later = [quantity for expiry, quantity in members if expiry >= day]
+        worst = max(worst, -sum(later))
+    return worst
+
+
+def _parts(symbol: str, quantity: int) -> tuple[str, date, str] | None:
+    parts = parse_symbol(symbol) if quantity else None
+    return None if parts is None else (parts[0].rstrip("0123456789"), parts[1], parts[2])
