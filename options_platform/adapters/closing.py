@@ -29,6 +29,7 @@ from options_platform.domain.trading.closing import (
     without_cover,
 )
 from options_platform.domain.trading.cover import uncovers
+from options_platform.domain.trading.remains import judged_legs
 from options_platform.settings import Settings
 
 ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
@@ -71,7 +72,7 @@ class Closing:
                 last_decision_on=self.expiry.last_decision(position, session),
                 before_ex_date=close is not None
                 and before_ex_date(
-                    position.legs,
+                    judged_legs(position) or position.legs,
                     session,
                     close,
                     self.settings.plan.chain,

@@ -241,9 +241,9 @@ class Desk:
         """Where a stop begins anew whose floor the market has left behind; None for others."""
         if order.reason not in STOPS:
             return None
-        known = self._market(order).offers(order.ticker, order.legs)
+        fair = self._market(order).fair(order.ticker, order.legs)
         rules = self.service.settings.ladder
-        return None if known is None else price_after_floor(order, known.first, rules)
+        return None if fair is None else price_after_floor(order, fair, rules)
 
     def _market(self, of: Order | Position) -> PresentMarket:
         service = self.service

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, Exercises, QuotesContracts
 from options_platform.adapters.execution import Execution
+from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.live_quotes import fresh_quotes
 from options_platform.domain.orders import OrderLeg
 from options_platform.domain.positions import Position
@@ -67,6 +68,7 @@ class Exercising:
         if known is not None and known[0] == symbol:
             age = now - datetime.fromisoformat(known[1])
             if wait <= age <= oldest:
+                ledger.keep(LOOKS, json.dumps(kept), now)
                 return True
             if timedelta(0) <= age < wait:
                 return False
@@ -90,6 +92,6 @@ class Exercising:
         return {}
 
 
-def waits_for_exercise(execution: Execution) -> set[str]:
+def exercises_in_doubt(ledger: Ledger) -> set[str]:
     """The positions of which a first look has found that an exercise is worth more."""
-    return set(json.loads(execution.ledger.kept(LOOKS) or "{}"))
+    return set(json.loads(ledger.kept(LOOKS) or "{}"))

@@ -30,6 +30,7 @@ from options_platform.adapters.closing import (
     LEGS_GONE,
 )
 from options_platform.adapters.desk import Desk
+from options_platform.adapters.exercising import exercises_in_doubt
 from options_platform.adapters.live_quotes import PresentMarket, Pricing, present_market
 from options_platform.adapters.looks import keep_looks, looks_of
 from options_platform.adapters.paper_trading import PaperTrading
@@ -41,13 +42,15 @@ from options_platform.adapters.pauses import (
     pause_of,
 )
 from options_platform.broker_rules import IntradayRules
-from options_platform.domain.positions import Position, mark_account
+from options_platform.domain.positions import SHARES, Position, mark_account
 from options_platform.domain.repricing import deciding_session
 from options_platform.domain.risk import after_look, reason_of
+from options_platform.domain.trading.remains import comparable, is_judged_whole, judged_legs
 from options_platform.domain.valuation import Evidence, Look, judge
 from options_platform.errors import UsageError
 
 SHORTEST_WAIT_SECONDS = 1.0
+UNSENT = "beyond its stop, and nothing can be sent: what ledger and broker say differs"
 AT_ONCE = (LEGS_GONE, LEG_MISSING, ASSIGNED)
 """The standing reasons that wait for no close."""
 
@@ -146,19 +149,19 @@ class IntradayCheck:
         before = looks_of(ledger, market.day)
         evidence = {}
         for position in held:
-            if not position.open_contracts:
-                # Loose legs have no stop: they are to be closed whatever they are worth.
+            legs = judged_legs(position)
+            if not legs:
                 continue
 
             def is_stop(value: float, position: Position = position) -> bool:
-                due = self.service.closing.exit_due(position, session, value)
+                due = self.service.closing.exit_due(position, session, comparable(position, value))
                 return due == "STOP_LOSS"
 
             evidence[position.position_id] = judge(
                 before.get(position.position_id, Look()),
                 at,
-                market.quoted(position.ticker, position.legs),
-                market.modelled(position.ticker, position.legs),
+                market.quoted(position.ticker, legs),
+                market.modelled(position.ticker, legs),
                 is_stop,
                 self.service.settings.intraday,
             )
@@ -223,13 +226,12 @@ class IntradayCheck:
             if reason is None:
                 continue
             if order is None:
-                stopped[number] = reason
                 price = market.from_first(position.ticker, otherwise)
-                closing.close_position(position, session, reason, price, now)
+                if closing.close_position(position, session, reason, price, now):
+                    stopped[number] = reason
                 continue
-            options = [leg for leg in order.legs if not leg.is_shares]
-            known = market.offers(order.ticker, order.legs) if options else None
-            if known is not None and desk.is_beyond(order, known.first):
+            fair = market.fair(order.ticker, order.legs)
+            if fair is not None and desk.is_beyond(order, fair):
                 stopped[number] = reason
                 desk.overtake(order, reason, now)
         return stopped
@@ -252,8 +254,13 @@ class IntradayCheck:
         positions = []
         for position in self.service.ledger.positions():
             value = values.get(position.position_id)
-            mark = position.mark_price if value is None else value
-            positions.append(replace(position, mark_price=mark))
+            if value is None:
+                positions.append(position)
+            elif is_judged_whole(position):
+                loose = (value - position.mark_price * position.open_contracts) * SHARES
+                positions.append(replace(position, loose_value_usd=loose))
+            else:
+                positions.append(replace(position, mark_price=value))
         return mark_account(session, self.service.start_usd, positions).equity_usd
 
     def _outcome(
@@ -267,6 +274,8 @@ class IntradayCheck:
     ) -> IntradayOutcome:
         ledger = self.service.ledger
         paused = pause_of(ledger)
+        unsent = {n for n, each in evidence.items() if each.is_stopped and n not in stopped}
+        working = {o.position_id for o in ledger.working_orders() if o.purpose in LEAVING}
         doubts = {n: each.look for n, each in evidence.items() if not each.is_stopped}
         by_model = sorted(n for n, each in evidence.items() if each.by_model)
         rules = self.service.settings.intraday
@@ -275,7 +284,10 @@ class IntradayCheck:
         unpriced = [
             p.position_id
             for p in held
-            if p.open_contracts and market.quoted(p.ticker, p.legs) is None
+            if (legs := judged_legs(p)) and market.quoted(p.ticker, legs) is None
+        ]
+        waits += [
+            rules.confirm_seconds for p in held if p.position_id in exercises_in_doubt(ledger)
         ]
         return IntradayOutcome(
             checked=len(held) - len(unpriced),
@@ -284,7 +296,8 @@ class IntradayCheck:
             equity_usd=equity_usd,
             halted=ledger.halted(),
             paused=None if paused is None else paused.reason,
-            doubts={n: said for n, look in doubts.items() if (said := _doubt(look)) is not None},
+            doubts={n: said for n, look in doubts.items() if (said := _doubt(look)) is not None}
+            | dict.fromkeys(sorted(unsent - working), UNSENT),
             by_model=tuple(by_model),
             look_again_seconds=min(
                 (max(SHORTEST_WAIT_SECONDS, wait) for wait in waits if wait is not None),

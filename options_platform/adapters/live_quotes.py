@@ -59,6 +59,13 @@ class PresentMarket:
         by_quotes, by_model = self.quoted(ticker, legs), self.modelled(ticker, legs)
         return offers(legs, by_quotes, by_model, self.settings.intraday)
 
+    def fair(self, ticker: str, legs: tuple[OrderLeg, ...]) -> float | None:
+        """What the market of now would meet an order for `legs` at, shares at the spot."""
+        if all(leg.is_shares for leg in legs):
+            return self.from_first(ticker, None)(legs)
+        known = self.offers(ticker, legs)
+        return None if known is None else known.first
+
     def from_first(self, ticker: str, otherwise: Pricing | None) -> Pricing:
         """The price that an exit of just those legs begins at; else `otherwise`."""
 

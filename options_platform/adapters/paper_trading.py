@@ -49,6 +49,7 @@ from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
 from options_platform.domain.trading.adoption import adopted_entry, purpose_of
+from options_platform.domain.trading.remains import comparable, judged_legs
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
@@ -188,7 +189,10 @@ class PaperTrading:
             if position.opened_on > session or position.position_id in leaving:
                 continue
             price = None if close is None else self.closing.at_close(session, close)
-            value = position.mark_price if price is None else price(position.legs)
+            value = position.mark_price
+            if price is not None:
+                legs = judged_legs(position) or position.legs
+                value = comparable(position, price(legs))
             due = self.closing.exit_due(position, session, value, close)
             if close is None and due != "EXPIRY_NEAR":
                 # Nothing is known of profit and loss; the calendar goes on.

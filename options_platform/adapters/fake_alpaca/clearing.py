@@ -77,15 +77,12 @@ def restate(
         for number, each in enumerate(book.activities)
         if each["symbol"] == symbol and each["activity_type"] in ("OPASN", "OPEXC")
     )
-    share, contract = 0.0, contract_of(symbol)
+    contract, stated = contract_of(symbol), abs(float(book.activities[at]["qty"]))
+    part = 0.0 if contracts is None else contracts / stated
     for place in (at, at + 1):
         before = book.activities[place]
         quantity = float(before["qty"])
-        rest = (
-            0.0
-            if contracts is None
-            else quantity * contracts / abs(float(book.activities[at]["qty"]))
-        )
+        rest = quantity * part
         after = before | {"status": "canceled" if contracts is None else "correct"}
         if contracts is not None:
             after["qty"] = f"{rest:g}"
