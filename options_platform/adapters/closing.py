@@ -24,6 +24,7 @@ from options_platform.domain.trading.closing import (
     has_shares,
     has_uncovered_short,
     in_doubt,
+    is_rest_of_cover,
     next_to_close,
     what_the_broker_shows,
     without_cover,
@@ -99,7 +100,7 @@ class Closing:
         for position in ledger.positions(only_open=True):
             if has_uncovered_short(position):
                 reasons[position.position_id] = LEGS_GONE
-            elif has_shares(position):
+            elif has_shares(position) or is_rest_of_cover(position):
                 reasons.setdefault(position.position_id, ASSIGNED)
             elif self._cover_is_missing(position, lasting):
                 reasons.setdefault(position.position_id, LEG_MISSING)

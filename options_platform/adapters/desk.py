@@ -247,7 +247,9 @@ class Desk:
 
     def _market(self, of: Order | Position) -> PresentMarket:
         service = self.service
-        return present_market(service.broker, service.settings, service.closes, [of])
+        return present_market(
+            service.broker, service.settings, service.closes, [of], service.ledger
+        )
 
     def _close_rest(self, order: Order, now: datetime) -> None:
         """Close what is left of a position where an exit's legs are not, or no longer, that."""

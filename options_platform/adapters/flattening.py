@@ -52,7 +52,9 @@ class Flattening:
                 if not waiting:
                     break
                 service = self.service
-                market = present_market(service.broker, service.settings, self.closes, waiting)
+                market = present_market(
+                    service.broker, service.settings, self.closes, waiting, ledger
+                )
                 refused_now: dict[str, Order] = {}
                 for position in waiting:
                     sent = self._close(position, market, now)

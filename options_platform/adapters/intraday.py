@@ -117,7 +117,9 @@ class IntradayCheck:
             desk.step(now, ("exit",))
             held = self.service.ledger.positions(only_open=True)
             service = self.service
-            market = present_market(service.broker, service.settings, service.closes, held)
+            market = present_market(
+                service.broker, service.settings, service.closes, held, service.ledger
+            )
             evidence = self._judged(held, market, at, now)
             equity = self._judge_losses(evidence, at, now)
             stopped = self._close(desk, held, market, evidence, deciding_session(at), now)
@@ -164,6 +166,7 @@ class IntradayCheck:
                 market.modelled(position.ticker, legs),
                 is_stop,
                 self.service.settings.intraday,
+                are_old=market.are_old(position.ticker, legs),
             )
         keep_looks(ledger, market.day, evidence, now)
         return evidence

@@ -6,22 +6,36 @@ follows from all of it is the subject of :mod:`options_platform.domain.valuation
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, Quote, QuotesContracts
+from options_platform.adapters.far_prints import is_confirmed
+from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import NEW_YORK, shift
 from options_platform.domain.exposures import DatedClose
 from options_platform.domain.fills import MarketClose, shares_price
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import Position
-from options_platform.domain.valuation import Band, Offers, Quoted, modelled, offers, quoted
+from options_platform.domain.trading.renames import is_adjusted
+from options_platform.domain.valuation import (
+    Band,
+    Offers,
+    Quoted,
+    is_contradicted,
+    is_far,
+    modelled,
+    offers,
+    quoted,
+)
 from options_platform.settings import Settings
 
 Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
 Closes = Mapping[str, DatedClose] | Mapping[str, MarketClose]
+OLD_QUOTE = timedelta(seconds=60)
 OLDEST_CLOSE_SESSIONS = 5
 """A close from before says nothing of the volatility of now."""
 
@@ -31,7 +45,8 @@ class PresentMarket:
     """The market at one moment of `day`.
 
     `quotes` by symbol and `spots` by ticker are sound and fresh, those that are not are absent.
-    `closes` are the newest closes of before, by ticker.
+    `closes` are the newest closes of before, by ticker. `old` are symbols whose quotes are sound,
+    and older than the spots may be.
     """
 
     settings: Settings
@@ -39,6 +54,11 @@ class PresentMarket:
     quotes: Mapping[str, Quote] = field(default_factory=dict)
     spots: Mapping[str, float] = field(default_factory=dict)
     closes: Mapping[str, MarketClose] = field(default_factory=dict)
+    old: frozenset[str] = frozenset()
+
+    def are_old(self, ticker: str, legs: Sequence[OrderLeg]) -> bool:
+        """Whether the quotes of `legs` may be of before the last move of the underlying."""
+        return any(leg.symbol(ticker) in self.old for leg in legs)
 
     def quoted(self, ticker: str, legs: Sequence[OrderLeg]) -> Quoted | None:
         """The value of `legs` by their quotes; None without sound ones of each."""
@@ -49,7 +69,8 @@ class PresentMarket:
     def modelled(self, ticker: str, legs: Sequence[OrderLeg]) -> Band | None:
         """The value of `legs` by the model at the present spot; None where that is not known."""
         spot, close = self.spots.get(ticker), self.closes.get(ticker)
-        if spot is None or close is None:
+        if spot is None or close is None or any(is_adjusted(leg) for leg in legs):
+            # What a contract of an adjusted root delivers is not known: its quotes price it alone.
             return None
         settings = self.settings
         return modelled(legs, self.day, close, spot, settings.plan.chain, settings.intraday)
@@ -130,12 +151,14 @@ def present_market(
     settings: Settings,
     closes: Closes,
     of: Iterable[Position | Order],
+    ledger: Ledger | None = None,
 ) -> PresentMarket:
     """The market of what is held or ordered, by a broker that quotes.
 
     Without quotes and spots while its market is closed, and for a broker that has none. What it
     does not answer is absent: absence decides nothing. Of `closes` those with a date are left out
-    where that is too long ago.
+    where that is too long ago. A last price that may be a stray print is absent until a second look
+    shows it too; the `ledger` keeps the first.
     """
     clock = None
     if isinstance(broker, QuotesContracts):
@@ -147,13 +170,26 @@ def present_market(
     day = clock.now.astimezone(NEW_YORK).date()
     symbols = sorted({leg.symbol(one.ticker) for one in wanted for leg in _options_of(one)})
     tickers = sorted({one.ticker for one in wanted})
-    return PresentMarket(
-        settings,
-        day,
-        fresh_quotes(broker, symbols, clock.now, rules.max_quote_age_seconds),
-        fresh_spots(broker, tickers, clock.now, rules.max_spot_age_seconds),
-        _recent(closes, day),
-    )
+    quotes = fresh_quotes(broker, symbols, clock.now, rules.max_quote_age_seconds)
+    spots = fresh_spots(broker, tickers, clock.now, rules.max_spot_age_seconds)
+    recent = _recent(closes, day)
+    for ticker, spot in list(spots.items()):
+        by_leg = {
+            leg: (quotes[symbol].bid, quotes[symbol].ask)
+            for one in wanted
+            if one.ticker == ticker
+            for leg in _options_of(one)
+            if (symbol := leg.symbol(ticker)) in quotes
+        }
+        close = recent.get(ticker)
+        is_stray = is_contradicted(spot, by_leg)
+        if not is_stray and is_far(spot, None if close is None else close.spot, rules):
+            wait = rules.confirm_seconds
+            is_stray = ledger is None or not is_confirmed(ledger, ticker, spot, clock.now, wait)
+        if is_stray:
+            del spots[ticker]
+    old = {s for s, q in quotes.items() if clock.now - q.at > OLD_QUOTE}
+    return PresentMarket(settings, day, quotes, spots, recent, frozenset(old))
 
 
 def _options_of(one: Position | Order) -> tuple[OrderLeg, ...]:
@@ -183,7 +219,7 @@ def fresh_quotes(
     return {
         symbol: quote
         for symbol, quote in given.items()
-        if quote.at >= oldest and 0.0 <= quote.bid <= quote.ask and quote.ask > 0.0
+        if quote.at >= oldest and 0.0 <= quote.bid <= quote.ask and 0.0 < quote.ask < math.inf
     }
 
 
@@ -197,6 +233,6 @@ def fresh_spots(
         return {
             ticker: last.price
             for ticker, last in given.items()
-            if last.at >= oldest and last.price > 0.0
+            if last.at >= oldest and 0.0 < last.price < math.inf
         }
     return {}

@@ -50,6 +50,7 @@ from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
 from options_platform.domain.trading.adoption import adopted_entry, purpose_of
 from options_platform.domain.trading.remains import comparable, judged_legs
+from options_platform.domain.trading.renames import is_adjusted
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
@@ -190,11 +191,12 @@ class PaperTrading:
                 continue
             price = None if close is None else self.closing.at_close(session, close)
             value = position.mark_price
-            if price is not None:
-                legs = judged_legs(position) or position.legs
+            legs = judged_legs(position) or position.legs
+            is_known = price is not None and not any(is_adjusted(leg) for leg in legs)
+            if price is not None and is_known:
                 value = comparable(position, price(legs))
             due = self.closing.exit_due(position, session, value, close)
-            if close is None and due != "EXPIRY_NEAR":
+            if not is_known and due != "EXPIRY_NEAR":
                 # Nothing is known of profit and loss; the calendar goes on.
                 due = None
             reason = standing.get(position.position_id, due)
@@ -220,7 +222,12 @@ class PaperTrading:
         )
 
     def _marked(self, position: Position, session: date, close: MarketClose) -> Position:
-        """A position at a close; whole spreads keep the mark of their expiry, shares go on."""
+        """A position at a close; whole spreads keep the mark of their expiry, shares go on.
+
+        Contracts of an adjusted root keep their mark: the close does not say what they deliver.
+        """
+        if any(is_adjusted(leg) for leg in (*position.legs, *position.loose)):
+            return replace(position, marked_on=session)
         price = self.closing.at_close(session, close)
         marked = position
         if session <= position.expiry:

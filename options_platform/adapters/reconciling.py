@@ -98,7 +98,7 @@ class Reconciler:
         statement = self._statement(books, now, reports)
         self._require_reported(contract_differences(books.contracts, statement), reported)
         today = now.astimezone(NEW_YORK).date()
-        for activity in delivered_unannounced(books, statement.contracts, today):
+        for activity in delivered_unannounced(books, statement.contracts, today, statement.by_hand):
             held = self.ledger.positions(only_open=True)
             self.ledger.record_settlement(activity, settle(activity, held), now)
         books = self.ledger.books()
@@ -366,8 +366,9 @@ class Reconciler:
         clock = self.broker.clock()
         contracts = {h.symbol: h.quantity for h in self.broker.holdings()}
         causes: dict[str, str] = {}
+        by_hand: set[str] = set()
         if contracts != books.contracts:
-            causes = self._causes(orders, since.date())
+            causes = self._causes(orders, since.date(), by_hand)
         return Statement(
             orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
             known=frozenset(asked),
@@ -375,10 +376,16 @@ class Reconciler:
             cash_usd=account.cash_usd,
             causes=causes,
             clock=None if clock is None else clock.now,
+            by_hand=frozenset(by_hand),
         )
 
-    def _causes(self, orders: Mapping[str, BrokerOrder], since: date) -> dict[str, str]:
-        """By symbol what happened to it: of fills those alone that no order of ours explains."""
+    def _causes(
+        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: set[str]
+    ) -> dict[str, str]:
+        """By symbol what happened to it: of fills those alone that no order of ours explains.
+
+        Their symbols are added to `by_hand`.
+        """
         ours = {name for report in orders.values() for name in report.broker_ids}
         causes: dict[str, str] = {}
         # They only say why.
@@ -388,6 +395,8 @@ class Reconciler:
                 if activity.kind == "FILL" and is_ours:
                     continue
                 if activity.kind in CAUSES:
+                    if activity.kind == "FILL":
+                        by_hand.add(activity.symbol)
                     what = CAUSES[activity.kind]
                     more = " by an order that is not ours" if activity.kind == "FILL" else ""
                     causes[activity.symbol] = f"{what} on {activity.on}{more}"

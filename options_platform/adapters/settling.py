@@ -47,7 +47,8 @@ class Settling:
         if not self.ledger.positions():
             return
         today = now.date() if session is None else min(session, now.date())
-        since = today - timedelta(days=self.rules.lookback_days)
+        opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
+        since = min([today - timedelta(days=self.rules.lookback_days), *opened])
         with suppress(BrokerDoubtError):
             given = [a for a in self.execution.broker.activities(since) if a.kind in ENDS]
             stated = as_stated_now(given)
@@ -94,7 +95,7 @@ class Settling:
         leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
         held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= activity.on]
         ordered = sorted(held, key=lambda position: position.position_id in leaving)
-        return settle(activity, ordered)
+        return settle(activity, ordered, net=self.ledger.books().contracts.get(activity.symbol, 0))
 
     def _of_persons(self, activity: Activity) -> Settlement:
         tickers = {position.ticker for position in self.ledger.positions()}

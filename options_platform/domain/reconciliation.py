@@ -84,7 +84,8 @@ class Statement:
     """The broker's side: state and fills by order id, contracts by symbol, cash, its clock.
 
     `known` says which order ids the broker was asked for; of others it says nothing. `causes`
-    names, by symbol, what the clearing house did: assigned, exercised, expired.
+    names, by symbol, what the clearing house did: assigned, exercised, expired. `by_hand` are the
+    symbols that orders which are not ours have traded.
     """
 
     orders: Mapping[str, tuple[str, int]]
@@ -93,6 +94,7 @@ class Statement:
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
     clock: datetime | None = None
+    by_hand: frozenset[str] = frozenset()
 
 
 def differences(

@@ -68,6 +68,13 @@ def _leg_text(leg: OrderLeg) -> str:
     return f"{leg.signed_ratio:+d}{leg.right[0].upper()}{leg.strike:g}"
 
 
+def is_rest_of_cover(position: Position) -> bool:
+    """Whether only bought contracts are left, and what they covered has ended."""
+    had_sold = any(leg.side == "sell" for leg in position.legs)
+    is_left = bool(position.loose) and all(leg.side == "buy" for leg in position.loose)
+    return had_sold and is_left and not position.open_contracts and not has_shares(position)
+
+
 def shares_held(positions: Iterable[Position]) -> dict[str, str]:
     """By position_id what a person should know of the shares in open positions."""
     said = {}

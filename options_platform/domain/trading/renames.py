@@ -25,10 +25,14 @@ def renamed_contracts(
         at_broker: those that the broker lists.
     """
     strangers = {s: q for s, q in at_broker.items() if s not in expected}
+    if not strangers:
+        return {}
+    # A split renames all contracts of a root: one that is listed shows that there was none.
+    listed = {p[0] for s in expected if s in at_broker and (p := parse_symbol(s)) is not None}
     renames: dict[str, str] = {}
     for symbol, quantity in expected.items():
-        parts = parse_symbol(symbol) if symbol not in at_broker and strangers else None
-        if parts is None:
+        parts = parse_symbol(symbol) if symbol not in at_broker else None
+        if parts is None or parts[0] in listed:
             continue
         root, *contract = parts
         for new_symbol, shown in strangers.items():
@@ -39,6 +43,11 @@ def renamed_contracts(
                 renames[symbol] = new_symbol
                 break
     return renames
+
+
+def is_adjusted(leg: OrderLeg) -> bool:
+    """Whether a leg's contract has an adjusted root: what it delivers is not 100 shares."""
+    return leg.root[-1:].isdigit()
 
 
 def is_adjusted_root(root: str, of: str) -> bool:

@@ -7,7 +7,7 @@ looked at and accepted. That a list of positions lacks a contract ends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -47,15 +47,23 @@ class Settlement:
 
 
 def settle(
-    activity: Activity, positions: Iterable[Position], bought_back: Iterable[Position] = ()
+    activity: Activity,
+    positions: Iterable[Position],
+    bought_back: Iterable[Position] = (),
+    *,
+    net: int = 0,
 ) -> Settlement:
     """End the contracts that an activity states, those of the oldest position first.
 
     Of an assignment or an exercise come shares at the strike, 100 for each contract, as the broker
     delivers them in the same moment. Contracts that no position of `positions` holds any more may
     have been closed by a fill that came after it: then that fill has opened what it was to close,
-    and the position of `bought_back` that it was of is open again.
+    and the position of `bought_back` that it was of is open again. `net` is what the account should
+    hold of the contract: of an expiry the side of it has ended, as the broker nets the others.
     """
+    sides = SIDES[activity.kind]
+    if activity.kind == "OPEXP" and net:
+        sides = ("buy",) if net > 0 else ("sell",)
     left = abs(round(activity.quantity))
     changed: list[Position] = []
     adjustments: dict[str, int] = {}
@@ -63,7 +71,7 @@ def settle(
     cash = 0.0
     for position in positions:
         for leg, count in position.held.items():
-            if not left or leg.side not in SIDES[activity.kind] or leg.is_shares:
+            if not left or leg.side not in sides or leg.is_shares:
                 continue
             if not is_same_contract(leg.symbol(position.ticker), activity.symbol):
                 continue
@@ -147,12 +155,13 @@ def accepted(
 
 
 def delivered_unannounced(
-    books: Books, at_broker: Mapping[str, float], on: date
+    books: Books, at_broker: Mapping[str, float], on: date, by_hand: Collection[str] = ()
 ) -> tuple[Activity, ...]:
     """Assignments that the shares at the broker show, before it has stated any.
 
     A sold contract is missing there, and shares of its ticker that no position explains are there
     in its place. Once a person accepts them they are the position's, as its OPASN would make them.
+    Where the contract or its shares were traded `by_hand`, those fills explain what is there.
     """
     expected = books.contracts
     shares: dict[str, float] = {}
@@ -162,6 +171,8 @@ def delivered_unannounced(
             if leg.side != "sell" or leg.is_shares:
                 continue
             symbol, stock = leg.symbol(position.ticker), shares_leg("buy").symbol(position.ticker)
+            if symbol in by_hand or stock in by_hand:
+                continue
             sign = 1 if leg.right == "put" else -1
             more = shares.setdefault(stock, at_broker.get(stock, 0) - expected.get(stock, 0))
             missing = at_broker.get(symbol, 0) - expected.get(symbol, 0)

@@ -10,6 +10,7 @@ from options_platform.domain.valuation.model import modelled
 from options_platform.domain.valuation.offers import Offers, offers
 from options_platform.domain.valuation.quoted import Quoted, quoted
 from options_platform.domain.valuation.rules import ValuationRules
+from options_platform.domain.valuation.spots import is_contradicted, is_far
 from options_platform.domain.valuation.stops import Evidence, Look, Verdict, judge, said_of
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Quoted",
     "ValuationRules",
     "Verdict",
+    "is_contradicted",
+    "is_far",
     "judge",
     "modelled",
     "offers",

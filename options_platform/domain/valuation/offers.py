@@ -31,7 +31,9 @@ def offers(
 
     Tight quotes rule: the mid, and the far side of each leg. By wide ones a price is what the model
     says, within what the quotes leave open, and never worse than the model by more than
-    `model_tolerance`; so is it without sound quotes.
+    `model_tolerance`; so is it without sound quotes. What is bought back alone has nothing that
+    bounds its loss, and the model knows yesterday's volatility: it is worth its bid at the least,
+    and its ask is met where the bid is no less than half of it.
     """
     if by_quotes is not None and not by_quotes.is_wide:
         return Offers(by_quotes.mid, by_quotes.band.high, math.inf)
@@ -41,5 +43,8 @@ def offers(
     worst = fair + rules.model_tolerance * size_usd(legs, fair)
     if by_quotes is None:
         return Offers(fair, worst, worst)
+    if all(leg.side == "buy" for leg in legs):
+        low, high = by_quotes.band.low, by_quotes.band.high
+        worst = max(worst, high if low >= high / 2.0 else low)
     first = min(by_quotes.band.kept(fair), worst)
     return Offers(first, max(first, min(by_quotes.band.high, worst)), worst)

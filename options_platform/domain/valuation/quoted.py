@@ -48,9 +48,11 @@ def quoted(
 def size_usd(legs: Sequence[OrderLeg], value: float) -> float:
     """What doubt about a value is measured by, USD a share.
 
-    The width between the least and the most that the legs can be worth; the value itself where
-    there is no such width.
+    The width between the least and the most that the legs of a spread can be worth; the value
+    itself where there is no such width, and where all legs are bought or all sold: that a put is
+    worth no more than its strike says nothing of its value.
     """
     bounds = bounds_of(legs)
     width = bounds.high - bounds.low
-    return width if math.isfinite(width) else abs(value)
+    is_spread = len({leg.side for leg in legs}) > 1
+    return width if is_spread and math.isfinite(width) else abs(value)

@@ -7,7 +7,8 @@
     unsure           the mid and the model are beyond     stopped
     unsure           unsure for less than `wide_seconds`  waiting
     unsure           unsure for longer                    what the model says, else the mid
-    within           whatever                             held, and earlier looks are forgotten
+    within, old      the model is beyond                  as unsure
+    within           whatever else                        held, and earlier looks are forgotten
 
 Quotes say "unsure" where they are wide and leave it open on which side of the stop the value is,
 and where there are no sound ones. Looks that are unsure neither confirm one another nor take back
@@ -89,6 +90,8 @@ def judge(
     by_model: Band | None,
     is_stop: IsStop,
     rules: ValuationRules,
+    *,
+    are_old: bool = False,
 ) -> Evidence:
     """One look at a position that is held, by the table above.
 
@@ -99,12 +102,15 @@ def judge(
         by_model: its value by the model at the present spot, None where that is not known.
         is_stop: whether a value, USD a share, is beyond the stop; so is each lower one then.
         rules: how long a doubt lasts.
+        are_old: whether the quotes may be of before the underlying's last move.
     """
     before = before.until(at)
     mid = None if by_quotes is None else by_quotes.mid
     sure = _sure(by_quotes, by_model)
     model_is_beyond = by_model is not None and is_stop(by_model.high)
     verdict = said_of(by_quotes, is_stop)
+    if verdict is Verdict.WITHIN and are_old and model_is_beyond:
+        verdict = Verdict.UNSURE
     if verdict is Verdict.WITHIN:
         return Evidence(False, mid, sure, False, Look())
     if verdict is Verdict.BEYOND:
