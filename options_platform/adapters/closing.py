@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
@@ -31,9 +30,9 @@ from options_platform.domain.trading.closing import (
 )
 from options_platform.domain.trading.cover import uncovers
 from options_platform.domain.trading.remains import judged_legs
+from options_platform.domain.trading.renames import is_adjusted
 from options_platform.settings import Settings
 
-ClosePricing = Callable[[tuple[OrderLeg, ...]], float]
 LEGS_GONE = "LEGS_GONE"
 LEG_MISSING = "LEG_MISSING"
 ASSIGNED = "ASSIGNED"
@@ -128,11 +127,16 @@ class Closing:
         at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
         return in_doubt(position, self.execution.ledger.books().contracts, at_broker)
 
-    def at_close(self, session: date, close: MarketClose) -> ClosePricing:
-        """What legs are worth at the mid of a close, USD a share."""
-        return partial(
-            net_price, session=session, market=close, chain=self.settings.plan.chain, fills=AT_MID
-        )
+    def at_close(self, session: date, close: MarketClose) -> Pricing:
+        """What legs are worth at the mid of a close, USD a share; None of an adjusted root."""
+        chain = self.settings.plan.chain
+
+        def price(legs: tuple[OrderLeg, ...]) -> float | None:
+            if any(is_adjusted(leg) for leg in legs):
+                return None
+            return net_price(legs, session=session, market=close, chain=chain, fills=AT_MID)
+
+        return price
 
     def close_position(
         self,

@@ -35,7 +35,7 @@ from options_platform.settings import Settings
 
 Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
 Closes = Mapping[str, DatedClose] | Mapping[str, MarketClose]
-OLD_QUOTE = timedelta(seconds=60)
+OLD_QUOTE = timedelta(seconds=30)
 OLDEST_CLOSE_SESSIONS = 5
 """A close from before says nothing of the volatility of now."""
 
@@ -172,6 +172,7 @@ def present_market(
     tickers = sorted({one.ticker for one in wanted})
     quotes = fresh_quotes(broker, symbols, clock.now, rules.max_quote_age_seconds)
     spots = fresh_spots(broker, tickers, clock.now, rules.max_spot_age_seconds)
+    old = {s for s, q in quotes.items() if clock.now - q.at > OLD_QUOTE}
     recent = _recent(closes, day)
     for ticker, spot in list(spots.items()):
         by_leg = {
@@ -179,7 +180,7 @@ def present_market(
             for one in wanted
             if one.ticker == ticker
             for leg in _options_of(one)
-            if (symbol := leg.symbol(ticker)) in quotes
+            if (symbol := leg.symbol(ticker)) in quotes and symbol not in old
         }
         close = recent.get(ticker)
         is_stray = is_contradicted(spot, by_leg)
@@ -188,7 +189,6 @@ def present_market(
             is_stray = ledger is None or not is_confirmed(ledger, ticker, spot, clock.now, wait)
         if is_stray:
             del spots[ticker]
-    old = {s for s, q in quotes.items() if clock.now - q.at > OLD_QUOTE}
     return PresentMarket(settings, day, quotes, spots, recent, frozenset(old))
 
 

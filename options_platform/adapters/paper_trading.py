@@ -50,7 +50,6 @@ from options_platform.domain.repricing import REPRICE
 from options_platform.domain.risk import Exposure, OrderBasis, after_closes, reason_of
 from options_platform.domain.trading.adoption import adopted_entry, purpose_of
 from options_platform.domain.trading.remains import comparable, judged_legs
-from options_platform.domain.trading.renames import is_adjusted
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
@@ -190,13 +189,11 @@ class PaperTrading:
             if position.opened_on > session or position.position_id in leaving:
                 continue
             price = None if close is None else self.closing.at_close(session, close)
-            value = position.mark_price
             legs = judged_legs(position) or position.legs
-            is_known = price is not None and not any(is_adjusted(leg) for leg in legs)
-            if price is not None and is_known:
-                value = comparable(position, price(legs))
+            at_close = None if price is None else price(legs)
+            value = position.mark_price if at_close is None else comparable(position, at_close)
             due = self.closing.exit_due(position, session, value, close)
-            if not is_known and due != "EXPIRY_NEAR":
+            if at_close is None and due != "EXPIRY_NEAR":
                 # Nothing is known of profit and loss; the calendar goes on.
                 due = None
             reason = standing.get(position.position_id, due)
@@ -226,15 +223,14 @@ class PaperTrading:
 
         Contracts of an adjusted root keep their mark: the close does not say what they deliver.
         """
-        if any(is_adjusted(leg) for leg in (*position.legs, *position.loose)):
-            return replace(position, marked_on=session)
         price = self.closing.at_close(session, close)
         marked = position
-        if session <= position.expiry:
-            marked = replace(marked, mark_price=price(position.legs), marked_on=session)
-        if position.loose:
-            loose = price(position.loose) * multiplier_of(position.loose)
-            marked = replace(marked, loose_value_usd=loose, marked_on=session)
+        value = price(position.legs)
+        if session <= position.expiry and value is not None:
+            marked = replace(marked, mark_price=value, marked_on=session)
+        loose = price(position.loose) if position.loose else None
+        if loose is not None:
+            marked = replace(marked, loose_value_usd=loose * multiplier_of(position.loose), marked_on=session)
         return marked
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:

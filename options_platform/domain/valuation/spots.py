@@ -19,9 +19,9 @@ def is_far(spot: float, close: float | None, rules: ValuationRules) -> bool:
 def is_contradicted(spot: float, quotes: Mapping[OrderLeg, tuple[float, float]]) -> bool:
     """Whether quotes show that a last price, USD a share, went astray.
 
-    `quotes` are bid and ask of contracts of the ticker. No call is worth more than its stock, and
-    neither a call nor a put asks for less than exercising it would bring; of an adjusted root
-    nothing is known.
+    `quotes` are bid and ask of contracts of the ticker, of the same moment. No call is worth more
+    than its stock, and neither a call nor a put asks for less than exercising it would bring; of an
+    adjusted root nothing is known.
     """
     slack = SLACK * spot
     for leg, (bid, ask) in quotes.items():
