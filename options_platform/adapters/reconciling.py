@@ -27,6 +27,7 @@ from options_platform.domain.reconciliation import (
     contract_differences,
     differences,
     keeps_from_trading,
+    unread_activities,
 )
 from options_platform.domain.trading.acceptance import Acceptance, is_refuted, not_reported
 from options_platform.domain.trading.adoption import adopted_entry, adopted_exit, successor
@@ -149,8 +150,10 @@ class Reconciler:
 
     def _compared(self, now: datetime, session: date | None) -> list[Difference]:
         differing: list[Difference] = []
+        unread: str | None = None
         for _ in range(LOOKS):
-            reports = self.take_over(now, session)
+            reports = self._take_orders(now, session)
+            unread = self.take_activities(now, session)
             books = self.ledger.books()
             statement = self._statement(books, now, reports)
             if self._follow_renames(books, statement, now) or self._took_back(
@@ -167,6 +170,8 @@ class Reconciler:
                 cash_tolerance_usd=self.rules.cash_tolerance_usd,
                 clock_tolerance_seconds=self.rules.clock_tolerance_seconds,
             )
+            if unread is not None:
+                differing.append(unread_activities(self.broker.name, unread))
             if not any(d.code in ("CONTRACTS", "ORDER_STATE", "CASH") for d in differing):
                 break
         self.ledger.record_doubts([d.subject for d in differing if d.code == "CONTRACTS"], now)
@@ -175,8 +180,14 @@ class Reconciler:
     def take_over(self, now: datetime, session: date | None = None) -> dict[str, BrokerOrder]:
         """The broker's orders by id, after the ledger's were brought up to date by them.
 
-        Raises :class:`BrokerDoubtError` while they cannot be read.
+        What the clearing house did is taken over too, where it can be read. Raises
+        :class:`BrokerDoubtError` while the orders cannot be.
         """
+        reports = self._take_orders(now, session)
+        self.take_activities(now, session)
+        return reports
+
+    def _take_orders(self, now: datetime, session: date | None) -> dict[str, BrokerOrder]:
         reports = self._listed(now)
         self._adopt(reports, now)
         reports = self._without_replaced(reports)
@@ -205,7 +216,6 @@ class Reconciler:
                 self.execution.show(order, looked_up, now, session)
         self._show_late_successors(reports, now, session)
         self._cancel_superseded(now)
-        self.take_activities(now, session)
         return reports
 
     def _listed(self, now: datetime) -> dict[str, BrokerOrder]:
@@ -300,9 +310,9 @@ class Reconciler:
         for order in superseded(orders, held):
             self.execution.cancel(order, now)
 
-    def take_activities(self, now: datetime, session: date | None = None) -> None:
+    def take_activities(self, now: datetime, session: date | None = None) -> str | None:
         """Take over what the clearing house did, as :meth:`Settling.take_activities` does."""
-        self.settling.take_activities(now, session)
+        return self.settling.take_activities(now, session)
 
     def _follow_renames(self, books: Books, statement: Statement, now: datetime) -> bool:
         """Follow contracts that a split gave another symbol."""

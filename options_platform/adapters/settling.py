@@ -7,7 +7,6 @@ and it ends a person's own contracts too.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -39,30 +38,37 @@ class Settling:
         """The ledger's side."""
         return self.execution.ledger
 
-    def take_activities(self, now: datetime, session: date | None = None) -> None:
+    def take_activities(self, now: datetime, session: date | None = None) -> str | None:
         """Take over what the clearing house did with the contracts of open positions.
 
-        `session` is the newest that a broker without a clock was told of.
+        `session` is the newest that a broker without a clock was told of. Returns why the
+        activities could not be read, None if they were.
         """
         if not self.ledger.positions():
-            return
+            return None
+        try:
+            self._take_activities(now, session)
+        except BrokerDoubtError as doubt:
+            return str(doubt)
+        return None
+
+    def _take_activities(self, now: datetime, session: date | None) -> None:
         today = now.date() if session is None else min(session, now.date())
         opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
         since = min([today - timedelta(days=self.rules.lookback_days), *opened])
-        with suppress(BrokerDoubtError):
-            given = [a for a in self.execution.broker.activities(since) if a.kind in ENDS]
-            stated = as_stated_now(given)
-            settled = self.ledger.settled()
-            # What was canceled is back before what takes its place ends it again.
-            for activity in stated:
-                too_many = settled.get(activity.key, 0) - abs(activity.quantity)
-                if too_many > 0:
-                    self._take_back(activity, round(too_many), now)
-            settled = self.ledger.settled()
-            for activity in [*stated, *self._netted_at_expiry(today)]:
-                left = abs(activity.quantity) - settled.get(activity.key, 0)
-                if left > 0:
-                    self._take_over(replace(activity, quantity=left), now)
+        given = [a for a in self.execution.broker.activities(since) if a.kind in ENDS]
+        stated = as_stated_now(given)
+        settled = self.ledger.settled()
+        # What was canceled is back before what takes its place ends it again.
+        for activity in stated:
+            too_many = settled.get(activity.key, 0) - abs(activity.quantity)
+            if too_many > 0:
+                self._take_back(activity, round(too_many), now)
+        settled = self.ledger.settled()
+        for activity in [*stated, *self._netted_at_expiry(today)]:
+            left = abs(activity.quantity) - settled.get(activity.key, 0)
+            if left > 0:
+                self._take_over(replace(activity, quantity=left), now)
 
     def _take_over(self, activity: Activity, now: datetime) -> None:
         """End what an activity states: what a person said before, then what positions hold."""

@@ -108,7 +108,7 @@ def differences(
     """Every difference, named; an empty list if both sides agree.
 
     Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, EXERCISE, CONTRACTS, LOTS,
-    LEGS, CASH, CLOCK.
+    LEGS, CASH, CLOCK; beside them is ACTIVITIES (:func:`unread_activities`).
     """
     found = _order_differences(books.orders, broker, now)
     found += contract_differences(books.contracts, broker)
@@ -134,6 +134,16 @@ def differences(
             text = f"this machine's clock is {seconds:.0f} s off the broker's; set it right"
             found.append(Difference("CLOCK", "clock", text))
     return found
+
+
+def unread_activities(broker: str, doubt: str) -> Difference:
+    """That what the clearing house did is not known: contracts may have been assigned."""
+    text = (
+        f"the account's activities cannot be read ({doubt}): assignments, exercises and expiries "
+        "are not known; what the list of positions lacks may have ended by one. Accept nothing "
+        "before they can be: options-platform reconcile"
+    )
+    return Difference("ACTIVITIES", broker, text)
 
 
 def keeps_from_trading(order: Order, day: date) -> bool:

@@ -19,3 +19,9 @@ def test_what_is_merely_missing_or_another_contract_is_not():
     assert renamed_contracts({OLD: 3}, {"SPX240216C00470000": 3}) == {}
     assert renamed_contracts({OLD: 3}, {"SPYG240216C00470000": 3}) == {}
     assert renamed_contracts({OLD: 3}, {NEW.replace("00470", "00235"): 3}) == {}
+
+
+def test_nothing_is_renamed_while_another_contract_of_the_root_is_listed():
+    """A split renames all of a root: a person holds the adjusted one."""
+    other = OLD.replace("00470", "00475")
+    assert renamed_contracts({OLD: 3, other: -3}, {NEW: 3, other: -3}) == {}

@@ -158,3 +158,10 @@ def test_an_odd_number_of_shares_that_a_person_accepts_as_missing_leaves_the_res
     (after,) = accepted([assigned], {"SPY": 51}, DAY)
     assert shares_leg("buy", 149) in after.loose
     assert next_to_close(after) == ((shares_leg("buy"),), 149)
+
+
+def test_an_expiry_ends_the_side_that_the_account_holds_net_of_both():
+    other = replace(SPREAD, position_id="q", legs=(replace(SOLD, side="buy"),), contracts=3)
+    done = settle(activity("OPEXP", SOLD, 1), [SPREAD, other], net=1)
+    assert done.ended == {"q": 1}
+    assert settle(activity("OPEXP", SOLD, 1), [SPREAD, other], net=-1).ended == {"p": 1}

@@ -57,3 +57,21 @@ def test_no_offer_by_wide_quotes_is_worse_than_the_model_allows(ends, model):
     low, high = sorted(ends)
     found = offers(CLOSING, wide((low + high) / 2, low, high), Band(model, model), RULES)
     assert found.first <= found.at_once <= found.worst == pytest.approx(model + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "at_once"),
+    [(40.0, 50.0, 50.0), (20.0, 50.0, 20.0), (0.05, 90.0, 8.8)],
+    ids=["a market", "its bid alone", "nothing"],
+)
+def test_what_is_bought_back_alone_is_worth_its_bid_and_its_ask_if_that_is_near(low, high, at_once):
+    found = offers([leg("+C100")], wide((low + high) / 2, low, high), Band(7.0, 8.0), RULES)
+    assert found.at_once == pytest.approx(at_once)
+
+
+def test_what_is_sold_alone_is_never_offered_below_the_model_by_more_than_a_tenth():
+    sold = wide(-45.0, -90.0, -0.01)
+    found = offers([leg("-P590")], sold, Band(-10.0, -9.0), RULES)
+    assert (found.first, found.worst) == pytest.approx((-9.0, -8.1))
+    unquoted = offers([leg("-P590")], None, Band(-10.0, -9.0), RULES)
+    assert unquoted.at_once == pytest.approx(-8.1)

@@ -67,3 +67,9 @@ def test_the_mid_lies_within_the_band_and_both_within_what_the_legs_can_be_worth
 def test_a_setting_out_of_its_range_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
         ValuationRules(**change)
+
+
+def test_the_quotes_of_a_single_put_are_measured_by_its_value_and_not_by_its_strike():
+    assert quoted([leg("+P590")], [(0.05, 90.0)], RULES).is_wide
+    assert quoted([leg("-P590")], [(8.0, 12.0)], RULES).is_wide
+    assert not quoted([leg("-P590")], [(9.5, 10.5)], RULES).is_wide

@@ -143,3 +143,12 @@ def test_what_a_position_counts_with(before, by_quotes, by_model, value, sure):
     """The mids pause; only what is sure halts."""
     found = judge(before, AT, by_quotes, by_model, is_stop, RULES)
     assert (found.value, found.sure) == (value, sure)
+
+
+def test_old_quotes_do_not_silence_a_model_that_is_beyond():
+    found = judge(NEW, AT, WITHIN, MODEL_BEYOND, is_stop, RULES, are_old=True)
+    assert (found.is_stopped, found.look) == (False, Look(unsure_since=AT))
+    assert judge(LONG, AT, WITHIN, MODEL_BEYOND, is_stop, RULES, are_old=True).is_stopped
+    for by_model, are_old in ((MODEL_WITHIN, True), (None, True), (MODEL_BEYOND, False)):
+        held = judge(LONG, AT, WITHIN, by_model, is_stop, RULES, are_old=are_old)
+        assert (held.is_stopped, held.look) == (False, Look())

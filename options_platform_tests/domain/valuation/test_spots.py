@@ -1,0 +1,41 @@
+"""A last price that cannot be true, and one that takes a second look."""
+
+import pytest
+
+from options_platform.domain.valuation import ValuationRules, is_contradicted, is_far
+from options_platform_tests.domain.test_bounds import leg
+
+PUT, CALL = leg("+P585"), leg("+C585")
+
+
+@pytest.mark.parametrize(
+    ("spot", "quotes"),
+    [
+        (60.0, {PUT: (6.0, 6.2)}),
+        (60.0, {PUT: (0.0, 12.0)}),
+        (900.0, {CALL: (20.0, 25.0)}),
+        (6.0, {CALL: (20.0, 600.0)}),
+    ],
+)
+def test_quotes_contradict_a_price_at_which_they_give_money_away(spot, quotes):
+    assert is_contradicted(spot, quotes)
+
+
+@pytest.mark.parametrize(
+    ("spot", "quotes"),
+    [
+        (560.0, {PUT: (24.5, 24.9)}),
+        (600.0, {PUT: (0.0, 12.0), CALL: (15.0, 40.0)}),
+        (60.0, {}),
+    ],
+)
+def test_they_do_not_where_it_may_be_true(spot, quotes):
+    assert not is_contradicted(spot, quotes)
+
+
+def test_a_price_is_far_beyond_a_quarter_of_the_close():
+    rules = ValuationRules()
+    assert is_far(440.0, 600.0, rules)
+    assert is_far(6000.0, 600.0, rules)
+    assert not is_far(460.0, 600.0, rules)
+    assert not is_far(60.0, None, rules)
