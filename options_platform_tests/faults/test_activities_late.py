@@ -184,3 +184,50 @@ def test_the_assignment_of_a_persons_own_contract_reopens_no_position(made, fake
     fake.script("restate", {"symbol": short})
     assert made.reconcile(NOW) == []
     assert contracts(fake) == {short: -1}
+
+
+def test_an_assignment_of_before_the_lookback_is_taken_over(made, fake):
+    fake.script("assign", {"symbol": sold(fake), "contracts": 3})
+    later = NOW + timedelta(days=14)
+    at_clock(fake, later)
+    assert made.reconcile(later) == []
+    assert spreads(made) == [(5, 3)]
+
+
+def test_contracts_and_shares_that_a_person_traded_are_no_assignment(made, fake):
+    """Fills of orders that are not ours explain what is missing, and what is there."""
+    short = sold(fake)
+    for symbol, quantity in ((short, 8), ("SPY", -800)):
+        fake.script("move", {"symbol": symbol, "quantity": quantity, "by_hand": True})
+    accept(made, NOW, "closed the short by hand; the shares are mine")
+    assert not any(leg.is_shares for p in made.ledger.positions() for leg in p.loose)
+    assert made.ledger.books().beside == {"SPY": -800}
+    flattened(made, fake)
+    assert contracts(fake) == {"SPY": -800}
+
+
+@pytest.mark.parametrize("body", ["html", "rowless"])
+def test_activities_that_cannot_be_read_are_reported_and_stop_entries(made, fake, body):
+    fault = {"on": "GET /v2/account/activities", "do": "status", "times": 99}
+    if body == "html":
+        fake.script("faults", fault | {"status": 503, "body": "<html>"})
+    else:
+        rows = [{"activity_type": "OPASN", "symbol": sold(fake), "date": "2015-01-05"}]
+        fake.script("faults", fault | {"status": 200, "body": rows})
+    (text,) = made.reconcile(NOW)
+    assert text.startswith("the account's activities cannot be read")
+    assert [d.code for d in made.ledger.differences()] == ["ACTIVITIES"]
+
+
+def test_an_expiry_of_what_is_left_of_netted_contracts_ends_the_side_that_is_left(made, fake):
+    first = made.ledger.orders()[0]
+    low, _ = first.legs
+    beside = replace(first, contracts=3)
+    open_beside(made, beside, (replace(low, side="sell"), replace(low, strike=low.strike + 9)))
+    day = low.expiry + timedelta(days=3)
+    at_clock(fake, NOW.replace(year=day.year, month=day.month, day=day.day))
+    fake.script("expire", {"date": low.expiry.isoformat(), "spots": {"SPY": 240.0}})
+    later = NOW.replace(year=day.year, month=day.month, day=day.day)
+    made.reconcile(later)
+    assert made.reconcile(later) == []
+    assert made.ledger.positions(only_open=True) == []

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from options_platform.adapters.fake_alpaca import clearing
+from options_platform.adapters.fake_alpaca.activities import fill_of
 from options_platform.adapters.fake_alpaca.answers import Json, number
 from options_platform.adapters.fake_alpaca.book import FakeBook
 from options_platform.adapters.fake_alpaca.chains import FakeChains
@@ -57,8 +58,25 @@ def _replace(fake: Scripted, body: Json) -> None:
 
 
 def _move(fake: Scripted, body: Json) -> None:
-    """Put `quantity` of `symbol` into the positions (negative: out), without cash."""
-    fake.book.move(body["symbol"], number(body["quantity"]), float(body.get("price", 0.0)))
+    """Put `quantity` of `symbol` into the positions (negative: out), without cash.
+
+    With `by_hand` a FILL of an order that is nobody's here is noted.
+    """
+    symbol, quantity = body["symbol"], number(body["quantity"])
+    price = float(body.get("price", 0.0))
+    fake.book.move(symbol, quantity, price)
+    if body.get("by_hand"):
+        number_ = fake.book.next_activity()
+        leg: Json = {
+            "id": f"by-hand-{number_}",
+            "symbol": symbol,
+            "side": "buy" if quantity > 0 else "sell",
+            "qty": abs(quantity),
+            "filled_qty": abs(quantity),
+        }
+        filled = {"status": "filled"}
+        done = fill_of(number_, filled, leg, quantity, price, fake.book.now())
+        fake.book.activities.append(done)
 
 
 def _delivered(deliver: Callable[..., None]) -> Script:

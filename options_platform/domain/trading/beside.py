@@ -122,7 +122,9 @@ def delivered_late(
     open_again = replace(position, closed_on=None, exit_reason=None)
     after = without_legs(open_again, {}, cash_usd=paid, came=shares)
     came = {one.symbol(position.ticker): one.signed_ratio for one in shares}
-    return Settlement((ended_if_empty(after, ENDS[activity.kind], activity.on),), came, paid, 0, ended)
+    return Settlement(
+        (ended_if_empty(after, ENDS[activity.kind], activity.on),), came, paid, 0, ended
+    )
 
 
 def settled_beside(
