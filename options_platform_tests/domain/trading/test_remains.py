@@ -9,8 +9,8 @@ from options_platform.domain.positions import without_legs
 from options_platform.domain.trading.closing import (
     in_doubt,
     is_rest_of_cover,
-    lacks_cover,
     what_the_broker_shows,
+    without_cover,
 )
 from options_platform.domain.trading.remains import comparable, judged_legs
 from options_platform.domain.trading.settlement import settle
@@ -59,7 +59,7 @@ def test_bought_contracts_that_are_left_alone_are_the_rest_of_a_cover():
 @pytest.mark.parametrize("sold_call", [True, False])
 def test_a_sold_put_without_its_bought_one_is_bought_back_whatever_the_calls_show(sold_call):
     shown = listed(SOLD, CALLS[1], *(CALLS[:1] if sold_call else ()))
-    assert lacks_cover(CONDOR, in_doubt(CONDOR, SYMBOLS, shown))
+    assert without_cover(CONDOR, in_doubt(CONDOR, SYMBOLS, shown)) == SOLD
     assert what_the_broker_shows(CONDOR, SYMBOLS, shown) == ((SOLD,), 2)
 
 
