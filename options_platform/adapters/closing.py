@@ -10,12 +10,12 @@ from options_platform.adapters.brokers.port import BrokerDoubtError, Quote
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.exercising import Exercising
 from options_platform.adapters.expiry_check import ExpiryCheck
-from options_platform.adapters.live_quotes import Pricing
+from options_platform.adapters.live_quotes import Pricing, priced_at_close
 from options_platform.adapters.reconciling import Reconciler
 from options_platform.domain.calendar import shift
 from options_platform.domain.ex_dividend import before_ex_date
 from options_platform.domain.exits import PositionMark, exit_reason
-from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.fills import MarketClose
 from options_platform.domain.orders import Order, OrderLeg, closing, exit_order_id, shares_leg
 from options_platform.domain.positions import Position
 from options_platform.domain.reconciliation import keeps_from_trading
@@ -30,7 +30,6 @@ from options_platform.domain.trading.closing import (
 )
 from options_platform.domain.trading.cover import uncovers
 from options_platform.domain.trading.remains import judged_legs
-from options_platform.domain.trading.renames import is_adjusted
 from options_platform.settings import Settings
 
 LEGS_GONE = "LEGS_GONE"
@@ -129,14 +128,7 @@ class Closing:
 
     def at_close(self, session: date, close: MarketClose) -> Pricing:
         """What legs are worth at the mid of a close, USD a share; None of an adjusted root."""
-        chain = self.settings.plan.chain
-
-        def price(legs: tuple[OrderLeg, ...]) -> float | None:
-            if any(is_adjusted(leg) for leg in legs):
-                return None
-            return net_price(legs, session=session, market=close, chain=chain, fills=AT_MID)
-
-        return price
+        return priced_at_close(self.settings.plan.chain, session, close)
 
     def close_position(
         self,

@@ -16,8 +16,9 @@ from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, Quo
 from options_platform.adapters.far_prints import is_confirmed
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import NEW_YORK, shift
+from options_platform.domain.chain import ChainRules
 from options_platform.domain.exposures import DatedClose
-from options_platform.domain.fills import MarketClose, shares_price
+from options_platform.domain.fills import AT_MID, MarketClose, net_price, shares_price
 from options_platform.domain.orders import Order, OrderLeg
 from options_platform.domain.positions import Position
 from options_platform.domain.trading.renames import is_adjusted
@@ -144,6 +145,17 @@ class PresentMarket:
             # What was sold and stands alone is bought back at any price that is quoted.
             return by_quotes.band.high
         return price
+
+
+def priced_at_close(chain: ChainRules, session: date, close: MarketClose) -> Pricing:
+    """What legs are worth at the mid of a close, USD a share; None of an adjusted root."""
+
+    def price(legs: tuple[OrderLeg, ...]) -> float | None:
+        if any(is_adjusted(leg) for leg in legs):
+            return None
+        return net_price(legs, session=session, market=close, chain=chain, fills=AT_MID)
+
+    return price
 
 
 def present_market(

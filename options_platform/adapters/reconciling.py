@@ -42,7 +42,6 @@ from options_platform.domain.trading.settlement import (
 from options_platform.domain.trading.superseded import superseded
 from options_platform.errors import LedgerError
 
-CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 NO_BROKER = "BROKER"
 LEDGER_OLDER = "LEDGER_OLDER"
 REPLACED = "REPLACED"
@@ -378,7 +377,7 @@ class Reconciler:
         causes: dict[str, str] = {}
         by_hand: set[str] = set()
         if contracts != books.contracts:
-            causes = self._causes(orders, since.date(), by_hand)
+            causes = self.settling.causes(orders, since.date(), by_hand)
         return Statement(
             orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
             known=frozenset(asked),
@@ -388,29 +387,6 @@ class Reconciler:
             clock=None if clock is None else clock.now,
             by_hand=frozenset(by_hand),
         )
-
-    def _causes(
-        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: set[str]
-    ) -> dict[str, str]:
-        """By symbol what happened to it: of fills those alone that no order of ours explains.
-
-        Their symbols are added to `by_hand`.
-        """
-        ours = {name for report in orders.values() for name in report.broker_ids}
-        causes: dict[str, str] = {}
-        # They only say why.
-        with suppress(BrokerDoubtError):
-            for activity in self.broker.activities(since):
-                is_ours = activity.order_id is None or activity.order_id in ours
-                if activity.kind == "FILL" and is_ours:
-                    continue
-                if activity.kind in CAUSES:
-                    if activity.kind == "FILL":
-                        by_hand.add(activity.symbol)
-                    what = CAUSES[activity.kind]
-                    more = " by an order that is not ours" if activity.kind == "FILL" else ""
-                    causes[activity.symbol] = f"{what} on {activity.on}{more}"
-        return causes
 
 
 def _is_given_up(order: Order, now: datetime) -> bool:

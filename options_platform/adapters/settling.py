@@ -7,10 +7,12 @@ and it ends a person's own contracts too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.brokers.port import Activity, BrokerDoubtError
+from options_platform.adapters.brokers.port import Activity, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.execution import Execution
 from options_platform.adapters.ledger import Ledger
 from options_platform.broker_rules import ReconcileRules
@@ -24,6 +26,8 @@ from options_platform.domain.trading.beside import (
 from options_platform.domain.trading.reversal import ended_of, take_back
 from options_platform.domain.trading.settlement import ENDS, Settlement, settle
 from options_platform.domain.trading.statements import as_stated_now
+
+CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,29 @@ class Settling:
         except BrokerDoubtError as doubt:
             return str(doubt)
         return None
+
+    def causes(
+        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: set[str]
+    ) -> dict[str, str]:
+        """By symbol what happened to it: of fills those alone that no order of ours explains.
+
+        Their symbols are added to `by_hand`.
+        """
+        ours = {name for report in orders.values() for name in report.broker_ids}
+        causes: dict[str, str] = {}
+        # They only say why.
+        with suppress(BrokerDoubtError):
+            for activity in self.execution.broker.activities(since):
+                is_ours = activity.order_id is None or activity.order_id in ours
+                if activity.kind == "FILL" and is_ours:
+                    continue
+                if activity.kind in CAUSES:
+                    if activity.kind == "FILL":
+                        by_hand.add(activity.symbol)
+                    what = CAUSES[activity.kind]
+                    more = " by an order that is not ours" if activity.kind == "FILL" else ""
+                    causes[activity.symbol] = f"{what} on {activity.on}{more}"
+        return causes
 
     def _take_activities(self, now: datetime, session: date | None) -> None:
         today = now.date() if session is None else min(session, now.date())
