@@ -222,14 +222,21 @@ class Closing:
             and len(o.legs) > 1
             for o in self.execution.ledger.orders(session=session)
         )
-        if not is_refused:
+        expected = self.execution.ledger.books().contracts
+        # No leg of what another position nets can say that it closes: nobody refuses that.
+        is_netted = len(legs) > 1 and not all(
+            _covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts) for leg in legs
+        )
+        if not is_refused and not is_netted:
             return legs, contracts
         try:
             at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
         except BrokerDoubtError:
             return legs, contracts
-        expected = self.execution.ledger.books().contracts
-        return what_the_broker_shows(position, expected, at_broker)
+        missing = in_doubt(position, expected, at_broker)
+        if is_refused or without_cover(position, missing) is not None:
+            return what_the_broker_shows(position, expected, at_broker)
+        return legs, contracts
 
     def _is_safe(
         self, position: Position, legs: tuple[OrderLeg, ...], contracts: int, session: date
@@ -242,7 +249,7 @@ class Closing:
         """
         books = self.execution.ledger.books()
         expected, lots, left = books.contracts, books.lots, books.of_positions
-        change = {leg.symbol(position.ticker): -leg.signed_quantity * contracts for leg in legs}
+        change = {leg.symbol(position.ticker): -leg.signed_ratio * contracts for leg in legs}
         # A sold contract may need them, be it of another position, or of none.
         adds_up = not uncovers(books.to_be_covered, change) and all(
             lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)

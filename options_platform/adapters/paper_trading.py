@@ -25,9 +25,10 @@ from options_platform.adapters.brokers.port import (
     Broker,
     BrokerDoubtError,
     BrokerOrder,
+    Quote,
     WorksAtClose,
 )
-from options_platform.adapters.closing import LEAVING, Closing
+from options_platform.adapters.closing import LEAVING, LEG_MISSING, LEGS_GONE, Closing
 from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.entry_sizes import EntrySizes
 from options_platform.adapters.execution import Execution, Step, no_step
@@ -54,6 +55,8 @@ from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.settings import Settings
 
 FILLED_BEFORE = "FILLED_BEFORE"
+UNCOVERED = (LEGS_GONE, LEG_MISSING)
+"""The reasons of sold contracts that have lost their cover, or may have."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,11 @@ class PaperTrading:
                 due = None
             reason = standing.get(position.position_id, due)
             if reason is not None:
-                self.closing.close_position(position, session, reason, price, now)
+                # A short without cover meets the next open: nobody may be there to climb.
+                at_once: Mapping[str, Quote] | None = {} if reason in UNCOVERED else None
+                self.closing.close_position(
+                    position, session, reason, price, now, at_once_by=at_once
+                )
 
     def _mark(self, session: date, closes: Mapping[str, MarketClose]) -> None:
         positions = self.ledger.positions()
@@ -230,7 +237,8 @@ class PaperTrading:
             marked = replace(marked, mark_price=value, marked_on=session)
         loose = price(position.loose) if position.loose else None
         if loose is not None:
-            marked = replace(marked, loose_value_usd=loose * multiplier_of(position.loose), marked_on=session)
+            loose_usd = loose * multiplier_of(position.loose)
+            marked = replace(marked, loose_value_usd=loose_usd, marked_on=session)
         return marked
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:

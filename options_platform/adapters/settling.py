@@ -23,6 +23,7 @@ from options_platform.domain.trading.beside import (
     settled_beside,
     told_before,
 )
+from options_platform.domain.trading.renames import is_same_contract
 from options_platform.domain.trading.reversal import ended_of, take_back
 from options_platform.domain.trading.settlement import ENDS, Settlement, settle
 from options_platform.domain.trading.statements import as_stated_now
@@ -105,7 +106,11 @@ class Settling:
             done = delivered_late(activity, end, count, position)
             self.ledger.record_settlement(activity, done, now, [(end, count)])
         left = activity.quantity - sum(count for _, count in told)
-        for settled in (self._of_open, self._of_persons, self._of_closed):
+        settlers = [self._of_open, self._of_persons, self._of_closed]
+        if activity.kind == "OPEXC" and not self._was_asked_for(activity):
+            # Who holds a contract decides on it: before its expiry nobody else exercises it.
+            settlers = [self._of_persons, self._of_open, self._of_closed]
+        for settled in settlers:
             if left <= 0:
                 break
             done = settled(replace(activity, quantity=left))
@@ -114,6 +119,12 @@ class Settling:
                 left = done.unsettled
         if left < activity.quantity:
             self._end_exercises(activity.symbol, activity.kind, now)
+
+    def _was_asked_for(self, activity: Activity) -> bool:
+        return any(
+            o.purpose == "exercise" and o.legs[0].symbol(o.ticker) == activity.symbol
+            for o in self.ledger.unsettled_orders()
+        )
 
     def _told_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
         ends = self.ledger.accepted_ends()
@@ -128,7 +139,22 @@ class Settling:
         leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
         held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= activity.on]
         ordered = sorted(held, key=lambda position: position.position_id in leaving)
-        return settle(activity, ordered, net=self.ledger.books().contracts.get(activity.symbol, 0))
+        net = self.ledger.books().contracts.get(activity.symbol, 0)
+        return settle(activity, ordered, net=net, is_renamed=self._is_renamed(activity))
+
+    def _is_renamed(self, activity: Activity) -> bool:
+        """Whether an activity may be of a contract that the ledger knows under another root.
+
+        Not where the account should hold the stated one, as a person does, or lists that other.
+        """
+        expected = self.ledger.books().contracts
+        if expected.get(activity.symbol, 0):
+            return False
+        others = [s for s in expected if is_same_contract(s, activity.symbol)]
+        if not others:
+            return True
+        at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        return all(abs(at_broker.get(s, 0)) < abs(expected[s]) for s in others)
 
     def _of_persons(self, activity: Activity) -> Settlement:
         tickers = {position.ticker for position in self.ledger.positions()}
@@ -142,7 +168,7 @@ class Settling:
             for p in self.ledger.positions()
             if p.closed_contracts and p.opened_on <= day and (p.closed_on or day) >= day
         ]
-        return settle(activity, (), closed)
+        return settle(activity, (), closed, is_renamed=self._is_renamed(activity))
 
     def _take_back(self, activity: Activity, count: int, now: datetime) -> None:
         """Undo `count` contracts of an activity, those of the newest position first."""

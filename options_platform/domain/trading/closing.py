@@ -96,12 +96,14 @@ def in_doubt(
     `expected` are the contracts of the ledger by symbol and `at_broker` those of the broker's
     list, both summed over all positions.
     """
-    symbols = sorted({leg.symbol(position.ticker) for leg in position.held})
-    return tuple(
+    # By the leg's side: where positions net a contract, the sign of the sum says nothing of it.
+    less = {
         symbol
-        for symbol in symbols
-        if _shows_less(expected.get(symbol, 0), at_broker.get(symbol, 0))
-    )
+        for leg in position.held
+        if _shows_less(leg, expected.get(symbol := leg.symbol(position.ticker), 0),
+                       at_broker.get(symbol, 0))
+    }  # fmt: skip
+    return tuple(sorted(less))
 
 
 def without_cover(position: Position, missing: Collection[str]) -> OrderLeg | None:
@@ -167,5 +169,5 @@ def _shortfall(symbol: str, expected: Mapping[str, int], at_broker: Mapping[str,
     return abs(expected.get(symbol, 0) - at_broker.get(symbol, 0))
 
 
-def _shows_less(expected: float, shown: float) -> bool:
-    return shown < expected if expected > 0 else shown > expected
+def _shows_less(leg: OrderLeg, expected: float, shown: float) -> bool:
+    return shown < expected if leg.side == "buy" else shown > expected

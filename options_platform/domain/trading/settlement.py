@@ -52,6 +52,7 @@ def settle(
     bought_back: Iterable[Position] = (),
     *,
     net: int = 0,
+    is_renamed: bool = True,
 ) -> Settlement:
     """End the contracts that an activity states, those of the oldest position first.
 
@@ -60,7 +61,9 @@ def settle(
     have been closed by a fill that came after it: then that fill has opened what it was to close,
     and the position of `bought_back` that it was of is open again. `net` is what the account should
     hold of the contract: of an expiry the side of it has ended, as the broker nets the others.
+    `is_renamed` says that the broker may mean a contract by its adjusted root.
     """
+    is_it = is_same_contract if is_renamed else str.__eq__
     sides = SIDES[activity.kind]
     if activity.kind == "OPEXP" and net:
         sides = ("buy",) if net > 0 else ("sell",)
@@ -73,7 +76,7 @@ def settle(
         for leg, count in position.held.items():
             if not left or leg.side not in sides or leg.is_shares:
                 continue
-            if not is_same_contract(leg.symbol(position.ticker), activity.symbol):
+            if not is_it(leg.symbol(position.ticker), activity.symbol):
                 continue
             ended = min(count, left)
             left -= ended
@@ -89,7 +92,7 @@ def settle(
     for position in bought_back:
         current = latest.get(position.position_id, position)
         for leg in position.legs:
-            if leg.side not in SIDES[activity.kind] or not is_same_contract(
+            if leg.side not in SIDES[activity.kind] or not is_it(
                 leg.symbol(position.ticker), activity.symbol
             ):
                 continue

@@ -24,11 +24,11 @@ from options_platform_tests.domain.trading.test_settlement import (
 
 CALLS = (OrderLeg("sell", "call", 490.0, EXPIRY), OrderLeg("buy", "call", 495.0, EXPIRY))
 CONDOR = replace(SPREAD, legs=(*SPREAD.legs, *CALLS), entry_price=-2.0)
-SYMBOLS = {leg.symbol("SPY"): leg.signed_quantity * 2 for leg in CONDOR.legs}
+SYMBOLS = {leg.symbol("SPY"): leg.signed_ratio * 2 for leg in CONDOR.legs}
 
 
 def listed(*legs):
-    return {leg.symbol("SPY"): leg.signed_quantity * 2 for leg in legs}
+    return {leg.symbol("SPY"): leg.signed_ratio * 2 for leg in legs}
 
 
 def test_a_whole_spread_is_judged_by_its_legs():

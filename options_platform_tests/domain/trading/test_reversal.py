@@ -28,10 +28,10 @@ def test_an_assignment_that_is_taken_back_leaves_the_position_as_it_was():
 def test_a_position_whose_shares_were_sold_is_short_of_them_afterwards():
     assigned = settle(activity("OPASN", SOLD, 2), [SPREAD])
     (position,) = assigned.positions
-    sold = without_legs(position, {shares_leg("buy"): 2, BOUGHT: 2}, cash_usd=93_000.0)
+    sold = without_legs(position, {shares_leg("buy"): 200, BOUGHT: 2}, cash_usd=93_000.0)
     (after,) = take_back(activity("OPASN", SOLD, 0), assigned.ended, [sold]).positions
     assert (after.closed_on, after.open_contracts) == (None, 0)
-    assert set(after.loose) == {replace(SOLD, ratio=2), *closing((shares_leg("buy", 2),))}
+    assert set(after.loose) == {replace(SOLD, ratio=2), *closing((shares_leg("buy", 200),))}
 
 
 def test_a_position_that_holds_nothing_afterwards_is_closed():
