@@ -223,7 +223,6 @@ class Closing:
             for o in self.execution.ledger.orders(session=session)
         )
         expected = self.execution.ledger.books().contracts
-        # No leg of what another position nets can say that it closes: nobody refuses that.
         is_netted = len(legs) > 1 and not all(
             _covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts) for leg in legs
         )
@@ -234,6 +233,7 @@ class Closing:
         except BrokerDoubtError:
             return legs, contracts
         missing = in_doubt(position, expected, at_broker)
+        # No leg of what another position nets says that it closes, so nobody would refuse it.
         if is_refused or without_cover(position, missing) is not None:
             return what_the_broker_shows(position, expected, at_broker)
         return legs, contracts
@@ -382,7 +382,7 @@ class Closing:
 
 
 def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
-    """The symbols of some legs of a position."""
+    """The symbols of some legs."""
     return {leg.symbol(position.ticker) for leg in legs}
 
 

@@ -42,7 +42,8 @@ from options_platform.adapters.pauses import (
     pause_of,
 )
 from options_platform.broker_rules import IntradayRules
-from options_platform.domain.positions import SHARES, Position, mark_account
+from options_platform.domain.orders import SHARES
+from options_platform.domain.positions import Position, mark_account
 from options_platform.domain.repricing import deciding_session
 from options_platform.domain.risk import after_look, reason_of
 from options_platform.domain.trading.remains import comparable, is_judged_whole, judged_legs

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from options_platform.domain.occ import parse_symbol
-from options_platform.domain.positions import SHARES
+from options_platform.domain.orders import SHARES
 
 
 def uncovered_count(contracts: Mapping[str, int]) -> dict[tuple[str, str], int]:

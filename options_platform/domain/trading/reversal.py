@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from options_platform.domain.orders import OrderLeg, closing
-from options_platform.domain.positions import SHARES, Position, without_legs
+from options_platform.domain.orders import SHARES, OrderLeg, closing
+from options_platform.domain.positions import Position, without_legs
 from options_platform.domain.trading.renames import is_same_contract
 from options_platform.domain.trading.reports import Activity
 from options_platform.domain.trading.settlement import (
