@@ -231,3 +231,25 @@ def test_an_expiry_of_what_is_left_of_netted_contracts_ends_the_side_that_is_lef
     made.reconcile(later)
     assert made.reconcile(later) == []
     assert made.ledger.positions(only_open=True) == []
+
+
+def test_the_assignment_of_an_adjusted_contract_of_a_persons_ends_none_of_ours(made, fake):
+    short = sold(fake)
+    adjusted = short.replace("SPY", "SPY1")
+    fake.script("rules", {"refuses_uncovered": False})
+    fake.script("move", {"symbol": adjusted, "quantity": -1})
+    accept(made, NOW, "left from a split")
+    fake.script("assign", {"symbol": adjusted})
+    made.reconcile(NOW)
+    assert spreads(made) == [(8, 0)]
+    assert made.ledger.books().contracts[short] == contracts(fake)[short] == -8
+
+
+def test_an_exercise_that_was_not_asked_for_here_is_the_persons_who_holds_it_too(made, fake):
+    long = max(contracts(fake), key=contracts(fake).get)
+    fake.script("move", {"symbol": long, "quantity": 2})
+    accept(made, NOW, "two of my own")
+    fake.script("exercise", {"symbol": long, "contracts": 2})
+    assert made.reconcile(NOW) == []
+    assert spreads(made) == [(8, 0)]
+    assert made.ledger.books().beside == {"SPY": 200}

@@ -25,6 +25,7 @@ from options_platform_tests.faults.world import (
     exits,
     lose_the_bought_leg,
     open_beside,
+    seen_once,
     trade,
     trader,
 )
@@ -73,7 +74,8 @@ def test_contracts_that_a_person_holds_too_are_not_exercised(made, fake):
     long = max(contracts(fake), key=contracts(fake).get)
     fake.script("assign", {"symbol": sold(fake)})
     fake.script("move", {"symbol": long, "quantity": 5})
-    fake.script("quote", {"symbol": long, "bid": 7.0, "ask": 9.6})
+    fake.script("quote", {"symbol": long, "bid": 8.0, "ask": 9.2})
+    seen_once(made, fake)
     IntradayCheck(made).run(NOW)
     assert fake.count("POST /v2/positions") == 0
     assert made.ledger.orders()[-1].purpose != "exercise"

@@ -26,6 +26,7 @@ from options_platform_tests.faults.world import (
     lose_the_bought_leg,
     open_beside,
     quote,
+    seen_once,
     trade,
     trader,
 )
@@ -197,9 +198,11 @@ def test_what_covers_the_shares_is_exercised_where_that_is_worth_more(tmp_path, 
     long = bought(fake)
     fake.script("assign", {"symbol": sold(fake)})
     fake.script("trade", {"ticker": "SPY", "price": 262.0})
-    bid = 7.0 if market == "thin" else 9.3
-    fake.script("quote", {"symbol": long, "bid": bid, "ask": 9.6})
+    bid, ask = (8.0, 9.2) if market == "thin" else (9.3, 9.6)
+    fake.script("quote", {"symbol": long, "bid": bid, "ask": ask})
     made.reconcile(NOW)
+    if market == "thin":
+        seen_once(made, fake)
     IntradayCheck(made).run(NOW)
     if market == "thin":
         assert fake.count(f"POST /v2/positions/{long}/exercise") == 1

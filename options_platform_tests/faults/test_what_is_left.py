@@ -195,3 +195,31 @@ def test_flattening_closes_what_two_positions_net_in_part(made, fake):
         advance(made, NOW, fake)
     assert contracts(fake) == {}
     assert made.reconcile(NOW) == []
+
+
+def test_a_bought_contract_that_another_position_nets_is_found_missing(made, fake):
+    """It is sold by hand: what it covered is bought back alone, and nothing is opened."""
+    fake.script("rules", {"refuses_uncovered": False})
+    first = made.ledger.orders()[0]
+    _, high = first.legs
+    other = replace(high, strike=high.strike + 5)
+    open_beside(made, first, (replace(high, side="buy"), other))
+    assert high.symbol("SPY") not in contracts(fake)
+    fake.script("move", {"symbol": high.symbol("SPY"), "quantity": -8})
+    quotes(fake, {other: 2.0})
+    checks(made, fake, 3)
+    assert other.symbol("SPY") not in contracts(fake)
+    assert contracts(fake)[high.symbol("SPY")] == -8
+
+
+def test_the_daily_run_offers_a_naked_short_at_its_last_rung(made, fake):
+    low, high = made.ledger.positions()[0].legs
+    gone(fake, low)
+    accept(made, NOW, "sold by hand")
+    fake.fills = "rest"
+    daily(made, fake, NOW.date(), {"SPY": 262.0})
+    (order,) = exits(made)
+    close = MarketClose(262.0, 0.18)
+    price = made.closing.at_close(NOW.date(), close)((replace(high, side="buy"),))
+    assert order.reason == "LEGS_GONE"
+    assert order.limit_price == made.settings.ladder.prices("exit", price, order.legs)[-1]

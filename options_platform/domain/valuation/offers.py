@@ -38,13 +38,21 @@ def offers(
     if by_quotes is not None and not by_quotes.is_wide:
         return Offers(by_quotes.mid, by_quotes.band.high, math.inf)
     if by_model is None:
-        return None
+        if by_quotes is None or not _is_market(legs, by_quotes):
+            return None
+        return Offers(by_quotes.band.high, by_quotes.band.high, by_quotes.band.high)
     fair = by_model.high
     worst = fair + rules.model_tolerance * size_usd(legs, fair)
     if by_quotes is None:
         return Offers(fair, worst, worst)
     if all(leg.side == "buy" for leg in legs):
         low, high = by_quotes.band.low, by_quotes.band.high
-        worst = max(worst, high if low >= high / 2.0 else low)
+        worst = max(worst, high if _is_market(legs, by_quotes) else low)
     first = min(by_quotes.band.kept(fair), worst)
     return Offers(first, max(first, min(by_quotes.band.high, worst)), worst)
+
+
+def _is_market(legs: Sequence[OrderLeg], by_quotes: Quoted) -> bool:
+    """Whether what is bought back alone has a bid that is no less than half of its ask."""
+    band = by_quotes.band
+    return all(leg.side == "buy" for leg in legs) and 0.0 < band.high <= 2.0 * band.low

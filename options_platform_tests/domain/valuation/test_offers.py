@@ -69,6 +69,11 @@ def test_what_is_bought_back_alone_is_worth_its_bid_and_its_ask_if_that_is_near(
     assert found.at_once == pytest.approx(at_once)
 
 
+def test_without_a_model_a_market_for_what_is_bought_back_alone_is_met_and_not_passed():
+    assert offers([leg("+C100")], wide(45.0, 40.0, 50.0), None, RULES) == Offers(50.0, 50.0, 50.0)
+    assert offers([leg("+C100")], wide(45.0, 0.05, 90.0), None, RULES) is None
+
+
 def test_what_is_sold_alone_is_never_offered_below_the_model_by_more_than_a_tenth():
     sold = wide(-45.0, -90.0, -0.01)
     found = offers([leg("-P590")], sold, Band(-10.0, -9.0), RULES)
