@@ -122,7 +122,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     known = {
         name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     }
-    if NEWEST in known:
+    if {NEWEST, BY_THE_SHARE} <= known:
         return
     kept = [name for name in ADDED if name in known]
     for name in kept:
@@ -135,7 +135,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
     connection.execute(REOPENED)
-    connection.execute(ACCEPTED_EARLIER)
+    if NEWEST not in known:
+        connection.execute(ACCEPTED_EARLIER)
     if BY_THE_SHARE not in known:
         _count_by_the_share(connection)
 

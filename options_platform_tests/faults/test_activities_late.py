@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import duckdb
 import pytest
 
 from options_platform.adapters.flattening import Flattening
@@ -253,3 +254,20 @@ def test_an_exercise_that_was_not_asked_for_here_is_the_persons_who_holds_it_too
     assert made.reconcile(NOW) == []
     assert spreads(made) == [(8, 0)]
     assert made.ledger.books().beside == {"SPY": 200}
+
+
+def test_an_assignment_that_an_older_ledger_had_accepted_counts_once_too(made, fake):
+    """It did not record which positions activities were of, but in the keys of these."""
+    fake.script("freeze", {"of": ["activities"]})
+    fake.script("assign", {"symbol": sold(fake), "contracts": 3})
+    accept(made, NOW, "assigned, says the broker's page")
+    number = made.ledger.positions()[0].position_id
+    with duckdb.connect(str(made.ledger.path)) as connection:
+        connection.execute(
+            "UPDATE activities SET key = replace(key, ?, ?)",
+            [f"{NOW.date()}-{number}", number],
+        )
+        connection.execute("DROP TABLE activity_positions")
+    fake.script("honest", {})
+    assert made.reconcile(NOW) == []
+    assert spreads(made) == [(5, 3)]
