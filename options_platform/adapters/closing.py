@@ -84,8 +84,8 @@ class Closing:
     def standing_reasons(self, now: datetime) -> dict[str, str]:
         """Why open positions are to be closed whatever they are worth, by position_id.
 
-        A sold contract that lost its cover is bought back; shares of an assignment are closed with
-        what covers them; a spread whose bought contract the broker's list has been lacking for a
+        A sold contract that lost its cover is bought back; shares of an assignment are closed, and
+        what covered them is then; a spread whose bought contract the broker's list has been lacking for a
         while is closed whole; and what was once flattened stays to be closed when its order ended.
         """
         ledger = self.execution.ledger
@@ -277,8 +277,7 @@ class Closing:
     def _may_be_closed_already(self, position: Position, session: date) -> bool:
         """Whether an exit in doubt may still close the position, or has.
 
-        Another would close it twice, and the broker would not refuse it where it has more of the
-        contracts.
+        Another would close it twice, and no broker refuses that where it has more of them.
         """
         day = shift(session, 1)
         return any(
