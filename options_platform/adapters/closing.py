@@ -85,8 +85,8 @@ class Closing:
         """Why open positions are to be closed whatever they are worth, by position_id.
 
         A sold contract that lost its cover is bought back; shares of an assignment are closed, and
-        what covered them is then; a spread whose bought contract the broker's list has been lacking for a
-        while is closed whole; and what was once flattened stays to be closed when its order ended.
+        then what covered them; a spread whose bought contract the list has been lacking for a while
+        is closed whole; and what was once flattened stays to be closed when its order ended.
         """
         ledger = self.execution.ledger
         reasons = {
