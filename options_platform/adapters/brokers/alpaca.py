@@ -149,7 +149,7 @@ class AlpacaBroker:
             found |= self._read(
                 "the quotes",
                 partial(self._quote_client.get_option_latest_quote, request),
-                lambda given: {name: shapes.quote_of(one) for name, one in given.items()},
+                lambda given: shapes.readable(given, shapes.quote_of),
             )
         return found
 
@@ -162,7 +162,7 @@ class AlpacaBroker:
         found: dict[str, LastPrice] = self._read(
             "the last trades",
             partial(self._stock_client.get_stock_latest_trade, request),
-            lambda given: {name: shapes.last_price_of(one) for name, one in given.items()},
+            lambda given: shapes.readable(given, shapes.last_price_of),
         )
         return {ticker: found[symbol] for ticker, symbol in symbols.items() if symbol in found}
 

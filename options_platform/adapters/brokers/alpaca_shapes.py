@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from options_platform.adapters.brokers.port import (
     Activity,
@@ -20,6 +21,8 @@ from options_platform.adapters.brokers.port import (
 from options_platform.domain.calendar import FIRST_DAY, LAST_DAY, NEW_YORK
 from options_platform.domain.occ import parse_symbol
 from options_platform.domain.orders import RESTING, TICK_USD, Order, OrderLeg
+
+Shaped = TypeVar("Shaped")
 
 STATES = {
     "pending_new": "submitted",
@@ -273,6 +276,15 @@ def holding_of(found: Mapping[str, Any]) -> Holding:
     if str(found.get("side", "")).endswith("short"):
         quantity = -abs(quantity)
     return Holding(str(found["symbol"]), quantity, finite(found["avg_entry_price"]))
+
+
+def readable(given: Mapping[str, Any], shape: Callable[[Any], Shaped]) -> dict[str, Shaped]:
+    """The prices by symbol that can be read; one that cannot is absent, and hides no other."""
+    shaped: dict[str, Shaped] = {}
+    for symbol, one in given.items():
+        with suppress(*UNREADABLE):
+            shaped[symbol] = shape(one)
+    return shaped
 
 
 def quote_of(found: Mapping[str, Any]) -> Quote:
