@@ -99,9 +99,9 @@ class Closing:
             if has_uncovered_short(position):
                 reasons[position.position_id] = LEGS_GONE
             elif has_shares(position) or is_rest_of_cover(position):
-                reasons.setdefault(position.position_id, ASSIGNED)
+                reasons[position.position_id] = ASSIGNED
             elif self._cover_is_missing(position, lasting):
-                reasons.setdefault(position.position_id, LEG_MISSING)
+                reasons[position.position_id] = LEG_MISSING
         return reasons
 
     def _lasting_doubts(self, now: datetime) -> set[str]:
