@@ -77,10 +77,10 @@ class Desk:
         try:
             self.service.reconciler.take_over(now)
         except BrokerDoubtError:
-            # Exits go on by what their own look-ups tell; entries wait for the lists.
-            left = [o for o in [*self._working(purposes), *self._to_send_again(now)]
-                    if o.purpose == "entry"]  # fmt: skip
-            purposes = tuple(purpose for purpose in purposes if purpose != "entry")
+            # Exits go on by what their own look-ups tell; all else waits for the lists.
+            all_left = [*self._working(purposes), *self._to_send_again(now)]
+            purposes = ("exit",) if self._are_looked_up(all_left) else ()
+            left = [order for order in all_left if order.purpose not in purposes]
             for order in self._working(purposes):
                 execution.look(order, now)
         for order in self._working(purposes):
@@ -98,6 +98,16 @@ class Desk:
             if order.withdrawn and order.status in CANCELLABLE:
                 execution.cancel(order, now)
         return [*left, *self._working(purposes)]
+
+    def _are_looked_up(self, orders: Sequence[Order]) -> bool:
+        """Whether the broker answers for each exit of `orders` by its id."""
+        exits = [order for order in orders if order.purpose == "exit"]
+        try:
+            for order in exits:
+                self.service.broker.find(order.client_order_id)
+        except BrokerDoubtError:
+            return False
+        return bool(exits)
 
     def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> None:
         """Send the next attempt of what ended with something left to do."""

@@ -40,7 +40,7 @@ from options_platform.errors import LedgerError
 Step = Callable[[str], None]
 Reports = Mapping[str, BrokerOrder]
 MOST_WORDS = 160
-MOST_APART = timedelta(days=1)
+MOST_APART = timedelta(days=7)
 ANOTHER_ORDER = "ANOTHER_ORDER"
 
 

@@ -19,7 +19,7 @@ from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.settling import Settling
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.orders import CANCELLABLE, WORKING, Order
+from options_platform.domain.orders import CANCELLABLE, ENDED, WORKING, Order
 from options_platform.domain.reconciliation import (
     Books,
     Difference,
@@ -288,8 +288,16 @@ class Reconciler:
                     self.execution.show(order, reports[order.client_order_id], now, session)
 
     def _without_replaced(self, reports: Mapping[str, BrokerOrder]) -> dict[str, BrokerOrder]:
-        """The reports, of an order that was replaced as canceled once its successor is known."""
+        """The reports, of an order that was replaced as canceled once its successor is known.
+
+        So it is where the successor is nothing that could be followed, and has ended unfilled.
+        """
         known = {order.client_order_id for order in self.ledger.orders()}
+        known |= {
+            name
+            for name, report in reports.items()
+            if report.status in ENDED and not report.filled_qty
+        }
         ids = {
             name: report.client_order_id
             for report in reports.values()
