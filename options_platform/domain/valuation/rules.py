@@ -27,13 +27,13 @@ class ValuationRules:
     wide_seconds: float = 900.0
     vol_beta: float = 5.0
     model_tolerance: float = 0.1
-    max_move: float = 0.25
+    max_move: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.wide_share < 1:
             raise ValueError("wide_share is a fraction such as 0.2")
         if not self.max_move > 0:
-            raise ValueError("max_move is more than 0, such as 0.25")
+            raise ValueError("max_move is more than 0, such as 0.1")
         if not 0 <= self.wide_seconds <= 900:
             raise ValueError("wide_seconds is at most 900: width silences no stop for longer")
         for name in ("wide_usd_per_leg", "confirm_seconds", "vol_beta", "model_tolerance"):

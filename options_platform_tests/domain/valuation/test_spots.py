@@ -33,9 +33,9 @@ def test_they_do_not_where_it_may_be_true(spot, quotes):
     assert not is_contradicted(spot, quotes)
 
 
-def test_a_price_is_far_beyond_a_quarter_of_the_close():
+def test_a_price_is_far_beyond_a_tenth_of_the_close():
     rules = ValuationRules()
     assert is_far(440.0, 600.0, rules)
     assert is_far(6000.0, 600.0, rules)
-    assert not is_far(460.0, 600.0, rules)
+    assert not is_far(550.0, 600.0, rules)
     assert not is_far(60.0, None, rules)
