@@ -36,7 +36,6 @@ LEGS_GONE = "LEGS_GONE"
 LEG_MISSING = "LEG_MISSING"
 ASSIGNED = "ASSIGNED"
 FLATTEN = "FLATTEN"
-LEAVING = ("exit", "exercise")
 
 
 @dataclass(frozen=True)
@@ -189,11 +188,10 @@ class Closing:
             # Once it is done the shares are gone: sold as well they would be sold twice.
             return None
         if legs[0].is_shares and price is not None:
-            exercising = Exercising(self.execution, self.settings)
-            leg = exercising.better(position, session, price((shares_leg("buy"),)))
-            is_confirmed = exercising.is_confirmed(position, leg, now)
-            if leg is not None:
-                # Nothing undoes an exercise, nor a sale of the shares: a second look decides.
+            leg, is_confirmed = self._to_exercise(position, session, price, now)
+            if leg is not None and (is_confirmed or reason.partition(":")[0] != FLATTEN):
+                # Nothing undoes an exercise, nor a sale of the shares: a second look decides, but
+                # for a person who wants to be out.
                 return self._exercise(position, session, leg, now) if is_confirmed else None
         fair = None if price is None else price(closing(legs))
         if fair is None:
@@ -215,6 +213,10 @@ class Closing:
         whole spreads as it shows are closed.
         """
         legs, contracts = next_to_close(position)
+        is_alone = position.open_contracts and legs != position.legs
+        if is_alone and self._may_be_closed_already(position, session):
+            # While the buy-back of a sold contract alone is in doubt, whole spreads leave.
+            legs, contracts = position.legs, position.open_contracts
         is_refused = len(legs) > 1 and any(
             o.purpose == "exit"
             and o.position_id == position.position_id
@@ -243,9 +245,9 @@ class Closing:
     ) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
 
-        Legs that close by the ledger say so, and the broker refuses what it has nothing of; those
-        that another position holds too, or that the ledger nets against its other side, wait for a
-        list that agrees.
+        Legs that close by the ledger say so, and the broker refuses what it has nothing of. Where
+        another position holds them too it does not, so no exit of this one may be in doubt; and
+        those that the ledger nets against another's other side wait for a list that agrees.
         """
         books = self.execution.ledger.books()
         expected, lots, left = books.contracts, books.lots, books.of_positions
@@ -266,7 +268,8 @@ class Closing:
             return True
         if self._may_be_closed_already(position, session):
             return False
-        if closes and not is_whole and legs[0].side == "sell" and not legs[0].is_shares:
+        is_bought_back = legs[0].side == "sell" and not legs[0].is_shares
+        if closes and (is_whole or is_bought_back):
             return True
         try:
             doubtful = self._in_doubt(position)
@@ -290,9 +293,19 @@ class Closing:
     def _is_being_exercised(self, position: Position) -> bool:
         """Whether an exercise was asked for whose end nobody has stated yet."""
         return any(
-            (o.purpose, o.position_id) == ("exercise", position.position_id)
+            o.purpose == "exercise"
+            and o.position_id == position.position_id
+            and o.status != "intent"
             for o in self.execution.ledger.unsettled_orders()
         )
+
+    def _to_exercise(
+        self, position: Position, session: date, price: Pricing, now: datetime
+    ) -> tuple[OrderLeg | None, bool]:
+        """What is better exercised than sold, and whether an earlier look said so too."""
+        exercising = Exercising(self.execution, self.settings)
+        leg = exercising.better(position, session, price((shares_leg("buy"),)))
+        return leg, exercising.is_confirmed(position, leg, now)
 
     def _exercise(self, position: Position, session: date, leg: OrderLeg, now: datetime) -> Order:
         """Ask the broker to exercise the contracts of a leg."""
@@ -378,6 +391,11 @@ class Closing:
             reason=reason,
             attempt=attempt,
         )
+
+
+def is_leaving(order: Order) -> bool:
+    """Whether a working order closes its position; an exercise once it was asked for."""
+    return order.purpose == "exit" or (order.purpose == "exercise" and order.status != "intent")
 
 
 def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.closing import FLATTEN
 from options_platform.adapters.execution import plausible_clock
 from options_platform.adapters.live_quotes import PresentMarket, Pricing, present_market
 from options_platform.adapters.paper_trading import PaperTrading
@@ -70,8 +71,14 @@ class Desk:
         with self.service.trading():
             return self.step(now, PURPOSES)
 
-    def step(self, now: datetime, purposes: Sequence[Purpose]) -> list[Order]:
-        """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already."""
+    def step(
+        self, now: datetime, purposes: Sequence[Purpose], *, follows_market: bool = True
+    ) -> list[Order]:
+        """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already.
+
+        With `follows_market` what a person wants closed is priced anew where the market has left
+        it behind.
+        """
         execution, closing = self.service.execution, self.service.closing
         left: list[Order] = []
         try:
@@ -88,7 +95,11 @@ class Desk:
                 closing.send_again(order, now)
             elif order.status in ("intent", "unknown"):
                 self.service.send_if_allowed(order, now)
-            elif self._rung_is_over(order, now) or self._closes_what_is_gone(order):
+            elif (
+                self._rung_is_over(order, now)
+                or self._closes_what_is_gone(order)
+                or (follows_market and self._was_left_behind(order))
+            ):
                 self._cancel_to_reprice(order, now)
         self.send_again(now, purposes)
         if "entry" in purposes and entries_stopped(self.service.ledger) is not None:
@@ -176,6 +187,13 @@ class Desk:
             and not self.service.closing.closes_what_is_left(order)
         )
 
+    def _was_left_behind(self, order: Order) -> bool:
+        """Whether what a person wants closed stands where the market has left it behind."""
+        if not _is_of_flatten(order) or order.status not in CANCELLABLE:
+            return False
+        known = self._market(order).offers(order.ticker, order.legs)
+        return known is not None and self.is_beyond(order, known.first)
+
     def _has_traded(self, order: Order, rung: timedelta) -> bool:
         """Whether the market trades, and has for a rung: before it no order stood there."""
         try:
@@ -249,7 +267,7 @@ class Desk:
 
     def _stop_price(self, order: Order) -> float | None:
         """Where a stop begins anew whose floor the market has left behind; None for others."""
-        if order.reason not in STOPS:
+        if order.reason not in STOPS and not _is_of_flatten(order):
             return None
         fair = self._market(order).fair(order.ticker, order.legs)
         rules = self.service.settings.ladder
@@ -283,3 +301,7 @@ class Desk:
             return price
         known = self._market(order).offers(order.ticker, order.legs)
         return price if known is None else price_within(order, price, known.worst)
+
+
+def _is_of_flatten(order: Order) -> bool:
+    return order.purpose == "exit" and (order.reason or "").partition(":")[0] == FLATTEN

@@ -40,7 +40,7 @@ class EntrySizes:
     def recorded_usd(self) -> float:
         """The same without the broker's word."""
         marks = self.ledger.table("marks").sort("session")["equity_usd"]
-        return float(min(self.settings.account_value_usd, *marks.tail(1).to_list()))
+        return float(min([self.settings.account_value_usd, *marks.tail(1)]))
 
     def sized(self, trades: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
         """`trades` (rows of `trade_plan`) with the contracts that the account takes, 0 for none.

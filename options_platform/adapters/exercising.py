@@ -42,7 +42,9 @@ class Exercising:
             return None
         leg = exercise_is_worth_more(position, spot, self._quotes(position), self.settings.intraday)
         if leg is None or any(
-            o.purpose == "exercise" and o.position_id == position.position_id
+            o.purpose == "exercise"
+            and o.position_id == position.position_id
+            and o.status != "intent"
             for o in ledger.orders(session=session)
         ):
             return None
@@ -64,10 +66,9 @@ class Exercising:
             return False
         symbol = leg.symbol(position.ticker)
         wait = timedelta(seconds=self.settings.intraday.confirm_seconds)
-        oldest = timedelta(seconds=self.settings.intraday.wide_seconds) + wait
         if known is not None and known[0] == symbol:
             age = now - datetime.fromisoformat(known[1])
-            if wait <= age <= oldest:
+            if age >= wait:
                 ledger.keep(LOOKS, json.dumps(kept), now)
                 return True
             if timedelta(0) <= age < wait:

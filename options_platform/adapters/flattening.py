@@ -7,12 +7,13 @@ the last rung of its ladder from the newest close.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from options_platform.adapters.brokers.port import BrokerDoubtError
-from options_platform.adapters.closing import FLATTEN, LEAVING
+from options_platform.adapters.closing import FLATTEN, is_leaving
 from options_platform.adapters.desk import session_to_decide
 from options_platform.adapters.live_quotes import PresentMarket, present_market
 from options_platform.adapters.paper_trading import PaperTrading
@@ -36,6 +37,7 @@ class Flattening:
     service: PaperTrading
     closes: Mapping[str, MarketClose]
     reason: str = FLATTEN
+    pause: Callable[[float], None] = time.sleep
 
     def run(self, now: datetime) -> list[str]:
         """Close everything; sentences on what could not be. Done again it goes on from there."""
@@ -46,6 +48,7 @@ class Flattening:
             self.service.reconciler.run(now)
             problems = self._cancel(now)
             refused: dict[str, Order] = {}
+            unconfirmed: dict[str, float] = {}
             for _ in range(MOST_PASSES):
                 self.service.reconciler.run(now)
                 waiting = [p for p in self._not_leaving() if p.position_id not in refused]
@@ -53,8 +56,14 @@ class Flattening:
                     break
                 service = self.service
                 market = present_market(
-                    service.broker, service.settings, self.closes, waiting, ledger
+                    service.broker,
+                    service.settings,
+                    self.closes,
+                    waiting,
+                    ledger,
+                    pause=self.pause,
                 )
+                unconfirmed |= market.unconfirmed
                 refused_now: dict[str, Order] = {}
                 for position in waiting:
                     sent = self._close(position, market, now)
@@ -65,6 +74,12 @@ class Flattening:
                 refused = refused_now if is_progress else refused | refused_now
             self.service.reconciler.run(now)
             problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
+            problems += [
+                f"{ticker} was last traded at {spot:.2f}, far from its last close, and no second "
+                "trade has shown that; the orders begin at the close's price: look at them, and in "
+                "a minute again: options-platform flatten"
+                for ticker, spot in unconfirmed.items()
+            ]
             return problems + [
                 f"{p.position_id}: {p.open_contracts} spreads are open ({legs_text(p)}), "
                 "and nothing closes them"
@@ -95,7 +110,7 @@ class Flattening:
     def _not_leaving(self) -> list[Position]:
         """Open positions that no order works to close."""
         ledger = self.service.ledger
-        leaving = {o.position_id for o in ledger.working_orders() if o.purpose in LEAVING}
+        leaving = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
 
     def _close(self, position: Position, market: PresentMarket, now: datetime) -> Order | None:

@@ -25,9 +25,9 @@ from datetime import date, datetime
 from options_platform.adapters.brokers.port import QuotesContracts
 from options_platform.adapters.closing import (
     ASSIGNED,
-    LEAVING,
     LEG_MISSING,
     LEGS_GONE,
+    is_leaving,
 )
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.exercising import exercises_in_doubt
@@ -115,7 +115,7 @@ class IntradayCheck:
         with self.service.trading():
             self.service.reconciler.run(now)
             desk = Desk(self.service)
-            desk.step(now, ("exit",))
+            desk.step(now, ("exit",), follows_market=False)
             held = self.service.ledger.positions(only_open=True)
             service = self.service
             market = present_market(
@@ -212,7 +212,7 @@ class IntradayCheck:
         """Send what closes a position, or overtake what cannot any more; reasons by position."""
         closing = self.service.closing
         working = self.service.ledger.working_orders()
-        leaving = {o.position_id: o for o in working if o.purpose in LEAVING}
+        leaving = {o.position_id: o for o in working if is_leaving(o)}
         standing = closing.standing_reasons(now)
         stopped: dict[str, str] = {}
         for position in held:
@@ -279,7 +279,7 @@ class IntradayCheck:
         ledger = self.service.ledger
         paused = pause_of(ledger)
         unsent = {n for n, each in evidence.items() if each.is_stopped and n not in stopped}
-        working = {o.position_id for o in ledger.working_orders() if o.purpose in LEAVING}
+        working = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         doubts = {n: each.look for n, each in evidence.items() if not each.is_stopped}
         by_model = sorted(n for n, each in evidence.items() if each.by_model)
         rules = self.service.settings.intraday

@@ -269,7 +269,9 @@ class Ledger:
         """Write what a person's word changed, and keep it so that it can be taken back."""
         with self._transaction() as connection:
             self._change_by_hand(connection, done.changes, done.beside, done.after, now, reason)
-            set_meta(connection, ACCEPTANCE, _acceptances().dump_json(done).decode())
+            if done.changes:
+                # A word on cash alone takes nothing of an earlier one away.
+                set_meta(connection, ACCEPTANCE, _acceptances().dump_json(done).decode())
             write_ends(connection, done.ends, now)
             for position in done.after:
                 detail = f"{position.position_id}: ACCEPTED: {reason}"

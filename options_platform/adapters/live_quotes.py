@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.brokers.port import Broker, BrokerDoubtError, Quote, QuotesContracts
-from options_platform.adapters.far_prints import is_confirmed
+from options_platform.adapters.far_prints import SAME, is_confirmed
 from options_platform.adapters.ledger import Ledger
 from options_platform.domain.calendar import NEW_YORK, shift
 from options_platform.domain.chain import ChainRules
@@ -37,6 +37,7 @@ from options_platform.settings import Settings
 Pricing = Callable[[tuple[OrderLeg, ...]], float | None]
 Closes = Mapping[str, DatedClose] | Mapping[str, MarketClose]
 OLD_QUOTE = timedelta(seconds=30)
+LOOKS, LOOK_AGAIN_SECONDS = 3, 1.0
 OLDEST_CLOSE_SESSIONS = 5
 """A close from before says nothing of the volatility of now."""
 
@@ -47,7 +48,8 @@ class PresentMarket:
 
     `quotes` by symbol and `spots` by ticker are sound and fresh, those that are not are absent.
     `closes` are the newest closes of before, by ticker. `old` are symbols whose quotes are sound,
-    and older than the spots may be.
+    and older than the spots may be; `unconfirmed` are last prices by ticker, far from the close
+    before, that no second look has shown yet.
     """
 
     settings: Settings
@@ -56,6 +58,7 @@ class PresentMarket:
     spots: Mapping[str, float] = field(default_factory=dict)
     closes: Mapping[str, MarketClose] = field(default_factory=dict)
     old: frozenset[str] = frozenset()
+    unconfirmed: Mapping[str, float] = field(default_factory=dict)
 
     def are_old(self, ticker: str, legs: Sequence[OrderLeg]) -> bool:
         """Whether the quotes of `legs` may be of before the last move of the underlying."""
@@ -164,13 +167,16 @@ def present_market(
     closes: Closes,
     of: Iterable[Position | Order],
     ledger: Ledger | None = None,
+    *,
+    pause: Callable[[float], None] | None = None,
 ) -> PresentMarket:
     """The market of what is held or ordered, by a broker that quotes.
 
     Without quotes and spots while its market is closed, and for a broker that has none. What it
     does not answer is absent: absence decides nothing. Of `closes` those with a date are left out
     where that is too long ago. A last price that may be a stray print is absent until a second look
-    shows it too; the `ledger` keeps the first.
+    shows it too; the `ledger` keeps the first. With `pause`, which waits for some seconds, another
+    trade is asked for at once: what a person does has no second look.
     """
     clock = None
     if isinstance(broker, QuotesContracts):
@@ -185,7 +191,7 @@ def present_market(
     quotes = fresh_quotes(broker, symbols, clock.now, rules.max_quote_age_seconds)
     spots = fresh_spots(broker, tickers, clock.now, rules.max_spot_age_seconds)
     old = {s for s, q in quotes.items() if clock.now - q.at > OLD_QUOTE}
-    recent = _recent(closes, day)
+    recent, unconfirmed = _recent(closes, day), dict[str, float]()
     for ticker, spot in list(spots.items()):
         by_leg = {
             leg: (quotes[symbol].bid, quotes[symbol].ask)
@@ -198,10 +204,25 @@ def present_market(
         is_stray = is_contradicted(spot, by_leg)
         if not is_stray and is_far(spot, None if close is None else close.spot, rules):
             wait = rules.confirm_seconds
-            is_stray = ledger is None or not is_confirmed(ledger, ticker, spot, clock.now, wait)
+            is_seen = ledger is not None and is_confirmed(ledger, ticker, spot, clock.now, wait)
+            is_stray = not is_seen and not (pause and _trades_again(broker, ticker, pause))
+            if is_stray:
+                unconfirmed[ticker] = spot
         if is_stray:
             del spots[ticker]
-    return PresentMarket(settings, day, quotes, spots, recent, frozenset(old))
+    return PresentMarket(settings, day, quotes, spots, recent, frozenset(old), unconfirmed)
+
+
+def _trades_again(broker: QuotesContracts, ticker: str, pause: Callable[[float], None]) -> bool:
+    """Whether a later trade of a ticker is at about the price of its last one."""
+    with suppress(BrokerDoubtError):
+        first = broker.last_prices([ticker]).get(ticker)
+        for _ in range(LOOKS):
+            pause(LOOK_AGAIN_SECONDS)
+            again = broker.last_prices([ticker]).get(ticker)
+            if first is not None and again is not None and again.at > first.at:
+                return abs(again.price / first.price - 1.0) <= SAME
+    return False
 
 
 def _options_of(one: Position | Order) -> tuple[OrderLeg, ...]:

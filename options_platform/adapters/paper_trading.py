@@ -28,7 +28,7 @@ from options_platform.adapters.brokers.port import (
     Quote,
     WorksAtClose,
 )
-from options_platform.adapters.closing import LEAVING, LEG_MISSING, LEGS_GONE, Closing
+from options_platform.adapters.closing import LEG_MISSING, LEGS_GONE, Closing, is_leaving
 from options_platform.adapters.entry_checks import EntryChecks
 from options_platform.adapters.entry_sizes import EntrySizes
 from options_platform.adapters.execution import Execution, Step, no_step
@@ -172,14 +172,14 @@ class PaperTrading:
     def _settle(self, session: date, now: datetime) -> None:
         """Ask for what worked in a session; a day order that rests on after it is canceled."""
         for order in self.ledger.working_orders():
-            if order.purpose != "exercise":
+            if order.purpose != "exercise" or order.status == "intent":
                 self.execution.look(order, now, session)
         self.reconciler.take_activities(now, session)
 
     def _send_exits(self, session: date, closes: Mapping[str, MarketClose], now: datetime) -> None:
         leaving = set()
         for order in self.ledger.working_orders():
-            if order.purpose in LEAVING:
+            if is_leaving(order):
                 waits = order.session == session and order.status in ("intent", "unknown")
                 is_exit = order.purpose == "exit"
                 after = self.closing.send_again(order, now) if waits and is_exit else order

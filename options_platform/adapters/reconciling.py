@@ -19,7 +19,7 @@ from options_platform.adapters.ledger import Ledger
 from options_platform.adapters.settling import Settling
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.orders import CANCELLABLE, ENDED, WORKING, Order
+from options_platform.domain.orders import CANCELLABLE, ENDED, RESTING, WORKING, Order
 from options_platform.domain.reconciliation import (
     Books,
     Difference,
@@ -29,7 +29,12 @@ from options_platform.domain.reconciliation import (
     keeps_from_trading,
     unread_activities,
 )
-from options_platform.domain.trading.acceptance import Acceptance, is_refuted, not_reported
+from options_platform.domain.trading.acceptance import (
+    Acceptance,
+    beside_changes,
+    is_refuted,
+    not_reported,
+)
 from options_platform.domain.trading.adoption import adopted_entry, adopted_exit, successor
 from options_platform.domain.trading.beside import ends_by_word
 from options_platform.domain.trading.renames import renamed_contracts, with_new_symbols
@@ -108,7 +113,7 @@ class Reconciler:
             for symbol in {*ours, *statement.contracts}
         }
         missing = {
-            symbol: quantity - round(statement.contracts.get(symbol, 0))
+            symbol: quantity - _of_positions(symbol, quantity, books, statement)
             for symbol, quantity in books.lots.items()
         }
         open_positions = {p.position_id: p for p in self.ledger.positions(only_open=True)}
@@ -122,16 +127,10 @@ class Reconciler:
         if statement.cash_usd is not None:
             base = statement.cash_usd - books.cash_flow_usd
         changed = {symbol: quantity for symbol, quantity in changes.items() if quantity}
-        lots = replace(books, positions=after).lots
         before = tuple(open_positions[p.position_id] for p in after)
-        ended = replace(books, positions=before).lots
-        beside = {
-            symbol: count
-            for symbol in {*changed, *ended, *lots}
-            if (count := changed.get(symbol, 0) - lots.get(symbol, 0) + ended.get(symbol, 0))
-        }
+        beside = beside_changes(books, changed, after)
         ends = ends_by_word(before, after, today)
-        done = Acceptance(changed, beside, before, after, ends)
+        done = Acceptance(changed, beside, before, after, ends, now)
         self.ledger.record_acceptance(done, now, reason)
         self.ledger.adjust({}, base, now, reason)
         return self.run(now)
@@ -192,14 +191,19 @@ class Reconciler:
         reports = self._without_replaced(reports)
         orders = {order.client_order_id: order for order in self.ledger.orders()}
         unsettled = {order.client_order_id: order for order in self.ledger.unsettled_orders()}
-        for order_id, report in reports.items():
-            order = orders.get(order_id)
+        for order_id, listed in list(reports.items()):
+            order, report = orders.get(order_id), listed
+            if order is not None and _rests_again(order, listed):
+                # A list that lags shows it so; its look-up is asked before anything is done.
+                with suppress(BrokerDoubtError):
+                    report = reports[order_id] = self.broker.find(order_id) or listed
             if order is not None and _is_news(order, report):
                 # What cannot be stays a difference, and is named as one.
                 with suppress(BrokerDoubtError):
                     self.execution.show(order, report, now, session)
         for order_id, order in unsettled.items():
-            if order_id in reports or _is_given_up(order, now) or order.purpose == "exercise":
+            is_asked_for = order.purpose == "exercise" and order.status != "intent"
+            if order_id in reports or _is_given_up(order, now) or is_asked_for:
                 # An exercise is no order that could be looked up: its activity tells of it.
                 continue
             try:
@@ -218,8 +222,8 @@ class Reconciler:
         return reports
 
     def _listed(self, now: datetime) -> dict[str, BrokerOrder]:
-        # Its clock and ours may differ: ask for a day more than is compared.
-        since = self._since(self.ledger.unsettled_orders(), now) - timedelta(days=1)
+        # An order fills some days after it was sent, as after a long weekend, and clocks differ.
+        since = self._since(self.ledger.unsettled_orders(), now) - timedelta(days=5)
         listed = [*self.broker.orders_since(since), *self.broker.working()]
         return {report.client_order_id: report for report in listed}
 
@@ -244,7 +248,9 @@ class Reconciler:
                 now,
             )
         for order in sorted(ours, key=lambda o: (o.session, o.purpose, o.attempt)):
-            self.ledger.record_intent(replace(order, placed_at=now), now)
+            # What a halt has voided that the ledger does not know of is not priced anew.
+            is_void = order.purpose == "entry"
+            self.ledger.record_intent(replace(order, placed_at=now, withdrawn=is_void), now)
         self._adopt_successors(reports, now)
 
     def _adopt_successors(self, reports: Mapping[str, BrokerOrder], now: datetime) -> None:
@@ -343,7 +349,9 @@ class Reconciler:
     def _took_back(self, books: Books, statement: Statement, now: datetime) -> bool:
         """Open again what a person accepted as gone, once the broker shows it after all."""
         accepted_last = self.ledger.acceptance()
-        if accepted_last is None or not is_refuted(accepted_last, books, statement.contracts):
+        if accepted_last is None or not is_refuted(
+            accepted_last, books, statement.contracts, now, statement.by_hand
+        ):
             return False
         self.ledger.take_back(accepted_last, now, "CORRECTED: the broker shows it after all")
         return True
@@ -354,9 +362,10 @@ class Reconciler:
         A ledger out of a backup lacks what came after it.
         """
         back = now - timedelta(days=self.rules.lookback_days)
-        marked = self.ledger.last_marked()
-        if marked is not None:
-            back = min(back, datetime.combine(marked, datetime.min.time(), NEW_YORK))
+        opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
+        known = self.ledger.last_marked() or min(opened, default=None)
+        if known is not None:
+            back = min(back, datetime.combine(known, datetime.min.time(), NEW_YORK))
         placed = [
             order.placed_at
             for order in unsettled
@@ -397,11 +406,26 @@ class Reconciler:
         )
 
 
+def _of_positions(symbol: str, quantity: int, books: Books, statement: Statement) -> int:
+    """What of a contract at the broker is the positions', which hold `quantity` of it.
+
+    A person's own on the other side is netted there; on the same side it may be gone.
+    """
+    shown, beside = round(statement.contracts.get(symbol, 0)), books.beside.get(symbol, 0)
+    return shown - beside if beside * quantity < 0 else shown
+
+
 def _is_given_up(order: Order, now: datetime) -> bool:
     """Whether a missing order is asked for in the lists alone."""
     return order.status == "missing" and not keeps_from_trading(
         order, now.astimezone(NEW_YORK).date()
     )
+
+
+def _rests_again(order: Order, report: BrokerOrder) -> bool:
+    """Whether a list shows as resting what the broker has shown as ended."""
+    is_ended = order.seen and order.status in ENDED
+    return is_ended and report.status in RESTING and report.filled_qty <= order.filled_qty
 
 
 def _is_news(order: Order, report: BrokerOrder) -> bool:

@@ -84,7 +84,8 @@ class Settling:
         today = now.date() if session is None else min(session, now.date())
         opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
         since = min([today - timedelta(days=self.rules.lookback_days), *opened])
-        given = [a for a in self.execution.broker.activities(since) if a.kind in ENDS]
+        listed = self.execution.broker.activities(since, fills=False)
+        given = [a for a in listed if a.kind in ENDS]
         stated = as_stated_now(given)
         settled = self.ledger.settled()
         # What was canceled is back before what takes its place ends it again.

@@ -169,7 +169,7 @@ def _order_differences(
             text = f"{order_id} works at the broker, and the ledger does not know it"
             reported.append(Difference("ORDER_FOREIGN", order_id, text))
     for order_id, order in ours.items():
-        if order.purpose == "exercise" and not order.is_final and now >= order.expires_at:
+        if _is_late_exercise(order, now):
             text = (
                 f"{order_id} asked to exercise {order.contracts} contracts, and the broker has not "
                 "said that they were; what they cover is not traded meanwhile. If they never were: "
@@ -181,13 +181,23 @@ def _order_differences(
         shown = broker.orders.get(order_id)
         if shown is None:
             reported += _not_shown(order, now)
-        elif shown != (order.status, order.filled_qty):
+        elif shown != (order.status, order.filled_qty) and not _is_given_up(order, *shown):
             text = (
                 f"{order_id} is {order.status} here with {order.filled_qty} filled, and {shown[0]} "
                 f"with {shown[1]} at the broker"
             )
             reported.append(Difference("ORDER_STATE", order_id, text))
     return reported
+
+
+def _is_given_up(order: Order, status: str, filled: int) -> bool:
+    """Whether a person has ended what the broker shows as `status` for ever, and no fill of it."""
+    return status == "cancel_pending" and order.is_final and filled == order.filled_qty
+
+
+def _is_late_exercise(order: Order, now: datetime) -> bool:
+    is_asked_for = order.purpose == "exercise" and order.status != "intent"
+    return is_asked_for and not order.is_final and now >= order.expires_at
 
 
 def _not_shown(order: Order, now: datetime) -> list[Difference]:

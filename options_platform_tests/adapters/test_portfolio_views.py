@@ -11,6 +11,7 @@ from options_platform.domain.backtest import make_market
 from options_platform.domain.calendar import sessions, shift
 from options_platform.domain.portfolio import make_portfolio
 from options_platform.domain.portfolio_quality import PORTFOLIO_RULES
+from options_platform.testing.market import random_market
 from options_platform_tests.alpaca_market import rules_of_a_paper_account
 from options_platform_tests.faults.world import (
     DATED,
@@ -23,7 +24,6 @@ from options_platform_tests.faults.world import (
     trade,
     trader,
 )
-from options_platform_tests.market import random_market
 
 DAYS = sessions(SESSION, date(2015, 1, 14))
 SPOTS = dict(

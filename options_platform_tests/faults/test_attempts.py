@@ -1,5 +1,6 @@
 """Several attempts of one order: whatever fills or rests of each counts, and nothing is doubled."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
 from options_platform_tests.faults.world import (
     CLOSES,
+    DATED,
     NOW,
     POST,
     SESSION,
@@ -310,3 +312,78 @@ def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
     monkeypatch.setattr(fake, "handle", without_lists)
     assert [o.status for o in Desk(made).advance(later)] == ["accepted"]
     assert [o.status for o in exits(made)] == ["canceled", "accepted"]
+
+
+def test_an_entry_that_an_older_ledger_adopts_is_not_priced_anew_after_the_resume(
+    tmp_path, resting
+):
+    made = trader(tmp_path, resting.address)
+    made.reconcile(NOW)
+    kept = made.ledger.path.read_bytes()
+    trade(made)
+    made.ledger.path.write_bytes(kept)
+    made.reconcile(NOW)
+    assert "LEDGER_OLDER" in made.ledger.halted()
+    made.ledger.resume("looked at", NOW)
+    for minute in (1, 2, 3):
+        advance(made, NOW + timedelta(minutes=minute), resting)
+    assert statuses(resting) == ["canceled"]
+    assert resting.count(POST) == 1
+
+
+def test_an_exercise_that_was_never_asked_for_keeps_nothing_from_being_closed(tmp_path, fake):
+    class KilledError(BaseException):
+        pass
+
+    def die(step):
+        if step == "intent recorded":
+            raise KilledError
+
+    made = replace(trader(tmp_path, fake.address), closes=DATED)
+    trade(made)
+    fake.script("assign", {"symbol": min(contracts(fake), key=contracts(fake).get)})
+    made.reconcile(NOW)
+    (position,) = made.ledger.positions()
+    leg = next(leg for leg in position.loose if not leg.is_shares)
+    with pytest.raises(KilledError), made.ledger.trading():
+        replace(made, at=die).closing._exercise(position, SESSION, leg, NOW)
+    assert fake.count("POST /v2/positions") == 0
+    Flattening(made, CLOSES).run(NOW)
+    assert contracts(fake) == {}
+    daily(made, fake, NOW.date(), {"SPY": 260.0})
+    assert [o.status for o in made.ledger.orders() if o.purpose == "exercise"] == ["expired"]
+
+
+def test_flattening_far_from_the_close_says_so_and_follows_the_market(tmp_path, fake):
+    made = replace(trader(tmp_path, fake.address), closes=DATED)
+    trade(made)
+    fake.script("assign", {"symbol": min(contracts(fake), key=contracts(fake).get)})
+    fake.fills = "rest"
+    fake.script("trade", {"ticker": "SPY", "price": 290.0})
+    paused = []
+    told = Flattening(made, CLOSES, pause=paused.append).run(NOW)
+    assert paused
+    assert any("last traded at 290.00, far from its last close" in text for text in told)
+    for minute in range(1, 6):
+        at_clock(fake, NOW + timedelta(minutes=minute))
+        fake.script("trade", {"ticker": "SPY", "price": 290.0})
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    of_shares = [o for o in exits(made) if o.legs[0].is_shares]
+    assert of_shares[-1].limit_price >= 290.0
+
+
+def test_flattening_believes_a_price_far_from_the_close_that_a_later_trade_shows_too(
+    tmp_path, fake
+):
+    made = replace(trader(tmp_path, fake.address), closes=DATED)
+    trade(made)
+    fake.script("assign", {"symbol": min(contracts(fake), key=contracts(fake).get)})
+    fake.fills = "rest"
+    fake.script("trade", {"ticker": "SPY", "price": 290.0})
+
+    def trade_on(seconds):
+        at_clock(fake, NOW + timedelta(seconds=seconds))
+        fake.script("trade", {"ticker": "SPY", "price": 290.5})
+
+    assert Flattening(made, CLOSES, pause=trade_on).run(NOW) == []
+    assert next(o for o in exits(made) if o.legs[0].is_shares).limit_price >= 290.0

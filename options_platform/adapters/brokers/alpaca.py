@@ -166,13 +166,14 @@ class AlpacaBroker:
         )
         return {ticker: found[symbol] for ticker, symbol in symbols.items() if symbol in found}
 
-    def activities(self, since: date) -> list[Activity]:
-        """Fills, assignments, exercises and expiries."""
+    def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
+        """Assignments, exercises and expiries, and fills."""
+        kinds = "OPASN,OPEXC,OPEXP,OPTRD"
         found: dict[Activity, None] = {}
         page: str | None = None
         while True:
             query = {
-                "activity_types": "FILL,OPASN,OPEXC,OPEXP,OPTRD",
+                "activity_types": f"FILL,{kinds}" if fills else kinds,
                 "after": (since - timedelta(days=1)).isoformat(),
                 "direction": "asc",
                 "page_size": ACTIVITIES_A_PAGE,

@@ -158,8 +158,8 @@ class Broker(Protocol):
         """What is in the account; a broker nets one contract over all orders."""
         ...
 
-    def activities(self, since: date) -> list[Activity]:
-        """What happened on `since` and later, oldest first."""
+    def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
+        """What happened on `since` and later, oldest first; without `fills` no trades."""
         ...
 
 

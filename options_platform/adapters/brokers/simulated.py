@@ -165,10 +165,10 @@ class SimulatedBroker:
             held_now[settled.symbol] = held_now.get(settled.symbol, 0) + int(settled.quantity)
         return [Holding(symbol, count) for symbol, count in sorted(held_now.items()) if count]
 
-    def activities(self, since: date) -> list[Activity]:
+    def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
         """Fills and settlements; nothing is assigned or exercised before its expiry here."""
         found = [activity for activity in self._settlements() if activity.on >= since]
-        rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since])
+        rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since]) if fills else []
         for number, ticker, legs_json, filled, *_, worked_on in rows:
             for at, leg in enumerate(read_legs(legs_json)):
                 quantity = leg.signed_ratio * filled

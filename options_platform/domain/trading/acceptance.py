@@ -7,12 +7,16 @@ positions are open again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from options_platform.domain.positions import Position
 from options_platform.domain.reconciliation import Books, Difference
 from options_platform.domain.trading.beside import AcceptedEnd
+
+LONGEST_LAG = timedelta(days=2)
+"""For how long after an acceptance what the broker shows may prove it wrong."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Acceptance:
 
     `changes` are the contracts and shares by symbol that the account has more or less since, and
     `beside` the part of them that belongs to no position; `before` and `after` are the positions
-    that it changed. `ends` are the contracts that ended by it.
+    that it changed, `at` is when the word was given. `ends` are the contracts that ended by it.
     """
 
     changes: Mapping[str, int]
@@ -29,6 +33,7 @@ class Acceptance:
     before: tuple[Position, ...]
     after: tuple[Position, ...]
     ends: tuple[AcceptedEnd, ...] = ()
+    at: datetime | None = None
 
 
 def not_reported(
@@ -39,12 +44,45 @@ def not_reported(
     return [d for d in differing if (d.subject, _amounts(d)) not in told]
 
 
-def is_refuted(acceptance: Acceptance, books: Books, at_broker: Mapping[str, float]) -> bool:
+def beside_changes(
+    books: Books, changed: Mapping[str, int], after: Sequence[Position]
+) -> dict[str, int]:
+    """By symbol what more, or less, belongs to no position once a person has accepted `changed`.
+
+    All that the positions do not hold then: also what an earlier acceptance did not tell apart.
+    `after` are the positions that it changed.
+    """
+    now = {p.position_id: p for p in (*books.positions, *after)}
+    accepted = replace(
+        books,
+        positions=tuple(now.values()),
+        adjustments={
+            symbol: books.adjustments.get(symbol, 0) + changed.get(symbol, 0)
+            for symbol in {*books.adjustments, *changed}
+        },
+    )
+    held, lots = accepted.contracts, accepted.lots
+    left = {s: held.get(s, 0) - lots.get(s, 0) for s in {*held, *lots, *books.beside}}
+    moved = {symbol: count - books.beside.get(symbol, 0) for symbol, count in left.items()}
+    return {symbol: count for symbol, count in moved.items() if count}
+
+
+def is_refuted(
+    acceptance: Acceptance,
+    books: Books,
+    at_broker: Mapping[str, float],
+    now: datetime,
+    by_hand: Collection[str] = (),
+) -> bool:
     """Whether the broker shows the accepted differences no more, and nothing came of them since.
 
-    So it is where the list had lagged, or where a fill came to light that explains them.
+    So it is where the list had lagged, or where a fill came to light that explains them; for no
+    longer than a list may lag, and not of contracts that a person has traded `by_hand`.
     """
-    if not acceptance.changes:
+    age = None if acceptance.at is None else now - acceptance.at
+    if not acceptance.changes or age is None or age > LONGEST_LAG:
+        return False
+    if set(by_hand) & set(acceptance.changes):
         return False
     expected = books.contracts
     positions = {position.position_id: position for position in books.positions}
@@ -52,7 +90,15 @@ def is_refuted(acceptance: Acceptance, books: Books, at_broker: Mapping[str, flo
         at_broker.get(symbol, 0) == expected.get(symbol, 0) - change
         for symbol, change in acceptance.changes.items()
     )
-    return shows_again and all(positions.get(p.position_id) == p for p in acceptance.after)
+    return shows_again and all(
+        p.position_id in positions and _unmarked(positions[p.position_id]) == _unmarked(p)
+        for p in acceptance.after
+    )
+
+
+def _unmarked(position: Position) -> Position:
+    """The position without its mark, which each close makes anew."""
+    return replace(position, mark_price=0.0, marked_on=position.opened_on, loose_value_usd=0.0)
 
 
 def _amounts(difference: Difference) -> str:

@@ -1,8 +1,9 @@
 """What of a position is closed next: nothing that leaves a short uncovered, whatever lists say.
 
-Whole spreads go first, as one order. Of loose legs sold contracts are bought back first, shares
-follow, and a bought contract is sold last: its fill is only sent once what it covers has ended, by
-a fill or an activity. So no order here depends on which legs a list of positions shows.
+A sold contract that nothing covers goes first, then whole spreads, as one order. Of other loose
+legs sold contracts are bought back first, shares follow, and a bought contract is sold last: its
+order is only sent once what it covers has ended, by a fill or an activity. So no order here depends
+on which legs a list of positions shows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from options_platform.domain.positions import Position
 
 def next_to_close(position: Position) -> tuple[tuple[OrderLeg, ...], int]:
     """The legs to close next and how many spreads of them; no legs and 0 if nothing is held."""
+    naked = next((leg for leg in position.loose if _is_uncovered(position, leg)), None)
+    if naked is not None:
+        return (replace(naked, ratio=1),), naked.ratio
     if position.open_contracts:
         return position.legs, position.open_contracts
     loose = sorted(position.loose, key=_turn)
@@ -37,14 +41,19 @@ def has_uncovered_short(position: Position) -> bool:
     Bought contracts of the same right cover sold ones, and so does each whole hundred of the
     shares of an assignment: an odd lot covers nothing.
     """
+    return any(_is_uncovered(position, leg) for leg in position.loose)
+
+
+def _is_uncovered(position: Position, leg: OrderLeg) -> bool:
+    """Whether a loose leg is a sold contract, with less that covers it than there are."""
+    if leg.is_shares or leg.side != "sell":
+        return False
     loose: dict[tuple[str, str], int] = {}
-    for leg in position.loose:
-        loose[leg.right, leg.side] = loose.get((leg.right, leg.side), 0) + leg.ratio
-    return any(
-        loose.get((right, "sell"), 0)
-        > loose.get((right, "buy"), 0) + loose.get(("shares", side), 0) // SHARES
-        for right, side in (("call", "buy"), ("put", "sell"))
-    )
+    for one in position.loose:
+        loose[one.right, one.side] = loose.get((one.right, one.side), 0) + one.ratio
+    side = "buy" if leg.right == "call" else "sell"
+    cover = loose.get((leg.right, "buy"), 0) + loose.get(("shares", side), 0) // SHARES
+    return loose[leg.right, "sell"] > cover
 
 
 def has_shares(position: Position) -> bool:
@@ -131,42 +140,30 @@ def what_the_broker_shows(
     """What to close of whole spreads once the broker has refused to close them all.
 
     A sold contract alone where the list lacks what covers it; else as many whole spreads as it
-    shows, and as the account holds of each contract once other positions' other side is netted;
-    where that is none the calls or the puts alone; else all of them, as before. Arguments as in
-    :func:`in_doubt`.
+    shows, once other positions' other side is netted; where that is none the calls or the puts
+    alone; else all of them, as before. Arguments as in :func:`in_doubt`.
     """
     missing = in_doubt(position, expected, at_broker)
     legs, contracts = position.legs, position.open_contracts
     bare = without_cover(position, missing)
     if bare is not None:
         return (replace(bare, ratio=1),), position.held[replace(bare, ratio=1)]
-    whole = min(_spreads_there(position, leg, expected, at_broker) for leg in legs)
+    whole = min(_spreads_there(position, leg, at_broker) for leg in legs)
     if whole > 0:
         return legs, whole
     for right in sorted({leg.right for leg in legs}):
         side = tuple(leg for leg in legs if leg.right == right)
-        left = min(_spreads_there(position, leg, expected, at_broker) for leg in side)
+        left = min(_spreads_there(position, leg, at_broker) for leg in side)
         if left > 0:
             return side, left
     return legs, contracts
 
 
-def _spreads_there(
-    position: Position,
-    leg: OrderLeg,
-    expected: Mapping[str, int],
-    at_broker: Mapping[str, float],
-) -> int:
-    """Spreads of a position of which the account has the contracts of a leg."""
-    symbol = leg.symbol(position.ticker)
-    short = -(-_shortfall(symbol, expected, at_broker) // leg.ratio)
+def _spreads_there(position: Position, leg: OrderLeg, at_broker: Mapping[str, float]) -> int:
+    """Spreads of a position of which the list shows the contracts of a leg."""
     sign = 1 if leg.side == "buy" else -1
-    net = max(0, sign * expected.get(symbol, 0)) // leg.ratio
-    return int(min(position.open_contracts - short, net))
-
-
-def _shortfall(symbol: str, expected: Mapping[str, int], at_broker: Mapping[str, float]) -> float:
-    return abs(expected.get(symbol, 0) - at_broker.get(symbol, 0))
+    shown = max(0.0, sign * at_broker.get(leg.symbol(position.ticker), 0))
+    return int(min(position.open_contracts, shown // leg.ratio))
 
 
 def _shows_less(leg: OrderLeg, expected: float, shown: float) -> bool:

@@ -164,7 +164,7 @@ def delivered_unannounced(
 
     A sold contract is missing there, and shares of its ticker that no position explains are there
     in its place. Once a person accepts them they are the position's, as its OPASN would make them.
-    Where the contract or its shares were traded `by_hand`, those fills explain what is there.
+    Where the contract was traded `by_hand`, those fills explain what is there.
     """
     expected = books.contracts
     shares: dict[str, float] = {}
@@ -174,7 +174,7 @@ def delivered_unannounced(
             if leg.side != "sell" or leg.is_shares:
                 continue
             symbol, stock = leg.symbol(position.ticker), shares_leg("buy").symbol(position.ticker)
-            if symbol in by_hand or stock in by_hand:
+            if symbol in by_hand:
                 continue
             sign = 1 if leg.right == "put" else -1
             more = shares.setdefault(stock, at_broker.get(stock, 0) - expected.get(stock, 0))

@@ -100,6 +100,12 @@ def test_legs_are_closed_in_an_order_that_uncovers_nothing():
     assert next_to_close(SPREAD) == (SPREAD.legs, 2)
 
 
+def test_a_sold_contract_that_nothing_covers_is_bought_back_before_whole_spreads():
+    (half,) = accepted([SPREAD], {BOUGHT.symbol("SPY"): 1}, DAY)
+    assert half.open_contracts == 1
+    assert next_to_close(half) == ((SOLD,), 1)
+
+
 def test_the_sold_contract_alone_is_closed_only_where_the_list_lacks_its_cover():
     lacks_bought = {SOLD.symbol("SPY"): -2}
     assert in_doubt(SPREAD, PUTS, lacks_bought) == (BOUGHT.symbol("SPY"),)
