@@ -20,6 +20,7 @@ from options_platform.adapters.settling import Settling
 from options_platform.broker_rules import ReconcileRules
 from options_platform.domain.calendar import NEW_YORK
 from options_platform.domain.orders import CANCELLABLE, ENDED, RESTING, WORKING, Order
+from options_platform.domain.positions import with_all_attempts
 from options_platform.domain.reconciliation import (
     Books,
     Difference,
@@ -218,6 +219,7 @@ class Reconciler:
             with suppress(BrokerDoubtError):
                 self.execution.show(order, looked_up, now, session)
         self._show_late_successors(reports, now, session)
+        self._count_all_attempts(now)
         self._cancel_superseded(now)
         return reports
 
@@ -315,6 +317,14 @@ class Reconciler:
             else report
             for order_id, report in reports.items()
         }
+
+    def _count_all_attempts(self, now: datetime) -> None:
+        entries = [order for order in self.ledger.orders() if order.purpose == "entry"]
+        for position in self.ledger.positions(only_open=True):
+            of_it = (order for order in entries if order.position_id == position.position_id)
+            after = with_all_attempts(position, of_it)
+            if after != position:
+                self.ledger.record_position(after, now, "CORRECTED: all attempts of its entry")
 
     def _cancel_superseded(self, now: datetime) -> None:
         """Cancel what rests beside another attempt that does its work, or has done it."""

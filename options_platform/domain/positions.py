@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -200,6 +200,21 @@ def after_entry_fill(
         loose=held.loose,
         loose_cash_usd=held.loose_cash_usd,
         loose_value_usd=held.loose_value_usd,
+    )
+
+
+def with_all_attempts(position: Position, entries: Iterable[Order]) -> Position:
+    """The position with what all attempts of its entry have filled; the same where it has that.
+
+    Ledgers of former versions counted the newest attempt alone.
+    """
+    filled = sorted((o for o in entries if o.filled_qty), key=lambda order: order.attempt)
+    if sum(order.filled_qty for order in filled) <= position.contracts:
+        return position
+    *others, last = filled
+    fees_before = last.fees_usd - sum(order.fees_usd for order in others)
+    return after_entry_fill(
+        last, position, position.opened_on, fees_before_usd=fees_before, others=others
     )
 
 

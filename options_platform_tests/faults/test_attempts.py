@@ -7,6 +7,7 @@ import pytest
 
 from options_platform.adapters.desk import Desk
 from options_platform.adapters.flattening import Flattening
+from options_platform.domain.positions import after_entry_fill
 from options_platform_tests.faults.world import (
     CLOSES,
     DATED,
@@ -387,3 +388,23 @@ def test_flattening_believes_a_price_far_from_the_close_that_a_later_trade_shows
 
     assert Flattening(made, CLOSES, pause=trade_on).run(NOW) == []
     assert next(o for o in exits(made) if o.legs[0].is_shares).limit_price >= 290.0
+
+
+def test_a_former_ledger_that_counted_the_newest_attempt_alone_is_corrected(entered, resting):
+    (order,) = entered.ledger.orders()
+    resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
+    resting.script(
+        "replace",
+        {"client_order_id": order.client_order_id, "qty": "8", "limit_price": "1.95"},
+    )
+    other = next(o for o in resting.book.orders.values() if o["status"] == "new")
+    resting.script("fill", {"client_order_id": other["client_order_id"]})
+    entered.reconcile(NOW)
+    (whole,) = entered.ledger.positions()
+    last = attempts(entered)[-1]
+    alone = after_entry_fill(last, None, whole.opened_on)
+    entered.ledger.record_position(alone, NOW, "as a former version had it")
+    assert entered.reconcile(NOW) == []
+    (corrected,) = entered.ledger.positions()
+    assert corrected == replace(whole, mark_price=corrected.mark_price)
+    closed_at_once(entered, resting)
