@@ -37,6 +37,7 @@ def test_one_run_has_predictions_and_plans(whole):
     assert set(found["trade_plan"]["decision"]) <= {"trade", "no_trade"}
 
 
+@pytest.mark.long
 def test_two_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
     """(b) As a backfill of the web UI arrives, tickers in another order in each phase."""
     settings = make_platform_settings(tmp_path / "phases")
@@ -47,6 +48,7 @@ def test_two_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
     assert_same_tables(tables(whole), tables(settings))
 
 
+@pytest.mark.long
 def test_day_by_day_gives_the_same_rows(whole, tmp_path):
     """(c) A backfill to a day, then a run each session, over the end of a month."""
     settings = make_platform_settings(tmp_path / "days")

@@ -30,6 +30,8 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+pytestmark = pytest.mark.long
+
 HIGH = {"SPY": MarketClose(262.0, 0.18)}
 
 

@@ -31,6 +31,8 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+pytestmark = pytest.mark.long
+
 
 def bought(fake):
     return max(contracts(fake), key=contracts(fake).get)

@@ -22,6 +22,8 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+pytestmark = pytest.mark.long
+
 LIMIT = {"greeks": WIDE, "kill_switch": {"max_daily_loss_pct": 0.01}}
 MINUTE = timedelta(minutes=1)
 

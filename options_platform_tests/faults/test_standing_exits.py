@@ -21,6 +21,8 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("accepted", [False, True])
 def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(

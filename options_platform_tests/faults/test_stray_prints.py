@@ -19,6 +19,8 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def made(tmp_path, fake):

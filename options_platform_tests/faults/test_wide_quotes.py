@@ -26,6 +26,8 @@ from options_platform_tests.faults.world import (
     trader,
 )
 
+pytestmark = pytest.mark.long
+
 QUARTER = timedelta(minutes=15)
 # Sold at 0.37, 5 wide: its stop is a value of -1.11. The model says -0.33 at 250, and at 235
 # between -1.79 and -1.95.
