@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from options_platform_tests.faults.world import server
+from options_platform_tests.faults.world import DATED, server, trade, trader
 
 
 @pytest.fixture
@@ -15,3 +17,12 @@ def resting():
     """A server that lets orders work."""
     with server(fills="rest") as made:
         yield made
+
+
+@pytest.fixture
+def made(tmp_path, fake):
+    """An account that holds eight spreads, 253 bought and 258 sold, calls."""
+    opened = trader(tmp_path, fake.address)
+    trade(opened)
+    fake.script("trade", {"ticker": "SPY", "price": 262.0})
+    return replace(opened, closes=DATED)

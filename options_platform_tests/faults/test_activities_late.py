@@ -8,31 +8,17 @@ import pytest
 
 from options_platform.adapters.flattening import Flattening
 from options_platform.adapters.intraday import IntradayCheck
-from options_platform.domain.fills import MarketClose
 from options_platform_tests.faults.world import (
-    DATED,
+    HIGH,
     NOW,
     accept,
     advance,
     at_clock,
     contracts,
     open_beside,
-    trade,
-    trader,
 )
 
 pytestmark = pytest.mark.long
-
-HIGH = {"SPY": MarketClose(262.0, 0.18)}
-
-
-@pytest.fixture
-def made(tmp_path, fake):
-    """An account that holds eight spreads, 253 bought and 258 sold, calls."""
-    opened = trader(tmp_path, fake.address)
-    trade(opened)
-    fake.script("trade", {"ticker": "SPY", "price": 262.0})
-    return replace(opened, closes=DATED)
 
 
 def sold(fake):

@@ -17,6 +17,7 @@ from options_platform.domain.fills import MarketClose
 from options_platform.domain.trading.closing import shares_held
 from options_platform_tests.faults.world import (
     DATED,
+    HIGH,
     NOW,
     advance,
     assert_sound,
@@ -28,8 +29,6 @@ from options_platform_tests.faults.world import (
 )
 
 pytestmark = pytest.mark.long
-
-HIGH = {"SPY": MarketClose(262.0, 0.18)}
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ AFTER_CLOSE = datetime(2015, 1, 5, 16, 1, tzinfo=NEW_YORK)
 POST = "POST /v2/orders"
 SMALLEST_LEDGER = 12_288
 CLOSES = {"SPY": MarketClose(250.0, 0.18)}
+HIGH = {"SPY": MarketClose(262.0, 0.18)}
 DATED = {"SPY": DatedClose(SESSION, CLOSES["SPY"])}
 
 
