@@ -128,7 +128,13 @@ class Settling:
         )
 
     def _told_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
-        ends = self.ledger.accepted_ends()
+        # Most activities tell of no end that a person accepted: the account is not asked for them.
+        ends = [
+            end
+            for end in self.ledger.accepted_ends()
+            if is_same_contract(end.symbol, activity.symbol)
+            or is_same_contract(activity.symbol, end.symbol)
+        ]
         if not ends:
             return []
         opened = {p.position_id: p.opened_on for p in self.ledger.positions()}
