@@ -16,7 +16,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from options_platform.adapters.home import EVENT_BATCH_SIZE
+from options_platform.adapters.storage.home import EVENT_BATCH_SIZE
 
 ASSETS = 9
 TICKERS = ("AAA", "BBB", "CCC")

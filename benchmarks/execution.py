@@ -17,9 +17,9 @@ from pathlib import Path
 from alpaca.trading.client import TradingClient
 
 from options_platform.adapters.brokers.alpaca_shapes import request_of
-from options_platform.domain.fills import MarketClose
-from options_platform.domain.orders import OrderLeg
-from options_platform.domain.positions import after_entry_fill
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.positions import after_entry_fill
 from options_platform.testing.alpaca_account import (
     NOW,
     SESSION,

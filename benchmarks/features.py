@@ -19,10 +19,14 @@ import polars as pl
 
 from benchmarks.pandas_features import pandas_features
 from options_platform.contracts import GARCH_PARAMS
-from options_platform.domain.calendar import sessions
-from options_platform.domain.features.compute import compute_features, good_bars, with_bar_features
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.feature_engine.compute import (
+    compute_features,
+    good_bars,
+    with_bar_features,
+)
+from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.features.registry import FEATURES
-from options_platform.domain.regime import RegimeRules
 
 T = TypeVar("T")
 GOAL = 5.0

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from options_platform.adapters.index_data import update_indices
-from options_platform.adapters.market_data import UpdateRequest, update_bars
-from options_platform.adapters.sources.csv_folder import CsvSource
+from options_platform.adapters.sources.files.folder import CsvSource
 from options_platform.adapters.sources.simulated import SimulatedSource
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
-from options_platform.domain.calendar import sessions, shift
+from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.services.market_data.bars import UpdateRequest, update_bars
+from options_platform.services.market_data.indices import update_indices
 
 TICKERS = tuple(f"T{number:02d}" for number in range(10))
 FIRST, LAST = date(2000, 1, 3), date(2024, 12, 31)

@@ -16,11 +16,11 @@ from datetime import date
 import numpy as np
 
 from options_platform.contracts import GARCH_PARAMS
-from options_platform.domain.calendar import sessions
-from options_platform.domain.features.compute import compute_features, good_bars
-from options_platform.domain.features.garch import fit_missing
-from options_platform.domain.labels import compute_labels
-from options_platform.domain.regime import RegimeRules
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.feature_engine.compute import compute_features, good_bars
+from options_platform.domain.feature_engine.garch import fit_missing
+from options_platform.domain.feature_engine.labels import compute_labels
+from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.models.dataset import Dataset, make_dataset
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.memory_store import MemoryStore

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import OPTION_CHAIN
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 
 MONEY = ["date", "ticker", "expiry", "dte", "years", "strike", "iv", "spot", "quality"]
 BATCH = 25

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.chain_study import vertical_spreads
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.expiries import listed_expiries
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import ChainRules, synthetic_chain
-from options_platform.domain.expiries import listed_expiries
+from options_platform.testing.vertical_spreads import vertical_spreads
 
 GOAL = 10.0
 MAX_DTE = 42

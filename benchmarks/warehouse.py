@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 
 from benchmarks.features import by_package, make_market
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import PartitionRange
 from options_platform.domain.features.table import FEATURES_TABLE
 

@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("options-platform: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        from options_platform.adapters.storage_faults import storage_fault
+        from options_platform.adapters.storage.storage_faults import storage_fault
 
         fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
         if fault is None:

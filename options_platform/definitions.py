@@ -7,32 +7,33 @@ from typing import Any
 
 import dagster as dg
 
-from options_platform.adapters.home import make_files_private
-from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES
-from options_platform.defs.alert_sensors import make_alert_sensors
+from options_platform.adapters.storage.home import make_files_private
+from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
+from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
-from options_platform.defs.assets.backtest import make_backtest
-from options_platform.defs.assets.chains import make_chains
-from options_platform.defs.assets.marts import make_marts, make_report
-from options_platform.defs.assets.portfolio import make_portfolio_views
-from options_platform.defs.backtest_checks import make_backtest_checks
-from options_platform.defs.chain_snapshot import make_snapshot_job, make_snapshot_schedule
-from options_platform.defs.checks import make_checks
-from options_platform.defs.intraday import make_intraday_job, make_intraday_schedule
+from options_platform.defs.backtest.assets import make_backtest
+from options_platform.defs.backtest.checks import make_backtest_checks
+from options_platform.defs.chains.assets import make_chains
+from options_platform.defs.chains.snapshot import make_snapshot_job, make_snapshot_schedule
+from options_platform.defs.contract_checks import make_checks
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
-from options_platform.defs.model_checks import make_model_checks
-from options_platform.defs.portfolio_checks import make_portfolio_checks
-from options_platform.defs.resources import make_platform, source_gives
+from options_platform.defs.models.checks import make_model_checks
+from options_platform.defs.reports.assets import make_marts, make_report
+from options_platform.defs.reports.sensor import make_reports_sensor
 from options_platform.defs.schedules import make_backtest_schedule, make_schedule
-from options_platform.defs.sensors import make_reports_sensor
-from options_platform.domain.calendar import set_closures
+from options_platform.defs.trading.intraday import make_intraday_job, make_intraday_schedule
+from options_platform.defs.trading.portfolio import make_portfolio_views
+from options_platform.defs.trading.portfolio_checks import make_portfolio_checks
+from options_platform.domain.calendar.sessions import set_closures
+from options_platform.services.market_data.platform import make_platform, source_gives
 from options_platform.settings import Settings, load_settings
 
 
 def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
     """The definitions of `settings` (default: those of the environment).
 
-    Keyword arguments replace parts of :class:`~options_platform.defs.resources.Platform`.
+    Keyword arguments replace parts of
+    :class:`~options_platform.services.market_data.platform.Platform`.
     """
     settings = settings or load_settings()
     set_closures(settings.unplanned_closures)

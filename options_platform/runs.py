@@ -12,13 +12,13 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.adapters.event_log import quiet_fallback
-from options_platform.adapters.storage_faults import fault_in_words
+from options_platform.adapters.storage.storage_faults import fault_in_words
 from options_platform.common import PartitionRange, Progress
 from options_platform.definitions import build_defs
-from options_platform.defs.assets.own_iv import by_chain
 from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JOB_NAME
-from options_platform.defs.partitions import BACKFILL_TAG, neighbours, range_tags
+from options_platform.defs.shared.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
+from options_platform.services.market_data.own_chains import by_chain
 from options_platform.settings import Settings
 
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
@@ -113,7 +113,7 @@ def _existing(
     Chains are large, and a source may have those of today alone. Where a ticker goes by its own
     chain they are in, since `vix` rests on them.
     """
-    from options_platform.adapters.tables import ASSET_TABLES
+    from options_platform.adapters.storage.tables import ASSET_TABLES
 
     keys = definitions.resolve_asset_graph().get_all_asset_keys()
     existing = {key.to_user_string() for key in keys}
@@ -139,7 +139,7 @@ def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list
 
 
 def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
-    from options_platform.adapters.tables import ASSET_TABLES
+    from options_platform.adapters.storage.tables import ASSET_TABLES
 
     names = list(assets) if assets else [table.name for table in ASSET_TABLES]
     early = (*DATA_ASSETS, *CHAIN_ASSETS)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from options_platform.adapters.desk import Desk
 from options_platform.domain.backtest import AssignmentRules, BacktestRules
-from options_platform.domain.fills import AT_MID, leg_prices, net_price
+from options_platform.domain.trading.fills import AT_MID, leg_prices, net_price
+from options_platform.services.trading.order_worker import Desk
 
 CENT = 0.005
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.ports import SOURCE_CHAIN_SCHEMA
+from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
 
 DATED = pl.Schema({"date": pl.Date, **SOURCE_CHAIN_SCHEMA})
 RENAMED = {

@@ -8,10 +8,8 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.duck import held
-from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.adapters.plan_tables import market_closes
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.ledger import Ledger
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import (
     BacktestMarket,
@@ -20,8 +18,10 @@ from options_platform.domain.backtest import (
     make_market,
     run_backtest,
 )
-from options_platform.domain.calendar import sessions
-from options_platform.domain.plan import build_plans
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.planning.plan import build_plans
+from options_platform.services.planning.plan_tables import market_closes
+from options_platform.services.trading.session import PaperTrading
 from options_platform.settings import Settings, make_settings
 from options_platform.testing.market import NOW, random_market
 from options_platform.testing.plan_inputs import plan_inputs

@@ -4,9 +4,9 @@ from datetime import date, datetime
 
 import polars as pl
 
-from options_platform.adapters.home import enter_home, prepare_home
-from options_platform.adapters.tables import ASSET_TABLES
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.home import enter_home, prepare_home
+from options_platform.adapters.storage.tables import ASSET_TABLES
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import PartitionRange
 from options_platform.contracts import (
     MODEL_PREDICTIONS,
@@ -14,7 +14,7 @@ from options_platform.contracts import (
     REGIME_TRANSITIONS,
     TRADE_PLAN_LEGS,
 )
-from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.runs import run_job
 from options_platform.settings import make_settings
 

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
-from options_platform.domain.calendar import sessions
+from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.domain.calendar.sessions import sessions
 
 FIRST, LAST = date(2023, 1, 3), date(2024, 3, 28)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from options_platform.adapters.tables import tables
+from options_platform.adapters.storage.tables import tables
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.settings import field_names

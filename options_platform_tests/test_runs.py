@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from options_platform.adapters.tables import ASSET_TABLES
+from options_platform.adapters.storage.tables import ASSET_TABLES
 from options_platform.errors import UsageError
 from options_platform.runs import DATA_ASSETS, RunFailedError, asset_names
 from options_platform_tests.platform import make_platform_settings, run

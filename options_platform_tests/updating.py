@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from options_platform.adapters.index_data import update_indices
-from options_platform.adapters.market_data import UpdateRequest, update_bars
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     RAW_OHLCV,
     VIX,
 )
+from options_platform.services.market_data.bars import UpdateRequest, update_bars
+from options_platform.services.market_data.indices import update_indices
 from options_platform_tests.scripted import FIRST, LAST, ScriptedSource, changed
 
 NOW = datetime(2024, 4, 2, 12, tzinfo=UTC)

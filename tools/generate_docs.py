@@ -12,12 +12,12 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.marts import Mart, load_marts
-from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES, SIDE_TABLES
+from options_platform.adapters.storage.marts import Mart, load_marts
+from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, SIDE_TABLES
 from options_platform.contracts import BACKTEST_TABLES, LEDGER_VIEWS, Column, Table
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
-from options_platform.domain.reasons import REASONS
+from options_platform.domain.planning.reasons import REASONS
 from tools.layouts_page import layouts_page
 from tools.markdown import table as markdown_table
 from tools.rules_page import rules_page

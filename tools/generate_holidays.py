@@ -1,4 +1,4 @@
-"""Write `options_platform/domain/holidays.py` from exchange-calendars (run once a year).
+"""Write `options_platform/domain/calendar/holidays.py` from exchange-calendars (run once a year).
 
 Building the calendar at load time costs seconds in every process, so the list is generated.
 """
@@ -6,7 +6,7 @@ Building the calendar at load time costs seconds in every process, so the list i
 from pathlib import Path
 
 FIRST_YEAR, LAST_YEAR = 1990, 2027
-TARGET = Path(__file__).parents[1] / "options_platform" / "domain" / "holidays.py"
+TARGET = Path(__file__).parents[1] / "options_platform" / "domain" / "calendar" / "holidays.py"
 
 
 def render(first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from options_platform.adapters.sources.layouts import LAYOUTS, Kind, Layout
-from options_platform.adapters.sources.layouts.layout import ONE_VALUE
+from options_platform.adapters.sources.files.layouts import LAYOUTS, Kind, Layout
+from options_platform.adapters.sources.files.layouts.layout import ONE_VALUE
 from tools.markdown import table as markdown_table
 
 TITLES: dict[Kind, str] = {
@@ -19,7 +19,7 @@ def layouts_page(generated: str) -> str:
     """The page, one table a kind."""
     parts = [
         "# File layouts",
-        generated.format(source="`options_platform/adapters/sources/layouts/`"),
+        generated.format(source="`options_platform/adapters/sources/files/layouts/`"),
         (
             "Which files the source `csv` and `options-platform import` read, known by their "
             "headers. Names are compared without case, brackets and signs (`<Close/Last>` is "

@@ -11,16 +11,16 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain import ex_dividend
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
-from options_platform.domain.decision_ledger import asked_rules
-from options_platform.domain.fills import FILL_MODELS
-from options_platform.domain.plan import PlanRules
-from options_platform.domain.reasons import REASONS
-from options_platform.domain.selection import target_dte, wanted_strategy
-from options_platform.domain.sizing import contracts
+from options_platform.domain.planning.plan import PlanRules
+from options_platform.domain.planning.reasons import REASONS
+from options_platform.domain.planning.rule_trace import asked_rules
+from options_platform.domain.planning.selection import target_dte, wanted_strategy
+from options_platform.domain.planning.strikes import StrikeRules
+from options_platform.domain.risk.sizing import contracts
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.strikes import StrikeRules
+from options_platform.domain.trading import ex_dividend
+from options_platform.domain.trading.fills import FILL_MODELS
 from options_platform.settings import Settings
 from tools.markdown import table
 
@@ -38,7 +38,7 @@ def rules_page(generated: str) -> str:
     plan, rules = settings.plan, settings.backtest_rules
     parts = [
         "# Rules of trading",
-        generated.format(source="`options_platform/settings.py` and `options_platform/domain/`"),
+        generated.format(source="`options_platform/settings/` and `options_platform/domain/`"),
         (
             "What the platform trades, in the order in which it decides, with the default "
             "settings. Each value is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in "

@@ -38,7 +38,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
-from options_platform.adapters.storage_faults import storage_fault
+from options_platform.adapters.storage.storage_faults import storage_fault
 
 KEPT_ENGINES = 16
 # An event takes some 1.3 KB: in pages of 4 KB, SQLite's default, a third would stay empty. A

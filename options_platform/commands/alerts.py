@@ -6,11 +6,11 @@ import argparse
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from options_platform.adapters.account_state import alerts_of
-from options_platform.adapters.ledger import open_ledger
 from options_platform.adapters.notifier import VARIABLE, open_notifier
+from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import UsageError
+from options_platform.services.trading.account_state import alerts_of
 
 
 def alerts(args: argparse.Namespace) -> int:

@@ -8,15 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.backtest_run import (
-    BacktestData,
-    BacktestRun,
-    load_backtest,
-    run_grid,
-    run_with_baselines,
-)
-from options_platform.adapters.backtest_trials import earlier_ratios
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.backtest_output import about, number, record, say_about
 from options_platform.commands.common import (
     ConsoleProgress,
@@ -26,12 +18,20 @@ from options_platform.commands.common import (
     say,
 )
 from options_platform.domain.backtest import BacktestRules
-from options_platform.domain.backtest.choices import make_variant, make_variants
-from options_platform.domain.backtest.judgement import Judgement, judge
 from options_platform.domain.backtest.results import HELD_NOTE
-from options_platform.domain.backtest.scorecard import against_seed, held_to_expiry
-from options_platform.domain.backtest.variants import Variant, scored
+from options_platform.domain.backtest_study.choices import make_variant, make_variants
+from options_platform.domain.backtest_study.judgement import Judgement, judge
+from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
+from options_platform.domain.backtest_study.variants import Variant, scored
 from options_platform.errors import UsageError
+from options_platform.services.backtesting.run import (
+    BacktestData,
+    BacktestRun,
+    load_backtest,
+    run_grid,
+    run_with_baselines,
+)
+from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.settings import Settings
 
 SHOWN_VARIANTS = 12

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from options_platform.adapters.backtest_run import BacktestData
-from options_platform.adapters.backtest_trials import backtest_trials
-from options_platform.adapters.trial_log import TrialLog
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.commands.common import say
-from options_platform.domain.backtest.variants import VariantScore
-from options_platform.domain.index_series import foreign_indices
+from options_platform.domain.backtest_study.variants import VariantScore
+from options_platform.domain.market.index_series import foreign_indices
+from options_platform.services.backtesting.run import BacktestData
+from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.settings import Settings
 
 

@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from options_platform.adapters.backtest_run import BacktestData, run_grid
-from options_platform.adapters.backtest_trials import earlier_ratios
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.backtest_output import about, number, record, say_about
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.commands.search import open_optuna
 from options_platform.domain.backtest import BacktestRules
-from options_platform.domain.backtest.choices import Span, parse_choices, varied
-from options_platform.domain.backtest.judgement import judge
-from options_platform.domain.backtest.scorecard import excess_returns
-from options_platform.domain.backtest.variants import Variant, VariantScore
-from options_platform.domain.performance import bootstrap_interval
-from options_platform.domain.performance.curve import sharpe
-from options_platform.domain.plan import PlanRules
+from options_platform.domain.backtest_study.choices import Span, parse_choices, varied
+from options_platform.domain.backtest_study.judgement import judge
+from options_platform.domain.backtest_study.scorecard import excess_returns
+from options_platform.domain.backtest_study.variants import Variant, VariantScore
+from options_platform.domain.planning.plan import PlanRules
+from options_platform.domain.statistics.bootstrap import bootstrap_interval
+from options_platform.domain.statistics.curve import sharpe
 from options_platform.errors import UsageError
+from options_platform.services.backtesting.run import BacktestData, run_grid
+from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.settings import Settings
 
 SEARCHED_SHARE = 0.7

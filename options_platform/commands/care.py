@@ -6,12 +6,12 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from options_platform.adapters.archive import write_archive
-from options_platform.adapters.diagnosis import Finding, diagnose
-from options_platform.adapters.restoring import restore_archive
-from options_platform.adapters.storage_faults import FULL_ERRNOS
+from options_platform.adapters.storage.backups.archive import write_archive
+from options_platform.adapters.storage.backups.restoring import restore_archive
+from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import DiskFullError, HomeError, UsageError
+from options_platform.services.market_data.diagnosis import Finding, diagnose
 from options_platform.settings import load_settings
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from options_platform.adapters.home import enter_home, prepare_home
+from options_platform.adapters.storage.home import enter_home, prepare_home
 from options_platform.logs import configure_logs
 from options_platform.settings import Settings, load_settings
 

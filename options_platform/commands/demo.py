@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import options_platform
 from options_platform.commands.common import ConsoleProgress, print_table, ready_settings, say
 from options_platform.contracts import TRADE_PLAN
-from options_platform.domain.calendar import sessions as sessions_between
-from options_platform.domain.calendar import shift
+from options_platform.domain.calendar.sessions import sessions as sessions_between
+from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.common import PartitionRange
 
 STAMP = "demo.sha256"
@@ -29,12 +29,12 @@ STAMP = "demo.sha256"
 
 def demo(args: argparse.Namespace) -> int:
     """Backfill what is missing, run the newest session, replay the last ones, write the report."""
-    from options_platform.adapters.replay import replay
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.common import PartitionRange
-    from options_platform.defs.partitions import first_date, newest_date
+    from options_platform.defs.shared.partitions import first_date, newest_date
     from options_platform.reporting.report import report_path
     from options_platform.runs import run_backtest, run_job, run_reporting
+    from options_platform.services.trading.replay import replay
 
     if not 2 <= args.sessions <= 250:
         raise UsageError(f"--sessions {args.sessions}: choose 2 to 250 sessions to replay")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import threading
 
-from options_platform.adapters.fake_alpaca import FakeAlpaca
 from options_platform.commands.common import print_json, say
 from options_platform.errors import UsageError
+from options_platform.fake_alpaca import FakeAlpaca
 
 
 def fake_alpaca(args: argparse.Namespace) -> int:

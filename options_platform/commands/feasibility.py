@@ -8,15 +8,15 @@ from datetime import date
 
 import polars as pl
 
-from options_platform.adapters.plan_inputs import plan_inputs
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import TRADE_PLAN
-from options_platform.domain.calendar import shift
-from options_platform.domain.exposures import one_spread_rows
-from options_platform.domain.plan import build_plans
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.risk import feasibility as judge
+from options_platform.domain.trading.exposures import one_spread_rows
 from options_platform.errors import IncompleteDataError, UsageError
+from options_platform.services.planning.plan_inputs import plan_inputs
 
 COLUMNS = (
     "ticker",

@@ -14,7 +14,7 @@ from options_platform.settings import load_settings
 
 def import_files(args: argparse.Namespace) -> int:
     """Convert the files; nothing is written unless all can be."""
-    from options_platform.adapters.importing import Request, convert
+    from options_platform.adapters.sources.files.conversion import Request, convert
 
     folder = Path(args.to) if args.to else _csv_folder()
     request = Request(

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import QUARANTINE, RAW_OHLCV, REVISIONS
-from options_platform.domain.as_of import as_of
-from options_platform.domain.bars import require_ticker
-from options_platform.domain.quarantine import decide, with_close
+from options_platform.domain.market.as_of import as_of
+from options_platform.domain.market.bars import require_ticker
+from options_platform.domain.market.quarantine import decide, with_close
 from options_platform.errors import UsageError
 
 ENTRY_COLUMNS = ("date", "ticker", "rule", "severity", "status", "close", "source", "note")
@@ -82,8 +82,8 @@ def bars(args: argparse.Namespace) -> int:
 def chain_snapshot(args: argparse.Namespace) -> int:
     """Store the option chains of today's session as they stand after its close."""
     from options_platform.commands.runs import chosen_tickers
-    from options_platform.defs.chain_snapshot import take_snapshot
-    from options_platform.defs.resources import make_platform, source_gives
+    from options_platform.defs.chains.snapshot import take_snapshot
+    from options_platform.services.market_data.platform import make_platform, source_gives
 
     settings = ready_settings()
     platform = make_platform(settings)

@@ -15,8 +15,8 @@ COLUMNS = ("target", "model", "champion", "loss", "naive_loss", "p_naive", "p_ch
 
 def models(args: argparse.Namespace) -> int:
     """List the contenders, promote one, or bring back the champion before."""
-    from options_platform.adapters.model_registry import ModelRegistry
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.adapters.tracking.model_registry import ModelRegistry
 
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
@@ -48,8 +48,8 @@ def models(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace, registry: Any) -> int:
     from options_platform.contracts import TRIAL_FOLDS, TRIALS
-    from options_platform.models.candidates import CANDIDATES
-    from options_platform.models.luck import luck
+    from options_platform.models.selection.candidates import CANDIDATES
+    from options_platform.models.study.luck import luck
 
     rows: list[dict[str, Any]] = []
     chance: dict[str, dict[str, float]] = {}

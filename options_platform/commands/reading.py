@@ -12,18 +12,23 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ledger import Ledger, open_ledger
-from options_platform.adapters.looks import valued_by_model
-from options_platform.adapters.pauses import pause_of
-from options_platform.adapters.replay import replay_ledger
-from options_platform.adapters.stored import LISTED_TABLES, open_entries, stored_keys, without_bars
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import TRADE_PLAN, Table
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.positions import Position
 from options_platform.domain.trading.closing import legs_text, shares_held
+from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
+from options_platform.services.market_data.inventory import (
+    LISTED_TABLES,
+    open_entries,
+    stored_keys,
+    without_bars,
+)
+from options_platform.services.trading.entries.pauses import pause_of
+from options_platform.services.trading.replay import replay_ledger
+from options_platform.services.trading.stop_looks import valued_by_model
 from options_platform.settings import Settings
 
 # What the tables show, and under what short name: a row has to fit a terminal.
@@ -54,7 +59,7 @@ POSITION_COLUMNS = {
 
 def status(args: argparse.Namespace) -> int:
     """What is stored, how fresh it is, and the newest decisions."""
-    from options_platform.defs.partitions import newest_date
+    from options_platform.defs.shared.partitions import newest_date
 
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.ledger import open_ledger
-from options_platform.adapters.paper_record import paper_record
-from options_platform.adapters.replay import replay_ledger
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.domain.record import (
+from options_platform.domain.accounting.trading_record import (
     DIFFERS,
     ONLY_BACKTEST,
     ONLY_PAPER,
@@ -21,6 +19,8 @@ from options_platform.domain.record import (
     Record,
 )
 from options_platform.errors import IncompleteDataError, UsageError
+from options_platform.services.accounting.trading_record import paper_record
+from options_platform.services.trading.replay import replay_ledger
 
 TARGETS = ("metric", "value", "low", "high", "target", "state")
 DRIFT = ("plan_id", "ticker", "state", "entry_difference", "exit_difference",

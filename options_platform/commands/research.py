@@ -25,13 +25,13 @@ SHOWN = ("model", "rows", "loss", "naive_loss", "auc_macro", "change_sign", "new
 
 def research(args: argparse.Namespace) -> int:
     """Score the candidates on the years that may choose, or the chosen ones on those after."""
-    from options_platform.adapters.listing import listed_pool
-    from options_platform.adapters.trial_log import TrialLog
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.adapters.tracking.trial_log import TrialLog
     from options_platform.contracts import LABELS, TRIALS
     from options_platform.domain.features.table import FEATURES_TABLE
-    from options_platform.models.candidates import CANDIDATES
-    from options_platform.models.trials import Contest
+    from options_platform.models.selection.candidates import CANDIDATES
+    from options_platform.models.selection.trials import Contest
+    from options_platform.services.market_data.listing import listed_pool
 
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)

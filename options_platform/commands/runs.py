@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from options_platform.commands.common import ConsoleProgress, ready_settings, say
-from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import require_session, sessions, shift
+from options_platform.domain.calendar.sessions import require_session, sessions, shift
+from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -19,9 +19,9 @@ FILLED_BY_DAILY = 5
 
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order."""
-    from options_platform.adapters.tables import ASSET_TABLES, CHAIN_TABLES
+    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
     from options_platform.common import PartitionRange
-    from options_platform.defs.partitions import first_date, newest_date
+    from options_platform.defs.shared.partitions import first_date, newest_date
     from options_platform.runs import asset_names, run_job
 
     settings = ready_settings()
@@ -46,7 +46,7 @@ def backfill(args: argparse.Namespace) -> int:
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send what it plans."""
     from options_platform.common import PartitionRange
-    from options_platform.defs.partitions import newest_date
+    from options_platform.defs.shared.partitions import newest_date
     from options_platform.runs import history_assets, run_job
 
     settings = ready_settings()
@@ -97,10 +97,10 @@ def _session_from(day: date, settings: Settings, newest: date) -> date:
 
 def _missing_history(settings: Settings, day: date) -> list[date]:
     """Sessions before `day` that some ticker has no row of, though it is listed or never asked."""
-    from options_platform.adapters.listing import asked_until
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.contracts import RAW_OHLCV
-    from options_platform.defs.partitions import first_date
+    from options_platform.defs.shared.partitions import first_date
+    from options_platform.services.market_data.listing import asked_until
 
     warehouse = Warehouse(settings.warehouse_path)
     stored = warehouse.read(
@@ -123,7 +123,7 @@ def _report_outcomes(warnings: Sequence[str]) -> None:
 
 
 def _show_plans(settings: Settings, day: date) -> None:
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
 
     warehouse = Warehouse(settings.warehouse_path)

@@ -23,13 +23,13 @@ COLUMNS = ("year", "trials", "inner_loss", "loss", "naive_loss", "values")
 def search(args: argparse.Namespace) -> int:
     """Search on the years before each outer year, then score that year once."""
     optuna = open_optuna()
-    from options_platform.adapters.listing import listed_pool
-    from options_platform.adapters.trial_log import TrialLog
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.adapters.tracking.trial_log import TrialLog
     from options_platform.contracts import LABELS
     from options_platform.domain.features.table import FEATURES_TABLE
-    from options_platform.models.search import candidate_of, nests, suggested
-    from options_platform.models.trials import Contest
+    from options_platform.models.selection.search import candidate_of, nests, suggested
+    from options_platform.models.selection.trials import Contest
+    from options_platform.services.market_data.listing import listed_pool
 
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)

@@ -10,21 +10,21 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.desk import Desk
-from options_platform.adapters.flattening import Flattening
-from options_platform.adapters.ledger import Ledger, open_ledger
-from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.adapters.pauses import lift_pause
-from options_platform.adapters.reconciling import NO_BROKER
-from options_platform.adapters.stored_closes import stored_market
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.domain.exposures import DatedClose, newest_closes
-from options_platform.domain.fills import MarketClose
-from options_platform.domain.orders import Order
-from options_platform.domain.positions import Position
-from options_platform.domain.reconciliation import Difference
 from options_platform.domain.risk import is_of_losses
+from options_platform.domain.trading.exposures import DatedClose, newest_closes
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.orders import Order
+from options_platform.domain.trading.positions import Position
+from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
+from options_platform.services.trading.entries.pauses import lift_pause
+from options_platform.services.trading.flatten import Flattening
+from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.prices.stored_closes import stored_market
+from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
+from options_platform.services.trading.session import PaperTrading
 from options_platform.settings import Settings
 
 WORK_COLUMNS = ("client_order_id", "purpose", "contracts", "limit_price", "status", "filled_qty")

@@ -4,7 +4,7 @@ One declaration serves them all: the DuckDB schema, the refusal of frames that d
 blocking asset checks, the column metadata in the Dagster UI and the data dictionary in the docs.
 Contracts import nothing of the platform but its errors. The table of the features is made of their
 declarations (`domain/features/table.py`); which tables a warehouse holds is said in
-`adapters/tables.py`.
+`adapters/storage/tables.py`.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from options_platform.broker_rules import LIVE_NOTE
 from options_platform.contracts import LEDGER_VIEWS, Table
-from options_platform.defs.sending import ORDER_RUN_TAGS
+from options_platform.defs.shared.sending import ORDER_RUN_TAGS
 from options_platform.settings import Settings
+from options_platform.settings.broker_rules import LIVE_NOTE
 
 JOB_NAME = "daily"
 MONEY_TAG = "options_platform/money"

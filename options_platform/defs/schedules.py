@@ -9,8 +9,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from options_platform.common import PartitionRange
 from options_platform.defs.jobs import JOB_NAME
-from options_platform.defs.partitions import TIMEZONE, range_tags
-from options_platform.domain.calendar import NEW_YORK, is_session
+from options_platform.defs.shared.partitions import TIMEZONE, range_tags
+from options_platform.domain.calendar.sessions import NEW_YORK, is_session
 from options_platform.settings import Settings
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from options_platform.common import Floats
-from options_platform.domain.walk_forward import Fold, require_purged
 from options_platform.models.base import from_json, to_json
 from options_platform.models.dataset import Rows, Sample
 from options_platform.models.linear import fit_logit, predict_logit
+from options_platform.models.walk_forward import Fold, require_purged
 
 SMALLEST_PROBABILITY = 1e-6
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
+from options_platform.domain.feature_engine.labels import HORIZON, known_too_early
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
-from options_platform.domain.labels import HORIZON, known_too_early
-from options_platform.domain.walk_forward import LeakError
 from options_platform.errors import ContractError, IncompleteDataError
+from options_platform.models.walk_forward import LeakError
 
 Rows = NDArray[np.int64]
 Days = NDArray[np.datetime64]

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from options_platform.domain.comparison import PairedTest, paired_test
+from options_platform.domain.statistics.paired_test import PairedTest, paired_test
 from options_platform.errors import UsageError
-from options_platform.models.alarms import too_good_scores
-from options_platform.models.candidates import CANDIDATES
+from options_platform.models.monitoring.alarms import too_good_scores
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
+from options_platform.models.selection.candidates import CANDIDATES
 
 DEFAULT = {"direction": "scaled_calm_trees", "iv_rank": "har_ridge_strong_calm_trees"}
 """The shipped defaults, by the names of their candidates."""

@@ -1,6 +1,6 @@
 """Walk-forward training: each fold's model is trained once, stored, and read ever after.
 
-1. Each month of the range becomes a fold; its training rows are purged (`domain/walk_forward`).
+1. Each month of the range becomes a fold; its training rows are purged (`models/walk_forward`).
 2. A fold is known by the hash of its training rows, the model's parameters, the version of the
    code that fits it and the libraries.
 3. Folds that the store has are read; those that it lacks are trained under the model's lock, so
@@ -23,9 +23,9 @@ from typing import Protocol
 import numpy as np
 
 from options_platform.common import Floats, Progress
-from options_platform.domain.walk_forward import Fold, monthly_folds, require_purged
 from options_platform.models.base import MIN_SESSIONS, Artifacts, FoldModel, to_json
 from options_platform.models.dataset import Dataset, Sample
+from options_platform.models.walk_forward import Fold, monthly_folds, require_purged
 
 LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
 FITTING_VERSION = "1"
@@ -114,7 +114,7 @@ def walk_forward(
 
     A month with less than a year of training sessions has no model: its rows have NaN and no
     model id. `predict_sessions` is that of
-    :func:`~options_platform.domain.walk_forward.monthly_folds`; `folds` replaces its folds.
+    :func:`~options_platform.models.walk_forward.monthly_folds`; `folds` replaces its folds.
     Raises :class:`NotStoredError` where `may_train` is false and a fold is not stored, and
     :class:`LeakError` where a fold would train on what only its predicted sessions make known.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.domain.coverage import (
+from options_platform.domain.market.coverage import (
     coverage_by_month,
     freshness,
     gaps,

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.domain.actions import adjusted_throughout, adjustment_gaps
+from options_platform.domain.market.corporate_actions import adjusted_throughout, adjustment_gaps
 
 SHOWN = 24
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.paper_record import paper_record
-from options_platform.adapters.portfolio_views import ledger_portfolio
-from options_platform.adapters.warehouse import Warehouse
-from options_platform.domain.portfolio import PARTS, Portfolio
-from options_platform.domain.record import SAME, Record
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.domain.accounting.portfolio import PARTS, Portfolio
+from options_platform.domain.accounting.trading_record import SAME, Record
 from options_platform.errors import IncompleteDataError
 from options_platform.reporting import backtest_figures as drawn
 from options_platform.reporting import figures
+from options_platform.services.accounting.portfolio_views import ledger_portfolio
+from options_platform.services.accounting.trading_record import paper_record
 from options_platform.settings import Settings
 
 SHOWN_TRADES = 12

@@ -10,12 +10,10 @@ from typing import Any
 import polars as pl
 
 from options_platform import __version__
-from options_platform.adapters.chain_store import ChainStore
-from options_platform.adapters.ledger import open_ledger
-from options_platform.adapters.replay import replay_ledger
 from options_platform.adapters.sources import open_source, source_options
-from options_platform.adapters.warehouse import Warehouse
-from options_platform.broker_rules import LIVE_NOTE
+from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     BACKTEST_CURVES,
     BACKTEST_DRAWS,
@@ -44,9 +42,9 @@ from options_platform.contracts import (
     VIX,
 )
 from options_platform.contracts.backtest import CONFIGURED
-from options_platform.domain.calendar import newest_session
+from options_platform.domain.calendar.sessions import newest_session
 from options_platform.domain.features.registry import feature_version
-from options_platform.domain.positions import Position
+from options_platform.domain.trading.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
@@ -57,7 +55,9 @@ from options_platform.reporting.tearsheet import (
     position_cards,
     tearsheet_section,
 )
+from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
+from options_platform.settings.broker_rules import LIVE_NOTE
 
 TEMPLATE = "report.html.j2"
 DASH = "\N{EN DASH}"

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.models.candidates import FAMILIES, WITHOUT
-from options_platform.models.importance import importance_stability, overall_importance
-from options_platform.models.luck import luck
 from options_platform.models.promotion import DEFAULT, contenders, reigning
-from options_platform.models.study import SHIPPED
+from options_platform.models.selection.candidates import FAMILIES, WITHOUT
+from options_platform.models.selection.importance import importance_stability, overall_importance
+from options_platform.models.study.luck import luck
+from options_platform.models.study.model_study import SHIPPED
 from options_platform.reporting import figures
 
 Rows = list[dict[str, Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.reasons import REASONS, refusals_by_reason
+from options_platform.domain.planning.reasons import REASONS, refusals_by_reason
 from options_platform.models.evaluation import (
     calibration_curve,
     evaluate_direction,

@@ -10,11 +10,11 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.fake_alpaca import FakeAlpaca
-from options_platform.adapters.ledger import open_ledger
-from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.fake_alpaca import FakeAlpaca
+from options_platform.services.trading.session import PaperTrading
 from options_platform.settings import make_settings
 from options_platform.testing.plan_rows import one
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts import GARCH_PARAMS
-from options_platform.domain.features.compute import compute_features
-from options_platform.domain.regime import RegimeRules, compute_regime
+from options_platform.domain.feature_engine.compute import compute_features
+from options_platform.domain.feature_engine.regime import RegimeRules, compute_regime
 
 
 def plan_inputs(bars: pl.DataFrame, vix: pl.DataFrame, seed: int = 0) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 
 
 def random_rows(count: int = 600, seed: int = 5) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.contracts import TRIALS
 from options_platform.domain.backtest.results import HELD_NOTE

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.features.table import FEATURES_TABLE
 
 HEADER = "date,open,high,low,close,adj_close,volume\n"

@@ -1,7 +1,7 @@
 from datetime import date
 
 from options_platform.commands.demo import sessions_to_replay
-from options_platform.domain.calendar import sessions, shift
+from options_platform.domain.calendar.sessions import sessions, shift
 
 NEWEST = date(2018, 12, 31)
 LAST = sessions(shift(NEWEST, -19), NEWEST)

@@ -7,8 +7,8 @@ import pytest
 
 from options_platform.cli import main
 from options_platform.contracts import TRADE_PLAN
-from options_platform.domain.exposures import one_spread_rows, planned_exposures
-from options_platform.domain.plan import PlanRules, build_plans
+from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
 from options_platform.testing.plan_rows import one
 
 

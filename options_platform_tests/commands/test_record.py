@@ -7,13 +7,13 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from options_platform.adapters.ledger import Ledger
-from options_platform.adapters.portfolio_views import ledger_snapshot
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.contracts import MARKET_SERIES, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform.testing.market import NOW
-from options_platform_tests.domain.test_portfolio import filled_after
+from options_platform_tests.domain.accounting.test_portfolio import filled_after
 from options_platform_tests.paper_run import paper_run
 
 

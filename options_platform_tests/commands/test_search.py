@@ -8,8 +8,8 @@ import sys
 import polars as pl
 import pytest
 
-from options_platform.adapters.mlflow_client import open_client
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.client import open_client
 from options_platform.cli import main
 from options_platform.contracts import LABELS, TRIAL_FOLDS, TRIALS
 from options_platform.domain.features.table import FEATURES_TABLE

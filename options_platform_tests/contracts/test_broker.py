@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from options_platform.adapters.brokers import BROKERS, open_broker
-from options_platform.adapters.brokers.port import (
+from options_platform.adapters.ports.broker import (
     DuplicateOrderError,
     OrderRefusedError,
     WorksAtClose,
 )
-from options_platform.adapters.fake_alpaca import FakeAlpaca
-from options_platform.domain.calendar import shift
-from options_platform.domain.fills import MarketClose
-from options_platform.domain.orders import TRANSITIONS, WORKING, closing
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.orders import TRANSITIONS, WORKING, closing
+from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.settings import make_settings
-from options_platform_tests.domain.test_orders import LEGS, ORDER
+from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 LIMIT = replace(ORDER, limit_price=9.0)
 SYMBOLS = [leg.symbol("SPY") for leg in LEGS]

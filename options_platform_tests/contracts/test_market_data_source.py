@@ -11,19 +11,19 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from options_platform.adapters.ports import (
+from options_platform.adapters.ports.market_data import (
     BAR_SCHEMA,
     EARNINGS_SCHEMA,
     INDEX_SCHEMA,
     SOURCE_CHAIN_SCHEMA,
 )
 from options_platform.adapters.sources import PROXY_SOURCES, SOURCES, SourceOptions, open_source
-from options_platform.adapters.sources.alpaca import AlpacaSource
+from options_platform.adapters.sources.alpaca.source import AlpacaSource
 from options_platform.adapters.sources.fallback import FallbackSource
-from options_platform.adapters.sources.yahoo import YahooSource
+from options_platform.adapters.sources.yahoo.source import YahooSource
 from options_platform.contracts import RAW_OHLCV
-from options_platform.domain.bars import clean_bars
-from options_platform.domain.calendar import NEW_YORK, close_time, sessions, shift
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time, sessions, shift
+from options_platform.domain.market.bars import clean_bars
 from options_platform.errors import PlatformError, ShortHistoryError, SourceError
 from options_platform.testing.market import NOW
 from options_platform_tests.fakes import alpaca_server, yahoo_server

@@ -5,10 +5,10 @@ from datetime import date
 import polars as pl
 import pytest
 
-from options_platform.adapters.tables import ASSET_TABLES, tables
+from options_platform.adapters.storage.tables import ASSET_TABLES, tables
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.contracts.orders import ORDER_STATUSES
-from options_platform.domain.orders import TRANSITIONS
+from options_platform.domain.trading.orders import TRANSITIONS
 from options_platform.errors import ContractError
 from options_platform.testing.market import random_market
 

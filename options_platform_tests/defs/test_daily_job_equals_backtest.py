@@ -7,20 +7,20 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from options_platform.adapters.backtest_run import load_backtest
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.duck import held
-from options_platform.adapters.fake_alpaca import FakeAlpaca
-from options_platform.adapters.ledger import open_ledger
-from options_platform.adapters.paper_trading import PaperTrading
-from options_platform.adapters.plan_tables import market_closes
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME
 from options_platform.defs.schedules import make_schedule
 from options_platform.domain.backtest import run_backtest
-from options_platform.domain.calendar import NEW_YORK, sessions, shift
+from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
+from options_platform.fake_alpaca import FakeAlpaca
+from options_platform.services.backtesting.run import load_backtest
+from options_platform.services.planning.plan_tables import market_closes
+from options_platform.services.trading.session import PaperTrading
 from options_platform.testing.market import from_source
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
 from options_platform_tests.platform import START, make_platform_settings, run

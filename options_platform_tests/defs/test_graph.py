@@ -3,16 +3,16 @@
 import dagster as dg
 import pytest
 
-from options_platform.adapters.marts import FOLDER
-from options_platform.adapters.tables import ASSET_TABLES
-from options_platform.broker_rules import LIVE_NOTE
+from options_platform.adapters.storage.marts import FOLDER
+from options_platform.adapters.storage.tables import ASSET_TABLES
 from options_platform.contracts import DIRECTION_MODEL, IV_HISTORY, VOLATILITY_MODEL
 from options_platform.definitions import build_defs
-from options_platform.defs.intraday import INTRADAY_JOB_NAME
 from options_platform.defs.jobs import JOB_NAME, MONEY_TAG, REPORTING_JOB_NAME
-from options_platform.defs.model_checks import DESCRIPTIONS
-from options_platform.domain.quality import rules_for
+from options_platform.defs.models.checks import DESCRIPTIONS
+from options_platform.defs.trading.intraday import INTRADAY_JOB_NAME
+from options_platform.domain.checks.tables import rules_for
 from options_platform.settings import make_settings
+from options_platform.settings.broker_rules import LIVE_NOTE
 
 UPSTREAM = {
     "raw_ohlcv": set(),

@@ -7,10 +7,11 @@ from functools import partial
 import polars as pl
 import pytest
 
-from options_platform.adapters.sources import alpaca_session, yahoo_session
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.sources.alpaca import session as alpaca_session
+from options_platform.adapters.sources.yahoo import session as yahoo_session
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.reporting.report import write_report
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 from options_platform_tests.platform import make_platform_settings, run

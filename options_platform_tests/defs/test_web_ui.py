@@ -13,8 +13,8 @@ from datetime import date, datetime
 
 import pytest
 
-from options_platform.adapters.tables import ASSET_TABLES
-from options_platform.domain.calendar import NEW_YORK, sessions
+from options_platform.adapters.storage.tables import ASSET_TABLES
+from options_platform.domain.calendar.sessions import NEW_YORK, sessions
 from options_platform.runs import DATA_ASSETS
 from options_platform_tests.platform import (
     PARITY_TABLES,
@@ -219,7 +219,7 @@ def test_the_report_opens_without_errors_in_its_console(home, backfilled, tmp_pa
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no chromium on this machine")
-    from options_platform.adapters.warehouse import Warehouse
+    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.reporting.report import write_report
 
     settings = make_platform_settings(home, start=START, end=END, tickers=TICKERS)

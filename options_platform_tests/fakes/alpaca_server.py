@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, date, datetime, time, timedelta
 
-from options_platform.adapters.sources.alpaca_keys import Keys
-from options_platform.adapters.sources.alpaca_session import AlpacaSession
-from options_platform.domain.calendar import NEW_YORK, close_time, sessions
+from options_platform.adapters.sources.alpaca.keys import Keys
+from options_platform.adapters.sources.alpaca.session import AlpacaSession
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time, sessions
 from options_platform_tests.fakes.http_server import FakeServer
 
 FIRST, LAST = date(2024, 6, 3), date(2024, 7, 12)

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
+from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.simulated import SimulatedSource
+from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.chain import ChainRules, index_for_atm, option_sign, quote
-from options_platform.domain.expiries import listed_expiries
-from options_platform.domain.occ import symbol_expr
+from options_platform.domain.chain.occ_symbols import symbol_expr
 from options_platform.errors import SourceError
 
 STRIKES = np.arange(0.80, 1.2001, 0.02)

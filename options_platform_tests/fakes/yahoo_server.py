@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, date, datetime, time
 
-from options_platform.adapters.sources.yahoo_session import YahooSession
-from options_platform.domain.calendar import NEW_YORK, close_time, sessions
+from options_platform.adapters.sources.yahoo.session import YahooSession
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time, sessions
 from options_platform_tests.fakes.http_server import FakeServer
 
 FIRST, LAST = date(2024, 6, 3), date(2024, 7, 12)

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from options_platform_tests.faults.world import DATED, server, trade, trader
+from options_platform.testing.alpaca_account import server, trader
+from options_platform_tests.faults.world import DATED, trade
 
 
 @pytest.fixture

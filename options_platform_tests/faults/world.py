@@ -9,18 +9,15 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from options_platform.adapters.desk import Desk
-from options_platform.adapters.intraday import IntradayCheck
-from options_platform.domain.calendar import NEW_YORK, shift
-from options_platform.domain.exposures import DatedClose
-from options_platform.domain.fills import MarketClose
-from options_platform.testing.alpaca_account import (  # noqa: F401 (tests find them here)
+from options_platform.domain.calendar.sessions import NEW_YORK, shift
+from options_platform.domain.trading.exposures import DatedClose
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.services.trading.intraday_stops import IntradayCheck
+from options_platform.services.trading.order_worker import Desk
+from options_platform.testing.alpaca_account import (
     NOW,
     SESSION,
-    TICKERS,
-    WIDE,
     plans_of,
-    server,
     trader,
 )
 

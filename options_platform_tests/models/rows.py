@@ -4,9 +4,9 @@ from datetime import date
 from functools import cache
 
 from options_platform.contracts import GARCH_PARAMS
-from options_platform.domain.features.compute import compute_features
-from options_platform.domain.labels import compute_labels
-from options_platform.domain.regime import RegimeRules
+from options_platform.domain.feature_engine.compute import compute_features
+from options_platform.domain.feature_engine.labels import compute_labels
+from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.models.dataset import make_dataset
 from options_platform.models.direction import prediction_rows
 from options_platform.models.memory_store import MemoryStore

@@ -12,10 +12,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from options_platform.adapters.sources import SourceOptions, open_source
 from options_platform.contracts import DIRECTIONS, GARCH_PARAMS
-from options_platform.domain.features.compute import compute_features, good_bars
-from options_platform.domain.features.garch import fit_missing
-from options_platform.domain.labels import compute_labels
-from options_platform.domain.regime import RegimeRules
+from options_platform.domain.feature_engine.compute import compute_features, good_bars
+from options_platform.domain.feature_engine.garch import fit_missing
+from options_platform.domain.feature_engine.labels import compute_labels
+from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.models.direction import PROBABILITIES, predict_direction
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.volatility import predict_volatility

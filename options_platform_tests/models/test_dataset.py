@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.calendar import shift
-from options_platform.domain.walk_forward import LeakError
+from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import ContractError, IncompleteDataError
 from options_platform.models.dataset import make_dataset, model_inputs
+from options_platform.models.walk_forward import LeakError
 from options_platform.testing.market import random_market
 from options_platform_tests.models.rows import (
     END,

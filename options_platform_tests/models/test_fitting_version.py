@@ -9,7 +9,10 @@ import pytest
 from options_platform.models import training
 from options_platform.models.baselines import AutoregressiveRank, PriorDirection
 from options_platform.models.calibration import Calibration
-from options_platform.models.candidates import (
+from options_platform.models.direction import SeedDirection
+from options_platform.models.memory_store import MemoryStore
+from options_platform.models.parts.blend import DirectionBlend, RankBlend
+from options_platform.models.selection.candidates import (
     CALM,
     HUBER,
     RANK_RIDGE,
@@ -20,9 +23,6 @@ from options_platform.models.candidates import (
     VIX_LOGIT,
     WIDE_LOGIT,
 )
-from options_platform.models.direction import SeedDirection
-from options_platform.models.memory_store import MemoryStore
-from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.training import walk_forward
 from options_platform.models.volatility import RANK_PARTS, SeedVolatility
 from options_platform_tests.models.rows import END, random_dataset

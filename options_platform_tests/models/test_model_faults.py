@@ -10,9 +10,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from options_platform.models.candidates import CANDIDATES
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.memory_store import MemoryStore
+from options_platform.models.selection.candidates import CANDIDATES
 from options_platform.models.training import walk_forward
 from options_platform.models.volatility import ChangeVolatility
 from options_platform_tests.models.rows import OpenStore, random_dataset

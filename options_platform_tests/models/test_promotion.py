@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.adapters.model_registry import ModelRegistry
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.model_registry import ModelRegistry
 from options_platform.contracts import CHAMPIONS, TRIAL_FOLDS, TRIALS
 from options_platform.errors import ModelStoreError, UsageError
-from options_platform.models.candidates import CANDIDATES
 from options_platform.models.direction import ScaledDirection, shipped_direction
 from options_platform.models.promotion import DEFAULT, blend_of
+from options_platform.models.selection.candidates import CANDIDATES
 from options_platform.models.volatility import ChangeVolatility, shipped_volatility
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

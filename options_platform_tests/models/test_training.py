@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.walk_forward import monthly_folds
 from options_platform.models import training
 from options_platform.models.base import MIN_SESSIONS, to_json
 from options_platform.models.dataset import make_dataset
@@ -17,6 +16,7 @@ from options_platform.models.direction import ScaledDirection, SeedDirection
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.training import NotStoredError, walk_forward
 from options_platform.models.volatility import ChangeVolatility, SeedVolatility
+from options_platform.models.walk_forward import monthly_folds
 from options_platform_tests.models.rows import (
     END,
     POOL,

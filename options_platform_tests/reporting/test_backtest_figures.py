@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.reporting import backtest_figures as figures
 
 DAYS = sessions(date(2019, 1, 2), date(2020, 12, 31))

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
-from options_platform.adapters.chain_store import ChainStore
-from options_platform.adapters.warehouse import Warehouse
-from options_platform.domain.option_chain import ChainGates, judge_chains
+from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.domain.chain.ingest import ChainGates, judge_chains
 from options_platform.reporting.defects import price_defects, quote_defects
 from options_platform.reporting.report import write_report
 from options_platform_tests.chain_files import read_chain_file
-from options_platform_tests.domain.test_real_defects import cleaned
+from options_platform_tests.domain.checks.test_real_defects import cleaned
 from options_platform_tests.platform import make_platform_settings, run
 from options_platform_tests.scripted import calm_bars
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts import LABELS
-from options_platform.domain.regime import RegimeRules, compute_regime
+from options_platform.domain.feature_engine.regime import RegimeRules, compute_regime
 from options_platform.reporting import figures
 from options_platform.testing.market import random_market
 from options_platform_tests.models.rows import random_rows

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 
-from options_platform.adapters.warehouse import Warehouse
-from options_platform.broker_rules import LIVE_NOTE
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import MODEL_PREDICTIONS, PAPER_ORDERS, QUARANTINE, VOLATILITY_MODEL
-from options_platform.domain.calendar import NEW_YORK
+from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.reporting.report import cell, pct, render, usd, write_report
+from options_platform.settings.broker_rules import LIVE_NOTE
 from options_platform_tests.platform import START, make_platform_settings, run
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)

@@ -7,11 +7,11 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from options_platform.adapters.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import BACKTEST_SCORES, BACKTEST_TABLES, BACKTEST_TRADES
-from options_platform.domain.calendar import NEW_YORK
-from options_platform.domain.orders import OrderLeg
-from options_platform.domain.positions import Position
+from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.positions import Position
 from options_platform.reporting.report import render, stored_backtest
 from options_platform.reporting.tearsheet import position_cards, tearsheet_section
 from options_platform.runs import run_backtest

@@ -7,8 +7,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from options_platform.adapters.ledger import Ledger
-from options_platform_tests.domain.test_orders import ORDER
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform_tests.domain.trading.orders.test_orders import ORDER
 from tools.compare_homes import main
 
 THEN = datetime(2026, 3, 2, 12, tzinfo=UTC)

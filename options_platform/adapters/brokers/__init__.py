@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from options_platform.adapters.brokers.alpaca import AlpacaBroker
-from options_platform.adapters.brokers.port import Broker
 from options_platform.adapters.brokers.simulated import SimulatedBroker
+from options_platform.adapters.ports.broker import Broker
 from options_platform.settings import Settings
 
 

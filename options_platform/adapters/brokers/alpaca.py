@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from options_platform.adapters.brokers import alpaca_shapes as shapes
-from options_platform.adapters.brokers.port import (
+from options_platform.adapters.ports.broker import (
     Activity,
     BrokerAccount,
     BrokerClock,
@@ -28,12 +28,12 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
     Quote,
 )
-from options_platform.adapters.sources.alpaca_keys import Keys, require_keys, require_package
-from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
-from options_platform.domain.costs import CostRules
-from options_platform.domain.occ import share_symbol
-from options_platform.domain.orders import Order
+from options_platform.adapters.sources.alpaca.keys import Keys, require_keys, require_package
+from options_platform.domain.chain.occ_symbols import share_symbol
+from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.orders import Order
 from options_platform.errors import BrokerError, SettingsError
+from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
 
 READ_ATTEMPTS = 3
 ORDERS_A_PAGE = 500

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from options_platform.adapters.brokers.port import (
+from options_platform.adapters.ports.broker import (
     Activity,
     BrokerAccount,
     BrokerClock,
@@ -18,9 +18,9 @@ from options_platform.adapters.brokers.port import (
     OrderRefusedError,
     Quote,
 )
-from options_platform.domain.calendar import FIRST_DAY, LAST_DAY, NEW_YORK
-from options_platform.domain.occ import parse_symbol
-from options_platform.domain.orders import RESTING, TICK_USD, Order, OrderLeg
+from options_platform.domain.calendar.sessions import FIRST_DAY, LAST_DAY, NEW_YORK
+from options_platform.domain.chain.occ_symbols import parse_symbol
+from options_platform.domain.trading.orders import RESTING, TICK_USD, Order, OrderLeg
 
 Shaped = TypeVar("Shaped")
 

@@ -1,7 +1,7 @@
 """The wire to Alpaca's trading interface: which hosts, with what time-outs, and no repeats.
 
 A request for an order is sent once. Whatever is not a clear answer leaves as a
-:class:`~options_platform.adapters.brokers.port.BrokerDoubtError`. Import it late: curl_cffi and
+:class:`~options_platform.adapters.ports.broker.BrokerDoubtError`. Import it late: curl_cffi and
 alpaca-py are heavy.
 """
 
@@ -17,14 +17,14 @@ from alpaca.trading.client import TradingClient
 from curl_cffi import CurlOpt
 
 from options_platform.adapters.brokers.alpaca_shapes import UNREADABLE
-from options_platform.adapters.brokers.port import (
+from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     DuplicateOrderError,
     OrderRefusedError,
 )
-from options_platform.adapters.sources.alpaca_keys import Keys
-from options_platform.adapters.sources.alpaca_session import AlpacaSession, put_session
-from options_platform.adapters.sources.retry import PASSING_STATUS, FetchError
+from options_platform.adapters.sources.alpaca.keys import Keys
+from options_platform.adapters.sources.alpaca.session import AlpacaSession, put_session
+from options_platform.adapters.sources.http.retry import PASSING_STATUS, FetchError
 from options_platform.errors import BrokerError, SettingsError
 
 PAPER_HOST = "paper-api.alpaca.markets"

@@ -22,7 +22,8 @@ from typing import Literal
 
 import numpy as np
 
-from options_platform.adapters.brokers.port import (
+from options_platform.adapters.brokers.simulated_schema import prepare
+from options_platform.adapters.ports.broker import (
     Activity,
     BrokerAccount,
     BrokerClock,
@@ -31,15 +32,14 @@ from options_platform.adapters.brokers.port import (
     Holding,
     OrderRefusedError,
 )
-from options_platform.adapters.brokers.simulated_schema import prepare
-from options_platform.adapters.duck import held
-from options_platform.adapters.stored_legs import read_legs
-from options_platform.domain.calendar import shift
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.stored_legs import read_legs
+from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.costs import CostRules
-from options_platform.domain.expiry_policy import outcome_of
-from options_platform.domain.fills import FillRules, MarketClose, net_price
-from options_platform.domain.orders import Order, OrderLeg, multiplier_of
+from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.expiry_policy import outcome_of
+from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
+from options_platform.domain.trading.orders import Order, OrderLeg, multiplier_of
 
 CENT = 0.005
 Outcome = Literal["reject", "partial"]

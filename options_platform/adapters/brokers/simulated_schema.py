@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.stored_legs import count_by_the_share
+from options_platform.adapters.storage.stored_legs import count_by_the_share
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.ports import MarketDataSource
+from options_platform.adapters.ports.market_data import MarketDataSource
 from options_platform.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _sample(_: SourceOptions) -> MarketDataSource:
 
 
 def _csv(options: SourceOptions) -> MarketDataSource:
-    from options_platform.adapters.sources.csv_folder import CsvSource
+    from options_platform.adapters.sources.files.folder import CsvSource
 
     return CsvSource(options.csv_dir)
 
@@ -57,7 +57,7 @@ def _simulated(options: SourceOptions) -> MarketDataSource:
 
 
 def _yahoo(options: SourceOptions) -> MarketDataSource:
-    from options_platform.adapters.sources.yahoo import YahooSource
+    from options_platform.adapters.sources.yahoo.source import YahooSource
 
     return YahooSource(
         cache_dir=options.cache_dir,
@@ -66,7 +66,7 @@ def _yahoo(options: SourceOptions) -> MarketDataSource:
 
 
 def _alpaca(options: SourceOptions) -> MarketDataSource:
-    from options_platform.adapters.sources.alpaca import AlpacaSource
+    from options_platform.adapters.sources.alpaca.source import AlpacaSource
 
     return AlpacaSource(
         cache_dir=options.cache_dir,
@@ -102,7 +102,7 @@ def open_source(name: str, options: SourceOptions) -> MarketDataSource:
 def require_ready(name: str) -> None:
     """SourceError if the source lacks a package or a key on this machine, saying which."""
     if name == "alpaca":
-        from options_platform.adapters.sources.alpaca_keys import require_keys, require_package
+        from options_platform.adapters.sources.alpaca.keys import require_keys, require_package
 
         require_package()
         require_keys()

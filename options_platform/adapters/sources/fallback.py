@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ports import MarketDataSource, SourceInfo
+from options_platform.adapters.ports.market_data import MarketDataSource, SourceInfo
 from options_platform.errors import ShortHistoryError, SourceError
 
 PUBLISHED_INDICES = frozenset({"VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX", "VXN", "RVX"})

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from options_platform.adapters.sources.retry import FetchError
-from options_platform.domain.calendar import (
+from options_platform.adapters.sources.http.retry import FetchError
+from options_platform.domain.calendar.sessions import (
     NEW_YORK,
     SETTLED_AFTER,
     close_time,

@@ -1,7 +1,7 @@
 """Whether an answer for an index says anything about the range that was asked for.
 
-A session without a close is judged row by row (`domain.index_series`); an answer without any is
-no answer, and would turn into nulls that look like a success.
+A session without a close is judged row by row (`domain.market.index_series`); an answer without any
+is no answer, and would turn into nulls that look like a success.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 
 
 def why_no_answer(table: pl.DataFrame, start: date, end: date, begins: date | None) -> str | None:

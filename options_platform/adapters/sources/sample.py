@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.errors import SourceError
 

@@ -18,12 +18,12 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import simulated_options
 from options_platform.common import Floats
-from options_platform.domain.bars import require_ticker
-from options_platform.domain.calendar import all_sessions, newest_final_session
-from options_platform.domain.iv_history import CHAIN
+from options_platform.domain.calendar.sessions import all_sessions, newest_final_session
+from options_platform.domain.feature_engine.iv_history import CHAIN
+from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import SourceError
 
 FIRST = date(2000, 1, 3)

@@ -13,8 +13,9 @@ from datetime import UTC, date, timedelta
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
-from options_platform.domain.calendar import all_sessions, close_time
+from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
+from options_platform.domain.calendar.expiries import listed_expiries
+from options_platform.domain.calendar.sessions import all_sessions, close_time
 from options_platform.domain.chain import (
     ChainRules,
     option_sign,
@@ -23,8 +24,7 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.chain.listing import RANGE_DEVIATIONS
-from options_platform.domain.expiries import listed_expiries
-from options_platform.domain.occ import own_symbol
+from options_platform.domain.chain.occ_symbols import own_symbol
 
 LONGEST_DAYS = 75
 # Funds report no earnings.

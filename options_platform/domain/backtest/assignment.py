@@ -2,7 +2,7 @@
 
 Holders know the next ex-date and its dividend, which are announced before, so the market that is
 modelled here reads them from the next session's row. No decision of ours does: exits go by what is
-to be expected (:mod:`options_platform.domain.ex_dividend`).
+to be expected (:mod:`options_platform.domain.trading.ex_dividend`).
 """
 
 from __future__ import annotations

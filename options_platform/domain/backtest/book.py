@@ -14,9 +14,9 @@ from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import GREEKS, TradePaths
 from options_platform.domain.backtest.position import CENTS, BacktestPosition, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.orders import SHARES
 from options_platform.domain.risk import Exposure, exposure_of
-from options_platform.domain.sizing import Size, SizingRules, size_at
+from options_platform.domain.risk.sizing import Size, SizingRules, size_at
+from options_platform.domain.trading.orders import SHARES
 
 
 class Book:

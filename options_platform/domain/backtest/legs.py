@@ -9,9 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.common import Floats
-from options_platform.domain.calendar import last_trading_days
+from options_platform.domain.calendar.sessions import last_trading_days
 from options_platform.domain.chain import TermStructure, option_sign
-from options_platform.domain.fills import LEG_SIDES
+from options_platform.domain.trading.fills import LEG_SIDES
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]

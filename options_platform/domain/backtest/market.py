@@ -11,10 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.common import Floats
-from options_platform.domain.calendar import sessions
-from options_platform.domain.ex_dates import next_dividends
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.chain.term_structure import known_rates, short_rates, term_ratios
+from options_platform.domain.market.ex_dates import next_dividends
 from options_platform.domain.pricing import DAYS_A_YEAR
-from options_platform.domain.term import known_rates, short_rates, term_ratios
 from options_platform.errors import IncompleteDataError
 
 YIELD_STALE_DAYS = 7
@@ -24,15 +24,16 @@ YIELD_STALE_DAYS = 7
 class BacktestMarket:
     """Arrays of shape [sessions, tickers]; NaN where nothing is known.
 
-    `close` and `dividend` are split-adjusted USD a share, `factor` turns them into as-traded
-    ones, `index` is the ticker's volatility index as an annualised fraction. `interest` is what
-    one USD of cash earned since the session before; `yield_stale` flags where the yield had to
-    be carried for more than a week. `adjusted` is the close adjusted for dividends too, of tickers
-    whose dividends are not known one by one; it serves to hold a ticker, nothing else.
-    `term_ratios`, [3, sessions], and `short_rate`, [sessions], are those of `domain.term`; None
-    prices by the usual ones. `next_dividend` is the dividend that is to be expected at each close,
-    split-adjusted, and `sessions_to_ex_date` when, as :class:`~options_platform.domain.ex_dates.
-    NextDividend` has them; None expects none. The row of `dividend` is its ex-date.
+    `close` and `dividend` are split-adjusted USD a share, `factor` turns them into as-traded ones,
+    `index` is the ticker's volatility index as an annualised fraction. `interest` is what one USD
+    of cash earned since the session before; `yield_stale` flags where the yield had to be carried
+    for more than a week. `adjusted` is the close adjusted for dividends too, of tickers whose
+    dividends are not known one by one; it serves to hold a ticker, nothing else. `term_ratios`, [3,
+    sessions], and `short_rate`, [sessions], are those of `domain.chain.term_structure`; None prices
+    by the usual ones. `next_dividend` is the dividend that is to be expected at each close,
+    split-adjusted, and `sessions_to_ex_date` when, as
+    :class:`~options_platform.domain.market.ex_dates.NextDividend` has them; None expects none. The
+    row of `dividend` is its ex-date.
     """
 
     sessions: list[date]

@@ -28,9 +28,9 @@ from options_platform.domain.backtest.legs import (
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, quote, years_of
-from options_platform.domain.ex_dividend import calls_to_close
+from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
-from options_platform.domain.term import term_of
+from options_platform.domain.trading.ex_dividend import calls_to_close
 
 GREEKS = ("delta", "gamma", "theta", "vega")
 

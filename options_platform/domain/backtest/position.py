@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from options_platform.domain.orders import SHARES
+from options_platform.domain.trading.orders import SHARES
 
 CENTS = 100
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.costs import CostRules
-from options_platform.domain.exits import ExitRules
-from options_platform.domain.expiry_policy import ExpiryRules
-from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import RiskRules
-from options_platform.domain.sizing import SizingRules
+from options_platform.domain.risk.sizing import SizingRules
+from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.exits import ExitRules
+from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.fills import FillRules
 
 
 @dataclass(frozen=True)

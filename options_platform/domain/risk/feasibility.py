@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from options_platform.domain.risk.rules import RiskRules
-from options_platform.domain.sizing import SizingRules
+from options_platform.domain.risk.sizing import SizingRules
 
 FEASIBILITY_SCHEMA = pl.Schema(
     {

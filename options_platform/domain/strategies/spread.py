@@ -19,7 +19,7 @@ from options_platform.domain.pricing import (
     intrinsic_value,
     probability_itm,
 )
-from options_platform.domain.undefined_risk import short_margin
+from options_platform.domain.risk.short_margin import short_margin
 
 GRID_DEVIATIONS, GRID_POINTS = 6.0, 4001
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from options_platform.domain.orders import SHARES, OrderLeg
-from options_platform.domain.positions import Position
+from options_platform.domain.trading.orders import SHARES, OrderLeg
+from options_platform.domain.trading.positions import Position
 
 
 def next_to_close(position: Position) -> tuple[tuple[OrderLeg, ...], int]:

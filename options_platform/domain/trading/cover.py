@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from options_platform.domain.occ import parse_symbol
-from options_platform.domain.orders import SHARES
+from options_platform.domain.chain.occ_symbols import parse_symbol
+from options_platform.domain.trading.orders import SHARES
 
 
 def uncovered_count(contracts: Mapping[str, int]) -> dict[tuple[str, str], int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from options_platform.domain.orders import CANCELLABLE, ENDED, RESTING, TRANSITIONS, Order
+from options_platform.domain.trading.orders import CANCELLABLE, ENDED, RESTING, TRANSITIONS, Order
 from options_platform.domain.trading.reports import BrokerOrder
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from options_platform.domain.orders import OrderLeg
-from options_platform.domain.positions import Position
 from options_platform.domain.trading.closing import has_shares
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.positions import Position
 
 
 def judged_legs(position: Position) -> tuple[OrderLeg, ...]:

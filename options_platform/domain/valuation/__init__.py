@@ -2,7 +2,7 @@
 
 Here belongs: the value that quotes give and what they leave open, the value of the model at the
 present spot, what both say of a stop, and the prices that an exit may be offered at. Nothing here
-asks a broker, and nothing prices a close: closes are certain, see `domain.fills`.
+asks a broker, and nothing prices a close: closes are certain, see `domain.trading.fills`.
 """
 
 from options_platform.domain.valuation.band import Band

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from options_platform.domain.orders import OrderLeg, bounds_of, possible_value
+from options_platform.domain.trading.orders import OrderLeg, bounds_of, possible_value
 from options_platform.domain.valuation.band import Band
 from options_platform.domain.valuation.rules import ValuationRules
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from options_platform.domain.orders import OrderLeg
+from options_platform.domain.trading.orders import OrderLeg
 from options_platform.domain.valuation.rules import ValuationRules
 
 SLACK = 0.02

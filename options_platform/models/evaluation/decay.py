@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import KEY
-from options_platform.domain.walk_forward import AGE_BANDS, OLDEST_SESSION, model_age
 from options_platform.models.base import FoldModel
 from options_platform.models.dataset import Dataset
 from options_platform.models.evaluation.direction import direction_scores
 from options_platform.models.evaluation.scores import ALL, SCORES_SCHEMA, Slice, scores_frame
 from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.training import FoldStore, Walk, walk_forward
+from options_platform.models.walk_forward import AGE_BANDS, OLDEST_SESSION, model_age
 
 
 def evaluate_decay(

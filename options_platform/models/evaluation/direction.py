@@ -12,7 +12,7 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
-from options_platform.domain import metrics
+from options_platform.domain.statistics import prediction_scores as metrics
 from options_platform.models.dataset import Rows
 from options_platform.models.direction import PROBABILITIES
 from options_platform.models.evaluation.scores import (

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from options_platform.common import Floats
-from options_platform.domain import metrics
+from options_platform.domain.statistics import prediction_scores as metrics
 
 ALL = "ALL"
 LAST_YEAR_OF_CHOICE = 2020

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import KEY, Floats
-from options_platform.domain import metrics
+from options_platform.domain.statistics import prediction_scores as metrics
 from options_platform.models.evaluation.scores import (
     Cut,
     Slice,

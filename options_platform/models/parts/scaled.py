@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from options_platform.common import Floats
+from options_platform.domain.feature_engine.labels import HORIZON, NEUTRAL_BAND
 from options_platform.domain.features.windows import TRADING_DAYS
-from options_platform.domain.labels import HORIZON, NEUTRAL_BAND
 from options_platform.models.base import from_json, to_json
 from options_platform.models.dataset import Sample
 from options_platform.models.linear import fit_ridge, predict_ridge

@@ -14,21 +14,21 @@ from alpaca.data.historical import OptionHistoricalDataClient, StockHistoricalDa
 
 from options_platform.adapters.brokers import alpaca_shapes as shapes
 from options_platform.adapters.brokers.alpaca import AlpacaBroker, require_allowed
-from options_platform.adapters.brokers.port import (
+from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     BrokerOrder,
     LastPrice,
     OrderRefusedError,
     Quote,
 )
-from options_platform.adapters.fake_alpaca import FakeAlpaca
-from options_platform.adapters.sources.alpaca_keys import require_keys
-from options_platform.broker_rules import LIVE_SWITCH, AlpacaRules
-from options_platform.domain.costs import CostRules
-from options_platform.domain.orders import closing, contracts_of
+from options_platform.adapters.sources.alpaca.keys import require_keys
+from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.orders import closing, contracts_of
 from options_platform.errors import BrokerError, SettingsError, SourceError
+from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.settings import make_settings
-from options_platform_tests.domain.test_orders import LEGS, ORDER
+from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
+from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 CANARY = {
     "APCA_API_KEY_ID": "PKCANARYKEY0123456789",
@@ -276,7 +276,7 @@ def test_the_last_trades_of_stocks_are_read_and_one_without_any_is_absent(at_fak
 @pytest.mark.parametrize("kind", [OptionHistoricalDataClient, StockHistoricalDataClient])
 def test_quotes_come_from_alpacas_own_host_of_data_alone(kind):
     from options_platform.adapters.brokers.alpaca_wire import DATA_HOST, make_data_client
-    from options_platform.adapters.sources.alpaca_keys import Keys
+    from options_platform.adapters.sources.alpaca.keys import Keys
 
     client = make_data_client(kind, Keys("PK", "s"), fake_address="", timeout_seconds=1)
     assert client._base_url == f"https://{DATA_HOST}"
@@ -287,7 +287,7 @@ def test_quotes_come_from_alpacas_own_host_of_data_alone(kind):
 def test_every_state_that_alpaca_py_knows_is_one_of_ours():
     from alpaca.trading.enums import OrderStatus
 
-    from options_platform.domain.orders import TRANSITIONS
+    from options_platform.domain.trading.orders import TRANSITIONS
 
     assert {status.value for status in OrderStatus} == set(shapes.STATES)
     assert set(shapes.STATES.values()) <= set(TRANSITIONS)

@@ -5,12 +5,12 @@ import duckdb
 import pytest
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.brokers.port import Holding
-from options_platform.domain.calendar import shift
-from options_platform.domain.fills import FillRules, MarketClose, net_price
-from options_platform.domain.orders import OrderLeg, closing, shares_leg
+from options_platform.adapters.ports.broker import Holding
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
+from options_platform.domain.trading.orders import OrderLeg, closing, shares_leg
 from options_platform.settings import make_settings
-from options_platform_tests.domain.test_orders import LEGS, ORDER
+from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 NEXT = date(2024, 1, 3)
 MARKET = {"SPY": MarketClose(470.0, 0.13)}

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from options_platform.adapters.ports import (
+from options_platform.adapters.ports.market_data import (
     BAR_SCHEMA,
     EARNINGS_SCHEMA,
     INDEX_SCHEMA,

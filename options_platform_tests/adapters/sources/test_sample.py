@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from options_platform.adapters.sources.sample import FIRST, LAST, SampleSource
-from options_platform.domain.bars import clean_bars
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.market.bars import clean_bars
 from options_platform.errors import SourceError
 from options_platform.testing.market import NOW
 

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from options_platform.adapters.diagnosis import diagnose
 from options_platform.adapters.sources import SourceOptions, open_source, require_ready
-from options_platform.adapters.sources.alpaca import AlpacaSource
-from options_platform.adapters.sources.alpaca_keys import Keys, require_keys
+from options_platform.adapters.sources.alpaca.keys import Keys, require_keys
+from options_platform.adapters.sources.alpaca.source import AlpacaSource
 from options_platform.errors import SourceError
+from options_platform.services.market_data.diagnosis import diagnose
 from options_platform.settings import make_settings
 from options_platform_tests.fakes.alpaca_server import KEYS, AlpacaServer, Rewritten, bars_of
 from options_platform_tests.fakes.http_server import BREAK_OFF, DROP, HANG

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from options_platform.adapters.sources import simulated, simulated_options
 from options_platform.adapters.sources.simulated import SimulatedSource
-from options_platform.domain.calendar import all_sessions, sessions
+from options_platform.domain.calendar.sessions import all_sessions, sessions
 from options_platform.testing.market import NOW
 
 START, END = date(2005, 1, 3), date(2020, 12, 31)

@@ -6,9 +6,9 @@ import pytest
 
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.sources.simulated import SimulatedSource
-from options_platform.domain.calendar import NEW_YORK, close_time
+from options_platform.domain.calendar.expiries import listed_expiries
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time
 from options_platform.domain.chain import ChainRules, option_sign, years_of
-from options_platform.domain.expiries import listed_expiries
 from options_platform.domain.pricing import black_scholes
 from options_platform.errors import SourceError
 from options_platform.settings import make_settings

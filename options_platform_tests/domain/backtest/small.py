@@ -7,11 +7,11 @@ import polars as pl
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest import BacktestRules, make_market
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import ChainRules, SurfaceRules
-from options_platform.domain.costs import CostRules
-from options_platform.domain.fills import FillRules
 from options_platform.domain.risk import RiskRules
+from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.fills import FillRules
 
 NO_LIMITS = RiskRules.unlimited()
 FLAT = ChainRules(surface=SurfaceRules.flat(), width_scale=0.0)

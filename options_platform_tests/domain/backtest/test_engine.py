@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest import AssignmentRules, BacktestRules, run_backtest
-from options_platform.domain.calendar import sessions, shift
-from options_platform.domain.costs import CostRules
-from options_platform.domain.ex_dividend import ExDividendRules
-from options_platform.domain.exits import ExitRules
-from options_platform.domain.expiry_policy import ExpiryRules
-from options_platform.domain.fills import FillRules
+from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.risk import KillSwitchRules, RiskRules
-from options_platform.domain.sizing import SizingRules
+from options_platform.domain.risk.sizing import SizingRules
+from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.ex_dividend import ExDividendRules
+from options_platform.domain.trading.exits import ExitRules
+from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.fills import FillRules
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.small import (
     DAYS,

@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest import BacktestRules, make_market, run_backtest
-from options_platform.domain.backtest.baselines import always, buy_and_hold
-from options_platform.domain.backtest.comparison import BASELINES, BaselineComparison
-from options_platform.domain.performance import curve_metrics, returns_of
-from options_platform.domain.plan import PlanRules, build_plans
-from options_platform.domain.selection import SelectionRules
+from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
+from options_platform.domain.backtest_study.baselines import always, buy_and_hold
+from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.planning.selection import SelectionRules
+from options_platform.domain.statistics.curve import curve_metrics, returns_of
 from options_platform.testing.plan_inputs import plan_inputs
 
 PLAN = PlanRules(selection=SelectionRules(iron_condor_enabled=True))

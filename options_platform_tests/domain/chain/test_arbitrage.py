@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.chain import Chain, ChainRules, arbitrages, synthetic_chain
-from options_platform.domain.expiries import listed_expiries
 
 RULES = ChainRules()
 DAY = date(2024, 1, 2)

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.chain import (
     Chain,
     ChainRules,
@@ -11,7 +12,6 @@ from options_platform.domain.chain import (
     strike_nearest_delta,
     synthetic_chain,
 )
-from options_platform.domain.expiries import listed_expiries
 from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.errors import PricingError
 

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.contracts import GARCH_PARAMS
-from options_platform.domain.features.compute import compute_features
+from options_platform.domain.feature_engine.compute import compute_features
+from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.features.registry import FEATURES, feature_version
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.parity import truncation_differences
-from options_platform.domain.regime import RegimeRules
+from options_platform.testing.look_ahead import truncation_differences
 from options_platform.testing.market import random_market
 from options_platform_tests.domain.features.reference import reference_features
 

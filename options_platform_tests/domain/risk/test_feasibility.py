@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.risk import FEASIBILITY_SCHEMA, RiskRules, feasibility
-from options_platform.domain.sizing import SizingRules
+from options_platform.domain.risk.sizing import SizingRules
 
 
 def spreads(*losses, strategy="bull_put_spread", regime="high_vol"):

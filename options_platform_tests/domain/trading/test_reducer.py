@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from options_platform.domain.orders import CANCELLABLE, ENDED, RESTING, TRANSITIONS
+from options_platform.domain.trading.orders import CANCELLABLE, ENDED, RESTING, TRANSITIONS
 from options_platform.domain.trading.reducer import (
     RULES,
     Action,
@@ -17,7 +17,7 @@ from options_platform.domain.trading.reducer import (
 )
 from options_platform.domain.trading.reports import BrokerOrder
 from options_platform.errors import LedgerError
-from options_platform_tests.domain.test_orders import ORDER
+from options_platform_tests.domain.trading.orders.test_orders import ORDER
 
 STATES = tuple(TRANSITIONS)
 YES_NO = (False, True)

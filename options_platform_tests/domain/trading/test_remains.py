@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from options_platform.domain.orders import OrderLeg
-from options_platform.domain.positions import without_legs
 from options_platform.domain.trading.closing import (
     in_doubt,
     is_rest_of_cover,
     what_the_broker_shows,
     without_cover,
 )
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.positions import without_legs
+from options_platform.domain.trading.reconciliation.settlement import settle
 from options_platform.domain.trading.remains import comparable, judged_legs
-from options_platform.domain.trading.settlement import settle
-from options_platform_tests.domain.trading.test_settlement import (
+from options_platform_tests.domain.trading.reconciliation.test_settlement import (
     BOUGHT,
     EXPIRY,
     SOLD,

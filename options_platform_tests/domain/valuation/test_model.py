@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.valuation import ValuationRules, modelled
-from options_platform_tests.domain.test_bounds import leg
+from options_platform_tests.domain.trading.orders.test_bounds import leg
 
 RULES, CHAIN = ValuationRules(), ChainRules()
 CLOSE, DAY = MarketClose(100.0, 0.18), date(2024, 1, 16)

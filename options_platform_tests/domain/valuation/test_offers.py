@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.valuation import Band, Offers, Quoted, ValuationRules, offers
-from options_platform_tests.domain.test_bounds import leg
+from options_platform_tests.domain.trading.orders.test_bounds import leg
 
 RULES = ValuationRules()
 # What closes a credit spread 5 wide: it costs between 0 and 5.

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.domain.orders import bounds_of
+from options_platform.domain.trading.orders import bounds_of
 from options_platform.domain.valuation import ValuationRules, quoted
-from options_platform_tests.domain.test_bounds import LEGS, leg
+from options_platform_tests.domain.trading.orders.test_bounds import LEGS, leg
 
 RULES = ValuationRules()
 CREDIT = [leg("-C100"), leg("+C105")]

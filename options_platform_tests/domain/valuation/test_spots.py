@@ -3,7 +3,7 @@
 import pytest
 
 from options_platform.domain.valuation import ValuationRules, is_contradicted, is_far
-from options_platform_tests.domain.test_bounds import leg
+from options_platform_tests.domain.trading.orders.test_bounds import leg
 
 PUT, CALL = leg("+P585"), leg("+C585")
 

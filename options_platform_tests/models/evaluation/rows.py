@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts import DIRECTIONS, LABELS, MODEL_PREDICTIONS
-from options_platform.domain.calendar import sessions
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.models.direction import PROBABILITIES
 
 DAYS = sessions(date(2019, 6, 3), date(2022, 6, 30))

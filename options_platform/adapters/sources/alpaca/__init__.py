@@ -1,0 +1,1 @@
+"""Alpaca's market data: `source.py` fits the port, the others serve it."""

@@ -1,0 +1,161 @@
+"""Dividends, splits and earnings dates out of files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA
+from options_platform.adapters.sources.files.reading import (
+    FileTable,
+    read_table,
+    with_dates,
+    with_numbers,
+)
+from options_platform.adapters.sources.files.symbols import (
+    require_symbol,
+    same_symbol,
+    symbol_in_file,
+)
+from options_platform.adapters.sources.files.text.dates import hours_of
+from options_platform.adapters.sources.files.text.rows import plain
+from options_platform.errors import SourceError
+
+EPS = ("eps_estimate", "eps_reported")
+RATIO = r"^\s*([\d.]+)\s*(?::|/|-?for-?|\s+for\s+)\s*([\d.]+)\s*$"
+# When a report comes, in the words of its publishers, written plain.
+TIMINGS = {
+    "before_open": (
+        "before open", "bmo", "before market open", "beforemarket", "before market",
+        "pre market", "premarket", "time pre market",
+    ),
+    "after_close": (
+        "after close", "amc", "after market close", "aftermarket", "after market",
+        "post market", "postmarket", "time after hours", "after hours",
+    ),
+}  # fmt: skip
+# During the session (`dmh`) is neither.
+NOT_SAID = (
+    "time not supplied", "tns", "tas", "unknown", "time not specified", "dmh", "during market",
+    "during market hours", "",
+)  # fmt: skip
+CLOCK = r"^\d{1,2}:\d{2}"
+OPENS, CLOSES = 9.5, 16.0
+
+
+def read_actions(path: Path, ticker: str) -> pl.DataFrame:
+    """The ticker's actions, one row a day: dividends added, splits multiplied; 0 is no split.
+
+    SourceError too for a file of dividends or of splits alone: what it lacks is not known.
+    """
+    table = read_table(path, "actions", may_be_empty=True)
+    require_symbol(table, ticker)
+    actions = part_of_actions(table)
+    missing = [name for name in ("dividend", "split_ratio") if name not in actions.columns]
+    if missing:
+        what = "splits" if missing == ["split_ratio"] else "dividends"
+        raise SourceError(
+            f"{path.name} says nothing of {what}; it needs the columns date,dividend,split_ratio: "
+            "options-platform import puts a file of dividends and one of splits together"
+        )
+    return daily_actions(path, actions)
+
+
+def part_of_actions(table: FileTable) -> pl.DataFrame:
+    """`date` with `dividend`, `split_ratio` or both, and `ticker` where the file names it."""
+    path = table.path
+    frame = with_dates(path, table.frame, order=table.layout.order)
+    if "split_ratio" in frame.columns and frame.schema["split_ratio"] == pl.String:
+        frame = frame.with_columns(_ratio_text())
+    numbers = [n for n in ("dividend", "split_ratio", "split_from") if n in frame.columns]
+    frame = with_numbers(path, frame, numbers)
+    if "split_from" in frame.columns:
+        frame = frame.with_columns(split_ratio=pl.col("split_ratio") / pl.col("split_from"))
+    return frame.drop("line", "split_from", strict=False)
+
+
+def daily_actions(path: Path, actions: pl.DataFrame) -> pl.DataFrame:
+    """`date`, `dividend` and `split_ratio`, one row a day, ascending."""
+    if actions.schema["split_ratio"] == pl.String:
+        actions = with_numbers(path, actions.with_columns(_ratio_text()), ["split_ratio"])
+    wrong = actions.filter(pl.any_horizontal(pl.col("dividend", "split_ratio") < 0))
+    if wrong.height:
+        raise SourceError(f"{path.name} has a value below 0 on {wrong['date'][0]}; correct it")
+    ratio = pl.col("split_ratio")
+    return (
+        actions.group_by("date")
+        .agg(
+            pl.col("dividend").fill_nan(0.0).sum(),
+            ratio.filter(ratio.is_finite() & (ratio > 0)).product(),
+        )
+        .sort("date")
+    )
+
+
+def _ratio_text() -> pl.Expr:
+    """`4:1`, `4/1` and `4 for 1` as 4; other text as it is."""
+    text = pl.col("split_ratio").str.to_lowercase()
+    new, old = (text.str.extract(RATIO, at).cast(pl.Float64, strict=False) for at in (1, 2))
+    return pl.coalesce((new / old).cast(pl.String), pl.col("split_ratio")).alias("split_ratio")
+
+
+def read_earnings(path: Path, ticker: str) -> pl.DataFrame:
+    """The file's reports of `ticker`, see :func:`reports_of`; one of many tickers may be given."""
+    table = read_table(path, "earnings", may_be_empty=True)
+    if "ticker" in table.frame.columns:
+        names = table.frame["ticker"].drop_nulls().unique().to_list()
+        ours = [name for name in names if same_symbol(symbol_in_file(name), ticker)]
+        if names and not ours:
+            # Nothing of it is no proof that it reports nothing.
+            raise SourceError(f"{path.name} is of {names[0]} and others, not of {ticker}")
+        table = replace(table, frame=table.frame.filter(pl.col("ticker").is_in(ours)))
+    return reports_of(table, ticker)
+
+
+def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
+    """The rows as reports of `ticker` in EARNINGS_SCHEMA; SourceError for an unknown timing.
+
+    Where the date has a time of day, that says before the open or after the close.
+    """
+    path, frame = table.path, table.frame
+    if "timing" not in frame.columns and frame.schema["date"] == pl.String:
+        frame = frame.with_columns(timing=_timing_of(hours_of(frame["date"])))
+    frame = with_dates(path, frame, order=table.layout.order)
+    frame = with_numbers(path, frame, [name for name in EPS if name in frame.columns])
+    frame = _with_timings(path, frame) if "timing" in frame.columns else frame
+    unknown = {name: pl.lit(None) for name in EARNINGS_SCHEMA if name not in frame.columns}
+    frame = frame.with_columns(**unknown).with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
+    return frame.select(EARNINGS_SCHEMA.names()).cast(dict(EARNINGS_SCHEMA))  # type: ignore[arg-type]
+
+
+def _timing_of(hours: pl.Series) -> pl.Series:
+    """What a time of day in New York says, null in the session and for midnight."""
+    at = pl.col("hours")
+    timing = (
+        pl.when(at >= CLOSES)
+        .then(pl.lit("after_close"))
+        .when((at > 0) & (at <= OPENS))
+        .then(pl.lit("before_open"))
+    )
+    return hours.rename("hours").to_frame().select(timing=timing).to_series()
+
+
+def _with_timings(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    given = frame["timing"].cast(pl.String).str.strip_chars()
+    if given.str.contains(CLOCK).any():
+        # The hours of a column of its own; `hours_of` reads them behind a date.
+        hours = _timing_of(hours_of("2000-01-01 " + given))
+        clock = given.str.contains(CLOCK).fill_null(value=False)
+        frame = frame.with_columns(timing=given.zip_with(~clock, hours))
+        return _with_timings(path, frame)
+    words = {word: ours for ours, theirs in TIMINGS.items() for word in theirs}
+    written = [plain(text or "") for text in frame["timing"].cast(pl.String).to_list()]
+    for line, text, word in zip(frame["line"], frame["timing"], written, strict=True):
+        if word not in words and word not in NOT_SAID:
+            raise SourceError(
+                f"{path.name} line {line}: {text!r} is neither {' nor '.join(TIMINGS)}; correct it"
+            )
+    timings = [words.get(word) for word in written]
+    return frame.with_columns(pl.Series("timing", timings, pl.String))

@@ -1,0 +1,114 @@
+"""A folder of CSV or Parquet files: `TICKER.csv`, `VIX.csv`, `TICKER_actions.csv`, and more.
+
+The files of many publishers are known by their headers (`layouts`) and read as they come.
+Several folders may be named, separated like a PATH; the first with the file wins. A file that
+cannot be read whole is refused with its name and line; bad rows in it pass through, for
+`domain.market.bars` to judge. The layout of all files stands in docs/data-sources.md.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources.files.chains import read_chain
+from options_platform.adapters.sources.files.events import read_earnings
+from options_platform.adapters.sources.files.prices import PRICES, described, read_bars, read_index
+from options_platform.adapters.sources.files.reading import find, names_in, read_table
+from options_platform.adapters.sources.index_range import why_no_answer
+from options_platform.contracts.market import SERIES
+from options_platform.domain.calendar.sessions import newest_final_session
+from options_platform.domain.market.bars import require_ticker
+from options_platform.errors import ShortHistoryError, SourceError
+
+
+class CsvSource:
+    """Files in the user's folders; prices are split-adjusted, as Yahoo gives them."""
+
+    def __init__(self, folders: str) -> None:
+        self._folders = [Path(part).expanduser() for part in folders.split(os.pathsep) if part]
+        for folder in self._folders:
+            if not folder.is_dir():
+                raise SourceError(f"csv folder {folder} does not exist; set OPTIONS_CSV_DIR")
+
+    @property
+    def info(self) -> SourceInfo:
+        """A label with the folders' names, and whatever has a file in them."""
+        folders = ", ".join(folder.name for folder in self._folders)
+        # A file does not say whether it is of a ticker or of an index.
+        names = names_in(self._folders)
+        return SourceInfo(
+            "csv",
+            f"files in {folders}",
+            proxy=False,
+            tickers=names,
+            indices=names,
+            kinds=frozenset({"bars", "index", "chain", "earnings"}),
+            series=tuple(name for name in SERIES if find(self._folders, name)),
+        )
+
+    def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The bars of the file, with dividends and splits where there is an actions file."""
+        path = self._find(require_ticker(ticker))
+        actions_path = find(self._folders, f"{ticker}_actions")
+        table = read_bars(path, ticker, actions_path)
+        last = max(table["date"].to_list(), default=None)
+        table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
+        table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
+        if last is None or last < end:
+            raise ShortHistoryError(
+                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
+                "bring the file up to date, or choose an earlier end (OPTIONS_END)",
+                table,
+            )
+        return table
+
+    def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
+        """The bars of the index's file, which may hold closes alone; none before its first day."""
+        path = self._find(require_ticker(symbol))
+        table = read_index(path, symbol)
+        unknown = {name: pl.lit(None) for name in PRICES if name not in table.columns}
+        fault = why_no_answer(table, start, end, min(table["date"].to_list()))
+        if fault:
+            raise SourceError(
+                f"{path.name} says nothing of {symbol} for {start} to {end}: {fault}; bring the "
+                "file up to date, or choose an earlier end (OPTIONS_END)"
+            )
+        return (
+            table.filter(pl.col("date").is_between(start, end))
+            .with_columns(symbol=pl.lit(symbol), source=pl.lit("csv"), **unknown)
+            .select(INDEX_SCHEMA.names())
+            .sort("date")
+            .cast(dict(INDEX_SCHEMA))  # type: ignore[arg-type]
+        )
+
+    def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
+        """The chain of `options/TICKER_YYYY-MM-DD`, of any session that is over."""
+        name = f"options/{require_ticker(ticker)}_{session}"
+        if session > newest_final_session(now):
+            raise SourceError(
+                f"csv has no chain of {ticker} for {session}: the newest complete session is "
+                f"{newest_final_session(now)}; ask for that one"
+            )
+        return read_chain(self._find(name), ticker, session)
+
+    def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The reports of `TICKER_earnings`; a fund's file holds its header alone."""
+        reports = read_earnings(self._find(f"{require_ticker(ticker)}_earnings"), ticker)
+        return reports.filter(pl.col("date").is_between(start, end)).sort("date")
+
+    def understood(self, name: str) -> str:
+        """What the file of a ticker or symbol was taken for; SourceError if it cannot be read."""
+        table = read_table(self._find(require_ticker(name)), "bars", "index")
+        return f"{table.path.name}: {described(table)}"
+
+    def _find(self, name: str) -> Path:
+        path = find(self._folders, name)
+        if path is None:
+            shown = " or ".join(str(folder) for folder in self._folders)
+            raise SourceError(f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}")
+        return path

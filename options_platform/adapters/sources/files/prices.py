@@ -1,0 +1,192 @@
+"""Bars and index values out of files, with what the file itself says of dividends and splits."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.sources.actions import (
+    paid_after_splits,
+    split_adjusted,
+    split_not_in_prices,
+    unadjusted_split,
+    with_actions,
+)
+from options_platform.adapters.sources.files.events import daily_actions, read_actions
+from options_platform.adapters.sources.files.layouts.layout import ONE_VALUE
+from options_platform.adapters.sources.files.reading import (
+    FileTable,
+    read_table,
+    with_dates,
+    with_numbers,
+)
+from options_platform.adapters.sources.files.symbols import require_symbol, same_symbol
+from options_platform.adapters.sources.files.text.dates import times_of_day
+from options_platform.errors import SourceError
+
+log = logging.getLogger(__name__)
+PRICES = ("open", "high", "low", "close")
+BAR_NUMBERS = (*PRICES, "adj_close", "volume", "dividend")
+NO_VALUES = ("line", "interval", "ticker", "trades", "clock", "adj_open", "down")
+FACTORS = ("price_factor", "volume_factor")
+# No share costs that much; prices in billionths of a dollar do.
+FIXED_POINT = 1e7
+FOR_DIVIDENDS = re.compile(r"(?<!not )\badjusted for [^\n]*\bdividends?\b", re.IGNORECASE)
+DAILY = ("", "d", "daily", "1d", "1440")
+# Names of one value's column that say nothing of what it is, and FRED's for what it is.
+UNNAMED = ("close", "value", "price", "last", "px last", "adj close", "level")
+SERIES_NAMES = {
+    "vixcls": "VIX",
+    "vxncls": "VXN",
+    "vxvcls": "VIX3M",
+    "rvxcls": "RVX",
+    "dgs3mo": "DGS3MO",
+    "dgs3mo pct": "DGS3MO",
+    "riflgfcm03 n b": "DGS3MO",
+    "3 mo": "DGS3MO",
+}
+
+
+def read_bars(path: Path, ticker: str, actions_path: Path | None) -> pl.DataFrame:
+    """The file's bars, ascending, split-adjusted, with dividend, split_ratio and split_factor.
+
+    Args:
+        path: the file.
+        ticker: whose bars it has to hold.
+        actions_path: the file of its dividends and splits, which counts before what the bars'
+            own file says of them; None where there is none.
+
+    The three are null where neither file knows the splits. SourceError for a file that cannot
+    be trusted, and for prices that step by a split though they should not, or the other way.
+    """
+    table = read_table(path, "bars")
+    log_layout(table)
+    actions = None if actions_path is None else read_actions(actions_path, ticker)
+    bars, actions = bars_of(table, ticker, actions, actions_path)
+    if actions is None:
+        unknown = pl.lit(None, pl.Float64)
+        return bars.with_columns(dividend=unknown, split_ratio=unknown, split_factor=unknown)
+    return with_actions(bars, actions)
+
+
+def bars_of(
+    table: FileTable,
+    ticker: str,
+    actions: pl.DataFrame | None = None,
+    actions_path: Path | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The bars, ascending and split-adjusted, and the dividends and splits by day if known.
+
+    Without `actions` those that the file itself gives count, its dividends split-adjusted too.
+    """
+    path = table.path
+    # Prices that the file brings to one basis by its own factor are no longer as traded.
+    as_traded = table.layout.as_traded and "price_factor" not in table.frame.columns
+    if table.layout.no_bars:
+        raise SourceError(f"{path.name} is of {table.layout.name}: {table.layout.no_bars}")
+    if FOR_DIVIDENDS.search(table.above):
+        raise SourceError(
+            f"{path.name} says above its header that its prices are adjusted for dividends too; "
+            "fetch prices adjusted for splits alone"
+        )
+    bars = values_of(table, ticker).sort("date", maintain_order=True)
+    of_the_file = actions is None and "split_ratio" in bars.columns
+    if of_the_file:
+        actions = daily_actions(path, bars.select("date", "dividend", "split_ratio"))
+    bars = bars.drop("dividend", "split_ratio", strict=False)
+    if actions is None:
+        return bars, None
+    if not as_traded:
+        step = unadjusted_split(bars, actions)
+        if step is not None:
+            day, ratio = step
+            raise SourceError(
+                f"{ticker}'s file holds prices as traded: they step by the {ratio:g}:1 split of "
+                f"{day} in {(actions_path or path).name}; divide what lies before it by {ratio:g}, "
+                "or fetch a split-adjusted file"
+            )
+        return bars, actions
+    smooth = split_not_in_prices(bars, actions)
+    if smooth is not None:
+        day, ratio = smooth
+        raise SourceError(
+            f"{path.name} is of {table.layout.name}, whose prices are as traded, but they do not "
+            f"step by the {ratio:g}:1 split of {day}; fetch the file again"
+        )
+    return split_adjusted(bars, actions), paid_after_splits(actions) if of_the_file else actions
+
+
+def read_index(path: Path, symbol: str) -> pl.DataFrame:
+    """The file's values with `open`, `high`, `low` and `close` as far as it gives them.
+
+    SourceError too where the name of a lone value says that it is another index's.
+    """
+    table = read_table(path, "index", "bars")
+    log_layout(table)
+    return values_of(table, symbol)
+
+
+def log_layout(table: FileTable) -> None:
+    """Record what a file was taken for, unless it is written in our own layout."""
+    if not table.is_ours:
+        log.info("%s was read as %s", table.path.name, described(table))
+
+
+def described(table: FileTable) -> str:
+    """What a file was taken for, in a few words."""
+    dates = ", US dates" if table.layout.order == "mdy" else ""
+    meaning = ", prices as traded" if table.layout.as_traded else ""
+    return f"{table.layout.kind} of {table.layout.name}{dates}{meaning}"
+
+
+def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
+    """Dates and numbers of one symbol's days, in the order of the file."""
+    _require_named(table, symbol)
+    path, frame = table.path, table.frame
+    require_symbol(table, symbol)
+    if "interval" in frame.columns:
+        other = frame.filter(~pl.col("interval").str.to_lowercase().is_in(DAILY))
+        if other.height:
+            raise SourceError(
+                f"{path.name} holds bars of {other['interval'][0]}, not of days; fetch daily ones"
+            )
+    clocks = times_of_day(frame["clock" if "clock" in frame.columns else "date"])
+    frame = with_dates(path, frame, order=table.layout.order, of_sessions=True)
+    _require_one_bar_a_day(path, frame["date"], clocks)
+    numbers = [name for name in (*BAR_NUMBERS, *FACTORS) if name in frame.columns]
+    frame = with_numbers(path, frame, numbers)
+    if frame["close"].median() is not None and frame["close"].median() > FIXED_POINT:  # type: ignore[operator]
+        raise SourceError(
+            f"{path.name} has a close of {frame['close'][0]:.0f}: prices in fractions of a cent; "
+            "export them as dollars (pretty_px of Databento)"
+        )
+    if "price_factor" in frame.columns:
+        factor = {"volume": pl.col("volume") * pl.col("volume_factor")}
+        frame = frame.with_columns(
+            pl.col(PRICES) / pl.col("price_factor"),
+            **(factor if "volume_factor" in frame.columns else {}),
+        )
+    if table.layout.kind == "bars" and "adj_close" not in frame.columns:
+        frame = frame.with_columns(adj_close=pl.lit(None, pl.Float64))
+    return frame.drop(*NO_VALUES, *FACTORS, strict=False)
+
+
+def _require_one_bar_a_day(path: Path, days: pl.Series, clocks: pl.Series) -> None:
+    """SourceError for bars of a shorter span; a day may come twice by mistake, at one time."""
+    sessions = days.n_unique()
+    if len(days) > 2 * sessions or pl.DataFrame([days, clocks.alias("at")]).n_unique() > sessions:
+        raise SourceError(f"{path.name} holds several bars a day; fetch daily ones")
+
+
+def _require_named(table: FileTable, symbol: str) -> None:
+    """SourceError where the name of a lone value's column is another's than `symbol`."""
+    name = table.names["close"]
+    says = name in SERIES_NAMES or table.layout.columns["close"] == ONE_VALUE
+    if says and name not in UNNAMED and not same_symbol(SERIES_NAMES.get(name, name), symbol):
+        raise SourceError(
+            f"{table.path.name} gives {name.upper()}, not {symbol}; name the file after it, or "
+            "the column close if it is the same"
+        )

@@ -1,0 +1,37 @@
+"""Whose rows a file holds, in the words of its publisher."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from options_platform.adapters.sources.files.reading import FileTable
+from options_platform.adapters.sources.files.text.rows import plain
+from options_platform.errors import SourceError
+
+
+def symbol_in_file(name: str) -> str:
+    """A vendor's name of a ticker as ours: `spy.us` is SPY, `^VIX` is VIX."""
+    bare = name.strip().upper().lstrip("^$").removeprefix("I:")
+    for ending in (".US", "-US", " US EQUITY", " INDEX", " US"):
+        bare = bare.removesuffix(ending)
+    return bare
+
+
+def same_symbol(one: str, other: str) -> bool:
+    """Whether two names mean one ticker; `BRK.B` is written `BRK-B` and `BRKB` too."""
+    return plain(one).replace(" ", "") == plain(other).replace(" ", "")
+
+
+def require_symbol(table: FileTable, symbol: str) -> None:
+    """SourceError if the file says that it is of something else than `symbol`."""
+    frame, path = table.frame, table.path
+    if "ticker" in frame.columns:
+        names = frame["ticker"].drop_nulls().unique().to_list()
+        others = [name for name in names if not same_symbol(symbol_in_file(name), symbol)]
+        wrong = frame.filter(pl.col("ticker").is_in(others))
+        if wrong.height:
+            line, name = wrong.select("line", "ticker").row(0)
+            raise SourceError(
+                f"{path.name} line {line} is of {name}, not of {symbol}; move it, or split the "
+                "file by ticker: options-platform import"
+            )

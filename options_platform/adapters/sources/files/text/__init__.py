@@ -1,0 +1,1 @@
+"""Text of files as typed columns: separators, dates, times and numbers."""

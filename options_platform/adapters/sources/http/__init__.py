@@ -1,0 +1,1 @@
+"""HTTP for sources and brokers: a session with time-outs, a rate limit, and retries."""

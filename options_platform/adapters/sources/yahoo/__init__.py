@@ -1,0 +1,1 @@
+"""Yahoo Finance: `source.py` fits the port, `tables.py` reads what yfinance returns."""

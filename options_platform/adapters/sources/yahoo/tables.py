@@ -1,0 +1,190 @@
+"""What yfinance gives, as the frames of the ports."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from options_platform.adapters.ports.market_data import (
+    BAR_SCHEMA,
+    EARNINGS_SCHEMA,
+    SOURCE_CHAIN_SCHEMA,
+)
+from options_platform.adapters.sources.http.retry import FetchError
+from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.chain.occ_symbols import parse_symbols
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BAR_COLUMNS = {
+    "open": "Open",
+    "high": "High",
+    "low": "Low",
+    "close": "Close",
+    "adj_close": "Adj Close",
+    "volume": "Volume",
+    "dividend": "Dividends",
+    "split_ratio": "Stock Splits",
+}
+CONTRACT_COLUMNS = {
+    "contract_symbol": "contractSymbol",
+    "strike": "strike",
+    "bid": "bid",
+    "ask": "ask",
+    "last": "lastPrice",
+    "last_trade_at": "lastTradeDate",
+    "volume": "volume",
+    "open_interest": "openInterest",
+    "source_iv": "impliedVolatility",
+}
+SHARES = {"REGULAR": 100.0, "MINI": 10.0}
+OPEN, CLOSE = time(9, 30), time(16, 0)
+MIDNIGHT = time(0, 0)
+
+
+def bars(ticker: str, frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
+    """A history in BAR_SCHEMA, from its first bar to its last, a doubled day with both bars."""
+    table = _columns(frame)
+    ratio = pl.when(pl.col("split_ratio") > 0).then(pl.col("split_ratio")).otherwise(1.0)
+    table = table.with_columns(split_ratio=ratio)
+    # The response reaches to today, so that splits after the asked end, which its prices are
+    # adjusted for, are known.
+    later = pl.col("split_ratio").cum_prod(reverse=True).shift(-1, fill_value=1.0)
+    table = _with_doubles(table.with_columns(split_factor=later), chart)
+    table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("yahoo"))
+    return table.select(BAR_SCHEMA.names()).cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
+
+
+def prices(frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
+    """`date` and the columns of a history, a doubled day with both bars."""
+    return _with_doubles(_columns(frame), chart)
+
+
+def first_day(chart: Any) -> date | None:
+    """The first day of the symbol's whole history, None where Yahoo does not say."""
+    stamp = chart["meta"].get("firstTradeDate")
+    return None if stamp is None else datetime.fromtimestamp(stamp, NEW_YORK).date()
+
+
+def contracts(ticker: str, given: Any) -> pl.DataFrame:
+    """The calls and puts of one expiry in SOURCE_CHAIN_SCHEMA; FetchError where unreadable."""
+    quote = given.underlying or {}
+    shown, spot = quote.get("regularMarketTime"), quote.get("regularMarketPrice")
+    if shown is None or spot is None:
+        raise FetchError("the answer holds no price of the underlying")
+    import pandas as pd
+
+    both = pd.concat([given.calls, given.puts])
+    table = pl.DataFrame(
+        {
+            "contract_symbol": pl.Series(both["contractSymbol"].tolist(), dtype=pl.String),
+            "last_trade_at": pl.Series(
+                [None if pd.isna(at) else at.to_pydatetime() for at in both["lastTradeDate"]],
+                dtype=SOURCE_CHAIN_SCHEMA["last_trade_at"],
+            ),
+            "multiplier": pl.Series(
+                [SHARES.get(size) for size in both["contractSize"]], dtype=pl.Float64
+            ),
+            **{
+                name: pl.Series(both[column].to_numpy(dtype="float64"), dtype=pl.Float64)
+                for name, column in CONTRACT_COLUMNS.items()
+                if name not in ("contract_symbol", "last_trade_at")
+            },
+        }
+    ).fill_nan(None)
+    terms = parse_symbols(table["contract_symbol"])
+    unknown = [
+        name for name in SOURCE_CHAIN_SCHEMA if name.startswith("source_") and name != "source_iv"
+    ]
+    table = table.with_columns(
+        quoted_at=pl.lit(datetime.fromtimestamp(shown, UTC)),
+        ticker=pl.lit(ticker),
+        expiry=terms["expiry"],
+        right=terms["right"],
+        spot=pl.lit(float(spot)),
+        source=pl.lit("yahoo"),
+        **{name: pl.lit(None) for name in unknown},
+    )
+    unread = table.filter(pl.any_horizontal(pl.col("expiry", "right").is_null()))
+    if table.is_empty() or unread.height:
+        named = unread["contract_symbol"][0] if unread.height else "none"
+        raise FetchError(f"the contract symbol {named} cannot be read")
+    return table.select(SOURCE_CHAIN_SCHEMA.names()).cast(dict(SOURCE_CHAIN_SCHEMA))  # type: ignore[arg-type]
+
+
+def earnings(ticker: str, found: pd.DataFrame) -> pl.DataFrame:
+    """A page of the earnings calendar in EARNINGS_SCHEMA."""
+    stamps = [stamp.to_pydatetime() for stamp in found.index.dropna()]
+    if len(stamps) < len(found):
+        raise FetchError("an earnings date cannot be read")
+    local = [stamp.astimezone(NEW_YORK) for stamp in stamps]
+    return pl.DataFrame(
+        {
+            "date": [stamp.date() for stamp in local],
+            "ticker": [ticker] * len(local),
+            "timing": [_timing(stamp.time()) for stamp in local],
+            "eps_estimate": _floats(found["EPS Estimate"]),
+            "eps_reported": _floats(found["Reported EPS"]),
+            "source": ["yahoo"] * len(local),
+        },
+        schema=EARNINGS_SCHEMA,
+    )
+
+
+def _timing(at: time) -> str | None:
+    # Yahoo rounds to hours, and writes midnight where it does not know.
+    if at >= CLOSE:
+        return "after_close"
+    return "before_open" if MIDNIGHT < at < OPEN else None
+
+
+def _floats(column: pd.Series[Any]) -> pl.Series:
+    return pl.Series(column.to_numpy(dtype="float64"), dtype=pl.Float64).fill_nan(None)
+
+
+def _columns(frame: pd.DataFrame) -> pl.DataFrame:
+    columns = {
+        name: pl.Series(name, frame[column].to_numpy(dtype="float64"), dtype=pl.Float64)
+        if column in frame.columns
+        else pl.Series(name, [None] * len(frame), dtype=pl.Float64)
+        for name, column in BAR_COLUMNS.items()
+    }
+    # The index holds New York midnights; the wall date is the session.
+    days = [stamp.date() for stamp in frame.index]
+    return pl.DataFrame({"date": pl.Series(days, dtype=pl.Date), **columns}).fill_nan(None)
+
+
+def _with_doubles(table: pl.DataFrame, chart: Any) -> pl.DataFrame:
+    """`table` with every bar of a day that the chart has twice, of which yfinance keeps one.
+
+    The running price of the last session, which Yahoo appends under the time of that price, is
+    no bar of its own.
+    """
+    stamps = list(chart["timestamp"])
+    running = len(stamps) > 1 and stamps[-1] == chart["meta"].get("regularMarketTime")
+    quote = chart["indicators"]["quote"][0]
+    adjusted = chart["indicators"].get("adjclose", [{}])[0].get("adjclose", quote["close"])
+    parts = {"adj_close": adjusted, **{name: quote[name] for name in ("open", "high", "low")}}
+    parts |= {"close": quote["close"], "volume": quote["volume"]}
+    raw = pl.DataFrame(
+        {
+            "date": [datetime.fromtimestamp(stamp, NEW_YORK).date() for stamp in stamps],
+            **{name: pl.Series(values, dtype=pl.Float64) for name, values in parts.items()},
+        }
+    )
+    raw = raw.head(-1) if running else raw
+    doubled = raw.filter(pl.len().over("date") > 1)
+    if doubled.is_empty():
+        return table
+    other = [name for name in table.columns if name not in parts]
+    bars = doubled.join(
+        table.select(other).unique("date", maintain_order=True),
+        on="date",
+        how="left",
+        maintain_order="left",
+    )
+    rest = table.join(doubled, on="date", how="anti", maintain_order="left")
+    return pl.concat([rest, bars.select(table.columns)]).sort("date", maintain_order=True)

@@ -1,0 +1,254 @@
+"""Putting an archive of `backup` back: verified first, swapped last, the old files kept.
+
+1. The archive is unpacked beside the home (inside it, where the home is a mount of its own or only
+   parts are wanted), each file hashed on the way. Anything that does not agree ends here.
+2. Every ledger among them is left halted: what was traded since is at the broker alone.
+3. One exchange of names puts the new files in place (:mod:`.swapping`, entry by entry inside a
+   home); the old ones stay under a name with the time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from options_platform.adapters.storage.backups.archive import (
+    CHUNK,
+    FORMAT,
+    HASHES,
+    MARK,
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    UNFINISHED,
+)
+from options_platform.adapters.storage.backups.swapping import (
+    NEW,
+    PLAN,
+    alone,
+    can_exchange,
+    finish_swap,
+    swap_entries,
+    swap_home,
+)
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.halt_notice import leave_notice
+from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
+from options_platform.errors import DiskFullError, HomeError, UsageError, WarehouseBusyError
+
+NOTHING = "nothing was changed"
+REPLAY = "ledger-replay.duckdb"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Where the files of before are now (None if there were none), and the ledgers left halted."""
+
+    aside: Path | None
+    halted: tuple[str, ...]
+    reason: str
+
+
+def restore_archive(
+    archive: Path, home: Path, *, ledger: str, only: Sequence[str], now: datetime,
+    wait_seconds: float,
+) -> Restored:  # fmt: skip
+    """Put the archive's files, or those of `only`, in place of the home's.
+
+    `ledger` is the file name of the settings' ledger, which is left halted with those of the home
+    and of the archive; `only` are names at the top of the home, such as `warehouse.duckdb`.
+
+    Raises :class:`UsageError` for what is no whole archive of `backup`, or lacks what is wanted,
+    or while another process uses the home; :class:`HomeError` if the files cannot be written. The
+    home is then as before.
+    """
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        parts = bool(only) or os.path.ismount(home)
+        inside = parts or (home.exists() and not can_exchange(home.parent))
+        if inside:
+            home.mkdir(parents=True, exist_ok=True)
+            finish_swap(home)
+        with alone(home) if inside else nullcontext():
+            return _restored(archive, home, inside, ledger, only, now, wait_seconds)
+    except OSError as error:
+        if error.errno in FULL_ERRNOS:
+            raise DiskFullError(home if home.exists() else home.parent) from error
+        raise HomeError(f"{home} cannot be restored ({error}); {NOTHING}") from error
+
+
+def _restored(
+    archive: Path, home: Path, inside: bool, ledger: str, only: Sequence[str], now: datetime,
+    wait_seconds: float,
+) -> Restored:  # fmt: skip
+    place = home if inside else home.parent
+    staged = place / f"{UNFINISHED}{home.name}-{os.getpid()}"
+    files = staged / NEW if inside else staged
+    swapping = False
+    try:
+        _remove_abandoned(place, home.name)
+        staged.mkdir(mode=PRIVATE_FOLDER)
+        files.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        unpack(archive, files)
+        _keep_only(files, only, archive)
+        reason = f"RESTORED from {archive.name}"
+        # Those that the archive lacks begin anew, and know of nothing that the present ones do.
+        others = () if only else (ledger, *(path.name for path in home.glob("ledger*.duckdb")))
+        halted = _leave_halts(files, others, reason, now)
+        with _nobody_in(home, wait_seconds):
+            os.sync()
+            swapping = True
+            if inside:
+                aside: Path | None = swap_entries(staged, home, now, whole=not only)
+            else:
+                aside = swap_home(staged, home, now)
+    finally:
+        # While names change hands, only those who change them know what lies there.
+        if not swapping or not (staged / PLAN).exists():
+            shutil.rmtree(staged, ignore_errors=True)
+    return Restored(aside, halted, reason)
+
+
+def _remove_abandoned(place: Path, name: str) -> None:
+    """Remove what restores that were killed had unpacked; none of it has changed names yet."""
+    start = f"{UNFINISHED}{name}-"
+    for path in place.iterdir():
+        number = path.name.removeprefix(start)
+        left = path.name.startswith(start) and number.isdigit() and not _runs(int(number))
+        # Behind a plan lie files of the home itself.
+        if left and not (path / PLAN).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack into the empty `folder`; UsageError unless each file is what `backup` put in."""
+    found: dict[str, str] = {}
+    wanted: dict[str, str] | None = None
+    try:
+        with archive.open("rb") as raw, gzip.GzipFile(fileobj=raw) as plain:
+            with tarfile.open(fileobj=plain, mode="r|") as tar:
+                _require_mark(tar, archive)
+                while (member := tar.next()) is not None:
+                    if wanted is not None:
+                        raise _refused(archive, f"goes on after its hashes, with {member.name!r}")
+                    content = _content(tar, member, archive)
+                    if member.name == HASHES:
+                        wanted = dict(json.loads(content.read())["files"])
+                    elif member.name in found:
+                        raise _refused(archive, f"holds {member.name!r} twice")
+                    else:
+                        found[member.name] = _unpack_file(content, folder, member.name)
+            # The end of the compressed stream has a check of its own.
+            while plain.read(CHUNK):
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise _refused(archive, f"is cut or damaged ({error})") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _refused(archive, f"is no archive of backup, or damaged ({error})") from error
+    if wanted is None:
+        raise _refused(archive, "is cut: its hashes, which come last, are missing")
+    for name in sorted({*found, *wanted}):
+        if found.get(name) != wanted.get(name):
+            raise _refused(archive, f"does not hold {name!r} as it was written")
+
+
+def _refused(archive: Path, what: str) -> UsageError:
+    return UsageError(f"{archive} {what}; {NOTHING}; give an archive that backup wrote")
+
+
+def _require_mark(tar: tarfile.TarFile, archive: Path) -> None:
+    first = tar.next()
+    if first is None or first.name != MARK:
+        raise _refused(archive, "is no archive of backup")
+    mark = json.loads(_content(tar, first, archive).read())
+    if mark.get("format") != FORMAT:
+        raise _refused(archive, f"is of another version ({mark.get('version')})")
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> IO[bytes]:
+    """The member's content; UsageError unless it is a plain file inside the home."""
+    parts = PurePosixPath(member.name).parts
+    plain = member.isreg() and parts and "/".join(parts) == member.name
+    content = tar.extractfile(member) if plain else None
+    if content is None or ".." in parts or "/" in parts or "\0" in member.name:
+        raise _refused(archive, f"holds {member.name!r}, which no backup would")
+    return content
+
+
+def _unpack_file(content: IO[bytes], folder: Path, name: str) -> str:
+    target = folder / name
+    for parent in reversed(target.relative_to(folder).parents[:-1]):
+        (folder / parent).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    digest = hashlib.sha256()
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        while data := content.read(CHUNK):
+            digest.update(data)
+            file.write(data)
+    return digest.hexdigest()
+
+
+def _keep_only(staged: Path, only: Sequence[str], archive: Path) -> None:
+    held_names = {path.name for path in staged.iterdir()}
+    for name in only:
+        if name not in held_names:
+            listed = ", ".join(sorted(held_names))
+            raise UsageError(f"{archive} holds no {name!r}; it holds {listed}; {NOTHING}")
+    for name in held_names - set(only) if only else ():
+        path = staged / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _leave_halts(
+    staged: Path, others: Sequence[str], reason: str, now: datetime
+) -> tuple[str, ...]:
+    """A notice of a halt beside each ledger, which the next look at it records."""
+    names = {path.name for path in staged.glob("ledger*.duckdb")} | set(others)
+    names.discard(REPLAY)
+    for name in names:
+        if not (staged / f"{name}.halt").exists():
+            leave_notice(staged / name, reason, now)
+    return tuple(sorted(names))
+
+
+@contextmanager
+def _nobody_in(home: Path, wait_seconds: float) -> Iterator[None]:
+    """UsageError while another process uses a database of the home; none trades until the end."""
+    from filelock import FileLock, Timeout
+
+    with ExitStack() as stack:
+        for path in sorted(home.glob("*.duckdb")) if home.is_dir() else ():
+            try:
+                if path.name.startswith("ledger"):
+                    stack.enter_context(FileLock(f"{path}.lock", timeout=wait_seconds))
+                # A damaged file is what a restore is for.
+                with suppress(HomeError), held(path, wait_seconds=wait_seconds):
+                    pass
+            except (WarehouseBusyError, Timeout) as error:
+                raise UsageError(
+                    f"{path.name} is used by another process ({error}); stop what uses the home, "
+                    f"the web UI too; {NOTHING}"
+                ) from error
+        yield

@@ -1,0 +1,103 @@
+"""Rows of what activities and a person's word have ended, within a transaction of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from options_platform.adapters.storage.ledger_rows import (
+    POSITION_FIELDS,
+    append_row,
+    naive_utc,
+    write_event,
+    write_row,
+)
+from options_platform.domain.trading.reconciliation.beside import BY_WORD_ID, AcceptedEnd
+from options_platform.domain.trading.reconciliation.settlement import Settlement
+from options_platform.domain.trading.reports import Activity
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def write_settlement(
+    connection: duckdb.DuckDBPyConnection,
+    activity: Activity,
+    done: Settlement,
+    now: datetime,
+    told: Sequence[tuple[AcceptedEnd, int]],
+) -> None:
+    """Write what an activity has ended, or, with counts below 0, what was taken back of it."""
+    at = naive_utc(now)
+    connection.execute(
+        "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "quantity = quantity + excluded.quantity, cash_usd = cash_usd + excluded.cash_usd",
+        [activity.key, at, activity.kind, activity.symbol, sum(done.ended.values()), activity.on,
+         done.cash_usd],
+    )  # fmt: skip
+    for position_id, count in done.ended.items():
+        _add_count(connection, activity.key, position_id, count)
+    for end, count in told:
+        _write_fewer(connection, end, count)
+    for position in done.positions:
+        write_row(connection, "positions", POSITION_FIELDS, position)
+    for symbol, quantity in sorted(done.adjustments.items()):
+        if quantity:
+            append_row(connection, "adjustments", at, symbol, quantity, activity.kind)
+    total = sum(done.ended.values())
+    what = f"{activity.kind} {abs(total)} {activity.symbol} on {activity.on}"
+    write_event(connection, now, "activity", what if total >= 0 else f"taken back: {what}")
+
+
+def read_ended(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, int]:
+    """By position_id how many contracts an activity has ended."""
+    rows = connection.execute(
+        "SELECT position_id, quantity FROM activity_positions WHERE key = ? AND quantity > 0", [key]
+    ).fetchall()
+    return dict(rows)
+
+
+def read_accepted_ends(connection: duckdb.DuckDBPyConnection) -> list[AcceptedEnd]:
+    """What ended by a person's word and no activity has told of yet, oldest first."""
+    rows = connection.execute(
+        "SELECT a.key, a.kind, a.symbol, p.position_id, p.quantity, a.happened_on "
+        "FROM activities a JOIN activity_positions p USING (key) "
+        "WHERE p.quantity > 0 AND contains(a.key, ?) ORDER BY a.happened_on, a.key",
+        [f" {BY_WORD_ID}"],
+    ).fetchall()
+    return [AcceptedEnd(*row) for row in rows]
+
+
+def write_ends(
+    connection: duckdb.DuckDBPyConnection, ends: Sequence[AcceptedEnd], now: datetime
+) -> None:
+    """Write what ended by a person's word."""
+    for end in ends:
+        done = Settlement((), {}, 0.0, 0, {end.position_id: end.quantity})
+        number = end.key.split(" ")[1]
+        word = Activity(number, end.kind, end.symbol, end.quantity, None, end.on)
+        write_settlement(connection, word, done, now, ())
+
+
+def take_back_ends(connection: duckdb.DuckDBPyConnection, ends: Sequence[AcceptedEnd]) -> None:
+    """Forget what ended by a person's word that was taken back."""
+    for end in ends:
+        _write_fewer(connection, end, end.quantity)
+
+
+def _write_fewer(connection: duckdb.DuckDBPyConnection, end: AcceptedEnd, count: int) -> None:
+    connection.execute(
+        "UPDATE activities SET quantity = quantity - ? WHERE key = ?", [count, end.key]
+    )
+    _add_count(connection, end.key, end.position_id, -count)
+
+
+def _add_count(
+    connection: duckdb.DuckDBPyConnection, key: str, position_id: str, count: int
+) -> None:
+    connection.execute(
+        "INSERT INTO activity_positions VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity",
+        [key, position_id, count],
+    )

@@ -1,0 +1,84 @@
+"""What a process knows of a ledger while it holds the file, which nobody else can change then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from options_platform.adapters.storage.ledger_schema import prepare
+from options_platform.domain.trading.orders import Order
+from options_platform.domain.trading.positions import Position
+from options_platform.errors import LedgerError
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass
+class SeenLedger:
+    """A connection whose tables and owner were looked at.
+
+    `orders` and `positions` are all of them as last read; None once something was written.
+    """
+
+    owner: Mapping[str, str]
+    orders: tuple[Order, ...] | None = None
+    positions: tuple[Position, ...] | None = None
+
+    def forget(self) -> None:
+        """Read again what is asked for next."""
+        self.orders = self.positions = None
+
+
+_seen: WeakKeyDictionary[duckdb.DuckDBPyConnection, SeenLedger] = WeakKeyDictionary()
+
+
+def seen_ledger(
+    connection: duckdb.DuckDBPyConnection, name: str, owner: Mapping[str, str]
+) -> SeenLedger:
+    """What is known of the ledger behind a connection, its tables made or brought up to date.
+
+    `owner` holds account, label and broker; :class:`LedgerError` if the file `name` is of another.
+    """
+    import duckdb
+
+    seen = _seen.get(connection)
+    if seen is not None and seen.owner == owner:
+        return seen
+    # Small tables: a second thread costs ten times what it saves.
+    connection.execute("SET threads = 1")
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        prepare(connection)
+        _require_same_owner(connection, name, owner)
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise
+    _seen[connection] = SeenLedger(owner)
+    return _seen[connection]
+
+
+def _require_same_owner(
+    connection: duckdb.DuckDBPyConnection, name: str, wanted: Mapping[str, str]
+) -> None:
+    rows = connection.execute(
+        "SELECT key, value FROM meta WHERE key IN ('account', 'label', 'broker')"
+    ).fetchall()
+    recorded = dict(rows)
+    if not recorded:
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", list(wanted.items()))
+        return
+    # Ledgers of before there were other brokers name none.
+    recorded.setdefault("broker", "simulated")
+    if recorded != wanted:
+        raise LedgerError(
+            f"the ledger {name} belongs to account {recorded.get('account')} "
+            f"({recorded.get('label')}, broker {recorded.get('broker')}), not {wanted['account']} "
+            f"({wanted['label']}, broker {wanted['broker']}); set OPTIONS_ACCOUNT to another name, "
+            "which has a ledger of its own"
+        )

@@ -1,0 +1,396 @@
+"""Stored fold models: files in MLflow's artifact store, tracked as MLflow runs, indexed by hash.
+
+A model has one experiment, a backfill one run, and each fold that it trains a child of that run,
+whose artifacts are the fold's files. The index (`model_folds` in the warehouse) says which inputs
+made them and their hash, so that a daily run reads a fold without importing MLflow, and never a
+file that has changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+import polars as pl
+
+import options_platform
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.client import (
+    artifacts_of,
+    clear_errors,
+    one_at_a_time,
+    open_client,
+)
+from options_platform.contracts import MODEL_FOLDS
+from options_platform.domain.features.registry import feature_version
+from options_platform.errors import ModelStoreError
+from options_platform.models.base import Artifacts
+from options_platform.models.training import FoldRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models.model import ModelInfo
+
+FLUSH_EVERY = 25
+OPEN_FORMATS = frozenset({".json", ".ubj"})
+PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
+FAMILY_TAG = "options_platform.kind"
+PARENT_TAG = "mlflow.parentRunId"
+SERVED_FOLD = Path(__file__).with_name("served_fold.py")
+SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
+
+
+class ModelStore:
+    """The models of one home; fits :class:`~options_platform.models.training.FoldStore`."""
+
+    def __init__(self, home: Path, warehouse: Warehouse) -> None:
+        self.home = home
+        self.warehouse = warehouse
+        self._client: MlflowClient | None = None
+        self._experiments: dict[str, str] = {}
+        self._unindexed: list[dict[str, object]] = []
+        self._parents: dict[str, str] = {}
+        self._trained: dict[str, list[float]] = {}
+
+    def load(self, model: str, hashes: Mapping[str, str]) -> dict[str, Artifacts]:
+        """The stored artifacts of the folds (name -> input hash) that are stored.
+
+        Raises :class:`ModelStoreError` if files are gone or differ from what was stored.
+        """
+        index = self.warehouse.read(MODEL_FOLDS).filter(pl.col("model") == model)
+        found: dict[str, Artifacts] = {}
+        for row in index.iter_rows(named=True):
+            if hashes.get(row["fold"]) == row["input_hash"]:
+                found[row["fold"]] = self._read(row["path"], row["sha256"])
+        return found
+
+    def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
+        """Write the fold's files and its MLflow run; the index follows within 25 folds."""
+        client = self._tracking()
+        with clear_errors(self.home):
+            run = client.create_run(
+                self._experiment(record.model),
+                run_name=record.model_id,
+                tags={
+                    FAMILY_TAG: "fold",
+                    PARENT_TAG: self._parent(record),
+                    "fold": record.fold,
+                    "input_hash": record.input_hash,
+                    "data_hash": record.data_hash,
+                    "model_id": record.model_id,
+                    "train_end": record.train_end.isoformat(),
+                    **code_version(),
+                },
+            )
+        folder = Path(unquote(urlparse(run.info.artifact_uri).path))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in artifacts.items():
+            _write_whole(folder / name, data)
+        # The parameters stand with the parent: they are the same for each of hundreds of folds.
+        self._log(
+            run.info.run_id,
+            params={},
+            metrics={
+                "train_rows": record.train_rows,
+                "trained_seconds": record.trained_seconds,
+            },
+        )
+        with clear_errors(self.home):
+            client.set_terminated(run.info.run_id)
+        self._trained.setdefault(record.model, []).append(record.trained_seconds)
+        self._unindexed.append(
+            {
+                "model": record.model,
+                "fold": record.fold,
+                "input_hash": record.input_hash,
+                "model_id": record.model_id,
+                "run_id": run.info.run_id,
+                "path": str(folder.relative_to(self.home)),
+                "sha256": _hash(artifacts),
+                "train_rows": record.train_rows,
+                "train_end": record.train_end,
+                "trained_seconds": record.trained_seconds,
+            }
+        )
+        if len(self._unindexed) >= FLUSH_EVERY:
+            self._flush()
+
+    @contextmanager
+    def training(self, model: str) -> Iterator[None]:
+        """Hold the right to train `model`; other processes wait. A crash releases it.
+
+        The folds trained inside are children of one MLflow run, that of this backfill.
+        """
+        locks = self.home / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / f"training-{model}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                self._flush()
+                self._close_parent(model)
+
+    def log_walk(
+        self,
+        model: str,
+        *,
+        scores: Mapping[str, float],
+        tags: Mapping[str, str],
+        plots: Mapping[str, bytes],
+    ) -> None:
+        """Record a walk-forward's out-of-sample scores and plots with the backfill's run.
+
+        Where nothing was trained there is no such run, and nothing new to record.
+        """
+        run_id = self._parents.get(model)
+        if run_id is None:
+            return
+        client = self._tracking()
+        self._log(run_id, params={}, metrics=scores)
+        with clear_errors(self.home):
+            for key, value in tags.items():
+                client.set_tag(run_id, key, value)
+            folder = Path(unquote(urlparse(client.get_run(run_id).info.artifact_uri).path))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in plots.items():
+            _write_whole(folder / name, data)
+
+    def has_trained(self, model: str) -> bool:
+        """Whether this store has trained a fold of the model, and so has opened MLflow."""
+        return model in self._parents
+
+    def log_model(
+        self, model: str, model_id: str, *, target: str, variant: str, inputs: Sequence[str]
+    ) -> ModelInfo:
+        """Log a stored fold as an MLflow model with its signature, loadable by anyone.
+
+        It is logged with the backfill that trained the fold. Requirements are given, not inferred,
+        which would take half a minute; nothing is pickled.
+        """
+        self._tracking()
+        import mlflow
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, DataType, Schema
+
+        folds = self.warehouse.read(MODEL_FOLDS).filter(model=model, model_id=model_id)
+        fold = folds.row(0, named=True)
+        signature = ModelSignature(
+            inputs=Schema([ColSpec(DataType.double, name, required=False) for name in inputs])
+        )
+        with clear_errors(self.home), warnings.catch_warnings():
+            # An input example would have the model run once more while it is logged.
+            warnings.simplefilter("ignore", UserWarning)
+            with (
+                mlflow_run(self.home, self._backfill_of(fold)),
+                tempfile.TemporaryDirectory() as folder,
+            ):
+                # MLflow copies the rights of files too, and those of the package are everyone's.
+                served = shutil.copyfile(SERVED_FOLD, Path(folder, SERVED_FOLD.name))
+                logged: ModelInfo = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(served),
+                    artifacts={"fold": str(self.home / fold["path"])},
+                    model_config={"target": target, "variant": variant},
+                    signature=signature,
+                    pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+                )
+        return logged
+
+    def _backfill_of(self, fold: Mapping[str, Any]) -> str:
+        """The run of the backfill that trained a fold; a new one in a store that was made anew."""
+        from mlflow.exceptions import MlflowException
+
+        client = self._tracking()
+        try:
+            return str(client.get_run(fold["run_id"]).data.tags[PARENT_TAG])
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        run = client.create_run(
+            self._experiment(fold["model"]),
+            run_name=f"stored fold {fold['fold']}",
+            tags={FAMILY_TAG: "backfill", **code_version()},
+        )
+        return str(run.info.run_id)
+
+    def _parent(self, record: FoldRecord) -> str:
+        if record.model not in self._parents:
+            client = self._tracking()
+            run = client.create_run(
+                self._experiment(record.model),
+                run_name=f"backfill from {record.fold}",
+                tags={
+                    FAMILY_TAG: "backfill",
+                    "data_hash": record.data_hash,
+                    **code_version(),
+                },
+            )
+            self._parents[record.model] = run.info.run_id
+            self._log(run.info.run_id, params=record.parameters, metrics={})
+        return self._parents[record.model]
+
+    def _close_parent(self, model: str) -> None:
+        if model in self._parents and model in self._trained:
+            seconds = self._trained.pop(model)
+            self._log(
+                self._parents[model],
+                params={},
+                metrics={"folds_trained": len(seconds), "trained_seconds": sum(seconds)},
+            )
+            with clear_errors(self.home):
+                self._tracking().set_terminated(self._parents[model])
+
+    def _flush(self) -> None:
+        if self._unindexed:
+            frame = pl.DataFrame(self._unindexed, schema=MODEL_FOLDS.schema)
+            self.warehouse.upsert(MODEL_FOLDS, frame)
+            self._unindexed.clear()
+
+    def _read(self, path: str, sha256: str) -> Artifacts:
+        folder = self.home / path
+        try:
+            artifacts = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+        except FileNotFoundError as error:
+            raise ModelStoreError(
+                f"the stored model {path} is gone from the home; restore mlartifacts/ from a "
+                "backup, or delete its row of model_folds to have it trained again"
+            ) from error
+        _require_open_formats(path, artifacts)
+        if _hash(artifacts) != sha256:
+            raise ModelStoreError(
+                f"the stored model {path} is not what was stored (its hash differs); restore it "
+                "from a backup, or delete its row of model_folds to have it trained again"
+            )
+        return artifacts
+
+    def _tracking(self) -> MlflowClient:
+        if self._client is None:
+            self._client = open_client(self.home)
+        return self._client
+
+    def _experiment(self, model: str) -> str:
+        if model not in self._experiments:
+            client = self._tracking()
+            with one_at_a_time(self.home), clear_errors(self.home):
+                known = client.get_experiment_by_name(model)
+                location = f"{artifacts_of(self.home)}/{model}"
+                self._experiments[model] = (
+                    known.experiment_id
+                    if known is not None
+                    else client.create_experiment(model, artifact_location=location)
+                )
+        return self._experiments[model]
+
+    def _log(
+        self, run_id: str, *, params: Mapping[str, object], metrics: Mapping[str, float]
+    ) -> None:
+        client = self._tracking()
+        from mlflow.entities import Metric, Param
+
+        now = int(time.time() * 1000)
+        with clear_errors(self.home):
+            client.log_batch(
+                run_id,
+                metrics=[Metric(_plain(k), float(value), now, 0) for k, value in metrics.items()],
+                params=[Param(_plain(k), str(value)) for k, value in flattened(params).items()],
+            )
+
+
+def code_version() -> dict[str, str]:
+    """What made a run: the package's version, in a checkout with its commit, and the features'."""
+    commit = checkout_commit()
+    return {
+        "code_version": options_platform.__version__ + (f"+{commit}" if commit else ""),
+        "feature_version": feature_version(),
+    }
+
+
+@cache
+def checkout_commit() -> str | None:
+    """The commit that holds this package, with -dirty where files were changed; asked for once.
+
+    None where the package is installed, even in a folder inside somebody else's checkout, or where
+    there is no git.
+    """
+    here = Path(options_platform.__file__).parent
+    tracked = ("git", "rev-parse", "HEAD:./")
+    commit = ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+    try:
+        for command in (tracked, commit):
+            said = subprocess.run(  # noqa: S603 (fixed words)
+                command, cwd=here, capture_output=True, text=True, check=True
+            )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.stdout.strip()
+
+
+def flattened(values: Mapping[str, object], where: str = "") -> dict[str, object]:
+    """Nested parameters as dotted names, as MLflow shows them; long values are cut at 500."""
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{where}{key}.")
+        else:
+            found[f"{where}{key}"] = str(value)[:500]
+    return found
+
+
+@contextmanager
+def mlflow_run(home: Path, run_id: str) -> Iterator[None]:
+    """MLflow's own logging functions write into a run of the home's store, and nowhere else."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
+    try:
+        with mlflow.start_run(run_id=run_id):
+            yield
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def _require_open_formats(path: str, artifacts: Artifacts) -> None:
+    """Refuse anything but JSON and UBJSON: a pickle runs whatever it says when it is loaded."""
+    for name, data in artifacts.items():
+        if Path(name).suffix not in OPEN_FORMATS or data.startswith(PICKLE_STARTS):
+            raise ModelStoreError(
+                f"the stored model {path} holds {name}, which is not JSON or UBJSON; pickles are "
+                "never loaded: delete its row of model_folds to have it trained again"
+            )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w\-. /:]", "_", name)
+
+
+def _hash(artifacts: Artifacts) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(artifacts):
+        digest.update(f"{name}\0{len(artifacts[name])}\0".encode())
+        digest.update(artifacts[name])
+    return digest.hexdigest()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    new = path.with_suffix(path.suffix + ".new")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

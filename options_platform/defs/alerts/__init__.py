@@ -1,0 +1,1 @@
+"""Sensors that report failed runs and the state of the account."""

@@ -1,0 +1,1 @@
+"""The asset `backtest` and its checks."""

@@ -1,0 +1,106 @@
+"""The asset `backtest`: a run of the rules over all stored predictions, named and configured."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from options_platform.adapters.tracking.trial_log import TrialLog
+from options_platform.contracts import BACKTEST_TABLES
+from options_platform.contracts.backtest import CONFIGURED
+from options_platform.defs.models.study import markdown_table
+from options_platform.defs.shared.asset_options import OWNERS
+from options_platform.defs.shared.context import table_schema
+from options_platform.domain.backtest_study.choices import make_variant
+from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
+from options_platform.domain.backtest_study.variants import Variant, scored
+from options_platform.errors import UsageError
+from options_platform.reporting import backtest_figures, figures
+from options_platform.services.backtesting.run import BacktestRun, load_backtest, run_with_baselines
+from options_platform.services.backtesting.tables import backtest_frames
+from options_platform.services.backtesting.trials import backtest_trials
+from options_platform.services.market_data.platform import Platform
+
+READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility_model")
+SCORES = ("name", "fill_model", "trades", "equity_usd", "sharpe", "sharpe_low", "sharpe_high",
+          "max_drawdown", "win_rate", "profit_factor", "sharpe_gain")  # fmt: skip
+BANDS = ("name", "draws", "sharpe_mean", "sharpe_p05", "sharpe_p95", "better", "p_value")
+TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
+
+
+class BacktestConfig(dg.Config):
+    """What to run, beside the platform's settings."""
+
+    run: str = Field(CONFIGURED, description="name of the run; replaces the rows of that name")
+    start: str | None = Field(None, description="first session; default the first prediction")
+    end: str | None = Field(None, description="last session; default the last prediction")
+    settings: list[str] = Field(
+        [], description="settings for this run alone, e.g. exits.exit_dte=14, fills.model=worst"
+    )
+
+
+def make_backtest() -> dg.AssetsDefinition:
+    """The asset `backtest`."""
+    tables = "\n".join(f"- `{table.name}`: {table.description}" for table in BACKTEST_TABLES)
+
+    @dg.asset(
+        description="The rules, traded over all stored predictions under each fill model, beside "
+        f"naive baselines. Fills the tables\n{tables}",
+        group_name="backtest",
+        kinds={"duckdb", "polars"},
+        owners=OWNERS,
+        deps=list(READ),
+        metadata={"dagster/column_schema": table_schema(BACKTEST_TABLES[0])},
+    )
+    def backtest(
+        config: BacktestConfig, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        settings = platform.settings
+        variant = make_variant(config.settings, settings.plan, settings.backtest_rules)
+        data = load_backtest(
+            platform.warehouse, settings.tickers, _day(config.start), _day(config.end)
+        )
+        run = run_with_baselines(
+            data, variant.plan, variant.rules, platform.progress,
+            seeds=settings.backtest.baseline_seeds, workers=settings.workers,
+        )  # fmt: skip
+        platform.warehouse.replace(backtest_frames(run, config.run), "run", config.run)
+        trials = backtest_trials([scored((variant, run.model))], data, "choice", platform.now())
+        TrialLog(settings.home, platform.warehouse).record_all(trials)
+        return dg.MaterializeResult(metadata=_metadata(run, config.run, variant))
+
+    return backtest
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise UsageError(f"{text!r} is no date like 2024-12-31") from None
+
+
+def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
+    closed = run.model.trades.drop_nulls("closed_on").height
+    own = run.rules.fills.model
+    curves = {curve.name: curve.equity for curve in run.curves if curve.fill_model == own}
+    targets = against_seed(run.scores)
+    sessions = run.data.market.sessions
+    drawn = {
+        "equity": backtest_figures.equity_curves(sessions, curves),
+        "drawdown": backtest_figures.drawdowns(sessions, curves),
+    }
+    return {
+        "run": name,
+        "settings": variant.name,
+        "range": f"{sessions[0]} to {sessions[-1]}, {', '.join(run.data.market.tickers)}",
+        "chain_source": "synthetic",
+        "held_to_expiry": held_to_expiry(run.curves),
+        "dagster/row_count": run.model.trades.height,
+        "closed_trades": closed,
+        "final_equity_usd": float(run.model.equity["equity_usd"][-1]),
+        "scores": dg.MetadataValue.md(markdown_table(run.scores, SCORES)),
+        "draws_without_skill": dg.MetadataValue.md(markdown_table(run.bands, BANDS)),
+        "targets": dg.MetadataValue.md(markdown_table(targets, TARGETS)),
+        **{n: dg.MetadataValue.md(f"![{n}]({figures.data_uri(png)})") for n, png in drawn.items()},
+    }

@@ -1,0 +1,49 @@
+"""The checks of the asset `backtest`: its accounting, made by `domain/checks/backtest.py`."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from options_platform.contracts import (
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_TRADES,
+)
+from options_platform.domain.checks.backtest import BACKTEST_RULES, BacktestTables
+from options_platform.services.market_data.platform import Platform
+
+ASSET = "backtest"
+
+
+def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
+    """The checks of every stored run."""
+
+    @dg.multi_asset_check(
+        name="backtest_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                rule.name, asset=ASSET, description=rule.description, blocking=rule.blocking
+            )
+            for rule in BACKTEST_RULES
+        ],
+    )
+    def checks(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckResult]:
+        read = platform.warehouse.read
+        stored = (BACKTEST_EQUITY, BACKTEST_TRADES, BACKTEST_MARKS, BACKTEST_FILLS)
+        tables = BacktestTables(*(read(table) for table in stored))
+        for rule in BACKTEST_RULES:
+            found = rule.find(tables)
+            yield dg.AssetCheckResult(
+                asset_key=ASSET,
+                check_name=rule.name,
+                passed=found.passed,
+                severity=dg.AssetCheckSeverity.ERROR
+                if rule.blocking
+                else dg.AssetCheckSeverity.WARN,
+                metadata={"broken": found.broken, "sessions": tables.equity.height}
+                | ({"examples": "; ".join(found.examples)} if found.examples else {}),
+                description=None if found.passed else f"{found.broken} rows: {rule.description}",
+            )
+
+    return [checks]

@@ -1,0 +1,90 @@
+"""Asset checks, one step an asset, made from the contracts by `domain/checks/tables.py`.
+
+In a run they judge the rows of the run's range; launched alone, the whole table. A broken
+blocking rule stops everything downstream in the run.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from options_platform.common import PartitionRange
+from options_platform.contracts import OPTION_CHAIN, Table
+from options_platform.defs.market_data.checks import make_market_checks
+from options_platform.defs.shared.context import run_range
+from options_platform.defs.shared.partitions import first_date, newest_date
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.checks.tables import ExpectedPartitions, Finding, Rule, rules_for
+from options_platform.services.market_data.listing import first_bars, unlisted
+from options_platform.services.market_data.platform import Platform
+from options_platform.settings import Settings
+
+
+def make_checks(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
+    """The checks of the assets that fill `tables`; those of `option_chain` run in its own step."""
+    return [
+        *(_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN),
+        *make_market_checks(settings),
+    ]
+
+
+def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    rules = rules_for(table)
+
+    @dg.multi_asset_check(
+        name=f"{table.name}_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                rule.name, asset=table.name, description=rule.description, blocking=rule.blocking
+            )
+            for rule in rules
+        ],
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = run_range(context, settings)
+        frame, asked = rows_to_judge(table, platform, selected)
+        for rule in rules:
+            yield check_result(table, rule, rule.find(table, frame, asked), asked)
+
+    return checks
+
+
+def rows_to_judge(
+    table: Table, platform: Platform, selected: PartitionRange | None
+) -> tuple[pl.DataFrame, ExpectedPartitions]:
+    """The stored rows of the range (of the whole table without one) and what it should hold."""
+    settings = platform.settings
+    tickers = selected.tickers if selected else settings.tickers
+    start = selected.start if selected else first_date(settings)
+    end = selected.end if selected else newest_date(settings, platform.now())
+    firsts = first_bars(platform.warehouse, tickers)
+    firsts |= dict.fromkeys(unlisted(platform.warehouse, tickers, end), date.max)
+    frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
+    if selected is None and frame.height:
+        end = frame["date"].to_list()[-1]
+    return frame, ExpectedPartitions(sessions(start, end), tickers, firsts)
+
+
+def check_result(
+    table: Table, rule: Rule, finding: Finding, asked: ExpectedPartitions
+) -> dg.AssetCheckResult:
+    """What a rule found, as Dagster shows it."""
+    severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN
+    metadata: dict[str, dg.MetadataValue] = {
+        "broken": dg.MetadataValue.int(finding.broken),
+        "sessions": dg.MetadataValue.int(len(asked.sessions)),
+    }
+    if finding.examples:
+        metadata["examples"] = dg.MetadataValue.text("; ".join(finding.examples))
+    return dg.AssetCheckResult(
+        asset_key=table.name,
+        check_name=rule.name,
+        passed=finding.passed,
+        severity=severity,
+        metadata=metadata,
+        description=None if finding.passed else f"{finding.broken} rows: {rule.description}",
+    )

@@ -1,0 +1,1 @@
+"""The assets `regime` and `trade_plan`."""

@@ -1,0 +1,110 @@
+"""`regime` and `trade_plan`: rules over features and predictions, and the day's decision."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import polars as pl
+
+from options_platform.common import KEY
+from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options, where_listed
+from options_platform.defs.shared.context import pictures, result, selected_range
+from options_platform.domain.feature_engine.regime import compute_regime, regime_transitions
+from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.reasons import refusals_by_reason
+from options_platform.reporting import figures
+from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.stored_chains import stored_chains
+from options_platform.services.planning.plan_inputs import plan_inputs
+from options_platform.settings import Settings
+
+PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
+
+
+def make_regime(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `regime`."""
+
+    @dg.asset(
+        **asset_options(
+            REGIME,
+            settings,
+            group="decisions",
+            kinds={"polars"},
+            deps=["features"],
+            policy=MODEL_POLICY,
+        )
+    )
+    @where_listed(settings)
+    def regime(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        features = platform.warehouse.read(
+            FEATURES_TABLE, tickers=selected.tickers, end=selected.end
+        )
+        rows = compute_regime(features, settings.regime)
+        changes = regime_transitions(rows).filter(pl.col("date") >= selected.start)
+        rows = rows.filter(pl.col("date") >= selected.start)
+        platform.warehouse.write([(REGIME, rows), (REGIME_TRANSITIONS, changes)], scope=selected)
+        shares = rows.group_by("regime").len().sort("regime")
+        return result(
+            context,
+            rows,
+            selected,
+            {
+                "sessions_by_regime": {str(name): count for name, count in shares.iter_rows()},
+                "transitions": changes.height,
+                **pictures(selected, regimes=_ribbon(platform, rows)),
+            },
+        )
+
+    return regime
+
+
+def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.AssetsDefinition:
+    """The asset `trade_plan`; `with_chains` where the source gives them, which come first then."""
+    # A session without a chain has no `option_chain`, and `iv_history` is made in the same step.
+    chains = ["iv_history"] if with_chains else []
+
+    @dg.asset(
+        **asset_options(
+            TRADE_PLAN,
+            settings,
+            group="decisions",
+            kinds={"polars"},
+            deps=[*PLAN_INPUTS, *chains],
+            policy=MODEL_POLICY,
+        )
+    )
+    @where_listed(settings)
+    def trade_plan(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        span = (selected.tickers, selected.start, selected.end)
+        chain_of = stored_chains(platform.chains, *span)
+        plans, legs = build_plans(plan_inputs(platform.warehouse, *span), settings.plan, chain_of)
+        platform.warehouse.write([(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected)
+        counts = refusals_by_reason(plans)
+        drawn = (lambda: figures.refusals(counts)) if counts.height else None
+        return result(
+            context,
+            plans,
+            selected,
+            {
+                "trades": plans.filter(pl.col("decision") == "trade").height,
+                "on_real_chains": plans.filter(pl.col("chain_source") == "real").height,
+                "no_trades_by_reason": dict(counts.iter_rows()),
+                **pictures(selected, refusals=drawn),
+            },
+        )
+
+    return trade_plan
+
+
+def _ribbon(platform: Platform, regime: pl.DataFrame) -> Callable[[], bytes] | None:
+    known = regime.filter(pl.col("regime").is_not_null())
+    if known.is_empty():
+        return None
+    return lambda: figures.regime_ribbon(known, platform.warehouse.read(VIX, columns=[*KEY, "vix"]))

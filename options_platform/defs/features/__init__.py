@@ -1,0 +1,1 @@
+"""The assets `features` and `labels`."""

@@ -1,0 +1,138 @@
+"""`features` and `labels`: what the models see, and what they are to predict."""
+
+from dataclasses import replace
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from options_platform.common import PartitionRange
+from options_platform.contracts import GARCH_PARAMS, LABELS, RAW_OHLCV, VIX
+from options_platform.defs.shared.asset_options import asset_options, where_listed
+from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.unchanged import report_unchanged
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.feature_engine.compute import compute_features, good_bars
+from options_platform.domain.feature_engine.garch import fit_missing
+from options_platform.domain.feature_engine.labels import compute_labels
+from options_platform.domain.features.registry import feature_version
+from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.market.changed_rows import rows_to_write
+from options_platform.errors import IncompleteDataError
+from options_platform.services.market_data.listing import listed_pool
+from options_platform.services.market_data.platform import Platform
+from options_platform.settings import Settings
+
+MARKET = ("raw_ohlcv", "vix")
+
+
+def make_features(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `features`."""
+
+    @dg.asset(
+        **asset_options(
+            FEATURES_TABLE,
+            settings,
+            group="features",
+            kinds={"polars"},
+            deps=MARKET,
+            code_version=feature_version(),
+        )
+    )
+    @where_listed(settings)
+    def features(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        warehouse = platform.warehouse
+        bars, vix = read_market(platform, selected)
+        stored_fits = warehouse.read(GARCH_PARAMS, tickers=selected.tickers)
+        fits, new_fits = fit_missing(
+            good_bars(bars), stored_fits, workers=settings.workers, progress=platform.progress
+        )
+        warehouse.upsert(GARCH_PARAMS, new_fits)
+        rows = compute_features(bars, vix, fits, settings.regime)
+        stored = warehouse.read(FEATURES_TABLE, tickers=selected.tickers, end=selected.end)
+        written = rows_to_write(rows, stored, start=selected.start)
+        warehouse.write([(FEATURES_TABLE, written)])
+        earlier = report_earlier_rows(context, FEATURES_TABLE, written, selected.start)
+        report_unchanged(context, FEATURES_TABLE, rows, written, inputs=MARKET)
+        return result(
+            context,
+            written,
+            selected,
+            {
+                "feature_version": feature_version(),
+                "garch_fits_made": new_fits.height,
+                "earlier_rows_written": earlier,
+            },
+        )
+
+    return features
+
+
+def make_labels(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `labels`; a run that ends at D also completes the rows that D makes known."""
+
+    @dg.asset(**asset_options(LABELS, settings, group="features", kinds={"polars"}, deps=MARKET))
+    @where_listed(settings)
+    def labels(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        bars, vix = read_market(platform, selected)
+        rows = compute_labels(bars, vix)
+        stored = platform.warehouse.read(LABELS, tickers=selected.tickers, end=selected.end)
+        written = rows_to_write(rows, stored, start=selected.start)
+        platform.warehouse.write([(LABELS, written)])
+        earlier = report_earlier_rows(context, LABELS, written, selected.start)
+        report_unchanged(context, LABELS, rows, written, inputs=MARKET)
+        counts = dict(rows.group_by("direction").len().sort("direction").iter_rows())
+        return result(
+            context,
+            written,
+            selected,
+            {"earlier_rows_written": earlier, "classes": {str(k): v for k, v in counts.items()}},
+        )
+
+    return labels
+
+
+def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The whole bar and index series of the range's tickers, from their first bar to its end.
+
+    A ticker that is not listed by then has none. Raises :class:`IncompleteDataError` where a
+    session of the series has no row.
+    """
+    bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
+    vix = platform.warehouse.read(VIX, tickers=selected.tickers, end=selected.end)
+    listed = listed_pool(platform.warehouse, selected.tickers, selected.end)
+    require_whole(bars, replace(selected, tickers=listed), "raw_ohlcv")
+    missing = bars.join(vix, on=["date", "ticker"], how="anti")
+    if missing.height:
+        _raise_incomplete("vix", missing.select("date", "ticker"))
+    return bars, vix
+
+
+def require_whole(bars: pl.DataFrame, selected: PartitionRange, table: str) -> None:
+    """Raise :class:`IncompleteDataError` unless each ticker has each session to the range's end."""
+    firsts = dict(bars.group_by("ticker").agg(pl.col("date").min()).iter_rows())
+    for ticker in selected.tickers:
+        first: date | None = firsts.get(ticker)
+        if first is None:
+            wanted = pl.DataFrame({"date": [selected.end]})
+        else:
+            wanted = pl.DataFrame({"date": sessions(first, selected.end)})
+        have = bars.filter(pl.col("ticker") == ticker)
+        missing = wanted.join(have, on="date", how="anti").with_columns(ticker=pl.lit(ticker))
+        if missing.height:
+            _raise_incomplete(table, missing)
+
+
+def _raise_incomplete(table: str, missing: pl.DataFrame) -> None:
+    first, ticker = missing.row(0)
+    last = max(missing["date"].to_list())
+    raise IncompleteDataError(
+        f"{table} lacks {missing.height} sessions of {ticker} ({first} to {last}); "
+        f"run: options-platform backfill --start {first} --end {last} --select raw_ohlcv,vix"
+    )

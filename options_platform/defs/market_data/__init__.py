@@ -1,0 +1,1 @@
+"""The assets `raw_ohlcv` and `vix`, and their checks."""

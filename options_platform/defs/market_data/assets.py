@@ -1,0 +1,102 @@
+"""`raw_ohlcv` and `vix`: what the source gave, cleaned and laid on New York's sessions."""
+
+import dagster as dg
+
+from options_platform.common import KEY, PartitionRange
+from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.defs.shared.asset_options import asset_options, freshness_policy
+from options_platform.defs.shared.context import report_rows, result, selected_range
+from options_platform.defs.shared.partitions import first_date
+from options_platform.defs.shared.unchanged import report_unchanged
+from options_platform.domain.feature_engine.iv_history import series_names
+from options_platform.services.market_data.bars import UpdateRequest, update_bars
+from options_platform.services.market_data.indices import update_indices
+from options_platform.services.market_data.own_chain_source import OwnIvSource
+from options_platform.services.market_data.own_chains import vix_inputs
+from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.yields_and_tenors import update_series
+from options_platform.settings import Settings
+
+
+def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `raw_ohlcv`."""
+
+    @dg.asset(
+        **asset_options(RAW_OHLCV, settings, group="market_data", kinds={"source"}),
+        freshness_policy=freshness_policy(settings),
+    )
+    def raw_ohlcv(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        source, warehouse = platform.source(), platform.warehouse
+        update = update_bars(
+            source,
+            warehouse,
+            asked_of(settings, selected),
+            platform.now(),
+            second=platform.second_source(),
+            progress=platform.progress,
+        )
+        warehouse.write(update.frames(RAW_OHLCV))
+        report_rows(context, RAW_OHLCV, update.outside)
+        return result(
+            context,
+            update.rows,
+            selected,
+            {"source": source.info.label, "proxy": source.info.proxy, **update.summary()},
+        )
+
+    return raw_ohlcv
+
+
+def asked_of(settings: Settings, selected: PartitionRange) -> UpdateRequest:
+    """What the run has to bring up to date."""
+    return UpdateRequest(
+        selected.start,
+        selected.end,
+        selected.tickers,
+        first=first_date(settings),
+        overlap=settings.overlap_sessions,
+        pool=settings.tickers,
+    )
+
+
+def make_vix(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `vix`."""
+
+    @dg.asset(
+        **asset_options(
+            VIX, settings, group="market_data", kinds={"source"}, deps=vix_inputs(settings)
+        ),
+        freshness_policy=freshness_policy(settings),
+    )
+    def vix(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        source = platform.source()
+        series = update_series(
+            source, platform.warehouse, first_date(settings), selected.end, platform.now()
+        )
+        update = update_indices(
+            OwnIvSource(source, platform.warehouse),
+            platform.warehouse,
+            asked_of(settings, selected),
+            series_names(settings.iv_symbols),
+            platform.now(),
+        )
+        platform.warehouse.write(update.frames(VIX))
+        report_rows(context, VIX, update.outside)
+        # A row rests on the days of the bars alone, so those that stand stay true.
+        report_unchanged(
+            context,
+            VIX,
+            platform.warehouse.read(VIX, columns=KEY, tickers=selected.tickers, end=selected.end),
+            update.rows,
+            inputs=[RAW_OHLCV.name],
+            not_read=vix_inputs(settings)[1:],
+        )
+        return result(context, update.rows, selected, {**update.summary(), "series": series})
+
+    return vix

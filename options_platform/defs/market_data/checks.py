@@ -1,0 +1,126 @@
+"""Checks of `raw_ohlcv` that need more than the run's rows: its history, or a second source.
+
+None of them blocks: they say what to look at.
+"""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import polars as pl
+
+from options_platform.common import PartitionRange
+from options_platform.contracts import RAW_OHLCV
+from options_platform.defs.shared.context import run_range
+from options_platform.defs.shared.partitions import first_date, newest_date
+from options_platform.domain.checks.tables import Finding
+from options_platform.domain.market.corporate_actions import adjusted_throughout, adjustment_gaps
+from options_platform.domain.market.coverage import freshness
+from options_platform.domain.market.cross_source import compare_closes
+from options_platform.errors import PlatformError
+from options_platform.services.market_data.platform import Platform
+from options_platform.settings import Settings
+
+SHOWN = 5
+Check = Callable[[Platform, PartitionRange, pl.DataFrame], Finding]
+
+
+def make_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The checks; `cross_source` only where the settings name a second source."""
+    checks = CHECKS if settings.second_source else {k: CHECKS[k] for k in CHECKS if k != CROSS}
+
+    @dg.multi_asset_check(
+        name="raw_ohlcv_history",
+        specs=[
+            dg.AssetCheckSpec(name, asset=RAW_OHLCV.name, description=description)
+            for name, (description, _) in checks.items()
+        ],
+    )
+    def raw_ohlcv_history(
+        context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = run_range(context, settings) or PartitionRange(
+            first_date(settings), newest_date(settings, platform.now()), settings.tickers
+        )
+        bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
+        for name, (description, find) in checks.items():
+            yield _result(name, description, find(platform, selected, bars))
+
+    return [raw_ohlcv_history]
+
+
+def _fresh(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
+    behind = freshness(bars, selected.tickers, selected.end).filter(
+        pl.col("sessions_behind").is_null() | (pl.col("sessions_behind") > 0)
+    )
+    shown = tuple(
+        f"{ticker} ends {last} ({count} sessions behind {selected.end})"
+        if last
+        else f"{ticker}: no bars"
+        for ticker, last, count, _ in behind.rows()
+    )
+    return Finding(behind.height, shown[:SHOWN])
+
+
+def _adjusted_closes(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
+    found = adjustment_gaps(bars).filter(pl.col("date").is_between(selected.start, selected.end))
+    shown = tuple(f"{ticker} {day}: {what}" for day, ticker, what in found.head(SHOWN).rows())
+    return Finding(found.height, shown)
+
+
+def _as_traded(platform: Platform, _: PartitionRange, bars: pl.DataFrame) -> Finding:
+    # A stand-in's prices were traded by nobody, so there is nothing to say of them.
+    found = [] if platform.source().info.proxy else adjusted_throughout(bars)
+    return Finding(
+        len(found), tuple(f"{t}: open to close are adjusted for dividends" for t in found)
+    )
+
+
+def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
+    second = platform.second_source()
+    if second is None:
+        return Finding(0)
+    broken, shown = 0, []
+    for ticker in selected.tickers:
+        mine = bars.filter((pl.col("ticker") == ticker) & (pl.col("date") >= selected.start))
+        try:
+            other = second.bars(ticker, selected.start, selected.end)
+        except PlatformError as error:
+            broken += 1
+            shown.append(f"{ticker} cannot be compared: {error}")
+            continue
+        found = compare_closes(mine, other, platform.settings.cross_source_tolerance)
+        broken += found.beyond.height + len(found.lacking)
+        if found.beyond.height:
+            days = ", ".join(
+                f"{d} {100 * gap:.2f}%" for d, _, _, gap in found.beyond.head(3).rows()
+            )
+            shown.append(
+                f"{ticker}: {found.beyond.height} of {found.days} closes differ from "
+                f"{second.info.name}, e.g. {days}"
+            )
+        if found.lacking:
+            shown.append(f"{ticker}: {second.info.name} lacks {len(found.lacking)} days")
+    return Finding(broken, tuple(shown))
+
+
+CROSS = "cross_source"
+CHECKS: dict[str, tuple[str, Check]] = {
+    "fresh": ("Each ticker's bars reach to the newest session.", _fresh),
+    "adjusted_closes": ("Adjusted closes step by the known dividends.", _adjusted_closes),
+    "as_traded": ("Prices are adjusted for splits alone.", _as_traded),
+    CROSS: ("Closes agree with the second source.", _cross_source),
+}
+
+
+def _result(name: str, description: str, finding: Finding) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue] = {"broken": dg.MetadataValue.int(finding.broken)}
+    if finding.examples:
+        metadata["examples"] = dg.MetadataValue.text("; ".join(finding.examples))
+    return dg.AssetCheckResult(
+        asset_key=RAW_OHLCV.name,
+        check_name=name,
+        passed=finding.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+        description=None if finding.passed else f"{description} {'; '.join(finding.examples)}",
+    )

@@ -1,0 +1,1 @@
+"""The assets `direction_model` and `volatility_model`, their checks, and the study."""

@@ -1,0 +1,159 @@
+"""What a backfill tells about its models: tables, MLflow, and metadata in the UI."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from options_platform.adapters.tracking.model_store import ModelStore
+from options_platform.adapters.tracking.trial_log import TrialLog
+from options_platform.common import PartitionRange
+from options_platform.contracts import (
+    LABELS,
+    MODEL_IMPORTANCE,
+    MODEL_PREDICTIONS,
+    MODEL_SCORES,
+    VOLATILITY_MODEL,
+)
+from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.models.evaluation import calibration_curve, headline
+from options_platform.models.selection.importance import overall_importance
+from options_platform.models.study.backfill_trials import backfill_trials
+from options_platform.models.study.model_study import SHIPPED, Study, Tables, study
+from options_platform.reporting import figures
+from options_platform.services.market_data.listing import listed_pool
+from options_platform.services.market_data.platform import Platform
+
+SHOWN_METRICS = (
+    "auc_macro",
+    "auc_bull_vs_bear",
+    "log_loss",
+    "accuracy_top",
+    "rmse",
+    "mae",
+    "change_sign",
+    "qlike",
+    "shift_brier",
+)
+SHOWN_INPUTS = 15
+
+
+def study_backfill(
+    platform: Platform,
+    target: str,
+    selected: PartitionRange,
+    store: ModelStore,
+    champion: str,
+    run_id: str,
+) -> None:
+    """Score and look into the models of a backfill, and write down what was found."""
+    warehouse, tickers = platform.warehouse, platform.settings.tickers
+    wanted: dict[str, Any] = {"tickers": tickers, "end": selected.end}
+    tables = Tables(
+        warehouse.read(FEATURES_TABLE, **wanted),
+        warehouse.read(LABELS, **wanted),
+        warehouse.read(MODEL_PREDICTIONS, **wanted).filter(pl.col("target") == target),
+        warehouse.read(VOLATILITY_MODEL, **wanted),
+    )
+    found = study(
+        target,
+        tables,
+        pool=listed_pool(warehouse, tickers, selected.end),
+        start=selected.start,
+        end=selected.end,
+        store=store,
+        champion=champion,
+    )
+    if found.scores.is_empty():
+        return
+    warehouse.write([(MODEL_SCORES, found.scores)])
+    if found.importance.height:
+        warehouse.write([(MODEL_IMPORTANCE, found.importance)])
+    TrialLog(platform.settings.home, warehouse).record_all(
+        backfill_trials(
+            target,
+            tables.predictions,
+            tables.labels,
+            champion=champion,
+            data_hash=found.data_hash,
+            tickers=selected.tickers,
+            start=selected.start,
+            end=selected.end,
+            tried_at=platform.now(),
+        )
+    )
+    _log(store, target, found, {"variant": champion, "dagster_run_id": run_id})
+
+
+def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> None:
+    model = SHIPPED[target]
+    plots = {}
+    if found.calibration.height:
+        plots["calibration.png"] = figures.calibration(found.calibration, model)
+    if found.importance.height:
+        plots["importance.png"] = figures.importance(overall_importance(found.importance))
+    store.log_walk(
+        model,
+        scores=headline(found.scores, model),
+        tags=tags,
+        plots=plots,
+    )
+
+
+def stored_study(platform: Platform, target: str, end: date, champion: str) -> dict[str, Any]:
+    """Metadata from what the last backfill found; nothing where there was none."""
+    warehouse = platform.warehouse
+    scores = warehouse.read(MODEL_SCORES).filter(target=target)
+    if scores.is_empty():
+        return {}
+    sections = {"variant": champion, **_scores(target, scores)}
+    importance = warehouse.read(MODEL_IMPORTANCE).filter(target=target)
+    if importance.height:
+        top = overall_importance(importance).head(SHOWN_INPUTS)
+        sections["importance"] = dg.MetadataValue.md(markdown_table(top, top.columns))
+    if target == "direction":
+        wanted: dict[str, Any] = {"tickers": platform.settings.tickers, "end": end}
+        curve = calibration_curve(
+            warehouse.read(MODEL_PREDICTIONS, **wanted).filter(model=SHIPPED[target]),
+            warehouse.read(LABELS, **wanted).filter(pl.col("known_on") <= end),
+        ).drop("model")
+        sections["calibration"] = dg.MetadataValue.md(markdown_table(curve, curve.columns))
+    return sections
+
+
+def _scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
+    shown = scores.filter((pl.col("ticker") == "ALL") & pl.col("metric").is_in(SHOWN_METRICS))
+    own = shown.filter(pl.col("model") == SHIPPED[target])
+    return {
+        "scores": markdown(shown.filter(pl.col("period") == "all"), ("model", "metric")),
+        "by_year": markdown(
+            own.filter(pl.col("period").str.len_chars() == 4), ("period", "metric")
+        ),
+        "by_regime": markdown(
+            own.filter(pl.col("period").str.starts_with("regime ")), ("period", "metric")
+        ),
+        "by_age": markdown(
+            own.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
+        ),
+    }
+
+
+def markdown(scores: pl.DataFrame, keys: tuple[str, ...]) -> dg.MarkdownMetadataValue:
+    """Scores as a Markdown table: keys, value, interval, naive baseline, rows."""
+    return dg.MetadataValue.md(
+        markdown_table(scores, (*keys, "value", "low", "high", "baseline", "n"))
+    )
+
+
+def markdown_table(frame: pl.DataFrame, names: Any) -> str:
+    """Rows as a Markdown table of the named columns."""
+    lines = [" | ".join(names), " | ".join("---" for _ in names)]
+    lines += [" | ".join(map(_cell, row)) for row in frame.select(names).iter_rows()]
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

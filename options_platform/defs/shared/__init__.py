@@ -1,0 +1,1 @@
+"""What assets of several subjects use: partitions, run context, options, retries."""

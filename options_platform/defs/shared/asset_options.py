@@ -1,0 +1,96 @@
+"""What the nine assets share: their partitions, policies, owners and column metadata.
+
+A backfill launched in the UI over such a range arrives as one run per ticker. The data assets
+and the assets after them have different backfill policies on purpose: the daemon then cuts the
+backfill into two ordered phases, so that pooled training never starts before the features of
+the other tickers exist.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from options_platform.contracts import Table
+from options_platform.defs.shared.context import result, selected_range, table_schema
+from options_platform.defs.shared.partitions import DATE, TICKER, platform_partitions
+from options_platform.services.market_data.listing import unlisted
+from options_platform.settings import Settings
+
+OWNERS = ["team:options-platform"]
+DATA_POLICY = dg.BackfillPolicy.single_run()
+MODEL_POLICY = dg.BackfillPolicy.multi_run(1_000_000)
+
+
+# From the night after a Thursday to that after the Monday of a long weekend, and the run itself.
+STALE_AFTER, LATE_AFTER = timedelta(hours=100), timedelta(hours=76)
+
+
+def freshness_policy(settings: Settings) -> dg.FreshnessPolicy | None:
+    """When market data counts as late and as stale; None for a history that has an end."""
+    if settings.end is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=LATE_AFTER)
+
+
+def all_tickers(upstream: str) -> dg.AssetDep:
+    """A dependency on the same date of every ticker: what pooled training reads."""
+    mapping = dg.MultiPartitionMapping(
+        {
+            DATE: dg.DimensionPartitionMapping(DATE, dg.IdentityPartitionMapping()),
+            TICKER: dg.DimensionPartitionMapping(TICKER, dg.AllPartitionMapping()),
+        }
+    )
+    return dg.AssetDep(upstream, partition_mapping=mapping)
+
+
+Asset = Callable[[dg.AssetExecutionContext, Any], dg.MaterializeResult]
+
+
+def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
+    """Wrap an asset's function: tickers that are not listed yet have no rows, and no error."""
+
+    def wrapped(function: Asset) -> Asset:
+        @wraps(function)
+        def guarded(context: dg.AssetExecutionContext, platform: Any) -> dg.MaterializeResult:
+            selected = selected_range(context, settings)
+            absent = unlisted(platform.warehouse, selected.tickers, selected.end)
+            if absent == selected.tickers:
+                return result(context, pl.DataFrame(), selected, {"not_listed": ", ".join(absent)})
+            return function(context, platform)
+
+        return guarded
+
+    return wrapped
+
+
+def asset_options(
+    table: Table,
+    settings: Settings,
+    *,
+    group: str,
+    kinds: set[str],
+    deps: Sequence[Any] = (),
+    policy: dg.BackfillPolicy = DATA_POLICY,
+    code_version: str | None = None,
+) -> dict[str, Any]:
+    """The keyword arguments of `@dg.asset` for the asset that fills `table`."""
+    return {
+        "name": table.name,
+        "description": table.description,
+        "group_name": group,
+        "kinds": {"duckdb", *kinds},
+        "owners": OWNERS,
+        "deps": list(deps),
+        "partitions_def": platform_partitions(settings),
+        "backfill_policy": policy,
+        "code_version": code_version,
+        "metadata": {
+            "dagster/column_schema": table_schema(table),
+            "dagster/table_name": f"warehouse.main.{table.name}",
+            "dagster/uri": f"{settings.warehouse_path.name}#{table.name}",
+        },
+    }

@@ -1,0 +1,166 @@
+"""What every asset and check asks of its Dagster context: its range, and how to report rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any, Protocol
+
+import dagster as dg
+import polars as pl
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+from dagster._core.events import (
+    DagsterEvent,
+    DagsterEventBatchMetadata,
+    generate_event_batch_id,
+)
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+
+from options_platform.common import PartitionRange
+from options_platform.contracts import Table
+from options_platform.defs.shared.partitions import partition_key, range_between
+from options_platform.reporting.figures import data_uri
+from options_platform.settings import Settings
+
+SHOWN_ROWS = 5
+
+
+class HasRun(Protocol):
+    """Asset and check contexts alike."""
+
+    @property
+    def run(self) -> dg.DagsterRun:
+        """The run of the context."""
+        ...
+
+
+def run_range(context: HasRun, settings: Settings) -> PartitionRange | None:
+    """The partitions of the run, from its tags; None in a run without partitions."""
+    tags = context.run.tags
+    if ASSET_PARTITION_RANGE_START_TAG in tags:
+        first, last = tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG]
+    elif PARTITION_NAME_TAG in tags:
+        first = last = tags[PARTITION_NAME_TAG]
+    else:
+        return None
+    return range_between(first, last, settings.tickers)
+
+
+def selected_range(context: HasRun, settings: Settings) -> PartitionRange:
+    """The partitions of the run; an error in a run without partitions."""
+    selected = run_range(context, settings)
+    if selected is None:
+        raise dg.DagsterInvariantViolationError("this asset runs by partition: choose some")
+    return selected
+
+
+def result(
+    context: dg.AssetExecutionContext,
+    written: pl.DataFrame,
+    selected: PartitionRange,
+    extra: Mapping[str, Any] | None = None,
+    *,
+    summary: str | None = None,
+) -> dg.MaterializeResult[Any]:
+    """What a run tells of its table, on the partitions of its newest session.
+
+    Dagster repeats metadata that is given for the run on each of its partitions, thousands of
+    times in a backfill: `summary` is the one line that each carries.
+    """
+    told = {
+        "dagster/row_count": written.height,
+        "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
+        **(extra or {}),
+    }
+    for ticker in selected.tickers:
+        context.add_asset_metadata(told, partition_key=str(partition_key(selected.end, ticker)))
+    return dg.MaterializeResult(metadata=None if summary is None else {"summary": summary})
+
+
+def pictures(
+    selected: PartitionRange, **made: Callable[[], bytes] | None
+) -> dict[str, dg.MetadataValue]:
+    """Plots as metadata, by name, each drawn when the run spans several sessions; None is left out.
+
+    A daily run draws none: they would show one day, and matplotlib costs it a second.
+    """
+    if selected.start == selected.end:
+        return {}
+    return {
+        name: dg.MetadataValue.md(f"![{name}]({data_uri(draw())})")
+        for name, draw in made.items()
+        if draw is not None
+    }
+
+
+def report_earlier_rows(
+    context: dg.AssetExecutionContext, table: Table, written: pl.DataFrame, start: date
+) -> int:
+    """Tell Dagster of rows before the run's range that were brought up to date; their number."""
+    return report_rows(context, table, written.filter(pl.col("date") < start))
+
+
+def report_rows(
+    context: dg.AssetExecutionContext,
+    table: Table,
+    rows: pl.DataFrame,
+    *,
+    versions: Mapping[str, str] | None = None,
+) -> int:
+    """Tell Dagster of rows beyond the run's range that were brought up to date; their number.
+
+    Each gets a data version of its own, the run's: what was made from the former one becomes
+    stale, and its partition is computed again on demand. A row that has not changed keeps the one
+    that `versions` gives by partition.
+    """
+    what = "brought up to date" if versions is None else "computed anew, and not changed,"
+    step = context.get_step_execution_context()
+    batch = generate_event_batch_id()  # type: ignore[no-untyped-call]
+    for at, (day, ticker) in enumerate(rows.select("date", "ticker").iter_rows(), start=1):
+        partition = str(partition_key(day, ticker))
+        # As Dagster reports the run's own partitions: in batches. A restated history is thousands.
+        DagsterEvent.asset_materialization(
+            step,
+            dg.AssetMaterialization(
+                asset_key=table.name,
+                partition=partition,
+                metadata={"by": f"{what} by another session's run"},
+                tags={DATA_VERSION_TAG: (versions or {}).get(partition, context.run.run_id)},
+            ),
+            DagsterEventBatchMetadata(batch, is_end=at == rows.height),
+        )
+    return rows.height
+
+
+def table_schema(table: Table) -> dg.TableSchema:
+    """The contract's columns as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.dtype),
+                description=f"{column.description}" + (f" [{column.unit}]" if column.unit else ""),
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable and column.name not in table.key,
+                    other=_constraints(column.low, column.high, column.values),
+                ),
+            )
+            for column in table.columns
+        ],
+        constraints=dg.TableConstraints(other=[f"primary key ({', '.join(table.key)})"]),
+    )
+
+
+def _constraints(low: float | None, high: float | None, values: Iterable[str] | None) -> list[str]:
+    shown = []
+    if low is not None:
+        shown.append(f">= {low:g}")
+    if high is not None:
+        shown.append(f"<= {high:g}")
+    if values is not None:
+        shown.append(f"one of {', '.join(values)}")
+    return shown

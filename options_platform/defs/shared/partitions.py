@@ -1,0 +1,121 @@
+"""The one partition set of every asset: New York sessions x tickers.
+
+D's key appears at 00:00 New York of the next calendar day. A run over many partitions carries
+their range in its tags; dates are then the sessions from the first to the last, tickers those
+from the first to the last in the settings' order.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from options_platform.common import PartitionRange
+from options_platform.domain.calendar.sessions import all_sessions, holidays, newest_session
+from options_platform.errors import UsageError
+from options_platform.settings import Settings
+
+TIMEZONE = "America/New_York"
+WEEKENDS = ("0 0 * * 6", "0 0 * * 0")
+DATE, TICKER = "date", "ticker"
+
+# Marks a run of the shell's `backfill`; Dagster's own backfills carry `dagster/backfill`.
+BACKFILL_TAG = "options_platform/backfill"
+
+
+def session_partitions(start: date, end: date | None) -> dg.DailyPartitionsDefinition:
+    """One partition a New York session from `start` on, to `end` if there is one."""
+    closed = [
+        datetime(day.year, day.month, day.day)  # noqa: DTZ001 (Dagster reads it in `timezone`)
+        for day in sorted(holidays())
+        if day >= start and (end is None or day <= end)
+    ]
+    return dg.DailyPartitionsDefinition(
+        start_date=start.isoformat(),
+        end_date=None if end is None else (end + timedelta(days=1)).isoformat(),
+        timezone=TIMEZONE,
+        exclusions=[*WEEKENDS, *closed],
+    )
+
+
+def platform_partitions(settings: Settings) -> dg.MultiPartitionsDefinition:
+    """Sessions x tickers, in the settings' order of tickers."""
+    return dg.MultiPartitionsDefinition(
+        {
+            DATE: session_partitions(settings.start, settings.end),
+            TICKER: dg.StaticPartitionsDefinition(list(settings.tickers)),
+        }
+    )
+
+
+def partition_key(day: date, ticker: str) -> dg.MultiPartitionKey:
+    """The key of one partition."""
+    return dg.MultiPartitionKey({DATE: day.isoformat(), TICKER: ticker})
+
+
+def range_tags(selected: PartitionRange) -> dict[str, str]:
+    """The run tags that select these partitions; the tickers must be neighbours."""
+    first = partition_key(selected.start, selected.tickers[0])
+    last = partition_key(selected.end, selected.tickers[-1])
+    return {
+        ASSET_PARTITION_RANGE_START_TAG: str(first),
+        ASSET_PARTITION_RANGE_END_TAG: str(last),
+    }
+
+
+def range_between(first: str, last: str, tickers: tuple[str, ...]) -> PartitionRange:
+    """The range between two partition keys, `YYYY-MM-DD|TICKER`.
+
+    Raises :class:`UsageError` where a bound runs backwards: Dagster would select nothing and
+    report success.
+    """
+    start, first_ticker = _parse(first, tickers)
+    end, last_ticker = _parse(last, tickers)
+    low, high = tickers.index(first_ticker), tickers.index(last_ticker)
+    if start > end or low > high:
+        raise UsageError(
+            f"the partition range {first} to {last} runs backwards (tickers are ordered "
+            f"{', '.join(tickers)}); swap its ends"
+        )
+    return PartitionRange(start, end, tickers[low : high + 1])
+
+
+def _parse(key: str, tickers: tuple[str, ...]) -> tuple[date, str]:
+    day, _, ticker = key.partition("|")
+    if ticker not in tickers:
+        raise UsageError(
+            f"{ticker or key!r} is not among the tickers {', '.join(tickers)}; "
+            "add it to OPTIONS_TICKERS"
+        )
+    return date.fromisoformat(day), ticker
+
+
+def neighbours(tickers: tuple[str, ...], pool: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """`tickers`, in the pool's order, cut into groups that a range can express."""
+    groups: list[tuple[str, ...]] = []
+    current: list[str] = []
+    for ticker in pool:
+        if ticker in tickers:
+            current.append(ticker)
+        elif current:
+            groups.append(tuple(current))
+            current = []
+    return [*groups, tuple(current)] if current else groups
+
+
+def newest_date(settings: Settings, now: datetime) -> date:
+    """The newest session that has a partition: the last complete one, or the settings' end."""
+    newest = newest_session(now)
+    if settings.end is None or settings.end >= newest:
+        return newest
+    return max(day for day in all_sessions() if day <= settings.end)
+
+
+def first_date(settings: Settings) -> date:
+    """The first session on or after the settings' start."""
+    return min(day for day in all_sessions() if day >= settings.start)

@@ -1,0 +1,103 @@
+"""The job that checks stops while a session trades, and its schedule, off until switched on."""
+
+import dagster as dg
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.defs.jobs import order_tags
+from options_platform.defs.shared.partitions import TIMEZONE
+from options_platform.defs.shared.sending import begin_sending
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, open_time
+from options_platform.domain.trading.exposures import DatedClose, newest_closes
+from options_platform.errors import PlatformError
+from options_platform.services.market_data.platform import Platform
+from options_platform.services.trading.intraday_stops import IntradayCheck
+from options_platform.services.trading.prices.stored_closes import stored_market
+from options_platform.services.trading.session import PaperTrading
+from options_platform.settings import Settings
+from options_platform.settings.broker_rules import LIVE_NOTE
+
+INTRADAY_JOB_NAME = "intraday_check"
+BUSY_SECONDS = 5.0
+EVERY_QUARTER = "*/15 9-15 * * 1-5"
+ABOUT = (
+    "Stops of open positions and the kill switch, at the broker's quotes of now, looked at again "
+    "until nothing is in doubt; closes, opens nothing."
+)
+
+
+def make_intraday_job(settings: Settings) -> dg.JobDefinition:
+    """The job that checks the stops of the settings' account, until nothing is in doubt."""
+    about = f"{LIVE_NOTE} {ABOUT}" if settings.is_live else ABOUT
+
+    @dg.op(description=about, out=dg.Out(dg.Nothing))
+    def check_stops(context: dg.OpExecutionContext, platform: dg.ResourceParam[Platform]) -> None:
+        begin_sending(context)
+        if settings.is_live:
+            context.log.warning(LIVE_NOTE)
+        ledger, broker = open_ledger(settings), open_broker(settings)
+        service = PaperTrading(ledger, broker, settings, closes=_closes(context, settings))
+        found = IntradayCheck(service).watch(platform.now)
+        context.add_output_metadata(
+            {
+                "checked": found.checked,
+                "unpriced": list(found.unpriced),
+                "stopped": dict(found.stopped),
+                "equity_usd": found.equity_usd,
+                "halted": found.halted or "no",
+                "paused": found.paused or "no",
+                "doubts": dict(found.doubts),
+                **({"money": LIVE_NOTE} if settings.is_live else {}),
+            }
+        )
+        context.log.info(
+            f"{found.checked} positions checked, {len(found.unpriced)} without sound quotes, "
+            f"{len(found.stopped)} stopped; equity {found.equity_usd:,.2f} USD"
+        )
+        if found.by_model:
+            context.log.warning(
+                f"quotes are unsure for too long, the model decides: {', '.join(found.by_model)}"
+            )
+
+    @dg.job(
+        name=INTRADAY_JOB_NAME,
+        description=about,
+        tags=order_tags(settings),
+        executor_def=dg.in_process_executor,
+    )
+    def intraday_check() -> None:
+        check_stops()
+
+    return intraday_check
+
+
+def _closes(context: dg.OpExecutionContext, settings: Settings) -> dict[str, DatedClose]:
+    """The newest stored closes; none while they cannot be read, which keeps no stop waiting."""
+    try:
+        return newest_closes(stored_market(settings, wait_seconds=BUSY_SECONDS))
+    except PlatformError as error:
+        context.log.warning(f"no model without the stored closes, quotes decide alone: {error}")
+        return {}
+
+
+def make_intraday_schedule() -> dg.ScheduleDefinition:
+    """The schedule of the job, each quarter of an hour of a session; off until switched on."""
+
+    @dg.schedule(
+        name="intraday_check_in_session",
+        cron_schedule=EVERY_QUARTER,
+        execution_timezone=TIMEZONE,
+        job_name=INTRADAY_JOB_NAME,
+        description="Each quarter of an hour while New York trades; off unless switched on.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    def intraday_check_in_session(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        at = context.scheduled_execution_time.astimezone(NEW_YORK)
+        day = at.date()
+        if not is_session(day) or not open_time(day) <= at < close_time(day):
+            return dg.SkipReason(f"New York does not trade at {at:%Y-%m-%d %H:%M}")
+        return dg.RunRequest(run_key=f"stops {at:%Y-%m-%d %H:%M}")
+
+    return intraday_check_in_session

@@ -1,0 +1,131 @@
+"""`paper_orders`: what was sent for the plan, and what became of it."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+import polars as pl
+from dagster._core.storage.tags import BACKFILL_ID_TAG
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.common import PartitionRange
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    PAPER_ORDERS,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
+from options_platform.defs.jobs import ORDERS_GROUP
+from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options
+from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.partitions import BACKFILL_TAG, newest_date
+from options_platform.defs.shared.sending import begin_sending
+from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.planning.plan_tables import market_closes, order_rows, unsent_rows
+from options_platform.services.trading.session import PaperTrading
+from options_platform.settings import Settings
+from options_platform.settings.broker_rules import LIVE_NOTE
+
+
+def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `paper_orders`; only a run of the newest session alone sends anything."""
+
+    options = asset_options(
+        PAPER_ORDERS,
+        settings,
+        group=ORDERS_GROUP,
+        kinds={"python"},
+        deps=["trade_plan"],
+        policy=MODEL_POLICY,
+    )
+    if settings.is_live:
+        options["description"] = f"{LIVE_NOTE} {options['description']}"
+
+    @dg.asset(**options)
+    def paper_orders(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        sends = may_send(context.run.tags, selected, newest_date(settings, platform.now()))
+        if sends:
+            begin_sending(context)
+        ledger = open_ledger(settings)
+        plans = platform.warehouse.read(
+            TRADE_PLAN, tickers=selected.tickers, start=selected.start, end=selected.end
+        )
+        if sends:
+            trade_session(platform, ledger, selected.end, plans)
+        rows = rows_to_write(platform, ledger, plans, selected)
+        if rows.height:
+            platform.warehouse.write([(PAPER_ORDERS, rows)])
+        report_earlier_rows(context, PAPER_ORDERS, rows, selected.start)
+        counts = rows.group_by("status").len().sort("status")
+        told = {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
+        if settings.is_live:
+            context.log.warning(LIVE_NOTE)
+            told["money"] = LIVE_NOTE
+        return result(context, rows, selected, told)
+
+    return paper_orders
+
+
+def may_send(tags: Mapping[str, str], selected: PartitionRange, newest: date) -> bool:
+    """Whether the run is of the newest session alone and no part of a backfill."""
+    is_backfill = BACKFILL_ID_TAG in tags or BACKFILL_TAG in tags
+    return selected.start == selected.end == newest and not is_backfill
+
+
+def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.DataFrame) -> None:
+    """Settle, close, mark and open for one session."""
+    last = ledger.last_marked() if ledger.exists else None
+    since = last or session
+    legs = platform.warehouse.read(TRADE_PLAN_LEGS, start=session, end=session)
+    market = market_closes(
+        with_carried(platform, since, session),
+        platform.warehouse.read(VIX, end=session),
+        stored_tenors(platform.warehouse),
+        stored_dividends(platform.warehouse, end=session),
+    )
+    calls = platform.warehouse.read(
+        DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session
+    )
+    folds = dict(calls.drop_nulls("fold").iter_rows())
+    service = PaperTrading(ledger, open_broker(platform.settings), platform.settings, folds=folds)
+    service.run_session(session, plans, legs, market, platform.now())
+
+
+def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:
+    """Rows of `raw_ohlcv` from `since` to `session`, and the last good one of a ticker without.
+
+    A position in a ticker that is halted counts at its last close; the others may trade on.
+    """
+    bars = platform.warehouse.read(RAW_OHLCV, start=since, end=session)
+    good = bars.filter(pl.col("bad_reason").is_null())
+    silent = bars.filter(pl.col("date") == session).join(good, on="ticker", how="anti")
+    if silent.is_empty():
+        return bars
+    before = platform.warehouse.read(RAW_OHLCV, tickers=silent["ticker"].to_list(), end=since)
+    last = before.filter(pl.col("bad_reason").is_null()).group_by("ticker").tail(1)
+    return pl.concat([last.select(bars.columns), bars])
+
+
+def rows_to_write(
+    platform: Platform, ledger: Ledger, plans: pl.DataFrame, selected: PartitionRange
+) -> pl.DataFrame:
+    """Rows of the range, those that the ledger knows as it knows them, and earlier ones changed."""
+    settings, now = platform.settings, platform.now()
+    broker = f"{settings.broker}:{settings.account}"
+    known = order_rows(ledger.orders() if ledger.exists else [], broker, now)
+    known = known.filter(pl.col("ticker").is_in(selected.tickers))
+    unsent = unsent_rows(plans, "BACKFILL", broker, now).join(
+        known, on=["date", "ticker"], how="anti"
+    )
+    stored = platform.warehouse.read(PAPER_ORDERS, tickers=selected.tickers)
+    inside = pl.col("date").is_between(selected.start, selected.end)
+    compared = [name for name in PAPER_ORDERS.schema if name != "updated_at"]
+    changed = known.filter(~inside).join(stored, on=compared, how="anti", nulls_equal=True)
+    return pl.concat([unsent, known.filter(inside), changed]).sort("date", "ticker")

@@ -1,0 +1,56 @@
+"""The checks of the account: its views, by `domain/checks/portfolio.py`, and its broker."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.contracts import PAPER_ORDERS
+from options_platform.domain.checks.portfolio import PORTFOLIO_RULES
+from options_platform.services.accounting.portfolio_views import stored_portfolio
+from options_platform.services.market_data.platform import Platform
+
+
+def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
+    """The checks of the account; none blocks, for the report must tell of them."""
+
+    @dg.multi_asset_check(
+        name="portfolio_checks",
+        specs=[
+            dg.AssetCheckSpec(rule.name, asset=rule.asset, description=rule.description)
+            for rule in PORTFOLIO_RULES
+        ],
+    )
+    def checks(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckResult]:
+        views = stored_portfolio(platform.warehouse, platform.settings.account)
+        for rule in PORTFOLIO_RULES:
+            found = rule.find(views)
+            yield dg.AssetCheckResult(
+                asset_key=rule.asset,
+                check_name=rule.name,
+                passed=found.passed,
+                metadata={"broken": found.broken, "rows": getattr(views, rule.asset).height}
+                | ({"examples": "; ".join(found.examples)} if found.examples else {}),
+                description=None if found.passed else f"{found.broken} rows: {rule.description}",
+            )
+
+    return [checks, _make_reconciled()]
+
+
+def _make_reconciled() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=PAPER_ORDERS.name,
+        description="ledger and broker agreed when they were last compared; until they do, "
+        "nothing new is opened",
+    )
+    def reconciled(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
+        ledger = open_ledger(platform.settings)
+        found = ledger.differences() if ledger.exists else []
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"differences": len(found)},
+            description="; ".join(f"{one.code}: {one.text}" for one in found) or None,
+        )
+
+    return reconciled

@@ -1,0 +1,91 @@
+"""Every baseline of a report, listed once, run through the same engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from options_platform.domain.backtest.engine import run_backtest
+from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.backtest_study.baselines import (
+    Frames,
+    always,
+    oracle,
+    put_write,
+    random_direction,
+    shuffled_signal,
+)
+from options_platform.domain.planning.plan import PlanRules
+from options_platform.domain.risk import RiskRules
+
+# A cash-secured put stakes the account on one position, which the limits are there to prevent.
+WHOLE_ACCOUNT = replace(RiskRules.unlimited(), max_positions=2)
+
+
+@dataclass(frozen=True)
+class BaselineComparison:
+    """What baselines start from; `inputs` are the plan's, predictions included."""
+
+    inputs: pl.DataFrame
+    market: BacktestMarket
+    plan: PlanRules
+    rules: BacktestRules
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How a baseline plans, and by which rules its plans are traded.
+
+    One that is `drawn` has its plans from a seed; all others pay no heed to it.
+    """
+
+    planned: Callable[[BaselineComparison, int], Frames]
+    traded_by: Callable[[BacktestRules], BacktestRules] = lambda rules: rules
+    drawn: bool = False
+
+    @property
+    def holds_to_expiry(self) -> bool:
+        """Whether it holds its positions into their expiry, whatever the rules do."""
+        return self.traded_by(BacktestRules()).holds_to_expiry
+
+    def run(
+        self, own: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
+    ) -> dict[str, BacktestResult]:
+        """The result under each of the fill models, by default the one that is set."""
+        plans = self.planned(own, seed)
+        rules = self.traded_by(own.rules)
+        return {
+            fill: run_backtest(
+                *plans, own.market, replace(rules, fills=replace(rules.fills, model=fill))
+            )
+            for fill in fills or (rules.fills.model,)
+        }
+
+
+def _always(strategy: str) -> Baseline:
+    return Baseline(lambda own, _: always(own.inputs, strategy, own.plan))
+
+
+def _cash_secured(rules: BacktestRules) -> BacktestRules:
+    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, sizing=None, buying_power=False)
+
+
+BASELINES: dict[str, Baseline] = {
+    "always_bull_put": _always("bull_put_spread"),
+    "always_iron_condor": _always("iron_condor"),
+    "put_write": Baseline(
+        lambda own, _: put_write(own.inputs, own.plan, own.market.tickers[0]), _cash_secured
+    ),
+    "random_direction": Baseline(
+        lambda own, seed: random_direction(own.inputs, own.plan, seed), drawn=True
+    ),
+    "shuffled_signal": Baseline(
+        lambda own, seed: shuffled_signal(own.inputs, own.plan, seed), drawn=True
+    ),
+    "oracle_direction": Baseline(lambda own, _: oracle(own.inputs, own.plan)),
+}
+"""By name; `put_write` is of the market's first ticker."""

@@ -1,0 +1,1 @@
+"""New York sessions, holidays and closures, and which expiries are listed."""

@@ -1,0 +1,251 @@
+"""Which expiries are listed on a session, and the choice among them.
+
+Exchanges list by programs; a program here is a ladder of expiries, of which the next `count`
+after the session are listed. Relied on:
+
+- Monthly: the third Friday (the Saturday after it until February 2015, last traded on the Friday);
+  the session before where it is a holiday. The two nearest months are always listed.
+- Weekly Fridays: Cboe Weeklys, on stocks and funds since May 2010, one at a time; up to five since
+  November 2012 (Cboe information circular IC12-093). None falls on a monthly, nor on
+  a quarterly of the same class.
+- Quarterly, the last session of the quarter: on SPY, QQQ and IWM since July 2006 (Cboe), the next
+  four.
+- Wednesdays of SPY since 2016-09-07 (MIAX listing alert of 2016-09-06), Mondays since 2018-02-16
+  (Cboe); both of QQQ since 2021-04-21 (Phlx order of the day before, 86 FR 22082), of IWM since
+  2021-10-01 (86 FR 56332); five of each. A Monday on a holiday moves to the session after, other
+  weekdays to the one before. What is listed on a session is moved only by closures that were
+  announced by then.
+- Every weekday of SPY and QQQ since November 2022 (87 FR 70880): two a weekday since then, listed
+  on different days by the exchanges, so only the next one is counted on.
+
+A stock has monthlies and Friday weeklies only: which ones have weeklies, and since January 2026
+Mondays and Wednesdays, changes by quarter and is not in any list here. What is named here was
+listed; more may have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from options_platform.domain.calendar.closures import Closure
+from options_platform.domain.calendar.sessions import (
+    FIRST_DAY,
+    LAST_DAY,
+    all_sessions,
+    calendar_cache,
+    is_session,
+    unplanned_closures,
+)
+
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = range(5)
+Dates = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The next `count` expiries of a ladder are listed on sessions from `since` to `until`."""
+
+    ladder: str
+    count: int
+    since: date = date.min
+    until: date = date.max
+
+
+def _fridays(ladder: str) -> tuple[Program, Program]:
+    one_ends = date(2012, 11, 30)
+    return (
+        Program(ladder, 1, date(2010, 6, 1), one_ends),
+        Program(ladder, 5, one_ends + timedelta(days=1)),
+    )
+
+
+MONTHLY = Program("monthly", 2)
+QUARTERLY = Program("quarterly", 4, date(2006, 7, 10))
+# The last session before weekdays were listed two at a time.
+FIVE_EACH_ENDS = date(2022, 11, 11)
+DAILY = date(2022, 11, 14)
+
+
+def _weekday(name: str, since: date) -> tuple[Program, Program]:
+    return Program(name, 5, since, FIVE_EACH_ENDS), Program(name, 1, DAILY)
+
+
+STOCK = (MONTHLY, *_fridays("friday"))
+FUND = (MONTHLY, QUARTERLY, *_fridays("friday_between"))
+CLASSES: dict[str, tuple[Program, ...]] = {
+    "SPY": (
+        *FUND,
+        *_weekday("wednesday", date(2016, 9, 7)),
+        *_weekday("monday", date(2018, 2, 16)),
+        Program("tuesday", 1, DAILY),
+        Program("thursday", 1, DAILY),
+    ),
+    "QQQ": (
+        *FUND,
+        *_weekday("wednesday", date(2021, 4, 21)),
+        *_weekday("monday", date(2021, 4, 21)),
+        Program("tuesday", 1, DAILY),
+        Program("thursday", 1, DAILY),
+    ),
+    "IWM": (
+        *FUND,
+        *_weekday("wednesday", date(2021, 10, 1)),
+        *_weekday("monday", date(2021, 10, 1)),
+    ),
+}
+"""Programs by ticker; any other ticker is a stock."""
+
+
+def ticker_class(ticker: str) -> str:
+    """The class whose programs hold for the ticker: its own name, or `stock`."""
+    return ticker if ticker in CLASSES else "stock"
+
+
+def listed_expiries(ticker: str, session: date) -> tuple[date, ...]:
+    """The expiries after `session` that are listed then, ascending, as last trading days."""
+    sessions = np.array([session], dtype="datetime64[D]")
+    found = _listed(ticker_class(ticker), sessions)[0]
+    return tuple(np.unique(found[~np.isnat(found)]).tolist())
+
+
+def choose_expiries(
+    sessions: Dates,
+    target_dte: NDArray[np.int64],
+    low: int,
+    high: int,
+    tickers: Sequence[str],
+) -> Dates:
+    """For each row the listed expiry nearest to the target, ties to the later one.
+
+    Args:
+        sessions: one a row.
+        target_dte: calendar days wanted, one a row.
+        low, high: calendar days that count, both included.
+        tickers: the underlying of each row.
+
+    Returns:
+        An expiry a row; NaT where none is listed in the window (before weeklies began, and near
+        the calendar's end).
+    """
+    chosen = np.full(len(sessions), np.datetime64("NaT", "D"))
+    classes = np.array([ticker_class(ticker) for ticker in tickers])
+    for name in np.unique(classes):
+        rows = classes == name
+        days = sessions[rows].astype("datetime64[D]")
+        listed = np.sort(_listed(str(name), days), axis=1)
+        dte = (listed - days[:, None]).astype("timedelta64[D]").astype(np.int64)
+        distance = np.abs(dte - target_dte[rows][:, None])
+        inside = ~np.isnat(listed) & (dte >= low) & (dte <= high)
+        distance = np.where(inside, distance, np.iinfo(np.int64).max)
+        # From the far end, so that the later of a tie is met first.
+        at = listed.shape[1] - 1 - np.argmin(distance[:, ::-1], axis=1)
+        best = np.take_along_axis(listed, at[:, None], axis=1)[:, 0]
+        chosen[rows] = np.where(inside.any(axis=1), best, np.datetime64("NaT", "D"))
+    return chosen
+
+
+def _listed(name: str, sessions: Dates) -> Dates:
+    """The listed expiries of a class, a row a session, in no order; NaT fills up."""
+    closures = unplanned_closures()
+    announced = np.array([closure.announced for closure in closures], dtype="datetime64[D]")
+    number_known = np.searchsorted(announced, sessions, side="right")
+    listed: Dates | None = None
+    for number in np.unique(number_known):
+        rows = number_known == number
+        part = _listed_when(name, sessions[rows], closures[number:])
+        if listed is None:
+            listed = np.full((len(sessions), part.shape[1]), np.datetime64("NaT", "D"))
+        listed[rows] = part
+    return np.empty((0, 1), dtype="datetime64[D]") if listed is None else listed
+
+
+def _listed_when(name: str, sessions: Dates, unknown: tuple[Closure, ...]) -> Dates:
+    """The listed expiries, while the closures of `unknown` are not announced yet."""
+    columns = []
+    for program in CLASSES.get(name, STOCK):
+        every = _ladder(program.ladder, unknown)
+        runs = (sessions >= np.datetime64(max(program.since, FIRST_DAY))) & (
+            sessions <= np.datetime64(min(program.until, LAST_DAY))
+        )
+        first = np.searchsorted(every, sessions, side="right")
+        for step in range(program.count):
+            at = first + step
+            expiry = every[np.minimum(at, len(every) - 1)]
+            columns.append(np.where(runs & (at < len(every)), expiry, np.datetime64("NaT", "D")))
+    return np.stack(columns, axis=1)
+
+
+@calendar_cache
+def _ladder(name: str, unknown: tuple[Closure, ...]) -> Dates:
+    weekdays = {"monday": MONDAY, "tuesday": TUESDAY, "wednesday": WEDNESDAY, "thursday": THURSDAY}
+    if name == "monthly":
+        days = monthly_expiries(unknown)
+    elif name == "quarterly":
+        days = quarterly_expiries(unknown)
+    elif name in ("friday", "friday_between"):
+        quarterly = quarterly_expiries(unknown) if name == "friday_between" else ()
+        taken = {*monthly_expiries(unknown), *quarterly}
+        days = tuple(day for day in weekday_expiries(FRIDAY, unknown) if day not in taken)
+    else:
+        days = weekday_expiries(weekdays[name], unknown)
+    return np.array(days, dtype="datetime64[D]")
+
+
+@calendar_cache
+def monthly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """The last trading day of every monthly: the third Friday, or the session before it.
+
+    The days of `unknown`, closures that are not announced yet, count as sessions.
+    """
+    firsts = (
+        date(year, month, 1)
+        for year in range(FIRST_DAY.year, LAST_DAY.year + 1)
+        for month in range(1, 13)
+    )
+    return tuple(
+        _session_before(day + timedelta(days=(FRIDAY - day.weekday()) % 7 + 14), unknown)
+        for day in firsts
+    )
+
+
+@calendar_cache
+def quarterly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """The last session of every quarter; `unknown` as in :func:`monthly_expiries`."""
+    open_days = sorted({*all_sessions(), *(closure.day for closure in unknown)})
+    last = {(day.year, (day.month - 1) // 3): day for day in open_days}
+    return tuple(last.values())
+
+
+@calendar_cache
+def weekday_expiries(weekday: int, unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """Every expiry of the weekly ladder of `weekday` (0 is Monday), moved off holidays.
+
+    `unknown` as in :func:`monthly_expiries`.
+    """
+    first = FIRST_DAY + timedelta(days=(weekday - FIRST_DAY.weekday()) % 7)
+    weeks = (LAST_DAY - first).days // 7 + 1
+    days = (first + timedelta(weeks=week) for week in range(weeks))
+    moved = _session_after if weekday == MONDAY else _session_before
+    return tuple(moved(day, unknown) for day in days)
+
+
+def _session_before(day: date, unknown: tuple[Closure, ...]) -> date:
+    """`day`, or the last session before it."""
+    while not _trades(day, unknown):
+        day -= timedelta(days=1)
+    return day
+
+
+def _session_after(day: date, unknown: tuple[Closure, ...]) -> date:
+    while not _trades(day, unknown):
+        day += timedelta(days=1)
+    return day
+
+
+def _trades(day: date, unknown: tuple[Closure, ...]) -> bool:
+    return is_session(day) or any(closure.day == day for closure in unknown)

@@ -1,0 +1,214 @@
+"""New York sessions: which days trade, when they close, and what comes next.
+
+Pure: no function here reads the clock; "now" is always an argument. A closure that the exchange
+announced after this version was made is set once, when the process reads its settings.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from options_platform.domain.calendar.closures import ANNOUNCED_LATE, Closure
+from options_platform.domain.calendar.holidays import EARLY_CLOSES, FIRST_YEAR, HOLIDAYS, LAST_YEAR
+from options_platform.errors import UsageError
+
+NEW_YORK = ZoneInfo("America/New_York")
+FIRST_DAY = date(FIRST_YEAR, 1, 1)
+LAST_DAY = date(LAST_YEAR, 12, 31)
+OPEN = time(9, 30)
+REGULAR_CLOSE = time(16, 0)
+EARLY_CLOSE = time(13, 0)
+# Official closes and the VIX's settlement (16:15) are out half an hour after the bell.
+SETTLED_AFTER = timedelta(minutes=30)
+# The longest-dated listed options live about three years.
+YEARS_BEYOND = 6
+
+Arguments = ParamSpec("Arguments")
+Value = TypeVar("Value")
+_caches: list[Callable[[], None]] = []
+_added_closures: list[Closure] = []
+
+
+def calendar_cache(function: Callable[Arguments, Value]) -> Callable[Arguments, Value]:
+    """Like `functools.cache`, for what rests on the calendar: a closure that is set empties it."""
+    cached = cache(function)
+    _caches.append(cached.cache_clear)
+    return cached  # type: ignore[return-value]
+
+
+def set_closures(closures: Sequence[Closure]) -> None:
+    """Add `closures` to the calendar of this process, in place of those that were added before."""
+    if list(closures) == _added_closures:
+        return
+    _added_closures[:] = closures
+    for clear in _caches:
+        clear()
+
+
+@calendar_cache
+def unplanned_closures() -> tuple[Closure, ...]:
+    """Closures that became known late, those that were set too, in the order of announcement."""
+    given = {closure.day: closure for closure in (*ANNOUNCED_LATE, *_added_closures)}
+    return tuple(sorted(given.values(), key=lambda closure: (closure.announced, closure.day)))
+
+
+@calendar_cache
+def holidays() -> frozenset[date]:
+    """Weekdays on which the exchange is closed."""
+    added = (closure.day for closure in _added_closures)
+    return frozenset([*(date.fromisoformat(text) for text in HOLIDAYS), *added])
+
+
+@cache
+def early_closes() -> frozenset[date]:
+    """Sessions that close at 13:00 New York."""
+    return frozenset(date.fromisoformat(text) for text in EARLY_CLOSES)
+
+
+@calendar_cache
+def all_sessions() -> tuple[date, ...]:
+    """Every session of the calendar, ascending."""
+    closed = holidays()
+    days = (FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1))
+    return tuple(day for day in days if day.weekday() < 5 and day not in closed)
+
+
+def is_session(day: date) -> bool:
+    """Whether the exchange trades on `day`."""
+    _require_covered(day)
+    return day.weekday() < 5 and day not in holidays()
+
+
+def sessions(start: date, end: date) -> list[date]:
+    """The sessions from `start` to `end`, both included, ascending."""
+    _require_covered(start)
+    _require_covered(end)
+    every = all_sessions()
+    return list(every[bisect_left(every, start) : bisect_right(every, end)])
+
+
+def session_frame(start: date, end: date) -> pl.DataFrame:
+    """The same as a frame with one column, `date`."""
+    return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
+
+
+@calendar_cache
+def ordinals() -> pl.DataFrame:
+    """Every session (`date`) with its number in the calendar (`session`)."""
+    return (
+        pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
+        .with_row_index("session")
+        .with_columns(pl.col("session").cast(pl.Int64))
+    )
+
+
+def shift(day: date, n: int) -> date:
+    """The session `n` after `day` (before, if negative); `day` need not be a session itself.
+
+    From a closed day, `n` = 1 is the next session and `n` = -1 the one before; `n` = 0 asks
+    for a session and raises :class:`UsageError` on a closed day.
+    """
+    _require_covered(day)
+    every = all_sessions()
+    at = bisect_left(every, day)
+    if at < len(every) and every[at] == day:
+        target = at + n
+    elif n == 0:
+        raise UsageError(f"{day} is no New York session; {_nearest_hint(day)}")
+    else:
+        target = at + n - (1 if n > 0 else 0)
+    if not 0 <= target < len(every):
+        raise UsageError(f"the session {n:+d} from {day} lies outside {FIRST_DAY} to {LAST_DAY}")
+    return every[target]
+
+
+def close_time(day: date) -> datetime:
+    """When the session closes, as an aware New York time."""
+    at = EARLY_CLOSE if day in early_closes() else REGULAR_CLOSE
+    return datetime.combine(day, at, tzinfo=NEW_YORK)
+
+
+def open_time(day: date) -> datetime:
+    """When the session opens, as an aware New York time."""
+    return datetime.combine(day, OPEN, tzinfo=NEW_YORK)
+
+
+@calendar_cache
+def session_times() -> pl.DataFrame:
+    """Each session with its open, its close and the next session's open, in UTC.
+
+    Columns date, open_at, close_at, next_open_at (null for the last session of the calendar).
+    """
+    every = all_sessions()
+    stamp = pl.Datetime("us", "UTC")
+    opens = pl.Series("open_at", [open_time(day).astimezone(UTC) for day in every], dtype=stamp)
+    closes = pl.Series("close_at", [close_time(day).astimezone(UTC) for day in every], dtype=stamp)
+    return pl.DataFrame({"date": every, "open_at": opens, "close_at": closes}).with_columns(
+        next_open_at=pl.col("open_at").shift(-1)
+    )
+
+
+def last_trading_days(days: pl.Series, known_on: pl.Series | None = None) -> pl.Series:
+    """The last session on or before each day; beyond the calendar, the last weekday.
+
+    Monthly options expired on the Saturday after their last session until February 2015. With
+    `known_on`, a date for each day, a closure that was announced after it counts as a session.
+    """
+    weekdays = [LAST_DAY + timedelta(days=n) for n in range(1, YEARS_BEYOND * 366)]
+    known = [*all_sessions(), *(day for day in weekdays if day.weekday() < 5)]
+    floor = pl.DataFrame({"session": known}, schema={"session": pl.Date})
+    asked = pl.DataFrame({"day": days}, schema={"day": pl.Date}).with_row_index("at")
+    found = asked.sort("day").join_asof(
+        floor, left_on="day", right_on="session", strategy="backward", check_sortedness=False
+    )
+    last = found.sort("at")
+    if known_on is None:
+        return last["session"]
+    last = last.with_columns(known_on=known_on)
+    for closure in sorted(unplanned_closures(), key=lambda closure: closure.day):
+        open_still = (pl.col("known_on") < closure.announced) & (pl.col("day") >= closure.day)
+        latest = pl.max_horizontal("session", pl.lit(closure.day))
+        last = last.with_columns(session=pl.when(open_still).then(latest).otherwise("session"))
+    return last["session"]
+
+
+def newest_session(now: datetime) -> date:
+    """The newest session whose partition exists at `now`: it ended before today in New York."""
+    today = now.astimezone(NEW_YORK).date()
+    return shift(today, -1)
+
+
+def newest_final_session(now: datetime) -> date:
+    """The newest session whose close has settled at `now`: half an hour after the bell.
+
+    At midnight in New York it becomes that of :func:`newest_session`.
+    """
+    today = now.astimezone(NEW_YORK).date()
+    if is_session(today) and now >= close_time(today) + SETTLED_AFTER:
+        return today
+    return shift(today, -1)
+
+
+def require_session(day: date, newest: date) -> date:
+    """`day`, if it is a session not later than `newest`; else :class:`UsageError`."""
+    if day > newest:
+        raise UsageError(f"{day} is not over yet: the newest complete session is {newest}")
+    if not is_session(day):
+        raise UsageError(f"{day} is no New York session; {_nearest_hint(day)}")
+    return day
+
+
+def _nearest_hint(day: date) -> str:
+    return f"the sessions around it are {shift(day, -1)} and {shift(day, 1)}"
+
+
+def _require_covered(day: date) -> None:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise UsageError(f"{day} lies outside the calendar, {FIRST_DAY} to {LAST_DAY}")

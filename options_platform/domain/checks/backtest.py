@@ -1,0 +1,161 @@
+"""What must hold of every backtest, whatever it earned: rules over its stored tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from options_platform.domain.backtest.results import SETTLED
+from options_platform.domain.checks.tables import SHOWN, Finding
+from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.trading.orders import SHARES
+
+CENT = 0.005
+BY_RUN = ["run", "fill_model"]
+
+
+@dataclass(frozen=True)
+class BacktestTables:
+    """The stored rows of one run, or of several."""
+
+    equity: pl.DataFrame
+    trades: pl.DataFrame
+    marks: pl.DataFrame
+    fills: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class BacktestRule:
+    """A named rule; a blocking one says that the accounting is broken."""
+
+    name: str
+    description: str
+    find: Callable[[BacktestTables], Finding]
+    blocking: bool = True
+
+
+def _finding(rows: pl.DataFrame, shown: Sequence[str]) -> Finding:
+    examples = [
+        ", ".join(f"{name} {value}" for name, value in zip(shown, row, strict=True))
+        for row in rows.select(shown).head(SHOWN).iter_rows()
+    ]
+    return Finding(rows.height, tuple(examples))
+
+
+def _unbalanced(tables: BacktestTables) -> Finding:
+    marked = tables.marks.group_by(*BY_RUN, "date").agg(marked=pl.col("value_usd").sum())
+    rows = tables.equity.join(marked, on=[*BY_RUN, "date"], how="left").with_columns(
+        pl.col("marked").fill_null(0.0)
+    )
+    equity = pl.col("cash_usd") + pl.col("positions_usd")
+    wrong = ((equity - pl.col("equity_usd")).abs() > CENT) | (
+        (pl.col("marked") - pl.col("positions_usd")).abs() > CENT
+    )
+    shown = ("fill_model", "date", "cash_usd", "positions_usd", "marked", "equity_usd")
+    return _finding(rows.filter(wrong), shown)
+
+
+def _unfilled(tables: BacktestTables) -> Finding:
+    """Net prices are booked to a hundredth of a cent, half a cent of a contract at most."""
+    paid = pl.when(pl.col("side") == "buy").then("price").otherwise(-pl.col("price"))
+    filled = tables.fills.group_by(*BY_RUN, "date").agg(
+        paid=(paid * pl.col("contracts")).sum() * SHARES, contracts=pl.col("contracts").sum()
+    )
+    rows = tables.equity.sort("date").join(
+        filled, on=[*BY_RUN, "date"], how="left", maintain_order="left"
+    ).with_columns(
+        pl.col("paid", "contracts").fill_null(0),
+        moved=pl.col("cash_usd").diff().over(BY_RUN),
+    )  # fmt: skip
+    missing = pl.col("moved") + pl.col("paid") + pl.col("fees_usd") - pl.col("interest_usd")
+    wrong = missing.abs() > CENT * (1 + pl.col("contracts"))
+    shown = (*BY_RUN, "date", "moved", "paid", "fees_usd", "interest_usd")
+    return _finding(rows.filter(wrong), shown)
+
+
+def _unexplained(tables: BacktestTables) -> Finding:
+    """Equity gained less interest and the profits of all positions is nothing."""
+    gained = (
+        tables.equity.sort("date")
+        .group_by(*BY_RUN)
+        .agg(
+            gained=pl.col("equity_usd").last() - pl.col("equity_usd").first(),
+            # The first session trades nothing, and its interest came before its mark.
+            interest=pl.col("interest_usd").slice(1).sum(),
+        )
+    )
+    earned = tables.trades.group_by(BY_RUN).agg(pnl=pl.col("pnl_usd").sum())
+    rows = gained.join(earned, on=BY_RUN, how="left").with_columns(pl.col("pnl").fill_null(0.0))
+    missing = pl.col("gained") - pl.col("interest") - pl.col("pnl")
+    return _finding(rows.filter(missing.abs() > CENT), (*BY_RUN, "gained", "interest", "pnl"))
+
+
+def _beyond_maximum(tables: BacktestTables) -> Finding:
+    """At expiry a position settles at intrinsic values, so its bound is exact.
+
+    Naked options have none: what they state is the capital at risk.
+    """
+    naked = pl.col("strategy").is_in([name for name, own in STRATEGIES.items() if own.naked])
+    settled = tables.trades.filter(
+        ~naked.fill_null(value=False) & (pl.col("exit_reason") == SETTLED)
+    )
+    wrong = settled.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd") + CENT)
+    return _finding(wrong, ("fill_model", "plan_id", "ticker", "pnl_usd", "max_loss_usd"))
+
+
+def _unmarked(tables: BacktestTables) -> Finding:
+    """A position is marked on each session from its entry to the one before its exit."""
+    marks = tables.marks.group_by(*BY_RUN, "plan_id").agg(marks=pl.len())
+    sessions = tables.equity.select(*BY_RUN, "date")
+    lived = (
+        tables.trades.select(*BY_RUN, "plan_id", "opened_on", "closed_on")
+        .join(sessions, on=BY_RUN)
+        .filter(
+            (pl.col("date") >= pl.col("opened_on"))
+            & (pl.col("closed_on").is_null() | (pl.col("date") < pl.col("closed_on")))
+        )
+        .group_by(*BY_RUN, "plan_id")
+        .agg(lived=pl.len())
+    )
+    rows = lived.join(marks, on=[*BY_RUN, "plan_id"], how="full", coalesce=True)
+    wrong = ~pl.col("lived").eq_missing(pl.col("marks"))
+    return _finding(rows.filter(wrong), ("fill_model", "plan_id", "lived", "marks"))
+
+
+def _no_trades(tables: BacktestTables) -> Finding:
+    runs = tables.equity.select(BY_RUN).unique()
+    idle = runs.join(tables.trades, on=BY_RUN, how="anti").sort(BY_RUN)
+    return _finding(idle, BY_RUN)
+
+
+BACKTEST_RULES = (
+    BacktestRule(
+        "accounts_balance",
+        "cash + positions are the equity on each session, and the marks add up to the positions, "
+        "to the cent",
+        _unbalanced,
+    ),
+    BacktestRule(
+        "fills_explain_cash",
+        "cash moves by the fills, fees and interest of each session, to half a cent a contract",
+        _unfilled,
+    ),
+    BacktestRule(
+        "profits_explain_equity",
+        "equity gained is interest and the profits of all positions, to the cent",
+        _unexplained,
+    ),
+    BacktestRule(
+        "losses_bounded",
+        "no position that was held to its expiry lost more than its maximum loss",
+        _beyond_maximum,
+    ),
+    BacktestRule(
+        "positions_marked",
+        "each position has a mark on each session that it was open",
+        _unmarked,
+    ),
+    BacktestRule("trades_made", "each run made a trade", _no_trades, blocking=False),
+)

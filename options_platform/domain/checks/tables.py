@@ -1,0 +1,252 @@
+"""What can be wrong with a table: pure rules made from its contract.
+
+Each rule takes the rows of a run's range and says how many break it, with examples. The asset
+checks in `defs/contract_checks.py` only wire these to Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    LABELS,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    VIX,
+    Table,
+)
+from options_platform.domain.feature_engine.labels import HORIZON, known_too_early
+from options_platform.domain.market.coverage import holes_of
+
+SUM_TOLERANCE = 1e-9
+SHOWN = 5
+FROZEN_SESSIONS = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found: the number of offending rows (or columns) and a few of them in words."""
+
+    broken: int
+    examples: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing broke the rule."""
+        return self.broken == 0
+
+
+@dataclass(frozen=True)
+class ExpectedPartitions:
+    """What the run was to write: the calendar's sessions in its range and its tickers.
+
+    `first_bars` has the first session of each ticker, `date.max` for one that is not listed yet.
+    """
+
+    sessions: Sequence[date]
+    tickers: Sequence[str]
+    first_bars: dict[str, date]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule; a blocking one stops everything downstream when it is broken."""
+
+    name: str
+    description: str
+    find: Callable[[Table, pl.DataFrame, ExpectedPartitions], Finding]
+    blocking: bool = True
+
+
+def rules_for(table: Table) -> tuple[Rule, ...]:
+    """The rules of a table: those of every contract, then its own."""
+    return COMMON + OWN.get(table.name, ())
+
+
+def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    wrong = [
+        f"{name}: {frame.schema.get(name)} instead of {dtype}"
+        for name, dtype in table.schema.items()
+        if frame.schema.get(name) != dtype
+    ]
+    wrong += [f"{name}: unknown column" for name in frame.columns if name not in table.schema]
+    return Finding(len(wrong), tuple(wrong[:SHOWN]))
+
+
+def _unique(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    return _found(frame.filter(pl.struct(table.key).is_duplicated()), table)
+
+
+def _nulls(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    required = [column.name for column in table.columns if not column.nullable]
+    return _found(frame.filter(pl.any_horizontal(pl.col(required).is_null())), table)
+
+
+def _complete(table: Table, frame: pl.DataFrame, asked: ExpectedPartitions) -> Finding:
+    wanted = pl.DataFrame({"date": asked.sessions}, schema={"date": pl.Date}).join(
+        pl.DataFrame(
+            {
+                "ticker": list(asked.tickers),
+                "first": [asked.first_bars.get(ticker) for ticker in asked.tickers],
+            },
+            schema={"ticker": pl.String, "first": pl.Date},
+        ),
+        how="cross",
+    )
+    missing = wanted.filter(pl.col("first").is_null() | (pl.col("date") >= pl.col("first"))).join(
+        frame, on=["date", "ticker"], how="anti"
+    )
+    return _found(missing.sort("date", "ticker"), table)
+
+
+def _ranges(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    broken: list[pl.Expr] = []
+    for column in table.columns:
+        value = pl.col(column.name)
+        if column.dtype == pl.Float64:
+            broken.append(value.is_nan() | value.is_infinite())
+        if column.low is not None:
+            broken.append(value < column.low)
+        if column.high is not None:
+            broken.append(value > column.high)
+        if column.values is not None:
+            broken.append(~value.is_in(column.values))
+    if not broken:
+        return Finding(0)
+    # A null compares to null, which any_horizontal takes for "not broken".
+    bad = frame.filter(pl.any_horizontal(*(expr.fill_null(value=False) for expr in broken)))
+    return _found(bad, table)
+
+
+def _ohlc_order(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    good = frame.filter(pl.col("bad_reason").is_null())
+    top = pl.max_horizontal("open", "close")
+    bottom = pl.min_horizontal("open", "close")
+    slack = 1.0 + 1e-6
+    ordered = (pl.col("high") * slack >= top) & (pl.col("low") <= bottom * slack)
+    priced = pl.all_horizontal(pl.col("open", "high", "low", "close") > 0)
+    return _found(good.filter(~(ordered & priced).fill_null(value=False)), table)
+
+
+def _bad_bars(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    bad = frame.filter(pl.col("bad_reason").is_not_null())
+    return _found(bad, table, "bad_reason")
+
+
+def _missing_sessions(_table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    """Sessions without a bar, neighbours told as one hole."""
+    holes = holes_of(frame.filter(pl.col("bad_reason") == "missing"))
+    examples = tuple(
+        f"{ticker} {first}" + (f" to {last} ({count} sessions)" if count > 1 else "")
+        for ticker, first, last, count in holes.rows()
+    )
+    return Finding(int(holes["sessions"].sum()), examples[:SHOWN])
+
+
+def _missing_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    return _found(frame.filter(pl.col("vix").is_null() | pl.col("iv_close").is_null()), table)
+
+
+def _carried_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    carried = (pl.col("vix_age") > 0) | (pl.col("iv_age") > 0)
+    return _found(frame.filter(carried.fill_null(value=False)), table, "iv_symbol")
+
+
+def _frozen_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    """An index that stands still for longer than any did: the VVIX, four sessions in 2014."""
+    run = pl.col("iv_close").rle_id().over("ticker", order_by="date")
+    frozen = frame.with_columns(run=run).filter(
+        pl.col("iv_close").is_not_null() & (pl.len().over("ticker", "run") >= FROZEN_SESSIONS)
+    )
+    return _found(frozen.sort("ticker", "date"), table, "iv_close")
+
+
+def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    return _found(known_too_early(frame), table)
+
+
+def _probabilities(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    total = pl.sum_horizontal("p_bearish", "p_neutral", "p_bullish", ignore_nulls=False)
+    partly = pl.sum_horizontal(
+        pl.col("p_bearish", "p_neutral", "p_bullish").is_null().cast(pl.Int8)
+    ).is_in([1, 2])
+    off = ((total - 1.0).abs() > SUM_TOLERANCE).fill_null(value=False)
+    return _found(frame.filter(off | partly), table)
+
+
+def _trades_whole(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    trade = pl.col("decision") == "trade"
+    needed = pl.col("expiry", "limit_price", "max_loss_usd", "spot", "chain_source")
+    half = trade & (pl.any_horizontal(needed.is_null()) | (pl.col("contracts") < 1))
+    idle = ~trade & (pl.col("contracts") != 0)
+    unexplained = pl.col("reasons").list.len() == 0
+    losing = trade & (pl.col("max_loss_usd") <= 0)
+    return _found(frame.filter(half | idle | losing | (~trade & unexplained)), table)
+
+
+def _found(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
+    shown = [name for name in (*table.key, *extra) if name in rows.columns]
+    examples = tuple(
+        " ".join(str(part) for part in row) for row in rows.select(shown).head(SHOWN).rows()
+    )
+    return Finding(rows.height, examples)
+
+
+COMMON = (
+    Rule("schema", "Columns and types are those of the contract.", _schema),
+    Rule("keys_unique", "No two rows share the primary key.", _unique),
+    Rule("nulls", "Nulls stand only where the contract allows them.", _nulls),
+    Rule(
+        "sessions_complete",
+        "Each session of the range since the ticker's first bar has its row.",
+        _complete,
+    ),
+    Rule("ranges", "Values are finite, inside their range and vocabulary.", _ranges),
+)
+
+OWN: dict[str, tuple[Rule, ...]] = {
+    RAW_OHLCV.name: (
+        Rule(
+            "ohlc_order", "low <= open, close <= high, all above zero, in good bars.", _ohlc_order
+        ),
+        Rule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
+        Rule("sessions_have_bars", "No session lacks its bar.", _missing_sessions, blocking=False),
+    ),
+    VIX.name: (
+        Rule("index_known", "Each session has its volatility index.", _missing_vix, blocking=False),
+        Rule(
+            "index_of_the_day",
+            "No session's index was carried over from the one before.",
+            _carried_vix,
+            blocking=False,
+        ),
+        Rule(
+            "index_moves",
+            f"No index stands still for {FROZEN_SESSIONS} sessions.",
+            _frozen_vix,
+            blocking=False,
+        ),
+    ),
+    LABELS.name: (
+        Rule(
+            "known_after",
+            f"A label is known {HORIZON} sessions after its date, no earlier.",
+            _known_after,
+        ),
+    ),
+    DIRECTION_MODEL.name: (
+        Rule("probabilities", "The three probabilities sum to 1, or all are null.", _probabilities),
+    ),
+    TRADE_PLAN.name: (
+        Rule(
+            "plans_whole",
+            "A trade has expiry, price, size and loss; a no-trade has a reason and no size.",
+            _trades_whole,
+        ),
+    ),
+}

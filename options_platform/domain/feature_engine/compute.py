@@ -1,0 +1,178 @@
+"""All features of all tickers, from the declarations.
+
+Series stand one after the other for the windows, the table's rows by date; each part is computed
+where its windows run, and brought to the table's rows once, by row number.
+
+1. Good bars: their log returns and ranges, the `bars` features and the GARCH forecast.
+2. The index series: `vix` and `iv` features over the sessions that have a close, once for all
+   tickers that share a series.
+3. On the table's rows: `row` features, and the regime's own columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from options_platform.common import KEY
+from options_platform.domain.feature_engine.garch import garch_forecasts
+from options_platform.domain.feature_engine.regime import (
+    RegimeRules,
+    changed_within,
+    days_in,
+    raw_regime,
+)
+from options_platform.domain.feature_engine.series import (
+    Integers,
+    lengths_of,
+    series_order,
+    with_formulas,
+)
+from options_platform.domain.features.registry import FEATURES, feature_version
+from options_platform.domain.features.spec import Basis, Feature
+from options_platform.domain.features.table import FEATURES_TABLE
+
+PRICES = ["high", "low", "close"]
+INDICES = ["vix", "iv_close"]
+
+
+def compute_features(
+    bars: pl.DataFrame, vix: pl.DataFrame, garch_params: pl.DataFrame, rules: RegimeRules
+) -> pl.DataFrame:
+    """One row of features for each row of `bars`, in the schema of the table `features`.
+
+    Args:
+        bars: rows of `raw_ohlcv`, whole series. A bar that was set aside (null close) gets a
+            row of nulls; the windows of later bars pass over it.
+        vix: rows of `vix` for the same keys.
+        garch_params: rows of `garch_params`; months without a fit have a null forecast.
+        rules: thresholds of the regimes.
+    """
+    rows = _with_indices(bars.select(*KEY, *PRICES).sort(KEY), vix)
+    order = series_order(rows)
+    series = rows[order]
+    parts = [
+        rows.select(KEY),
+        _bar_features(series, order, garch_params),
+        _index_features(series, order, "vix", "vix"),
+        _index_features(series, order, "iv_close", "iv"),
+    ]
+    return (
+        _with_row_features(pl.concat(parts, how="horizontal"), order, rules)
+        .with_columns(feature_version=pl.lit(feature_version()))
+        .select(FEATURES_TABLE.schema.names())
+    )
+
+
+def good_bars(bars: pl.DataFrame) -> pl.DataFrame:
+    """The bars that were not set aside, by ticker and date, with the inputs of the windows."""
+    return _good(bars[series_order(bars)])
+
+
+def _good(series: pl.DataFrame) -> pl.DataFrame:
+    close, ticker = pl.col("close"), pl.col("ticker")
+    log_range = (pl.col("high") / pl.col("low")).log()
+    return (
+        series.filter(close.is_not_null())
+        .with_columns(
+            log_return=pl.when(ticker == ticker.shift(1)).then((close / close.shift(1)).log()),
+            log_range_squared=log_range * log_range,
+        )
+        .rechunk()
+    )
+
+
+def with_bar_features(good: pl.DataFrame, features: list[Feature]) -> pl.DataFrame:
+    """`good_bars` with the columns of such features of basis `bars`."""
+    return with_formulas(good, lengths_of(good["ticker"]), _formulas(features))
+
+
+def _bar_features(
+    series: pl.DataFrame, order: Integers, garch_params: pl.DataFrame
+) -> pl.DataFrame:
+    good = _good(series)
+    features = _of("bars")
+    forecast = garch_forecasts(good, garch_params)["garch_forecast"]
+    computed = with_bar_features(good, features).with_columns(forecast)
+    names = ["close", *(feature.name for feature in features), forecast.name]
+    known = series["close"].is_not_null().to_numpy()
+    return _brought(computed.select(names), np.arange(good.height), order[known], len(order))
+
+
+def _index_features(
+    series: pl.DataFrame, order: Integers, column: str, basis: Basis
+) -> pl.DataFrame:
+    known = series[column].is_not_null().to_numpy()
+    closes = series.filter(known)
+    distinct, lengths, places = _distinct(closes[column], lengths_of(closes["ticker"]))
+    features = [feature for feature in _of(basis) if feature.name != column]
+    computed = with_formulas(distinct.to_frame(), lengths, _formulas(features))
+    names = [column, *(feature.name for feature in features)]
+    has_bar = closes["close"].is_not_null().to_numpy()
+    return _brought(computed.select(names), places[has_bar], order[known][has_bar], len(order))
+
+
+def _distinct(values: pl.Series, lengths: Integers) -> tuple[pl.Series, Integers, Integers]:
+    """The series that differ, one after the other, their lengths, and each value's place there."""
+    stops = np.cumsum(lengths)
+    starts = stops - lengths
+    numbers = values.to_numpy()
+    firsts: dict[bytes, int] = {}
+    offsets = np.zeros_like(starts)
+    kept: list[int] = []
+    used = 0
+    for at, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
+        content = numbers[start:stop].tobytes()
+        if content not in firsts:
+            firsts[content] = used
+            kept.append(at)
+            used += stop - start
+        offsets[at] = firsts[content]
+    pieces = [numbers[starts[at] : stops[at]] for at in kept]
+    distinct = np.concatenate(pieces) if pieces else np.empty(0)
+    places = np.arange(len(numbers)) + np.repeat(offsets - starts, lengths)
+    return pl.Series(values.name, distinct), lengths[kept], places
+
+
+def _brought(computed: pl.DataFrame, places: Integers, rows: Integers, height: int) -> pl.DataFrame:
+    """Row `places[i]` of `computed` at row `rows[i]` of a frame of that height, else nulls."""
+    place = np.full(height, -1)
+    place[rows] = places
+    at = pl.Series(place)
+    if len(rows) < height:
+        at = at.set(at < 0, None)
+    return computed.select(pl.all().gather(at))
+
+
+def _with_indices(rows: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
+    if rows.select(KEY).equals(vix.select(KEY)):
+        return rows.with_columns(vix.select(INDICES))
+    return rows.join(vix.select(*KEY, *INDICES), on=KEY, how="left", maintain_order="left")
+
+
+def _with_row_features(frame: pl.DataFrame, order: Integers, rules: RegimeRules) -> pl.DataFrame:
+    by_name = {feature.name: feature for feature in _of("row")}
+    ratio = by_name.pop("hv_iv_ratio")
+    frame = frame.with_columns(_row(ratio)).with_columns(raw_regime(rules).alias("regime"))
+    series = frame.select("ticker", "regime")[order].select(
+        days_in_regime=days_in("regime"), regime_change_1w=changed_within("regime", 5)
+    )
+    ages = _brought(series, np.arange(len(order)), order, len(order))
+    return frame.with_columns(ages).with_columns(_row(feature) for feature in by_name.values())
+
+
+def _row(feature: Feature) -> pl.Expr:
+    return _formulas([feature])[feature.name].alias(feature.name)
+
+
+def _of(basis: Basis) -> list[Feature]:
+    return [feature for feature in FEATURES if feature.basis == basis]
+
+
+def _formulas(features: list[Feature]) -> dict[str, pl.Expr]:
+    formulas = {}
+    for feature in features:
+        if feature.formula is None:
+            raise TypeError(f"{feature.name} is not computed by a formula")
+        formulas[feature.name] = feature.formula()
+    return formulas

@@ -1,0 +1,85 @@
+"""What the models predict, five sessions ahead; null until it is known."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from options_platform.contracts import LABELS
+from options_platform.domain.calendar.sessions import all_sessions
+from options_platform.domain.feature_engine.series import lengths_of, with_formulas
+from options_platform.domain.features.windows import TRADING_DAYS, rank
+
+HORIZON = 5
+NEUTRAL_BAND = 0.01
+
+
+def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
+    """One label row for each row of `bars`, in the schema of the table `labels`.
+
+    Sessions count by the calendar: the label of D rests on the bar exactly five sessions later,
+    and is null for ever where one of the two bars was set aside. `fwd_rv_5d` needs all five
+    returns. A return of exactly +-1% is neutral.
+    """
+    every = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date}).with_row_index("at")
+    closes = vix.filter(pl.col("iv_close").is_not_null()).sort("ticker", "date")
+    ranks = with_formulas(
+        closes.select("date", "ticker", "iv_close"),
+        lengths_of(closes["ticker"]),
+        {"iv_rank": rank("iv_close")},
+    ).select("date", "ticker", "iv_rank")
+    rows = (
+        bars.select("date", "ticker", "close")
+        .join(ranks, on=["date", "ticker"], how="left")
+        .join(every, on="date", how="left")
+        .with_columns(pl.col("at").cast(pl.Int64))
+        .sort("ticker", "date")
+    )
+    yesterday = rows.select("ticker", at=pl.col("at") + 1, before=pl.col("close"))
+    rows = rows.join(yesterday, on=["ticker", "at"], how="left", maintain_order="left")
+    squared = rows.select("ticker", "at", squared=(pl.col("close") / pl.col("before")).log() ** 2)
+    for ahead in range(1, HORIZON + 1):
+        rows = rows.join(
+            squared.select("ticker", at=pl.col("at") - ahead, **{f"sq{ahead}": pl.col("squared")}),
+            on=["ticker", "at"],
+            how="left",
+            maintain_order="left",
+        )
+    later = rows.select(
+        "ticker",
+        at=pl.col("at") - HORIZON,
+        later_close=pl.col("close"),
+        fwd_iv_rank_5d=pl.col("iv_rank"),
+    )
+    rows = rows.join(later, on=["ticker", "at"], how="left", maintain_order="left")
+    known = every.select(pl.col("at").cast(pl.Int64) - HORIZON, known_on=pl.col("date"))
+    forward = pl.col("later_close") / pl.col("close") - 1.0
+    # 101 / 100 - 1 is a little more than 0.01 in binary numbers, and yet exactly one percent.
+    rounded = pl.col("fwd_return_5d").round(12)
+    total = pl.sum_horizontal(
+        *(pl.col(f"sq{ahead}") for ahead in range(1, HORIZON + 1)), ignore_nulls=False
+    )
+    return (
+        rows.join(known, on="at", how="left", maintain_order="left")
+        .with_columns(
+            fwd_return_5d=forward,
+            fwd_rv_5d=(TRADING_DAYS * total / HORIZON).sqrt(),
+        )
+        .with_columns(
+            direction=pl.when(rounded > NEUTRAL_BAND)
+            .then(pl.lit("bullish"))
+            .when(rounded < -NEUTRAL_BAND)
+            .then(pl.lit("bearish"))
+            .when(pl.col("fwd_return_5d").is_not_null())
+            .then(pl.lit("neutral"))
+        )
+        .select(LABELS.schema.names())
+        .sort("date", "ticker")
+    )
+
+
+def known_too_early(labels: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
+    """The rows of `labels` whose `known_on` is less than `horizon` sessions after their date."""
+    every = pl.Series(all_sessions(), dtype=pl.Date)
+    passed = every.search_sorted(labels["known_on"], side="right").cast(pl.Int64)
+    passed -= every.search_sorted(labels["date"], side="right").cast(pl.Int64)
+    return labels.filter(passed < horizon)

@@ -1,0 +1,1 @@
+"""Bars, volatility indices and corporate actions: cleaning, revisions, quarantine and coverage."""

@@ -1,0 +1,1 @@
+"""Statistics of curves and predictions: ratios, bootstraps, paired tests, overfitting."""

@@ -1,0 +1,179 @@
+"""What a person should hear of at once: conditions of the account, each told once.
+
+A condition has a key. While it lasts it is not told again, unless it has doubled since it was told;
+once it has ended and comes back it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from options_platform.domain.calendar.sessions import NEW_YORK, newest_session, shift
+from options_platform.domain.trading.orders import Order
+from options_platform.domain.trading.reconciliation.differences import Difference
+
+DUE = time(0, 30)
+"""When the daily run of a session starts, in New York, on the day after it."""
+
+
+GROWN = 2.0
+"""A condition is told again at this many times the size that it was told at."""
+
+
+@dataclass(frozen=True)
+class AlertRules:
+    """When to tell.
+
+    A fall of equity from its peak by `drawdown_pct` (a fraction) or more; a session whose daily run
+    has left nothing `missed_after_hours` hours after its start. `every_seconds` is how often the
+    account is looked at.
+    """
+
+    drawdown_pct: float = 0.05
+    missed_after_hours: float = 3.0
+    every_seconds: int = 60
+
+    def __post_init__(self) -> None:
+        if not 0 < self.drawdown_pct < 1:
+            raise ValueError("drawdown_pct is a fraction such as 0.05")
+        if self.missed_after_hours <= 0:
+            raise ValueError("missed_after_hours is more than 0")
+        if self.every_seconds < 1:
+            raise ValueError("every_seconds is at least 1")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One condition: `key` names it for good, `title` and `text` tell it.
+
+    `size` is how bad it is, 0 where it cannot grow.
+    """
+
+    key: str
+    title: str
+    text: str
+    size: float = 0.0
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """What alerts are judged from.
+
+    `equities_usd` are those of the closes since losses were last reset, oldest first;
+    `newest_run` is the newest session that a daily run has marked the account at, None if none did;
+    `data_end` is where the history ends for good, None if it goes on. `paused` is why new entries
+    are paused, None if they are not; `unsure` says by position_id whose quotes have been wide or
+    missing for so long that the model values the position. `without_bars` are the tickers that
+    have no good bar of the newest stored session, and the one of their last; `assigned` says by
+    position_id what shares an assignment or an exercise has left in an open position.
+    """
+
+    account: str
+    halted: str | None
+    differences: Sequence[Difference]
+    orders: Sequence[Order]
+    equities_usd: Sequence[float]
+    newest_run: date | None
+    data_end: date | None = None
+    paused: str | None = None
+    unsure: Mapping[str, str] = field(default_factory=dict)
+    without_bars: Sequence[tuple[str, date | None]] = ()
+    assigned: Mapping[str, str] = field(default_factory=dict)
+
+
+def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
+    """The conditions that hold now, in a fixed order."""
+    found = []
+    name = state.account
+    if state.halted is not None:
+        found.append(Alert("halted", f"{name}: new entries are halted", state.halted))
+    if state.paused is not None:
+        found.append(Alert("paused", f"{name}: new entries are paused", state.paused))
+    found += [
+        Alert(f"assigned {position_id}", f"{name}: CRITICAL: shares of an assignment", text)
+        for position_id, text in state.assigned.items()
+    ]
+    found += [
+        Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
+        for number, text in state.unsure.items()
+    ]
+    found += [
+        Alert(
+            f"difference {difference.code} {difference.subject}",
+            f"{name}: ledger and broker differ",
+            f"{difference.code}: {difference.text}",
+            abs(difference.amount_usd or 0.0),
+        )
+        for difference in state.differences
+    ]
+    found += [
+        Alert(
+            f"rejected {order.client_order_id}",
+            f"{name}: the broker rejected an order",
+            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
+            f"{order.reason or 'no reason given'}",
+        )
+        for order in state.orders
+        if order.status == "rejected"
+    ]
+    fall = _drawdown(state.equities_usd)
+    if fall >= rules.drawdown_pct:
+        text = (
+            f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; told "
+            f"from {100 * rules.drawdown_pct:.1f}% on"
+        )
+        found.append(Alert("drawdown", f"{name}: drawdown", text))
+    found += [
+        Alert(
+            f"no bar {ticker} {last}",
+            f"{name}: {ticker} has no good bar" + (f" since {last}" if last else ""),
+            f"{ticker} does not trade and its exits wait for a price; the others go on. It may be "
+            "halted, delisted or late at the source; see: options-platform status",
+        )
+        for ticker, last in state.without_bars
+    ]
+    due = min(newest_due(now, rules), state.data_end or date.max)
+    # An account that never traded has no schedule to miss, whatever was backfilled.
+    if state.newest_run is not None and state.newest_run < due:
+        found.append(
+            Alert(
+                f"missed {due}",
+                f"{name}: the daily run of {due} is missing",
+                f"the newest is of {state.newest_run}; run: options-platform daily",
+            )
+        )
+    return found
+
+
+def newest_due(now: datetime, rules: AlertRules) -> date:
+    """The newest session whose daily run should have ended by `now`."""
+    day = newest_session(now)
+    begins = datetime.combine(day + timedelta(days=1), DUE, NEW_YORK)
+    late = begins + timedelta(hours=rules.missed_after_hours)
+    return day if now >= late else shift(day, -1)
+
+
+def not_told(found: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
+    """Those whose condition was not told already, or has grown since; `told` are sizes by key."""
+    return [
+        alert
+        for alert in found
+        if alert.key not in told or alert.size >= GROWN * told[alert.key] > 0
+    ]
+
+
+def still_told(
+    found: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
+) -> dict[str, float]:
+    """The keys to remember, and the size they were told at: told before or now, and holding."""
+    now = {alert.key: alert.size for alert in found}
+    return {
+        key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}
+    }
+
+
+def _drawdown(equities_usd: Sequence[float]) -> float:
+    peak = max(equities_usd, default=0.0)
+    return 1.0 - equities_usd[-1] / peak if peak > 0 else 0.0

@@ -1,0 +1,93 @@
+"""When a position is closed: profit taken, loss stopped, time up; each exit has its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from options_platform.domain.trading.ex_dividend import ExDividendRules
+
+
+@dataclass(frozen=True)
+class ExitRules:
+    """Exits of spreads; shares are of the credit, of the debit or of the maximum profit.
+
+    Credit spreads: take `credit_take_profit` of the credit, stop when the loss reaches
+    `credit_stop` credits, at most `credit_stop_cap` of the maximum loss. Debit spreads: take
+    `debit_take_profit` of the maximum profit, stop at `debit_stop` of the debit. All: close when
+    the days left reach min(`exit_dte`, half the entry's), before an ex-date as `ex_dividend` has
+    it, and at the latest when the rules of expiry ask for it.
+    """
+
+    credit_take_profit: float = 0.5
+    credit_stop: float = 2.0
+    credit_stop_cap: float = 0.75
+    debit_take_profit: float = 0.6
+    debit_stop: float = 0.5
+    exit_dte: int = 21
+    ex_dividend: ExDividendRules = field(default_factory=ExDividendRules)
+
+    def __post_init__(self) -> None:
+        for name, share in vars(self).items():
+            if name not in ("exit_dte", "ex_dividend") and not share > 0.0:
+                raise ValueError(f"{name} must be positive, not {share:g}")
+        if self.exit_dte < 0:
+            raise ValueError("exit_dte must not be negative")
+
+
+STOPS = frozenset({"EXPIRY_NEAR", "STOP_LOSS", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"})
+"""The reasons that do not wait for a close; profit and time do, as they do in a backtest."""
+
+
+@dataclass(frozen=True)
+class PositionMark:
+    """A position on a session's close; prices are per share of one spread.
+
+    `entry_price` and `close_price` are net: debit positive, credit negative. `close_price` is
+    what the spread is worth now, in the same sense. `last_decision_on` is the last close at which
+    leaving before the expiry can be decided, None if it is held into it. `before_ex_date` is
+    whether a sold call is to be closed before an ex-date.
+    """
+
+    entry_price: float
+    close_price: float
+    max_loss: float
+    max_profit: float
+    entry_dte: int
+    expiry: date
+    session: date
+    last_decision_on: date | None
+    before_ex_date: bool = False
+
+
+def is_due(session: date, last_decision_on: date | None) -> bool:
+    """Whether the calendar alone asks to leave at the close of `session`."""
+    return last_decision_on is not None and session >= last_decision_on
+
+
+def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
+    """The first rule that closes the position on this session, or None to hold it.
+
+    EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, TAKE_PROFIT, TIME; checked in that order, risk before
+    profit.
+    """
+    profit = mark.close_price - mark.entry_price
+    if is_due(mark.session, mark.last_decision_on):
+        return "EXPIRY_NEAR"
+    if mark.entry_price < 0:
+        credit = -mark.entry_price
+        stop = min(rules.credit_stop * credit, rules.credit_stop_cap * mark.max_loss)
+        target = rules.credit_take_profit * credit
+    else:
+        stop = rules.debit_stop * mark.entry_price
+        target = rules.debit_take_profit * mark.max_profit
+    if -profit >= stop:
+        return "STOP_LOSS"
+    if mark.before_ex_date:
+        return "EX_DIVIDEND"
+    if profit >= target:
+        return "TAKE_PROFIT"
+    days_left = (mark.expiry - mark.session).days
+    if days_left <= min(rules.exit_dte, mark.entry_dte // 2):
+        return "TIME"
+    return None

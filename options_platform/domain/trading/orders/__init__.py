@@ -1,0 +1,59 @@
+"""Orders: their ids, legs, states, prices and what an account holds by them."""
+
+from options_platform.domain.trading.orders.bounds import bounds_of, possible_value
+from options_platform.domain.trading.orders.ids import client_order_id, exit_order_id
+from options_platform.domain.trading.orders.ladder import (
+    TICK_USD,
+    LadderRules,
+    down_to_tick,
+    ladder,
+)
+from options_platform.domain.trading.orders.order import (
+    SHARES,
+    Order,
+    OrderLeg,
+    Purpose,
+    closing,
+    contracts_held,
+    contracts_of,
+    in_lowest_terms,
+    multiplier_of,
+    shares_leg,
+)
+from options_platform.domain.trading.orders.states import (
+    CANCELLABLE,
+    ENDED,
+    FINAL,
+    IN_DOUBT,
+    RESTING,
+    TRANSITIONS,
+    WORKING,
+)
+
+__all__ = [
+    "CANCELLABLE",
+    "ENDED",
+    "FINAL",
+    "IN_DOUBT",
+    "RESTING",
+    "SHARES",
+    "TICK_USD",
+    "TRANSITIONS",
+    "WORKING",
+    "LadderRules",
+    "Order",
+    "OrderLeg",
+    "Purpose",
+    "bounds_of",
+    "client_order_id",
+    "closing",
+    "contracts_held",
+    "contracts_of",
+    "down_to_tick",
+    "exit_order_id",
+    "in_lowest_terms",
+    "ladder",
+    "multiplier_of",
+    "possible_value",
+    "shares_leg",
+]

@@ -1,0 +1,98 @@
+"""At which prices an order is worked: from the fair one in steps to a floor, never beyond.
+
+A spread is never sent as a market order: its legs are quoted wide, and a market order pays any
+price. In the convention of :class:`~options_platform.domain.trading.orders.order.Order` (debit
+positive, credit negative) a worse price is always a higher one, for debits and credits alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from options_platform.domain.trading.orders.bounds import bounds_of
+from options_platform.domain.trading.orders.order import OrderLeg, Purpose
+
+TICK_USD = 0.01
+SLACK = 1e-9
+
+
+@dataclass(frozen=True)
+class LadderRules:
+    """How orders are worked.
+
+    `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
+    `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
+    `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
+    leaves the bounds of what its legs can be worth, and legs that bring money never end below one
+    cent a share, also where they are worth nothing: at 0.00 a position is given away. Shares give
+    way by `shares_concession` of their price. The last rung stands until the order expires.
+    """
+
+    rungs: int = 4
+    rung_seconds: float = 120.0
+    entry_concession: float = 0.08
+    exit_concession: float = 0.40
+    exit_concession_usd: float = 0.10
+    shares_concession: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.rungs < 1:
+            raise ValueError("a ladder has at least one rung")
+        if not self.rung_seconds > 0:
+            raise ValueError("a rung stands for more than 0 seconds")
+        if not (0 <= self.entry_concession < 1 and 0 <= self.exit_concession < 1):
+            raise ValueError("a concession is a share of the fair price, from 0 to below 1")
+        if not 0 <= self.shares_concession < 1:
+            raise ValueError("shares_concession is a share of the price, from 0 to below 1")
+        if self.exit_concession_usd < 0:
+            raise ValueError("exit_concession_usd is not negative")
+
+    def prices(
+        self, purpose: Purpose, fair_price: float, legs: tuple[OrderLeg, ...]
+    ) -> list[float]:
+        """The prices of an order's attempts, USD a share, from the fair one to the floor.
+
+        `legs` are the order's; those of an exit bound its prices.
+        """
+        if purpose == "entry":
+            return ladder(fair_price, self.entry_concession * abs(fair_price), self.rungs)
+        if any(leg.is_shares for leg in legs):
+            return ladder(fair_price, self.shares_concession * abs(fair_price), self.rungs)
+        bounds = bounds_of(legs)
+        first, worst = bounds.kept(fair_price), bounds.high
+        if bounds.low < 0.0 >= bounds.high or first < 0.0:
+            worst = min(worst, -TICK_USD)
+            first = min(first, worst)
+        give = max(self.exit_concession * abs(first), self.exit_concession_usd)
+        return ladder(first, min(first + give, worst) - first, self.rungs, keep_sign=False)
+
+
+def ladder(
+    fair_price: float,
+    give_usd: float,
+    rungs: int,
+    *,
+    keep_sign: bool = True,
+    tick: float = TICK_USD,
+) -> list[float]:
+    """Prices from the fair one to `give_usd` above it, USD a share.
+
+    Rounded to the tick in the order's favour, strictly rising, at most `rungs` of them. With
+    `keep_sign` a credit stays a credit.
+    """
+    floor = fair_price + give_usd
+    found: list[float] = []
+    for rung in range(rungs):
+        share = rung / (rungs - 1) if rungs > 1 else 0.0
+        price = down_to_tick(fair_price + share * (floor - fair_price), tick)
+        if keep_sign and fair_price < 0 and price > -tick + SLACK:
+            break
+        if not found or price > found[-1] + SLACK:
+            found.append(price)
+    return found
+
+
+def down_to_tick(price: float, tick: float = TICK_USD) -> float:
+    """The price rounded to the tick in the order's favour, USD a share."""
+    return round(math.floor(price / tick + SLACK) * tick, 10)

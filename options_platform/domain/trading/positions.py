@@ -1,0 +1,366 @@
+"""Open positions and what they are worth; every sum here is exact bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from options_platform.domain.trading.orders import SHARES, Order, OrderLeg, closing
+from options_platform.errors import LedgerError
+
+
+@dataclass(frozen=True)
+class Position:
+    """A filled spread. Prices are USD a share, net, debit positive; `*_usd` the whole position.
+
+    `mark_price` is what it was worth at the close of `marked_on`. Of its `contracts`,
+    `closed_contracts` have been closed again at `exit_price` on average (what closing brought, in
+    the same sense); with the last of them it has a day of closing and a reason.
+
+    `broken_contracts` are spreads that are none any more, since a leg of theirs ended without the
+    others: by an assignment, an exercise, an expiry, or an order for that leg alone. What they left
+    is `loose`, each leg with its contracts (or single shares) as its ratio; `loose_cash_usd` is
+    what breaking them and trading their legs has brought, `loose_value_usd` what the loose legs
+    are worth at the mark.
+    """
+
+    position_id: str
+    ticker: str
+    strategy: str
+    legs: tuple[OrderLeg, ...]
+    contracts: int
+    opened_on: date
+    entry_price: float
+    entry_dte: int
+    max_loss_usd: float
+    max_profit_usd: float
+    fees_usd: float
+    mark_price: float
+    marked_on: date
+    exit_price: float | None = None
+    closed_on: date | None = None
+    exit_reason: str | None = None
+    closed_contracts: int = 0
+    broken_contracts: int = 0
+    loose: tuple[OrderLeg, ...] = ()
+    loose_cash_usd: float = 0.0
+    loose_value_usd: float = 0.0
+
+    @property
+    def open_contracts(self) -> int:
+        """Whole spreads still held."""
+        return self.contracts - self.closed_contracts - self.broken_contracts
+
+    @property
+    def is_held(self) -> bool:
+        """Whether any leg of it is still held."""
+        return self.open_contracts > 0 or bool(self.loose)
+
+    @property
+    def held(self) -> dict[OrderLeg, int]:
+        """Contracts (or single shares) by leg that are still held; never negative, no zeros.
+
+        A leg that is held in whole spreads and loose too is there once, under ratio 1.
+        """
+        counts: dict[OrderLeg, int] = {}
+        for leg in self.legs:
+            key = replace(leg, ratio=1)
+            counts[key] = counts.get(key, 0) + leg.ratio * self.open_contracts
+        for leg in self.loose:
+            key = replace(leg, ratio=1)
+            counts[key] = counts.get(key, 0) + leg.ratio
+        return {leg: count for leg, count in counts.items() if count}
+
+    @property
+    def expiry(self) -> date:
+        """Expiry of the first leg to expire."""
+        return min(leg.expiry for leg in self.legs)
+
+    @property
+    def units(self) -> int:
+        """Shares that a price of one USD stands for."""
+        return SHARES * self.contracts
+
+    @property
+    def value_usd(self) -> float:
+        """What closing at the mark would bring; 0 once closed."""
+        if self.closed_on:
+            return 0.0
+        return self.mark_price * SHARES * self.open_contracts + self.loose_value_usd
+
+    @property
+    def profit_usd(self) -> float:
+        """Profit since the entry, realised and unrealised, fees deducted."""
+        exit_price = self.entry_price if self.exit_price is None else self.exit_price
+        realised = (exit_price - self.entry_price) * SHARES * self.closed_contracts
+        unrealised = (self.mark_price - self.entry_price) * SHARES * self.open_contracts
+        broken = self.loose_cash_usd + (0.0 if self.closed_on else self.loose_value_usd)
+        broken -= self.entry_price * SHARES * self.broken_contracts
+        return realised + unrealised + broken - self.fees_usd
+
+    @property
+    def cash_usd(self) -> float:
+        """What the position has added to the account's cash so far."""
+        received = (self.exit_price or 0.0) * SHARES * self.closed_contracts
+        return received + self.loose_cash_usd - self.entry_price * self.units - self.fees_usd
+
+    @property
+    def risk_usd(self) -> float:
+        """Maximum loss of what is still held.
+
+        Shares of an assignment and the bought leg that covers them lose what the spread would.
+        """
+        at_risk = self.open_contracts + (self.broken_contracts if self.loose else 0)
+        return self.max_loss_usd * (at_risk / self.contracts)
+
+
+@dataclass(frozen=True)
+class AccountMark:
+    """The account at the close of a session, USD; equity = cash + value of the positions."""
+
+    session: date
+    cash_usd: float
+    positions_usd: float
+    equity_usd: float
+    realised_usd: float
+    unrealised_usd: float
+    open_positions: int
+
+
+@dataclass(frozen=True)
+class BrokenMark:
+    """A position with broken spreads at the close of a session: what its views show of it.
+
+    `open_contracts` are the spreads that are still whole, `*_usd` the whole position; `delta`,
+    `gamma`, `theta` and `vega` are those of the loose legs, in the units of the table `positions`.
+    """
+
+    session: date
+    position_id: str
+    open_contracts: int
+    value_usd: float
+    profit_usd: float
+    risk_usd: float
+    delta: float
+    gamma: float
+    theta: float
+    vega: float
+
+
+def after_entry_fill(
+    order: Order,
+    held: Position | None,
+    session: date,
+    *,
+    fees_before_usd: float = 0.0,
+    others: Sequence[Order] = (),
+) -> Position:
+    """The position that the fills of an entry order make, all of them or some.
+
+    The plan's bounds move by what the fills were better or worse than planned. `held` is the
+    position before, of which some may be closed again, and `fees_before_usd` the part of its fees
+    that was this order's; one that was closed and gets one more spread is open again. `others` are
+    the entry's other attempts: what they filled is part of the position too.
+    """
+    filled_orders = [order, *(other for other in others if other.filled_qty)]
+    contracts = sum(one.filled_qty for one in filled_orders)
+    paid = sum(float(one.avg_price or 0.0) * one.filled_qty for one in filled_orders)
+    price = float(order.avg_price or 0.0) if len(filled_orders) == 1 else paid / contracts
+    better = sum(_better_than_planned_usd(one) for one in filled_orders)
+    expiry = min(leg.expiry for leg in order.legs)
+    filled = Position(
+        position_id=order.position_id,
+        ticker=order.ticker,
+        strategy=order.strategy,
+        legs=order.legs,
+        contracts=contracts,
+        opened_on=session if held is None else held.opened_on,
+        entry_price=price,
+        entry_dte=(expiry - session).days if held is None else held.entry_dte,
+        max_loss_usd=sum(_share_filled(one, one.max_loss_usd) for one in filled_orders) - better,
+        max_profit_usd=sum(_share_filled(one, one.max_profit_usd) for one in filled_orders)
+        + better,
+        fees_usd=sum(one.fees_usd for one in filled_orders),
+        mark_price=price,
+        marked_on=session,
+    )
+    if held is None:
+        return filled
+    is_closed = not held.loose and (held.closed_contracts + held.broken_contracts == contracts)
+    return replace(
+        filled,
+        legs=held.legs,
+        fees_usd=held.fees_usd + order.fees_usd - fees_before_usd,
+        closed_contracts=held.closed_contracts,
+        exit_price=held.exit_price,
+        closed_on=held.closed_on if is_closed else None,
+        exit_reason=held.exit_reason if is_closed else None,
+        broken_contracts=held.broken_contracts,
+        loose=held.loose,
+        loose_cash_usd=held.loose_cash_usd,
+        loose_value_usd=held.loose_value_usd,
+    )
+
+
+def with_all_attempts(position: Position, entries: Iterable[Order]) -> Position:
+    """The position with what all attempts of its entry have filled; the same where it has that.
+
+    Ledgers of former versions counted the newest attempt alone.
+    """
+    filled = sorted((o for o in entries if o.filled_qty), key=lambda order: order.attempt)
+    if sum(order.filled_qty for order in filled) <= position.contracts:
+        return position
+    *others, last = filled
+    fees_before = last.fees_usd - sum(order.fees_usd for order in others)
+    return after_entry_fill(
+        last, position, position.opened_on, fees_before_usd=fees_before, others=others
+    )
+
+
+def _share_filled(order: Order, amount_usd: float) -> float:
+    return amount_usd * (order.filled_qty / order.contracts)
+
+
+def _better_than_planned_usd(order: Order) -> float:
+    price = float(order.avg_price or 0.0)
+    planned = float(order.limit_price if order.limit_price is not None else price)
+    return (planned - price) * SHARES * order.filled_qty
+
+
+def after_exit_fill(before: Order, after: Order, position: Position, session: date) -> Position:
+    """The position once an exit order has gone from `before` to `after`.
+
+    Undoing the legs costs `avg_price`, so the position brought its negative. An order for single
+    legs takes them from what is loose, and breaks spreads for what it needs beyond that; so does
+    one for more whole spreads than there are any more.
+    """
+    spreads = after.filled_qty - before.filled_qty
+    if not _closes_whole(after, position) or spreads > position.open_contracts:
+        return _after_single_legs(before, after, position, session)
+    closed = position.closed_contracts + spreads
+    if position.closed_contracts == before.filled_qty:
+        brought = -float(after.avg_price or 0.0)
+    else:
+        earlier = (position.exit_price or 0.0) * position.closed_contracts
+        now = after.filled_qty * float(after.avg_price or 0.0)
+        was = before.filled_qty * float(before.avg_price or 0.0)
+        brought = (earlier - (now - was)) / closed
+    ended = closed == position.contracts - position.broken_contracts and not position.loose
+    return replace(
+        position,
+        exit_price=brought,
+        closed_contracts=closed,
+        closed_on=session if ended else None,
+        exit_reason=after.reason if ended else None,
+        fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
+    )
+
+
+def _after_single_legs(before: Order, after: Order, position: Position, session: date) -> Position:
+    """The position once an exit has traded its legs singly.
+
+    What it trades beyond what the position holds, since an assignment came first, becomes a loose
+    leg of the other side: it was traded, and has to be closed.
+    """
+    spreads = after.filled_qty - before.filled_qty
+    ended: dict[OrderLeg, int] = {}
+    beyond: list[OrderLeg] = []
+    for leg in after.legs:
+        (held_leg,) = closing((replace(leg, ratio=1),))
+        traded, held = leg.ratio * spreads, position.held.get(held_leg, 0)
+        ended[held_leg] = min(traded, held)
+        if traded > held:
+            beyond.append(replace(leg, ratio=traded - held))
+    left = without_legs(position, ended, cash_usd=before.paid_usd - after.paid_usd, came=beyond)
+    return replace(
+        left,
+        closed_on=None if left.is_held else session,
+        exit_reason=None if left.is_held else after.reason,
+        fees_usd=position.fees_usd + after.fees_usd - before.fees_usd,
+    )
+
+
+def _closes_whole(order: Order, position: Position) -> bool:
+    return sorted(closing(order.legs), key=str) == sorted(position.legs, key=str)
+
+
+def without_legs(
+    position: Position,
+    ended: Mapping[OrderLeg, int],
+    *,
+    cash_usd: float = 0.0,
+    came: Sequence[OrderLeg] = (),
+) -> Position:
+    """The position once contracts of single legs have ended, and others came in their place.
+
+    Args:
+        position: as it was.
+        ended: contracts (or shares) by leg, of the side that was held; ratios do not count.
+        cash_usd: what their end has brought.
+        came: legs that came for them, such as the shares of an assignment.
+
+    Loose legs end first; beyond them spreads are broken, whose other legs become loose. Raises
+    :class:`LedgerError` for more than the position holds.
+    """
+    loose = {replace(leg, ratio=1): leg.ratio for leg in position.loose}
+    broken = 0
+    for leg, count in ended.items():
+        of_spread = _spread_leg(position, leg)
+        short = count - loose.get(replace(leg, ratio=1), 0)
+        if short > 0 and of_spread is not None:
+            broken = max(broken, -(-short // of_spread.ratio))
+    broken = min(broken, position.open_contracts)
+    for leg in position.legs if broken else ():
+        key = replace(leg, ratio=1)
+        loose[key] = loose.get(key, 0) + leg.ratio * broken
+    for leg, count in ended.items():
+        key = replace(leg, ratio=1)
+        left = loose.get(key, 0) - count
+        if left < 0:
+            raise LedgerError(
+                f"{-left} more contracts of {leg.symbol(position.ticker)} would end than position "
+                f"{position.position_id} holds; run: options-platform reconcile"
+            )
+        loose[key] = left
+    for leg in came:
+        _add_leg(loose, leg)
+    held = tuple(replace(leg, ratio=count) for leg, count in loose.items() if count)
+    # Until the next mark what came is worth what the broken spreads were.
+    marked = position.loose_value_usd + position.mark_price * SHARES * broken - cash_usd
+    return replace(
+        position,
+        broken_contracts=position.broken_contracts + broken,
+        loose=held,
+        loose_cash_usd=position.loose_cash_usd + cash_usd,
+        loose_value_usd=marked if held else 0.0,
+    )
+
+
+def _add_leg(loose: dict[OrderLeg, int], leg: OrderLeg) -> None:
+    """Add a leg; one of the other side of the same contract is netted."""
+    key = replace(leg, ratio=1)
+    (other,) = closing((key,))
+    netted = min(loose.get(other, 0), leg.ratio)
+    if netted:
+        loose[other] -= netted
+    loose[key] = loose.get(key, 0) + leg.ratio - netted
+
+
+def _spread_leg(position: Position, leg: OrderLeg) -> OrderLeg | None:
+    return next((one for one in position.legs if replace(one, ratio=leg.ratio) == leg), None)
+
+
+def mark_account(session: date, start_usd: float, positions: list[Position]) -> AccountMark:
+    """The account that began with `start_usd` and has held `positions`."""
+    cash = start_usd + sum(position.cash_usd for position in positions)
+    value = sum(position.value_usd for position in positions)
+    return AccountMark(
+        session=session,
+        cash_usd=cash,
+        positions_usd=value,
+        equity_usd=cash + value,
+        realised_usd=sum(p.profit_usd for p in positions if p.closed_on),
+        unrealised_usd=sum(p.profit_usd for p in positions if not p.closed_on),
+        open_positions=sum(1 for p in positions if not p.closed_on),
+    )

@@ -1,0 +1,165 @@
+"""What a person's word and a person's own contracts explain of an activity, before positions do.
+
+Once a person has accepted that contracts are gone, the activity that tells of their end comes late:
+it is the same end, and ends no other contract. And of a contract that a person holds too, the
+clearing house ends the person's as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from options_platform.domain.chain.occ_symbols import parse_symbol, share_symbol
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.positions import Position, without_legs
+from options_platform.domain.trading.reconciliation.renames import is_same_contract
+from options_platform.domain.trading.reconciliation.settlement import (
+    ACCEPTED,
+    ENDS,
+    SIDES,
+    Settlement,
+    delivered,
+    ended_if_empty,
+)
+from options_platform.domain.trading.reports import Activity
+
+BY_WORD_ID = "accepted-"
+"""What the ids of ends by a person's word begin with."""
+
+LATEST_DAYS = 5
+"""How long after the acceptance the broker's own activity may be dated."""
+
+
+@dataclass(frozen=True)
+class AcceptedEnd:
+    """Contracts of a position that ended by a person's word on a day.
+
+    `kind` is that of an activity where the account showed what came for them (OPASN), else
+    ACCEPTED: nothing was delivered.
+    """
+
+    key: str
+    kind: str
+    symbol: str
+    position_id: str
+    quantity: int
+    on: date
+
+
+def ends_by_word(
+    before: Iterable[Position], after: Iterable[Position], on: date
+) -> tuple[AcceptedEnd, ...]:
+    """What a person's word of a day has ended of positions, leg by leg."""
+    ends = []
+    for was, position in zip(before, after, strict=True):
+        for leg, count in was.held.items():
+            ended = count - position.held.get(leg, 0)
+            if ended > 0 and not leg.is_shares:
+                symbol, number = leg.symbol(was.ticker), was.position_id
+                word = Activity(f"{BY_WORD_ID}{on}-{number}", ACCEPTED, symbol, ended, None, on)
+                ends.append(AcceptedEnd(word.key, ACCEPTED, symbol, number, ended, on))
+    return tuple(ends)
+
+
+def told_before(
+    activity: Activity,
+    accepted: Iterable[AcceptedEnd],
+    opened: Mapping[str, date],
+    expected: Mapping[str, int],
+    at_broker: Mapping[str, float],
+) -> list[tuple[AcceptedEnd, int]]:
+    """The ends that an activity tells of, and how many contracts of each.
+
+    Args:
+        activity: with the contracts that are not settled yet.
+        accepted: the ends by a person's word that no activity has told of yet.
+        opened: by position_id the day of its opening: nothing ended before.
+        expected: contracts by symbol that the account should hold.
+        at_broker: those that the broker lists. Of an activity that is dated after the acceptance
+            it decides: where it shows all that should be there, nothing more has ended.
+    """
+    left = abs(round(activity.quantity))
+    told = []
+    for end in accepted:
+        is_it = end.kind in (activity.kind, ACCEPTED) and _is_same(end.symbol, activity.symbol)
+        if not is_it or activity.on < opened.get(end.position_id, date.max):
+            continue
+        should, shown = expected.get(end.symbol, 0), at_broker.get(end.symbol, 0)
+        shows_all = shown <= should if should < 0 or activity.kind == "OPASN" else shown >= should
+        is_late = activity.on > end.on
+        if is_late and (not shows_all or activity.on > end.on + timedelta(days=LATEST_DAYS)):
+            continue
+        count = min(left, end.quantity)
+        if count > 0:
+            left -= count
+            told.append((end, count))
+    return told
+
+
+def delivered_late(
+    activity: Activity, end: AcceptedEnd, count: int, position: Position
+) -> Settlement:
+    """What an activity brings of contracts that had ended by a person's word before.
+
+    Shares at the strike, which make a position that was closed open again; nothing where the
+    account had shown them, or for an expiry.
+    """
+    ended = {position.position_id: count}
+    leg = next(
+        (
+            leg
+            for leg in (*position.legs, *position.loose)
+            if _is_same(leg.symbol(position.ticker), end.symbol)
+            and leg.side in SIDES[activity.kind]
+        ),
+        None,
+    )
+    if end.kind != ACCEPTED or activity.kind == "OPEXP" or leg is None:
+        return Settlement((), {}, 0.0, 0, ended)
+    shares, paid = delivered(activity.kind, leg, count)
+    open_again = replace(position, closed_on=None, exit_reason=None)
+    after = without_legs(open_again, {}, cash_usd=paid, came=shares)
+    came = {one.symbol(position.ticker): one.signed_ratio for one in shares}
+    return Settlement(
+        (ended_if_empty(after, ENDS[activity.kind], activity.on),), came, paid, 0, ended
+    )
+
+
+def settled_beside(
+    activity: Activity, beside: Mapping[str, int], tickers: Iterable[str]
+) -> Settlement:
+    """What an activity ends of the contracts that a person holds beside the positions.
+
+    `beside` are those by symbol, `tickers` of the positions: a root does not say how shares of a
+    class are written.
+    """
+    count = abs(round(activity.quantity))
+    held, parts = beside.get(activity.symbol, 0), parse_symbol(activity.symbol)
+    side = "buy" if held > 0 else "sell"
+    if not held or parts is None or side not in SIDES[activity.kind]:
+        return Settlement((), {}, 0.0, count)
+    root, expiry, right, strike = parts
+    ended = min(count, abs(held))
+    leg = OrderLeg(side, right, strike, expiry)  # type: ignore[arg-type]
+    shares, paid = delivered(activity.kind, leg, ended)
+    base = root.rstrip("0123456789")
+    named = [name for name in tickers if share_symbol(name).replace(".", "") == base]
+    adjustments = {activity.symbol: -ended if held > 0 else ended}
+    for one in shares:
+        adjustments[one.symbol(named[0] if named else base)] = one.signed_ratio
+    return Settlement((), adjustments, paid, count - ended, {"": ended})
+
+
+def given_back_beside(activity: Activity, count: int, tickers: Iterable[str]) -> Settlement:
+    """The reverse of :func:`settled_beside` for `count` contracts of a person's."""
+    held = count if "sell" not in SIDES[activity.kind] else -count
+    beside = {activity.symbol: held}
+    done = settled_beside(replace(activity, quantity=count), beside, tickers)
+    back = {symbol: -quantity for symbol, quantity in done.adjustments.items()}
+    return Settlement((), back, -done.cash_usd, 0, {"": -count})
+
+
+def _is_same(symbol: str, stated: str) -> bool:
+    return is_same_contract(symbol, stated) or is_same_contract(stated, symbol)

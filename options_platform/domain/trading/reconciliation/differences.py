@@ -1,0 +1,300 @@
+"""Do ledger and broker agree? Orders, contracts, lots and cash, compared without touching either.
+
+A broker nets one contract over all spreads that hold it, so contracts are compared as sums, and
+the ledger's lots (its positions, spread by spread) with what its own orders filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from options_platform.domain.calendar.sessions import NEW_YORK, shift
+from options_platform.domain.chain.occ_symbols import parse_symbol
+from options_platform.domain.trading.closing import has_uncovered_short
+from options_platform.domain.trading.orders import FINAL, Order, contracts_held
+from options_platform.domain.trading.positions import Position
+
+SESSIONS_IN_DOUBT = 2
+"""Sessions after its own for which a missing order, never seen, keeps its ticker from trading."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs: `code` the kind, `subject` the order, contract or amount, `text` a sentence.
+
+    `amount_usd` is what the broker has more than the ledger, of cash alone.
+    """
+
+    code: str
+    subject: str
+    text: str
+    amount_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Books:
+    """The ledger's side.
+
+    `adjustments` are contracts and shares that came or went without an order: by an activity, or
+    accepted by a person; `beside` are those of the accepted that belong to no position.
+    `activities_usd` is the cash that activities moved.
+    """
+
+    orders: tuple[Order, ...]
+    positions: tuple[Position, ...]
+    adjustments: Mapping[str, int] = field(default_factory=dict)
+    cash_base_usd: float | None = None
+    activities_usd: float = 0.0
+    beside: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def contracts(self) -> dict[str, int]:
+        """Contracts and shares that should be at the broker, by symbol."""
+        return _added(contracts_held(self.orders), self.adjustments)
+
+    @property
+    def lots(self) -> dict[str, int]:
+        """Contracts and shares by symbol that the open positions hold."""
+        return _lots(self)
+
+    @property
+    def of_positions(self) -> dict[str, int]:
+        """Contracts and shares by symbol that fills and activities leave to the positions."""
+        return _added(self.contracts, {symbol: -count for symbol, count in self.beside.items()})
+
+    @property
+    def to_be_covered(self) -> dict[str, int]:
+        """The contracts without the sold ones that are a person's alone: no position had them."""
+        had = {leg.symbol(p.ticker) for p in self.positions for leg in (*p.legs, *p.loose)}
+        theirs = {s: q for s, q in self.beside.items() if q < 0 and s not in had}
+        return _added(self.contracts, {symbol: -quantity for symbol, quantity in theirs.items()})
+
+    @property
+    def cash_flow_usd(self) -> float:
+        """What fills and activities have added to cash."""
+        return self.activities_usd - sum(
+            order.paid_usd + order.fees_usd for order in self.orders if order.purpose != "exercise"
+        )
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The broker's side: state and fills by order id, contracts by symbol, cash, its clock.
+
+    `known` says which order ids the broker was asked for; of others it says nothing. `causes`
+    names, by symbol, what the clearing house did: assigned, exercised, expired. `by_hand` are the
+    symbols that orders which are not ours have traded.
+    """
+
+    orders: Mapping[str, tuple[str, int]]
+    known: frozenset[str]
+    contracts: Mapping[str, float]
+    cash_usd: float | None
+    causes: Mapping[str, str] = field(default_factory=dict)
+    clock: datetime | None = None
+    by_hand: frozenset[str] = frozenset()
+
+
+def differences(
+    books: Books,
+    broker: Statement,
+    *,
+    now: datetime,
+    cash_tolerance_usd: float,
+    clock_tolerance_seconds: float,
+) -> list[Difference]:
+    """Every difference, named; an empty list if both sides agree.
+
+    Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, EXERCISE, CONTRACTS, LOTS,
+    LEGS, CASH, CLOCK; beside them is ACTIVITIES (:func:`unread_activities`).
+    """
+    found = _order_differences(books.orders, broker, now)
+    found += contract_differences(books.contracts, broker)
+    found += _lot_differences(books)
+    found += _broken_spreads(books)
+    if broker.cash_usd is not None and books.cash_base_usd is not None:
+        expected = books.cash_base_usd + books.cash_flow_usd
+        # A broker may charge less than the fees that are counted here, or later; never more.
+        fees = sum(order.fees_usd for order in books.orders if order.purpose != "exercise")
+        over = broker.cash_usd - expected
+        if not -cash_tolerance_usd <= over <= cash_tolerance_usd + fees:
+            found.append(
+                Difference(
+                    "CASH",
+                    "cash",
+                    f"cash is {broker.cash_usd:.2f} USD at the broker and {expected:.2f} here",
+                    round(over, 2),
+                )
+            )
+    if broker.clock is not None:
+        seconds = abs((broker.clock - now).total_seconds())
+        if seconds > clock_tolerance_seconds:
+            text = f"this machine's clock is {seconds:.0f} s off the broker's; set it right"
+            found.append(Difference("CLOCK", "clock", text))
+    return found
+
+
+def unread_activities(broker: str, doubt: str) -> Difference:
+    """That what the clearing house did is not known: contracts may have been assigned."""
+    text = (
+        f"the account's activities cannot be read ({doubt}): assignments, exercises and expiries "
+        "are not known; what the list of positions lacks may have ended by one. Accept nothing "
+        "before they can be: options-platform reconcile"
+    )
+    return Difference("ACTIVITIES", broker, text)
+
+
+def keeps_from_trading(order: Order, day: date) -> bool:
+    """Whether an order whose end is in doubt keeps its ticker from new entries on a day.
+
+    One that the broker has never shown is taken for lost two sessions after its own; it is asked
+    for in the broker's lists even so, and what they show counts.
+    """
+    if order.status == "unknown":
+        return True
+    if order.status != "missing":
+        return False
+    return order.seen or day <= shift(order.session, 1 + SESSIONS_IN_DOUBT)
+
+
+def _order_differences(
+    orders: Iterable[Order], broker: Statement, now: datetime
+) -> list[Difference]:
+    reported = []
+    ours = {order.client_order_id: order for order in orders}
+    for order_id, (status, _) in sorted(broker.orders.items()):
+        if order_id not in ours and status not in FINAL:
+            text = f"{order_id} works at the broker, and the ledger does not know it"
+            reported.append(Difference("ORDER_FOREIGN", order_id, text))
+    for order_id, order in ours.items():
+        if _is_late_exercise(order, now):
+            text = (
+                f"{order_id} asked to exercise {order.contracts} contracts, and the broker has not "
+                "said that they were; what they cover is not traded meanwhile. If they never were: "
+                'options-platform reconcile --accept "why"'
+            )
+            reported.append(Difference("EXERCISE", order_id, text))
+        if order_id not in broker.known:
+            continue
+        shown = broker.orders.get(order_id)
+        if shown is None:
+            reported += _not_shown(order, now)
+        elif shown != (order.status, order.filled_qty) and not _is_given_up(order, *shown):
+            text = (
+                f"{order_id} is {order.status} here with {order.filled_qty} filled, and {shown[0]} "
+                f"with {shown[1]} at the broker"
+            )
+            reported.append(Difference("ORDER_STATE", order_id, text))
+    return reported
+
+
+def _is_given_up(order: Order, status: str, filled: int) -> bool:
+    """Whether a person has ended what the broker shows as `status` for ever, and no fill of it."""
+    return status == "cancel_pending" and order.is_final and filled == order.filled_qty
+
+
+def _is_late_exercise(order: Order, now: datetime) -> bool:
+    is_asked_for = order.purpose == "exercise" and order.status != "intent"
+    return is_asked_for and not order.is_final and now >= order.expires_at
+
+
+def _not_shown(order: Order, now: datetime) -> list[Difference]:
+    """What is said of an order that the broker does not show."""
+    number = order.client_order_id
+    if order.status == "unknown":
+        text = (
+            f"{number} was sent, and the broker does not show it (yet); the next daily run of its "
+            "session sends it again under the same id, or reports it missing"
+        )
+        return [Difference("ORDER_DOUBTFUL", number, text)]
+    if order.status == "missing":
+        if not keeps_from_trading(order, now.astimezone(NEW_YORK).date()):
+            return []
+        text = (
+            f"{number} was sent, its session is over, and the broker shows neither it nor a fill; "
+            "it is asked for at each run. If you have looked and it never traded: "
+            'options-platform reconcile --accept "why"'
+        )
+        return [Difference("ORDER_MISSING", number, text)]
+    if order.status == "intent":
+        text = (
+            f"{number} is {order.status} here, and the broker never had it; "
+            "the next daily run of its session sends it, or lets it expire"
+        )
+        return [Difference("ORDER_MISSING", number, text)]
+    if order.seen and (not order.is_final or order.filled_qty):
+        text = f"{number} is {order.status} here, and the broker does not show it"
+        return [Difference("ORDER_MISSING", number, text)]
+    return []
+
+
+def contract_differences(ours: Mapping[str, int], broker: Statement) -> list[Difference]:
+    """Where the broker shows more or fewer contracts, or shares, than `ours` by symbol."""
+    reported = []
+    for symbol in sorted({*ours, *broker.contracts}):
+        here, there = ours.get(symbol, 0), broker.contracts.get(symbol, 0)
+        if here != there:
+            text = f"{symbol}: {there:g} at the broker, {here} here"
+            reported.append(Difference("CONTRACTS", symbol, text + _because(symbol, broker)))
+    return reported
+
+
+def _because(symbol: str, broker: Statement) -> str:
+    cause = broker.causes.get(symbol)
+    if cause:
+        return f" ({cause})"
+    parts = parse_symbol(symbol)
+    today = None if broker.clock is None else broker.clock.astimezone(NEW_YORK).date()
+    if parts is not None and today is not None and parts[1] < today:
+        return " (it has expired; the broker has not said yet how it ended)"
+    return ""
+
+
+def _lot_differences(books: Books) -> list[Difference]:
+    lots, held, filled = _lots(books), books.of_positions, contracts_held(books.orders)
+    known = {leg.symbol(p.ticker) for p in books.positions for leg in p.legs}
+    return [
+        Difference(
+            "LOTS",
+            symbol,
+            f"{symbol}: the positions hold {lots.get(symbol, 0)}, fills and activities leave "
+            f"{held.get(symbol, 0)}",
+        )
+        for symbol in sorted({*lots, *known})
+        if lots.get(symbol, 0) != held.get(symbol, 0)
+        # What a person holds of a contract whose positions have ended is no lot of theirs.
+        and (symbol in lots or filled.get(symbol, 0))
+    ]
+
+
+def _broken_spreads(books: Books) -> list[Difference]:
+    """Sold contracts of open positions that nothing of the position covers any more."""
+    return [
+        Difference(
+            "LEGS",
+            position.position_id,
+            f"{position.position_id}: a sold contract has lost the bought one that covered it; it "
+            "is bought back by the daily run and the check of stops",
+        )
+        for position in books.positions
+        if position.closed_on is None and has_uncovered_short(position)
+    ]
+
+
+def _lots(books: Books) -> dict[str, int]:
+    """Contracts and shares by symbol that the open positions hold."""
+    lots: dict[str, int] = {}
+    for position in books.positions:
+        if position.closed_on is not None:
+            continue
+        for leg, count in position.held.items():
+            symbol = leg.symbol(position.ticker)
+            lots[symbol] = lots.get(symbol, 0) + leg.signed_ratio * count
+    return lots
+
+
+def _added(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    sums = {symbol: left.get(symbol, 0) + right.get(symbol, 0) for symbol in {*left, *right}}
+    return {symbol: quantity for symbol, quantity in sums.items() if quantity}

@@ -1,0 +1,217 @@
+"""What an assignment, an exercise, an expiry or a person's word leaves of the positions.
+
+A position ends by evidence alone: by its own closing fills, by an activity that the broker states
+(https://docs.alpaca.markets/docs/non-trade-activities-for-option-events), or by what a person has
+looked at and accepted. That a list of positions lacks a contract ends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Literal
+
+from options_platform.domain.trading.orders import SHARES, OrderLeg, shares_leg
+from options_platform.domain.trading.positions import Position, without_legs
+from options_platform.domain.trading.reconciliation.differences import Books
+from options_platform.domain.trading.reconciliation.renames import is_same_contract
+from options_platform.domain.trading.reports import Activity
+
+ASSIGNED, EXERCISED, EXPIRED, ACCEPTED = "ASSIGNED", "EXERCISED", "EXPIRED", "ACCEPTED"
+ENDS = {"OPASN": ASSIGNED, "OPEXC": EXERCISED, "OPEXP": EXPIRED}
+"""The activities that end contracts, and the reason of a position that they end."""
+
+SIDES: dict[str, tuple[str, ...]] = {
+    "OPASN": ("sell",),
+    "OPEXC": ("buy",),
+    "OPEXP": ("buy", "sell"),
+}
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What an activity did.
+
+    `positions` are those that changed; `adjustments` contracts and shares by symbol that the
+    account has more or less than its fills leave; `cash_usd` what moved with them. `unsettled`
+    contracts belong to no position. `ended` says by position_id how many contracts ended (fewer
+    than none came back); under "" are those that a person holds beside the positions.
+    """
+
+    positions: tuple[Position, ...]
+    adjustments: Mapping[str, int]
+    cash_usd: float = 0.0
+    unsettled: int = 0
+    ended: Mapping[str, int] = field(default_factory=dict)
+
+
+def settle(
+    activity: Activity,
+    positions: Iterable[Position],
+    bought_back: Iterable[Position] = (),
+    *,
+    net: int = 0,
+    is_renamed: bool = True,
+) -> Settlement:
+    """End the contracts that an activity states, those of the oldest position first.
+
+    Of an assignment or an exercise come shares at the strike, 100 for each contract, as the broker
+    delivers them in the same moment. Contracts that no position of `positions` holds any more may
+    have been closed by a fill that came after it: then that fill has opened what it was to close,
+    and the position of `bought_back` that it was of is open again. `net` is what the account should
+    hold of the contract: of an expiry the side of it has ended, as the broker nets the others.
+    `is_renamed` says that the broker may mean a contract by its adjusted root.
+    """
+    is_it = is_same_contract if is_renamed else str.__eq__
+    sides = SIDES[activity.kind]
+    if activity.kind == "OPEXP" and net:
+        sides = ("buy",) if net > 0 else ("sell",)
+    left = abs(round(activity.quantity))
+    changed: list[Position] = []
+    adjustments: dict[str, int] = {}
+    by_position: dict[str, int] = {}
+    cash = 0.0
+    for position in positions:
+        for leg, count in position.held.items():
+            if not left or leg.side not in sides or leg.is_shares:
+                continue
+            if not is_it(leg.symbol(position.ticker), activity.symbol):
+                continue
+            ended = min(count, left)
+            left -= ended
+            _add(by_position, position.position_id, ended)
+            came, paid = delivered(activity.kind, leg, ended)
+            after = without_legs(position, {leg: ended}, cash_usd=paid, came=came)
+            changed.append(ended_if_empty(after, ENDS[activity.kind], activity.on))
+            cash += paid
+            for one in (*came, replace(leg, side=_other(leg.side), ratio=ended)):
+                symbol = one.symbol(position.ticker)
+                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
+    latest = {position.position_id: position for position in changed}
+    for position in bought_back:
+        current = latest.get(position.position_id, position)
+        for leg in position.legs:
+            if leg.side not in SIDES[activity.kind] or not is_it(
+                leg.symbol(position.ticker), activity.symbol
+            ):
+                continue
+            again = min(left, current.closed_contracts * leg.ratio)
+            if again <= 0 or activity.kind == "OPEXP":
+                continue
+            left -= again
+            _add(by_position, position.position_id, again)
+            came, paid = delivered(activity.kind, leg, again)
+            back = replace(leg, side=_other(leg.side), ratio=again)
+            after = without_legs(current, {}, cash_usd=paid, came=(*came, back))
+            latest[position.position_id] = replace(after, closed_on=None, exit_reason=None)
+            cash += paid
+            for one in (*came, back):
+                symbol = one.symbol(position.ticker)
+                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
+    return Settlement(tuple(latest.values()), adjustments, cash, left, by_position)
+
+
+def delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
+    """The shares that come for contracts, and the cash that comes with them, USD."""
+    if kind == "OPEXP":
+        return (), 0.0
+    # Who holds a call, or has sold a put that is assigned, buys.
+    buys = (leg.right == "call") == (leg.side == "buy")
+    shares = SHARES * count
+    paid = leg.strike * shares
+    return (shares_leg("buy" if buys else "sell", shares),), -paid if buys else paid
+
+
+def ended_if_empty(position: Position, reason: str, on: date) -> Position:
+    """The position, closed on that day for that reason if nothing of it is held any more."""
+    if position.is_held:
+        return position
+    return replace(position, closed_on=max(on, position.opened_on), exit_reason=reason)
+
+
+def accepted(
+    positions: Iterable[Position], missing: Mapping[str, int], on: date
+) -> tuple[Position, ...]:
+    """The positions that change since a person has accepted what the broker lacks.
+
+    `missing` are contracts (or shares) by symbol that the positions hold and the broker does not,
+    bought ones positive. Spreads that lack all of their legs are closed at the last mark; what a
+    single leg brought is not known, and counts as nothing.
+    """
+    left = dict(missing)
+    changed: list[Position] = []
+    for position in positions:
+        whole = min(
+            (_lacking(position.ticker, leg, left) // leg.ratio for leg in position.legs), default=0
+        )
+        after = _closed_at_mark(position, min(whole, position.open_contracts))
+        _take(left, position, after)
+        for leg, count in after.held.items():
+            ended = min(count, _lacking(position.ticker, leg, left))
+            if ended:
+                before, after = after, without_legs(after, {leg: ended})
+                _take(left, before, after)
+        if after != position:
+            changed.append(ended_if_empty(after, ACCEPTED, on))
+    return tuple(changed)
+
+
+def delivered_unannounced(
+    books: Books, at_broker: Mapping[str, float], on: date, by_hand: Collection[str] = ()
+) -> tuple[Activity, ...]:
+    """Assignments that the shares at the broker show, before it has stated any.
+
+    A sold contract is missing there, and shares of its ticker that no position explains are there
+    in its place. Once a person accepts them they are the position's, as its OPASN would make them.
+    Where the contract was traded `by_hand`, those fills explain what is there.
+    """
+    expected = books.contracts
+    shares: dict[str, float] = {}
+    seen = []
+    for position in books.positions:
+        for leg, count in position.held.items() if position.closed_on is None else ():
+            if leg.side != "sell" or leg.is_shares:
+                continue
+            symbol, stock = leg.symbol(position.ticker), shares_leg("buy").symbol(position.ticker)
+            if symbol in by_hand:
+                continue
+            sign = 1 if leg.right == "put" else -1
+            more = shares.setdefault(stock, at_broker.get(stock, 0) - expected.get(stock, 0))
+            missing = at_broker.get(symbol, 0) - expected.get(symbol, 0)
+            contracts = int(min(missing, count, max(0.0, more * sign) // SHARES))
+            if contracts > 0:
+                shares[stock] = more - sign * SHARES * contracts
+                key = f"accepted-{on}-{position.position_id}"
+                seen.append(Activity(key, "OPASN", symbol, contracts, None, on))
+    return tuple(seen)
+
+
+def _closed_at_mark(position: Position, spreads: int) -> Position:
+    if not spreads:
+        return position
+    closed = position.closed_contracts + spreads
+    earlier = (position.exit_price or 0.0) * position.closed_contracts
+    price = (earlier + position.mark_price * spreads) / closed
+    return replace(position, closed_contracts=closed, exit_price=price)
+
+
+def _lacking(ticker: str, leg: OrderLeg, missing: Mapping[str, int]) -> int:
+    """Contracts (or shares) of a leg's side that are missing."""
+    one = replace(leg, ratio=1).signed_ratio
+    return max(0, int(missing.get(leg.symbol(ticker), 0) / one))
+
+
+def _take(left: dict[str, int], before: Position, after: Position) -> None:
+    for leg, count in before.held.items():
+        symbol = leg.symbol(before.ticker)
+        if symbol in left:
+            left[symbol] -= leg.signed_ratio * (count - after.held.get(leg, 0))
+
+
+def _add(counts: dict[str, int], name: str, count: int) -> None:
+    counts[name] = counts.get(name, 0) + count
+
+
+def _other(side: Literal["buy", "sell"]) -> Literal["buy", "sell"]:
+    return "sell" if side == "buy" else "buy"

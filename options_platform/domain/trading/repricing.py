@@ -1,0 +1,98 @@
+"""The next attempt of an order that ended with something left to do: its price and its session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
+from options_platform.domain.trading.exits import STOPS
+from options_platform.domain.trading.orders import LadderRules, Order, down_to_tick
+
+REPRICE = "REPRICE"
+"""The reason of an entry whose cancel makes room for its next attempt."""
+
+
+def with_next_attempt(order: Order, number: str, limit_price: float | None) -> Order:
+    """What is left of an order that ended, as a new one at another price; its risk moves along."""
+    share = order.remaining / order.contracts
+    worse = 0.0
+    if order.purpose == "entry" and limit_price is not None and order.limit_price is not None:
+        worse = (limit_price - order.limit_price) * order.multiplier * order.remaining
+    return replace(
+        order,
+        client_order_id=number,
+        contracts=order.remaining,
+        limit_price=limit_price,
+        max_loss_usd=order.max_loss_usd * share + worse,
+        max_profit_usd=order.max_profit_usd * share - worse,
+        status="intent",
+        filled_qty=0,
+        avg_price=None,
+        fees_usd=0.0,
+        attempt=order.attempt + 1,
+        placed_at=None,
+        seen=False,
+        withdrawn=False,
+    )
+
+
+def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> float | None:
+    """The price of the rung above an order's, USD a share; None on the last and without a limit.
+
+    A ladder goes on from attempt to attempt among `orders` while each was canceled to be repriced;
+    an exit for another reason that is no stop, one after an order that filled or was rejected, and
+    an attempt whose price is on no rung begin a new one.
+    """
+    same = {
+        other.attempt: other
+        for other in orders
+        if (other.purpose, other.position_id) == (order.purpose, order.position_id)
+    }
+    attempts = [order]
+    while (before := same.get(attempts[-1].attempt - 1)) is not None:
+        if before.status != "canceled":
+            break
+        is_other = order.purpose == "exit" and before.reason != order.reason
+        # An exit that a stop has overtaken bears the stop's reason, and stands on its own rung.
+        if is_other and order.reason not in STOPS:
+            break
+        attempts.append(before)
+    prices: list[float] = []
+    for attempt in reversed(attempts):
+        if attempt.limit_price is None:
+            return None
+        if attempt.limit_price not in prices:
+            # One that was priced anew climbs from its own price.
+            prices = rules.prices(order.purpose, attempt.limit_price, attempt.legs)
+    limit = order.limit_price
+    return None if limit is None else next((price for price in prices if price > limit), None)
+
+
+def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
+    """The price to begin anew at, USD a share, once the market has gone beyond an exit's floor.
+
+    `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
+    without a limit.
+    """
+    first = rules.prices("exit", fair_price, order.legs)[0]
+    return first if order.limit_price is not None and first > order.limit_price else None
+
+
+def price_within(order: Order, price: float, worst: float) -> float | None:
+    """The price of an order's next rung, USD a share, where none may be above `worst`.
+
+    None if the order stands there, or higher, already.
+    """
+    allowed = price if price <= worst else down_to_tick(worst)
+    stands = order.limit_price is not None and allowed <= order.limit_price
+    return None if stands else allowed
+
+
+def deciding_session(now: datetime) -> date:
+    """The session to decide an order in that should work now: the one before the next close."""
+    today = now.astimezone(NEW_YORK).date()
+    if is_session(today) and now < close_time(today):
+        return shift(today, -1)
+    return today if is_session(today) else shift(today, -1)

@@ -1,0 +1,1 @@
+"""Whether a model may still be traded on: alarms, drift, broken inputs."""

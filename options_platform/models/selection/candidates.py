@@ -1,0 +1,172 @@
+"""The variants that compete for each target; `options-platform research` compares them.
+
+A new variant is a line here. What each of them reached stands in docs/models.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from options_platform.models.base import FoldModel
+from options_platform.models.baselines import AutoregressiveRank, PriorDirection
+from options_platform.models.calibration import Calibration
+from options_platform.models.dataset import model_inputs
+from options_platform.models.direction import DIRECTION_PARTS
+from options_platform.models.parts.base import Part
+from options_platform.models.parts.blend import DirectionBlend, RankBlend
+from options_platform.models.parts.boosted import Boosted
+from options_platform.models.parts.logits import Logit
+from options_platform.models.parts.ridge import Ridge
+from options_platform.models.selection.importance import without_family
+from options_platform.models.volatility import CHANGE_INPUTS, RANK_PARTS
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant; one that is not pooled is trained for each ticker alone."""
+
+    model: FoldModel
+    pooled: bool = True
+
+
+EMBARGO = 21
+"""A month, by which the newest training rows are older than the purge asks."""
+FAMILIES = ("technical", "volatility", "regime")
+WITHOUT = "without_"
+LEVELS = ("vix", "hv_20")
+MORE_LEVELS = ("vix", "hv_5", "hv_20", "hv_60", "parkinson_hv")
+SCALE_FREE = ("iv_rank", "hv_iv_ratio", "vix_zscore", "returns_5d", "dist_from_high")
+VIX_LOGIT = Logit(inputs=(), logs=LEVELS)
+WIDE_LOGIT = Logit(inputs=(), logs=MORE_LEVELS, name="wide", inverse_penalty=0.01)
+TREES = Boosted()
+SCALED, CALM = DIRECTION_PARTS
+
+
+def _direction(
+    name: str,
+    *parts: Part,
+    window_sessions: int | None = None,
+    embargo_sessions: int = 0,
+    calibration: Calibration | None = None,
+    pooled: bool = True,
+) -> Candidate:
+    blend = DirectionBlend(name, parts, window_sessions, embargo_sessions, calibration)
+    return Candidate(blend, pooled=pooled)
+
+
+def _rank(
+    name: str,
+    *parts: Part,
+    window_sessions: int | None = None,
+    embargo_sessions: int = 0,
+    pooled: bool = True,
+) -> Candidate:
+    return Candidate(RankBlend(name, parts, window_sessions, embargo_sessions), pooled=pooled)
+
+
+DIRECTION: tuple[Candidate, ...] = (
+    Candidate(PriorDirection()),
+    _direction("logit", VIX_LOGIT),
+    _direction("logit_by_ticker", VIX_LOGIT, pooled=False),
+    _direction("logit_5_years", VIX_LOGIT, window_sessions=1260),
+    _direction("logit_wide", WIDE_LOGIT),
+    _direction(
+        "logit_scale_free",
+        Logit(inputs=SCALE_FREE, logs=MORE_LEVELS, inverse_penalty=0.01),
+    ),
+    _direction("ordinal", Logit(inputs=(), logs=LEVELS, kind="ordinal")),
+    _direction("two_stage", Logit(inputs=(), logs=LEVELS, kind="two_stage")),
+    _direction("scaled", SCALED),
+    _direction("trees", TREES),
+    _direction("trees_5_years", TREES, window_sessions=1260),
+    _direction("trees_5_seeds", Boosted(seeds=(1, 2, 3, 4, 5))),
+    _direction("logit_trees", VIX_LOGIT, TREES),
+    _direction("logit_trees_calibrated", VIX_LOGIT, TREES, calibration=Calibration()),
+    _direction(
+        "logit_trees_calibrated_2y", VIX_LOGIT, TREES, calibration=Calibration(tail_sessions=504)
+    ),
+    _direction("logit_scaled", VIX_LOGIT, SCALED),
+    _direction("scaled_trees", SCALED, TREES),
+    _direction("scaled_calm_trees", SCALED, CALM),
+    _direction("scaled_calm_trees_embargo", SCALED, CALM, embargo_sessions=EMBARGO),
+    *(
+        _direction(
+            f"scaled_calm_trees_calibrated_{years}y",
+            SCALED,
+            CALM,
+            calibration=Calibration(tail_sessions=252 * years),
+        )
+        for years in (1, 2, 4)
+    ),
+    _direction("logit_scaled_trees", VIX_LOGIT, SCALED, TREES),
+    _direction("wide_scaled_trees", WIDE_LOGIT, SCALED, TREES),
+    _direction("logit_trees_by_ticker", VIX_LOGIT, TREES, pooled=False),
+)
+
+RANK_RIDGE = Ridge(inputs=CHANGE_INPUTS, name="ridge_weak")
+REVERSION = Ridge(inputs=("iv_rank", "vix_percentile", "vix_zscore"), name="reversion")
+RANK_TREES = Boosted(
+    target="rank_change",
+    needs=("iv_rank",),
+    rounds=120,
+    learning_rate=0.04,
+    colsample_bytree=0.4,
+    min_child_weight=40.0,
+)
+RANK_HAR = Ridge(
+    inputs=("iv_rank", "vix_percentile", "vix_change_1d", "vix_change_5d", "vix_zscore"),
+    logs=("vix", "hv_5", "hv_20", "hv_60"),
+    name="har_weak",
+)
+
+HAR_STRONG, RIDGE_STRONG, CALM_TREES = RANK_PARTS
+HUBER = Ridge(inputs=RANK_HAR.inputs, logs=RANK_HAR.logs, name="huber", penalty=500.0, robust=True)
+
+VOLATILITY: tuple[Candidate, ...] = (
+    Candidate(AutoregressiveRank()),
+    _rank("reversion", REVERSION),
+    _rank("ridge", RANK_RIDGE),
+    _rank("har", RANK_HAR),
+    _rank("har_strong", HAR_STRONG),
+    _rank("ridge_strong", RIDGE_STRONG),
+    _rank("huber", HUBER),
+    _rank("calm_trees", CALM_TREES),
+    _rank("har_strong_calm_trees", HAR_STRONG, CALM_TREES),
+    _rank("har_ridge_strong_calm_trees", HAR_STRONG, RIDGE_STRONG, CALM_TREES),
+    _rank(
+        "har_ridge_strong_calm_trees_embargo",
+        HAR_STRONG,
+        RIDGE_STRONG,
+        CALM_TREES,
+        embargo_sessions=EMBARGO,
+    ),
+    _rank("har_strong_trees", HAR_STRONG, RANK_TREES),
+    _rank("huber_calm_trees", HUBER, CALM_TREES),
+    _rank("har_huber_calm_trees", HAR_STRONG, HUBER, CALM_TREES),
+    _rank("trees", RANK_TREES),
+    _rank("trees_5_years", RANK_TREES, window_sessions=1260),
+    _rank("ridge_trees", RANK_RIDGE, RANK_TREES),
+    _rank("har_trees", RANK_HAR, RANK_TREES),
+    _rank("ridge_har_trees", RANK_RIDGE, RANK_HAR, RANK_TREES),
+    _rank("reversion_trees", REVERSION, RANK_TREES),
+    _rank("ridge_5_years", RANK_RIDGE, window_sessions=1260),
+    _rank("ridge_by_ticker", RANK_RIDGE, pooled=False),
+)
+
+ABLATIONS: dict[str, tuple[Candidate, ...]] = {
+    "direction": tuple(
+        _direction(f"{WITHOUT}{family}", *without_family(DIRECTION_PARTS, family, model_inputs()))
+        for family in FAMILIES
+    ),
+    "iv_rank": tuple(
+        _rank(f"{WITHOUT}{family}", *without_family(RANK_PARTS, family, model_inputs()))
+        for family in FAMILIES
+    ),
+}
+"""The shipped blends without one family of features each: what they lose is what it is worth."""
+
+CANDIDATES: dict[str, tuple[Candidate, ...]] = {
+    "direction": DIRECTION + ABLATIONS["direction"],
+    "iv_rank": VOLATILITY + ABLATIONS["iv_rank"],
+}
+"""The candidates by target, as `model_predictions` names it."""

@@ -1,0 +1,246 @@
+"""Trials: each variant that was ever scored, with what it scored in each fold.
+
+How many variants were tried decides how good the best of them may look by luck, so none is
+forgotten. Losses by fold (log loss of the direction, squared error of the rank), the naive loss
+beside them, are what the deflated Sharpe ratio, the probability of backtest overfitting and the
+tests between models are computed from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from options_platform.common import KEY, Progress
+from options_platform.contracts import TRIAL_FOLDS, TRIALS
+from options_platform.domain.statistics import prediction_scores as metrics
+from options_platform.errors import IncompleteDataError
+from options_platform.models.base import MIN_SESSIONS, to_json
+from options_platform.models.baselines import PriorDirection, naive_ranks
+from options_platform.models.dataset import Dataset, make_dataset
+from options_platform.models.direction import PROBABILITIES
+from options_platform.models.direction import prediction_rows as direction_rows
+from options_platform.models.evaluation.direction import (
+    classes,
+    direction_scores,
+    joined,
+    probabilities,
+)
+from options_platform.models.evaluation.scores import ALL, Slice
+from options_platform.models.evaluation.volatility import rank_scores
+from options_platform.models.memory_store import MemoryStore
+from options_platform.models.selection.candidates import Candidate
+from options_platform.models.training import dataset_hash, fitting_digest, walk_forward
+from options_platform.models.volatility import prediction_rows as rank_rows
+
+LOSS = {"direction": "log_loss", "iv_rank": "rmse"}
+"""The score by which the candidates of a target are ranked; lower is better."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of `trials` and its rows of `trial_folds`."""
+
+    row: pl.DataFrame
+    folds: pl.DataFrame
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores by name."""
+        found: dict[str, float] = json.loads(self.row["scores"].item())
+        return found
+
+
+class Contest:
+    """The candidates of one target on one stretch of data, each scored on the same rows."""
+
+    def __init__(
+        self,
+        target: str,
+        features: pl.DataFrame,
+        labels: pl.DataFrame,
+        *,
+        pool: Sequence[str],
+        start: date,
+        end: date,
+        purpose: str,
+        workers: int = 1,
+    ) -> None:
+        """Take the rows of the pool up to the last session that is not after `end`.
+
+        Labels that become known after it are not looked at. Raises what
+        :func:`~options_platform.models.dataset.make_dataset` does.
+        """
+        sessions = features.filter(pl.col("date") <= end)["date"]
+        end = end if sessions.is_empty() else max(sessions)
+        self.target, self.pool, self.start, self.end = target, tuple(pool), start, end
+        self.purpose, self.workers = purpose, workers
+        self._features = features.filter(pl.col("date") <= end)
+        self._labels = labels.filter(pl.col("known_on") <= end)
+        every = labels.filter(pl.col("date") <= end)
+        self._data: dict[tuple[str, ...], Dataset] = {
+            tickers: make_dataset(
+                self._features.filter(pl.col("ticker").is_in(tickers)),
+                every.filter(pl.col("ticker").is_in(tickers)),
+                pool=tickers,
+                end=end,
+            )
+            for tickers in (self.pool, *((ticker,) for ticker in self.pool))
+        }
+        self.data_hash = dataset_hash(self._data[self.pool])
+        self._naive = self._naive_rows()
+
+    def trial_id(self, candidate: Candidate) -> str:
+        """Id of the trial: the same variant, code, data and months have the same id."""
+        spec = {
+            "target": self.target,
+            "model": candidate.model.name,
+            "parameters": candidate.model.parameters,
+            "code": fitting_digest().hex(),
+            "pooled": candidate.pooled,
+            "pool": self.pool,
+            "data": self.data_hash,
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+        }
+        return hashlib.sha256(to_json(spec)).hexdigest()[:16]
+
+    def run(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        tried_at: datetime,
+        known: Collection[str] = (),
+        progress: Progress | None = None,
+    ) -> Iterator[Trial]:
+        """Score each candidate; those whose id is `known` were tried before and are passed over."""
+        waiting = [each for each in candidates if self.trial_id(each) not in known]
+        for number, candidate in enumerate(waiting, start=1):
+            yield self.score(candidate, tried_at=tried_at)
+            if progress is not None:
+                progress(f"{self.target}: {candidate.model.name}", number, len(waiting))
+
+    def score(self, candidate: Candidate, *, tried_at: datetime) -> Trial:
+        """Walk one candidate forward and score it.
+
+        Raises :class:`IncompleteDataError` where no session has both a prediction and an outcome.
+        """
+        predictions = self.predict(candidate)
+        known = self._with_outcome(predictions)
+        if known.is_empty():
+            raise IncompleteDataError(
+                f"{candidate.model.name} predicts no session from {self.start} to {self.end} whose "
+                f"outcome is known: a model needs {MIN_SESSIONS} sessions of complete inputs "
+                "before; take a later --end, or backfill from an earlier start"
+            )
+        scores = self._scores(known, candidate.model.name)
+        trial_id = self.trial_id(candidate)
+        folds = self._losses(known).with_columns(trial_id=pl.lit(trial_id))
+        main = scores[LOSS[self.target]]
+        row = pl.DataFrame(
+            {
+                "trial_id": trial_id,
+                "target": self.target,
+                "model": candidate.model.name,
+                "purpose": self.purpose,
+                "parameters": json.dumps(
+                    {**candidate.model.parameters, "pooled": candidate.pooled}, sort_keys=True
+                ),
+                "data_hash": self.data_hash,
+                "first": self.start,
+                "last": self.end,
+                "rows": known.height,
+                "loss": main,
+                "naive_loss": scores[f"{LOSS[self.target]} baseline"],
+                "scores": json.dumps(scores, sort_keys=True),
+                "tried_at": tried_at,
+            }
+        )
+        return Trial(
+            row.cast(dict(TRIALS.schema)).select(TRIALS.schema.names()),  # type: ignore[arg-type]
+            folds.cast(dict(TRIAL_FOLDS.schema)).select(TRIAL_FOLDS.schema.names()),  # type: ignore[arg-type]
+        )
+
+    def predict(self, candidate: Candidate) -> pl.DataFrame:
+        """The candidate's rows of `model_predictions`."""
+        groups = [self.pool] if candidate.pooled else [(ticker,) for ticker in self.pool]
+        rows = direction_rows if self.target == "direction" else rank_rows
+        parts = []
+        for tickers in groups:
+            data = self._data[tickers]
+            walk = walk_forward(
+                candidate.model,
+                data,
+                start=self.start,
+                end=self.end,
+                store=MemoryStore(),
+                workers=self.workers,
+            )
+            parts.append(rows(walk, data, candidate.model.name))
+        return pl.concat(parts).sort(KEY)
+
+    def _naive_rows(self) -> pl.DataFrame:
+        """What the rows have in common: outcome, naive forecast, and where both are known."""
+        if self.target == "direction":
+            prior = self.predict(Candidate(PriorDirection()))
+            known = joined(prior, self._labels)
+            return known.select(
+                *KEY, "target_value", *(pl.col(p).alias(f"{p}_prior") for p in PROBABILITIES)
+            )
+        ranks = naive_ranks(self._features).filter(pl.col("date") >= self.start)
+        outcome = self._labels.select(*KEY, target_value="fwd_iv_rank_5d")
+        return (
+            ranks.join(outcome, on=KEY).rename({"persistence": "today"}).drop_nulls("target_value")
+        )
+
+    def _with_outcome(self, predictions: pl.DataFrame) -> pl.DataFrame:
+        value = "p_neutral" if self.target == "direction" else "iv_rank_pred"
+        known = predictions.filter(pl.col(value).is_not_null())
+        return known.join(self._naive, on=KEY, how="inner").sort(KEY)
+
+    def _scores(self, known: pl.DataFrame, model: str) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        for ticker in (ALL, *self.pool):
+            part = known if ticker == ALL else known.filter(pl.col("ticker") == ticker)
+            of = Slice(model, ticker, "all")
+            rows = (
+                direction_scores(part, of, with_interval=ticker == ALL)
+                if self.target == "direction"
+                else rank_scores(part, of)
+            )
+            prefix = "" if ticker == ALL else f"{ticker} "
+            for row in rows:
+                name = f"{prefix}{row['metric']}"
+                found = {name: row["value"], f"{name} baseline": row["baseline"]}
+                if ticker == ALL:
+                    found |= {f"{name} low": row["low"], f"{name} high": row["high"]}
+                scores |= {k: float(v) for k, v in found.items() if _finite(v)}  # type: ignore[arg-type]
+        return scores
+
+    def _losses(self, known: pl.DataFrame) -> pl.DataFrame:
+        """Mean loss and naive loss of each fold."""
+        if self.target == "direction":
+            target = classes(known)
+            prior = known.select([f"{p}_prior" for p in PROBABILITIES]).to_numpy()
+            loss = metrics.log_losses(probabilities(known), target)
+            naive = metrics.log_losses(prior, target)
+        else:
+            actual = known["target_value"].to_numpy()
+            loss = (known["iv_rank_pred"].to_numpy() - actual) ** 2
+            naive = (known["today"].to_numpy() - actual) ** 2
+        return (
+            known.select("fold")
+            .with_columns(loss=pl.Series(loss), naive_loss=pl.Series(naive))
+            .group_by("fold", maintain_order=True)
+            .agg(pl.len().alias("rows"), pl.col("loss").mean(), pl.col("naive_loss").mean())
+        )
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, float) and bool(np.isfinite(value))

@@ -1,0 +1,34 @@
+"""The record of an account's paper trading, from its ledger and the warehouse."""
+
+from __future__ import annotations
+
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.domain.accounting.trading_record import Record, make_record
+from options_platform.domain.backtest import make_market
+from options_platform.services.accounting.portfolio_views import first_session, ledger_snapshot
+from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.settings import Settings
+
+
+def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Record | None:
+    """The record of the ledger; None before a session was traded."""
+    held = ledger_snapshot(ledger)
+    if held is None or held.marks.is_empty():
+        return None
+    first = first_session(held)
+    bars = warehouse.read(RAW_OHLCV, start=first)
+    if bars.is_empty():
+        return make_record(held, TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty(), None,
+                           settings.backtest_rules)  # fmt: skip
+    # Paper trading earns no interest.
+    market = make_market(
+        bars,
+        warehouse.read(VIX, start=first),
+        tenors=stored_tenors(warehouse),
+        dividends=stored_dividends(warehouse),
+    )
+    plans = warehouse.read(TRADE_PLAN, start=first)
+    legs = warehouse.read(TRADE_PLAN_LEGS, start=first)
+    return make_record(held, plans, legs, market, settings.backtest_rules)

@@ -1,0 +1,1 @@
+"""Backtests of stored predictions: loading, running with baselines, tables and trials."""

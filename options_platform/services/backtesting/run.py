@@ -1,0 +1,196 @@
+"""Backtests of what the warehouse holds: loading, one run with its baselines, grids in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from multiprocessing import get_context
+
+import polars as pl
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import Progress
+from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
+from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest_study.baseline_registry import BaselineComparison
+from options_platform.domain.backtest_study.baselines import buy_and_hold
+from options_platform.domain.backtest_study.draws import draw_bands
+from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
+from options_platform.domain.backtest_study.variants import (
+    Variant,
+    VariantScore,
+    fill_band,
+    run_variants,
+    scored,
+)
+from options_platform.domain.planning.plan import PlanRules
+from options_platform.errors import IncompleteDataError, UsageError
+from options_platform.services.backtesting.baseline_runs import baseline_tasks, run_baselines
+from options_platform.services.market_data.yields_and_tenors import (
+    stored_dividends,
+    stored_tenors,
+    stored_yields,
+)
+from options_platform.services.planning.plan_inputs import plan_inputs
+
+
+@dataclass(frozen=True)
+class BacktestData:
+    """What a backtest of stored predictions rests on; `inputs` are those of the plan.
+
+    `iv_symbols` is the volatility index that each ticker was stored with.
+    """
+
+    inputs: pl.DataFrame
+    market: BacktestMarket
+    iv_symbols: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def first(self) -> date:
+        """The first session."""
+        return self.market.sessions[0]
+
+    @property
+    def last(self) -> date:
+        """The last session."""
+        return self.market.sessions[-1]
+
+
+@dataclass(frozen=True)
+class BacktestRun:
+    """One run: the model under each fill model, the baselines, and the scores of all.
+
+    `draws` are those of the baselines without skill, `bands` where the model stands among them.
+    """
+
+    data: BacktestData
+    plan: PlanRules
+    rules: BacktestRules
+    band: dict[str, BacktestResult]
+    curves: list[Curve]
+    scores: pl.DataFrame
+    draws: pl.DataFrame
+    bands: pl.DataFrame
+
+    @property
+    def model(self) -> BacktestResult:
+        """The result under the fill model that is set."""
+        return self.band[self.rules.fills.model]
+
+
+def load_backtest(
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    start: date | None = None,
+    end: date | None = None,
+) -> BacktestData:
+    """Bars, indices and stored predictions from `start` (default: the first prediction) to `end`.
+
+    Raises :class:`IncompleteDataError` where there are no predictions, and :class:`UsageError`
+    where the range has none.
+    """
+    columns = ["date", "ticker", "direction"]
+    calls = warehouse.read(DIRECTION_MODEL, columns=columns, tickers=tickers)
+    days = calls.drop_nulls("direction")["date"]
+    if days.is_empty():
+        raise IncompleteDataError(
+            f"there are no predictions for {', '.join(tickers)}; run: options-platform backfill"
+        )
+    known: tuple[date, date] = (days.min(), days.max())  # type: ignore[assignment]
+    first, last = max(start or known[0], known[0]), min(end or known[1], known[1])
+    if first >= last:
+        raise UsageError(
+            f"predictions are stored from {known[0]} to {known[1]}; a backtest needs at least two "
+            "sessions of them"
+        )
+    bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
+    vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
+    market = make_market(
+        bars,
+        vix,
+        stored_yields(warehouse),
+        stored_tenors(warehouse),
+        stored_dividends(warehouse, tickers, last),
+    )
+    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
+    return BacktestData(plan_inputs(warehouse, tickers, first, last), market, indices)
+
+
+def run_with_baselines(
+    data: BacktestData,
+    plan: PlanRules,
+    rules: BacktestRules,
+    progress: Progress,
+    *,
+    seeds: int,
+    workers: int = 1,
+) -> BacktestRun:
+    """The configured rules and every baseline, under each fill model.
+
+    Baselines without skill are drawn `seeds` times, under the fill model that is set alone.
+    """
+    total = len(baseline_tasks(seeds)) + 2
+    finished = 0
+    progress("backtests", 0, total)
+
+    def step() -> None:
+        nonlocal finished
+        finished += 1
+        progress("backtests", finished, total)
+
+    band = {
+        variant.rules.fills.model: found
+        for variant, found in run_variants(fill_band(plan, rules), data.inputs, data.market)
+    }
+    step()
+    comparison = BaselineComparison(data.inputs, data.market, plan, rules)
+    baselines = run_baselines(comparison, seeds, workers, step)
+    held = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
+    curves = curves_of(band, baselines.results, held, rules.fills.model)
+    scores = scorecard(curves, data.market)
+    bands = draw_bands(baselines.draws, scores)
+    step()
+    return BacktestRun(data, plan, rules, band, curves, scores, baselines.draws, bands)
+
+
+def run_grid(
+    variants: Sequence[Variant], data: BacktestData, workers: int, progress: Progress
+) -> list[VariantScore]:
+    """Every variant, in their order, spread over as many processes as there are workers."""
+    found = []
+    for done, score in enumerate(_scores(variants, data, workers), start=1):
+        found.append(score)
+        progress("variants", done, len(variants))
+    return found
+
+
+def _scores(
+    variants: Sequence[Variant], data: BacktestData, workers: int
+) -> Iterator[VariantScore]:
+    if workers == 1 or len(variants) == 1:
+        yield from map(scored, run_variants(variants, data.inputs, data.market))
+        return
+    # Neighbours often share the plan's rules: a block of them makes its plans once.
+    size = max(1, min(8, len(variants) // workers))
+    blocks = [variants[at : at + size] for at in range(0, len(variants), size)]
+    # Polars does not survive a fork.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _take, (data,)) as pool:
+        for block in pool.map(_run_block, blocks):
+            yield from block
+
+
+_DATA: list[BacktestData] = []
+
+
+def _take(data: BacktestData) -> None:
+    """Keep the data of a worker process, which are sent once and not with every block."""
+    _DATA[:] = [data]
+
+
+def _run_block(block: Sequence[Variant]) -> list[VariantScore]:
+    (data,) = _DATA
+    return [scored(pair) for pair in run_variants(block, data.inputs, data.market)]

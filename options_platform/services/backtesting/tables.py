@@ -1,0 +1,74 @@
+"""A run of the backtest as rows of its tables."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from options_platform.contracts import (
+    BACKTEST_CURVES,
+    BACKTEST_DECISIONS,
+    BACKTEST_DRAWS,
+    BACKTEST_EQUITY,
+    BACKTEST_FILLS,
+    BACKTEST_MARKS,
+    BACKTEST_SCORES,
+    BACKTEST_TRADES,
+    Table,
+)
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.rule_trace import account_ledger, decision_ledger
+from options_platform.services.backtesting.run import BacktestRun
+
+Frames = list[tuple[Table, pl.DataFrame]]
+
+RESULTS: dict[Table, str] = {
+    BACKTEST_EQUITY: "equity",
+    BACKTEST_TRADES: "trades",
+    BACKTEST_FILLS: "fills",
+    BACKTEST_MARKS: "marks",
+}
+
+
+def backtest_frames(run: BacktestRun, name: str) -> Frames:
+    """Every table's rows of the run, under its name."""
+    frames: Frames = [
+        (table, pl.concat([_named(own, fill, frame) for fill, own in run.band.items()]))
+        for table, frame in RESULTS.items()
+    ]
+    frames += [
+        (BACKTEST_CURVES, _curves(run)),
+        (BACKTEST_SCORES, run.scores),
+        (BACKTEST_DRAWS, run.draws),
+        (BACKTEST_DECISIONS, _decisions(run)),
+    ]
+    return [(table, _fitted(table, rows, name)) for table, rows in frames]
+
+
+def _named(result: BacktestResult, fill: str, frame: str) -> pl.DataFrame:
+    rows: pl.DataFrame = getattr(result, frame)
+    if "session" in rows.columns:
+        rows = rows.rename({"session": "date"})
+    return rows.with_columns(fill_model=pl.lit(fill))
+
+
+def _curves(run: BacktestRun) -> pl.DataFrame:
+    sessions = run.data.market.sessions
+    shown = [curve for curve in run.curves if curve.fill_model == run.rules.fills.model]
+    return pl.concat(
+        [
+            pl.DataFrame({"date": sessions, "name": curve.name, "equity_usd": curve.equity})
+            for curve in shown
+        ]
+    )
+
+
+def _decisions(run: BacktestRun) -> pl.DataFrame:
+    plans, _ = build_plans(run.data.inputs, run.plan)
+    ledger = decision_ledger(run.data.inputs, plans, run.plan)
+    return pl.concat([ledger, account_ledger(run.model.refusals)])
+
+
+def _fitted(table: Table, rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    rows = rows.with_columns(run=pl.lit(name)).select(table.schema.names())
+    return rows.cast(dict(table.schema)).sort(table.key)  # type: ignore[arg-type]

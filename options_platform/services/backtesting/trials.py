@@ -1,0 +1,111 @@
+"""Variants of a backtest as trials: each is counted once, whatever became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import TRIAL_FOLDS, TRIALS
+from options_platform.domain.backtest_study.scorecard import excess_returns
+from options_platform.domain.backtest_study.variants import Variant, VariantScore
+from options_platform.domain.statistics.curve import sharpe
+from options_platform.models.selection.trials import Trial
+from options_platform.services.backtesting.run import BacktestData
+
+TARGET = "backtest"
+
+
+def backtest_trials(
+    scores: Sequence[VariantScore], data: BacktestData, purpose: str, tried_at: datetime
+) -> list[Trial]:
+    """The variants as rows of `trials` and `trial_folds`; cash is the naive forecast.
+
+    Variants whose equity never moved are no trials: they have no Sharpe ratio.
+    """
+    found = data_hash(data)
+    months = [day.strftime("%Y-%m") for day in data.market.sessions[1:]]
+    return [
+        _trial(score, data, found, months, purpose, tried_at)
+        for score in scores
+        if np.isfinite(sharpe(excess_returns(score.equity, data.market)))
+    ]
+
+
+def earlier_ratios(warehouse: Warehouse, variants: Sequence[Variant]) -> list[float]:
+    """Annualised Sharpe ratios of all other variants that were tried so far, one a variant."""
+    own = {rules_hash(variant) for variant in variants}
+    rows = warehouse.read(TRIALS).filter(pl.col("target") == TARGET).sort("tried_at")
+    ratios = {
+        digest: -loss
+        for parameters, loss in rows.select("parameters", "loss").iter_rows()
+        if (digest := json.loads(parameters)["rules"]) not in own
+    }
+    return list(ratios.values())
+
+
+def rules_hash(variant: Variant) -> str:
+    """A short hash of all settings of a variant, whatever it is called."""
+    text = json.dumps([asdict(variant.plan), asdict(variant.rules)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def data_hash(data: BacktestData) -> str:
+    """A short hash of predictions and market."""
+    digest = hashlib.sha256(data.inputs.write_csv().encode())
+    market = data.market
+    for grid in (market.close, market.factor, market.dividend, market.index, market.interest):
+        digest.update(grid.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _trial(
+    score: VariantScore,
+    data: BacktestData,
+    hashed: str,
+    months: list[str],
+    purpose: str,
+    tried_at: datetime,
+) -> Trial:
+    excess = excess_returns(score.equity, data.market)
+    digest = rules_hash(score.variant)
+    spec = json.dumps([TARGET, digest, hashed])
+    trial_id = hashlib.sha256(spec.encode()).hexdigest()[:16]
+    ratio = float(sharpe(excess))
+    scores: dict[str, Any] = {"sharpe": ratio} | {
+        name: value for name, value in vars(score.trades).items() if np.isfinite(value)
+    }
+    row = pl.DataFrame(
+        {
+            "trial_id": trial_id,
+            "target": TARGET,
+            "model": score.variant.name,
+            "purpose": purpose,
+            "parameters": json.dumps({"variant": score.variant.name, "rules": digest}),
+            "data_hash": hashed,
+            "first": data.first,
+            "last": data.last,
+            "rows": len(excess),
+            "loss": -ratio,
+            "naive_loss": 0.0,
+            "scores": json.dumps(scores, sort_keys=True),
+            "tried_at": tried_at,
+        }
+    )
+    folds = (
+        pl.DataFrame({"fold": months, "excess": excess})
+        .group_by("fold", maintain_order=True)
+        .agg(rows=pl.len(), loss=-pl.col("excess").mean())
+        .with_columns(trial_id=pl.lit(trial_id), naive_loss=pl.lit(0.0))
+    )
+    return Trial(
+        row.select(TRIALS.schema.names()).cast(dict(TRIALS.schema)),  # type: ignore[arg-type]
+        folds.select(TRIAL_FOLDS.schema.names()).cast(dict(TRIAL_FOLDS.schema)),  # type: ignore[arg-type]
+    )

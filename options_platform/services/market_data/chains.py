@@ -1,0 +1,129 @@
+"""Fetching option chains and earnings dates: what a run stores, and what it had to skip."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.common import PartitionRange
+from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
+from options_platform.domain.calendar.sessions import NEW_YORK, sessions
+from options_platform.domain.chain.ingest import judge_chains
+from options_platform.domain.checks.chains import good_shares
+from options_platform.errors import SourceError
+from options_platform.services.market_data.one_market import require_same_market
+from options_platform.services.market_data.platform import Platform, source_gives
+
+BATCH = 20
+EARNINGS_AHEAD = timedelta(days=120)
+Key = tuple[date, str]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of the chains of a run: those stored, with their worth, and why others lack."""
+
+    shares: pl.DataFrame
+    skipped: Mapping[Key, str]
+
+
+def fetch_chains(platform: Platform, selected: PartitionRange) -> Fetched:
+    """Fetch, judge and store the chain of each partition; one that the source lacks is skipped.
+
+    A chain that was taken on the evening of its session is not asked for again. One that is
+    stored otherwise stays where the source cannot give it again. UsageError where
+    the stored bars are of another market (`services.market_data.one_market`).
+    """
+    require_same_market(platform.warehouse, platform.source().info)
+    settings, shares = platform.settings, [good_shares(OPTION_CHAIN.empty())]
+    taken = taken_on_the_evening(platform.chains, selected)
+    shares += [good_shares(platform.chains.read([key])) for key in taken]
+    closes = traded_closes(platform, selected)
+    days = sessions(selected.start, selected.end)
+    keys = [(day, t) for t in selected.tickers for day in days if (day, t) not in taken]
+    skipped: dict[Key, str] = {}
+    for at in range(0, len(keys), BATCH):
+        platform.progress("fetching option chains", at, len(keys))
+        raw = _ask(platform, keys[at : at + BATCH], skipped)
+        if raw:
+            rows = judge_chains(
+                pl.concat(raw),
+                closes,
+                settings.chain_gates,
+                rate=settings.plan.chain.risk_free_rate,
+                dividend=settings.plan.chain.dividend_yield,
+                fetched_at=platform.now(),
+            )
+            platform.chains.write(rows)
+            shares.append(good_shares(rows))
+    return Fetched(pl.concat(shares), skipped)
+
+
+def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[Key]:
+    """Those of the range's partitions whose stored chain was fetched before their day was over.
+
+    By midnight the quotes of some sources are gone, so such a chain is the better one.
+    """
+    span = {"start": selected.start, "end": selected.end}
+    stored = chains.stored(tickers=selected.tickers, **span)
+    fetched = ((key, chains.read([key], columns=["fetched_at"])["fetched_at"][0]) for key in stored)
+    return [key for key, at in fetched if at.astimezone(NEW_YORK).date() == key[0]]
+
+
+def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[pl.DataFrame]:
+    source: Any = platform.source()
+    found = []
+    for day, ticker in keys:
+        try:
+            chain = source.option_chain(ticker, day, platform.now())
+        except SourceError as error:
+            skipped[day, ticker] = str(error)
+        else:
+            found.append(chain.with_columns(date=pl.lit(day)))
+    return found
+
+
+def traded_closes(platform: Platform, selected: PartitionRange) -> pl.DataFrame:
+    """The closes of the range as traded: the stored, split-adjusted ones times the split factor."""
+    bars = platform.warehouse.read(
+        RAW_OHLCV,
+        columns=["date", "ticker", "close", "split_factor"],
+        tickers=selected.tickers,
+        start=selected.start,
+        end=selected.end,
+    )
+    return bars.select(
+        "date", "ticker", close=pl.col("close") * pl.col("split_factor").fill_null(1.0)
+    )
+
+
+def fetch_earnings(platform: Platform, selected: PartitionRange) -> dict[str, str]:
+    """Store the reports of the range and the planned ones of the four months after it.
+
+    Those stored for these days before are replaced: a planned report that moved is gone. Returns
+    why the dates of a ticker could not be had; its stored ones stay then.
+    """
+    if not source_gives(platform, "earnings"):
+        return {}
+    source: Any = platform.source()
+    until = selected.end + EARNINGS_AHEAD
+    today = platform.now().astimezone(NEW_YORK).date()
+    failed = {}
+    for ticker in selected.tickers:
+        try:
+            found = source.earnings(ticker, selected.start, until)
+        except SourceError as error:
+            failed[ticker] = str(error)
+            continue
+        stamp = pl.lit(platform.now()).cast(EARNINGS.schema["fetched_at"])
+        told = pl.when(pl.col("date") <= today).then(pl.col("eps_reported"))
+        rows = found.with_columns(fetched_at=stamp, eps_reported=told)
+        rows = rows.unique(EARNINGS.key, keep="first")
+        if rows.height:
+            scope = PartitionRange(selected.start, until, (ticker,))
+            frame = rows.select(EARNINGS.schema.names())
+            platform.warehouse.write([(EARNINGS, frame)], scope=scope)
+    return failed

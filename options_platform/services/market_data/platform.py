@@ -1,0 +1,83 @@
+"""The resources that assets ask for, built from the settings; tests override any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from options_platform.adapters.ports.market_data import MarketDataSource
+from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import Progress
+from options_platform.errors import PlatformError
+from options_platform.settings import Settings
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time of day; the only place where the platform's assets read a clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything of the outside that an asset may use.
+
+    `progress` is told (what, done, total) during long work; `second_source` gives the source
+    that the first one is compared with, None where none is set.
+    """
+
+    settings: Settings
+    warehouse: Warehouse
+    chains: ChainStore
+    source: Callable[[], MarketDataSource]
+    second_source: Callable[[], MarketDataSource | None]
+    now: Clock
+    progress: Progress
+
+
+def source_gives(platform: Platform, kind: str) -> bool:
+    """Whether the source gives `kind` (bars, index, chain, earnings); one that cannot be opened
+    gives nothing."""
+    try:
+        return kind in platform.source().info.kinds
+    except PlatformError:
+        return False
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """A progress listener that tells nobody."""
+
+
+def make_platform(settings: Settings, **overrides: Any) -> Platform:
+    """The platform of the settings; keyword arguments replace its parts."""
+    parts: dict[str, Any] = {
+        "settings": settings,
+        "warehouse": Warehouse(
+            settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds
+        ),
+        "chains": ChainStore(settings.chains_path),
+        "source": lambda: _open_source(settings),
+        "second_source": lambda: _open_second(settings),
+        "now": utc_now,
+        "progress": quiet,
+    }
+    return Platform(**{**parts, **overrides})
+
+
+def _open_source(settings: Settings) -> MarketDataSource:
+    from options_platform.adapters.sources import open_source, source_options
+
+    return open_source(settings.source, source_options(settings))
+
+
+def _open_second(settings: Settings) -> MarketDataSource | None:
+    from options_platform.adapters.sources import open_source, source_options
+
+    if not settings.second_source:
+        return None
+    options = replace(source_options(settings), csv_dir=settings.second_csv_dir, fallbacks=())
+    return open_source(settings.second_source, options)

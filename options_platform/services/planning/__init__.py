@@ -1,0 +1,1 @@
+"""What plans are made from, and plans as tables and orders."""

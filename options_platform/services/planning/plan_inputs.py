@@ -1,0 +1,61 @@
+"""What plans are made from: bars, indices, ranks, regimes and predictions, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import KEY
+from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, REGIME, VIX, VOLATILITY_MODEL
+from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.errors import IncompleteDataError
+from options_platform.services.market_data.yields_and_tenors import stored_tenors
+
+
+def plan_inputs(
+    warehouse: Warehouse, tickers: Sequence[str], start: date, end: date
+) -> pl.DataFrame:
+    """What the plan rests on, one row for each bar of the range, set-aside ones included.
+
+    Raises :class:`IncompleteDataError` where a table lacks rows of the range.
+    """
+    columns = {
+        RAW_OHLCV: ["close", "split_factor", "bad_reason"],
+        VIX: ["vix", "iv_close"],
+        FEATURES_TABLE: ["iv_rank"],
+        REGIME: ["regime"],
+        DIRECTION_MODEL: ["direction", "p_bearish", "p_neutral", "p_bullish", "confidence"],
+        VOLATILITY_MODEL: ["iv_rank_change_pred"],
+    }
+    frames = [
+        warehouse.read(
+            table,
+            columns=[*KEY, *names],
+            tickers=tickers,
+            start=start,
+            end=end,
+        )
+        for table, names in columns.items()
+    ]
+    joined = frames[0]
+    for table, frame in zip(list(columns)[1:], frames[1:], strict=True):
+        _require_rows(table.name, joined, frame)
+        joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
+    tenors = stored_tenors(warehouse)
+    if tenors is None:
+        return joined
+    return joined.join(tenors, on="date", how="left", maintain_order="left")
+
+
+def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:
+    missing = bars.join(frame, on=KEY, how="anti", maintain_order="left")
+    if missing.height:
+        day, ticker = missing.select(KEY).row(0)
+        last = max(missing["date"].to_list())
+        raise IncompleteDataError(
+            f"{table} lacks {missing.height} rows that the plan rests on, first {day} {ticker}; "
+            f"run: options-platform backfill --start {day} --end {last} --select {table}"
+        )

@@ -1,0 +1,123 @@
+"""Between tables and orders: plans become orders, orders rows, bars and indices closes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from options_platform.contracts import PAPER_ORDERS
+from options_platform.domain.chain.term_structure import known_rates, term_ratios
+from options_platform.domain.market.ex_dates import NextDividend, next_dividends
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.orders import Order, OrderLeg, client_order_id, in_lowest_terms
+
+Market = Mapping[date, Mapping[str, MarketClose]]
+
+
+def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) -> Order:
+    """The order of a planned trade, in lowest terms."""
+    session, ticker = plan["date"], str(plan["ticker"])
+    assert isinstance(session, date)  # noqa: S101 (the contract's type)
+    number = client_order_id(account, session, ticker, "entry")
+    own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
+    order = Order(
+        client_order_id=number,
+        session=session,
+        ticker=ticker,
+        purpose="entry",
+        position_id=number,
+        plan_id=str(plan["plan_id"]),
+        strategy=str(plan["strategy"]),
+        legs=tuple(
+            OrderLeg(row["side"], row["right"], row["strike"], row["expiry"], row["ratio"])
+            for row in own.iter_rows(named=True)
+        ),
+        contracts=int(str(plan["contracts"])),
+        limit_price=float(str(plan["limit_price"])),
+        max_loss_usd=float(str(plan["max_loss_usd"])),
+        max_profit_usd=float(str(plan["max_profit_usd"])),
+    )
+    return in_lowest_terms(order)
+
+
+def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFrame:
+    """Entry orders as rows of `paper_orders`: of several attempts the last, with all fills."""
+    last: dict[tuple[date, str], Order] = {}
+    for order in sorted(orders, key=lambda o: (o.session, o.ticker, o.attempt)):
+        if order.purpose == "entry":
+            last[order.session, order.ticker] = order
+    rows = [
+        {
+            "date": order.session,
+            "ticker": order.ticker,
+            "plan_id": order.plan_id,
+            "client_order_id": None if order.status == "not_sent" else order.client_order_id,
+            "status": order.status,
+            "reason": order.reason,
+            "contracts": order.contracts,
+            "filled_qty": order.filled_qty,
+            "avg_price": order.avg_price,
+            "broker": broker,
+            "updated_at": now,
+        }
+        for order in last.values()
+    ]
+    return pl.DataFrame(rows, schema=PAPER_ORDERS.schema)
+
+
+def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) -> pl.DataFrame:
+    """Rows of `paper_orders` for plans that send nothing: no trades, and trades not to be sent."""
+    trades = pl.col("decision") == "trade"
+    return plans.select(
+        "date",
+        "ticker",
+        "plan_id",
+        client_order_id=pl.lit(None, pl.String),
+        status=pl.when(trades).then(pl.lit("not_sent")).otherwise(pl.lit("no_trade")),
+        reason=pl.when(trades).then(pl.lit(reason)).otherwise(pl.lit(None, pl.String)),
+        contracts="contracts",
+        filled_qty=pl.lit(0, pl.Int32),
+        avg_price=pl.lit(None, pl.Float64),
+        broker=pl.lit(broker),
+        updated_at=pl.lit(now),
+    ).cast(PAPER_ORDERS.schema)
+
+
+def market_closes(
+    bars: pl.DataFrame,
+    vix: pl.DataFrame,
+    tenors: pl.DataFrame | None = None,
+    dividends: pl.DataFrame | None = None,
+) -> Market:
+    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`.
+
+    Those that are unknown or were set aside are absent, as they are from a backtest's market.
+
+    `tenors` has date, vix9d, vix3m, vix6m and short_rate where they are known, `dividends` date,
+    ticker and dividend from before the first bar on; by default those of the bars are taken.
+    """
+    rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
+        pl.col("close").is_finite()
+        & pl.col("iv_close").is_finite()
+        & pl.col("bad_reason").is_null()
+    )
+    if tenors is not None:
+        rows = rows.join(tenors, on="date", how="left", maintain_order="left")
+    terms = np.vstack([term_ratios(rows), known_rates(rows)]).T.tolist()
+    coming = next_dividends(rows, bars if dividends is None else dividends)
+    rows = rows.join(coming, on=["date", "ticker"], how="left", maintain_order="left").select(
+        "date", "ticker", "close", pl.col("split_factor").fill_null(1.0), "iv_close", "amount",
+        "sessions_ahead",
+    )  # fmt: skip
+    market: dict[date, dict[str, MarketClose]] = {}
+    for row, term in zip(rows.iter_rows(), terms, strict=True):
+        day, ticker, close, factor, iv, amount, ahead = row
+        *ratios, rate = (own if own == own else None for own in term)  # noqa: PLR0124 - NaN
+        dividend = None if amount is None else NextDividend(amount * factor, ahead)
+        market.setdefault(day, {})[ticker] = MarketClose(
+            close * factor, iv / 100.0, tuple(ratios), rate, dividend
+        )
+    return market

@@ -1,0 +1,65 @@
+"""What alerts are judged from, read from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.domain.calendar.sessions import newest_session, shift
+from options_platform.domain.trading.alerts import AccountState, Alert, account_alerts
+from options_platform.domain.trading.closing import shares_held
+from options_platform.errors import LedgerError
+from options_platform.services.market_data.inventory import without_bars
+from options_platform.services.trading.entries.pauses import pause_of
+from options_platform.services.trading.stop_looks import valued_by_model
+from options_platform.settings import Settings
+
+WAIT_SECONDS = 5.0
+RECENT_SESSIONS = 5
+UNUSABLE = "ledger"
+
+
+def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
+    """The conditions that hold now; that the ledger cannot be used is one of them.
+
+    Raises :class:`WarehouseBusyError` while another process holds the ledger or the warehouse.
+    """
+    try:
+        state = replace(
+            account_state(ledger, now), data_end=settings.end, without_bars=_without_bars(settings)
+        )
+    except LedgerError as error:
+        return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
+    return account_alerts(state, now, settings.alerts)
+
+
+def _without_bars(settings: Settings) -> list[tuple[str, date | None]]:
+    """Tickers without a bar of the newest stored session, and their last."""
+    if not settings.warehouse_path.exists():
+        return []
+    absent = without_bars(Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS), settings)
+    return list(absent.select("ticker", "last").iter_rows())
+
+
+def account_state(ledger: Ledger, now: datetime) -> AccountState:
+    """The state of the ledger's account; orders are those of the newest sessions."""
+    nothing = AccountState(ledger.account, None, (), (), (), None)
+    if not ledger.exists:
+        return nothing
+    since = shift(newest_session(now), -RECENT_SESSIONS)
+    short = replace(ledger, wait_seconds=WAIT_SECONDS)
+    with short.holding():
+        paused = pause_of(short)
+        return replace(
+            nothing,
+            halted=short.halted(),
+            differences=tuple(short.differences()),
+            orders=tuple(order for order in short.orders() if order.session >= since),
+            equities_usd=tuple(short.equities_since_reset()),
+            newest_run=short.last_marked(),
+            paused=None if paused is None else paused.reason,
+            unsure=valued_by_model(short, now),
+            assigned=shares_held(short.positions(only_open=True)),
+        )

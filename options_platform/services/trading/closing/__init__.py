@@ -1,0 +1,1 @@
+"""Requests that end positions: exits, and exercises of what covers assigned shares."""

@@ -1,0 +1,98 @@
+"""The request to exercise what covers the shares of an assignment, once two looks agree on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from options_platform.adapters.ports.broker import BrokerDoubtError, Exercises, QuotesContracts
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.positions import Position
+from options_platform.domain.valuation.exercise import (
+    Sides,
+    covers_of_shares,
+    exercise_is_worth_more,
+)
+from options_platform.services.trading.execution import Execution
+from options_platform.services.trading.prices.live_quotes import fresh_quotes
+from options_platform.settings import Settings
+
+LOOKS = "exercise_looks"
+
+
+@dataclass(frozen=True)
+class Exercising:
+    """Decides on exercises for one account; the order itself is made by who closes positions."""
+
+    execution: Execution
+    settings: Settings
+
+    def better(self, position: Position, session: date, spot: float | None) -> OrderLeg | None:
+        """The leg that can be exercised for more than the market brings at `spot`, else None.
+
+        A broker exercises all contracts of a symbol, so none may belong to another position. One
+        attempt a session: what was refused, or has no answer, the market takes.
+        """
+        broker, ledger = self.execution.broker, self.execution.ledger
+        if spot is None or not isinstance(broker, Exercises):
+            return None
+        leg = exercise_is_worth_more(position, spot, self._quotes(position), self.settings.intraday)
+        if leg is None or any(
+            o.purpose == "exercise"
+            and o.position_id == position.position_id
+            and o.status != "intent"
+            for o in ledger.orders(session=session)
+        ):
+            return None
+        symbol, expected = leg.symbol(position.ticker), ledger.books().contracts
+        with suppress(BrokerDoubtError):
+            at_broker = {one.symbol: one.quantity for one in broker.holdings()}
+            if expected.get(symbol, 0) == at_broker.get(symbol, 0) == leg.ratio:
+                return leg
+        return None
+
+    def is_confirmed(self, position: Position, leg: OrderLeg | None, now: datetime) -> bool:
+        """Whether an earlier look said the same of `leg`; a look that says None forgets it."""
+        ledger = self.execution.ledger
+        kept: dict[str, list[str]] = json.loads(ledger.kept(LOOKS) or "{}")
+        known = kept.pop(position.position_id, None)
+        if leg is None:
+            if known is not None:
+                ledger.keep(LOOKS, json.dumps(kept), now)
+            return False
+        symbol = leg.symbol(position.ticker)
+        wait = timedelta(seconds=self.settings.intraday.confirm_seconds)
+        if known is not None and known[0] == symbol:
+            age = now - datetime.fromisoformat(known[1])
+            if age >= wait:
+                ledger.keep(LOOKS, json.dumps(kept), now)
+                return True
+            if timedelta(0) <= age < wait:
+                return False
+        ledger.keep(
+            LOOKS, json.dumps({**kept, position.position_id: [symbol, now.isoformat()]}), now
+        )
+        return False
+
+    def _quotes(self, position: Position) -> Mapping[str, Sides]:
+        """Bid and ask of what covers the shares, USD a share; none while its market is closed."""
+        broker = self.execution.broker
+        if not isinstance(broker, QuotesContracts):
+            return {}
+        symbols = [leg.symbol(position.ticker) for leg in covers_of_shares(position)]
+        age = self.settings.intraday.max_quote_age_seconds
+        with suppress(BrokerDoubtError):
+            clock = broker.clock()
+            if clock is not None and clock.is_open:
+                quotes = fresh_quotes(broker, symbols, clock.now, age)
+                return {symbol: (quote.bid, quote.ask) for symbol, quote in quotes.items()}
+        return {}
+
+
+def exercises_in_doubt(ledger: Ledger) -> set[str]:
+    """The positions of which a first look has found that an exercise is worth more."""
+    return set(json.loads(ledger.kept(LOOKS) or "{}"))

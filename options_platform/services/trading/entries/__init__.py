@@ -1,0 +1,1 @@
+"""Whether a planned order may be sent, and for how many contracts."""

@@ -1,0 +1,63 @@
+"""The pause of new entries: what a loss within a session does until a second look or the close.
+
+It refuses entries as a halt does, and ends by itself. A halt is a person's or a sure loss's, see
+:meth:`options_platform.adapters.storage.ledger.Ledger.halt`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.calendar.sessions import close_time
+
+PAUSED = "PAUSED"
+HALTED = "HALTED"
+NAME = "paused"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Why entries are paused, and since when by the broker's clock."""
+
+    reason: str
+    since: datetime
+
+
+def pause_of(ledger: Ledger) -> Pause | None:
+    """The pause that holds now, None if entries are not paused."""
+    text = ledger.kept(NAME)
+    if text is None:
+        return None
+    kept = json.loads(text)
+    return Pause(kept["reason"], datetime.fromisoformat(kept["since"]))
+
+
+def entries_stopped(ledger: Ledger) -> str | None:
+    """The code of what refuses every entry, None if nothing does."""
+    if ledger.halted() is not None:
+        return HALTED
+    return None if pause_of(ledger) is None else PAUSED
+
+
+def pause(ledger: Ledger, new: Pause, now: datetime) -> None:
+    """Refuse entries until the pause is lifted."""
+    text = json.dumps({"reason": new.reason, "since": new.since.isoformat()})
+    ledger.keep(NAME, text, now, f"since {new.since.isoformat()}: {new.reason}")
+
+
+def lift_pause(ledger: Ledger, why: str, now: datetime) -> bool:
+    """End the pause; whether there was one."""
+    if pause_of(ledger) is None:
+        return False
+    ledger.keep(NAME, None, now, f"lifted: {why}")
+    return True
+
+
+def lift_at_close(ledger: Ledger, session: date, now: datetime) -> None:
+    """End a pause that the close of `session` has decided: by then it is a halt, or no loss."""
+    found = pause_of(ledger)
+    if found is not None and found.since <= close_time(session):
+        lift_pause(ledger, f"decided by the close of {session}", now)

@@ -1,0 +1,79 @@
+"""How much of the planned trades an account takes: sizes by its equity, where that is less."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from options_platform.adapters.ports.broker import Broker, BrokerDoubtError
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.risk.sizing import size_at
+from options_platform.services.planning.plan_tables import entry_order
+from options_platform.settings import Settings
+
+SCALED = ("max_loss_usd", "max_profit_usd", "net_delta", "net_gamma", "net_theta", "net_vega")
+
+
+@dataclass(frozen=True)
+class EntrySizes:
+    """The sizes of one account's entries."""
+
+    ledger: Ledger
+    broker: Broker
+    settings: Settings
+
+    def account_usd(self) -> float:
+        """The configured value, or the account's equity if that is less, USD.
+
+        Equity is the smaller of the ledger's at its last mark, which is a backtest's, and of the
+        broker's, where it says one: the ledger knows of no money that was taken out.
+
+        Raises :class:`BrokerDoubtError` while the broker cannot be asked.
+        """
+        equity = self.broker.account().equity_usd
+        recorded = self.recorded_usd()
+        return recorded if equity is None else min(recorded, equity)
+
+    def recorded_usd(self) -> float:
+        """The same without the broker's word."""
+        marks = self.ledger.table("marks").sort("session")["equity_usd"]
+        return float(min([self.settings.account_value_usd, *marks.tail(1)]))
+
+    def sized(self, trades: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
+        """`trades` (rows of `trade_plan`) with the contracts that the account takes, 0 for none.
+
+        Risk and greeks go along with the contracts. A trade whose order is recorded keeps the size
+        of that: it may have been sent. While the broker cannot be asked, the ledger's equity
+        counts; what is recorded then is not sent before the limits have been asked again.
+        """
+        if trades.is_empty():
+            return trades
+        try:
+            account = self.account_usd()
+        except BrokerDoubtError:
+            account = self.recorded_usd()
+        rows = [self._sized(plan, legs, account) for plan in trades.iter_rows(named=True)]
+        return pl.DataFrame(rows, schema=trades.schema)
+
+    def _sized(
+        self, plan: Mapping[str, Any], legs: pl.DataFrame, account_usd: float
+    ) -> dict[str, Any]:
+        planned = plan["contracts"]
+        order = entry_order(plan, legs, self.settings.account)
+        recorded = self.ledger.order(order.client_order_id)
+        if recorded is not None and recorded.contracts <= order.contracts:
+            contracts = planned * recorded.contracts // order.contracts
+        else:
+            contracts = size_at(
+                account_usd,
+                planned,
+                plan["max_loss_usd"],
+                plan["regime"],
+                plan["confidence"],
+                self.settings.plan.sizing,
+            ).contracts
+        share = contracts / planned
+        return {**plan, "contracts": contracts, **{name: plan[name] * share for name in SCALED}}

@@ -1,0 +1,133 @@
+"""Closing everything at once: halt, cancel what rests, then close each position.
+
+While the broker's market trades a position is priced at the far side of its quotes, which a closing
+order meets at once, and by wide quotes no worse than the model at the present spot allows; else at
+the last rung of its ladder from the newest close.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from options_platform.adapters.ports.broker import BrokerDoubtError
+from options_platform.domain.trading.closing import legs_text
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.orders import Order, OrderLeg
+from options_platform.domain.trading.positions import Position
+from options_platform.services.trading.closing.positions import FLATTEN, is_leaving
+from options_platform.services.trading.order_worker import session_to_decide
+from options_platform.services.trading.prices.live_quotes import PresentMarket, present_market
+from options_platform.services.trading.session import PaperTrading
+
+NOT_CLOSING = ("intent", "unknown", "missing", "rejected", "expired", "not_sent")
+# Whole spreads take an order, and then each loose leg one.
+MOST_PASSES = 5
+
+
+@dataclass(frozen=True)
+class Flattening:
+    """Closes the positions of one account; `closes` are the newest known, by ticker.
+
+    A position without a quote or a close is priced at its last mark.
+    """
+
+    service: PaperTrading
+    closes: Mapping[str, MarketClose]
+    reason: str = FLATTEN
+    pause: Callable[[float], None] = time.sleep
+
+    def run(self, now: datetime) -> list[str]:
+        """Close everything; sentences on what could not be. Done again it goes on from there."""
+        ledger = self.service.ledger
+        # First of all: whoever trades now sends nothing new any more.
+        ledger.halt(self.reason, now)
+        with self.service.trading():
+            self.service.reconciler.run(now)
+            problems = self._cancel(now)
+            refused: dict[str, Order] = {}
+            unconfirmed: dict[str, float] = {}
+            for _ in range(MOST_PASSES):
+                self.service.reconciler.run(now)
+                waiting = [p for p in self._not_leaving() if p.position_id not in refused]
+                if not waiting:
+                    break
+                service = self.service
+                market = present_market(
+                    service.broker,
+                    service.settings,
+                    self.closes,
+                    waiting,
+                    ledger,
+                    pause=self.pause,
+                )
+                unconfirmed |= market.unconfirmed
+                refused_now: dict[str, Order] = {}
+                for position in waiting:
+                    sent = self._close(position, market, now)
+                    if sent is not None and sent.status in NOT_CLOSING:
+                        refused_now[position.position_id] = sent
+                # What the other side of its contract kept from closing may close once that has.
+                is_progress = len(refused_now) < len(waiting)
+                refused = refused_now if is_progress else refused | refused_now
+            self.service.reconciler.run(now)
+            problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
+            problems += [
+                f"{ticker} was last traded at {spot:.2f}, far from its last close, and no second "
+                "trade has shown that; the orders begin at the close's price: look at them, and in "
+                "a minute again: options-platform flatten"
+                for ticker, spot in unconfirmed.items()
+            ]
+            return problems + [
+                f"{p.position_id}: {p.open_contracts} spreads are open ({legs_text(p)}), "
+                "and nothing closes them"
+                for p in self._not_leaving()
+                if p.position_id not in refused
+            ]
+
+    def _cancel(self, now: datetime) -> list[str]:
+        """Cancel what rests at the broker; an exit in doubt is sent again first, to be certain."""
+        problems = []
+        execution, closing = self.service.execution, self.service.closing
+        for order in self.service.ledger.working_orders():
+            if order.purpose == "exercise":
+                continue
+            if order.purpose == "exit" and order.status == "unknown":
+                execution.look(order, now)
+                if execution.as_recorded(order).status == "unknown":
+                    closing.send_again(order, now)
+            after = execution.cancel(order, now)
+            if not after.is_final:
+                problems.append(f"{order.client_order_id} is {after.status}: not canceled yet")
+        try:
+            problems += self.service.cancel_strangers(("entry", "exit"))
+        except BrokerDoubtError as doubt:
+            problems.append(f"the broker's orders cannot be listed: {doubt}")
+        return problems
+
+    def _not_leaving(self) -> list[Position]:
+        """Open positions that no order works to close."""
+        ledger = self.service.ledger
+        leaving = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
+        return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
+
+    def _close(self, position: Position, market: PresentMarket, now: datetime) -> Order | None:
+        session = session_to_decide(self.service, now)
+        close = self.closes.get(position.ticker)
+        at_close = None if close is None else self.service.closing.at_close(session, close)
+        return self.service.closing.close_position(
+            position,
+            session,
+            self.reason,
+            market.at_once(position.ticker, at_close),
+            now,
+            at_once_by=market.sure_quotes(position.ticker, _options_of(position)),
+        )
+
+
+def _options_of(position: Position) -> tuple[OrderLeg, ...]:
+    """The contracts of what is closed next: whole spreads, else the loose legs."""
+    legs = position.legs if position.open_contracts else position.loose
+    return tuple(leg for leg in legs if not leg.is_shares)

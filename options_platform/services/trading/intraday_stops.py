@@ -1,0 +1,334 @@
+"""The check of stops while a session trades, by the rules and the orders of the daily run.
+
+1. The broker's clock says whether its market trades; else nothing is done.
+2. Ledger and broker are brought together, and exits that work take their next rung.
+3. Open positions are judged by the broker's quotes, and by the model at the present spot where
+   these leave too much open, or for too long; see :mod:`options_platform.domain.valuation.stops`.
+   What a look has shown is kept in the ledger: a stop takes a second one, or the underlying.
+4. Losses beyond their limits pause entries and cancel those that work; once a later look is sure
+   of them they trip the kill switch, and the look that no longer shows them lifts the pause.
+5. What a stop closes, and a sold leg whose bought one is gone, gets its exit order, under the id
+   that the daily run would have given it. An exit that works on its last rung, where the market
+   cannot meet it, is canceled for the stop and, once that is final, sent again from the price of
+   then. Ledger and broker are compared once more.
+
+It never sends an entry. Killed at any moment and done again, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from options_platform.adapters.ports.broker import QuotesContracts
+from options_platform.domain.risk import after_look, reason_of
+from options_platform.domain.trading.orders import SHARES
+from options_platform.domain.trading.positions import Position, mark_account
+from options_platform.domain.trading.remains import comparable, is_judged_whole, judged_legs
+from options_platform.domain.trading.repricing import deciding_session
+from options_platform.domain.valuation import Evidence, Look, judge
+from options_platform.errors import UsageError
+from options_platform.services.trading.closing.exercises import exercises_in_doubt
+from options_platform.services.trading.closing.positions import (
+    ASSIGNED,
+    LEG_MISSING,
+    LEGS_GONE,
+    is_leaving,
+)
+from options_platform.services.trading.entries.pauses import (
+    Pause,
+    entries_stopped,
+    lift_pause,
+    pause,
+    pause_of,
+)
+from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.prices.live_quotes import (
+    PresentMarket,
+    Pricing,
+    present_market,
+)
+from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.stop_looks import keep_looks, looks_of
+from options_platform.settings.broker_rules import IntradayRules
+
+SHORTEST_WAIT_SECONDS = 1.0
+UNSENT = "beyond its stop, and nothing can be sent: what ledger and broker say differs"
+AT_ONCE = (LEGS_GONE, LEG_MISSING, ASSIGNED)
+"""The standing reasons that wait for no close."""
+
+
+@dataclass(frozen=True)
+class IntradayOutcome:
+    """What one check found: positions valued by quotes, those without sound ones, stops by number.
+
+    `doubts` says of positions what is not sure yet, `by_model` are those whose quotes have been
+    unsure for so long that the model decides. `paused` and `halted` are why entries are, None if
+    they are not. `look_again_seconds` is after which time another look may settle what is in doubt,
+    None if nothing is.
+    """
+
+    checked: int
+    unpriced: tuple[str, ...]
+    stopped: Mapping[str, str]
+    equity_usd: float
+    halted: str | None
+    paused: str | None
+    doubts: Mapping[str, str]
+    by_model: tuple[str, ...]
+    look_again_seconds: float | None
+
+
+@dataclass(frozen=True)
+class IntradayCheck:
+    """The check of one account; the service's closes are those that the model begins from."""
+
+    service: PaperTrading
+
+    def watch(
+        self, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
+    ) -> IntradayOutcome:
+        """Checks one after the other until nothing is in doubt; the last, with the stops of all.
+
+        A doubt is settled within `wide_seconds`, and between two looks anyone else may trade by
+        the ledger. Ends with the market too. Raises as :meth:`run` does at the first look.
+        """
+        rules = self.service.settings.intraday
+        found = self.run(clock())
+        waited = 0.0
+        while found.look_again_seconds is not None and waited <= rules.wide_seconds:
+            waited += found.look_again_seconds
+            sleep(found.look_again_seconds)
+            try:
+                later = self.run(clock())
+            except UsageError:
+                break
+            found = replace(later, stopped={**found.stopped, **later.stopped})
+        return found
+
+    def run(self, now: datetime) -> IntradayOutcome:
+        """One check.
+
+        Raises :class:`UsageError` while the broker's market is closed and for a broker without
+        quotes, :class:`BrokerError` if it gives no answer but for its quotes, and
+        :class:`LedgerError` if another process trades by the ledger and goes on doing so.
+        """
+        at = self._open_now()
+        with self.service.trading():
+            self.service.reconciler.run(now)
+            desk = Desk(self.service)
+            desk.step(now, ("exit",), follows_market=False)
+            held = self.service.ledger.positions(only_open=True)
+            service = self.service
+            market = present_market(
+                service.broker, service.settings, service.closes, held, service.ledger
+            )
+            evidence = self._judged(held, market, at, now)
+            equity = self._judge_losses(evidence, at, now)
+            stopped = self._close(desk, held, market, evidence, deciding_session(at), now)
+            desk.send_again(now, ("exit",))
+            self.service.reconciler.run(now)
+            return self._outcome(held, market, evidence, equity, stopped, at)
+
+    def _open_now(self) -> datetime:
+        """The broker's time, while its market trades."""
+        broker = self.service.broker
+        if not isinstance(broker, QuotesContracts):
+            raise UsageError(
+                f"the broker {broker.name} fills at the close and quotes nothing before it; stops "
+                "are the daily run's"
+            )
+        clock = broker.clock()
+        if clock is None or not clock.is_open:
+            raise UsageError(
+                f"the market of {broker.name} is closed; stops are checked while it trades"
+                + ("" if clock is None else f", next from {clock.next_open:%Y-%m-%d %H:%M}")
+            )
+        return clock.now
+
+    def _judged(
+        self, held: Sequence[Position], market: PresentMarket, at: datetime, now: datetime
+    ) -> dict[str, Evidence]:
+        """What is to be said of each position now; kept for the next look."""
+        ledger, session = self.service.ledger, deciding_session(at)
+        before = looks_of(ledger, market.day)
+        evidence = {}
+        for position in held:
+            legs = judged_legs(position)
+            if not legs:
+                continue
+
+            def is_stop(value: float, position: Position = position) -> bool:
+                due = self.service.closing.exit_due(position, session, comparable(position, value))
+                return due == "STOP_LOSS"
+
+            evidence[position.position_id] = judge(
+                before.get(position.position_id, Look()),
+                at,
+                market.quoted(position.ticker, legs),
+                market.modelled(position.ticker, legs),
+                is_stop,
+                self.service.settings.intraday,
+                are_old=market.are_old(position.ticker, legs),
+            )
+        keep_looks(ledger, market.day, evidence, now)
+        return evidence
+
+    def _judge_losses(self, evidence: Mapping[str, Evidence], at: datetime, now: datetime) -> float:
+        """Pause or halt entries for the losses of now, or lift a pause; the equity by the mids."""
+        service, ledger = self.service, self.service.ledger
+        session = deciding_session(at)
+        equity = self._equity({n: each.value for n, each in evidence.items()}, session)
+        sure = self._equity({n: each.sure for n, each in evidence.items()}, session)
+        if ledger.halted() is None:
+            paused = pause_of(ledger)
+            found = after_look(
+                ledger.equities_since_reset(),
+                equity,
+                sure,
+                None if paused is None else paused.since,
+                at,
+                service.settings.intraday.confirm_seconds,
+                service.settings.risk.kill_switch,
+            )
+            if found.step == "lift":
+                lift_pause(ledger, "a later look shows no loss beyond a limit", now)
+            elif found.lost is not None and found.step == "pause":
+                pause(ledger, Pause(reason_of(found.lost), at), now)
+            elif found.lost is not None and found.step == "halt":
+                ledger.halt(reason_of(found.lost), now)
+                lift_pause(ledger, "halted", now)
+        if entries_stopped(ledger) is not None:
+            service.cancel_entries(now)
+        return equity
+
+    def _close(
+        self,
+        desk: Desk,
+        held: Sequence[Position],
+        market: PresentMarket,
+        evidence: Mapping[str, Evidence],
+        session: date,
+        now: datetime,
+    ) -> dict[str, str]:
+        """Send what closes a position, or overtake what cannot any more; reasons by position."""
+        closing = self.service.closing
+        working = self.service.ledger.working_orders()
+        leaving = {o.position_id: o for o in working if is_leaving(o)}
+        standing = closing.standing_reasons(now)
+        stopped: dict[str, str] = {}
+        for position in held:
+            number, order = position.position_id, leaving.get(position.position_id)
+            otherwise = self._at_close(position)
+            lost = standing.get(number)
+            if lost in AT_ONCE and order is None:
+                price = market.at_once(position.ticker, otherwise)
+                if closing.close_position(position, session, lost, price, now):
+                    stopped[number] = lost
+                continue
+            reason = lost if lost in AT_ONCE else None
+            if reason is None and number in evidence:
+                reason = self._stop_due(position, session, evidence[number])
+            if reason is None:
+                continue
+            if order is None:
+                price = market.from_first(position.ticker, otherwise)
+                if closing.close_position(position, session, reason, price, now):
+                    stopped[number] = reason
+                continue
+            fair = market.fair(order.ticker, order.legs)
+            if fair is not None and desk.is_beyond(order, fair):
+                stopped[number] = reason
+                desk.overtake(order, reason, now)
+        return stopped
+
+    def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:
+        """The stop that closes a position; the day before its expiry asks for no quote."""
+        due = self.service.closing.exit_due(position, session, position.mark_price)
+        if due == "EXPIRY_NEAR":
+            return due
+        return "STOP_LOSS" if evidence.is_stopped else None
+
+    def _at_close(self, position: Position) -> Pricing | None:
+        known = self.service.closes.get(position.ticker)
+        if known is None:
+            return None
+        return self.service.closing.at_close(known.session, known.close)
+
+    def _equity(self, values: Mapping[str, float | None], session: date) -> float:
+        """Equity now; a position without a value counts at its last mark. Nothing is recorded."""
+        positions = []
+        for position in self.service.ledger.positions():
+            value = values.get(position.position_id)
+            if value is None:
+                positions.append(position)
+            elif is_judged_whole(position):
+                loose = (value - position.mark_price * position.open_contracts) * SHARES
+                positions.append(replace(position, loose_value_usd=loose))
+            else:
+                positions.append(replace(position, mark_price=value))
+        return mark_account(session, self.service.start_usd, positions).equity_usd
+
+    def _outcome(
+        self,
+        held: Sequence[Position],
+        market: PresentMarket,
+        evidence: Mapping[str, Evidence],
+        equity_usd: float,
+        stopped: Mapping[str, str],
+        at: datetime,
+    ) -> IntradayOutcome:
+        ledger = self.service.ledger
+        paused = pause_of(ledger)
+        unsent = {n for n, each in evidence.items() if each.is_stopped and n not in stopped}
+        working = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
+        doubts = {n: each.look for n, each in evidence.items() if not each.is_stopped}
+        by_model = sorted(n for n, each in evidence.items() if each.by_model)
+        rules = self.service.settings.intraday
+        waits = [_wait(look, at, rules) for n, look in doubts.items() if n not in by_model]
+        waits += [] if paused is None else [rules.confirm_seconds]
+        unpriced = [
+            p.position_id
+            for p in held
+            if (legs := judged_legs(p)) and market.quoted(p.ticker, legs) is None
+        ]
+        waits += [
+            rules.confirm_seconds for p in held if p.position_id in exercises_in_doubt(ledger)
+        ]
+        return IntradayOutcome(
+            checked=len(held) - len(unpriced),
+            unpriced=tuple(sorted(unpriced)),
+            stopped=stopped,
+            equity_usd=equity_usd,
+            halted=ledger.halted(),
+            paused=None if paused is None else paused.reason,
+            doubts={n: said for n, look in doubts.items() if (said := _doubt(look)) is not None}
+            | dict.fromkeys(sorted(unsent - working), UNSENT),
+            by_model=tuple(by_model),
+            look_again_seconds=min(
+                (max(SHORTEST_WAIT_SECONDS, wait) for wait in waits if wait is not None),
+                default=None,
+            ),
+        )
+
+
+def _wait(look: Look, at: datetime, rules: IntradayRules) -> float | None:
+    """After how many seconds another look may settle what is in doubt; None if nothing is."""
+    waits = []
+    if look.unsure_since is not None:
+        lasted = (at - look.unsure_since).total_seconds()
+        waits += [rules.confirm_seconds, rules.wide_seconds - lasted]
+    elif look.beyond_since is not None:
+        waits.append(rules.confirm_seconds - (at - look.beyond_since).total_seconds())
+    return min(waits, default=None)
+
+
+def _doubt(look: Look) -> str | None:
+    """What is not sure yet of a position, for a person."""
+    if look.unsure_since is not None:
+        return f"its quotes are wide or missing since {look.unsure_since:%H:%M:%S %Z}"
+    if look.beyond_since is not None:
+        return f"beyond its stop since {look.beyond_since:%H:%M:%S %Z}; a second look decides"
+    return None

@@ -1,0 +1,29 @@
+"""The newest stored closes, which orders, stops and the way out of positions begin from."""
+
+from __future__ import annotations
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.domain.calendar.sessions import shift
+from options_platform.services.market_data.yields_and_tenors import stored_tenors
+from options_platform.services.planning.plan_tables import Market, market_closes
+from options_platform.settings import Settings
+
+
+def stored_market(settings: Settings, *, wait_seconds: float | None = None) -> Market:
+    """The closes of the two newest stored sessions; empty before anything is stored.
+
+    Raises :class:`WarehouseBusyError` if another process holds the warehouse for `wait_seconds`
+    (by default those of the settings).
+    """
+    wait = settings.warehouse_wait_seconds if wait_seconds is None else wait_seconds
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=wait)
+    newest = warehouse.read(RAW_OHLCV, columns=["date"])["date"].max()
+    if newest is None:
+        return {}
+    since = shift(newest, -1)  # type: ignore[arg-type]
+    return market_closes(
+        warehouse.read(RAW_OHLCV, start=since),
+        warehouse.read(VIX, start=since),
+        stored_tenors(warehouse),
+    )

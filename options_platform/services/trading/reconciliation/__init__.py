@@ -1,0 +1,1 @@
+"""The ledger brought in line with the broker, and what a person accepts of the rest."""

@@ -1,0 +1,221 @@
+"""Taking over what the clearing house did with the contracts of positions.
+
+The broker's own activity is evidence, also when it comes late, is corrected, or is canceled: what
+it had ended comes back then. One that tells of what a person has accepted before ends nothing else,
+and it ends a person's own contracts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from options_platform.adapters.ports.broker import Activity, BrokerDoubtError, BrokerOrder
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.trading.reconciliation.beside import (
+    AcceptedEnd,
+    delivered_late,
+    given_back_beside,
+    settled_beside,
+    told_before,
+)
+from options_platform.domain.trading.reconciliation.renames import is_same_contract
+from options_platform.domain.trading.reconciliation.reversal import ended_of, take_back
+from options_platform.domain.trading.reconciliation.settlement import ENDS, Settlement, settle
+from options_platform.domain.trading.reconciliation.statements import as_stated_now
+from options_platform.services.trading.execution import Execution
+from options_platform.settings.broker_rules import ReconcileRules
+
+CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What ends contracts of the positions of one account without an order."""
+
+    execution: Execution
+    rules: ReconcileRules
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger's side."""
+        return self.execution.ledger
+
+    def take_activities(self, now: datetime, session: date | None = None) -> str | None:
+        """Take over what the clearing house did with the contracts of open positions.
+
+        `session` is the newest that a broker without a clock was told of. Returns why the
+        activities could not be read, None if they were.
+        """
+        if not self.ledger.positions():
+            return None
+        try:
+            self._take_activities(now, session)
+        except BrokerDoubtError as doubt:
+            return str(doubt)
+        return None
+
+    def causes(
+        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: set[str]
+    ) -> dict[str, str]:
+        """By symbol what happened to it: of fills those alone that no order of ours explains.
+
+        Their symbols are added to `by_hand`.
+        """
+        ours = {name for report in orders.values() for name in report.broker_ids}
+        causes: dict[str, str] = {}
+        # They only say why.
+        with suppress(BrokerDoubtError):
+            for activity in self.execution.broker.activities(since):
+                is_ours = activity.order_id is None or activity.order_id in ours
+                if activity.kind == "FILL" and is_ours:
+                    continue
+                if activity.kind in CAUSES:
+                    if activity.kind == "FILL":
+                        by_hand.add(activity.symbol)
+                    what = CAUSES[activity.kind]
+                    more = " by an order that is not ours" if activity.kind == "FILL" else ""
+                    causes[activity.symbol] = f"{what} on {activity.on}{more}"
+        return causes
+
+    def _take_activities(self, now: datetime, session: date | None) -> None:
+        today = now.date() if session is None else min(session, now.date())
+        opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
+        since = min([today - timedelta(days=self.rules.lookback_days), *opened])
+        listed = self.execution.broker.activities(since, fills=False)
+        given = [a for a in listed if a.kind in ENDS]
+        stated = as_stated_now(given)
+        settled = self.ledger.settled()
+        # What was canceled is back before what takes its place ends it again.
+        for activity in stated:
+            too_many = settled.get(activity.key, 0) - abs(activity.quantity)
+            if too_many > 0:
+                self._take_back(activity, round(too_many), now)
+        settled = self.ledger.settled()
+        for activity in [*stated, *self._netted_at_expiry(today)]:
+            left = abs(activity.quantity) - settled.get(activity.key, 0)
+            if left > 0:
+                self._take_over(replace(activity, quantity=left), now)
+
+    def _take_over(self, activity: Activity, now: datetime) -> None:
+        """End what an activity states: what a person said before, then what positions hold."""
+        told = self._told_before(activity)
+        for end, count in told:
+            position = next(p for p in self.ledger.positions() if p.position_id == end.position_id)
+            done = delivered_late(activity, end, count, position)
+            self.ledger.record_settlement(activity, done, now, [(end, count)])
+        left = activity.quantity - sum(count for _, count in told)
+        settlers = [self._of_open, self._of_persons, self._of_closed]
+        if activity.kind == "OPEXC" and not self._was_asked_for(activity):
+            # Who holds a contract decides on it: before its expiry nobody else exercises it.
+            settlers = [self._of_persons, self._of_open, self._of_closed]
+        for settled in settlers:
+            if left <= 0:
+                break
+            done = settled(replace(activity, quantity=left))
+            if done.ended:
+                self.ledger.record_settlement(activity, done, now)
+                left = done.unsettled
+        if left < activity.quantity:
+            self._end_exercises(activity.symbol, activity.kind, now)
+
+    def _was_asked_for(self, activity: Activity) -> bool:
+        return any(
+            o.purpose == "exercise" and o.legs[0].symbol(o.ticker) == activity.symbol
+            for o in self.ledger.unsettled_orders()
+        )
+
+    def _told_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
+        # Most activities tell of no end that a person accepted: the account is not asked for them.
+        ends = [
+            end
+            for end in self.ledger.accepted_ends()
+            if is_same_contract(end.symbol, activity.symbol)
+            or is_same_contract(activity.symbol, end.symbol)
+        ]
+        if not ends:
+            return []
+        opened = {p.position_id: p.opened_on for p in self.ledger.positions()}
+        at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        return told_before(activity, ends, opened, self.ledger.books().contracts, at_broker)
+
+    def _of_open(self, activity: Activity) -> Settlement:
+        """Of the positions that were open on its day, those that no order closes first."""
+        leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
+        held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= activity.on]
+        ordered = sorted(held, key=lambda position: position.position_id in leaving)
+        net = self.ledger.books().contracts.get(activity.symbol, 0)
+        return settle(activity, ordered, net=net, is_renamed=self._is_renamed(activity))
+
+    def _is_renamed(self, activity: Activity) -> bool:
+        """Whether an activity may be of a contract that the ledger knows under another root.
+
+        Not where the account should hold the stated one, as a person does, or lists that other.
+        """
+        expected = self.ledger.books().contracts
+        if expected.get(activity.symbol, 0):
+            return False
+        others = [s for s in expected if is_same_contract(s, activity.symbol)]
+        if not others:
+            return True
+        at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+        return all(abs(at_broker.get(s, 0)) < abs(expected[s]) for s in others)
+
+    def _of_persons(self, activity: Activity) -> Settlement:
+        tickers = {position.ticker for position in self.ledger.positions()}
+        return settled_beside(activity, self.ledger.books().beside, tickers)
+
+    def _of_closed(self, activity: Activity) -> Settlement:
+        """Of the positions of which contracts were closed on its day or later."""
+        day = activity.on
+        closed = [
+            p
+            for p in self.ledger.positions()
+            if p.closed_contracts and p.opened_on <= day and (p.closed_on or day) >= day
+        ]
+        return settle(activity, (), closed, is_renamed=self._is_renamed(activity))
+
+    def _take_back(self, activity: Activity, count: int, now: datetime) -> None:
+        """Undo `count` contracts of an activity, those of the newest position first."""
+        positions = self.ledger.positions()
+        ended = self.ledger.ended_by(activity) or ended_of(activity, positions)
+        own = min(count, ended.get("", 0))
+        if own:
+            done = given_back_beside(activity, own, {p.ticker for p in positions})
+            self.ledger.record_settlement(activity, done, now)
+            count -= own
+        undo: dict[str, int] = {}
+        for position in reversed(positions):
+            undo[position.position_id] = min(count, ended.get(position.position_id, 0))
+            count -= undo[position.position_id]
+        self.ledger.record_settlement(activity, take_back(activity, undo, positions), now)
+
+    def _netted_at_expiry(self, today: date) -> list[Activity]:
+        """What no activity tells of: expired contracts that positions hold on both sides.
+
+        The broker has netted them, so nothing was left there to exercise or to expire.
+        """
+        expected, gross = self.ledger.books().contracts, dict[str, int]()
+        expiries: dict[str, date] = {}
+        for position in self.ledger.positions(only_open=True):
+            for leg, count in position.held.items():
+                if not leg.is_shares and leg.expiry < today:
+                    symbol = leg.symbol(position.ticker)
+                    gross[symbol], expiries[symbol] = gross.get(symbol, 0) + count, leg.expiry
+        return [
+            Activity(f"netted-{symbol}", "OPEXP", symbol, count, None, expiries[symbol])
+            for symbol, count in gross.items()
+            if not expected.get(symbol, 0)
+        ]
+
+    def _end_exercises(self, symbol: str, kind: str, now: datetime) -> None:
+        for order in self.ledger.unsettled_orders():
+            if order.purpose != "exercise" or order.legs[0].symbol(order.ticker) != symbol:
+                continue
+            if kind == "OPEXC" and order.status != "intent":
+                done = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
+                self.ledger.record(done, now)
+            elif kind == "OPEXP":
+                self.ledger.record(order.to("expired"), now, detail=kind)

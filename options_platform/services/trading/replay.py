@@ -1,0 +1,73 @@
+"""Replaying past sessions, in date order, into a ledger of its own that says so.
+
+A replay shows what paper trading would have done with the stored plans. It never touches the
+paper ledger, and replaying the same sessions again gives the same ledger.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.brokers import open_simulated
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import Progress
+from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.planning.plan_tables import market_closes
+from options_platform.services.trading.session import PaperTrading
+from options_platform.settings import Settings
+
+LABEL = "replay"
+FILE_NAME = "ledger-replay.duckdb"
+
+
+def replay_ledger(settings: Settings) -> Ledger:
+    """The ledger that replays are written to."""
+    return Ledger(
+        settings.home / FILE_NAME,
+        account=settings.account,
+        label=LABEL,
+        wait_seconds=settings.warehouse_wait_seconds,
+    )
+
+
+def replay(
+    settings: Settings,
+    warehouse: Warehouse,
+    sessions: Sequence[date],
+    now: datetime,
+    progress: Progress | None = None,
+) -> Ledger:
+    """Trade the stored plans of `sessions` one after the other, in place of the last replay."""
+    first, last = sessions[0], sessions[-1]
+    plans = warehouse.read(TRADE_PLAN, start=first, end=last)
+    legs = warehouse.read(TRADE_PLAN_LEGS, start=first, end=last)
+    market = market_closes(
+        warehouse.read(RAW_OHLCV, start=first, end=last),
+        warehouse.read(VIX, start=first, end=last),
+        stored_tenors(warehouse),
+        stored_dividends(warehouse, end=last),
+    )
+    target = replay_ledger(settings)
+    with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:
+        folder = Path(scratch)
+        ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
+        broker = open_simulated(settings, folder)
+        service = PaperTrading(ledger, broker, settings)
+        # Nobody else knows these files: holding them throughout saves opening them for each step.
+        with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):
+            for done, session in enumerate(sessions, start=1):
+                today = pl.col("date") == session
+                service.run_session(session, plans.filter(today), legs.filter(today), market, now)
+                if progress is not None:
+                    progress("sessions replayed", done, len(sessions))
+        shutil.move(folder / FILE_NAME, target.path)
+    return target

@@ -1,0 +1,76 @@
+"""What the checks of stops have seen within a session, kept in the ledger for the next one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.valuation import Evidence, Look
+
+NAME = "looks"
+MOMENTS = ("beyond_since", "unsure_since")
+
+
+def looks_of(ledger: Ledger, day: date) -> dict[str, Look]:
+    """By position_id what earlier looks of that day have shown; nothing of another day counts."""
+    return {
+        number: Look(*(_moment(kept[name]) for name in MOMENTS))
+        for number, kept in _positions(ledger, day).items()
+    }
+
+
+def keep_looks(ledger: Ledger, day: date, evidence: Mapping[str, Evidence], now: datetime) -> None:
+    """Keep what a look has come to, in place of what was kept before."""
+    before = _positions(ledger, day)
+    positions = {
+        number: {
+            **{name: _text(getattr(each.look, name)) for name in MOMENTS},
+            "by_model": each.by_model,
+        }
+        for number, each in evidence.items()
+        if each.look != Look()
+    }
+    new = sorted(
+        number
+        for number, kept in positions.items()
+        if kept["by_model"] and not before.get(number, {}).get("by_model")
+    )
+    text = json.dumps({"day": day.isoformat(), "positions": positions})
+    told = f"{', '.join(new)}: quotes unsure for too long, valued by the model" if new else None
+    ledger.keep(NAME, text, now, told)
+
+
+def valued_by_model(ledger: Ledger, now: datetime) -> dict[str, str]:
+    """By position_id, of today's looks: whose quotes are unsure for so long that the model rules.
+
+    The texts tell it to a person. Positions that are closed by now are left out.
+    """
+    open_now = {p.position_id: p for p in ledger.positions(only_open=True)}
+    told = {}
+    for number, kept in _positions(ledger, now.astimezone(NEW_YORK).date()).items():
+        since = _moment(kept["unsure_since"])
+        if kept["by_model"] and since is not None and number in open_now:
+            told[number] = (
+                f"the quotes of {number} ({open_now[number].ticker}) are wide or missing since "
+                f"{since.astimezone(NEW_YORK):%H:%M} New York; its stop goes by the model at the "
+                "present spot"
+            )
+    return told
+
+
+def _positions(ledger: Ledger, day: date) -> dict[str, dict[str, Any]]:
+    kept = json.loads(ledger.kept(NAME) or "{}")
+    positions: dict[str, dict[str, Any]] = kept.get("positions", {})
+    return positions if kept.get("day") == day.isoformat() else {}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,83 @@
+"""What is kept of a ledger in memory is never older than the file."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from options_platform.adapters.storage import ledger_schema, ledger_seen
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.trading.positions import after_entry_fill
+from options_platform.errors import LedgerError
+from options_platform_tests.domain.trading.orders.test_orders import DAY, ORDER
+
+NOW = datetime(2024, 1, 3, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "ledger.duckdb")
+
+
+def test_a_change_is_read_while_the_file_is_held(ledger):
+    with ledger.holding():
+        assert (ledger.orders(), ledger.positions()) == ([], [])
+        ledger.record_intent(ORDER, NOW)
+        assert [order.status for order in ledger.orders()] == ["intent"]
+        filled = replace(ORDER, status="unknown").to("filled", filled_qty=5, avg_price=2.0)
+        ledger.record(ORDER.to("unknown"), NOW)
+        ledger.record(filled, NOW, after_entry_fill(filled, None, DAY, fees_before_usd=0.0))
+        assert ledger.order(ORDER.client_order_id).status == "filled"
+        assert ledger.working_orders() == []
+        assert [p.contracts for p in ledger.positions(only_open=True)] == [5]
+        assert ledger.books().positions == tuple(ledger.positions())
+
+
+def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
+    with ledger.holding():
+        ledger.record_intent(ORDER, NOW)
+
+        def fail(*_args, **_more):
+            raise RuntimeError
+
+        monkeypatch.setattr("options_platform.adapters.storage.ledger.write_row", fail)
+        position = after_entry_fill(
+            ORDER.to("unknown").to("filled", filled_qty=5, avg_price=2.0),
+            None,
+            DAY,
+            fees_before_usd=0.0,
+        )
+        with pytest.raises(RuntimeError):
+            ledger.record(ORDER.to("unknown"), NOW, position)
+        assert [order.status for order in ledger.orders()] == ["intent"]
+
+
+def test_what_another_process_wrote_in_between_is_read(ledger):
+    ledger.record_intent(ORDER, NOW)
+    assert len(ledger.orders()) == 1
+    # A ledger of its own opens the file anew, as another process does.
+    Ledger(ledger.path).record_intent(replace(ORDER, client_order_id="another"), NOW)
+    assert len(ledger.orders()) == 2
+
+
+def test_the_tables_are_looked_at_once_while_the_file_is_held(ledger, monkeypatch):
+    looks = []
+
+    def prepare(connection):
+        looks.append(connection)
+        ledger_schema.prepare(connection)
+
+    monkeypatch.setattr(ledger_seen, "prepare", prepare)
+    with ledger.trading():
+        ledger.record_intent(ORDER, NOW)
+        ledger.orders()
+        ledger.halted()
+    assert len(looks) == 1
+
+
+def test_another_accounts_ledger_is_refused_while_the_file_is_held_by_its_owner(ledger):
+    with ledger.holding():
+        ledger.record_intent(ORDER, NOW)
+        with pytest.raises(LedgerError, match="belongs to account paper"):
+            replace(ledger, account="another").orders()
+        assert len(ledger.orders()) == 1

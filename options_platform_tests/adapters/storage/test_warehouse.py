@@ -1,0 +1,227 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import PartitionRange
+from options_platform.contracts import LABELS, REGIME, REGIME_TRANSITIONS
+from options_platform.errors import ContractError, HomeError, WarehouseBusyError
+
+FIRST = date(2024, 1, 2)
+
+
+def labels(days: int = 3, ticker: str = "SPY", value: float = 0.01) -> pl.DataFrame:
+    dates = [FIRST + timedelta(days=n) for n in range(days)]
+    return pl.DataFrame(
+        {
+            "date": dates,
+            "ticker": [ticker] * days,
+            "fwd_return_5d": [value] * days,
+            "direction": ["neutral"] * days,
+            "fwd_iv_rank_5d": [0.5] * days,
+            "fwd_rv_5d": [0.2] * days,
+            "known_on": [d + timedelta(days=7) for d in dates],
+        },
+        schema=LABELS.schema,
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(tmp_path / "w.duckdb", wait_seconds=2)
+
+
+def test_what_is_written_is_read_back_sorted_by_key(warehouse):
+    frame = labels().sample(fraction=1.0, shuffle=True, seed=1)
+    warehouse.write([(LABELS, frame)])
+    assert warehouse.read(LABELS).equals(labels())
+
+
+def test_columns_are_matched_by_name_not_by_position(warehouse):
+    frame = labels().select(reversed(labels().columns))
+    warehouse.write([(LABELS, frame)])
+    assert warehouse.read(LABELS).equals(labels())
+
+
+def test_a_second_write_of_a_partition_replaces_it(warehouse):
+    warehouse.write([(LABELS, labels(5))])
+    warehouse.write([(LABELS, labels(2, value=0.02))])
+    values = warehouse.read(LABELS)["fwd_return_5d"].to_list()
+    assert values == [0.02, 0.02, 0.01, 0.01, 0.01]
+
+
+def test_a_scope_replaces_rows_that_the_new_result_no_longer_has(warehouse):
+    changes = pl.DataFrame(
+        {
+            "date": [FIRST],
+            "ticker": ["SPY"],
+            "from_regime": ["low_vol"],
+            "to_regime": ["neutral"],
+            "sessions_in_previous": [3],
+        },
+        schema=REGIME_TRANSITIONS.schema,
+    )
+    regime = pl.DataFrame(
+        {
+            "date": [FIRST],
+            "ticker": ["SPY"],
+            "regime": ["neutral"],
+            "matched": [["neutral"]],
+            "days_in_regime": [0],
+            "previous_regime": ["low_vol"],
+        },
+        schema=REGIME.schema,
+    )
+    scope = PartitionRange(FIRST, FIRST, ("SPY",))
+    warehouse.write([(REGIME, regime), (REGIME_TRANSITIONS, changes)], scope=scope)
+    warehouse.write([(REGIME, regime), (REGIME_TRANSITIONS, changes.clear())], scope=scope)
+    assert warehouse.read(REGIME_TRANSITIONS).is_empty()
+    assert warehouse.read(REGIME).equals(regime)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: f.clear(), "empty frame"),
+        (lambda f: f.drop("direction"), "columns missing: direction"),
+        (lambda f: f.with_columns(extra=1), "columns unknown: extra"),
+        (lambda f: f.with_columns(pl.col("fwd_return_5d").cast(pl.Float32)), "is Float32"),
+        (lambda f: pl.concat([f, f]), "share a key"),
+        (lambda f: f.with_columns(ticker=pl.lit(None, pl.String)), "null in ticker"),
+        (lambda f: f.with_columns(known_on=pl.lit(None, pl.Date)), "null in known_on"),
+    ],
+)
+def test_a_frame_that_does_not_fit_is_refused_and_the_table_stays(warehouse, spoil, message):
+    warehouse.write([(LABELS, labels())])
+    with pytest.raises(ContractError, match=message):
+        warehouse.write([(LABELS, spoil(labels(value=0.9)))])
+    assert warehouse.read(LABELS).equals(labels())
+
+
+def test_rows_outside_the_partitions_to_be_written_are_refused(warehouse):
+    warehouse.write([(LABELS, labels())])
+    with pytest.raises(ContractError, match="outside the partitions"):
+        warehouse.write([(LABELS, labels(3))], scope=PartitionRange(FIRST, FIRST, ("SPY",)))
+    assert warehouse.read(LABELS).equals(labels())
+
+
+def test_a_failure_in_the_second_table_takes_back_the_first(warehouse):
+    warehouse.write([(LABELS, labels())])
+    broken = pl.DataFrame({"date": [FIRST]})
+    with pytest.raises(ContractError):
+        warehouse.write([(LABELS, labels(value=0.9)), (REGIME, broken)])
+    assert warehouse.read(LABELS).equals(labels())
+
+
+def test_hostile_tickers_are_data_not_sql(warehouse):
+    hostile = "'; DROP TABLE labels; --"
+    warehouse.write([(LABELS, labels(ticker=hostile))])
+    assert warehouse.read(LABELS, tickers=[hostile]).height == 3
+    assert warehouse.read(LABELS, tickers=["SPY"]).is_empty()
+
+
+def test_a_table_of_another_version_is_named_not_guessed(warehouse):
+    with held(warehouse.path, wait_seconds=1) as connection:
+        connection.execute("CREATE TABLE labels (date DATE, ticker VARCHAR, old DOUBLE)")
+    with pytest.raises(ContractError, match="another schema"):
+        warehouse.read(LABELS)
+    with pytest.raises(ContractError, match="another schema"):
+        warehouse.write([(LABELS, labels())])
+
+
+def test_an_unwritable_place_is_said_in_one_line(tmp_path):
+    with pytest.raises(HomeError, match="OPTIONS_HOME"):
+        Warehouse(tmp_path / "no" / "such" / "w.duckdb").read(LABELS)
+
+
+HOLD = """
+import sys, time, duckdb
+con = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def holder(path: Path, seconds: float) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().strip() == "held"
+    return process
+
+
+def test_a_busy_file_is_waited_for(warehouse):
+    with holder(warehouse.path, 0.7):
+        warehouse.write([(LABELS, labels())])
+    assert warehouse.read(LABELS).height == 3
+
+
+def test_a_file_that_stays_busy_is_an_error_that_names_the_holder(tmp_path):
+    warehouse = Warehouse(tmp_path / "w.duckdb", wait_seconds=0.3)
+    with holder(warehouse.path, 30) as process:
+        try:
+            with pytest.raises(WarehouseBusyError, match=rf"process {process.pid}"):
+                warehouse.read(LABELS)
+        finally:
+            process.kill()
+
+
+WRITE_FOR_EVER = """
+import sys
+from pathlib import Path
+import polars as pl
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import LABELS
+warehouse = Warehouse(Path(sys.argv[1]))
+frame = warehouse.read(LABELS)
+print("ready", flush=True)
+value = 1.0
+while True:
+    value += 1.0
+    warehouse.write([(LABELS, frame.with_columns(fwd_return_5d=pl.lit(value)))])
+"""
+
+
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new_rows(warehouse):
+    rows = 2000
+    warehouse.write([(LABELS, labels(rows))])
+    for attempt in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITE_FOR_EVER, str(warehouse.path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stdout.readline().strip() == "ready"
+            time.sleep(0.05 + 0.011 * attempt)
+            os.kill(process.pid, signal.SIGKILL)
+        stored = warehouse.read(LABELS)
+        assert stored.height == rows
+        assert stored["fwd_return_5d"].n_unique() == 1
+
+
+@given(
+    cuts=st.lists(
+        st.tuples(st.integers(0, 9), st.integers(1, 10), st.floats(-1, 1)), min_size=1, max_size=6
+    )
+)
+@settings(max_examples=15, deadline=None)
+def test_writes_in_any_order_leave_the_last_value_of_each_key(tmp_path_factory, cuts):
+    warehouse = Warehouse(tmp_path_factory.mktemp("w") / "w.duckdb")
+    expected: dict[date, float] = {}
+    for start, length, value in cuts:
+        frame = labels(10, value=value).slice(start, length)
+        warehouse.write([(LABELS, frame)])
+        expected |= dict.fromkeys(frame["date"].to_list(), value)
+    stored = warehouse.read(LABELS)
+    assert dict(zip(stored["date"], stored["fwd_return_5d"], strict=True)) == expected

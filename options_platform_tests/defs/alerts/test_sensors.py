@@ -1,0 +1,243 @@
+"""The sensors that tell people, with a ledger, Dagster's instance and a receiver that are real."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import dagster as dg
+import pytest
+
+from options_platform.adapters.notifier import VARIABLE, open_notifier
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.definitions import build_defs
+from options_platform.defs.alerts.sensors import make_alert_sensors
+from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.trading.positions import AccountMark
+from options_platform.domain.trading.reconciliation.differences import Difference
+from options_platform.settings import make_settings
+from options_platform_tests.domain.trading.test_alerts import FRIDAY, ORDER
+from options_platform_tests.fakes.receiver import receiver
+
+NOW = datetime(2024, 7, 6, 12, tzinfo=NEW_YORK)
+
+
+@pytest.fixture
+def there():
+    with receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def urls(there):
+    """The addresses to tell; a test may add others."""
+    return [there.url]
+
+
+@pytest.fixture
+def broken(urls):
+    """A second address, which takes nothing."""
+    with receiver() as found:
+        found.status = 503
+        urls.append(found.url)
+        yield found
+
+
+@pytest.fixture
+def settings(tmp_path):
+    made = make_settings({"home": tmp_path / "home", "source": "simulated"})
+    made.home.mkdir()
+    return made
+
+
+@pytest.fixture
+def ledger(settings):
+    return open_ledger(settings)
+
+
+@pytest.fixture
+def tick(settings, urls):
+    """Evaluates the sensor on the account, with the cursor of the tick before."""
+    definitions = build_defs(settings, now=lambda: NOW)
+    _, sensor = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: " ".join(urls)}))
+    cursor = None
+
+    def run():
+        nonlocal cursor
+        context = dg.build_sensor_context(
+            cursor=cursor, resources=definitions.resources, sensor_name=sensor.name
+        )
+        with context:
+            found = sensor.evaluate_tick(context)
+        cursor = found.cursor
+        return found.skip_message
+
+    return run
+
+
+def titles(there):
+    return [title for title, _ in there.got]
+
+
+def test_a_home_without_a_ledger_has_nothing_to_tell(tick, there):
+    assert tick().startswith("0 conditions hold")
+    assert there.got == []
+
+
+def test_a_halt_is_told_once_and_again_after_it_was_lifted(tick, there, ledger):
+    ledger.halt("DAILY_LOSS: 4,000 USD lost", NOW)
+    for _ in range(3):
+        tick()
+    assert there.got == [("paper: new entries are halted", "DAILY_LOSS: 4,000 USD lost")]
+    ledger.resume("looked", NOW)
+    tick()
+    ledger.halt("by hand", NOW)
+    tick()
+    assert [text for _, text in there.got] == ["DAILY_LOSS: 4,000 USD lost", "by hand"]
+
+
+def test_differences_rejections_and_a_drawdown_are_told(tick, there, ledger):
+    ledger.record_differences([Difference("CASH", "cash", "5 USD less")], NOW)
+    intent = replace(ORDER, status="intent", reason=None)
+    ledger.record_intent(intent, NOW)
+    ledger.record(intent.to("unknown"), NOW)
+    ledger.record(ORDER, NOW)
+    for day, equity in ((3, 100_000.0), (5, 94_000.0)):
+        mark = AccountMark(FRIDAY.replace(day=day), equity, 0.0, equity, 0.0, 0.0, 0)
+        ledger.record_marks([], mark)
+    tick()
+    tick()
+    assert titles(there) == [
+        "paper: ledger and broker differ",
+        "paper: the broker rejected an order",
+        "paper: drawdown",
+    ]
+
+
+def test_a_difference_in_cash_that_has_grown_is_told_again(tick, there, ledger):
+    for amount in (100.0, 100.05, 5_100.0, 5_099.0):
+        ledger.record_differences([Difference("CASH", "cash", f"{amount} less", -amount)], NOW)
+        tick()
+        tick()
+    assert [text for _, text in there.got] == ["CASH: 100.0 less", "CASH: 5100.0 less"]
+
+
+def test_what_was_not_delivered_is_told_by_a_later_tick(tick, there, ledger):
+    ledger.halt("by hand", NOW)
+    there.status = 503
+    assert "1 not delivered" in tick()
+    there.status = 200
+    tick()
+    tick()
+    assert titles(there) == ["paper: new entries are halted"]
+
+
+def test_an_address_that_is_out_of_order_does_not_make_the_others_ring_again(
+    broken, tick, there, ledger
+):
+    ledger.halt("by hand", NOW)
+    assert tick() == "1 conditions hold; 1 told now, 1 not delivered"
+    assert tick() == "1 conditions hold; 0 told now, 1 not delivered"
+    broken.status = 200
+    tick()
+    tick()
+    assert titles(there) == titles(broken) == ["paper: new entries are halted"]
+
+
+def test_a_ledger_that_cannot_be_used_is_told(tick, there, settings):
+    settings.ledger_path.write_bytes(b"not a database" * 100)
+    tick()
+    tick()
+    assert titles(there) == ["paper: the ledger cannot be used"]
+
+
+@dg.op
+def breaks():
+    raise ValueError("the source gave nothing")
+
+
+@dg.job(name="daily")
+def failing():
+    breaks()
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def look(settings, urls, instance):
+    """Evaluates the sensor on failed runs, with the cursor of the tick before."""
+    sensor, _ = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: " ".join(urls)}))
+    cursor = None
+
+    def run():
+        nonlocal cursor
+        with dg.build_sensor_context(
+            instance=instance, cursor=cursor, sensor_name=sensor.name
+        ) as context:
+            found = sensor.evaluate_tick(context)
+        cursor = found.cursor
+        return found.skip_message
+
+    return run
+
+
+def fail(instance):
+    outcome = failing.execute_in_process(instance=instance, raise_on_error=False)
+    assert not outcome.success
+    return outcome.run_id
+
+
+def test_a_failed_run_is_told_once_with_its_step_and_cause(look, there, instance):
+    fail(instance)
+    # What failed before anyone was to be told is history.
+    assert look() == "0 runs failed; 0 told now, 0 not delivered"
+    run_id = fail(instance)
+    for _ in range(3):
+        look()
+    ((title, text),) = there.got
+    assert title == "run of daily failed"
+    assert text.startswith("breaks: ValueError: the source gave nothing")
+    assert run_id in text
+
+
+def test_a_failed_run_that_was_not_delivered_is_told_later_and_none_is_lost(look, there, instance):
+    look()
+    there.status = 503
+    runs = [fail(instance)]
+    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    runs.append(fail(instance))
+    assert look() == "2 runs failed; 0 told now, 2 not delivered"
+    there.status = 200
+    assert look() == "2 runs failed; 2 told now, 0 not delivered"
+    look()
+    assert [text[-37:-1] for _, text in there.got] == runs
+
+
+def test_a_failed_run_is_told_once_to_each_address_however_late_one_takes_it(
+    broken, look, there, instance
+):
+    look()
+    fail(instance)
+    assert look() == "1 runs failed; 1 told now, 1 not delivered"
+    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    broken.status = 200
+    look()
+    look()
+    assert titles(there) == titles(broken) == ["run of daily failed"]
+
+
+def test_more_failures_than_are_told_at_once_are_all_told(look, there, instance, monkeypatch):
+    monkeypatch.setattr("options_platform.defs.alerts.sensors.MOST_AT_ONCE", 2)
+    look()
+    runs = [fail(instance) for _ in range(5)]
+    for _ in range(4):
+        look()
+    assert [text[-37:-1] for _, text in there.got] == runs
+
+
+@pytest.mark.parametrize(("urls", "state"), [("", "STOPPED"), ("json://127.0.0.1/", "RUNNING")])
+def test_they_run_by_default_where_there_is_someone_to_tell(settings, monkeypatch, urls, state):
+    monkeypatch.setenv(VARIABLE, urls)
+    assert {s.default_status.value for s in make_alert_sensors(settings)} == {state}

@@ -1,0 +1,124 @@
+"""The asset `backtest` on the home of a finished backfill."""
+
+import shutil
+from dataclasses import replace
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import (
+    BACKTEST_CURVES,
+    BACKTEST_DECISIONS,
+    BACKTEST_EQUITY,
+    BACKTEST_SCORES,
+    BACKTEST_TRADES,
+    TRIALS,
+)
+from options_platform.definitions import build_defs
+from options_platform.defs.backtest.assets import BacktestConfig
+from options_platform.defs.jobs import BACKTEST_JOB_NAME
+from options_platform.domain.checks.backtest import BACKTEST_RULES
+
+
+@pytest.fixture(scope="module")
+def settings(simulated_home, tmp_path_factory):
+    home = tmp_path_factory.mktemp("backtest") / "home"
+    home.mkdir()
+    shutil.copy(simulated_home.warehouse_path, home / "warehouse.duckdb")
+    return replace(simulated_home, home=home)
+
+
+@pytest.fixture(scope="module")
+def warehouse(settings):
+    return Warehouse(settings.warehouse_path, wait_seconds=10.0)
+
+
+def run(platform, *, ok=True, **config):
+    job = build_defs(platform).resolve_job_def(BACKTEST_JOB_NAME)
+    outcome = job.execute_in_process(
+        run_config=dg.RunConfig({"backtest": BacktestConfig(**config)}), raise_on_error=False
+    )
+    assert outcome.success is ok
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def outcome(settings):
+    return run(settings)
+
+
+def test_a_run_fills_its_tables_and_passes_its_checks(outcome, warehouse):
+    checks = outcome.get_asset_check_evaluations()
+    assert {check.check_name for check in checks} == {rule.name for rule in BACKTEST_RULES}
+    assert all(check.passed for check in checks)
+    equity, trades = warehouse.read(BACKTEST_EQUITY), warehouse.read(BACKTEST_TRADES)
+    assert equity["fill_model"].unique().sort().to_list() == ["default", "mid", "worst"]
+    assert equity["run"].unique().to_list() == ["configured"]
+    assert trades.height > 10
+    curves = warehouse.read(BACKTEST_CURVES)
+    model = curves.filter(pl.col("name") == "model").sort("date")["equity_usd"]
+    default = equity.filter(pl.col("fill_model") == "default").sort("date")["equity_usd"]
+    assert model.equals(default)
+    assert set(curves["name"]) == set(warehouse.read(BACKTEST_SCORES)["name"])
+
+
+def test_the_ledger_tells_of_every_decision(outcome, warehouse):
+    ledger = warehouse.read(BACKTEST_DECISIONS)
+    plans = ledger.filter(pl.col("step") < 100)
+    refused = plans.filter(pl.col("outcome") == "refused").group_by("date", "ticker").len()
+    assert refused["len"].max() == 1
+    account = ledger.filter(pl.col("step") == 100)
+    assert account["outcome"].unique().to_list() in ([], ["refused"])
+    assert plans["rule"].n_unique() == 14
+
+
+def test_what_a_run_tells_stands_in_its_metadata(outcome):
+    (event,) = outcome.asset_materializations_for_node("backtest")
+    told = event.metadata
+    assert told["run"].value == "configured"
+    assert told["chain_source"].value == "synthetic"
+    assert "sharpe_low" in told["scores"].value
+    assert "profit_factor" in told["targets"].value
+    for plot in ("equity", "drawdown"):
+        assert told[plot].value.startswith(f"![{plot}](data:image/png;base64,")
+
+
+def test_a_run_of_another_name_stands_beside_and_its_repetition_in_place(
+    outcome, settings, warehouse
+):
+    before = warehouse.read(BACKTEST_TRADES)
+    for stop in ("3.0", "1.0"):
+        run(settings, run="tight", settings=[f"exits.credit_stop={stop}", "fills.model=mid"])
+    after = warehouse.read(BACKTEST_TRADES)
+    assert after.filter(pl.col("run") == "configured").equals(before)
+    scores = warehouse.read(BACKTEST_SCORES).filter(pl.col("run") == "tight")
+    assert scores.filter(pl.col("kind") == "hold")["fill_model"].unique().to_list() == ["mid"]
+    tried = warehouse.read(TRIALS).filter(pl.col("target") == "backtest")
+    assert tried.height >= 2
+    assert tried["trial_id"].n_unique() == tried.height
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"settings": ["exits.credit_stopp=1"]}, "did you mean credit_stop"),
+        ({"settings": ["exits.credit_stop=1,2"]}, "one value a setting"),
+        ({"start": "yesterday"}, "is no date"),
+    ],
+)
+def test_a_configuration_that_cannot_be_run_fails_with_its_cause(settings, config, message):
+    outcome = run(settings, ok=False, **config)
+    (failed,) = [event for event in outcome.all_events if event.is_step_failure]
+    assert message in failed.step_failure_data.error.to_string()
+
+
+def test_the_backtest_has_a_job_of_its_own_and_the_report_follows_it(settings):
+    definitions = build_defs(settings)
+    assert definitions.resolve_schedule_def("backtest_weekly").job_name == BACKTEST_JOB_NAME
+    daily = definitions.resolve_job_def("daily")
+    keys = {key.to_user_string() for key in daily.asset_layer.executable_asset_keys}
+    assert "backtest" not in keys
+    sensor = definitions.get_repository_def().get_sensor_def("reports_after_daily")
+    assert sensor.job_name == "reporting"

@@ -1,0 +1,67 @@
+"""What a backfill leaves in MLflow and in the UI about its models."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.client import open_client
+from options_platform.adapters.tracking.model_store import FAMILY_TAG
+from options_platform.contracts import TRIAL_FOLDS, TRIALS
+from options_platform.defs.shared.partitions import partition_key
+from options_platform.models.promotion import DEFAULT
+from options_platform.models.study.model_study import NAIVE
+
+
+def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
+    client = open_client(simulated_home.home)
+    for model, target in (("direction", "direction"), ("volatility", "iv_rank")):
+        experiment = client.get_experiment_by_name(model)
+        (parent,) = (
+            run
+            for run in client.search_runs([experiment.experiment_id])
+            if run.data.tags.get(FAMILY_TAG) == "backfill"
+        )
+        assert parent.data.tags["variant"] == DEFAULT[target]
+        champion = client.get_model_version_by_alias(target, "champion")
+        assert champion.run_id == parent.info.run_id
+        assert champion.tags["variant"] == DEFAULT[target]
+        stored = simulated_home.home / "dagster" / "history" / "runs"
+        assert (stored / f"{parent.data.tags['dagster_run_id']}.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("asset", "told"), [("direction_model", "auc_macro"), ("volatility_model", "rmse")]
+)
+def test_a_models_scores_are_on_its_newest_session_and_in_a_line_on_all_others(
+    simulated_home, asset, told
+):
+    with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
+        newest = metadata_of(instance, asset, partition_key(simulated_home.end, "SPY"))
+        older = metadata_of(instance, asset, partition_key(date(2016, 12, 30), "QQQ"))
+        shown = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert shown.asset_materialization.partition.startswith(str(simulated_home.end))
+    assert told in newest["scores"].value
+    assert "regime neutral" in newest["by_regime"].value
+    assert "vix" in newest["importance"].value
+    assert ("calibration" in newest) == (asset == "direction_model")
+    assert list(older) == ["summary"]
+    assert older["summary"] == newest["summary"]
+    assert f"{told} 0." in older["summary"].value
+    assert "(naive 0." in older["summary"].value
+
+
+def metadata_of(instance, asset, partition):
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[str(partition)])
+    (newest,) = instance.fetch_materializations(wanted, limit=1).records
+    return newest.asset_materialization.metadata
+
+
+def test_a_backfill_counts_its_models_as_trials(simulated_home):
+    warehouse = Warehouse(simulated_home.warehouse_path, wait_seconds=30.0)
+    trials = warehouse.read(TRIALS).filter(purpose="backfill")
+    for target, naive in NAIVE.items():
+        assert {DEFAULT[target], naive} <= set(trials.filter(target=target)["model"])
+    folds = warehouse.read(TRIAL_FOLDS)
+    assert set(trials["trial_id"]) == set(folds["trial_id"])

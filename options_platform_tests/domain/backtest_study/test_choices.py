@@ -1,0 +1,122 @@
+import pytest
+
+from options_platform.domain.backtest import BacktestRules
+from options_platform.domain.backtest_study.choices import (
+    Span,
+    make_variant,
+    make_variants,
+    parse_choices,
+)
+from options_platform.domain.planning.plan import PlanRules
+from options_platform.errors import UsageError
+
+PLAN, RULES = PlanRules(), BacktestRules()
+
+
+def test_values_get_the_type_of_their_setting():
+    found = parse_choices(
+        [
+            "exits.credit_stop=1,2.5",
+            "exits.exit_dte=7,14",
+            "plan.strikes.short_delta.high_vol=0.1",
+            "plan.strikes.width_mode=fixed,percent",
+            "iron_condor_enabled=false,true",
+            "max_risk_usd=none,500",
+            "exits=none",
+        ],
+        PLAN,
+        RULES,
+    )
+    assert found["exits.credit_stop"] == [1.0, 2.5]
+    assert [type(value) for value in found["exits.exit_dte"]] == [int, int]
+    assert found["plan.strikes.short_delta.high_vol"] == [0.1]
+    assert found["plan.strikes.width_mode"] == ["fixed", "percent"]
+    assert found["iron_condor_enabled"] == [False, True]
+    assert found["max_risk_usd"] == [None, 500.0]
+    assert found["exits"] == [None]
+
+
+def test_a_range_is_for_a_search_and_keeps_whole_numbers_whole():
+    variants, spans = make_variants(["exits.exit_dte=5..21", "exits.credit_stop=1..3"], PLAN, RULES)
+    assert spans == {"exits.exit_dte": Span(5.0, 21.0, True),
+                     "exits.credit_stop": Span(1.0, 3.0, False)}  # fmt: skip
+    assert [variant.name for variant in variants] == ["as set"]
+
+
+def test_a_value_given_twice_is_one_variant():
+    variants, _ = make_variants(["exits.credit_stop=2,2.0,3"], PLAN, RULES)
+    assert [variant.rules.exits.credit_stop for variant in variants] == [2.0, 3.0]
+
+
+def test_settings_of_the_account_act_where_they_belong():
+    (small,), _ = make_variants(["account_value_usd=5000"], PLAN, RULES)
+    assert (small.plan.sizing.account_value_usd, small.rules.start_usd) == (5000.0, 5000.0)
+    (both,), _ = make_variants(["exits.take_profit=0.25"], PLAN, RULES)
+    assert both.rules.exits.credit_take_profit == both.rules.exits.debit_take_profit == 0.25
+    (held,), _ = make_variants(["backtest.assignment.enabled=false"], PLAN, RULES)
+    assert held.rules.assignment.enabled is False
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("exits.credit_stopp=1", "no setting exits.credit_stopp to vary; did you mean credit_stop"),
+        ("exit.credit_stop=1", "did you mean exits"),
+        ("iron_condor=true", "did you mean iron_condor_enabled"),
+        ("exits.exit_dte=soon", "'soon': Input should be a valid integer"),
+        ("exits.exit_dte", "write NAME=VALUE"),
+        ("exits.exit_dte=", "write NAME=VALUE"),
+        ("exits.exit_dte=9..3", "from a lower number to a higher one"),
+        ("fills.model=best", "must be one of mid, default, worst"),
+        ("backtest.entry_order=stop", "Input should be 'market' or 'limit'"),
+        ("plan=1", "no setting plan to vary|Input should be"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused_in_one_line(text, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        make_variants([text], PLAN, RULES)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_is_varied_once():
+    with pytest.raises(UsageError, match="given twice"):
+        make_variants(["exits.exit_dte=7", "exits.exit_dte=14"], PLAN, RULES)
+
+
+def test_one_value_stands_for_every_entry_of_a_setting_by_regime():
+    variants, _ = make_variants(
+        ["plan.strikes.short_delta=0.1,0.2", "plan.selection.base_dte=30"], PLAN, RULES
+    )
+    for variant, delta in zip(variants, (0.1, 0.2), strict=True):
+        assert set(variant.plan.strikes.short_delta) == set(PLAN.strikes.short_delta)
+        assert set(variant.plan.strikes.short_delta.values()) == {delta}
+        assert set(variant.plan.selection.base_dte.values()) == {30}
+    with pytest.raises(UsageError, match=r"risk.betas has no entries"):
+        make_variants(["risk.betas=1.5"], PLAN, RULES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plan.sizing.risk_pct=-1", "plan.sizing.risk_pct=nan", "account_value_usd=0",
+        "plan.strikes.short_delta=2", "plan.strikes.long_delta.neutral=-0.2",
+        "plan.strikes.width_usd=0", "plan.selection.min_dte=50", "plan.selection.min_probability=2",
+        "exits.credit_stop=0", "exits.exit_dte=-5", "plan.liquidity.max_width_share=-1",
+        "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=calendar",
+    ],
+)  # fmt: skip
+def test_a_value_without_sense_is_refused_by_its_name(text):
+    name = text.split("=")[0].removesuffix(".neutral").split(".")[-1]
+    with pytest.raises(UsageError, match=name):
+        make_variant([text], PLAN, RULES)
+
+
+def test_settings_that_go_together_are_judged_together():
+    naked = "plan.selection.strategy=short_straddle"
+    with pytest.raises(UsageError, match="allow_undefined_risk=true"):
+        make_variant([naked], PLAN, RULES)
+    found = make_variant(
+        [naked, "plan.selection.min_dte=50", "plan.selection.max_dte=60",
+         "plan.allow_undefined_risk=true"], PLAN, RULES,
+    )  # fmt: skip
+    assert (found.plan.selection.min_dte, found.plan.selection.max_dte) == (50, 60)

@@ -1,0 +1,95 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from options_platform.adapters.ports.market_data import INDEX_SCHEMA
+from options_platform.contracts import VIX
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.market.index_series import align_indices, foreign_indices
+from options_platform.testing.market import NOW
+
+DAYS = sessions(date(2024, 6, 3), date(2024, 6, 28))
+KEYS = pl.DataFrame({"date": DAYS * 2, "ticker": ["SPY"] * len(DAYS) + ["QQQ"] * len(DAYS)})
+SYMBOLS = {"SPY": "VIX", "QQQ": "VXN"}
+
+
+def closes(**series):
+    unknown = dict.fromkeys(("open", "high", "low"))
+    return pl.concat(
+        pl.DataFrame(
+            {"date": DAYS, "symbol": symbol, **unknown, "close": values, "source": "test"},
+            schema=INDEX_SCHEMA,
+        )
+        for symbol, values in series.items()
+    )
+
+
+def align(rows, symbols=SYMBOLS):
+    found = align_indices(KEYS, rows, symbols, "test", NOW)
+    VIX.validate(found)
+    return found
+
+
+def of(rows, ticker, column):
+    return rows.filter(pl.col("ticker") == ticker)[column].to_list()
+
+
+def test_each_ticker_has_its_own_index_and_all_have_the_vix():
+    vix, vxn = [15.0 + n for n in range(len(DAYS))], [20.0 + n for n in range(len(DAYS))]
+    rows = align(closes(VIX=vix, VXN=vxn))
+    assert of(rows, "SPY", "iv_close") == of(rows, "SPY", "vix") == vix
+    assert of(rows, "QQQ", "iv_close") == vxn
+    assert of(rows, "QQQ", "vix") == vix
+    assert set(of(rows, "QQQ", "iv_symbol")) == {"VXN"}
+
+
+def test_an_index_that_is_missing_is_never_replaced_by_the_other():
+    rows = align(closes(VIX=[15.0] * len(DAYS), VXN=[20.0] + [None] * (len(DAYS) - 1)))
+    assert of(rows, "QQQ", "iv_close") == [20.0, 20.0] + [None] * (len(DAYS) - 2)
+    assert of(rows, "QQQ", "iv_age") == [0, 1] + [None] * (len(DAYS) - 2)
+    assert of(rows, "QQQ", "vix") == [15.0] * len(DAYS)
+
+
+@pytest.mark.parametrize("bad", [0.0, -3.0, float("nan"), float("inf"), None])
+def test_a_value_that_is_no_level_counts_as_missing(bad):
+    values = [15.0, bad, *[16.0] * (len(DAYS) - 2)]
+    rows = align(closes(VIX=values), {"SPY": "VIX", "QQQ": "VIX"})
+    assert of(rows, "SPY", "vix")[:3] == [15.0, 15.0, 16.0]
+    assert of(rows, "SPY", "vix_age")[:3] == [0, 1, 0]
+
+
+def test_a_day_twice_is_one_if_the_same_and_missing_if_not():
+    known = closes(VIX=[15.0 + n for n in range(len(DAYS))])
+    same = align(pl.concat([known, known[3:4]]), {"SPY": "VIX", "QQQ": "VIX"})
+    assert of(same, "SPY", "vix_age") == [0] * len(DAYS)
+    other = known[3:4].with_columns(close=pl.lit(99.0))
+    differs = align(pl.concat([known, other]), {"SPY": "VIX", "QQQ": "VIX"})
+    assert of(differs, "SPY", "vix")[3] == 17.0
+    assert of(differs, "SPY", "vix_age")[3] == 1
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(9, 80)), min_size=20, max_size=20), st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_value_is_todays_or_yesterdays_and_never_of_the_future(values, data):
+    values = values[: len(DAYS)] + [None] * (len(DAYS) - len(values))
+    rows = align(closes(VIX=values), {"SPY": "VIX", "QQQ": "VIX"})
+    shown = of(rows, "SPY", "vix")
+    for at, (value, age) in enumerate(zip(shown, of(rows, "SPY", "vix_age"), strict=True)):
+        if values[at] is not None:
+            assert (value, age) == (values[at], 0)
+        elif at and values[at - 1] is not None:
+            assert (value, age) == (values[at - 1], 1)
+        else:
+            assert (value, age) == (None, None)
+    cut = data.draw(st.integers(1, len(DAYS)))
+    early = closes(VIX=values).filter(pl.col("date") <= DAYS[cut - 1])
+    short = align(early, {"SPY": "VIX", "QQQ": "VIX"})
+    assert of(short, "SPY", "vix")[:cut] == shown[:cut]
+
+
+def test_a_ticker_on_the_vix_that_has_an_index_of_its_own_is_named():
+    assert foreign_indices({"SPY": "VIX", "QQQ": "VIX", "IWM": "RVX"}) == {"QQQ": "VXN"}
+    assert foreign_indices({"QQQ": "VXN", "AAPL": "CHAIN:AAPL"}) == {}

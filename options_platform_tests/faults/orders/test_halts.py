@@ -1,0 +1,193 @@
+"""A halt holds at once, whatever is on its way, and keeps nothing from being closed."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from options_platform.adapters.storage.halt_notice import notice_of
+from options_platform.errors import LedgerError
+from options_platform.services.trading.flatten import Flattening
+from options_platform.services.trading.order_worker import Desk
+from options_platform.testing.alpaca_account import NOW, TICKERS, trader
+from options_platform_tests.faults.world import (
+    POST,
+    advance,
+    assert_sound,
+    ended,
+    start,
+    statuses,
+    trade,
+)
+
+
+def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
+    """The first of three orders hangs; of the others none is sent."""
+    fake.script("faults", {"do": "hang_after", "seconds": 60})
+    sender = start(tmp_path, fake.address, tickers=TICKERS, TIMEOUT="60")
+    deadline = time.monotonic() + 60
+    while fake.count(POST) == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(LedgerError, match="halted from now on, and those that work not canceled"):
+        Desk(trader(tmp_path, fake.address, wait=0.2)).halt(NOW, "storm")
+    fake.script("release", {})
+    assert ended(sender)[0] == 0
+    assert fake.count(POST) == 1
+    made = trader(tmp_path, fake.address)
+    reasons = [order.reason for order in made.ledger.orders() if order.status == "not_sent"]
+    assert reasons == ["HALTED"] * 2
+    assert made.ledger.halted() == "storm"
+    assert_sound(made, fake)
+
+
+def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resting):
+    resting.script("faults", {"do": "underway"})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["unknown"]
+    resting.script("arrive", {})
+    assert statuses(resting) == ["new"]
+    assert advance(made, NOW, resting) == []
+    assert statuses(resting) == ["canceled"]
+    assert_sound(made, resting)
+
+
+def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    resting.script("faults", {"on": "", "do": "drop", "times": 999})
+    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["accepted"]
+    assert made.ledger.halted() == "storm"
+    resting.faults.clear()
+    assert Desk(made).halt(NOW, "again") == []
+    assert statuses(resting) == ["canceled"]
+    trade(made, ("SPY", "QQQ"))
+    advance(made, NOW + timedelta(minutes=1), resting)
+    assert resting.count(POST) == 1
+    assert {o.reason for o in made.ledger.orders() if o.ticker == "QQQ"} == {"HALTED"}
+    assert_sound(made, resting)
+
+
+def test_a_halt_that_comes_while_an_entry_is_checked_keeps_it_from_being_sent(
+    tmp_path, resting, monkeypatch
+):
+    made = trader(tmp_path, resting.address)
+    other = trader(tmp_path, resting.address, wait=0.1)
+    answer = resting.handle
+
+    def halting(method, path, query, body):
+        if path == "/v1beta1/options/quotes/latest":
+            other.ledger.halt("storm", NOW)
+        return answer(method, path, query, body)
+
+    monkeypatch.setattr(resting, "handle", halting)
+    assert [(o.status, o.reason) for o in trade(made)] == [("not_sent", "HALTED")]
+    assert resting.count(POST) == 0
+
+
+@pytest.mark.parametrize("step", ["sending", "submitted"])
+def test_an_entry_that_was_being_sent_when_a_halt_came_is_canceled_at_once(tmp_path, resting, step):
+    def at(reached):
+        if reached == step:
+            made.ledger.halt("storm", NOW)
+
+    made = trader(tmp_path, resting.address, at=at)
+    trade(made, ("SPY", "QQQ"))
+    assert resting.count(POST) == 1
+    assert statuses(resting) == ["canceled"]
+    assert {o.ticker: (o.status, o.reason) for o in made.ledger.orders()} == {
+        "QQQ": ("canceled", None),
+        "SPY": ("not_sent", "HALTED"),
+    }
+    assert_sound(made, resting)
+
+
+def test_an_intent_of_before_a_halt_is_not_sent_after_it(tmp_path, resting):
+    """Left over from an evening without a broker: only a new plan or a person asks for more."""
+    made = trader(tmp_path, resting.address)
+    resting.script("faults", {"on": "GET /v2/account", "do": "status", "status": 502, "times": 999})
+    assert [o.status for o in trade(made)] == ["intent"]
+    resting.faults.clear()
+    made.ledger.halt("storm", NOW)
+    made.ledger.resume("over", NOW)
+    assert [(o.status, o.reason) for o in made.ledger.orders()] == [("not_sent", "HALTED")]
+    advance(made, NOW + timedelta(minutes=1), resting)
+    trade(made)
+    assert resting.count(POST) == 0
+
+
+def test_an_entry_in_doubt_at_a_halt_is_not_sent_again_and_canceled_when_it_arrives(
+    tmp_path, resting
+):
+    resting.script("faults", {"do": "underway"})
+    made = trader(tmp_path, resting.address)
+    assert trade(made)[0].status == "unknown"
+    Desk(made).halt(NOW, "storm")
+    made.ledger.resume("over", NOW)
+    trade(made)
+    advance(made, NOW, resting)
+    assert resting.count(POST) == 1
+    resting.script("arrive", {})
+    advance(made, NOW, resting)
+    assert statuses(resting) == ["canceled"]
+    assert made.reconcile(NOW) == []
+
+
+@pytest.mark.parametrize("stop", ["halt", "flatten"])
+def test_orders_of_ours_that_an_older_ledger_does_not_know_are_canceled(tmp_path, resting, stop):
+    made = trader(tmp_path, resting.address)
+    trade(made, ("QQQ",))
+    backup = made.ledger.path.read_bytes()
+    trade(made, ("SPY", "QQQ"))
+    made.ledger.path.write_bytes(backup)
+    if stop == "halt":
+        assert Desk(made).halt(NOW, "storm") == []
+    else:
+        assert Flattening(made, {}).run(NOW) == []
+    assert statuses(resting) == ["canceled", "canceled"]
+    assert made.reconcile(NOW) == []
+    assert_sound(made, resting)
+
+
+def test_a_ledger_that_is_older_than_a_halt_is_halted_by_its_notice_or_the_broker(
+    tmp_path, resting
+):
+    made = trader(tmp_path, resting.address)
+    trade(made, ("QQQ",))
+    backup = made.ledger.path.read_bytes()
+    trade(made, ("SPY", "QQQ"))
+    Desk(made).halt(NOW, "storm")
+    made.ledger.path.write_bytes(backup)
+    assert made.ledger.halted() == "storm"
+    # As on another machine, where the notice beside the ledger is missing.
+    made.ledger.path.write_bytes(backup)
+    notice_of(made.ledger.path).unlink()
+    assert made.ledger.halted() is None
+    trade(made, ("IWM",))
+    assert made.ledger.halted().startswith("LEDGER_OLDER: ")
+    assert {o.ticker: o.status for o in made.ledger.orders()}["IWM"] == "not_sent"
+
+
+@pytest.mark.parametrize("purpose", ["entry", "exit"])
+def test_an_order_replaced_by_hand_is_followed_and_not_sent_beside_its_successor(
+    tmp_path, fake, purpose
+):
+    fake.fills = "limit" if purpose == "exit" else "rest"
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    fake.fills = "rest"
+    if purpose == "exit":
+        assert Flattening(made, {}).run(NOW) == []
+    (order,) = made.ledger.working_orders()
+    fake.script("replace", {"client_order_id": order.client_order_id, "limit_price": "0.07"})
+    assert made.reconcile(NOW) == []
+    orders = [o for o in made.ledger.orders() if o.purpose == purpose]
+    assert sorted((o.attempt, o.status) for o in orders) == [(1, "canceled"), (2, "accepted")]
+    after = next(o for o in orders if o.attempt == 2)
+    assert after.limit_price == pytest.approx(0.07)
+    advance(made, NOW, fake)
+    assert len(made.ledger.working_orders()) == 1
+    fake.script("fill", {"client_order_id": after.client_order_id})
+    assert made.reconcile(NOW) == []
+    assert_sound(made, fake)

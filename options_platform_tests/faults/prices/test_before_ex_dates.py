@@ -1,0 +1,43 @@
+"""Before an ex-date: the daily run at Alpaca closes what its rule closes, and only then."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.market.ex_dates import NextDividend
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.testing.alpaca_account import NOW, plans_of, trader
+from options_platform_tests.faults.world import exits, trade
+
+DAY = NOW.date()
+
+
+@pytest.mark.parametrize(
+    ("spot", "coming", "reasons"),
+    [
+        # Far in the money, and the ex-date may be the session after the next.
+        (300.0, NextDividend(5.0, 2), ["EX_DIVIDEND"]),
+        (300.0, NextDividend(5.0, 30), ["TAKE_PROFIT"]),
+        (300.0, None, ["TAKE_PROFIT"]),
+        (250.0, NextDividend(5.0, 2), []),
+    ],
+)
+def test_a_short_call_in_the_money_is_closed_by_an_order_for_the_session_before_the_ex_date(
+    tmp_path, fake, spot, coming, reasons
+):
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    (position,) = made.ledger.positions()
+    assert [leg.right for leg in position.legs] == ["call", "call"]
+    fake.fills = "rest"
+    evening = NOW + timedelta(hours=6, minutes=31)
+    fake.script("clock", {"offset_seconds": (evening - NOW).total_seconds()})
+    plans, legs = plans_of(("SPY",), DAY)
+    close = replace(MarketClose(spot, 0.18), next_dividend=coming)
+    made.run_session(DAY, plans.clear(), legs, {DAY: {"SPY": close}}, evening)
+    assert [order.reason for order in exits(made)] == reasons
+    for order in exits(made):
+        assert order.works_from.date() == shift(DAY, 1)
+        assert len(order.legs) == 2

@@ -1,0 +1,398 @@
+"""The world of one random sequence: a fake account, a ledger, processes of ours, and time.
+
+Each action of :mod:`.sequence_plan` is a method of the same name. A process of ours is a service
+of its own over the same ledger; a kill ends it by an exception that nothing catches.
+"""
+
+import shutil
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.domain.calendar.sessions import NEW_YORK, shift
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.errors import PlatformError
+from options_platform.fake_alpaca.checks import OPEN
+from options_platform.fake_alpaca.symbols import contract_of, renamed
+from options_platform.services.trading.flatten import Flattening
+from options_platform.services.trading.intraday_stops import IntradayCheck
+from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.session import PaperTrading
+from options_platform.testing.alpaca_account import NOW, SESSION, WIDE, plans_of, server, trader
+from options_platform_tests.faults.sequences.sequence_truth import EXIT, BrokenPromiseError, Truth
+
+CONTRACTS, FIRST_SPOT, VOL = 3, 250.0, 0.18
+EXPIRY = date(2015, 1, 30)
+# Side, right and strike of both legs, and the limit of one spread: debits positive.
+SPREADS = {
+    "call": ("bull_call_spread", [("buy", "call", 253.0), ("sell", "call", 258.0)], 1.86),
+    "across": ("bull_call_spread", [("buy", "call", 258.0), ("sell", "call", 263.0)], 0.65),
+    "reverse": ("bear_call_spread", [("sell", "call", 253.0), ("buy", "call", 258.0)], -1.80),
+    "put": ("bull_put_spread", [("sell", "put", 247.0), ("buy", "put", 242.0)], -1.20),
+}
+MIDS = {
+    "sound": {253.0: 2.65, 258.0: 0.80, 263.0: 0.15, 247.0: 2.20, 242.0: 1.00},
+    "stop": {253.0: 1.00, 258.0: 0.70, 263.0: 0.10, 247.0: 5.60, 242.0: 1.70},
+}
+# Shares that fill where a plan draws so many spreads: brokers fill any number of them.
+ODD_LOTS = {None: None, 1: 1, 2: 134}
+LIMITS = {
+    "greeks": WIDE,
+    "max_positions_per_ticker": 9,
+    "max_positions": 20,
+    "max_trade_risk_pct": 1.0,
+    "max_ticker_risk_pct": 1.0,
+    "max_expiry_risk_pct": 1.0,
+    "max_group_risk_pct": 1.0,
+    "max_total_risk_pct": 1.0,
+}
+
+
+class Killed(BaseException):
+    """A process ends here."""
+
+
+class SequenceWorld:
+    """One sequence as it runs; `say` is given a line for each action."""
+
+    def __init__(self, plan, folder, say):
+        self.plan, self.folder, self.say = plan, Path(folder), say
+        self.fake = server(fills="rest")
+        self.fake.script("rules", {"refuses_uncovered": plan.refuses_uncovered})
+        self.truth = Truth(self.fake.book)
+        self.now = NOW
+        self.session = SESSION
+        self.legs_of = {SESSION: "call"}
+        self.closes = {SESSION: self._closes(FIRST_SPOT)}
+        self.halted = False
+        self.is_asked = False
+        self.left_before_halt = set()
+        self.failures = []
+        # What only a person can settle: nothing at the broker tells what became of it.
+        self.needs_person = False
+        self._holding = ExitStack()
+        self.settings = trader(
+            self.folder,
+            self.fake.address,
+            timeout=5,
+            risk=LIMITS,
+            alpaca={"fake_address": self.fake.address, "timeout_seconds": 5, "retry_seconds": 0},
+        ).settings
+        self._quote_all("sound")
+
+    @property
+    def ledger_path(self):
+        return self.settings.ledger_path
+
+    def act(self, action):
+        """Do one action and see that all promises are kept."""
+        self.say(f"{self.now:%m-%d %H:%M} {action}")
+        if action.kill is None:
+            getattr(self, action.name)(*action.given)
+        else:
+            getattr(self, action.name)(*action.given, kill=action.kill)
+        self.say(f"    {self._shown()}")
+        self.truth.check()
+
+    def _shown(self):
+        """The account in a line: what works, and what is held."""
+        working = [
+            f"{o['client_order_id'][9:-11]} {o['status']} {o['filled_qty']}/{o['qty']}"
+            for o in self.fake.book.orders.values()
+            if o["status"] in OPEN
+        ]
+        return f"works: {', '.join(working) or '-'}; holds: {self.fake.book.quantities()}"
+
+    def process(self, act, kill=None):
+        """Act in a process of its own, which may end at a step."""
+
+        def at(step):
+            if step == kill:
+                raise Killed
+
+        made = self.service(at)
+        before, was_halted, was_asked = self.truth.entries(), self.halted, self.is_asked
+        try:
+            with made.ledger.holding():
+                with suppress(Killed):
+                    act(made)
+                self.halted = self.halted or made.ledger.halted() is not None
+        except PlatformError as error:
+            self.failures.append(error)
+            self.say(f"    {type(error).__name__}: {error}")
+        new = self.truth.entries() - before
+        if was_halted and new - self.left_before_halt:
+            raise BrokenPromiseError(f"PAST_A_HALT: {sorted(new)}")
+        if new and not was_asked:
+            raise BrokenPromiseError(f"UNASKED: {sorted(new)}")
+
+    def service(self, at=lambda _: None):
+        """A service over the sequence's ledger, as a new process makes it."""
+        return PaperTrading(
+            open_ledger(self.settings), open_broker(self.settings), self.settings, at
+        )
+
+    def daily_run(self, kill=None):
+        """The daily run of the last close, done again while the next session trades."""
+        self._run_session(kill)
+
+    def next_session(self, legs, spot, kill=None):
+        """The session ends, the daily run of its close follows, and the next session begins."""
+        self.fake.script("close", {})
+        today = self.now.date()
+        self.session, self.legs_of[today] = today, legs
+        self.closes[today] = self._closes(spot)
+        self.at(datetime.combine(today, datetime.min.time(), NEW_YORK) + timedelta(hours=16.6))
+        self._run_session(kill)
+        self.at(datetime.combine(shift(today, 1), NOW.timetz()))
+
+    def _run_session(self, kill):
+        session, legs = self.session, self.legs_of[self.session]
+        plans, plan_legs = planned(legs or "call", session, self.plan.tickers)
+        for ticker in self.plan.tickers if legs else ():
+            self.truth.planned(session, ticker, CONTRACTS)
+        if not self.halted:
+            self.is_asked = True
+        self.process(
+            lambda made: made.run_session(
+                session, plans if legs else plans.clear(), plan_legs, self.closes, self.now
+            ),
+            kill,
+        )
+
+    def work(self, kill=None):
+        self.at(self.now + timedelta(minutes=1))
+        self.process(lambda made: Desk(made).advance(self.now), kill)
+
+    def reconcile(self):
+        self.process(lambda made: made.reconcile(self.now))
+
+    def flatten(self, kill=None):
+        self._halting()
+        closes = self.closes[self.session]
+        self.process(lambda made: Flattening(made, closes).run(self.now), kill)
+
+    def check(self, quotes, kill=None):
+        self._quote_all(quotes)
+        self.process(lambda made: IntradayCheck(made).run(self.now), kill)
+        self._quote_all("sound")
+
+    def halt(self, kill=None):
+        self._halting()
+        self.process(lambda made: Desk(made).halt(self.now, "by hand"), kill)
+
+    def _halting(self):
+        if not self.halted:
+            waiting = (body.get("client_order_id") for body, _ in self.fake.underway)
+            self.left_before_halt = {*waiting, *self.truth.entries()}
+        self.halted, self.is_asked = True, False
+
+    def resume(self):
+        self.process(lambda made: made.ledger.resume("looked at", self.now))
+        # Where nothing was halted, nothing that was asked for is void.
+        self.halted, self.is_asked = False, self.is_asked and not self.halted
+
+    def fault(self, fault):
+        self.fake.script("faults", dict(fault))
+
+    def fill(self, at, spreads):
+        orders = [o for o in self.fake.book.orders.values() if o["status"] in OPEN]
+        if orders:
+            order = orders[at % len(orders)]
+            is_of_shares = order["symbol"] and contract_of(order["symbol"]) is None
+            self.fake.book.fill(order, ODD_LOTS[spreads] if is_of_shares else spreads)
+
+    def fill_all(self):
+        for order in list(self.fake.book.orders.values()):
+            self.fake.book.fill(order)
+
+    def broker_cancels(self, at):
+        working = [o for o in self.fake.book.orders.values() if o["status"] in OPEN]
+        if working:
+            self.fake.book.cancel(working[at % len(working)])
+
+    def lose_leg(self, side, count):
+        """Contracts vanish from the account, and nothing tells why."""
+        for symbol, quantity in self._contracts(side)[:1]:
+            self.truth.excuse_crossing(symbol)
+            lost = quantity if count is None else min(count, abs(quantity)) * _sign(quantity)
+            self.fake.script("move", {"symbol": symbol, "quantity": -lost})
+            self.needs_person = True
+            self.truth.excuse()
+
+    def assign(self, count, is_of_one_id):
+        for symbol, quantity in self._contracts("sold")[:1]:
+            self.truth.excuse_crossing(symbol)
+            contracts = None if count is None else min(count, abs(quantity))
+            body = {"symbol": symbol, "contracts": contracts, "same_id": is_of_one_id}
+            self.fake.script("assign", body)
+            self.truth.excuse()
+
+    def split(self, kind):
+        self.fake.script("split", {"ticker": "SPY", "activity": kind})
+        self._quote_all("sound")
+        self.truth.excuse()
+
+    def lie(self, kind, of, length):
+        """Lists lag, stay, lack something, or are of yesterday."""
+        if kind == "lag":
+            self.fake.script("lag", {"of": of, "requests": length})
+        elif kind == "freeze":
+            self.fake.script("freeze", {"of": of, "requests": length})
+        elif kind == "day":
+            until = (self.now + timedelta(days=1)).isoformat()
+            self.fake.script("freeze", {"of": of, "until": until})
+        else:
+            symbols = None if of == "all" else [symbol for symbol, _ in self._contracts(of)]
+            self.fake.script("hide", {"symbols": symbols, "requests": length})
+
+    def honest(self):
+        cap = self.fake.habits.page_cap
+        self.fake.script("honest", {})
+        self.fake.habits.page_cap = cap
+
+    def page_cap(self, orders):
+        """Many orders of others, bought and sold at one price, and lists cut at 50."""
+        book = self.fake.book
+        for at in range(orders):
+            side = "sell" if at % 2 else "buy"
+            order = book.submit(
+                {"symbol": "T", "side": side, "qty": "1", "type": "limit", "limit_price": "30"}
+            )
+            book.fill(order)
+            placed = self.now - timedelta(hours=1) + timedelta(seconds=at)
+            order["submitted_at"] = placed.astimezone().isoformat()
+        self.fake.script("page_cap", {"cap": 50})
+
+    def save_ledger(self):
+        with self._ledger_let_go():
+            shutil.copyfile(self.ledger_path, self.folder / "saved")
+
+    def restore_ledger(self):
+        with self._ledger_let_go():
+            shutil.copyfile(self.folder / "saved", self.ledger_path)
+        self.needs_person = True
+
+    @contextmanager
+    def ledger_held(self):
+        """Hold the ledger's file over many processes; opening it costs more than using it."""
+        self._holding.enter_context(self.service().ledger.holding())
+        try:
+            yield
+        finally:
+            self._holding.close()
+
+    @contextmanager
+    def _ledger_let_go(self):
+        self._holding.close()
+        yield
+        self._holding.enter_context(self.service().ledger.holding())
+
+    def replace_exit(self):
+        """A person replaces an exit at the broker, which gives it another id."""
+        exits = [o for o in self.truth.working() if EXIT.fullmatch(o["client_order_id"])]
+        for order in exits[:1]:
+            price = float(order["limit_price"]) + 0.01
+            self.needs_person = True
+            with suppress(Exception):
+                self.fake.script(
+                    "replace",
+                    {"client_order_id": order["client_order_id"], "limit_price": f"{price:.2f}"},
+                )
+
+    def arrive(self):
+        """What was underway comes to the broker; a look at it follows before it may fill.
+
+        One of an earlier session rests beside what was sent since, until that look cancels it.
+        """
+        self.fake.script("arrive", {})
+        self.process(lambda made: made.reconcile(self.now))
+
+    def at(self, moment):
+        """Set the time of both sides."""
+        self.now = moment
+        self.fake.script("clock", {"offset_seconds": (moment - NOW).total_seconds()})
+        self._quote_all("sound")
+
+    def _contracts(self, side):
+        sign = 1 if side == "bought" else -1
+        return [
+            (symbol, int(quantity))
+            for symbol, quantity in sorted(self.fake.book.quantities().items())
+            if contract_of(symbol) is not None and quantity * sign > 0
+        ]
+
+    def _closes(self, spot):
+        return {ticker: MarketClose(spot, VOL) for ticker in self.plan.tickers}
+
+    def _quote_all(self, kind):
+        """Quote all contracts: soundly, at a stop's loss, so wide that it says nothing, or not."""
+        for ticker, close in self.closes[self.session].items():
+            self.fake.chains.trade(ticker, close.spot)
+        for symbol in all_symbols(self.plan.tickers):
+            mid = MIDS.get(kind, MIDS["sound"])[contract_of(symbol).strike]
+            sides = {"sound": (mid - 0.02, mid + 0.02), "stop": (mid - 0.02, mid + 0.02)}
+            bid, ask = sides.get(kind, (0.0, 12.0 if kind == "wide" else 0.0))
+            self.fake.chains.quote(symbol, bid, ask)
+
+
+def _sign(quantity):
+    return 1 if quantity > 0 else -1
+
+
+@cache
+def planned(legs, session, tickers):
+    """Plans and their legs: one spread of that kind a ticker, on the same contracts each day."""
+    strategy, chosen, limit = SPREADS[legs]
+    plans, plan_legs = _base(tickers)
+    width, debit = 5.0, limit > 0
+    loss = limit if debit else width + limit
+    number = pl.concat_str(pl.lit(f"{session:%m%d}-{legs}-"), pl.col("ticker"))
+    plans = plans.with_columns(
+        date=pl.lit(session),
+        plan_id=number,
+        strategy=pl.lit(strategy),
+        contracts=pl.lit(CONTRACTS, plans.schema["contracts"]),
+        limit_price=pl.lit(limit),
+        max_loss_usd=pl.lit(loss * 100 * CONTRACTS),
+        max_profit_usd=pl.lit((width - loss) * 100 * CONTRACTS),
+    )
+    sides, rights, strikes = zip(*chosen, strict=True)
+    plan_legs = plan_legs.with_columns(
+        date=pl.lit(session),
+        plan_id=number,
+        side=_by_leg(sides, plan_legs.schema["side"]),
+        right=_by_leg(rights, plan_legs.schema["right"]),
+        strike=_by_leg(strikes, pl.Float64()),
+    )
+    return plans, plan_legs
+
+
+def _by_leg(values, kind):
+    first, second = (pl.lit(value, kind) for value in values)
+    return pl.when(pl.col("leg") == 1).then(first).otherwise(second)
+
+
+@cache
+def _base(tickers):
+    return plans_of(tickers)
+
+
+@cache
+def all_symbols(tickers):
+    """All contracts that any plan may trade, also under the name that a split gives them."""
+    from options_platform.domain.chain.occ_symbols import symbol_of
+
+    symbols = {
+        symbol_of(ticker, EXPIRY, right, strike)
+        for _, legs, _ in SPREADS.values()
+        for _, right, strike in legs
+        for ticker in tickers
+    }
+    split = {renamed(symbol, "SPY1") for symbol in symbols if symbol.startswith("SPY")}
+    return tuple(sorted(symbols | split))

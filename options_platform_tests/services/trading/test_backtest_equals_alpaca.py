@@ -1,0 +1,91 @@
+"""A year of sessions at the fake Alpaca gives the trades and the equity of the backtest.
+
+The market is the test's: before each close it fills what works at the fill model's price, once the
+desk's ladder has come to that price.
+"""
+
+from datetime import date, datetime, time
+
+import numpy as np
+import polars as pl
+import pytest
+
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.backtest import make_market, run_backtest
+from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
+from options_platform.domain.planning.plan import build_plans
+from options_platform.fake_alpaca import FakeAlpaca
+from options_platform.services.planning.plan_tables import market_closes
+from options_platform.services.trading.session import PaperTrading
+from options_platform.settings import make_settings
+from options_platform.testing.market import random_market
+from options_platform.testing.plan_inputs import plan_inputs
+from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
+
+TICKERS = ("AAA", "BBB", "CCC")
+COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
+           "exit_price", "exit_reason", "fees_usd")  # fmt: skip
+
+
+def same_as_backtest(tmp_path, first, last):
+    bars, vix = random_market(TICKERS, date(2015, 1, 2), last)
+    inside = pl.col("date").is_between(first, last)
+    inputs = plan_inputs(bars, vix).filter(inside)
+    regimes = np.random.default_rng(8).choice(REGIMES, inputs.height)
+    inputs = inputs.with_columns(regime=pl.Series(regimes))
+    bars, vix = bars.filter(inside), vix.filter(inside)
+    clock = {"now": datetime.combine(first, time(10), NEW_YORK)}
+    with FakeAlpaca(now=lambda: clock["now"], fills="rest") as fake:
+        settings = make_settings(
+            {"home": tmp_path, "source": "simulated", "tickers": TICKERS, "broker": "alpaca",
+             "alpaca": {"fake_address": fake.address}, "iron_condor_enabled": True,
+             "fills": {"slippage_share": 0.2},
+             "risk": {"max_positions_per_ticker": 4, "max_positions": 7},
+             "ladder": LADDER}
+        )  # fmt: skip
+        plans, legs = build_plans(inputs, settings.plan)
+        ledger = Ledger(settings.ledger_path, broker="alpaca")
+        service = PaperTrading(ledger, open_broker(settings), settings)
+        closes = market_closes(bars, vix)
+        market = Market(service, fake, closes)
+        with ledger.holding():
+            for day in sessions(first, last):
+                clock["now"] = datetime.combine(shift(day, 1), time(10), NEW_YORK)
+                today = plans.filter(pl.col("date") == day)
+                service.run_session(day, today, legs, closes, clock["now"])
+                if day < last:
+                    market.trade(shift(day, 1), clock)
+            assert ledger.differences() == []
+            live = [
+                tuple(getattr(position, name) for name in COLUMNS)
+                for position in ledger.positions()
+                if position.closed_on is not None
+            ]
+            equity = ledger.table("marks").sort("session")["equity_usd"].to_list()
+    found = run_backtest(
+        plans,
+        legs,
+        make_market(bars, vix),
+        rules_of_a_paper_account(settings),
+    )
+    wanted = found.trades.filter(pl.col("closed_on").is_not_null()).select(COLUMNS)
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in sorted(live, key=str)]
+    wanted_rows = sorted(wanted.rows(), key=str)
+    assert len(rows) == len(wanted_rows) > 0
+    for mine, row in zip(rows, wanted_rows, strict=True):
+        assert mine == pytest.approx(dict(zip(COLUMNS, row, strict=True)), abs=1e-6)
+    assert found.equity["equity_usd"].to_list() == pytest.approx(equity, abs=0.005)
+    return rows
+
+
+def test_some_weeks_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_path):
+    assert same_as_backtest(tmp_path, date(2017, 4, 3), date(2017, 4, 21))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_year_at_alpaca_gives_the_trades_and_equity_of_the_backtest(tmp_path):
+    rows = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31))
+    assert {row["exit_reason"] for row in rows} >= {"STOP_LOSS", "TAKE_PROFIT", "TIME"}

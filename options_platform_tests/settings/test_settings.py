@@ -1,0 +1,153 @@
+from dataclasses import FrozenInstanceError
+from datetime import date
+
+import pytest
+
+from options_platform.domain.calendar.sessions import is_session, set_closures
+from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.errors import SettingsError, UsageError
+from options_platform.settings import load_settings, make_settings
+
+
+def load(tmp_path, toml="", **environment):
+    (tmp_path / "options.toml").write_text(toml)
+    return load_settings(tmp_path, {f"OPTIONS_{k.upper()}": v for k, v in environment.items()})
+
+
+def test_defaults_are_those_of_the_contract(tmp_path):
+    settings = load(tmp_path)
+    assert settings.source == "yahoo"
+    assert settings.account_value_usd == 100_000
+    assert settings.max_risk_usd is None
+    assert settings.iron_condor_enabled is False
+    assert settings.home == tmp_path / ".options"
+
+
+def test_the_environment_overrides_the_file(tmp_path):
+    toml = 'tickers = ["SPY"]\naccount_value_usd = 5000\n[exits]\nexit_dte = 10\n'
+    settings = load(tmp_path, toml, tickers="QQQ, IWM", exits__exit_dte="7")
+    assert settings.tickers == ("QQQ", "IWM")
+    assert settings.exits.exit_dte == 7
+    assert settings.plan.sizing.account_value_usd == 5000
+
+
+def test_none_empties_a_list_and_an_optional_value_and_blanks_are_unset(tmp_path):
+    toml = 'baselines = ["seed"]\nmax_risk_usd = 250\n'
+    settings = load(tmp_path, toml, baselines="none", max_risk_usd="None")
+    assert settings.baselines == ()
+    assert settings.max_risk_usd is None
+    assert load(tmp_path, toml, baselines="").baselines == ("seed",)
+    with pytest.raises(SettingsError, match="baselines"):
+        load(tmp_path, baselines="sed")
+
+
+def test_the_account_is_set_in_one_place(tmp_path):
+    settings = load(tmp_path, iron_condor_enabled="true", max_risk_usd="250")
+    assert settings.plan.selection.iron_condor_enabled
+    assert settings.plan.sizing.max_risk_usd == 250
+    with pytest.raises(SettingsError, match="set max_risk_usd itself"):
+        load(tmp_path, plan__sizing__max_risk_usd="10")
+
+
+@pytest.mark.parametrize(
+    ("toml", "environment", "said"),
+    [
+        ("tickrs = ['SPY']", {}, "did you mean tickers"),
+        ("[exits]\nexit_dts = 1", {}, "did you mean exit_dte"),
+        ("", {"hme": "x"}, "did you mean home"),
+        ("", {"exits__exit_dt": "3"}, "did you mean exit_dte"),
+        ("workers = 'many'", {}, "setting workers"),
+        ("", {"workers": "0"}, "at least 1"),
+        ("", {"start": "2024-13-01"}, "setting start"),
+        ("", {"source": "bloomberg"}, "setting source"),
+        ("", {"source": "csv"}, "OPTIONS_CSV_DIR"),
+        ("", {"tickers": "SPY,SPY"}, "twice"),
+        ("", {"account_value_usd": "-5"}, "more than 0"),
+        ("home = ", {}, "cannot be read as TOML"),
+        ("start = 2020-01-02\nend = 2019-01-02", {}, "before start"),
+        ("[plan.selection]\nmin_dte = 50", {}, "min_dte <= max_dte"),
+        ("[plan.selection]\nstrategy = 'calendar'", {}, "no plan can size the strategy calendar"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, toml, environment, said):
+    with pytest.raises(SettingsError, match=said) as error:
+        load(tmp_path, toml, **environment)
+    assert "\n" not in str(error.value)
+
+
+def test_a_hostile_ticker_is_refused(tmp_path):
+    with pytest.raises(UsageError):
+        load(tmp_path, tickers="../x")
+
+
+def test_the_sample_has_its_own_bounds(tmp_path):
+    settings = load(tmp_path, source="sample")
+    assert (settings.start, settings.end) == (date(2010, 1, 4), date(2018, 12, 31))
+    assert settings.tickers == ("SPY", "QQQ")
+
+
+def test_settings_are_frozen(tmp_path):
+    with pytest.raises(FrozenInstanceError):
+        load(tmp_path).workers = 3
+
+
+def test_each_account_has_a_ledger_in_the_home_whatever_its_name():
+    names = ["paper", "other", "../../etc/x", "<b>", ""]
+    paths = [make_settings({"account": name}).ledger_path for name in names]
+    assert len(set(paths)) == len(names)
+    assert {path.parent for path in paths} == {make_settings({}).home}
+    assert paths[0].name == "ledger.duckdb"
+    with pytest.raises(SettingsError, match="ledgers of their own"):
+        make_settings({"account": "replay"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le with its mark"])
+def test_a_file_saved_by_an_editor_of_windows_is_read(tmp_path, encoding):
+    text = 'source = "sample"\r\n[exits]\r\nexit_dte = 9\r\n'
+    if encoding == "utf-16-le with its mark":
+        content = b"\xff\xfe" + text.encode("utf-16-le")
+    else:
+        content = text.encode(encoding)
+    (tmp_path / "options.toml").write_bytes(content)
+    settings = load_settings(tmp_path, {})
+    assert (settings.source, settings.exits.exit_dte) == ("sample", 9)
+
+
+@pytest.mark.parametrize(
+    "name", ["my [trading] home", "a?b", "a*b", "a#b", "a%20b", "100%", "a\nb"]
+)
+@pytest.mark.parametrize("within", ["home", "folder"])
+def test_a_home_that_its_stores_could_not_address_is_refused_at_once(tmp_path, name, within):
+    """Dagster would fall back to its defaults, SQLite and DuckDB would write somewhere else."""
+    directory = tmp_path / name if within == "folder" else tmp_path
+    home = {"home": str(tmp_path / name)} if within == "home" else {}
+    with pytest.raises(SettingsError, match="set OPTIONS_HOME") as error:
+        make_settings({"source": "sample", **home}, directory=directory)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_backtest_trades_by_the_policies_of_expiry_ex_dates_and_size_that_are_set(tmp_path):
+    toml = "[expiry]\nhold_to_expiry = true\n[exits.ex_dividend]\nearly_sessions = 3\n"
+    made = load(tmp_path, toml, account_value_usd="50000")
+    rules = made.backtest_rules
+    assert rules.expiry == made.expiry == ExpiryRules(hold_to_expiry=True)
+    assert rules.exits.ex_dividend.early_sessions == 3
+    assert rules.sizing == made.plan.sizing
+    assert rules.account_usd(60_000.0) == 50_000.0
+    assert rules.account_usd(40_000.0) == 40_000.0
+
+
+def test_a_closure_that_is_set_is_no_session_and_one_in_another_form_is_refused(tmp_path):
+    try:
+        load(tmp_path, closures="2027-03-10 announced 2027-03-02")
+        assert not is_session(date(2027, 3, 10))
+        load(tmp_path, 'closures = ["2027-03-11 announced 2027-03-02"]')
+        assert is_session(date(2027, 3, 10))
+        assert not is_session(date(2027, 3, 11))
+    finally:
+        set_closures([])
+    with pytest.raises(
+        SettingsError, match=r"setting closures: .* 2026-12-09 announced 2026-12-01"
+    ):
+        load(tmp_path, closures="2027-03-10")
