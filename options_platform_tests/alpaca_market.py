@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from options_platform.domain.backtest import AssignmentRules, BacktestRules
 from options_platform.domain.trading.fills import AT_MID, leg_prices, net_price
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 
 CENT = 0.005
 
@@ -54,7 +54,7 @@ class Market:
             if not exits:
                 break
             clock["now"] += timedelta(seconds=self.settings.ladder.rung_seconds)
-            Desk(self.service).advance(clock["now"])
+            OrderWorker(self.service).advance(clock["now"])
         assert not [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
         self.fake.script("close", {})
         for position in self.service.ledger.positions(only_open=True):

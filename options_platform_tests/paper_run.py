@@ -21,7 +21,7 @@ from options_platform.domain.backtest import (
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.plan import build_plans
 from options_platform.services.planning.plan_tables import market_closes
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings, make_settings
 from options_platform.testing.market import NOW, random_market
 from options_platform.testing.plan_inputs import plan_inputs
@@ -69,7 +69,7 @@ def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
     bars, vix = bars.filter(inside), vix.filter(inside)
 
     broker = open_broker(settings)
-    service = PaperTrading(Ledger(settings.ledger_path), broker, settings)
+    service = TradingSession(Ledger(settings.ledger_path), broker, settings)
     # Another term structure on each day, and none on every fifth.
     days = sessions(FIRST, LAST)
     level = vix.filter(pl.col("ticker") == "AAA").sort("date")["vix"].to_numpy()

@@ -232,7 +232,7 @@ def _refusals(plan: PlanRules) -> list[str]:
     return [
         "## What keeps a plan from trading",
         (
-            "Asked in this order; the first that refuses is the reason. The decision ledger "
+            "Asked in this order; the first that refuses is the reason. The rule trace "
             "(`backtest_decisions`) holds each rule with its value and threshold."
         ),
         table(("Code", "Meaning", "Asks for"), rows),

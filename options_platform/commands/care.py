@@ -11,7 +11,7 @@ from options_platform.adapters.storage.backups.restoring import restore_archive
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import DiskFullError, HomeError, UsageError
-from options_platform.services.market_data.diagnosis import Finding, diagnose
+from options_platform.services.market_data.diagnosis import Diagnosis, diagnose
 from options_platform.settings import load_settings
 
 
@@ -24,7 +24,7 @@ def doctor(args: argparse.Namespace) -> int:
     else:
         for finding in findings:
             say(f"{finding.state:5} {finding.what}: {finding.detail}")
-    return 1 if any(f.state == Finding.BROKEN for f in findings) else 0
+    return 1 if any(f.state == Diagnosis.BROKEN for f in findings) else 0
 
 
 def backup(args: argparse.Namespace) -> int:

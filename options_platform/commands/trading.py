@@ -21,10 +21,10 @@ from options_platform.domain.trading.reconciliation.differences import Differenc
 from options_platform.errors import UsageError
 from options_platform.services.trading.entries.pauses import lift_pause
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.prices.stored_closes import stored_market
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 
 WORK_COLUMNS = ("client_order_id", "purpose", "contracts", "limit_price", "status", "filled_qty")
@@ -53,17 +53,17 @@ def work(args: argparse.Namespace) -> int:
     """
     settings = ready_settings()
     service = _service(settings, newest_closes(stored_market(settings)))
-    desk = Desk(service)
+    worker = OrderWorker(service)
     if service.broker.takes_market_orders:
         raise UsageError(
             f"the broker {service.broker.name} fills at the close; there is nothing to work on "
             "before the next daily run"
         )
-    left = desk.advance(datetime.now(UTC))
+    left = worker.advance(datetime.now(UTC))
     while left and not args.once:
         time.sleep(PAUSE_SECONDS)
-        left = desk.advance(datetime.now(UTC))
-    refused = desk.refused(datetime.now(UTC))
+        left = worker.advance(datetime.now(UTC))
+    refused = worker.refused(datetime.now(UTC))
     rows = [_row(order) for order in (*left, *refused)]
     if args.json:
         print_json(rows)
@@ -89,7 +89,7 @@ def halt(args: argparse.Namespace) -> int:
     """
     reason = args.reason or BY_HAND
     service = _service(ready_settings())
-    left = Desk(service).halt(datetime.now(UTC), reason)
+    left = OrderWorker(service).halt(datetime.now(UTC), reason)
     # The first reason stays.
     args.reason = service.ledger.halted()
     stays = "" if args.reason == reason else ", as before"
@@ -184,7 +184,7 @@ def _row(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in WORK_COLUMNS}
 
 
-def _require_yes(service: PaperTrading) -> None:
+def _require_yes(service: TradingSession) -> None:
     question = (
         f"Close all positions at {service.broker.name} and cancel every order? Type flatten: "
     )
@@ -207,5 +207,7 @@ def _tell(args: argparse.Namespace, state: str, text: str) -> int:
     return 0
 
 
-def _service(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> PaperTrading:
-    return PaperTrading(open_ledger(settings), open_broker(settings), settings, closes=closes or {})
+def _service(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> TradingSession:
+    return TradingSession(
+        open_ledger(settings), open_broker(settings), settings, closes=closes or {}
+    )

@@ -237,7 +237,7 @@ BACKTEST_DRAWS = Table(
 
 BACKTEST_DECISIONS = Table(
     "backtest_decisions",
-    "The decision ledger: for each date and ticker the rules that were asked, in order, with "
+    "The rule trace: for each date and ticker the rules that were asked, in order, with "
     "value, threshold and outcome; step 100 is what the account or the market refused.",
     (
         RUN,

@@ -24,7 +24,7 @@ from options_platform.domain.backtest.rules import BacktestOptions, BacktestRule
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.calendar.sessions import set_closures
 from options_platform.domain.chain.ingest import ChainGates
-from options_platform.domain.feature_engine.iv_history import MoneyRules
+from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.market.bars import require_ticker
 from options_platform.domain.planning.plan import PlanRules
@@ -104,7 +104,7 @@ class Settings:
     warehouse_wait_seconds: float = 60.0
     chain_snapshot_minutes: int = 30
     chain_gates: ChainGates = field(default_factory=ChainGates)
-    own_iv: MoneyRules = field(default_factory=MoneyRules)
+    own_iv: AtTheMoneyRules = field(default_factory=AtTheMoneyRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)

@@ -14,7 +14,7 @@ from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.fake_alpaca import FakeAlpaca
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform.testing.plan_rows import one
 
@@ -31,7 +31,7 @@ def server(**options: Any) -> FakeAlpaca:
 
 def trader(
     home: Path, address: str, at: Callable[[str], None] | None = None, **changes: Any
-) -> PaperTrading:
+) -> TradingSession:
     """Trading at that server with the ledger of `home`; `changes` are settings.
 
     `at` is told of each step that an order takes.
@@ -50,8 +50,8 @@ def trader(
             **changes,
         }
     )
-    made = PaperTrading(open_ledger(settings), open_broker(settings), settings)
-    return made if at is None else PaperTrading(made.ledger, made.broker, settings, at)
+    made = TradingSession(open_ledger(settings), open_broker(settings), settings)
+    return made if at is None else TradingSession(made.ledger, made.broker, settings, at)
 
 
 def plans_of(

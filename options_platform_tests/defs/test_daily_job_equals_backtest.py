@@ -20,7 +20,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.backtesting.run import load_backtest
 from options_platform.services.planning.plan_tables import market_closes
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.testing.market import from_source
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
 from options_platform_tests.platform import START, make_platform_settings, run
@@ -79,7 +79,7 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         platform = definitions.resources["platform"]
         bars, vix = from_source(platform.source(), START.year, last.year, TICKERS)
         ledger = open_ledger(settings)
-        service = PaperTrading(ledger, open_broker(settings), settings)
+        service = TradingSession(ledger, open_broker(settings), settings)
         market = Market(service, fake, market_closes(bars, vix))
         job = definitions.resolve_job_def(JOB_NAME)
         # One process trades here, so that no step has to open the files anew.

@@ -13,7 +13,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.services.trading.intraday_stops import IntradayCheck
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import (
     NOW,
     SESSION,
@@ -40,7 +40,7 @@ def advance(made, now=NOW, fake=None):
     """One step of the desk at `now`, by the clocks of both sides."""
     if fake is not None:
         at_clock(fake, now)
-    return Desk(made).advance(now)
+    return OrderWorker(made).advance(now)
 
 
 def start(home, address, step="never", tickers=("SPY",), action="trade", **environment):

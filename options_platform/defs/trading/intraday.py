@@ -13,7 +13,7 @@ from options_platform.errors import PlatformError
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.prices.stored_closes import stored_market
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
 
@@ -36,7 +36,7 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
         if settings.is_live:
             context.log.warning(LIVE_NOTE)
         ledger, broker = open_ledger(settings), open_broker(settings)
-        service = PaperTrading(ledger, broker, settings, closes=_closes(context, settings))
+        service = TradingSession(ledger, broker, settings, closes=_closes(context, settings))
         found = IntradayCheck(service).watch(platform.now)
         context.add_output_metadata(
             {

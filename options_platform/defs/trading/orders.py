@@ -26,7 +26,7 @@ from options_platform.defs.shared.sending import begin_sending
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.planning.plan_tables import market_closes, order_rows, unsent_rows
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
 
@@ -94,7 +94,7 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
         DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session
     )
     folds = dict(calls.drop_nulls("fold").iter_rows())
-    service = PaperTrading(ledger, open_broker(platform.settings), platform.settings, folds=folds)
+    service = TradingSession(ledger, open_broker(platform.settings), platform.settings, folds=folds)
     service.run_session(session, plans, legs, market, platform.now())
 
 

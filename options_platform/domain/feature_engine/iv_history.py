@@ -42,7 +42,7 @@ _VALUES = pl.Schema(
 
 
 @dataclass(frozen=True)
-class MoneyRules:
+class AtTheMoneyRules:
     """Which expiries and strikes the volatility at the money may rest on.
 
     Expiries from `min_days` to `max_days` count; the strikes around the forward may be
@@ -56,7 +56,7 @@ class MoneyRules:
 
 
 def chain_iv(
-    quotes: pl.DataFrame, rules: MoneyRules, *, rate: float, dividend: float
+    quotes: pl.DataFrame, rules: AtTheMoneyRules, *, rate: float, dividend: float
 ) -> pl.DataFrame:
     """The 30-day volatility at the money of each chain.
 
@@ -106,7 +106,7 @@ def chain_iv(
 
 
 def _at_the_money(
-    quotes: pl.DataFrame, rules: MoneyRules, rate: float, dividend: float
+    quotes: pl.DataFrame, rules: AtTheMoneyRules, rate: float, dividend: float
 ) -> pl.DataFrame:
     """Total variance at the forward of each sound expiry, by date, ticker and expiry."""
     good = quotes.filter(

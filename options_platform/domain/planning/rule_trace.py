@@ -1,9 +1,9 @@
-"""The decision ledger: for each row of the plan which rule was asked, with which value, and how
+"""The rule trace: for each row of the plan which rule was asked, with which value, and how
 it ended.
 
 A row's rules stand in the order in which the plan asks them; the first that refuses ends it, and
 those after it were not reached. Limits of the account, which depend on what is open, are asked
-where orders are made; `account_ledger` gives what they refused in the same form.
+where orders are made; `account_trace` gives what they refused in the same form.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Rule = tuple[str, pl.Expr, str]
 ACCOUNT_STEP = 100
 
 
-def decision_ledger(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> pl.DataFrame:
+def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> pl.DataFrame:
     """The ledger of every row of the plan.
 
     Args:
@@ -86,7 +86,7 @@ def decision_ledger(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules)
     return pl.concat(frames).select(LEDGER_SCHEMA.names()).sort("date", "ticker", "step")
 
 
-def account_ledger(refusals: pl.DataFrame) -> pl.DataFrame:
+def account_trace(refusals: pl.DataFrame) -> pl.DataFrame:
     """What the account or the market refused, as rows of the ledger.
 
     `refusals` are those of a backtest (session, ticker, rule, value, threshold); their steps come

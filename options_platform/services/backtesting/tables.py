@@ -17,7 +17,7 @@ from options_platform.contracts import (
 )
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.planning.plan import build_plans
-from options_platform.domain.planning.rule_trace import account_ledger, decision_ledger
+from options_platform.domain.planning.rule_trace import account_trace, rule_trace
 from options_platform.services.backtesting.run import BacktestRun
 
 Frames = list[tuple[Table, pl.DataFrame]]
@@ -65,8 +65,8 @@ def _curves(run: BacktestRun) -> pl.DataFrame:
 
 def _decisions(run: BacktestRun) -> pl.DataFrame:
     plans, _ = build_plans(run.data.inputs, run.plan)
-    ledger = decision_ledger(run.data.inputs, plans, run.plan)
-    return pl.concat([ledger, account_ledger(run.model.refusals)])
+    ledger = rule_trace(run.data.inputs, plans, run.plan)
+    return pl.concat([ledger, account_trace(run.model.refusals)])
 
 
 def _fitted(table: Table, rows: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -25,7 +25,7 @@ SHOWN_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing looked at: `state` is ok, note or BROKEN, `detail` says what to do."""
 
     OK: ClassVar[str] = "ok"
@@ -37,46 +37,48 @@ class Finding:
     detail: str
 
 
-def diagnose(settings: Settings) -> list[Finding]:
+def diagnose(settings: Settings) -> list[Diagnosis]:
     """All findings; nothing is changed but an empty home being created."""
     findings = [_python(), *_packages(), *_home(settings), *_databases(settings)]
     findings += [*_sources(settings), _calendar()]
-    damaged = {finding.what for finding in findings if finding.state == Finding.BROKEN}
+    damaged = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
     if settings.warehouse_path.name in damaged:
         return findings
     return [*findings, *_tables(settings)]
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     shown = sys.version.split()[0]
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    state = Finding.OK if supported else Finding.BROKEN
-    return Finding("python", state, shown if supported else f"{shown}; 3.11 to 3.13 are supported")
+    state = Diagnosis.OK if supported else Diagnosis.BROKEN
+    return Diagnosis(
+        "python", state, shown if supported else f"{shown}; 3.11 to 3.13 are supported"
+    )
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Diagnosis]:
     for name in NEEDED:
         try:
-            yield Finding(name, Finding.OK, version(name))
+            yield Diagnosis(name, Diagnosis.OK, version(name))
         except PackageNotFoundError:
-            yield Finding(name, Finding.BROKEN, "not installed; run: make install")
+            yield Diagnosis(name, Diagnosis.BROKEN, "not installed; run: make install")
 
 
-def _home(settings: Settings) -> Iterator[Finding]:
+def _home(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.adapters.storage.home import prepare_home
 
     try:
         prepare_home(settings)
     except PlatformError as error:
-        yield Finding("home", Finding.BROKEN, str(error))
+        yield Diagnosis("home", Diagnosis.BROKEN, str(error))
         return
-    yield Finding("home", Finding.OK, str(settings.home))
+    yield Diagnosis("home", Diagnosis.OK, str(settings.home))
     free = shutil.disk_usage(settings.home).free
-    state = Finding.OK if free > LOW_DISK_BYTES else Finding.NOTE
-    yield Finding("disk", state, f"{free / 1e9:.1f} GB free")
+    state = Diagnosis.OK if free > LOW_DISK_BYTES else Diagnosis.NOTE
+    yield Diagnosis("disk", state, f"{free / 1e9:.1f} GB free")
 
 
-def _databases(settings: Settings) -> Iterator[Finding]:
+def _databases(settings: Settings) -> Iterator[Diagnosis]:
     """Each database that is damaged, busy or left by a killed process; how many are sound."""
     from options_platform.adapters.storage.backups.soundness import check_databases, way_back
 
@@ -86,19 +88,19 @@ def _databases(settings: Settings) -> Iterator[Finding]:
     for found in check_databases(settings.home, wait_seconds=5):
         name = found.path.relative_to(settings.home).as_posix()
         if found.busy:
-            yield Finding(name, Finding.NOTE, f"not looked at: {found.cause}")
+            yield Diagnosis(name, Diagnosis.NOTE, f"not looked at: {found.cause}")
         elif found.cause is not None:
             advice = way_back(settings.home, found)
-            yield Finding(name, Finding.BROKEN, f"{found.cause}; {advice}")
+            yield Diagnosis(name, Diagnosis.BROKEN, f"{found.cause}; {advice}")
         elif found.replayed and name.startswith("ledger"):
             detail = "a process was killed while it traded; run: options-platform reconcile"
-            yield Finding(name, Finding.NOTE, detail)
+            yield Diagnosis(name, Diagnosis.NOTE, detail)
         else:
             sound += 1
-    yield Finding("databases", Finding.OK, f"{sound} are sound")
+    yield Diagnosis("databases", Diagnosis.OK, f"{sound} are sound")
 
 
-def _sources(settings: Settings) -> Iterator[Finding]:
+def _sources(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.adapters.sources import open_source, require_ready, source_options
 
     try:
@@ -106,48 +108,48 @@ def _sources(settings: Settings) -> Iterator[Finding]:
             require_ready(name)
         info = open_source(settings.source, source_options(settings)).info
     except PlatformError as error:
-        yield Finding("source", Finding.BROKEN, str(error))
+        yield Diagnosis("source", Diagnosis.BROKEN, str(error))
         return
     lacking = _lacking(settings.tickers, info.tickers)
     yield (
-        Finding(
+        Diagnosis(
             "source",
-            Finding.BROKEN,
+            Diagnosis.BROKEN,
             f"{info.name} ({info.label}) has no {lacking}; set OPTIONS_TICKERS or another "
             "OPTIONS_SOURCE",
         )
         if lacking
-        else Finding("source", Finding.OK, f"{info.name}: {info.label}")
+        else Diagnosis("source", Diagnosis.OK, f"{info.name}: {info.label}")
     )
     from options_platform.domain.feature_engine.iv_history import CHAIN
 
     wanted = sorted({"VIX", *settings.iv_symbols.values()} - {CHAIN})
     lacking = _lacking(wanted, info.indices if "index" in info.kinds else ())
     yield (
-        Finding(
+        Diagnosis(
             "indices",
-            Finding.BROKEN,
+            Diagnosis.BROKEN,
             f"{info.name} has no {lacking}; set OPTIONS_FALLBACK_SOURCES to a source that does, "
             "or another OPTIONS_IV_SYMBOL__TICKER",
         )
         if lacking
-        else Finding("indices", Finding.OK, ", ".join(wanted))
+        else Diagnosis("indices", Diagnosis.OK, ", ".join(wanted))
     )
     yield from _market(settings, info)
     if settings.source == "csv":
         yield from _files(settings.csv_dir, (*settings.tickers, *wanted))
 
 
-def _files(folders: str, names: Sequence[str]) -> Iterator[Finding]:
+def _files(folders: str, names: Sequence[str]) -> Iterator[Diagnosis]:
     """What each file of the source csv is taken for."""
     from options_platform.adapters.sources.files.folder import CsvSource
 
     source = CsvSource(folders)
     for name in names:
         try:
-            yield Finding(f"file of {name}", Finding.OK, source.understood(name))
+            yield Diagnosis(f"file of {name}", Diagnosis.OK, source.understood(name))
         except PlatformError as error:
-            yield Finding(f"file of {name}", Finding.BROKEN, str(error))
+            yield Diagnosis(f"file of {name}", Diagnosis.BROKEN, str(error))
 
 
 def _lacking(wanted: Sequence[str], known: Sequence[str] | None) -> str:
@@ -161,7 +163,7 @@ def _lacking(wanted: Sequence[str], known: Sequence[str] | None) -> str:
     return f"{', '.join(lacking)}; it has {', '.join(shown)}"
 
 
-def _market(settings: Settings, info: SourceInfo) -> Iterator[Finding]:
+def _market(settings: Settings, info: SourceInfo) -> Iterator[Diagnosis]:
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.services.market_data.one_market import require_same_market
 
@@ -170,18 +172,18 @@ def _market(settings: Settings, info: SourceInfo) -> Iterator[Finding]:
     except DamagedError:
         return
     except PlatformError as error:
-        yield Finding("market", Finding.BROKEN, str(error))
+        yield Diagnosis("market", Diagnosis.BROKEN, str(error))
 
 
-def _calendar() -> Finding:
+def _calendar() -> Diagnosis:
     from options_platform.domain.calendar.sessions import LAST_DAY
 
     left = (LAST_DAY - datetime.now(UTC).date()).days
-    state = Finding.OK if left > CALENDAR_WARNING_DAYS else Finding.NOTE
-    return Finding("calendar", state, f"holidays known to {LAST_DAY}")
+    state = Diagnosis.OK if left > CALENDAR_WARNING_DAYS else Diagnosis.NOTE
+    return Diagnosis("calendar", state, f"holidays known to {LAST_DAY}")
 
 
-def _tables(settings: Settings) -> Iterator[Finding]:
+def _tables(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.services.market_data.inventory import (
         LISTED_TABLES,
@@ -190,7 +192,7 @@ def _tables(settings: Settings) -> Iterator[Finding]:
     )
 
     if not settings.warehouse_path.exists():
-        yield Finding("warehouse", Finding.NOTE, "empty; run: options-platform backfill")
+        yield Diagnosis("warehouse", Diagnosis.NOTE, "empty; run: options-platform backfill")
         return
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
     try:
@@ -198,18 +200,18 @@ def _tables(settings: Settings) -> Iterator[Finding]:
             yield _table(table.name, settings.tickers, stored_keys(settings, warehouse, table))
         aside, warnings = open_entries(warehouse)
     except PlatformError as error:
-        yield Finding("warehouse", Finding.BROKEN, str(error))
+        yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))
         return
-    state = Finding.NOTE if aside else Finding.OK
-    yield Finding("quarantine", state, f"{aside} rows set aside, {warnings} warnings open")
+    state = Diagnosis.NOTE if aside else Diagnosis.OK
+    yield Diagnosis("quarantine", state, f"{aside} rows set aside, {warnings} warnings open")
 
 
-def _table(name: str, tickers: Sequence[str], keys: pl.DataFrame) -> Finding:
+def _table(name: str, tickers: Sequence[str], keys: pl.DataFrame) -> Diagnosis:
     newest = keys["date"].max()
     if not isinstance(newest, date):
-        return Finding(name, Finding.NOTE, "no rows yet")
+        return Diagnosis(name, Diagnosis.NOTE, "no rows yet")
     none_of = [ticker for ticker in tickers if ticker not in set(keys["ticker"])]
     shown = f"{keys.height} rows, newest {newest}"
     if none_of:
-        return Finding(name, Finding.NOTE, f"{shown}, none of {', '.join(none_of)}")
-    return Finding(name, Finding.OK, shown)
+        return Diagnosis(name, Diagnosis.NOTE, f"{shown}, none of {', '.join(none_of)}")
+    return Diagnosis(name, Diagnosis.OK, shown)

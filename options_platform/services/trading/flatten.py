@@ -20,7 +20,7 @@ from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.closing.positions import FLATTEN, is_leaving
 from options_platform.services.trading.order_worker import session_to_decide
 from options_platform.services.trading.prices.live_quotes import PresentMarket, present_market
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 
 NOT_CLOSING = ("intent", "unknown", "missing", "rejected", "expired", "not_sent")
 # Whole spreads take an order, and then each loose leg one.
@@ -34,7 +34,7 @@ class Flattening:
     A position without a quote or a close is priced at its last mark.
     """
 
-    service: PaperTrading
+    service: TradingSession
     closes: Mapping[str, MarketClose]
     reason: str = FLATTEN
     pause: Callable[[float], None] = time.sleep

@@ -44,13 +44,13 @@ from options_platform.services.trading.entries.pauses import (
     pause,
     pause_of,
 )
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
     Pricing,
     present_market,
 )
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.services.trading.stop_looks import keep_looks, looks_of
 from options_platform.settings.broker_rules import IntradayRules
 
@@ -85,7 +85,7 @@ class IntradayOutcome:
 class IntradayCheck:
     """The check of one account; the service's closes are those that the model begins from."""
 
-    service: PaperTrading
+    service: TradingSession
 
     def watch(
         self, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
@@ -118,8 +118,8 @@ class IntradayCheck:
         at = self._open_now()
         with self.service.trading():
             self.service.reconciler.run(now)
-            desk = Desk(self.service)
-            desk.step(now, ("exit",), follows_market=False)
+            worker = OrderWorker(self.service)
+            worker.step(now, ("exit",), follows_market=False)
             held = self.service.ledger.positions(only_open=True)
             service = self.service
             market = present_market(
@@ -127,8 +127,8 @@ class IntradayCheck:
             )
             evidence = self._judged(held, market, at, now)
             equity = self._judge_losses(evidence, at, now)
-            stopped = self._close(desk, held, market, evidence, deciding_session(at), now)
-            desk.send_again(now, ("exit",))
+            stopped = self._close(worker, held, market, evidence, deciding_session(at), now)
+            worker.send_again(now, ("exit",))
             self.service.reconciler.run(now)
             return self._outcome(held, market, evidence, equity, stopped, at)
 
@@ -206,7 +206,7 @@ class IntradayCheck:
 
     def _close(
         self,
-        desk: Desk,
+        worker: OrderWorker,
         held: Sequence[Position],
         market: PresentMarket,
         evidence: Mapping[str, Evidence],
@@ -239,9 +239,9 @@ class IntradayCheck:
                     stopped[number] = reason
                 continue
             fair = market.fair(order.ticker, order.legs)
-            if fair is not None and desk.is_beyond(order, fair):
+            if fair is not None and worker.is_beyond(order, fair):
                 stopped[number] = reason
-                desk.overtake(order, reason, now)
+                worker.overtake(order, reason, now)
         return stopped
 
     def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:

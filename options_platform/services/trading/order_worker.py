@@ -37,13 +37,13 @@ from options_platform.services.trading.prices.live_quotes import (
     Pricing,
     present_market,
 )
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 
 OVERTAKEN = "OVERTAKEN"
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
-def session_to_decide(service: PaperTrading, now: datetime) -> date:
+def session_to_decide(service: TradingSession, now: datetime) -> date:
     """The session that an order is decided in now; a simulated market waits at its last.
 
     By the broker's clock where it can be asked: this machine's may be off.
@@ -59,10 +59,10 @@ def session_to_decide(service: PaperTrading, now: datetime) -> date:
 
 
 @dataclass(frozen=True)
-class Desk:
+class OrderWorker:
     """Works the orders of one account."""
 
-    service: PaperTrading
+    service: TradingSession
 
     def advance(self, now: datetime) -> list[Order]:
         """One step for each order: take over, cancel one whose rung is over, send the next.

@@ -22,7 +22,7 @@ from options_platform.common import Progress
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.planning.plan_tables import market_closes
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 
 LABEL = "replay"
@@ -61,7 +61,7 @@ def replay(
         folder = Path(scratch)
         ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
         broker = open_simulated(settings, folder)
-        service = PaperTrading(ledger, broker, settings)
+        service = TradingSession(ledger, broker, settings)
         # Nobody else knows these files: holding them throughout saves opening them for each step.
         with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):
             for done, session in enumerate(sessions, start=1):

@@ -65,7 +65,7 @@ UNCOVERED = (LEGS_GONE, LEG_MISSING)
 
 
 @dataclass(frozen=True)
-class PaperTrading:
+class TradingSession:
     """The service of one account; `at` is told each step of sending, for tests that crash there.
 
     For entries: `closes` are the newest known by ticker, `planned` what plans add to the risk by

@@ -10,7 +10,7 @@ from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.chain.ingest import ChainGates, judge_chains
 from options_platform.domain.checks.chains import chain_rules
 from options_platform.domain.checks.tables import ExpectedPartitions
-from options_platform.domain.feature_engine.iv_history import MoneyRules, chain_iv
+from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules, chain_iv
 from options_platform.testing.market import NOW
 from options_platform_tests.chain_files import read_chain_file
 
@@ -190,7 +190,7 @@ def variance_swap(rows, expiry, rate):
 def test_at_the_money_lies_below_the_vix_as_the_skew_has_it(load):
     """2015-01-05: the VIX closed at 19.92. SPY's own strip of all strikes gives it again."""
     _, rows, rate, dividend = load("spy_eod/SPY_2015-01-05.csv.gz")
-    own = chain_iv(rows, MoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
+    own = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
     assert (own["near_expiry"], own["next_expiry"]) == (date(2015, 1, 30), date(2015, 2, 6))
     assert own["iv_30d"] == pytest.approx(0.1675, abs=0.002)
     (near, t1), (later, t2) = (
@@ -218,7 +218,7 @@ def test_the_own_volatility_of_real_chains_is_that_of_yahoos_contracts_at_the_mo
     load, file, wanted
 ):
     _, rows, rate, dividend = load(file)
-    own = chain_iv(rows, MoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
+    own = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
     assert own["iv_30d"] == pytest.approx(wanted, abs=0.003)
     money = rows.filter(
         (pl.col("expiry") == own["near_expiry"])
@@ -234,6 +234,6 @@ def test_a_rate_that_is_off_by_three_points_hardly_moves_it(load, reference_data
     values = []
     for rate, dividend in ((0.0002, 0.018), (0.03, 0.015)):
         rows = judge_chains(raw, closes, ChainGates(), rate=rate, dividend=dividend, fetched_at=NOW)
-        found = chain_iv(rows, MoneyRules(), rate=rate, dividend=dividend)
+        found = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend)
         values.append(found["iv_30d"][0])
     assert abs(values[0] - values[1]) < 0.001

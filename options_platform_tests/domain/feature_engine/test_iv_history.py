@@ -9,7 +9,7 @@ import pytest
 from options_platform.contracts import IV_HISTORY
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.feature_engine.iv_history import (
-    MoneyRules,
+    AtTheMoneyRules,
     build_history,
     chain_closes,
     chain_iv,
@@ -21,7 +21,7 @@ from options_platform.testing.market import NOW
 
 DAY = date(2024, 6, 3)
 RATES = {"rate": 0.03, "dividend": 0.015}
-RULES = MoneyRules()
+RULES = AtTheMoneyRules()
 
 
 def quotes(smiles, spot=100.0, day=DAY, strikes=(90.0, 95.0, 99.0, 101.0, 105.0), ticker="AAA"):

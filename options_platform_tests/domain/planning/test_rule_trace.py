@@ -6,8 +6,8 @@ from options_platform.domain.backtest.results import REFUSALS
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.rule_trace import (
     LEDGER_SCHEMA,
-    account_ledger,
-    decision_ledger,
+    account_trace,
+    rule_trace,
 )
 from options_platform.testing.plan_rows import BATCH, one
 from options_platform_tests.domain.planning.test_plan import CONDORS
@@ -16,7 +16,7 @@ from options_platform_tests.domain.planning.test_plan import CONDORS
 def test_the_rule_that_refuses_is_the_plans_reason_and_the_only_one():
     for rules in (CONDORS, PlanRules()):
         plans, _ = build_plans(BATCH, rules)
-        ledger = decision_ledger(BATCH, plans, rules)
+        ledger = rule_trace(BATCH, plans, rules)
         assert ledger.schema == LEDGER_SCHEMA
         refused = ledger.filter(pl.col("outcome") == "refused")
         wanted = plans.filter(pl.col("decision") == "no_trade").select(
@@ -31,7 +31,7 @@ def test_the_rule_that_refuses_is_the_plans_reason_and_the_only_one():
 def test_a_veto_names_its_value_and_its_threshold_and_ends_the_asking():
     inputs = one(iv_rank_change_pred=-0.06)
     plans, _ = build_plans(inputs, PlanRules())
-    ledger = decision_ledger(inputs, plans, PlanRules())
+    ledger = rule_trace(inputs, plans, PlanRules())
     veto = ledger.row(by_predicate=pl.col("rule") == "VOL_VETO_DEBIT", named=True)
     assert (veto["value"], veto["threshold"]) == ("-0.06", "at least -0.05 for a debit")
     assert veto["outcome"] == "refused"
@@ -48,7 +48,7 @@ def test_what_the_account_refused_has_the_same_form():
         schema=REFUSALS,
         orient="row",
     )
-    rows = account_ledger(refused)
+    rows = account_trace(refused)
     assert rows.schema == LEDGER_SCHEMA
     assert rows["value"].to_list() == ["6.0", None]
     assert rows["outcome"].unique().to_list() == ["refused"]

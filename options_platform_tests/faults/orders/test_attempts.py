@@ -7,7 +7,7 @@ import pytest
 
 from options_platform.domain.trading.positions import after_entry_fill
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import NOW, SESSION, trader
 from options_platform_tests.faults.world import (
     CLOSES,
@@ -135,7 +135,7 @@ def test_what_rests_though_it_was_shown_as_ended_is_canceled(entered, resting, c
     with resting.lock:
         held |= was
     if command == "halt":
-        Desk(entered).halt(NOW, "storm")
+        OrderWorker(entered).halt(NOW, "storm")
     else:
         Flattening(entered, CLOSES).run(NOW)
     assert statuses(resting) == ["canceled"]
@@ -183,7 +183,7 @@ def test_what_replaced_an_entry_by_hand_before_a_halt_leaves_the_market_with_it(
     (order,) = entered.ledger.orders()
     resting.script("freeze", {"of": ["orders", "lookups"]})
     resting.script("replace", {"client_order_id": order.client_order_id, "limit_price": "1.90"})
-    Desk(entered).halt(NOW, "storm")
+    OrderWorker(entered).halt(NOW, "storm")
     resting.script("honest", {})
     entered.ledger.resume("over", NOW)
     for minute in (1, 2, 3):
@@ -200,7 +200,7 @@ def test_an_entry_that_was_refused_and_taken_all_the_same_does_not_outlive_a_hal
     (order,) = trade(made)
     with made.ledger.trading():
         made.ledger.record(order.to("rejected", reason="HTTP 403"), NOW)
-    Desk(made).halt(NOW, "storm")
+    OrderWorker(made).halt(NOW, "storm")
     made.ledger.resume("over", NOW)
     resting.script("arrive", {})
     for minute in (1, 2, 3):
@@ -256,8 +256,8 @@ def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
     entered, resting, monkeypatch
 ):
     (first,) = entered.ledger.orders()
-    desk = Desk(entered)
-    send = desk.service.send_if_allowed
+    worker = OrderWorker(entered)
+    send = worker.service.send_if_allowed
 
     def fill_then_send(self, order, now):
         shown_again(resting, first, 3, "canceled")
@@ -265,7 +265,7 @@ def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
 
     monkeypatch.setattr(type(entered), "send_if_allowed", fill_then_send)
     at_clock(resting, NOW + timedelta(minutes=1))
-    desk.advance(NOW + timedelta(minutes=1))
+    worker.advance(NOW + timedelta(minutes=1))
     assert resting.count(POST) == 1
     assert [(o.status, o.reason) for o in attempts(entered)][-1] == ("not_sent", "FILLED_BEFORE")
     assert entered.ledger.positions()[0].contracts == 3
@@ -309,7 +309,7 @@ def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
         return (503, {"message": "away"}) if is_list else answer(method, path, query, body)
 
     monkeypatch.setattr(fake, "handle", without_lists)
-    assert [o.status for o in Desk(made).advance(later)] == ["accepted"]
+    assert [o.status for o in OrderWorker(made).advance(later)] == ["accepted"]
     assert [o.status for o in exits(made)] == ["canceled", "accepted"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from options_platform.adapters.storage.halt_notice import notice_of
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import NOW, TICKERS, trader
 from options_platform_tests.faults.world import (
     POST,
@@ -30,7 +30,7 @@ def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     with pytest.raises(LedgerError, match="halted from now on, and those that work not canceled"):
-        Desk(trader(tmp_path, fake.address, wait=0.2)).halt(NOW, "storm")
+        OrderWorker(trader(tmp_path, fake.address, wait=0.2)).halt(NOW, "storm")
     fake.script("release", {})
     assert ended(sender)[0] == 0
     assert fake.count(POST) == 1
@@ -45,7 +45,7 @@ def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resti
     resting.script("faults", {"do": "underway"})
     made = trader(tmp_path, resting.address)
     assert trade(made)[0].status == "unknown"
-    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["unknown"]
+    assert [o.status for o in OrderWorker(made).halt(NOW, "storm")] == ["unknown"]
     resting.script("arrive", {})
     assert statuses(resting) == ["new"]
     assert advance(made, NOW, resting) == []
@@ -57,10 +57,10 @@ def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(t
     made = trader(tmp_path, resting.address)
     trade(made)
     resting.script("faults", {"on": "", "do": "drop", "times": 999})
-    assert [o.status for o in Desk(made).halt(NOW, "storm")] == ["accepted"]
+    assert [o.status for o in OrderWorker(made).halt(NOW, "storm")] == ["accepted"]
     assert made.ledger.halted() == "storm"
     resting.faults.clear()
-    assert Desk(made).halt(NOW, "again") == []
+    assert OrderWorker(made).halt(NOW, "again") == []
     assert statuses(resting) == ["canceled"]
     trade(made, ("SPY", "QQQ"))
     advance(made, NOW + timedelta(minutes=1), resting)
@@ -123,7 +123,7 @@ def test_an_entry_in_doubt_at_a_halt_is_not_sent_again_and_canceled_when_it_arri
     resting.script("faults", {"do": "underway"})
     made = trader(tmp_path, resting.address)
     assert trade(made)[0].status == "unknown"
-    Desk(made).halt(NOW, "storm")
+    OrderWorker(made).halt(NOW, "storm")
     made.ledger.resume("over", NOW)
     trade(made)
     advance(made, NOW, resting)
@@ -142,7 +142,7 @@ def test_orders_of_ours_that_an_older_ledger_does_not_know_are_canceled(tmp_path
     trade(made, ("SPY", "QQQ"))
     made.ledger.path.write_bytes(backup)
     if stop == "halt":
-        assert Desk(made).halt(NOW, "storm") == []
+        assert OrderWorker(made).halt(NOW, "storm") == []
     else:
         assert Flattening(made, {}).run(NOW) == []
     assert statuses(resting) == ["canceled", "canceled"]
@@ -157,7 +157,7 @@ def test_a_ledger_that_is_older_than_a_halt_is_halted_by_its_notice_or_the_broke
     trade(made, ("QQQ",))
     backup = made.ledger.path.read_bytes()
     trade(made, ("SPY", "QQQ"))
-    Desk(made).halt(NOW, "storm")
+    OrderWorker(made).halt(NOW, "storm")
     made.ledger.path.write_bytes(backup)
     assert made.ledger.halted() == "storm"
     # As on another machine, where the notice beside the ledger is missing.

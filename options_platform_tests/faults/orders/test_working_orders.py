@@ -7,7 +7,7 @@ import pytest
 
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import NOW, SESSION, trader
 from options_platform_tests.faults.world import (
     POST,
@@ -168,13 +168,13 @@ def test_a_rejected_exit_is_named_until_another_run_closes_its_position(tmp_path
     position = made.ledger.positions()[0]
     with made.ledger.trading():
         made.closing.close_position(position, SESSION, "TIME", None, NOW)
-    assert Desk(made).refused(NOW) == []
+    assert OrderWorker(made).refused(NOW) == []
     (order,) = exits(made)
     fake.script("reject", {"client_order_id": order.client_order_id})
     assert advance(made, NOW, fake) == []
-    assert [o.client_order_id for o in Desk(made).refused(NOW)] == [order.client_order_id]
+    assert [o.client_order_id for o in OrderWorker(made).refused(NOW)] == [order.client_order_id]
     fake.fills = "limit"
     assert Flattening(made, {}).run(NOW) == []
-    assert Desk(made).refused(NOW) == []
+    assert OrderWorker(made).refused(NOW) == []
     assert contracts(fake) == {}
     assert_sound(made, fake)

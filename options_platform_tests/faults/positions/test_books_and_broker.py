@@ -8,8 +8,8 @@ import pytest
 from options_platform.domain.risk import KillSwitchRules
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.order_worker import Desk
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.session import TradingSession
 from options_platform.testing.alpaca_account import NOW, server, trader
 from options_platform_tests.faults.world import (
     AFTER_CLOSE,
@@ -46,7 +46,7 @@ def test_a_run_killed_before_it_judged_the_losses_judges_them_when_done_again(
             raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(PaperTrading, "trip", die)
+        patch.setattr(TradingSession, "trip", die)
         with pytest.raises(InterruptedError):
             daily(made, fake, NOW.date(), spots, ("QQQ",), at_night=True)
     assert made.ledger.last_marked() == NOW.date()
@@ -63,7 +63,7 @@ def test_an_entry_in_doubt_that_did_arrive_is_canceled_by_a_stop(tmp_path, resti
     assert [o.status for o in trade(made)] == ["unknown"]
     resting.faults.clear()
     if stop == "halt":
-        assert Desk(made).halt(NOW, "storm") == []
+        assert OrderWorker(made).halt(NOW, "storm") == []
     else:
         assert Flattening(made, {}).run(NOW) == []
     assert statuses(resting) == ["canceled"]
@@ -86,7 +86,7 @@ def test_what_a_halt_ended_does_not_come_back_once_it_is_lifted(tmp_path, restin
     trade(made, ("SPY", "QQQ"), now=later)
     resting.faults.clear()
     assert [o.status for o in made.ledger.orders()] == ["intent", "accepted"]
-    assert Desk(made).halt(later, "storm") == []
+    assert OrderWorker(made).halt(later, "storm") == []
     made.ledger.resume("over", later)
     advance(made, later, resting)
     assert [(o.status, o.reason) for o in made.ledger.orders()] == [
@@ -229,5 +229,5 @@ def test_a_fill_is_dated_in_its_own_session_when_a_daily_run_was_missed(tmp_path
 def test_a_halt_cancels_also_where_the_account_may_not_trade_any_more(tmp_path, resting):
     trade(trader(tmp_path, resting.address))
     listed = {"fake_address": resting.address, "timeout_seconds": 2, "accounts": ["PA-OTHER"]}
-    assert Desk(trader(tmp_path, resting.address, alpaca=listed)).halt(NOW, "storm") == []
+    assert OrderWorker(trader(tmp_path, resting.address, alpaca=listed)).halt(NOW, "storm") == []
     assert statuses(resting) == ["canceled"]

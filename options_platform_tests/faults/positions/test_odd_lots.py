@@ -14,7 +14,7 @@ from options_platform.domain.trading.closing import shares_held
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.order_worker import Desk
+from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.world import (
     DATED,
@@ -195,7 +195,7 @@ def test_an_odd_lot_that_is_left_is_closed_after_a_flatten_and_beside_a_halt(mad
         assert working(made).client_order_id != first.client_order_id
         assert working(made).contracts == 23
     else:
-        Desk(made).halt(NOW, "by hand")
+        OrderWorker(made).halt(NOW, "by hand")
         assert (working(made).client_order_id, working(made).remaining) == (
             first.client_order_id,
             23,

@@ -9,7 +9,7 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.errors import UsageError
 from options_platform.services.trading.intraday_stops import IntradayCheck
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform.testing.alpaca_account import NOW, SESSION, trader
 from options_platform_tests.faults.world import (
@@ -200,7 +200,7 @@ def test_it_refuses_while_the_market_is_closed_by_the_brokers_clock(made, fake, 
 
 def test_it_refuses_a_broker_that_quotes_nothing(tmp_path):
     settings = make_settings({"home": tmp_path, "source": "simulated"})
-    service = PaperTrading(open_ledger(settings), open_broker(settings), settings)
+    service = TradingSession(open_ledger(settings), open_broker(settings), settings)
     with pytest.raises(UsageError, match="simulated fills at the close"):
         IntradayCheck(service).run(NOW)
 

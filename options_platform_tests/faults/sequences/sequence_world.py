@@ -21,8 +21,8 @@ from options_platform.fake_alpaca.checks import OPEN
 from options_platform.fake_alpaca.symbols import contract_of, renamed
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.intraday_stops import IntradayCheck
-from options_platform.services.trading.order_worker import Desk
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.session import TradingSession
 from options_platform.testing.alpaca_account import NOW, SESSION, WIDE, plans_of, server, trader
 from options_platform_tests.faults.sequences.sequence_truth import EXIT, BrokenPromiseError, Truth
 
@@ -133,7 +133,7 @@ class SequenceWorld:
 
     def service(self, at=lambda _: None):
         """A service over the sequence's ledger, as a new process makes it."""
-        return PaperTrading(
+        return TradingSession(
             open_ledger(self.settings), open_broker(self.settings), self.settings, at
         )
 
@@ -167,7 +167,7 @@ class SequenceWorld:
 
     def work(self, kill=None):
         self.at(self.now + timedelta(minutes=1))
-        self.process(lambda made: Desk(made).advance(self.now), kill)
+        self.process(lambda made: OrderWorker(made).advance(self.now), kill)
 
     def reconcile(self):
         self.process(lambda made: made.reconcile(self.now))
@@ -184,7 +184,7 @@ class SequenceWorld:
 
     def halt(self, kill=None):
         self._halting()
-        self.process(lambda made: Desk(made).halt(self.now, "by hand"), kill)
+        self.process(lambda made: OrderWorker(made).halt(self.now, "by hand"), kill)
 
     def _halting(self):
         if not self.halted:

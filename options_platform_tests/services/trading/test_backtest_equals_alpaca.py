@@ -18,7 +18,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.domain.planning.plan import build_plans
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.planning.plan_tables import market_closes
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform.testing.market import random_market
 from options_platform.testing.plan_inputs import plan_inputs
@@ -47,7 +47,7 @@ def same_as_backtest(tmp_path, first, last):
         )  # fmt: skip
         plans, legs = build_plans(inputs, settings.plan)
         ledger = Ledger(settings.ledger_path, broker="alpaca")
-        service = PaperTrading(ledger, open_broker(settings), settings)
+        service = TradingSession(ledger, open_broker(settings), settings)
         closes = market_closes(bars, vix)
         market = Market(service, fake, closes)
         with ledger.holding():

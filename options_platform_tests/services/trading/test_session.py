@@ -19,7 +19,7 @@ from options_platform.domain.trading.orders import TRANSITIONS, Order, OrderLeg,
 from options_platform.errors import LedgerError
 from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform.services.planning.plan_tables import market_closes, order_rows
-from options_platform.services.trading.session import PaperTrading
+from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
@@ -56,7 +56,7 @@ class Away(Spent):
 
 def service(tmp_path, **changes):
     made = make_settings({"home": tmp_path, "source": "simulated", **changes})
-    return PaperTrading(Ledger(made.ledger_path), open_broker(made), made)
+    return TradingSession(Ledger(made.ledger_path), open_broker(made), made)
 
 
 def planned(day, **changes):

@@ -28,7 +28,7 @@ SINGLE_LEVEL = 2
 
 @dataclass(frozen=True)
 class EntryChecks:
-    """The checks of one account; `closes`, `planned` and `bases` as in `PaperTrading`."""
+    """The checks of one account; `closes`, `planned` and `bases` as in `TradingSession`."""
 
     ledger: Ledger
     broker: Broker
