@@ -13,7 +13,7 @@ from options_platform.commands.backtest_output import about, number, record, say
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.commands.search import open_optuna
 from options_platform.domain.backtest import BacktestRules
-from options_platform.domain.backtest_study.choices import Span, parse_choices, varied
+from options_platform.domain.backtest_study.choices import SettingRange, parse_choices, varied
 from options_platform.domain.backtest_study.judgement import judge
 from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import Variant, VariantScore
@@ -97,7 +97,7 @@ def search(
 
 
 def _suggested(trial: Any, key: str, own: Mapping[str, Any] | Any) -> Any:
-    if not isinstance(own, Span):
+    if not isinstance(own, SettingRange):
         return trial.suggest_categorical(key, own)
     if own.whole:
         return trial.suggest_int(key, int(own.low), int(own.high))

@@ -16,7 +16,7 @@ from options_platform.defs.market_data.checks import make_market_checks
 from options_platform.defs.shared.context import run_range
 from options_platform.defs.shared.partitions import first_date, newest_date
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.checks.tables import ExpectedPartitions, Finding, Rule, rules_for
+from options_platform.domain.checks.tables import ExpectedPartitions, Finding, TableRule, rules_for
 from options_platform.services.market_data.listing import first_bars, unlisted
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
@@ -70,7 +70,7 @@ def rows_to_judge(
 
 
 def check_result(
-    table: Table, rule: Rule, finding: Finding, asked: ExpectedPartitions
+    table: Table, rule: TableRule, finding: Finding, asked: ExpectedPartitions
 ) -> dg.AssetCheckResult:
     """What a rule found, as Dagster shows it."""
     severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN

@@ -27,7 +27,7 @@ from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.dataset import make_dataset
 from options_platform.models.monitoring.alarms import direction_alarms, volatility_alarms
 from options_platform.models.monitoring.health import (
-    Verdict,
+    HealthFinding,
     fold_losses,
     fresh,
     kept_skill,
@@ -88,7 +88,7 @@ def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksD
     return checks
 
 
-def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, Verdict]:
+def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, HealthFinding]:
     """The verdict on each question, by the name of its check, up to `end` or the newest row."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
     rows = warehouse.read(table, tickers=tickers, end=end)

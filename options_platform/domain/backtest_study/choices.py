@@ -17,7 +17,7 @@ NOTHING = "none"
 
 
 @dataclass(frozen=True)
-class Span:
+class SettingRange:
     """A range of a setting to search, both ends included; whole numbers where both ends are."""
 
     low: float
@@ -26,7 +26,7 @@ class Span:
 
 
 def parse_choices(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -> dict[str, Any]:
-    """What to vary: by setting a list of its values, or a :class:`Span`.
+    """What to vary: by setting a list of its values, or a :class:`SettingRange`.
 
     Raises :class:`UsageError` on a text of another form, a setting that does not exist (naming
     the nearest one), and a value of the wrong type.
@@ -51,13 +51,13 @@ def parse_choices(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -
 
 def make_variants(
     texts: Sequence[str], plan: PlanRules, rules: BacktestRules
-) -> tuple[list[Variant], dict[str, Span]]:
+) -> tuple[list[Variant], dict[str, SettingRange]]:
     """Every combination of the listed values, and the ranges that only a search can vary.
 
     Raises :class:`UsageError` like `parse_choices`, and on a value that the setting refuses.
     """
     choices = parse_choices(texts, plan, rules)
-    spans = {key: found for key, found in choices.items() if isinstance(found, Span)}
+    spans = {key: found for key, found in choices.items() if isinstance(found, SettingRange)}
     listed = {key: found for key, found in choices.items() if key not in spans}
     return varied(plan, rules, listed), spans
 
@@ -117,8 +117,8 @@ def _read(key: str, text: str, hint: Any) -> Any:
         raise UsageError(f"--vary {key}: {text!r}: {error.errors()[0]['msg']}") from error
 
 
-def _span(key: str, low: Any, high: Any) -> Span:
+def _span(key: str, low: Any, high: Any) -> SettingRange:
     numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
     if not numbers or not low < high:
         raise UsageError(f"--vary {key}: a range goes from a lower number to a higher one")
-    return Span(float(low), float(high), isinstance(low, int) and isinstance(high, int))
+    return SettingRange(float(low), float(high), isinstance(low, int) and isinstance(high, int))

@@ -54,7 +54,7 @@ class ExpectedPartitions:
 
 
 @dataclass(frozen=True)
-class Rule:
+class TableRule:
     """A named rule; a blocking one stops everything downstream when it is broken."""
 
     name: str
@@ -63,7 +63,7 @@ class Rule:
     blocking: bool = True
 
 
-def rules_for(table: Table) -> tuple[Rule, ...]:
+def rules_for(table: Table) -> tuple[TableRule, ...]:
     """The rules of a table: those of every contract, then its own."""
     return COMMON + OWN.get(table.name, ())
 
@@ -198,34 +198,38 @@ def _found(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
 
 
 COMMON = (
-    Rule("schema", "Columns and types are those of the contract.", _schema),
-    Rule("keys_unique", "No two rows share the primary key.", _unique),
-    Rule("nulls", "Nulls stand only where the contract allows them.", _nulls),
-    Rule(
+    TableRule("schema", "Columns and types are those of the contract.", _schema),
+    TableRule("keys_unique", "No two rows share the primary key.", _unique),
+    TableRule("nulls", "Nulls stand only where the contract allows them.", _nulls),
+    TableRule(
         "sessions_complete",
         "Each session of the range since the ticker's first bar has its row.",
         _complete,
     ),
-    Rule("ranges", "Values are finite, inside their range and vocabulary.", _ranges),
+    TableRule("ranges", "Values are finite, inside their range and vocabulary.", _ranges),
 )
 
-OWN: dict[str, tuple[Rule, ...]] = {
+OWN: dict[str, tuple[TableRule, ...]] = {
     RAW_OHLCV.name: (
-        Rule(
+        TableRule(
             "ohlc_order", "low <= open, close <= high, all above zero, in good bars.", _ohlc_order
         ),
-        Rule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
-        Rule("sessions_have_bars", "No session lacks its bar.", _missing_sessions, blocking=False),
+        TableRule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
+        TableRule(
+            "sessions_have_bars", "No session lacks its bar.", _missing_sessions, blocking=False
+        ),
     ),
     VIX.name: (
-        Rule("index_known", "Each session has its volatility index.", _missing_vix, blocking=False),
-        Rule(
+        TableRule(
+            "index_known", "Each session has its volatility index.", _missing_vix, blocking=False
+        ),
+        TableRule(
             "index_of_the_day",
             "No session's index was carried over from the one before.",
             _carried_vix,
             blocking=False,
         ),
-        Rule(
+        TableRule(
             "index_moves",
             f"No index stands still for {FROZEN_SESSIONS} sessions.",
             _frozen_vix,
@@ -233,17 +237,19 @@ OWN: dict[str, tuple[Rule, ...]] = {
         ),
     ),
     LABELS.name: (
-        Rule(
+        TableRule(
             "known_after",
             f"A label is known {HORIZON} sessions after its date, no earlier.",
             _known_after,
         ),
     ),
     DIRECTION_MODEL.name: (
-        Rule("probabilities", "The three probabilities sum to 1, or all are null.", _probabilities),
+        TableRule(
+            "probabilities", "The three probabilities sum to 1, or all are null.", _probabilities
+        ),
     ),
     TRADE_PLAN.name: (
-        Rule(
+        TableRule(
             "plans_whole",
             "A trade has expiry, price, size and loss; a no-trade has a reason and no size.",
             _trades_whole,

@@ -76,7 +76,7 @@ AS_SHOWN = "as shown"
 
 
 @dataclass(frozen=True)
-class Rule:
+class OrderRule:
     """One line of the table: in these states, after this event, if `when`: `then` and `action`."""
 
     states: tuple[str, ...]
@@ -149,48 +149,50 @@ AT_HAND = (*UNSETTLED, "missing")
 OVER_AND_DONE = ("not_sent", *ENDED)
 LACKING_OPEN = ("intent", "unknown")
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[OrderRule, ...] = (
     # What somebody asks for.
-    Rule(OVER_AND_DONE, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
-    Rule(OVER_AND_DONE, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
-    Rule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
-    Rule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
-    Rule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
-    Rule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
-    Rule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
-         "it may rest by now"),
-    Rule(OVER_AND_DONE, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
+    OrderRule(OVER_AND_DONE, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
+    OrderRule(OVER_AND_DONE, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
+    OrderRule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
+    OrderRule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
+    OrderRule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
+    OrderRule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
+    OrderRule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
+              "it may rest by now"),
+    OrderRule(OVER_AND_DONE, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
     # What the broker shows: evidence, whatever was concluded before.
-    Rule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
-         "it rests though it had ended, and nobody wants it to"),
-    Rule(ALL, Event.SHOWN, _shows_less, SAME, Action.NONE, "older than what is recorded"),
-    Rule(UNSETTLED, Event.SHOWN, _is_stuck, "missing", Action.NONE,
-         "its session is over, and the broker does not show how it ended"),
-    Rule(("missing",), Event.SHOWN, _is_stuck, SAME, Action.NONE,
-         "its session is over, and the broker does not show how it ended"),
-    Rule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
-         "it rests, and nobody wants it to"),
-    Rule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
+    OrderRule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
+              "it rests though it had ended, and nobody wants it to"),
+    OrderRule(ALL, Event.SHOWN, _shows_less, SAME, Action.NONE, "older than what is recorded"),
+    OrderRule(UNSETTLED, Event.SHOWN, _is_stuck, "missing", Action.NONE,
+              "its session is over, and the broker does not show how it ended"),
+    OrderRule(("missing",), Event.SHOWN, _is_stuck, SAME, Action.NONE,
+              "its session is over, and the broker does not show how it ended"),
+    OrderRule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
+              "it rests, and nobody wants it to"),
+    OrderRule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
     # What the broker lacks: no evidence of anything.
-    Rule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
-    Rule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE, "nothing was sent"),
-    Rule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
-    Rule(UNSETTLED, Event.ABSENT, _is_over, "missing", Action.NONE,
-         "its session is over, and the broker does not show it"),
-    Rule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
-    Rule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
-    Rule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
+    OrderRule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
+    OrderRule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE,
+              "nothing was sent"),
+    OrderRule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
+    OrderRule(UNSETTLED, Event.ABSENT, _is_over, "missing", Action.NONE,
+              "its session is over, and the broker does not show it"),
+    OrderRule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
+    OrderRule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
+    OrderRule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
     # What came of sending it.
-    Rule(("unknown",), Event.TAKEN, _always, "submitted", Action.ASK, "its id is taken"),
-    Rule(("unknown",), Event.REFUSED, _always, "rejected", Action.NONE, "the broker refused it"),
-    Rule(ALL, Event.TAKEN, _always, SAME, Action.ASK, "its id is taken"),
-    Rule(ALL, Event.REFUSED, _always, SAME, Action.NONE, "another answer came first"),
-    Rule(ALL, Event.SILENT, _always, SAME, Action.NONE, "no answer is no evidence"),
+    OrderRule(("unknown",), Event.TAKEN, _always, "submitted", Action.ASK, "its id is taken"),
+    OrderRule(("unknown",), Event.REFUSED, _always, "rejected", Action.NONE,
+              "the broker refused it"),
+    OrderRule(ALL, Event.TAKEN, _always, SAME, Action.ASK, "its id is taken"),
+    OrderRule(ALL, Event.REFUSED, _always, SAME, Action.NONE, "another answer came first"),
+    OrderRule(ALL, Event.SILENT, _always, SAME, Action.NONE, "no answer is no evidence"),
 )  # fmt: skip
 """The table. An `intent` never left, so our own record says that it was never sent."""
 
 
-def rule_for(order: Order, happening: Happening) -> Rule:
+def rule_for(order: Order, happening: Happening) -> OrderRule:
     """The first rule that fits."""
     return next(
         rule

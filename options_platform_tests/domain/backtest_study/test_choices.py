@@ -2,7 +2,7 @@ import pytest
 
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest_study.choices import (
-    Span,
+    SettingRange,
     make_variant,
     make_variants,
     parse_choices,
@@ -38,8 +38,8 @@ def test_values_get_the_type_of_their_setting():
 
 def test_a_range_is_for_a_search_and_keeps_whole_numbers_whole():
     variants, spans = make_variants(["exits.exit_dte=5..21", "exits.credit_stop=1..3"], PLAN, RULES)
-    assert spans == {"exits.exit_dte": Span(5.0, 21.0, True),
-                     "exits.credit_stop": Span(1.0, 3.0, False)}  # fmt: skip
+    assert spans == {"exits.exit_dte": SettingRange(5.0, 21.0, True),
+                     "exits.credit_stop": SettingRange(1.0, 3.0, False)}  # fmt: skip
     assert [variant.name for variant in variants] == ["as set"]
 
 
