@@ -228,7 +228,7 @@ def _size(plan: PlanRules) -> list[str]:
 
 
 def _refusals(plan: PlanRules) -> list[str]:
-    rows = ((f"`{code}`", REASONS[code], threshold) for code, _, threshold in asked_rules(plan))
+    rows = ((f"`{own.code}`", REASONS[own.code], own.threshold) for own in asked_rules(plan))
     return [
         "## What keeps a plan from trading",
         (

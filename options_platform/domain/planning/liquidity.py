@@ -63,3 +63,11 @@ def illiquid(
         if known is not None:
             broken = broken | np.any(known < least, axis=1)
     return np.asarray(broken)
+
+
+def asked_of_quotes(rules: LiquidityRules) -> str:
+    """The gates in words."""
+    return (
+        f"bid {rules.min_bid_usd:g}, width {rules.max_width_share:g} of the net, "
+        f"open interest {rules.min_open_interest:g}, volume {rules.min_volume:g}"
+    )
