@@ -13,7 +13,7 @@ import polars as pl
 
 from options_platform.contracts import DIRECTIONS
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.strategies.base import payoff
+from options_platform.domain.pricing.payoff import payoff
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -95,11 +95,14 @@ def _unexplained(tables: BacktestTables) -> Finding:
 def _beyond_maximum(tables: BacktestTables) -> Finding:
     """At expiry a position settles at intrinsic values, so its bound is exact.
 
-    Naked options have none: what they state is the capital at risk.
+    A strategy of undefined risk has none: what it states is the capital at risk. One whose legs
+    expire apart ends at what a market gives for those that live on.
     """
-    naked = pl.col("strategy").is_in([name for name, own in STRATEGIES.items() if own.naked])
+    is_exact = [own.defined_risk and own.one_expiry for own in STRATEGIES.values()]
+    inexact = [name for name, exact in zip(STRATEGIES, is_exact, strict=True) if not exact]
     settled = tables.trades.filter(
-        ~naked.fill_null(value=False) & (pl.col("exit_reason") == SETTLED)
+        ~pl.col("strategy").is_in(inexact).fill_null(value=False)
+        & (pl.col("exit_reason") == SETTLED)
     )
     wrong = settled.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd") + CENT)
     return _finding(wrong, ("fill_model", "plan_id", "ticker", "pnl_usd", "max_loss_usd"))

@@ -10,20 +10,17 @@ Every row is computed from itself alone, so a session's plan is the same in any 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
-from options_platform.domain.chain import ChainRules, Quotes, years_of
+from options_platform.domain.chain import ChainRules
+from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
 from options_platform.domain.planning.leg_quotes import (
-    ChainOf,
     QuotedLegs,
-    chain_expiries,
     chain_quotes,
-    listed_expiries,
     synthetic_quotes,
 )
 from options_platform.domain.planning.liquidity import (
@@ -40,16 +37,15 @@ from options_platform.domain.planning.selection import (
     SelectionRules,
     select_strategies,
 )
+from options_platform.domain.planning.spread_bounds import spread_bounds, widest
 from options_platform.domain.planning.strikes import StrikeRules
-from options_platform.domain.pricing import CALL, PUT
-from options_platform.domain.risk.short_margin import ShortLegs, UndefinedRiskRules, capital_at_risk
+from options_platform.domain.risk.short_margin import UndefinedRiskRules
 from options_platform.domain.risk.sizing import SizingRules, contracts
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.strategies.base import Strategy, max_loss, max_profit
+from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.trading.costs import CostRules
 
 SHARES = 100.0
-SIDES = {"buy": 1.0, "sell": -1.0}
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,9 @@ class PlanRules:
 
     def permits(self, strategy: Strategy) -> bool:
         """Whether the plan can size the strategy: its legs bound each other, or none need do."""
-        return strategy.paired or (self.allow_undefined_risk and strategy.naked)
+        if not strategy.defined_risk:
+            return self.allow_undefined_risk
+        return strategy.winged
 
     def require_tradable(self) -> None:
         """:class:`ValueError` where settings that go together let no trade through."""
@@ -79,7 +77,7 @@ class PlanRules:
             raise ValueError(f"1 <= min_dte <= max_dte must hold, not {low} and {high}")
         if name == BY_MATRIX or self.permits(STRATEGIES[name]):
             return
-        if STRATEGIES[name].naked:
+        if not STRATEGIES[name].defined_risk:
             raise ValueError(f"strategy {name} takes plan.allow_undefined_risk=true as well")
         planned = ", ".join(own.name for own in STRATEGIES.values() if self.permits(own))
         raise ValueError(
@@ -193,108 +191,71 @@ def _by_source(
 def _plan_strategy(
     rows: pl.DataFrame, strategy: Strategy, rules: PlanRules, chain_of: ChainOf | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    expiry = (
-        listed_expiries(rows, rules.selection)
+    expiries = (
+        listed_expiries(rows, strategy, rules.selection)
         if chain_of is None
-        else chain_expiries(rows, chain_of, rules.selection)
+        else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
     _, no_expiry, *of_prices = spread_refusals(rules)
-    rows, unlisted = _split(rows.with_columns(expiry=pl.Series(expiry).cast(pl.Date)), no_expiry)
+    rows = rows.with_columns(expiry=pl.Series(expiries.first).cast(pl.Date))
+    rows, unlisted = _split(rows, no_expiry)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
-    expiry = expiry[~np.isnat(expiry)]
-    dte = (expiry - rows["date"].to_numpy().astype("datetime64[D]")).astype(np.int64)
+    expiries = expiries.known()
     quoted = (
-        synthetic_quotes(rows, dte, strategy, rules.strikes, rules.chain)
+        synthetic_quotes(rows, expiries, strategy, rules.strikes, rules.chain)
         if chain_of is None
-        else chain_quotes(rows, expiry, strategy, rules.strikes, rules.chain, chain_of)
+        else chain_quotes(rows, expiries, strategy, rules.strikes, rules.chain, chain_of)
     )
-    priced = _price(rows, dte, strategy, rules, quoted)
-    trades, refused = _split(priced.rows, *of_prices)
+    priced = _price(rows, strategy, rules, quoted)
+    legs = leg_rows(priced, strategy, quoted.quotes, expiries)
+    trades, refused = _split(priced, *of_prices)
     source = "synthetic" if chain_of is None else "real"
-    plans, legs = traded_rows(trades, priced.legs, strategy, source)
+    plans, legs = traded_rows(trades, legs, strategy, source)
     return pl.concat([unlisted, refused, plans]), legs
 
 
-@dataclass(frozen=True)
-class _Priced:
-    rows: pl.DataFrame
-    legs: pl.DataFrame
-
-
 def _price(
-    rows: pl.DataFrame, dte: Any, strategy: Strategy, rules: PlanRules, quoted: QuotedLegs
-) -> _Priced:
-    """Net price, limits and size of every row of one strategy."""
-    quotes, widths = quoted.quotes, quoted.widths
-    sides = [SIDES[leg.side] for leg in strategy.legs]
-    net = np.round(_total(sides, [q.mid for q in quotes]), 2)
-    fees = 2.0 * len(sides) * rules.costs.fees_on(rows["date"].to_numpy())
-    loss = (
-        _at_risk(rows, dte, quotes, strategy, rules)
-        if strategy.naked
-        else max_loss(strategy.kind, widths, net)
+    rows: pl.DataFrame, strategy: Strategy, rules: PlanRules, quoted: QuotedLegs
+) -> pl.DataFrame:
+    """`rows` of one strategy with price, bounds, size and greeks, and what is wrong with quotes."""
+    sides, bid, ask = strategy.sides, quoted.each("bid"), quoted.each("ask")
+    net = np.round(_total(sides, quoted.each("mid")), 2)
+    fees = 2.0 * float(np.abs(sides).sum()) * rules.costs.fees_on(rows["date"].to_numpy())
+    bounds = spread_bounds(
+        strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk
     )
-    profit = max_profit(strategy.kind, widths, net)
-    loss_usd = loss * SHARES + fees
+    loss_usd = bounds.loss * SHARES + fees
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
-    bid, ask = (np.stack([getattr(q, name) for q in quotes], axis=1) for name in ("bid", "ask"))
-    bad = _bad_quote(strategy, net, widths) | unsound(bid, ask)
-    thin = illiquid(
-        np.array(sides),
-        bid,
-        ask,
-        net,
-        rules.liquidity,
-        quoted.open_interest,
-        quoted.volume,
-    )
+    price = net if strategy.kind == "debit" else -net
+    bad = ~(price > 0) | (price >= bounds.price_limit) | ~(bounds.loss > 0) | unsound(bid, ask)
+    thin = illiquid(sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume)
     safe = np.where(bad, 1.0, loss_usd)
     count = contracts(safe, multiplier.to_numpy(), rows["confidence"].to_numpy(), rules.sizing)
     size = SHARES * count
+    bounded = np.where(np.isfinite(bounds.profit), bounds.profit, np.nan)
     greek = {
-        name: _total(sides, [getattr(q.greeks, name) for q in quotes]) * size
+        name: _total(sides, np.stack([getattr(q.greeks, name) for q in quoted.quotes], 1)) * size
         for name in ("delta", "gamma", "theta", "vega")
     }
-    priced = rows.with_columns(
-        dte=pl.Series(dte).cast(pl.Int32),
-        width=pl.Series(np.max(widths, axis=1)).fill_nan(None),
+    return rows.with_columns(
+        dte=(pl.col("expiry") - pl.col("date")).dt.total_days().cast(pl.Int32),
+        width=pl.Series(widest(strategy, quoted.each("strike"))).fill_nan(None),
         contracts=pl.Series(count),
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
-        max_profit_usd=pl.Series((profit * SHARES - fees) * count),
+        max_profit_usd=pl.Series((bounded * SHARES - fees) * count).fill_nan(None),
         **{f"net_{name}": pl.Series(values) for name, values in greek.items()},
         bad_quote=pl.Series(bad),
         illiquid=pl.Series(thin),
     )
-    return _Priced(priced, leg_rows(priced, strategy, quotes))
 
 
-def _at_risk(
-    rows: pl.DataFrame, dte: Any, quotes: list[Quotes], strategy: Strategy, rules: PlanRules
-) -> Floats:
-    signs = np.array([CALL if leg.right == "call" else PUT for leg in strategy.legs])
-    strike, mid, vol = (
-        np.stack([getattr(q, name) for q in quotes], axis=1) for name in ("strike", "mid", "iv")
-    )
-    years = np.broadcast_to(years_of(dte)[:, None], strike.shape)
-    sign = np.broadcast_to(signs, strike.shape)
-    legs = ShortLegs(rows["spot"].to_numpy(), strike, sign, mid, years, vol)
-    chain = rules.chain
-    return capital_at_risk(legs, rules.undefined_risk, chain.risk_free_rate, chain.dividend_yield)
-
-
-def _bad_quote(strategy: Strategy, net: Floats, widths: Floats) -> Any:
-    """Whether the mids give a debit or credit outside zero and the width, where there is one."""
-    narrow = np.min(widths, axis=1)
-    price = net if strategy.kind == "debit" else -net
-    return ~(price > 0) | (price >= narrow)
-
-
-def _total(sides: list[float], values: list[Floats]) -> Floats:
-    total = sides[0] * values[0]
-    for side, value in zip(sides[1:], values[1:], strict=True):
-        total = total + side * value
-    return total
+def _total(sides: Floats, values: Floats) -> Floats:
+    """Leg by leg, so that a row is the same in any batch."""
+    total = sides[0] * values[:, 0]
+    for leg in range(1, len(sides)):
+        total = total + sides[leg] * values[:, leg]
+    return np.asarray(total)

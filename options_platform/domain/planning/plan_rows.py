@@ -8,19 +8,23 @@ import polars as pl
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.chain import Quotes
+from options_platform.domain.planning.expiries import LegExpiries
 from options_platform.domain.planning.selection import NONE
 from options_platform.domain.strategies.base import Strategy
 
 
-def leg_rows(rows: pl.DataFrame, strategy: Strategy, quotes: list[Quotes]) -> pl.DataFrame:
+def leg_rows(
+    rows: pl.DataFrame, strategy: Strategy, quotes: list[Quotes], expiries: LegExpiries
+) -> pl.DataFrame:
     """The legs of each row of one strategy, as in `trade_plan_legs` but for the plan's id."""
     frames = [
-        rows.select("date", "ticker", "expiry").with_columns(
+        rows.select("date", "ticker").with_columns(
             leg=pl.lit(number, pl.Int32),
             side=pl.lit(leg.side),
             right=pl.lit(leg.right),
             strike=pl.Series(q.strike),
-            ratio=pl.lit(1, pl.Int32),
+            expiry=pl.Series(expiries.of(leg)).cast(pl.Date),
+            ratio=pl.lit(leg.ratio, pl.Int32),
             iv=pl.Series(q.iv),
             delta=pl.Series(q.greeks.delta),
             bid=pl.Series(q.bid),

@@ -114,7 +114,7 @@ def test_thin_chains_are_refused_by_their_open_interest():
 def test_only_legs_that_bound_each_other_are_planned(name):
     plans, legs = always(SOME, name, RULES)
     codes = {code for codes in plans["reasons"] for code in codes}
-    if STRATEGIES[name].paired:
+    if STRATEGIES[name].winged:
         assert "UNBOUNDED" not in codes
         assert legs.height > 0
     else:
@@ -167,7 +167,7 @@ def test_the_permission_alone_changes_no_plan_of_the_matrix():
 
 
 def test_naked_strategies_are_among_those_that_are_not_planned():
-    refused = {name for name, own in STRATEGIES.items() if not own.paired}
+    refused = {name for name, own in STRATEGIES.items() if not own.winged}
     assert {"short_straddle", "short_strangle"} <= refused
     assert all(STRATEGIES[name].defined_risk for name in set(STRATEGIES) - refused)
 

@@ -45,7 +45,7 @@ def test_no_spot_loses_or_gains_more_than_the_bounds(strategy):
 def test_risk_is_defined_or_takes_a_permission(strategy):
     assert strategy.defined_risk == (opened(strategy).max_loss < np.inf)
     if not strategy.defined_risk:
-        with pytest.raises(PricingError, match="iron_butterfly or iron_condor"):
+        with pytest.raises(PricingError, match="a strategy with wings"):
             opened(strategy, undefined_risk_allowed=False)
 
 
