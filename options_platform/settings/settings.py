@@ -41,8 +41,10 @@ from options_platform.settings.broker_rules import (
     IntradayRules,
     ReconcileRules,
 )
+from options_platform.settings.brokers import BrokerName, broker_entry
 from options_platform.settings.file import require_safe_home, toml_values
 from options_platform.settings.live_switches import require_live_by_file
+from options_platform.settings.sources import SOURCES, SourceName, source_entry
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -54,19 +56,6 @@ FILE_NAME = "options.toml"
 # live trading, and the addresses of alerts, which are secrets.
 ALERT_URLS = "OPTIONS_ALERT_URLS"
 NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH, ALERT_URLS})
-
-# Where a source's history is worth starting, and where a frozen one ends.
-DEFAULT_START = {
-    "sample": date(2010, 1, 4),
-    "simulated": date(2015, 1, 2),
-    "csv": date(2005, 1, 3),
-    "yahoo": date(2005, 1, 3),
-    "alpaca": date(2016, 1, 4),
-}
-DEFAULT_END = {"sample": date(2018, 12, 31)}
-DEFAULT_TICKERS = {"sample": ("SPY", "QQQ")}
-
-SourceName = Literal["sample", "csv", "simulated", "yahoo", "alpaca"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,11 @@ class Settings:
     source: SourceName = "yahoo"
     fallback_sources: tuple[SourceName, ...] = ()
     requests_per_minute: dict[str, int] = field(
-        default_factory=lambda: {"yahoo": 60, "alpaca": 180}
+        default_factory=lambda: {
+            entry.name: entry.requests_per_minute
+            for entry in SOURCES
+            if entry.requests_per_minute is not None
+        }
     )
     csv_dir: str = ""
     overlap_sessions: int = 10
@@ -94,7 +87,7 @@ class Settings:
     closures: tuple[str, ...] = ()
     simulated_seed: int = 7
     iv_symbol: dict[str, str] = field(default_factory=dict)
-    broker: Literal["simulated", "alpaca"] = "simulated"
+    broker: BrokerName = "simulated"
     account: str = "paper"
     account_value_usd: float = 100_000.0
     max_risk_usd: float | None = None
@@ -162,7 +155,8 @@ class Settings:
     @property
     def is_live(self) -> bool:
         """Whether orders are meant to move real money."""
-        return self.broker == "alpaca" and self.alpaca.live
+        part = broker_entry(self.broker).live_rules
+        return part is not None and bool(getattr(self, part).live)
 
     @property
     def chains_path(self) -> Path:
@@ -228,12 +222,11 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     from pydantic import ValidationError
 
     merged = _filled(values, Settings())
-    source = str(merged.get("source", Settings.source))
-    merged.setdefault("start", DEFAULT_START.get(source, Settings.start))
-    if source in DEFAULT_END:
-        merged.setdefault("end", DEFAULT_END[source])
-    if source in DEFAULT_TICKERS:
-        merged.setdefault("tickers", DEFAULT_TICKERS[source])
+    source = source_entry(str(merged.get("source", Settings.source)))
+    if source is not None:
+        for name in ("start", "end", "tickers"):
+            if getattr(source, name) is not None:
+                merged.setdefault(name, getattr(source, name))
     try:
         settings = _validator().validate_python(merged)
     except ValidationError as error:
@@ -328,12 +321,18 @@ def _require_sensible_sources(settings: Settings) -> None:
         raise SettingsError("setting fallback_sources: each source once, and not the source itself")
     if any(limit < 1 for limit in settings.requests_per_minute.values()):
         raise SettingsError("setting requests_per_minute: at least 1")
-    if "csv" in order and not settings.csv_dir:
-        raise SettingsError(
-            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
-        )
-    if settings.second_source == "csv" and not settings.second_csv_dir:
-        raise SettingsError("second_source csv needs a folder: set OPTIONS_SECOND_CSV_DIR")
+    for entry in SOURCES:
+        if not entry.needs_folder:
+            continue
+        if entry.name in order and not settings.csv_dir:
+            raise SettingsError(
+                f"source {entry.name} needs a folder: set OPTIONS_CSV_DIR to the one with "
+                "TICKER.csv"
+            )
+        if settings.second_source == entry.name and not settings.second_csv_dir:
+            raise SettingsError(
+                f"second_source {entry.name} needs a folder: set OPTIONS_SECOND_CSV_DIR"
+            )
     if not 1 <= settings.overlap_sessions <= 250:
         raise SettingsError("setting overlap_sessions: 1 to 250 sessions")
     if not 0 < settings.cross_source_tolerance < 1:

@@ -33,6 +33,7 @@ from options_platform.domain.chain.occ_symbols import share_symbol
 from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.orders import Order
 from options_platform.errors import BrokerError, SettingsError
+from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
 
 READ_ATTEMPTS = 3
@@ -55,6 +56,9 @@ class AlpacaBroker:
     keys: Keys | None = None
     name: str = "alpaca"
     takes_market_orders: bool = False
+    works_at_close: bool = False
+    quotes_contracts: bool = True
+    exercises_contracts: bool = True
 
     def account(self) -> BrokerAccount:
         """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
@@ -348,3 +352,8 @@ def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, s
             f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
             "nothing was sent"
         )
+
+
+def open_broker(settings: Settings) -> AlpacaBroker:
+    """The account at Alpaca."""
+    return AlpacaBroker(settings.alpaca, settings.plan.costs)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.ports.market_data import gives_chains, gives_earnings
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
@@ -15,7 +15,7 @@ from options_platform.domain.chain.ingest import judge_chains
 from options_platform.domain.checks.chains import good_shares
 from options_platform.errors import SourceError
 from options_platform.services.market_data.one_market import require_same_market
-from options_platform.services.market_data.platform import Platform, source_gives
+from options_platform.services.market_data.platform import Platform
 
 BATCH = 20
 EARNINGS_AHEAD = timedelta(days=120)
@@ -74,7 +74,9 @@ def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[K
 
 
 def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[pl.DataFrame]:
-    source: Any = platform.source()
+    source = platform.source()
+    if not gives_chains(source):
+        raise SourceError(f"{source.info.name} gives no option chains")
     found = []
     for day, ticker in keys:
         try:
@@ -106,9 +108,9 @@ def fetch_earnings(platform: Platform, selected: PartitionRange) -> dict[str, st
     Those stored for these days before are replaced: a planned report that moved is gone. Returns
     why the dates of a ticker could not be had; its stored ones stay then.
     """
-    if not source_gives(platform, "earnings"):
+    source = platform.source()
+    if not gives_earnings(source):
         return {}
-    source: Any = platform.source()
     until = selected.end + EARNINGS_AHEAD
     today = platform.now().astimezone(NEW_YORK).date()
     failed = {}

@@ -18,8 +18,8 @@ from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     BrokerOrder,
     DuplicateOrderError,
-    Exercises,
     OrderRefusedError,
+    exercises_contracts,
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
@@ -122,7 +122,7 @@ class Execution:
         """Request the exercise of the bought contract of an order of that purpose, once."""
         recorded = self.ledger.record_intent(order, now)
         self.at("intent recorded")
-        if recorded.status != "intent" or not isinstance(self.broker, Exercises):
+        if recorded.status != "intent" or not exercises_contracts(self.broker):
             return recorded
         sending = recorded.to("unknown", placed_at=now)
         self.ledger.record(sending, now, detail="SENDING")

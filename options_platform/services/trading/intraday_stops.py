@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from options_platform.adapters.ports.broker import QuotesContracts
+from options_platform.adapters.ports.broker import quotes_contracts
 from options_platform.domain.risk import after_look, reason_of
 from options_platform.domain.trading.orders import SHARES
 from options_platform.domain.trading.positions import Position, mark_account
@@ -135,7 +135,7 @@ class IntradayCheck:
     def _open_now(self) -> datetime:
         """The broker's time, while its market trades."""
         broker = self.service.broker
-        if not isinstance(broker, QuotesContracts):
+        if not quotes_contracts(broker):
             raise UsageError(
                 f"the broker {broker.name} fills at the close and quotes nothing before it; stops "
                 "are the daily run's"

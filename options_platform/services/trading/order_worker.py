@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.ports.broker import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.ports.broker import BrokerDoubtError, works_at_close
 from options_platform.domain.trading.exits import STOPS
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
@@ -49,7 +49,7 @@ def session_to_decide(service: TradingSession, now: datetime) -> date:
     By the broker's clock where it can be asked: this machine's may be off.
     """
     last = service.ledger.last_marked()
-    if isinstance(service.broker, WorksAtClose) and last is not None:
+    if works_at_close(service.broker) and last is not None:
         return last
     try:
         clock = plausible_clock(service.broker, now)

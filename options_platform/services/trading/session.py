@@ -26,7 +26,7 @@ from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     BrokerOrder,
     Quote,
-    WorksAtClose,
+    works_at_close,
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
@@ -136,7 +136,7 @@ class TradingSession:
                 closes = market.get(day, {})
                 # A mark is of its close: what was filled since is no part of it.
                 is_new = last is None or day > last
-                if is_new and isinstance(self.broker, WorksAtClose):
+                if is_new and works_at_close(self.broker):
                     self.broker.work(day, closes)
                 if is_new:
                     self._settle(day, now)
@@ -149,7 +149,7 @@ class TradingSession:
                 self.trip(self.ledger.equities_since_reset(), now)
                 lift_at_close(self.ledger, day, now)
             changed = self._send_entries(session, plans, legs, market, now)
-            if not isinstance(self.broker, WorksAtClose):
+            if not works_at_close(self.broker):
                 self.reconciler.run(now, session)
             if changed:
                 raise changed[0]
@@ -172,7 +172,7 @@ class TradingSession:
             yield
 
     def _broker_held(self) -> AbstractContextManager[object]:
-        return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
+        return self.broker.holding() if works_at_close(self.broker) else nullcontext()
 
     def _settle(self, session: date, now: datetime) -> None:
         """Ask for what worked in a session; a day order that rests on after it is canceled."""
