@@ -58,7 +58,10 @@ BACKTEST_TRADES = Table(
         usd("slippage_usd", "what fills cost against the mids"),
         usd("pnl_usd", "profit, fees deducted"),
         usd("max_loss_usd", "maximum loss at the entry's fill, fees included"),
-        usd("max_profit_usd", "maximum profit at the entry's fill, fees deducted"),
+        usd(
+            "max_profit_usd",
+            "maximum profit at the entry's fill, fees deducted; null without a bound",
+        ),
         usd("delta_usd", "profit from moves of the underlying, first order"),
         usd("gamma_usd", "profit from moves of the underlying, second order"),
         usd("theta_usd", "profit from time"),

@@ -246,12 +246,14 @@ def payoff_at_expiry(
 ) -> bytes:
     """Profit of the whole position at expiry against the price of the underlying, in USD.
 
+    All legs have to expire together.
+
     Drawn around `spot`, which is marked unless it is no price of the underlying.
     """
     strikes = legs["strike"].to_numpy()
     reach = max(0.04 * spot, 1.6 * float(np.max(np.abs(strikes - spot))))
     prices = np.linspace(spot - reach, spot + reach, 400)
-    sides = np.where(legs["side"].to_numpy() == "buy", 1.0, -1.0)
+    sides = np.where(legs["side"].to_numpy() == "buy", 1.0, -1.0) * legs["ratio"].to_numpy()
     signs = np.where(legs["right"].to_numpy() == "call", 1.0, -1.0)
     profit = 100.0 * contracts * (payoff(sides, signs, strikes, prices) - limit_price)
     with new_figure(2.2, width=4.4) as (axes, made):

@@ -160,7 +160,8 @@ def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
 def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
     own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
     picture = None
-    if own.height:
+    # What legs that expire apart are worth depends on more than the spot.
+    if own["expiry"].n_unique() == 1:
         png = figures.payoff_at_expiry(own, plan["limit_price"], plan["spot"], plan["contracts"])
         picture = figures.data_uri(png)
     meanings = [REASONS.get(code, code) for code in plan["reasons"]]

@@ -199,7 +199,7 @@ def _open_positions(stored: StoredBacktest, is_set: pl.Expr) -> list[dict[str, A
 
 def _payoff(legs: pl.DataFrame, price: float, spot: float | None, contracts: int) -> str | None:
     """None where the legs expire apart: their value then depends on more than the spot."""
-    if legs["expiry"].n_unique() > 1 or (legs["ratio"] != 1).any():
+    if legs["expiry"].n_unique() > 1:
         return None
     centre = float(legs["strike"].to_numpy().mean()) if spot is None else spot
     return data_uri(payoff_at_expiry(legs, price, centre, contracts, mark_spot=spot is not None))

@@ -65,13 +65,12 @@ def chain_expiries(
         chain = chain_of(day, ticker)
         days = {expiry: (expiry - day).days for expiry in (chain.expiries if chain else [])}
         near = _nearest(days, target, rules.min_dte, rules.max_dte)
-        far = near
-        if near is not None and not strategy.one_expiry:
-            wanted = days[near] + strategy.days_between
-            far = _nearest(days, wanted, days[near] + 1, LATEST)
+        wanted = 0 if near is None else days[near] + strategy.days_between
+        far = None if near is None else _nearest(days, wanted, days[near] + 1, LATEST)
         first.append(NONE_LISTED if near is None else np.datetime64(near, "D"))
         last.append(NONE_LISTED if far is None else np.datetime64(far, "D"))
-    return _both_listed(np.array(first, "datetime64[D]"), np.array(last, "datetime64[D]"))
+    firsts, lasts = (np.array(dates, dtype="datetime64[D]") for dates in (first, last))
+    return LegExpiries(firsts, firsts) if strategy.one_expiry else _both_listed(firsts, lasts)
 
 
 def _nearest(days: dict[date, int], target: int, low: int, high: int) -> date | None:
@@ -80,5 +79,5 @@ def _nearest(days: dict[date, int], target: int, low: int, high: int) -> date | 
 
 
 def _both_listed(first: Dates, last: Dates) -> LegExpiries:
-    whole = ~(np.isnat(first) | np.isnat(last)) & (last >= first)
+    whole = ~(np.isnat(first) | np.isnat(last)) & (last > first)
     return LegExpiries(*(np.where(whole, dates, NONE_LISTED) for dates in (first, last)))

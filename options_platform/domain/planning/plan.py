@@ -52,7 +52,8 @@ SHARES = 100.0
 class PlanRules:
     """Everything that the plan decides by.
 
-    Short straddles and strangles lose without bound; `allow_undefined_risk` permits them.
+    What sells contracts that no bought one covers loses without bound, such as short straddles and
+    strangles; `allow_undefined_risk` permits it.
     """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
@@ -65,10 +66,8 @@ class PlanRules:
     undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
 
     def permits(self, strategy: Strategy) -> bool:
-        """Whether the plan can size the strategy: its legs bound each other, or none need do."""
-        if not strategy.defined_risk:
-            return self.allow_undefined_risk
-        return strategy.winged
+        """Whether the strategy may be planned: its loss has a bound, or none is asked for."""
+        return strategy.defined_risk or self.allow_undefined_risk
 
     def require_tradable(self) -> None:
         """:class:`ValueError` where settings that go together let no trade through."""
@@ -77,13 +76,7 @@ class PlanRules:
             raise ValueError(f"1 <= min_dte <= max_dte must hold, not {low} and {high}")
         if name == BY_MATRIX or self.permits(STRATEGIES[name]):
             return
-        if not STRATEGIES[name].defined_risk:
-            raise ValueError(f"strategy {name} takes plan.allow_undefined_risk=true as well")
-        planned = ", ".join(own.name for own in STRATEGIES.values() if self.permits(own))
-        raise ValueError(
-            f"no plan can size the strategy {name}, whose legs are no anchors with their wings; "
-            f"there are {planned}"
-        )
+        raise ValueError(f"strategy {name} takes plan.allow_undefined_risk=true as well")
 
 
 def build_plans(
@@ -140,7 +133,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "UNBOUNDED",
             pl.col("wanted"),
             "legs that bound each other"
-            + (", or short straddles and strangles" if rules.allow_undefined_risk else ""),
+            + (", or a loss without bound" if rules.allow_undefined_risk else ""),
             ~pl.col("strategy").is_in(permitted),
         ),
         RefusalRule(

@@ -75,11 +75,13 @@ def value_at_first_expiry(
     for leg, (side, sign) in enumerate(zip(sides, signs, strict=True)):
         strike, left = strikes[..., leg], years_left[..., leg]
         value = intrinsic_value(spot, strike, np.array(sign))
-        if np.all(left > 0):
+        lives_on = left > 0
+        if np.any(lives_on):
             price = european_price(
-                np.maximum(spot, 1e-9), strike, left, vols[..., leg], rate, dividend, np.array(sign)
-            )
-            value = np.maximum(value, price)
+                np.maximum(spot, 1e-9), strike, np.where(lives_on, left, 1.0), vols[..., leg],
+                rate, dividend, np.array(sign),
+            )  # fmt: skip
+            value = np.where(lives_on, np.maximum(value, price), value)
         total = total + side * value
     return total
 

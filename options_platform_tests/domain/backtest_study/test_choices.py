@@ -102,7 +102,7 @@ def test_one_value_stands_for_every_entry_of_a_setting_by_regime():
         "plan.strikes.short_delta=2", "plan.strikes.long_delta.neutral=-0.2",
         "plan.strikes.width_usd=0", "plan.selection.min_dte=50", "plan.selection.min_probability=2",
         "exits.credit_stop=0", "exits.exit_dte=-5", "plan.liquidity.max_width_share=-1",
-        "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=calendar",
+        "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=short_straddle",
     ],
 )  # fmt: skip
 def test_a_value_without_sense_is_refused_by_its_name(text):
