@@ -50,7 +50,7 @@ def demo(args: argparse.Namespace) -> int:
         say("2. The history is stored, by this code and these settings: nothing to backfill")
     else:
         days = len(sessions_between(history.start, history.end))
-        say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: nine assets")
+        say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: ten assets")
         run_job(settings, history, progress=progress, backfill=True)
         (settings.home / STAMP).write_text(_fingerprint(settings))
 

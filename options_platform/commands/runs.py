@@ -19,7 +19,7 @@ FILLED_BY_DAILY = 5
 
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order."""
-    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
+    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
     from options_platform.common import PartitionRange
     from options_platform.defs.shared.partitions import first_date, newest_date
     from options_platform.runs import asset_names, run_job
@@ -31,7 +31,7 @@ def backfill(args: argparse.Namespace) -> int:
     if start > end:
         raise UsageError(f"--start {start} lies after --end {end}")
     tickers = chosen_tickers(args.tickers, settings)
-    known = [table.name for table in (*ASSET_TABLES, *CHAIN_TABLES)]
+    known = [table.name for table in (*ASSET_TABLES, *EVENT_TABLES, *CHAIN_TABLES)]
     assets = asset_names(known, args.select) if args.select else None
     selected = PartitionRange(start, end, tickers)
     count = len(sessions(start, end))

@@ -29,13 +29,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `key` is its primary key, rows are replaced by `partition` (date and ticker)."""
+    """A table; `key` is its primary key, rows are replaced by `partition` (date and ticker).
+
+    Of `is_events` a session has a row where something happened, and may lie ahead; of another
+    asset's table each session has one.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = KEY
     partition: tuple[str, ...] = KEY
+    is_events: bool = False
 
     @property
     def schema(self) -> pl.Schema:

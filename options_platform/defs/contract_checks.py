@@ -63,8 +63,10 @@ def rows_to_judge(
     end = selected.end if selected else newest_date(settings, platform.now())
     firsts = first_bars(platform.warehouse, tickers)
     firsts |= dict.fromkeys(unlisted(platform.warehouse, tickers, end), date.max)
-    frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
-    if selected is None and frame.height:
+    # Events may lie ahead of the newest session.
+    until = None if table.is_events else end
+    frame = platform.warehouse.read(table, tickers=tickers, start=start, end=until)
+    if selected is None and frame.height and not table.is_events:
         end = frame["date"].to_list()[-1]
     return frame, ExpectedPartitions(sessions(start, end), tickers, firsts)
 

@@ -1,4 +1,4 @@
-"""What the nine assets share: their partitions, policies, owners and column metadata.
+"""What the partitioned assets share: their partitions, policies, owners and column metadata.
 
 A backfill launched in the UI over such a range arrives as one run per ticker. The data assets
 and the assets after them have different backfill policies on purpose: the daemon then cuts the

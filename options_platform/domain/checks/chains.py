@@ -11,7 +11,13 @@ from datetime import date
 import polars as pl
 
 from options_platform.contracts import Table
-from options_platform.domain.checks.tables import COMMON, ExpectedPartitions, Finding, TableRule
+from options_platform.domain.checks.tables import (
+    COMMON,
+    EACH_SESSION,
+    ExpectedPartitions,
+    Finding,
+    TableRule,
+)
 
 CHAIN = ["date", "ticker"]
 SHOWN = 5
@@ -29,7 +35,7 @@ def chain_rules(min_good_share: float) -> tuple[TableRule, ...]:
     Args:
         min_good_share: share of good quotes among the standard, unexpired contracts of a chain.
     """
-    contract = tuple(rule for rule in COMMON if rule.name != "sessions_complete")
+    contract = tuple(rule for rule in COMMON if rule is not EACH_SESSION)
     return (
         *contract,
         TableRule(

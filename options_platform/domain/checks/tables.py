@@ -14,18 +14,21 @@ import polars as pl
 
 from options_platform.contracts import (
     DIRECTION_MODEL,
+    EARNINGS,
     LABELS,
     RAW_OHLCV,
     TRADE_PLAN,
     VIX,
     Table,
 )
+from options_platform.domain.calendar.sessions import is_session
 from options_platform.domain.feature_engine.labels import HORIZON, known_too_early
 from options_platform.domain.market.coverage import holes_of
 
 SUM_TOLERANCE = 1e-9
 SHOWN = 5
 FROZEN_SESSIONS = 6
+LEAST_BETWEEN_REPORTS = 40
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,12 @@ class TableRule:
 
 
 def rules_for(table: Table) -> tuple[TableRule, ...]:
-    """The rules of a table: those of every contract, then its own."""
-    return COMMON + OWN.get(table.name, ())
+    """The rules of a table: those of every contract, then its own.
+
+    Of events no session has to have one.
+    """
+    common = tuple(rule for rule in COMMON if rule is not EACH_SESSION or not table.is_events)
+    return common + OWN.get(table.name, ())
 
 
 def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -166,6 +173,18 @@ def _frozen_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Fin
     return _found(frozen.sort("ticker", "date"), table, "iv_close")
 
 
+def _reports_off_sessions(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    off = pl.Series([d for d in frame["date"].unique() if not is_session(d)], dtype=pl.Date)
+    return _found(frame.filter(pl.col("date").is_in(off.implode())), table, "source")
+
+
+def _reports_too_near(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    """Nearer than a quarter allows: one of them is doubled, or moved without being taken away."""
+    since = pl.col("date").diff().over("ticker", order_by="date").dt.total_days()
+    near = frame.filter((since < LEAST_BETWEEN_REPORTS).fill_null(value=False))
+    return _found(near.sort("ticker", "date"), table, "source")
+
+
 def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     return _found(known_too_early(frame), table)
 
@@ -197,15 +216,17 @@ def _found(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
     return Finding(rows.height, examples)
 
 
+EACH_SESSION = TableRule(
+    "sessions_complete",
+    "Each session of the range since the ticker's first bar has its row.",
+    _complete,
+)
+
 COMMON = (
     TableRule("schema", "Columns and types are those of the contract.", _schema),
     TableRule("keys_unique", "No two rows share the primary key.", _unique),
     TableRule("nulls", "Nulls stand only where the contract allows them.", _nulls),
-    TableRule(
-        "sessions_complete",
-        "Each session of the range since the ticker's first bar has its row.",
-        _complete,
-    ),
+    EACH_SESSION,
     TableRule("ranges", "Values are finite, inside their range and vocabulary.", _ranges),
 )
 
@@ -233,6 +254,20 @@ OWN: dict[str, tuple[TableRule, ...]] = {
             "index_moves",
             f"No index stands still for {FROZEN_SESSIONS} sessions.",
             _frozen_vix,
+            blocking=False,
+        ),
+    ),
+    EARNINGS.name: (
+        TableRule(
+            "reports_on_sessions",
+            "Each report is on a New York session.",
+            _reports_off_sessions,
+            blocking=False,
+        ),
+        TableRule(
+            "reports_apart",
+            f"Reports of a ticker are at least {LEAST_BETWEEN_REPORTS} calendar days apart.",
+            _reports_too_near,
             blocking=False,
         ),
     ),

@@ -1,1 +1,1 @@
-"""Bringing market data up to date: bars, indices, option chains; and what is stored of them."""
+"""Bringing bars, indices, option chains and earnings dates up to date; what is stored of them."""
