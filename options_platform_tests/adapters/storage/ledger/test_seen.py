@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from options_platform.adapters.storage import ledger_schema, ledger_seen
-from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.ledger import Ledger, schema, seen
 from options_platform.domain.trading.positions import after_entry_fill
 from options_platform.errors import LedgerError
 from options_platform_tests.domain.trading.orders.test_orders import DAY, ORDER
@@ -40,7 +39,7 @@ def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
         def fail(*_args, **_more):
             raise RuntimeError
 
-        monkeypatch.setattr("options_platform.adapters.storage.ledger.write_row", fail)
+        monkeypatch.setattr("options_platform.adapters.storage.ledger.orders.write_row", fail)
         position = after_entry_fill(
             ORDER.to("unknown").to("filled", filled_qty=5, avg_price=2.0),
             None,
@@ -65,9 +64,9 @@ def test_the_tables_are_looked_at_once_while_the_file_is_held(ledger, monkeypatc
 
     def prepare(connection):
         looks.append(connection)
-        ledger_schema.prepare(connection)
+        schema.prepare(connection)
 
-    monkeypatch.setattr(ledger_seen, "prepare", prepare)
+    monkeypatch.setattr(seen, "prepare", prepare)
     with ledger.trading():
         ledger.record_intent(ORDER, NOW)
         ledger.orders()

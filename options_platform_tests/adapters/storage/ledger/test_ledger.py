@@ -57,7 +57,7 @@ KILLED = """
     import os, signal, sys
     from pathlib import Path
     from options_platform.adapters.storage.ledger import Ledger
-    from options_platform_tests.adapters.storage.test_ledger import NOW, ORDER
+    from options_platform_tests.adapters.storage.ledger.test_ledger import NOW, ORDER
     ledger = Ledger(Path(sys.argv[1]))
     with ledger.holding():
         ledger.record_intent(ORDER, NOW)
