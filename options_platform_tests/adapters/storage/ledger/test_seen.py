@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from options_platform.adapters.storage.ledger import Ledger, schema, seen
-from options_platform.domain.trading.positions import after_entry_fill
+from options_platform.domain.trading.position_fills import after_fill
 from options_platform.errors import LedgerError
 from options_platform_tests.domain.trading.orders.test_orders import DAY, ORDER
 
@@ -25,7 +25,7 @@ def test_a_change_is_read_while_the_file_is_held(ledger):
         assert [order.status for order in ledger.orders()] == ["intent"]
         filled = replace(ORDER, status="unknown").to("filled", filled_qty=5, avg_price=2.0)
         ledger.record(ORDER.to("unknown"), NOW)
-        ledger.record(filled, NOW, after_entry_fill(filled, None, DAY, fees_before_usd=0.0))
+        ledger.record(filled, NOW, after_fill(filled, filled, None, DAY))
         assert ledger.order(ORDER.client_order_id).status == "filled"
         assert ledger.working_orders() == []
         assert [p.contracts for p in ledger.positions(only_open=True)] == [5]
@@ -40,11 +40,11 @@ def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
             raise RuntimeError
 
         monkeypatch.setattr("options_platform.adapters.storage.ledger.orders.write_row", fail)
-        position = after_entry_fill(
+        position = after_fill(
+            ORDER,
             ORDER.to("unknown").to("filled", filled_qty=5, avg_price=2.0),
             None,
             DAY,
-            fees_before_usd=0.0,
         )
         with pytest.raises(RuntimeError):
             ledger.record(ORDER.to("unknown"), NOW, position)
