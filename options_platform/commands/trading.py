@@ -19,9 +19,9 @@ from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
-from options_platform.services.trading.entries.pauses import lift_pause
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.pauses import lift_pause
 from options_platform.services.trading.prices.stored_closes import stored_market
 from options_platform.services.trading.reconciliation.accepting import accept
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER

@@ -13,6 +13,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.reducer import Event
+from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.reconciliation.accepting import accept as take_as_reported
@@ -161,6 +162,26 @@ def resting_on_its_floor(made, fake, reason, *, climb=True):
     for minute in (1, 2) if climb else ():
         advance(made, NOW + timedelta(minutes=minute), fake)
     return exits(made)[-1]
+
+
+def shown_again(fake, order, spreads, then):
+    """An order that had ended fills after all, and stands as `then` afterwards."""
+    with fake.lock:
+        held = fake.book.by_client_id(order.client_order_id)
+        for part in [held, *held["legs"]]:
+            part["status"] = "new"
+        fake.book.fill(held, spreads)
+        for part in [held, *held["legs"]]:
+            part["status"] = then
+
+
+def closed_at_once(made, fake):
+    fake.fills = "limit"
+    at_clock(fake, NOW)
+    problems = Flattening(made, CLOSES).run(NOW)
+    assert problems == []
+    assert contracts(fake) == {}
+    assert made.reconcile(NOW) == []
 
 
 def assert_sound(made, fake):

@@ -33,14 +33,14 @@ from options_platform.errors import UsageError
 from options_platform.services.trading.closing.exercises import exercises_in_doubt
 from options_platform.services.trading.closing.positions import is_leaving
 from options_platform.services.trading.closing.reasons import ASSIGNED, LEG_MISSING, LEGS_GONE
-from options_platform.services.trading.entries.pauses import (
+from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.pauses import (
     Pause,
     entries_stopped,
     lift_pause,
     pause,
     pause_of,
 )
-from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
     Pricing,

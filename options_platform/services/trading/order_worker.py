@@ -32,7 +32,7 @@ from options_platform.domain.trading.repricing import (
 from options_platform.errors import LedgerError
 from options_platform.services.trading.broker_time import plausible_clock
 from options_platform.services.trading.closing.reasons import FLATTEN
-from options_platform.services.trading.entries.pauses import entries_stopped
+from options_platform.services.trading.pauses import entries_stopped
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
     Pricing,

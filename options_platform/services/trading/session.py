@@ -36,10 +36,10 @@ from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.closing.positions import Closing, is_leaving
 from options_platform.services.trading.closing.reasons import LEG_MISSING, LEGS_GONE
 from options_platform.services.trading.entries.entries import Entries
-from options_platform.services.trading.entries.pauses import entries_stopped, lift_at_close
 from options_platform.services.trading.entries.sizes import EntrySizes, SizedEntry
 from options_platform.services.trading.execution import Execution, Step, no_step
 from options_platform.services.trading.marks import mark_at_close
+from options_platform.services.trading.pauses import entries_stopped, lift_at_close
 from options_platform.services.trading.reconciliation.reconcile import Reconciler
 from options_platform.settings import Settings
 

@@ -18,8 +18,8 @@ from options_platform.domain.trading.reconciliation.differences import (
     keeps_from_trading,
 )
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
-from options_platform.services.trading.entries.pauses import PAUSED, pause_of
 from options_platform.services.trading.entries.sizes import EntrySizes
+from options_platform.services.trading.pauses import PAUSED, pause_of
 from options_platform.settings import Settings
 
 SPREAD_LEVEL = 3
