@@ -4,11 +4,18 @@ from pathlib import Path
 import pytest
 
 from options_platform.adapters.storage.tables import tables
+from options_platform.defs.jobs import MONEY_TAG
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.settings import field_names
 from tools.generate_docs import DOCS, PAGES, main, stale_pages, write_pages
 
+ROOT = DOCS.parent
+PAGES_FOR_PEOPLE = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+# A page's paths begin at the repository or at the package.
+ROOTS = (ROOT, ROOT / "options_platform")
+CODE = re.compile(r"`([^`\s]+)`")
+FIRST_FOLDERS = {folder.name for root in ROOTS for folder in root.iterdir() if folder.is_dir()}
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 
@@ -72,7 +79,29 @@ def test_every_row_of_a_generated_table_has_the_columns_of_its_header(name):
         assert cells == width, line
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
+def test_every_path_that_a_page_names_exists(page: Path):
+    named = [
+        name
+        for name in CODE.findall(page.read_text(encoding="utf-8"))
+        if "/" in name and name.split("/")[0] in FIRST_FOLDERS and name != MONEY_TAG
+    ]
+    missing = [name for name in named if not any((root / name).exists() for root in ROOTS)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
+def test_every_source_file_that_a_page_names_exists(page: Path):
+    sources = {path.name for root in ROOTS for path in root.rglob("*.py")}
+    named = {
+        name.split("/")[-1]
+        for name in CODE.findall(page.read_text(encoding="utf-8"))
+        if name.endswith(".py")
+    }
+    assert named <= sources
+
+
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
 def test_links_between_the_pages_lead_somewhere(page: Path):
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
