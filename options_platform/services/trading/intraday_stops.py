@@ -79,9 +79,9 @@ class IntradayOutcome:
 
 @dataclass(frozen=True)
 class IntradayCheck:
-    """The check of one account; the service's closes are those that the model begins from."""
+    """The check of one account; the trading's closes are those that the model begins from."""
 
-    service: TradingSession
+    trading: TradingSession
 
     def watch(
         self, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
@@ -91,7 +91,7 @@ class IntradayCheck:
         A doubt is settled within `wide_seconds`, and between two looks anyone else may trade by
         the ledger. Ends with the market too. Raises as :meth:`run` does at the first look.
         """
-        rules = self.service.settings.intraday
+        rules = self.trading.settings.intraday
         found = self.run(clock())
         waited = 0.0
         while found.look_again_seconds is not None and waited <= rules.wide_seconds:
@@ -112,25 +112,25 @@ class IntradayCheck:
         :class:`LedgerError` if another process trades by the ledger and goes on doing so.
         """
         at = self._open_now()
-        with self.service.trading():
-            self.service.reconciler.run(now)
-            worker = OrderWorker(self.service)
+        with self.trading.exclusively():
+            self.trading.reconciler.run(now)
+            worker = OrderWorker(self.trading)
             worker.step(now, ("exit",), follows_market=False)
-            held = self.service.ledger.positions(only_open=True)
-            service = self.service
+            held = self.trading.ledger.positions(only_open=True)
+            trading = self.trading
             market = present_market(
-                service.broker, service.settings, service.closes, held, service.ledger
+                trading.broker, trading.settings, trading.closes, held, trading.ledger
             )
             evidence = self._judged(held, market, at, now)
             equity = self._judge_losses(evidence, at, now)
             stopped = self._close(worker, held, market, evidence, deciding_session(at), now)
             worker.send_again(now, ("exit",))
-            self.service.reconciler.run(now)
+            self.trading.reconciler.run(now)
             return self._outcome(held, market, evidence, equity, stopped, at)
 
     def _open_now(self) -> datetime:
         """The broker's time, while its market trades."""
-        broker = self.service.broker
+        broker = self.trading.broker
         if not isinstance(broker, QuotesContracts):
             raise UsageError(
                 f"the broker {broker.name} fills at the close and quotes nothing before it; stops "
@@ -148,7 +148,7 @@ class IntradayCheck:
         self, held: Sequence[Position], market: PresentMarket, at: datetime, now: datetime
     ) -> dict[str, Evidence]:
         """What is to be said of each position now; kept for the next look."""
-        ledger, session = self.service.ledger, deciding_session(at)
+        ledger, session = self.trading.ledger, deciding_session(at)
         before = looks_of(ledger, market.day)
         evidence = {}
         for position in held:
@@ -157,7 +157,7 @@ class IntradayCheck:
                 continue
 
             def is_stop(value: float, position: Position = position) -> bool:
-                due = self.service.closing.reasons.exit_due(
+                due = self.trading.closing.reasons.exit_due(
                     position, session, comparable(position, value)
                 )
                 return due == "STOP_LOSS"
@@ -168,7 +168,7 @@ class IntradayCheck:
                 market.quoted(position.ticker, legs),
                 market.modelled(position.ticker, legs),
                 is_stop,
-                self.service.settings.intraday,
+                self.trading.settings.intraday,
                 are_old=market.are_old(position.ticker, legs),
             )
         keep_looks(ledger, market.day, evidence, now)
@@ -176,7 +176,7 @@ class IntradayCheck:
 
     def _judge_losses(self, evidence: Mapping[str, Evidence], at: datetime, now: datetime) -> float:
         """Pause or halt entries for the losses of now, or lift a pause; the equity by the mids."""
-        service, ledger = self.service, self.service.ledger
+        trading, ledger = self.trading, self.trading.ledger
         session = deciding_session(at)
         equity = self._equity({n: each.value for n, each in evidence.items()}, session)
         sure = self._equity({n: each.sure for n, each in evidence.items()}, session)
@@ -188,8 +188,8 @@ class IntradayCheck:
                 sure,
                 None if paused is None else paused.since,
                 at,
-                service.settings.intraday.confirm_seconds,
-                service.settings.risk.kill_switch,
+                trading.settings.intraday.confirm_seconds,
+                trading.settings.risk.kill_switch,
             )
             if found.step == "lift":
                 lift_pause(ledger, "a later look shows no loss beyond a limit", now)
@@ -199,7 +199,7 @@ class IntradayCheck:
                 ledger.halt(reason_of(found.lost), now)
                 lift_pause(ledger, "halted", now)
         if entries_stopped(ledger) is not None:
-            service.entries.cancel_all(now)
+            trading.entries.cancel_all(now)
         return equity
 
     def _close(
@@ -212,8 +212,8 @@ class IntradayCheck:
         now: datetime,
     ) -> dict[str, str]:
         """Send what closes a position, or overtake what cannot any more; reasons by position."""
-        closing = self.service.closing
-        working = self.service.ledger.working_orders()
+        closing = self.trading.closing
+        working = self.trading.ledger.working_orders()
         leaving = {o.position_id: o for o in working if is_leaving(o)}
         standing = closing.reasons.standing_reasons(now)
         stopped: dict[str, str] = {}
@@ -244,21 +244,21 @@ class IntradayCheck:
 
     def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:
         """The stop that closes a position; the day before its expiry asks for no quote."""
-        due = self.service.closing.reasons.exit_due(position, session, position.mark_price)
+        due = self.trading.closing.reasons.exit_due(position, session, position.mark_price)
         if due == "EXPIRY_NEAR":
             return due
         return "STOP_LOSS" if evidence.is_stopped else None
 
     def _at_close(self, position: Position) -> Pricing | None:
-        known = self.service.closes.get(position.ticker)
+        known = self.trading.closes.get(position.ticker)
         if known is None:
             return None
-        return self.service.closing.at_close(known.session, known.close)
+        return self.trading.closing.at_close(known.session, known.close)
 
     def _equity(self, values: Mapping[str, float | None], session: date) -> float:
         """Equity now; a position without a value counts at its last mark. Nothing is recorded."""
         positions = []
-        for position in self.service.ledger.positions():
+        for position in self.trading.ledger.positions():
             value = values.get(position.position_id)
             if value is None:
                 positions.append(position)
@@ -267,7 +267,7 @@ class IntradayCheck:
                 positions.append(replace(position, loose_value_usd=loose))
             else:
                 positions.append(replace(position, mark_price=value))
-        return mark_account(session, self.service.start_usd, positions).equity_usd
+        return mark_account(session, self.trading.start_usd, positions).equity_usd
 
     def _outcome(
         self,
@@ -278,13 +278,13 @@ class IntradayCheck:
         stopped: Mapping[str, str],
         at: datetime,
     ) -> IntradayOutcome:
-        ledger = self.service.ledger
+        ledger = self.trading.ledger
         paused = pause_of(ledger)
         unsent = {n for n, each in evidence.items() if each.is_stopped and n not in stopped}
         working = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         doubts = {n: each.look for n, each in evidence.items() if not each.is_stopped}
         by_model = sorted(n for n, each in evidence.items() if each.by_model)
-        rules = self.service.settings.intraday
+        rules = self.trading.settings.intraday
         waits = [_wait(look, at, rules) for n, look in doubts.items() if n not in by_model]
         waits += [] if paused is None else [rules.confirm_seconds]
         unpriced = [
