@@ -193,7 +193,7 @@ def assert_sound(made, fake):
         filled = int(theirs[number]["filled_qty"]) if number in theirs else 0
         assert order.filled_qty == filled, number
     held = {s: int(q) for s, (q, _) in fake.book.positions.items()}
-    assert made.ledger.books().contracts == held
+    assert made.ledger.statement().contracts == held
     by_purpose = {}
     for order in ours.values():
         key = (order.session, order.ticker, order.purpose, order.position_id)

@@ -240,7 +240,7 @@ class Execution:
         refusal: str | None = None
         if action is Action.SEND:
             is_wanted = False
-            expected = self.ledger.books().contracts if order.purpose == "exit" else None
+            expected = self.ledger.statement().contracts if order.purpose == "exit" else None
             try:
                 return self._shown(order, self.broker.submit(order, expected), now, session)
             except DuplicateOrderError:

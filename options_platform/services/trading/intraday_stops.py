@@ -92,17 +92,17 @@ class IntradayCheck:
         the ledger. Ends with the market too. Raises as :meth:`run` does at the first look.
         """
         rules = self.trading.settings.intraday
-        found = self.run(clock())
+        outcome = self.run(clock())
         waited = 0.0
-        while found.look_again_seconds is not None and waited <= rules.wide_seconds:
-            waited += found.look_again_seconds
-            sleep(found.look_again_seconds)
+        while outcome.look_again_seconds is not None and waited <= rules.wide_seconds:
+            waited += outcome.look_again_seconds
+            sleep(outcome.look_again_seconds)
             try:
                 later = self.run(clock())
             except UsageError:
                 break
-            found = replace(later, stopped={**found.stopped, **later.stopped})
-        return found
+            outcome = replace(later, stopped={**outcome.stopped, **later.stopped})
+        return outcome
 
     def run(self, now: datetime) -> IntradayOutcome:
         """One check.
@@ -111,22 +111,24 @@ class IntradayCheck:
         quotes, :class:`BrokerError` if it gives no answer but for its quotes, and
         :class:`LedgerError` if another process trades by the ledger and goes on doing so.
         """
-        at = self._open_now()
+        broker_time = self._open_now()
         with self.trading.exclusively():
             self.trading.reconciler.run(now)
             worker = OrderWorker(self.trading)
             worker.step(now, ("exit",), follows_market=False)
-            held = self.trading.ledger.positions(only_open=True)
+            positions = self.trading.ledger.positions(only_open=True)
             trading = self.trading
             market = present_market(
-                trading.broker, trading.settings, trading.closes, held, trading.ledger
+                trading.broker, trading.settings, trading.closes, positions, trading.ledger
             )
-            evidence = self._judged(held, market, at, now)
-            equity = self._judge_losses(evidence, at, now)
-            stopped = self._close(worker, held, market, evidence, deciding_session(at), now)
+            evidence = self._judged(positions, market, broker_time, now)
+            equity = self._judge_losses(evidence, broker_time, now)
+            stopped = self._close(
+                worker, positions, market, evidence, deciding_session(broker_time), now
+            )
             worker.send_again(now, ("exit",))
             self.trading.reconciler.run(now)
-            return self._outcome(held, market, evidence, equity, stopped, at)
+            return self._outcome(positions, market, evidence, equity, stopped, broker_time)
 
     def _open_now(self) -> datetime:
         """The broker's time, while its market trades."""
@@ -145,13 +147,17 @@ class IntradayCheck:
         return clock.now
 
     def _judged(
-        self, held: Sequence[Position], market: PresentMarket, at: datetime, now: datetime
+        self,
+        positions: Sequence[Position],
+        market: PresentMarket,
+        broker_time: datetime,
+        now: datetime,
     ) -> dict[str, Evidence]:
         """What is to be said of each position now; kept for the next look."""
-        ledger, session = self.trading.ledger, deciding_session(at)
+        ledger, session = self.trading.ledger, deciding_session(broker_time)
         before = looks_of(ledger, market.day)
         evidence = {}
-        for position in held:
+        for position in positions:
             legs = judged_legs(position)
             if not legs:
                 continue
@@ -164,7 +170,7 @@ class IntradayCheck:
 
             evidence[position.position_id] = judge(
                 before.get(position.position_id, Look()),
-                at,
+                broker_time,
                 market.quoted(position.ticker, legs),
                 market.modelled(position.ticker, legs),
                 is_stop,
@@ -178,11 +184,11 @@ class IntradayCheck:
         """Pause or halt entries for the losses of now, or lift a pause; the equity by the mids."""
         trading, ledger = self.trading, self.trading.ledger
         session = deciding_session(at)
-        equity = self._equity({n: each.value for n, each in evidence.items()}, session)
-        sure = self._equity({n: each.sure for n, each in evidence.items()}, session)
+        equity = self._equity({p: each.value for p, each in evidence.items()}, session)
+        sure = self._equity({p: each.sure for p, each in evidence.items()}, session)
         if ledger.halted() is None:
             paused = pause_of(ledger)
-            found = after_look(
+            decision = after_look(
                 ledger.equities_since_reset(),
                 equity,
                 sure,
@@ -191,12 +197,12 @@ class IntradayCheck:
                 trading.settings.intraday.confirm_seconds,
                 trading.settings.risk.kill_switch,
             )
-            if found.step == "lift":
+            if decision.step == "lift":
                 lift_pause(ledger, "a later look shows no loss beyond a limit", now)
-            elif found.lost is not None and found.step == "pause":
-                pause(ledger, Pause(reason_of(found.lost), at), now)
-            elif found.lost is not None and found.step == "halt":
-                ledger.halt(reason_of(found.lost), now)
+            elif decision.lost is not None and decision.step == "pause":
+                pause(ledger, Pause(reason_of(decision.lost), at), now)
+            elif decision.lost is not None and decision.step == "halt":
+                ledger.halt(reason_of(decision.lost), now)
                 lift_pause(ledger, "halted", now)
         if entries_stopped(ledger) is not None:
             trading.entries.cancel_all(now)
@@ -205,7 +211,7 @@ class IntradayCheck:
     def _close(
         self,
         worker: OrderWorker,
-        held: Sequence[Position],
+        positions: Sequence[Position],
         market: PresentMarket,
         evidence: Mapping[str, Evidence],
         session: date,
@@ -217,28 +223,28 @@ class IntradayCheck:
         leaving = {o.position_id: o for o in working if is_leaving(o)}
         standing = closing.reasons.standing_reasons(now)
         stopped: dict[str, str] = {}
-        for position in held:
-            number, order = position.position_id, leaving.get(position.position_id)
+        for position in positions:
+            position_id, order = position.position_id, leaving.get(position.position_id)
             otherwise = self._at_close(position)
-            lost = standing.get(number)
-            if lost in AT_ONCE and order is None:
+            standing_reason = standing.get(position_id)
+            if standing_reason in AT_ONCE and order is None:
                 price = market.at_once(position.ticker, otherwise)
-                if closing.close_position(position, session, lost, price, now):
-                    stopped[number] = lost
+                if closing.close_position(position, session, standing_reason, price, now):
+                    stopped[position_id] = standing_reason
                 continue
-            reason = lost if lost in AT_ONCE else None
-            if reason is None and number in evidence:
-                reason = self._stop_due(position, session, evidence[number])
+            reason = standing_reason if standing_reason in AT_ONCE else None
+            if reason is None and position_id in evidence:
+                reason = self._stop_due(position, session, evidence[position_id])
             if reason is None:
                 continue
             if order is None:
                 price = market.from_first(position.ticker, otherwise)
                 if closing.close_position(position, session, reason, price, now):
-                    stopped[number] = reason
+                    stopped[position_id] = reason
                 continue
             fair = market.fair(order.ticker, order.legs)
             if fair is not None and worker.is_beyond(order, fair):
-                stopped[number] = reason
+                stopped[position_id] = reason
                 worker.overtake(order, reason, now)
         return stopped
 
@@ -250,10 +256,10 @@ class IntradayCheck:
         return "STOP_LOSS" if evidence.is_stopped else None
 
     def _at_close(self, position: Position) -> Pricing | None:
-        known = self.trading.closes.get(position.ticker)
-        if known is None:
+        newest = self.trading.closes.get(position.ticker)
+        if newest is None:
             return None
-        return self.trading.closing.at_close(known.session, known.close)
+        return self.trading.closing.at_close(newest.session, newest.close)
 
     def _equity(self, values: Mapping[str, float | None], session: date) -> float:
         """Equity now; a position without a value counts at its last mark. Nothing is recorded."""
@@ -271,7 +277,7 @@ class IntradayCheck:
 
     def _outcome(
         self,
-        held: Sequence[Position],
+        positions: Sequence[Position],
         market: PresentMarket,
         evidence: Mapping[str, Evidence],
         equity_usd: float,
@@ -289,14 +295,14 @@ class IntradayCheck:
         waits += [] if paused is None else [rules.confirm_seconds]
         unpriced = [
             p.position_id
-            for p in held
+            for p in positions
             if (legs := judged_legs(p)) and market.quoted(p.ticker, legs) is None
         ]
         waits += [
-            rules.confirm_seconds for p in held if p.position_id in exercises_in_doubt(ledger)
+            rules.confirm_seconds for p in positions if p.position_id in exercises_in_doubt(ledger)
         ]
         return IntradayOutcome(
-            checked=len(held) - len(unpriced),
+            checked=len(positions) - len(unpriced),
             unpriced=tuple(sorted(unpriced)),
             stopped=stopped,
             equity_usd=equity_usd,

@@ -69,7 +69,7 @@ def shares_of(made):
 
 def assert_cash_is_the_accounts(made, fake, before=100_000.0):
     """To the cent; the fake account charges no fees."""
-    books = made.ledger.books()
+    books = made.ledger.statement()
     fees = sum(order.fees_usd for order in books.orders)
     assert round(fake.book.cash - before, 2) == round(books.cash_flow_usd + fees, 2)
     (position,) = made.ledger.positions()
@@ -91,7 +91,7 @@ def close_all(made, fake, at=NOW):
     assert position.closed_on
     assert_sound(made, fake)
     assert_cash_is_the_accounts(made, fake)
-    assert position.profit_usd == pytest.approx(made.ledger.books().cash_flow_usd)
+    assert position.profit_usd == pytest.approx(made.ledger.statement().cash_flow_usd)
 
 
 @pytest.mark.parametrize("pieces", [(150,), (1,), (99, 1), (799,), (33, 167, 1)])
@@ -312,11 +312,11 @@ def test_a_ledger_in_lots_is_opened_anew_with_its_working_order(made, fake, stat
     if state == "partially_filled":
         fill(fake, order, 100)
         made.reconcile(NOW)
-    before = made.ledger.books()
+    before = made.ledger.statement()
     was = made.ledger.positions()[0]
     assert working(made).status == state
     write_in_lots(made.ledger.path)
-    after = made.ledger.books()
+    after = made.ledger.statement()
     assert (after.contracts, after.lots) == (before.contracts, before.lots)
     assert after.cash_flow_usd == before.cash_flow_usd
     assert after.orders == before.orders

@@ -29,7 +29,7 @@ def test_a_change_is_read_while_the_file_is_held(ledger):
         assert ledger.order(ORDER.client_order_id).status == "filled"
         assert ledger.working_orders() == []
         assert [p.contracts for p in ledger.positions(only_open=True)] == [5]
-        assert ledger.books().positions == tuple(ledger.positions())
+        assert ledger.statement().positions == tuple(ledger.positions())
 
 
 def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
