@@ -3,7 +3,7 @@
 The model of month M is trained on sessions whose labels were known before M begins, and predicts
 the sessions of M. Labels that overlap the predicted month are thereby purged (Lopez de Prado,
 Advances in Financial Machine Learning, chapter 7): at least the label's own horizon. An embargo
-widens that gap by further sessions. `sklearn_splitter.py` gives the same folds to scikit-learn.
+widens that gap by further sessions.
 """
 
 from __future__ import annotations

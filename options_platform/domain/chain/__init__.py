@@ -5,8 +5,7 @@ volatilities from the ticker's volatility index, and a quoted width. A plan that
 `chain_source = synthetic`.
 """
 
-from options_platform.domain.chain.arbitrage import arbitrages
-from options_platform.domain.chain.chain import CHAIN_SCHEMA, Chain, real_chain, synthetic_chain
+from options_platform.domain.chain.chain import CHAIN_SCHEMA, Chain, real_chain
 from options_platform.domain.chain.listing import snap_strike, strike_nearest_delta, strike_step
 from options_platform.domain.chain.quotes import TICK, Quotes, option_sign, quote, years_of
 from options_platform.domain.chain.rules import ChainRules
@@ -29,7 +28,6 @@ __all__ = [
     "Quotes",
     "SurfaceRules",
     "TermStructure",
-    "arbitrages",
     "atm_vol",
     "index_at",
     "index_for_atm",
@@ -40,6 +38,5 @@ __all__ = [
     "strike_nearest_delta",
     "strike_step",
     "surface_iv",
-    "synthetic_chain",
     "years_of",
 ]

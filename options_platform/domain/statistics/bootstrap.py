@@ -53,25 +53,6 @@ def bootstrap_interval(
     return interval_of(float(statistic(returns)), drawn)
 
 
-def bootstrap_difference(
-    returns: Floats,
-    other: Floats,
-    statistic: Statistic,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Interval:
-    """The interval of how much better `returns` did than `other` on the same sessions.
-
-    Raises :class:`ValueError` where the two are not of the same sessions.
-    """
-    if len(returns) != len(other):
-        raise ValueError(f"{len(returns)} returns cannot be paired with {len(other)}")
-    at = block_positions(len(returns), draws=draws, seed=seed)
-    drawn = statistic(returns[at]) - statistic(other[at])
-    return interval_of(float(statistic(returns) - statistic(other)), drawn)
-
-
 def interval_of(value: float, drawn: Floats) -> Interval:
     """The interval of a value from its draws; those that are not known do not count."""
     known = drawn[np.isfinite(drawn)]

@@ -75,14 +75,6 @@ def auc(score: Floats, positive: Bools, weights: Floats) -> Floats:
     return _ratio(won, drawn.sum(axis=1) * below[:, -1])
 
 
-def macro_auc(probabilities: Floats, target: NDArray[np.int64], weights: Floats) -> Floats:
-    """Unweighted mean of the one-versus-rest AUC of each class."""
-    classes = range(probabilities.shape[1])
-    return np.asarray(
-        np.mean([auc(probabilities[:, k], target == k, weights) for k in classes], axis=0)
-    )
-
-
 def mean(values: Floats, weights: Floats) -> Floats:
     """Weighted mean of `values`; NaN where a draw is empty."""
     total = weights.sum(axis=1)

@@ -161,7 +161,6 @@ ALL = tuple(TRANSITIONS)
 UNSETTLED = ("unknown", *RESTING)
 AT_BROKER = (*UNSETTLED, "missing")
 OVER = ("not_sent", *ENDED)
-LACKING_OPEN = ("intent", "unknown")
 
 RULES: tuple[OrderRule, ...] = (
     # What somebody asks for.

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest_study.baselines import always
-from options_platform.domain.chain import ChainRules, TermStructure, synthetic_chain
+from options_platform.domain.chain import ChainRules, TermStructure
 from options_platform.domain.chain.term_structure import row_term
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
@@ -20,6 +20,7 @@ from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.testing.plan_rows import BATCH
+from options_platform.testing.synthetic_chains import synthetic_chain
 
 RULES = PlanRules(
     selection=SelectionRules(iron_condor_enabled=True),

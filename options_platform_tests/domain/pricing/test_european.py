@@ -10,7 +10,6 @@ from options_platform.domain.pricing import (
     european_price,
     intrinsic_value,
     probability_itm,
-    strike_for_delta,
 )
 from options_platform.errors import PricingError
 from options_platform_tests.domain.pricing.quantlib import VALUES, option
@@ -118,15 +117,6 @@ def test_prices_fall_with_the_strike_of_calls_rise_with_that_of_puts_and_are_con
     assert np.all(dearer >= price - 1e-12)
 
 
-@given(spot=PRICES, years=YEARS, vol=VOLS, delta=st.floats(0.05, 0.6), sign=SIGNS)
-@settings(deadline=None, max_examples=40)
-def test_the_strike_for_a_delta_has_that_delta(spot, years, vol, delta, sign):
-    spot, years, vol = arrays(spot, years, vol)
-    strike = strike_for_delta(spot, np.array([delta]), years, vol, 0.03, 0.015, sign)
-    found = black_scholes(spot, strike, years, vol, 0.03, 0.015, sign)
-    assert abs(found.delta[0]) == pytest.approx(delta, abs=1e-9)
-
-
 def test_the_probability_in_the_money_is_the_slope_of_the_price_by_the_strike():
     spot, strike, years, vol = 100.0, np.array([95.0]), 0.25, 0.3
     up = european_price(spot, strike + 1e-3, years, vol, 0.03, 0.01, PUT)
@@ -164,11 +154,6 @@ def test_impossible_inputs_are_refused_by_name_never_priced_at_zero(changed, nam
     inputs = {"spot": 100.0, "strike": 100.0, "years": 0.1, "vol": 0.2} | changed
     with pytest.raises(PricingError, match=f"{name} must be positive.*row 0"):
         black_scholes(*arrays(*inputs.values()), 0.0, 0.0, np.array([1.0]))
-
-
-def test_a_delta_that_no_strike_has_is_refused():
-    with pytest.raises(PricingError, match="no strike has an absolute delta of 1"):
-        strike_for_delta(*arrays(100, 1.0, 0.1, 0.2), 0.0, 0.0, CALL)
 
 
 def test_at_expiry_an_option_is_worth_what_exercising_pays():

@@ -5,11 +5,12 @@ from datetime import date
 import numpy as np
 import pytest
 
-from options_platform.domain.chain import ChainRules, SurfaceRules, synthetic_chain
+from options_platform.domain.chain import ChainRules, SurfaceRules
 from options_platform.domain.pricing import DAYS_A_YEAR, european_price
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.opening import open_spread
 from options_platform.errors import PricingError
+from options_platform.testing.synthetic_chains import synthetic_chain
 
 DAY, NEAR, FAR = date(2024, 1, 2), date(2024, 1, 19), date(2024, 2, 16)
 RULES = ChainRules()
