@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -217,20 +217,20 @@ class Ledger:
     def books(self) -> Books:
         """All that the broker's side is compared with, as of one moment."""
         with self._reading() as connection:
-            adjusted = connection.execute(
-                "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
-            ).fetchall()
-            base = read_meta(connection, "cash_base_usd")
-            ((moved,),) = connection.execute(
-                "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
-            ).fetchall()
+            adjusted = self._rows(
+                connection, "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
+            )
+            base = self._kept(connection, "cash_base_usd")
+            ((moved,),) = self._rows(
+                connection, "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
+            )
             return Books(
                 orders=self._orders(connection),
                 positions=self._positions(connection),
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
                 activities_usd=float(moved),
-                beside=json.loads(read_meta(connection, BESIDE) or "{}"),
+                beside=json.loads(self._kept(connection, BESIDE) or "{}"),
             )
 
     def require_account(self, number: str) -> None:
@@ -240,7 +240,7 @@ class Ledger:
         """
         digest = hashlib.sha256(number.encode()).hexdigest()[:16]
         with self._reading() as connection:
-            if read_meta(connection, "account_digest") == digest:
+            if self._kept(connection, "account_digest") == digest:
                 return
         with self._transaction() as connection:
             known = read_meta(connection, "account_digest")
@@ -313,8 +313,7 @@ class Ledger:
     def settled(self) -> dict[str, float]:
         """How many contracts of each activity were taken over, by its key."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT key, quantity FROM activities").fetchall()
-        return dict(rows)
+            return dict(self._rows(connection, "SELECT key, quantity FROM activities"))
 
     def record_settlement(
         self,
@@ -371,6 +370,8 @@ class Ledger:
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
         """Keep which contracts the broker's list lacks, and since when each does."""
+        if set(symbols) == set(self.doubts()):
+            return
         with self._transaction() as connection:
             connection.execute(
                 "DELETE FROM doubts WHERE NOT list_contains(?, symbol)", [list(symbols)]
@@ -384,7 +385,7 @@ class Ledger:
     def doubts(self) -> dict[str, datetime]:
         """Since when the broker's list has been lacking contracts, by symbol."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT symbol, since FROM doubts").fetchall()
+            rows = self._rows(connection, "SELECT symbol, since FROM doubts")
         return {symbol: since.replace(tzinfo=UTC) for symbol, since in rows}
 
     def record_differences(self, found: Sequence[Difference], now: datetime) -> None:
@@ -399,13 +400,13 @@ class Ledger:
     def differences(self) -> list[Difference]:
         """What the last reconciliation found."""
         with self._reading() as connection:
-            text = read_meta(connection, "differences")
+            text = self._kept(connection, "differences")
         return [Difference(**item) for item in json.loads(text or "[]")]
 
     def kept(self, name: str) -> str | None:
         """What :meth:`keep` last kept under a name, None if nothing."""
         with self._reading() as connection:
-            return read_meta(connection, name)
+            return self._kept(connection, name)
 
     def keep(self, name: str, text: str | None, now: datetime, event: str | None = None) -> None:
         """Keep a text under a name beside the orders, or forget it for None.
@@ -423,8 +424,8 @@ class Ledger:
     def last_marked(self) -> date | None:
         """The newest session that the account was marked at."""
         with self._reading() as connection:
-            row = connection.execute("SELECT max(session) FROM marks").fetchone()
-        return None if row is None else row[0]
+            ((newest,),) = self._rows(connection, "SELECT max(session) FROM marks")
+            return newest
 
     def start_usd(self) -> float | None:
         """What the account began with, USD; None before its first mark.
@@ -442,7 +443,7 @@ class Ledger:
         """Why new orders are halted, or None."""
         self._take_notice()
         with self._reading() as connection:
-            return read_meta(connection, "halted")
+            return self._kept(connection, "halted")
 
     def halt(self, reason: str, now: datetime | None = None) -> None:
         """Refuse new entries until :meth:`resume`; exits go on. The first reason stays.
@@ -478,7 +479,7 @@ class Ledger:
             # A power cut may leave it empty: that it is there halts.
             reason, at = "a halt whose notice cannot be read", datetime.now(UTC)
         with self._reading() as connection:
-            is_recorded = read_meta(connection, "halted") is not None
+            is_recorded = self._kept(connection, "halted") is not None
         if not is_recorded:
             self._record_halt(reason, at)
 
@@ -493,11 +494,9 @@ class Ledger:
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
         with self._reading() as connection:
-            since = read_meta(connection, "counting_since")
-            rows = connection.execute(
-                "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
-                [since or "1900-01-01"],
-            ).fetchall()
+            since = self._kept(connection, "counting_since") or "1900-01-01"
+            query = "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session"
+            rows = self._rows(connection, query, [since])
         return [equity for (equity,) in rows]
 
     def resume(self, reason: str = "by hand", now: datetime | None = None) -> None:
@@ -577,6 +576,17 @@ class Ledger:
             seen.positions = tuple(read_positions(connection))
         return seen.positions
 
+    def _rows(
+        self, connection: duckdb.DuckDBPyConnection, query: str, params: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query outside of a transaction, read once for each change."""
+        return self._seen(connection).rows(connection, query, params)
+
+    def _kept(self, connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+        """What is kept under a name, read once for each change."""
+        rows = self._rows(connection, "SELECT key, value FROM meta")
+        return next((str(value) for key, value in rows if key == name), None)
+
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
@@ -595,7 +605,10 @@ class Ledger:
     def _require_some_bytes(self) -> None:
         """LedgerError for a file without content, which DuckDB would take for a new one."""
         for _ in range(EMPTY_LOOKS):
-            if not self.path.exists() or self.path.stat().st_size > 0:
+            try:
+                if self.path.stat().st_size > 0:
+                    return
+            except (FileNotFoundError, NotADirectoryError):
                 return
             # Another process may be about to write its first bytes.
             time.sleep(EMPTY_PAUSE_SECONDS)
