@@ -203,7 +203,7 @@ class Execution:
     def _beside(
         self, order: Order, session: date | None
     ) -> tuple[Position | None, date, list[Order]]:
-        """What a fill is added to: the position so far, the session it counts in, other attempts."""
+        """What a fill is added to: the position, the session that it counts in, other attempts."""
         worked = shift(order.session, 1)
         if session is not None and order.purpose == "exit":
             # A fill that is reported late counts in the session that records it.
