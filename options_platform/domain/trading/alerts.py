@@ -1,7 +1,7 @@
-"""What a person should hear of at once: conditions of the account, each told once.
+"""Conditions of the account that a person is alerted to at once, each of them once.
 
-A condition has a key. While it lasts it is not told again, unless it has doubled since it was told;
-once it has ended and comes back it is.
+A condition has a key. While it lasts it is reported again only if it has doubled since; once it has
+ended, it is reported when it comes back.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ DUE = time(0, 30)
 
 
 GROWN = 2.0
-"""A condition is told again at this many times the size that it was told at."""
+"""A condition is reported again at this many times the size that was reported."""
 
 
 @dataclass(frozen=True)
 class AlertRules:
-    """When to tell.
+    """When to alert.
 
-    A fall of equity from its peak by `drawdown_pct` (a fraction) or more; a session whose daily run
-    has left nothing `missed_after_hours` hours after its start. `every_seconds` is how often the
-    account is looked at.
+    At a fall of equity from its peak by `drawdown_pct` (a fraction) or more; and for a session
+    whose daily run has recorded nothing `missed_after_hours` hours after its start. The account is
+    checked every `every_seconds`.
     """
 
     drawdown_pct: float = 0.05
@@ -46,7 +46,7 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class Alert:
-    """One condition: `key` names it for good, `title` and `text` tell it.
+    """One condition: `key` identifies it, `title` and `text` describe it to a person.
 
     `size` is how bad it is, 0 where it cannot grow.
     """
@@ -156,7 +156,7 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
 
 
 def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
-    """Those whose condition was not told already, or has grown since; `told` are sizes by key."""
+    """The alerts that were not sent yet, or have grown since; `told` are sent sizes by key."""
     return [
         alert
         for alert in alerts
@@ -167,7 +167,7 @@ def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
 def still_told(
     alerts: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
 ) -> dict[str, float]:
-    """The keys to remember, and the size they were told at: told before or now, and holding."""
+    """By key the size that was sent, before or now, of the conditions that still hold."""
     now = {alert.key: alert.size for alert in alerts}
     return {
         key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}
