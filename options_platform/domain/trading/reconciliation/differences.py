@@ -83,13 +83,13 @@ class LedgerStatement:
 class BrokerStatement:
     """The broker's side: state and fills by order id, contracts by symbol, cash, its clock.
 
-    `known` are the ids of the orders that the broker was asked for; it says nothing of others.
+    `asked` are the ids of the orders that the broker was asked for; it says nothing of others.
     `causes` are, by symbol, what the clearing house did: assigned, exercised, expired. `by_hand`
     are the symbols that were traded by orders of somebody else.
     """
 
     orders: Mapping[str, tuple[str, int]]
-    known: frozenset[str]
+    asked: frozenset[str]
     contracts: Mapping[str, float]
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
@@ -176,7 +176,7 @@ def _order_differences(
                 'options-platform reconcile --accept "why"'
             )
             reported.append(Difference("EXERCISE", order_id, text))
-        if order_id not in broker.known:
+        if order_id not in broker.asked:
             continue
         shown = broker.orders.get(order_id)
         if shown is None:

@@ -118,7 +118,7 @@ class NextLegs:
         )
 
     def in_doubt(self, position: Position) -> tuple[str, ...]:
-        """The contracts of a position that the broker's list lacks, by symbol.
+        """The contracts of a position that are missing in the broker's list, by symbol.
 
         Raises :class:`BrokerDoubtError` while the list cannot be read.
         """

@@ -40,7 +40,7 @@ class BrokerOrders:
 
     @property
     def adopting(self) -> Adopting:
-        """What takes unknown orders of ours into the ledger."""
+        """Records unknown orders of this account."""
         return Adopting(self.ledger)
 
     def take_over(self, now: datetime, session: date | None) -> dict[str, BrokerOrder]:

@@ -55,12 +55,12 @@ class Reconciler:
 
     @property
     def broker_orders(self) -> BrokerOrders:
-        """What brings the orders of the ledger up to date."""
+        """Brings the orders of the ledger up to date."""
         return BrokerOrders(self.execution, self.rules)
 
     @property
     def settling(self) -> Settling:
-        """What ends contracts without an order."""
+        """Ends contracts that end without an order."""
         return Settling(self.execution, self.rules)
 
     def run(self, now: datetime, session: date | None = None) -> list[Difference]:

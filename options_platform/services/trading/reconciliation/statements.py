@@ -68,7 +68,7 @@ def read_statement(
         causes = settling.causes(orders, since.date(), by_hand)
     return BrokerStatement(
         orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
-        known=frozenset(asked),
+        asked=frozenset(asked),
         contracts=contracts,
         cash_usd=account.cash_usd,
         causes=causes,
