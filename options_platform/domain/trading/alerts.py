@@ -99,25 +99,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
         Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
         for number, text in state.unsure.items()
     ]
-    alerts += [
-        Alert(
-            f"difference {difference.code} {difference.subject}",
-            f"{name}: ledger and broker differ",
-            f"{difference.code}: {difference.text}",
-            abs(difference.amount_usd or 0.0),
-        )
-        for difference in state.differences
-    ]
-    alerts += [
-        Alert(
-            f"rejected {order.client_order_id}",
-            f"{name}: the broker rejected an order",
-            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
-            f"{order.reason or 'no reason given'}",
-        )
-        for order in state.orders
-        if order.status == "rejected"
-    ]
+    alerts += [*_difference_alerts(state), *_rejection_alerts(state)]
     fall = _drawdown(state.equities_usd)
     if fall >= rules.drawdown_pct:
         text = (
@@ -145,6 +127,35 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             )
         )
     return alerts
+
+
+def _difference_alerts(state: AccountState) -> list[Alert]:
+    """Each difference between ledger and broker."""
+    name = state.account
+    return [
+        Alert(
+            f"difference {difference.code} {difference.subject}",
+            f"{name}: ledger and broker differ",
+            f"{difference.code}: {difference.text}",
+            abs(difference.amount_usd or 0.0),
+        )
+        for difference in state.differences
+    ]
+
+
+def _rejection_alerts(state: AccountState) -> list[Alert]:
+    """Each order that the broker has rejected."""
+    name = state.account
+    return [
+        Alert(
+            f"rejected {order.client_order_id}",
+            f"{name}: the broker rejected an order",
+            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
+            f"{order.reason or 'no reason given'}",
+        )
+        for order in state.orders
+        if order.status == "rejected"
+    ]
 
 
 def newest_due(now: datetime, rules: AlertRules) -> date:

@@ -84,31 +84,34 @@ def settle(
             after = without_legs(position, {leg: ended}, cash_usd=paid, came=came)
             changed.append(ended_if_empty(after, ENDS[activity.kind], activity.on))
             cash += paid
-            for one in (*came, replace(leg, side=_other(leg.side), ratio=ended)):
-                symbol = one.symbol(position.ticker)
-                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
+            back = replace(leg, side=_other(leg.side), ratio=ended)
+            _add_legs(adjustments, position.ticker, (*came, back))
     latest = {position.position_id: position for position in changed}
-    for position in bought_back:
-        current = latest.get(position.position_id, position)
-        for leg in position.legs:
-            if leg.side not in SIDES[activity.kind] or not is_it(
-                leg.symbol(position.ticker), activity.symbol
-            ):
-                continue
-            again = min(left, current.closed_contracts * leg.ratio)
-            if again <= 0 or activity.kind == "OPEXP":
-                continue
-            left -= again
-            _add(by_position, position.position_id, again)
-            came, paid = delivered(activity.kind, leg, again)
-            back = replace(leg, side=_other(leg.side), ratio=again)
-            after = without_legs(current, {}, cash_usd=paid, came=(*came, back))
-            latest[position.position_id] = replace(after, closed_on=None, exit_reason=None)
-            cash += paid
-            for one in (*came, back):
-                symbol = one.symbol(position.ticker)
-                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
+    if activity.kind != "OPEXP":
+        for position in bought_back:
+            current = latest.get(position.position_id, position)
+            for leg in position.legs:
+                is_of_leg = is_it(leg.symbol(position.ticker), activity.symbol)
+                again = min(left, current.closed_contracts * leg.ratio)
+                if not is_of_leg or leg.side not in SIDES[activity.kind] or again <= 0:
+                    continue
+                left -= again
+                _add(by_position, position.position_id, again)
+                reopened, came, paid = _reopened(activity, current, leg, again)
+                latest[position.position_id] = reopened
+                cash += paid
+                _add_legs(adjustments, position.ticker, came)
     return Settlement(tuple(latest.values()), adjustments, cash, left, by_position)
+
+
+def _reopened(
+    activity: Activity, position: Position, leg: OrderLeg, count: int
+) -> tuple[Position, tuple[OrderLeg, ...], float]:
+    """A position whose contracts ended before a fill closed them; the legs that came, the cash."""
+    came, paid = delivered(activity.kind, leg, count)
+    came = (*came, replace(leg, side=_other(leg.side), ratio=count))
+    after = without_legs(position, {}, cash_usd=paid, came=came)
+    return replace(after, closed_on=None, exit_reason=None), came, paid
 
 
 def delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
@@ -213,6 +216,11 @@ def _take(left: dict[str, int], before: Position, after: Position) -> None:
 
 def _add(counts: dict[str, int], name: str, count: int) -> None:
     counts[name] = counts.get(name, 0) + count
+
+
+def _add_legs(adjustments: dict[str, int], ticker: str, legs: Iterable[OrderLeg]) -> None:
+    for leg in legs:
+        _add(adjustments, leg.symbol(ticker), leg.signed_ratio)
 
 
 def _other(side: Literal["buy", "sell"]) -> Literal["buy", "sell"]:

@@ -101,7 +101,7 @@ class EntryChecks:
         return codes
 
     def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
-        """What limits in percent refer to, USD, and why that leaves out the broker's equity, if so."""
+        """What limits in percent refer to, USD, and why the broker's equity is not in it, if so."""
         sizes = EntrySizes(self.ledger, self.broker, self.settings)
         try:
             return sizes.account_usd(), None

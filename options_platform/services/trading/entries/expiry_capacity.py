@@ -61,7 +61,7 @@ class ExpiryCheck:
         return [(p.ticker, p.legs, p.open_contracts) for p in held]
 
     def _can_carry(self, spreads: Sequence[Spreads]) -> bool:
-        """Whether the cash pays for all shares that may come, and the shares to deliver are held."""
+        """Whether cash pays for all shares that may come, and those to deliver are held."""
         account = self.broker.account()
         power = account.buying_power_usd
         cash = account.cash_usd if power is None else min(account.cash_usd, power)
