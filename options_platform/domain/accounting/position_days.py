@@ -67,13 +67,18 @@ def position_rows(
         .pipe(_with_broken, held.broken_marks, ends)
         .with_columns(before=pl.col("contracts").shift(1, fill_value=0).over("position_id"))
     )
+    rows = _with_values(rows, ends).with_columns(account=pl.lit(held.account))
+    return fitted(rows, POSITIONS.schema).sort(POSITIONS.key)
+
+
+def _with_values(rows: pl.DataFrame, ends: pl.Expr) -> pl.DataFrame:
+    """The rows with value, profit, risk and greeks of the contracts that are held, USD."""
     value = pl.coalesce("broken_value_usd", pl.col("mark_price") * SHARES * pl.col("contracts"))
     made = pl.col("cash_usd").cum_sum().over("position_id") + value
     rows = rows.with_columns(
         value_usd=value, pnl_usd=pl.coalesce("broken_profit_usd", made)
     ).with_columns(
         pnl_day_usd=pl.col("pnl_usd").diff().over("position_id").fill_null(pl.col("pnl_usd")),
-        account=pl.lit(held.account),
         exit_reason=pl.when(ends).then("exit_reason"),
         max_loss_usd=pl.coalesce(
             "broken_risk_usd", pl.col("max_loss_usd") * pl.col("contracts") / pl.col("total")
@@ -86,7 +91,7 @@ def position_rows(
         **{name: pl.col(name) * SHARES * pl.col("before") for name in PARTS},
     )
     other = pl.col("pnl_day_usd") - pl.sum_horizontal(PARTS)
-    return fitted(rows.with_columns(other_pnl_usd=other), POSITIONS.schema).sort(POSITIONS.key)
+    return rows.with_columns(other_pnl_usd=other)
 
 
 def _with_broken(rows: pl.DataFrame, broken: pl.DataFrame, ends: pl.Expr) -> pl.DataFrame:

@@ -34,14 +34,14 @@ def test_a_change_is_read_while_the_file_is_held(ledger):
 
 def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger, monkeypatch):
     read = []
-    rows = ledger_seen.SeenLedger.rows
+    rows = seen.SeenLedger.rows
 
-    def counted(seen, connection, query, params=()):
+    def counted(this, connection, query, params=()):
         if (query, *params) not in seen.answers:
             read.append(query)
-        return rows(seen, connection, query, params)
+        return rows(this, connection, query, params)
 
-    monkeypatch.setattr(ledger_seen.SeenLedger, "rows", counted)
+    monkeypatch.setattr(seen.SeenLedger, "rows", counted)
     with ledger.holding():
         for count, text in enumerate(("first", "second", None), 1):
             ledger.keep("word", text, NOW)
