@@ -37,7 +37,7 @@ def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger,
     rows = seen.SeenLedger.rows
 
     def counted(this, connection, query, params=()):
-        if (query, *params) not in seen.answers:
+        if (query, *params) not in this.answers:
             read.append(query)
         return rows(this, connection, query, params)
 
@@ -50,8 +50,8 @@ def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger,
         ledger.halt("by hand", NOW)
         assert ledger.halted() == "by hand"
         ledger.adjust({"SPY240119C00480000": 2}, 1.5, NOW, "looked at")
-        assert ledger.books().adjustments == {"SPY240119C00480000": 2}
-        assert ledger.books().cash_base_usd == 1.5
+        assert ledger.statement().adjustments == {"SPY240119C00480000": 2}
+        assert ledger.statement().cash_base_usd == 1.5
         ledger.record_doubts(["SPY240119C00480000"], NOW)
         assert ledger.doubts() == {"SPY240119C00480000": NOW}
         ledger.record_doubts(["SPY240119C00480000"], NOW.replace(hour=16))
