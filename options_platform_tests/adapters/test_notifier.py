@@ -65,4 +65,4 @@ def test_the_command_sends_a_test_and_shows_no_address(there, tmp_path, monkeypa
     told = capsys.readouterr()
     assert there.password not in told.out + told.err
     assert main(["alerts"]) == 0
-    assert "Nothing to tell." in capsys.readouterr().out
+    assert "No alerts." in capsys.readouterr().out

@@ -198,7 +198,7 @@ def test_work_names_an_exit_that_waits_to_be_sent_again(shell):
     shell.fake.script("faults", away)
     (row,) = shell.json("work", "--once")
     assert (row["client_order_id"], row["status"]) == (number, "canceled")
-    assert "waits to be sent again" in shell.run("work", "--once").stdout
+    assert "will be sent again" in shell.run("work", "--once").stdout
     shell.fake.faults.clear()
     assert [row["status"] for row in shell.json("work", "--once")] == ["accepted"]
 

@@ -71,7 +71,7 @@ def test_over_a_year_it_asks_for_each_session_once_and_for_nothing_else(evaluate
 def test_a_holiday_is_skipped_by_its_date(evaluate):
     requests, skipped = evaluate(datetime(2024, 7, 5, 0, 30, tzinfo=NEW_YORK))
     assert requests == []
-    assert skipped == "2024-07-04 was no New York session"
+    assert skipped == "2024-07-04 was not a New York session"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_page_tells_targets_positions_trades_and_drift(traded):
     assert ended.height > 5
     assert open_now.height > 0
     assert "too few trades" in page.text
-    assert "Would the backtest have done the same?" in page.text
+    assert "Drift from the backtest" in page.text
     for reason in ended["exit_reason"].unique():
         assert reason in page.text
     pictures = [attributes.get("alt", "") for attributes in page.all("img")]

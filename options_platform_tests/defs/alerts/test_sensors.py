@@ -78,7 +78,7 @@ def titles(there):
 
 
 def test_a_home_without_a_ledger_has_nothing_to_tell(tick, there):
-    assert tick().startswith("0 conditions hold")
+    assert tick().startswith("0 alerts;")
     assert there.got == []
 
 
@@ -134,8 +134,8 @@ def test_an_address_that_is_out_of_order_does_not_make_the_others_ring_again(
     broken, tick, there, ledger
 ):
     ledger.halt("by hand", NOW)
-    assert tick() == "1 conditions hold; 1 told now, 1 not delivered"
-    assert tick() == "1 conditions hold; 0 told now, 1 not delivered"
+    assert tick() == "1 alerts; 1 messages sent, 1 not delivered"
+    assert tick() == "1 alerts; 0 messages sent, 1 not delivered"
     broken.status = 200
     tick()
     tick()
@@ -192,7 +192,7 @@ def fail(instance):
 def test_a_failed_run_is_told_once_with_its_step_and_cause(look, there, instance):
     fail(instance)
     # What failed before anyone was to be told is history.
-    assert look() == "0 runs failed; 0 told now, 0 not delivered"
+    assert look() == "0 runs failed; 0 messages sent, 0 not delivered"
     run_id = fail(instance)
     for _ in range(3):
         look()
@@ -206,11 +206,11 @@ def test_a_failed_run_that_was_not_delivered_is_told_later_and_none_is_lost(look
     look()
     there.status = 503
     runs = [fail(instance)]
-    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    assert look() == "1 runs failed; 0 messages sent, 1 not delivered"
     runs.append(fail(instance))
-    assert look() == "2 runs failed; 0 told now, 2 not delivered"
+    assert look() == "2 runs failed; 0 messages sent, 2 not delivered"
     there.status = 200
-    assert look() == "2 runs failed; 2 told now, 0 not delivered"
+    assert look() == "2 runs failed; 2 messages sent, 0 not delivered"
     look()
     assert [text[-37:-1] for _, text in there.got] == runs
 
@@ -220,8 +220,8 @@ def test_a_failed_run_is_told_once_to_each_address_however_late_one_takes_it(
 ):
     look()
     fail(instance)
-    assert look() == "1 runs failed; 1 told now, 1 not delivered"
-    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    assert look() == "1 runs failed; 1 messages sent, 1 not delivered"
+    assert look() == "1 runs failed; 0 messages sent, 1 not delivered"
     broken.status = 200
     look()
     look()

@@ -185,7 +185,7 @@ def test_a_source_without_chains_has_no_such_assets(tmp_path):
             super().__init__()
             self.info = type(self.info)(**{**self.info.__dict__, "kinds": frozenset({"bars"})})
 
-    with pytest.raises(UsageError, match="gives no option chains"):
+    with pytest.raises(UsageError, match="provides no option chains"):
         run(settings, Plain(), SPAN[0], SPAN[0])
 
 

@@ -39,7 +39,7 @@ class Imported:
 
     name: str
     rows: pl.DataFrame
-    said: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _together(name: str, files: Sequence[Imported], names: Collection[str]) -> I
     twice = rows.filter(rows["date"].is_duplicated())
     if twice.height:
         raise UsageError(f"several of the files give {name} for {twice['date'][0]}; import one")
-    return Imported(name, rows, f"{files[0].said} and {len(files) - 1} more")
+    return Imported(name, rows, f"{files[0].origin} and {len(files) - 1} more")
 
 
 def _prices(table: FileTable, request: Request) -> list[Imported]:
