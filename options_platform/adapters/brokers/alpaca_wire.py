@@ -53,10 +53,10 @@ class TradingSession(AlpacaSession):
         require_host(url, self._host)
         return super().request(method, url, *args, **kwargs)
 
-    def heard(self, path: str, response: Any) -> None:
+    def check_body(self, path: str, response: Any) -> None:
         """Accept a good answer without a body, which is what a cancel gets."""
         if int(response.status_code) != NO_CONTENT:
-            super().heard(path, response)
+            super().check_body(path, response)
 
 
 def require_host(url: str, host: str) -> None:

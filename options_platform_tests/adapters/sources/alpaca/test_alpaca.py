@@ -242,7 +242,7 @@ def test_quotes_of_another_session_are_refused(alpaca, source, shown):
 
 
 def test_a_chain_of_another_session_is_refused_without_a_request(alpaca, source):
-    with pytest.raises(SourceError, match=r"2024-07-11.*present one alone"):
+    with pytest.raises(SourceError, match=r"2024-07-11.*only the present one"):
         source.option_chain("SPY", date(2024, 7, 11), AFTER)
     assert alpaca.requests == []
 

@@ -210,7 +210,7 @@ def test_a_chain_as_optionsdx_gives_it_is_read_as_it_comes(folder):
         (optionsdx("2024-07-03", "2024-07-05"), "holds quotes of 2024-07-05, which is not the"),
         (
             optionsdx("2024-07-03", "2024-07-03").replace("13.000000", "9.500000", 1),
-            "quotes of 2 times of day of 2024-07-03; fetch the end-of-day file",
+            "quotes at 2 times of day on 2024-07-03; fetch the end-of-day file",
         ),
     ],
 )  # fmt: skip

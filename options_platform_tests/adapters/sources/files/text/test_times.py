@@ -102,7 +102,7 @@ def test_a_few_days_of_summer_are_read_like_the_whole_year(kind):
         (pl.Series([[1]]), None, "type List"),
         (pl.Series([b"\xff\xfe"]), None, "bytes that are no text"),
         # The evening of a Tuesday in New York: its midnight of UTC, or the end of late trading?
-        (EVENING, None, "2024-07-02 20:00 do not say which session"),
+        (EVENING, None, "2024-07-02 20:00 do not show which session"),
     ],
 )
 def test_what_holds_no_dates_is_refused_with_the_reason(stamps, row, why):
