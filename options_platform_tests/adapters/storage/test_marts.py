@@ -265,9 +265,9 @@ def test_a_mart_whose_file_is_gone_is_gone_after_the_next_build(warehouse, tmp_p
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("-- A.\nSELECT * FROM marts.nobody", "marts.nobody is no mart"),
-        ("-- A.\nSELECT * FROM prices", "prices is no table"),
-        ("-- A.\nSELECT * FROM 'prices.parquet'", "is no table"),
+        ("-- A.\nSELECT * FROM marts.nobody", "marts.nobody is not a mart"),
+        ("-- A.\nSELECT * FROM prices", "prices is not a table"),
+        ("-- A.\nSELECT * FROM 'prices.parquet'", "is not a table"),
         ("-- A.\nSELECT * FROM marts.bad", "circle: bad.sql -> bad.sql"),
         ("SELECT 1", "begin with a comment"),
         ("-- A.\nSELEC 1", "line 2: Invalid expression"),

@@ -122,7 +122,7 @@ def test_a_fold_whose_files_are_gone_is_named_with_what_to_do(tmp_path):
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
-    with pytest.raises(ModelStoreError, match="is gone from the home; restore mlartifacts"):
+    with pytest.raises(ModelStoreError, match="is missing in the home; restore mlartifacts"):
         open_store(tmp_path).load("direction", hashes(record()))
 
 
