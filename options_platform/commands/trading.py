@@ -23,6 +23,7 @@ from options_platform.services.trading.entries.pauses import lift_pause
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.prices.stored_closes import stored_market
+from options_platform.services.trading.reconciliation.accepting import accept
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
@@ -37,8 +38,10 @@ def reconcile(args: argparse.Namespace) -> int:
     service = _service(ready_settings())
     now = datetime.now(UTC)
     with service.trading():
-        reconciler = service.reconciler
-        differences = reconciler.accept(now, args.accept) if args.accept else reconciler.run(now)
+        if args.accept:
+            differences = accept(service.reconciler, now, args.accept)
+        else:
+            differences = service.reconciler.run(now)
     if args.json:
         print_json([asdict(difference) for difference in differences])
     else:

@@ -31,7 +31,7 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert main(["backtest"]) == 0
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
-                 "on synthetic chains", "cash earns nothing", "p_value",
+                 "on synthetic chains", "cash earns no interest", "p_value",
                  "QQQ is priced on the VIX. Its own index is VXN"):  # fmt: skip
         assert text in shown.out
     assert "backtests 46/46" in shown.err
@@ -125,7 +125,7 @@ def test_a_search_that_is_broken_off_counts_what_it_looked_at(home):
         (["--vary", "exits.credit_stopp=1"], "did you mean credit_stop?"),
         (["--vary", "exits.credit_stop=1..3"], "add --optuna N"),
         (["--set", "exits.credit_stop=1,3"], "one value a setting"),
-        (["--optuna", "5"], "searches what --vary names"),
+        (["--optuna", "5"], "searches the settings of --vary"),
         (["--optuna", "1", "--vary", "exits.exit_dte=7"], "at least 2"),
         (["--fill", "best"], "must be one of mid, default, worst"),
         (["--tickers", "IWM"], "IWM is not among the tickers"),

@@ -42,7 +42,7 @@ def test_an_import_goes_to_the_folder_of_the_source_csv(work, monkeypatch, capsy
     ("arguments", "said"),
     [
         (["HistoricalData_1.csv", "--to", "data"], "has a ticker; give it: --ticker"),
-        (["HistoricalData_1.csv", "--ticker", "AAPL"], "say where to write: --to FOLDER"),
+        (["HistoricalData_1.csv", "--ticker", "AAPL"], "name the folder to write to: --to FOLDER"),
         (["missing.csv", "--to", "data"], "missing.csv cannot be read (No such file"),
         (["--to", "data"], "the following arguments are required: FILE"),
     ],

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.reducer import Event
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.reconciliation.accepting import accept as take_as_reported
 from options_platform.testing.alpaca_account import (
     NOW,
     SESSION,
@@ -126,7 +128,7 @@ def open_beside(made, order, legs, number="beside"):
         seen=False,
         withdrawn=False,
     )
-    made.execution.send(another, NOW)
+    made.execution.carry_out(another, Event.WANTED, NOW)
     assert made.reconcile(NOW) == []
 
 
@@ -142,7 +144,7 @@ def seen_once(made, fake, now=NOW):
 def accept(made, now, reason):
     """A person looks at what differs, and takes it over; what differs then."""
     made.reconcile(now)
-    return made.reconciler.accept(now, reason)
+    return take_as_reported(made.reconciler, now, reason)
 
 
 def lose_the_bought_leg(fake):

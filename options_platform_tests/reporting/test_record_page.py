@@ -40,7 +40,7 @@ def test_the_page_tells_targets_positions_trades_and_drift(traded):
         assert reason in page.text
     pictures = [attributes.get("alt", "") for attributes in page.all("img")]
     assert "Equity of the paper account" in pictures
-    assert "Fall of the paper account from its last peak" in pictures
+    assert "Drawdown of the paper account" in pictures
 
 
 def test_marks_without_the_tenors_they_were_made_by_show_as_drift(traded):

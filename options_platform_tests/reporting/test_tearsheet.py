@@ -118,7 +118,7 @@ def test_ruin_and_a_run_without_trades_still_make_a_page(settings, warehouse, tm
     )  # fmt: skip
     page = render(settings, other, now=NOW)
     assert "ruined on 2016-01-04" in page
-    assert "made no trade that was closed" in page
+    assert "closed no trade" in page
 
 
 def test_an_open_position_of_the_paper_account_is_drawn_unless_its_legs_expire_apart():

@@ -108,5 +108,5 @@ def test_a_database_that_one_home_lacks_is_named_and_a_folder_without_any_is_no_
     code, said = compared(homes, capsys)
     assert code == 1
     assert "DIFFERS ledger.duckdb" in said
-    with pytest.raises(FileNotFoundError, match="holds no database"):
+    with pytest.raises(FileNotFoundError, match="has no database"):
         main([str(homes[0]), str(tmp_path)])

@@ -17,10 +17,13 @@ from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import Order, OrderLeg
 from options_platform.domain.trading.positions import Position
-from options_platform.services.trading.closing.positions import FLATTEN, is_leaving
+from options_platform.domain.trading.reducer import Event
+from options_platform.services.trading.closing.positions import is_leaving
+from options_platform.services.trading.closing.reasons import FLATTEN
 from options_platform.services.trading.order_worker import session_to_decide
 from options_platform.services.trading.prices.live_quotes import PresentMarket, present_market
 from options_platform.services.trading.session import TradingSession
+from options_platform.services.trading.unrecorded import cancel_unrecorded
 
 NOT_CLOSING = ("intent", "unknown", "missing", "rejected", "expired", "not_sent")
 # Whole spreads take an order, and then each loose leg one.
@@ -90,19 +93,20 @@ class Flattening:
     def _cancel(self, now: datetime) -> list[str]:
         """Cancel what rests at the broker; an exit in doubt is sent again first, to be certain."""
         problems = []
+        ledger = self.service.ledger
         execution, closing = self.service.execution, self.service.closing
-        for order in self.service.ledger.working_orders():
+        for order in ledger.working_orders():
             if order.purpose == "exercise":
                 continue
             if order.purpose == "exit" and order.status == "unknown":
-                execution.look(order, now)
+                execution.carry_out(order, Event.LOOK, now)
                 if execution.as_recorded(order).status == "unknown":
                     closing.send_again(order, now)
-            after = execution.cancel(order, now)
+            after = execution.carry_out(order, Event.UNWANTED, now)
             if not after.is_final:
                 problems.append(f"{order.client_order_id} is {after.status}: not canceled yet")
         try:
-            problems += self.service.cancel_strangers(("entry", "exit"))
+            problems += cancel_unrecorded(ledger, self.service.broker, ("entry", "exit"))
         except BrokerDoubtError as doubt:
             problems.append(f"the broker's orders cannot be listed: {doubt}")
         return problems

@@ -31,12 +31,8 @@ from options_platform.domain.trading.repricing import deciding_session
 from options_platform.domain.valuation import Evidence, Look, judge
 from options_platform.errors import UsageError
 from options_platform.services.trading.closing.exercises import exercises_in_doubt
-from options_platform.services.trading.closing.positions import (
-    ASSIGNED,
-    LEG_MISSING,
-    LEGS_GONE,
-    is_leaving,
-)
+from options_platform.services.trading.closing.positions import is_leaving
+from options_platform.services.trading.closing.reasons import ASSIGNED, LEG_MISSING, LEGS_GONE
 from options_platform.services.trading.entries.pauses import (
     Pause,
     entries_stopped,
@@ -161,7 +157,9 @@ class IntradayCheck:
                 continue
 
             def is_stop(value: float, position: Position = position) -> bool:
-                due = self.service.closing.exit_due(position, session, comparable(position, value))
+                due = self.service.closing.reasons.exit_due(
+                    position, session, comparable(position, value)
+                )
                 return due == "STOP_LOSS"
 
             evidence[position.position_id] = judge(
@@ -201,7 +199,7 @@ class IntradayCheck:
                 ledger.halt(reason_of(found.lost), now)
                 lift_pause(ledger, "halted", now)
         if entries_stopped(ledger) is not None:
-            service.cancel_entries(now)
+            service.entries.cancel_all(now)
         return equity
 
     def _close(
@@ -217,7 +215,7 @@ class IntradayCheck:
         closing = self.service.closing
         working = self.service.ledger.working_orders()
         leaving = {o.position_id: o for o in working if is_leaving(o)}
-        standing = closing.standing_reasons(now)
+        standing = closing.reasons.standing_reasons(now)
         stopped: dict[str, str] = {}
         for position in held:
             number, order = position.position_id, leaving.get(position.position_id)
@@ -246,7 +244,7 @@ class IntradayCheck:
 
     def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:
         """The stop that closes a position; the day before its expiry asks for no quote."""
-        due = self.service.closing.exit_due(position, session, position.mark_price)
+        due = self.service.closing.reasons.exit_due(position, session, position.mark_price)
         if due == "EXPIRY_NEAR":
             return due
         return "STOP_LOSS" if evidence.is_stopped else None

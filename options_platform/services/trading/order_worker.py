@@ -20,6 +20,7 @@ from options_platform.domain.trading.orders import (
     exit_order_id,
 )
 from options_platform.domain.trading.positions import Position
+from options_platform.domain.trading.reducer import Event
 from options_platform.domain.trading.repricing import (
     REPRICE,
     deciding_session,
@@ -29,9 +30,9 @@ from options_platform.domain.trading.repricing import (
     with_next_attempt,
 )
 from options_platform.errors import LedgerError
-from options_platform.services.trading.closing.positions import FLATTEN
+from options_platform.services.trading.broker_time import plausible_clock
+from options_platform.services.trading.closing.reasons import FLATTEN
 from options_platform.services.trading.entries.pauses import entries_stopped
-from options_platform.services.trading.execution import plausible_clock
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
     Pricing,
@@ -93,12 +94,12 @@ class OrderWorker:
             purposes = ("exit",) if self._are_looked_up(all_left) else ()
             left = [order for order in all_left if order.purpose not in purposes]
             for order in self._working(purposes):
-                execution.look(order, now)
+                execution.carry_out(order, Event.LOOK, now)
         for order in self._working(purposes):
             if order.status in ("intent", "unknown") and order.purpose == "exit":
                 closing.send_again(order, now)
             elif order.status in ("intent", "unknown"):
-                self.service.send_if_allowed(order, now)
+                self.service.entries.send(order, now)
             elif (
                 self._rung_is_over(order, now)
                 or self._closes_what_is_gone(order)
@@ -108,10 +109,10 @@ class OrderWorker:
         self.send_again(now, purposes)
         if "entry" in purposes and entries_stopped(self.service.ledger) is not None:
             # One whose request was on its way may have arrived since.
-            self.service.cancel_entries(now)
+            self.service.entries.cancel_all(now)
         for order in self._working(purposes):
             if order.withdrawn and order.status in CANCELLABLE:
-                execution.cancel(order, now)
+                execution.carry_out(order, Event.UNWANTED, now)
         return [*left, *self._working(purposes)]
 
     def _are_looked_up(self, orders: Sequence[Order]) -> bool:
@@ -168,7 +169,7 @@ class OrderWorker:
             with self.service.trading():
                 with suppress(BrokerDoubtError):
                     self.service.reconciler.take_over(now)
-                return self.service.cancel_entries(now)
+                return self.service.entries.cancel_all(now)
         except LedgerError as error:
             raise LedgerError(
                 f"new entries are halted from now on, and those that work not canceled yet: {error}"
@@ -218,7 +219,7 @@ class OrderWorker:
             return
         self.service.ledger.record(replace(known, reason=marked.reason), now, detail=detail)
         execution.at("to be canceled")
-        execution.cancel(known, now)
+        execution.carry_out(known, Event.UNWANTED, now)
         execution.at("canceled")
 
     def _to_send_again(self, now: datetime) -> list[Order]:
@@ -266,8 +267,9 @@ class OrderWorker:
             return
         following = with_next_attempt(order, number, price)
         if order.purpose == "entry":
-            following = replace(following, reason=None)
-        self.service.send_if_allowed(following, now)
+            self.service.entries.send(replace(following, reason=None), now)
+        else:
+            self.service.execution.carry_out(following, Event.WANTED, now)
 
     def _stop_price(self, order: Order) -> float | None:
         """Where a stop begins anew whose floor the market has left behind; None for others."""

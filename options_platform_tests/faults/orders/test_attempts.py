@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from options_platform.domain.trading.positions import after_entry_fill
+from options_platform.domain.trading.position_fills import after_fill
+from options_platform.services.trading.entries.entries import Entries
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import NOW, SESSION, trader
@@ -257,13 +258,13 @@ def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
 ):
     (first,) = entered.ledger.orders()
     worker = OrderWorker(entered)
-    send = worker.service.send_if_allowed
+    send = Entries.send
 
     def fill_then_send(self, order, now):
         shown_again(resting, first, 3, "canceled")
-        return send(order, now)
+        return send(self, order, now)
 
-    monkeypatch.setattr(type(entered), "send_if_allowed", fill_then_send)
+    monkeypatch.setattr(Entries, "send", fill_then_send)
     at_clock(resting, NOW + timedelta(minutes=1))
     worker.advance(NOW + timedelta(minutes=1))
     assert resting.count(POST) == 1
@@ -400,7 +401,7 @@ def test_a_former_ledger_that_counted_the_newest_attempt_alone_is_corrected(ente
     entered.reconcile(NOW)
     (whole,) = entered.ledger.positions()
     last = attempts(entered)[-1]
-    alone = after_entry_fill(last, None, whole.opened_on)
+    alone = after_fill(last, last, None, whole.opened_on)
     entered.ledger.record_position(alone, NOW, "as a former version had it")
     assert entered.reconcile(NOW) == []
     (corrected,) = entered.ledger.positions()

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from options_platform.adapters.storage.halt_notice import notice_of
+from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.flatten import Flattening

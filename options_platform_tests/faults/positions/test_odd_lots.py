@@ -15,6 +15,7 @@ from options_platform.domain.trading.fills import MarketClose
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.reconciliation import accepting
 from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.world import (
     DATED,
@@ -227,7 +228,7 @@ def test_accepting_an_odd_difference_of_shares_mends_it(made, fake, difference):
     """A person bought 50 to cover, or sold 50 of their own beside the position's."""
     fake.script("move", {"symbol": "SPY", "quantity": difference})
     assert len(made.reconcile(NOW)) == 1
-    assert made.reconciler.accept(NOW, "by hand") == []
+    assert accepting.accept(made.reconciler, NOW, "by hand") == []
     assert shares_of(made) == -800 + max(difference, 0)
     assert made.reconcile(NOW) == []
     flatten(made)
@@ -333,7 +334,7 @@ def test_an_acceptance_in_lots_is_taken_back_as_so_many_shares(made, fake):
     """The list had lagged when a person accepted that 100 of the 800 shares were closed."""
     fake.script("move", {"symbol": "SPY", "quantity": 100})
     assert len(made.reconcile(NOW)) == 1
-    assert made.reconciler.accept(NOW, "by hand") == []
+    assert accepting.accept(made.reconciler, NOW, "by hand") == []
     assert shares_of(made) == -700
     write_in_lots(made.ledger.path)
     fake.script("move", {"symbol": "SPY", "quantity": -100})

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from options_platform.domain.trading.reducer import Event
 from options_platform.errors import LedgerError
 from options_platform.services.planning.plan_tables import entry_order
 from options_platform.services.trading.flatten import Flattening
@@ -42,7 +43,7 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
     def send(one):
         # What another sender has written since is not undone.
         with suppress(LedgerError):
-            one.execution.send(order, NOW)
+            one.execution.carry_out(order, Event.WANTED, NOW)
 
     threads = [threading.Thread(target=send, args=(one,)) for one in made]
     for thread in threads:

@@ -218,7 +218,7 @@ def test_a_spread_is_held_to_expiry_only_where_cash_pays_for_its_shares(tmp_path
     trade(rich, [250.0, 249.5])
     (position,) = rich.ledger.positions()
     last = shift(position.expiry, -2)
-    assert rich.closing.expiry.last_decision(position, last) is None
+    assert rich.closing.reasons.expiry.last_decision(position, last) is None
 
 
 def test_what_the_account_can_no_longer_carry_leaves_before_its_expiry(tmp_path):
@@ -227,10 +227,10 @@ def test_what_the_account_can_no_longer_carry_leaves_before_its_expiry(tmp_path)
     (position,) = rich.ledger.positions()
     last = shift(position.expiry, -2)
     spent = replace(rich, broker=Spent(rich.broker))
-    assert spent.closing.expiry.last_decision(position, last) == last
-    assert spent.closing.expiry.last_decision(position, shift(last, -1)) is None
+    assert spent.closing.reasons.expiry.last_decision(position, last) == last
+    assert spent.closing.reasons.expiry.last_decision(position, shift(last, -1)) is None
     away = replace(rich, broker=Away(rich.broker))
-    assert away.closing.expiry.last_decision(position, last) == last
+    assert away.closing.reasons.expiry.last_decision(position, last) == last
 
 
 def test_an_entry_too_near_its_expiry_is_not_sent(tmp_path):
@@ -289,10 +289,10 @@ def test_limits_are_of_the_equity_that_the_broker_says(tmp_path):
     assert [order.status for order in rich.ledger.orders()] == ["submitted"]
     made = service(tmp_path / "poor", risk=tight, plan={"sizing": {"risk_pct": 0.013}})
     made.run_session(DAYS[0], own[0].clear(), own[1], market([250.0]), NOW)
-    checks = replace(made, broker=Withdrawn(made.broker, 20_000.0)).checks
+    checks = replace(made, broker=Withdrawn(made.broker, 20_000.0)).entries.checks
     order = rich.ledger.orders()[0]
     assert "MAX_TRADE_RISK" in checks.rules_broken(order)
-    assert "MAX_TRADE_RISK" not in made.checks.rules_broken(order)
+    assert "MAX_TRADE_RISK" not in made.entries.checks.rules_broken(order)
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])

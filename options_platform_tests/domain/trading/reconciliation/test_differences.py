@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.trading.orders import closing
-from options_platform.domain.trading.positions import after_entry_fill, without_legs
+from options_platform.domain.trading.position_fills import after_fill
+from options_platform.domain.trading.positions import without_legs
 from options_platform.domain.trading.reconciliation.differences import Books, Statement, differences
 from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 NOW = datetime(2024, 1, 3, 15, tzinfo=UTC)
 FILLED = replace(ORDER, status="filled", filled_qty=5, avg_price=2.0, fees_usd=6.5)
-LOT = after_entry_fill(FILLED, None, NOW.date())
+LOT = after_fill(FILLED, FILLED, None, NOW.date())
 LONG, SHORT = (leg.symbol("SPY") for leg in LEGS)
 BOOKS = Books((FILLED,), (LOT,), cash_base_usd=100_000.0)
 AGREED = Statement(
@@ -98,7 +99,7 @@ def test_contracts_are_compared_as_the_broker_nets_them():
     books = replace(
         BOOKS,
         orders=(FILLED, other),
-        positions=(LOT, after_entry_fill(other, None, NOW.date())),
+        positions=(LOT, after_fill(other, other, None, NOW.date())),
         cash_base_usd=None,
     )
     netted = {lower[0].symbol("SPY"): 5, SHORT: -5}
@@ -138,7 +139,7 @@ def test_books_and_broker_that_move_by_the_same_fills_agree(sizes):
             legs=LEGS if number % 2 else closing(LEGS),
         )
         orders.append(order)
-        positions.append(after_entry_fill(order, None, NOW.date()))
+        positions.append(after_fill(order, order, None, NOW.date()))
     books = Books(tuple(orders), tuple(positions))
     broker = Statement(
         {o.client_order_id: (o.status, o.filled_qty) for o in orders},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from options_platform.adapters.storage.ledger_rows import (
+from options_platform.adapters.storage.ledger.rows import (
     POSITION_FIELDS,
     append_row,
     naive_utc,
