@@ -32,7 +32,7 @@ def test_what_was_chosen_is_scored_from_2021_on():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"end": date(2021, 6, 30)}, "years after 2020 score, they do not choose"),
+        ({"end": date(2021, 6, 30)}, "the years after 2020 are reserved for --final"),
         ({"final": True}, "name it with --models"),
         ({"start": date(2021, 1, 4)}, "nothing to predict"),
     ],

@@ -56,14 +56,14 @@ def test_a_home_and_its_copy_hold_the_same_rows_in_every_column(homes, capsys):
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ("UPDATE bars SET close = 11.0 WHERE day = 1", '"bars": 1 rows before alone, 1 after'),
-        ("UPDATE bars SET close = 0.0 WHERE day = 2", '"bars": 2 rows before alone, 2 after'),
-        ("INSERT INTO bars VALUES (2, NULL, now())", '"bars": 0 rows before alone, 1 after'),
-        ("DELETE FROM bars WHERE day = 1", '"bars": 1 rows before alone, 0 after'),
+        ("UPDATE bars SET close = 11.0 WHERE day = 1", '"bars": 1 rows only before, 1 only after'),
+        ("UPDATE bars SET close = 0.0 WHERE day = 2", '"bars": 2 rows only before, 2 only after'),
+        ("INSERT INTO bars VALUES (2, NULL, now())", '"bars": 0 rows only before, 1 only after'),
+        ("DELETE FROM bars WHERE day = 1", '"bars": 1 rows only before, 0 only after'),
         ("ALTER TABLE bars ADD COLUMN volume DOUBLE", '"bars": columns: '),
         ("DROP TABLE bars", "None after"),
         ("CREATE TABLE more AS SELECT 1 AS n", '"more": columns: None before'),
-        ("UPDATE marts.months SET profit = NULL", '"months": 1 rows before alone, 1 after'),
+        ("UPDATE marts.months SET profit = NULL", '"months": 1 rows only before, 1 only after'),
     ],
 )
 @pytest.mark.parametrize("changed", [0, 1])
@@ -81,7 +81,7 @@ def test_an_order_of_one_ledger_alone_is_named(homes, capsys):
     run(homes[1] / "ledger.duckdb", "DELETE FROM orders")
     code, said = compared(homes, capsys)
     assert code == 1
-    assert 'ledger.duckdb "main"."orders": 1 rows before alone, 0 after alone' in said
+    assert 'ledger.duckdb "main"."orders": 1 rows only before, 0 only after' in said
 
 
 def test_clock_times_are_compared_where_they_are_asked_for_alone(homes, capsys):
