@@ -226,7 +226,7 @@ def test_a_backup_restores_the_home_and_halts_it(shell):
     assert status["halted"] == "RESTORED from backup.tar.gz"
 
 
-def test_a_damaged_database_is_named_by_the_command_and_the_way_back_by_the_doctor(shell):
+def test_a_command_names_a_damaged_database_and_doctor_how_to_restore_it(shell):
     archive = shell.folder / "backup.tar.gz"
     assert shell.run("backup", str(archive)).returncode == 0
     path = shell.home / "warehouse.duckdb"
@@ -245,7 +245,7 @@ def test_a_damaged_database_is_named_by_the_command_and_the_way_back_by_the_doct
 
 
 @pytest.mark.parametrize("name", ["history/runs.db", "history/runs/index.db"])
-def test_a_damaged_database_of_dagsters_is_one_line_too(shell, name):
+def test_a_damaged_dagster_database_is_reported_in_one_line_too(shell, name):
     path = shell.home / "dagster" / name
     path.write_bytes(b"garbage " * 1000)
     done = shell.run("backfill", "--select", DATA)

@@ -32,7 +32,7 @@ def shell(tmp_path_factory):
     return shell
 
 
-def test_what_is_set_aside_is_listed_accepted_and_then_in_the_data(shell):
+def test_a_row_set_aside_is_listed_accepted_and_then_in_the_data(shell):
     before = datetime.now(UTC)
     listed = json.loads(shell.run("quarantine", "--json").stdout)
     assert [(row["date"], row["ticker"], row["rule"], row["status"]) for row in listed] == [

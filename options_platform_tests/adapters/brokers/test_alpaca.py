@@ -82,7 +82,7 @@ def test_a_request_that_reads_is_repeated_a_few_times(at_fake, fake):
     assert fake.count("GET") == 6
 
 
-def test_a_good_answer_of_another_shape_is_a_doubt(at_fake, fake):
+def test_an_answer_of_unexpected_shape_leaves_a_doubt(at_fake, fake):
     asks = [
         at_fake.account,
         at_fake.clock,
@@ -100,7 +100,7 @@ def test_a_good_answer_of_another_shape_is_a_doubt(at_fake, fake):
                 ask()
 
 
-def test_lists_longer_than_a_page_are_read_whole(at_fake, fake):
+def test_all_pages_of_a_long_list_are_read(at_fake, fake):
     began = fake.now()
     request = json.loads(json.dumps(shapes.request_of(ORDER).to_request_fields()))
     for number in range(1101):
@@ -126,7 +126,7 @@ def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):
 
 
 @pytest.mark.parametrize("ticker", ["BRK-B", "BRK.B"])
-def test_a_class_of_shares_is_asked_for_as_alpaca_writes_it_and_answered_as_it_was_asked(
+def test_a_share_class_is_requested_in_alpacas_spelling_and_returned_under_its_ticker(
     at_fake, fake, ticker
 ):
     fake.script("trade", {"ticker": "BRK.B", "price": 480.5})
@@ -158,7 +158,7 @@ def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake,
     assert at_fake.find(sold.client_order_id).avg_price == -1.25
 
 
-def test_no_order_and_no_activity_is_missed_where_pages_are_shorter_than_asked_for(at_fake, fake):
+def test_no_order_or_activity_is_missed_if_pages_are_shorter_than_requested(at_fake, fake):
     """Each order at its own second, so that a page of 50 ends between two."""
     fake.fills = "limit"
     fake.script("page_cap", {"cap": 50})
@@ -176,7 +176,7 @@ def test_no_order_and_no_activity_is_missed_where_pages_are_shorter_than_asked_f
 STOCK = {"symbol": "T", "side": "buy", "qty": "1", "type": "limit", "limit_price": "30"}
 
 
-def test_an_assignment_is_not_missed_whose_pair_a_page_tears(at_fake, fake):
+def test_an_assignment_is_not_missed_if_a_page_ends_between_its_two_activities(at_fake, fake):
     """Both of the pair have one id; 49 fills come before them, so the page ends between."""
     symbol = LEGS[0].symbol("SPY")
     for at in range(49):
@@ -195,7 +195,7 @@ def test_an_assignment_is_not_missed_whose_pair_a_page_tears(at_fake, fake):
     assert [a.kind for a in found if a.kind != "FILL"] == ["OPEXC"] * 4
 
 
-def test_a_leg_of_an_exit_says_that_it_closes_where_the_account_covers_it():
+def test_a_leg_of_an_exit_is_marked_as_closing_if_the_account_covers_it():
     """Another spread holds the other side of the 475 call: the account shows none of it."""
     out = replace(ORDER, purpose="exit", legs=closing(LEGS), limit_price=-2.0)
     held = {"SPY240202C00470000": 5}
@@ -218,7 +218,7 @@ MLEG = {
 }
 
 
-def test_the_price_of_a_spread_is_the_net_of_its_legs_in_their_ratio():
+def test_the_price_of_a_spread_is_the_net_of_its_legs_by_ratio():
     """Three bought at 0.43 and one sold at 0.01 cost 1.28; four contracts pay fees."""
     assert shapes.order_of(MLEG, 0.65) == BrokerOrder("c", "filled", 1, 1.28, 2.6)
 
@@ -234,7 +234,7 @@ def test_an_order_for_shares_is_counted_by_the_share_and_costs_no_fee():
     assert shapes.order_of({**found, "qty": "750.5"}, 0.65).contracts is None
 
 
-def test_an_order_that_alpaca_documents_is_read(reference_data):
+def test_an_order_in_the_documented_shape_is_read(reference_data):
     text = (Path(reference_data) / "fixtures/alpaca/openapi_examples.json").read_text()
     routes = json.loads(text)["trading-api"]["examples_by_route"]
     found = routes["POST /v2/orders"]["200"]["MultilegOptions"]["value"]
@@ -255,7 +255,7 @@ def test_quotes_of_the_documented_shape_are_read_with_their_times_and_missing_si
     assert shapes.quote_of({"ap": 1.0, "bp": None, "t": "2024-02-28T15:30:28Z"}).bid == 0.0
 
 
-def test_quotes_are_asked_for_many_contracts_a_page_and_an_unlisted_one_is_absent(at_fake, fake):
+def test_quotes_are_requested_in_batches_and_an_unlisted_contract_is_absent(at_fake, fake):
     names = [f"SPY260220C{strike * 1000:08d}" for strike in range(100, 220)]
     for name in names[1:]:
         fake.script("quote", {"symbol": name, "bid": 1.0, "ask": 1.1})
@@ -265,7 +265,7 @@ def test_quotes_are_asked_for_many_contracts_a_page_and_an_unlisted_one_is_absen
     assert fake.count("GET /v1beta1/options/quotes/latest") == 2
 
 
-def test_the_last_trades_of_stocks_are_read_and_one_without_any_is_absent(at_fake, fake):
+def test_last_trades_of_stocks_are_read_and_a_stock_without_one_is_absent(at_fake, fake):
     before = fake.now()
     fake.script("trade", {"ticker": "SPY", "price": 512.25})
     (found,) = at_fake.last_prices(["SPY", "QQQ"]).items()
@@ -274,7 +274,7 @@ def test_the_last_trades_of_stocks_are_read_and_one_without_any_is_absent(at_fak
 
 
 @pytest.mark.parametrize("kind", [OptionHistoricalDataClient, StockHistoricalDataClient])
-def test_quotes_come_from_alpacas_own_host_of_data_alone(kind):
+def test_quotes_come_only_from_alpacas_data_host(kind):
     from options_platform.adapters.brokers.alpaca_wire import DATA_HOST, make_data_client
     from options_platform.adapters.sources.alpaca.keys import Keys
 
@@ -284,7 +284,7 @@ def test_quotes_come_from_alpacas_own_host_of_data_alone(kind):
         client._session.request("GET", "https://paper-api.alpaca.markets/v2/account")
 
 
-def test_every_state_that_alpaca_py_knows_is_one_of_ours():
+def test_every_status_of_alpaca_py_maps_to_one_of_the_platform():
     from alpaca.trading.enums import OrderStatus
 
     from options_platform.domain.trading.orders import TRANSITIONS
@@ -393,7 +393,7 @@ def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
     assert any("***" in text for text in texts)
 
 
-def test_neither_alpaca_py_nor_curl_is_loaded_before_something_is_asked():
+def test_neither_alpaca_py_nor_curl_is_loaded_before_the_first_request():
     code = (
         "import sys\n"
         "from options_platform.adapters.brokers import open_broker\n"
