@@ -77,7 +77,7 @@ def test_the_fills_of_an_entry_and_of_what_replaced_it_by_hand_are_one_position(
 
 
 @pytest.mark.parametrize(("spreads", "then"), [(8, "filled"), (3, "canceled")])
-def test_the_next_rung_of_an_entry_leaves_once_the_one_before_it_turns_out_filled(
+def test_the_next_attempt_of_an_entry_is_canceled_once_the_former_turns_out_filled(
     entered, resting, spreads, then
 ):
     (first,) = entered.ledger.orders()
@@ -91,7 +91,7 @@ def test_the_next_rung_of_an_entry_leaves_once_the_one_before_it_turns_out_fille
     closed_at_once(entered, resting)
 
 
-def test_what_two_rungs_have_filled_is_held_and_closed_whole(entered, resting):
+def test_fills_of_two_attempts_are_one_position_and_closed_completely(entered, resting):
     (first,) = entered.ledger.orders()
     advance(entered, NOW + timedelta(minutes=1), resting)
     second = attempts(entered)[-1]
@@ -103,7 +103,7 @@ def test_what_two_rungs_have_filled_is_held_and_closed_whole(entered, resting):
     closed_at_once(entered, resting)
 
 
-def test_an_exit_leaves_once_the_one_before_it_turns_out_filled(tmp_path, fake):
+def test_an_exit_is_canceled_once_the_former_attempt_turns_out_filled(tmp_path, fake):
     """Another position holds the same contracts, so the broker would take both."""
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
@@ -124,7 +124,9 @@ def test_an_exit_leaves_once_the_one_before_it_turns_out_filled(tmp_path, fake):
 
 @pytest.mark.parametrize("command", ["halt", "flatten"])
 @pytest.mark.parametrize("shown", [("canceled", "0"), ("filled", "8")])
-def test_what_rests_though_it_was_shown_as_ended_is_canceled(entered, resting, command, shown):
+def test_an_order_that_rests_though_it_was_reported_as_ended_is_canceled(
+    entered, resting, command, shown
+):
     with resting.lock:
         (held,) = resting.book.orders.values()
         was = {name: held[name] for name in ("status", "filled_qty", "filled_avg_price")}
@@ -142,9 +144,7 @@ def test_what_rests_though_it_was_shown_as_ended_is_canceled(entered, resting, c
     assert statuses(resting) == ["canceled"]
 
 
-def test_a_halt_that_comes_while_the_id_is_looked_up_keeps_the_entry_from_being_sent(
-    tmp_path, resting, monkeypatch
-):
+def test_a_halt_during_the_lookup_of_the_id_prevents_the_entry(tmp_path, resting, monkeypatch):
     made = trader(tmp_path, resting.address)
     other = trader(tmp_path, resting.address, wait=0.1)
     answer = resting.handle
@@ -162,7 +162,9 @@ def test_a_halt_that_comes_while_the_id_is_looked_up_keeps_the_entry_from_being_
 
 
 @pytest.mark.parametrize("stuck", ["pending_cancel", "replaced"])
-def test_an_exit_whose_cancel_never_ends_is_reported_and_its_position_closed(tmp_path, fake, stuck):
+def test_an_exit_whose_cancel_stays_pending_is_reported_and_its_position_closed(
+    tmp_path, fake, stuck
+):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -180,7 +182,7 @@ def test_an_exit_whose_cancel_never_ends_is_reported_and_its_position_closed(tmp
     assert again.status == ("rejected" if stuck == "pending_cancel" else "accepted")
 
 
-def test_what_replaced_an_entry_by_hand_before_a_halt_leaves_the_market_with_it(entered, resting):
+def test_an_entrys_replacement_by_hand_is_canceled_by_a_halt_too(entered, resting):
     (order,) = entered.ledger.orders()
     resting.script("freeze", {"of": ["orders", "lookups"]})
     resting.script("replace", {"client_order_id": order.client_order_id, "limit_price": "1.90"})
@@ -193,7 +195,7 @@ def test_what_replaced_an_entry_by_hand_before_a_halt_leaves_the_market_with_it(
     assert resting.count(POST) == 1
 
 
-def test_an_entry_that_was_refused_and_taken_all_the_same_does_not_outlive_a_halt(
+def test_an_entry_that_was_refused_but_accepted_all_the_same_is_canceled_by_a_halt(
     tmp_path, resting
 ):
     resting.script("faults", {"do": "underway"})
@@ -211,7 +213,7 @@ def test_an_entry_that_was_refused_and_taken_all_the_same_does_not_outlive_a_hal
     assert_sound(made, resting)
 
 
-def test_an_exit_that_is_called_filled_with_nothing_filled_is_not_sent_again(tmp_path, fake):
+def test_an_exit_reported_filled_without_a_filled_quantity_is_not_sent_again(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
     open_beside(made, order, order.legs)
@@ -232,9 +234,7 @@ def test_an_exit_that_is_called_filled_with_nothing_filled_is_not_sent_again(tmp
     assert sorted(contracts(fake).values()) == [-8, 8]
 
 
-def test_an_exit_in_doubt_is_not_sent_again_where_another_position_holds_its_contracts(
-    tmp_path, fake
-):
+def test_an_exit_in_doubt_is_not_sent_again_if_another_position_has_its_contracts(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
     open_beside(made, order, order.legs)
@@ -253,9 +253,7 @@ def test_an_exit_in_doubt_is_not_sent_again_where_another_position_holds_its_con
     assert sum(p.open_contracts for p in held) == max(contracts(fake).values(), default=0)
 
 
-def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
-    entered, resting, monkeypatch
-):
+def test_an_entry_is_not_sent_again_once_the_lookup_shows_a_fill(entered, resting, monkeypatch):
     (first,) = entered.ledger.orders()
     worker = OrderWorker(entered)
     send = Entries.send
@@ -280,7 +278,7 @@ def climbing_exit(made, fake):
     return NOW + timedelta(minutes=1)
 
 
-def test_an_order_of_somebody_else_that_cannot_be_read_hides_none_of_ours(tmp_path, fake):
+def test_an_unreadable_foreign_order_hides_no_order_of_the_platform(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     later = climbing_exit(made, fake)
@@ -296,9 +294,7 @@ def test_an_order_of_somebody_else_that_cannot_be_read_hides_none_of_ours(tmp_pa
     assert made.ledger.positions(only_open=True) == []
 
 
-def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
-    tmp_path, fake, monkeypatch
-):
+def test_an_exit_is_repriced_by_its_lookups_while_lists_do_not_show_it(tmp_path, fake, monkeypatch):
     made = trader(tmp_path, fake.address)
     trade(made)
     later = climbing_exit(made, fake)
@@ -314,9 +310,7 @@ def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
     assert [o.status for o in exits(made)] == ["canceled", "accepted"]
 
 
-def test_an_entry_that_an_older_ledger_adopts_is_not_priced_anew_after_the_resume(
-    tmp_path, resting
-):
+def test_an_entry_that_an_older_ledger_adopts_is_not_repriced_after_the_resume(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     made.reconcile(NOW)
     kept = made.ledger.path.read_bytes()
@@ -331,7 +325,7 @@ def test_an_entry_that_an_older_ledger_adopts_is_not_priced_anew_after_the_resum
     assert resting.count(POST) == 1
 
 
-def test_an_exercise_that_was_never_asked_for_keeps_nothing_from_being_closed(tmp_path, fake):
+def test_an_exercise_that_was_never_requested_does_not_prevent_closing(tmp_path, fake):
     class KilledError(BaseException):
         pass
 
@@ -354,7 +348,7 @@ def test_an_exercise_that_was_never_asked_for_keeps_nothing_from_being_closed(tm
     assert [o.status for o in made.ledger.orders() if o.purpose == "exercise"] == ["expired"]
 
 
-def test_flattening_far_from_the_close_says_so_and_follows_the_market(tmp_path, fake):
+def test_flattening_far_from_the_close_reports_it_and_follows_the_market(tmp_path, fake):
     made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     fake.script("assign", {"symbol": min(contracts(fake), key=contracts(fake).get)})

@@ -102,7 +102,7 @@ def duckdb_text(path):
     return repr(texts).encode()
 
 
-def test_the_search_finds_what_is_there(tmp_path):
+def test_the_search_finds_planted_secrets(tmp_path):
     """Also where a database packs its blocks."""
     with duckdb.connect(str(tmp_path / "a.duckdb")) as connection:
         connection.execute("CREATE TABLE t AS SELECT range i, 'x' || range s FROM range(50000)")
