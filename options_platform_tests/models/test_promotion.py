@@ -160,7 +160,7 @@ def test_a_locked_store_says_so(registry):
     holder = sqlite3.connect(registry.home / "mlflow.db")
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        with pytest.raises(ModelStoreError, match=r"locked.*another program holds it"):
+        with pytest.raises(ModelStoreError, match=r"locked.*another program uses it"):
             registry.rollback("direction", now=NOW)
     finally:
         holder.rollback()

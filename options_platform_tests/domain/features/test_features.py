@@ -154,7 +154,7 @@ def test_features_do_not_change_when_later_data_is_deleted(at):
     assert found.is_empty(), found
 
 
-def test_a_feature_that_peeks_is_caught():
+def test_a_feature_that_looks_ahead_is_caught():
     bars, vix = MARKET
 
     def peeking(bars, vix):
