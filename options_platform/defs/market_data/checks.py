@@ -89,7 +89,7 @@ def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFra
             shown.append(f"{ticker} cannot be compared: {error}")
             continue
         found = compare_closes(mine, other, platform.settings.cross_source_tolerance)
-        broken += found.beyond.height + len(found.lacking)
+        broken += found.beyond.height + len(found.missing_days)
         if found.beyond.height:
             days = ", ".join(
                 f"{d} {100 * gap:.2f}%" for d, _, _, gap in found.beyond.head(3).rows()
@@ -98,8 +98,8 @@ def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFra
                 f"{ticker}: {found.beyond.height} of {found.days} closes differ from "
                 f"{second.info.name}, e.g. {days}"
             )
-        if found.lacking:
-            shown.append(f"{ticker}: {second.info.name} lacks {len(found.lacking)} days")
+        if found.missing_days:
+            shown.append(f"{ticker}: {second.info.name} lacks {len(found.missing_days)} days")
     return Finding(broken, tuple(shown))
 
 

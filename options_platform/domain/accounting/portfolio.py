@@ -1,10 +1,11 @@
 """Fills, positions and the account, session by session, from the ledger and the stored market.
 
-1. Each growth of an order's filled quantity is a fill.
-2. The fills give what was held of a position at each close, and its cash.
-3. Marks, greeks and attribution are those of the backtest's :func:`trade_paths`; what is loose of
-   broken spreads has the marks of the ledger.
-Nothing here is kept: the ledger and the market give the same rows again.
+1. Every increase of an order's filled quantity is a fill.
+2. The fills give the open contracts and the cash of a position at each close.
+3. Marks, greeks and P&L attribution come from the backtest's :func:`trade_paths`; the remaining
+   legs of broken spreads use the marks in the ledger.
+
+The rows are derived: the same ledger and market always give the same rows.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ BROKEN_MARKS = pl.Schema(
 
 @dataclass(frozen=True)
 class LedgerSnapshot:
-    """What a ledger holds at one moment.
+    """Content of an order ledger at one moment.
 
-    `order_events`, `account_events`, `marks` and `broken_marks` are its tables of these names,
-    oldest first; `start_usd` is what the account began with, None before its first mark.
+    `order_events`, `account_events`, `marks` and `broken_marks` are its tables of the same names,
+    oldest row first. `start_usd` is the starting equity, None before the first mark.
     """
 
     account: str
@@ -60,50 +61,51 @@ class Portfolio:
 
     @property
     def without_rows(self) -> list[str]:
-        """The positions that were opened after the newest stored close: fills, and no row yet."""
+        """Ids of positions opened after the newest stored close: they have fills, but no rows."""
         later = self.fills.join(self.positions, on=["account", "position_id"], how="anti")
         return later["position_id"].unique().sort().to_list()
 
 
 def make_portfolio(
-    held: LedgerSnapshot,
+    ledger: LedgerSnapshot,
     market: BacktestMarket | None,
     rules: BacktestRules,
 ) -> Portfolio:
-    """The views of a ledger; empty where it holds nothing.
+    """The views of a ledger; empty for an empty ledger.
 
-    A position that was opened after the market's last session has fills and no daily rows yet.
+    A position opened after the market's last session has fills, but no daily rows yet.
 
     Args:
-        held: the ledger.
-        market: from the session before the first entry; None if nothing was ever filled.
-        rules: those of the backtest; their chain prices the legs, `risk.betas` weigh the greeks.
+        ledger: content of the order ledger.
+        market: market from the session before the first entry on; None if nothing was ever filled.
+        rules: rules of the backtest; their chain prices the legs, `risk.betas` weight the greeks.
 
-    Raises :class:`IncompleteDataError` where the market lacks a position's ticker or a session
-    that the ledger has marked it in.
+    Raises:
+        IncompleteDataError: the market has no bars of a position's ticker, or not for all
+            sessions in which the ledger marked it.
     """
-    fills = fill_rows(held)
+    fills = fill_rows(ledger)
     positions = POSITIONS.empty()
-    if market is not None and held.positions:
-        positions = position_rows(held, fills, market, rules)
-    account = portfolio_rows(held, positions, rules.risk.betas)
+    if market is not None and ledger.positions:
+        positions = position_rows(ledger, fills, market, rules)
+    account = portfolio_rows(ledger, positions, rules.risk.betas)
     return Portfolio(fills, positions, account)
 
 
-def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
-    """Rows of `fills`; a price that was corrected later counts as it stands now."""
-    filled = [o for o in held.orders if o.filled_qty and o.purpose != "exercise"]
+def fill_rows(ledger: LedgerSnapshot) -> pl.DataFrame:
+    """Rows of `fills`; a price corrected later is shown as corrected."""
+    filled = [o for o in ledger.orders if o.filled_qty and o.purpose != "exercise"]
     if not filled:
         return FILLS.empty()
-    orders = pl.DataFrame([_order_row(order, held) for order in filled])
+    orders = pl.DataFrame([_order_row(order, ledger) for order in filled])
     state = orders.select(
         "client_order_id", filled_qty="filled", avg_price="avg_price", at=pl.lit(1)
     )
-    # The order's own state comes last: the events of older ledgers tell no quantities.
+    # The order's current state comes last, because events of older ledgers have no quantities.
     steps = (
         pl.concat(
             [
-                held.order_events.select(
+                ledger.order_events.select(
                     "client_order_id",
                     pl.col("filled_qty").cast(pl.Int64),
                     "avg_price",
@@ -127,7 +129,7 @@ def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
         cost=pl.col("cost").diff().over("client_order_id").fill_null(pl.col("cost")),
     ).drop("avg_price")
     rows = grown.join(orders, on="client_order_id").with_columns(
-        account=pl.lit(held.account),
+        account=pl.lit(ledger.account),
         price=pl.col("cost") / pl.col("contracts"),
         fees_usd=pl.col("fees_usd") * pl.col("contracts") / pl.col("filled"),
     )
@@ -136,12 +138,12 @@ def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
 
 
 def position_rows(
-    held: LedgerSnapshot, fills: pl.DataFrame, market: BacktestMarket, rules: BacktestRules
+    ledger: LedgerSnapshot, fills: pl.DataFrame, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
-    """Rows of `positions`, from each one's entry to its exit or the newest mark."""
-    known = _known_positions(held, market)
-    paths = position_paths(held, market, rules).drop("opening", "closing")
-    newest = market.sessions[-1] if held.marks.is_empty() else held.marks["session"].max()
+    """Rows of `positions`, from each position's entry to its exit or the newest mark."""
+    opened_positions = _opened_positions(ledger, market)
+    paths = position_paths(ledger, market, rules).drop("opening", "closing")
+    newest = market.sessions[-1] if ledger.marks.is_empty() else ledger.marks["session"].max()
     days = pl.DataFrame({"date": market.sessions})
     open_then = pl.col("date").is_between(
         "opened_on", pl.col("closed_on").fill_null(pl.lit(newest, pl.Date))
@@ -149,7 +151,7 @@ def position_rows(
     ends = pl.col("date") == pl.col("closed_on")
     traded = fills.group_by("position_id", "date").agg(
         pl.col("cash_usd").sum(),
-        # Single legs, and the shares of an assignment, are no spreads.
+        # Fills of single legs and of assigned shares do not change the number of spreads.
         gained=pl.when(pl.col("purpose") == "entry")
         .then("contracts")
         .when(pl.col("purpose") == "exit")
@@ -158,7 +160,7 @@ def position_rows(
         .sum(),
     )
     rows = (
-        known.join(days, how="cross")
+        opened_positions.join(days, how="cross")
         .filter(open_then)
         .join(paths, on=["position_id", "date"], how="left")
         .join(traded, on=["position_id", "date"], how="left")
@@ -172,11 +174,11 @@ def position_rows(
         .with_columns(pl.col("mark_price").fill_null(pl.col("last_mark")))
         .with_columns(contracts=pl.col("gained").cum_sum().over("position_id"))
         .with_columns(
-            # What ended without a fill, by an activity or a person's word, counts at the end.
+            # Cash without a fill (expiry, assignment, a manual correction) counts on the exit day.
             contracts=pl.when(ends).then(0).otherwise("contracts"),
-            cash_usd=pl.col("cash_usd") + pl.when(ends).then("gone_usd").otherwise(0.0),
+            cash_usd=pl.col("cash_usd") + pl.when(ends).then("unfilled_cash_usd").otherwise(0.0),
         )
-        .pipe(_with_broken, held.broken_marks, ends)
+        .pipe(_with_broken, ledger.broken_marks, ends)
         .with_columns(before=pl.col("contracts").shift(1, fill_value=0).over("position_id"))
     )
     value = pl.coalesce("broken_value_usd", pl.col("mark_price") * SHARES * pl.col("contracts"))
@@ -185,7 +187,7 @@ def position_rows(
         value_usd=value, pnl_usd=pl.coalesce("broken_profit_usd", made)
     ).with_columns(
         pnl_day_usd=pl.col("pnl_usd").diff().over("position_id").fill_null(pl.col("pnl_usd")),
-        account=pl.lit(held.account),
+        account=pl.lit(ledger.account),
         exit_reason=pl.when(ends).then("exit_reason"),
         max_loss_usd=pl.coalesce(
             "broken_risk_usd", pl.col("max_loss_usd") * pl.col("contracts") / pl.col("total")
@@ -202,28 +204,28 @@ def position_rows(
 
 
 def _with_broken(rows: pl.DataFrame, broken: pl.DataFrame, ends: pl.Expr) -> pl.DataFrame:
-    """The rows with what the ledger marked of broken spreads, from the first such mark to the end.
+    """Adds the ledger's marks of broken spreads, carried forward from the first one to the exit.
 
-    The columns `broken_*` are null before it and on the session of the exit.
+    The columns `broken_*` are null before the first mark and on the session of the exit.
     """
     names = [name for name in BROKEN_MARKS if name not in ("session", "position_id")]
     marks = broken.select(
         "position_id", pl.col("session").alias("date"), pl.col(names).name.prefix("broken_")
     )
-    known = pl.col("^broken_.*$")
+    broken_columns = pl.col("^broken_.*$")
     return (
         rows.join(marks, on=["position_id", "date"], how="left", maintain_order="left")
-        .with_columns(known.forward_fill().over("position_id"))
-        .with_columns(pl.when(~ends.fill_null(value=False)).then(known))
+        .with_columns(broken_columns.forward_fill().over("position_id"))
+        .with_columns(pl.when(~ends.fill_null(value=False)).then(broken_columns))
         .with_columns(contracts=pl.coalesce("broken_open_contracts", "contracts"))
     )
 
 
 def portfolio_rows(
-    held: LedgerSnapshot, positions: pl.DataFrame, betas: Mapping[str, float]
+    ledger: LedgerSnapshot, positions: pl.DataFrame, betas: Mapping[str, float]
 ) -> pl.DataFrame:
-    """Rows of `portfolio`, one for each session that the ledger has marked."""
-    if held.marks.is_empty():
+    """Rows of `portfolio`, one per session marked in the ledger."""
+    if ledger.marks.is_empty():
         return PORTFOLIO.empty()
     beta = pl.col("ticker").replace_strict(dict(betas), default=1.0, return_dtype=pl.Float64)
     spot = pl.col("spot").fill_null(0.0)
@@ -235,42 +237,44 @@ def portfolio_rows(
         theta_usd=pl.col("theta").sum(),
         vega_usd=pl.col("vega").sum(),
     )
-    marks = held.marks.rename({"session": "date"}).drop("positions_usd").sort("date")
-    start_usd = held.start_usd
+    marks = ledger.marks.rename({"session": "date"}).drop("positions_usd").sort("date")
+    start_usd = ledger.start_usd
     peak = pl.max_horizontal(pl.col("equity_usd").cum_max(), pl.lit(start_usd))
     rows = (
         marks.join(sums, on="date", how="left")
         .with_columns(pl.col(sums.columns[1:]).fill_null(0.0))
         .with_columns(
-            account=pl.lit(held.account),
+            account=pl.lit(ledger.account),
             pnl_day_usd=pl.col("equity_usd") - pl.col("equity_usd").shift(1, fill_value=start_usd),
             drawdown_usd=peak - pl.col("equity_usd"),
             drawdown=(peak - pl.col("equity_usd")) / peak,
-            halted=_halted(marks["date"], held.account_events),
+            halted=_halted(marks["date"], ledger.account_events),
         )
     )
     return _fitted(rows, PORTFOLIO.schema).sort(PORTFOLIO.key)
 
 
-def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
-    worked = shift(order.session, 1)
-    own = next((p for p in held.positions if p.position_id == order.position_id), None)
-    if own is not None and order.purpose == "entry":
-        worked = own.opened_on
-    elif own is not None and own.closed_on is not None:
-        # A fill that was learnt of late counts when the ledger counted it.
+def _order_row(order: Order, ledger: LedgerSnapshot) -> dict[str, object]:
+    fill_session = shift(order.session, 1)
+    position = next((p for p in ledger.positions if p.position_id == order.position_id), None)
+    if position is not None and order.purpose == "entry":
+        fill_session = position.opened_on
+    elif position is not None and position.closed_on is not None:
+        # A fill reported late is dated by the session in which the ledger booked it.
         last = max(
-            (o for o in held.orders if o.purpose == "exit" and o.filled_qty
-             and o.position_id == own.position_id),
+            (o for o in ledger.orders if o.purpose == "exit" and o.filled_qty
+             and o.position_id == position.position_id),
             key=lambda o: (o.session, o.attempt),
         )  # fmt: skip
-        worked = own.closed_on if order == last else min(worked, own.closed_on)
+        fill_session = (
+            position.closed_on if order == last else min(fill_session, position.closed_on)
+        )
     return {
         "client_order_id": order.client_order_id,
-        "date": worked,
+        "date": fill_session,
         "ticker": order.ticker,
         "position_id": order.position_id,
-        "purpose": _purpose(order, own),
+        "purpose": _purpose(order, position),
         "multiplier": order.multiplier,
         "strategy": order.strategy,
         "ordered": order.contracts,
@@ -281,23 +285,23 @@ def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
     }
 
 
-def _known_positions(held: LedgerSnapshot, market: BacktestMarket) -> pl.DataFrame:
-    """The positions that were opened up to the market's last session, or to the newest mark."""
-    known = pl.DataFrame([_position_row(position, held) for position in held.positions])
-    last = max([market.sessions[-1], *held.marks["session"]])
-    known = known.cast({"closed_on": pl.Date, "exit_reason": pl.String})
-    return known.filter(pl.col("opened_on") <= last)
+def _opened_positions(ledger: LedgerSnapshot, market: BacktestMarket) -> pl.DataFrame:
+    """Positions opened no later than the market's last session or the newest mark."""
+    rows = pl.DataFrame([_position_row(position, ledger) for position in ledger.positions])
+    last = max([market.sessions[-1], *ledger.marks["session"]])
+    rows = rows.cast({"closed_on": pl.Date, "exit_reason": pl.String})
+    return rows.filter(pl.col("opened_on") <= last)
 
 
-def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]:
+def _position_row(position: Position, ledger: LedgerSnapshot) -> dict[str, object]:
     planned = min(
-        (o.session for o in held.orders
+        (o.session for o in ledger.orders
          if o.position_id == position.position_id and o.purpose == "entry" and o.filled_qty),
         default=shift(position.opened_on, -1),
     )  # fmt: skip
     filled = -sum(
         o.paid_usd + o.fees_usd
-        for o in held.orders
+        for o in ledger.orders
         if o.position_id == position.position_id and o.purpose != "exercise"
     )
     return {
@@ -311,34 +315,34 @@ def _position_row(position: Position, held: LedgerSnapshot) -> dict[str, object]
         "total": position.contracts,
         "entry_price": position.entry_price,
         "last_mark": position.mark_price,
-        "gone_usd": _without_noise(position.cash_usd - filled),
+        "unfilled_cash_usd": _without_noise(position.cash_usd - filled),
         "exit_reason": position.exit_reason,
         "max_loss_usd": position.max_loss_usd,
     }
 
 
 def _without_noise(usd: float) -> float:
-    """An amount that sums of floats leave at a fraction of a cent is none."""
+    """Zero for amounts below half a cent, which are rounding errors of float sums."""
     return usd if abs(usd) >= CENT else 0.0
 
 
-def _purpose(order: Order, own: Position | None) -> str:
-    """What a fill of the order is for: of exits only those of whole spreads are called so."""
+def _purpose(order: Order, position: Position | None) -> str:
+    """Purpose of the order's fills; an exit of fewer legs than the position has is a `leg`."""
     if order.multiplier == 1:
         return "shares"
-    if order.purpose == "exit" and own is not None and len(order.legs) != len(own.legs):
+    if order.purpose == "exit" and position is not None and len(order.legs) != len(position.legs):
         return "leg"
     return order.purpose
 
 
-def _require_market(known: pl.DataFrame, market: BacktestMarket) -> None:
-    bare = known.filter(
+def _require_market(positions: pl.DataFrame, market: BacktestMarket) -> None:
+    uncovered = positions.filter(
         ~pl.col("ticker").is_in(market.tickers)
         | (pl.col("planned_on") < market.sessions[0])
         | (pl.col("opened_on") > market.sessions[-1])
     )
-    if bare.height:
-        ticker, day = bare.select("ticker", "planned_on").row(0)
+    if uncovered.height:
+        ticker, day = uncovered.select("ticker", "planned_on").row(0)
         raise IncompleteDataError(
             f"the ledger holds a position of {ticker} planned on {day}, and there are no bars of "
             "it from then on; run: options-platform backfill"
@@ -346,21 +350,22 @@ def _require_market(known: pl.DataFrame, market: BacktestMarket) -> None:
 
 
 def position_paths(
-    held: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
+    ledger: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
-    """The path of one spread of each position, by position_id and date, USD a share.
+    """Daily values of one spread of each position, by position_id and date, USD a share.
 
-    `opening` and `closing` are the fill model's net prices of opening and closing, bought legs
-    positive; `mark_price` that at the mids; greeks and `*_pnl_usd` are those of the paths.
+    `opening` and `closing` are the fill model's net prices to open and to close the spread, bought
+    legs positive; `mark_price` is the net mid. Greeks and `*_pnl_usd` are per share, as in
+    :func:`trade_paths`.
     """
-    known = _known_positions(held, market)
-    _require_market(known, market)
-    plans = known.select("position_id", "ticker", plan_id="position_id", date="planned_on")
+    positions = _opened_positions(ledger, market)
+    _require_market(positions, market)
+    plans = positions.select("position_id", "ticker", plan_id="position_id", date="planned_on")
     legs = pl.DataFrame(
         [
-            {"plan_id": position.position_id, "leg": number, **vars(leg)}
-            for position in held.positions
-            for number, leg in enumerate(position.legs, start=1)
+            {"plan_id": position.position_id, "leg": leg_number, **vars(leg)}
+            for position in ledger.positions
+            for leg_number, leg in enumerate(position.legs, start=1)
         ]
     )
     paths = trade_paths(plans, legs, market, rules)
@@ -382,7 +387,7 @@ def position_paths(
 
 
 def _halted(days: pl.Series, events: pl.DataFrame) -> pl.Series:
-    """Whether the last halt or resume before the next session's close was a halt."""
+    """For each session, whether entries were halted: the last event before the next close."""
     turns = [
         (at, kind == "halted")
         for at, kind in events.filter(pl.col("kind").is_in(["halted", "resumed"]))

@@ -1,4 +1,4 @@
-"""Every baseline of a report, listed once, run through the same engine."""
+"""The list of baselines in a report, all run through the same engine as the model."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from options_platform.domain.backtest_study.baselines import (
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import RiskRules
 
-# A cash-secured put stakes the account on one position, which the limits are there to prevent.
+# A cash-secured put commits the whole account to one position, which the limits would refuse.
 WHOLE_ACCOUNT = replace(RiskRules.unlimited(), max_positions=2)
 
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """What baselines start from; `inputs` are the plan's, predictions included."""
+    """Inputs of the baselines; `inputs` are the planning inputs, predictions included."""
 
     inputs: pl.DataFrame
     market: BacktestMarket
@@ -38,9 +38,9 @@ class BaselineComparison:
 
 @dataclass(frozen=True)
 class Baseline:
-    """How a baseline plans, and by which rules its plans are traded.
+    """How a baseline makes its plans, and the rules by which they are traded.
 
-    One that is `drawn` has its plans from a seed; all others pay no heed to it.
+    If `drawn`, the plans depend on a random seed; other baselines ignore the seed.
     """
 
     planned: Callable[[BaselineComparison, int], Frames]
@@ -49,18 +49,18 @@ class Baseline:
 
     @property
     def holds_to_expiry(self) -> bool:
-        """Whether it holds its positions into their expiry, whatever the rules do."""
+        """Whether the baseline itself holds positions to expiry, whatever the rules say."""
         return self.traded_by(BacktestRules()).holds_to_expiry
 
     def run(
-        self, own: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
+        self, comparison: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
     ) -> dict[str, BacktestResult]:
-        """The result under each of the fill models, by default the one that is set."""
-        plans = self.planned(own, seed)
-        rules = self.traded_by(own.rules)
+        """The result under each of the fill models; by default the configured one."""
+        plans = self.planned(comparison, seed)
+        rules = self.traded_by(comparison.rules)
         return {
             fill: run_backtest(
-                *plans, own.market, replace(rules, fills=replace(rules.fills, model=fill))
+                *plans, comparison.market, replace(rules, fills=replace(rules.fills, model=fill))
             )
             for fill in fills or (rules.fills.model,)
         }
@@ -88,4 +88,4 @@ BASELINES: dict[str, Baseline] = {
     ),
     "oracle_direction": Baseline(lambda own, _: oracle(own.inputs, own.plan)),
 }
-"""By name; `put_write` is of the market's first ticker."""
+"""Baselines by name; `put_write` trades the market's first ticker."""

@@ -1,4 +1,4 @@
-"""The ten regime features: the raw rule, its one-hot columns, its age, and threshold flags."""
+"""The ten regime features: raw regime, one-hot columns, age of the regime, threshold flags."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ REGIME_FEATURES: tuple[Feature, ...] = (
         for name in REGIMES
     ),
     Feature(
-        "days_in_regime", "regime", "sessions since the regime began, 0 on its first", "sessions",
+        "days_in_regime", "regime", "sessions since the regime began", "sessions",
         ("regime",), 252, None, "given", pl.Int32, low=0.0,
     ),
     Feature(
