@@ -52,16 +52,13 @@ class BacktestOptions:
 class BacktestRules:
     """How planned trades are filled, managed and closed.
 
-    - `exits`: None holds every position to its first expiry, whatever `expiry` says.
-    - `entry_order`: `limit` fills an entry only at the planned price or better, like a live day
-      order; `market` fills it at the fill model's price.
-    - `buying_power`: if true, equity must cover the maximum losses of all positions and the entry.
-    - `resume_after_sessions`: sessions after which entries resume once `risk.kill_switch` has
-      halted them, as if a person had looked; None never resumes.
-    - `sizing`: the rules that sized the plans. Entries are reduced to what these allow at the
-      session's equity; None trades the planned contracts.
-
-    Raises ValueError if `start_usd` is not positive.
+    Without `exits` every position is held to its first expiry, whatever `expiry` says. With the
+    `entry_order` `limit` an entry fills only at the planned price or better, like a live day order;
+    with `market` it fills at the fill model's price. With `buying_power` equity must cover the
+    maximum losses of all positions and of the entry. Once `risk.kill_switch` has halted entries,
+    they resume after `resume_after_sessions`, as if a person had looked; never if that is None.
+    Entries are reduced to what `sizing` allows at the equity of the session; without it the planned
+    contracts are traded.
     """
 
     start_usd: float = 100_000.0

@@ -20,7 +20,7 @@ class UndefinedRiskRules:
 
     `margin_rate` and `margin_minimum` are those of the broker's margin rule, fractions of the
     underlying (of the strike for the minimum of a put). `stress_move` is the instantaneous move of
-    the underlying, up and down, in the stress scenario. Raises ValueError for values out of range.
+    the underlying, up and down, in the stress scenario.
     """
 
     margin_rate: float = 0.20

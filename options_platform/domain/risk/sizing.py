@@ -59,10 +59,10 @@ def contracts(
     confidence: NDArray[np.float64],
     rules: SizingRules,
 ) -> NDArray[np.int32]:
-    """Number of spreads whose maximum loss fits the risk budget, shape [rows].
+    """Number of spreads whose maximum loss fits the risk budget.
 
     The budget is account value x risk_pct x regime multiplier x (0.5 + 0.5 x confidence), at most
-    `max_risk_usd`. With `allow_min_one` the result is at least one.
+    `max_risk_usd`. With `allow_min_one` the result is at least one. All arrays have shape [rows].
     """
     count = np.floor(risk_budget(multiplier, confidence, rules) / max_loss_per_spread_usd)
     count = np.clip(count, 1 if rules.allow_min_one else 0, rules.max_contracts)

@@ -9,20 +9,15 @@ from dataclasses import dataclass
 class ValuationRules:
     """How far quotes are trusted within a session.
 
-    - `wide_share`, `wide_usd_per_leg`: quotes of a spread are wide if their total bid-ask width
-      exceeds both this fraction of the spread's width (of the mid if the value is unbounded) and
-      this many USD a share per leg.
-    - `confirm_seconds`: a stop or a loss counts once a second look, at least this much later,
-      confirms it.
-    - `wide_seconds`: longest wait for conclusive quotes; after that the model decides.
-    - `vol_beta`: the model uses yesterday's volatility; after a fall of the spot it may be higher
-      by up to `vol_beta` times the fall (both relative).
-    - `model_tolerance`: with wide quotes, an exit order is priced at most this fraction of the
-      spread's width (of the model value if unbounded) beyond the model value.
-    - `max_move`: a last price further than this fraction from the previous close needs a second
-      look. A last price that the quotes contradict is ignored.
-
-    Raises ValueError for a value out of its range.
+    Quotes of a spread are wide if their total bid-ask width exceeds both `wide_share` of the
+    spread's width (of the mid if the value is unbounded) and `wide_usd_per_leg` USD a share per
+    leg. A stop or a loss counts once a second look, at least `confirm_seconds` later, confirms it.
+    After `wide_seconds` without conclusive quotes the model decides. The model uses yesterday's
+    volatility; after a fall of the spot it may be higher by up to `vol_beta` times the fall (both
+    relative). With wide quotes, an exit order is priced at most `model_tolerance` of the spread's
+    width (of the model value if unbounded) beyond the model value. A last price that differs from
+    the previous close by more than the fraction `max_move` needs a second look, and one that the
+    quotes contradict is ignored.
     """
 
     wide_share: float = 0.2

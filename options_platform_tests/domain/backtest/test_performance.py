@@ -126,11 +126,11 @@ def result(rows, equity=(1000.0, 1010.0, 1005.0, 1030.0)):
             {
                 "plan_id": str(n), "ticker": "SPY", "strategy": s, "regime": "neutral",
                 "opened_on": days[0], "closed_on": closed, "exit_reason": reason,
-                "days_held": days, "pnl_usd": pnl, "max_loss_usd": 100.0, "fees_usd": 1.0,
+                "days_held": held_days, "pnl_usd": pnl, "max_loss_usd": 100.0, "fees_usd": 1.0,
                 "slippage_usd": 2.0, "delta_usd": pnl + 3.0, "gamma_usd": 0.0, "theta_usd": 0.0,
                 "vega_usd": 0.0, "other_usd": 0.0,
             }
-            for n, (s, reason, closed, days, pnl) in enumerate(rows)
+            for n, (s, reason, closed, held_days, pnl) in enumerate(rows)
         ],
         schema=TRADES,
     )  # fmt: skip

@@ -68,7 +68,7 @@ def test_the_largest_day_of_2008_passes(reference_data):
 
 
 def test_a_genuine_crash_and_its_recovery_pass():
-    """2020-03-12 to 17 of SPY, in size: -9.6, +8.5, -10.9, +5.4 per cent with thrice the volume."""
+    """2020-03-12 to 17 of SPY, in size: -9.6, +8.5, -10.9, +5.4 % with three times the volume."""
     bars = calm_bars()
     days = bars["date"].to_list()[200:204]
     crash = pl.when(pl.lit(value=False)).then(0.0)
