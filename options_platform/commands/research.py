@@ -61,7 +61,7 @@ def research(args: argparse.Namespace) -> int:
         )
         known = log.known()
         for trial in contest.run(
-            chosen, tried_at=datetime.now(UTC), known=known, progress=progress
+            chosen, tried_at=datetime.now(UTC), tried_ids=known, progress=progress
         ):
             log.record(trial)
         wanted = [contest.trial_id(candidate) for candidate in chosen]

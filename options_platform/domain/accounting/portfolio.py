@@ -379,7 +379,7 @@ def position_paths(
             "closing": paths.closing,
             "mark_price": paths.mark,
             "spot": paths.spot,
-            "stale": ~paths.known,
+            "stale": ~paths.has_data,
             **paths.greeks,
             **{f"{name}_pnl_usd": values for name, values in paths.parts.items()},
         }

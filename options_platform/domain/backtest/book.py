@@ -202,7 +202,7 @@ class Book:
             self._rows["marks"].append(
                 (
                     session, position.plan_id, position.ticker, price, value / CENTS,
-                    not self.paths.known[row], *greeks, position.max_loss_usd, notional,
+                    not self.paths.has_data[row], *greeks, position.max_loss_usd, notional,
                 )
             )  # fmt: skip
             sums = by_ticker.setdefault(position.ticker, [0.0] * (len(GREEKS) + 3))

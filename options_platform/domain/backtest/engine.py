@@ -113,16 +113,19 @@ class _Loop:
     def _close(self, session_number: int) -> None:
         for position in list(self.book.open.values()):
             at_expiry = session_number == position.last_session
-            if position.exit_reason is not None and self.paths.known[position.row(session_number)]:
+            if (
+                position.exit_reason is not None
+                and self.paths.has_data[position.row(session_number)]
+            ):
                 self.book.close(position, session_number, position.exit_reason)
             elif at_expiry:
-                settled = bool(self.paths.known[position.row(session_number)])
+                settled = bool(self.paths.has_data[position.row(session_number)])
                 self.book.close(position, session_number, SETTLED if settled else "NO_MARKET")
 
     def _open(self, session_number: int) -> None:
         for trade in self.working:
             row = int(self.paths.first[trade])
-            if self.paths.length[trade] == 0 or not self.paths.known[row]:
+            if self.paths.length[trade] == 0 or not self.paths.has_data[row]:
                 self.book.refuse(trade, session_number, "NO_MARKET", float("nan"), float("nan"))
                 continue
             if self.market.days[session_number] >= self.paths.legs.first_expiry[trade]:
@@ -150,7 +153,7 @@ class _Loop:
                     position.exit_reason = "FIXED"
                 continue
             last_decision = self._last_decision[position.trade]
-            if not self.paths.known[row]:
+            if not self.paths.has_data[row]:
                 # Without data the P&L is unknown, but the last day to decide an exit still counts.
                 if self.rules.exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"

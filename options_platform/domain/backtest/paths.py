@@ -40,9 +40,9 @@ class TradePaths:
     """Flat rows, trade by trade and session by session; prices in USD a share.
 
     Trade t has rows `first[t]` to `first[t] + length[t] - 1`, starting with session `entry[t]`;
-    length 0 if the data end before. `known` is False in a session without bar or index; its values
-    are carried forward. `opening`, `closing` and `mark` are the net prices to open, to close and at
-    the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
+    length 0 if the data end before. `has_data` is False in a session without bar or index; its
+    values are carried forward. `opening`, `closing` and `mark` are the net prices to open, to close
+    and at the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
     `assigned_closing`: closing value in the session after. `before_ex_date`: a short call should be
     closed because of the dividend expected at this close. `parts`: the change of the mark since the
     previous row, attributed to `GREEKS`.
@@ -52,7 +52,7 @@ class TradePaths:
     entry: Ints
     first: Ints
     length: Ints
-    known: Bools
+    has_data: Bools
     spot: Floats
     opening: Floats
     closing: Floats
@@ -83,12 +83,14 @@ def trade_paths(
     factor = market.factor[planned, column][trade]
     spot = market.close[session, column[trade]] * factor
     index = market.index[session, column[trade]]
-    known = np.isfinite(spot) & np.isfinite(index) & (index > 0)
-    row = _carried(known, first[trade])
-    spot = np.where(known, spot, spot[row])
+    has_data = np.isfinite(spot) & np.isfinite(index) & (index > 0)
+    row = _carried(has_data, first[trade])
+    spot = np.where(has_data, spot, spot[row])
     ratios = None if market.term_ratios is None else market.term_ratios[:, session]
     rate = None if market.short_rate is None else market.short_rate[session]
-    priced = _price(all_legs, trade, market.days[session], spot, index, known, ratios, rate, rules)
+    priced = _price(
+        all_legs, trade, market.days[session], spot, index, has_data, ratios, rate, rules
+    )
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(all_legs, trade, priced, dividend, rules)
     after = closing_after_assignment(all_legs, trade, priced, exercised, spot, dividend)
@@ -102,12 +104,12 @@ def trade_paths(
         entry=entry,
         first=first,
         length=length,
-        known=known,
+        has_data=has_data,
         spot=spot,
         opening=opening[row],
         closing=closing[row],
         mark=net_price(all_legs.side[trade], priced.mid)[row],
-        assigned=exercised.any(axis=1) & known,
+        assigned=exercised.any(axis=1) & has_data,
         assigned_closing=net_price(all_legs.side[trade], after),
         before_ex_date=_before_ex_date(
             all_legs, trade, priced, market, session, column, factor, rules
@@ -138,11 +140,11 @@ def _before_ex_date(
 
 def _price(
     legs: Legs, trade: Ints, days: NDArray[np.datetime64], spot: Floats, index: Floats,
-    known: Bools, ratios: Floats | None, rate: Floats | None, rules: BacktestRules,
+    has_data: Bools, ratios: Floats | None, rate: Floats | None, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     days_left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
-    alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & known[:, None]
+    alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & has_data[:, None]
     # Legs that cannot be priced get harmless inputs; the results are discarded below.
     safe_spot = np.where(alive, spot[:, None], 100.0)
     safe_strike = np.where(alive, strike, 100.0)
@@ -177,10 +179,10 @@ def _price(
     )
 
 
-def _carried(known: Bools, begins: Ints) -> Ints:
+def _carried(has_data: Bools, begins: Ints) -> Ints:
     """For each row, the last row of its trade with data; the row itself if there is none."""
-    rows = np.arange(len(known))
-    last = np.maximum.accumulate(np.where(known, rows, -1))
+    rows = np.arange(len(has_data))
+    last = np.maximum.accumulate(np.where(has_data, rows, -1))
     return np.asarray(np.where(last >= begins, last, rows), dtype=np.int64)
 
 

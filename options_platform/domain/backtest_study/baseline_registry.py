@@ -67,7 +67,7 @@ class Baseline:
 
 
 def _always(strategy: str) -> Baseline:
-    return Baseline(lambda own, _: always(own.inputs, strategy, own.plan))
+    return Baseline(lambda comparison, _: always(comparison.inputs, strategy, comparison.plan))
 
 
 def _cash_secured(rules: BacktestRules) -> BacktestRules:
@@ -78,14 +78,19 @@ BASELINES: dict[str, Baseline] = {
     "always_bull_put": _always("bull_put_spread"),
     "always_iron_condor": _always("iron_condor"),
     "put_write": Baseline(
-        lambda own, _: put_write(own.inputs, own.plan, own.market.tickers[0]), _cash_secured
+        lambda comparison, _: put_write(
+            comparison.inputs, comparison.plan, comparison.market.tickers[0]
+        ),
+        _cash_secured,
     ),
     "random_direction": Baseline(
-        lambda own, seed: random_direction(own.inputs, own.plan, seed), drawn=True
+        lambda comparison, seed: random_direction(comparison.inputs, comparison.plan, seed),
+        drawn=True,
     ),
     "shuffled_signal": Baseline(
-        lambda own, seed: shuffled_signal(own.inputs, own.plan, seed), drawn=True
+        lambda comparison, seed: shuffled_signal(comparison.inputs, comparison.plan, seed),
+        drawn=True,
     ),
-    "oracle_direction": Baseline(lambda own, _: oracle(own.inputs, own.plan)),
+    "oracle_direction": Baseline(lambda comparison, _: oracle(comparison.inputs, comparison.plan)),
 }
 """Baselines by name; `put_write` trades the market's first ticker."""

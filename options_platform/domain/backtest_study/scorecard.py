@@ -113,7 +113,7 @@ def against_seed(scores: pl.DataFrame) -> pl.DataFrame:
 def curves_of(
     band: Mapping[str, BacktestResult],
     baselines: Mapping[str, Mapping[str, BacktestResult]],
-    held: Mapping[str, Floats],
+    holdings: Mapping[str, Floats],
     fill_model: str,
 ) -> list[Curve]:
     """The lines of a scorecard: the model under each fill model, the baselines, buy-and-hold.
@@ -123,7 +123,7 @@ def curves_of(
     Args:
         band: results of the model by fill model.
         baselines: results by name and fill model.
-        held: equity of buy-and-hold by ticker, USD.
+        holdings: equity of buy-and-hold by ticker, USD.
         fill_model: the configured fill model.
     """
     return [
@@ -133,7 +133,7 @@ def curves_of(
             for name, results in baselines.items()
             for fill, result in results.items()
         ),
-        *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in held.items()),
+        *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in holdings.items()),
     ]
 
 

@@ -204,9 +204,13 @@ def _for_all(old: Any, value: Any, key: str) -> Any:
     return dict.fromkeys(old, value)
 
 
-def raise_unknown(key: str, part: str, known: Sequence[str], *, top: bool) -> NoReturn:
+def raise_unknown(key: str, part: str, known_names: Sequence[str], *, top: bool) -> NoReturn:
     """Raise :class:`UsageError` suggesting the known name nearest to `part`."""
-    names = [*known, PLAN, *(name for name in PLACES if "." not in name)] if top else [*known]
+    names = (
+        [*known_names, PLAN, *(name for name in PLACES if "." not in name)]
+        if top
+        else [*known_names]
+    )
     near = difflib.get_close_matches(part, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
     raise UsageError(f"no setting {key} to vary{hint if names else ''}")

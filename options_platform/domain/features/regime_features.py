@@ -19,13 +19,13 @@ def _is_regime(name: str) -> Callable[[], pl.Expr]:
 
 def _trend() -> pl.Expr:
     close, fast, slow = pl.col("close"), pl.col("sma_50"), pl.col("sma_200")
-    known = close.is_not_null() & fast.is_not_null() & slow.is_not_null()
+    complete = close.is_not_null() & fast.is_not_null() & slow.is_not_null()
     return (
         pl.when((close > fast) & (fast > slow))
         .then(pl.lit("bull"))
         .when((close < fast) & (fast < slow))
         .then(pl.lit("bear"))
-        .when(known)
+        .when(complete)
         .then(pl.lit("neutral"))
     )
 

@@ -82,7 +82,7 @@ def feasibility(
 
 
 def _needed_for_greeks(one_spread: pl.DataFrame, rules: RiskRules) -> pl.Expr:
-    """The account at whose greek limits one spread alone arrives; zero without greeks."""
+    """The account value at which one spread just reaches the greek limits; zero without greeks."""
     limits = rules.greeks
     shares = {
         "delta": limits.delta_pct,

@@ -1,14 +1,14 @@
 """Whether a position has hit its stop: one look is a suspicion, a second one confirms it.
 
-    quotes say       and before                           it is
-    beyond           nothing                              waiting: looked at again
-    beyond           beyond, `confirm_seconds` ago        stopped
+    quotes           condition                            outcome
+    beyond           no earlier look beyond               waiting for a second look
+    beyond           beyond `confirm_seconds` ago         stopped
     beyond           the model is beyond too              stopped
     unsure           the mid and the model are beyond     stopped
     unsure           unsure for less than `wide_seconds`  waiting
-    unsure           unsure for longer                    what the model says, else the mid
-    within, old      the model is beyond                  as unsure
-    within           whatever else                        held, and earlier looks are forgotten
+    unsure           unsure for longer                    the model decides, without it the mid
+    within, old      the model is beyond                  as if unsure
+    within           otherwise                            not stopped, earlier looks are discarded
 
 Quotes are "unsure" if they are wide with the stop inside their band, or if there are no valid
 quotes. An unsure look neither confirms nor cancels an earlier look, except when the model decides

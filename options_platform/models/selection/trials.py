@@ -116,11 +116,11 @@ class Contest:
         candidates: Sequence[Candidate],
         *,
         tried_at: datetime,
-        known: Collection[str] = (),
+        tried_ids: Collection[str] = (),
         progress: Progress | None = None,
     ) -> Iterator[Trial]:
-        """Score each candidate; candidates with a trial id in `known` are skipped."""
-        waiting = [each for each in candidates if self.trial_id(each) not in known]
+        """Score each candidate; candidates with a trial id in `tried_ids` are skipped."""
+        waiting = [each for each in candidates if self.trial_id(each) not in tried_ids]
         for number, candidate in enumerate(waiting, start=1):
             yield self.score(candidate, tried_at=tried_at)
             if progress is not None:

@@ -60,7 +60,7 @@ def test_a_variant_is_tried_once_and_another_window_is_another_trial():
     first = contest("iv_rank")
     chosen = [Candidate(AutoregressiveRank())]
     done = {trial.row["trial_id"].item() for trial in first.run(chosen, tried_at=NOW)}
-    assert list(contest("iv_rank").run(chosen, tried_at=NOW, known=done)) == []
+    assert list(contest("iv_rank").run(chosen, tried_at=NOW, tried_ids=done)) == []
     shorter = Candidate(AutoregressiveRank(window_sessions=252))
     assert first.trial_id(shorter) not in done
     assert contest("iv_rank", end=date(2017, 5, 31)).trial_id(chosen[0]) not in done
