@@ -33,12 +33,12 @@ def assert_equal_to_reference(bars, vix):
             if series.dtype == pl.String:
                 assert series.to_list() == [None if v is None else str(v) for v in values], name
                 continue
-            computed = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            feature_values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
             wrong = ~np.isclose(
                 computed, values.astype(float), rtol=1e-9, atol=1e-9, equal_nan=True
             )
             where = np.flatnonzero(wrong)[:3]
-            assert not wrong.any(), f"{ticker} {name}: {computed[where]} is not {values[where]}"
+            assert not wrong.any(), f"{ticker} {name}: {feature_values[where]} is not {values[where]}"
 
 
 def test_every_feature_equals_its_slow_reference_on_a_random_market():
