@@ -19,7 +19,7 @@ from alpaca.trading.client import TradingClient
 from options_platform.adapters.brokers.alpaca_shapes import request_of
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import OrderLeg
-from options_platform.domain.trading.positions import after_entry_fill
+from options_platform.domain.trading.position_fills import after_fill
 from options_platform.testing.alpaca_account import (
     NOW,
     SESSION,
@@ -88,7 +88,7 @@ def reconciling() -> float:
                 if number < POSITIONS // 2:
                     fake.book.fill(known)
                     done = replace(order, status="filled", filled_qty=1, avg_price=0.5)
-                    made.ledger.record(done, NOW, after_entry_fill(done, None, SESSION))
+                    made.ledger.record(done, NOW, after_fill(done, done, None, SESSION))
                 else:
                     fake.book.cancel(known)
                     made.ledger.record(replace(order, status="canceled"), NOW)

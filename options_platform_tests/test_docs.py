@@ -4,12 +4,22 @@ from pathlib import Path
 import pytest
 
 from options_platform.adapters.storage.tables import tables
+from options_platform.cli import COMMANDS
+from options_platform.defs.jobs import MONEY_TAG
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.settings import field_names
 from tools.generate_docs import DOCS, PAGES, main, stale_pages, write_pages
 
+ROOT = DOCS.parent
+PAGES_FOR_PEOPLE = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+# A page's paths begin at the repository or at the package.
+ROOTS = (ROOT, ROOT / "options_platform")
+CODE = re.compile(r"`([^`\s]+)`")
+FIRST_FOLDERS = {folder.name for root in ROOTS for folder in root.iterdir() if folder.is_dir()}
+COMMAND = re.compile(r"options-platform\s+([a-z][a-z-]+)\b")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+SECTION = re.compile(r"\]\((?!https?://)([^)#\s]*)#([^)\s]+)\)")
 
 
 def test_the_committed_pages_are_what_the_code_says():
@@ -72,7 +82,34 @@ def test_every_row_of_a_generated_table_has_the_columns_of_its_header(name):
         assert cells == width, line
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
+def test_every_path_that_a_page_names_exists(page: Path):
+    named = [
+        name
+        for name in CODE.findall(page.read_text(encoding="utf-8"))
+        if "/" in name
+        and name != MONEY_TAG
+        and (name.endswith(".py") or name.split("/")[0] in FIRST_FOLDERS)
+    ]
+    missing = [name for name in named if not any((root / name).exists() for root in ROOTS)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
+def test_every_command_that_a_page_names_exists(page: Path):
+    assert set(COMMAND.findall(page.read_text(encoding="utf-8"))) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
 def test_links_between_the_pages_lead_somewhere(page: Path):
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES_FOR_PEOPLE, ids=lambda path: path.name)
+def test_links_to_a_section_name_one_of_its_page(page: Path):
+    for target, section in SECTION.findall(page.read_text(encoding="utf-8")):
+        linked = page.parent / target if target else page
+        titles = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert section in anchors, f"{target}#{section}"

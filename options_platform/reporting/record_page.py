@@ -8,7 +8,8 @@ import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.domain.accounting.portfolio import PARTS, Portfolio
+from options_platform.domain.accounting.portfolio import Portfolio
+from options_platform.domain.accounting.position_days import PARTS
 from options_platform.domain.accounting.trading_record import SAME, Record
 from options_platform.errors import IncompleteDataError
 from options_platform.reporting import backtest_figures as drawn

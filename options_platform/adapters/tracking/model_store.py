@@ -9,17 +9,12 @@ file that has changed.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import os
-import re
 import shutil
-import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +22,6 @@ from urllib.parse import unquote, urlparse
 
 import polars as pl
 
-import options_platform
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import (
     artifacts_of,
@@ -35,9 +29,9 @@ from options_platform.adapters.tracking.client import (
     one_at_a_time,
     open_client,
 )
+from options_platform.adapters.tracking.fold_files import hash_of, read_fold, write_whole
+from options_platform.adapters.tracking.run_details import code_version, flattened, plain
 from options_platform.contracts import MODEL_FOLDS
-from options_platform.domain.features.registry import feature_version
-from options_platform.errors import ModelStoreError
 from options_platform.models.base import Artifacts
 from options_platform.models.training import FoldRecord
 
@@ -46,8 +40,6 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
 
 FLUSH_EVERY = 25
-OPEN_FORMATS = frozenset({".json", ".ubj"})
-PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 FAMILY_TAG = "options_platform.kind"
 PARENT_TAG = "mlflow.parentRunId"
 SERVED_FOLD = Path(__file__).with_name("served_fold.py")
@@ -75,7 +67,7 @@ class ModelStore:
         found: dict[str, Artifacts] = {}
         for row in index.iter_rows(named=True):
             if hashes.get(row["fold"]) == row["input_hash"]:
-                found[row["fold"]] = self._read(row["path"], row["sha256"])
+                found[row["fold"]] = read_fold(self.home, row["path"], row["sha256"])
         return found
 
     def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
@@ -99,7 +91,7 @@ class ModelStore:
         folder = Path(unquote(urlparse(run.info.artifact_uri).path))
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in artifacts.items():
-            _write_whole(folder / name, data)
+            write_whole(folder / name, data)
         # The parameters stand with the parent: they are the same for each of hundreds of folds.
         self._log(
             run.info.run_id,
@@ -120,7 +112,7 @@ class ModelStore:
                 "model_id": record.model_id,
                 "run_id": run.info.run_id,
                 "path": str(folder.relative_to(self.home)),
-                "sha256": _hash(artifacts),
+                "sha256": hash_of(artifacts),
                 "train_rows": record.train_rows,
                 "train_end": record.train_end,
                 "trained_seconds": record.trained_seconds,
@@ -168,7 +160,7 @@ class ModelStore:
             folder = Path(unquote(urlparse(client.get_run(run_id).info.artifact_uri).path))
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in plots.items():
-            _write_whole(folder / name, data)
+            write_whole(folder / name, data)
 
     def has_trained(self, model: str) -> bool:
         """Whether this store has trained a fold of the model, and so has opened MLflow."""
@@ -261,23 +253,6 @@ class ModelStore:
             self.warehouse.upsert(MODEL_FOLDS, frame)
             self._unindexed.clear()
 
-    def _read(self, path: str, sha256: str) -> Artifacts:
-        folder = self.home / path
-        try:
-            artifacts = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-        except FileNotFoundError as error:
-            raise ModelStoreError(
-                f"the stored model {path} is gone from the home; restore mlartifacts/ from a "
-                "backup, or delete its row of model_folds to have it trained again"
-            ) from error
-        _require_open_formats(path, artifacts)
-        if _hash(artifacts) != sha256:
-            raise ModelStoreError(
-                f"the stored model {path} is not what was stored (its hash differs); restore it "
-                "from a backup, or delete its row of model_folds to have it trained again"
-            )
-        return artifacts
-
     def _tracking(self) -> MlflowClient:
         if self._client is None:
             self._client = open_client(self.home)
@@ -306,49 +281,9 @@ class ModelStore:
         with clear_errors(self.home):
             client.log_batch(
                 run_id,
-                metrics=[Metric(_plain(k), float(value), now, 0) for k, value in metrics.items()],
-                params=[Param(_plain(k), str(value)) for k, value in flattened(params).items()],
+                metrics=[Metric(plain(k), float(value), now, 0) for k, value in metrics.items()],
+                params=[Param(plain(k), str(value)) for k, value in flattened(params).items()],
             )
-
-
-def code_version() -> dict[str, str]:
-    """What made a run: the package's version, in a checkout with its commit, and the features'."""
-    commit = checkout_commit()
-    return {
-        "code_version": options_platform.__version__ + (f"+{commit}" if commit else ""),
-        "feature_version": feature_version(),
-    }
-
-
-@cache
-def checkout_commit() -> str | None:
-    """The commit that holds this package, with -dirty where files were changed; asked for once.
-
-    None where the package is installed, even in a folder inside somebody else's checkout, or where
-    there is no git.
-    """
-    here = Path(options_platform.__file__).parent
-    tracked = ("git", "rev-parse", "HEAD:./")
-    commit = ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
-    try:
-        for command in (tracked, commit):
-            said = subprocess.run(  # noqa: S603 (fixed words)
-                command, cwd=here, capture_output=True, text=True, check=True
-            )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return said.stdout.strip()
-
-
-def flattened(values: Mapping[str, object], where: str = "") -> dict[str, object]:
-    """Nested parameters as dotted names, as MLflow shows them; long values are cut at 500."""
-    found: dict[str, object] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flattened(value, f"{where}{key}.")
-        else:
-            found[f"{where}{key}"] = str(value)[:500]
-    return found
 
 
 @contextmanager
@@ -363,34 +298,3 @@ def mlflow_run(home: Path, run_id: str) -> Iterator[None]:
             yield
     finally:
         mlflow.set_tracking_uri(before)
-
-
-def _require_open_formats(path: str, artifacts: Artifacts) -> None:
-    """Refuse anything but JSON and UBJSON: a pickle runs whatever it says when it is loaded."""
-    for name, data in artifacts.items():
-        if Path(name).suffix not in OPEN_FORMATS or data.startswith(PICKLE_STARTS):
-            raise ModelStoreError(
-                f"the stored model {path} holds {name}, which is not JSON or UBJSON; pickles are "
-                "never loaded: delete its row of model_folds to have it trained again"
-            )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^\w\-. /:]", "_", name)
-
-
-def _hash(artifacts: Artifacts) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(artifacts):
-        digest.update(f"{name}\0{len(artifacts[name])}\0".encode())
-        digest.update(artifacts[name])
-    return digest.hexdigest()
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    new = path.with_suffix(path.suffix + ".new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

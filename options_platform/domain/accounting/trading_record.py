@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from options_platform.domain.accounting.portfolio import LedgerSnapshot, fill_rows, position_paths
+from options_platform.domain.accounting.fills import fill_rows
+from options_platform.domain.accounting.position_days import position_paths
+from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import (
     AssignmentRules,
     BacktestMarket,

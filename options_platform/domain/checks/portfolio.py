@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from options_platform.domain.accounting.portfolio import PARTS, Portfolio
+from options_platform.domain.accounting.portfolio import Portfolio
+from options_platform.domain.accounting.position_days import PARTS
 from options_platform.domain.checks.tables import SHOWN, Finding
 
 CENT = 0.005

@@ -10,9 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
-from options_platform.domain.trading.orders import CANCELLABLE, ENDED, RESTING, TRANSITIONS, Order
+from options_platform.domain.trading.orders import (
+    CANCELLABLE,
+    ENDED,
+    FINAL,
+    RESTING,
+    TRANSITIONS,
+    Order,
+)
 from options_platform.domain.trading.reports import BrokerOrder
 
 
@@ -48,13 +56,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Happening:
-    """An event with what it was seen with.
+    """An event and its circumstances.
 
-    `is_wanted` says that the order is to be sent if the broker lacks it, `is_over` that its
-    session is, by the broker's clock; `report` is what the broker shows, `words` why it refuses.
+    `at` is when it happened; `is_wanted` says that the order is to be sent if the broker does not
+    have it, `is_over` that its session is over by the broker's clock; `report` is what the broker
+    shows, `words` are its reason for a refusal.
     """
 
     event: Event
+    at: datetime | None = None
     is_wanted: bool = False
     is_over: bool = False
     report: BrokerOrder | None = None
@@ -63,11 +73,15 @@ class Happening:
 
 @dataclass(frozen=True)
 class Decision:
-    """The order in its next state, what to do, and why, for the record."""
+    """The order in its next state, what to do, and the detail of its event in the ledger.
+
+    `is_fill` says that more of it has filled, or at another price: its position changes too.
+    """
 
     order: Order
     action: Action
-    why: str
+    detail: str | None
+    is_fill: bool
 
 
 Condition = Callable[[Order, Happening], bool]
@@ -145,21 +159,21 @@ def _rests_unwanted(order: Order, happening: Happening) -> bool:
 
 ALL = tuple(TRANSITIONS)
 UNSETTLED = ("unknown", *RESTING)
-AT_HAND = (*UNSETTLED, "missing")
-OVER_AND_DONE = ("not_sent", *ENDED)
+AT_BROKER = (*UNSETTLED, "missing")
+OVER = ("not_sent", *ENDED)
 LACKING_OPEN = ("intent", "unknown")
 
 RULES: tuple[Rule, ...] = (
     # What somebody asks for.
-    Rule(OVER_AND_DONE, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
-    Rule(OVER_AND_DONE, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
     Rule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
     Rule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
     Rule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
     Rule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
     Rule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
          "it may rest by now"),
-    Rule(OVER_AND_DONE, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
     # What the broker shows: evidence, whatever was concluded before.
     Rule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
          "it rests though it had ended, and nobody wants it to"),
@@ -208,15 +222,19 @@ def decide(order: Order, happening: Happening) -> Decision:
     """
     rule = rule_for(order, happening)
     after = order
-    if happening.event is Event.UNWANTED and order.status in AT_HAND:
+    if happening.event is Event.UNWANTED and order.status in AT_BROKER:
         after = replace(after, withdrawn=True)
-    if happening.event is Event.SHOWN and order.status in (*UNSETTLED, "missing"):
+    if happening.event is Event.SHOWN and order.status in AT_BROKER:
         after = replace(after, seen=True)
     if rule.then == AS_SHOWN:
         after = _as_shown(after, happening.report)
     elif rule.then != SAME:
-        after = after.to(rule.then, reason=with_words(after, happening.words))
-    return Decision(after, rule.action, rule.why)
+        after = after.to(rule.then, reason=_reason(after, rule, happening))
+    if rule.action is Action.SEND:
+        after = replace(after, placed_at=after.placed_at or happening.at)
+    before = (order.filled_qty, order.avg_price)
+    is_fill = after.filled_qty > 0 and (after.filled_qty, after.avg_price) != before
+    return Decision(after, rule.action, _detail(order, after, rule, happening), is_fill)
 
 
 def _as_shown(order: Order, report: BrokerOrder | None) -> Order:
@@ -228,6 +246,22 @@ def _as_shown(order: Order, report: BrokerOrder | None) -> Order:
         fees_usd=report.fees_usd,
         reason=with_words(order, report.reason),
     )
+
+
+def _reason(order: Order, rule: Rule, happening: Happening) -> str | None:
+    """The reason of an order in a state that a rule concludes."""
+    if rule.then == "expired" and (order.purpose != "exit" or order.reason is None):
+        return rule.why
+    return with_words(order, happening.words)
+
+
+def _detail(before: Order, after: Order, rule: Rule, happening: Happening) -> str | None:
+    """The detail of the event in the ledger: why, or what a report of the broker corrects."""
+    if happening.event is not Event.SHOWN:
+        return rule.why
+    if before.status in (*FINAL, "missing") and before.status != after.status:
+        return f"CORRECTED: was {before.status}"
+    return "FOUND" if before.status == "intent" else after.reason
 
 
 def with_words(order: Order, words: str | None) -> str | None:

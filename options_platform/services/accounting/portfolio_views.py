@@ -7,7 +7,8 @@ from datetime import date
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import FILLS, PORTFOLIO, POSITIONS, RAW_OHLCV, VIX
-from options_platform.domain.accounting.portfolio import LedgerSnapshot, Portfolio, make_portfolio
+from options_platform.domain.accounting.portfolio import Portfolio, make_portfolio
+from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import BacktestMarket, make_market
 from options_platform.domain.calendar.sessions import shift
 from options_platform.services.market_data.yields_and_tenors import stored_tenors

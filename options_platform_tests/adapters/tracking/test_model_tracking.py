@@ -13,14 +13,8 @@ import pytest
 import options_platform
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import open_client
-from options_platform.adapters.tracking.model_store import (
-    FAMILY_TAG,
-    PARENT_TAG,
-    ModelStore,
-    checkout_commit,
-    code_version,
-    flattened,
-)
+from options_platform.adapters.tracking.model_store import FAMILY_TAG, PARENT_TAG, ModelStore
+from options_platform.adapters.tracking.run_details import checkout_commit, code_version, flattened
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.domain.features.registry import feature_version
 from options_platform.errors import ModelStoreError

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from options_platform.contracts import FILLS, PORTFOLIO, POSITIONS
-from options_platform.domain.accounting.portfolio import LedgerSnapshot, Portfolio, make_portfolio
+from options_platform.domain.accounting.portfolio import Portfolio, make_portfolio
+from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.checks.portfolio import PORTFOLIO_RULES

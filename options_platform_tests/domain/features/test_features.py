@@ -35,10 +35,12 @@ def assert_equal_to_reference(bars, vix):
                 continue
             feature_values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
             wrong = ~np.isclose(
-                computed, values.astype(float), rtol=1e-9, atol=1e-9, equal_nan=True
+                feature_values, values.astype(float), rtol=1e-9, atol=1e-9, equal_nan=True
             )
             where = np.flatnonzero(wrong)[:3]
-            assert not wrong.any(), f"{ticker} {name}: {feature_values[where]} is not {values[where]}"
+            assert not wrong.any(), (
+                f"{ticker} {name}: {feature_values[where]} is not {values[where]}"
+            )
 
 
 def test_every_feature_equals_its_slow_reference_on_a_random_market():

@@ -6,13 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.trading.orders import Order, OrderLeg, closing, shares_leg
-from options_platform.domain.trading.positions import (
-    Position,
-    after_entry_fill,
-    after_exit_fill,
-    mark_account,
-    without_legs,
-)
+from options_platform.domain.trading.position_fills import after_fill
+from options_platform.domain.trading.positions import Position, mark_account, without_legs
 
 OPENED, CLOSED, NEAR, FAR = (date(2024, 1, d) for d in (3, 10, 19, 26))
 CENTS = st.integers(-2000, 2000).map(lambda cents: cents / 100)
@@ -51,7 +46,7 @@ def test_shares_that_fill_in_odd_pieces_keep_their_number_and_the_cash(pieces, i
         filled = before.filled_qty + shares
         paid = before.paid_usd + sign * shares * price
         order = replace(before, filled_qty=filled, avg_price=paid / filled)
-        position = after_exit_fill(before, order, position, CLOSED)
+        position = after_fill(before, order, position, CLOSED)
     sold = sum(shares for shares, _ in pieces)
     paid = sum(sign * shares * price for shares, price in pieces)
     left = {leg.right: leg.ratio for leg in position.loose}
@@ -175,24 +170,39 @@ def exits(filled, price, *, contracts=4, fees=1.3):
 
 def test_a_partial_entry_makes_a_position_of_what_is_filled_with_its_share_of_the_risk():
     """1 of 4 at 1.90 in place of 2.00: 200 of 800 USD at risk, less the 10 that it was better."""
-    part = after_entry_fill(replace(ENTRY, filled_qty=1, avg_price=1.9), None, OPENED)
+    part = after_fill(
+        ENTRY,
+        replace(ENTRY, filled_qty=1, avg_price=1.9),
+        None,
+        OPENED,
+    )
     assert (part.contracts, part.entry_price, part.opened_on) == (1, 1.9, OPENED)
     assert part.max_loss_usd == pytest.approx(190.0)
     assert part.max_profit_usd == pytest.approx(310.0)
-    whole = after_entry_fill(replace(ENTRY, filled_qty=4, avg_price=1.95), part, CLOSED)
+    whole = after_fill(
+        ENTRY,
+        replace(ENTRY, filled_qty=4, avg_price=1.95),
+        part,
+        CLOSED,
+    )
     assert (whole.contracts, whole.opened_on, whole.entry_dte) == (4, OPENED, part.entry_dte)
     assert whole.max_loss_usd == pytest.approx(780.0)
 
 
 def test_an_exit_in_parts_and_attempts_closes_at_the_mean_of_its_fills():
     """1 brings 2.40, 1 more 2.60 (mean 2.50), then another order closes the last 2 at 3.00."""
-    held = after_entry_fill(replace(ENTRY, filled_qty=4, avg_price=2.0), None, OPENED)
-    first = after_exit_fill(exits(0, None), exits(1, -2.4), held, CLOSED)
+    held = after_fill(
+        ENTRY,
+        replace(ENTRY, filled_qty=4, avg_price=2.0),
+        None,
+        OPENED,
+    )
+    first = after_fill(exits(0, None), exits(1, -2.4), held, CLOSED)
     assert (first.exit_price, first.closed_contracts, first.closed_on) == (2.4, 1, None)
-    second = after_exit_fill(exits(1, -2.4), exits(2, -2.5), first, CLOSED)
+    second = after_fill(exits(1, -2.4), exits(2, -2.5), first, CLOSED)
     assert second.exit_price == pytest.approx(2.5)
     other = replace(exits(2, -3.0, contracts=2), client_order_id="y")
-    last = after_exit_fill(replace(other, filled_qty=0, fees_usd=0.0), other, second, CLOSED)
+    last = after_fill(replace(other, filled_qty=0, fees_usd=0.0), other, second, CLOSED)
     assert last.exit_price == pytest.approx(2.75)
     assert (last.closed_contracts, last.closed_on, last.exit_reason) == (4, CLOSED, "TIME")
     assert last.profit_usd == pytest.approx(0.75 * 400 - 4 * 1.3)
@@ -201,24 +211,34 @@ def test_an_exit_in_parts_and_attempts_closes_at_the_mean_of_its_fills():
 def test_an_entry_that_fills_on_keeps_what_was_closed_meanwhile():
     """3 of 4 bought at 2.00 and sold at 1.50, then 1 more: it is open, and 150 USD are lost."""
     some = replace(ENTRY, filled_qty=3, avg_price=2.0, fees_usd=3.9)
-    held = after_entry_fill(some, None, OPENED)
-    closed = after_exit_fill(exits(0, None, contracts=3), exits(3, -1.5, contracts=3), held, CLOSED)
+    held = after_fill(some, some, None, OPENED)
+    closed = after_fill(exits(0, None, contracts=3), exits(3, -1.5, contracts=3), held, CLOSED)
     assert closed.closed_on == CLOSED
     whole = replace(some, filled_qty=4, fees_usd=5.2)
-    again = after_entry_fill(whole, closed, CLOSED, fees_before_usd=some.fees_usd)
+    again = after_fill(replace(whole, fees_usd=some.fees_usd), whole, closed, CLOSED)
     assert (again.contracts, again.open_contracts, again.exit_price) == (4, 1, 1.5)
     assert (again.closed_on, again.exit_reason) == (None, None)
     assert again.fees_usd == pytest.approx(7 * 1.3)
     assert again.profit_usd == pytest.approx(-150.0 - 7 * 1.3)
     # Another price of the same fills opens nothing.
-    told = after_entry_fill(replace(some, avg_price=1.9), closed, CLOSED, fees_before_usd=3.9)
+    told = after_fill(
+        replace(some, fees_usd=3.9),
+        replace(some, avg_price=1.9),
+        closed,
+        CLOSED,
+    )
     assert (told.open_contracts, told.closed_on, told.exit_reason) == (0, CLOSED, "TIME")
 
 
 def test_what_an_exit_trades_beyond_what_is_open_is_held_on_its_other_side():
     """Nothing that was traded is lost: it is a loose leg, to be closed in its turn."""
-    held = after_entry_fill(replace(ENTRY, filled_qty=2, avg_price=2.0), None, OPENED)
-    after = after_exit_fill(exits(0, None), exits(3, -2.4), held, CLOSED)
+    held = after_fill(
+        ENTRY,
+        replace(ENTRY, filled_qty=2, avg_price=2.0),
+        None,
+        OPENED,
+    )
+    after = after_fill(exits(0, None), exits(3, -2.4), held, CLOSED)
     assert (after.open_contracts, after.closed_on) == (0, None)
     assert {(leg.side, leg.ratio) for leg in after.loose} == {("buy", 1), ("sell", 1)}
     fees = exits(3, -2.4).fees_usd

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from options_platform.adapters.storage.halt_notice import notice_of
+from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.trading.reducer import Event
 from options_platform.errors import LedgerError
 from options_platform.testing.alpaca_account import NOW, SESSION, TICKERS, WIDE, trader
 from options_platform_tests.faults.world import (
@@ -175,7 +176,7 @@ def test_an_id_that_the_broker_has_already_is_looked_up(tmp_path, fake):
             fake.faults.clear()
 
     again = trader(tmp_path, fake.address, at=listed)
-    again.execution.send(made.ledger.orders()[0], NOW)
+    again.execution.carry_out(made.ledger.orders()[0], Event.WANTED, NOW)
     assert fake.count(POST) == 2
     assert made.reconcile(NOW) == []
     assert statuses(fake) == ["filled"]

@@ -7,6 +7,7 @@ import pytest
 
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
+from options_platform.services.trading.reconciliation import accepting
 from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.prices.test_wide_quotes import opened, quoted
 from options_platform_tests.faults.world import (
@@ -34,7 +35,7 @@ def test_only_what_was_reported_is_accepted(made, fake):
     assert any("cash" in text for text in made.reconcile(NOW))
     fake.script("hide", {"requests": 1})
     with pytest.raises(LedgerError, match="nothing was accepted: the broker shows what was not"):
-        made.reconciler.accept(NOW, "interest")
+        accepting.accept(made.reconciler, NOW, "interest")
     assert made.ledger.positions()[0].open_contracts == 8
     assert accept(made, NOW, "interest") == []
 

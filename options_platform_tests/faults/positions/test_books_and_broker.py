@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from options_platform.domain.risk import KillSwitchRules
+from options_platform.domain.trading.reducer import Event
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
@@ -222,7 +223,7 @@ def test_a_fill_is_dated_in_its_own_session_when_a_daily_run_was_missed(tmp_path
     (order,) = exits(made)
     fake.script("fill", {"client_order_id": order.client_order_id})
     with made.ledger.trading():
-        made.execution.look(order, NOW, first)
+        made.execution.carry_out(order, Event.LOOK, NOW, first)
     assert made.ledger.positions()[0].closed_on == second
 
 

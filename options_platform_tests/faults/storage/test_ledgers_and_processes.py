@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from options_platform.domain.trading.reducer import Event
 from options_platform.errors import LedgerError
 from options_platform.services.planning.plan_tables import entry_order
 from options_platform.services.trading.flatten import Flattening
@@ -42,7 +43,7 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
     def send(one):
         # What another sender has written since is not undone.
         with suppress(LedgerError):
-            one.execution.send(order, NOW)
+            one.execution.carry_out(order, Event.WANTED, NOW)
 
     threads = [threading.Thread(target=send, args=(one,)) for one in made]
     for thread in threads:
@@ -77,7 +78,7 @@ def test_a_fill_that_nobody_has_heard_of_is_no_adjustment(tmp_path, resting):
     (order,) = trade(made)
     resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
     assert accept(made, NOW, "looked") == []
-    assert made.ledger.books().adjustments == {}
+    assert made.ledger.statement().adjustments == {}
     assert made.ledger.positions()[0].contracts == 3
     assert_sound(made, resting)
 

@@ -42,7 +42,7 @@ from options_platform.adapters.storage.backups.swapping import (
     swap_home,
 )
 from options_platform.adapters.storage.duck import held
-from options_platform.adapters.storage.halt_notice import leave_notice
+from options_platform.adapters.storage.ledger.halt_notice import leave_notice
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.errors import DiskFullError, HomeError, UsageError, WarehouseBusyError
 

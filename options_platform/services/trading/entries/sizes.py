@@ -11,10 +11,22 @@ import polars as pl
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.risk.sizing import size_at
+from options_platform.domain.trading.orders import Order
 from options_platform.services.planning.plan_tables import entry_order
 from options_platform.settings import Settings
 
 SCALED = ("max_loss_usd", "max_profit_usd", "net_delta", "net_gamma", "net_theta", "net_vega")
+
+
+@dataclass(frozen=True)
+class SizedEntry:
+    """An entry order in the size that the account takes.
+
+    `refusals` is RISK_BUDGET where that is none; the order has its planned size then.
+    """
+
+    order: Order
+    refusals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,20 @@ class EntrySizes:
             account = self.recorded_usd()
         rows = [self._sized(plan, legs, account) for plan in trades.iter_rows(named=True)]
         return pl.DataFrame(rows, schema=trades.schema)
+
+    def orders(
+        self, trades: pl.DataFrame, sized: pl.DataFrame, legs: pl.DataFrame
+    ) -> list[SizedEntry]:
+        """The entry orders of `trades`, whose rows :meth:`sized` has cut to `sized`."""
+        account = self.settings.account
+        return [
+            SizedEntry(entry_order(cut, legs, account))
+            if cut["contracts"] >= 1
+            else SizedEntry(entry_order(planned, legs, account), ("RISK_BUDGET",))
+            for planned, cut in zip(
+                trades.iter_rows(named=True), sized.iter_rows(named=True), strict=True
+            )
+        ]
 
     def _sized(
         self, plan: Mapping[str, Any], legs: pl.DataFrame, account_usd: float

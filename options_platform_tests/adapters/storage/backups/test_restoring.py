@@ -16,8 +16,8 @@ import pytest
 
 from options_platform.adapters.storage.backups.archive import HASHES, MARK, write_archive
 from options_platform.adapters.storage.backups.restoring import restore_archive
-from options_platform.adapters.storage.halt_notice import leave_notice
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.ledger.halt_notice import leave_notice
 from options_platform.errors import UsageError
 from options_platform_tests.adapters.storage.backups.small_home import (
     LATER,

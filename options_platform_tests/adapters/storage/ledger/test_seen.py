@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from options_platform.adapters.storage import ledger_schema, ledger_seen
-from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.positions import after_entry_fill
+from options_platform.adapters.storage.ledger import Ledger, schema, seen
+from options_platform.domain.trading.position_fills import after_fill
 from options_platform.errors import LedgerError
 from options_platform_tests.domain.trading.orders.test_orders import DAY, ORDER
 
@@ -26,11 +25,11 @@ def test_a_change_is_read_while_the_file_is_held(ledger):
         assert [order.status for order in ledger.orders()] == ["intent"]
         filled = replace(ORDER, status="unknown").to("filled", filled_qty=5, avg_price=2.0)
         ledger.record(ORDER.to("unknown"), NOW)
-        ledger.record(filled, NOW, after_entry_fill(filled, None, DAY, fees_before_usd=0.0))
+        ledger.record(filled, NOW, after_fill(filled, filled, None, DAY))
         assert ledger.order(ORDER.client_order_id).status == "filled"
         assert ledger.working_orders() == []
         assert [p.contracts for p in ledger.positions(only_open=True)] == [5]
-        assert ledger.books().positions == tuple(ledger.positions())
+        assert ledger.statement().positions == tuple(ledger.positions())
 
 
 def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
@@ -40,12 +39,12 @@ def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
         def fail(*_args, **_more):
             raise RuntimeError
 
-        monkeypatch.setattr("options_platform.adapters.storage.ledger.write_row", fail)
-        position = after_entry_fill(
+        monkeypatch.setattr("options_platform.adapters.storage.ledger.orders.write_row", fail)
+        position = after_fill(
+            ORDER,
             ORDER.to("unknown").to("filled", filled_qty=5, avg_price=2.0),
             None,
             DAY,
-            fees_before_usd=0.0,
         )
         with pytest.raises(RuntimeError):
             ledger.record(ORDER.to("unknown"), NOW, position)
@@ -65,9 +64,9 @@ def test_the_tables_are_looked_at_once_while_the_file_is_held(ledger, monkeypatc
 
     def prepare(connection):
         looks.append(connection)
-        ledger_schema.prepare(connection)
+        schema.prepare(connection)
 
-    monkeypatch.setattr(ledger_seen, "prepare", prepare)
+    monkeypatch.setattr(seen, "prepare", prepare)
     with ledger.trading():
         ledger.record_intent(ORDER, NOW)
         ledger.orders()

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.positions import AccountMark, after_entry_fill
+from options_platform.domain.trading.position_fills import after_fill
+from options_platform.domain.trading.positions import AccountMark
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import LedgerError
 from options_platform_tests.domain.trading.orders.test_orders import DAY, ORDER
@@ -57,7 +58,7 @@ KILLED = """
     import os, signal, sys
     from pathlib import Path
     from options_platform.adapters.storage.ledger import Ledger
-    from options_platform_tests.adapters.storage.test_ledger import NOW, ORDER
+    from options_platform_tests.adapters.storage.ledger.test_ledger import NOW, ORDER
     ledger = Ledger(Path(sys.argv[1]))
     with ledger.holding():
         ledger.record_intent(ORDER, NOW)
@@ -119,9 +120,9 @@ def test_every_change_of_an_order_is_an_event_that_stays(ledger):
     order = ORDER.to("unknown", placed_at=NOW)
     ledger.record(order, NOW, detail="SENDING")
     order = order.to("partially_filled", filled_qty=2, avg_price=2.0)
-    ledger.record(order, NOW, after_entry_fill(order, None, DAY))
+    ledger.record(order, NOW, after_fill(order, order, None, DAY))
     order = order.to("filled", filled_qty=5, avg_price=2.05)
-    ledger.record(order, NOW, after_entry_fill(order, None, DAY))
+    ledger.record(order, NOW, after_fill(order, order, None, DAY))
     events = ledger.table("order_events").select("number", "status", "filled_qty", "avg_price")
     assert events.rows() == [
         (1, "intent", 0, None),
@@ -198,8 +199,8 @@ def test_differences_are_kept_until_they_are_gone(ledger):
 def test_accepted_contracts_add_up(ledger):
     ledger.adjust({"A": 2, "B": -1}, 1000.0, NOW, "by hand")
     ledger.adjust({"A": -2}, None, NOW, "sold")
-    books = ledger.books()
-    assert (books.contracts, books.cash_base_usd) == ({"B": -1}, 1000.0)
+    ledger_side = ledger.statement()
+    assert (ledger_side.contracts, ledger_side.cash_base_usd) == ({"B": -1}, 1000.0)
 
 
 def test_a_ledger_of_another_broker_or_label_is_refused(ledger):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from options_platform.adapters.storage.ledger_schema import prepare
+from options_platform.adapters.storage.ledger.schema import prepare
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import LedgerError

@@ -1,0 +1,92 @@
+"""The account: whose it is, its marks at each close, and its equity since the last reset."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from options_platform.adapters.storage.ledger.file import NOTHING_SENT, LedgerFile
+from options_platform.adapters.storage.ledger.rows import (
+    MARK_FIELDS,
+    POSITION_FIELDS,
+    read_meta,
+    set_meta,
+    write_row,
+)
+from options_platform.domain.trading.positions import AccountMark, BrokenMark, Position
+from options_platform.errors import LedgerError
+
+
+@dataclass(frozen=True)
+class AccountRecords(LedgerFile):
+    """The account that the orders are at, and its marks."""
+
+    def require_account(self, account_number: str) -> None:
+        """LedgerError unless that is the broker's account that the ledger's orders are at.
+
+        The first that is seen is kept, as a digest: the number itself is nobody's business.
+        """
+        digest = hashlib.sha256(account_number.encode()).hexdigest()[:16]
+        with self._reading() as connection:
+            if read_meta(connection, "account_digest") == digest:
+                return
+        with self._transaction() as connection:
+            recorded = read_meta(connection, "account_digest")
+            if recorded is None:
+                set_meta(connection, "account_digest", digest)
+            elif recorded != digest:
+                raise LedgerError(
+                    f"the keys are those of another account than the one whose orders are in "
+                    f"{self.path.name}; {NOTHING_SENT}; set the other keys, or OPTIONS_ACCOUNT to "
+                    "another name, which has a ledger of its own"
+                )
+
+    def record_marks(
+        self, positions: Sequence[Position], mark: AccountMark, broken: Sequence[BrokenMark] = ()
+    ) -> None:
+        """Write the positions' marks and the account's at a close, with those of broken spreads."""
+        with self._transaction() as connection:
+            for position in positions:
+                write_row(connection, "positions", POSITION_FIELDS, position)
+            write_row(connection, "marks", MARK_FIELDS, mark)
+            for broken_mark in broken:
+                connection.execute(
+                    "DELETE FROM broken_marks WHERE session = ? AND position_id = ?",
+                    [broken_mark.session, broken_mark.position_id],
+                )
+                names, values = zip(*vars(broken_mark).items(), strict=True)
+                connection.execute(
+                    f"INSERT INTO broken_marks ({', '.join(names)}) "
+                    f"VALUES ({', '.join('?' * len(names))})",
+                    list(values),
+                )
+
+    def last_marked(self) -> date | None:
+        """The newest session that the account was marked at."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT max(session) FROM marks").fetchone()
+        return None if row is None else row[0]
+
+    def start_usd(self) -> float | None:
+        """What the account began with, USD; None before its first mark.
+
+        A setting that was changed since makes neither profit nor loss.
+        """
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT round(equity_usd - realised_usd - unrealised_usd, 2) FROM marks "
+                "ORDER BY session LIMIT 1"
+            ).fetchone()
+        return None if row is None else float(row[0])
+
+    def equities_since_reset(self) -> list[float]:
+        """Equity in USD at the closes that the kill switch counts, oldest first."""
+        with self._reading() as connection:
+            since = read_meta(connection, "counting_since")
+            rows = connection.execute(
+                "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
+                [since or "1900-01-01"],
+            ).fetchall()
+        return [equity for (equity,) in rows]

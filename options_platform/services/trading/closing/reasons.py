@@ -1,0 +1,111 @@
+"""Why positions are closed: by a rule of exits at a close, or whatever they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from options_platform.adapters.ports.broker import BrokerDoubtError
+from options_platform.domain.trading.closing import (
+    has_shares,
+    has_uncovered_short,
+    is_rest_of_cover,
+    without_cover,
+)
+from options_platform.domain.trading.ex_dividend import before_ex_date
+from options_platform.domain.trading.exits import PositionMark, exit_reason
+from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.positions import Position
+from options_platform.domain.trading.remains import judged_legs
+from options_platform.services.trading.closing.next_legs import NextLegs
+from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
+from options_platform.services.trading.execution import Execution
+from options_platform.settings import Settings
+
+LEGS_GONE = "LEGS_GONE"
+LEG_MISSING = "LEG_MISSING"
+ASSIGNED = "ASSIGNED"
+FLATTEN = "FLATTEN"
+
+
+@dataclass(frozen=True)
+class ExitReasons:
+    """The reasons to close positions of one account."""
+
+    execution: Execution
+    settings: Settings
+
+    @property
+    def expiry(self) -> ExpiryCheck:
+        """The policy of expiry at this account."""
+        return ExpiryCheck(self.execution.ledger, self.execution.broker, self.settings)
+
+    def exit_due(
+        self, position: Position, session: date, value: float, close: MarketClose | None = None
+    ) -> str | None:
+        """The rule that closes a position that is worth `value`, USD a share, in `session`.
+
+        Without the `close` of the session nothing is known of the next dividend.
+        """
+        return exit_reason(
+            PositionMark(
+                entry_price=position.entry_price,
+                close_price=value,
+                max_loss=position.max_loss_usd / position.units,
+                max_profit=position.max_profit_usd / position.units,
+                entry_dte=position.entry_dte,
+                expiry=position.expiry,
+                session=session,
+                last_decision_on=self.expiry.last_decision(position, session),
+                before_ex_date=close is not None
+                and before_ex_date(
+                    judged_legs(position) or position.legs,
+                    session,
+                    close,
+                    self.settings.plan.chain,
+                    self.settings.exits.ex_dividend,
+                ),
+            ),
+            self.settings.exits,
+        )
+
+    def standing_reasons(self, now: datetime) -> dict[str, str]:
+        """Why open positions are to be closed whatever they are worth, by position_id.
+
+        A sold contract that lost its cover is bought back; shares of an assignment are closed, and
+        then what covered them; a spread whose bought contract the list has been lacking for a while
+        is closed whole; and what was once flattened stays to be closed when its order ended.
+        """
+        ledger = self.execution.ledger
+        reasons = {
+            order.position_id: FLATTEN
+            for order in ledger.orders()
+            if order.purpose == "exit" and (order.reason or "").partition(":")[0] == FLATTEN
+        }
+        lasting = self._lasting_doubts(now)
+        for position in ledger.positions(only_open=True):
+            if has_uncovered_short(position):
+                reasons[position.position_id] = LEGS_GONE
+            elif has_shares(position) or is_rest_of_cover(position):
+                reasons[position.position_id] = ASSIGNED
+            elif self._cover_is_missing(position, lasting):
+                reasons[position.position_id] = LEG_MISSING
+        return reasons
+
+    def _lasting_doubts(self, now: datetime) -> set[str]:
+        """The contracts that the broker's list has been lacking since an earlier look."""
+        ledger = self.execution.ledger
+        symbols = [d.subject for d in ledger.differences() if d.code == "CONTRACTS"]
+        since = ledger.doubts()
+        wait = timedelta(seconds=self.settings.reconcile.doubt_seconds)
+        return {symbol for symbol in symbols if symbol in since and now - since[symbol] >= wait}
+
+    def _cover_is_missing(self, position: Position, lasting: set[str]) -> bool:
+        """Whether the list lacks a bought contract of a position, and shows the sold ones."""
+        if not lasting or not any(leg.side == "sell" for leg in position.legs):
+            return False
+        try:
+            missing = lasting & set(NextLegs(self.execution).in_doubt(position))
+        except BrokerDoubtError:
+            return False
+        return without_cover(position, missing) is not None

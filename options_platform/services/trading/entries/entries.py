@@ -1,0 +1,143 @@
+"""Sending the entries that nothing forbids, and canceling those that rest.
+
+Whether an entry is allowed is asked anew each time that it would be sent; one that is not allowed
+is recorded as not sent, with the codes of what forbids it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from options_platform.adapters.ports.broker import BrokerDoubtError
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.risk import Exposure, OrderBasis
+from options_platform.domain.trading.exposures import DatedClose
+from options_platform.domain.trading.orders import WORKING, Order
+from options_platform.domain.trading.reducer import Event
+from options_platform.domain.trading.repricing import REPRICE
+from options_platform.services.trading.entries.checks import EntryChecks
+from options_platform.services.trading.execution import Execution
+from options_platform.services.trading.pauses import HALTED, entries_stopped
+from options_platform.services.trading.reconciliation.reconcile import NO_BROKER, Reconciler
+from options_platform.services.trading.unrecorded import cancel_unrecorded
+from options_platform.settings import Settings
+
+FILLED_BEFORE = "FILLED_BEFORE"
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The entries of one account.
+
+    `closes` are the newest known by ticker, `planned` what plans add to the risk by plan_id,
+    `bases` what they rest on; an order of another session's plan is priced at its close.
+    """
+
+    execution: Execution
+    reconciler: Reconciler
+    settings: Settings
+    closes: Mapping[str, DatedClose] = field(default_factory=dict)
+    planned: Mapping[str, Exposure] = field(default_factory=dict)
+    bases: Mapping[str, OrderBasis] = field(default_factory=dict)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the account."""
+        return self.execution.ledger
+
+    @property
+    def checks(self) -> EntryChecks:
+        """What may forbid an entry."""
+        return EntryChecks(
+            self.ledger,
+            self.execution.broker,
+            self.settings,
+            self.closes,
+            self.planned,
+            self.bases,
+        )
+
+    def send(self, order: Order, now: datetime, refusals: Sequence[str] = ()) -> None:
+        """Send an entry if nothing forbids it, else record it as not sent.
+
+        `refusals` are codes of what is known to forbid it.
+
+        One that was sent before and is in doubt is asked for, and sent again under its id only if
+        it would be allowed now. While the broker cannot be asked it stays an intent, which the next
+        run of its session sends. Raises :class:`PlanChangedError` if another plan was recorded
+        under its id.
+        """
+        recorded = self.ledger.order(order.client_order_id)
+        is_sent = recorded is not None and recorded.status not in ("intent", "unknown")
+        if refusals or not is_sent:
+            refusals, doubt = (refusals, None) if refusals else self._refusals(order, now)
+            if refusals:
+                self._refuse(order, refusals, now)
+                return
+            if doubt is not None:
+                self.ledger.record_intent(order, now)
+                self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
+                return
+        self.execution.carry_out(order, Event.WANTED, now)
+
+    def _refuse(self, order: Order, refusals: Sequence[str], now: datetime) -> None:
+        """Record an entry as not sent, unless it was sent."""
+        recorded = self.ledger.record_intent(replace(order, status="intent"), now)
+        if recorded.status == "intent":
+            self.ledger.record(recorded.to("not_sent", reason=",".join(refusals)), now)
+
+    def cancel_all(self, now: datetime) -> list[Order]:
+        """Cancel the entries that rest at the broker, for good; those that still may fill."""
+        still_working = []
+        stopped = entries_stopped(self.ledger) or HALTED
+        for order in self.ledger.working_orders():
+            if order.purpose != "entry":
+                continue
+            if order.status == "intent":
+                self._refuse(order, [stopped], now)
+                continue
+            if order.reason == REPRICE:
+                order = replace(order, reason=stopped)  # noqa: PLW2901
+                self.ledger.record(order, now, detail=stopped)
+            after = self.execution.carry_out(order, Event.UNWANTED, now)
+            if after.status in WORKING:
+                still_working.append(after)
+        with suppress(BrokerDoubtError):
+            cancel_unrecorded(self.ledger, self.execution.broker, ("entry",))
+        return still_working
+
+    def _refusals(self, order: Order, now: datetime) -> tuple[list[str], str | None]:
+        """Codes of what forbids an entry now, and what of it the broker could not say."""
+        differences = [
+            difference
+            for difference in self.reconciler.run(now, order.session)
+            if difference.subject != order.client_order_id
+        ]
+        doubt = next((each.text for each in differences if each.code == NO_BROKER), None)
+        refusals: list[str] = []
+        if self.ledger.halted() is None:
+            try:
+                if doubt is not None:
+                    refusals = self.checks.rules_broken(order)
+                else:
+                    refusals = self.checks.refusals(order, differences)
+            except BrokerDoubtError as error:
+                doubt = str(error)
+        if self._has_filled_before(order):
+            refusals = [*refusals, FILLED_BEFORE]
+        # A halt may have come while the broker was asked.
+        if not refusals and (stopped := entries_stopped(self.ledger)) is not None:
+            refusals = [stopped]
+        return refusals, doubt
+
+    def _has_filled_before(self, order: Order) -> bool:
+        """Whether another attempt of the entry turns out to have filled after all."""
+        return any(
+            (o.purpose, o.position_id) == ("entry", order.position_id)
+            and o.client_order_id != order.client_order_id
+            and o.filled_qty
+            for o in self.ledger.orders(session=order.session)
+        )

@@ -1,0 +1,60 @@
+"""What settings have to fulfil beyond the type of each value."""
+
+from __future__ import annotations
+
+import math
+
+from options_platform.domain.calendar.closures import parse_closures
+from options_platform.domain.market.bars import require_ticker
+from options_platform.errors import SettingsError
+from options_platform.settings.settings import Settings
+
+
+def require_sensible(settings: Settings) -> None:
+    """Raise :class:`SettingsError` for the first value that cannot be used with the others."""
+    if not settings.tickers:
+        raise SettingsError("setting tickers: at least one ticker is needed, e.g. SPY,QQQ")
+    for ticker in (*settings.tickers, *settings.iv_symbol.values()):
+        require_ticker(ticker)
+    if len(set(settings.tickers)) != len(settings.tickers):
+        raise SettingsError("setting tickers: a ticker is listed twice")
+    if settings.end is not None and settings.end < settings.start:
+        raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
+    _require_sensible_sources(settings)
+    try:
+        parse_closures(settings.closures)
+    except ValueError as error:
+        raise SettingsError(f"setting closures: {error}") from error
+    for name in ("account_value_usd", "max_risk_usd"):
+        value = getattr(settings, name)
+        if value is not None and not 0 < value < math.inf:
+            raise SettingsError(f"setting {name}: a number more than 0 USD")
+    if settings.account.startswith(("replay", "live")):
+        raise SettingsError("setting account: replay and live name ledgers of their own")
+    if not 30 <= settings.chain_snapshot_minutes <= 450:
+        raise SettingsError(
+            "setting chain_snapshot_minutes: 30 to 450 minutes after the close of 16:00"
+        )
+    if settings.workers < 1:
+        raise SettingsError("setting workers: at least 1")
+    unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
+    if unknown:
+        raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
+
+
+def _require_sensible_sources(settings: Settings) -> None:
+    order = (settings.source, *settings.fallback_sources)
+    if len(set(order)) != len(order):
+        raise SettingsError("setting fallback_sources: each source once, and not the source itself")
+    if any(limit < 1 for limit in settings.requests_per_minute.values()):
+        raise SettingsError("setting requests_per_minute: at least 1")
+    if "csv" in order and not settings.csv_dir:
+        raise SettingsError(
+            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
+        )
+    if settings.second_source == "csv" and not settings.second_csv_dir:
+        raise SettingsError("second_source csv needs a folder: set OPTIONS_SECOND_CSV_DIR")
+    if not 1 <= settings.overlap_sessions <= 250:
+        raise SettingsError("setting overlap_sessions: 1 to 250 sessions")
+    if not 0 < settings.cross_source_tolerance < 1:
+        raise SettingsError("setting cross_source_tolerance: a fraction such as 0.002")
