@@ -55,7 +55,9 @@ TRADE_PLAN = Table(
         Column("expiry", pl.Date, "expiry of all legs"),
         Column("dte", pl.Int32, "days from the session to `expiry`", "calendar days", low=0),
         Column("target_dte", pl.Int32, "DTE that the DTE rule aims at", "calendar days", low=0),
-        Column("width", pl.Float64, "width of the wider wing", "USD a share", low=0.0),
+        Column(
+            "width", pl.Float64, "strike width, of a condor the wider one", "USD a share", low=0.0
+        ),
         Column("contracts", pl.Int32, "number of spreads", nullable=False, low=0),
         Column("limit_price", pl.Float64, "debit positive, credit negative", "USD a share"),
         usd("max_loss_usd", "maximum loss, or capital at risk where it is undefined, plus fees"),

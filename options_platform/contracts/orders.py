@@ -40,9 +40,9 @@ PAPER_ORDERS = Table(
     ),
 )
 
-ACCOUNT = Column("account", pl.String, "broker and account label", nullable=False)
+ACCOUNT = Column("account", pl.String, "label of the account, from the settings", nullable=False)
 POSITION = Column(
-    "position_id", pl.String, "client order id of the position's first entry", nullable=False
+    "position_id", pl.String, "id of the position's first entry order", nullable=False
 )
 NET_SHARE = "USD a share, net"
 UNITS = "spreads; contracts of a leg; shares"
@@ -146,7 +146,7 @@ PORTFOLIO = Table(
         usd("vega_usd", "P&L from one volatility point"),
         usd("max_loss_usd", "sum of the maximum losses of the open positions"),
         Column("open_positions", pl.Int64, "positions open at the close", nullable=False, low=0),
-        Column("halted", pl.Boolean, "entries were halted at the close", nullable=False),
+        Column("halted", pl.Boolean, "entries were halted that evening", nullable=False),
     ),
     key=("account", "date"),
     partition=("account",),
