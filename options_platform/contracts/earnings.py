@@ -8,19 +8,19 @@ from options_platform.contracts.table import TICKER, TIMESTAMP, Column, Table
 
 EARNINGS = Table(
     "earnings",
-    "Earnings reports, past and planned, as the source knew them when it was last asked.",
+    "Earnings reports, past and scheduled, as of the last fetch.",
     (
         Column("date", pl.Date, "day of the report", nullable=False),
         TICKER,
         Column(
             "timing",
             pl.String,
-            "before the open or after the close; null where the source does not say",
+            "before the open or after the close; null if the source does not report it",
             values=("before_open", "after_close"),
         ),
-        Column("eps_estimate", pl.Float64, "expected earnings", "USD a share"),
-        Column("eps_reported", pl.Float64, "reported earnings; null for planned ones"),
-        Column("source", pl.String, "where the row came from", nullable=False),
+        Column("eps_estimate", pl.Float64, "estimated earnings per share", "USD a share"),
+        Column("eps_reported", pl.Float64, "reported earnings per share; null before the report"),
+        Column("source", pl.String, "source of the row", nullable=False),
         Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
     ),
     is_events=True,

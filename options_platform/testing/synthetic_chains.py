@@ -33,10 +33,12 @@ def synthetic_chain(
     rules: ChainRules,
     term: TermStructure = NO_TERM,
 ) -> Chain:
-    """The chain of listed strikes around `spot` for each of `expiries` after the session.
+    """Synthetic quotes of the listed strikes around `spot`, for each expiry after the session.
 
-    Strikes reach four deviations to either side; `index` is the ticker's volatility index as an
-    annualised fraction. The quotes equal those of :func:`quote` bit for bit.
+    Strikes reach four standard deviations to either side. `index` is the ticker's volatility
+    index, an annualised fraction. The quotes equal those of :func:`quote` bit for bit.
+
+    Raises :class:`PricingError` if no expiry is after the session.
     """
     at = np.array([spot])
     step = strike_step(at)
@@ -50,18 +52,18 @@ def synthetic_chain(
         strikes = snap_strike(at, step) + step * np.arange(-reach, reach + 1)
         strikes = strikes[strikes > 0]
         for right, sign in (("call", CALL), ("put", PUT)):
-            found = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
+            quotes = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
             frames.append(
                 pl.DataFrame(
                     {
                         "expiry": expiry,
                         "right": right,
                         "strike": strikes,
-                        "bid": found.bid,
-                        "mid": found.mid,
-                        "ask": found.ask,
-                        "iv": found.iv,
-                        "delta": found.greeks.delta,
+                        "bid": quotes.bid,
+                        "mid": quotes.mid,
+                        "ask": quotes.ask,
+                        "iv": quotes.iv,
+                        "delta": quotes.greeks.delta,
                         "volume": None,
                         "open_interest": None,
                     },

@@ -1,4 +1,4 @@
-"""The plan's targets, met or missed."""
+"""Performance targets, and whether a run meets them."""
 
 from __future__ import annotations
 

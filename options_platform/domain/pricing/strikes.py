@@ -17,7 +17,7 @@ def probability_itm(
     dividend: Floats | float,
     sign: Floats,
 ) -> Floats:
-    """Risk-neutral probability that the option ends in the money: N(sign x d2)."""
+    """Risk-neutral probability of expiring in the money: N(sign x d2)."""
     from scipy.special import ndtr
 
     require_positive(spot=spot, strike=strike, years=years, vol=vol)

@@ -1,8 +1,7 @@
-"""Capital at risk of short options without a wing, whose loss has no bound.
+"""Capital at risk of undefined-risk positions: short options without a protective wing.
 
-Where a bounded spread states its maximum loss, such a position states the larger of two figures:
-the margin that a broker asks for it, and what it loses in a stress. Sizing, limits and buying
-power go by that figure. It is no bound: a larger move loses more.
+Such a position has no maximum loss. Sizing, limits and buying power use the larger of the broker's
+margin and the loss in a stress scenario instead. A move larger than the stress can lose more.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from options_platform.domain.pricing import european_price
 
 @dataclass(frozen=True)
 class UndefinedRiskRules:
-    """Capital at risk of short options without a wing, for plans that may hold them.
+    """Settings for the capital at risk of undefined-risk positions.
 
-    `margin_rate` and `margin_minimum` are those of the broker's margin, fractions of the
-    underlying; `stress_move` is the move of the underlying, up and down and at once, whose loss
-    the limits are asked about.
+    `margin_rate` and `margin_minimum` are those of the broker's margin rule, fractions of the
+    underlying (of the strike for the minimum of a put). `stress_move` is the instantaneous move of
+    the underlying, up and down, in the stress scenario.
     """
 
     margin_rate: float = 0.20
@@ -81,7 +80,7 @@ def short_margin(
 def stress_loss(legs: QuotedPositions, move: float, rate: float, dividend: float) -> Floats:
     """What the position loses at most if the spot moves by `move` up or down at once, [rows].
 
-    Legs are repriced at their own implied volatility, never below what exercise brings.
+    Legs are repriced at their current implied volatilities, at least at their intrinsic values.
     """
     worst = np.full(legs.spot.shape, -np.inf)
     for way in (1.0 - move, 1.0 + move):

@@ -1,4 +1,4 @@
-"""The next attempt of an order that ended with something left to do: its price and its session."""
+"""The next attempt of an order that ended with something left to do, and its price."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPRICE = "REPRICE"
 
 
 def with_next_attempt(order: Order, order_id: str, limit_price: float | None) -> Order:
-    """What is left of an order that ended, as a new one at another price; its risk moves along."""
+    """What is left of an order that ended, as a new order at another price, with its risk."""
     share = order.remaining / order.contracts
     worse = 0.0
     if order.purpose == "entry" and limit_price is not None and order.limit_price is not None:
@@ -93,9 +93,9 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
 
 
 def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
-    """The price to begin anew at, USD a share, once the market has gone beyond an exit's floor.
+    """The price of a new ladder, USD a share, once the market is beyond the last rung of an exit.
 
-    `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
+    `fair_price` is what the order's legs cost now. None while the limit may still be met, and
     without a limit.
     """
     first = rules.prices("exit", fair_price, order.legs)[0]
@@ -105,7 +105,7 @@ def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> fl
 def price_within(order: Order, price: float, worst: float) -> float | None:
     """The price of an order's next rung, USD a share, where none may be above `worst`.
 
-    None if the order stands there, or higher, already.
+    None if the order rests there, or higher, already.
     """
     allowed = price if price <= worst else down_to_tick(worst)
     stands = order.limit_price is not None and allowed <= order.limit_price

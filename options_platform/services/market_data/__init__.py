@@ -1,1 +1,5 @@
-"""Bringing bars, indices, option chains and earnings dates up to date; what is stored of them."""
+"""Updates market data (bars, indices, chains, earnings) and reports what is stored.
+
+Fetching belongs to `adapters.sources`; whether a row is plausible is decided in `domain.market` and
+`domain.chain`.
+"""
