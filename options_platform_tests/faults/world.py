@@ -145,7 +145,19 @@ def seen_once(made, fake, now=NOW):
 def accept(made, now, reason):
     """A person looks at what differs, and takes it over; what differs then."""
     made.reconcile(now)
-    return take_as_reported(made.reconciler, now, reason)
+    return accept_unseen(made, now, reason)
+
+
+def codes(made, now=NOW):
+    """What differs as of `now`, by code."""
+    with made.trading():
+        return {difference.code for difference in made.reconciler.run(now)}
+
+
+def accept_unseen(made, now, reason):
+    """A person takes over what differs without a look at it, as the command does."""
+    with made.trading():
+        return take_as_reported(made.reconciler, now, reason)
 
 
 def lose_the_bought_leg(fake):

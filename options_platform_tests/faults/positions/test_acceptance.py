@@ -7,14 +7,15 @@ import pytest
 
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.reconciliation import accepting
 from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.prices.test_wide_quotes import opened, quoted
 from options_platform_tests.faults.world import (
     CLOSES,
     DATED,
     accept,
+    accept_unseen,
     at_clock,
+    codes,
     contracts,
     exits,
     trade,
@@ -35,12 +36,12 @@ def test_only_what_was_reported_is_accepted(made, fake):
     assert any("cash" in text for text in made.reconcile(NOW))
     fake.script("hide", {"requests": 1})
     with pytest.raises(LedgerError, match="nothing was accepted: the broker shows what was not"):
-        accepting.accept(made.reconciler, NOW, "interest")
+        accept_unseen(made, NOW, "interest")
     assert made.ledger.positions()[0].open_contracts == 8
     assert accept(made, NOW, "interest") == []
 
 
-def test_positions_that_were_accepted_as_gone_are_open_again_once_the_broker_shows_them(made, fake):
+def test_positions_accepted_as_closed_are_open_again_once_the_broker_shows_them(made, fake):
     before = made.ledger.positions()
     fake.script("hide", {})
     accept(made, NOW, "gone, says the list")
@@ -61,7 +62,7 @@ def test_a_position_is_closed_though_a_person_holds_more_of_its_contract(made, f
     assert made.reconcile(NOW) == []
 
 
-def test_a_word_on_cash_alone_takes_no_earlier_word_away_and_ends_no_contract(made, fake):
+def test_accepting_only_cash_changes_no_earlier_acceptance_and_closes_no_contract(made, fake):
     bought = max(contracts(fake), key=contracts(fake).get)
     fake.script("move", {"symbol": bought, "quantity": 1})
     accept(made, NOW, "mine")
@@ -77,7 +78,7 @@ def test_a_word_on_cash_alone_takes_no_earlier_word_away_and_ends_no_contract(ma
     assert made.ledger.acceptance() == before != kept
 
 
-def test_what_a_person_opens_for_himself_long_after_is_no_position_of_ours(made, fake):
+def test_contracts_that_a_person_opens_much_later_are_no_position_of_the_platform(made, fake):
     held = contracts(fake)
     for symbol, quantity in held.items():
         fake.script("move", {"symbol": symbol, "quantity": -quantity})
@@ -86,11 +87,11 @@ def test_what_a_person_opens_for_himself_long_after_is_no_position_of_ours(made,
     at_clock(fake, later)
     for symbol, quantity in held.items():
         fake.script("move", {"symbol": symbol, "quantity": quantity})
-    assert {d.code for d in made.reconciler.run(later)} >= {"CONTRACTS"}
+    assert codes(made, later) >= {"CONTRACTS"}
     assert made.ledger.positions(only_open=True) == []
 
 
-def test_an_order_that_a_person_gave_up_is_no_difference_while_its_cancel_never_ends(made, fake):
+def test_an_order_given_up_by_a_person_is_no_difference_while_its_cancel_stays_pending(made, fake):
     fake.fills = "rest"
     with made.ledger.trading():
         made.closing.close_position(made.ledger.positions()[0], NOW.date(), "TIME", None, NOW)
@@ -98,7 +99,7 @@ def test_an_order_that_a_person_gave_up_is_no_difference_while_its_cancel_never_
         fake.book.by_client_id(exits(made)[0].client_order_id)["status"] = "pending_cancel"
     later = NOW + timedelta(days=2)
     at_clock(fake, later)
-    assert {d.code for d in made.reconciler.run(later)} == {"ORDER_STATE"}
+    assert codes(made, later) == {"ORDER_STATE"}
     assert accept(made, later, "it never traded") == []
 
 

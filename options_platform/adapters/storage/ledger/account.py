@@ -30,7 +30,7 @@ class AccountRecords(LedgerFile):
         """
         digest = hashlib.sha256(account_number.encode()).hexdigest()[:16]
         with self._reading() as connection:
-            if read_meta(connection, "account_digest") == digest:
+            if self._kept(connection, "account_digest") == digest:
                 return
         with self._transaction() as connection:
             recorded = read_meta(connection, "account_digest")
@@ -66,8 +66,9 @@ class AccountRecords(LedgerFile):
     def last_marked(self) -> date | None:
         """The newest session that the account was marked at, None before the first."""
         with self._reading() as connection:
-            row = connection.execute("SELECT max(session) FROM marks").fetchone()
-        return None if row is None else row[0]
+            rows = self._rows(connection, "SELECT max(session) FROM marks")
+        newest: date | None = rows[0][0]
+        return newest
 
     def start_usd(self) -> float | None:
         """What the account began with, USD; None before its first mark.
@@ -84,9 +85,7 @@ class AccountRecords(LedgerFile):
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
         with self._reading() as connection:
-            since = read_meta(connection, "counting_since")
-            rows = connection.execute(
-                "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
-                [since or "1900-01-01"],
-            ).fetchall()
+            since = self._kept(connection, "counting_since") or "1900-01-01"
+            query = "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session"
+            rows = self._rows(connection, query, [since])
         return [equity for (equity,) in rows]

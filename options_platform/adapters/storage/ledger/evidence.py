@@ -50,20 +50,20 @@ class EvidenceRecords(LedgerFile):
     def statement(self) -> LedgerStatement:
         """The ledger's side of a comparison with the broker, at one moment."""
         with self._reading() as connection:
-            adjusted = connection.execute(
-                "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
-            ).fetchall()
-            base = read_meta(connection, "cash_base_usd")
-            ((moved,),) = connection.execute(
-                "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
-            ).fetchall()
+            adjusted = self._rows(
+                connection, "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
+            )
+            base = self._kept(connection, "cash_base_usd")
+            ((moved,),) = self._rows(
+                connection, "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
+            )
             return LedgerStatement(
                 orders=self._orders(connection),
                 positions=self._positions(connection),
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
                 activities_usd=float(moved),
-                beside=json.loads(read_meta(connection, BESIDE) or "{}"),
+                beside=json.loads(self._kept(connection, BESIDE) or "{}"),
             )
 
     def adjust(self, changes: Mapping[str, int], cash_base_usd: float | None, now: datetime,
@@ -128,8 +128,7 @@ class EvidenceRecords(LedgerFile):
     def settled(self) -> dict[str, float]:
         """How many contracts of each activity are recorded, by its key."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT key, quantity FROM activities").fetchall()
-        return dict(rows)
+            return dict(self._rows(connection, "SELECT key, quantity FROM activities"))
 
     def record_settlement(
         self,
@@ -186,6 +185,8 @@ class EvidenceRecords(LedgerFile):
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
         """Record which contracts are missing in the broker's list; the first time of each stays."""
+        if set(symbols) == set(self.doubts()):
+            return
         with self._transaction() as connection:
             connection.execute(
                 "DELETE FROM doubts WHERE NOT list_contains(?, symbol)", [list(symbols)]
@@ -199,7 +200,7 @@ class EvidenceRecords(LedgerFile):
     def doubts(self) -> dict[str, datetime]:
         """Since when contracts have been missing in the broker's list, by symbol."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT symbol, since FROM doubts").fetchall()
+            rows = self._rows(connection, "SELECT symbol, since FROM doubts")
         return {symbol: since.replace(tzinfo=UTC) for symbol, since in rows}
 
     def record_differences(self, differences: Sequence[Difference], now: datetime) -> None:
@@ -214,7 +215,7 @@ class EvidenceRecords(LedgerFile):
     def differences(self) -> list[Difference]:
         """What the last reconciliation reported."""
         with self._reading() as connection:
-            text = read_meta(connection, "differences")
+            text = self._kept(connection, "differences")
         return [Difference(**item) for item in json.loads(text or "[]")]
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.adapters.storage.ledger.rows import (
-    read_meta,
     read_orders,
     read_positions,
     set_meta,
@@ -77,7 +76,7 @@ class LedgerFile:
     def kept(self, name: str) -> str | None:
         """The text that :meth:`keep` stored last under a name; None if there is none."""
         with self._reading() as connection:
-            return read_meta(connection, name)
+            return self._kept(connection, name)
 
     def keep(self, name: str, text: str | None, now: datetime, event: str | None = None) -> None:
         """Store a text under a name, beside the orders; None deletes it.
@@ -151,6 +150,17 @@ class LedgerFile:
             seen.positions = tuple(read_positions(connection))
         return seen.positions
 
+    def _rows(
+        self, connection: duckdb.DuckDBPyConnection, query: str, params: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query outside of a transaction, read once for each change."""
+        return self._seen(connection).rows(connection, query, params)
+
+    def _kept(self, connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+        """The text stored under a name, read once for each change."""
+        rows = self._rows(connection, "SELECT key, value FROM meta")
+        return next((str(value) for key, value in rows if key == name), None)
+
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
@@ -169,7 +179,10 @@ class LedgerFile:
     def _require_some_bytes(self) -> None:
         """LedgerError for a file without content, which DuckDB would take for a new one."""
         for _ in range(EMPTY_LOOKS):
-            if not self.path.exists() or self.path.stat().st_size > 0:
+            try:
+                if self.path.stat().st_size > 0:
+                    return
+            except (FileNotFoundError, NotADirectoryError):
                 return
             # Another process may be about to write its first bytes.
             time.sleep(EMPTY_PAUSE_SECONDS)

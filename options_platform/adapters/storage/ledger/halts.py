@@ -26,7 +26,7 @@ class HaltRecords(LedgerFile):
         """Why new orders are halted, or None."""
         self._take_notice()
         with self._reading() as connection:
-            return read_meta(connection, "halted")
+            return self._kept(connection, "halted")
 
     def halt(self, reason: str, now: datetime | None = None) -> None:
         """Refuse new entries until :meth:`resume`; exits go on. The first reason stays.
@@ -80,7 +80,7 @@ class HaltRecords(LedgerFile):
             # A power cut may leave it empty; that it exists is enough for a halt.
             reason, at = "a halt whose notice cannot be read", datetime.now(UTC)
         with self._reading() as connection:
-            is_recorded = read_meta(connection, "halted") is not None
+            is_recorded = self._kept(connection, "halted") is not None
         if not is_recorded:
             self._record_halt(reason, at)
 
