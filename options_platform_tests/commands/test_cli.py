@@ -1,4 +1,4 @@
-"""The command line as a user has it: real processes, exit codes, one line for each error."""
+"""The command line as a user runs it: real processes, exit codes, one line for each error."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def shell(filled, tmp_path):
 
 
 def refused(shell, done, said):
-    """One line that says what to do, a code, and the tables as before."""
+    """One line with advice, an exit code, and unchanged tables."""
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if line.startswith("options-platform: ")]
     assert len(lines) == 1, done.stderr

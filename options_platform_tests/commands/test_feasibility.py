@@ -46,7 +46,7 @@ def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch
 
 
 def test_it_begins_with_the_first_plan_however_early_the_data_begin(home, capsys, monkeypatch):
-    """A home whose daily run is all that ever ran has plans of late sessions alone."""
+    """A home with only a daily run has plans of late sessions only."""
     monkeypatch.setenv("OPTIONS_START", str(home.start - timedelta(days=200)))
     assert told(capsys, "--sessions", "1000")["first"] >= str(home.start)
 

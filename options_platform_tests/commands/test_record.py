@@ -1,4 +1,4 @@
-"""`record` as a user has it, on a home that has traded."""
+"""`record` as a user runs it, on a home that has traded."""
 
 import json
 import shutil

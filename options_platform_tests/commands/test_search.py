@@ -1,4 +1,4 @@
-"""A search goes on where it was killed, and writes down each of its trials."""
+"""A search resumes where it was killed, and records each of its trials."""
 
 import json
 import os

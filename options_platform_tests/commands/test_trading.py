@@ -1,4 +1,4 @@
-"""The hands on trading as a user has them: real processes at a fake Alpaca."""
+"""The commands of trading as a user runs them: real processes at a fake Alpaca."""
 
 import json
 import os
@@ -181,7 +181,7 @@ def test_work_has_nothing_to_do_when_no_order_works(shell):
 
 
 def leaving(shell):
-    """An exit of one position that rests at the broker; its id."""
+    """Send an exit of one position that rests at the broker; returns its id."""
     shell.fake.fills = "rest"
     service, now = trader(shell.home, shell.fake.address), datetime.now(UTC)
     position = service.ledger.positions()[0]

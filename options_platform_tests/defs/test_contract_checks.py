@@ -1,4 +1,4 @@
-"""The asset checks in real runs on a real instance: what is broken stops what rests on it."""
+"""The asset checks in real runs on a real instance: broken rows stop everything downstream."""
 
 from datetime import date
 
@@ -23,7 +23,7 @@ DATA = ("raw_ohlcv", "vix", "features", "labels")
 
 
 class Sabotaged(Warehouse):
-    """A warehouse in which a statement is run right after a table was written."""
+    """A warehouse that runs a statement right after a table was written."""
 
     def __init__(self, settings, table, statement):
         super().__init__(settings.warehouse_path, wait_seconds=30)
@@ -114,7 +114,7 @@ def test_the_shell_names_the_failed_check_in_one_line(tmp_path):
 
 
 def test_a_bad_row_warns_and_does_not_block(tmp_path):
-    """A bar that was set aside is reported, and the rest of the data goes on."""
+    """A bar that is set aside is reported, and the other rows are used."""
     settings = small(tmp_path)
     gone = ", ".join(f"{name} = NULL" for name in ("open", "high", "low", "close"))
     statement = f"UPDATE raw_ohlcv SET bad_reason = 'nan_price', {gone} WHERE date = '{DAY}'"

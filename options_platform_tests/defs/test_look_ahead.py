@@ -1,4 +1,4 @@
-"""The first promise: a row does not depend on how the runs were cut, nor on what came later."""
+"""The first promise: a row depends neither on how runs are split nor on later data."""
 
 import shutil
 from datetime import date
@@ -39,7 +39,7 @@ def test_one_run_has_predictions_and_plans(whole):
 
 @pytest.mark.long
 def test_two_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
-    """(b) As a backfill of the web UI arrives, tickers in another order in each phase."""
+    """(b) Runs as in a backfill of the web UI, tickers in another order in each phase."""
     settings = make_platform_settings(tmp_path / "phases")
     for ticker in ("SPY", "QQQ"):
         run(settings, tickers=[ticker], assets=DATA_ASSETS)
@@ -83,7 +83,7 @@ def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
 
 
 def test_a_feature_that_looks_ahead_is_caught(whole, tmp_path, monkeypatch):
-    """The comparison can fail: with a feature that reads tomorrow's close it does."""
+    """The comparison fails with a feature that reads tomorrow's close."""
     from options_platform.defs.features import assets as features
 
     honest = features.compute_features

@@ -1,4 +1,4 @@
-"""The web UI as a user starts it: a backfill launched there, and what the pages show."""
+"""The web UI as a user starts it: a backfill launched there, and its pages."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The true defects of real files stand in the report, each by its name."""
+"""The report names the known defects of real files."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def words_of(settings):
 
 
 def made_of(reference_data, tmp_path, *, ticker, files, start, end, **changes):
-    """A home over bars and indices of a folder of the real files."""
+    """A home with bars and indices from a folder of real files."""
     folders = os.pathsep.join(str(folder) for folder in (tmp_path, *files))
     settings = make_platform_settings(
         tmp_path / "home", source="csv", csv_dir=folders, tickers=(ticker,), start=start, end=end,

@@ -1,4 +1,4 @@
-"""The report of a small simulated home: whole, in one file, safe, and honest."""
+"""The report of a small simulated home: complete, in one file, safe, and honest."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Two homes are compared row by row: what differs is named, whichever home has it."""
+"""Two homes are compared row by row, and every difference is named, whichever home has it."""
 
 import shutil
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The wire to Alpaca: one request, one answer, the right host, no secret in sight."""
+"""The connection to Alpaca: requests sent once, the right host, and no secret in any message."""
 
 import json
 import logging
@@ -159,7 +159,7 @@ def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake,
 
 
 def test_no_order_or_activity_is_missed_if_pages_are_shorter_than_requested(at_fake, fake):
-    """Each order at its own second, so that a page of 50 ends between two."""
+    """Each order has a different second, so that a page of 50 ends between two."""
     fake.fills = "limit"
     fake.script("page_cap", {"cap": 50})
     start = fake.now()
@@ -177,7 +177,7 @@ STOCK = {"symbol": "T", "side": "buy", "qty": "1", "type": "limit", "limit_price
 
 
 def test_an_assignment_is_not_missed_if_a_page_ends_between_its_two_activities(at_fake, fake):
-    """Both of the pair have one id; 49 fills come before them, so the page ends between."""
+    """Both activities have one id; after 49 fills the page ends between them."""
     symbol = LEGS[0].symbol("SPY")
     for at in range(49):
         fake.book.submit(STOCK | {"client_order_id": str(at)})
@@ -196,7 +196,7 @@ def test_an_assignment_is_not_missed_if_a_page_ends_between_its_two_activities(a
 
 
 def test_a_leg_of_an_exit_is_marked_as_closing_if_the_account_covers_it():
-    """Another spread holds the other side of the 475 call: the account shows none of it."""
+    """Another spread has the other side of the 475 call, so the account shows none of it."""
     out = replace(ORDER, purpose="exit", legs=closing(LEGS), limit_price=-2.0)
     held = {"SPY240202C00470000": 5}
     legs = shapes.request_of(out, held).to_request_fields()["legs"]
@@ -369,7 +369,7 @@ def test_the_switch_of_live_trading_is_no_setting_of_a_file(tmp_path):
 
 
 def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
-    """The server repeats what it was sent, as a careless one might."""
+    """The server repeats the request in its answer, as a careless one might."""
     caplog.set_level(logging.DEBUG)
     made = AlpacaBroker(
         AlpacaRules(fake_address=fake.address, timeout_seconds=0.5),

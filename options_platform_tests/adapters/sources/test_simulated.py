@@ -82,7 +82,7 @@ def test_it_is_labelled_as_not_real_with_its_seed():
 
 @pytest.fixture(params=["shorter", "longer"])
 def other_calendar(request, monkeypatch):
-    """A calendar that ends with 2016: nothing after it exists yet; or one with years more."""
+    """A calendar that ends with 2016, or one with more years."""
     known = tuple(day for day in all_sessions() if day.year <= 2016)
     if request.param == "longer":
         more = (all_sessions()[-1] + timedelta(days=n) for n in range(1, 900))

@@ -24,7 +24,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def holder(path):
-    """A second process that holds the file until it is told to let go."""
+    """A second process that keeps the file open until it is told to stop."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)],
         stdin=subprocess.PIPE,

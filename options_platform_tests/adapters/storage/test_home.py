@@ -180,7 +180,7 @@ def test_foreign_files_in_the_homes_folder_keep_their_permissions(tmp_path, open
 
 @pytest.fixture
 def open_umask():
-    """That of most machines, where others may read."""
+    """The umask of most machines, which lets others read."""
     before = os.umask(0o022)
     yield
     os.umask(before)

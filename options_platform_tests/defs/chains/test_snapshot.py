@@ -1,4 +1,4 @@
-"""Chains taken on the evening of their session, and what the night makes of them."""
+"""Chains fetched on the evening of their session, and their use in the nightly run."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""What runs of the data assets store besides their own partitions, and what they refuse."""
+"""Runs of the data assets: rows outside their partitions, and refusals."""
 
 import shutil
 from datetime import date

@@ -19,7 +19,7 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
 
 def checked(home, source, second=None, *, start=FIRST, end=LAST, **changes):
-    """Each check of `raw_ohlcv` with whether it passed and what it says."""
+    """Each check of `raw_ohlcv`: whether it passed, and its description."""
     settings = make_platform_settings(
         home, tickers=("SPY",), start=start, end=end, second_source="sample" if second else "",
         **changes,

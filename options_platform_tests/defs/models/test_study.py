@@ -1,4 +1,4 @@
-"""What a backfill leaves in MLflow and in the UI about its models."""
+"""The records of a backfill's models in MLflow and in the UI."""
 
 from datetime import date
 

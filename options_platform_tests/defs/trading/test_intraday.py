@@ -1,4 +1,4 @@
-"""The job that checks stops within a session, as the web UI and its schedule start it."""
+"""The job that checks stops within a session, as started by the web UI and its schedule."""
 
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -53,7 +53,7 @@ def test_a_run_closes_stopped_positions_and_reports_them(tmp_path, fake):
 
 
 def crashed(made, fake):
-    """The held spread quoted far below its stop; the underlying fell from 250 to 230."""
+    """The open spread quoted far below its stop; the underlying fell from 250 to 230."""
     for leg in made.ledger.positions()[0].legs:
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 1.0, "ask": 1.02})
     fake.script("trade", {"ticker": "SPY", "price": 230.0})

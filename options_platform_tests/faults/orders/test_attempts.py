@@ -1,4 +1,4 @@
-"""Several attempts of one order: whatever fills or rests of each counts, and nothing is doubled."""
+"""Several attempts of one order: the fills of each count, and nothing is sent twice."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ def attempts(made):
 
 
 def shown_again(fake, order, spreads, then):
-    """An order that had ended fills after all, and stands as `then` afterwards."""
+    """An order that had ended fills after all, and has the status `then` afterwards."""
     with fake.lock:
         held = fake.book.by_client_id(order.client_order_id)
         for part in [held, *held["legs"]]:
@@ -271,7 +271,7 @@ def test_an_entry_is_not_sent_again_once_the_lookup_shows_a_fill(entered, restin
 
 
 def climbing_exit(made, fake):
-    """An exit on its first rung, and the minute of its next."""
+    """An exit at its first step, and the minute of its next one."""
     fake.fills = "rest"
     with made.ledger.trading():
         made.closing.close_position(made.ledger.positions()[0], SESSION, "STOP_LOSS", None, NOW)

@@ -39,12 +39,12 @@ def run(seed, say=lambda _: None, *, over_http=None):
 
 
 def is_over_http(seed):
-    """Whether a sequence takes the long way, over sockets: one in ten."""
+    """Whether a sequence uses sockets: one in ten does."""
     return seed % 10 == 0
 
 
 def settle(world):
-    """Honest lists, orders that fill, and enough runs: then both sides agree, or say why not."""
+    """With correct lists and enough runs, both sides agree or the difference is reported."""
     world.say("settling")
     world.fake.faults.clear()
     world.arrive()
@@ -62,7 +62,7 @@ def settle(world):
 
 
 def difference(world):
-    """What the ledger has of orders and contracts otherwise than the account, and does not name."""
+    """Unreported differences of orders and contracts between ledger and account."""
     made = world.service()
     with made.ledger.holding():
         ours = {order.client_order_id: order for order in made.ledger.orders()}
@@ -87,7 +87,7 @@ def difference(world):
 
 
 def failures(seeds):
-    """What broke in the sequences of these seeds, by seed."""
+    """The broken promises in the sequences of these seeds, by seed."""
     found = {}
     for seed in seeds:
         try:
@@ -101,7 +101,7 @@ def failures(seeds):
 
 
 def main(arguments):
-    """Run the seeds asked for; 1 if any failed."""
+    """Run the requested seeds; returns 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", help="first..last")

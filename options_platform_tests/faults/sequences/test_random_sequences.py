@@ -97,7 +97,7 @@ def test_a_seed_gives_the_same_sequence_over_sockets_and_without(seed):
 
 
 def test_a_seed_gives_the_same_sequence_in_any_process():
-    """Whatever the order of sets is there."""
+    """The order of sets differs between processes."""
     command = [sys.executable, "-m", SEQUENCES, "--seed", "12", "--verbose"]
     told = {
         subprocess.run(

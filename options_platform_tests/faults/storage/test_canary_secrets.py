@@ -1,4 +1,4 @@
-"""Secrets are nowhere: in no file of the home, no exception, no output and no page of the UI."""
+"""Secrets appear in no file of the home, no exception, no output and no page of the UI."""
 
 import base64
 import json
@@ -66,7 +66,7 @@ def leaks_in(data, where):
 
 
 def leaks_below(folder):
-    """Where a canary stands in the files of a folder; databases are read value by value too."""
+    """The places of a canary in the files of a folder; databases are also read value by value."""
     found = []
     for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
         where, data = str(path.relative_to(folder)), path.read_bytes()
@@ -118,7 +118,7 @@ def test_the_search_finds_planted_secrets(tmp_path):
 
 @dataclass
 class Heard:
-    """All that a person may get to see."""
+    """Everything that a person may see."""
 
     texts: dict = field(default_factory=dict)
 

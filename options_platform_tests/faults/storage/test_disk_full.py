@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_between_two_sessions_orders_keeps_the_first(disk, 
 
 
 def backfilled(shell, code, **environment):
-    """The only line of ours that a backfill says, and no traceback of anybody."""
+    """The only line that the platform prints in a backfill, without a traceback."""
     done = shell.run("backfill", "--select", DATA, **environment)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Eight processes of one home ask one server at once, through the real yfinance."""
+"""Eight processes of one home request from one server at once, through the real yfinance."""
 
 import json
 import os

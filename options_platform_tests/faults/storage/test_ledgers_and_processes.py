@@ -1,4 +1,4 @@
-"""Several processes, and ledgers that are old, damaged or full: one order, or why there is none."""
+"""Several processes, and old, damaged or full ledgers: one order, or an error that says why not."""
 
 import threading
 import time
@@ -55,7 +55,7 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
 
 
 def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
-    """The second waits for the first, is told so when that hangs, and sends nothing."""
+    """The second waits for the first, reports so if that hangs, and sends nothing."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
     first = start(tmp_path, fake.address, TIMEOUT="60")
     deadline = time.monotonic() + 60
@@ -150,7 +150,7 @@ def test_a_damaged_ledger_sends_nothing_and_reports_it_in_one_line(tmp_path, fak
 
 @pytest.mark.parametrize("kilobytes", [4, 64, 300, 900])
 def test_a_full_disk_loses_no_order(tmp_path, fake, kilobytes):
-    """Files may not grow past a size: wherever that hits, doing it again ends with one order."""
+    """Files may not grow past a size; wherever that fails, repeating ends with one order."""
     code, said = ended(start(tmp_path, fake.address, MOST_BYTES=str(kilobytes * 1024)))
     assert (code, "Traceback" in said) in ((0, False), (1, False)), said
     assert_full_disk_lost_nothing(tmp_path, fake)

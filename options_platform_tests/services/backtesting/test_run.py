@@ -1,4 +1,4 @@
-"""A backtest of a home: what is loaded, that a grid in processes gives what one process gives."""
+"""A backtest of a home: its data, and grids whose results do not depend on the processes."""
 
 import shutil
 from datetime import UTC, date, datetime
@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def quiet(*_):
-    """Nobody is told."""
+    """A progress listener that shows nothing."""
 
 
 @pytest.fixture(scope="module")

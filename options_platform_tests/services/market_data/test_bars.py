@@ -1,4 +1,4 @@
-"""Incremental fetching, holes and decisions on bars, on a real warehouse."""
+"""Incremental fetching, missing bars and decisions on bars, on a real warehouse."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -72,7 +72,7 @@ def test_a_good_bar_stays_when_the_source_later_drops_it(market):
 
 
 def test_the_entry_for_a_missing_bar_stays_correct_while_it_is_missing(market):
-    """A kept bar is not set aside, and nobody has given another one until it comes again."""
+    """A kept bar is not set aside; its entry stays open until the source has the bar again."""
     market.run(end=shift(LAST, -1))
     whole, lost = market.source.history["SPY"], (shift(LAST, -4), shift(LAST, -3))
     market.source.history["SPY"] = changed(

@@ -35,7 +35,7 @@ WIDE_RISK = {
 
 
 class Spent:
-    """The account of another broker, whose cash was taken out."""
+    """The account of another broker, with its cash withdrawn."""
 
     def __init__(self, broker):
         self._broker = broker
@@ -244,7 +244,7 @@ def test_an_entry_too_near_its_expiry_is_not_sent(tmp_path):
 
 
 class Withdrawn(Spent):
-    """The account of another broker, which says that its equity is less."""
+    """The account of another broker, which reports a smaller equity."""
 
     def __init__(self, broker, equity_usd):
         super().__init__(broker)

@@ -1,4 +1,4 @@
-"""Files as their publishers write them; each layout's origin is named beside it."""
+"""Files as their publishers write them, each with its origin."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ def opened(tmp_path, text, name="AAPL.csv"):
 
 
 def rows(template, days, *, header="", newest_first=False, thousands=False):
-    """Three days in the words of a publisher."""
+    """Three days in the format of a publisher."""
     lines = []
     for at, day in enumerate(days):
         fields = {"o": OPENS[at], "h": HIGHS[at], "l": LOWS[at], "c": CLOSES[at], "v": VOLUMES[at]}
@@ -223,7 +223,7 @@ def test_parquet_truncated_anywhere_is_refused(tmp_path, kept):
 
 @pytest.mark.parametrize("kept", range(1, len(GOOD) - len(OHLCV)))
 def test_text_truncated_anywhere_never_yields_half_a_number(tmp_path, kept):
-    """What is left is refused, or ends with a whole line and then lacks the last session."""
+    """The truncated text is refused, or ends with a complete line and misses the last session."""
     source = opened(tmp_path, gzip.compress(GOOD[:-kept].encode()), "AAPL.csv.gz")
     with pytest.raises(SourceError, match=r"cut short|lacks its end|ends 2024-07-0|holds no rows"):
         source.bars("AAPL", *SPAN)

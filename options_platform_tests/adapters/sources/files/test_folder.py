@@ -287,7 +287,7 @@ def test_an_index_file_without_a_close_in_the_range_is_refused(tmp_path, text, s
     if said is None:
         assert opened.index_bars("VIX", *span)["close"].to_list() == [12.5]
         return
-    with pytest.raises(SourceError, match=r"VIX\.csv says nothing of VIX for 2024-07") as error:
+    with pytest.raises(SourceError, match=r"VIX\.csv has no closes of VIX for 2024-07") as error:
         opened.index_bars("VIX", *span)
     assert said in str(error.value)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""An archive comes back whole, or the home stays as it is: cut, tampered, foreign, busy, full."""
+"""A restore is complete or leaves the home unchanged, also for bad archives and full disks."""
 
 import gzip
 import io
