@@ -87,7 +87,7 @@ def other_calendar(request, monkeypatch):
     if request.param == "longer":
         more = (all_sessions()[-1] + timedelta(days=n) for n in range(1, 900))
         known = (*all_sessions(), *(day for day in more if day.weekday() < 5))
-    caches = (simulated._market, simulated._bars, simulated._index, simulated._own_index)
+    caches = (simulated._market, simulated._bars, simulated._index, simulated._ticker_index)
 
     def forget():
         for cache in caches:

@@ -144,7 +144,7 @@ def test_a_page_that_asks_for_consent_is_left_to_yfinance(yahoo):
     asked = SimpleNamespace(url="https://consent.yahoo.com/v2/collectConsent", text=HTML)
     page = SimpleNamespace(url="https://query2.finance.yahoo.com/v8/x", text=HTML)
     with Rewritten(yahoo.address) as session:
-        session.heard("/v8/finance/chart/SPY", asked)
+        session.check_body("/v8/finance/chart/SPY", asked)
         assert session.chart is None
         with pytest.raises(FetchError, match="HTML page"):
-            session.heard("/v8/finance/chart/SPY", page)
+            session.check_body("/v8/finance/chart/SPY", page)
