@@ -106,11 +106,11 @@ def test_the_shell_names_the_failed_check_in_one_line(tmp_path):
     settings = small(tmp_path)
     table, statement, _ = BROKEN[0]
     broken = Sabotaged(settings, table, statement)
-    with pytest.raises(RunFailedError) as said:
+    with pytest.raises(RunFailedError) as error:
         run_job(settings, PartitionRange(START, END, settings.tickers), warehouse=broken)
-    assert str(said.value).startswith("vix.sessions_complete: 2 rows: Each session of the range")
-    assert f"e.g. {DAY} QQQ; {DAY} SPY; nothing downstream was computed" in str(said.value)
-    assert "\n" not in str(said.value)
+    assert str(error.value).startswith("vix.sessions_complete: 2 rows: Each session of the range")
+    assert f"e.g. {DAY} QQQ; {DAY} SPY; nothing downstream was computed" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_bad_row_warns_and_does_not_block(tmp_path):

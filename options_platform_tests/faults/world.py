@@ -64,8 +64,8 @@ def start(home, address, step="never", tickers=("SPY",), action="trade", **envir
 
 
 def ended(process, seconds=120):
-    _, said = process.communicate(timeout=seconds)
-    return process.returncode, said
+    _, output = process.communicate(timeout=seconds)
+    return process.returncode, output
 
 
 def kill_when(process, happened, seconds=60):

@@ -381,9 +381,9 @@ def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
     texts = [repr(made)]
     for status in (401, 403, 422, 429, 500):
         fake.script("faults", {"on": "POST", "do": "status", "status": status, "body": echo})
-        with pytest.raises(BrokerError) as said:
+        with pytest.raises(BrokerError) as raised:
             made.submit(ORDER)
-        error = said.value
+        error = raised.value
         while error is not None:
             texts += [repr(error), str(vars(error))]
             error = error.__cause__ or error.__context__

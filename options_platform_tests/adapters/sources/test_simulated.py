@@ -52,7 +52,7 @@ print(source.bars("SPY", date(2015, 1, 2), date(2015, 3, 31)).hash_rows().sum())
 
 
 def test_a_ticker_is_the_same_in_any_process_and_after_any_other_request():
-    said = [
+    outputs = [
         subprocess.run(
             [sys.executable, "-c", ASK.format(before=before)],
             check=True,
@@ -61,7 +61,7 @@ def test_a_ticker_is_the_same_in_any_process_and_after_any_other_request():
         ).stdout
         for before in ("", "source.bars('QQQ', date(2015, 1, 2), date(2015, 3, 31))")
     ]
-    assert said[0] == said[1] != ""
+    assert outputs[0] == outputs[1] != ""
 
 
 def test_seed_and_ticker_change_the_market():

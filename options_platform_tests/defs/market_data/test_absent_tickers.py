@@ -102,8 +102,8 @@ def test_a_backfill_over_a_delisted_and_a_newly_listed_ticker_gives_every_table(
 
 def test_checks_status_and_alerts_name_the_ticker_that_has_no_bar(whole, monkeypatch, capsys):
     settings, outcomes = whole
-    told = " ".join(warning for outcome in outcomes for warning in outcome.warnings)
-    assert f"OLD ends {DELISTED}" in told
+    warnings = " ".join(warning for outcome in outcomes for warning in outcome.warnings)
+    assert f"OLD ends {DELISTED}" in warnings
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30)
     assert without_bars(warehouse, settings).select("ticker", "last").rows() == [("OLD", DELISTED)]
     alerts = alerts_of(settings, open_ledger(settings), NOON)

@@ -98,18 +98,18 @@ def test_positions_that_cannot_be_listed_for_a_while_are_closed_completely(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("told", "after"),
+    ("fields", "after"),
     [({"filled_qty": "1"}, "partially_filled"), ({"status": "rejected"}, "rejected")],
     ids=["fewer fills than before", "rejected after a fill"],
 )
-def test_an_impossible_answer_does_not_prevent_other_closings(tmp_path, resting, told, after):
+def test_an_impossible_answer_does_not_prevent_other_closings(tmp_path, resting, fields, after):
     made = trader(tmp_path, resting.address)
     one, other = trade(made, ("SPY", "QQQ"))
     resting.script("fill", {"client_order_id": one.client_order_id, "spreads": 2})
     resting.script("fill", {"client_order_id": other.client_order_id})
     assert made.reconcile(NOW) == []
     resting.fills = "limit"
-    resting.book.by_client_id(one.client_order_id).update(told)
+    resting.book.by_client_id(one.client_order_id).update(fields)
     trade(made, ("SPY", "QQQ"))
     advance(made, NOW, resting)
     Flattening(made, {}).run(NOW)

@@ -85,8 +85,8 @@ def test_a_position_whose_flattening_order_expired_is_closed_by_the_next_daily_r
     for day in (NOW.date(), date(2015, 1, 6)):
         fake.script("close", {})
         daily(made, fake, day, {"SPY": 252.0})
-    told = sorted((o.session, o.status, o.reason) for o in exits(made))
-    assert told == [
+    sent = sorted((o.session, o.status, o.reason) for o in exits(made))
+    assert sent == [
         (SESSION, "expired", "FLATTEN"),
         (NOW.date(), "expired", "FLATTEN"),
         (date(2015, 1, 6), "accepted", "FLATTEN"),

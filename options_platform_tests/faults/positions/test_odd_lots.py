@@ -243,17 +243,17 @@ def test_accepting_an_odd_difference_of_shares_corrects_it(made, fake, differenc
 
 def test_a_flatten_that_cannot_close_shares_reports_how_many(made, fake):
     fake.script("move", {"symbol": "SPY", "quantity": 51})
-    said = [line for line in flatten(made) if "nothing closes" in line]
-    assert len(said) == 1
-    assert "+8C253; -800 shares" in said[0]
+    texts = [line for line in flatten(made) if "nothing closes" in line]
+    assert len(texts) == 1
+    assert "+8C253; -800 shares" in texts[0]
 
 
 def test_messages_show_the_number_of_shares(made, fake):
     flatten(made)
     fill(fake, working(made), 151)
     made.reconcile(NOW)
-    (said,) = shares_held(made.ledger.positions()).values()
-    assert "holds -649 shares of SPY" in said
+    (texts,) = shares_held(made.ledger.positions()).values()
+    assert "holds -649 shares of SPY" in texts
     (alert,) = [a for a in alerts_of(made.settings, made.ledger, NOW) if "CRITICAL" in a.title]
     assert "-649 shares of SPY" in alert.text
 

@@ -69,8 +69,8 @@ def test_a_check_without_the_loss_lifts_the_pause(made, fake):
     look(made, fake, MINUTE, LOSS)
     found = look(made, fake, 2 * MINUTE, WELL)
     assert (found.paused, found.halted) == (None, None)
-    told = made.ledger.table("account_events").filter(kind="paused")["detail"].to_list()
-    assert [text.partition(":")[0] for text in told] == ["since 2015-01-05T10", "lifted"]
+    details = made.ledger.table("account_events").filter(kind="paused")["detail"].to_list()
+    assert [text.partition(":")[0] for text in details] == ["since 2015-01-05T10", "lifted"]
     trade(made, ("SPY", "QQQ"), now=NOW + 2 * MINUTE)
     assert entry(made, "QQQ").status == "accepted"
 

@@ -356,6 +356,6 @@ def test_a_worthless_debit_spread_is_offered_at_a_cent_each_session(tmp_path, fa
     for day in (NOW.date(), NOW.date() + timedelta(days=1)):
         fake.script("close", {})
         daily(made, fake, day, {"SPY": 180.0})
-    told = [(order.limit_price, order.status) for order in made.ledger.orders()[1:]]
-    assert told == [(-0.01, "expired"), (-0.01, "expired"), (-0.01, "accepted")]
+    offers = [(order.limit_price, order.status) for order in made.ledger.orders()[1:]]
+    assert offers == [(-0.01, "expired"), (-0.01, "expired"), (-0.01, "accepted")]
     assert made.ledger.positions()[0].closed_on is None

@@ -69,16 +69,16 @@ def difference(world):
         contracts = made.ledger.books().contracts
         differences = made.ledger.differences()
     # Where the broker's own answers tell everything, naming a difference is not enough.
-    said = " ".join(f"{d.subject} {d.text}" for d in differences) if world.needs_person else ""
+    reported = " ".join(f"{d.subject} {d.text}" for d in differences) if world.needs_person else ""
     for order in world.truth.ours():
         name = order["client_order_id"]
         known = ours[name].filled_qty if name in ours else 0
-        if known != int(order["filled_qty"]) and name not in said:
+        if known != int(order["filled_qty"]) and name not in reported:
             return f"FILL_LOST: {name} filled {order['filled_qty']}, {known} in the ledger"
     held = world.fake.book.quantities()
     for symbol in sorted({*held, *contracts}):
         here, there = contracts.get(symbol, 0), held.get(symbol, 0)
-        if here != there and symbol not in said:
+        if here != there and symbol not in reported:
             kind = "CONTRACTS_LOST" if contract_of(symbol) else "SHARES_LOST"
             return f"{kind}: {there} {symbol}, {here} in the ledger"
     if held and not world.needs_person:
@@ -121,8 +121,8 @@ def main(arguments):
             kinds[text.partition(":")[0]] += 1
             print(f"seed {seed}: {text}", flush=True)
     each = (time.process_time() - began) / (last - first + 1)
-    told = f"{last - first + 1} sequences, {sum(kinds.values())} failed {dict(kinds)}"
-    print(f"{told}; {each:.2f} CPU s each")
+    summary = f"{last - first + 1} sequences, {sum(kinds.values())} failed {dict(kinds)}"
+    print(f"{summary}; {each:.2f} CPU s each")
     return 1 if kinds else 0
 
 

@@ -112,8 +112,8 @@ class Truth:
     def _check_doubles(self, purpose, position, members):
         working = [order for order in members if order["status"] in OPEN]
         if len(working) > 1:
-            told = ", ".join(f"{o['client_order_id']} {o['status']}" for o in working)
-            raise BrokenPromiseError(f"DOUBLED: {purpose} of {position}: {told}")
+            statuses = ", ".join(f"{o['client_order_id']} {o['status']}" for o in working)
+            raise BrokenPromiseError(f"DOUBLED: {purpose} of {position}: {statuses}")
         filled = sum(number(order["filled_qty"]) for order in members)
         at_work = sum(number(o["qty"]) - number(o["filled_qty"]) for o in working)
         if purpose == "entry" and filled + at_work > self.positions[position]:

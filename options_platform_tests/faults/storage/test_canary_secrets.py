@@ -167,8 +167,8 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
             if status != 200:
                 fault = {"on": "", "do": "status", "status": status, "body": ECHO, "times": 10_000}
                 fake.script("faults", fault)
-            told = run(settings, start=END, end=END, backfill=False, now=now)[0].warnings
-            heard.texts[f"run at {status}"] = "\n".join(told).encode()
+            warnings = run(settings, start=END, end=END, backfill=False, now=now)[0].warnings
+            heard.texts[f"run at {status}"] = "\n".join(warnings).encode()
         # What fails is said, and the server did hear the keys' account asked for.
         assert b"paper_orders.reconciled: BROKER" in heard.texts["run at 401"]
         assert b"no account for" in heard.texts["run at 401"]
@@ -216,8 +216,8 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
                 heard.texts[f"events of {one['runId']}"] = json.dumps(events).encode()
         finally:
             web.stop()
-    said = capfd.readouterr()
-    heard.texts["printed"] = (said.out + said.err + caplog.text).encode()
+    printed = capfd.readouterr()
+    heard.texts["printed"] = (printed.out + printed.err + caplog.text).encode()
     assert all(heard.texts[name] for name in (*COMMANDS, *PAGES))
     assert heard.leaks() == []
     assert leaks_below(home) == []

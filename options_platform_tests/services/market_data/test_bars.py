@@ -78,11 +78,11 @@ def test_the_entry_for_a_missing_bar_stays_correct_while_it_is_missing(market):
     market.source.history["SPY"] = changed(
         whole.filter(pl.col("date") != lost[0]), lost[1], close=None
     )
-    told = ("date", "rule", "severity", "status", "note")
+    columns = ("date", "rule", "severity", "status", "note")
     for start in (LAST, shift(LAST, -2), LAST):
         update = market.run(start=start, end=LAST)
         assert market.rows()["bad_reason"].null_count() == market.rows().height
-        assert market.rows(QUARANTINE).select(told).rows() == [
+        assert market.rows(QUARANTINE).select(columns).rows() == [
             (lost[0], "missing", "warning", "open", None),
             (lost[1], "nan_price", "set_aside", "open", None),
         ]

@@ -201,14 +201,14 @@ CUT = {
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
-@pytest.mark.parametrize(("content", "said"), CUT.values(), ids=CUT)
+@pytest.mark.parametrize(("content", "message"), CUT.values(), ids=CUT)
 def test_a_truncated_or_damaged_file_is_refused_with_the_true_reason(
-    tmp_path, content, said, ending
+    tmp_path, content, message, ending
 ):
     if ending == ".csv.gz" and isinstance(content, str):
         content = gzip.compress(content.encode())
     source = opened(tmp_path, content, f"AAPL{ending}")
-    with pytest.raises(SourceError, match=said) as error:
+    with pytest.raises(SourceError, match=message) as error:
         source.bars("AAPL", *SPAN)
     assert f"AAPL{ending}" in str(error.value)
     assert "\n" not in str(error.value)
@@ -329,9 +329,9 @@ NOT_READABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("content", "said"), NOT_READABLE.values(), ids=NOT_READABLE)
-def test_an_ambiguous_file_is_refused_with_advice(tmp_path, content, said):
-    with pytest.raises(SourceError, match=said) as error:
+@pytest.mark.parametrize(("content", "message"), NOT_READABLE.values(), ids=NOT_READABLE)
+def test_an_ambiguous_file_is_refused_with_advice(tmp_path, content, message):
+    with pytest.raises(SourceError, match=message) as error:
         opened(tmp_path, content).bars("AAPL", *SPAN)
     assert "AAPL.csv" in str(error.value)
     assert "\n" not in str(error.value)
