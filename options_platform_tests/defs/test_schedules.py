@@ -1,4 +1,4 @@
-"""The schedule as the daemon runs it: ticks of its cron in New York, each evaluated."""
+"""The schedule as the daemon runs it: each tick of its cron in New York is evaluated."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
