@@ -65,7 +65,7 @@ def research(args: argparse.Namespace) -> int:
         )
         recorded = log.known()
         for trial in contest.run(
-            chosen, tried_at=datetime.now(UTC), known=recorded, progress=progress
+            chosen, tried_at=datetime.now(UTC), tried_ids=recorded, progress=progress
         ):
             log.record(trial)
         wanted = [contest.trial_id(candidate) for candidate in chosen]

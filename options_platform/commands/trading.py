@@ -19,9 +19,9 @@ from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
-from options_platform.services.trading.entries.pauses import lift_pause
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.pauses import lift_pause
 from options_platform.services.trading.prices.stored_closes import stored_market
 from options_platform.services.trading.reconciliation.accepting import accept
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
@@ -35,13 +35,13 @@ BY_HAND = "by hand"
 
 def reconcile(args: argparse.Namespace) -> int:
     """Update the ledger's working orders from the broker; 1 if ledger and broker still differ."""
-    service = _service(ready_settings())
+    trading = _trading(ready_settings())
     now = datetime.now(UTC)
-    with service.trading():
+    with trading.exclusively():
         if args.accept:
-            differences = accept(service.reconciler, now, args.accept)
+            differences = accept(trading.reconciler, now, args.accept)
         else:
-            differences = service.reconciler.run(now)
+            differences = trading.reconciler.run(now)
     if args.json:
         print_json([asdict(difference) for difference in differences])
     else:
@@ -56,11 +56,11 @@ def work(args: argparse.Namespace) -> int:
     :class:`UsageError` for a broker that fills every order at the close.
     """
     settings = ready_settings()
-    service = _service(settings, newest_closes(stored_market(settings)))
-    worker = OrderWorker(service)
-    if service.broker.takes_market_orders:
+    trading = _trading(settings, newest_closes(stored_market(settings)))
+    worker = OrderWorker(trading)
+    if trading.broker.takes_market_orders:
         raise UsageError(
-            f"the broker {service.broker.name} fills at the close; there is nothing to reprice "
+            f"the broker {trading.broker.name} fills at the close; there is nothing to reprice "
             "before the next daily run"
         )
     working = worker.advance(datetime.now(UTC))
@@ -92,10 +92,10 @@ def halt(args: argparse.Namespace) -> int:
     Returns 1 if an entry may still fill.
     """
     reason = args.reason or BY_HAND
-    service = _service(ready_settings())
-    may_fill = OrderWorker(service).halt(datetime.now(UTC), reason)
+    trading = _trading(ready_settings())
+    may_fill = OrderWorker(trading).halt(datetime.now(UTC), reason)
     # A halt that was in force keeps its reason.
-    args.reason = service.ledger.halted()
+    args.reason = trading.ledger.halted()
     as_before = "" if args.reason == reason else ", as before"
     _say_state(args, "halted", f"New orders are halted{as_before} ({args.reason}); exits continue.")
     if not args.json:
@@ -134,12 +134,12 @@ def flatten(args: argparse.Namespace) -> int:
     the ledger has no position. Raises :class:`UsageError` without confirmation.
     """
     settings = ready_settings()
-    service = _service(settings)
+    trading = _trading(settings)
     if not args.yes:
-        _require_yes(service)
-    ledger = service.ledger
+        _require_yes(trading)
+    ledger = trading.ledger
     closed_before = {p.position_id for p in _positions(ledger) if p.closed_on}
-    problems = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
+    problems = Flattening(trading, _newest_closes(settings)).run(datetime.now(UTC))
     closed = [p for p in _positions(ledger) if p.closed_on and p.position_id not in closed_before]
     orders = [order for order in ledger.working_orders() if order.purpose == "exit"]
     open_positions, differences = ledger.positions(only_open=True), ledger.differences()
@@ -190,9 +190,9 @@ def _row(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in WORK_COLUMNS}
 
 
-def _require_yes(service: TradingSession) -> None:
+def _require_yes(trading: TradingSession) -> None:
     question = (
-        f"Close all positions at {service.broker.name} and cancel every order? Type flatten: "
+        f"Close all positions at {trading.broker.name} and cancel every order? Type flatten: "
     )
     if not sys.stdin.isatty():
         raise UsageError("flatten needs a confirmation before it closes everything: --yes")
@@ -213,7 +213,7 @@ def _say_state(args: argparse.Namespace, state: str, text: str) -> int:
     return 0
 
 
-def _service(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> TradingSession:
+def _trading(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> TradingSession:
     return TradingSession(
         open_ledger(settings), open_broker(settings), settings, closes=closes or {}
     )

@@ -82,7 +82,7 @@ def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
     assert_same_tables(tables(settings), tables(short))
 
 
-def test_a_feature_that_looks_ahead_is_caught(whole, tmp_path, monkeypatch):
+def test_a_feature_that_looks_ahead_is_detected(whole, tmp_path, monkeypatch):
     """The comparison fails with a feature that reads tomorrow's close."""
     from options_platform.defs.features import assets as features
 

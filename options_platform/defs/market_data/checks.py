@@ -89,7 +89,7 @@ def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFra
             shown.append(f"{ticker} cannot be compared: {error}")
             continue
         compared = compare_closes(stored, other, platform.settings.cross_source_tolerance)
-        broken += compared.beyond.height + len(compared.lacking)
+        broken += compared.beyond.height + len(compared.missing_days)
         if compared.beyond.height:
             days = ", ".join(
                 f"{d} {100 * gap:.2f}%" for d, _, _, gap in compared.beyond.head(3).rows()
@@ -98,9 +98,9 @@ def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFra
                 f"{ticker}: {compared.beyond.height} of {compared.days} closes differ from "
                 f"{second.info.name}, e.g. {days}"
             )
-        if compared.lacking:
+        if compared.missing_days:
             shown.append(
-                f"{ticker}: {second.info.name} has no close on {len(compared.lacking)} days"
+                f"{ticker}: {second.info.name} has no close on {len(compared.missing_days)} days"
             )
     return Finding(broken, tuple(shown))
 

@@ -1,7 +1,7 @@
-"""What a person should hear of at once: conditions of the account, each told once.
+"""Conditions of the account that a person is alerted to at once, each of them once.
 
-A condition has a key. While it lasts it is not told again, unless it has doubled since it was told;
-once it has ended and comes back it is.
+A condition has a key. While it lasts it is reported again only if it has doubled since; once it has
+ended, it is reported when it comes back.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ DUE = time(0, 30)
 
 
 GROWN = 2.0
-"""A condition is told again at this many times the size that it was told at."""
+"""A condition is reported again at this many times the size that was reported."""
 
 
 @dataclass(frozen=True)
 class AlertRules:
-    """When to tell.
+    """When to alert.
 
-    A fall of equity from its peak by `drawdown_pct` (a fraction) or more; a session whose daily run
-    has left nothing `missed_after_hours` hours after its start. `every_seconds` is how often the
-    account is looked at.
+    At a fall of equity from its peak by `drawdown_pct` (a fraction) or more; and for a session
+    whose daily run has recorded nothing `missed_after_hours` hours after its start. The account is
+    checked every `every_seconds`.
     """
 
     drawdown_pct: float = 0.05
@@ -46,7 +46,7 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class Alert:
-    """One condition: `key` names it for good, `title` and `text` tell it.
+    """One condition: `key` identifies it, `title` and `text` describe it to a person.
 
     `size` is how bad it is, 0 where it cannot grow.
     """
@@ -85,47 +85,29 @@ class AccountState:
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
     """The conditions that hold now, in a fixed order."""
-    found = []
+    alerts = []
     name = state.account
     if state.halted is not None:
-        found.append(Alert("halted", f"{name}: new entries are halted", state.halted))
+        alerts.append(Alert("halted", f"{name}: new entries are halted", state.halted))
     if state.paused is not None:
-        found.append(Alert("paused", f"{name}: new entries are paused", state.paused))
-    found += [
+        alerts.append(Alert("paused", f"{name}: new entries are paused", state.paused))
+    alerts += [
         Alert(f"assigned {position_id}", f"{name}: CRITICAL: shares of an assignment", text)
         for position_id, text in state.assigned.items()
     ]
-    found += [
+    alerts += [
         Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
         for number, text in state.unsure.items()
     ]
-    found += [
-        Alert(
-            f"difference {difference.code} {difference.subject}",
-            f"{name}: ledger and broker differ",
-            f"{difference.code}: {difference.text}",
-            abs(difference.amount_usd or 0.0),
-        )
-        for difference in state.differences
-    ]
-    found += [
-        Alert(
-            f"rejected {order.client_order_id}",
-            f"{name}: the broker rejected an order",
-            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
-            f"{order.reason or 'no reason given'}",
-        )
-        for order in state.orders
-        if order.status == "rejected"
-    ]
+    alerts += [*_difference_alerts(state), *_rejection_alerts(state)]
     fall = _drawdown(state.equities_usd)
     if fall >= rules.drawdown_pct:
         text = (
             f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; told "
             f"from {100 * rules.drawdown_pct:.1f}% on"
         )
-        found.append(Alert("drawdown", f"{name}: drawdown", text))
-    found += [
+        alerts.append(Alert("drawdown", f"{name}: drawdown", text))
+    alerts += [
         Alert(
             f"no bar {ticker} {last}",
             f"{name}: {ticker} has no good bar" + (f" since {last}" if last else ""),
@@ -137,14 +119,43 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     due = min(newest_due(now, rules), state.data_end or date.max)
     # An account that never traded has no schedule to miss, whatever was backfilled.
     if state.newest_run is not None and state.newest_run < due:
-        found.append(
+        alerts.append(
             Alert(
                 f"missed {due}",
                 f"{name}: the daily run of {due} is missing",
                 f"the newest is of {state.newest_run}; run: options-platform daily",
             )
         )
-    return found
+    return alerts
+
+
+def _difference_alerts(state: AccountState) -> list[Alert]:
+    """Each difference between ledger and broker."""
+    name = state.account
+    return [
+        Alert(
+            f"difference {difference.code} {difference.subject}",
+            f"{name}: ledger and broker differ",
+            f"{difference.code}: {difference.text}",
+            abs(difference.amount_usd or 0.0),
+        )
+        for difference in state.differences
+    ]
+
+
+def _rejection_alerts(state: AccountState) -> list[Alert]:
+    """Each order that the broker has rejected."""
+    name = state.account
+    return [
+        Alert(
+            f"rejected {order.client_order_id}",
+            f"{name}: the broker rejected an order",
+            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
+            f"{order.reason or 'no reason given'}",
+        )
+        for order in state.orders
+        if order.status == "rejected"
+    ]
 
 
 def newest_due(now: datetime, rules: AlertRules) -> date:
@@ -155,20 +166,20 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
     return day if now >= late else shift(day, -1)
 
 
-def not_told(found: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
-    """Those whose condition was not told already, or has grown since; `told` are sizes by key."""
+def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
+    """The alerts that were not sent yet, or have grown since; `told` are sent sizes by key."""
     return [
         alert
-        for alert in found
+        for alert in alerts
         if alert.key not in told or alert.size >= GROWN * told[alert.key] > 0
     ]
 
 
 def still_told(
-    found: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
+    alerts: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
 ) -> dict[str, float]:
-    """The keys to remember, and the size they were told at: told before or now, and holding."""
-    now = {alert.key: alert.size for alert in found}
+    """By key the size that was sent, before or now, of the conditions that still hold."""
+    now = {alert.key: alert.size for alert in alerts}
     return {
         key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}
     }

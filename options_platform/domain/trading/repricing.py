@@ -1,8 +1,8 @@
-"""The next attempt of an order that ended with something left to do: its price and its session."""
+"""The next attempt of an order that ended with something left to do, and its price."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -14,15 +14,15 @@ REPRICE = "REPRICE"
 """The reason of an entry whose cancel makes room for its next attempt."""
 
 
-def with_next_attempt(order: Order, number: str, limit_price: float | None) -> Order:
-    """What is left of an order that ended, as a new one at another price; its risk moves along."""
+def with_next_attempt(order: Order, order_id: str, limit_price: float | None) -> Order:
+    """What is left of an order that ended, as a new order at another price, with its risk."""
     share = order.remaining / order.contracts
     worse = 0.0
     if order.purpose == "entry" and limit_price is not None and order.limit_price is not None:
         worse = (limit_price - order.limit_price) * order.multiplier * order.remaining
     return replace(
         order,
-        client_order_id=number,
+        client_order_id=order_id,
         contracts=order.remaining,
         limit_price=limit_price,
         max_loss_usd=order.max_loss_usd * share + worse,
@@ -36,6 +36,28 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
         seen=False,
         withdrawn=False,
     )
+
+
+def last_attempts(orders: Iterable[Order]) -> list[Order]:
+    """The newest attempt of each purpose and position, in the order of their first ones."""
+    newest: dict[tuple[str, str], Order] = {}
+    for order in orders:
+        key = (order.purpose, order.position_id)
+        if key not in newest or order.attempt > newest[key].attempt:
+            newest[key] = order
+    return list(newest.values())
+
+
+def has_something_left(order: Order, open_positions: Collection[str]) -> bool:
+    """Whether an order that ended, the last of its attempts, is followed by another one.
+
+    An entry is, if it was canceled to be repriced and nothing of it has filled; an exit, while its
+    position is among the `open_positions` (ids): one that has filled leaves something where the
+    position had lost a leg.
+    """
+    if order.purpose == "entry":
+        return (order.status, order.reason, order.filled_qty) == ("canceled", REPRICE, 0)
+    return order.status in ("canceled", "filled") and order.position_id in open_positions
 
 
 def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> float | None:
@@ -71,9 +93,9 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
 
 
 def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
-    """The price to begin anew at, USD a share, once the market has gone beyond an exit's floor.
+    """The price of a new ladder, USD a share, once the market is beyond the last rung of an exit.
 
-    `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
+    `fair_price` is what the order's legs cost now. None while the limit may still be met, and
     without a limit.
     """
     first = rules.prices("exit", fair_price, order.legs)[0]
@@ -83,7 +105,7 @@ def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> fl
 def price_within(order: Order, price: float, worst: float) -> float | None:
     """The price of an order's next rung, USD a share, where none may be above `worst`.
 
-    None if the order stands there, or higher, already.
+    None if the order rests there, or higher, already.
     """
     allowed = price if price <= worst else down_to_tick(worst)
     stands = order.limit_price is not None and allowed <= order.limit_price

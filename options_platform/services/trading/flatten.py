@@ -1,8 +1,8 @@
 """Closing everything at once: halt, cancel what rests, then close each position.
 
-While the broker's market trades a position is priced at the far side of its quotes, which a closing
-order meets at once, and by wide quotes no worse than the model at the present spot allows; else at
-the last rung of its ladder from the newest close.
+While the broker's market trades, a position is priced at the far side of its quotes, where an order
+fills at once; where the quotes are wide, no worse than the model at the present spot allows. Else
+it is priced at the last rung of the ladder that begins at the newest close.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ class Flattening:
     A position without a quote or a close is priced at its last mark.
     """
 
-    service: TradingSession
+    trading: TradingSession
     closes: Mapping[str, MarketClose]
     reason: str = FLATTEN
     pause: Callable[[float], None] = time.sleep
 
     def run(self, now: datetime) -> list[str]:
-        """Close everything; sentences on what could not be. Done again it goes on from there."""
-        ledger = self.service.ledger
-        # First of all: whoever trades now sends nothing new any more.
+        """Close everything; sentences on what could not be closed. Run again, it continues."""
+        ledger = self.trading.ledger
+        # First of all: a process that trades now sends no new entry.
         ledger.halt(self.reason, now)
-        with self.service.trading():
-            self.service.reconciler.run(now)
+        with self.trading.exclusively():
+            self.trading.reconciler.run(now)
             problems = self._cancel(now)
             refused: dict[str, Order] = {}
             unconfirmed: dict[str, float] = {}
             for _ in range(MOST_PASSES):
-                self.service.reconciler.run(now)
+                self.trading.reconciler.run(now)
                 waiting = [p for p in self._not_leaving() if p.position_id not in refused]
                 if not waiting:
                     break
-                service = self.service
+                trading = self.trading
                 market = present_market(
-                    service.broker,
-                    service.settings,
+                    trading.broker,
+                    trading.settings,
                     self.closes,
                     waiting,
                     ledger,
@@ -72,10 +72,10 @@ class Flattening:
                     sent = self._close(position, market, now)
                     if sent is not None and sent.status in NOT_CLOSING:
                         refused_now[position.position_id] = sent
-                # What the other side of its contract kept from closing may close once that has.
+                # A position that waited for the other side of its contract may close next.
                 is_progress = len(refused_now) < len(waiting)
                 refused = refused_now if is_progress else refused | refused_now
-            self.service.reconciler.run(now)
+            self.trading.reconciler.run(now)
             problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
             problems += [
                 f"{ticker} was last traded at {spot:.2f}, far from its last close, and no second "
@@ -91,10 +91,10 @@ class Flattening:
             ]
 
     def _cancel(self, now: datetime) -> list[str]:
-        """Cancel what rests at the broker; an exit in doubt is sent again first, to be certain."""
+        """Cancel what rests at the broker; an exit in doubt is looked up or sent again first."""
         problems = []
-        ledger = self.service.ledger
-        execution, closing = self.service.execution, self.service.closing
+        ledger = self.trading.ledger
+        execution, closing = self.trading.execution, self.trading.closing
         for order in ledger.working_orders():
             if order.purpose == "exercise":
                 continue
@@ -106,22 +106,22 @@ class Flattening:
             if not after.is_final:
                 problems.append(f"{order.client_order_id} is {after.status}: not canceled yet")
         try:
-            problems += cancel_unrecorded(ledger, self.service.broker, ("entry", "exit"))
+            problems += cancel_unrecorded(ledger, self.trading.broker, ("entry", "exit"))
         except BrokerDoubtError as doubt:
             problems.append(f"the broker's orders cannot be listed: {doubt}")
         return problems
 
     def _not_leaving(self) -> list[Position]:
-        """Open positions that no order works to close."""
-        ledger = self.service.ledger
+        """Open positions without a working exit."""
+        ledger = self.trading.ledger
         leaving = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
 
     def _close(self, position: Position, market: PresentMarket, now: datetime) -> Order | None:
-        session = session_to_decide(self.service, now)
+        session = session_to_decide(self.trading, now)
         close = self.closes.get(position.ticker)
-        at_close = None if close is None else self.service.closing.at_close(session, close)
-        return self.service.closing.close_position(
+        at_close = None if close is None else self.trading.closing.at_close(session, close)
+        return self.trading.closing.close_position(
             position,
             session,
             self.reason,
@@ -132,6 +132,6 @@ class Flattening:
 
 
 def _options_of(position: Position) -> tuple[OrderLeg, ...]:
-    """The contracts of what is closed next: whole spreads, else the loose legs."""
+    """The option legs that are closed next: those of whole spreads, else the loose ones."""
     legs = position.legs if position.open_contracts else position.loose
     return tuple(leg for leg in legs if not leg.is_shares)

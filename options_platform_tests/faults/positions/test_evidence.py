@@ -119,7 +119,7 @@ def test_an_assignment_in_parts_is_settled_completely_as_fills_appear(tmp_path, 
     assert made.reconcile(NOW) == []
     (position,) = made.ledger.positions()
     assert (position.contracts, position.broken_contracts) == (8, 8)
-    assert made.ledger.books().activities_usd == 8 * 100 * 258.0
+    assert made.ledger.statement().activities_usd == 8 * 100 * 258.0
 
 
 def test_an_assignment_of_before_the_fill_was_noticed_counts(tmp_path, fake):

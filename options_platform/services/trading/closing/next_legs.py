@@ -25,21 +25,22 @@ from options_platform.services.trading.execution import Execution
 
 @dataclass(frozen=True)
 class NextLegs:
-    """What of a position is closed next, by the ledger and by what the broker lists."""
+    """Chooses what of a position is closed next, by the ledger and the broker's list."""
 
     execution: Execution
 
     def of(self, position: Position, session: date) -> tuple[tuple[OrderLeg, ...], int]:
-        """What to close next; less of it where the broker refused to close the whole.
+        """The legs to close next, and how many spreads of them; no legs and 0 for nothing.
 
-        Where its list lacks a bought contract too, the sold one is bought back alone: that leaves
-        nothing uncovered, and the bought one stays to be closed. Where it lacks sold ones, as many
-        whole spreads as it shows are closed.
+        Whole spreads, unless the broker has refused to close them or another position nets their
+        contracts. Then, where a bought contract is missing in its list, the sold one is bought back
+        alone: that leaves nothing uncovered. Where sold ones are missing, as many whole spreads are
+        closed as the list shows.
         """
         legs, contracts = next_to_close(position)
         is_alone = position.open_contracts and legs != position.legs
         if is_alone and self._may_be_closed_already(position, session):
-            # While the buy-back of a sold contract alone is in doubt, whole spreads leave.
+            # While the buy-back of a single contract is in doubt, whole spreads are closed.
             legs, contracts = position.legs, position.open_contracts
         is_refused = len(legs) > 1 and any(
             o.purpose == "exit"
@@ -48,7 +49,7 @@ class NextLegs:
             and len(o.legs) > 1
             for o in self.execution.ledger.orders(session=session)
         )
-        expected = self.execution.ledger.books().contracts
+        expected = self.execution.ledger.statement().contracts
         is_netted = len(legs) > 1 and not all(
             _covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts) for leg in legs
         )
@@ -59,7 +60,7 @@ class NextLegs:
         except BrokerDoubtError:
             return legs, contracts
         missing = contracts_in_doubt(position, expected, at_broker)
-        # No leg of what another position nets says that it closes, so nobody would refuse it.
+        # Legs that another position nets do not say that they close: nobody would refuse them.
         if is_refused or without_cover(position, missing) is not None:
             return what_the_broker_shows(position, expected, at_broker)
         return legs, contracts
@@ -69,24 +70,25 @@ class NextLegs:
     ) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
 
-        Legs that close by the ledger say so, and the broker refuses what it has nothing of. Where
-        another position holds them too it does not, so no exit of this one may be in doubt; and
-        those that the ledger nets against another's other side wait for a list that agrees.
+        Legs say that they close, and the broker refuses to close what it does not have. Where
+        another position holds the same contracts it would not refuse, so no exit of this position
+        may be in doubt; legs that the ledger nets against the other side of another position wait
+        for a list that agrees.
         """
-        books = self.execution.ledger.books()
-        expected, lots, left = books.contracts, books.lots, books.of_positions
+        ledger_side = self.execution.ledger.statement()
+        expected, lots, left = ledger_side.contracts, ledger_side.lots, ledger_side.of_positions
         change = {leg.symbol(position.ticker): -leg.signed_ratio * contracts for leg in legs}
-        # A sold contract may need them, be it of another position, or of none.
-        adds_up = not uncovers(books.to_be_covered, change) and all(
+        # A sold contract of another position, or of a person, may need them as cover.
+        adds_up = not uncovers(ledger_side.to_be_covered, change) and all(
             lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)
         )
         if not adds_up:
-            # Nobody knows what there is to close.
+            # It is not known what there is to close.
             return False
         closes = all(_covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts)
                      for leg in legs)  # fmt: skip
         is_whole = len(legs) > 1 or legs == position.legs
-        # What another position holds of its contracts the broker would take for this one's.
+        # The broker cannot tell another position's contracts from this one's.
         is_shared = any(_is_shared(expected, position, leg) for leg in legs)
         if closes and is_whole and not is_shared:
             return True
@@ -102,9 +104,10 @@ class NextLegs:
         return not {leg.symbol(position.ticker) for leg in legs} & set(doubtful)
 
     def _may_be_closed_already(self, position: Position, session: date) -> bool:
-        """Whether an exit in doubt may still close the position, or has.
+        """Whether an exit in doubt may still close the position, or has closed it.
 
-        Another would close it twice, and no broker refuses that where it has more of them.
+        Another exit would close it twice, and a broker that holds more of its contracts would not
+        refuse that.
         """
         day = shift(session, 1)
         return any(
@@ -115,12 +118,12 @@ class NextLegs:
         )
 
     def in_doubt(self, position: Position) -> tuple[str, ...]:
-        """The contracts of a position that the broker's list lacks, by symbol.
+        """The contracts of a position that are missing in the broker's list, by symbol.
 
         Raises :class:`BrokerDoubtError` while the list cannot be read.
         """
         at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-        return contracts_in_doubt(position, self.execution.ledger.books().contracts, at_broker)
+        return contracts_in_doubt(position, self.execution.ledger.statement().contracts, at_broker)
 
 
 def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
@@ -130,14 +133,14 @@ def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
 
 def _is_shared(expected: Mapping[str, int], position: Position, leg: OrderLeg) -> bool:
     """Whether the account should hold more of a leg's contract than the position does."""
-    own = sum(
+    held_by_position = sum(
         count
-        for held, count in position.held.items()
-        if held.symbol(position.ticker) == leg.symbol(position.ticker)
+        for held_leg, count in position.held.items()
+        if held_leg.symbol(position.ticker) == leg.symbol(position.ticker)
     )
-    return abs(expected.get(leg.symbol(position.ticker), 0)) > own
+    return abs(expected.get(leg.symbol(position.ticker), 0)) > held_by_position
 
 
 def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:
-    """Whether what the account should hold of a leg's contract covers closing that many."""
+    """Whether the account should hold enough of a leg's contract to close that many."""
     return expected * leg.signed_ratio > 0 and abs(expected) >= abs(leg.signed_ratio) * contracts

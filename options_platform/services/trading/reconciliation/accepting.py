@@ -1,4 +1,4 @@
-"""A person's acceptance of what the broker has: contracts and cash are taken over from it."""
+"""A person's acceptance: contracts and cash are recorded as the broker has them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from options_platform.domain.trading.reconciliation.acceptance import (
 )
 from options_platform.domain.trading.reconciliation.beside import ends_by_word
 from options_platform.domain.trading.reconciliation.differences import (
-    Books,
+    BrokerStatement,
     Difference,
-    Statement,
+    LedgerStatement,
     contract_differences,
 )
 from options_platform.domain.trading.reconciliation.settlement import (
@@ -30,32 +30,35 @@ from options_platform.services.trading.reconciliation.statements import read_sta
 
 
 def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Difference]:
-    """Take over contracts and cash as the broker has them, on a person's word; what differs then.
+    """Record contracts and cash as the broker has them, on a person's word; what still differs.
 
-    Positions whose contracts the broker lacks end with it (ACCEPTED), and so do orders that are
-    missing. What the broker has beyond the positions stays beside them: nothing here
-    closes it.
+    Positions whose contracts are missing at the broker end (ACCEPTED), and so do missing orders.
+    What the broker has beyond the positions is recorded beside them: nothing closes it.
+
+    Raises :class:`LedgerError` where the broker shows what was not reported to the person before.
     """
     ledger = reconciler.ledger
     reported = ledger.differences()
-    # What a fill that nobody has heard of brought is no adjustment.
+    # A fill that is not recorded yet is no adjustment.
     reports = reconciler.take_over(now)
-    books = ledger.books()
-    statement = read_statement(reconciler.settling, books, now, reports)
-    _require_reported(contract_differences(books.contracts, statement), reported)
+    ledger_side = ledger.statement()
+    broker_side = read_statement(reconciler.settling, ledger_side, now, reports)
+    _require_reported(contract_differences(ledger_side.contracts, broker_side), reported)
     today = now.astimezone(NEW_YORK).date()
-    for activity in delivered_unannounced(books, statement.contracts, today, statement.by_hand):
-        held = ledger.positions(only_open=True)
-        ledger.record_settlement(activity, settle(activity, held), now)
-    books = ledger.books()
-    ours = books.contracts
+    for activity in delivered_unannounced(
+        ledger_side, broker_side.contracts, today, broker_side.by_hand
+    ):
+        open_now = ledger.positions(only_open=True)
+        ledger.record_settlement(activity, settle(activity, open_now), now)
+    ledger_side = ledger.statement()
+    ours = ledger_side.contracts
     changes = {
-        symbol: round(statement.contracts.get(symbol, 0)) - ours.get(symbol, 0)
-        for symbol in {*ours, *statement.contracts}
+        symbol: round(broker_side.contracts.get(symbol, 0)) - ours.get(symbol, 0)
+        for symbol in {*ours, *broker_side.contracts}
     }
     missing = {
-        symbol: quantity - _of_positions(symbol, quantity, books, statement)
-        for symbol, quantity in books.lots.items()
+        symbol: quantity - _of_positions(symbol, quantity, ledger_side, broker_side)
+        for symbol, quantity in ledger_side.lots.items()
     }
     open_positions = {p.position_id: p for p in ledger.positions(only_open=True)}
     after = accepted(open_positions.values(), missing, today)
@@ -65,20 +68,20 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
             why = order.reason if order.purpose == "exit" else ACCEPTED
             ledger.record(order.to("expired", reason=why), now, detail=reason)
     base = None
-    if statement.cash_usd is not None:
-        base = statement.cash_usd - books.cash_flow_usd
+    if broker_side.cash_usd is not None:
+        base = broker_side.cash_usd - ledger_side.cash_flow_usd
     changed = {symbol: quantity for symbol, quantity in changes.items() if quantity}
     before = tuple(open_positions[p.position_id] for p in after)
-    beside = beside_changes(books, changed, after)
+    beside = beside_changes(ledger_side, changed, after)
     ends = ends_by_word(before, after, today)
-    done = Acceptance(changed, beside, before, after, ends, now)
-    ledger.record_acceptance(done, now, reason)
+    acceptance = Acceptance(changed, beside, before, after, ends, now)
+    ledger.record_acceptance(acceptance, now, reason)
     ledger.adjust({}, base, now, reason)
     return reconciler.run(now)
 
 
 def _require_reported(differing: Sequence[Difference], reported: Sequence[Difference]) -> None:
-    """LedgerError where the broker shows other contracts than a person was told of."""
+    """Raise :class:`LedgerError` where other contracts differ than were reported before."""
     if new := not_reported(differing, reported):
         raise LedgerError(
             f"nothing was accepted: the broker shows what was not reported before "
@@ -87,10 +90,12 @@ def _require_reported(differing: Sequence[Difference], reported: Sequence[Differ
         )
 
 
-def _of_positions(symbol: str, quantity: int, books: Books, statement: Statement) -> int:
-    """What of a contract at the broker is the positions', which hold `quantity` of it.
+def _of_positions(
+    symbol: str, quantity: int, ledger_side: LedgerStatement, broker_side: BrokerStatement
+) -> int:
+    """How many of a contract at the broker are the positions', which hold `quantity` of it.
 
-    A person's own on the other side is netted there; on the same side it may be gone.
+    A person's own on the other side are netted there; those on the same side may have ended.
     """
-    shown, beside = round(statement.contracts.get(symbol, 0)), books.beside.get(symbol, 0)
+    shown, beside = round(broker_side.contracts.get(symbol, 0)), ledger_side.beside.get(symbol, 0)
     return shown - beside if beside * quantity < 0 else shown
