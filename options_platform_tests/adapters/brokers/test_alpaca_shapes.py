@@ -49,7 +49,7 @@ def test_an_order_for_shares_is_counted_by_the_share_and_costs_no_fee():
     order = shapes.order_of(found, 0.65)
     assert (order.filled_qty, order.avg_price, order.fees_usd) == (150, 262.37, 0.0)
     assert order.contracts == {"SPY": 800}
-    # What a person has asked for in fractions is not told as something else.
+    # An order for a fraction of a share has no whole contracts.
     assert shapes.order_of({**found, "qty": "750.5"}, 0.65).contracts is None
 
 

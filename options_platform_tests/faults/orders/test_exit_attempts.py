@@ -172,9 +172,9 @@ def test_flattening_far_from_the_close_reports_it_and_follows_the_market(tmp_pat
     fake.fills = "rest"
     fake.script("trade", {"ticker": "SPY", "price": 290.0})
     paused = []
-    told = Flattening(made, CLOSES, pause=paused.append).run(NOW)
+    problems = Flattening(made, CLOSES, pause=paused.append).run(NOW)
     assert paused
-    assert any("last traded at 290.00, far from its last close" in text for text in told)
+    assert any("last traded at 290.00, far from its last close" in text for text in problems)
     for minute in range(1, 6):
         at_clock(fake, NOW + timedelta(minutes=minute))
         fake.script("trade", {"ticker": "SPY", "price": 290.0})
