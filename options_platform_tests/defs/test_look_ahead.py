@@ -83,7 +83,7 @@ def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
 
 
 def test_a_feature_that_looks_ahead_is_detected(whole, tmp_path, monkeypatch):
-    """The comparison can fail: with a feature that reads tomorrow's close it does."""
+    """The comparison fails with a feature that reads tomorrow's close."""
     from options_platform.defs.features import assets as features
 
     honest = features.compute_features

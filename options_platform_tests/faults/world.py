@@ -177,7 +177,7 @@ def resting_on_its_floor(made, fake, reason, *, climb=True):
 
 
 def shown_again(fake, order, spreads, then):
-    """An order that had ended fills after all, and stands as `then` afterwards."""
+    """An order that had ended fills after all, and has the status `then` afterwards."""
     with fake.lock:
         held = fake.book.by_client_id(order.client_order_id)
         for part in [held, *held["legs"]]:

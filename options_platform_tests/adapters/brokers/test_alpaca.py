@@ -192,7 +192,7 @@ def test_an_assignment_is_not_missed_if_a_page_ends_between_its_two_activities(a
     assert [a.kind for a in found if a.kind != "FILL"] == ["OPEXC"] * 4
 
 
-def test_quotes_are_asked_for_many_contracts_a_page_and_an_unlisted_one_is_absent(at_fake, fake):
+def test_quotes_are_requested_in_batches_and_an_unlisted_contract_is_absent(at_fake, fake):
     names = [f"SPY260220C{strike * 1000:08d}" for strike in range(100, 220)]
     for name in names[1:]:
         fake.script("quote", {"symbol": name, "bid": 1.0, "ask": 1.1})

@@ -14,8 +14,8 @@ from options_platform.domain.trading.orders import closing
 from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 
-def test_a_leg_of_an_exit_says_that_it_closes_where_the_account_covers_it():
-    """Another spread holds the other side of the 475 call: the account shows none of it."""
+def test_a_leg_of_an_exit_is_marked_as_closing_if_the_account_covers_it():
+    """Another spread has the other side of the 475 call, so the account shows none of it."""
     out = replace(ORDER, purpose="exit", legs=closing(LEGS), limit_price=-2.0)
     held = {"SPY240202C00470000": 5}
     legs = shapes.request_of(out, held).to_request_fields()["legs"]
@@ -37,7 +37,7 @@ MLEG = {
 }
 
 
-def test_the_price_of_a_spread_is_the_net_of_its_legs_in_their_ratio():
+def test_the_price_of_a_spread_is_the_net_of_its_legs_by_ratio():
     """Three bought at 0.43 and one sold at 0.01 cost 1.28; four contracts pay fees."""
     assert shapes.order_of(MLEG, 0.65) == BrokerOrder("c", "filled", 1, 1.28, 2.6)
 
@@ -49,11 +49,11 @@ def test_an_order_for_shares_is_counted_by_the_share_and_costs_no_fee():
     order = shapes.order_of(found, 0.65)
     assert (order.filled_qty, order.avg_price, order.fees_usd) == (150, 262.37, 0.0)
     assert order.contracts == {"SPY": 800}
-    # What a person has asked for in fractions is not told as something else.
+    # An order for a fraction of a share has no whole contracts.
     assert shapes.order_of({**found, "qty": "750.5"}, 0.65).contracts is None
 
 
-def test_an_order_that_alpaca_documents_is_read(reference_data):
+def test_an_order_in_the_documented_shape_is_read(reference_data):
     text = (Path(reference_data) / "fixtures/alpaca/openapi_examples.json").read_text()
     routes = json.loads(text)["trading-api"]["examples_by_route"]
     found = routes["POST /v2/orders"]["200"]["MultilegOptions"]["value"]
@@ -74,7 +74,7 @@ def test_quotes_of_the_documented_shape_are_read_with_their_times_and_missing_si
     assert shapes.quote_of({"ap": 1.0, "bp": None, "t": "2024-02-28T15:30:28Z"}).bid == 0.0
 
 
-def test_every_state_that_alpaca_py_knows_is_one_of_ours():
+def test_every_status_of_alpaca_py_maps_to_one_of_the_platform():
     from alpaca.trading.enums import OrderStatus
 
     from options_platform.domain.trading.orders import TRANSITIONS

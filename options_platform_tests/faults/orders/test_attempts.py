@@ -119,7 +119,7 @@ def test_a_halt_during_the_lookup_of_the_id_prevents_the_entry(tmp_path, resting
     assert (order.status, order.reason) == ("not_sent", "HALTED")
 
 
-def test_what_replaced_an_entry_by_hand_before_a_halt_leaves_the_market_with_it(entered, resting):
+def test_an_entrys_replacement_by_hand_is_canceled_by_a_halt_too(entered, resting):
     (order,) = entered.ledger.orders()
     resting.script("freeze", {"of": ["orders", "lookups"]})
     resting.script("replace", {"client_order_id": order.client_order_id, "limit_price": "1.90"})
@@ -150,9 +150,7 @@ def test_an_entry_that_was_refused_but_accepted_all_the_same_is_canceled_by_a_ha
     assert_sound(made, resting)
 
 
-def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
-    entered, resting, monkeypatch
-):
+def test_an_entry_is_not_sent_again_once_the_lookup_shows_a_fill(entered, resting, monkeypatch):
     (first,) = entered.ledger.orders()
     worker = OrderWorker(entered)
     send = Entries.send
@@ -169,9 +167,7 @@ def test_an_entry_is_not_sent_again_once_the_look_before_it_shows_a_fill(
     assert entered.ledger.positions()[0].contracts == 3
 
 
-def test_an_entry_that_an_older_ledger_adopts_is_not_priced_anew_after_the_resume(
-    tmp_path, resting
-):
+def test_an_entry_that_an_older_ledger_adopts_is_not_repriced_after_the_resume(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     made.reconcile(NOW)
     kept = made.ledger.path.read_bytes()

@@ -23,14 +23,14 @@ from options_platform_tests.faults.world import (
 
 
 def climbing_exit(made, fake):
-    """An exit on its first rung, and the minute of its next."""
+    """An exit at its first step, and the minute of its next one."""
     fake.fills = "rest"
     with made.ledger.trading():
         made.closing.close_position(made.ledger.positions()[0], SESSION, "STOP_LOSS", None, NOW)
     return NOW + timedelta(minutes=1)
 
 
-def test_an_exit_leaves_once_the_one_before_it_turns_out_filled(tmp_path, fake):
+def test_an_exit_is_canceled_once_the_former_attempt_turns_out_filled(tmp_path, fake):
     """Another position holds the same contracts, so the broker would take both."""
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
@@ -50,7 +50,9 @@ def test_an_exit_leaves_once_the_one_before_it_turns_out_filled(tmp_path, fake):
 
 
 @pytest.mark.parametrize("stuck", ["pending_cancel", "replaced"])
-def test_an_exit_whose_cancel_never_ends_is_reported_and_its_position_closed(tmp_path, fake, stuck):
+def test_an_exit_whose_cancel_stays_pending_is_reported_and_its_position_closed(
+    tmp_path, fake, stuck
+):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -68,7 +70,7 @@ def test_an_exit_whose_cancel_never_ends_is_reported_and_its_position_closed(tmp
     assert again.status == ("rejected" if stuck == "pending_cancel" else "accepted")
 
 
-def test_an_exit_that_is_called_filled_with_nothing_filled_is_not_sent_again(tmp_path, fake):
+def test_an_exit_reported_filled_without_a_filled_quantity_is_not_sent_again(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
     open_beside(made, order, order.legs)
@@ -89,9 +91,7 @@ def test_an_exit_that_is_called_filled_with_nothing_filled_is_not_sent_again(tmp
     assert sorted(contracts(fake).values()) == [-8, 8]
 
 
-def test_an_exit_in_doubt_is_not_sent_again_where_another_position_holds_its_contracts(
-    tmp_path, fake
-):
+def test_an_exit_in_doubt_is_not_sent_again_if_another_position_has_its_contracts(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
     open_beside(made, order, order.legs)
@@ -110,7 +110,7 @@ def test_an_exit_in_doubt_is_not_sent_again_where_another_position_holds_its_con
     assert sum(p.open_contracts for p in held) == max(contracts(fake).values(), default=0)
 
 
-def test_an_order_of_somebody_else_that_cannot_be_read_hides_none_of_ours(tmp_path, fake):
+def test_an_unreadable_foreign_order_hides_no_order_of_the_platform(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     later = climbing_exit(made, fake)
@@ -126,9 +126,7 @@ def test_an_order_of_somebody_else_that_cannot_be_read_hides_none_of_ours(tmp_pa
     assert made.ledger.positions(only_open=True) == []
 
 
-def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
-    tmp_path, fake, monkeypatch
-):
+def test_an_exit_is_repriced_by_its_lookups_while_lists_do_not_show_it(tmp_path, fake, monkeypatch):
     made = trader(tmp_path, fake.address)
     trade(made)
     later = climbing_exit(made, fake)
@@ -144,7 +142,7 @@ def test_an_exit_climbs_by_its_own_look_ups_while_the_lists_say_nothing(
     assert [o.status for o in exits(made)] == ["canceled", "accepted"]
 
 
-def test_an_exercise_that_was_never_asked_for_keeps_nothing_from_being_closed(tmp_path, fake):
+def test_an_exercise_that_was_never_requested_does_not_prevent_closing(tmp_path, fake):
     class KilledError(BaseException):
         pass
 
@@ -167,16 +165,16 @@ def test_an_exercise_that_was_never_asked_for_keeps_nothing_from_being_closed(tm
     assert [o.status for o in made.ledger.orders() if o.purpose == "exercise"] == ["expired"]
 
 
-def test_flattening_far_from_the_close_says_so_and_follows_the_market(tmp_path, fake):
+def test_flattening_far_from_the_close_reports_it_and_follows_the_market(tmp_path, fake):
     made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     fake.script("assign", {"symbol": min(contracts(fake), key=contracts(fake).get)})
     fake.fills = "rest"
     fake.script("trade", {"ticker": "SPY", "price": 290.0})
     paused = []
-    told = Flattening(made, CLOSES, pause=paused.append).run(NOW)
+    problems = Flattening(made, CLOSES, pause=paused.append).run(NOW)
     assert paused
-    assert any("last traded at 290.00, far from its last close" in text for text in told)
+    assert any("last traded at 290.00, far from its last close" in text for text in problems)
     for minute in range(1, 6):
         at_clock(fake, NOW + timedelta(minutes=minute))
         fake.script("trade", {"ticker": "SPY", "price": 290.0})

@@ -28,7 +28,7 @@ WIDE_RISK = {
 
 
 class Spent:
-    """The account of another broker, whose cash was taken out."""
+    """The account of another broker, with its cash withdrawn."""
 
     def __init__(self, broker):
         self._broker = broker

@@ -14,7 +14,7 @@ from options_platform_tests.services.trading.simulated_account import (
 
 
 class Withdrawn(Spent):
-    """The account of another broker, which says that its equity is less."""
+    """The account of another broker, which reports a smaller equity."""
 
     def __init__(self, broker, equity_usd):
         super().__init__(broker)
