@@ -179,6 +179,9 @@ class OrderWorker:
         rules = self.service.settings.ladder
         if order.status not in CANCELLABLE or order.placed_at is None:
             return False
+        if order.purpose == "entry" and order.withdrawn:
+            # What was to leave the market for good is not priced anew.
+            return False
         rung = timedelta(seconds=rules.rung_seconds)
         if now - order.placed_at < rung or self._next_price(order) is None:
             return False

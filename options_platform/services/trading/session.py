@@ -210,7 +210,7 @@ class TradingSession:
                 is_unsent = order.session == session and order.status in ("intent", "unknown")
                 is_exit = order.purpose == "exit"
                 after = self.closing.send_again(order, now) if is_unsent and is_exit else order
-                if after.status in WORKING:
+                if after.status in WORKING and is_leaving(after):
                     leaving.add(order.position_id)
         return leaving
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from options_platform.adapters.ports.broker import Quote
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.trading.closing import Part
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import (
     Order,
@@ -76,20 +77,21 @@ class Closing:
         current = self._open_now(position.position_id)
         if current is None:
             return None
-        sent = self._closed_next(current, session, reason, price, now, at_once_by)
-        if sent is None or sent.status != "rejected":
-            return sent
-        if sent.purpose == "exercise":
-            # The market takes what could not be exercised.
-            return self._closed_next(current, session, reason, price, now, at_once_by)
-        legs, contracts = self.next_legs.of(current, session)
-        if (closing(legs), contracts) == (sent.legs, sent.contracts):
-            return sent
-        return self._closed_next(current, session, reason, price, now, at_once_by)
+        tried: list[Part] = []
+        sent: Order | None = None
+        while (part := self.next_legs.of(current, session, tried)) is not None:
+            tried.append(part)
+            after = self._closed(current, *part, session, reason, price, now, at_once_by)
+            if after is None or after.status != "rejected":
+                return sent if after is None else after
+            sent = after
+        return sent
 
-    def _closed_next(
+    def _closed(
         self,
         position: Position,
+        legs: tuple[OrderLeg, ...],
+        contracts: int,
         session: date,
         reason: str,
         price: Pricing | None,
@@ -97,11 +99,8 @@ class Closing:
         at_once_by: Mapping[str, Quote] | None,
     ) -> Order | None:
         """Send the order for what is to be closed next; None if nothing may be sent now."""
-        legs, contracts = self.next_legs.of(position, session)
         if any(leg.expiry < shift(session, 1) for leg in legs):
             # It has expired: the broker says how, and nobody trades it any more.
-            return None
-        if not legs or not self.next_legs.are_safe(position, legs, contracts, session):
             return None
         buys_back = not legs[0].is_shares and legs[0].side == "sell"
         if self._is_being_exercised(position) and not buys_back:
@@ -112,7 +111,9 @@ class Closing:
             if leg is not None and (is_confirmed or reason.partition(":")[0] != FLATTEN):
                 # Nothing undoes an exercise, nor a sale of the shares: a second look decides, but
                 # for a person who wants to be out.
-                return self._exercise(position, session, leg, now) if is_confirmed else None
+                asked = self._exercise(position, session, leg, now) if is_confirmed else None
+                if asked is None or asked.status != "rejected":
+                    return asked
         fair = None if price is None else price(closing(legs))
         if fair is None:
             if legs != position.legs and not self.execution.broker.takes_market_orders:
@@ -156,9 +157,7 @@ class Closing:
         current = self._open_now(order.position_id)
         if current is None:
             return False
-        legs, contracts = self.next_legs.of(current, order.session)
-        left = self.execution.as_recorded(order).remaining
-        return (closing(legs), contracts) == (order.legs, left)
+        return self.next_legs.is_next(current, self.execution.as_recorded(order))
 
     def send_again(self, order: Order, now: datetime) -> Order:
         """Send an exit that the broker does not have, or withdraw one that closes what is gone."""
@@ -229,5 +228,10 @@ class Closing:
 
 
 def is_leaving(order: Order) -> bool:
-    """Whether a working order closes its position; an exercise once it was asked for."""
+    """Whether a working order closes its position; an exercise once it was asked for.
+
+    One in doubt that was withdrawn is never sent again: something else has to close it.
+    """
+    if order.status == "unknown" and order.withdrawn:
+        return False
     return order.purpose == "exit" or (order.purpose == "exercise" and order.status != "intent")
