@@ -41,6 +41,8 @@ from options_platform.services.trading.prices.live_quotes import (
 from options_platform.services.trading.session import TradingSession
 
 OVERTAKEN = "OVERTAKEN"
+TO_CLOSE_ON = ("canceled", "filled", "not_sent")
+"""States of an exit after which what is left of its position is closed."""
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
@@ -229,7 +231,8 @@ class OrderWorker:
         """Of each purpose the last attempt, if it ended with something left to do.
 
         An exit that has filled leaves something where its position had lost a leg, and one whose
-        legs are no longer what is left is not sent again, but what is left is closed.
+        legs are no longer what is left is not sent again, but what is left is closed. After one
+        that was refused only what was not refused before.
         """
         still_open = self._still_open()
         return [
@@ -238,9 +241,14 @@ class OrderWorker:
             if (
                 order.status == "canceled" and order.reason == REPRICE and order.filled_qty == 0
                 if order.purpose == "entry"
-                else order.status in ("canceled", "filled") and order.position_id in still_open
+                else order.position_id in still_open
+                and (order.status in TO_CLOSE_ON or self._leaves_a_way(order))
             )
         ]
+
+    def _leaves_a_way(self, order: Order) -> bool:
+        """Whether the broker refused an exit, and not all that may be closed instead."""
+        return order.status == "rejected" and self.service.closing.has_a_way(order)
 
     def _last_attempts(self, now: datetime) -> list[Order]:
         """The newest order of the session of each purpose and position."""
@@ -292,7 +300,9 @@ class OrderWorker:
         """Close what is left of a position where an exit's legs are not, or no longer, that."""
         for position in self.service.ledger.positions(only_open=True):
             if position.position_id == order.position_id:
-                reason, price = order.reason or "EXIT", self._price_of(position)
+                # Without what the broker said of the one before.
+                reason = (order.reason or "EXIT").partition(":")[0]
+                price = self._price_of(position)
                 self.service.closing.close_position(position, order.session, reason, price, now)
 
     def _price_of(self, position: Position) -> Pricing:

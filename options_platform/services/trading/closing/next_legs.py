@@ -38,6 +38,10 @@ class NextLegs:
         parts.sort(key=refused.__contains__)
         return next((part for part in parts if self._is_safe(position, *part, session)), None)
 
+    def not_refused(self, position: Position, session: date) -> bool:
+        """Whether there is something to close that the broker has not refused in the session."""
+        return self.of(position, session, self._refused(position, session)) is not None
+
     def is_next(self, position: Position, order: Order) -> bool:
         """Whether nothing is to be closed before what an exit has not filled yet."""
         refused = self._refused(position, order.session)

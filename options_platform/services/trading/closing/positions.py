@@ -159,6 +159,11 @@ class Closing:
             return False
         return self.next_legs.is_next(current, self.execution.as_recorded(order))
 
+    def has_a_way(self, order: Order) -> bool:
+        """Whether something of an exit's position may be closed that was not refused before."""
+        current = self._open_now(order.position_id)
+        return current is not None and self.next_legs.not_refused(current, order.session)
+
     def send_again(self, order: Order, now: datetime) -> Order:
         """Send an exit that the broker does not have, or withdraw one that closes what is gone."""
         if self.closes_what_is_left(order):
