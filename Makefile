@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+# Whole files in the order of options_platform_tests/longest.py.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-all ui check bench install lock mlflow docs clean
@@ -22,12 +24,13 @@ mlflow: $(STAMP) ## the MLflow UI of the home, on 127.0.0.1
 	  --backend-store-uri "sqlite:///$$home/mlflow.db" --host 127.0.0.1 --port $${PORT:-5000}
 
 test: $(DEV_STAMP) ## the tests, without browser and long runs
-	@$(BIN)/python -m pytest -m "not long and not browser" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not long and not browser" $(WORKERS)
 
 test-long: $(DEV_STAMP) ## the long tests and those with a browser alone
-	@$(BIN)/python -m pytest -m "long or browser" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "long or browser" $(WORKERS)
 
-test-all: test test-long ## every test
+test-all: $(DEV_STAMP) ## every test
+	@$(BIN)/python -m pytest $(WORKERS)
 
 check: $(DEV_STAMP) ## lint, types, import contracts
 	@$(BIN)/ruff check .

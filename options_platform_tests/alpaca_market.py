@@ -30,15 +30,15 @@ class Market:
     Before each close it fills what works, once the desk's ladder has come to that price.
     """
 
-    def __init__(self, service, fake, closes):
-        self.service, self.fake, self.closes = service, fake, closes
-        self.settings = service.settings
+    def __init__(self, trading, fake, closes):
+        self.trading, self.fake, self.closes = trading, fake, closes
+        self.settings = trading.settings
         self.marks = {}
         fake.book.mark = self.marks.get
 
     def trade(self, session, clock):
         for _ in range(self.settings.ladder.rungs + 1):
-            for order in self.service.ledger.working_orders():
+            for order in self.trading.ledger.working_orders():
                 price = net_price(
                     order.legs,
                     session,
@@ -49,15 +49,15 @@ class Market:
                 if price <= order.limit_price + CENT:
                     number = order.client_order_id
                     self.fake.script("fill", {"client_order_id": number, "price": price})
-            self.service.reconcile(clock["now"])
-            exits = [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
+            self.trading.reconcile(clock["now"])
+            exits = [o for o in self.trading.ledger.working_orders() if o.purpose == "exit"]
             if not exits:
                 break
             clock["now"] += timedelta(seconds=self.settings.ladder.rung_seconds)
-            OrderWorker(self.service).advance(clock["now"])
-        assert not [o for o in self.service.ledger.working_orders() if o.purpose == "exit"]
+            OrderWorker(self.trading).advance(clock["now"])
+        assert not [o for o in self.trading.ledger.working_orders() if o.purpose == "exit"]
         self.fake.script("close", {})
-        for position in self.service.ledger.positions(only_open=True):
+        for position in self.trading.ledger.positions(only_open=True):
             self._mark(position, session)
 
     def _mark(self, position, session):

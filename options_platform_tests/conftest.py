@@ -1,11 +1,15 @@
 """Skips are named, and failures where everything must run (`OPTIONS_REQUIRE_ALL=1`)."""
 
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
+from filelock import FileLock
 from hypothesis import settings
+
+from options_platform_tests.longest import LONGEST
 
 # What `enter_home` sets for the commands.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "20000")
@@ -15,7 +19,19 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Thousands of small databases wait for a disk for minutes, and for memory not at all.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 8 * 2**30
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 REQUIRE_ALL = os.environ.get("OPTIONS_REQUIRE_ALL") == "1"
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first: none is left to one worker at the end."""
+    places = {name: at for at, name in enumerate(LONGEST)}
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(folder).as_posix(), len(places)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -63,6 +79,15 @@ def simulated_home(tmp_path_factory):
     """Settings of a home after a backfill of the simulated source; copy it before changing it."""
     from options_platform_tests.platform import make_platform_settings, run
 
-    settings = make_platform_settings(tmp_path_factory.mktemp("simulated") / "home")
-    run(settings)
-    return settings
+    ours = tmp_path_factory.getbasetemp()
+    # The folders of all workers lie in one, where the first that asks makes the home for all.
+    whole = ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours
+    first = whole / "simulated-home"
+    with FileLock(f"{first}.lock"):
+        if not first.exists():
+            settings = make_platform_settings(whole / "simulated" / "home")
+            run(settings)
+            settings.home.rename(first)
+    home = tmp_path_factory.mktemp("simulated") / "home"
+    shutil.copytree(first, home)
+    return make_platform_settings(home)

@@ -3,9 +3,13 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+
+from options_platform_tests.conftest import pytest_collection_modifyitems
+from options_platform_tests.longest import LONGEST
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,3 +88,14 @@ def test_no_committed_file_names_a_machine_path():
         and foreign.search((ROOT / name).read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_the_files_that_take_longest_come_first_and_the_rest_as_collected():
+    tests = Path(__file__).parent
+    assert [name for name in LONGEST if not (tests / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
+    names = ["test_docs.py", *reversed(LONGEST), "test_runs.py"]
+    items = [SimpleNamespace(path=tests / name) for name in names]
+    pytest_collection_modifyitems(items)
+    ordered = [item.path.relative_to(tests).as_posix() for item in items]
+    assert ordered == [*LONGEST, "test_docs.py", "test_runs.py"]

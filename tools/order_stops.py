@@ -16,11 +16,12 @@ written in. The way ends with the row that says `filled`. What only answers a qu
 (may the entry be sent, is the session over, how is a report read) returns before any of this
 happens, and is no stop; neither is the SQL below the ledger's methods.
 
-`python -m tools.order_stops` prints the list, `--write` also puts it into docs/architecture.md.
+`python -m tools.order_stops` prints the list that stands in docs/architecture.md.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -45,7 +46,8 @@ ROOMS = ("services/trading", "domain/trading", "adapters/brokers", "adapters/sto
 BROKER, ROW_WRITER = "adapters/brokers", "write_order"
 LIBRARY_REQUEST = ("alpaca/common/rest.py", "_request")
 PAGE = PACKAGE.parent / "docs" / "architecture.md"
-BEGIN, END = "<!-- order stops: begin -->", "<!-- order stops: end -->"
+HEADING = "## The way of an order"
+LISTED = re.compile(r"^\d+\. `([\w.]+)` in `([\w/.]+)`", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Stop:
 
 @dataclass
 class OrderProfile:
-    """A profiler of one entry order: the first one that the ledger writes."""
+    """A profiler that follows one order: the first entry that the ledger writes."""
 
     stops: dict[Stop, None] = field(default_factory=dict)
     order: Any = None
@@ -172,27 +174,18 @@ def _daily_run(trading: TradingSession, fake: Any, *, is_first: bool) -> None:
     trading.run_session(session, plans if is_first else plans.clear(), legs, market, evening)
 
 
-def as_lines(stops: list[Stop]) -> str:
-    """The stops as a numbered list of Markdown."""
-    rows = enumerate(stops, start=1)
-    return "\n".join(f"{n}. `{stop.function}` ({stop.file})" for n, stop in rows)
+def listed_stops(page: str) -> list[Stop]:
+    """The stops that the text of docs/architecture.md lists."""
+    section = page.partition(HEADING)[2].partition("\n## ")[0]
+    return [Stop(*found) for found in LISTED.findall(section)]
 
 
-def listed_stops(page: str) -> str:
-    """The list in the text of docs/architecture.md."""
-    return page.partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def main(arguments: list[str]) -> None:
-    """Print the list; with `--write` also put it into the page."""
+def main() -> None:
+    """Print the list."""
     with tempfile.TemporaryDirectory() as folder:
-        lines = as_lines(order_stops(Path(folder)))
-    print(lines)
-    if "--write" in arguments:
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{lines}\n{END}{after}", encoding="utf-8")
+        for number, stop in enumerate(order_stops(Path(folder)), start=1):
+            print(f"{number}. `{stop.function}` in `{stop.file}`")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -26,7 +26,7 @@ from options_platform.services.market_data.inventory import (
     stored_keys,
     without_bars,
 )
-from options_platform.services.trading.entries.pauses import pause_of
+from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.services.trading.stop_looks import valued_by_model
 from options_platform.settings import Settings

@@ -19,9 +19,9 @@ from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
-from options_platform.services.trading.entries.pauses import lift_pause
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.pauses import lift_pause
 from options_platform.services.trading.prices.stored_closes import stored_market
 from options_platform.services.trading.reconciliation.accepting import accept
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
@@ -35,13 +35,13 @@ BY_HAND = "by hand"
 
 def reconcile(args: argparse.Namespace) -> int:
     """Bring the ledger's working orders to what the broker says; 1 if the two still differ."""
-    service = _service(ready_settings())
+    trading = _trading(ready_settings())
     now = datetime.now(UTC)
-    with service.trading():
+    with trading.exclusively():
         if args.accept:
-            differences = accept(service.reconciler, now, args.accept)
+            differences = accept(trading.reconciler, now, args.accept)
         else:
-            differences = service.reconciler.run(now)
+            differences = trading.reconciler.run(now)
     if args.json:
         print_json([asdict(difference) for difference in differences])
     else:
@@ -55,11 +55,11 @@ def work(args: argparse.Namespace) -> int:
     1 if the broker rejected an exit and nothing closes its position.
     """
     settings = ready_settings()
-    service = _service(settings, newest_closes(stored_market(settings)))
-    worker = OrderWorker(service)
-    if service.broker.takes_market_orders:
+    trading = _trading(settings, newest_closes(stored_market(settings)))
+    worker = OrderWorker(trading)
+    if trading.broker.takes_market_orders:
         raise UsageError(
-            f"the broker {service.broker.name} fills at the close; there is nothing to work on "
+            f"the broker {trading.broker.name} fills at the close; there is nothing to work on "
             "before the next daily run"
         )
     left = worker.advance(datetime.now(UTC))
@@ -91,10 +91,10 @@ def halt(args: argparse.Namespace) -> int:
     1 if an entry may still fill.
     """
     reason = args.reason or BY_HAND
-    service = _service(ready_settings())
-    left = OrderWorker(service).halt(datetime.now(UTC), reason)
+    trading = _trading(ready_settings())
+    left = OrderWorker(trading).halt(datetime.now(UTC), reason)
     # The first reason stays.
-    args.reason = service.ledger.halted()
+    args.reason = trading.ledger.halted()
     stays = "" if args.reason == reason else ", as before"
     _tell(args, "halted", f"New orders are halted{stays} ({args.reason}); exits go on.")
     if not args.json:
@@ -131,12 +131,12 @@ def flatten(args: argparse.Namespace) -> int:
     So it is while ledger and broker differ: the account may hold what no position knows.
     """
     settings = ready_settings()
-    service = _service(settings)
+    trading = _trading(settings)
     if not args.yes:
-        _require_yes(service)
-    ledger = service.ledger
+        _require_yes(trading)
+    ledger = trading.ledger
     ended = {p.position_id for p in _positions(ledger) if p.closed_on}
-    told = Flattening(service, _newest_closes(settings)).run(datetime.now(UTC))
+    told = Flattening(trading, _newest_closes(settings)).run(datetime.now(UTC))
     closed = [p for p in _positions(ledger) if p.closed_on and p.position_id not in ended]
     orders = [order for order in ledger.working_orders() if order.purpose == "exit"]
     held, differ = ledger.positions(only_open=True), ledger.differences()
@@ -187,9 +187,9 @@ def _row(order: Order) -> dict[str, object]:
     return {name: getattr(order, name) for name in WORK_COLUMNS}
 
 
-def _require_yes(service: TradingSession) -> None:
+def _require_yes(trading: TradingSession) -> None:
     question = (
-        f"Close all positions at {service.broker.name} and cancel every order? Type flatten: "
+        f"Close all positions at {trading.broker.name} and cancel every order? Type flatten: "
     )
     if not sys.stdin.isatty():
         raise UsageError("flatten asks before it closes everything; answer with --yes")
@@ -210,7 +210,7 @@ def _tell(args: argparse.Namespace, state: str, text: str) -> int:
     return 0
 
 
-def _service(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> TradingSession:
+def _trading(settings: Settings, closes: Mapping[str, DatedClose] | None = None) -> TradingSession:
     return TradingSession(
         open_ledger(settings), open_broker(settings), settings, closes=closes or {}
     )

@@ -13,6 +13,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.reducer import Event
+from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.reconciliation.accepting import accept as take_as_reported
@@ -144,7 +145,19 @@ def seen_once(made, fake, now=NOW):
 def accept(made, now, reason):
     """A person looks at what differs, and takes it over; what differs then."""
     made.reconcile(now)
-    return take_as_reported(made.reconciler, now, reason)
+    return accept_unseen(made, now, reason)
+
+
+def codes(made, now=NOW):
+    """What differs as of `now`, by code."""
+    with made.trading():
+        return {difference.code for difference in made.reconciler.run(now)}
+
+
+def accept_unseen(made, now, reason):
+    """A person takes over what differs without a look at it, as the command does."""
+    with made.trading():
+        return take_as_reported(made.reconciler, now, reason)
 
 
 def lose_the_bought_leg(fake):
@@ -163,6 +176,26 @@ def resting_on_its_floor(made, fake, reason, *, climb=True):
     return exits(made)[-1]
 
 
+def shown_again(fake, order, spreads, then):
+    """An order that had ended fills after all, and stands as `then` afterwards."""
+    with fake.lock:
+        held = fake.book.by_client_id(order.client_order_id)
+        for part in [held, *held["legs"]]:
+            part["status"] = "new"
+        fake.book.fill(held, spreads)
+        for part in [held, *held["legs"]]:
+            part["status"] = then
+
+
+def closed_at_once(made, fake):
+    fake.fills = "limit"
+    at_clock(fake, NOW)
+    problems = Flattening(made, CLOSES).run(NOW)
+    assert problems == []
+    assert contracts(fake) == {}
+    assert made.reconcile(NOW) == []
+
+
 def assert_sound(made, fake):
     """Nothing lost and nothing doubled: each side knows the other's orders and contracts."""
     ours = {o.client_order_id: o for o in made.ledger.orders() if o.status != "not_sent"}
@@ -172,7 +205,7 @@ def assert_sound(made, fake):
         filled = int(theirs[number]["filled_qty"]) if number in theirs else 0
         assert order.filled_qty == filled, number
     held = {s: int(q) for s, (q, _) in fake.book.positions.items()}
-    assert made.ledger.books().contracts == held
+    assert made.ledger.statement().contracts == held
     by_purpose = {}
     for order in made.ledger.orders():
         key = (order.session, order.ticker, order.purpose, order.position_id)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import RLock, get_ident
+from threading import RLock, get_ident, local
 from typing import TYPE_CHECKING
 
 from options_platform.errors import (
@@ -46,6 +46,16 @@ _locks: dict[Path, RLock] = {}
 _open_now: dict[Path, duckdb.DuckDBPyConnection] = {}
 
 
+class _OfThisThread(local):
+    """The connections that a thread holds, by the absolute path that each was asked for by."""
+
+    def __init__(self) -> None:
+        self.held: dict[Path, duckdb.DuckDBPyConnection] = {}
+
+
+_of_this_thread = _OfThisThread()
+
+
 @contextmanager
 def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file at `path`, closed at the end.
@@ -60,6 +70,11 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
     """
     import duckdb
 
+    # To resolve a path anew costs more than most steps within a block that holds it.
+    mine = _of_this_thread.held.get(path)
+    if mine is not None:
+        yield mine
+        return
     # DuckDB shares one instance between the connections of a process; the lock keeps a thread
     # from closing the file while another is inside its transaction.
     key = path.resolve()
@@ -69,6 +84,8 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
             return
         connection = _open(path, wait_seconds)
         _open_now[key] = connection
+        if path.is_absolute():
+            _of_this_thread.held[path] = connection
         try:
             yield connection
         except duckdb.Error as error:
@@ -77,6 +94,7 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
                 raise
             raise known from error
         finally:
+            _of_this_thread.held.pop(path, None)
             del _open_now[key]
             connection.close()
 

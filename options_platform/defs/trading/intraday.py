@@ -36,8 +36,8 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
         if settings.is_live:
             context.log.warning(LIVE_NOTE)
         ledger, broker = open_ledger(settings), open_broker(settings)
-        service = TradingSession(ledger, broker, settings, closes=_closes(context, settings))
-        found = IntradayCheck(service).watch(platform.now)
+        trading = TradingSession(ledger, broker, settings, closes=_closes(context, settings))
+        found = IntradayCheck(trading).watch(platform.now)
         context.add_output_metadata(
             {
                 "checked": found.checked,

@@ -94,8 +94,8 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
         DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session
     )
     folds = dict(calls.drop_nulls("fold").iter_rows())
-    service = TradingSession(ledger, open_broker(platform.settings), platform.settings, folds=folds)
-    service.run_session(session, plans, legs, market, platform.now())
+    trading = TradingSession(ledger, open_broker(platform.settings), platform.settings, folds=folds)
+    trading.run_session(session, plans, legs, market, platform.now())
 
 
 def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:

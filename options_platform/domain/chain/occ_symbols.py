@@ -10,6 +10,7 @@ pad it otherwise; those with a dot (thinkorswim, dxFeed) write the strike in dol
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 import polars as pl
 
@@ -88,6 +89,7 @@ def symbol_of(ticker: str, expiry: date, right: str, strike: float) -> str:
     return f"{root}{expiry:%y%m%d}{right[0].upper()}{round(strike * 1000):08d}"
 
 
+@lru_cache(maxsize=4096)
 def parse_symbol(symbol: str) -> tuple[str, date, str, float] | None:
     """Root, expiry, right (call or put) and strike in USD; None where it is no OCC symbol."""
     root, expiry, right, strike = parse_symbols(pl.Series([symbol])).row(0)

@@ -85,21 +85,21 @@ class AccountState:
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
     """The conditions that hold now, in a fixed order."""
-    found = []
+    alerts = []
     name = state.account
     if state.halted is not None:
-        found.append(Alert("halted", f"{name}: new entries are halted", state.halted))
+        alerts.append(Alert("halted", f"{name}: new entries are halted", state.halted))
     if state.paused is not None:
-        found.append(Alert("paused", f"{name}: new entries are paused", state.paused))
-    found += [
+        alerts.append(Alert("paused", f"{name}: new entries are paused", state.paused))
+    alerts += [
         Alert(f"assigned {position_id}", f"{name}: CRITICAL: shares of an assignment", text)
         for position_id, text in state.assigned.items()
     ]
-    found += [
+    alerts += [
         Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
         for number, text in state.unsure.items()
     ]
-    found += [
+    alerts += [
         Alert(
             f"difference {difference.code} {difference.subject}",
             f"{name}: ledger and broker differ",
@@ -108,7 +108,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
         )
         for difference in state.differences
     ]
-    found += [
+    alerts += [
         Alert(
             f"rejected {order.client_order_id}",
             f"{name}: the broker rejected an order",
@@ -124,8 +124,8 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; told "
             f"from {100 * rules.drawdown_pct:.1f}% on"
         )
-        found.append(Alert("drawdown", f"{name}: drawdown", text))
-    found += [
+        alerts.append(Alert("drawdown", f"{name}: drawdown", text))
+    alerts += [
         Alert(
             f"no bar {ticker} {last}",
             f"{name}: {ticker} has no good bar" + (f" since {last}" if last else ""),
@@ -137,14 +137,14 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     due = min(newest_due(now, rules), state.data_end or date.max)
     # An account that never traded has no schedule to miss, whatever was backfilled.
     if state.newest_run is not None and state.newest_run < due:
-        found.append(
+        alerts.append(
             Alert(
                 f"missed {due}",
                 f"{name}: the daily run of {due} is missing",
                 f"the newest is of {state.newest_run}; run: options-platform daily",
             )
         )
-    return found
+    return alerts
 
 
 def newest_due(now: datetime, rules: AlertRules) -> date:
@@ -155,20 +155,20 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
     return day if now >= late else shift(day, -1)
 
 
-def not_told(found: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
+def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
     """Those whose condition was not told already, or has grown since; `told` are sizes by key."""
     return [
         alert
-        for alert in found
+        for alert in alerts
         if alert.key not in told or alert.size >= GROWN * told[alert.key] > 0
     ]
 
 
 def still_told(
-    found: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
+    alerts: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
 ) -> dict[str, float]:
     """The keys to remember, and the size they were told at: told before or now, and holding."""
-    now = {alert.key: alert.size for alert in found}
+    now = {alert.key: alert.size for alert in alerts}
     return {
         key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}
     }

@@ -91,15 +91,15 @@ def is_rest_of_cover(position: Position) -> bool:
 
 def shares_held(positions: Iterable[Position]) -> dict[str, str]:
     """By position_id what a person should know of the shares in open positions."""
-    said = {}
+    texts = {}
     for position in positions:
         shares = sum(leg.signed_ratio for leg in position.loose if leg.is_shares)
         if shares:
-            said[position.position_id] = (
+            texts[position.position_id] = (
                 f"{position.position_id} holds {shares:+d} shares of {position.ticker}; they are "
                 "closed with what covers them at the next open, or now: options-platform flatten"
             )
-    return said
+    return texts
 
 
 def in_doubt(
@@ -125,15 +125,15 @@ def without_cover(position: Position, missing: Collection[str]) -> OrderLeg | No
 
     Calls cover calls and puts cover puts; `missing` are symbols of which the list shows too few.
     """
-    lacking = {leg for leg in position.held if leg.symbol(position.ticker) in missing}
+    missing_legs = {leg for leg in position.held if leg.symbol(position.ticker) in missing}
     return next(
         (
             leg
             for leg in position.held
             if leg.side == "sell"
             and not leg.is_shares
-            and leg not in lacking
-            and any((cover.right, cover.side) == (leg.right, "buy") for cover in lacking)
+            and leg not in missing_legs
+            and any((cover.right, cover.side) == (leg.right, "buy") for cover in missing_legs)
         ),
         None,
     )

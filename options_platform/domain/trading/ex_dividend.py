@@ -79,7 +79,7 @@ def before_ex_date(
     alive = [leg for leg in sold if leg.expiry > session]
     if not alive:
         return False
-    found = calls_to_close(
+    to_close = calls_to_close(
         np.full(len(alive), LEG_SIDES["sell"]),
         np.full(len(alive), CALL),
         np.array([leg.strike for leg in alive]),
@@ -87,4 +87,4 @@ def before_ex_date(
         leg_prices(alive, session, market, chain, AT_MID),
         rules.dividend_due(coming.amount, coming.sessions_ahead),
     )
-    return bool(found.any())
+    return bool(to_close.any())

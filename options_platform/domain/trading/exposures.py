@@ -33,11 +33,11 @@ def newest_closes(
     market: Mapping[date, Mapping[str, MarketClose]], until: date | None = None
 ) -> dict[str, DatedClose]:
     """By ticker the newest close of `market`, up to and with `until`."""
-    found: dict[str, DatedClose] = {}
+    newest: dict[str, DatedClose] = {}
     for day in sorted(market):
         if until is None or day <= until:
-            found |= {ticker: DatedClose(day, close) for ticker, close in market[day].items()}
-    return found
+            newest |= {ticker: DatedClose(day, close) for ticker, close in market[day].items()}
+    return newest
 
 
 def planned_exposures(plans: pl.DataFrame) -> dict[str, Exposure]:
@@ -45,7 +45,7 @@ def planned_exposures(plans: pl.DataFrame) -> dict[str, Exposure]:
     greeks = ("net_delta", "net_gamma", "net_theta", "net_vega")
     rows = plans.select("plan_id", "ticker", "max_loss_usd", "expiry", "spot", *greeks)
     return {
-        number: exposure_of(
+        plan_id: exposure_of(
             ticker,
             max_loss,
             expiry,
@@ -55,7 +55,7 @@ def planned_exposures(plans: pl.DataFrame) -> dict[str, Exposure]:
             vega_usd=vega,
             theta_usd=theta,
         )
-        for number, ticker, max_loss, expiry, spot, delta, gamma, theta, vega in rows.iter_rows()
+        for plan_id, ticker, max_loss, expiry, spot, delta, gamma, theta, vega in rows.iter_rows()
     }
 
 
@@ -66,9 +66,11 @@ def one_spread_rows(plans: pl.DataFrame) -> pl.DataFrame:
     theta_usd, as in :class:`Exposure`.
     """
     trades = plans.filter(pl.col("decision") == "trade")
-    found = planned_exposures(trades)
+    exposures = planned_exposures(trades)
     names = ("max_loss_usd", "delta_usd", "gamma_usd", "vega_usd", "theta_usd")
-    values = [[getattr(found[number], name) for name in names] for number in trades["plan_id"]]
+    values = [
+        [getattr(exposures[plan_id], name) for name in names] for plan_id in trades["plan_id"]
+    ]
     schema = dict.fromkeys(names, pl.Float64)
     each = pl.DataFrame(values, schema=schema, orient="row") / trades["contracts"]
     return pl.concat(

@@ -30,15 +30,15 @@ def order_bases(
             plans come from no model, which then has age 0.
     """
     quotes: dict[str, list[tuple[float, float]]] = {}
-    told = legs.select("plan_id", pl.col("bid", "ask").fill_null(float("nan")))
-    for plan, bid, ask in told.iter_rows():
+    sides = legs.select("plan_id", pl.col("bid", "ask").fill_null(float("nan")))
+    for plan, bid, ask in sides.iter_rows():
         quotes.setdefault(plan, []).append((bid, ask))
-    found = {}
+    bases = {}
     for plan, planned_on, ticker, spot in plans.select(
         "plan_id", "date", "ticker", "spot"
     ).iter_rows():
         at = closes.get(ticker)
-        found[plan] = OrderBasis(
+        bases[plan] = OrderBasis(
             plan_age_sessions=len(sessions(planned_on, session)),
             data_age_sessions=None if at is None else len(sessions(at.session, session)),
             model_age_sessions=_model_age(folds, ticker, session),
@@ -46,7 +46,7 @@ def order_bases(
             spot=None if at is None else at.close.spot,
             quotes=tuple(quotes.get(plan, ())),
         )
-    return found
+    return bases
 
 
 def _model_age(folds: Mapping[str, str] | None, ticker: str, session: date) -> int | None:

@@ -159,21 +159,21 @@ def _rests_unwanted(order: Order, happening: Happening) -> bool:
 
 ALL = tuple(TRANSITIONS)
 UNSETTLED = ("unknown", *RESTING)
-AT_HAND = (*UNSETTLED, "missing")
-OVER_AND_DONE = ("not_sent", *ENDED)
+AT_BROKER = (*UNSETTLED, "missing")
+OVER = ("not_sent", *ENDED)
 LACKING_OPEN = ("intent", "unknown")
 
 RULES: tuple[Rule, ...] = (
     # What somebody asks for.
-    Rule(OVER_AND_DONE, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
-    Rule(OVER_AND_DONE, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
     Rule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
     Rule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
     Rule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
     Rule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
     Rule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
          "it may rest by now"),
-    Rule(OVER_AND_DONE, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
+    Rule(OVER, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
     # What the broker shows: evidence, whatever was concluded before.
     Rule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
          "it rests though it had ended, and nobody wants it to"),
@@ -222,9 +222,9 @@ def decide(order: Order, happening: Happening) -> Decision:
     """
     rule = rule_for(order, happening)
     after = order
-    if happening.event is Event.UNWANTED and order.status in AT_HAND:
+    if happening.event is Event.UNWANTED and order.status in AT_BROKER:
         after = replace(after, withdrawn=True)
-    if happening.event is Event.SHOWN and order.status in AT_HAND:
+    if happening.event is Event.SHOWN and order.status in AT_BROKER:
         after = replace(after, seen=True)
     if rule.then == AS_SHOWN:
         after = _as_shown(after, happening.report)

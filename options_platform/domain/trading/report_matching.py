@@ -38,6 +38,8 @@ def _as_sent(order: Order, report: BrokerOrder, now: datetime) -> Order | None:
 
 def _spreads_of(order: Order, contracts: Mapping[str, int]) -> int | None:
     """How many spreads of the order's legs trade those contracts; None if they are others."""
-    one = contracts_of(replace(order, contracts=1))
-    spreads = max((abs(contracts.get(symbol, 0) // ratio) for symbol, ratio in one.items()))
+    of_one_spread = contracts_of(replace(order, contracts=1))
+    spreads = max(
+        (abs(contracts.get(symbol, 0) // ratio) for symbol, ratio in of_one_spread.items())
+    )
     return spreads if contracts_of(replace(order, contracts=spreads)) == contracts else None

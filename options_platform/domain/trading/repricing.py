@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ REPRICE = "REPRICE"
 """The reason of an entry whose cancel makes room for its next attempt."""
 
 
-def with_next_attempt(order: Order, number: str, limit_price: float | None) -> Order:
+def with_next_attempt(order: Order, order_id: str, limit_price: float | None) -> Order:
     """What is left of an order that ended, as a new one at another price; its risk moves along."""
     share = order.remaining / order.contracts
     worse = 0.0
@@ -22,7 +22,7 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
         worse = (limit_price - order.limit_price) * order.multiplier * order.remaining
     return replace(
         order,
-        client_order_id=number,
+        client_order_id=order_id,
         contracts=order.remaining,
         limit_price=limit_price,
         max_loss_usd=order.max_loss_usd * share + worse,
@@ -36,6 +36,29 @@ def with_next_attempt(order: Order, number: str, limit_price: float | None) -> O
         seen=False,
         withdrawn=False,
     )
+
+
+def last_attempts(orders: Iterable[Order]) -> list[Order]:
+    """The newest attempt of each purpose and position, in the order of their first ones."""
+    newest: dict[tuple[str, str], Order] = {}
+    for order in orders:
+        key = (order.purpose, order.position_id)
+        if key not in newest or order.attempt > newest[key].attempt:
+            newest[key] = order
+    return list(newest.values())
+
+
+def has_something_left(order: Order, open_positions: Collection[str]) -> bool:
+    """Whether an order that ended, the last of its attempts, is followed by another one.
+
+    An entry is, if it was canceled to be repriced and nothing of it has filled; an exit, while its
+    position is among the `open_positions` (ids): one that has filled leaves something where the
+    position had lost a leg, and one that was withdrawn unsent all of it.
+    """
+    if order.purpose == "entry":
+        return (order.status, order.reason, order.filled_qty) == ("canceled", REPRICE, 0)
+    is_over = order.status in ("canceled", "filled", "not_sent")
+    return is_over and order.position_id in open_positions
 
 
 def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> float | None:

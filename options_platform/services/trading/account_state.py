@@ -12,7 +12,7 @@ from options_platform.domain.trading.alerts import AccountState, Alert, account_
 from options_platform.domain.trading.closing import shares_held
 from options_platform.errors import LedgerError
 from options_platform.services.market_data.inventory import without_bars
-from options_platform.services.trading.entries.pauses import pause_of
+from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.stop_looks import valued_by_model
 from options_platform.settings import Settings
 

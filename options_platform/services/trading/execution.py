@@ -42,7 +42,7 @@ from options_platform.domain.trading.reducer import (
 from options_platform.domain.trading.report_matching import matched
 from options_platform.errors import LedgerError
 from options_platform.services.trading.broker_time import session_is_over
-from options_platform.services.trading.entries.pauses import entries_stopped
+from options_platform.services.trading.pauses import entries_stopped
 
 Step = Callable[[str], None]
 MOST_WORDS = 160
@@ -240,7 +240,7 @@ class Execution:
         refusal: str | None = None
         if action is Action.SEND:
             is_wanted = False
-            expected = self.ledger.books().contracts if order.purpose == "exit" else None
+            expected = self.ledger.statement().contracts if order.purpose == "exit" else None
             try:
                 return self._shown(order, self.broker.submit(order, expected), now, session)
             except DuplicateOrderError:

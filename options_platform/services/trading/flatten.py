@@ -37,30 +37,30 @@ class Flattening:
     A position without a quote or a close is priced at its last mark.
     """
 
-    service: TradingSession
+    trading: TradingSession
     closes: Mapping[str, MarketClose]
     reason: str = FLATTEN
     pause: Callable[[float], None] = time.sleep
 
     def run(self, now: datetime) -> list[str]:
         """Close everything; sentences on what could not be. Done again it goes on from there."""
-        ledger = self.service.ledger
+        ledger = self.trading.ledger
         # First of all: whoever trades now sends nothing new any more.
         ledger.halt(self.reason, now)
-        with self.service.trading():
-            self.service.reconciler.run(now)
+        with self.trading.exclusively():
+            self.trading.reconciler.run(now)
             problems = self._cancel(now)
             refused: dict[str, Order] = {}
             unconfirmed: dict[str, float] = {}
             for _ in range(MOST_PASSES):
-                self.service.reconciler.run(now)
+                self.trading.reconciler.run(now)
                 waiting = [p for p in self._not_leaving() if p.position_id not in refused]
                 if not waiting:
                     break
-                service = self.service
+                trading = self.trading
                 market = present_market(
-                    service.broker,
-                    service.settings,
+                    trading.broker,
+                    trading.settings,
                     self.closes,
                     waiting,
                     ledger,
@@ -75,7 +75,7 @@ class Flattening:
                 # What the other side of its contract kept from closing may close once that has.
                 is_progress = len(refused_now) < len(waiting)
                 refused = refused_now if is_progress else refused | refused_now
-            self.service.reconciler.run(now)
+            self.trading.reconciler.run(now)
             problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
             problems += [
                 f"{ticker} was last traded at {spot:.2f}, far from its last close, and no second "
@@ -93,8 +93,8 @@ class Flattening:
     def _cancel(self, now: datetime) -> list[str]:
         """Cancel what rests at the broker; an exit in doubt is sent again first, to be certain."""
         problems = []
-        ledger = self.service.ledger
-        execution, closing = self.service.execution, self.service.closing
+        ledger = self.trading.ledger
+        execution, closing = self.trading.execution, self.trading.closing
         for order in ledger.working_orders():
             if order.purpose == "exercise":
                 continue
@@ -106,22 +106,22 @@ class Flattening:
             if not after.is_final:
                 problems.append(f"{order.client_order_id} is {after.status}: not canceled yet")
         try:
-            problems += cancel_unrecorded(ledger, self.service.broker, ("entry", "exit"))
+            problems += cancel_unrecorded(ledger, self.trading.broker, ("entry", "exit"))
         except BrokerDoubtError as doubt:
             problems.append(f"the broker's orders cannot be listed: {doubt}")
         return problems
 
     def _not_leaving(self) -> list[Position]:
         """Open positions that no order works to close."""
-        ledger = self.service.ledger
+        ledger = self.trading.ledger
         leaving = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
 
     def _close(self, position: Position, market: PresentMarket, now: datetime) -> Order | None:
-        session = session_to_decide(self.service, now)
+        session = session_to_decide(self.trading, now)
         close = self.closes.get(position.ticker)
-        at_close = None if close is None else self.service.closing.at_close(session, close)
-        return self.service.closing.close_position(
+        at_close = None if close is None else self.trading.closing.at_close(session, close)
+        return self.trading.closing.close_position(
             position,
             session,
             self.reason,

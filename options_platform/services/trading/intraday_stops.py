@@ -33,14 +33,14 @@ from options_platform.errors import UsageError
 from options_platform.services.trading.closing.exercises import exercises_in_doubt
 from options_platform.services.trading.closing.positions import is_leaving
 from options_platform.services.trading.closing.reasons import ASSIGNED, LEG_MISSING, LEGS_GONE
-from options_platform.services.trading.entries.pauses import (
+from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.pauses import (
     Pause,
     entries_stopped,
     lift_pause,
     pause,
     pause_of,
 )
-from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
     Pricing,
@@ -79,9 +79,9 @@ class IntradayOutcome:
 
 @dataclass(frozen=True)
 class IntradayCheck:
-    """The check of one account; the service's closes are those that the model begins from."""
+    """The check of one account; the trading's closes are those that the model begins from."""
 
-    service: TradingSession
+    trading: TradingSession
 
     def watch(
         self, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
@@ -91,18 +91,18 @@ class IntradayCheck:
         A doubt is settled within `wide_seconds`, and between two looks anyone else may trade by
         the ledger. Ends with the market too. Raises as :meth:`run` does at the first look.
         """
-        rules = self.service.settings.intraday
-        found = self.run(clock())
+        rules = self.trading.settings.intraday
+        outcome = self.run(clock())
         waited = 0.0
-        while found.look_again_seconds is not None and waited <= rules.wide_seconds:
-            waited += found.look_again_seconds
-            sleep(found.look_again_seconds)
+        while outcome.look_again_seconds is not None and waited <= rules.wide_seconds:
+            waited += outcome.look_again_seconds
+            sleep(outcome.look_again_seconds)
             try:
                 later = self.run(clock())
             except UsageError:
                 break
-            found = replace(later, stopped={**found.stopped, **later.stopped})
-        return found
+            outcome = replace(later, stopped={**outcome.stopped, **later.stopped})
+        return outcome
 
     def run(self, now: datetime) -> IntradayOutcome:
         """One check.
@@ -111,26 +111,28 @@ class IntradayCheck:
         quotes, :class:`BrokerError` if it gives no answer but for its quotes, and
         :class:`LedgerError` if another process trades by the ledger and goes on doing so.
         """
-        at = self._open_now()
-        with self.service.trading():
-            self.service.reconciler.run(now)
-            worker = OrderWorker(self.service)
+        broker_time = self._open_now()
+        with self.trading.exclusively():
+            self.trading.reconciler.run(now)
+            worker = OrderWorker(self.trading)
             worker.step(now, ("exit",), follows_market=False)
-            held = self.service.ledger.positions(only_open=True)
-            service = self.service
+            positions = self.trading.ledger.positions(only_open=True)
+            trading = self.trading
             market = present_market(
-                service.broker, service.settings, service.closes, held, service.ledger
+                trading.broker, trading.settings, trading.closes, positions, trading.ledger
             )
-            evidence = self._judged(held, market, at, now)
-            equity = self._judge_losses(evidence, at, now)
-            stopped = self._close(worker, held, market, evidence, deciding_session(at), now)
+            evidence = self._judged(positions, market, broker_time, now)
+            equity = self._judge_losses(evidence, broker_time, now)
+            stopped = self._close(
+                worker, positions, market, evidence, deciding_session(broker_time), now
+            )
             worker.send_again(now, ("exit",))
-            self.service.reconciler.run(now)
-            return self._outcome(held, market, evidence, equity, stopped, at)
+            self.trading.reconciler.run(now)
+            return self._outcome(positions, market, evidence, equity, stopped, broker_time)
 
     def _open_now(self) -> datetime:
         """The broker's time, while its market trades."""
-        broker = self.service.broker
+        broker = self.trading.broker
         if not isinstance(broker, QuotesContracts):
             raise UsageError(
                 f"the broker {broker.name} fills at the close and quotes nothing before it; stops "
@@ -145,30 +147,34 @@ class IntradayCheck:
         return clock.now
 
     def _judged(
-        self, held: Sequence[Position], market: PresentMarket, at: datetime, now: datetime
+        self,
+        positions: Sequence[Position],
+        market: PresentMarket,
+        broker_time: datetime,
+        now: datetime,
     ) -> dict[str, Evidence]:
         """What is to be said of each position now; kept for the next look."""
-        ledger, session = self.service.ledger, deciding_session(at)
+        ledger, session = self.trading.ledger, deciding_session(broker_time)
         before = looks_of(ledger, market.day)
         evidence = {}
-        for position in held:
+        for position in positions:
             legs = judged_legs(position)
             if not legs:
                 continue
 
             def is_stop(value: float, position: Position = position) -> bool:
-                due = self.service.closing.reasons.exit_due(
+                due = self.trading.closing.reasons.exit_due(
                     position, session, comparable(position, value)
                 )
                 return due == "STOP_LOSS"
 
             evidence[position.position_id] = judge(
                 before.get(position.position_id, Look()),
-                at,
+                broker_time,
                 market.quoted(position.ticker, legs),
                 market.modelled(position.ticker, legs),
                 is_stop,
-                self.service.settings.intraday,
+                self.trading.settings.intraday,
                 are_old=market.are_old(position.ticker, legs),
             )
         keep_looks(ledger, market.day, evidence, now)
@@ -176,89 +182,89 @@ class IntradayCheck:
 
     def _judge_losses(self, evidence: Mapping[str, Evidence], at: datetime, now: datetime) -> float:
         """Pause or halt entries for the losses of now, or lift a pause; the equity by the mids."""
-        service, ledger = self.service, self.service.ledger
+        trading, ledger = self.trading, self.trading.ledger
         session = deciding_session(at)
-        equity = self._equity({n: each.value for n, each in evidence.items()}, session)
-        sure = self._equity({n: each.sure for n, each in evidence.items()}, session)
+        equity = self._equity({p: each.value for p, each in evidence.items()}, session)
+        sure = self._equity({p: each.sure for p, each in evidence.items()}, session)
         if ledger.halted() is None:
             paused = pause_of(ledger)
-            found = after_look(
+            decision = after_look(
                 ledger.equities_since_reset(),
                 equity,
                 sure,
                 None if paused is None else paused.since,
                 at,
-                service.settings.intraday.confirm_seconds,
-                service.settings.risk.kill_switch,
+                trading.settings.intraday.confirm_seconds,
+                trading.settings.risk.kill_switch,
             )
-            if found.step == "lift":
+            if decision.step == "lift":
                 lift_pause(ledger, "a later look shows no loss beyond a limit", now)
-            elif found.lost is not None and found.step == "pause":
-                pause(ledger, Pause(reason_of(found.lost), at), now)
-            elif found.lost is not None and found.step == "halt":
-                ledger.halt(reason_of(found.lost), now)
+            elif decision.lost is not None and decision.step == "pause":
+                pause(ledger, Pause(reason_of(decision.lost), at), now)
+            elif decision.lost is not None and decision.step == "halt":
+                ledger.halt(reason_of(decision.lost), now)
                 lift_pause(ledger, "halted", now)
         if entries_stopped(ledger) is not None:
-            service.entries.cancel_all(now)
+            trading.entries.cancel_all(now)
         return equity
 
     def _close(
         self,
         worker: OrderWorker,
-        held: Sequence[Position],
+        positions: Sequence[Position],
         market: PresentMarket,
         evidence: Mapping[str, Evidence],
         session: date,
         now: datetime,
     ) -> dict[str, str]:
         """Send what closes a position, or overtake what cannot any more; reasons by position."""
-        closing = self.service.closing
-        working = self.service.ledger.working_orders()
+        closing = self.trading.closing
+        working = self.trading.ledger.working_orders()
         leaving = {o.position_id: o for o in working if is_leaving(o)}
         standing = closing.reasons.standing_reasons(now)
         stopped: dict[str, str] = {}
-        for position in held:
-            number, order = position.position_id, leaving.get(position.position_id)
+        for position in positions:
+            position_id, order = position.position_id, leaving.get(position.position_id)
             otherwise = self._at_close(position)
-            lost = standing.get(number)
-            if lost in AT_ONCE and order is None:
+            standing_reason = standing.get(position_id)
+            if standing_reason in AT_ONCE and order is None:
                 price = market.at_once(position.ticker, otherwise)
-                if closing.close_position(position, session, lost, price, now):
-                    stopped[number] = lost
+                if closing.close_position(position, session, standing_reason, price, now):
+                    stopped[position_id] = standing_reason
                 continue
-            reason = lost if lost in AT_ONCE else None
-            if reason is None and number in evidence:
-                reason = self._stop_due(position, session, evidence[number])
+            reason = standing_reason if standing_reason in AT_ONCE else None
+            if reason is None and position_id in evidence:
+                reason = self._stop_due(position, session, evidence[position_id])
             if reason is None:
                 continue
             if order is None:
                 price = market.from_first(position.ticker, otherwise)
                 if closing.close_position(position, session, reason, price, now):
-                    stopped[number] = reason
+                    stopped[position_id] = reason
                 continue
             fair = market.fair(order.ticker, order.legs)
             if fair is not None and worker.is_beyond(order, fair):
-                stopped[number] = reason
+                stopped[position_id] = reason
                 worker.overtake(order, reason, now)
         return stopped
 
     def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:
         """The stop that closes a position; the day before its expiry asks for no quote."""
-        due = self.service.closing.reasons.exit_due(position, session, position.mark_price)
+        due = self.trading.closing.reasons.exit_due(position, session, position.mark_price)
         if due == "EXPIRY_NEAR":
             return due
         return "STOP_LOSS" if evidence.is_stopped else None
 
     def _at_close(self, position: Position) -> Pricing | None:
-        known = self.service.closes.get(position.ticker)
-        if known is None:
+        newest = self.trading.closes.get(position.ticker)
+        if newest is None:
             return None
-        return self.service.closing.at_close(known.session, known.close)
+        return self.trading.closing.at_close(newest.session, newest.close)
 
     def _equity(self, values: Mapping[str, float | None], session: date) -> float:
         """Equity now; a position without a value counts at its last mark. Nothing is recorded."""
         positions = []
-        for position in self.service.ledger.positions():
+        for position in self.trading.ledger.positions():
             value = values.get(position.position_id)
             if value is None:
                 positions.append(position)
@@ -267,36 +273,36 @@ class IntradayCheck:
                 positions.append(replace(position, loose_value_usd=loose))
             else:
                 positions.append(replace(position, mark_price=value))
-        return mark_account(session, self.service.start_usd, positions).equity_usd
+        return mark_account(session, self.trading.start_usd, positions).equity_usd
 
     def _outcome(
         self,
-        held: Sequence[Position],
+        positions: Sequence[Position],
         market: PresentMarket,
         evidence: Mapping[str, Evidence],
         equity_usd: float,
         stopped: Mapping[str, str],
         at: datetime,
     ) -> IntradayOutcome:
-        ledger = self.service.ledger
+        ledger = self.trading.ledger
         paused = pause_of(ledger)
         unsent = {n for n, each in evidence.items() if each.is_stopped and n not in stopped}
         working = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         doubts = {n: each.look for n, each in evidence.items() if not each.is_stopped}
         by_model = sorted(n for n, each in evidence.items() if each.by_model)
-        rules = self.service.settings.intraday
+        rules = self.trading.settings.intraday
         waits = [_wait(look, at, rules) for n, look in doubts.items() if n not in by_model]
         waits += [] if paused is None else [rules.confirm_seconds]
         unpriced = [
             p.position_id
-            for p in held
+            for p in positions
             if (legs := judged_legs(p)) and market.quoted(p.ticker, legs) is None
         ]
         waits += [
-            rules.confirm_seconds for p in held if p.position_id in exercises_in_doubt(ledger)
+            rules.confirm_seconds for p in positions if p.position_id in exercises_in_doubt(ledger)
         ]
         return IntradayOutcome(
-            checked=len(held) - len(unpriced),
+            checked=len(positions) - len(unpriced),
             unpriced=tuple(sorted(unpriced)),
             stopped=stopped,
             equity_usd=equity_usd,

@@ -24,6 +24,8 @@ from options_platform.domain.trading.reducer import Event
 from options_platform.domain.trading.repricing import (
     REPRICE,
     deciding_session,
+    has_something_left,
+    last_attempts,
     next_price,
     price_after_floor,
     price_within,
@@ -32,7 +34,7 @@ from options_platform.domain.trading.repricing import (
 from options_platform.errors import LedgerError
 from options_platform.services.trading.broker_time import plausible_clock
 from options_platform.services.trading.closing.reasons import FLATTEN
-from options_platform.services.trading.entries.pauses import entries_stopped
+from options_platform.services.trading.pauses import entries_stopped
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
     Pricing,
@@ -41,21 +43,19 @@ from options_platform.services.trading.prices.live_quotes import (
 from options_platform.services.trading.session import TradingSession
 
 OVERTAKEN = "OVERTAKEN"
-TO_CLOSE_ON = ("canceled", "filled", "not_sent")
-"""States of an exit after which what is left of its position is closed."""
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
-def session_to_decide(service: TradingSession, now: datetime) -> date:
-    """The session that an order is decided in now; a simulated market waits at its last.
+def session_to_decide(trading: TradingSession, now: datetime) -> date:
+    """The session that an order is decided in now; a simulated market stands at its last one.
 
-    By the broker's clock where it can be asked: this machine's may be off.
+    By the broker's clock where it can be read: this machine's may be off.
     """
-    last = service.ledger.last_marked()
-    if isinstance(service.broker, WorksAtClose) and last is not None:
+    last = trading.ledger.last_marked()
+    if isinstance(trading.broker, WorksAtClose) and last is not None:
         return last
     try:
-        clock = plausible_clock(service.broker, now)
+        clock = plausible_clock(trading.broker, now)
     except BrokerDoubtError:
         clock = None
     return deciding_session(now if clock is None else clock.now)
@@ -65,81 +65,59 @@ def session_to_decide(service: TradingSession, now: datetime) -> date:
 class OrderWorker:
     """Works the orders of one account."""
 
-    service: TradingSession
+    trading: TradingSession
 
     def advance(self, now: datetime) -> list[Order]:
-        """One step for each order: take over, cancel one whose rung is over, send the next.
+        """One step of each order: bring it up to date, cancel it after its rung, send the next.
 
         Returns the orders that still work, and, while the broker cannot be asked, those that ended
-        and wait to be sent again.
-        The last rung stands until its order expires; an entry that is partly filled is not sent
-        again, of an exit what is left is.
+        and wait to be sent again. The last rung rests until its order expires. An entry that has
+        partly filled is not sent again; what is left of an exit is.
         """
-        with self.service.trading():
+        with self.trading.exclusively():
             return self.step(now, PURPOSES)
 
     def step(
         self, now: datetime, purposes: Sequence[Purpose], *, follows_market: bool = True
     ) -> list[Order]:
-        """As :meth:`advance`, for orders of these purposes, by who trades by the ledger already.
+        """As :meth:`advance`, for orders of these purposes, by a caller that trades exclusively.
 
-        With `follows_market` what a person wants closed is priced anew where the market has left
-        it behind.
+        With `follows_market` what a person flattens is priced anew where the market has left its
+        last rung behind.
         """
-        execution, closing = self.service.execution, self.service.closing
-        left: list[Order] = []
-        try:
-            self.service.reconciler.take_over(now)
-        except BrokerDoubtError:
-            # Exits go on by what their own look-ups tell; all else waits for the lists.
-            all_left = [*self._working(purposes), *self._to_send_again(now)]
-            purposes = ("exit",) if self._are_looked_up(all_left) else ()
-            left = [order for order in all_left if order.purpose not in purposes]
-            for order in self._working(purposes):
-                execution.carry_out(order, Event.LOOK, now)
+        purposes, waiting = self._take_over(now, purposes)
         for order in self._working(purposes):
-            if order.status in ("intent", "unknown") and order.purpose == "exit":
-                closing.send_again(order, now)
-            elif order.status in ("intent", "unknown"):
-                self.service.entries.send(order, now)
-            elif (
-                self._rung_is_over(order, now)
-                or self._closes_what_is_gone(order)
-                or (follows_market and self._was_left_behind(order))
-            ):
-                self._cancel_to_reprice(order, now)
+            if order.status in ("intent", "unknown"):
+                self._send(order, now)
+            elif self._is_to_be_repriced(order, now, follows_market=follows_market):
+                reason = REPRICE if order.purpose == "entry" else order.reason
+                self._cancel(order, reason, REPRICE, now)
         self.send_again(now, purposes)
-        if "entry" in purposes and entries_stopped(self.service.ledger) is not None:
+        if "entry" in purposes and entries_stopped(self.trading.ledger) is not None:
             # One whose request was on its way may have arrived since.
-            self.service.entries.cancel_all(now)
+            self.trading.entries.cancel_all(now)
         for order in self._working(purposes):
             if order.withdrawn and order.status in CANCELLABLE:
-                execution.carry_out(order, Event.UNWANTED, now)
-        return [*left, *self._working(purposes)]
-
-    def _are_looked_up(self, orders: Sequence[Order]) -> bool:
-        """Whether the broker answers for each exit of `orders` by its id."""
-        exits = [order for order in orders if order.purpose == "exit"]
-        try:
-            for order in exits:
-                self.service.broker.find(order.client_order_id)
-        except BrokerDoubtError:
-            return False
-        return bool(exits)
+                self.trading.execution.carry_out(order, Event.UNWANTED, now)
+        return [*waiting, *self._working(purposes)]
 
     def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> None:
-        """Send the next attempt of what ended with something left to do."""
+        """Send the next attempt of what ended with something left to do.
+
+        Where the legs of an exit are not, or no longer, what is left of its position, what is left
+        is closed instead.
+        """
         for order in self._to_send_again(now):
             if order.purpose not in purposes:
                 continue
-            if order.purpose == "entry" or self.service.closing.closes_what_is_left(order):
+            if order.purpose == "entry" or self.trading.closing.closes_what_is_left(order):
                 self._send_next(order, now)
             else:
                 self._close_rest(order, now)
 
     def is_beyond(self, order: Order, fair_price: float) -> bool:
-        """Whether an exit stands on its last rung where a market at `fair_price` cannot meet it."""
-        rules = self.service.settings.ladder
+        """Whether an exit rests on its last rung, where a market at `fair_price` cannot meet it."""
+        rules = self.trading.settings.ladder
         return (
             order.status in CANCELLABLE
             and self._next_price(order) is None
@@ -148,178 +126,194 @@ class OrderWorker:
 
     def overtake(self, order: Order, reason: str, now: datetime) -> None:
         """Cancel an exit because of a stop; once that is final it is sent again, priced anew."""
-        self._cancel(replace(order, reason=reason), now, OVERTAKEN)
+        self._cancel(order, reason, OVERTAKEN, now)
 
     def refused(self, now: datetime) -> list[Order]:
         """Exits that the broker rejected and whose positions nothing closes now."""
-        held = self._still_open()
+        open_positions = self._open_positions()
         return [
             order
             for order in self._last_attempts(now)
-            if order.purpose == "exit" and order.status == "rejected" and order.position_id in held
+            if order.purpose == "exit"
+            and order.status == "rejected"
+            and order.position_id in open_positions
         ]
-
-    def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
-        return [o for o in self.service.ledger.working_orders() if o.purpose in purposes]
 
     def halt(self, now: datetime, reason: str) -> list[Order]:
         """Refuse new entries and cancel those that work; the entries that still may fill."""
-        ledger = self.service.ledger
         # First of all, and without a broker: whatever else happens, nothing new is sent.
-        ledger.halt(reason, now)
+        self.trading.ledger.halt(reason, now)
         try:
-            with self.service.trading():
+            with self.trading.exclusively():
                 with suppress(BrokerDoubtError):
-                    self.service.reconciler.take_over(now)
-                return self.service.entries.cancel_all(now)
+                    self.trading.reconciler.take_over(now)
+                return self.trading.entries.cancel_all(now)
         except LedgerError as error:
             raise LedgerError(
                 f"new entries are halted from now on, and those that work not canceled yet: {error}"
             ) from error
 
-    def _rung_is_over(self, order: Order, now: datetime) -> bool:
-        rules = self.service.settings.ladder
-        if order.status not in CANCELLABLE or order.placed_at is None:
-            return False
-        if order.purpose == "entry" and order.withdrawn:
-            # What was to leave the market for good is not priced anew.
-            return False
-        rung = timedelta(seconds=rules.rung_seconds)
-        if now - order.placed_at < rung or self._next_price(order) is None:
-            return False
-        return self._has_traded(order, rung)
+    def _take_over(
+        self, now: datetime, purposes: Sequence[Purpose]
+    ) -> tuple[Sequence[Purpose], list[Order]]:
+        """Bring the ledger up to date; the purposes that can be worked, and the orders that wait.
 
-    def _closes_what_is_gone(self, order: Order) -> bool:
-        """Whether a resting exit is no longer what is to be closed of its position."""
-        return (
-            order.purpose == "exit"
-            and order.status in CANCELLABLE
-            and not self.service.closing.closes_what_is_left(order)
-        )
+        While the broker's lists cannot be read, exits go on by their own look-ups, if these are
+        answered; all else waits.
+        """
+        try:
+            self.trading.reconciler.take_over(now)
+        except BrokerDoubtError:
+            orders = [*self._working(purposes), *self._to_send_again(now)]
+            purposes = ("exit",) if self._are_looked_up(orders) else ()
+            for order in self._working(purposes):
+                self.trading.execution.carry_out(order, Event.LOOK, now)
+            return purposes, [order for order in orders if order.purpose not in purposes]
+        return purposes, []
+
+    def _are_looked_up(self, orders: Sequence[Order]) -> bool:
+        """Whether there are exits among `orders`, and the broker answers for each by its id."""
+        exits = [order for order in orders if order.purpose == "exit"]
+        try:
+            for order in exits:
+                self.trading.broker.find(order.client_order_id)
+        except BrokerDoubtError:
+            return False
+        return bool(exits)
+
+    def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
+        return [o for o in self.trading.ledger.working_orders() if o.purpose in purposes]
+
+    def _send(self, order: Order, now: datetime) -> None:
+        if order.purpose == "exit":
+            self.trading.closing.send_again(order, now)
+        else:
+            self.trading.entries.send(order, now)
+
+    def _is_to_be_repriced(self, order: Order, now: datetime, *, follows_market: bool) -> bool:
+        """Whether a resting order makes room for the next one: its price or its legs are outdated.
+
+        Its rung is over, it closes what is no longer there, or the market has left it behind.
+        """
+        if order.status not in CANCELLABLE:
+            return False
+        if self._rung_is_over(order, now):
+            return True
+        if order.purpose == "exit" and not self.trading.closing.closes_what_is_left(order):
+            return True
+        return follows_market and self._was_left_behind(order)
+
+    def _rung_is_over(self, order: Order, now: datetime) -> bool:
+        rung = timedelta(seconds=self.trading.settings.ladder.rung_seconds)
+        is_void = order.purpose == "entry" and order.withdrawn
+        if order.placed_at is None or now - order.placed_at < rung or is_void:
+            return False
+        return self._next_price(order) is not None and self._has_traded(order, rung)
 
     def _was_left_behind(self, order: Order) -> bool:
-        """Whether what a person wants closed stands where the market has left it behind."""
-        if not _is_of_flatten(order) or order.status not in CANCELLABLE:
+        """Whether what a person flattens rests where the market has left it behind."""
+        if not _is_of_flatten(order):
             return False
-        known = self._market(order).offers(order.ticker, order.legs)
-        return known is not None and self.is_beyond(order, known.first)
+        offers = self._market(order).offers(order.ticker, order.legs)
+        return offers is not None and self.is_beyond(order, offers.first)
 
     def _has_traded(self, order: Order, rung: timedelta) -> bool:
-        """Whether the market trades, and has for a rung: before it no order stood there."""
+        """Whether the market has been open for a rung: before it the order could not rest there."""
         try:
-            clock = self.service.broker.clock()
+            clock = self.trading.broker.clock()
         except BrokerDoubtError:
             return False
         return clock is not None and clock.is_open and clock.now - order.works_from >= rung
 
-    def _cancel_to_reprice(self, order: Order, now: datetime) -> None:
-        marked = replace(order, reason=REPRICE) if order.purpose == "entry" else order
-        self._cancel(marked, now, REPRICE)
-
-    def _cancel(self, marked: Order, now: datetime, detail: str) -> None:
-        execution = self.service.execution
-        known = execution.as_recorded(marked)
-        if known.status not in CANCELLABLE:
+    def _cancel(self, order: Order, reason: str | None, detail: str, now: datetime) -> None:
+        execution = self.trading.execution
+        recorded = execution.as_recorded(order)
+        if recorded.status not in CANCELLABLE:
             # It ended while the broker was asked about something else.
             return
-        self.service.ledger.record(replace(known, reason=marked.reason), now, detail=detail)
+        self.trading.ledger.record(replace(recorded, reason=reason), now, detail=detail)
         execution.at("to be canceled")
-        execution.carry_out(known, Event.UNWANTED, now)
+        execution.carry_out(recorded, Event.UNWANTED, now)
         execution.at("canceled")
 
     def _to_send_again(self, now: datetime) -> list[Order]:
-        """Of each purpose the last attempt, if it ended with something left to do.
-
-        An exit that has filled leaves something where its position had lost a leg, and one whose
-        legs are no longer what is left is not sent again, but what is left is closed. After one
-        that was refused only what was not refused before.
-        """
-        still_open = self._still_open()
+        open_positions = self._open_positions()
         return [
             order
             for order in self._last_attempts(now)
-            if (
-                order.status == "canceled" and order.reason == REPRICE and order.filled_qty == 0
-                if order.purpose == "entry"
-                else order.position_id in still_open
-                and (order.status in TO_CLOSE_ON or self._leaves_a_way(order))
-            )
+            if has_something_left(order, open_positions) or self._leaves_a_way(order)
         ]
 
     def _leaves_a_way(self, order: Order) -> bool:
-        """Whether the broker refused an exit, and not all that may be closed instead."""
-        return order.status == "rejected" and self.service.closing.has_a_way(order)
+        """Whether the broker refused an exit, and not all that may be closed in its place."""
+        is_refused = order.purpose == "exit" and order.status == "rejected"
+        return is_refused and self.trading.closing.has_a_way(order)
 
     def _last_attempts(self, now: datetime) -> list[Order]:
-        """The newest order of the session of each purpose and position."""
-        last: dict[tuple[str, str], Order] = {}
-        session = session_to_decide(self.service, now)
-        for order in self.service.ledger.orders(session=session):
-            key = (order.purpose, order.position_id)
-            if key not in last or order.attempt > last[key].attempt:
-                last[key] = order
-        return list(last.values())
+        session = session_to_decide(self.trading, now)
+        return last_attempts(self.trading.ledger.orders(session=session))
 
-    def _still_open(self) -> set[str]:
-        return {p.position_id for p in self.service.ledger.positions(only_open=True)}
+    def _open_positions(self) -> set[str]:
+        return {p.position_id for p in self.trading.ledger.positions(only_open=True)}
 
     def _send_next(self, order: Order, now: datetime) -> None:
+        """Send the next attempt, one rung on; an entry on its last rung has none."""
         price = self._next_price(order)
         attempt = order.attempt + 1
         if order.purpose == "entry":
-            account = self.service.settings.account
-            number = client_order_id(account, order.session, order.ticker, "entry", attempt)
-        else:
-            number = exit_order_id(order.position_id, order.session, attempt)
-            # A floor was reached before: what is left of an exit stays there, but for a stop.
-            price = self._stop_price(order) if price is None else price
-            price = order.limit_price if price is None else price
-        if price is None:
+            if price is None:
+                return
+            account = self.trading.settings.account
+            order_id = client_order_id(account, order.session, order.ticker, "entry", attempt)
+            following = replace(with_next_attempt(order, order_id, price), reason=None)
+            self.trading.entries.send(following, now)
             return
-        following = with_next_attempt(order, number, price)
-        if order.purpose == "entry":
-            self.service.entries.send(replace(following, reason=None), now)
-        else:
-            self.service.execution.carry_out(following, Event.WANTED, now)
+        # A floor was reached before: what is left of an exit stays there, but for a stop.
+        price = self._stop_price(order) if price is None else price
+        price = order.limit_price if price is None else price
+        if price is not None:
+            order_id = exit_order_id(order.position_id, order.session, attempt)
+            following = with_next_attempt(order, order_id, price)
+            self.trading.execution.carry_out(following, Event.WANTED, now)
 
     def _stop_price(self, order: Order) -> float | None:
         """Where a stop begins anew whose floor the market has left behind; None for others."""
         if order.reason not in STOPS and not _is_of_flatten(order):
             return None
         fair = self._market(order).fair(order.ticker, order.legs)
-        rules = self.service.settings.ladder
+        rules = self.trading.settings.ladder
         return None if fair is None else price_after_floor(order, fair, rules)
 
-    def _market(self, of: Order | Position) -> PresentMarket:
-        service = self.service
+    def _market(self, priced: Order | Position) -> PresentMarket:
+        trading = self.trading
         return present_market(
-            service.broker, service.settings, service.closes, [of], service.ledger
+            trading.broker, trading.settings, trading.closes, [priced], trading.ledger
         )
 
     def _close_rest(self, order: Order, now: datetime) -> None:
-        """Close what is left of a position where an exit's legs are not, or no longer, that."""
-        for position in self.service.ledger.positions(only_open=True):
+        """Close what is left of a position whose exit was for other legs."""
+        for position in self.trading.ledger.positions(only_open=True):
             if position.position_id == order.position_id:
                 # Without what the broker said of the one before.
                 reason = (order.reason or "EXIT").partition(":")[0]
                 price = self._price_of(position)
-                self.service.closing.close_position(position, order.session, reason, price, now)
+                self.trading.closing.close_position(position, order.session, reason, price, now)
 
     def _price_of(self, position: Position) -> Pricing:
         """What closing costs by the broker's quotes of now, else by the newest close."""
-        known = self.service.closes.get(position.ticker)
+        newest = self.trading.closes.get(position.ticker)
         at_close = None
-        if known is not None:
-            at_close = self.service.closing.at_close(known.session, known.close)
+        if newest is not None:
+            at_close = self.trading.closing.at_close(newest.session, newest.close)
         return self._market(position).at_once(position.ticker, at_close)
 
     def _next_price(self, order: Order) -> float | None:
-        orders = self.service.ledger.orders(session=order.session)
-        price = next_price(order, orders, self.service.settings.ladder)
+        orders = self.trading.ledger.orders(session=order.session)
+        price = next_price(order, orders, self.trading.settings.ladder)
         if price is None or order.purpose == "entry":
             return price
-        known = self._market(order).offers(order.ticker, order.legs)
-        return price if known is None else price_within(order, price, known.worst)
+        offers = self._market(order).offers(order.ticker, order.legs)
+        return price if offers is None else price_within(order, price, offers.worst)
 
 
 def _is_of_flatten(order: Order) -> bool:

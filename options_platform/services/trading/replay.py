@@ -61,12 +61,12 @@ def replay(
         folder = Path(scratch)
         ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
         broker = open_simulated(settings, folder)
-        service = TradingSession(ledger, broker, settings)
+        trading = TradingSession(ledger, broker, settings)
         # Nobody else knows these files: holding them throughout saves opening them for each step.
         with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):
             for done, session in enumerate(sessions, start=1):
                 today = pl.col("date") == session
-                service.run_session(session, plans.filter(today), legs.filter(today), market, now)
+                trading.run_session(session, plans.filter(today), legs.filter(today), market, now)
                 if progress is not None:
                     progress("sessions replayed", done, len(sessions))
         shutil.move(folder / FILE_NAME, target.path)

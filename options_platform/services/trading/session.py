@@ -36,10 +36,10 @@ from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.closing.positions import Closing, is_leaving
 from options_platform.services.trading.closing.reasons import LEG_MISSING, LEGS_GONE
 from options_platform.services.trading.entries.entries import Entries
-from options_platform.services.trading.entries.pauses import entries_stopped, lift_at_close
 from options_platform.services.trading.entries.sizes import EntrySizes, SizedEntry
 from options_platform.services.trading.execution import Execution, Step, no_step
 from options_platform.services.trading.marks import mark_at_close
+from options_platform.services.trading.pauses import entries_stopped, lift_at_close
 from options_platform.services.trading.reconciliation.reconcile import Reconciler
 from options_platform.settings import Settings
 
@@ -106,7 +106,7 @@ class TradingSession:
         one.
         """
         changed: list[PlanChangedError] = []
-        with self.trading(), self._broker_held():
+        with self.exclusively(), self._broker_held():
             last = self.ledger.last_marked()
             for day in sessions(last, session) if last else [session]:
                 closes = market.get(day, {})
@@ -143,11 +143,11 @@ class TradingSession:
 
     def reconcile(self, now: datetime) -> list[str]:
         """Take over what the broker shows of working orders; what still differs, in sentences."""
-        with self.trading():
+        with self.exclusively():
             return [difference.text for difference in self.reconciler.run(now)]
 
     @contextmanager
-    def trading(self) -> Iterator[None]:
+    def exclusively(self) -> Iterator[None]:
         """Be the one that trades by the ledger, at the account that it is of.
 
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.

@@ -18,8 +18,8 @@ MOMENTS = ("beyond_since", "unsure_since")
 def looks_of(ledger: Ledger, day: date) -> dict[str, Look]:
     """By position_id what earlier looks of that day have shown; nothing of another day counts."""
     return {
-        number: Look(*(_moment(kept[name]) for name in MOMENTS))
-        for number, kept in _positions(ledger, day).items()
+        position_id: Look(*(_moment(look[name]) for name in MOMENTS))
+        for position_id, look in _positions(ledger, day).items()
     }
 
 
@@ -27,21 +27,25 @@ def keep_looks(ledger: Ledger, day: date, evidence: Mapping[str, Evidence], now:
     """Keep what a look has come to, in place of what was kept before."""
     before = _positions(ledger, day)
     positions = {
-        number: {
+        position_id: {
             **{name: _text(getattr(each.look, name)) for name in MOMENTS},
             "by_model": each.by_model,
         }
-        for number, each in evidence.items()
+        for position_id, each in evidence.items()
         if each.look != Look()
     }
-    new = sorted(
-        number
-        for number, kept in positions.items()
-        if kept["by_model"] and not before.get(number, {}).get("by_model")
+    newly_modelled = sorted(
+        position_id
+        for position_id, look in positions.items()
+        if look["by_model"] and not before.get(position_id, {}).get("by_model")
     )
     text = json.dumps({"day": day.isoformat(), "positions": positions})
-    told = f"{', '.join(new)}: quotes unsure for too long, valued by the model" if new else None
-    ledger.keep(NAME, text, now, told)
+    event = (
+        f"{', '.join(newly_modelled)}: quotes unsure for too long, valued by the model"
+        if newly_modelled
+        else None
+    )
+    ledger.keep(NAME, text, now, event)
 
 
 def valued_by_model(ledger: Ledger, now: datetime) -> dict[str, str]:
@@ -50,16 +54,16 @@ def valued_by_model(ledger: Ledger, now: datetime) -> dict[str, str]:
     The texts tell it to a person. Positions that are closed by now are left out.
     """
     open_now = {p.position_id: p for p in ledger.positions(only_open=True)}
-    told = {}
-    for number, kept in _positions(ledger, now.astimezone(NEW_YORK).date()).items():
-        since = _moment(kept["unsure_since"])
-        if kept["by_model"] and since is not None and number in open_now:
-            told[number] = (
-                f"the quotes of {number} ({open_now[number].ticker}) are wide or missing since "
-                f"{since.astimezone(NEW_YORK):%H:%M} New York; its stop goes by the model at the "
-                "present spot"
+    texts = {}
+    for position_id, look in _positions(ledger, now.astimezone(NEW_YORK).date()).items():
+        since = _moment(look["unsure_since"])
+        if look["by_model"] and since is not None and position_id in open_now:
+            texts[position_id] = (
+                f"the quotes of {position_id} ({open_now[position_id].ticker}) are wide or missing "
+                f"since {since.astimezone(NEW_YORK):%H:%M} New York; its stop goes by the model "
+                "at the present spot"
             )
-    return told
+    return texts
 
 
 def _positions(ledger: Ledger, day: date) -> dict[str, dict[str, Any]]:

@@ -9,13 +9,15 @@ import textwrap
 import pytest
 
 from options_platform.testing.market import NOW
-from options_platform_tests.services.trading.test_session import DAYS, market, planned, service
+from options_platform_tests.services.trading.simulated_account import DAYS, market, planned, service
 
 CHILD = """
     import os, signal, sys
     from dataclasses import replace
     from pathlib import Path
-    from options_platform_tests.services.trading.test_session import DAYS, market, planned, service
+    from options_platform_tests.services.trading.simulated_account import (
+        DAYS, market, planned, service
+    )
     from options_platform.testing.market import NOW
 
     def crash(step):

@@ -37,7 +37,7 @@ def test_a_partial_fill_that_is_then_canceled_keeps_its_position_in_ratio(tmp_pa
     assert (ended_order.status, ended_order.filled_qty) == ("canceled", 3)
     position = made.ledger.positions()[0]
     assert position.contracts == 3
-    held = made.ledger.books().contracts
+    held = made.ledger.statement().contracts
     assert sorted(held.values()) == [-3, 3]
     # A filled attempt is never followed by another.
     advance(made, NOW + timedelta(minutes=5), resting)

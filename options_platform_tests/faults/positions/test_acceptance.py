@@ -7,14 +7,15 @@ import pytest
 
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
-from options_platform.services.trading.reconciliation import accepting
 from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.prices.test_wide_quotes import opened, quoted
 from options_platform_tests.faults.world import (
     CLOSES,
     DATED,
     accept,
+    accept_unseen,
     at_clock,
+    codes,
     contracts,
     exits,
     trade,
@@ -35,7 +36,7 @@ def test_only_what_was_reported_is_accepted(made, fake):
     assert any("cash" in text for text in made.reconcile(NOW))
     fake.script("hide", {"requests": 1})
     with pytest.raises(LedgerError, match="nothing was accepted: the broker shows what was not"):
-        accepting.accept(made.reconciler, NOW, "interest")
+        accept_unseen(made, NOW, "interest")
     assert made.ledger.positions()[0].open_contracts == 8
     assert accept(made, NOW, "interest") == []
 
@@ -86,7 +87,7 @@ def test_what_a_person_opens_for_himself_long_after_is_no_position_of_ours(made,
     at_clock(fake, later)
     for symbol, quantity in held.items():
         fake.script("move", {"symbol": symbol, "quantity": quantity})
-    assert {d.code for d in made.reconciler.run(later)} >= {"CONTRACTS"}
+    assert codes(made, later) >= {"CONTRACTS"}
     assert made.ledger.positions(only_open=True) == []
 
 
@@ -98,7 +99,7 @@ def test_an_order_that_a_person_gave_up_is_no_difference_while_its_cancel_never_
         fake.book.by_client_id(exits(made)[0].client_order_id)["status"] = "pending_cancel"
     later = NOW + timedelta(days=2)
     at_clock(fake, later)
-    assert {d.code for d in made.reconciler.run(later)} == {"ORDER_STATE"}
+    assert codes(made, later) == {"ORDER_STATE"}
     assert accept(made, later, "it never traded") == []
 
 

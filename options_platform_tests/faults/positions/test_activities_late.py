@@ -53,11 +53,11 @@ def test_an_assignment_whose_shares_were_not_listed_when_it_was_accepted_brings_
     fake.script("hide", {"symbols": ["SPY"]})
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
     accept(made, NOW, "gone, says the broker's page")
-    assert made.ledger.books().contracts.get("SPY", 0) == 0
+    assert made.ledger.statement().contracts.get("SPY", 0) == 0
     fake.script("honest", {})
     assert made.reconcile(NOW) == []
     assert spreads(made) == [(5, 3)]
-    assert made.ledger.books().contracts == contracts(fake)
+    assert made.ledger.statement().contracts == contracts(fake)
 
 
 def test_an_assignment_after_another_that_was_accepted_ends_contracts_of_its_own(made, fake):
@@ -78,7 +78,7 @@ def test_an_assignment_that_was_canceled_before_it_was_seen_never_happened(made,
     fake.script("restate", {"symbol": sold(fake), "new_id": new_id})
     assert made.reconcile(NOW) == []
     assert spreads(made) == [(8, 0)]
-    assert made.ledger.books().activities_usd == 0.0
+    assert made.ledger.statement().activities_usd == 0.0
 
 
 @pytest.mark.parametrize("new_id", [False, True])
@@ -91,8 +91,8 @@ def test_a_corrected_assignment_counts_as_it_says_now(made, fake, new_id, seen_f
     fake.script("restate", {"symbol": sold(fake), "contracts": 1, "new_id": new_id})
     assert made.reconcile(NOW) == []
     assert spreads(made) == [(7, 1)]
-    assert made.ledger.books().contracts == contracts(fake)
-    assert made.ledger.books().activities_usd == 100 * 258.0
+    assert made.ledger.statement().contracts == contracts(fake)
+    assert made.ledger.statement().activities_usd == 100 * 258.0
     assert made.reconcile(NOW) == []
     flattened(made, fake)
     assert contracts(fake) == {}
@@ -125,7 +125,7 @@ def test_an_assignment_that_is_reversed_after_everything_was_closed_is_closed_ag
     assert made.reconcile(NOW) == []
     (position,) = made.ledger.positions()
     assert position.closed_on is None
-    assert made.ledger.books().contracts == contracts(fake)
+    assert made.ledger.statement().contracts == contracts(fake)
     flattened(made, fake)
     assert contracts(fake) == {}
     assert made.reconcile(NOW) == []
@@ -190,7 +190,7 @@ def test_contracts_and_shares_that_a_person_traded_are_no_assignment(made, fake)
         fake.script("move", {"symbol": symbol, "quantity": quantity, "by_hand": True})
     accept(made, NOW, "closed the short by hand; the shares are mine")
     assert not any(leg.is_shares for p in made.ledger.positions() for leg in p.loose)
-    assert made.ledger.books().beside == {"SPY": -800}
+    assert made.ledger.statement().beside == {"SPY": -800}
     flattened(made, fake)
     assert contracts(fake) == {"SPY": -800}
 
@@ -231,7 +231,7 @@ def test_the_assignment_of_an_adjusted_contract_of_a_persons_ends_none_of_ours(m
     fake.script("assign", {"symbol": adjusted})
     made.reconcile(NOW)
     assert spreads(made) == [(8, 0)]
-    assert made.ledger.books().contracts[short] == contracts(fake)[short] == -8
+    assert made.ledger.statement().contracts[short] == contracts(fake)[short] == -8
 
 
 def test_an_exercise_that_was_not_asked_for_here_is_the_persons_who_holds_it_too(made, fake):
@@ -241,7 +241,7 @@ def test_an_exercise_that_was_not_asked_for_here_is_the_persons_who_holds_it_too
     fake.script("exercise", {"symbol": long, "contracts": 2})
     assert made.reconcile(NOW) == []
     assert spreads(made) == [(8, 0)]
-    assert made.ledger.books().beside == {"SPY": 200}
+    assert made.ledger.statement().beside == {"SPY": 200}
 
 
 def test_an_assignment_that_an_older_ledger_had_accepted_counts_once_too(made, fake):

@@ -119,7 +119,7 @@ def test_an_assignment_in_parts_of_fills_that_come_to_light_is_settled_whole(tmp
     assert made.reconcile(NOW) == []
     (position,) = made.ledger.positions()
     assert (position.contracts, position.broken_contracts) == (8, 8)
-    assert made.ledger.books().activities_usd == 8 * 100 * 258.0
+    assert made.ledger.statement().activities_usd == 8 * 100 * 258.0
 
 
 def test_an_assignment_of_before_the_fill_was_noticed_counts(tmp_path, fake):

@@ -174,7 +174,7 @@ def test_an_assignment_leaves_shares_that_are_closed_with_what_covers_them(
     assert position.closed_on
     assert position.exit_reason == "FLATTEN"
     assert_sound(made, fake)
-    flow = made.ledger.books().cash_flow_usd
+    flow = made.ledger.statement().cash_flow_usd
     assert position.cash_usd == pytest.approx(flow)
     assert position.profit_usd == pytest.approx(flow)
 
@@ -185,9 +185,9 @@ def test_a_fill_in_shares_moves_the_cash_that_the_broker_moved(tmp_path, fake):
     trade(made)
     fake.script("assign", {"symbol": sold(fake)})
     assert made.reconcile(NOW) == []
-    assert made.ledger.books().activities_usd == 8 * 100 * 258.0
+    assert made.ledger.statement().activities_usd == 8 * 100 * 258.0
     fees = sum(order.fees_usd for order in made.ledger.orders())
-    assert fake.book.cash - before == pytest.approx(made.ledger.books().cash_flow_usd + fees)
+    assert fake.book.cash - before == pytest.approx(made.ledger.statement().cash_flow_usd + fees)
 
 
 @pytest.mark.parametrize("market", ["thin", "fair"])

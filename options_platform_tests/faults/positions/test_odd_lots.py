@@ -15,11 +15,11 @@ from options_platform.domain.trading.fills import MarketClose
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
-from options_platform.services.trading.reconciliation import accepting
 from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.world import (
     DATED,
     HIGH,
+    accept_unseen,
     advance,
     assert_sound,
     at_clock,
@@ -69,7 +69,7 @@ def shares_of(made):
 
 def assert_cash_is_the_accounts(made, fake, before=100_000.0):
     """To the cent; the fake account charges no fees."""
-    books = made.ledger.books()
+    books = made.ledger.statement()
     fees = sum(order.fees_usd for order in books.orders)
     assert round(fake.book.cash - before, 2) == round(books.cash_flow_usd + fees, 2)
     (position,) = made.ledger.positions()
@@ -91,7 +91,7 @@ def close_all(made, fake, at=NOW):
     assert position.closed_on
     assert_sound(made, fake)
     assert_cash_is_the_accounts(made, fake)
-    assert position.profit_usd == pytest.approx(made.ledger.books().cash_flow_usd)
+    assert position.profit_usd == pytest.approx(made.ledger.statement().cash_flow_usd)
 
 
 @pytest.mark.parametrize("pieces", [(150,), (1,), (99, 1), (799,), (33, 167, 1)])
@@ -228,7 +228,7 @@ def test_accepting_an_odd_difference_of_shares_mends_it(made, fake, difference):
     """A person bought 50 to cover, or sold 50 of their own beside the position's."""
     fake.script("move", {"symbol": "SPY", "quantity": difference})
     assert len(made.reconcile(NOW)) == 1
-    assert accepting.accept(made.reconciler, NOW, "by hand") == []
+    assert accept_unseen(made, NOW, "by hand") == []
     assert shares_of(made) == -800 + max(difference, 0)
     assert made.reconcile(NOW) == []
     flatten(made)
@@ -312,11 +312,11 @@ def test_a_ledger_in_lots_is_opened_anew_with_its_working_order(made, fake, stat
     if state == "partially_filled":
         fill(fake, order, 100)
         made.reconcile(NOW)
-    before = made.ledger.books()
+    before = made.ledger.statement()
     was = made.ledger.positions()[0]
     assert working(made).status == state
     write_in_lots(made.ledger.path)
-    after = made.ledger.books()
+    after = made.ledger.statement()
     assert (after.contracts, after.lots) == (before.contracts, before.lots)
     assert after.cash_flow_usd == before.cash_flow_usd
     assert after.orders == before.orders
@@ -334,7 +334,7 @@ def test_an_acceptance_in_lots_is_taken_back_as_so_many_shares(made, fake):
     """The list had lagged when a person accepted that 100 of the 800 shares were closed."""
     fake.script("move", {"symbol": "SPY", "quantity": 100})
     assert len(made.reconcile(NOW)) == 1
-    assert accepting.accept(made.reconciler, NOW, "by hand") == []
+    assert accept_unseen(made, NOW, "by hand") == []
     assert shares_of(made) == -700
     write_in_lots(made.ledger.path)
     fake.script("move", {"symbol": "SPY", "quantity": -100})

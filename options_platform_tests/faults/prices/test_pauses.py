@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from options_platform.services.trading.account_state import alerts_of
-from options_platform.services.trading.entries.pauses import pause_of
 from options_platform.services.trading.intraday_stops import IntradayCheck
+from options_platform.services.trading.pauses import pause_of
 from options_platform.testing.alpaca_account import NOW, WIDE, trader
 from options_platform_tests.faults.world import DATED, POST, advance, at_clock, daily, quote, trade
 

@@ -66,7 +66,7 @@ def difference(world):
     made = world.service()
     with made.ledger.holding():
         ours = {order.client_order_id: order for order in made.ledger.orders()}
-        contracts = made.ledger.books().contracts
+        contracts = made.ledger.statement().contracts
         differences = made.ledger.differences()
     # Where the broker's own answers tell everything, naming a difference is not enough.
     said = " ".join(f"{d.subject} {d.text}" for d in differences) if world.needs_person else ""

@@ -78,7 +78,7 @@ def test_a_fill_that_nobody_has_heard_of_is_no_adjustment(tmp_path, resting):
     (order,) = trade(made)
     resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
     assert accept(made, NOW, "looked") == []
-    assert made.ledger.books().adjustments == {}
+    assert made.ledger.statement().adjustments == {}
     assert made.ledger.positions()[0].contracts == 3
     assert_sound(made, resting)
 

@@ -1,86 +1,29 @@
 from dataclasses import replace
-from datetime import date
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.ports.broker import BrokerDoubtError, DuplicateOrderError
+from options_platform.adapters.ports.broker import DuplicateOrderError
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.contracts import PAPER_ORDERS, POSITIONS
 from options_platform.domain.accounting.portfolio import portfolio_rows
-from options_platform.domain.calendar.sessions import sessions, shift
-from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import KillSwitchRules
 from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import TRANSITIONS, Order, OrderLeg, client_order_id
 from options_platform.errors import LedgerError
 from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform.services.planning.plan_tables import market_closes, order_rows
-from options_platform.services.trading.session import TradingSession
-from options_platform.settings import make_settings
 from options_platform.testing.market import NOW
-from options_platform.testing.plan_rows import one
-
-DAYS = sessions(date(2015, 1, 2), date(2015, 3, 31))
-
-
-LIMITS = ("trade", "ticker", "expiry", "group", "total")
-WIDE_RISK = {
-    **{f"max_{name}_risk_pct": 1.0 for name in LIMITS},
-    "greeks": dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 99.0),
-}
-
-
-class Spent:
-    """The account of another broker, whose cash was taken out."""
-
-    def __init__(self, broker):
-        self._broker = broker
-
-    def __getattr__(self, name):
-        return getattr(self._broker, name)
-
-    def account(self):
-        return replace(self._broker.account(), cash_usd=1_000.0)
-
-
-class Away(Spent):
-    """A broker that does not answer."""
-
-    def account(self):
-        raise BrokerDoubtError("no answer")
-
-
-def service(tmp_path, **changes):
-    made = make_settings({"home": tmp_path, "source": "simulated", **changes})
-    return TradingSession(Ledger(made.ledger_path), open_broker(made), made)
-
-
-def planned(day, **changes):
-    rows = one(**changes).with_columns(date=pl.lit(day))
-    return build_plans(rows, PlanRules())
-
-
-def planned_with(made, day):
-    rows = one().with_columns(date=pl.lit(day))
-    return build_plans(rows, made.settings.plan)
-
-
-def market(closes, iv=0.18):
-    return {
-        day: {"SPY": MarketClose(float(close), iv)}
-        for day, close in zip(DAYS, closes, strict=False)
-    }
-
-
-def trade(made, closes, *, until=None, iv=0.18):
-    plans, legs = planned(DAYS[0])
-    for day in DAYS[: until or len(closes)]:
-        made.run_session(day, plans, legs, market(closes, iv), NOW)
-    return made.ledger
+from options_platform_tests.services.trading.simulated_account import (
+    DAYS,
+    market,
+    planned,
+    service,
+    trade,
+)
 
 
 def test_an_order_fills_in_the_next_session_and_no_earlier(tmp_path):
@@ -193,106 +136,6 @@ def test_a_plan_on_an_old_model_or_an_old_close_is_not_sent_and_says_why(tmp_pat
     made = service(tmp_path / "other")
     made.run_session(DAYS[2], plans, legs, market([250.0, 250.0]), NOW)
     assert made.ledger.orders()[0].reason == "STALE_DATA"
-
-
-def test_a_position_near_its_expiry_is_closed_without_a_close_of_its_ticker(tmp_path):
-    made = service(tmp_path)
-    trade(made, [250.0, 250.0])
-    position = made.ledger.positions()[0]
-    plans, legs = planned(DAYS[0])
-    for before, reasons in ((3, []), (2, ["EXPIRY_NEAR"])):
-        day = shift(position.expiry, -before)
-        made.run_session(day, plans, legs, {}, NOW)
-        found = [order.reason for order in made.ledger.orders() if order.purpose == "exit"]
-        assert found == reasons
-
-
-HOLD = {"expiry": {"hold_to_expiry": True}}
-
-
-def test_a_spread_is_held_to_expiry_only_where_cash_pays_for_its_shares(tmp_path):
-    poor = service(tmp_path / "poor", account_value_usd=20_000.0, risk=WIDE_RISK, **HOLD)
-    trade(poor, [250.0, 249.5])
-    assert [order.reason for order in poor.ledger.orders()] == ["EXPIRY_SHARES"]
-    rich = service(tmp_path / "rich", account_value_usd=5e6, **HOLD)
-    trade(rich, [250.0, 249.5])
-    (position,) = rich.ledger.positions()
-    last = shift(position.expiry, -2)
-    assert rich.closing.reasons.expiry.last_decision(position, last) is None
-
-
-def test_what_the_account_can_no_longer_carry_leaves_before_its_expiry(tmp_path):
-    rich = service(tmp_path, account_value_usd=5e6, **HOLD)
-    trade(rich, [250.0, 249.5])
-    (position,) = rich.ledger.positions()
-    last = shift(position.expiry, -2)
-    spent = replace(rich, broker=Spent(rich.broker))
-    assert spent.closing.reasons.expiry.last_decision(position, last) == last
-    assert spent.closing.reasons.expiry.last_decision(position, shift(last, -1)) is None
-    away = replace(rich, broker=Away(rich.broker))
-    assert away.closing.reasons.expiry.last_decision(position, last) == last
-
-
-def test_an_entry_too_near_its_expiry_is_not_sent(tmp_path):
-    made = service(tmp_path)
-    plans, legs = planned(DAYS[0])
-    expiry = plans["expiry"][0]
-    day = shift(expiry, -2)
-    late = plans.with_columns(date=pl.lit(day))
-    made.run_session(day, late, legs, {day: {"SPY": MarketClose(250.0, 0.18)}}, NOW)
-    assert [order.reason for order in made.ledger.orders()] == ["EXPIRY_NEAR"]
-
-
-class Withdrawn(Spent):
-    """The account of another broker, which says that its equity is less."""
-
-    def __init__(self, broker, equity_usd):
-        super().__init__(broker)
-        self.equity_usd = equity_usd
-
-    def account(self):
-        return replace(self._broker.account(), equity_usd=self.equity_usd)
-
-
-def test_an_order_is_cut_to_the_equity_that_the_broker_says_and_stays_so(tmp_path):
-    plans, legs = planned(DAYS[0])
-    made = service(tmp_path)
-    small = replace(made, broker=Withdrawn(made.broker, 40_000.0))
-    small.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
-    (order,) = made.ledger.orders()
-    assert order.status == "submitted"
-    share = order.contracts / plans["contracts"][0]
-    assert 0 < share < 1
-    assert order.max_loss_usd == pytest.approx(plans["max_loss_usd"][0] * share)
-    # Done again with another equity the order is the recorded one.
-    for equity in (100_000.0, 500.0):
-        again = replace(made, broker=Withdrawn(made.broker, equity))
-        again.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
-        assert made.ledger.orders() == [order]
-
-
-def test_where_the_equity_takes_no_spread_nothing_is_sent_and_it_says_so(tmp_path):
-    plans, legs = planned(DAYS[0])
-    made = service(tmp_path)
-    poor = replace(made, broker=Withdrawn(made.broker, 500.0))
-    poor.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
-    (order,) = made.ledger.orders()
-    assert (order.status, order.reason) == ("not_sent", "RISK_BUDGET")
-    assert made.broker.orders_since(NOW) == []
-
-
-def test_limits_are_of_the_equity_that_the_broker_says(tmp_path):
-    tight = {"max_trade_risk_pct": 0.015}
-    rich = service(tmp_path / "rich", risk=tight, plan={"sizing": {"risk_pct": 0.013}})
-    own = planned_with(rich, DAYS[0])
-    rich.run_session(DAYS[0], *own, market([250.0]), NOW)
-    assert [order.status for order in rich.ledger.orders()] == ["submitted"]
-    made = service(tmp_path / "poor", risk=tight, plan={"sizing": {"risk_pct": 0.013}})
-    made.run_session(DAYS[0], own[0].clear(), own[1], market([250.0]), NOW)
-    checks = replace(made, broker=Withdrawn(made.broker, 20_000.0)).entries.checks
-    order = rich.ledger.orders()[0]
-    assert "MAX_TRADE_RISK" in checks.rules_broken(order)
-    assert "MAX_TRADE_RISK" not in made.entries.checks.rules_broken(order)
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])

@@ -23,20 +23,20 @@ from options_platform.errors import LedgerError
 class AccountRecords(LedgerFile):
     """The account that the orders are at, and its marks."""
 
-    def require_account(self, number: str) -> None:
+    def require_account(self, account_number: str) -> None:
         """LedgerError unless that is the broker's account that the ledger's orders are at.
 
         The first that is seen is kept, as a digest: the number itself is nobody's business.
         """
-        digest = hashlib.sha256(number.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(account_number.encode()).hexdigest()[:16]
         with self._reading() as connection:
             if read_meta(connection, "account_digest") == digest:
                 return
         with self._transaction() as connection:
-            known = read_meta(connection, "account_digest")
-            if known is None:
+            recorded = read_meta(connection, "account_digest")
+            if recorded is None:
                 set_meta(connection, "account_digest", digest)
-            elif known != digest:
+            elif recorded != digest:
                 raise LedgerError(
                     f"the keys are those of another account than the one whose orders are in "
                     f"{self.path.name}; {NOTHING_SENT}; set the other keys, or OPTIONS_ACCOUNT to "
@@ -51,12 +51,12 @@ class AccountRecords(LedgerFile):
             for position in positions:
                 write_row(connection, "positions", POSITION_FIELDS, position)
             write_row(connection, "marks", MARK_FIELDS, mark)
-            for one in broken:
+            for broken_mark in broken:
                 connection.execute(
                     "DELETE FROM broken_marks WHERE session = ? AND position_id = ?",
-                    [one.session, one.position_id],
+                    [broken_mark.session, broken_mark.position_id],
                 )
-                names, values = zip(*vars(one).items(), strict=True)
+                names, values = zip(*vars(broken_mark).items(), strict=True)
                 connection.execute(
                     f"INSERT INTO broken_marks ({', '.join(names)}) "
                     f"VALUES ({', '.join('?' * len(names))})",

@@ -24,30 +24,36 @@ if TYPE_CHECKING:
 def write_settlement(
     connection: duckdb.DuckDBPyConnection,
     activity: Activity,
-    done: Settlement,
+    settlement: Settlement,
     now: datetime,
-    told: Sequence[tuple[AcceptedEnd, int]],
+    explained: Sequence[tuple[AcceptedEnd, int]],
 ) -> None:
     """Write what an activity has ended, or, with counts below 0, what was taken back of it."""
-    at = naive_utc(now)
+    at, total = naive_utc(now), sum(settlement.ended.values())
     connection.execute(
         "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "quantity = quantity + excluded.quantity, cash_usd = cash_usd + excluded.cash_usd",
-        [activity.key, at, activity.kind, activity.symbol, sum(done.ended.values()), activity.on,
-         done.cash_usd],
-    )  # fmt: skip
-    for position_id, count in done.ended.items():
+        [
+            activity.key,
+            at,
+            activity.kind,
+            activity.symbol,
+            total,
+            activity.on,
+            settlement.cash_usd,
+        ],
+    )
+    for position_id, count in settlement.ended.items():
         _add_count(connection, activity.key, position_id, count)
-    for end, count in told:
+    for end, count in explained:
         _write_fewer(connection, end, count)
-    for position in done.positions:
+    for position in settlement.positions:
         write_row(connection, "positions", POSITION_FIELDS, position)
-    for symbol, quantity in sorted(done.adjustments.items()):
+    for symbol, quantity in sorted(settlement.adjustments.items()):
         if quantity:
             append_row(connection, "adjustments", at, symbol, quantity, activity.kind)
-    total = sum(done.ended.values())
-    what = f"{activity.kind} {abs(total)} {activity.symbol} on {activity.on}"
-    write_event(connection, now, "activity", what if total >= 0 else f"taken back: {what}")
+    text = f"{activity.kind} {abs(total)} {activity.symbol} on {activity.on}"
+    write_event(connection, now, "activity", text if total >= 0 else f"taken back: {text}")
 
 
 def read_ended(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, int]:
@@ -74,10 +80,10 @@ def write_ends(
 ) -> None:
     """Write what ended by a person's word."""
     for end in ends:
-        done = Settlement((), {}, 0.0, 0, {end.position_id: end.quantity})
-        number = end.key.split(" ")[1]
-        word = Activity(number, end.kind, end.symbol, end.quantity, None, end.on)
-        write_settlement(connection, word, done, now, ())
+        settlement = Settlement((), {}, 0.0, 0, {end.position_id: end.quantity})
+        activity_id = end.key.split(" ")[1]
+        acceptance = Activity(activity_id, end.kind, end.symbol, end.quantity, None, end.on)
+        write_settlement(connection, acceptance, settlement, now, ())
 
 
 def take_back_ends(connection: duckdb.DuckDBPyConnection, ends: Sequence[AcceptedEnd]) -> None:

@@ -32,7 +32,7 @@ from options_platform.adapters.storage.ledger.rows import (
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.acceptance import Acceptance
 from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
-from options_platform.domain.trading.reconciliation.differences import Books, Difference
+from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reports import Activity
 
@@ -47,7 +47,7 @@ BESIDE, ACCEPTANCE = "beside", "acceptance"
 class EvidenceRecords(LedgerFile):
     """What broker and person say of contracts and cash beside the orders."""
 
-    def books(self) -> Books:
+    def statement(self) -> LedgerStatement:
         """All that the broker's side is compared with, as of one moment."""
         with self._reading() as connection:
             adjusted = connection.execute(
@@ -57,7 +57,7 @@ class EvidenceRecords(LedgerFile):
             ((moved,),) = connection.execute(
                 "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
             ).fetchall()
-            return Books(
+            return LedgerStatement(
                 orders=self._orders(connection),
                 positions=self._positions(connection),
                 adjustments=dict(adjusted),
@@ -78,15 +78,17 @@ class EvidenceRecords(LedgerFile):
             if changes:
                 write_event(connection, now, "adjusted", reason)
 
-    def record_acceptance(self, done: Acceptance, now: datetime, reason: str) -> None:
+    def record_acceptance(self, acceptance: Acceptance, now: datetime, reason: str) -> None:
         """Write what a person's word changed, and keep it so that it can be taken back."""
         with self._transaction() as connection:
-            self._change_by_hand(connection, done.changes, done.beside, done.after, now, reason)
-            if done.changes:
+            self._change_by_hand(
+                connection, acceptance.changes, acceptance.beside, acceptance.after, now, reason
+            )
+            if acceptance.changes:
                 # A word on cash alone takes nothing of an earlier one away.
-                set_meta(connection, ACCEPTANCE, _acceptances().dump_json(done).decode())
-            write_ends(connection, done.ends, now)
-            for position in done.after:
+                set_meta(connection, ACCEPTANCE, _acceptances().dump_json(acceptance).decode())
+            write_ends(connection, acceptance.ends, now)
+            for position in acceptance.after:
                 detail = f"{position.position_id}: ACCEPTED: {reason}"
                 write_event(connection, now, "position", detail)
 
@@ -95,15 +97,15 @@ class EvidenceRecords(LedgerFile):
         text = self.kept(ACCEPTANCE)
         return None if text is None else _acceptances().validate_json(text)
 
-    def take_back(self, done: Acceptance, now: datetime, reason: str) -> None:
+    def take_back(self, acceptance: Acceptance, now: datetime, reason: str) -> None:
         """Undo an acceptance: its positions are as they were before."""
-        changes = {symbol: -count for symbol, count in done.changes.items()}
-        beside = {symbol: -count for symbol, count in done.beside.items()}
+        changes = {symbol: -count for symbol, count in acceptance.changes.items()}
+        beside = {symbol: -count for symbol, count in acceptance.beside.items()}
         with self._transaction() as connection:
-            self._change_by_hand(connection, changes, beside, done.before, now, reason)
+            self._change_by_hand(connection, changes, beside, acceptance.before, now, reason)
             connection.execute("DELETE FROM meta WHERE key = ?", [ACCEPTANCE])
-            take_back_ends(connection, done.ends)
-            for position in done.before:
+            take_back_ends(connection, acceptance.ends)
+            for position in acceptance.before:
                 write_event(connection, now, "position", f"{position.position_id}: {reason}")
 
     def _change_by_hand(
@@ -132,19 +134,19 @@ class EvidenceRecords(LedgerFile):
     def record_settlement(
         self,
         activity: Activity,
-        done: Settlement,
+        settlement: Settlement,
         now: datetime,
-        told: Sequence[tuple[AcceptedEnd, int]] = (),
+        explained: Sequence[tuple[AcceptedEnd, int]] = (),
     ) -> None:
-        """Take over what an activity has ended, or take back: positions, contracts, cash.
+        """Record what an activity has ended, or takes back: positions, contracts, cash.
 
-        Of one that was taken over in part before, the contracts and the cash add up. `told` are
-        the ends by a person's word that it tells of, and how many contracts of each.
+        Contracts and cash of an activity that was recorded in part before add up. `explained` are
+        the ends by a person's word that the activity is about, and how many contracts of each.
         """
         with self._transaction() as connection:
-            write_settlement(connection, activity, done, now, told)
-            if "" in done.ended:
-                _add_beside(connection, done.adjustments)
+            write_settlement(connection, activity, settlement, now, explained)
+            if "" in settlement.ended:
+                _add_beside(connection, settlement.adjustments)
 
     def ended_by(self, activity: Activity) -> dict[str, int]:
         """By position_id how many contracts an activity has ended; "" are a person's own."""
@@ -200,11 +202,11 @@ class EvidenceRecords(LedgerFile):
             rows = connection.execute("SELECT symbol, since FROM doubts").fetchall()
         return {symbol: since.replace(tzinfo=UTC) for symbol, since in rows}
 
-    def record_differences(self, found: Sequence[Difference], now: datetime) -> None:
+    def record_differences(self, differences: Sequence[Difference], now: datetime) -> None:
         """Keep what the last reconciliation found; a change is an event."""
-        if list(found) == self.differences():
+        if list(differences) == self.differences():
             return
-        text = json.dumps([asdict(difference) for difference in found])
+        text = json.dumps([asdict(difference) for difference in differences])
         with self._transaction() as connection:
             set_meta(connection, "differences", text)
             write_event(connection, now, "reconciled", text)

@@ -133,8 +133,8 @@ class LedgerFile:
         owner = {"account": self.account, "label": self.label, "broker": self.broker}
         return seen_ledger(connection, self.path.name, owner)
 
-    def _order(self, connection: duckdb.DuckDBPyConnection, number: str) -> Order | None:
-        return next((o for o in self._orders(connection) if o.client_order_id == number), None)
+    def _order(self, connection: duckdb.DuckDBPyConnection, order_id: str) -> Order | None:
+        return next((o for o in self._orders(connection) if o.client_order_id == order_id), None)
 
     def _orders(self, connection: duckdb.DuckDBPyConnection) -> tuple[Order, ...]:
         """All orders by session and id, read once for each change."""

@@ -28,16 +28,16 @@ class OrderRecords(LedgerFile):
         Raises :class:`PlanChangedError` if another plan was recorded under its id.
         """
         with self._transaction() as connection:
-            known = self._order(connection, order.client_order_id)
-            if known is not None:
+            recorded = self._order(connection, order.client_order_id)
+            if recorded is not None:
                 # An adopted order does not say what it was planned as.
-                if known.plan_id not in (order.plan_id, known.position_id):
+                if recorded.plan_id not in (order.plan_id, recorded.position_id):
                     raise PlanChangedError(
                         f"PLAN_CHANGED: {order.client_order_id} was recorded for plan "
-                        f"{known.plan_id}, and the plan is now {order.plan_id}; the recorded "
+                        f"{recorded.plan_id}, and the plan is now {order.plan_id}; the recorded "
                         f"order stands, {NOTHING_SENT}"
                     )
-                return known
+                return recorded
             write_order(connection, order, now, "intent")
             return order
 
@@ -54,9 +54,9 @@ class OrderRecords(LedgerFile):
         of an order which has filled since it was read.
         """
         with self._transaction() as connection:
-            known = self._order(connection, order.client_order_id)
-            if known is not None:
-                known.require_follows(order)
+            recorded = self._order(connection, order.client_order_id)
+            if recorded is not None:
+                recorded.require_follows(order)
             write_order(connection, order, now, detail or order.reason)
             if position is not None:
                 write_row(connection, "positions", POSITION_FIELDS, position)

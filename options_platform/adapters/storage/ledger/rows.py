@@ -48,8 +48,10 @@ def read_positions(connection: duckdb.DuckDBPyConnection) -> list[Position]:
     rows = connection.execute(
         f"SELECT {', '.join(POSITION_FIELDS)} FROM positions ORDER BY opened_on, position_id"
     ).fetchall()
-    found = [Position(*row) for row in rows]
-    return [replace(p, legs=read_legs(str(p.legs)), loose=read_legs(str(p.loose))) for p in found]
+    positions = [Position(*row) for row in rows]
+    return [
+        replace(p, legs=read_legs(str(p.legs)), loose=read_legs(str(p.loose))) for p in positions
+    ]
 
 
 def write_order(

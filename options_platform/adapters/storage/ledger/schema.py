@@ -119,25 +119,25 @@ BY_THE_SHARE = "broken_marks"
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables of a new file; bring those of an older one up to date."""
-    known = {
+    tables = {
         name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     }
-    if {NEWEST, BY_THE_SHARE} <= known:
+    if {NEWEST, BY_THE_SHARE} <= tables:
         return
-    kept = [name for name in ADDED if name in known]
-    for name in kept:
+    kept_tables = [name for name in ADDED if name in tables]
+    for name in kept_tables:
         rows = _rows_of_now(connection, name)
         connection.execute(f"CREATE TEMP TABLE earlier AS SELECT * FROM {name}")
         connection.execute(f"CREATE TEMP TABLE {name}_kept AS {rows}")
         connection.execute(f"DROP TABLE {name}; DROP TABLE earlier")
     connection.execute(TABLES)
-    for name in kept:
+    for name in kept_tables:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
     connection.execute(REOPENED)
-    if NEWEST not in known:
+    if NEWEST not in tables:
         connection.execute(ACCEPTED_EARLIER)
-    if BY_THE_SHARE not in known:
+    if BY_THE_SHARE not in tables:
         _count_by_the_share(connection)
 
 
@@ -151,13 +151,15 @@ def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
         "WHERE list_contains(?::VARCHAR[], client_order_id)",
         [SHARES, of_shares],
     )
-    for number, text in connection.execute("SELECT position_id, loose FROM positions").fetchall():
+    for position_id, text in connection.execute(
+        "SELECT position_id, loose FROM positions"
+    ).fetchall():
         loose = [replace(leg, ratio=leg.ratio * SHARES) if leg.is_shares else leg
                  for leg in read_legs(text)]  # fmt: skip
         if any(leg.is_shares for leg in loose):
             connection.execute(
                 "UPDATE positions SET loose = ? WHERE position_id = ?",
-                [json.dumps([asdict(leg) for leg in loose], default=str), number],
+                [json.dumps([asdict(leg) for leg in loose], default=str), position_id],
             )
     # An acceptance keeps positions as they were, to bring them back.
     for key, text in connection.execute("FROM meta WHERE key = 'acceptance'").fetchall():
@@ -170,14 +172,14 @@ def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     """The query that gives the rows of an older table with the columns of now."""
-    there = {
+    columns = {
         name
         for (name,) in connection.execute(
             "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]
         ).fetchall()
     }
-    more = [f"{value} AS {name}" for name, value in ADDED[table].items() if name not in there]
+    added = [f"{value} AS {name}" for name, value in ADDED[table].items() if name not in columns]
     replaced = ""
     if table == "orders":
         replaced = " REPLACE (CASE status WHEN 'pending' THEN 'intent' ELSE status END AS status)"
-    return f"SELECT {', '.join([f'*{replaced}', *more])} FROM earlier"
+    return f"SELECT {', '.join([f'*{replaced}', *added])} FROM earlier"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from options_platform.adapters.storage.ledger.schema import prepare
@@ -22,15 +22,27 @@ class SeenLedger:
     """A connection whose tables and owner were looked at.
 
     `orders` and `positions` are all of them as last read; None once something was written.
+    `answers` are the rows of other queries, by query and parameters; none once something was.
     """
 
     owner: Mapping[str, str]
     orders: tuple[Order, ...] | None = None
     positions: tuple[Position, ...] | None = None
+    answers: dict[tuple[object, ...], list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    def rows(
+        self, connection: duckdb.DuckDBPyConnection, query: str, params: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query, read once for each change; not to be asked within a change."""
+        key = (query, *params)
+        if key not in self.answers:
+            self.answers[key] = connection.execute(query, list(params)).fetchall()
+        return self.answers[key]
 
     def forget(self) -> None:
         """Read again what is asked for next."""
         self.orders = self.positions = None
+        self.answers.clear()
 
 
 _seen: WeakKeyDictionary[duckdb.DuckDBPyConnection, SeenLedger] = WeakKeyDictionary()
@@ -48,8 +60,10 @@ def seen_ledger(
     seen = _seen.get(connection)
     if seen is not None and seen.owner == owner:
         return seen
-    # Small tables: a second thread costs ten times what it saves.
+    # Small tables: a second thread costs ten times what it saves, and a better plan of a query
+    # takes longer than the query.
     connection.execute("SET threads = 1")
+    connection.execute("PRAGMA disable_optimizer")
     connection.execute("BEGIN TRANSACTION")
     try:
         prepare(connection)

@@ -82,15 +82,15 @@ def ladder(
     `keep_sign` a credit stays a credit.
     """
     floor = fair_price + give_usd
-    found: list[float] = []
+    prices: list[float] = []
     for rung in range(rungs):
         share = rung / (rungs - 1) if rungs > 1 else 0.0
         price = down_to_tick(fair_price + share * (floor - fair_price), tick)
         if keep_sign and fair_price < 0 and price > -tick + SLACK:
             break
-        if not found or price > found[-1] + SLACK:
-            found.append(price)
-    return found
+        if not prices or price > prices[-1] + SLACK:
+            prices.append(price)
+    return prices
 
 
 def down_to_tick(price: float, tick: float = TICK_USD) -> float:

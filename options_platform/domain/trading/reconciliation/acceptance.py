@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
-from options_platform.domain.trading.reconciliation.differences import Books, Difference
+from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
 
 LONGEST_LAG = timedelta(days=2)
 """For how long after an acceptance what the broker shows may prove it wrong."""
@@ -40,36 +40,36 @@ def not_reported(
     differing: Sequence[Difference], reported: Sequence[Difference]
 ) -> list[Difference]:
     """The differences in contracts that a person has not been told of, or of another amount."""
-    told = {(d.subject, _amounts(d)) for d in reported if d.code == "CONTRACTS"}
-    return [d for d in differing if (d.subject, _amounts(d)) not in told]
+    already_reported = {(d.subject, _amounts(d)) for d in reported if d.code == "CONTRACTS"}
+    return [d for d in differing if (d.subject, _amounts(d)) not in already_reported]
 
 
 def beside_changes(
-    books: Books, changed: Mapping[str, int], after: Sequence[Position]
+    ledger_side: LedgerStatement, changed: Mapping[str, int], after: Sequence[Position]
 ) -> dict[str, int]:
     """By symbol what more, or less, belongs to no position once a person has accepted `changed`.
 
     All that the positions do not hold then: also what an earlier acceptance did not tell apart.
     `after` are the positions that it changed.
     """
-    now = {p.position_id: p for p in (*books.positions, *after)}
+    now = {p.position_id: p for p in (*ledger_side.positions, *after)}
     accepted = replace(
-        books,
+        ledger_side,
         positions=tuple(now.values()),
         adjustments={
-            symbol: books.adjustments.get(symbol, 0) + changed.get(symbol, 0)
-            for symbol in {*books.adjustments, *changed}
+            symbol: ledger_side.adjustments.get(symbol, 0) + changed.get(symbol, 0)
+            for symbol in {*ledger_side.adjustments, *changed}
         },
     )
     held, lots = accepted.contracts, accepted.lots
-    left = {s: held.get(s, 0) - lots.get(s, 0) for s in {*held, *lots, *books.beside}}
-    moved = {symbol: count - books.beside.get(symbol, 0) for symbol, count in left.items()}
+    left = {s: held.get(s, 0) - lots.get(s, 0) for s in {*held, *lots, *ledger_side.beside}}
+    moved = {symbol: count - ledger_side.beside.get(symbol, 0) for symbol, count in left.items()}
     return {symbol: count for symbol, count in moved.items() if count}
 
 
 def is_refuted(
     acceptance: Acceptance,
-    books: Books,
+    ledger_side: LedgerStatement,
     at_broker: Mapping[str, float],
     now: datetime,
     by_hand: Collection[str] = (),
@@ -84,8 +84,8 @@ def is_refuted(
         return False
     if set(by_hand) & set(acceptance.changes):
         return False
-    expected = books.contracts
-    positions = {position.position_id: position for position in books.positions}
+    expected = ledger_side.contracts
+    positions = {position.position_id: position for position in ledger_side.positions}
     shows_again = all(
         at_broker.get(symbol, 0) == expected.get(symbol, 0) - change
         for symbol, change in acceptance.changes.items()

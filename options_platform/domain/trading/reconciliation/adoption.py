@@ -149,10 +149,10 @@ def legs_of(contracts: Mapping[str, int], ticker: str) -> tuple[tuple[OrderLeg, 
         if parts is None or not quantity:
             return (), 0
         root, expiry, right, strike = parts
-        own = OrderLeg(side, right, strike, expiry)  # type: ignore[arg-type]
-        if own.symbol(ticker) != symbol:
-            own = OrderLeg(side, right, strike, expiry, 1, root)  # type: ignore[arg-type]
-        counts[own] = abs(quantity)
+        leg = OrderLeg(side, right, strike, expiry)  # type: ignore[arg-type]
+        if leg.symbol(ticker) != symbol:
+            leg = OrderLeg(side, right, strike, expiry, 1, root)  # type: ignore[arg-type]
+        counts[leg] = abs(quantity)
     if not counts:
         return (), 0
     spreads = math.gcd(*counts.values())

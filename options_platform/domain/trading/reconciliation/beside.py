@@ -57,13 +57,15 @@ def ends_by_word(
         for leg, count in was.held.items():
             ended = count - position.held.get(leg, 0)
             if ended > 0 and not leg.is_shares:
-                symbol, number = leg.symbol(was.ticker), was.position_id
-                word = Activity(f"{BY_WORD_ID}{on}-{number}", ACCEPTED, symbol, ended, None, on)
-                ends.append(AcceptedEnd(word.key, ACCEPTED, symbol, number, ended, on))
+                symbol, position_id = leg.symbol(was.ticker), was.position_id
+                activity = Activity(
+                    f"{BY_WORD_ID}{on}-{position_id}", ACCEPTED, symbol, ended, None, on
+                )
+                ends.append(AcceptedEnd(activity.key, ACCEPTED, symbol, position_id, ended, on))
     return tuple(ends)
 
 
-def told_before(
+def explained_before(
     activity: Activity,
     accepted: Iterable[AcceptedEnd],
     opened: Mapping[str, date],
@@ -81,21 +83,27 @@ def told_before(
             it decides: where it shows all that should be there, nothing more has ended.
     """
     left = abs(round(activity.quantity))
-    told = []
+    explained = []
     for end in accepted:
-        is_it = end.kind in (activity.kind, ACCEPTED) and _is_same(end.symbol, activity.symbol)
-        if not is_it or activity.on < opened.get(end.position_id, date.max):
+        is_same_end = end.kind in (activity.kind, ACCEPTED) and _is_same(
+            end.symbol, activity.symbol
+        )
+        if not is_same_end or activity.on < opened.get(end.position_id, date.max):
             continue
-        should, shown = expected.get(end.symbol, 0), at_broker.get(end.symbol, 0)
-        shows_all = shown <= should if should < 0 or activity.kind == "OPASN" else shown >= should
+        expected_count, shown = expected.get(end.symbol, 0), at_broker.get(end.symbol, 0)
+        shows_all = (
+            shown <= expected_count
+            if expected_count < 0 or activity.kind == "OPASN"
+            else shown >= expected_count
+        )
         is_late = activity.on > end.on
         if is_late and (not shows_all or activity.on > end.on + timedelta(days=LATEST_DAYS)):
             continue
         count = min(left, end.quantity)
         if count > 0:
             left -= count
-            told.append((end, count))
-    return told
+            explained.append((end, count))
+    return explained
 
 
 def delivered_late(
@@ -147,8 +155,9 @@ def settled_beside(
     base = root.rstrip("0123456789")
     named = [name for name in tickers if share_symbol(name).replace(".", "") == base]
     adjustments = {activity.symbol: -ended if held > 0 else ended}
-    for one in shares:
-        adjustments[one.symbol(named[0] if named else base)] = one.signed_ratio
+    for leg_of_shares in shares:
+        symbol = leg_of_shares.symbol(named[0] if named else base)
+        adjustments[symbol] = leg_of_shares.signed_ratio
     return Settlement((), adjustments, paid, count - ended, {"": ended})
 
 

@@ -34,7 +34,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Books:
+class LedgerStatement:
     """The ledger's side.
 
     `adjustments` are contracts and shares that came or went without an order: by an activity, or
@@ -80,7 +80,7 @@ class Books:
 
 
 @dataclass(frozen=True)
-class Statement:
+class BrokerStatement:
     """The broker's side: state and fills by order id, contracts by symbol, cash, its clock.
 
     `known` says which order ids the broker was asked for; of others it says nothing. `causes`
@@ -98,8 +98,8 @@ class Statement:
 
 
 def differences(
-    books: Books,
-    broker: Statement,
+    ledger_side: LedgerStatement,
+    broker: BrokerStatement,
     *,
     now: datetime,
     cash_tolerance_usd: float,
@@ -110,30 +110,30 @@ def differences(
     Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, EXERCISE, CONTRACTS, LOTS,
     LEGS, CASH, CLOCK; beside them is ACTIVITIES (:func:`unread_activities`).
     """
-    found = _order_differences(books.orders, broker, now)
-    found += contract_differences(books.contracts, broker)
-    found += _lot_differences(books)
-    found += _broken_spreads(books)
-    if broker.cash_usd is not None and books.cash_base_usd is not None:
-        expected = books.cash_base_usd + books.cash_flow_usd
+    differing = _order_differences(ledger_side.orders, broker, now)
+    differing += contract_differences(ledger_side.contracts, broker)
+    differing += _lot_differences(ledger_side)
+    differing += _broken_spreads(ledger_side)
+    if broker.cash_usd is not None and ledger_side.cash_base_usd is not None:
+        expected = ledger_side.cash_base_usd + ledger_side.cash_flow_usd
         # A broker may charge less than the fees that are counted here, or later; never more.
-        fees = sum(order.fees_usd for order in books.orders if order.purpose != "exercise")
-        over = broker.cash_usd - expected
-        if not -cash_tolerance_usd <= over <= cash_tolerance_usd + fees:
-            found.append(
+        fees = sum(order.fees_usd for order in ledger_side.orders if order.purpose != "exercise")
+        excess = broker.cash_usd - expected
+        if not -cash_tolerance_usd <= excess <= cash_tolerance_usd + fees:
+            differing.append(
                 Difference(
                     "CASH",
                     "cash",
                     f"cash is {broker.cash_usd:.2f} USD at the broker and {expected:.2f} here",
-                    round(over, 2),
+                    round(excess, 2),
                 )
             )
     if broker.clock is not None:
         seconds = abs((broker.clock - now).total_seconds())
         if seconds > clock_tolerance_seconds:
             text = f"this machine's clock is {seconds:.0f} s off the broker's; set it right"
-            found.append(Difference("CLOCK", "clock", text))
-    return found
+            differing.append(Difference("CLOCK", "clock", text))
+    return differing
 
 
 def unread_activities(broker: str, doubt: str) -> Difference:
@@ -160,7 +160,7 @@ def keeps_from_trading(order: Order, day: date) -> bool:
 
 
 def _order_differences(
-    orders: Iterable[Order], broker: Statement, now: datetime
+    orders: Iterable[Order], broker: BrokerStatement, now: datetime
 ) -> list[Difference]:
     reported = []
     ours = {order.client_order_id: order for order in orders}
@@ -202,46 +202,46 @@ def _is_late_exercise(order: Order, now: datetime) -> bool:
 
 def _not_shown(order: Order, now: datetime) -> list[Difference]:
     """What is said of an order that the broker does not show."""
-    number = order.client_order_id
+    order_id = order.client_order_id
     if order.status == "unknown":
         text = (
-            f"{number} was sent, and the broker does not show it (yet); the next daily run of its "
-            "session sends it again under the same id, or reports it missing"
+            f"{order_id} was sent, and the broker does not show it (yet); the next daily run of "
+            "its session sends it again under the same id, or reports it missing"
         )
-        return [Difference("ORDER_DOUBTFUL", number, text)]
+        return [Difference("ORDER_DOUBTFUL", order_id, text)]
     if order.status == "missing":
         if not keeps_from_trading(order, now.astimezone(NEW_YORK).date()):
             return []
         text = (
-            f"{number} was sent, its session is over, and the broker shows neither it nor a fill; "
-            "it is asked for at each run. If you have looked and it never traded: "
+            f"{order_id} was sent, its session is over, and the broker shows neither it nor a "
+            "fill; it is asked for at each run. If you have looked and it never traded: "
             'options-platform reconcile --accept "why"'
         )
-        return [Difference("ORDER_MISSING", number, text)]
+        return [Difference("ORDER_MISSING", order_id, text)]
     if order.status == "intent":
         text = (
-            f"{number} is {order.status} here, and the broker never had it; "
+            f"{order_id} is {order.status} here, and the broker never had it; "
             "the next daily run of its session sends it, or lets it expire"
         )
-        return [Difference("ORDER_MISSING", number, text)]
+        return [Difference("ORDER_MISSING", order_id, text)]
     if order.seen and (not order.is_final or order.filled_qty):
-        text = f"{number} is {order.status} here, and the broker does not show it"
-        return [Difference("ORDER_MISSING", number, text)]
+        text = f"{order_id} is {order.status} here, and the broker does not show it"
+        return [Difference("ORDER_MISSING", order_id, text)]
     return []
 
 
-def contract_differences(ours: Mapping[str, int], broker: Statement) -> list[Difference]:
+def contract_differences(ours: Mapping[str, int], broker: BrokerStatement) -> list[Difference]:
     """Where the broker shows more or fewer contracts, or shares, than `ours` by symbol."""
     reported = []
     for symbol in sorted({*ours, *broker.contracts}):
-        here, there = ours.get(symbol, 0), broker.contracts.get(symbol, 0)
-        if here != there:
-            text = f"{symbol}: {there:g} at the broker, {here} here"
+        recorded, listed = ours.get(symbol, 0), broker.contracts.get(symbol, 0)
+        if recorded != listed:
+            text = f"{symbol}: {listed:g} at the broker, {recorded} here"
             reported.append(Difference("CONTRACTS", symbol, text + _because(symbol, broker)))
     return reported
 
 
-def _because(symbol: str, broker: Statement) -> str:
+def _because(symbol: str, broker: BrokerStatement) -> str:
     cause = broker.causes.get(symbol)
     if cause:
         return f" ({cause})"
@@ -252,9 +252,13 @@ def _because(symbol: str, broker: Statement) -> str:
     return ""
 
 
-def _lot_differences(books: Books) -> list[Difference]:
-    lots, held, filled = _lots(books), books.of_positions, contracts_held(books.orders)
-    known = {leg.symbol(p.ticker) for p in books.positions for leg in p.legs}
+def _lot_differences(ledger_side: LedgerStatement) -> list[Difference]:
+    lots, held, filled = (
+        _lots(ledger_side),
+        ledger_side.of_positions,
+        contracts_held(ledger_side.orders),
+    )
+    traded = {leg.symbol(p.ticker) for p in ledger_side.positions for leg in p.legs}
     return [
         Difference(
             "LOTS",
@@ -262,14 +266,14 @@ def _lot_differences(books: Books) -> list[Difference]:
             f"{symbol}: the positions hold {lots.get(symbol, 0)}, fills and activities leave "
             f"{held.get(symbol, 0)}",
         )
-        for symbol in sorted({*lots, *known})
+        for symbol in sorted({*lots, *traded})
         if lots.get(symbol, 0) != held.get(symbol, 0)
         # What a person holds of a contract whose positions have ended is no lot of theirs.
         and (symbol in lots or filled.get(symbol, 0))
     ]
 
 
-def _broken_spreads(books: Books) -> list[Difference]:
+def _broken_spreads(ledger_side: LedgerStatement) -> list[Difference]:
     """Sold contracts of open positions that nothing of the position covers any more."""
     return [
         Difference(
@@ -278,15 +282,15 @@ def _broken_spreads(books: Books) -> list[Difference]:
             f"{position.position_id}: a sold contract has lost the bought one that covered it; it "
             "is bought back by the daily run and the check of stops",
         )
-        for position in books.positions
+        for position in ledger_side.positions
         if position.closed_on is None and has_uncovered_short(position)
     ]
 
 
-def _lots(books: Books) -> dict[str, int]:
+def _lots(ledger_side: LedgerStatement) -> dict[str, int]:
     """Contracts and shares by symbol that the open positions hold."""
     lots: dict[str, int] = {}
-    for position in books.positions:
+    for position in ledger_side.positions:
         if position.closed_on is not None:
             continue
         for leg, count in position.held.items():

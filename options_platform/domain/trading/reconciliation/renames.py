@@ -60,10 +60,10 @@ def is_same_contract(symbol: str, stated: str) -> bool:
     """Whether a broker that states `stated` means `symbol`, perhaps under an adjusted root."""
     if symbol == stated:
         return True
-    own, other = parse_symbol(symbol), parse_symbol(stated)
-    if own is None or other is None or own[1:] != other[1:]:
+    contract, stated_contract = parse_symbol(symbol), parse_symbol(stated)
+    if contract is None or stated_contract is None or contract[1:] != stated_contract[1:]:
         return False
-    return is_adjusted_root(other[0], own[0])
+    return is_adjusted_root(stated_contract[0], contract[0])
 
 
 def with_new_symbols(

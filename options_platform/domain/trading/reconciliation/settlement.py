@@ -14,7 +14,7 @@ from typing import Literal
 
 from options_platform.domain.trading.orders import SHARES, OrderLeg, shares_leg
 from options_platform.domain.trading.positions import Position, without_legs
-from options_platform.domain.trading.reconciliation.differences import Books
+from options_platform.domain.trading.reconciliation.differences import LedgerStatement
 from options_platform.domain.trading.reconciliation.renames import is_same_contract
 from options_platform.domain.trading.reports import Activity
 
@@ -158,7 +158,10 @@ def accepted(
 
 
 def delivered_unannounced(
-    books: Books, at_broker: Mapping[str, float], on: date, by_hand: Collection[str] = ()
+    ledger_side: LedgerStatement,
+    at_broker: Mapping[str, float],
+    on: date,
+    by_hand: Collection[str] = (),
 ) -> tuple[Activity, ...]:
     """Assignments that the shares at the broker show, before it has stated any.
 
@@ -166,10 +169,10 @@ def delivered_unannounced(
     in its place. Once a person accepts them they are the position's, as its OPASN would make them.
     Where the contract was traded `by_hand`, those fills explain what is there.
     """
-    expected = books.contracts
+    expected = ledger_side.contracts
     shares: dict[str, float] = {}
     seen = []
-    for position in books.positions:
+    for position in ledger_side.positions:
         for leg, count in position.held.items() if position.closed_on is None else ():
             if leg.side != "sell" or leg.is_shares:
                 continue

@@ -48,7 +48,7 @@ class Exercising:
             for o in ledger.orders(session=session)
         ):
             return None
-        symbol, expected = leg.symbol(position.ticker), ledger.books().contracts
+        symbol, expected = leg.symbol(position.ticker), ledger.statement().contracts
         with suppress(BrokerDoubtError):
             at_broker = {one.symbol: one.quantity for one in broker.holdings()}
             if expected.get(symbol, 0) == at_broker.get(symbol, 0) == leg.ratio:
@@ -58,23 +58,23 @@ class Exercising:
     def is_confirmed(self, position: Position, leg: OrderLeg | None, now: datetime) -> bool:
         """Whether an earlier look said the same of `leg`; a look that says None forgets it."""
         ledger = self.execution.ledger
-        kept: dict[str, list[str]] = json.loads(ledger.kept(LOOKS) or "{}")
-        known = kept.pop(position.position_id, None)
+        looks: dict[str, list[str]] = json.loads(ledger.kept(LOOKS) or "{}")
+        earlier = looks.pop(position.position_id, None)
         if leg is None:
-            if known is not None:
-                ledger.keep(LOOKS, json.dumps(kept), now)
+            if earlier is not None:
+                ledger.keep(LOOKS, json.dumps(looks), now)
             return False
         symbol = leg.symbol(position.ticker)
         wait = timedelta(seconds=self.settings.intraday.confirm_seconds)
-        if known is not None and known[0] == symbol:
-            age = now - datetime.fromisoformat(known[1])
+        if earlier is not None and earlier[0] == symbol:
+            age = now - datetime.fromisoformat(earlier[1])
             if age >= wait:
-                ledger.keep(LOOKS, json.dumps(kept), now)
+                ledger.keep(LOOKS, json.dumps(looks), now)
                 return True
             if timedelta(0) <= age < wait:
                 return False
         ledger.keep(
-            LOOKS, json.dumps({**kept, position.position_id: [symbol, now.isoformat()]}), now
+            LOOKS, json.dumps({**looks, position.position_id: [symbol, now.isoformat()]}), now
         )
         return False
 

@@ -71,7 +71,7 @@ class NextLegs:
         as many whole spreads as it shows are closed.
         """
         parts: list[Part] = []
-        expected = self.execution.ledger.books().contracts
+        expected = self.execution.ledger.statement().contracts
         for legs, contracts in next_to_close(position):
             parts.append((legs, contracts))
             is_refused = (legs, contracts) in refused
@@ -109,11 +109,11 @@ class NextLegs:
         another position holds them too it does not, so no exit of this one may be in doubt; and
         those that the ledger nets against another's other side wait for a list that agrees.
         """
-        books = self.execution.ledger.books()
-        expected, lots, left = books.contracts, books.lots, books.of_positions
+        ledger_side = self.execution.ledger.statement()
+        expected, lots, left = ledger_side.contracts, ledger_side.lots, ledger_side.of_positions
         change = {leg.symbol(position.ticker): -leg.signed_ratio * contracts for leg in legs}
         # A sold contract may need them, be it of another position, or of none.
-        adds_up = not uncovers(books.to_be_covered, change) and all(
+        adds_up = not uncovers(ledger_side.to_be_covered, change) and all(
             lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)
         )
         if not adds_up:
@@ -156,7 +156,7 @@ class NextLegs:
         Raises :class:`BrokerDoubtError` while the list cannot be read.
         """
         at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-        return contracts_in_doubt(position, self.execution.ledger.books().contracts, at_broker)
+        return contracts_in_doubt(position, self.execution.ledger.statement().contracts, at_broker)
 
 
 def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
@@ -166,12 +166,12 @@ def symbols_of(position: Position, legs: tuple[OrderLeg, ...]) -> set[str]:
 
 def _is_shared(expected: Mapping[str, int], position: Position, leg: OrderLeg) -> bool:
     """Whether the account should hold more of a leg's contract than the position does."""
-    own = sum(
+    held_by_position = sum(
         count
-        for held, count in position.held.items()
-        if held.symbol(position.ticker) == leg.symbol(position.ticker)
+        for held_leg, count in position.held.items()
+        if held_leg.symbol(position.ticker) == leg.symbol(position.ticker)
     )
-    return abs(expected.get(leg.symbol(position.ticker), 0)) > own
+    return abs(expected.get(leg.symbol(position.ticker), 0)) > held_by_position
 
 
 def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:

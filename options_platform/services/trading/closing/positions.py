@@ -147,9 +147,9 @@ class Closing:
         """Ask the broker to exercise the contracts of a leg."""
         legs = (replace(leg, ratio=1),)
         order = self._order(position, session, ASSIGNED, legs, leg.ratio, None, 1)
-        number = exit_order_id(f"{position.position_id}|exercise", session, 1)
+        order_id = exit_order_id(f"{position.position_id}|exercise", session, 1)
         return self.execution.exercise(
-            replace(order, purpose="exercise", client_order_id=number), now
+            replace(order, purpose="exercise", client_order_id=order_id), now
         )
 
     def closes_what_is_left(self, order: Order) -> bool:

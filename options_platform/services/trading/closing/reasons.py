@@ -98,7 +98,7 @@ class ExitReasons:
         symbols = [d.subject for d in ledger.differences() if d.code == "CONTRACTS"]
         since = ledger.doubts()
         wait = timedelta(seconds=self.settings.reconcile.doubt_seconds)
-        return {s for s in symbols if s in since and now - since[s] >= wait}
+        return {symbol for symbol in symbols if symbol in since and now - since[symbol] >= wait}
 
     def _cover_is_missing(self, position: Position, lasting: set[str]) -> bool:
         """Whether the list lacks a bought contract of a position, and shows the sold ones."""

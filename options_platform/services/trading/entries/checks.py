@@ -18,8 +18,8 @@ from options_platform.domain.trading.reconciliation.differences import (
     keeps_from_trading,
 )
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
-from options_platform.services.trading.entries.pauses import PAUSED, pause_of
 from options_platform.services.trading.entries.sizes import EntrySizes
+from options_platform.services.trading.pauses import PAUSED, pause_of
 from options_platform.settings import Settings
 
 SPREAD_LEVEL = 3
@@ -42,14 +42,14 @@ class EntryChecks:
 
         Raises :class:`BrokerDoubtError` where only the broker can tell, and does not.
         """
-        found = ["DIFFERENCE"] if differences else []
+        codes = ["DIFFERENCE"] if differences else []
         if any(
             o.status in IN_DOUBT and o.ticker == order.ticker for o in self._other_entries(order)
         ):
-            found.append("UNRESOLVED_ORDER")
-        found += self.rules_broken(order)
+            codes.append("UNRESOLVED_ORDER")
+        codes += self.rules_broken(order)
         # What the broker would refuse is not sent.
-        return found or self._account_refusals(order)
+        return codes or self._account_refusals(order)
 
     def _other_entries(self, order: Order) -> list[Order]:
         """Entries beside `order` that may fill, or may have filled and are in doubt."""
@@ -67,38 +67,38 @@ class EntryChecks:
 
         Raises as :meth:`refusals`.
         """
-        found, working = [], self._other_entries(order)
+        codes, other_entries = [], self._other_entries(order)
         if pause_of(self.ledger) is not None:
-            found.append(PAUSED)
+            codes.append(PAUSED)
         carried = {
             p.position_id: self._held_exposure(p) for p in self.ledger.positions(only_open=True)
         }
-        for o in working:
+        for o in other_entries:
             risk = o.max_loss_usd * o.remaining / o.contracts
             rest = self._exposure(o.ticker, o.legs, o.remaining, risk)
-            own = carried.get(o.position_id)
+            carried_before = carried.get(o.position_id)
             # What is filled of an entry and what works of it are one position.
-            carried[o.position_id] = rest if own is None else own.plus(rest)
+            carried[o.position_id] = rest if carried_before is None else carried_before.plus(rest)
         if self.closes and not {e.ticker for e in carried.values()} <= set(self.closes):
-            found.append("STALE_DATA")
+            codes.append("STALE_DATA")
         basis = self.bases.get(order.plan_id)
         if basis is not None:
-            found += self._codes(basis)
+            codes += self._codes(basis)
         if self.settings.expiry.is_too_late(order.session, min(leg.expiry for leg in order.legs)):
-            found.append("EXPIRY_NEAR")
+            codes.append("EXPIRY_NEAR")
         account, doubt = self._account_usd()
         broken = refusals(
             self._order_exposure(order), list(carried.values()), account, self.settings.risk
         )
-        found += [check.code for check in broken]
-        if doubt is not None and not found:
+        codes += [check.code for check in broken]
+        if doubt is not None and not codes:
             raise doubt
         try:
-            found += [code for code in self._moved(order) if code not in found]
+            codes += [code for code in self._moved(order) if code not in codes]
         except BrokerDoubtError:
-            if not found:
+            if not codes:
                 raise
-        return found
+        return codes
 
     def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
         """What limits in percent are of, and why the broker's equity is not in it."""
@@ -125,22 +125,24 @@ class EntryChecks:
             if not moved:
                 raise
             return moved
-        known = [(quote.bid, quote.ask) for quote in quotes if quote.at >= oldest and quote.ask > 0]
-        return self._codes(replace(basis, quotes=known))
+        fresh_quotes = [
+            (quote.bid, quote.ask) for quote in quotes if quote.at >= oldest and quote.ask > 0
+        ]
+        return self._codes(replace(basis, quotes=fresh_quotes))
 
     def _at_last_price(self, order: Order, broker: QuotesContracts, oldest: datetime) -> OrderBasis:
         """The plan's price and the last one, None if that is older; one that never traded stands.
 
         An order of another session's plan is not compared: the plan's price is that of its close.
         """
-        known = self.closes.get(order.ticker)
-        if known is None or known.session != order.session:
+        planned_at = self.closes.get(order.ticker)
+        if planned_at is None or planned_at.session != order.session:
             return OrderBasis(0, 0, 0, 1.0, 1.0)
         last = broker.last_prices([order.ticker]).get(order.ticker)
-        spot: float | None = known.close.spot
+        spot: float | None = planned_at.close.spot
         if last is not None:
             spot = last.price if last.at >= oldest else None
-        return OrderBasis(0, 0, 0, known.close.spot, spot)
+        return OrderBasis(0, 0, 0, planned_at.close.spot, spot)
 
     def _codes(self, basis: OrderBasis) -> list[str]:
         return [check.code for check in stale(basis, self.settings.freshness)]
@@ -165,19 +167,21 @@ class EntryChecks:
     def _exposure(
         self, ticker: str, legs: Sequence[OrderLeg], contracts: int, max_loss_usd: float
     ) -> Exposure:
-        at = self.closes.get(ticker)
-        if at is None:
+        dated_close = self.closes.get(ticker)
+        if dated_close is None:
             return Exposure(ticker, max_loss_usd, min(leg.expiry for leg in legs))
-        return spread_exposure(ticker, legs, contracts, max_loss_usd, at, self.settings.plan.chain)
+        return spread_exposure(
+            ticker, legs, contracts, max_loss_usd, dated_close, self.settings.plan.chain
+        )
 
     def _account_refusals(self, order: Order) -> list[str]:
         account = self.broker.account()
         level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
-        found = ["ACCOUNT_BLOCKED"] if account.blocked else []
-        found += ExpiryCheck(self.ledger, self.broker, self.settings).refusals(order)
+        codes = ["ACCOUNT_BLOCKED"] if account.blocked else []
+        codes += ExpiryCheck(self.ledger, self.broker, self.settings).refusals(order)
         if account.options_level is not None and account.options_level < level:
-            found.append("OPTIONS_LEVEL")
+            codes.append("OPTIONS_LEVEL")
         power = account.buying_power_usd
         if power is not None and power < order.max_loss_usd:
-            found.append("BUYING_POWER")
-        return found
+            codes.append("BUYING_POWER")
+        return codes

@@ -19,8 +19,8 @@ from options_platform.domain.trading.orders import WORKING, Order
 from options_platform.domain.trading.reducer import Event
 from options_platform.domain.trading.repricing import REPRICE
 from options_platform.services.trading.entries.checks import EntryChecks
-from options_platform.services.trading.entries.pauses import HALTED, entries_stopped
 from options_platform.services.trading.execution import Execution
+from options_platform.services.trading.pauses import HALTED, entries_stopped
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER, Reconciler
 from options_platform.services.trading.unrecorded import cancel_unrecorded
 from options_platform.settings import Settings

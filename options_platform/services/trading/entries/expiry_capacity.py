@@ -64,11 +64,11 @@ class ExpiryCheck:
         account = self.broker.account()
         power = account.buying_power_usd
         cash = account.cash_usd if power is None else min(account.cash_usd, power)
-        there = {holding.symbol: holding.quantity for holding in self.broker.holdings()}
+        quantities = {holding.symbol: holding.quantity for holding in self.broker.holdings()}
         needed = 0.0
         for ticker, legs, contracts in spreads:
             most = delivery(legs, contracts)
             needed += most.cash_usd
-            there[ticker] = there.get(ticker, 0) - most.shares
-        lacking = any(there[ticker] < 0 for ticker, _, _ in spreads)
-        return needed <= cash and not lacking
+            quantities[ticker] = quantities.get(ticker, 0) - most.shares
+        is_short_of_shares = any(quantities[ticker] < 0 for ticker, _, _ in spreads)
+        return needed <= cash and not is_short_of_shares

@@ -66,8 +66,8 @@ class PresentMarket:
 
     def quoted(self, ticker: str, legs: Sequence[OrderLeg]) -> Quoted | None:
         """The value of `legs` by their quotes; None without sound ones of each."""
-        own = [self.quotes.get(leg.symbol(ticker)) for leg in legs]
-        sides = [(one.bid, one.ask) for one in own if one is not None]
+        quotes = [self.quotes.get(leg.symbol(ticker)) for leg in legs]
+        sides = [(one.bid, one.ask) for one in quotes if one is not None]
         return quoted(legs, sides, self.settings.intraday) if len(sides) == len(legs) else None
 
     def modelled(self, ticker: str, legs: Sequence[OrderLeg]) -> Band | None:
@@ -88,15 +88,15 @@ class PresentMarket:
         """What the market of now would meet an order for `legs` at, shares at the spot."""
         if all(leg.is_shares for leg in legs):
             return self.from_first(ticker, None)(legs)
-        known = self.offers(ticker, legs)
-        return None if known is None else known.first
+        offers = self.offers(ticker, legs)
+        return None if offers is None else offers.first
 
     def from_first(self, ticker: str, otherwise: Pricing | None) -> Pricing:
         """The price that an exit of just those legs begins at; else `otherwise`."""
 
         def price(legs: tuple[OrderLeg, ...]) -> float | None:
-            known = self.offers(ticker, legs)
-            return self._unsure(ticker, legs, otherwise) if known is None else known.first
+            offers = self.offers(ticker, legs)
+            return self._unsure(ticker, legs, otherwise) if offers is None else offers.first
 
         return self._with_shares(ticker, price, otherwise)
 
@@ -104,8 +104,8 @@ class PresentMarket:
         """The price at which an exit of just those legs meets the market; else `otherwise`."""
 
         def price(legs: tuple[OrderLeg, ...]) -> float | None:
-            known = self.offers(ticker, legs)
-            return self._unsure(ticker, legs, otherwise) if known is None else known.at_once
+            offers = self.offers(ticker, legs)
+            return self._unsure(ticker, legs, otherwise) if offers is None else offers.at_once
 
         return self._with_shares(ticker, price, otherwise)
 

@@ -13,9 +13,9 @@ from options_platform.domain.trading.reconciliation.acceptance import (
 )
 from options_platform.domain.trading.reconciliation.beside import ends_by_word
 from options_platform.domain.trading.reconciliation.differences import (
-    Books,
+    BrokerStatement,
     Difference,
-    Statement,
+    LedgerStatement,
     contract_differences,
 )
 from options_platform.domain.trading.reconciliation.settlement import (
@@ -40,22 +40,24 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
     reported = ledger.differences()
     # What a fill that nobody has heard of brought is no adjustment.
     reports = reconciler.take_over(now)
-    books = ledger.books()
-    statement = read_statement(reconciler.settling, books, now, reports)
-    _require_reported(contract_differences(books.contracts, statement), reported)
+    ledger_side = ledger.statement()
+    broker_side = read_statement(reconciler.settling, ledger_side, now, reports)
+    _require_reported(contract_differences(ledger_side.contracts, broker_side), reported)
     today = now.astimezone(NEW_YORK).date()
-    for activity in delivered_unannounced(books, statement.contracts, today, statement.by_hand):
-        held = ledger.positions(only_open=True)
-        ledger.record_settlement(activity, settle(activity, held), now)
-    books = ledger.books()
-    ours = books.contracts
+    for activity in delivered_unannounced(
+        ledger_side, broker_side.contracts, today, broker_side.by_hand
+    ):
+        open_now = ledger.positions(only_open=True)
+        ledger.record_settlement(activity, settle(activity, open_now), now)
+    ledger_side = ledger.statement()
+    ours = ledger_side.contracts
     changes = {
-        symbol: round(statement.contracts.get(symbol, 0)) - ours.get(symbol, 0)
-        for symbol in {*ours, *statement.contracts}
+        symbol: round(broker_side.contracts.get(symbol, 0)) - ours.get(symbol, 0)
+        for symbol in {*ours, *broker_side.contracts}
     }
     missing = {
-        symbol: quantity - _of_positions(symbol, quantity, books, statement)
-        for symbol, quantity in books.lots.items()
+        symbol: quantity - _of_positions(symbol, quantity, ledger_side, broker_side)
+        for symbol, quantity in ledger_side.lots.items()
     }
     open_positions = {p.position_id: p for p in ledger.positions(only_open=True)}
     after = accepted(open_positions.values(), missing, today)
@@ -65,14 +67,14 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
             why = order.reason if order.purpose == "exit" else ACCEPTED
             ledger.record(order.to("expired", reason=why), now, detail=reason)
     base = None
-    if statement.cash_usd is not None:
-        base = statement.cash_usd - books.cash_flow_usd
+    if broker_side.cash_usd is not None:
+        base = broker_side.cash_usd - ledger_side.cash_flow_usd
     changed = {symbol: quantity for symbol, quantity in changes.items() if quantity}
     before = tuple(open_positions[p.position_id] for p in after)
-    beside = beside_changes(books, changed, after)
+    beside = beside_changes(ledger_side, changed, after)
     ends = ends_by_word(before, after, today)
-    done = Acceptance(changed, beside, before, after, ends, now)
-    ledger.record_acceptance(done, now, reason)
+    acceptance = Acceptance(changed, beside, before, after, ends, now)
+    ledger.record_acceptance(acceptance, now, reason)
     ledger.adjust({}, base, now, reason)
     return reconciler.run(now)
 
@@ -87,10 +89,12 @@ def _require_reported(differing: Sequence[Difference], reported: Sequence[Differ
         )
 
 
-def _of_positions(symbol: str, quantity: int, books: Books, statement: Statement) -> int:
+def _of_positions(
+    symbol: str, quantity: int, ledger_side: LedgerStatement, broker_side: BrokerStatement
+) -> int:
     """What of a contract at the broker is the positions', which hold `quantity` of it.
 
     A person's own on the other side is netted there; on the same side it may be gone.
     """
-    shown, beside = round(statement.contracts.get(symbol, 0)), books.beside.get(symbol, 0)
+    shown, beside = round(broker_side.contracts.get(symbol, 0)), ledger_side.beside.get(symbol, 0)
     return shown - beside if beside * quantity < 0 else shown

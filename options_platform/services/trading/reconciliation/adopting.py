@@ -31,15 +31,15 @@ class Adopting:
         Ids of ours that it lacks show that it is older than the account, as one out of a backup
         is: it may not know of a halt either, so entries are halted until a person resumes.
         """
-        known = {order.client_order_id: order for order in self.ledger.orders()}
-        strangers = {name: report for name, report in reports.items() if name not in known}
-        adopted = [adopted_entry(report, self.ledger.account) for report in strangers.values()]
+        recorded = {order.client_order_id: order for order in self.ledger.orders()}
+        unrecorded = [report for name, report in reports.items() if name not in recorded]
+        adopted = [adopted_entry(report, self.ledger.account) for report in unrecorded]
         entries = [order for order in adopted if order is not None]
-        tickers = {o.position_id: o.ticker for o in (*known.values(), *entries)}
-        exits = [adopted_exit(report, tickers) for report in strangers.values()]
+        tickers = {o.position_id: o.ticker for o in (*recorded.values(), *entries)}
+        exits = [adopted_exit(report, tickers) for report in unrecorded]
         ours = [*entries, *(order for order in exits if order is not None)]
         if ours:
-            # First, since nothing shows it any more once they are known.
+            # First, since nothing shows it any more once they are recorded.
             self.ledger.halt(
                 f"{LEDGER_OLDER}: the broker has {len(ours)} orders of this account that the "
                 "ledger did not know; they were taken over",
@@ -59,11 +59,11 @@ class Adopting:
     def _adopted_successor(self, reports: Mapping[str, BrokerOrder], now: datetime) -> bool:
         by_broker_id = {name: report for report in reports.values() for name in report.broker_ids}
         orders = self.ledger.orders()
-        known = {order.client_order_id: order for order in orders}
+        recorded = {order.client_order_id: order for order in orders}
         for order_id, report in reports.items():
-            replaced = known.get(order_id)
+            replaced = recorded.get(order_id)
             after = by_broker_id.get(report.replaced_by or "")
-            if replaced is None or after is None or after.client_order_id in known:
+            if replaced is None or after is None or after.client_order_id in recorded:
                 continue
             order = successor(replaced, after, orders)
             if order is not None:
@@ -85,8 +85,8 @@ class Adopting:
 
         So it is where the successor is nothing that could be followed, and has ended unfilled.
         """
-        known = {order.client_order_id for order in self.ledger.orders()}
-        known |= {
+        followed = {order.client_order_id for order in self.ledger.orders()}
+        followed |= {
             name
             for name, report in reports.items()
             if report.status in ENDED and not report.filled_qty
@@ -98,7 +98,7 @@ class Adopting:
         }
         return {
             order_id: replace(report, status="canceled", reason=REPLACED)
-            if report.replaced_by is not None and ids.get(report.replaced_by) in known
+            if report.replaced_by is not None and ids.get(report.replaced_by) in followed
             else report
             for order_id, report in reports.items()
         }

@@ -88,8 +88,8 @@ class BrokerOrders:
         # An order fills some days after it was sent, as after a long weekend, and clocks differ.
         unsettled = self.ledger.unsettled_orders()
         since = compared_since(self.ledger, unsettled, now, self.rules) - timedelta(days=5)
-        listed = [*self.broker.orders_since(since), *self.broker.working()]
-        return {report.client_order_id: report for report in listed}
+        reports = [*self.broker.orders_since(since), *self.broker.working()]
+        return {report.client_order_id: report for report in reports}
 
     def _show_late_successors(
         self, reports: Mapping[str, BrokerOrder], now: datetime, session: date | None

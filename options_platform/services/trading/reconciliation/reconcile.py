@@ -15,9 +15,9 @@ from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, Bro
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.trading.reconciliation.acceptance import is_refuted
 from options_platform.domain.trading.reconciliation.differences import (
-    Books,
+    BrokerStatement,
     Difference,
-    Statement,
+    LedgerStatement,
     differences,
     unread_activities,
 )
@@ -82,18 +82,20 @@ class Reconciler:
         for _ in range(LOOKS):
             reports = self.broker_orders.take_over(now, session)
             unread = self.take_activities(now, session)
-            books = self.ledger.books()
-            statement = read_statement(self.settling, books, now, reports)
-            if self._follow_renames(books, statement, now) or self._took_back(
-                books, statement, now
+            ledger_side = self.ledger.statement()
+            broker_side = read_statement(self.settling, ledger_side, now, reports)
+            if self._follow_renames(ledger_side, broker_side, now) or self._took_back(
+                ledger_side, broker_side, now
             ):
-                books = self.ledger.books()
-            if books.cash_base_usd is None and statement.cash_usd is not None:
-                self.ledger.adjust({}, statement.cash_usd - books.cash_flow_usd, now, "first look")
-                books = self.ledger.books()
+                ledger_side = self.ledger.statement()
+            if ledger_side.cash_base_usd is None and broker_side.cash_usd is not None:
+                self.ledger.adjust(
+                    {}, broker_side.cash_usd - ledger_side.cash_flow_usd, now, "first look"
+                )
+                ledger_side = self.ledger.statement()
             differing = differences(
-                books,
-                statement,
+                ledger_side,
+                broker_side,
                 now=now,
                 cash_tolerance_usd=self.rules.cash_tolerance_usd,
                 clock_tolerance_seconds=self.rules.clock_tolerance_seconds,
@@ -119,30 +121,34 @@ class Reconciler:
         """Take over what the clearing house did, as :meth:`Settling.take_activities` does."""
         return self.settling.take_activities(now, session)
 
-    def _follow_renames(self, books: Books, statement: Statement, now: datetime) -> bool:
+    def _follow_renames(
+        self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
+    ) -> bool:
         """Follow contracts that a split gave another symbol."""
-        renames = renamed_contracts(books.contracts, statement.contracts)
+        renames = renamed_contracts(ledger_side.contracts, broker_side.contracts)
         if not renames:
             return False
         before = {p.position_id: p for p in self.ledger.positions(only_open=True)}
-        after = with_new_symbols(before.values(), renames, statement.contracts)
+        after = with_new_symbols(before.values(), renames, broker_side.contracts)
         symbols = dict(renames)
         for position in after:
             old = before[position.position_id]
-            for was, leg in zip(
+            for old_leg, leg in zip(
                 (*old.legs, *old.loose), (*position.legs, *position.loose), strict=True
             ):
-                if was != leg:
-                    symbols[was.symbol(old.ticker)] = leg.symbol(position.ticker)
-        moved = {name: books.contracts.get(name, 0) for name in symbols}
+                if old_leg != leg:
+                    symbols[old_leg.symbol(old.ticker)] = leg.symbol(position.ticker)
+        moved = {name: ledger_side.contracts.get(name, 0) for name in symbols}
         self.ledger.record_renames(symbols, moved, after, now)
         return True
 
-    def _took_back(self, books: Books, statement: Statement, now: datetime) -> bool:
+    def _took_back(
+        self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
+    ) -> bool:
         """Open again what a person accepted as gone, once the broker shows it after all."""
         accepted_last = self.ledger.acceptance()
         if accepted_last is None or not is_refuted(
-            accepted_last, books, statement.contracts, now, statement.by_hand
+            accepted_last, ledger_side, broker_side.contracts, now, broker_side.by_hand
         ):
             return False
         self.ledger.take_back(accepted_last, now, "CORRECTED: the broker shows it after all")

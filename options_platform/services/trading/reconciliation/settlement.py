@@ -17,9 +17,9 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.trading.reconciliation.beside import (
     AcceptedEnd,
     delivered_late,
+    explained_before,
     given_back_beside,
     settled_beside,
-    told_before,
 )
 from options_platform.domain.trading.reconciliation.renames import is_same_contract
 from options_platform.domain.trading.reconciliation.reversal import ended_of, take_back
@@ -75,18 +75,18 @@ class Settling:
                 if activity.kind in CAUSES:
                     if activity.kind == "FILL":
                         by_hand.add(activity.symbol)
-                    what = CAUSES[activity.kind]
-                    more = " by an order that is not ours" if activity.kind == "FILL" else ""
-                    causes[activity.symbol] = f"{what} on {activity.on}{more}"
+                    cause = CAUSES[activity.kind]
+                    suffix = " by an order that is not ours" if activity.kind == "FILL" else ""
+                    causes[activity.symbol] = f"{cause} on {activity.on}{suffix}"
         return causes
 
     def _take_activities(self, now: datetime, session: date | None) -> None:
         today = now.date() if session is None else min(session, now.date())
         opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
         since = min([today - timedelta(days=self.rules.lookback_days), *opened])
-        listed = self.execution.broker.activities(since, fills=False)
-        given = [a for a in listed if a.kind in ENDS]
-        stated = as_stated_now(given)
+        activities = self.execution.broker.activities(since, fills=False)
+        ending = [a for a in activities if a.kind in ENDS]
+        stated = as_stated_now(ending)
         settled = self.ledger.settled()
         # What was canceled is back before what takes its place ends it again.
         for activity in stated:
@@ -101,23 +101,23 @@ class Settling:
 
     def _take_over(self, activity: Activity, now: datetime) -> None:
         """End what an activity states: what a person said before, then what positions hold."""
-        told = self._told_before(activity)
-        for end, count in told:
+        explained = self._explained_before(activity)
+        for end, count in explained:
             position = next(p for p in self.ledger.positions() if p.position_id == end.position_id)
-            done = delivered_late(activity, end, count, position)
-            self.ledger.record_settlement(activity, done, now, [(end, count)])
-        left = activity.quantity - sum(count for _, count in told)
+            settlement = delivered_late(activity, end, count, position)
+            self.ledger.record_settlement(activity, settlement, now, [(end, count)])
+        left = activity.quantity - sum(count for _, count in explained)
         settlers = [self._of_open, self._of_persons, self._of_closed]
         if activity.kind == "OPEXC" and not self._was_asked_for(activity):
             # Who holds a contract decides on it: before its expiry nobody else exercises it.
             settlers = [self._of_persons, self._of_open, self._of_closed]
-        for settled in settlers:
+        for settle_by in settlers:
             if left <= 0:
                 break
-            done = settled(replace(activity, quantity=left))
-            if done.ended:
-                self.ledger.record_settlement(activity, done, now)
-                left = done.unsettled
+            settlement = settle_by(replace(activity, quantity=left))
+            if settlement.ended:
+                self.ledger.record_settlement(activity, settlement, now)
+                left = settlement.unsettled
         if left < activity.quantity:
             self._end_exercises(activity.symbol, activity.kind, now)
 
@@ -127,7 +127,7 @@ class Settling:
             for o in self.ledger.unsettled_orders()
         )
 
-    def _told_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
+    def _explained_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
         # Most activities tell of no end that a person accepted: the account is not asked for them.
         ends = [
             end
@@ -139,14 +139,16 @@ class Settling:
             return []
         opened = {p.position_id: p.opened_on for p in self.ledger.positions()}
         at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-        return told_before(activity, ends, opened, self.ledger.books().contracts, at_broker)
+        return explained_before(
+            activity, ends, opened, self.ledger.statement().contracts, at_broker
+        )
 
     def _of_open(self, activity: Activity) -> Settlement:
         """Of the positions that were open on its day, those that no order closes first."""
         leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
         held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= activity.on]
         ordered = sorted(held, key=lambda position: position.position_id in leaving)
-        net = self.ledger.books().contracts.get(activity.symbol, 0)
+        net = self.ledger.statement().contracts.get(activity.symbol, 0)
         return settle(activity, ordered, net=net, is_renamed=self._is_renamed(activity))
 
     def _is_renamed(self, activity: Activity) -> bool:
@@ -154,7 +156,7 @@ class Settling:
 
         Not where the account should hold the stated one, as a person does, or lists that other.
         """
-        expected = self.ledger.books().contracts
+        expected = self.ledger.statement().contracts
         if expected.get(activity.symbol, 0):
             return False
         others = [s for s in expected if is_same_contract(s, activity.symbol)]
@@ -165,7 +167,7 @@ class Settling:
 
     def _of_persons(self, activity: Activity) -> Settlement:
         tickers = {position.ticker for position in self.ledger.positions()}
-        return settled_beside(activity, self.ledger.books().beside, tickers)
+        return settled_beside(activity, self.ledger.statement().beside, tickers)
 
     def _of_closed(self, activity: Activity) -> Settlement:
         """Of the positions of which contracts were closed on its day or later."""
@@ -181,11 +183,11 @@ class Settling:
         """Undo `count` contracts of an activity, those of the newest position first."""
         positions = self.ledger.positions()
         ended = self.ledger.ended_by(activity) or ended_of(activity, positions)
-        own = min(count, ended.get("", 0))
-        if own:
-            done = given_back_beside(activity, own, {p.ticker for p in positions})
-            self.ledger.record_settlement(activity, done, now)
-            count -= own
+        of_person = min(count, ended.get("", 0))
+        if of_person:
+            settlement = given_back_beside(activity, of_person, {p.ticker for p in positions})
+            self.ledger.record_settlement(activity, settlement, now)
+            count -= of_person
         undo: dict[str, int] = {}
         for position in reversed(positions):
             undo[position.position_id] = min(count, ended.get(position.position_id, 0))
@@ -197,7 +199,7 @@ class Settling:
 
         The broker has netted them, so nothing was left there to exercise or to expire.
         """
-        expected, gross = self.ledger.books().contracts, dict[str, int]()
+        expected, gross = self.ledger.statement().contracts, dict[str, int]()
         expiries: dict[str, date] = {}
         for position in self.ledger.positions(only_open=True):
             for leg, count in position.held.items():
@@ -215,7 +217,7 @@ class Settling:
             if order.purpose != "exercise" or order.legs[0].symbol(order.ticker) != symbol:
                 continue
             if kind == "OPEXC" and order.status != "intent":
-                done = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
-                self.ledger.record(done, now)
+                exercised = order.shown("filled", filled_qty=order.contracts, avg_price=0.0)
+                self.ledger.record(exercised, now)
             elif kind == "OPEXP":
                 self.ledger.record(order.to("expired"), now, detail=kind)

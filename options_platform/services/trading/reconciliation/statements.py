@@ -10,8 +10,8 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.orders import WORKING, Order
 from options_platform.domain.trading.reconciliation.differences import (
-    Books,
-    Statement,
+    BrokerStatement,
+    LedgerStatement,
 )
 from options_platform.services.trading.reconciliation.settlement import Settling
 from options_platform.settings.broker_rules import ReconcileRules
@@ -24,30 +24,33 @@ def compared_since(
 
     A ledger out of a backup lacks what came after it.
     """
-    back = now - timedelta(days=rules.lookback_days)
+    since = now - timedelta(days=rules.lookback_days)
     opened = [p.opened_on for p in ledger.positions(only_open=True)]
-    known = ledger.last_marked() or min(opened, default=None)
-    if known is not None:
-        back = min(back, datetime.combine(known, datetime.min.time(), NEW_YORK))
+    last_recorded = ledger.last_marked() or min(opened, default=None)
+    if last_recorded is not None:
+        since = min(since, datetime.combine(last_recorded, datetime.min.time(), NEW_YORK))
     placed = [
         order.placed_at
         for order in unsettled
         if order.placed_at is not None and order.status != "missing"
     ]
-    return min([back, *placed])
+    return min([since, *placed])
 
 
 def read_statement(
-    settling: Settling, books: Books, now: datetime, orders: Mapping[str, BrokerOrder]
-) -> Statement:
-    """The broker's side of a comparison with `books`; `orders` are its reports by order id."""
+    settling: Settling,
+    ledger_side: LedgerStatement,
+    now: datetime,
+    orders: Mapping[str, BrokerOrder],
+) -> BrokerStatement:
+    """The broker's side of a comparison; `orders` are its reports by order id."""
     ledger, broker = settling.ledger, settling.execution.broker
     since = compared_since(
-        ledger, [o for o in books.orders if o.status in WORKING], now, settling.rules
+        ledger, [o for o in ledger_side.orders if o.status in WORKING], now, settling.rules
     )
     asked = {
         order.client_order_id
-        for order in books.orders
+        for order in ledger_side.orders
         if order.purpose != "exercise"
         and (
             order.status in (*WORKING, "missing")
@@ -61,9 +64,9 @@ def read_statement(
     contracts = {h.symbol: h.quantity for h in broker.holdings()}
     causes: dict[str, str] = {}
     by_hand: set[str] = set()
-    if contracts != books.contracts:
+    if contracts != ledger_side.contracts:
         causes = settling.causes(orders, since.date(), by_hand)
-    return Statement(
+    return BrokerStatement(
         orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
         known=frozenset(asked),
         contracts=contracts,

@@ -199,8 +199,8 @@ def test_differences_are_kept_until_they_are_gone(ledger):
 def test_accepted_contracts_add_up(ledger):
     ledger.adjust({"A": 2, "B": -1}, 1000.0, NOW, "by hand")
     ledger.adjust({"A": -2}, None, NOW, "sold")
-    books = ledger.books()
-    assert (books.contracts, books.cash_base_usd) == ({"B": -1}, 1000.0)
+    ledger_side = ledger.statement()
+    assert (ledger_side.contracts, ledger_side.cash_base_usd) == ({"B": -1}, 1000.0)
 
 
 def test_a_ledger_of_another_broker_or_label_is_refused(ledger):

@@ -29,7 +29,36 @@ def test_a_change_is_read_while_the_file_is_held(ledger):
         assert ledger.order(ORDER.client_order_id).status == "filled"
         assert ledger.working_orders() == []
         assert [p.contracts for p in ledger.positions(only_open=True)] == [5]
-        assert ledger.books().positions == tuple(ledger.positions())
+        assert ledger.statement().positions == tuple(ledger.positions())
+
+
+def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger, monkeypatch):
+    read = []
+    rows = ledger_seen.SeenLedger.rows
+
+    def counted(seen, connection, query, params=()):
+        if (query, *params) not in seen.answers:
+            read.append(query)
+        return rows(seen, connection, query, params)
+
+    monkeypatch.setattr(ledger_seen.SeenLedger, "rows", counted)
+    with ledger.holding():
+        for count, text in enumerate(("first", "second", None), 1):
+            ledger.keep("word", text, NOW)
+            assert [ledger.kept("word"), ledger.kept("word")] == [text, text]
+            assert len(read) == count
+        ledger.halt("by hand", NOW)
+        assert ledger.halted() == "by hand"
+        ledger.adjust({"SPY240119C00480000": 2}, 1.5, NOW, "looked at")
+        assert ledger.books().adjustments == {"SPY240119C00480000": 2}
+        assert ledger.books().cash_base_usd == 1.5
+        ledger.record_doubts(["SPY240119C00480000"], NOW)
+        assert ledger.doubts() == {"SPY240119C00480000": NOW}
+        ledger.record_doubts(["SPY240119C00480000"], NOW.replace(hour=16))
+        assert ledger.doubts() == {"SPY240119C00480000": NOW}
+        ledger.record_doubts([], NOW)
+        assert ledger.doubts() == {}
+    assert Ledger(ledger.path).halted() == "by hand"
 
 
 def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):

@@ -7,15 +7,19 @@ from hypothesis import strategies as st
 from options_platform.domain.trading.orders import closing
 from options_platform.domain.trading.position_fills import after_fill
 from options_platform.domain.trading.positions import without_legs
-from options_platform.domain.trading.reconciliation.differences import Books, Statement, differences
+from options_platform.domain.trading.reconciliation.differences import (
+    BrokerStatement,
+    LedgerStatement,
+    differences,
+)
 from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 NOW = datetime(2024, 1, 3, 15, tzinfo=UTC)
 FILLED = replace(ORDER, status="filled", filled_qty=5, avg_price=2.0, fees_usd=6.5)
 LOT = after_fill(FILLED, FILLED, None, NOW.date())
 LONG, SHORT = (leg.symbol("SPY") for leg in LEGS)
-BOOKS = Books((FILLED,), (LOT,), cash_base_usd=100_000.0)
-AGREED = Statement(
+LEDGER_SIDE = LedgerStatement((FILLED,), (LOT,), cash_base_usd=100_000.0)
+AGREED = BrokerStatement(
     orders={FILLED.client_order_id: ("filled", 5)},
     known=frozenset({FILLED.client_order_id}),
     contracts={LONG: 5, SHORT: -5},
@@ -24,9 +28,9 @@ AGREED = Statement(
 )
 
 
-def codes(books=BOOKS, broker=AGREED, now=NOW):
+def codes(ledger_side=LEDGER_SIDE, broker=AGREED, now=NOW):
     found = differences(
-        books, broker, now=now, cash_tolerance_usd=50.0, clock_tolerance_seconds=60.0
+        ledger_side, broker, now=now, cash_tolerance_usd=50.0, clock_tolerance_seconds=60.0
     )
     return [(difference.code, difference.subject) for difference in found]
 
@@ -57,16 +61,16 @@ def test_an_order_that_the_broker_does_not_have_is_in_doubt_missing_or_rightly_a
     }
     for status, found in wanted.items():
         order = replace(ORDER, status=status, seen=status == "accepted")
-        books = Books((order,), ())
-        broker = Statement({}, frozenset({order.client_order_id}), {}, None)
-        assert [code for code, _ in codes(books, broker)] == found, status
-        assert codes(books, replace(broker, known=frozenset())) == []
+        ledger_side = LedgerStatement((order,), ())
+        broker = BrokerStatement({}, frozenset({order.client_order_id}), {}, None)
+        assert [code for code, _ in codes(ledger_side, broker)] == found, status
+        assert codes(ledger_side, replace(broker, known=frozenset())) == []
 
 
 def test_a_leg_that_is_gone_is_named_with_its_cause():
     broker = replace(AGREED, contracts={LONG: 5}, causes={SHORT: "assigned on 2024-01-03"})
     found = differences(
-        BOOKS, broker, now=NOW, cash_tolerance_usd=50.0, clock_tolerance_seconds=60.0
+        LEDGER_SIDE, broker, now=NOW, cash_tolerance_usd=50.0, clock_tolerance_seconds=60.0
     )
     assert [d.code for d in found] == ["CONTRACTS"]
     assert found[0].text == f"{SHORT}: 0 at the broker, -5 here (assigned on 2024-01-03)"
@@ -75,44 +79,46 @@ def test_a_leg_that_is_gone_is_named_with_its_cause():
 def test_a_sold_contract_without_its_cover_is_a_difference_until_it_is_bought_back():
     broker = replace(AGREED, contracts={SHORT: -5})
     naked = without_legs(LOT, {LOT.legs[0]: 5})
-    books = replace(BOOKS, positions=(naked,), adjustments={LONG: -5})
-    assert codes(books, broker) == [("LEGS", LOT.position_id)]
+    ledger_side = replace(LEDGER_SIDE, positions=(naked,), adjustments={LONG: -5})
+    assert codes(ledger_side, broker) == [("LEGS", LOT.position_id)]
     closed = replace(naked, loose=(), closed_on=NOW.date())
-    rest = replace(books, positions=(closed,), adjustments={SHORT: 5, LONG: -5})
+    rest = replace(ledger_side, positions=(closed,), adjustments={SHORT: 5, LONG: -5})
     assert codes(rest, replace(broker, contracts={})) == []
 
 
 def test_an_order_that_is_missing_is_named_for_two_sessions_if_it_was_never_shown():
     order = replace(ORDER, status="missing")
-    broker = Statement({}, frozenset({order.client_order_id}), {}, None)
-    assert [code for code, _ in codes(Books((order,), ()), broker)] == ["ORDER_MISSING"]
+    broker = BrokerStatement({}, frozenset({order.client_order_id}), {}, None)
+    assert [code for code, _ in codes(LedgerStatement((order,), ()), broker)] == ["ORDER_MISSING"]
     later = NOW + timedelta(days=7)
-    assert codes(Books((order,), ()), broker, later) == []
+    assert codes(LedgerStatement((order,), ()), broker, later) == []
     shown = replace(order, seen=True)
-    assert codes(Books((shown,), ()), broker, later) == [("ORDER_MISSING", order.client_order_id)]
+    assert codes(LedgerStatement((shown,), ()), broker, later) == [
+        ("ORDER_MISSING", order.client_order_id)
+    ]
 
 
 def test_contracts_are_compared_as_the_broker_nets_them():
     """A second spread sells what the first bought: the broker shows no 470 call at all."""
     lower = (replace(LEGS[0], strike=465.0), replace(LEGS[0], side="sell"))
     other = replace(FILLED, client_order_id="y", position_id="y", legs=lower)
-    books = replace(
-        BOOKS,
+    ledger_side = replace(
+        LEDGER_SIDE,
         orders=(FILLED, other),
         positions=(LOT, after_fill(other, other, None, NOW.date())),
         cash_base_usd=None,
     )
     netted = {lower[0].symbol("SPY"): 5, SHORT: -5}
-    assert codes(books, replace(AGREED, contracts=netted)) == []
-    assert codes(books, AGREED) == [
+    assert codes(ledger_side, replace(AGREED, contracts=netted)) == []
+    assert codes(ledger_side, AGREED) == [
         ("CONTRACTS", lower[0].symbol("SPY")),
         ("CONTRACTS", LONG),
     ]
 
 
 def test_lots_that_do_not_add_up_to_the_fills_are_a_difference_of_our_own():
-    books = replace(BOOKS, positions=(replace(LOT, contracts=4),))
-    assert codes(books) == [("LOTS", LONG), ("LOTS", SHORT)]
+    ledger_side = replace(LEDGER_SIDE, positions=(replace(LOT, contracts=4),))
+    assert codes(ledger_side) == [("LOTS", LONG), ("LOTS", SHORT)]
 
 
 def test_cash_may_differ_by_fees_and_the_tolerance_and_no_more():
@@ -140,20 +146,20 @@ def test_books_and_broker_that_move_by_the_same_fills_agree(sizes):
         )
         orders.append(order)
         positions.append(after_fill(order, order, None, NOW.date()))
-    books = Books(tuple(orders), tuple(positions))
-    broker = Statement(
+    ledger_side = LedgerStatement(tuple(orders), tuple(positions))
+    broker = BrokerStatement(
         {o.client_order_id: (o.status, o.filled_qty) for o in orders},
         frozenset(o.client_order_id for o in orders),
-        books.contracts,
+        ledger_side.contracts,
         None,
     )
-    assert codes(books, broker) == []
-    assert sum(books.contracts.values()) == 0
+    assert codes(ledger_side, broker) == []
+    assert sum(ledger_side.contracts.values()) == 0
 
 
 def test_what_a_person_holds_beside_is_no_lot_of_the_positions():
-    books = replace(BOOKS, adjustments={LONG: 3})
+    ledger_side = replace(LEDGER_SIDE, adjustments={LONG: 3})
     broker = replace(AGREED, contracts={LONG: 8, SHORT: -5})
-    assert codes(books, broker) == [("LOTS", LONG)]
-    assert codes(replace(books, beside={LONG: 3}), broker) == []
-    assert codes(replace(books, beside={LONG: 2}), broker) == [("LOTS", LONG)]
+    assert codes(ledger_side, broker) == [("LOTS", LONG)]
+    assert codes(replace(ledger_side, beside={LONG: 3}), broker) == []
+    assert codes(replace(ledger_side, beside={LONG: 2}), broker) == [("LOTS", LONG)]

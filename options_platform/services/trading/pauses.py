@@ -31,8 +31,8 @@ def pause_of(ledger: Ledger) -> Pause | None:
     text = ledger.kept(NAME)
     if text is None:
         return None
-    kept = json.loads(text)
-    return Pause(kept["reason"], datetime.fromisoformat(kept["since"]))
+    stored = json.loads(text)
+    return Pause(stored["reason"], datetime.fromisoformat(stored["since"]))
 
 
 def entries_stopped(ledger: Ledger) -> str | None:
@@ -58,6 +58,6 @@ def lift_pause(ledger: Ledger, why: str, now: datetime) -> bool:
 
 def lift_at_close(ledger: Ledger, session: date, now: datetime) -> None:
     """End a pause that the close of `session` has decided: by then it is a halt, or no loss."""
-    found = pause_of(ledger)
-    if found is not None and found.since <= close_time(session):
+    current = pause_of(ledger)
+    if current is not None and current.since <= close_time(session):
         lift_pause(ledger, f"decided by the close of {session}", now)

@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import pytest
+
+from options_platform.testing.market import NOW
+from options_platform_tests.services.trading.simulated_account import (
+    DAYS,
+    Spent,
+    market,
+    planned,
+    planned_with,
+    service,
+)
+
+
+class Withdrawn(Spent):
+    """The account of another broker, which says that its equity is less."""
+
+    def __init__(self, broker, equity_usd):
+        super().__init__(broker)
+        self.equity_usd = equity_usd
+
+    def account(self):
+        return replace(self._broker.account(), equity_usd=self.equity_usd)
+
+
+def test_an_order_is_cut_to_the_equity_that_the_broker_says_and_stays_so(tmp_path):
+    plans, legs = planned(DAYS[0])
+    made = service(tmp_path)
+    small = replace(made, broker=Withdrawn(made.broker, 40_000.0))
+    small.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
+    (order,) = made.ledger.orders()
+    assert order.status == "submitted"
+    share = order.contracts / plans["contracts"][0]
+    assert 0 < share < 1
+    assert order.max_loss_usd == pytest.approx(plans["max_loss_usd"][0] * share)
+    # Done again with another equity the order is the recorded one.
+    for equity in (100_000.0, 500.0):
+        again = replace(made, broker=Withdrawn(made.broker, equity))
+        again.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
+        assert made.ledger.orders() == [order]
+
+
+def test_where_the_equity_takes_no_spread_nothing_is_sent_and_it_says_so(tmp_path):
+    plans, legs = planned(DAYS[0])
+    made = service(tmp_path)
+    poor = replace(made, broker=Withdrawn(made.broker, 500.0))
+    poor.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
+    (order,) = made.ledger.orders()
+    assert (order.status, order.reason) == ("not_sent", "RISK_BUDGET")
+    assert made.broker.orders_since(NOW) == []
+
+
+def test_limits_are_of_the_equity_that_the_broker_says(tmp_path):
+    tight = {"max_trade_risk_pct": 0.015}
+    rich = service(tmp_path / "rich", risk=tight, plan={"sizing": {"risk_pct": 0.013}})
+    own = planned_with(rich, DAYS[0])
+    rich.run_session(DAYS[0], *own, market([250.0]), NOW)
+    assert [order.status for order in rich.ledger.orders()] == ["submitted"]
+    made = service(tmp_path / "poor", risk=tight, plan={"sizing": {"risk_pct": 0.013}})
+    made.run_session(DAYS[0], own[0].clear(), own[1], market([250.0]), NOW)
+    checks = replace(made, broker=Withdrawn(made.broker, 20_000.0)).entries.checks
+    order = rich.ledger.orders()[0]
+    assert "MAX_TRADE_RISK" in checks.rules_broken(order)
+    assert "MAX_TRADE_RISK" not in made.entries.checks.rules_broken(order)
