@@ -66,6 +66,13 @@ class AlpacaBroker:
         self.__dict__["_allowed_client"] = self._client
         return found
 
+    def close_unseen(self) -> None:
+        """Send exits also while the account's page fails: whose it is was verified before.
+
+        An answer that names an account which may not be traded refuses them all the same.
+        """
+        self.__dict__["_closes_unseen"] = True
+
     def clock(self) -> BrokerClock | None:
         """Alpaca's time."""
         found: BrokerClock = self._read("the clock", self._client.get_clock, shapes.clock_of)
@@ -80,7 +87,8 @@ class AlpacaBroker:
                 f"order {order.client_order_id} may lose {order.max_loss_usd:.0f} USD, above "
                 "alpaca.live_max_order_usd; nothing was sent"
             )
-        request, client = shapes.request_of(order, expected), self._allowed_client
+        request = shapes.request_of(order, expected)
+        client = self._closing_client if order.purpose == "exit" else self._allowed_client
         what = f"order {order.client_order_id}"
         found = asked(
             what, lambda: self._order(_of_id(client.submit_order(request), order.client_order_id))
@@ -269,6 +277,16 @@ class AlpacaBroker:
         """The client, once the account was seen to be one that may trade."""
         self.account()
         return self._client
+
+    @property
+    def _closing_client(self) -> Any:
+        """The client for exits: those of an account that was verified before go on in a doubt."""
+        try:
+            return self._allowed_client
+        except BrokerDoubtError:
+            if not self.__dict__.get("_closes_unseen", False):
+                raise
+            return self._client
 
     @cached_property
     def _client(self) -> Any:

@@ -189,6 +189,15 @@ class Exercises(Protocol):
 
 
 @runtime_checkable
+class VerifiesAccount(Protocol):
+    """A broker that sends nothing before it has seen which account the keys are of."""
+
+    def close_unseen(self) -> None:
+        """Send exits also while the account cannot be read: it was verified before."""
+        ...
+
+
+@runtime_checkable
 class WorksAtClose(Protocol):
     """A broker that has no market of its own: it is told each session's closes."""
 

@@ -8,7 +8,13 @@ from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
 from options_platform.domain.trading.exits import STOPS
-from options_platform.domain.trading.orders import LadderRules, Order, down_to_tick
+from options_platform.domain.trading.orders import (
+    LadderRules,
+    Order,
+    down_to_tick,
+    has_own_grid,
+    on_grid,
+)
 
 REPRICE = "REPRICE"
 """The reason of an entry whose cancel makes room for its next attempt."""
@@ -88,7 +94,7 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
             return None
         if attempt.limit_price not in prices:
             # One that was priced anew climbs from its own price.
-            prices = rules.prices(order.purpose, attempt.limit_price, attempt.legs)
+            prices = rules.prices(order.ticker, order.purpose, attempt.limit_price, attempt.legs)
     limit = order.limit_price
     return None if limit is None else next((price for price in prices if price > limit), None)
 
@@ -99,16 +105,18 @@ def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> fl
     `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
     without a limit.
     """
-    first = rules.prices("exit", fair_price, order.legs)[0]
+    first = rules.prices(order.ticker, "exit", fair_price, order.legs)[0]
     return first if order.limit_price is not None and first > order.limit_price else None
 
 
 def price_within(order: Order, price: float, worst: float) -> float | None:
     """The price of an order's next rung, USD a share, where none may be above `worst`.
 
-    None if the order stands there, or higher, already.
+    None if the order stands there, or higher, already. A single option's is the next on its grid.
     """
     allowed = price if price <= worst else down_to_tick(worst)
+    if has_own_grid(order.ticker, order.legs):
+        allowed = on_grid(allowed, sells=order.legs[0].side == "sell")
     stands = order.limit_price is not None and allowed <= order.limit_price
     return None if stands else allowed
 

@@ -21,7 +21,7 @@ from functools import cached_property
 
 import polars as pl
 
-from options_platform.adapters.ports.broker import Broker, Quote, WorksAtClose
+from options_platform.adapters.ports.broker import Broker, Quote, VerifiesAccount, WorksAtClose
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.risk import after_closes, reason_of
@@ -153,6 +153,8 @@ class TradingSession:
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.
         """
         with self.ledger.trading():
+            if isinstance(self.broker, VerifiesAccount) and self.ledger.knows_account():
+                self.broker.close_unseen()
             # An account that may not trade is refused where something is sent.
             with suppress(BrokerError):
                 self.ledger.require_account(self.broker.account().number)

@@ -197,7 +197,7 @@ class Closing:
         ]
         limit = None
         if not self.execution.broker.takes_market_orders:
-            prices = self.settings.ladder.prices("exit", fair_price, closing(legs))
+            prices = self.settings.ladder.prices(position.ticker, "exit", fair_price, closing(legs))
             # Shares have one price that the market meets: their fills in pieces bear no ladder.
             limit = prices[-1] if at_floor or legs[0].is_shares else prices[0]
         # Only one that has ended lets the next attempt exist: those that work are still leaving.
