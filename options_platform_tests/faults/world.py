@@ -150,13 +150,13 @@ def accept(made, now, reason):
 
 def codes(made, now=NOW):
     """What differs as of `now`, by code."""
-    with made.trading():
+    with made.exclusively():
         return {difference.code for difference in made.reconciler.run(now)}
 
 
 def accept_unseen(made, now, reason):
     """A person takes over what differs without a look at it, as the command does."""
-    with made.trading():
+    with made.exclusively():
         return take_as_reported(made.reconciler, now, reason)
 
 
