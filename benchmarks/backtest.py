@@ -1,8 +1,8 @@
-"""What a backtest of twenty-two years of two tickers costs, and one of fifty variants.
+"""Time of a backtest over 22 years and two tickers, and of a grid of fifty variants.
 
-Plans come from predictions drawn at random, as many as a model makes. The market is the real one
-where OPTIONS_REFERENCE_DATA names it (SPY and QQQ, 2003 to 2024), else random walks of the same
-length. Wall time and CPU time; the grid runs on as many processes as are asked for.
+Plans come from random predictions, as many as a model makes. The market is the real one if
+OPTIONS_REFERENCE_DATA is set (SPY and QQQ, 2003 to 2024), otherwise random walks of the same
+length. Prints wall time and CPU time; the grid runs on `--workers` processes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ VARIANTS = list(product((0.25, 0.4, 0.5, 0.75, 0.9), (1.0, 1.5, 2.0, 2.5, 3.0), 
 
 @cache
 def market_and_plans() -> tuple[BacktestMarket, pl.DataFrame, pl.DataFrame]:
-    """The market, and plans of the rules of the plan's matrix with condors."""
+    """The market, and plans and legs by the default rules with iron condors."""
     folder = os.environ.get("OPTIONS_REFERENCE_DATA")
     if folder:
         from options_platform.adapters.sources import SourceOptions, open_source
@@ -55,13 +55,13 @@ def market_and_plans() -> tuple[BacktestMarket, pl.DataFrame, pl.DataFrame]:
     return make_market(bars.filter(late), vix.filter(late)), plans, legs
 
 
-def variant(number: int) -> float:
+def variant(index: int) -> float:
     """Final equity of one variant of the exits, in USD."""
     market, plans, legs = market_and_plans()
-    profit, stop, days = VARIANTS[number]
+    profit, stop, days = VARIANTS[index]
     exits = ExitRules(credit_take_profit=profit, credit_stop=stop, exit_dte=days)
-    found = run_backtest(plans, legs, market, replace(BacktestRules(), exits=exits))
-    return float(found.equity["equity_usd"][-1])
+    result = run_backtest(plans, legs, market, replace(BacktestRules(), exits=exits))
+    return float(result.equity["equity_usd"][-1])
 
 
 def main() -> None:
@@ -73,9 +73,9 @@ def main() -> None:
     print(f"market and {(plans['decision'] == 'trade').sum()} planned trades: "
           f"{time.perf_counter() - start:.1f} s")  # fmt: skip
     start, cpu = time.perf_counter(), time.process_time()
-    found = run_backtest(plans, legs, market, BacktestRules())
+    result = run_backtest(plans, legs, market, BacktestRules())
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"one backtest, {len(market.sessions)} sessions, {found.trades.height} trades: "
+    print(f"one backtest, {len(market.sessions)} sessions, {result.trades.height} trades: "
           f"{wall:.2f} s ({cpu:.2f} CPU s), goal {GOAL_SECONDS:.0f}: "
           f"{'met' if wall <= GOAL_SECONDS else 'MISSED'}")  # fmt: skip
     start = time.perf_counter()

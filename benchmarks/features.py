@@ -1,8 +1,8 @@
-"""What computing the features costs, against plain pandas and against TA-Lib.
+"""CPU time to compute the features, against plain pandas and TA-Lib.
 
-Three ways in one run, on the same seeded random walks, by CPU time: all features but the GARCH
-forecast, by the package and by pandas a ticker at a time with rolling windows; and the subset
-that TA-Lib has too, by the package and by TA-Lib's C functions.
+On the same seeded random walks: all features except the GARCH forecast, by the package and by
+pandas with rolling windows per ticker; and the features that TA-Lib has too, by the package and by
+TA-Lib's C functions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SUBSET = (
 
 
 def make_market(tickers: int, length: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Bars and index closes of random walks, as far as features need them."""
+    """Bars and index closes of random walks, with the columns that features need."""
     days = sessions(date(2000, 1, 3), date(2026, 12, 31))[-length:]
     random = np.random.default_rng(7)
     shape = (tickers, len(days))
@@ -47,7 +47,7 @@ def make_market(tickers: int, length: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     level = 18.0 * np.exp(0.3 * np.sin(np.arange(length) / 40.0) + random.normal(0, 0.05, length))
     keys = {
         "date": pl.Series(np.tile(np.array(days, dtype="datetime64[D]"), tickers)),
-        "ticker": np.repeat([f"T{number:03d}" for number in range(tickers)], length),
+        "ticker": np.repeat([f"T{index:03d}" for index in range(tickers)], length),
     }
     bars = pl.DataFrame({**keys, "high": high.ravel(), "low": low.ravel(), "close": close.ravel()})
     index = np.tile(level, tickers)
@@ -90,21 +90,21 @@ def subset_by_talib(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float, float]:
-    """What the work returns, its CPU seconds and its wall seconds."""
+    """The result of the work, its CPU seconds and its wall seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     result = work()
     return result, time.process_time() - cpu, time.perf_counter() - wall
 
 
-def largest_difference(found: pl.DataFrame, wanted: pd.DataFrame, names: Sequence[str]) -> float:
+def largest_difference(ours: pl.DataFrame, theirs: pd.DataFrame, names: Sequence[str]) -> float:
     """Largest absolute or relative difference, whichever is smaller, of the numeric columns.
 
-    Raises :class:`AssertionError` where one side has a value and the other none.
+    Raises :class:`AssertionError` if only one side has a value.
     """
     worst = 0.0
     for name in names:
-        left = found[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        right = wanted[name].to_numpy(dtype=float)
+        left = ours[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        right = theirs[name].to_numpy(dtype=float)
         both = np.isfinite(left)
         assert np.array_equal(both, np.isfinite(right)), f"{name}: other nulls"
         if both.any():

@@ -1,7 +1,7 @@
-"""Market data from csv to `raw_ohlcv` and `vix`: 25 years of ten tickers, and one day more.
+"""CPU time to update `raw_ohlcv` and `vix` from csv: 25 years of ten tickers, and one day more.
 
-The peer reads, cleans and lays the same files with plain pandas, without rules about outliers,
-without quarantine, revisions or a database. Dagster's own bookkeeping has its own benchmark.
+The peer reads, cleans and aligns the same files with plain pandas, without rules for outliers,
+quarantine, revisions or a database. Dagster's bookkeeping has a separate benchmark.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.services.market_data.bars import UpdateRequest, update_bars
 from options_platform.services.market_data.indices import update_indices
 
-TICKERS = tuple(f"T{number:02d}" for number in range(10))
+TICKERS = tuple(f"T{index:02d}" for index in range(10))
 FIRST, LAST = date(2000, 1, 3), date(2024, 12, 31)
 NOW = datetime(2025, 1, 1, 12, tzinfo=UTC)
 GOAL_SECONDS = 5.0
@@ -39,10 +39,10 @@ def write_files(folder: Path) -> None:
 
 def ours(folder: Path, warehouse: Warehouse, start: date, end: date) -> None:
     source = CsvSource(str(folder))
-    asked = UpdateRequest(start, end, TICKERS, FIRST, overlap=10)
-    warehouse.write(update_bars(source, warehouse, asked, NOW).frames(RAW_OHLCV))
+    request = UpdateRequest(start, end, TICKERS, FIRST, overlap=10)
+    warehouse.write(update_bars(source, warehouse, request, NOW).frames(RAW_OHLCV))
     symbols = dict.fromkeys(TICKERS, "VIX")
-    warehouse.write(update_indices(source, warehouse, asked, symbols, NOW).frames(VIX))
+    warehouse.write(update_indices(source, warehouse, request, symbols, NOW).frames(VIX))
 
 
 def pandas_peer(folder: Path) -> int:

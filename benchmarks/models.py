@@ -1,8 +1,8 @@
-"""What a walk-forward fold costs, against scikit-learn's and LightGBM's boosted trees.
+"""CPU time of a walk-forward fold, against boosted trees of scikit-learn and LightGBM.
 
-All on the same seeded market: seconds of CPU to fit one fold of the newest month with the shipped
-direction and volatility models, and with peers of equal depth and rounds on the same rows; folds
-a second with one and with two processes; and monthly against daily GARCH fits.
+On the same seeded market: CPU seconds to fit the newest month's fold of the shipped direction and
+volatility models, and of peers with the same depth and rounds on the same rows; folds per second
+with one and with two processes; and monthly against daily GARCH fits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def make_data(start: date, end: date) -> tuple[Dataset, object]:
 
 
 def cpu(work: Callable[[], object]) -> float:
-    """The least CPU seconds of a few runs."""
+    """The smallest CPU seconds of a few runs."""
     best = float("inf")
     for _ in range(REPEATS):
         began = time.process_time()
@@ -56,10 +56,10 @@ def peers(data: Dataset) -> dict[str, tuple[float, float]]:
 
     sample = data.sample
     rows = np.flatnonzero((sample.direction >= 0) & np.isfinite(sample.fwd_iv_rank))
-    # scikit-learn cannot bin an input that is never known: here the GARCH forecast.
-    known = np.isfinite(sample.inputs[rows]).any(axis=0)
+    # scikit-learn cannot bin an input without any value: here the GARCH forecast.
+    has_values = np.isfinite(sample.inputs[rows]).any(axis=0)
     inputs, target, change = (
-        sample.inputs[rows][:, known], sample.direction[rows], sample.fwd_iv_rank[rows],
+        sample.inputs[rows][:, has_values], sample.direction[rows], sample.fwd_iv_rank[rows],
     )  # fmt: skip
     shape = {"max_depth": 2, "learning_rate": 0.03}
     light = {"n_estimators": 100, "num_leaves": 4, "max_bin": 63, "n_jobs": 1, "verbose": -1}
@@ -78,11 +78,11 @@ def peers(data: Dataset) -> dict[str, tuple[float, float]]:
 
 
 def shipped(data: Dataset) -> tuple[float, float]:
-    found = []
+    seconds = []
     for model in (ScaledDirection(), ChangeVolatility()):
         rows = data.sample.take(model.trainable(data.sample))
-        found.append(cpu(lambda model=model, rows=rows: model.fit(rows)))
-    return found[0], found[1]
+        seconds.append(cpu(lambda model=model, rows=rows: model.fit(rows)))
+    return seconds[0], seconds[1]
 
 
 def folds_per_second(data: Dataset, workers: int, end: date) -> float:
@@ -95,7 +95,7 @@ def folds_per_second(data: Dataset, workers: int, end: date) -> float:
 
 
 def garch(bars: object, days: int) -> tuple[float, float]:
-    """CPU seconds a month: one fit, or one each session as `arch` users do it."""
+    """CPU seconds per month: with one fit, and with a fit per session as usual with `arch`."""
     from arch import arch_model
 
     good = good_bars(bars).filter(ticker="AAA").tail(1030)
@@ -107,9 +107,8 @@ def garch(bars: object, days: int) -> tuple[float, float]:
             arch_model(window, mean="Constant", vol="GARCH", p=1, q=1).fit(disp="off")
 
     began = time.process_time()
-    fits, made = fit_missing(good, GARCH_PARAMS.empty(), workers=1)
-    monthly = (time.process_time() - began) / max(1, made.height)
-    del fits
+    _, new_fits = fit_missing(good, GARCH_PARAMS.empty(), workers=1)
+    monthly = (time.process_time() - began) / max(1, new_fits.height)
     began = time.process_time()
     daily()
     return monthly, time.process_time() - began
@@ -123,7 +122,7 @@ def main() -> None:
     end = date(2017, 12, 29)
     start = sessions(date(end.year - options.years + 1, 1, 1), end)[0]
     data, bars = make_data(start, end)
-    print(f"{len(data.sample)} rows x {len(data.sample.names)} inputs, CPU seconds a fold")
+    print(f"{len(data.sample)} rows x {len(data.sample.names)} inputs, CPU seconds per fold")
     print(f"{'':34} {'direction':>10} {'IV rank':>8}")
     ours = shipped(data)
     print(f"{'options-platform (all its parts)':34} {ours[0]:10.3f} {ours[1]:8.3f}")
@@ -134,7 +133,7 @@ def main() -> None:
             f"{ratio[0]:.1f} and {ratio[1]:.1f} times ours"
         )
     one, two = (folds_per_second(data, workers, end) for workers in (1, 2))
-    print(f"folds a second: {one:.1f} with 1 process, {two:.1f} with 2 (ratio {two / one:.2f})")
+    print(f"folds per second: {one:.1f} with 1 process, {two:.1f} with 2 (ratio {two / one:.2f})")
     monthly, daily = garch(bars, 21)
     print(
         f"GARCH for a month: {monthly:.3f} s fitted once, {daily:.3f} s fitted daily "

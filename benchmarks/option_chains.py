@@ -1,9 +1,8 @@
-"""Where chains are kept: a DuckDB table of the warehouse against one Parquet file a chain.
+"""Storage of option chains: a table of the warehouse against one Parquet file per chain.
 
-A chain of 3,000 contracts, written one session at a time as the daily run does and a year in
-batches as a backfill does, then read: one session, and the near-the-money columns of the year
-that `iv_history` asks for. Both on the same rows, each from a cold process's point of view (the
-file is opened anew for every call).
+Chains of 3,000 contracts are written a session at a time as in a daily run, and a year in batches
+as in a backfill; then one session is read, and the near-the-money columns of the year as for
+`iv_history`. Both stores get the same rows, and open their files again for every call.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ def parquet_figures(folder: Path, chains: list[pl.DataFrame]) -> list[float]:
         return folder / "SPY" / f"{frame['date'][0]}.parquet"
 
     def write(frame: pl.DataFrame) -> None:
-        # As safe as one file can be: written beside, then renamed.
+        # Written atomically: under a temporary name, then renamed.
         target = path(frame)
         target.parent.mkdir(parents=True, exist_ok=True)
         OPTION_CHAIN.validate(frame).write_parquet(target.with_suffix(".part"))

@@ -1,7 +1,7 @@
-"""Every bull put spread of a generated chain file, by this package and by optopsy's raw engine.
+"""CPU time to find every bull put spread of a chain file, against optopsy's raw engine.
 
-The same file, the same rule (all pairs of strikes up to six weeks before expiry, mids, held to
-expiry), the same trades; then CPU time. optopsy runs under a Python that has it:
+Both use the same file and the same rule (all pairs of strikes up to six weeks before expiry, mids,
+held to expiry), and must find the same trades. optopsy runs under a Python that has it:
 
     python -m benchmarks.optopsy_spreads --optopsy /path/to/venv/bin/python
 """
@@ -45,7 +45,7 @@ print(best)
 
 
 def generated_chains(first: date, last: date) -> pl.DataFrame:
-    """Synthetic chains of each session along a random walk; intrinsic values at expiry."""
+    """Synthetic chains of each session of a random walk, with intrinsic values at expiry."""
     random = np.random.default_rng(3)
     days = sessions(first, last)
     spots = 100.0 * np.exp(np.cumsum(random.normal(0, 0.01, len(days))))
@@ -54,14 +54,16 @@ def generated_chains(first: date, last: date) -> pl.DataFrame:
     for day, spot in zip(days, spots, strict=True):
         expiries = [e for e in listed_expiries("SPY", day) if (e - day).days <= MAX_DTE]
         chain = synthetic_chain(day, "SPY", float(spot), 0.22, expiries, ChainRules())
-        own = chain.quotes.filter(pl.col("right") == "put").select("expiry", "strike", "bid", "ask")
+        puts = chain.quotes.filter(pl.col("right") == "put").select(
+            "expiry", "strike", "bid", "ask"
+        )
         if day in quoted:
             strikes = np.arange(40.0, 200.0)
             paid = np.maximum(strikes - spot, 0.0).round(2)
             at_expiry = {"expiry": day, "strike": strikes, "bid": paid, "ask": paid}
-            own = pl.concat([own, pl.DataFrame(at_expiry, schema=own.schema)])
+            puts = pl.concat([puts, pl.DataFrame(at_expiry, schema=puts.schema)])
         quoted.update(expiries)
-        frames.append(own.with_columns(date=pl.lit(day), spot=pl.lit(float(spot))))
+        frames.append(puts.with_columns(date=pl.lit(day), spot=pl.lit(float(spot))))
     return pl.concat(frames).with_columns(ticker=pl.lit("SPY"), right=pl.lit("put"))
 
 
@@ -78,7 +80,7 @@ def main() -> None:
             {"spot": "underlying_price", "right": "option_type", "expiry": "expiration",
              "date": "quote_date", "ticker": "underlying_symbol"}
         ).write_csv(file)  # fmt: skip
-        # Both read the same file; only the work on its rows is timed.
+        # Reading the file is not timed.
         ours_in = pl.read_csv(file, try_parse_dates=True).rename(
             {"option_type": "right", "expiration": "expiry", "quote_date": "date",
              "underlying_symbol": "ticker"}

@@ -1,4 +1,4 @@
-"""The features as one writes them in plain pandas: vectorised rolling windows, ticker by ticker."""
+"""The features in plain pandas, with vectorised rolling windows per ticker, as a peer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REGIMES = ("low_vol", "high_vol", "iv_expansion", "iv_contraction", "neutral")
 
 
 def pandas_features(rows: pd.DataFrame) -> pd.DataFrame:
-    """All features but the GARCH forecast of one ticker's good rows, sorted by date."""
+    """All features except the GARCH forecast, from one ticker's good rows sorted by date."""
     out = pd.DataFrame({"date": rows["date"], "ticker": rows["ticker"]})
     _technical(out, rows["close"], rows["high"], rows["low"])
     _volatility(out, rows["close"], rows["high"], rows["low"])

@@ -1,7 +1,7 @@
-"""What a price with greeks and an implied volatility cost, against QuantLib and py_vollib.
+"""CPU time of prices with greeks and of implied volatilities, against QuantLib and py_vollib.
 
-By CPU time, on the same seeded options: this package on batches, QuantLib an option at a time
-from Python, and py_vollib_vectorized, where a Python that has it is named:
+On the same seeded options: this package on batches, QuantLib one option at a time from Python, and
+py_vollib_vectorized if a Python that has it is given:
 
     python -m benchmarks.pricing --vollib /path/to/venv/bin/python
 
@@ -53,7 +53,7 @@ print(len(spot) / greeks, len(spot) / iv)
 
 
 def options(count: int) -> tuple[Floats, ...]:
-    """Spot, strike, years, vol and sign of options like those listed on an index fund."""
+    """Spot, strike, years, vol and sign of random options like those listed on an index fund."""
     random = np.random.default_rng(5)
     spot = random.uniform(50, 500, count)
     years, vol = random.uniform(5, 120, count) / 365, random.uniform(0.08, 0.6, count)
@@ -62,7 +62,7 @@ def options(count: int) -> tuple[Floats, ...]:
 
 
 def rate_of(work: Callable[[], object], count: int, repeats: int) -> float:
-    """Options a CPU second, the best of some repeats after a first one."""
+    """Options per CPU second: the best of some repeats, after a first run to warm up."""
     work()
     best = np.inf
     for _ in range(repeats):
@@ -73,7 +73,7 @@ def rate_of(work: Callable[[], object], count: int, repeats: int) -> float:
 
 
 def quantlib_rates(count: int) -> tuple[float, float]:
-    import QuantLib as ql  # noqa: N813 (as its own documentation has it)
+    import QuantLib as ql  # noqa: N813 (as in its documentation)
 
     today = ql.Date(2, 1, 2024)
     ql.Settings.instance().evaluationDate = today
@@ -89,7 +89,7 @@ def quantlib_rates(count: int) -> tuple[float, float]:
         ),
     )
     engine = ql.AnalyticEuropeanEngine(process)
-    found: list[float] = []
+    sink: list[float] = []
 
     def build(row: int) -> ql.VanillaOption:
         kind = ql.Option.Call if sign[row] > 0 else ql.Option.Put
@@ -103,13 +103,13 @@ def quantlib_rates(count: int) -> tuple[float, float]:
     def greeks() -> None:
         for row in range(count):
             option = build(row)
-            found[:] = [option.NPV(), option.delta(), option.gamma(), option.theta(),
+            sink[:] = [option.NPV(), option.delta(), option.gamma(), option.theta(),
                         option.vega(), option.rho()]  # fmt: skip
 
     def volatility() -> None:
         for row in range(count):
             option = build(row)
-            found[:] = [option.impliedVolatility(option.NPV(), process, 1e-8, 200, 1e-4, 8.0)]
+            sink[:] = [option.impliedVolatility(option.NPV(), process, 1e-8, 200, 1e-4, 8.0)]
 
     return rate_of(greeks, count, 2), rate_of(volatility, count, 2)
 
@@ -119,7 +119,7 @@ def vollib_rates(python: str, count: int, folder: Path) -> tuple[float, float]:
     price = european_price(spot, strike, years, vol, RATE, 0.0, sign)
     file = folder / "options.npy"
     np.save(file, np.stack([spot, strike, years, vol, sign, price]))
-    done = subprocess.run(  # the reader names the Python
+    done = subprocess.run(  # the user chooses the Python
         [python, "-c", PEER, str(file)], check=True, capture_output=True, text=True
     )
     greeks, volatility = (float(text) for text in done.stdout.split()[-2:])
@@ -150,13 +150,13 @@ def main() -> None:
     if chosen.vollib:
         with tempfile.TemporaryDirectory() as folder:
             peers["py_vollib_vectorized"] = vollib_rates(chosen.vollib, chosen.count, Path(folder))
-    print(f"{chosen.count} options, one core, a CPU second")
-    for number, (name, rate) in enumerate(ours.items()):
+    print(f"{chosen.count} options, one core, per CPU second")
+    for index, (name, rate) in enumerate(ours.items()):
         goal = GOALS[name]
         verdict = "met" if rate >= goal else "MISSED"
         print(f"  {name:20} {rate / 1e6:6.2f} million (goal {goal / 1e6:.0f}: {verdict})")
         for peer, rates in peers.items():
-            print(f"    / {peer:22} {rate / rates[number]:8.1f}  ({rates[number]:,.0f})")
+            print(f"    / {peer:22} {rate / rates[index]:8.1f}  ({rates[index]:,.0f})")
     print(f"  American price       {american / 1e6:6.2f} million")
     print(f"  largest error of the implied volatilities: {np.nanmax(error):.1e}")
 

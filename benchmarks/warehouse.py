@@ -1,8 +1,8 @@
-"""What the warehouse's guarantees cost: writing and reading 20 years of features.
+"""Cost of the warehouse's guarantees: writing and reading 20 years of features.
 
 `Warehouse.write` validates against the contract and replaces partitions in one transaction. Its
-peers are DuckDB alone (the same rows into a table without keys or checks: the floor) and a
-transaction for each partition, as an IO manager that writes partition by partition does.
+peers are DuckDB alone (the same rows into a table without keys or checks, as a lower bound) and
+one transaction per partition, as with a partitioned IO manager.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def duckdb_alone(path: Path, rows: pl.DataFrame) -> None:
-    """Insert the rows with nothing around it."""
+    """Insert the rows without checks or keys."""
     with duckdb.connect(str(path)) as connection:
         connection.register("incoming", rows.to_arrow())
         connection.execute("CREATE OR REPLACE TABLE features AS SELECT * FROM incoming")
 
 
 def partition_by_partition(path: Path, rows: pl.DataFrame) -> None:
-    """One transaction a partition, file opened for each, as a partitioned IO manager does."""
+    """One transaction and one opened file per partition, as a partitioned IO manager does."""
     for (day, ticker), part in rows.group_by("date", "ticker", maintain_order=True):
         with duckdb.connect(str(path)) as connection:
             connection.execute("BEGIN")
@@ -74,7 +74,7 @@ def main() -> None:
                 rows.height,
                 timed(lambda: warehouse.write([(FEATURES_TABLE, rows)], scope=scope)),
             ),
-            "a transaction a partition": (
+            "one per partition": (
                 few.height,
                 timed(lambda: partition_by_partition(alone, few)),
             ),
@@ -82,7 +82,7 @@ def main() -> None:
         }
     floor = measured["DuckDB alone, write"][1][1] / rows.height
     print(f"{rows.height} rows of {len(rows.columns)} columns\n")
-    print(f"{'':26} {'CPU us':>8} {'wall us':>8} {'of DuckDB alone':>16}   a row")
+    print(f"{'':26} {'CPU us':>8} {'wall us':>8} {'/ DuckDB alone':>16}   per row")
     for name, (count, (cpu, wall)) in measured.items():
         print(
             f"{name:26} {1e6 * cpu / count:8.1f} {1e6 * wall / count:8.1f} "

@@ -1,5 +1,5 @@
--- One row a date and ticker: the market, the regime, both predictions, the plan, the order, and
--- what the next 5 sessions brought once that is known.
+-- One row per date and ticker: the market, the regime, both predictions, the plan, the order, and
+-- the outcome of the next 5 sessions once it is known.
 SELECT
     p.date,
     p.ticker,

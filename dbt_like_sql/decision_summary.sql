@@ -1,5 +1,5 @@
--- One row a run of the backtest, ticker and rule, in the order in which the rules are asked: how
--- often it was asked, and how often it refused. Step 100 holds the limits of the account.
+-- One row per backtest run, ticker and rule, in the order of the checks: how often the rule was
+-- checked, and how often it refused. Step 100 has the limits of the account.
 SELECT
     run,
     ticker,

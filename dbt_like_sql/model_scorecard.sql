@@ -1,6 +1,6 @@
--- One row a model, ticker and year: how good its out-of-sample predictions were, each score
--- beside the naive model's on the same rows. RMSE and MAE are of the IV rank (0 to 1), the log
--- loss is in nats. Intervals stand in the report.
+-- One row per model, ticker and year: the scores of its out-of-sample predictions, beside those of
+-- the naive model on the same rows. RMSE and MAE are of the IV rank (0 to 1), the log loss is in
+-- nats. The report has the intervals.
 SELECT
     target,
     model,

@@ -1,5 +1,5 @@
--- One row a run of the backtest, fill model and calendar month: the account's return as a
--- fraction. A month begins at the last close of the month before, the first at its first close.
+-- One row per backtest run, fill model and calendar month: the account's return as a fraction. A
+-- month begins at the last close of the month before, the first month at its first close.
 WITH months AS (
     SELECT
         run,

@@ -1,5 +1,5 @@
--- One row a ticker, strategy, order state and its reason, of planned trades alone: how many, how
--- many spreads were ordered and filled, and the risk that was planned.
+-- One row per ticker, strategy, order status and reason, only for planned trades: the number of
+-- orders, the spreads ordered and filled, and the planned risk.
 SELECT
     o.ticker,
     p.strategy,

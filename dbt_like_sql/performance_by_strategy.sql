@@ -1,5 +1,5 @@
--- One row a run of the backtest, fill model and strategy: closed trades, fees deducted. The
--- profit factor is null without a loss; `expectancy_r` is the mean profit over the maximum loss.
+-- One row per backtest run, fill model and strategy: closed trades, fees deducted. The profit
+-- factor is null without a loss; `expectancy_r` is the mean of profit over maximum loss.
 SELECT
     run,
     fill_model,

@@ -1,5 +1,5 @@
--- One row a ticker and reason: how many plans it kept from trading, and when. A plan refused for
--- two reasons counts under both.
+-- One row per ticker and reason: how many plans it refused, and when. A plan with two reasons
+-- counts for both.
 WITH refused AS (
     SELECT
         date,

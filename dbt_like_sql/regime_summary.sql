@@ -1,5 +1,5 @@
--- One row a ticker and regime: how often and how long it held, and what followed it. Volatilities
--- are annualised fractions, `mean_sessions` counts ended spells alone.
+-- One row per ticker and regime: its frequency, its length, and the mean outcome of the 5 sessions
+-- after. Volatilities are annualised fractions; `mean_sessions` counts only ended spells.
 WITH days AS (
     SELECT
         r.ticker,

@@ -1,6 +1,6 @@
--- One row a date, ticker and model whose target is known: the out-of-sample prediction beside
--- what happened, and its error beside the naive model's on the same row (class frequencies for
--- the direction, today's rank for the IV rank).
+-- One row per date, ticker and model whose outcome is known: the out-of-sample prediction and the
+-- outcome, and its error beside the naive model's on the same row (class frequencies for the
+-- direction, today's rank for the IV rank).
 WITH called AS (
     SELECT
         *,

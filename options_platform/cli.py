@@ -51,10 +51,10 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours: one line, exit code 2."""
+    """An argument parser that reports errors as the platform does: one line, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what `main` prints."""
+        """Raise :class:`UsageError`, which `main` prints."""
         raise UsageError(f"{message}; see: {self.prog} --help")
 
 
@@ -89,18 +89,22 @@ def build_parser() -> Parser:
     daily = add("daily", "compute one session for all tickers and send its orders")
     daily.add_argument("--date", type=_date, help="the session (default: the newest)")
 
-    reading("status", "what is stored, how fresh it is, and the newest decisions")
-    reading("report", "write the HTML report and say where it is")
-    orders = reading("orders", "the orders of the ledger")
-    positions = reading("positions", "the open positions of the ledger")
-    record = reading("record", "the record of paper trading: targets, slippage, drift, journal")
+    reading("status", "show the stored tables, how fresh they are, and the newest decisions")
+    reading("report", "write the HTML report and print its path")
+    orders = reading("orders", "list the orders in the ledger")
+    positions = reading("positions", "list the open positions in the ledger")
+    record = reading("record", "show how paper trading did: targets, slippage, drift, journal")
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
     for sub in (orders, positions, record):
-        sub.add_argument("--replay", action="store_true", help="of the demo's replay ledger")
-    feasible = reading("feasibility", "from what account size on each strategy fits the limits")
-    feasible.add_argument("--sessions", type=int, default=252, help="to look at (default: 252)")
+        sub.add_argument("--replay", action="store_true", help="read the demo's replay ledger")
+    feasible = reading("feasibility", "show the smallest account in which each strategy fits")
+    feasible.add_argument(
+        "--sessions", type=int, default=252, help="newest sessions to plan (default: 252)"
+    )
     export = reading("features-export", "write the features to Parquet with their version")
-    export.add_argument("--to", help="file to write (default: in the home's exports)")
+    export.add_argument(
+        "--to", help="file to write (default: exports/features.parquet in the home)"
+    )
     _add_model_commands(reading)
     _add_backtest(reading)
     _add_market(commands, reading)
@@ -108,7 +112,7 @@ def build_parser() -> Parser:
     reading("doctor", "check the installation, the settings, the home and the data")
     backup = add("backup", "write the home to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
-    restore = add("restore", "bring a home back from an archive")
+    restore = add("restore", "restore a home from an archive")
     restore.add_argument("archive", help="file written by backup")
     restore.add_argument(
         "--only", type=_names, metavar="NAMES",
@@ -122,19 +126,21 @@ def build_parser() -> Parser:
 def _add_trading(reading: Callable[[str, str], Parser]) -> None:
     reconcile = reading("reconcile", "compare the ledger with the broker")
     reconcile.add_argument(
-        "--accept", metavar="WHY", help="take contracts and cash over as the broker has them"
+        "--accept",
+        metavar="WHY",
+        help="correct the ledger to the broker's contracts and cash, for this reason",
     )
-    work = reading("work", "reprice working orders step by step until none is left")
+    work = reading("work", "reprice working orders step by step until none is working")
     work.add_argument("--once", action="store_true", help="one step only, e.g. from a schedule")
     for name, text in (
         ("halt", "stop new orders until resumed"),
         ("resume", "allow new orders again"),
     ):
         sub = reading(name, text)
-        sub.add_argument("--reason", help="why, for the record (by hand)")
+        sub.add_argument("--reason", help="why, for the record (default: by hand)")
     flatten = reading("flatten", "halt, cancel every order and close every position")
     flatten.add_argument("--yes", action="store_true", help="do not ask")
-    alerts = reading("alerts", "the conditions that are told, or a test of the addresses")
+    alerts = reading("alerts", "show the conditions that raise an alert, or test the addresses")
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
     fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
     fake.add_argument("--port", type=int, default=8765)
@@ -142,15 +148,17 @@ def _add_trading(reading: Callable[[str, str], Parser]) -> None:
         "--fills",
         choices=("limit", "rest", "half", "market"),
         default="limit",
-        help="what becomes of orders: filled at their limit, left working, half filled, or "
-        "filled at the quotes of the simulated market",
+        help="how orders fill: at their limit, not at all (they rest), half of the quantity, or "
+        "at the quotes of the simulated market (default: limit)",
     )
-    fake.add_argument("--cash", type=float, default=100_000.0, help="USD to begin with")
-    fake.add_argument("--seed", type=int, default=7, help="of the simulated market (default: 7)")
+    fake.add_argument("--cash", type=float, default=100_000.0, help="cash at the start, in USD")
+    fake.add_argument(
+        "--seed", type=int, default=7, help="seed of the simulated market (default: 7)"
+    )
 
 
 def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
-    models = reading("models", "the champion of each model and its challengers")
+    models = reading("models", "list each target's champion and challengers, promote or roll back")
     models.add_argument("action", choices=("list", "promote", "rollback"))
     models.add_argument("name", nargs="?", help="candidate to promote")
     models.add_argument("--target", choices=("direction", "iv_rank"))
@@ -163,17 +171,17 @@ def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
         "--final", action="store_true", help="score the chosen candidate on 2021 and later, once"
     )
     research.add_argument(
-        "--again", action="store_true", help="with --final: look at those years once more"
+        "--again", action="store_true", help="with --final: score those years once more"
     )
     search = reading("search", "search the models' parameters, nested in time (needs Optuna)")
     search.add_argument("--target", choices=("direction", "iv_rank"), required=True)
-    search.add_argument("--trials", type=int, default=30, help="for each year (default: 30)")
-    search.add_argument("--years", type=int, default=3, help="outer years (default: 3)")
+    search.add_argument("--trials", type=int, default=30, help="trials per year (default: 30)")
+    search.add_argument("--years", type=int, default=3, help="outer years to score (default: 3)")
     search.add_argument("--start", type=_date, help="first session to predict")
 
 
 def _add_backtest(reading: Callable[[str, str], Parser]) -> None:
-    backtest = reading("backtest", "trade the stored predictions through the past, with baselines")
+    backtest = reading("backtest", "backtest the stored predictions beside their baselines")
     backtest.add_argument("--start", type=_date, help="first session (default: first prediction)")
     backtest.add_argument("--end", type=_date, help="last session (default: last prediction)")
     backtest.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
@@ -194,14 +202,14 @@ def _add_backtest(reading: Callable[[str, str], Parser]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 only if what was asked for was done."""
+    """Run one command; 0 only if it did everything that it was asked to do."""
     try:
         args = build_parser().parse_args(arguments)
         module, function = COMMANDS[args.command]
         run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
         return int(run(args) or 0)
     except PlatformError as error:
-        return _said(error)
+        return _print_error(error)
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
@@ -213,10 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
         if fault is None:
             raise
-        return _said(fault)
+        return _print_error(fault)
 
 
-def _said(error: PlatformError) -> int:
+def _print_error(error: PlatformError) -> int:
     print(f"options-platform: {error}", file=sys.stderr)
     return error.exit_code
 
@@ -224,34 +232,40 @@ def _said(error: PlatformError) -> int:
 def _add_market(
     commands: argparse._SubParsersAction[Parser], reading: Callable[[str, str], Parser]
 ) -> None:
-    text = "rows that were set aside: list, accept or reject them"
+    text = "list, accept or reject the rows that were set aside"
     quarantine = commands.add_parser("quarantine", help=text, description=text)
     quarantine.add_argument(
         "action", nargs="?", choices=("list", "accept", "reject"), default="list"
     )
     quarantine.add_argument("ticker", nargs="?", help="ticker, or symbol of an index")
     quarantine.add_argument("date", nargs="?", type=_date, help="session of the row")
-    quarantine.add_argument("--close", type=float, help="of several rows, that with this close")
+    quarantine.add_argument("--close", type=float, help="choose the row with this close")
     quarantine.add_argument(
         "--status", choices=("open", "accepted", "rejected", "all"), default="open"
     )
     quarantine.add_argument("--note", help="why, for the record")
     quarantine.add_argument("--json", action="store_true", help="print JSON for programs")
-    bars = reading("bars", "the stored bars of a ticker, now or as they were known at a moment")
+    bars = reading("bars", "list the stored bars of a ticker, now or as known at a moment")
     bars.add_argument("ticker")
     bars.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T12:00Z (default: now)")
     bars.add_argument("--start", type=_date, help="first session (default: the first stored)")
     bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
     files = reading("import", "convert downloaded files into the layout of the source csv")
-    files.add_argument("files", nargs="+", metavar="FILE", help="of any known publisher")
-    files.add_argument("--to", metavar="FOLDER", help="to write to (default: OPTIONS_CSV_DIR)")
-    files.add_argument("--ticker", help="whose they are, or the one to take")
-    files.add_argument("--session", type=_date, help="of a chain that does not say it")
-    files.add_argument("--no-splits", action="store_true", help="there were none")
-    files.add_argument("--no-dividends", action="store_true", help="there were none")
-    files.add_argument("--whole", action="store_true", help="last lines without an end are whole")
-    files.add_argument("--replace", action="store_true", help="overwrite files that exist")
-    chains = reading("chain-snapshot", "store today's option chains, from half an hour after close")
+    files.add_argument("files", nargs="+", metavar="FILE", help="file of any known publisher")
+    files.add_argument(
+        "--to", metavar="FOLDER", help="folder to write to (default: OPTIONS_CSV_DIR)"
+    )
+    files.add_argument("--ticker", help="ticker of the files, or the one ticker to convert")
+    files.add_argument("--session", type=_date, help="session of a chain whose file names none")
+    files.add_argument("--no-splits", action="store_true", help="the ticker had no splits")
+    files.add_argument("--no-dividends", action="store_true", help="the ticker paid no dividends")
+    files.add_argument(
+        "--whole", action="store_true", help="accept a last line without a line end as complete"
+    )
+    files.add_argument("--replace", action="store_true", help="overwrite existing files")
+    chains = reading(
+        "chain-snapshot", "store today's option chains, from half an hour after the close on"
+    )
     chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
 
 
@@ -259,7 +273,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2024-01-05T12:00Z") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2024-01-05T12:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -267,7 +281,7 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date like 2024-12-31") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2024-12-31") from None
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Names that every layer uses."""
+"""Names that every layer uses; nothing here computes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 KEY = ("date", "ticker")
-"""The columns that name a partition, and in most tables a row."""
+"""Columns that identify a partition, and a row of most tables."""
 
 Floats: TypeAlias = NDArray[np.float64]
-"""An array of floats; its shape and unit are said where it is used."""
+"""An array of floats; the function that uses it documents shape and unit."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told of long work as it goes: what is done, how many of it, out of how many."""
+"""Callback that reports progress: name of the step, units done, units in total."""
 
 
 @dataclass(frozen=True)
 class PartitionRange:
-    """Partitions of a run or a write: the tickers' sessions from `start` to `end`, inclusive."""
+    """Partitions of a run or a write: each ticker's sessions from `start` to `end`, inclusive."""
 
     start: date
     end: date

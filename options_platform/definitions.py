@@ -1,4 +1,4 @@
-"""What Dagster loads: the assets, checks, jobs, schedule, sensor and resources, assembled."""
+"""The definitions that Dagster loads: assets, checks, jobs, schedules, sensors and resources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from options_platform.settings import Settings, load_settings
 
 
 def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definitions:
-    """The definitions of `settings` (default: those of the environment).
+    """The definitions for `settings` (default: the settings of the environment).
 
     Keyword arguments replace parts of
     :class:`~options_platform.services.market_data.platform.Platform`.
@@ -41,8 +41,8 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     chains = [make_chains(settings)] if source_gives(platform, "chain") else []
     tables = (*ASSET_TABLES, *CHAIN_TABLES) if chains else ASSET_TABLES
     with warnings.catch_warnings():
-        # Backfill policies are marked beta, and a job of two policies is what is wanted: a run
-        # of the job does everything at once, a backfill of the UI goes in two phases.
+        # Backfill policies are marked beta. The job mixes two of them on purpose: a run of the
+        # job does everything at once, a backfill from the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         assets = [*make_assets(settings, with_chains=bool(chains)), *chains, make_backtest()]
@@ -86,6 +86,6 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions of the environment's settings; what their processes create is private."""
+    """The definitions for the environment's settings; only the user may read files they create."""
     make_files_private()
     return build_defs()

@@ -1,8 +1,8 @@
 """Errors that tell a user what is wrong, where, and what to do about it.
 
 Everything that the platform raises on purpose derives from :class:`PlatformError`; the CLI prints
-such an error as one line and exits with :attr:`PlatformError.exit_code`. Anything else is a bug
-and keeps its traceback.
+such an error as one line and exits with :attr:`PlatformError.exit_code`. Any other exception is a
+bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ class SettingsError(PlatformError):
 
 
 class UsageError(PlatformError):
-    """The command asks for something that does not exist: a ticker, a date, an asset."""
+    """A command was given something that does not exist: a ticker, a date, an asset."""
 
     exit_code = 2
 
 
 class SourceError(PlatformError):
-    """A market data source gave nothing usable; names source, ticker, dates and cause."""
+    """A market data source returned nothing usable; names source, ticker, dates and cause."""
 
 
 class ShortHistoryError(SourceError):
-    """A source answered soundly, and its history of a ticker ends before the end of the range.
+    """A source answered correctly, but a ticker's history ends before the requested range does.
 
-    `bars` are those of the range that it has, in `ports.BAR_SCHEMA`; perhaps none. Whether the
-    ticker has no bar, or the source is late, only other tickers can tell.
+    `bars` are the bars available in the range, in `ports.BAR_SCHEMA`; possibly empty. The answer
+    alone does not show whether the ticker did not trade or the source is late: compare it with
+    other tickers.
     """
 
     def __init__(self, message: str, bars: pl.DataFrame) -> None:
@@ -48,11 +49,11 @@ class ShortHistoryError(SourceError):
 
 
 class ContractError(PlatformError):
-    """A frame does not fit its table: schema, keys, nulls. Nothing was written."""
+    """A frame breaks its table's contract (schema, keys, nulls). Nothing was written."""
 
 
 class WarehouseBusyError(PlatformError):
-    """Another process holds the DuckDB file, and still did when the retries ended."""
+    """Another process kept the DuckDB file locked through all retries."""
 
 
 class HomeError(PlatformError):
@@ -60,7 +61,7 @@ class HomeError(PlatformError):
 
 
 class DamagedError(HomeError):
-    """A database holds what nobody wrote there, or less; `what` says it without the advice."""
+    """A database file is corrupt; `what` states the damage without the advice in the message."""
 
     def __init__(self, path: object, cause: str) -> None:
         self.what = f"it is damaged: {cause}"
@@ -71,7 +72,7 @@ class DamagedError(HomeError):
 
 
 class DiskFullError(HomeError):
-    """There is no space left; what was stored before is whole."""
+    """The disk is full; data stored before is intact. `what` is the cause without the advice."""
 
     def __init__(self, where: object) -> None:
         self.what = "no space is left on the disk"
@@ -82,7 +83,7 @@ class DiskFullError(HomeError):
 
 
 class IncompleteDataError(PlatformError):
-    """Rows that a stage rests on are missing; names them and the command that makes them."""
+    """Rows that a stage needs are missing; names them and the command that produces them."""
 
 
 class ModelStoreError(PlatformError):
@@ -90,20 +91,20 @@ class ModelStoreError(PlatformError):
 
 
 class PricingError(PlatformError):
-    """A quantity cannot be priced: the message names the contract and the input at fault."""
+    """An option cannot be priced; the message names the contract and the invalid input."""
 
 
 class BrokerError(PlatformError):
-    """A broker refused or could not be asked; the order's state says what is known."""
+    """A broker refused a request or could not be reached; the order's state says what is known."""
 
 
 class NotifyError(PlatformError):
-    """An alert did not arrive; names which address by its number, never by itself."""
+    """An alert could not be delivered; identifies the address by its number, never in full."""
 
 
 class LedgerError(PlatformError):
-    """The order ledger refuses a change that its state machine or its records forbid."""
+    """A change contradicts the order state machine or the records of the order ledger."""
 
 
 class PlanChangedError(LedgerError):
-    """Another plan was recorded for the session and ticker (PLAN_CHANGED)."""
+    """A different plan is already recorded for the session and ticker (PLAN_CHANGED)."""

@@ -1,4 +1,4 @@
-"""Structured, rotating logs in the home: one JSON object a line."""
+"""Structured, rotating logs in the home: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class JsonFormatter(logging.Formatter):
     """A log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's time (UTC), level, logger, message, and traceback if it has one."""
+        """Time (UTC), level, logger, process, message, and the traceback of an exception."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -33,10 +33,10 @@ class JsonFormatter(logging.Formatter):
 
 
 class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
-    """Rotation that bears several processes: each follows the file if another has rotated it."""
+    """A rotating file shared by several processes: each reopens it after another rotates it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record, reopening a file that another process has moved away."""
+        """Write the record, reopening the file first if another process has rotated it."""
         try:
             if self.stream is not None and not self._still_ours():
                 self.stream.close()
@@ -47,20 +47,20 @@ class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
-        """Let a line go that the disk does not take: the work itself says that it is full."""
+        """Drop the line if it cannot be written: a full disk is reported by the work itself."""
         if not isinstance(sys.exception(), OSError):
             super().handleError(record)
 
     def _still_ours(self) -> bool:
         try:
-            there = Path(self.baseFilename).stat()
+            on_disk = Path(self.baseFilename).stat()
         except FileNotFoundError:
             return False
-        return self.stream is not None and there.st_ino == os.fstat(self.stream.fileno()).st_ino
+        return self.stream is not None and on_disk.st_ino == os.fstat(self.stream.fileno()).st_ino
 
 
 def configure_logs(folder: Path) -> logging.Logger:
-    """The platform's logger, writing to `folder`; calling it again changes nothing."""
+    """The platform's logger, writing to `folder`; a second call changes nothing."""
     logger = logging.getLogger("options_platform")
     if any(isinstance(handler, SharedRotatingFileHandler) for handler in logger.handlers):
         return logger

@@ -1,4 +1,4 @@
-"""Running the job from the shell: the same job, assets and instance as the web UI's."""
+"""Runs Dagster jobs from the shell: the jobs, assets and instance that the web UI uses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHAIN_ASSETS = ("option_chain", "iv_history")
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run did: its id, and the checks that did not pass."""
+    """A finished run: its id, its partitions, and each check that did not pass, as one line."""
 
     run_id: str
     range: PartitionRange
@@ -35,7 +35,7 @@ class RunOutcome:
 
 
 class RunFailedError(PlatformError):
-    """The run failed; the message is the cause that the failing step gave."""
+    """A run failed; the message is the cause that the failing step reported."""
 
 
 def run_job(
@@ -49,10 +49,11 @@ def run_job(
 ) -> list[RunOutcome]:
     """Materialise the assets over the range, in as few runs as Dagster can express.
 
-    Tickers that are no neighbours in the settings' order need a run a group; the data assets of
-    all groups then come before the models, which read every ticker.
+    A run covers neighbouring tickers of the settings, so other selections take one run per group;
+    the data assets of all groups then come before the models, which read every ticker.
 
-    Raises :class:`RunFailedError` with the failing step's own message.
+    Raises :class:`RunFailedError` with the failing step's message, and :class:`UsageError` for an
+    asset that the source cannot provide.
     """
     if progress is not None:
         overrides["progress"] = progress
@@ -70,17 +71,17 @@ def run_job(
 
 
 def run_reporting(settings: Settings) -> str:
-    """Materialise the marts and the report; the run's id.
+    """Materialise the marts and the report; returns the run's id.
 
-    Raises :class:`RunFailedError` with the failing step's own message.
+    Raises :class:`RunFailedError` with the failing step's message.
     """
     return _run_whole(settings, REPORTING_JOB_NAME)
 
 
 def run_backtest(settings: Settings, progress: Progress | None = None) -> str:
-    """Materialise the backtest of the configured rules; the run's id.
+    """Materialise the backtest of the configured rules; returns the run's id.
 
-    Raises :class:`RunFailedError` with the failing step's own message.
+    Raises :class:`RunFailedError` with the failing step's message.
     """
     return _run_whole(settings, BACKTEST_JOB_NAME, progress)
 
@@ -97,7 +98,7 @@ def _run_whole(settings: Settings, job: str, progress: Progress | None = None) -
 
 
 def history_assets(settings: Settings) -> tuple[str, ...]:
-    """What missing history is made of: the chains too where a ticker goes by its own."""
+    """Assets that a backfill of history needs; with chains if a ticker's implied vol needs them."""
     return (*DATA_ASSETS, *CHAIN_ASSETS) if by_chain(settings) else DATA_ASSETS
 
 
@@ -108,10 +109,10 @@ def _existing(
     *,
     backfill: bool,
 ) -> Sequence[str] | None:
-    """`assets`, if the source has them; for a backfill of everything, all but the chains.
+    """`assets`, if the source provides them; for a backfill of everything, all but the chains.
 
-    Chains are large, and a source may have those of today alone. Where a ticker goes by its own
-    chain they are in, since `vix` rests on them.
+    Chains are large, and many sources have only today's. They are included where a ticker's
+    implied volatility comes from its own chain, because `vix` is computed from them.
     """
     from options_platform.adapters.storage.tables import ASSET_TABLES
 
@@ -120,7 +121,7 @@ def _existing(
     if assets is not None:
         absent = [name for name in assets if name not in existing]
         if absent:
-            raise UsageError(f"{absent[0]}: source {settings.source} gives no option chains")
+            raise UsageError(f"{absent[0]}: source {settings.source} provides no option chains")
         return assets
     if not backfill:
         return None
@@ -131,7 +132,7 @@ def _existing(
 
 
 def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """`wanted`, if all are names of assets; :class:`UsageError` naming the known ones otherwise."""
+    """`wanted` in the order of `definitions_names`; :class:`UsageError` for an unknown name."""
     unknown = [name for name in wanted if name not in definitions_names]
     if unknown:
         raise UsageError(f"no asset {unknown[0]!r}; assets are {', '.join(definitions_names)}")
@@ -144,8 +145,8 @@ def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
     names = list(assets) if assets else [table.name for table in ASSET_TABLES]
     early = (*DATA_ASSETS, *CHAIN_ASSETS)
     data = [name for name in names if name in early]
-    rest = [name for name in names if name not in early]
-    return [part for part in (data, rest) if part]
+    later = [name for name in names if name not in early]
+    return [part for part in (data, later) if part]
 
 
 def _run(
@@ -159,7 +160,7 @@ def _run(
     job = definitions.resolve_job_def(JOB_NAME)
     keys = [dg.AssetKey(name) for name in assets] if assets else None
     tags = range_tags(selected) | ({BACKFILL_TAG: "shell"} if backfill else {})
-    # Without a fixed moment Dagster lists every session anew, a tenth of a second each time.
+    # Without a fixed moment Dagster lists every session again each time, which takes 0.1 s.
     with dg.partition_loading_context(effective_dt=datetime.now(UTC)), quiet_fallback():
         outcome = job.execute_in_process(
             instance=instance, tags=tags, asset_selection=keys, raise_on_error=False
@@ -175,9 +176,9 @@ def _run(
 
 
 def _cause(outcome: dg.ExecuteInProcessResult) -> str:
-    broken = [e for e in outcome.get_asset_check_evaluations() if e.blocking and not e.passed]
-    if broken:
-        return _broken_check(broken[0], outcome.run_id)
+    failed = [e for e in outcome.get_asset_check_evaluations() if e.blocking and not e.passed]
+    if failed:
+        return _failed_check(failed[0], outcome.run_id)
     for event in outcome.all_events:
         if event.is_step_failure:
             chain = []
@@ -187,11 +188,11 @@ def _cause(outcome: dg.ExecuteInProcessResult) -> str:
                 error = error.cause
             if not chain:
                 continue
-            # The first error of ours says it for people; else the innermost one has to.
-            ours = [found for found in chain if _is_expected(found.message)]
-            message = (ours or chain[-1:])[0].message.strip()
-            shown = message.partition(": ")[2] if ours else message
-            if not ours:
+            # The platform's errors are written for people; without one, show the innermost error.
+            expected = [error for error in chain if _is_expected(error.message)]
+            message = (expected or chain[-1:])[0].message.strip()
+            shown = message.partition(": ")[2] if expected else message
+            if not expected:
                 fault = fault_in_words("\n".join(error.message for error in chain), "the home")
                 shown = shown if fault is None else str(fault)
                 logging.getLogger("options_platform").error("%s", chain[0].to_string())
@@ -199,18 +200,18 @@ def _cause(outcome: dg.ExecuteInProcessResult) -> str:
     return f"the run {outcome.run_id[:8]} failed; its log is in the web UI: options-platform ui"
 
 
-def _broken_check(found: dg.AssetCheckEvaluation, run_id: str) -> str:
-    # Dagster's own message names the check on its second line only, and no row.
-    examples = found.metadata.get("examples")
+def _failed_check(check: dg.AssetCheckEvaluation, run_id: str) -> str:
+    # Dagster's message names the check only on its second line, and shows no row.
+    examples = check.metadata.get("examples")
     shown = f", e.g. {examples.value}" if examples is not None else ""
     return (
-        f"{found.asset_key.to_user_string()}.{found.check_name}: {found.description}{shown}; "
-        "nothing downstream was computed; mend what made these rows, then run the backfill of "
-        f"their sessions again (run {run_id[:8]})"
+        f"{check.asset_key.to_user_string()}.{check.check_name}: {check.description}{shown}; "
+        "nothing downstream was computed; correct the cause of these rows, then backfill their "
+        f"sessions again (run {run_id[:8]})"
     )
 
 
 def _is_expected(message: str) -> bool:
     name = message.strip().partition(": ")[0].rsplit(".", 1)[-1]
-    found = getattr(errors, name, None)
-    return isinstance(found, type) and issubclass(found, PlatformError)
+    error_type = getattr(errors, name, None)
+    return isinstance(error_type, type) and issubclass(error_type, PlatformError)

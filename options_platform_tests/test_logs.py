@@ -12,14 +12,14 @@ from options_platform.logs import JsonFormatter, SharedRotatingFileHandler, conf
 
 @pytest.fixture
 def logger(tmp_path):
-    """The platform's logger, writing to a folder of the test and left as it was."""
-    found = logging.getLogger("options_platform")
-    before = found.handlers[:], found.level, found.propagate
-    found.handlers = []
+    """The platform's logger, writing to a temporary folder and restored afterwards."""
+    platform_logger = logging.getLogger("options_platform")
+    before = platform_logger.handlers[:], platform_logger.level, platform_logger.propagate
+    platform_logger.handlers = []
     yield configure_logs(tmp_path / "logs")
-    for handler in found.handlers:
+    for handler in platform_logger.handlers:
         handler.close()
-    found.handlers, found.level, found.propagate = before
+    platform_logger.handlers, platform_logger.level, platform_logger.propagate = before
 
 
 def lines(path):
@@ -60,7 +60,7 @@ def record(number):
     return logging.LogRecord("options_platform", logging.INFO, "", 0, "n%05d", (number,), None)
 
 
-def test_files_rotate_and_the_oldest_goes(tmp_path):
+def test_files_rotate_and_the_oldest_is_deleted(tmp_path):
     handler = rotating(tmp_path)
     for number in range(200):
         handler.handle(record(number))
@@ -71,7 +71,7 @@ def test_files_rotate_and_the_oldest_goes(tmp_path):
     assert lines(files[0])[-1]["message"] == "n00199"
 
 
-def test_another_handlers_rotation_is_followed(tmp_path):
+def test_a_handler_follows_the_rotation_of_another_process(tmp_path):
     ours, theirs = rotating(tmp_path), rotating(tmp_path)
     ours.handle(record(1))
     theirs.doRollover()
@@ -82,7 +82,7 @@ def test_another_handlers_rotation_is_followed(tmp_path):
     assert [entry["message"] for entry in lines(tmp_path / "rotating.jsonl.1")] == ["n00001"]
 
 
-def test_a_folder_that_is_gone_stops_no_work(tmp_path, monkeypatch):
+def test_a_deleted_log_folder_does_not_stop_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)
     (tmp_path / "gone").mkdir()
     handler = rotating(tmp_path / "gone")
@@ -95,11 +95,11 @@ def test_a_folder_that_is_gone_stops_no_work(tmp_path, monkeypatch):
     assert [entry["message"] for entry in lines(tmp_path / "gone" / "rotating.jsonl")] == ["n00003"]
 
 
-def test_what_may_grow_is_bounded():
+def test_log_size_is_bounded():
     assert logs.MAX_BYTES * (logs.BACKUPS + 1) < 50_000_000
 
 
-def test_a_full_disk_costs_a_line_and_no_traceback(capfd):
+def test_a_full_disk_drops_the_line_without_a_traceback(capfd):
     handler = SharedRotatingFileHandler("/dev/full", maxBytes=0)
     handler.setFormatter(JsonFormatter())
     handler.emit(record(1))

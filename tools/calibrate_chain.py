@@ -1,6 +1,6 @@
 """Fit the constants of synthetic chains to real ones: `python -m tools.calibrate_chain FOLDER`.
 
-FOLDER holds `options/` and `vol/` as the reference data has them. Prints the lines of
+FOLDER has the reference data's `options/` and `vol/`. Prints the lines of
 `options_platform/domain/chain/calibration.py`, and the errors with each date left out.
 """
 
@@ -35,9 +35,9 @@ SMILE_DAYS = (4, 120)
 class RealChain:
     """One real chain: out-of-the-money quotes with implied volatility around parity forwards.
 
-    `points` columns: dte, strike, forward, iv, delta, atm, mid, width, vega. `index` is the close
-    of the volatility index of the day, None where its series has ended. `market` names the state
-    of the market, left out as a whole.
+    `points` has the columns dte, strike, forward, iv, delta, atm, mid, width and vega. `index` is
+    the day's close of the volatility index, None if its series has none. `market` is the month;
+    chains of one month are left out together in cross-validation.
     """
 
     name: str
@@ -50,10 +50,10 @@ class RealChain:
 
 
 def load(folder: Path) -> list[RealChain]:
-    """The real chains of FOLDER."""
+    """The real chains in FOLDER."""
     indices = {name: _closes(folder, name) for name in ("VIX", "VIX9D", "VIX3M", "VIX6M")}
     spy = _spy_2015(folder / "options/spy_eod/SPY_2015-01-05.csv.gz")
-    found = [_chain("SPY 2015-01-05", date(2015, 1, 5), 201.72, 0.0005, spy, indices)]
+    chains = [_chain("SPY 2015-01-05", date(2015, 1, 5), 201.72, 0.0005, spy, indices)]
     for ticker, stamp, day, rate in (
         ("SPY", "20201005T2014Z", date(2020, 10, 5), 0.001),
         ("SPY", "20260211T1619Z", date(2026, 2, 11), 0.037),
@@ -63,33 +63,33 @@ def load(folder: Path) -> list[RealChain]:
     ):
         rows = _yahoo(folder / f"options/yahoo/{ticker}_{stamp}.csv.gz")
         spot = float(rows["spot"][0])
-        found.append(_chain(f"{ticker} {day}", day, spot, rate, rows, indices))
-    return found
+        chains.append(_chain(f"{ticker} {day}", day, spot, rate, rows, indices))
+    return chains
 
 
 def fit(chains: Sequence[RealChain], term: tuple[tuple[float, float], ...]) -> SurfaceRules:
-    """The surface that fits `chains` best: the level, then the smile."""
+    """The surface that fits `chains` best; first the level is fitted, then the smile."""
     level, power, by_term = _fit_level(chains)
     fade, rows = _fit_smile(chains)
     return SurfaceRules(level, power, by_term, term, fade, rows)
 
 
 def fit_term(folder: Path) -> tuple[tuple[float, float], ...]:
-    """For 9, 93 and 182 days the a and b of ln(index / VIX) = a + b ln(VIX / 20)."""
+    """a and b of ln(index / VIX) = a + b ln(VIX / 20), for 9, 93 and 182 days."""
     vix = _closes(folder, "VIX")
-    found = []
+    coefficients = []
     for name in ("VIX9D", "VIX3M", "VIX6M"):
         days = sorted(set(vix) & set(_closes(folder, name)))
         other = _closes(folder, name)
         base = np.array([vix[day] for day in days])
         ratio = np.log(np.array([other[day] for day in days]) / base)
         slope, start = np.polyfit(np.log(base / LEVEL_AT), ratio, 1)
-        found.append((round(float(start), 3), round(float(slope), 3)))
-    return tuple(found)
+        coefficients.append((round(float(start), 3), round(float(slope), 3)))
+    return tuple(coefficients)
 
 
 def fit_width(chains: Sequence[RealChain]) -> tuple[float, ...]:
-    """a to d of the quoted width, by least squares over bins of delta and tenor."""
+    """Coefficients a to d of the quoted width, by least squares over bins of delta and tenor."""
     rows, values = [], []
     for chain in chains:
         inside = chain.points.filter(pl.col("delta").abs().is_between(0.02, 0.6))
@@ -102,42 +102,42 @@ def fit_width(chains: Sequence[RealChain]) -> tuple[float, ...]:
                     [1.0, np.log(vega / 0.1), np.log(atm / LEVEL_AT), np.log(dte / INDEX_DAYS)]
                 )
                 values.append(np.log(width / 0.01))
-    found, *_ = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)
-    return tuple(round(float(value), 3) for value in found)
+    coefficients, *_ = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)
+    return tuple(round(float(value), 3) for value in coefficients)
 
 
 def errors(chain: RealChain, rules: SurfaceRules) -> pl.DataFrame:
-    """Errors in vol points of the options of 10 to 60 delta (absolute), 14 to 45 days.
+    """Errors in vol points of the options of 10 to 60 delta (absolute) and 14 to 45 days.
 
-    The chain's own index where it is known, else its own 30-day volatility at the money. Both
-    rights of each strike share one volatility, so calls and puts are out of the money here, and
-    a delta above one half belongs to the strikes around the forward.
+    The model uses the day's index, or without one the chain's 30-day at-the-money volatility. Call
+    and put of a strike have the same volatility, so only out-of-the-money options are compared;
+    deltas above one half are of strikes around the forward.
     """
     index = chain.index
     if index is None:
-        index = float(index_for_atm(np.array(own_atm(chain, INDEX_DAYS)), rules))
+        index = float(index_for_atm(np.array(atm_of(chain, INDEX_DAYS)), rules))
     points = chain.points.filter(
         pl.col("delta").abs().is_between(0.10, 0.60) & pl.col("dte").is_between(14, 45)
     )
     years = points["dte"].to_numpy() / 365.0
-    found = surface_iv(
+    fitted = surface_iv(
         points["forward"].to_numpy(), points["strike"].to_numpy(), years,
         np.full(points.height, index), rules, carry=0.0, term=chain.term,
     )  # fmt: skip
     return points.with_columns(
-        error_points=pl.Series(100.0 * (found - points["iv"].to_numpy())), model=pl.Series(found)
+        error_points=pl.Series(100.0 * (fitted - points["iv"].to_numpy())), model=pl.Series(fitted)
     )
 
 
-def own_atm(chain: RealChain, days: float) -> float:
-    """The chain's own volatility at the money forward, by total variance between expiries."""
+def atm_of(chain: RealChain, days: float) -> float:
+    """The chain's at-the-money volatility, interpolated between expiries in total variance."""
     each = chain.points.group_by("dte").agg(pl.col("atm").first()).sort("dte")
     dte, atm = each["dte"].to_numpy().astype(float), each["atm"].to_numpy()
     return float(np.sqrt(np.interp(days, dte, atm**2 * dte) / days))
 
 
 def _fit_level(chains: Sequence[RealChain]) -> tuple[float, float, float]:
-    """Volatility at the money over the chain's own replicated variance swap, as a regression."""
+    """A regression of at-the-money volatility on the chain's replicated variance swap."""
     rows, values = [], []
     for chain in chains:
         for (dte,), expiry in chain.points.group_by("dte", maintain_order=True):
@@ -151,12 +151,16 @@ def _fit_level(chains: Sequence[RealChain]) -> tuple[float, float, float]:
             index = np.sqrt(variance - (forward / below - 1.0) ** 2 / years)
             rows.append([1.0, np.log(index / LEVEL_AT), np.log(dte / INDEX_DAYS)])
             values.append(np.log(expiry["atm"][0] / index))
-    found, *_ = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)
-    return round(float(np.exp(found[0])), 4), round(float(found[1]), 4), round(float(found[2]), 4)
+    coefficients, *_ = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)
+    return (
+        round(float(np.exp(coefficients[0])), 4),
+        round(float(coefficients[1]), 4),
+        round(float(coefficients[2]), 4),
+    )
 
 
 def _fit_smile(chains: Sequence[RealChain]) -> tuple[float, tuple[tuple[float, ...], ...]]:
-    x, years, atm, wanted = [], [], [], []
+    x, years, atm, ratios = [], [], [], []
     for chain in chains:
         for (dte,), expiry in chain.points.group_by("dte", maintain_order=True):
             if expiry.height < 20 or not SMILE_DAYS[0] <= dte <= SMILE_DAYS[1]:
@@ -168,8 +172,8 @@ def _fit_smile(chains: Sequence[RealChain]) -> tuple[float, tuple[tuple[float, .
             x.append(grid)
             years.append(np.full(len(grid), t))
             atm.append(np.full(len(grid), centre))
-            wanted.append((np.interp(grid, at, expiry["iv"].to_numpy()) / centre) ** 2 - 1.0)
-    points = [np.concatenate(part) for part in (x, years, atm, wanted)]
+            ratios.append((np.interp(grid, at, expiry["iv"].to_numpy()) / centre) ** 2 - 1.0)
+    points = [np.concatenate(part) for part in (x, years, atm, ratios)]
     start = [-0.4] + [0.7, -0.3, 1.0, 0.6] * len(TENORS)
     low = [-1.0] + [0.05, -0.95, -1.0, 0.05] * len(TENORS)
     high = [0.0] + [3.0, 0.95, 2.5, 3.0] * len(TENORS)
@@ -179,9 +183,9 @@ def _fit_smile(chains: Sequence[RealChain]) -> tuple[float, tuple[tuple[float, .
         fade = np.power(centre / SKEW_AT, parameters[0])
         return fade * smile(grid, t, _rows(parameters)) - ratio
 
-    found = least_squares(gaps, start, bounds=(low, high)).x
-    return round(float(found[0]), 4), tuple(
-        tuple(round(float(value), 4) for value in row) for row in _rows(found)
+    solution = least_squares(gaps, start, bounds=(low, high)).x
+    return round(float(solution[0]), 4), tuple(
+        tuple(round(float(value), 4) for value in row) for row in _rows(solution)
     )
 
 
@@ -193,7 +197,7 @@ def _chain(
     name: str, day: date, spot: float, rate: float, rows: pl.DataFrame,
     indices: dict[str, dict[date, float]],
 ) -> RealChain:  # fmt: skip
-    known = [np.array(indices[n].get(day, np.nan)) for n in ("VIX9D", "VIX3M", "VIX6M")]
+    tenors = [np.array(indices[n].get(day, np.nan)) for n in ("VIX9D", "VIX3M", "VIX6M")]
     index = indices["VIX"].get(day)
     return RealChain(
         name=name,
@@ -201,7 +205,7 @@ def _chain(
         spot=spot,
         rate=rate,
         index=index,
-        term=NO_TERM if index is None else TermStructure(*known),
+        term=NO_TERM if index is None else TermStructure(*tenors),
         points=_points(rows, day, spot, rate),
     )
 
@@ -262,7 +266,7 @@ def _spy_2015(path: Path) -> pl.DataFrame:
 
 def _yahoo(path: Path) -> pl.DataFrame:
     rows = pl.read_csv(path, infer_schema_length=None)
-    # The symbol knows the expiry; the column of one file is a day early.
+    # The symbol has the right expiry; the column of one file is a day early.
     stamp = pl.col("contract_symbol").str.extract(r"(\d{6})[CP]\d{8}$")
     return rows.select(
         ("20" + stamp).str.to_date("%Y%m%d").alias("expiry"), pl.col("type").alias("right"),
@@ -289,10 +293,10 @@ def main() -> None:
     print(f"LEVEL_TERM = {rules.level_term}\nTERM = {rules.term}")
     print(f"SKEW_FADE = {rules.skew_fade}\nSMILE = {rules.smile}\nWIDTH = {fit_width(chains)}")
     for chain in chains:
-        for label, own in (("in", rules), ("out", left_out(chains, chain.market, rules))):
-            found = errors(chain, replace(own))
-            print(f"{chain.name} {label}: MAE {found['error_points'].abs().mean():.2f}, "
-                  f"mean {found['error_points'].mean():+.2f}, {found.height} options")  # fmt: skip
+        for label, fitted in (("in", rules), ("out", left_out(chains, chain.market, rules))):
+            rows = errors(chain, replace(fitted))
+            print(f"{chain.name} {label}: MAE {rows['error_points'].abs().mean():.2f}, "
+                  f"mean {rows['error_points'].mean():+.2f}, {rows.height} options")  # fmt: skip
 
 
 if __name__ == "__main__":

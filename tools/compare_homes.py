@@ -1,8 +1,8 @@
-"""Do two homes hold the same rows? Every table of every database, and every option chain.
+"""Compares the rows of two homes: every table of every database, and every option chain.
 
-`python -m tools.compare_homes BEFORE AFTER` compares rows both ways, in every column but those of
-:data:`MADE_ANEW`, prints a line for each table, and exits with 1 where anything differs. It reads
-both homes and writes neither; nothing may run in them meanwhile.
+`python -m tools.compare_homes BEFORE AFTER` compares rows both ways, in every column except those
+of :data:`MADE_ANEW`, prints a line per table, and exits with 1 if anything differs. It only reads
+both homes; nothing may run in them meanwhile.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Difference:
-    """A table, and rows of it that one home has and the other lacks."""
+    """A table that differs, and how."""
 
     table: str
     text: str
 
 
 def compare(before: Path, after: Path, *, every_column: bool = False) -> Iterator[str | Difference]:
-    """A sentence for each table that is the same in both homes, a difference for each other.
+    """A sentence for each table that is the same in both homes, a difference for each other one.
 
     Args:
         before: a home.
-        after: another one.
-        every_column: whether the columns of :data:`MADE_ANEW` must agree as well, as they do in a
+        after: another home.
+        every_column: whether to compare the columns of :data:`MADE_ANEW` as well; they agree in a
             home and its copy.
 
-    Raises :class:`FileNotFoundError` where a home holds no database.
+    Raises :class:`FileNotFoundError` if a home has no database.
     """
     left_out = frozenset() if every_column else MADE_ANEW
     for home in (before, after):
         if not any(home.glob("*.duckdb")):
-            raise FileNotFoundError(f"{home} holds no database, so it is no home")
+            raise FileNotFoundError(f"{home} has no database, so it is not a home")
     for name in sorted({path.name for home in (before, after) for path in home.glob("*.duckdb")}):
         pair = before / name, after / name
         missing = [str(path) for path in pair if not path.exists()]
@@ -76,16 +76,16 @@ def _databases(before: Path, after: Path, left_out: frozenset[str]) -> Iterator[
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, alias: str) -> dict[str, dict[str, str]]:
-    """Types by column by table, tables as `"schema"."name"`."""
+    """Types by table and column; tables as `"schema"."name"`."""
     rows = connection.execute(
         "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
         "WHERE database_name = ? AND NOT internal ORDER BY ALL",
         [alias],
     ).fetchall()
-    found: dict[str, dict[str, str]] = {}
+    types: dict[str, dict[str, str]] = {}
     for schema, table, column, kind in rows:
-        found.setdefault(f'"{schema}"."{table}"', {})[column] = kind
-    return found
+        types.setdefault(f'"{schema}"."{table}"', {})[column] = kind
+    return types
 
 
 def _rows(
@@ -93,12 +93,12 @@ def _rows(
 ) -> str | Difference:
     listed = ", ".join(f'"{column}"' for column in columns)
     one_way = "SELECT {0} FROM {1}.{3} EXCEPT ALL SELECT {0} FROM {2}.{3}"
-    gone = connection.execute(one_way.format(listed, "before", "after", table)).fetchall()
-    new = connection.execute(one_way.format(listed, "after", "before", table)).fetchall()
-    if gone or new:
-        shown = "".join(f"\n  - {row}" for row in gone[:SHOWN])
-        shown += "".join(f"\n  + {row}" for row in new[:SHOWN])
-        return Difference(name, f"{len(gone)} rows before alone, {len(new)} after alone{shown}")
+    removed = connection.execute(one_way.format(listed, "before", "after", table)).fetchall()
+    added = connection.execute(one_way.format(listed, "after", "before", table)).fetchall()
+    if removed or added:
+        shown = "".join(f"\n  - {row}" for row in removed[:SHOWN])
+        shown += "".join(f"\n  + {row}" for row in added[:SHOWN])
+        return Difference(name, f"{len(removed)} rows only before, {len(added)} only after{shown}")
     count = connection.execute(f"SELECT count(*) FROM before.{table}").fetchall()[0][0]
     return f"{name}: {count} rows, {len(columns)} columns"
 
@@ -126,21 +126,21 @@ def _chains(before: Path, after: Path, left_out: frozenset[str]) -> Iterator[str
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare two homes; 0 where they hold the same rows, 1 where they do not."""
+    """Compare two homes; 0 if they have the same rows, 1 otherwise."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument(
         "--every-column", action="store_true", help="compare clock times and run ids as well"
     )
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     differences = 0
-    for found in compare(asked.before, asked.after, every_column=asked.every_column):
-        if isinstance(found, Difference):
+    for result in compare(options.before, options.after, every_column=options.every_column):
+        if isinstance(result, Difference):
             differences += 1
-            print(f"DIFFERS {found.table}: {found.text}")
+            print(f"DIFFERS {result.table}: {result.text}")
         else:
-            print(f"same    {found}")
+            print(f"same    {result}")
     print("no difference" if differences == 0 else f"{differences} differ")
     return 1 if differences else 0
 

@@ -1,6 +1,6 @@
 """Write the generated pages of `docs/` from the declarations in the code.
 
-`python -m tools.generate_docs` writes them, `--check` only says which are stale (exit code 1).
+`python -m tools.generate_docs` writes them; `--check` only lists stale ones (exit code 1).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ FAMILIES = {
 BASES = {
     "bars": "good bars of the ticker",
     "vix": "sessions with a VIX close",
-    "iv": "sessions with a close of the ticker's own index",
+    "iv": "sessions with a close of the ticker's volatility index",
     "row": "other columns of the same row",
-    "given": "a stage of its own",
+    "given": "a separate stage",
 }
 TYPES = {
     "String": "text",
@@ -47,32 +47,32 @@ TYPES = {
 
 
 def feature_dictionary() -> str:
-    """The page of all features, one table a family."""
-    seen = sum(feature.model for feature in FEATURES)
+    """The page of all features, one table per family."""
+    model_inputs = sum(feature.model for feature in FEATURES)
     parts = [
         "# Feature dictionary",
         GENERATED.format(source="`options_platform/domain/features/`"),
         (
-            f"The table `features` holds {len(FEATURES)} features a date and ticker, all from data "
-            f"up to that session's close. Models may see {seen} of them; the others are amounts in "
-            "dollars, which mean another thing at another price."
+            f"The table `features` has {len(FEATURES)} features per date and ticker, all from data "
+            f"up to that session's close. {model_inputs} of them may be inputs of models; the "
+            "others are amounts in dollars, whose meaning depends on the price level."
         ),
         (
-            "*Lookback* is the number of rows before the first value stands, counted over what the "
-            "feature *runs over*; before that, and where an input is missing, the value is null. "
-            "Windows are whole or null, never shorter."
+            "*Lookback* is the number of rows before the first value, counted over the rows that "
+            "the feature *runs over*; before that, and if an input is missing, the value is null. "
+            "A window is complete or null, never shorter."
         ),
     ]
     for family, title in FAMILIES.items():
-        own = [feature for feature in FEATURES if feature.family == family]
+        of_family = [feature for feature in FEATURES if feature.family == family]
         parts += [
-            f"## {title} ({len(own)})",
-            markdown_table(FEATURE_HEADER, map(_feature_row, own)),
+            f"## {title} ({len(of_family)})",
+            markdown_table(FEATURE_HEADER, map(_feature_row, of_family)),
         ]
     return "\n\n".join(parts) + "\n"
 
 
-FEATURE_HEADER = ("Feature", "What it is", "Unit", "From", "Runs over", "Lookback", "Models")
+FEATURE_HEADER = ("Feature", "Description", "Unit", "From", "Runs over", "Lookback", "Models")
 
 
 def _feature_row(feature: Feature) -> tuple[str, ...]:
@@ -93,24 +93,24 @@ def data_dictionary() -> str:
         "# Data dictionary",
         GENERATED.format(source="`options_platform/contracts/` and `dbt_like_sql/`"),
         (
-            "All tables live in `warehouse.duckdb` of the home. A write replaces whole partitions "
-            "in one transaction and is refused if a column, a type, a key or a null breaks what "
-            "stands here. *Null* says whether a value may be missing; NaN never is stored."
+            "All tables are in `warehouse.duckdb` of the home. A write replaces whole partitions "
+            "in one transaction and is refused if a column, a type, a key or a null differs from "
+            "this page. *Null* says whether a value may be missing; NaN is never stored."
         ),
         "## Assets",
-        "One Dagster asset each, partitioned by date and ticker.",
+        "Each is a Dagster asset, partitioned by date and ticker.",
         *(_table_page(table) for table in ASSET_TABLES),
         "## Option chains",
         (
-            "Assets of the sources that give option chains. `option_chain` is kept in files, "
-            "`chains/TICKER/YYYY-MM-DD.parquet` of the home, one for each chain; see "
+            "Assets of sources with option chains. `option_chain` is stored in files, "
+            "`chains/TICKER/YYYY-MM-DD.parquet` of the home, one per chain; see "
             "[option chains](option-chains.md)."
         ),
         *(_table_page(table) for table in CHAIN_TABLES),
         "## Beside the assets",
         *(_table_page(table) for table in (*SIDE_TABLES, *LEDGER_VIEWS)),
         "## Backtests",
-        "Written by the asset `backtest`, whose run configuration names the run.",
+        "Written by the asset `backtest`; its run configuration sets the name of the run.",
         *(_table_page(table) for table in BACKTEST_TABLES),
         "## Reasons",
         "The codes in `trade_plan.reasons`.",
@@ -119,11 +119,11 @@ def data_dictionary() -> str:
         ),
         "## Marts",
         (
-            "Tables of the schema `marts`, each the SELECT of its file in `dbt_like_sql/`, "
-            "replaced whole at every build."
+            "Tables of the schema `marts`, each the result of its file in `dbt_like_sql/`; every "
+            "build replaces all of them."
         ),
         markdown_table(
-            ("Mart", "What it holds"),
+            ("Mart", "Content"),
             ((f"`marts.{mart.name}`", mart.description) for mart in _by_name()),
         ),
     ]
@@ -138,7 +138,7 @@ def _table_page(table: Table) -> str:
     if table.name == "features":
         return _features_page(table)
     rows = (_column_row(table, column) for column in table.columns)
-    header = ("Column", "Type", "Unit or values", "Null", "What it is")
+    header = ("Column", "Type", "Unit or values", "Null", "Description")
     return "\n\n".join([*_head(table), markdown_table(header, rows)])
 
 
@@ -155,7 +155,7 @@ def _head(table: Table) -> list[str]:
     replaced = (
         ""
         if table.partition == table.key
-        else (f" Replaced by: {', '.join(f'`{name}`' for name in table.partition)}.")
+        else (f" Rows are replaced by: {', '.join(f'`{name}`' for name in table.partition)}.")
     )
     return [f"### {table.name}", f"{table.description} Key: {key}.{replaced}"]
 
@@ -183,7 +183,7 @@ def _with_bounds(
 ) -> str:
     if values is not None:
         return ", ".join(f"`{value}`" for value in values)
-    # Units such as "0 to 1" say it themselves.
+    # Units such as "0 to 1" include the bounds.
     if " to " in unit or (low is None and high is None):
         return unit
     if low is None:
@@ -202,7 +202,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def stale_pages(folder: Path = DOCS) -> list[str]:
-    """The names of the pages that differ from what the code says, or are missing."""
+    """The names of the pages that are missing or differ from the declarations."""
     return [
         name
         for name, page in PAGES.items()
@@ -218,7 +218,7 @@ def write_pages(folder: Path = DOCS) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or check the pages; 1 if a checked page is stale."""
+    """Write or check the pages; returns 1 if a checked page is stale."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
     if not parser.parse_args(arguments).check:

@@ -1,6 +1,6 @@
 """Write `options_platform/domain/calendar/holidays.py` from exchange-calendars (run once a year).
 
-Building the calendar at load time costs seconds in every process, so the list is generated.
+Building the calendar at import would take seconds in every process, so the list is generated.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ TARGET = Path(__file__).parents[1] / "options_platform" / "domain" / "calendar" 
 
 
 def render(first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR) -> str:
-    """The module's source for the XNYS calendar of the given years, both included."""
+    """The source of the module for the XNYS calendar of the years, both inclusive."""
     import exchange_calendars
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The page of all file layouts, from their declarations."""
+"""The documentation page of all file layouts, from their declarations."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ TITLES: dict[Kind, str] = {
 
 
 def layouts_page(generated: str) -> str:
-    """The page, one table a kind."""
+    """The page, with one table per kind of rows."""
     parts = [
         "# File layouts",
         generated.format(source="`options_platform/adapters/sources/files/layouts/`"),
         (
-            "Which files the source `csv` and `options-platform import` read, known by their "
-            "headers. Names are compared without case, brackets and signs (`<Close/Last>` is "
-            "`close last`); other columns are left out, and columns may stand in any order. Of "
-            "several layouts that fit, the one that needs most columns counts. How text is read "
-            "stands in [data sources](data-sources.md)."
+            "The files that the source `csv` and `options-platform import` read, recognised by "
+            "their headers. Names are compared without case, brackets and signs (`<Close/Last>` is "
+            "`close last`); columns may be in any order, and other columns are ignored. Of several "
+            "layouts that fit, the one that requires most columns is used. [Data "
+            "sources](data-sources.md) describes how text is parsed."
         ),
     ]
     for kind, title in TITLES.items():
         rows = [_row(layout) for layout in LAYOUTS if layout.kind == kind]
-        parts += [f"## {title}", markdown_table(("Publisher", "Columns it needs", "Note"), rows)]
+        parts += [f"## {title}", markdown_table(("Publisher", "Required columns", "Note"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
 def _row(layout: Layout) -> tuple[str, str, str]:
-    needed = [*layout.columns.values(), *layout.calls.values(), *layout.puts.values()]
-    shown = ["one more" if name == ONE_VALUE else f"`{name}`" for name in needed]
+    required = [*layout.columns.values(), *layout.calls.values(), *layout.puts.values()]
+    shown = ["one more" if name == ONE_VALUE else f"`{name}`" for name in required]
     notes = [
-        f"header `{','.join(layout.exact)}` to the letter" if layout.exact else "",
-        "day and month as in the US" if layout.order == "mdy" else "",
+        f"header begins exactly with `{','.join(layout.exact)}`" if layout.exact else "",
+        "month before day" if layout.order == "mdy" else "",
         "day before month" if layout.order == "dmy" else "",
         _as_traded(layout),
         f"refused as bars: {layout.no_bars}" if layout.no_bars else "",
@@ -50,4 +50,4 @@ def _row(layout: Layout) -> tuple[str, str, str]:
 def _as_traded(layout: Layout) -> str:
     if not layout.as_traded:
         return ""
-    return "dividends as they were paid" if layout.kind == "actions" else "prices as traded"
+    return "dividends as paid" if layout.kind == "actions" else "prices as traded"

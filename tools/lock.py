@@ -1,4 +1,4 @@
-"""Resolve `pyproject.toml` into the two locks: everything, and what running alone needs."""
+"""Resolve `pyproject.toml` into two lock files: all extras, and only the run-time packages."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ FLAGS = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-e
 
 
 def compile_lock(target: str, *extra: str) -> None:
-    """Run uv's resolver; the second lock is constrained to the versions of the first."""
+    """Run uv's resolver for one lock file, with extra arguments such as constraints."""
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", *FLAGS]
     subprocess.run([*command, *extra, "pyproject.toml", "-o", target], cwd=ROOT, check=True)  # noqa: S603
 

@@ -1,4 +1,4 @@
-"""Markdown tables of the generated pages."""
+"""Markdown tables for the generated pages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table; cells are brought on one line, and bars in them kept."""
+    """A Markdown table; each cell is put on one line, with its bars escaped."""
     names = list(header)
     lines = [names, ["---"] * len(names), *([cell(text) for text in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def cell(text: str) -> str:
-    """A text as a cell holds it."""
+    """A text as the content of a cell: on one line, with escaped bars."""
     return " ".join(text.split()).replace("|", "\\|")

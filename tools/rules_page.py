@@ -1,4 +1,4 @@
-"""The page of the rules of trading: values from the settings' defaults, answers from the code."""
+"""The documentation page of the trading rules, from the settings' defaults and the code."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ DIRECTIONS = ("bullish", "neutral", "bearish")
 RANKS = (0.2, 0.4, 0.6, 0.8)
 CONFIDENCES = (0.0, 0.5, 1.0)
 EXAMPLE_LOSS_USD = 400.0
-# Settings of the account have one place.
+# Settings of the account that are not below `plan.sizing`.
 AT_THE_TOP = {name: name for name in ("account_value_usd", "max_risk_usd")}
 
 
 def rules_page(generated: str) -> str:
-    """The whole page; `generated` is the line that says where generated pages come from."""
+    """The whole page; `generated` is the notice on generated pages."""
     settings = Settings()
     plan, rules = settings.plan, settings.backtest_rules
     parts = [
         "# Rules of trading",
         generated.format(source="`options_platform/settings/` and `options_platform/domain/`"),
         (
-            "What the platform trades, in the order in which it decides, with the default "
-            "settings. Each value is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in "
-            "`options.toml`. `options-platform backtest --vary exits.exit_dte=14,21` shows what "
-            "another value would have brought."
+            "The rules of trading with their default settings, in the order of the decisions. Each "
+            "value is a setting: `OPTIONS_EXITS__EXIT_DTE=14`, or in `options.toml`. "
+            "`options-platform backtest --vary exits.exit_dte=14,21` shows the result of other "
+            "values."
         ),
         *_regimes(settings),
         *_matrix(plan),
@@ -55,8 +55,8 @@ def rules_page(generated: str) -> str:
         *_refusals(plan),
         *_section("Exits", "exits", settings.exits),
         (
-            "They are asked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
-            "TAKE_PROFIT, TIME, and act in the next session."
+            "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
+            "TAKE_PROFIT, TIME, and sent for the next session."
         ),
         *_section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
         _paragraph(ex_dividend),
@@ -64,7 +64,7 @@ def rules_page(generated: str) -> str:
         *_section("Limits of the account", "risk", settings.risk),
         *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
         *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
-        *_section("What an entry may rest on", "freshness", settings.freshness),
+        *_section("Freshness of an entry's data", "freshness", settings.freshness),
         *_section("Prices within a session", "intraday", settings.intraday),
         *_section("Costs", "plan.costs", plan.costs),
         *_section("Fills", "fills", settings.fills),
@@ -77,17 +77,17 @@ def rules_page(generated: str) -> str:
 
 
 def _regimes(settings: Settings) -> list[str]:
-    own = settings.regime
+    rules = settings.regime
     texts = {
-        "low_vol": f"VIX below {own.vix_low:g} and IV rank below {own.rank_low:g}",
-        "high_vol": f"VIX above {own.vix_high:g} or IV rank above {own.rank_high:g}",
-        "iv_expansion": f"HV/IV above {own.hv_iv_expansion:g} and IV rank above "
-        f"{own.rank_middle:g}",
-        "iv_contraction": f"HV/IV below {own.hv_iv_contraction:g} and IV rank below "
-        f"{own.rank_middle:g}",
+        "low_vol": f"VIX below {rules.vix_low:g} and IV rank below {rules.rank_low:g}",
+        "high_vol": f"VIX above {rules.vix_high:g} or IV rank above {rules.rank_high:g}",
+        "iv_expansion": f"HV/IV above {rules.hv_iv_expansion:g} and IV rank above "
+        f"{rules.rank_middle:g}",
+        "iv_contraction": f"HV/IV below {rules.hv_iv_contraction:g} and IV rank below "
+        f"{rules.rank_middle:g}",
         "neutral": "none of these",
     }
-    rows = ((f"`{name}`", texts[name]) for name in own.order)
+    rows = ((f"`{name}`", texts[name]) for name in rules.order)
     return ["## Regime", "The first that holds (`regime`).", table(("Regime", "Holds when"), rows)]
 
 
@@ -97,54 +97,56 @@ def _matrix(plan: PlanRules) -> list[str]:
          for rank in RANKS],
         schema=("regime", "direction", "iv_rank"), orient="row",
     )  # fmt: skip
-    found = grid.with_columns(strategy=wanted_strategy(plan.selection))
+    chosen = grid.with_columns(strategy=wanted_strategy(plan.selection))
     cells = {
         (regime, direction): _by_rank(dict(rows.select("iv_rank", "strategy").iter_rows()), plan)
-        for (regime, direction), rows in found.group_by("regime", "direction", maintain_order=True)
+        for (regime, direction), rows in chosen.group_by("regime", "direction", maintain_order=True)
     }
     rows = (
         (f"`{regime}`", *(cells[regime, direction] for direction in DIRECTIONS))
         for regime in REGIMES
     )
-    chosen = plan.selection
+    selection = plan.selection
     return [
         "## Strategy",
         table(("Regime", *DIRECTIONS), rows),
         (
             f"In the neutral regime a directional trade needs a calibrated probability of at least "
-            f"{chosen.min_probability:g}. A forecast change of IV rank below "
-            f"{chosen.veto_debit_below:g} "
-            f"vetoes a debit, above {chosen.veto_credit_above:g} a credit. Iron condors are "
-            f"{'on' if chosen.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
+            f"{selection.min_probability:g}. A forecast change of IV rank below "
+            f"{selection.veto_debit_below:g} "
+            f"vetoes a debit, above {selection.veto_credit_above:g} a credit. Iron condors are "
+            f"{'on' if selection.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
             "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
-            f"whatever is predicted (default `{chosen.strategy}`)."
+            f"whatever the prediction (default `{selection.strategy}`)."
         ),
     ]
 
 
-def _by_rank(found: dict[float, str], plan: PlanRules) -> str:
-    names = list(dict.fromkeys(found.values()))
+def _by_rank(strategies: dict[float, str], plan: PlanRules) -> str:
+    names = list(dict.fromkeys(strategies.values()))
     if len(names) == 1:
         return _name(names[0])
     bound = plan.selection.debit_below_iv_rank
-    low = next(name for rank, name in found.items() if rank < bound)
-    high = next(name for rank, name in found.items() if rank > bound)
-    return f"{_name(low)} below IV rank {bound:g}, else {_name(high)}"
+    low = next(name for rank, name in strategies.items() if rank < bound)
+    high = next(name for rank, name in strategies.items() if rank > bound)
+    return f"{_name(low)} below IV rank {bound:g}, otherwise {_name(high)}"
 
 
 def _strategies() -> list[str]:
     rows = (
         (
-            f"`{own.name}`",
-            own.kind,
-            own.bias,
-            ", ".join(f"{leg.side} {leg.right} ({leg.role})" for leg in own.legs),
-            "bounded" if own.defined_risk else "not bounded: needs `plan.allow_undefined_risk`",
+            f"`{strategy.name}`",
+            strategy.kind,
+            strategy.bias,
+            ", ".join(f"{leg.side} {leg.right} ({leg.role})" for leg in strategy.legs),
+            "bounded"
+            if strategy.defined_risk
+            else "not bounded: needs `plan.allow_undefined_risk`",
         )
-        for own in STRATEGIES.values()
+        for strategy in STRATEGIES.values()
     )
     return [
-        "## Strategies that there are",
+        "## Strategies",
         table(("Strategy", "Kind", "View", "Legs", "Risk"), rows),
     ]
 
@@ -155,10 +157,10 @@ def _undefined_risk(plan: PlanRules) -> list[str]:
         *_section("Undefined risk", "plan.undefined_risk", plan.undefined_risk),
         (
             "Short straddles and strangles are planned only with `plan.allow_undefined_risk` "
-            f"(default {allowed}), and where `plan.selection.strategy` names one. What they state "
-            "as maximum loss is the capital at risk: the larger of the broker's margin beside the "
-            "proceeds (FINRA Rule 4210, Cboe) and the loss of the stress. Sizes, limits and buying "
-            "power go by it. A larger move loses more."
+            f"(default {allowed}), and only if `plan.selection.strategy` names one. Their stated "
+            "maximum loss is the capital at risk: the larger of the broker's margin on top of the "
+            "proceeds (FINRA Rule 4210, Cboe) and the loss in the stress. Sizes, limits and buying "
+            "power use it. A larger move loses more."
         ),
     ]
 
@@ -187,55 +189,55 @@ def _days(plan: PlanRules) -> list[str]:
         [(regime, rank) for regime in REGIMES for rank in (0.2, 0.5, 0.8)],
         schema=("regime", "iv_rank"), orient="row",
     )  # fmt: skip
-    found = grid.with_columns(dte=target_dte(plan.selection))
-    days = {(regime, rank): dte for regime, rank, dte in found.iter_rows()}
-    own = plan.selection
-    header = ("Regime", f"IV rank below {own.low_iv_rank:g}", "between",
-              f"above {own.high_iv_rank:g}")  # fmt: skip
+    target_days = grid.with_columns(dte=target_dte(plan.selection))
+    days = {(regime, rank): dte for regime, rank, dte in target_days.iter_rows()}
+    selection = plan.selection
+    header = ("Regime", f"IV rank below {selection.low_iv_rank:g}", "between",
+              f"above {selection.high_iv_rank:g}")  # fmt: skip
     rows = ((f"`{r}`", *(str(days[r, rank]) for rank in (0.2, 0.5, 0.8))) for r in REGIMES)
     return [
         "## Days to expiry",
         (
-            f"The listed expiry nearest to these calendar days, within {own.min_dte} to "
-            f"{own.max_dte}; of two, the later one."
+            f"The listed expiry nearest to these calendar days, within {selection.min_dte} to "
+            f"{selection.max_dte}; of two, the later one."
         ),
         table(header, rows),
     ]
 
 
 def _size(plan: PlanRules) -> list[str]:
-    own = plan.sizing
+    sizing = plan.sizing
     rows = []
     for regime in REGIMES:
-        multiplier = own.regime_multiplier[regime]
+        multiplier = sizing.regime_multiplier[regime]
         counts = contracts(
             np.full(len(CONFIDENCES), EXAMPLE_LOSS_USD),
             np.full(len(CONFIDENCES), multiplier),
             np.array(CONFIDENCES),
-            own,
+            sizing,
         )
         rows.append((f"`{regime}`", f"{multiplier:g}", *(str(count) for count in counts)))
     header = ("Regime", "Multiplier", *(f"Contracts at confidence {c:g}" for c in CONFIDENCES))
     return [
         "## Size",
         _first(contracts) + " The budget is account x risk x multiplier x (0.5 + 0.5 x "
-        f"confidence). Examples are of a spread that can lose {EXAMPLE_LOSS_USD:g} USD. Where "
-        "entries are made the account is the smaller of `account_value_usd` and the account's "
-        "equity, for sizes as for limits, in backtests as live.",
+        f"confidence). Examples are for a spread that can lose {EXAMPLE_LOSS_USD:g} USD. At entry "
+        "the account is the smaller of `account_value_usd` and the account's equity, for sizes and "
+        "limits, in backtests and live.",
         table(header, rows),
-        _values("plan.sizing", own),
+        _values("plan.sizing", sizing),
     ]
 
 
 def _refusals(plan: PlanRules) -> list[str]:
     rows = ((f"`{code}`", REASONS[code], threshold) for code, _, threshold in asked_rules(plan))
     return [
-        "## What keeps a plan from trading",
+        "## Refusals of a plan",
         (
-            "Asked in this order; the first that refuses is the reason. The rule trace "
-            "(`backtest_decisions`) holds each rule with its value and threshold."
+            "The rules are checked in this order; the first that refuses is the reason. The rule "
+            "trace (`backtest_decisions`) has each rule with its value and threshold."
         ),
-        table(("Code", "Meaning", "Asks for"), rows),
+        table(("Code", "Meaning", "Required"), rows),
     ]
 
 
@@ -252,10 +254,10 @@ def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
                 ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
             ),
         ),
-        "## Baselines without skill",
+        "## Random baselines",
         (
-            "Random directions and the shuffled signal are drawn with as many seeds, so that the "
-            "report can say how often luck does as well as the rules."
+            "Random directions and the shuffled signal are drawn with this many seeds, so that the "
+            "report can show how often luck does as well as the rules."
         ),
         table(
             ("Setting", "Default"),
@@ -291,13 +293,13 @@ def _shown(value: Any) -> str:
 
 
 def _text(rules: Any) -> str:
-    """What the settings' class says of them, after what a class that it goes on from says."""
+    """The docstrings of the settings' class and of its base classes, base classes first."""
     kinds = [kind for kind in reversed(type(rules).__mro__) if is_dataclass(kind)]
     return " ".join(" ".join(inspect.cleandoc(kind.__doc__ or "").split()) for kind in kinds)
 
 
 def _paragraph(module: ModuleType) -> str:
-    """A module's words without its title."""
+    """The second paragraph of a module's docstring."""
     return " ".join(inspect.cleandoc(module.__doc__ or "").split("\n\n")[1].split())
 
 

@@ -1,5 +1,5 @@
-"""What talks to the world: sources of market data, brokers, files, databases, MLflow, messages.
+"""Adapters to the outside world: market data, brokers, files, databases, MLflow, messages.
 
-An adapter fits a port or keeps a store; it decides nothing. What calls several of them to get
-something done, such as a session's trading, is a service.
+An adapter implements a port or keeps a store. It makes no trading decisions: rules belong to
+`domain`, and code that calls several adapters to get something done belongs to `services`.
 """

@@ -1,12 +1,12 @@
-"""Dagster's SQLite event log with batches: one transaction a database, not two files an event.
+"""Dagster's SQLite event log with batches: one transaction per batch and database.
 
-A run over a range reports two events for each partition and asset. The stock storage opens two
-databases, each with its own transaction and disk flush, for every one of them; here a batch of
-events (`DAGSTER_EVENT_BATCH_SIZE`) is one transaction in the run's database and one in the index.
-That a range is planned is one event an asset, holding the range, not one for each partition.
-What readers see is the same: partitions materialised, in progress and failed, and run logs.
+A run over a range reports two events per partition and asset. For every event the stock storage
+opens two databases, each with its own transaction and disk flush; here a batch of events
+(`DAGSTER_EVENT_BATCH_SIZE`) is one transaction in the run's database and one in the index. The
+plan of a range is one event per asset with the range, not one per partition. Readers see the same
+as with the stock storage: partitions materialised, in progress and failed, and run logs.
 
-The `dagster.yaml` of every home names this module and its class, so they keep their names.
+The `dagster.yaml` of every home names this module and its class, so their names cannot change.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from sqlalchemy.pool import NullPool
 from options_platform.adapters.storage.storage_faults import storage_fault
 
 KEPT_ENGINES = 16
-# An event takes some 1.3 KB: in pages of 4 KB, SQLite's default, a third would stay empty. A
-# database keeps the size that it was made with.
+# An event takes some 1.3 KB: pages of 4 KB, SQLite's default, would be a third empty. A database
+# keeps the page size it was created with.
 PAGE_SIZE = 32768
 
-# What Dagster writes to the console where an event or a batch fails, before it goes on or tries
-# the events one by one.
+# Dagster prints these lines if an event or a batch fails, before it continues or tries the events
+# one by one.
 FALLBACK = (
     "Exception while storing event batch: ",
     "Falling back to storing multiple single-event storage requests",
@@ -57,7 +57,7 @@ Row = dict[str, Any]
 
 
 class _Console:
-    """Standard error without Dagster's lines on its fallback."""
+    """Standard error without Dagster's messages about its fallback."""
 
     def __init__(self, inner: TextIO) -> None:
         self._inner = inner
@@ -71,13 +71,13 @@ class _Console:
 
 @contextmanager
 def quiet_fallback() -> Iterator[None]:
-    """Leave the console to the run's own error, which says why where the fallback fails too."""
+    """Hide Dagster's messages about its fallback; if that fails too, the run's error says why."""
     with redirect_stderr(_Console(sys.stderr)):
         yield
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
-    """The stock SQLite storage, with batches and without a new engine for each event."""
+    """The stock SQLite storage with batches, and without a new engine for each event."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, Engine] = {}
@@ -87,17 +87,16 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> BatchedSqliteEventLogStorage:
-        """The storage of a `dagster.yaml`; the stock method would make the stock class."""
+        """The storage for a `dagster.yaml`; the stock method would create the stock class."""
         return cls(inst_data=inst_data, **config_value)
 
     def _event_to_row(self, event: EventLogEntry) -> Row:
-        """The stock row, its JSON without blanks and without what a materialisation repeats.
+        """The stock row with compact JSON and without redundant fields of a materialisation.
 
-        A backfill stores each materialisation twice; its logging tags and handles, which no
-        reader of materialisations shows, repeat the run's and the step's names beside them, and
-        its message stands in it already.
+        A backfill stores each materialisation twice. Its logging tags and handles repeat the
+        names of the run and the step, and its message repeats the event; no reader shows them.
         """
-        found = event.dagster_event
+        dagster_event = event.dagster_event
         if event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
             event = event._replace(
                 user_message="",
@@ -108,18 +107,20 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         return {
             "run_id": event.run_id,
             "event": serialize_value(event, separators=(",", ":")),
-            "dagster_event_type": found.event_type_value if found else None,
+            "dagster_event_type": dagster_event.event_type_value if dagster_event else None,
             "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-            "step_key": found.step_key if found else event.step_key,
-            "asset_key": found.asset_key.to_string() if found and found.asset_key else None,
-            "partition": found.partition if found else None,
+            "step_key": dagster_event.step_key if dagster_event else event.step_key,
+            "asset_key": dagster_event.asset_key.to_string()
+            if dagster_event and dagster_event.asset_key
+            else None,
+            "partition": dagster_event.partition if dagster_event else None,
         }
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store the events, in order, in one transaction for each database.
+        """Store the events in order, in one transaction per database.
 
-        Partitions of one asset come by name: Dagster's own order is that of a set, so that any of
-        them would be shown as the asset's newest in place of the newest session.
+        Materialisations of an asset are sorted by partition: Dagster's order is that of a set,
+        which would show a random partition as the asset's newest.
         """
         if all(
             event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION for event in events
@@ -127,9 +128,9 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             events = sorted(events, key=_asset_and_partition)
         rows = [self._event_to_row(event) for event in events]
         for run_id in dict.fromkeys(event.run_id for event in events):
-            mine = [row for row in rows if row["run_id"] == run_id]
+            of_run = [row for row in rows if row["run_id"] == run_id]
             with self.run_connection(run_id) as connection:
-                connection.execute(SqlEventLogStorageTable.insert(), mine)
+                connection.execute(SqlEventLogStorageTable.insert(), of_run)
 
         mirrored = [
             (event, row) for event, row in zip(events, rows, strict=True) if _is_mirrored(event)
@@ -139,8 +140,8 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         with self.index_connection() as connection:
             ids = _insert_in_order(connection, [row for _, row in mirrored])
             asset_events = [
-                (event, number)
-                for (event, _), number in zip(mirrored, ids, strict=True)
+                (event, storage_id)
+                for (event, _), storage_id in zip(mirrored, ids, strict=True)
                 if event.dagster_event_type in ASSET_EVENTS
             ]
             if asset_events:
@@ -148,20 +149,20 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                     connection, [e for e, _ in asset_events], [n for _, n in asset_events]
                 )
                 self._store_asset_keys(connection, asset_events)
-        for (event, _), number in zip(mirrored, ids, strict=True):
+        for (event, _), storage_id in zip(mirrored, ids, strict=True):
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
-                self.store_asset_check_event(event, number)
+                self.store_asset_check_event(event, storage_id)
 
     @property
     def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
-        """One planned event an asset and run; the two readers below unfold it."""
+        """True: one planned event per asset and run; the two readers below expand it."""
         return True
 
     def get_latest_asset_partition_materialization_attempts_without_materializations(
         self, asset_key: AssetKey, after_storage_id: int | None = None
     ) -> Mapping[str, tuple[str, int]]:
-        """Partitions planned after they were last materialised: their run and event."""
-        found = dict(
+        """Run and storage id of each partition's plan that no materialisation followed."""
+        attempts = dict(
             super().get_latest_asset_partition_materialization_attempts_without_materializations(
                 asset_key, after_storage_id
             )
@@ -175,15 +176,15 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 asset_key, DagsterEventType.ASSET_MATERIALIZATION, set(planned)
             )
             for partition, attempt in planned.items():
-                newer = max(done.get(partition, 0), found.get(partition, ("", 0))[1])
+                newer = max(done.get(partition, 0), attempts.get(partition, ("", 0))[1])
                 if attempt[1] > newer:
-                    found[partition] = attempt
-        return found
+                    attempts[partition] = attempt
+        return attempts
 
     def get_latest_planned_materialization_info(
         self, asset_key: AssetKey, partition: str | None = None
     ) -> PlannedMaterializationInfo | None:
-        """The newest plan to materialise the asset, or one partition of it."""
+        """The newest plan to materialise the asset, or the given partition of it."""
         newest = super().get_latest_planned_materialization_info(asset_key, partition)
         if partition is None:
             return newest
@@ -198,7 +199,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _planned_ranges(
         self, asset_key: AssetKey, after_storage_id: int | None
     ) -> Sequence[EventLogRecord]:
-        """Planned events that hold a range, oldest first."""
+        """Planned events with a range of partitions, oldest first."""
         records = self._get_event_records(
             EventRecordsFilter(
                 DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
@@ -212,27 +213,27 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _store_asset_keys(
         self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]
     ) -> None:
-        """Bring each asset's row up to date with the last event of each type of the batch."""
+        """Update each asset's row from the batch's last event of each type."""
         has_columns = self._has_asset_key_index_cols_on_connection(connection)
         last: dict[tuple[AssetKey, Any], tuple[EventLogEntry, int]] = {}
-        for event, number in events:
+        for event, storage_id in events:
             key = event.get_dagster_event().asset_key
             if key is not None:
                 last.pop((key, event.dagster_event_type), None)
-                last[key, event.dagster_event_type] = (event, number)
+                last[key, event.dagster_event_type] = (event, storage_id)
         values: dict[AssetKey, Row] = {}
-        for (key, _), (event, number) in last.items():
+        for (key, _), (event, storage_id) in last.items():
             values.setdefault(key, {}).update(
-                self._get_asset_entry_values(event, number, has_columns)
+                self._get_asset_entry_values(event, storage_id, has_columns)
             )
         for key, row in values.items():
             if row:
                 _upsert_asset_key(connection, key.to_string(), row)
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
-        # The stock constructor makes the index with an engine of its own.
-        ours = self._engine(INDEX_SHARD_NAME) if for_index_shard else engine
-        super()._initdb(ours, for_index_shard)
+        # The stock constructor passes a new engine for the index.
+        kept = self._engine(INDEX_SHARD_NAME) if for_index_shard else engine
+        super()._initdb(kept, for_index_shard)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -245,7 +246,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 with engine.connect() as connection, connection.begin():
                     yield connection
         except db.exc.DBAPIError as error:
-            # SQLAlchemy's own text repeats the whole statement.
+            # SQLAlchemy's message repeats the whole statement.
             fault = storage_fault(error, self._base_dir)
             if fault is None:
                 raise
@@ -254,7 +255,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def _engine(self, shard: str) -> Engine:
         engine = self._engines.pop(shard, None)
         if engine is None:
-            # NullPool: an engine holds no open file, so that wiped databases are let go.
+            # With NullPool an engine keeps no file open, so that databases can be deleted.
             engine = db.create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=NullPool,
@@ -268,15 +269,15 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _tune(connection: Any, _record: Any) -> None:
-    # In WAL mode NORMAL keeps the database whole through any crash of a process; a power cut may
-    # take the newest events, never the warehouse's or the ledger's rows.
+    # In WAL mode NORMAL keeps the database intact after any crash of a process. A power failure may
+    # lose the newest events, but never rows of the warehouse or the ledger.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
 
 
 def _asset_and_partition(event: EventLogEntry) -> tuple[str, str]:
-    found = event.get_dagster_event()
-    return str(found.asset_key), found.partition or ""
+    dagster_event = event.get_dagster_event()
+    return str(dagster_event.asset_key), dagster_event.partition or ""
 
 
 def _planned_partitions(record: EventLogRecord) -> frozenset[str]:
@@ -295,8 +296,8 @@ def _is_mirrored(event: EventLogEntry) -> bool:
 
 
 def _insert_in_order(connection: Connection, rows: Sequence[Row]) -> list[int]:
-    """Insert rows with consecutive ids, and return these."""
-    # The write lock comes first, so that nobody takes the ids in between.
+    """Insert rows with consecutive ids; returns the ids."""
+    # Take the write lock first, so that no other process uses the ids.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     newest = connection.execute(db.select(db.func.max(SqlEventLogStorageTable.c.id))).scalar()
     first = (newest or 0) + 1

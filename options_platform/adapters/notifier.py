@@ -1,4 +1,4 @@
-"""Telling people: to any service that Apprise knows, at addresses that are secrets."""
+"""Sends alerts to people through Apprise; the addresses are secrets."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ VARIABLE = ALERT_URLS
 
 @dataclass(frozen=True)
 class Notifier:
-    """Sends to all its addresses; they hold passwords, so nothing shows them."""
+    """Sends alerts to its addresses; these contain passwords and are never shown."""
 
     urls: tuple[str, ...] = field(repr=False)
 
     @property
     def numbers(self) -> range:
-        """The numbers by which the addresses are known, from 1 on."""
+        """The numbers that identify the addresses, from 1 on."""
         return range(1, len(self.urls) + 1)
 
     def send(self, title: str, text: str) -> None:
-        """Tell `text` at every address; :class:`NotifyError` if any did not take it."""
-        failed = [number for number in self.numbers if not self._took(number, title, text)]
+        """Send `text` to every address; :class:`NotifyError` if a delivery fails."""
+        failed = [number for number in self.numbers if not self._deliver(number, title, text)]
         if failed:
-            raise self._not_taken(*failed)
+            raise self._not_delivered(*failed)
 
     def send_to(self, number: int, title: str, text: str) -> None:
-        """Tell `text` at one address; :class:`NotifyError` if it did not take it."""
-        if not self._took(number, title, text):
-            raise self._not_taken(number)
+        """Send `text` to one address; :class:`NotifyError` if the delivery fails."""
+        if not self._deliver(number, title, text):
+            raise self._not_delivered(number)
 
-    def _took(self, number: int, title: str, text: str) -> bool:
+    def _deliver(self, number: int, title: str, text: str) -> bool:
         import apprise
 
         _silence()
         service = apprise.Apprise()
         return service.add(self.urls[number - 1]) and bool(service.notify(body=text, title=title))
 
-    def _not_taken(self, *numbers: int) -> NotifyError:
+    def _not_delivered(self, *numbers: int) -> NotifyError:
         return NotifyError(
             f"address {', '.join(map(str, numbers))} of {len(self.urls)} in {VARIABLE} did not "
-            "take the alert; try it: options-platform alerts test"
+            "accept the alert; test it: options-platform alerts test"
         )
 
 
 def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | None:
-    """The notifier of the environment's addresses; None without any.
+    """The notifier for the addresses in the environment; None without any.
 
-    Raises :class:`SettingsError` if Apprise is not installed or an address is none that it knows.
+    Raises :class:`SettingsError` if Apprise is not installed or does not support an address.
     """
     environment = os.environ if environment is None else environment
     urls = tuple(environment.get(VARIABLE, "").split())
@@ -71,18 +71,18 @@ def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | No
     for number, url in enumerate(urls, start=1):
         if not apprise.Apprise().add(url):
             raise SettingsError(
-                f"address {number} in {VARIABLE} is of no service that Apprise knows; see "
+                f"address {number} in {VARIABLE} belongs to no service that Apprise supports; see "
                 "https://github.com/caronc/apprise/wiki"
             )
     return Notifier(urls)
 
 
 def is_configured(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether there is an address to tell."""
+    """Whether the environment has an address for alerts."""
     environment = os.environ if environment is None else environment
     return bool(environment.get(VARIABLE, "").strip())
 
 
 def _silence() -> None:
-    """Keep Apprise from logging: it names addresses that it cannot use."""
+    """Turn off Apprise's log, which shows addresses that it cannot use."""
     logging.getLogger("apprise").disabled = True

@@ -1,4 +1,4 @@
-"""`alerts`: the conditions that are told, and a test of the addresses."""
+"""`alerts`: shows the conditions that raise an alert now, and tests the addresses."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from options_platform.services.trading.account_state import alerts_of
 
 
 def alerts(args: argparse.Namespace) -> int:
-    """Show the conditions that hold now, or send a test to every address."""
+    """Show the conditions that raise an alert now, or send a test to every address.
+
+    Raises :class:`UsageError` for a test without addresses.
+    """
     settings = ready_settings()
     if args.action == "test":
         return _test(args, settings.account)
-    found = alerts_of(settings, open_ledger(settings), datetime.now(UTC))
+    conditions = alerts_of(settings, open_ledger(settings), datetime.now(UTC))
     if args.json:
-        print_json([asdict(alert) for alert in found])
+        print_json([asdict(alert) for alert in conditions])
     else:
-        say("Nothing to tell." if not found else f"{len(found)} conditions hold:")
-        for alert in found:
+        say(f"{len(conditions)} alerts:" if conditions else "No alerts.")
+        for alert in conditions:
             say(f"  {alert.title}: {alert.text}")
     return 0
 
@@ -32,7 +35,7 @@ def _test(args: argparse.Namespace, account: str) -> int:
     notifier = open_notifier()
     if notifier is None:
         raise UsageError(
-            f"there are no addresses to tell; set {VARIABLE} in the environment, "
+            f"no address for alerts is set; set {VARIABLE} in the environment, "
             "e.g. mailto://user:password@example.org"
         )
     notifier.send(f"{account}: a test", "Alerts of options-platform arrive here.")

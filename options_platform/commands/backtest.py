@@ -1,4 +1,4 @@
-"""`backtest`: the stored predictions through the past, alone or in many variants of the rules."""
+"""`backtest`: trades the stored predictions in the past, with one or many variants of the rules."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
 
 
 def backtest(args: argparse.Namespace) -> int:
-    """Run the configured rules with their baselines, or a grid or search over settings."""
+    """Backtest the configured rules with their baselines, or a grid or search over settings.
+
+    Raises :class:`UsageError` for settings, ranges or tickers that cannot be tested.
+    """
     settings = ready_settings()
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
@@ -104,8 +107,8 @@ def _grid(
     variants: list[Variant],
     base: Variant,
 ) -> int:
-    same = any((v.plan, v.rules) == (base.plan, base.rules) for v in variants)
-    every = variants if same else [base, *variants]
+    has_base = any((v.plan, v.rules) == (base.plan, base.rules) for v in variants)
+    every = variants if has_base else [base, *variants]
     workers = args.workers or settings.workers
     scores = run_grid(every, data, workers, ConsoleProgress())
     earlier = earlier_ratios(warehouse, every)
@@ -114,9 +117,9 @@ def _grid(
     return 0
 
 
-def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgement) -> None:
-    """What a grid or a search found, the luck in it, and what an honest choice earned."""
-    walked = found.walk_forward
+def show_judgement(args: argparse.Namespace, data: BacktestData, judgement: Judgement) -> None:
+    """Print the variants of a grid, the role of luck, and the result of a walk-forward choice."""
+    walked = judgement.walk_forward
     if args.json:
         forward = None
         if walked is not None:
@@ -128,24 +131,25 @@ def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgemen
                 "chosen": walked.choice.chosen.to_dicts(),
             }
         print_json(
-            {**about(data), "variants": found.table.fill_nan(None).to_dicts(),
-             "trials": found.trials, "deflated_sharpe": number(found.deflated_sharpe),
-             "overfitting_probability": number(found.overfitting_probability),
+            {**about(data), "variants": judgement.table.fill_nan(None).to_dicts(),
+             "trials": judgement.trials, "deflated_sharpe": number(judgement.deflated_sharpe),
+             "overfitting_probability": number(judgement.overfitting_probability),
              "walk_forward": forward}
         )  # fmt: skip
         return
     say_about(data)
-    say(f"{found.table.height} variants, the best first:")
-    print_table([_cells(row) for row in found.table.head(SHOWN_VARIANTS).to_dicts()], GRID)
-    if found.table["held_to_expiry"].any():
+    say(f"{judgement.table.height} variants, the best first:")
+    print_table([_cells(row) for row in judgement.table.head(SHOWN_VARIANTS).to_dicts()], GRID)
+    if judgement.table["held_to_expiry"].any():
         say(HELD_NOTE)
-    say(f"Variants tried so far: {found.trials}. Deflated Sharpe ratio of the best one: "
-        f"{found.deflated_sharpe:.2f} (above 0.95 is more than luck).")  # fmt: skip
-    say(f"Probability of backtest overfitting: {found.overfitting_probability:.2f}.")
+    say(f"Variants tried so far: {judgement.trials}. Deflated Sharpe ratio of the best one: "
+        f"{judgement.deflated_sharpe:.2f} (above 0.95 is more than luck).")  # fmt: skip
+    say(f"Probability of backtest overfitting: {judgement.overfitting_probability:.2f}.")
     if walked is None:
         say("Too few years, or a single variant: no walk-forward choice.")
         return
-    say(f"Chosen on the years before, scored on each next one, from {walked.choice.sessions[0]}:")
+    say(f"Walk-forward from {walked.choice.sessions[0]}: each year scored with the variant chosen "
+        "on the years before:")  # fmt: skip
     say(f"  Sharpe ratio {walked.sharpe.value:.2f} [{walked.sharpe.low:.2f}, "
         f"{walked.sharpe.high:.2f}], {100 * walked.excess_return_annual:.1f}% a year over cash, "
         f"maximum drawdown {100 * walked.max_drawdown:.1f}%.")  # fmt: skip
@@ -153,7 +157,7 @@ def show_judgement(args: argparse.Namespace, data: BacktestData, found: Judgemen
 
 
 def _spells(chosen: pl.DataFrame) -> list[dict[str, Any]]:
-    """The choices, with neighbouring years of the same one together."""
+    """The choices, with consecutive years of the same variant in one row."""
     runs = chosen.group_by(pl.col("variant").rle_id().alias("run"), maintain_order=True).agg(
         first=pl.col("year").min(), last=pl.col("year").max(), variant=pl.col("variant").first()
     )
@@ -175,12 +179,13 @@ def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
         for row in run.scores.to_dicts()
     ]  # fmt: skip
     print_table([_cells(row) for row in rows], BESIDE)
-    say("Intervals hold 95%, by block bootstrap; model_gain is the model's Sharpe ratio less this "
-        "one's.")  # fmt: skip
-    if held := held_to_expiry(run.curves):
-        say(f"{', '.join(f'{name} ({count} trades)' for name, count in held.items())}: {HELD_NOTE}")
-    say("Baselines without skill, drawn again and again (their row above is the median draw); "
-        "better is the share that did at least as well as the model:")  # fmt: skip
+    say("Intervals are 95% by block bootstrap; model_gain is the model's Sharpe ratio minus that "
+        "of the row.")  # fmt: skip
+    if to_expiry := held_to_expiry(run.curves):
+        counts = ", ".join(f"{name} ({count} trades)" for name, count in to_expiry.items())
+        say(f"{counts}: {HELD_NOTE}")
+    say("Random baselines, drawn many times (their row above is the median draw); better is the "
+        "share of draws that did at least as well as the model:")  # fmt: skip
     print_table([_drawn(row) for row in run.bands.to_dicts()], DRAWN)
     say("Targets of the plan:")
     shown = [
@@ -203,7 +208,7 @@ def _drawn(row: dict[str, Any]) -> dict[str, Any]:
     shown = {**row, "5%-95%": f"[{_two(row['sharpe_p05'])}, {_two(row['sharpe_p95'])}]"}
     if row["better"] is not None:
         shown["better"] = f"{100 * row['better']:.0f}%"
-        # Of many draws the smallest p-value is small, never zero.
+        # With three decimals a small p-value does not look like zero.
         shown["p_value"] = f"{row['p_value']:.3f}"
     return shown
 

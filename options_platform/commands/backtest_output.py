@@ -1,4 +1,4 @@
-"""What `backtest` and its search both write and print."""
+"""Recording and printing that `backtest` and its search share."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def record(
     scores: list[VariantScore],
     purpose: str = "choice",
 ) -> None:
-    """Count every variant among the trials of the home."""
+    """Record every variant as a trial of the home, so that later judgements count it."""
     trials = backtest_trials(scores, data, purpose, datetime.now(UTC))
     TrialLog(settings.home, warehouse).record_all(trials)
 
 
 def about(data: BacktestData) -> dict[str, Any]:
-    """What a result rests on."""
+    """The data of a backtest, as JSON fields: tickers, first and last session, chains, yields."""
     return {
         "tickers": data.market.tickers,
         "first": data.first,
@@ -41,17 +41,17 @@ def about(data: BacktestData) -> dict[str, Any]:
 
 
 def say_about(data: BacktestData) -> None:
-    """The same for people."""
+    """Print the data of a backtest for people, with its weaknesses."""
     say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
-    for ticker, own in foreign_indices(data.iv_symbols).items():
-        say(f"{ticker} is priced on the VIX. Its own index is {own}; if the source has it: "
-            f"OPTIONS_IV_SYMBOL__{ticker}={own}, then backfill again.")  # fmt: skip
+    for ticker, index in foreign_indices(data.iv_symbols).items():
+        say(f"{ticker} is priced on the VIX. Its volatility index is {index}; if the source has "
+            f"it: OPTIONS_IV_SYMBOL__{ticker}={index}, then backfill again.")  # fmt: skip
     if not data.market.interest.any():
-        say("No yields are stored: cash earns nothing, and Sharpe ratios are of plain returns.")
+        say("No yields are stored: cash earns no interest, and Sharpe ratios use plain returns.")
     elif stale := int(data.market.yield_stale.sum()):
-        say(f"On {stale} sessions the yield was unknown, or carried for more than a week.")
+        say(f"On {stale} sessions the yield is unknown or older than a week.")
 
 
 def number(value: float) -> float | None:
-    """A value for JSON; null for what cannot be told."""
+    """A value for JSON: None in place of NaN."""
     return value if value == value else None  # noqa: PLR0124 - only NaN differs from itself

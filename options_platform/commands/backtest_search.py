@@ -37,23 +37,26 @@ def search(
     plan: PlanRules,
     rules: BacktestRules,
 ) -> int:
-    """Search for the best Sharpe ratio on the first 70% of the sessions; score it on the rest."""
+    """Search for the best Sharpe ratio on the first 70% of the sessions; score it on the last 30%.
+
+    Raises :class:`UsageError` if `--vary` names no setting.
+    """
     choices = parse_choices(args.vary, plan, rules)
     if not choices:
-        raise UsageError("--optuna searches what --vary names, e.g. exits.credit_stop=1..3")
+        raise UsageError("--optuna searches the settings of --vary, e.g. exits.credit_stop=1..3")
     optuna = open_optuna()
     cut = int(SEARCHED_SHARE * (len(data.market.sessions) - 1))
-    found: list[tuple[float, float, VariantScore]] = []
+    tried: list[tuple[float, float, VariantScore]] = []
     progress = ConsoleProgress()
 
     def objective(trial: Any) -> float:
-        values = {key: [_suggested(trial, key, own)] for key, own in choices.items()}
+        values = {key: [_suggested(trial, key, choice)] for key, choice in choices.items()}
         (variant,) = varied(plan, rules, values)
         (score,) = run_grid([variant], data, 1, lambda *_: None)
         excess = excess_returns(score.equity, data.market)
         past = float(np.nan_to_num(sharpe(excess[:cut]), nan=NO_TRADES))
-        found.append((past, float(sharpe(excess[cut:])), score))
-        progress("variants", len(found), args.optuna)
+        tried.append((past, float(sharpe(excess[cut:])), score))
+        progress("variants", len(tried), args.optuna)
         return past
 
     study = optuna.create_study(
@@ -62,12 +65,12 @@ def search(
     try:
         study.optimize(objective, n_trials=args.optuna)
     finally:
-        # A search that was broken off has looked as well.
-        scores = list({score.variant.name: score for *_, score in found}.values())
+        # Variants of an interrupted search count as trials too.
+        scores = list({score.variant.name: score for *_, score in tried}.values())
         earlier = earlier_ratios(warehouse, [score.variant for score in scores])
         record(settings, warehouse, data, scores, purpose="search")
     judged = judge(scores, data.market, earlier)
-    best = max(found, key=lambda each: each[0])
+    best = max(tried, key=lambda each: each[0])
     later = bootstrap_interval(excess_returns(best[2].equity, data.market)[cut:], sharpe)
     (base,) = run_grid([Variant("as set", plan, rules)], data, 1, lambda *_: None)
     unchanged = float(sharpe(excess_returns(base.equity, data.market)[cut:]))
@@ -87,7 +90,7 @@ def search(
         print_json({**about(data), **result})
         return 0
     say_about(data)
-    say(f"Searched to {result['searched_to']}; what was chosen there, scored after it:")
+    say(f"Searched up to {result['searched_to']}; the chosen variant, scored after that session:")
     print_table([result], ("best", "sharpe_searched", "sharpe_after", "sharpe_after_low",
                            "sharpe_after_high", "sharpe_after_as_set"))  # fmt: skip
     say(f"Variants tried so far: {judged.trials}. Deflated Sharpe ratio of the best one: "
@@ -96,9 +99,9 @@ def search(
     return 0
 
 
-def _suggested(trial: Any, key: str, own: Mapping[str, Any] | Any) -> Any:
-    if not isinstance(own, Span):
-        return trial.suggest_categorical(key, own)
-    if own.whole:
-        return trial.suggest_int(key, int(own.low), int(own.high))
-    return trial.suggest_float(key, own.low, own.high)
+def _suggested(trial: Any, key: str, choice: Mapping[str, Any] | Any) -> Any:
+    if not isinstance(choice, Span):
+        return trial.suggest_categorical(key, choice)
+    if choice.whole:
+        return trial.suggest_int(key, int(choice.low), int(choice.high))
+    return trial.suggest_float(key, choice.low, choice.high)

@@ -1,4 +1,4 @@
-"""`doctor`, `backup` and `restore`: the health of the installation and the home."""
+"""`doctor`, `backup` and `restore`: check the installation, save and restore the home."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from options_platform.settings import load_settings
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Check everything that a run rests on; exit code 1 if anything is broken."""
+    """Check everything that a run needs; 1 if anything is broken."""
     settings = load_settings()
     findings = diagnose(settings)
     if args.json:
@@ -28,11 +28,15 @@ def doctor(args: argparse.Namespace) -> int:
 
 
 def backup(args: argparse.Namespace) -> int:
-    """Write the home to one archive, each database as of one moment, with a hash of each file."""
+    """Write the home to one archive: a consistent copy of each database, a hash of each file.
+
+    Raises :class:`UsageError` for an archive inside the home, :class:`DiskFullError` without
+    space, :class:`HomeError` if the archive cannot be written.
+    """
     settings = ready_settings()
     archive = Path(args.archive)
     if archive.resolve().is_relative_to(settings.home):
-        raise UsageError(f"{archive} lies inside the home; write the archive elsewhere")
+        raise UsageError(f"{archive} is inside the home; write the archive elsewhere")
     try:
         write_archive(
             settings.home,
@@ -49,11 +53,14 @@ def backup(args: argparse.Namespace) -> int:
 
 
 def restore(args: argparse.Namespace) -> int:
-    """Verify an archive, then put it in place of the home, which is set aside and not lost."""
+    """Verify an archive, set the present home aside, and put the archive's content in its place.
+
+    Raises :class:`UsageError` if the archive is no file.
+    """
     settings = load_settings()
     archive = Path(args.archive)
     if not archive.is_file():
-        raise UsageError(f"{archive} is no file; give the archive that backup wrote")
+        raise UsageError(f"{archive} is not a file; name an archive that backup wrote")
     restored = restore_archive(
         archive,
         settings.home,
@@ -63,13 +70,13 @@ def restore(args: argparse.Namespace) -> int:
         wait_seconds=settings.warehouse_wait_seconds,
     )
     if restored.aside is not None:
-        say(f"What was there is now in {restored.aside}")
-    what = ", ".join(args.only) + " of " if args.only else ""
-    say(f"Restored {what}{settings.home} from {archive}")
+        say(f"The former content is now in {restored.aside}")
+    parts = ", ".join(args.only) + " of " if args.only else ""
+    say(f"Restored {parts}{settings.home} from {archive}")
     if restored.halted:
         say(
-            f"New entries are halted ({restored.reason}; {', '.join(restored.halted)}): what was "
-            "traded since is at the broker alone. Run: options-platform reconcile; then, when you "
-            "have looked: options-platform resume"
+            f"New entries are halted ({restored.reason}; {', '.join(restored.halted)}): only the "
+            "broker knows the trades since the backup. Run: options-platform reconcile; check the "
+            "result, then run: options-platform resume"
         )
     return 0

@@ -1,4 +1,4 @@
-"""What the commands share: settings with a ready home, printing, and progress."""
+"""Shared by the commands: settings with a ready home, printing, and progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ready_settings() -> Settings:
 
 
 def warn_live() -> None:
-    """Tell, on standard error and loudly, that real money moves."""
+    """Warn on standard error that orders move real money."""
     text = "LIVE TRADING: these orders move REAL MONEY (alpaca.live is on)"
     line = "!" * (len(text) + 8)
     print(f"{line}\n!!! {text} !!!\n{line}", file=sys.stderr, flush=True)
@@ -75,20 +75,20 @@ def _cell(value: object) -> str:
 
 
 class ConsoleProgress:
-    """Tells of long work on standard error: rewrites a line on a terminal, else prints rarely."""
+    """Shows progress on standard error: one line rewritten on a terminal, else a line every 2 s."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._said = 0.0
+        self._printed_at = 0.0
         self._live = sys.stderr.isatty()
         self._width = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Report that `done` of `total` parts of `what` are finished."""
         now = time.monotonic()
-        if done < total and now - self._said < (0.1 if self._live else SECONDS_BETWEEN_LINES):
+        if done < total and now - self._printed_at < (0.1 if self._live else SECONDS_BETWEEN_LINES):
             return
-        self._said = now
+        self._printed_at = now
         text = f"  {now - self._started:6.1f} s  {what} {done}/{total}"
         if self._live:
             end = "\n" if done >= total else ""

@@ -1,4 +1,4 @@
-"""`demo`: the whole platform on the bundled sample, from bars to a replay and a report."""
+"""`demo`: runs the whole platform on the bundled sample, from bars to a replay and a report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ STAMP = "demo.sha256"
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Backfill what is missing, run the newest session, replay the last ones, write the report."""
+    """Backfill missing sessions, run the newest, replay the last ones, backtest, write the report.
+
+    Raises :class:`UsageError` for a number of sessions outside 2 to 250.
+    """
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.common import PartitionRange
     from options_platform.defs.shared.partitions import first_date, newest_date
@@ -47,7 +50,7 @@ def demo(args: argparse.Namespace) -> int:
 
     history = PartitionRange(first_date(settings), shift(newest, -1), settings.tickers)
     if _is_current(settings, warehouse, history):
-        say("2. The history is stored, by this code and these settings: nothing to backfill")
+        say("2. The history was stored by this code with these settings: nothing to backfill")
     else:
         days = len(sessions_between(history.start, history.end))
         say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: nine assets")
@@ -61,7 +64,7 @@ def demo(args: argparse.Namespace) -> int:
     which = "the last" if replayed[-1] == newest else "the newest with a trade:"
     say(
         f"4. Replay of {which} {len(replayed)} sessions, {replayed[0]} to {replayed[-1]}, "
-        "into a ledger of its own"
+        "into a separate ledger"
     )
     ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
     _show_replay(ledger.table("orders"), ledger.table("marks"))
@@ -78,15 +81,17 @@ def demo(args: argparse.Namespace) -> int:
 
 
 def sessions_to_replay(traded: Sequence[date], newest: date, count: int) -> list[date]:
-    """The last `count` sessions; if they plan no trade, those from the newest trade's eve on.
+    """The last `count` sessions; if they plan no trade, `count` sessions that include one.
+
+    Those begin on the session before the newest planned trade.
 
     Args:
         traded: dates with a planned trade, ascending.
         newest: the newest session.
-        count: how many sessions.
+        count: number of sessions to replay.
     """
     last = sessions_between(shift(newest, 1 - count), newest)
-    # The order of a plan works in the next session, so a trade of the newest one shows nothing.
+    # A plan's order works in the next session, so a trade planned on the newest shows no fill.
     before = [day for day in traded if day < newest]
     if not before or before[-1] >= last[0]:
         return last
@@ -100,7 +105,7 @@ def _traded_dates(warehouse: Warehouse) -> list[date]:
 
 
 def _is_current(settings: Settings, warehouse: Warehouse, history: PartitionRange) -> bool:
-    """Whether every plan of the history is stored, made by this code with these settings."""
+    """Whether every plan of the history was stored by this code with these settings."""
     stamp = settings.home / STAMP
     if not stamp.exists() or stamp.read_text() != _fingerprint(settings):
         return False
@@ -112,7 +117,7 @@ def _is_current(settings: Settings, warehouse: Warehouse, history: PartitionRang
 
 
 def _fingerprint(settings: Settings) -> str:
-    """Hash of the settings and of the package's own code."""
+    """Hash of the settings and of the package's code."""
     package = Path(options_platform.__file__).parent
     digest = hashlib.sha256(repr(settings).encode())
     for file in sorted(package.rglob("*.py")):

@@ -1,4 +1,4 @@
-"""`fake-alpaca`: a server on this machine that plays Alpaca, to try trading without an account."""
+"""`fake-alpaca`: serves a fake Alpaca on this machine, to try trading without an account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from options_platform.fake_alpaca import FakeAlpaca
 
 
 def fake_alpaca(args: argparse.Namespace) -> int:
-    """Serve until interrupted; the account lives as long as the server."""
+    """Serve until interrupted; the account is lost when the server stops."""
     try:
         server = FakeAlpaca(port=args.port, fills=args.fills, cash_usd=args.cash, seed=args.seed)
     except OSError as error:
@@ -20,9 +20,7 @@ def fake_alpaca(args: argparse.Namespace) -> int:
         if args.json:
             print_json({"address": server.address, "fills": args.fills})
         else:
-            say(
-                f"A fake Alpaca serves at {server.address}. Nothing of it reaches a market. Use it:"
-            )
+            say(f"A fake Alpaca serves at {server.address}; its orders reach no market. Use it:")
             say(f"  export OPTIONS_BROKER=alpaca OPTIONS_ALPACA__FAKE_ADDRESS={server.address}")
             say("  options-platform daily   # with OPTIONS_SOURCE=simulated or yahoo")
         threading.Event().wait()

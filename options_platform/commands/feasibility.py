@@ -1,4 +1,4 @@
-"""`feasibility`: from what account size on each strategy fits the sizing and the limits."""
+"""`feasibility`: the smallest account in which each strategy fits the sizing and the limits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ COLUMNS = (
 
 
 def feasibility(args: argparse.Namespace) -> int:
-    """Plan the newest sessions anew with one spread at least, and say what account each needs."""
+    """Plan the newest sessions again with at least one spread; print the account that each needs.
+
+    Raises :class:`IncompleteDataError` before the first plan.
+    """
     settings = ready_settings()
     if args.sessions < 1:
         raise UsageError("--sessions takes a number of sessions, at least 1")
@@ -43,23 +46,23 @@ def feasibility(args: argparse.Namespace) -> int:
         raise IncompleteDataError("there are no plans yet; run: options-platform backfill")
     first: date = planned.filter(planned >= shift(last, 1 - args.sessions)).min()  # type: ignore[assignment]
     inputs = plan_inputs(warehouse, settings.tickers, first, last)
-    # What the budget refused is just what is asked for here.
+    # Plans that the risk budget refuses are the ones of interest here.
     sizing = replace(settings.plan.sizing, allow_min_one=True, max_risk_usd=None)
     plans, _ = build_plans(inputs, replace(settings.plan, sizing=sizing))
     rows = one_spread_rows(plans)
-    sure = dict(rows.group_by("strategy").agg(pl.col("confidence").median()).iter_rows())
-    found = judge(rows, settings.plan.sizing, settings.risk, confidence=sure)
+    confidence = dict(rows.group_by("strategy").agg(pl.col("confidence").median()).iter_rows())
+    needs = judge(rows, settings.plan.sizing, settings.risk, confidence=confidence)
     counts = rows.group_by("ticker", "strategy").len("plans")
-    found = found.join(counts, on=["ticker", "strategy"], maintain_order="left")
+    needs = needs.join(counts, on=["ticker", "strategy"], maintain_order="left")
     if args.json:
         print_json(
             {"first": first, "last": last, "account_value_usd": settings.account_value_usd,
-             "strategies": found.to_dicts()}
+             "strategies": needs.to_dicts()}
         )  # fmt: skip
         return 0
     say(
-        f"One spread of each strategy that was planned from {first} to {last} on synthetic chains, "
-        f"medians; the account has {settings.account_value_usd:,.0f} USD."
+        f"Medians for one spread of each strategy planned from {first} to {last} on synthetic "
+        f"chains; the account has {settings.account_value_usd:,.0f} USD."
     )
-    print_table(found.to_dicts(), COLUMNS)
+    print_table(needs.to_dicts(), COLUMNS)
     return 0

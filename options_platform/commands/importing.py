@@ -1,4 +1,4 @@
-"""`import`: downloaded files converted into the csv layout, and what was made of each."""
+"""`import`: converts downloaded files into the layout of the source csv."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from options_platform.settings import load_settings
 
 
 def import_files(args: argparse.Namespace) -> int:
-    """Convert the files; nothing is written unless all can be."""
+    """Convert the files and print each result; writes nothing unless all can be converted.
+
+    Raises :class:`UsageError` if a file to write exists and is not to be replaced.
+    """
     from options_platform.adapters.sources.files.conversion import Request, convert
 
     folder = Path(args.to) if args.to else _csv_folder()
@@ -24,23 +27,27 @@ def import_files(args: argparse.Namespace) -> int:
         no_dividends=args.no_dividends,
         whole=args.whole,
     )
-    made = convert([Path(name) for name in args.files], request)
-    present = [one.name for one in made if (folder / one.name).exists()]
-    if present and not args.replace:
-        raise UsageError(f"{folder / present[0]} exists; to replace it: --replace")
-    for one in made:
-        path = folder / one.name
+    tables = convert([Path(name) for name in args.files], request)
+    existing = [table.name for table in tables if (folder / table.name).exists()]
+    if existing and not args.replace:
+        raise UsageError(f"{folder / existing[0]} exists; to replace it: --replace")
+    for table in tables:
+        path = folder / table.name
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.new")
-        one.rows.write_csv(new)
+        table.rows.write_csv(new)
         new.replace(path)
     if args.json:
         print_json(
-            [{"file": folder / one.name, "rows": one.rows.height, "from": one.said} for one in made]
+            [
+                {"file": folder / table.name, "rows": table.rows.height, "from": table.origin}
+                for table in tables
+            ]
         )
         return 0
-    for one in made:
-        say(f"{folder / one.name}: {one.rows.height} rows{_span(one.rows)}, from {one.said}")
+    for table in tables:
+        span = _span(table.rows)
+        say(f"{folder / table.name}: {table.rows.height} rows{span}, from {table.origin}")
     return 0
 
 
@@ -56,5 +63,5 @@ def _csv_folder() -> Path:
 
     folders = [part for part in load_settings().csv_dir.split(pathsep) if part]
     if not folders:
-        raise UsageError("say where to write: --to FOLDER, or set OPTIONS_CSV_DIR")
+        raise UsageError("name the folder to write to: --to FOLDER, or set OPTIONS_CSV_DIR")
     return Path(folders[0]).expanduser()

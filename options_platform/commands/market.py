@@ -1,5 +1,4 @@
-"""`quarantine`, `bars` and `chain-snapshot`: what was set aside, what was known when, and the
-chains of an evening."""
+"""`quarantine`, `bars` and `chain-snapshot`: suspicious rows, stored bars, today's chains."""
 
 from __future__ import annotations
 
@@ -21,7 +20,10 @@ BAR_COLUMNS = ("date", "open", "high", "low", "close", "adj_close", "volume", "b
 
 
 def quarantine(args: argparse.Namespace) -> int:
-    """List what was set aside, or decide about one session's row."""
+    """List the rows that were set aside, or accept or reject the row of one session.
+
+    Raises :class:`UsageError` if a decision names no ticker, no session or no single row.
+    """
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     entries = warehouse.read(QUARANTINE, start=args.date, end=args.date)
@@ -42,7 +44,7 @@ def quarantine(args: argparse.Namespace) -> int:
     else:
         for row in decided.iter_rows(named=True):
             say(f"{row['date']} {row['ticker']} {row['rule']}: {row['status']}")
-        say("It takes effect when raw_ohlcv is materialised next; see: daily, backfill")
+        say("It takes effect when raw_ohlcv is next materialised; see: daily, backfill")
     return 0
 
 
@@ -60,7 +62,7 @@ def _list(args: argparse.Namespace, entries: pl.DataFrame) -> int:
 
 
 def bars(args: argparse.Namespace) -> int:
-    """The bars of a ticker, as they are stored or as they were known at a moment."""
+    """Print the bars of a ticker, as they are stored or as they were known at a moment."""
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     tickers = [require_ticker(args.ticker)]
@@ -73,14 +75,14 @@ def bars(args: argparse.Namespace) -> int:
     if args.json:
         print_json(rows.to_dicts())
     elif rows.is_empty():
-        say(f"no bars of {args.ticker} are stored for that; see: status, backfill")
+        say(f"no bars of {args.ticker} are stored for these sessions; see: status, backfill")
     else:
         print_table(rows.to_dicts(), BAR_COLUMNS)
     return 0
 
 
 def chain_snapshot(args: argparse.Namespace) -> int:
-    """Store the option chains of today's session as they stand after its close."""
+    """Store the option chains of today's session as quoted after its close."""
     from options_platform.commands.runs import chosen_tickers
     from options_platform.defs.chains.snapshot import take_snapshot
     from options_platform.services.market_data.platform import make_platform, source_gives
@@ -88,7 +90,7 @@ def chain_snapshot(args: argparse.Namespace) -> int:
     settings = ready_settings()
     platform = make_platform(settings)
     if not source_gives(platform, "chain"):
-        raise UsageError(f"source {settings.source} gives no option chains; set OPTIONS_SOURCE")
+        raise UsageError(f"source {settings.source} provides no option chains; set OPTIONS_SOURCE")
     session, fetched = take_snapshot(platform, chosen_tickers(args.tickers, settings))
     rows = fetched.shares.to_dicts()
     if args.json:

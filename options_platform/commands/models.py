@@ -1,4 +1,4 @@
-"""`models`: who is champion, who challenges, promotion and rollback."""
+"""`models`: lists champions and challengers, promotes a candidate, rolls a promotion back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ COLUMNS = ("target", "model", "champion", "loss", "naive_loss", "p_naive", "p_ch
 
 
 def models(args: argparse.Namespace) -> int:
-    """List the contenders, promote one, or bring back the champion before."""
+    """List the contenders, promote one, or bring back the previous champion.
+
+    Raises :class:`UsageError` if a promotion or rollback names no target or candidate.
+    """
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.adapters.tracking.model_registry import ModelRegistry
 
@@ -24,23 +27,23 @@ def models(args: argparse.Namespace) -> int:
     if args.action == "list":
         return _list(args, registry)
     if args.target is None:
-        raise UsageError(f"models {args.action}: say which with --target direction or iv_rank")
+        raise UsageError(f"models {args.action} needs --target direction or iv_rank")
     now = datetime.now(UTC)
     if args.action == "rollback":
         name = registry.rollback(args.target, now=now)
-        found: dict[str, Any] = {"target": args.target, "champion": name}
+        decision: dict[str, Any] = {"target": args.target, "champion": name}
     else:
         if not args.name:
             raise UsageError(
                 "models promote: name the candidate, see: options-platform models list"
             )
         contender = registry.promote(args.target, args.name, now=now)
-        found = {"target": args.target, "champion": args.name, "test": asdict(contender)}
+        decision = {"target": args.target, "champion": args.name, "test": asdict(contender)}
     if args.json:
-        print_json(found)
+        print_json(decision)
     else:
         say(
-            f"{found['champion']} is the champion of {args.target}; backfill to predict with it "
+            f"{decision['champion']} is the champion of {args.target}; backfill to predict with it "
             "and to make its newest model a version of MLflow's registry"
         )
     return 0
@@ -52,17 +55,17 @@ def _list(args: argparse.Namespace, registry: Any) -> int:
     from options_platform.models.study.luck import luck
 
     rows: list[dict[str, Any]] = []
-    chance: dict[str, dict[str, float]] = {}
+    luck_by_target: dict[str, dict[str, float]] = {}
     for target in (args.target,) if args.target else CANDIDATES:
         champion = registry.champion(target)
-        found = registry.contenders(target)
-        if not found:
+        contenders = registry.contenders(target)
+        if not contenders:
             rows.append({"target": target, "model": champion, "champion": "yes"})
             continue
-        chance[target] = luck(
+        luck_by_target[target] = luck(
             registry.warehouse.read(TRIALS),
             registry.warehouse.read(TRIAL_FOLDS),
-            [each.trial_id for each in found],
+            [each.trial_id for each in contenders],
         )
         rows += [
             {
@@ -75,15 +78,15 @@ def _list(args: argparse.Namespace, registry: Any) -> int:
                 "p_champion": each.against_champion.p_value,
                 "folds": each.against_naive.folds,
             }
-            for each in found
+            for each in contenders
         ]
     if args.json:
-        print_json({"models": rows, "luck": chance})
+        print_json({"models": rows, "luck": luck_by_target})
         return 0
     shown = [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in r.items()} for r in rows]
     print_table(shown, COLUMNS)
-    for target, figures in chance.items():
+    for target, figures in luck_by_target.items():
         say(f"{target}: " + ", ".join(f"{name} {value:.3g}" for name, value in figures.items()))
-    if not chance:
+    if not luck_by_target:
         say("No trials yet; run: options-platform research")
     return 0

@@ -1,4 +1,4 @@
-"""The commands that read: `status`, `report`, `orders`, `positions`, `features-export`."""
+"""`status`, `report`, `orders`, `positions` and `features-export`: read and show what is stored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from options_platform.services.trading.replay import replay_ledger
 from options_platform.services.trading.stop_looks import valued_by_model
 from options_platform.settings import Settings
 
-# What the tables show, and under what short name: a row has to fit a terminal.
+# Columns to print and their short headings: a row has to fit a terminal.
 ORDER_COLUMNS = {
     "session": "session",
     "ticker": "ticker",
@@ -58,7 +58,7 @@ POSITION_COLUMNS = {
 
 
 def status(args: argparse.Namespace) -> int:
-    """What is stored, how fresh it is, and the newest decisions."""
+    """Print the stored tables, their freshness, open problems, and the newest decisions."""
     from options_platform.defs.shared.partitions import newest_date
 
     settings = ready_settings()
@@ -67,7 +67,7 @@ def status(args: argparse.Namespace) -> int:
     tables = [_table_status(settings, warehouse, table) for table in LISTED_TABLES]
     aside, warnings = open_entries(warehouse)
     ledger = open_ledger(settings)
-    found: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "home": settings.home,
         "source": settings.source,
         "newest_session": newest,
@@ -83,28 +83,28 @@ def status(args: argparse.Namespace) -> int:
         "decisions": _newest_plans(warehouse),
     }
     if args.json:
-        print_json(found)
+        print_json(summary)
         return 0
     say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
     print_table(tables, ("table", "rows", "tickers", "first", "last"))
-    for row in found["without_bars"]:
+    for row in summary["without_bars"]:
         since = f" since {row['last']}" if row["last"] else ""
         say(f"{row['ticker']} has no good bar{since} and does not trade")
     more = "; see: options-platform quarantine list" if aside or warnings else ""
     say(f"Open in the quarantine: {aside} rows set aside, {warnings} warnings{more}")
-    if found["halted"]:
-        say(f"New orders are HALTED: {found['halted']}")
-    if found["paused"]:
-        say(f"New orders are PAUSED until the next look or the close: {found['paused']}")
-    for text in found["unsure_quotes"].values():
+    if summary["halted"]:
+        say(f"New orders are HALTED: {summary['halted']}")
+    if summary["paused"]:
+        say(f"New orders are PAUSED until the next check or the close: {summary['paused']}")
+    for text in summary["unsure_quotes"].values():
         say(f"Quotes in DOUBT: {text}")
-    for text in found["assigned_shares"].values():
+    for text in summary["assigned_shares"].values():
         say(f"ASSIGNED: {text}")
-    for text in found["differences"]:
+    for text in summary["differences"]:
         say(f"Ledger and broker DIFFER: {text}")
-    if found["decisions"]:
+    if summary["decisions"]:
         say("Newest decisions:")
-        print_table(found["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
+        print_table(summary["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
     return 0
 
 
@@ -113,7 +113,7 @@ def _open_positions(ledger: Ledger) -> list[Position]:
 
 
 def report(args: argparse.Namespace) -> int:
-    """Write the HTML report and say where it is."""
+    """Write the HTML report and print its path."""
     from options_platform.reporting.report import write_report
 
     settings = ready_settings()
@@ -127,7 +127,7 @@ def report(args: argparse.Namespace) -> int:
 
 
 def orders(args: argparse.Namespace) -> int:
-    """The orders of the paper ledger, or of the replay."""
+    """Print the orders of the ledger, or of the replay's ledger."""
     ledger = _ledger(args)
     rows: list[dict[str, Any]] = []
     if ledger.exists:
@@ -138,15 +138,17 @@ def orders(args: argparse.Namespace) -> int:
 
 
 def positions(args: argparse.Namespace) -> int:
-    """The open positions of the paper ledger, or of the replay."""
+    """Print the open positions of the ledger, or of the replay's ledger."""
     ledger = _ledger(args)
-    found = ledger.positions(only_open=True) if ledger.exists else []
-    rows = [_position_row(position) for position in found]
+    rows = [_position_row(position) for position in _open_positions(ledger)]
     return _show(args, ledger, rows, POSITION_COLUMNS, "no open positions")
 
 
 def features_export(args: argparse.Namespace) -> int:
-    """Write the features to one Parquet file that carries their version."""
+    """Write the features to one Parquet file whose metadata carries their version.
+
+    Raises :class:`IncompleteDataError` before the first feature.
+    """
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     features = warehouse.read(FEATURES_TABLE)
@@ -165,17 +167,16 @@ def features_export(args: argparse.Namespace) -> int:
         },
     )
     new.replace(path)
-    found = {"file": path, "rows": features.height, "feature_version": versions}
     if args.json:
-        print_json(found)
+        print_json({"file": path, "rows": features.height, "feature_version": versions})
     else:
         say(f"{path}: {features.height} rows, feature version {', '.join(versions)}")
     return 0
 
 
 def _paused(ledger: Ledger) -> str | None:
-    found = pause_of(ledger) if ledger.exists else None
-    return None if found is None else found.reason
+    pause = pause_of(ledger) if ledger.exists else None
+    return None if pause is None else pause.reason
 
 
 def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dict[str, Any]:
@@ -202,22 +203,24 @@ def _ledger(args: argparse.Namespace) -> Ledger:
 
 
 def _position_row(position: Position) -> dict[str, Any]:
-    """A position's fields and what follows from them; days to expiry are those from its mark on."""
-    more = ("open_contracts", "expiry", "value_usd", "profit_usd", "risk_usd")
+    """The stored fields and the derived ones; days to expiry count from the newest mark."""
+    derived = ("open_contracts", "expiry", "value_usd", "profit_usd", "risk_usd")
     return {
         **asdict(position),
-        **{name: getattr(position, name) for name in more},
+        **{name: getattr(position, name) for name in derived},
         "days_to_expiry": (position.expiry - position.marked_on).days,
         "strikes": legs_text(position),
     }
 
 
 def _as_of(ledger: Ledger) -> datetime | None:
-    """When something was last recorded, None before anything was."""
+    """UTC time of the newest recorded event; None before the first."""
     if not ledger.exists:
         return None
-    told = [ledger.table(name)["recorded_at"].max() for name in ("order_events", "account_events")]
-    newest = max((at for at in told if isinstance(at, datetime)), default=None)
+    recorded = [
+        ledger.table(name)["recorded_at"].max() for name in ("order_events", "account_events")
+    ]
+    newest = max((at for at in recorded if isinstance(at, datetime)), default=None)
     return None if newest is None else newest.replace(tzinfo=UTC)
 
 
@@ -238,6 +241,6 @@ def _show(
     else:
         say(nothing)
     if as_of is not None:
-        asks = "" if args.replay else "; options-platform reconcile asks the broker"
-        say(f"As the ledger knows it since {as_of:%Y-%m-%d %H:%M} UTC{asks}.")
+        hint = "" if args.replay else "; to ask the broker: options-platform reconcile"
+        say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}.")
     return 0

@@ -1,4 +1,4 @@
-"""`record`: how well paper trading did, at what prices, and where the backtest differs."""
+"""`record`: the result of paper trading, its slippage, and its drift from the backtest."""
 
 from __future__ import annotations
 
@@ -29,38 +29,41 @@ SHOWN = 12
 
 
 def record(args: argparse.Namespace) -> int:
-    """Print the record; with --csv write the trade journal."""
+    """Print the record; with --csv also write the trade journal.
+
+    Raises :class:`IncompleteDataError` before the first traded session.
+    """
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     ledger = replay_ledger(settings) if args.replay else open_ledger(settings)
-    found = paper_record(settings, warehouse, ledger)
-    if found is None:
+    paper = paper_record(settings, warehouse, ledger)
+    if paper is None:
         raise IncompleteDataError("no session was traded yet; run: options-platform daily")
     if args.csv:
-        write_journal(found, Path(args.csv))
+        write_journal(paper, Path(args.csv))
     if args.json:
         print_json(
             {
-                "targets": found.targets.to_dicts(),
-                "journal": found.journal.to_dicts(),
-                "drift": found.drift.to_dicts(),
-                "later": found.later,
+                "targets": paper.targets.to_dicts(),
+                "journal": paper.journal.to_dicts(),
+                "drift": paper.drift.to_dicts(),
+                "later": paper.later,
             }
         )
     else:
-        _show(found)
+        _show(paper)
         if args.csv:
-            say(f"Journal of {found.journal.height} trades: {args.csv}")
+            say(f"Journal of {paper.journal.height} trades: {args.csv}")
     return 0
 
 
-def write_journal(found: Record, path: Path) -> None:
-    """Write the journal with its drift as CSV, whole or not at all.
+def write_journal(record: Record, path: Path) -> None:
+    """Write the journal with its drift as CSV, completely or not at all.
 
-    Raises :class:`UsageError` where the file cannot be written.
+    Raises :class:`UsageError` if the file cannot be written.
     """
-    drift = found.drift.select("plan_id", "ticker", drift="state", drift_usd="pnl_difference_usd")
-    rows = found.journal.join(drift, on=["plan_id", "ticker"], how="left", maintain_order="left")
+    drift = record.drift.select("plan_id", "ticker", drift="state", drift_usd="pnl_difference_usd")
+    rows = record.journal.join(drift, on=["plan_id", "ticker"], how="left", maintain_order="left")
     new = path.with_name(f"{path.name}.new")
     try:
         new.write_text(rows.write_csv(), encoding="utf-8")
@@ -71,30 +74,31 @@ def write_journal(found: Record, path: Path) -> None:
         ) from error
 
 
-def _show(found: Record) -> None:
-    print_table(found.targets.to_dicts(), TARGETS)
-    if OPEN in found.targets["state"]:
-        say("open: the target lies within the 95% interval, so the trades do not decide it yet.")
-    closed = found.closed
+def _show(record: Record) -> None:
+    print_table(record.targets.to_dicts(), TARGETS)
+    if OPEN in record.targets["state"]:
+        say("open: the target is inside the 95% interval; more trades are needed to decide it.")
+    closed = record.closed
     say(
         f"{closed.height} trades ended with {_sum(closed, 'pnl_usd')} USD, fees deducted; "
-        f"{found.journal.height - closed.height} are open."
+        f"{record.journal.height - closed.height} are open."
     )
     say(
-        f"Entries cost {_sum(found.journal, 'slippage_usd')} USD against their plans, all fills "
-        f"{_sum(found.journal, 'against_model_usd')} USD against the backtest's fill model."
+        f"Slippage: entries cost {_sum(record.journal, 'slippage_usd')} USD against their plans, "
+        f"all fills {_sum(record.journal, 'against_model_usd')} USD against the backtest's fill "
+        "model."
     )
-    counts = dict(found.drift.group_by("state").len().iter_rows())
-    told = ", ".join(
+    counts = dict(record.drift.group_by("state").len().iter_rows())
+    states = ", ".join(
         f"{counts.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)
     )
-    say(f"Against the backtest of the same sessions: {told}.")
-    if found.later:
+    say(f"Against the backtest of the same sessions: {states}.")
+    if record.later:
         say(
-            f"{found.later} more have fills after the newest marked session; they are compared "
-            "once the daily run has marked theirs."
+            f"{record.later} more have fills after the newest marked session; they are compared "
+            "once the daily run has marked those sessions."
         )
-    drifted = found.drift.filter(pl.col("state") != SAME)
+    drifted = record.drift.filter(pl.col("state") != SAME)
     if drifted.height:
         print_table(drifted.head(SHOWN).to_dicts(), DRIFT)
 

@@ -1,4 +1,4 @@
-"""`backfill` and `daily`: the job from the shell."""
+"""`backfill` and `daily`: run the assets of past sessions or of one evening."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
-# Up to this many missing sessions a daily run fetches by itself; more are a backfill of their own.
+# A daily run fetches up to this many missing sessions itself; for more, a backfill runs first.
 FILLED_BY_DAILY = 5
 
 
 def backfill(args: argparse.Namespace) -> int:
-    """Materialise a range of sessions; never sends an order."""
+    """Materialise a range of sessions; never sends an order.
+
+    Raises :class:`UsageError` for sessions, tickers or assets that the settings do not have.
+    """
     from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
     from options_platform.common import PartitionRange
     from options_platform.defs.shared.partitions import first_date, newest_date
@@ -29,10 +32,10 @@ def backfill(args: argparse.Namespace) -> int:
     start = _session_from(args.start or first_date(settings), settings, newest)
     end = _session_from(args.end, settings, newest) if args.end else newest
     if start > end:
-        raise UsageError(f"--start {start} lies after --end {end}")
+        raise UsageError(f"--start {start} is after --end {end}")
     tickers = chosen_tickers(args.tickers, settings)
-    known = [table.name for table in (*ASSET_TABLES, *CHAIN_TABLES)]
-    assets = asset_names(known, args.select) if args.select else None
+    names = [table.name for table in (*ASSET_TABLES, *CHAIN_TABLES)]
+    assets = asset_names(names, args.select) if args.select else None
     selected = PartitionRange(start, end, tickers)
     count = len(sessions(start, end))
     say(f"Backfill of {count} sessions, {start} to {end}, {', '.join(tickers)}")
@@ -44,7 +47,7 @@ def backfill(args: argparse.Namespace) -> int:
 
 
 def daily(args: argparse.Namespace) -> int:
-    """Materialise one session for all tickers and send what it plans."""
+    """Materialise one session for all tickers and send its orders."""
     from options_platform.common import PartitionRange
     from options_platform.defs.shared.partitions import newest_date
     from options_platform.runs import history_assets, run_job
@@ -69,7 +72,10 @@ def daily(args: argparse.Namespace) -> int:
 
 
 def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
-    """`wanted` in the settings' order (default: all); unknown ones are refused."""
+    """`wanted` in the settings' order (default: all tickers of the settings).
+
+    Raises :class:`UsageError` for a ticker that the settings do not have.
+    """
     if not wanted:
         return settings.tickers
     for ticker in wanted:
@@ -85,18 +91,18 @@ def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[st
 def _session_from(day: date, settings: Settings, newest: date) -> date:
     if day < settings.start:
         raise UsageError(
-            f"{day} lies before the first session, {settings.start}; set OPTIONS_START earlier"
+            f"{day} is before the first session, {settings.start}; set OPTIONS_START earlier"
         )
     if settings.end is not None and day > settings.end:
         raise UsageError(
-            f"{day} lies after the last session, {newest}; choose an earlier one, or set "
-            f"OPTIONS_END, now {settings.end}, later or to none"
+            f"{day} is after the last session, {newest}; choose an earlier one, or set "
+            f"OPTIONS_END (now {settings.end}) later or to none"
         )
     return require_session(day, newest)
 
 
 def _missing_history(settings: Settings, day: date) -> list[date]:
-    """Sessions before `day` that some ticker has no row of, though it is listed or never asked."""
+    """Sessions before `day` for which a ticker has no bar though it was listed or not asked for."""
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.contracts import RAW_OHLCV
     from options_platform.defs.shared.partitions import first_date
@@ -109,11 +115,11 @@ def _missing_history(settings: Settings, day: date) -> list[date]:
     asked = asked_until(warehouse, settings.tickers)
     missing: set[date] = set()
     for ticker in settings.tickers:
-        have = set(stored.filter(stored["ticker"] == ticker)["date"].to_list())
-        # One that was asked about and has no bar was not listed up to then.
-        begun = shift(asked[ticker], 1) if ticker in asked else first_date(settings)
-        start = min(have) if have else begun
-        missing.update(d for d in sessions(start, day) if d not in have and d != day)
+        with_bar = set(stored.filter(stored["ticker"] == ticker)["date"].to_list())
+        # A ticker that was asked for and has no bar was not listed up to then.
+        unasked_from = shift(asked[ticker], 1) if ticker in asked else first_date(settings)
+        start = min(with_bar) if with_bar else unasked_from
+        missing.update(d for d in sessions(start, day) if d not in with_bar and d != day)
     return sorted(missing)
 
 
@@ -131,6 +137,6 @@ def _show_plans(settings: Settings, day: date) -> None:
     orders = warehouse.read(PAPER_ORDERS, start=day, end=day, tickers=settings.tickers)
     joined = plans.join(orders.select("ticker", "status", "reason"), on="ticker", how="left")
     for row in joined.iter_rows(named=True):
-        what = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
+        trade = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
         order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")
-        say(f"  {row['ticker']}: {what} [{', '.join(row['reasons'])}], order {order}")
+        say(f"  {row['ticker']}: {trade} [{', '.join(row['reasons'])}], order {order}")

@@ -1,4 +1,4 @@
-"""`search`: Optuna over the shipped models' parameters, nested in time and resumable."""
+"""`search`: searches the shipped models' parameters with Optuna, nested in time and resumable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ COLUMNS = ("year", "trials", "inner_loss", "loss", "naive_loss", "values")
 
 
 def search(args: argparse.Namespace) -> int:
-    """Search on the years before each outer year, then score that year once."""
+    """Search on the years before each outer year, then score that year once.
+
+    Raises :class:`PlatformError` without Optuna and :class:`IncompleteDataError` without features.
+    """
     optuna = open_optuna()
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.adapters.tracking.trial_log import TrialLog
@@ -41,9 +44,11 @@ def search(args: argparse.Namespace) -> int:
     first = args.start or date(days[0].year + YEARS_TO_LEARN, 1, 1)
     planned = list(nests(first, min(days[-1], LAST_OF_CHOICE), years=args.years))
     if not planned:
-        raise UsageError(f"there are no two years to search on before the last; start is {first}")
+        raise UsageError(
+            f"a search needs two years before the last one; the first session is {first}"
+        )
     log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for nest in planned:
         common: dict[str, Any] = {
             "purpose": "search", "workers": settings.workers,
@@ -64,15 +69,14 @@ def search(args: argparse.Namespace) -> int:
             log.record(scored)
             return float(scored.row["loss"].item())
 
-        # Not those that failed or were killed: they are tried again.
+        # Trials that failed or were killed are repeated.
         complete = (optuna.trial.TrialState.COMPLETE,)
         done = len(study.get_trials(deepcopy=False, states=complete))
-        for number in range(done + 1, args.trials + 1):
-            # A seed of its own for each trial: a search that is resumed draws what one would
-            # have drawn that was not interrupted, not its first draws again.
-            study.sampler = optuna.samplers.TPESampler(seed=SEED + number)
+        for trial_index in range(done + 1, args.trials + 1):
+            # With a seed per trial, a resumed search draws the same as an uninterrupted one.
+            study.sampler = optuna.samplers.TPESampler(seed=SEED + trial_index)
             study.optimize(objective, n_trials=1)
-            progress(f"{args.target} before {nest.outer[0].year}", number, args.trials)
+            progress(f"{args.target} before {nest.outer[0].year}", trial_index, args.trials)
         pool = listed_pool(warehouse, settings.tickers, nest.outer[1])
         outer = Contest(
             args.target, features, labels, pool=pool, start=nest.outer[0], end=nest.outer[1],
@@ -81,7 +85,7 @@ def search(args: argparse.Namespace) -> int:
         best = candidate_of(args.target, study.best_params)
         scored = outer.score(best, tried_at=datetime.now(UTC))
         log.record(scored)
-        found.append(
+        results.append(
             {
                 "year": nest.outer[0].year,
                 "trials": len(study.get_trials(deepcopy=False, states=complete)),
@@ -92,10 +96,10 @@ def search(args: argparse.Namespace) -> int:
             }
         )
     if args.json:
-        print_json(found)
+        print_json(results)
     else:
-        say(f"{args.target}: best parameters of the years before each year, and what they scored")
-        print_table(found, COLUMNS)
+        say(f"{args.target}: the best parameters of the years before each year, and their score")
+        print_table(results, COLUMNS)
     return 0
 
 
@@ -104,7 +108,7 @@ def _rounded(value: object) -> object:
 
 
 def open_optuna() -> Any:
-    """Optuna, quiet; an error that says how to install it where it is not there."""
+    """The module Optuna, logging warnings only; :class:`PlatformError` if it is not installed."""
     try:
         import optuna
     except ImportError as error:

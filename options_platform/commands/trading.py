@@ -1,4 +1,4 @@
-"""`reconcile`, `work`, `halt`, `resume` and `flatten`: the hands on trading."""
+"""`reconcile`, `work`, `halt`, `resume` and `flatten`: trading by hand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BY_HAND = "by hand"
 
 
 def reconcile(args: argparse.Namespace) -> int:
-    """Bring the ledger's working orders to what the broker says; 1 if the two still differ."""
+    """Update the ledger's working orders from the broker; 1 if ledger and broker still differ."""
     trading = _trading(ready_settings())
     now = datetime.now(UTC)
     with trading.exclusively():
@@ -45,29 +45,30 @@ def reconcile(args: argparse.Namespace) -> int:
     if args.json:
         print_json([asdict(difference) for difference in differences])
     else:
-        _tell_differences(differences)
+        _say_differences(differences)
     return 1 if differences else 0
 
 
 def work(args: argparse.Namespace) -> int:
-    """Reprice working orders step by step until none is left, or once.
+    """Reprice working orders step by step until none is working, or once.
 
-    1 if the broker rejected an exit and nothing closes its position.
+    Returns 1 if the broker rejected an exit and no other order closes its position. Raises
+    :class:`UsageError` for a broker that fills every order at the close.
     """
     settings = ready_settings()
     trading = _trading(settings, newest_closes(stored_market(settings)))
     worker = OrderWorker(trading)
     if trading.broker.takes_market_orders:
         raise UsageError(
-            f"the broker {trading.broker.name} fills at the close; there is nothing to work on "
+            f"the broker {trading.broker.name} fills at the close; there is nothing to reprice "
             "before the next daily run"
         )
-    left = worker.advance(datetime.now(UTC))
-    while left and not args.once:
+    working = worker.advance(datetime.now(UTC))
+    while working and not args.once:
         time.sleep(PAUSE_SECONDS)
-        left = worker.advance(datetime.now(UTC))
-    refused = worker.refused(datetime.now(UTC))
-    rows = [_row(order) for order in (*left, *refused)]
+        working = worker.advance(datetime.now(UTC))
+    rejected = worker.refused(datetime.now(UTC))
+    rows = [_row(order) for order in (*working, *rejected)]
     if args.json:
         print_json(rows)
     elif rows:
@@ -75,45 +76,46 @@ def work(args: argparse.Namespace) -> int:
     else:
         say("No order is working.")
     if not args.json:
-        for order in left:
+        for order in working:
             if order.is_final:
-                say(f"{order.client_order_id} is {order.status} and waits to be sent again.")
-        for order in refused:
-            say(f"{order.client_order_id} was rejected: {order.reason}; its position is open.")
-        if refused:
+                say(f"{order.client_order_id} is {order.status} and will be sent again.")
+        for order in rejected:
+            say(f"{order.client_order_id} was rejected: {order.reason}; its position stays open.")
+        if rejected:
             say("The next daily run tries again; close now: options-platform flatten")
-    return 1 if refused else 0
+    return 1 if rejected else 0
 
 
 def halt(args: argparse.Namespace) -> int:
-    """Refuse new entries until resumed, and cancel those that work; exits go on.
+    """Refuse new entries until resumed and cancel working ones; exits continue.
 
-    1 if an entry may still fill.
+    Returns 1 if an entry may still fill.
     """
     reason = args.reason or BY_HAND
     trading = _trading(ready_settings())
-    left = OrderWorker(trading).halt(datetime.now(UTC), reason)
-    # The first reason stays.
+    may_fill = OrderWorker(trading).halt(datetime.now(UTC), reason)
+    # A halt that was in force keeps its reason.
     args.reason = trading.ledger.halted()
-    stays = "" if args.reason == reason else ", as before"
-    _tell(args, "halted", f"New orders are halted{stays} ({args.reason}); exits go on.")
+    as_before = "" if args.reason == reason else ", as before"
+    _say_state(args, "halted", f"New orders are halted{as_before} ({args.reason}); exits continue.")
     if not args.json:
-        for order in left:
+        for order in may_fill:
             say(f"  {order.client_order_id} is {order.status} and may still fill")
-    return 1 if left else 0
+    return 1 if may_fill else 0
 
 
 def resume(args: argparse.Namespace) -> int:
-    """Allow new orders again; the ledger keeps who was halted when, and why it was lifted.
+    """Allow new orders again; the ledger keeps the halt and why it was lifted.
 
-    What losses have halted takes a reason. A pause ends too, until a look shows the loss again.
+    A pause ends too, until a check sees the loss again. Raises :class:`UsageError` if losses
+    halted new orders and no reason is given.
     """
     ledger = open_ledger(ready_settings())
     halt = ledger.halted() if ledger.exists else None
     if halt is not None and is_of_losses(halt) and not args.reason:
         raise UsageError(
-            f"losses have halted new orders ({halt}); say why they may go on: "
-            '--reason "what was looked at"'
+            f"losses have halted new orders ({halt}); give a reason to resume: "
+            '--reason "what you checked"'
         )
     args.reason = args.reason or BY_HAND
     now = datetime.now(UTC)
@@ -121,57 +123,58 @@ def resume(args: argparse.Namespace) -> int:
     was_paused = ledger.exists and lift_pause(ledger, args.reason, now)
     if halt is None and not was_paused:
         args.reason = None
-        return _tell(args, "running", "Nothing was halted; new orders are allowed.")
-    return _tell(args, "running", "New orders are allowed again.")
+        return _say_state(args, "running", "Nothing was halted; new orders are allowed.")
+    return _say_state(args, "running", "New orders are allowed again.")
 
 
 def flatten(args: argparse.Namespace) -> int:
-    """Halt, cancel every working order and close every position; 1 if something is left to do.
+    """Halt, cancel every working order and close every position; 1 if a problem remains.
 
-    So it is while ledger and broker differ: the account may hold what no position knows.
+    A difference between ledger and broker is a problem: the account may hold contracts of which
+    the ledger has no position. Raises :class:`UsageError` without confirmation.
     """
     settings = ready_settings()
     trading = _trading(settings)
     if not args.yes:
         _require_yes(trading)
     ledger = trading.ledger
-    ended = {p.position_id for p in _positions(ledger) if p.closed_on}
-    told = Flattening(trading, _newest_closes(settings)).run(datetime.now(UTC))
-    closed = [p for p in _positions(ledger) if p.closed_on and p.position_id not in ended]
+    closed_before = {p.position_id for p in _positions(ledger) if p.closed_on}
+    problems = Flattening(trading, _newest_closes(settings)).run(datetime.now(UTC))
+    closed = [p for p in _positions(ledger) if p.closed_on and p.position_id not in closed_before]
     orders = [order for order in ledger.working_orders() if order.purpose == "exit"]
-    held, differ = ledger.positions(only_open=True), ledger.differences()
-    told += [f"{difference.code}: {difference.text}" for difference in differ]
+    open_positions, differences = ledger.positions(only_open=True), ledger.differences()
+    problems += [f"{difference.code}: {difference.text}" for difference in differences]
     if args.json:
         print_json(
             {
                 "closed": [position.position_id for position in closed],
-                "open": [position.position_id for position in held],
+                "open": [position.position_id for position in open_positions],
                 "working_exits": [_row(order) for order in orders],
-                "problems": told,
+                "problems": problems,
             }
         )
     else:
-        working = f"; {_count(orders, 'order')} at work to close them" if held else ""
-        say(f"{_count(closed, 'position')} closed, {len(held) or 'none'} open{working}.")
-        for line in told:
+        working = f"; {_count(orders, 'order')} at work to close them" if open_positions else ""
+        say(f"{_count(closed, 'position')} closed, {len(open_positions) or 'none'} open{working}.")
+        for line in problems:
             say(f"  {line}")
         say("New entries are halted; allow them again: options-platform resume")
-    return 1 if told else 0
+    return 1 if problems else 0
 
 
-def _tell_differences(differences: Sequence[Difference]) -> None:
+def _say_differences(differences: Sequence[Difference]) -> None:
     if not differences:
         say("Ledger and broker agree.")
         return
-    is_away = any(difference.code == NO_BROKER for difference in differences)
-    say("The broker could not be asked:" if is_away else "Ledger and broker differ:")
+    no_answer = any(difference.code == NO_BROKER for difference in differences)
+    say("The broker does not answer:" if no_answer else "Ledger and broker differ:")
     for difference in differences:
         say(f"  {difference.code}: {difference.text}")
-    if is_away:
+    if no_answer:
         say("New entries are stopped until it answers. Check the connection and the broker's keys,")
-        say("then do it again: options-platform reconcile")
+        say("then run again: options-platform reconcile")
     else:
-        say("New entries are stopped; closing goes on. If the broker is right, take it over:")
+        say("New entries are stopped; exits continue. If the broker is right, correct the ledger:")
         say('  options-platform reconcile --accept "why"')
 
 
@@ -179,8 +182,8 @@ def _positions(ledger: Ledger) -> list[Position]:
     return ledger.positions() if ledger.exists else []
 
 
-def _count(things: Sequence[object], name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+def _count(items: Sequence[object], name: str) -> str:
+    return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
 def _row(order: Order) -> dict[str, object]:
@@ -192,7 +195,7 @@ def _require_yes(trading: TradingSession) -> None:
         f"Close all positions at {trading.broker.name} and cancel every order? Type flatten: "
     )
     if not sys.stdin.isatty():
-        raise UsageError("flatten asks before it closes everything; answer with --yes")
+        raise UsageError("flatten needs a confirmation before it closes everything: --yes")
     if input(question).strip() != "flatten":
         raise UsageError("nothing was closed")
 
@@ -202,7 +205,7 @@ def _newest_closes(settings: Settings) -> Mapping[str, MarketClose]:
     return market[max(market)] if market else {}
 
 
-def _tell(args: argparse.Namespace, state: str, text: str) -> int:
+def _say_state(args: argparse.Namespace, state: str, text: str) -> int:
     if args.json:
         print_json({"state": state, "reason": args.reason})
     else:

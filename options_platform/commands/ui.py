@@ -1,4 +1,4 @@
-"""`ui`: Dagster's web UI and daemon on this home, bound to this machine alone."""
+"""`ui`: serves Dagster's web UI and daemon for this home, on this machine only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ HOST = "127.0.0.1"
 
 
 def ui(args: argparse.Namespace) -> int:
-    """Serve until interrupted; the daemon beside it runs schedules and backfills."""
+    """Serve until interrupted; Dagster's daemon runs schedules, sensors and backfills.
+
+    Raises :class:`UsageError` if the port is taken.
+    """
     settings = ready_settings()
     _require_free(args.port)
     say(f"Dagster UI: http://{HOST}:{args.port}  (home {settings.home}; stop with Ctrl+C)")

@@ -1,10 +1,13 @@
-"""The tables of the warehouse, by subject; `table.py` says what a table is.
+"""Declarations of the warehouse's tables, by subject; `table.py` defines what a table is.
 
-One declaration serves them all: the DuckDB schema, the refusal of frames that do not fit, the
-blocking asset checks, the column metadata in the Dagster UI and the data dictionary in the docs.
-Contracts import nothing of the platform but its errors. The table of the features is made of their
-declarations (`domain/features/table.py`); which tables a warehouse holds is said in
-`adapters/storage/tables.py`.
+Each table is declared once. The DuckDB schema, the validation before each write, the blocking
+asset checks, the column metadata in the Dagster UI and the data dictionary in the docs are all
+derived from that declaration.
+
+Nothing is computed, read or written here, and contracts import no other part of the platform
+except `common` and `errors`. Two things are declared elsewhere: the columns of `features`, which
+come from the feature declarations (`domain/features/table.py`), and the list of tables in a
+warehouse (`adapters/storage/tables.py`).
 """
 
 from __future__ import annotations

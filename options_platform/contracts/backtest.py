@@ -1,4 +1,4 @@
-"""Tables of backtests: each run replaces its own rows, by the name of the run."""
+"""Tables of backtests; a run replaces the earlier rows with the same run name."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from options_platform.contracts.regimes import REGIMES
 from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
 
 CONFIGURED = "configured"
-"""The run of the settings as they are, which the report shows."""
+"""Name of the run with the settings as configured; the report shows this run."""
 
 FILL_MODEL_NAMES = ("mid", "default", "worst")
-"""From the best to the worst; `FILL_MODELS` of the domain says what each does."""
+"""From the most to the least favourable; the domain's `FILL_MODELS` defines each of them."""
 
 RUN = Column("run", pl.String, "name of the run", nullable=False)
 FILL = Column(
     "fill_model", pl.String, "how fills were priced", nullable=False, values=FILL_MODEL_NAMES
 )
-PLAN = Column("plan_id", pl.String, "plan that the position came from", nullable=False)
+PLAN = Column("plan_id", pl.String, "trade plan that opened the position", nullable=False)
 SHARE = "USD a share, net"
 OUTCOMES = ("passed", "refused", "not_reached")
 KINDS = ("model", "baseline", "hold")
@@ -34,7 +34,7 @@ def _count(name: str, description: str, unit: str = "") -> Column:
 
 BACKTEST_TRADES = Table(
     "backtest_trades",
-    "Positions of the backtest, one row each; one still open is valued at its last mark.",
+    "One row per position of the backtest; a position still open is valued at its last mark.",
     (
         RUN,
         FILL,
@@ -49,21 +49,19 @@ BACKTEST_TRADES = Table(
         Column("expiry", pl.Date, "first expiry of its legs", nullable=False),
         _count("contracts", "number of spreads"),
         _number("entry_price", "debit positive, credit negative", SHARE),
-        _number("exit_price", "what closing brought, in the same sense", SHARE),
-        Column(
-            "exit_reason", pl.String, "rule that closed it; EXPIRY: held into it; null while open"
-        ),
-        _count("days_held", "from fill to fill, or to the last session", "calendar days"),
-        usd("fees_usd", "commission and exchange fees of both sides"),
-        usd("slippage_usd", "what fills cost against the mids"),
-        usd("pnl_usd", "profit, fees deducted"),
+        _number("exit_price", "value at the exit: positive was received, negative paid", SHARE),
+        Column("exit_reason", pl.String, "exit rule; EXPIRY: settled at expiry; null while open"),
+        _count("days_held", "from entry to exit, or to the last session", "calendar days"),
+        usd("fees_usd", "commissions and exchange fees, entry and exit"),
+        usd("slippage_usd", "cost of the fills against the mids"),
+        usd("pnl_usd", "profit or loss after fees"),
         usd("max_loss_usd", "maximum loss at the entry's fill, fees included"),
         usd("max_profit_usd", "maximum profit at the entry's fill, fees deducted"),
-        usd("delta_usd", "profit from moves of the underlying, first order"),
-        usd("gamma_usd", "profit from moves of the underlying, second order"),
-        usd("theta_usd", "profit from time"),
-        usd("vega_usd", "profit from changes of implied volatility"),
-        usd("other_usd", "what these four leave: higher orders, jumps, settlement"),
+        usd("delta_usd", "P&L from moves of the underlying, first order"),
+        usd("gamma_usd", "P&L from moves of the underlying, second order"),
+        usd("theta_usd", "P&L from the passage of time"),
+        usd("vega_usd", "P&L from changes in implied volatility"),
+        usd("other_usd", "unexplained P&L: higher orders, jumps, settlement"),
     ),
     key=("run", "fill_model", "plan_id"),
     partition=("run",),
@@ -71,7 +69,7 @@ BACKTEST_TRADES = Table(
 
 BACKTEST_FILLS = Table(
     "backtest_fills",
-    "Every leg that was traded, settled at expiry, or assigned.",
+    "One row per leg traded, settled at expiry or assigned.",
     (
         RUN,
         FILL,
@@ -81,7 +79,7 @@ BACKTEST_FILLS = Table(
         Column(
             "action",
             pl.String,
-            "why it was traded",
+            "event that changed the position",
             nullable=False,
             values=("open", "close", "settle", "assign"),
         ),
@@ -90,8 +88,8 @@ BACKTEST_FILLS = Table(
         Column("right", pl.String, "call or put", nullable=False, values=("call", "put")),
         Column("strike", pl.Float64, "strike", "USD a share", nullable=False, low=0.0),
         Column("expiry", pl.Date, "expiry", nullable=False),
-        _count("contracts", "options traded"),
-        _number("price", "price of the leg", "USD a share"),
+        _count("contracts", "option contracts of this leg"),
+        _number("price", "fill price of the leg", "USD a share"),
     ),
     key=("run", "fill_model", "plan_id", "action", "leg"),
     partition=("run",),
@@ -99,7 +97,7 @@ BACKTEST_FILLS = Table(
 
 BACKTEST_MARKS = Table(
     "backtest_marks",
-    "Each open position at each close, with its greeks.",
+    "Mark and greeks of each open position at each close.",
     (
         RUN,
         FILL,
@@ -107,8 +105,8 @@ BACKTEST_MARKS = Table(
         PLAN,
         TICKER,
         _number("mark_price", "net mid of the spread", SHARE),
-        usd("value_usd", "what the position is worth"),
-        Column("stale", pl.Boolean, "the session had no data: the last mark is carried"),
+        usd("value_usd", "market value at the mark"),
+        Column("stale", pl.Boolean, "no data for the session: the last mark is carried forward"),
         _number("delta", "delta", "shares, whole position"),
         _number("gamma", "gamma", "shares per USD, whole position"),
         _number("theta", "theta", "USD per calendar day, whole position"),
@@ -122,23 +120,23 @@ BACKTEST_MARKS = Table(
 
 BACKTEST_EQUITY = Table(
     "backtest_equity",
-    "The account at each close: equity is cash + positions, to the cent.",
+    "The account at each close; equity equals cash + positions, to the cent.",
     (
         RUN,
         FILL,
         DATE,
         usd("cash_usd", "cash"),
-        usd("positions_usd", "value of the open positions"),
+        usd("positions_usd", "market value of the open positions"),
         usd("equity_usd", "cash + positions"),
-        usd("interest_usd", "interest earned since the session before"),
-        usd("fees_usd", "fees of the session"),
+        usd("interest_usd", "interest earned since the previous session"),
+        usd("fees_usd", "fees paid in the session"),
         _count("open_positions", "positions open at the close"),
-        usd("reserved_usd", "maximum losses of what is open"),
-        usd("buying_power_usd", "equity less what is reserved"),
+        usd("reserved_usd", "sum of the maximum losses of the open positions"),
+        usd("buying_power_usd", "equity less the reserved amount"),
         Column(
             "yield_stale",
             pl.Boolean,
-            "the yield that earned the interest was unknown, or carried for more than a week",
+            "the yield behind the interest was missing, or carried forward for more than a week",
         ),
     ),
     key=("run", "fill_model", "date"),
@@ -147,7 +145,7 @@ BACKTEST_EQUITY = Table(
 
 BACKTEST_CURVES = Table(
     "backtest_curves",
-    "Equity of the model and of each baseline at each close, all under one fill model.",
+    "Equity of the model and of each baseline at each close, all under the same fill model.",
     (
         RUN,
         DATE,
@@ -161,55 +159,55 @@ BACKTEST_CURVES = Table(
 BACKTEST_SCORES = Table(
     "backtest_scores",
     "Metrics of the model and of the baselines under each fill model, with 95% block-bootstrap "
-    "intervals; null where they cannot be told. What is held, and the median draw of a baseline "
-    "without skill, stand under the fill model that is set alone.",
+    "intervals; null where a metric is undefined. Buy-and-hold and the median draw of a no-skill "
+    "baseline have rows under the configured fill model only.",
     (
         RUN,
         Column("name", pl.String, "model, a baseline, or hold_TICKER", nullable=False),
         FILL,
-        Column("kind", pl.String, "what it is", nullable=False, values=KINDS),
+        Column("kind", pl.String, "kind of strategy scored", nullable=False, values=KINDS),
         Column("first", pl.Date, "first session", nullable=False),
         Column("last", pl.Date, "last session", nullable=False),
         usd("equity_usd", "equity at the end"),
         Column(
             "ruined_on",
             pl.Date,
-            "session on which a tenth of the start or less was left; null if never",
+            "first session with equity at or below 10% of the starting equity; null if never",
         ),
-        _number("cagr", "compound growth a year", "fraction"),
-        _number("volatility_annual", "deviation of daily returns", "annualised fraction"),
+        _number("cagr", "compound annual growth rate", "fraction"),
+        _number("volatility_annual", "standard deviation of daily returns", "annualised fraction"),
         _number("sharpe", "annualised Sharpe ratio of excess returns"),
-        _number("sharpe_low", "lower end of its interval"),
-        _number("sharpe_high", "upper end"),
-        _number("sharpe_gain", "the model's Sharpe ratio less this one's, same fill model"),
-        _number("sharpe_gain_low", "lower end of its interval, drawn with the same blocks"),
-        _number("sharpe_gain_high", "upper end"),
+        _number("sharpe_low", "lower end of the interval of `sharpe`"),
+        _number("sharpe_high", "upper end of the interval of `sharpe`"),
+        _number("sharpe_gain", "the model's Sharpe ratio less this row's, same fill model"),
+        _number("sharpe_gain_low", "lower end of its interval, both drawn with the same blocks"),
+        _number("sharpe_gain_high", "upper end of the interval of `sharpe_gain`"),
         _number("sortino", "annualised Sortino ratio"),
         _number("calmar", "cagr over maximum drawdown"),
         _number("max_drawdown", "largest fall from a peak", "fraction"),
         Column("max_drawdown_sessions", pl.Int64, "longest time below a peak", "sessions"),
-        _number("tail_ratio", "95th over the absolute 5th percentile of daily returns"),
+        _number("tail_ratio", "95th percentile of daily returns over the absolute 5th"),
         Column(
             "tail_ratio_null",
             pl.String,
-            "why there is no tail ratio: at least half of the days did not move, or fewer than one "
-            "in twenty lost; null where there is one, and after a ruin",
+            "why `tail_ratio` is null: at least half of the days were flat, or fewer than one in "
+            "twenty lost money; null where `tail_ratio` has a value, and after a ruin",
             values=("mostly_flat", "no_losing_tail"),
         ),
-        Column("trades", pl.Int64, "closed trades; null for what is held", "trades"),
+        Column("trades", pl.Int64, "closed trades; null for buy-and-hold", "trades"),
         _number("win_rate", "share of closed trades with a profit", "fraction"),
-        _number("win_rate_low", "lower end of its interval"),
-        _number("win_rate_high", "upper end"),
-        _number("profit_factor", "profits over losses"),
-        _number("profit_factor_low", "lower end of its interval"),
-        _number("profit_factor_high", "upper end"),
-        _number("expectancy_usd", "mean profit of a trade", "USD"),
+        _number("win_rate_low", "lower end of the interval of `win_rate`"),
+        _number("win_rate_high", "upper end of the interval of `win_rate`"),
+        _number("profit_factor", "sum of profits over sum of losses"),
+        _number("profit_factor_low", "lower end of the interval of `profit_factor`"),
+        _number("profit_factor_high", "upper end of the interval of `profit_factor`"),
+        _number("expectancy_usd", "mean profit per trade", "USD"),
         _number("expectancy_r", "mean profit over maximum loss", "fraction"),
-        _number("average_days_held", "mean time held", "calendar days"),
+        _number("average_days_held", "mean holding period", "calendar days"),
         _number("fees_usd", "fees paid", "USD"),
-        _number("slippage_usd", "what fills cost against the mids", "USD"),
+        _number("slippage_usd", "cost of the fills against the mids", "USD"),
         _number("exposure", "share of sessions with a position open", "fraction"),
-        _number("turnover_annual", "premium traded a year over mean equity"),
+        _number("turnover_annual", "premium traded per year over mean equity"),
     ),
     key=("run", "name", "fill_model"),
     partition=("run",),
@@ -217,13 +215,13 @@ BACKTEST_SCORES = Table(
 
 BACKTEST_DRAWS = Table(
     "backtest_draws",
-    "The baselines without skill, drawn anew with each seed, all under one fill model: what luck "
-    "does, and so how often it does as well as the model.",
+    "Results of the no-skill baselines, one row per random seed, all under the same fill model: "
+    "they show how often luck alone does as well as the model.",
     (
         RUN,
         Column("name", pl.String, "name of the baseline", nullable=False),
         FILL,
-        _count("seed", "seed of the draw"),
+        _count("seed", "random seed of the draw"),
         _number("sharpe", "annualised Sharpe ratio of excess returns; null without a trade"),
         usd("equity_usd", "equity at the end"),
         _number("max_drawdown", "largest fall from a peak", "fraction"),
@@ -237,17 +235,17 @@ BACKTEST_DRAWS = Table(
 
 BACKTEST_DECISIONS = Table(
     "backtest_decisions",
-    "The rule trace: for each date and ticker the rules that were asked, in order, with "
-    "value, threshold and outcome; step 100 is what the account or the market refused.",
+    "The rule trace: the rules applied to each date and ticker, in order, with value, threshold "
+    "and outcome; step 100 is a refusal by the account or by the market.",
     (
         RUN,
         DATE,
         TICKER,
-        Column("step", pl.Int32, "place of the rule in the plan's order", nullable=False, low=1),
+        Column("step", pl.Int32, "position of the rule in the sequence", nullable=False, low=1),
         Column("rule", pl.String, "code of the rule", nullable=False),
-        Column("value", pl.String, "what was compared; null where nothing was known"),
-        Column("threshold", pl.String, "what it was compared with"),
-        Column("outcome", pl.String, "how it ended", nullable=False, values=OUTCOMES),
+        Column("value", pl.String, "value that the rule compared; null if it was missing"),
+        Column("threshold", pl.String, "threshold of the comparison"),
+        Column("outcome", pl.String, "outcome of the rule", nullable=False, values=OUTCOMES),
     ),
     key=("run", "date", "ticker", "step", "rule"),
     partition=("run",),

@@ -1,4 +1,4 @@
-"""Tables of option chains, the implied volatility drawn from them, and earnings dates."""
+"""Tables of option chains, the implied volatility taken from them, and earnings dates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GATES = (
     "PARITY",
     "IV_BOUNDS",
 )
-"""The quality gates of a quote, in the order in which they are judged."""
+"""Quality gates of a quote, in the order in which they are applied; the first failure is stored."""
 
 SHARE = "USD a share, as traded"
 
@@ -28,29 +28,29 @@ def _greek(name: str, description: str, unit: str) -> Column:
 
 OPTION_CHAIN = Table(
     "option_chain",
-    "The option chain of a session, good and bad quotes alike: what the source gave, implied "
-    "volatility and greeks computed from it, and the gate that a bad quote broke.",
+    "The option chain of a session, good and bad quotes alike: the quotes as the source gave them, "
+    "implied volatility and greeks computed from them, and the quality gate that a quote failed.",
     (
         DATE,
         TICKER,
         Column("contract_symbol", pl.String, "OCC symbol of the contract", nullable=False),
-        Column("expiry", pl.Date, "expiry, from the symbol", nullable=False),
+        Column("expiry", pl.Date, "expiry date in the symbol", nullable=False),
         Column("dte", pl.Int32, "days to the last trading day of the contract", "calendar days"),
         Column("right", pl.String, "call or put", nullable=False, values=("call", "put")),
         Column("strike", pl.Float64, "strike", SHARE, nullable=False, low=0.0),
         Column("bid", pl.Float64, "bid", SHARE),
         Column("ask", pl.Float64, "ask", SHARE),
-        Column("mid", pl.Float64, "mean of bid and ask; null unless both stand", SHARE),
-        Column("last", pl.Float64, "last trade", SHARE),
+        Column("mid", pl.Float64, "mean of bid and ask; null unless both are quoted", SHARE),
+        Column("last", pl.Float64, "price of the last trade", SHARE),
         Column("last_trade_at", TIMESTAMP, "time of the last trade"),
         Column("volume", pl.Float64, "contracts traded in the session", "contracts"),
-        Column("open_interest", pl.Float64, "open contracts", "contracts"),
-        Column("multiplier", pl.Float64, "shares a contract", "shares", nullable=False),
-        Column("spot", pl.Float64, "spot that the contract was priced with", SHARE, low=0.0),
+        Column("open_interest", pl.Float64, "open interest", "contracts"),
+        Column("multiplier", pl.Float64, "shares per contract", "shares", nullable=False),
+        Column("spot", pl.Float64, "spot used for `iv` and the greeks", SHARE, low=0.0),
         Column(
             "spot_method",
             pl.String,
-            "where `spot` comes from: put-call parity of the expiry, the source, or the bar",
+            "origin of `spot`: put-call parity of the expiry, the source, or the bar's close",
             values=("parity", "source", "close"),
         ),
         Column("years", pl.Float64, "time to expiry", "years of 365 days"),
@@ -64,9 +64,9 @@ OPTION_CHAIN = Table(
         _greek("source_gamma", "gamma as the source gave it", "per USD"),
         _greek("source_theta", "theta as the source gave it", "USD a calendar day"),
         _greek("source_vega", "vega as the source gave it", "USD a vol point"),
-        Column("quality", pl.String, "gate that the quote broke; null if good", values=GATES),
-        Column("quoted_at", TIMESTAMP, "time of the quote, where the source says"),
-        Column("source", pl.String, "where the row came from", nullable=False),
+        Column("quality", pl.String, "gate that the quote failed; null if good", values=GATES),
+        Column("quoted_at", TIMESTAMP, "time of the quote; null if the source does not report it"),
+        Column("source", pl.String, "source of the row", nullable=False),
         Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
     ),
     key=("date", "ticker", "contract_symbol"),
@@ -74,8 +74,8 @@ OPTION_CHAIN = Table(
 
 IV_HISTORY = Table(
     "iv_history",
-    "The 30-day implied volatility at the money of each ticker's own chains, built up session by "
-    "session, and its rank.",
+    "At-the-money 30-day implied volatility from each ticker's option chains, one row per session, "
+    "and its rank.",
     (
         DATE,
         TICKER,
@@ -86,7 +86,7 @@ IV_HISTORY = Table(
         Column(
             "iv_rank",
             pl.Float64,
-            "(v - min) / (max - min) over the last 252 observations; null before that",
+            "(v - min) / (max - min) over the last 252 observations; null with fewer",
             "0 to 1",
             low=0.0,
             high=1.0,
@@ -94,30 +94,30 @@ IV_HISTORY = Table(
         Column(
             "n_observations",
             pl.Int32,
-            "sessions with a value so far",
+            "sessions with a value, up to and including this one",
             "sessions",
             nullable=False,
             low=0.0,
         ),
-        Column("missing", pl.String, "why there is no value; null where there is one"),
+        Column("missing", pl.String, "why `iv_30d` is null; null where it has a value"),
     ),
 )
 
 EARNINGS = Table(
     "earnings",
-    "Earnings reports, past and planned, as the source knew them when it was last asked.",
+    "Earnings reports, past and scheduled, as of the last fetch.",
     (
         Column("date", pl.Date, "day of the report", nullable=False),
         TICKER,
         Column(
             "timing",
             pl.String,
-            "before the open or after the close; null where the source does not say",
+            "before the open or after the close; null if the source does not report it",
             values=("before_open", "after_close"),
         ),
-        Column("eps_estimate", pl.Float64, "expected earnings", "USD a share"),
-        Column("eps_reported", pl.Float64, "reported earnings; null for planned ones"),
-        Column("source", pl.String, "where the row came from", nullable=False),
+        Column("eps_estimate", pl.Float64, "estimated earnings per share", "USD a share"),
+        Column("eps_reported", pl.Float64, "reported earnings per share; null before the report"),
+        Column("source", pl.String, "source of the row", nullable=False),
         Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
     ),
 )

@@ -1,4 +1,4 @@
-"""Tables of regimes and of the trade plan."""
+"""Tables of regimes and of trade plans."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
 
 REGIME = Table(
     "regime",
-    "Rule-based volatility regime, with the confirmation setting applied.",
+    "Rule-based volatility regime, after the confirmation rule of the settings.",
     (
         DATE,
         TICKER,
         Column(
             "regime", pl.String, "first rule that matches; null on missing data", values=REGIMES
         ),
-        Column("matched", pl.List(pl.String), "all rules that match, in order"),
-        Column("days_in_regime", pl.Int32, "0 on the regime's first session", "sessions", low=0),
+        Column("matched", pl.List(pl.String), "all rules that match, in order of precedence"),
+        Column("days_in_regime", pl.Int32, "sessions since the regime began", "sessions", low=0),
         Column("previous_regime", pl.String, "regime before the current one", values=REGIMES),
     ),
 )
@@ -29,41 +29,50 @@ REGIME_TRANSITIONS = Table(
     (
         DATE,
         TICKER,
-        Column("from_regime", pl.String, "regime of the session before", values=REGIMES),
+        Column("from_regime", pl.String, "regime of the previous session", values=REGIMES),
         Column("to_regime", pl.String, "regime of this session", values=REGIMES),
-        Column("sessions_in_previous", pl.Int32, "how long the one before lasted", "sessions"),
+        Column("sessions_in_previous", pl.Int32, "length of the previous regime", "sessions"),
     ),
 )
 
 TRADE_PLAN = Table(
     "trade_plan",
-    "The decision of the session, trades and no-trades alike, with the reasons.",
+    "The decision of each session and ticker, to trade or not, with its reasons.",
     (
         DATE,
         TICKER,
         Column("plan_id", pl.String, "hash of date, ticker and content", nullable=False),
-        Column("decision", pl.String, "what to do", nullable=False, values=("trade", "no_trade")),
-        Column("reasons", pl.List(pl.String), "codes of what decided", nullable=False),
+        Column("decision", pl.String, "decision", nullable=False, values=("trade", "no_trade")),
+        Column("reasons", pl.List(pl.String), "reason codes of the decision", nullable=False),
         Column("strategy", pl.String, "name of the strategy, or none", nullable=False),
         Column("direction", pl.String, "predicted direction", values=DIRECTIONS),
         Column("confidence", pl.Float64, "as in direction_model", low=0.0, high=1.0),
         Column("regime", pl.String, "regime of the session", values=REGIMES),
-        Column("iv_rank", pl.Float64, "rank of the session", "0 to 1", low=0.0, high=1.0),
-        Column("spot", pl.Float64, "price that the strikes refer to", "USD a share", low=0.0),
+        Column("iv_rank", pl.Float64, "IV rank of the session", "0 to 1", low=0.0, high=1.0),
+        Column(
+            "spot", pl.Float64, "price of the underlying, see strike_basis", "USD a share", low=0.0
+        ),
         Column("expiry", pl.Date, "expiry of all legs"),
         Column("dte", pl.Int32, "days from the session to `expiry`", "calendar days", low=0),
-        Column("target_dte", pl.Int32, "what the DTE rule asked for", "calendar days", low=0),
-        Column("width", pl.Float64, "wider distance of two strikes", "USD a share", low=0.0),
+        Column("target_dte", pl.Int32, "DTE that the DTE rule aims at", "calendar days", low=0),
+        Column(
+            "width", pl.Float64, "strike width, of a condor the wider one", "USD a share", low=0.0
+        ),
         Column("contracts", pl.Int32, "number of spreads", nullable=False, low=0),
         Column("limit_price", pl.Float64, "debit positive, credit negative", "USD a share"),
-        usd("max_loss_usd", "maximum loss, or capital at risk without a bound; fees included"),
+        usd("max_loss_usd", "maximum loss, or capital at risk where it is undefined, plus fees"),
         usd("max_profit_usd", "maximum profit, fees deducted"),
         Column("net_delta", pl.Float64, "delta", "shares, whole position"),
         Column("net_gamma", pl.Float64, "gamma", "shares per USD, whole position"),
         Column("net_theta", pl.Float64, "theta", "USD per calendar day, whole position"),
         Column("net_vega", pl.Float64, "vega", "USD per vol point, whole position"),
-        Column("chain_source", pl.String, "what the quotes rest on", values=("real", "synthetic")),
-        Column("strike_basis", pl.String, "price basis", values=("as_traded", "adjusted")),
+        Column("chain_source", pl.String, "origin of the quotes", values=("real", "synthetic")),
+        Column(
+            "strike_basis",
+            pl.String,
+            "basis of spot and strikes: as traded, or split-adjusted",
+            values=("as_traded", "adjusted"),
+        ),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Tables of predictions and of the stored models that made them."""
+"""Tables of predictions, stored fold models, trials, champions and scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from options_platform.contracts.table import (
 )
 
 FOLD = Column("fold", pl.String, "month that the model predicts, YYYY-MM")
-MODEL_ID = Column("model_id", pl.String, "stored fold model that made the row")
+MODEL_ID = Column("model_id", pl.String, "id of the stored fold model that predicted")
 
 DIRECTION_MODEL = Table(
     "direction_model",
@@ -39,13 +39,20 @@ VOLATILITY_MODEL = Table(
     (
         DATE,
         TICKER,
-        Column("iv_rank", pl.Float64, "rank today", "0 to 1", low=0.0, high=1.0),
-        Column("iv_rank_pred", pl.Float64, "rank in 5 sessions", "0 to 1", low=0.0, high=1.0),
-        Column("iv_rank_change_pred", pl.Float64, "prediction - rank today", low=-1.0, high=1.0),
+        Column("iv_rank", pl.Float64, "IV rank today", "0 to 1", low=0.0, high=1.0),
+        Column(
+            "iv_rank_pred",
+            pl.Float64,
+            "predicted IV rank in 5 sessions",
+            "0 to 1",
+            low=0.0,
+            high=1.0,
+        ),
+        Column("iv_rank_change_pred", pl.Float64, "iv_rank_pred - iv_rank", low=-1.0, high=1.0),
         Column(
             "expected_rv",
             pl.Float64,
-            "realised volatility expected over the next 5 sessions",
+            "predicted realised volatility of the next 5 sessions",
             "annualised fraction",
             low=0.0,
         ),
@@ -62,7 +69,7 @@ MODEL_PREDICTIONS = Table(
         DATE,
         TICKER,
         Column("model", pl.String, "name of the model", nullable=False),
-        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("target", pl.String, "predicted target", values=("direction", "iv_rank")),
         probability("p_bearish", "as in direction_model"),
         probability("p_neutral", "as in direction_model"),
         probability("p_bullish", "as in direction_model"),
@@ -76,21 +83,21 @@ MODEL_PREDICTIONS = Table(
 
 MODEL_FOLDS = Table(
     "model_folds",
-    "Index of the stored fold models: what trained them, where they lie, and their hash.",
+    "Index of the stored fold models: training data, location and hash.",
     (
         Column("model", pl.String, "name of the model", nullable=False),
         Column("fold", pl.String, "month that it predicts, YYYY-MM", nullable=False),
         Column(
             "input_hash",
             pl.String,
-            "hash of training rows, parameters and versions",
+            "hash of training rows, parameters and library versions",
             nullable=False,
         ),
         Column("model_id", pl.String, "id of the stored model", nullable=False),
         Column("run_id", pl.String, "MLflow run", nullable=False),
-        Column("path", pl.String, "artifact, relative to the home", nullable=False),
+        Column("path", pl.String, "path of the artifact in the home", nullable=False),
         Column("sha256", pl.String, "hash of the artifact", nullable=False),
-        Column("train_rows", pl.Int64, "rows it was trained on", nullable=False),
+        Column("train_rows", pl.Int64, "number of training rows", nullable=False),
         Column("train_end", pl.Date, "newest session in training", nullable=False),
         Column("trained_seconds", pl.Float64, "wall time of training", "s", nullable=False),
     ),
@@ -100,26 +107,26 @@ MODEL_FOLDS = Table(
 
 TRIALS = Table(
     "trials",
-    "Every variant of a model, or of a backtest's rules, that was ever scored, so that luck can be "
-    "told from skill.",
+    "Every variant of a model or of the trading rules that was ever scored: the count that "
+    "corrects significance for multiple testing.",
     (
         Column("trial_id", pl.String, "hash of variant, data and months", nullable=False),
         Column(
             "target",
             pl.String,
-            "what was tried: a model of a target, or rules of trading",
+            "target of the model variant, or `backtest` for a variant of the trading rules",
             values=("direction", "iv_rank", "backtest"),
         ),
         Column("model", pl.String, "name of the variant", nullable=False),
         Column(
             "purpose",
             pl.String,
-            "choice: among years that may choose; final: later years, scored once; search: by "
-            "the parameter search; backfill: scored by a backfill, counted only",
+            "choice: scored on the years used to choose; final: later years, scored once; search: "
+            "by the parameter search; backfill: by a backfill, for the count only",
             nullable=False,
             values=("choice", "final", "search", "backfill"),
         ),
-        Column("parameters", pl.String, "all that decides the fit beside the data, JSON"),
+        Column("parameters", pl.String, "parameters and versions that determine the fit, JSON"),
         Column("data_hash", pl.String, "hash of all rows, inputs and targets", nullable=False),
         Column("first", pl.Date, "first predicted session", nullable=False),
         Column("last", pl.Date, "last predicted session", nullable=False),
@@ -130,10 +137,12 @@ TRIALS = Table(
             "log loss (direction), RMSE (iv_rank), or minus the Sharpe ratio (backtest)",
         ),
         Column(
-            "naive_loss", pl.Float64, "the same of class frequencies, of persistence, or of cash"
+            "naive_loss",
+            pl.Float64,
+            "loss of the naive forecast: class frequencies, persistence, or cash",
         ),
         Column("scores", pl.String, "all scores with their intervals and baselines, JSON"),
-        Column("tried_at", TIMESTAMP, "when it was first scored", nullable=False),
+        Column("tried_at", TIMESTAMP, "when the variant was first scored", nullable=False),
     ),
     key=("trial_id",),
     partition=("trial_id",),
@@ -141,9 +150,9 @@ TRIALS = Table(
 
 TRIAL_FOLDS = Table(
     "trial_folds",
-    "What each trial scored in each fold, beside the naive forecast.",
+    "Loss of each trial in each fold, beside that of the naive forecast.",
     (
-        Column("trial_id", pl.String, "the trial", nullable=False),
+        Column("trial_id", pl.String, "id of the trial", nullable=False),
         Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
         Column("rows", pl.Int64, "rows scored", nullable=False),
         Column(
@@ -152,7 +161,7 @@ TRIAL_FOLDS = Table(
             "mean log loss (direction), mean squared error (iv_rank), or minus the mean daily "
             "excess return (backtest)",
         ),
-        Column("naive_loss", pl.Float64, "the same of the naive forecast"),
+        Column("naive_loss", pl.Float64, "loss of the naive forecast"),
     ),
     key=("trial_id", "fold"),
     partition=("trial_id", "fold"),
@@ -160,16 +169,30 @@ TRIAL_FOLDS = Table(
 
 CHAMPIONS = Table(
     "champions",
-    "Which variant is traded on for each target, since when, and what it was chosen over.",
+    "History of the variants that trading uses, one row per promotion or rollback, with the "
+    "evidence.",
     (
-        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
-        Column("number", pl.Int64, "1, 2, ... for each target; the highest reigns", nullable=False),
+        Column("target", pl.String, "predicted target", values=("direction", "iv_rank")),
+        Column(
+            "number",
+            pl.Int64,
+            "1, 2, ... for each target; the highest is the current champion",
+            nullable=False,
+        ),
         Column("model", pl.String, "name of the variant", nullable=False),
-        Column("trial_id", pl.String, "the trial that made it champion; null for the default"),
-        Column("p_naive", pl.Float64, "p of no gain over the naive forecast", low=0.0, high=1.0),
-        Column("p_previous", pl.Float64, "p of no gain over the one before", low=0.0, high=1.0),
-        Column("reason", pl.String, "promoted, or rolled back from whom", nullable=False),
-        Column("since", TIMESTAMP, "when it became champion", nullable=False),
+        Column("trial_id", pl.String, "trial that won the promotion; null for the default"),
+        Column(
+            "p_naive", pl.Float64, "p-value of no gain over the naive forecast", low=0.0, high=1.0
+        ),
+        Column(
+            "p_previous",
+            pl.Float64,
+            "p-value of no gain over the previous champion",
+            low=0.0,
+            high=1.0,
+        ),
+        Column("reason", pl.String, "promoted, or rolled back from which", nullable=False),
+        Column("since", TIMESTAMP, "when it became the champion", nullable=False),
     ),
     key=("target", "number"),
     partition=("target", "number"),
@@ -180,19 +203,19 @@ MODEL_SCORES = Table(
     "Out-of-sample scores of every model, written by backfills: by ticker, period, year, regime "
     "and age of the model, with intervals and naive baselines.",
     (
-        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("target", pl.String, "predicted target", values=("direction", "iv_rank")),
         Column("model", pl.String, "name of the model", nullable=False),
         Column("ticker", pl.String, "symbol, or ALL", nullable=False),
         Column(
             "period",
             pl.String,
-            "all, to 2020, 2021 on, a year, regime and its name, or sessions since training",
+            "all, to 2020, 2021 on, a year, a regime, or sessions since training",
             nullable=False,
         ),
-        Column("metric", pl.String, "what is measured", nullable=False),
-        Column("value", pl.Float64, "the score"),
-        Column("low", pl.Float64, "lower end of its 95% block-bootstrap interval"),
-        Column("high", pl.Float64, "upper end"),
+        Column("metric", pl.String, "name of the metric", nullable=False),
+        Column("value", pl.Float64, "score"),
+        Column("low", pl.Float64, "lower end of the 95% block-bootstrap interval"),
+        Column("high", pl.Float64, "upper end of the interval"),
         Column("baseline", pl.Float64, "score of the naive forecast on the same rows"),
         Column("n", pl.Int64, "rows scored", nullable=False),
     ),
@@ -204,13 +227,13 @@ MODEL_IMPORTANCE = Table(
     "model_importance",
     "Importance of each input in the newest folds of the shipped models, written by backfills.",
     (
-        Column("target", pl.String, "direction or iv_rank", values=("direction", "iv_rank")),
+        Column("target", pl.String, "predicted target", values=("direction", "iv_rank")),
         Column("fold", pl.String, "predicted month, YYYY-MM", nullable=False),
         Column("input", pl.String, "input of the model", nullable=False),
-        Column("family", pl.String, "family of its feature", nullable=False),
-        Column("gain", pl.Float64, "share of the gain of the trees' splits", low=0.0),
+        Column("family", pl.String, "family of the feature", nullable=False),
+        Column("gain", pl.Float64, "share of the split gain of the trees", low=0.0),
         Column("shap", pl.Float64, "share of the mean absolute SHAP values of the trees", low=0.0),
-        Column("permutation", pl.Float64, "growth of the loss when the input is shuffled"),
+        Column("permutation", pl.Float64, "increase of the loss when the input is shuffled"),
     ),
     key=("target", "fold", "input"),
     partition=("target",),

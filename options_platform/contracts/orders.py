@@ -1,4 +1,4 @@
-"""Tables of orders, and the views of the ledger that are rebuilt from it."""
+"""Tables of orders, and the views that are rebuilt from the order ledger."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ ORDER_STATUSES = (
 
 PAPER_ORDERS = Table(
     "paper_orders",
-    "What was sent for the plan and what became of it; a copy of the ledger's truth.",
+    "The order of each plan and its state; a copy, the order ledger is authoritative.",
     (
         DATE,
         TICKER,
-        Column("plan_id", pl.String, "plan of the session", nullable=False),
-        Column("client_order_id", pl.String, "id at the broker; null if nothing was sent"),
+        Column("plan_id", pl.String, "trade plan of the session", nullable=False),
+        Column("client_order_id", pl.String, "client order id; null if nothing was sent"),
         Column("status", pl.String, "state of the order", nullable=False, values=ORDER_STATUSES),
-        Column("reason", pl.String, "why that state, e.g. BACKFILL"),
+        Column("reason", pl.String, "reason of that state, e.g. BACKFILL"),
         Column("contracts", pl.Int32, "spreads ordered", nullable=False, low=0),
         Column("filled_qty", pl.Int32, "spreads filled", nullable=False, low=0),
         Column("avg_price", pl.Float64, "net price of the fills, debit positive", "USD a share"),
         Column("broker", pl.String, "broker and account label", nullable=False),
-        Column("updated_at", TIMESTAMP, "last change of the state", nullable=False),
+        Column("updated_at", TIMESTAMP, "time of the last change of state", nullable=False),
     ),
 )
 
-ACCOUNT = Column("account", pl.String, "account whose ledger it is", nullable=False)
-POSITION = Column("position_id", pl.String, "id of the position's first entry", nullable=False)
+ACCOUNT = Column("account", pl.String, "label of the account, from the settings", nullable=False)
+POSITION = Column(
+    "position_id", pl.String, "id of the position's first entry order", nullable=False
+)
 NET_SHARE = "USD a share, net"
 UNITS = "spreads; contracts of a leg; shares"
 FILL_PURPOSES = ("entry", "exit", "leg", "shares")
@@ -53,28 +55,35 @@ def _count(name: str, description: str) -> Column:
 
 FILLS = Table(
     "fills",
-    "Every fill of an order, one row each, from the events of the ledger.",
+    "One row per fill of an order, from the events of the ledger.",
     (
         ACCOUNT,
         DATE,
         TICKER,
-        Column("client_order_id", pl.String, "id at the broker", nullable=False),
-        Column("number", pl.Int64, "number of the order's fill, from 1", nullable=False, low=1),
+        Column("client_order_id", pl.String, "client order id", nullable=False),
+        Column(
+            "number",
+            pl.Int64,
+            "sequence of the fill within its order, from 1",
+            nullable=False,
+            low=1,
+        ),
         POSITION,
         Column(
             "purpose",
             pl.String,
-            "opens or closes whole spreads, or closes a single leg or shares that one left",
+            "entry and exit: of whole spreads; leg: closes a single leg; shares: closes shares "
+            "from assignment or exercise",
             nullable=False,
             values=FILL_PURPOSES,
         ),
         Column("strategy", pl.String, "name of the strategy", nullable=False),
-        Column("contracts", pl.Int64, "what was filled", UNITS, nullable=False, low=1),
-        Column("ordered", pl.Int64, "what was ordered", UNITS, nullable=False, low=1),
+        Column("contracts", pl.Int64, "quantity filled", UNITS, nullable=False, low=1),
+        Column("ordered", pl.Int64, "quantity ordered", UNITS, nullable=False, low=1),
         Column("price", pl.Float64, "debit positive, credit negative", NET_SHARE, nullable=False),
-        Column("limit_price", pl.Float64, "the order's; null takes the market", NET_SHARE),
-        usd("fees_usd", "its share of the order's fees"),
-        usd("cash_usd", "what it added to cash, fees deducted"),
+        Column("limit_price", pl.Float64, "limit of the order; null: a market order", NET_SHARE),
+        usd("fees_usd", "share of the order's fees"),
+        usd("cash_usd", "change in cash, fees deducted"),
     ),
     key=("account", "client_order_id", "number"),
     partition=("account",),
@@ -82,8 +91,8 @@ FILLS = Table(
 
 POSITIONS = Table(
     "positions",
-    "Each position at each close from its entry to its exit, marked at the mids: profit since the "
-    "entry and of the day, greeks, and what of the day they explain.",
+    "Each position at each close from its entry to its exit, marked at the mids: P&L since the "
+    "entry and of the day, greeks, and the day's P&L explained by each greek.",
     (
         ACCOUNT,
         DATE,
@@ -92,25 +101,25 @@ POSITIONS = Table(
         Column("strategy", pl.String, "name of the strategy", nullable=False),
         Column("opened_on", pl.Date, "session of the entry's fill", nullable=False),
         Column("expiry", pl.Date, "first expiry of its legs", nullable=False),
-        _count("contracts", "spreads held at the close; 0 on the session of the exit"),
-        Column("exit_reason", pl.String, "why it ended, on that session; null while open"),
+        _count("contracts", "spreads open at the close; 0 on the session of the exit"),
+        Column("exit_reason", pl.String, "reason of the exit, on its session; null while open"),
         Column("entry_price", pl.Float64, "debit positive, credit negative", NET_SHARE),
         Column("mark_price", pl.Float64, "net mid of the spread", NET_SHARE),
-        Column("stale", pl.Boolean, "the session had no data: the last mark is carried"),
-        usd("value_usd", "what closing at the mark would bring"),
-        usd("pnl_usd", "profit since the entry, realised and unrealised, fees deducted"),
-        usd("pnl_day_usd", "the same since the close before"),
-        usd("delta_pnl_usd", "of the day, from the underlying's move, first order"),
-        usd("gamma_pnl_usd", "of the day, from the underlying's move, second order"),
-        usd("theta_pnl_usd", "of the day, from time"),
-        usd("vega_pnl_usd", "of the day, from changes of implied volatility"),
-        usd("other_pnl_usd", "what these four leave: slippage, fees, higher orders"),
+        Column("stale", pl.Boolean, "no data for the session: the last mark is carried forward"),
+        usd("value_usd", "market value at the mark"),
+        usd("pnl_usd", "P&L since the entry, realised and unrealised, after fees"),
+        usd("pnl_day_usd", "P&L since the previous close"),
+        usd("delta_pnl_usd", "P&L of the day from the underlying's move, first order"),
+        usd("gamma_pnl_usd", "P&L of the day from the underlying's move, second order"),
+        usd("theta_pnl_usd", "P&L of the day from the passage of time"),
+        usd("vega_pnl_usd", "P&L of the day from changes in implied volatility"),
+        usd("other_pnl_usd", "unexplained P&L of the day: slippage, fees, higher orders"),
         Column("delta", pl.Float64, "delta", "shares, whole position"),
         Column("gamma", pl.Float64, "gamma", "shares per USD, whole position"),
         Column("theta", pl.Float64, "theta", "USD per calendar day, whole position"),
         Column("vega", pl.Float64, "vega", "USD per vol point, whole position"),
-        Column("spot", pl.Float64, "close, in the basis of its strikes", "USD a share", low=0.0),
-        usd("max_loss_usd", "maximum loss of what is held"),
+        Column("spot", pl.Float64, "close, on the basis of the strikes", "USD a share", low=0.0),
+        usd("max_loss_usd", "maximum loss of the open spreads"),
     ),
     key=("account", "date", "position_id"),
     partition=("account",),
@@ -118,24 +127,24 @@ POSITIONS = Table(
 
 PORTFOLIO = Table(
     "portfolio",
-    "The account at each close: equity and cash as the ledger has them, positions as they are "
-    "marked anew, and the greeks that the limits judge.",
+    "The account at each close: equity and cash from the ledger, positions marked again at the "
+    "mids, and the portfolio greeks that the limits apply to.",
     (
         ACCOUNT,
         DATE,
         usd("cash_usd", "cash"),
-        usd("positions_usd", "value of the open positions"),
-        usd("equity_usd", "equity of the ledger's mark"),
-        usd("pnl_day_usd", "equity less that of the close before"),
-        usd("realised_usd", "profit of ended positions so far"),
-        usd("unrealised_usd", "profit of open positions so far"),
-        usd("drawdown_usd", "the highest equity so far less this one"),
-        Column("drawdown", pl.Float64, "the same over the highest equity", "fraction", low=0.0),
+        usd("positions_usd", "market value of the open positions"),
+        usd("equity_usd", "equity recorded in the ledger"),
+        usd("pnl_day_usd", "change in equity since the previous close"),
+        usd("realised_usd", "cumulative P&L of closed positions"),
+        usd("unrealised_usd", "P&L of open positions since their entries"),
+        usd("drawdown_usd", "highest equity so far less current equity"),
+        Column("drawdown", pl.Float64, "drawdown_usd over the highest equity", "fraction", low=0.0),
         usd("delta_usd", "beta-weighted dollar delta"),
-        usd("gamma_usd", "its change for a move of the market by 1%"),
-        usd("theta_usd", "profit from one calendar day"),
-        usd("vega_usd", "profit from one point of volatility"),
-        usd("max_loss_usd", "sum of the maximum losses of what is open"),
+        usd("gamma_usd", "change of delta_usd for a 1% move of the market"),
+        usd("theta_usd", "P&L from one calendar day"),
+        usd("vega_usd", "P&L from one volatility point"),
+        usd("max_loss_usd", "sum of the maximum losses of the open positions"),
         Column("open_positions", pl.Int64, "positions open at the close", nullable=False, low=0),
         Column("halted", pl.Boolean, "entries were halted that evening", nullable=False),
     ),

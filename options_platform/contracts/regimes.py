@@ -1,3 +1,3 @@
-"""The names of the regimes, in the seed's order of precedence."""
+"""Names of the volatility regimes, in order of precedence."""
 
 REGIMES = ("low_vol", "high_vol", "iv_expansion", "iv_contraction", "neutral")

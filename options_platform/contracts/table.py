@@ -1,4 +1,4 @@
-"""What a table is: columns, types, units, keys, and what may be null."""
+"""Definition of a table: columns, types, units, null rules and keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ TIMESTAMP = pl.Datetime("us", "UTC")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `unit` in words, `low`/`high` the closed range its values must lie in."""
+    """One column of a table.
+
+    `unit` is in words, empty for a pure number or text. Values must lie in the closed range from
+    `low` to `high`, and be one of `values`, where these are set.
+    """
 
     name: str
     dtype: pl.DataType | type[pl.DataType]
@@ -29,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `key` is its primary key, rows are replaced by `partition` (date and ticker)."""
+    """A table: `key` is the primary key; a write replaces all rows of its `partition` values."""
 
     name: str
     description: str
@@ -43,18 +47,21 @@ class Table:
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     def column(self, name: str) -> Column:
-        """The column of that name; KeyError otherwise."""
+        """The column with that name; raises KeyError for an unknown name."""
         return {column.name: column for column in self.columns}[name]
 
     def empty(self) -> pl.DataFrame:
-        """A frame of this schema without rows."""
+        """A frame with this schema and no rows."""
         return pl.DataFrame(schema=self.schema)
 
     def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """`frame` with its columns in the table's order, or :class:`ContractError`.
+        """`frame` with its columns in the table's order.
 
-        Refused are missing or unknown columns, other types, null or duplicate keys and nulls
-        where the contract allows none. Values out of range are for the asset checks to judge.
+        Ranges and allowed values are not validated here; the asset checks do that.
+
+        Raises:
+            ContractError: a column is missing, unknown or of another type, a key is null or
+                duplicated, or a column that is not nullable contains nulls.
         """
         self._require_columns(frame)
         frame = frame.select(self.schema.names())
@@ -70,11 +77,11 @@ class Table:
         nulls = [f"{name} ({count} rows)" for name, count in counts.items() if count]
         if nulls:
             raise ContractError(f"{self.name}: null in {', '.join(nulls)}; nothing was written")
-        doubled = frame.filter(pl.struct(self.key).is_duplicated())
-        if doubled.height:
-            example = doubled.select(self.key).row(0)
+        duplicates = frame.filter(pl.struct(self.key).is_duplicated())
+        if duplicates.height:
+            example = duplicates.select(self.key).row(0)
             raise ContractError(
-                f"{self.name}: {doubled.height} rows share a key, e.g. {_show_key(example)}; "
+                f"{self.name}: {duplicates.height} rows share a key, e.g. {_show_key(example)}; "
                 "nothing was written"
             )
         return frame
@@ -100,15 +107,15 @@ TICKER = Column("ticker", pl.String, "symbol of the underlying", nullable=False)
 
 
 def price(name: str, description: str) -> Column:
-    """A price of one share, split-adjusted."""
+    """Column of a price in USD a share, split-adjusted."""
     return Column(name, pl.Float64, description, "USD a share, split-adjusted", low=0.0)
 
 
 def probability(name: str, description: str, *, nullable: bool = True) -> Column:
-    """A probability."""
+    """Column of a probability, 0 to 1."""
     return Column(name, pl.Float64, description, "probability", nullable, low=0.0, high=1.0)
 
 
 def usd(name: str, description: str) -> Column:
-    """Money of the whole position."""
+    """Column of an amount in USD, for the whole position."""
     return Column(name, pl.Float64, description, "USD, whole position")

@@ -1,5 +1,5 @@
-"""Dagster: assets by subject, beside their checks; jobs and schedules of all of them.
+"""Dagster definitions: assets by subject, each beside its checks; the jobs and schedules.
 
-Nothing is computed here: an asset reads, calls a service or the domain, writes, and reports. What
-does not need Dagster belongs to `services/`.
+An asset reads, calls a service or the domain, writes, and attaches metadata. Computation belongs
+to `domain`, and code that does not need Dagster to `services`.
 """

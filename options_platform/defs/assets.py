@@ -1,4 +1,4 @@
-"""The nine assets, by stage; each wires a domain function to the warehouse and nothing else."""
+"""The nine partitioned assets, in the order of the data flow."""
 
 import dagster as dg
 
@@ -23,7 +23,7 @@ MAKERS = (
 
 
 def make_assets(settings: Settings, *, with_chains: bool = False) -> list[dg.AssetsDefinition]:
-    """The nine assets on the settings' partitions; `with_chains` if the source gives them."""
+    """The nine assets on the settings' partitions; `with_chains` if the source provides chains."""
     return [
         make(settings, with_chains=with_chains) if make is make_trade_plan else make(settings)
         for make in MAKERS

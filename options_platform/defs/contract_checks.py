@@ -1,7 +1,7 @@
-"""Asset checks, one step an asset, made from the contracts by `domain/checks/tables.py`.
+"""Asset checks generated from the table contracts by `domain/checks/tables.py`, one step per asset.
 
-In a run they judge the rows of the run's range; launched alone, the whole table. A broken
-blocking rule stops everything downstream in the run.
+Within a run they check the rows of the run's range; launched alone, the whole table. A blocking
+rule that fails stops everything downstream in the run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from options_platform.settings import Settings
 
 
 def make_checks(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
-    """The checks of the assets that fill `tables`; those of `option_chain` run in its own step."""
+    """The checks of the assets that fill `tables`; `option_chain` checks itself in its step."""
     return [
         *(_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN),
         *make_market_checks(settings),
@@ -46,9 +46,9 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.AssetCheckResult]:
         selected = run_range(context, settings)
-        frame, asked = rows_to_judge(table, platform, selected)
+        rows, expected = rows_to_judge(table, platform, selected)
         for rule in rules:
-            yield check_result(table, rule, rule.find(table, frame, asked), asked)
+            yield check_result(table, rule, rule.find(table, rows, expected), expected)
 
     return checks
 
@@ -56,27 +56,27 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 def rows_to_judge(
     table: Table, platform: Platform, selected: PartitionRange | None
 ) -> tuple[pl.DataFrame, ExpectedPartitions]:
-    """The stored rows of the range (of the whole table without one) and what it should hold."""
+    """The stored rows of the range and its expected partitions; of the whole table if None."""
     settings = platform.settings
     tickers = selected.tickers if selected else settings.tickers
     start = selected.start if selected else first_date(settings)
     end = selected.end if selected else newest_date(settings, platform.now())
     firsts = first_bars(platform.warehouse, tickers)
     firsts |= dict.fromkeys(unlisted(platform.warehouse, tickers, end), date.max)
-    frame = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
-    if selected is None and frame.height:
-        end = frame["date"].to_list()[-1]
-    return frame, ExpectedPartitions(sessions(start, end), tickers, firsts)
+    rows = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
+    if selected is None and rows.height:
+        end = rows["date"].to_list()[-1]
+    return rows, ExpectedPartitions(sessions(start, end), tickers, firsts)
 
 
 def check_result(
-    table: Table, rule: Rule, finding: Finding, asked: ExpectedPartitions
+    table: Table, rule: Rule, finding: Finding, expected: ExpectedPartitions
 ) -> dg.AssetCheckResult:
-    """What a rule found, as Dagster shows it."""
+    """The finding of a rule as a Dagster check result, with examples of the failing rows."""
     severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN
     metadata: dict[str, dg.MetadataValue] = {
         "broken": dg.MetadataValue.int(finding.broken),
-        "sessions": dg.MetadataValue.int(len(asked.sessions)),
+        "sessions": dg.MetadataValue.int(len(expected.sessions)),
     }
     if finding.examples:
         metadata["examples"] = dg.MetadataValue.text("; ".join(finding.examples))

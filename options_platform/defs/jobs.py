@@ -1,4 +1,4 @@
-"""The jobs: all partitioned assets over a range, daily and backfill alike; backtest; reports."""
+"""The jobs: all partitioned assets (a daily run or a backfill), the backtest, and reporting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORDERS_GROUP = "orders"
 
 
 def make_job(settings: Settings, tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
-    """The job of all partitioned assets with their checks; `tables` are those they fill."""
+    """The job of the partitioned assets that fill `tables`, with their checks."""
     names = [table.name for table in tables]
     about = "All partitioned assets for a session, or a range of sessions, of all tickers."
     return dg.define_asset_job(
@@ -36,12 +36,12 @@ def make_job(settings: Settings, tables: Sequence[Table]) -> UnresolvedAssetJobD
 
 
 def order_tags(settings: Settings) -> dict[str, str]:
-    """The tags of a job that sends orders; lists of runs show so which may move real money."""
+    """The tags of a job that sends orders; they show in lists of runs which may move real money."""
     return ORDER_RUN_TAGS | ({MONEY_TAG: "LIVE"} if settings.is_live else {})
 
 
 def make_backtest_job() -> UnresolvedAssetJobDefinition:
-    """The job of the backtest, which has its own time: a daily run does not wait for it."""
+    """The job of the backtest, separate so that a daily run does not wait for it."""
     return dg.define_asset_job(
         BACKTEST_JOB_NAME,
         selection=dg.AssetSelection.assets("backtest"),
@@ -51,12 +51,11 @@ def make_backtest_job() -> UnresolvedAssetJobDefinition:
 
 
 def make_reporting_job() -> UnresolvedAssetJobDefinition:
-    """The job of the unpartitioned assets, which are rebuilt whole."""
+    """The job of the ledger's views, the marts and the report, which are rebuilt completely."""
     views = dg.AssetSelection.assets(*(table.name for table in LEDGER_VIEWS))
     return dg.define_asset_job(
         REPORTING_JOB_NAME,
         selection=dg.AssetSelection.groups(REPORTING_GROUP) | views,
-        description="The ledger's views, the SQL marts and the HTML report over everything that is "
-        "stored.",
+        description="The ledger's views, the SQL marts and the HTML report, from all stored data.",
         executor_def=dg.in_process_executor,
     )

@@ -1,4 +1,4 @@
-"""The schedules: each night the session just ended, each week the backtest."""
+"""The schedules: the daily run after each session, the backtest once a week."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from options_platform.settings import Settings
 
 
 def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """The daily schedule of the settings' tickers."""
+    """The schedule of the daily run: at 00:30 New York on the day after each session."""
 
     @dg.schedule(
         name="daily_after_close",
@@ -29,7 +29,7 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         day = context.scheduled_execution_time.astimezone(NEW_YORK).date() - timedelta(days=1)
         if not is_session(day):
-            return dg.SkipReason(f"{day} was no New York session")
+            return dg.SkipReason(f"{day} was not a New York session")
         if settings.end is not None and day > settings.end:
             return dg.SkipReason(f"the data of source {settings.source} ends {settings.end}")
         selected = PartitionRange(day, day, settings.tickers)
@@ -39,7 +39,7 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def make_backtest_schedule(backtest: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """Saturdays, after the week's last session."""
+    """The schedule of the backtest: Saturdays at 06:00 New York."""
     return dg.ScheduleDefinition(
         name="backtest_weekly",
         job=backtest,

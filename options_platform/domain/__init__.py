@@ -1,4 +1,5 @@
-"""What is computed: rules and formulas on frames and arrays, the same for past and present.
+"""Rules and formulas on frames and arrays: the same code for a backtest and for tonight's run.
 
-No clock, environment, disk, network or framework; what needs them belongs to `services/`.
+Nothing here reads a clock, the environment, a disk or the network, and nothing imports a
+framework. Code that needs these belongs in `services/` or `adapters/`.
 """

@@ -1,4 +1,4 @@
-"""The account's activities: what is noted of fills and of the clearing house, and their pages."""
+"""The account's activities: fills, events of the clearing house, and their pages."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ DESCRIPTIONS = {
 
 
 def activity_id(now: datetime, count: int) -> str:
-    """An id that grows with time."""
+    """An activity id that sorts by time."""
     return f"{now:%Y%m%d}{count:012d}::{uuid.UUID(int=count)}"
 
 
-def fill_of(number_: str, order: Json, leg: Json, change: float, price: float,
+def fill_of(new_id: str, order: Json, leg: Json, change: float, price: float,
             now: datetime) -> Json:  # fmt: skip
-    """A FILL of one leg; `order_id` is that of the leg, as its quantities are."""
+    """A FILL of one leg; `order_id` and quantities are those of the leg."""
     total, filled = number(leg["qty"]), number(leg["filled_qty"])
     return {
-        "id": number_,
+        "id": new_id,
         "activity_type": "FILL",
         "transaction_time": stamp(now),
         "type": "fill" if filled == total else "partial_fill",
@@ -45,11 +45,11 @@ def fill_of(number_: str, order: Json, leg: Json, change: float, price: float,
     }
 
 
-def non_trade(number_: str, kind: str, symbol: str, quantity: float, now: datetime,
+def non_trade(new_id: str, kind: str, symbol: str, quantity: float, now: datetime,
               *, net_usd: float = 0.0, price: float | None = None) -> Json:  # fmt: skip
-    """What the clearing house did: it has a date and no time."""
+    """An activity of the clearing house, which has a date but no time."""
     common = {
-        "id": number_,
+        "id": new_id,
         "activity_type": kind,
         "date": str(now.astimezone(NEW_YORK).date()),
         "net_amount": text_of(net_usd),
@@ -64,8 +64,8 @@ def non_trade(number_: str, kind: str, symbol: str, quantity: float, now: dateti
 def page_of(activities: Sequence[Json], query: Json, cap: int | None) -> list[Json]:
     """The body of GET /v2/account/activities, newest first unless `direction` is asc.
 
-    A page goes on behind all activities that share the id of `page_token`: of a pair with one id
-    the second is lost to a client whose page ends between them.
+    A page starts after all activities with the id in `page_token`; so a client whose page ends
+    between two activities with the same id does not get the second one.
     """
     kinds = [kind for kind in query.get("activity_types", "").split(",") if kind]
     chosen = [a for a in activities if not kinds or a["activity_type"] in kinds]
@@ -83,9 +83,9 @@ def page_of(activities: Sequence[Json], query: Json, cap: int | None) -> list[Js
 
 
 def moment(text: str) -> datetime:
-    """A time out of a query; a day begins at midnight UTC."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else datetime.combine(found, time(0), UTC)
+    """A time in a query; a plain date means midnight UTC."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else datetime.combine(at, time(0), UTC)
 
 
 def _moment_of(activity: Json) -> datetime:

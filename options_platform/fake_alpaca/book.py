@@ -1,6 +1,6 @@
-"""The fake account: its orders through their whole life, positions, cash and activities.
+"""The fake account: its orders from submission to end, positions, cash and activities.
 
-Shapes are those of Alpaca's trading interface v2: numbers as text, times in UTC, a multi-leg order
+Its JSON has the shapes of Alpaca's trading API v2: numbers as text, times in UTC, a multi-leg order
 with its legs inside.
 """
 
@@ -26,10 +26,10 @@ __all__ = ["OPEN", "SIGNS", "FakeBook", "Json", "Refusal", "stamp"]
 
 
 class FakeBook:
-    """One paper account. `now` gives its time; nothing here is safe for threads by itself.
+    """One paper account; `now` is its clock. It is not thread-safe.
 
-    A position counts at its price in `marks`, else at what `mark` gives, else at what was paid.
-    `renamed` has the new name of each contract that a split took off the list.
+    A position is valued at its price in `marks`, else at the result of `mark`, else at its entry
+    price. `renamed` has the new symbol of each contract that a split replaced.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class FakeBook:
 
     def account(self) -> Json:
         """The body of GET /v2/account."""
-        value = sum(q * self._worth(s, price) for s, (q, price) in self.positions.items())
+        value = sum(q * self._value(s, price) for s, (q, price) in self.positions.items())
         return {
             "id": str(uuid.UUID(int=1)),
             "account_number": self.number,
@@ -76,12 +76,12 @@ class FakeBook:
             "created_at": "2023-01-01T18:20:20.272275Z",
         }
 
-    def _worth(self, symbol: str, otherwise: float) -> float:
+    def _value(self, symbol: str, entry_price: float) -> float:
         price = self.marks.get(symbol, self.mark(symbol))
-        return (otherwise if price is None else price) * size(symbol)
+        return (entry_price if price is None else price) * size(symbol)
 
     def quantity(self, symbol: str) -> float:
-        """How much of it is in the account, short negative."""
+        """Contracts or shares in the account, short ones negative."""
         return self.positions.get(symbol, [0, 0.0])[0]
 
     def quantities(self) -> dict[str, float]:
@@ -89,7 +89,7 @@ class FakeBook:
         return {symbol: quantity for symbol, (quantity, _) in self.positions.items()}
 
     def submit(self, body: Json) -> Json:
-        """Take an order, or raise a :class:`Refusal`; its id is checked before all else."""
+        """Accept an order, or raise a :class:`Refusal`; the client order id is checked first."""
         client_id = str(body.get("client_order_id") or uuid.uuid4())
         if any(order["client_order_id"] == client_id for order in self.orders.values()):
             raise Refusal(422, 40010001, "client_order_id must be unique")
@@ -104,11 +104,11 @@ class FakeBook:
             raise invalid("qty must be > 0")
         if not float(quantity).is_integer() and (several or OCC.fullmatch(legs[0]["symbol"])):
             raise invalid("qty must be integer for options trading")
-        order = self._made(body, client_id, legs, quantity, several=several)
+        order = self._new_order(body, client_id, legs, quantity, several=several)
         self.orders[order["id"]] = order
         return order
 
-    def _made(
+    def _new_order(
         self, body: Json, client_id: str, legs: list[Json], quantity: float, *, several: bool
     ) -> Json:
         at = stamp(self.now())
@@ -121,7 +121,7 @@ class FakeBook:
             kind = "us_option" if OCC.fullmatch(leg["symbol"]) else "us_equity"
             simple = {"order_class": "simple", "asset_class": kind, "legs": None}
             return fields | leg | simple
-        made = [
+        leg_orders = [
             self._fields(leg, str(uuid.uuid4()), at)
             | {
                 "symbol": leg["symbol"],
@@ -135,7 +135,7 @@ class FakeBook:
             }
             for leg in legs
         ]
-        return fields | {"order_class": "mleg", "symbol": "", "side": "", "legs": made}
+        return fields | {"order_class": "mleg", "symbol": "", "side": "", "legs": leg_orders}
 
     def _fields(self, body: Json, client_id: str, at: str) -> Json:
         empty = dict.fromkeys(
@@ -160,7 +160,7 @@ class FakeBook:
         }
 
     def fill(self, order: Json, spreads: float | None = None, price: float | None = None) -> None:
-        """Fill `spreads` more of a working order (default: the rest) at `price` (the limit)."""
+        """Fill `spreads` more of a working order (default: all) at `price` (default: its limit)."""
         if order["status"] not in OPEN:
             return
         before, total = number(order["filled_qty"]), number(order["qty"])
@@ -192,7 +192,7 @@ class FakeBook:
         self.activities.append(activity)
 
     def move(self, symbol: str, change: float, price: float) -> None:
-        """Add contracts or shares to a position, or take them out, without cash."""
+        """Add contracts or shares to a position or remove them, without changing cash."""
         quantity, mean = self.positions.get(symbol, [0, 0.0])
         after = quantity + change
         if after == 0:
@@ -203,18 +203,18 @@ class FakeBook:
         self.positions[symbol] = [after, paid if grows or quantity * after > 0 else price]
 
     def next_activity(self) -> str:
-        """The id of the next activity."""
+        """A new id for an activity."""
         self._count += 1
         return activity_id(self.now(), self._count)
 
     def clearing(self, kind: str, symbol: str) -> None:
-        """Take a whole position out under OPASN, OPEXC or OPEXP, without shares or cash."""
+        """Remove a whole position by an OPASN, OPEXC or OPEXP, without shares or cash."""
         quantity, _ = self.positions.pop(symbol)
         activity = non_trade(self.next_activity(), kind, symbol, -quantity, self.now())
         self.activities.append(activity)
 
     def cancel(self, order: Json, *, pending: bool = False) -> None:
-        """Cancel a working order, or leave it pending; 422 for one that has ended."""
+        """Cancel a working order, or leave its cancel pending; 422 if it has ended."""
         if order["status"] not in OPEN:
             raise invalid(f'order is already in "{order["status"]}" state')
         if pending:
@@ -224,9 +224,9 @@ class FakeBook:
             self._end(order, "canceled", "canceled_at")
 
     def replace(self, order: Json, changes: Json) -> Json:
-        """Replace a working order by another of new price or quantity; the other one.
+        """Replace a working order by one with another price or quantity; returns the new order.
 
-        `qty` counts what has filled already, as Alpaca's does; the other order is for the rest.
+        As at Alpaca, `qty` includes the filled quantity; the new order is for the remainder.
         """
         if order["status"] not in OPEN or order["status"] == "pending_cancel":
             raise invalid(f"cannot replace order in {order['status']} status")
@@ -246,7 +246,7 @@ class FakeBook:
             "qty": total - filled,
         }
         before = order["status"]
-        # What it was to close is free for the other.
+        # Contracts that the order was to close become available for the new one.
         order["status"] = "replaced"
         try:
             other = self.submit(body)
@@ -262,7 +262,7 @@ class FakeBook:
         self._end(order, "rejected", "failed_at")
 
     def expire_day_orders(self) -> None:
-        """What the close of a session does to orders for the day."""
+        """Expire all open day orders, as at the close of a session."""
         for order in self.orders.values():
             if order["status"] in OPEN:
                 self._end(order, "expired", "expired_at")
@@ -272,21 +272,21 @@ class FakeBook:
             part["status"] = status
             part[stamped] = part["updated_at"] = stamp(self.now())
 
-    def by_client_id(self, number_: str) -> Json:
-        """The order of that client id, or a :class:`Refusal` with 404."""
-        return with_client_id(self.orders, number_)
+    def by_client_id(self, client_order_id: str) -> Json:
+        """The order with this client order id, or a :class:`Refusal` with 404."""
+        return with_client_id(self.orders, client_order_id)
 
-    def by_id(self, number_: str) -> Json:
-        """The order of that id, or a :class:`Refusal` with 404."""
-        return with_id(self.orders, number_)
+    def by_id(self, order_id: str) -> Json:
+        """The order with this id, or a :class:`Refusal` with 404."""
+        return with_id(self.orders, order_id)
 
     def position_rows(self, positions: Mapping[str, list[float]] | None = None) -> list[Json]:
-        """The body of GET /v2/positions: of the account as it is, or of other `positions`."""
+        """The body of GET /v2/positions, for the account's positions or for `positions`."""
         shown = self.positions if positions is None else positions
         return [self._row(symbol, *row) for symbol, row in sorted(shown.items())]
 
     def _row(self, symbol: str, quantity: float, price: float) -> Json:
-        value = quantity * self._worth(symbol, price)
+        value = quantity * self._value(symbol, price)
         cost = quantity * price * size(symbol)
         free = abs(quantity) - reserved(self, symbol, "sell" if quantity > 0 else "buy")
         return {
@@ -300,30 +300,30 @@ class FakeBook:
             "cost_basis": str(cost),
             "market_value": str(round(value, 4)),
             "unrealized_pl": str(round(value - cost, 4)),
-            "current_price": str(self._worth(symbol, price) / size(symbol)),
+            "current_price": str(self._value(symbol, price) / size(symbol)),
         }
 
 
-def with_client_id(orders: Mapping[str, Json], number_: str) -> Json:
-    """The order of that client id among `orders`, or a :class:`Refusal` with 404."""
+def with_client_id(orders: Mapping[str, Json], client_order_id: str) -> Json:
+    """The order with this client order id among `orders`, or a :class:`Refusal` with 404."""
     for order in orders.values():
-        if order["client_order_id"] == number_:
+        if order["client_order_id"] == client_order_id:
             return order
-    raise Refusal(404, 40410000, f"order not found for {number_}")
+    raise Refusal(404, 40410000, f"order not found for {client_order_id}")
 
 
-def with_id(orders: Mapping[str, Json], number_: str) -> Json:
-    """The order, or leg of one, of that id, or a :class:`Refusal` with 404."""
+def with_id(orders: Mapping[str, Json], order_id: str) -> Json:
+    """The order, or the leg of an order, with this id; or a :class:`Refusal` with 404."""
     for order in orders.values():
         parts: list[Json] = [order, *(order["legs"] or [])]
         for part in parts:
-            if part["id"] == number_:
+            if part["id"] == order_id:
                 return part
-    raise Refusal(404, 40410000, f"order not found for {number_}")
+    raise Refusal(404, 40410000, f"order not found for {order_id}")
 
 
 def _count_fill(part: Json, count: float, price: float) -> None:
-    """Add a fill to an order's or leg's quantity and mean price; these are never negative."""
+    """Add a fill to the filled quantity and average price of an order or leg."""
     before = number(part["filled_qty"])
     mean = float(part["filled_avg_price"] or 0.0)
     part["filled_qty"] = text_of(before + count)
@@ -335,11 +335,11 @@ def _sign(legs: list[Json]) -> int:
 
 
 def _leg_prices(legs: list[Json], net: float) -> list[float]:
-    """Prices of the legs, none negative, that add up to the net price of one spread."""
+    """Prices of the legs, none negative, whose signed sum is the net price of one spread."""
     signs = [SIGNS[leg["side"]] * int(leg.get("ratio_qty") or 1) for leg in legs]
     prices = [1.0 if len(legs) > 1 else 0.0 for _ in legs]
-    short = net - sum(sign * price for sign, price in zip(signs, prices, strict=True))
-    # The first leg whose price can only rise takes all of the rest.
-    at = next(i for i, sign in enumerate(signs) if sign * short >= 0)
-    prices[at] = round(prices[at] + short / signs[at], 6)
+    difference = net - sum(sign * price for sign, price in zip(signs, prices, strict=True))
+    # The first leg whose price would rise takes the whole difference.
+    at = next(i for i, sign in enumerate(signs) if sign * difference >= 0)
+    prices[at] = round(prices[at] + difference / signs[at], 6)
     return prices

@@ -1,4 +1,4 @@
-"""Contracts, quotes and prices of spreads at the fake server: those of the simulated market."""
+"""Contracts, quotes and spread prices of the fake server, from the simulated market."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHARES = re.compile(r"[A-Z]+(\.[A-Z]+)?")
 
 
 class FakeChains:
-    """The chains of the newest session that is over by the server's clock."""
+    """The chains of the newest session that is over by the server's clock, and scripted quotes."""
 
     def __init__(self, now: Callable[[], datetime], seed: int) -> None:
         self._now = now
@@ -49,9 +49,9 @@ class FakeChains:
         )
         if "type" in query:
             rows = rows.filter(pl.col("right") == query["type"])
-        found = [
+        contracts = [
             {
-                "id": _number(row["contract_symbol"]),
+                "id": _asset_id(row["contract_symbol"]),
                 "symbol": row["contract_symbol"],
                 "name": f"{row['ticker']} {row['expiry']} {row['strike']:g} {row['right']}",
                 "status": "active",
@@ -59,7 +59,7 @@ class FakeChains:
                 "expiration_date": str(row["expiry"]),
                 "root_symbol": row["ticker"],
                 "underlying_symbol": row["ticker"],
-                "underlying_asset_id": _number(row["ticker"]),
+                "underlying_asset_id": _asset_id(row["ticker"]),
                 "type": row["right"],
                 "style": "american",
                 "strike_price": f"{row['strike']:g}",
@@ -69,63 +69,63 @@ class FakeChains:
             }
             for row in rows.iter_rows(named=True)
         ]
-        page, token = _page(found, query, 100, MOST_CONTRACTS)
+        page, token = _page(contracts, query, 100, MOST_CONTRACTS)
         return {"option_contracts": page, "next_page_token": token}
 
     def snapshots(self, ticker: str, query: Json) -> Json:
         """The body of GET /v1beta1/options/snapshots/{ticker}: quotes and last trades."""
-        found = [
+        rows = [
             {
                 "symbol": row["contract_symbol"],
                 "latestQuote": _quoted(row["bid"], row["ask"], row["quoted_at"]),
             }
             for row in self._of(ticker).iter_rows(named=True)
         ]
-        page, token = _page(found, query, QUOTES_A_PAGE, MOST_QUOTES)
-        return {"snapshots": {one.pop("symbol"): one for one in page}, "next_page_token": token}
+        page, token = _page(rows, query, QUOTES_A_PAGE, MOST_QUOTES)
+        return {"snapshots": {row.pop("symbol"): row for row in page}, "next_page_token": token}
 
     def quote(self, symbol: str, bid: float, ask: float) -> None:
-        """Quote a contract so from now on, whatever the simulated market says."""
+        """Script the quote of a contract, in place of the simulated market's."""
         self._scripted[symbol] = _quoted(bid, ask, self._now())
 
     def unquote(self, symbol: str) -> None:
-        """Forget a scripted quote."""
+        """Remove the scripted quote of a contract."""
         self._scripted.pop(symbol, None)
 
     def trade(self, ticker: str, price: float) -> None:
-        """Let a stock have traded at that price now."""
+        """Script the last trade of a stock: at this price, now."""
         self._trades[ticker] = {"t": stamp(self._now()), "p": price, "s": 100, "x": "V"}
 
     def mark(self, symbol: str) -> float | None:
-        """The mid of a contract's scripted quote, or a stock's scripted trade; None without."""
+        """The mid of a contract's scripted quote, or a stock's scripted price; None without."""
         if symbol in self._trades:
             return float(self._trades[symbol]["p"])
         quoted = self._scripted.get(symbol)
         return None if quoted is None else (float(quoted["bp"]) + float(quoted["ap"])) / 2
 
     def last_trades(self, query: Json) -> Json:
-        """The body of GET /v2/stocks/trades/latest; only of stocks whose trades were scripted."""
-        wanted = query["symbols"].split(",")
-        for symbol in wanted:
+        """The body of GET /v2/stocks/trades/latest; only stocks with scripted trades."""
+        symbols = query["symbols"].split(",")
+        for symbol in symbols:
             _require_share_symbol(symbol)
-        return {"trades": {name: self._trades[name] for name in wanted if name in self._trades}}
+        return {"trades": {name: self._trades[name] for name in symbols if name in self._trades}}
 
     def latest(self, query: Json) -> Json:
-        """The body of GET /v1beta1/options/quotes/latest."""
-        found = {}
+        """The body of GET /v1beta1/options/quotes/latest; unlisted symbols are left out."""
+        quotes = {}
         for symbol in query["symbols"].split(","):
-            given = self._scripted.get(symbol)
-            if given is None:
+            quote = self._scripted.get(symbol)
+            if quote is None:
                 rows = self._of(symbol[:-15]).filter(pl.col("contract_symbol") == symbol)
                 if rows.is_empty():
                     continue
                 row = rows.row(0, named=True)
-                given = _quoted(row["bid"], row["ask"], row["quoted_at"])
-            found[symbol] = given
-        return {"quotes": found}
+                quote = _quoted(row["bid"], row["ask"], row["quoted_at"])
+            quotes[symbol] = quote
+        return {"quotes": quotes}
 
     def price(self, legs: list[Json]) -> float | None:
-        """What one spread costs at the quotes, USD a share; None if a leg is not listed."""
+        """Cost of one spread at the quotes, USD per share; None if a leg has no quote."""
         total = 0.0
         for leg in legs:
             symbol = str(leg["symbol"])
@@ -156,12 +156,12 @@ def _quoted(bid: float | None, ask: float | None, at: datetime) -> Json:
             "c": "A"}  # fmt: skip
 
 
-def _number(symbol: str) -> str:
+def _asset_id(symbol: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, symbol))
 
 
-def _page(found: list[Json], query: Json, usual: int, most: int) -> tuple[list[Json], str | None]:
-    size = min(int(query.get("limit") or usual), most)
+def _page(rows: list[Json], query: Json, default: int, most: int) -> tuple[list[Json], str | None]:
+    size = min(int(query.get("limit") or default), most)
     begin = int(query.get("page_token") or 0)
-    more = begin + size < len(found)
-    return found[begin : begin + size], str(begin + size) if more else None
+    has_more = begin + size < len(rows)
+    return rows[begin : begin + size], str(begin + size) if has_more else None

@@ -1,4 +1,4 @@
-"""Which orders the fake Alpaca refuses, and in which words.
+"""The orders that the fake Alpaca refuses, with its codes and messages.
 
 Source of codes and messages: Alpaca's documentation, "Error Responses" of options trading.
 """
@@ -20,12 +20,14 @@ INVALID, FORBIDDEN = 42210000, 40310000
 
 @dataclass
 class BookRules:
-    """What this account is refused; real accounts differ in it, and so did Alpaca over time.
+    """Rules of refusal, which differ between accounts and have changed at Alpaca.
 
-    `refuses_uncovered`: orders after which more short contracts lack cover. `strict_intents`:
-    legs that say they open while the account holds the other side of the contract.
-    `requires_intents`: legs of a multi-leg order that say nothing. `cash_secured_puts`: whether
-    cash covers a short put.
+    Attributes:
+        refuses_uncovered: refuse orders that increase the number of uncovered short contracts.
+        strict_intents: refuse legs marked as opening if the account has the other side of the
+            contract.
+        requires_intents: refuse multi-leg orders with a leg that has no intent.
+        cash_secured_puts: whether cash covers a short put.
     """
 
     refuses_uncovered: bool = True
@@ -35,7 +37,7 @@ class BookRules:
 
 
 class Account(Protocol):
-    """What the checks read of an account."""
+    """The parts of an account that the checks read."""
 
     rules: BookRules
     orders: dict[str, Json]
@@ -43,23 +45,26 @@ class Account(Protocol):
     cash: float
 
     def quantity(self, symbol: str) -> float:
-        """Contracts or shares held; short is negative."""
+        """Contracts or shares in the account, short ones negative."""
         ...
 
     def quantities(self) -> dict[str, float]:
-        """All that is held, by symbol."""
+        """All positions by symbol, short ones negative."""
         ...
 
 
 def invalid(message: str) -> Refusal:
-    """The refusal of an order that makes no sense."""
+    """The refusal (422) of an invalid order."""
     return Refusal(422, INVALID, message)
 
 
 def checked_legs(book: Account, body: Json, quantity: float) -> list[Json]:
-    """The legs of an order for `quantity`, each with its ratio and intent, or a refusal."""
+    """The legs of an order for `quantity`, each with its ratio and intent.
+
+    Raises :class:`Refusal` for an order that breaks a rule.
+    """
     several = body.get("order_class") == "mleg"
-    legs = _several(body) if several else [_one(body)]
+    legs = _several_legs(body) if several else [_single_leg(body)]
     for at, leg in enumerate(legs):
         _require_asset(book, leg, several=several)
         if several and book.rules.requires_intents and not leg.get("position_intent"):
@@ -73,7 +78,7 @@ def checked_legs(book: Account, body: Json, quantity: float) -> list[Json]:
 
 
 def reserved(book: Account, symbol: str, side: str) -> float:
-    """How much of a position working orders are to close already."""
+    """The quantity of a position that open orders will close."""
     return sum(
         (number(order["qty"]) - number(order["filled_qty"])) * int(leg.get("ratio_qty") or 1)
         for order in book.orders.values()
@@ -84,7 +89,7 @@ def reserved(book: Account, symbol: str, side: str) -> float:
     )
 
 
-def _one(body: Json) -> Json:
+def _single_leg(body: Json) -> Json:
     return {
         "symbol": body["symbol"],
         "side": body["side"],
@@ -93,7 +98,7 @@ def _one(body: Json) -> Json:
     }
 
 
-def _several(body: Json) -> list[Json]:
+def _several_legs(body: Json) -> list[Json]:
     legs = [dict(leg) for leg in body.get("legs") or []]
     if not 2 <= len(legs) <= MOST_LEGS:
         raise invalid("mleg orders must have at least 2 legs and at most 4 legs")
@@ -116,12 +121,12 @@ def _require_asset(book: Account, leg: Json, *, several: bool) -> None:
 
 
 def _check_intent(book: Account, leg: Json, *, several: bool) -> None:
-    held = book.quantity(leg["symbol"])
-    closes = held * SIGNS[leg["side"]] < 0
+    quantity = book.quantity(leg["symbol"])
+    closes = quantity * SIGNS[leg["side"]] < 0
     inferred = f"{leg['side']}_to_{'close' if closes else 'open'}"
     specified = leg.get("position_intent")
     if specified is None:
-        # Of several legs each says what it is for; the others are judged by the net position.
+        # Only a single leg gets the intent that its position implies.
         leg["position_intent"] = None if several else inferred
     elif specified != inferred and (not closes or not several or book.rules.strict_intents):
         raise invalid(f"position intent mismatch, inferred: {inferred}, specified: {specified}")
@@ -160,8 +165,8 @@ def _require_cover(book: Account, legs: list[Json], quantity: float) -> None:
 
 
 def _without_cash(naked: dict[str, int], cash_usd: float) -> dict[str, int]:
-    """The short contracts that cash does not secure either."""
-    left = {}
+    """The uncovered short contracts that cash does not secure."""
+    unsecured = {}
     for symbol, count in naked.items():
         contract = contract_of(symbol)
         if contract is not None and contract.right == "put":
@@ -169,5 +174,5 @@ def _without_cash(naked: dict[str, int], cash_usd: float) -> dict[str, int]:
             if needed <= cash_usd:
                 cash_usd -= needed
                 continue
-        left[symbol] = count
-    return left
+        unsecured[symbol] = count
+    return unsecured

@@ -1,7 +1,7 @@
-"""What the clearing house does to an account: assignment, exercise, expiry, and splits.
+"""The clearing house: assignment, exercise, expiry, and splits.
 
 Source of the activities: Alpaca's documentation, "Non-Trade Activities for Option Events" and
-"Options Trading Overview". Shares are delivered at the strike, and cash moves with them.
+"Options Trading Overview". Shares are delivered at the strike against cash.
 """
 
 from __future__ import annotations
@@ -27,35 +27,37 @@ def assign(
 ) -> None:
     """Assign short contracts (default: all): OPASN, and OPTRD for the shares.
 
-    `shares_id`: whether the pair has one id, as one page of the documentation shows it; on
-    another each has its own.
+    `shares_id`: whether both activities share one id; Alpaca's documentation shows both cases.
     """
-    held = -int(book.quantity(symbol))
-    _deliver(book, "OPASN", symbol, held if contracts is None else contracts, held, shares_id)
+    short = -int(book.quantity(symbol))
+    _deliver(book, "OPASN", symbol, short if contracts is None else contracts, short, shares_id)
 
 
 def exercise(
     book: FakeBook, symbol: str, contracts: int | None = None, *, shares_id: bool = True
 ) -> None:
     """Exercise long contracts (default: all): OPEXC, and OPTRD for the shares."""
-    held = int(book.quantity(symbol))
-    _deliver(book, "OPEXC", symbol, held if contracts is None else contracts, held, shares_id)
+    long = int(book.quantity(symbol))
+    _deliver(book, "OPEXC", symbol, long if contracts is None else contracts, long, shares_id)
 
 
-def exercise_asked(book: FakeBook, symbol: str) -> None:
-    """What POST /v2/positions/{symbol}/exercise does: all that no order is to close."""
-    held = int(book.quantity(symbol))
-    if contract_of(symbol) is None or held <= 0:
+def exercise_available(book: FakeBook, symbol: str) -> None:
+    """Serve POST /v2/positions/{symbol}/exercise: exercise all contracts that no order closes.
+
+    Raises :class:`Refusal` without such contracts, and between the close and midnight.
+    """
+    long = int(book.quantity(symbol))
+    if contract_of(symbol) is None or long <= 0:
         raise Refusal(404, 40410000, f"long position not found: {symbol}")
     now = book.now().astimezone(NEW_YORK)
     if is_session(now.date()) and now >= close_time(now.date()):
         raise Refusal(
             403, FORBIDDEN, "exercise requests are not accepted after market close until midnight"
         )
-    free = held - int(reserved(book, symbol, "sell"))
-    if free <= 0:
+    available = long - int(reserved(book, symbol, "sell"))
+    if available <= 0:
         raise Refusal(403, FORBIDDEN, "no qty available to exercise")
-    exercise(book, symbol, free)
+    exercise(book, symbol, available)
 
 
 def restate(
@@ -68,39 +70,40 @@ def restate(
 ) -> None:
     """Cancel the newest assignment or exercise of a contract, or correct it to `contracts`.
 
-    The pair of activities gets the status canceled, or correct under new quantities; with `is_new`
-    it stays as it is and another pair names it as `previous_id`. `moves`: whether the account is
-    put right too, as where the first statement had moved it.
+    Both activities get the status canceled, or correct with new quantities; with `is_new` they
+    stay unchanged and two new ones refer to them as `previous_id`. `moves`: whether positions and
+    cash are corrected as well.
     """
     at = max(
-        number
-        for number, each in enumerate(book.activities)
+        index
+        for index, each in enumerate(book.activities)
         if each["symbol"] == symbol and each["activity_type"] in ("OPASN", "OPEXC")
     )
     contract, stated = contract_of(symbol), abs(float(book.activities[at]["qty"]))
-    part = 0.0 if contracts is None else contracts / stated
+    fraction = 0.0 if contracts is None else contracts / stated
     for place in (at, at + 1):
         before = book.activities[place]
         quantity = float(before["qty"])
-        rest = quantity * part
+        corrected = quantity * fraction
         after = before | {"status": "canceled" if contracts is None else "correct"}
         if contracts is not None:
-            after["qty"] = f"{rest:g}"
+            after["qty"] = f"{corrected:g}"
         if moves and contract is not None:
-            share = 0.0 if before["symbol"] == symbol else contract.strike
-            book.move(before["symbol"], rest - quantity, share)
-            book.cash -= (rest - quantity) * share
+            price = 0.0 if before["symbol"] == symbol else contract.strike
+            book.move(before["symbol"], corrected - quantity, price)
+            book.cash -= (corrected - quantity) * price
         if is_new:
-            number_ = book.next_activity()
-            book.activities.append(after | {"id": number_, "previous_id": before["id"]})
+            new_id = book.next_activity()
+            book.activities.append(after | {"id": new_id, "previous_id": before["id"]})
         else:
             book.activities[place] = after
 
 
 def expire(book: FakeBook, day: date, spots: Mapping[str, float]) -> None:
-    """Settle all contracts that expire on `day` or before, with the closes of their stocks.
+    """Settle all contracts that expire on `day` or before, at the closes of their stocks.
 
-    In the money by a cent: long ones are exercised, short ones assigned; else OPEXP.
+    In the money by at least a cent, long ones are exercised and short ones assigned; others expire
+    (OPEXP).
     """
     for symbol, (quantity, _) in sorted(book.positions.items()):
         contract = contract_of(symbol)
@@ -120,10 +123,10 @@ def expire(book: FakeBook, day: date, spots: Mapping[str, float]) -> None:
 def split(
     book: FakeBook, ticker: str, root: str, *, ratio: float = 1.0, kind: str | None = None
 ) -> None:
-    """Rename a ticker's contracts to an adjusted root, e.g. SPY to SPY1, strikes as they are.
+    """Rename a ticker's contracts to an adjusted root, e.g. SPY to SPY1, with the same strikes.
 
-    Orders for the old ones are canceled and refused from now on; shares become `ratio` times as
-    many. `kind` (OPCA, SPLIT) also notes an activity for each contract.
+    Orders for the old contracts are canceled and refused from now on; shares are multiplied by
+    `ratio`. With a `kind` (OPCA, SPLIT) each contract gets two activities of that type.
     """
     for order in list(book.orders.values()):
         symbols = [leg["symbol"] for leg in order["legs"] or [order]]
@@ -138,21 +141,21 @@ def split(
             book.renamed[symbol] = adjusted
             if kind is not None:
                 for name, change in ((symbol, -quantity), (adjusted, quantity)):
-                    number_ = book.next_activity()
-                    book.activities.append(non_trade(number_, kind, name, change, book.now()))
+                    new_id = book.next_activity()
+                    book.activities.append(non_trade(new_id, kind, name, change, book.now()))
 
 
 def _deliver(
-    book: FakeBook, kind: str, symbol: str, contracts: int, held: int, shares_id: bool
+    book: FakeBook, kind: str, symbol: str, contracts: int, most: int, shares_id: bool
 ) -> None:
     contract = contract_of(symbol)
-    if contract is None or not 0 < contracts <= held:
+    if contract is None or not 0 < contracts <= most:
         raise Refusal(
-            422, 42210000, f"{kind} of {contracts} {symbol}, of which {max(held, 0)} are held"
+            422, 42210000, f"{kind} of {contracts} {symbol}, of which {max(most, 0)} are open"
         )
     is_long = kind == "OPEXC"
     sign = -1 if is_long else 1
-    # A call's holder and a put's seller take the shares.
+    # The holder of a call and the seller of a put receive the shares.
     shares = SHARES * contracts * (1 if (contract.right == "call") == is_long else -1)
     paid_usd = shares * contract.strike
     first = book.next_activity()

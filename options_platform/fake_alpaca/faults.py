@@ -1,16 +1,16 @@
-"""Faults on demand: what goes wrong with the next requests of a kind.
+"""Faults on demand for the next requests of a kind.
 
 A fault is a mapping, so that it can be sent to the server as JSON:
 
-* `on`: method and beginning of the path, e.g. "POST /v2/orders"; `times`: how often (1).
-* `do`: "status" (answer `status`, do nothing), "status_after" (do it, then answer `status`),
+* `on`: method and beginning of the path, e.g. "POST /v2/orders"; `times`: number of requests (1).
+* `do`: "status" (answer `status`, do not execute), "status_after" (execute, then answer `status`),
   "drop" and "drop_after" (close the connection without an answer), "hang" and "hang_after" (no
-  answer for `seconds`), "late" (no answer, and do it only after `seconds`), "underway" (no answer,
-  and do it when the script `arrive` says so).
-* For a POST that is done: `then` "reject" or "fill" or "part" (fill `spreads`) or "rest".
-* `body` (JSON) or `text` with a `content_type` is what is answered in place of a JSON error;
-  `page` names one of :data:`PAGES`, which brings its own status.
-* `skip`: let that many requests pass first; `after`: wait for a request that begins so.
+  answer for `seconds`), "late" (no answer, execute after `seconds`), "underway" (no answer,
+  execute with the script `arrive`).
+* For a POST that is executed: `then` "reject", "fill", "part" (fill `spreads`) or "rest".
+* `body` (JSON) or `text` with a `content_type` replaces the default JSON error; `page` names one
+  of :data:`PAGES`, which has its own status.
+* `skip`: number of requests to let pass first; `after`: start after a request that begins so.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ PAGES: dict[str, Json] = {
         "content_type": "text/html",
     },
 }
-"""Answers of what stands before the broker: none of them is the interface's own."""
+"""Answers of gateways in front of the broker, none of which comes from the API itself."""
 
 
 def answer_of(fault: Json) -> tuple[int, Any]:
-    """Status and body of a fault that answers."""
+    """Status and body of the answer of a fault."""
     page = fault | (PAGES[fault["page"]] if "page" in fault else {})
     status = int(page.get("status", 504))
     if "text" in page:
@@ -63,7 +63,7 @@ def answer_of(fault: Json) -> tuple[int, Any]:
 
 
 class Faults:
-    """The faults that are still to come, in their order."""
+    """The scheduled faults, in their order."""
 
     def __init__(self) -> None:
         self._waiting: list[Json] = []
@@ -77,11 +77,11 @@ class Faults:
         self._waiting.append({"on": "POST /v2/orders", "times": 1, "skip": 0} | fault)
 
     def clear(self) -> None:
-        """Forget what is still to come."""
+        """Remove all scheduled faults."""
         self._waiting.clear()
 
     def next(self, request: str) -> Json | None:
-        """The fault of a request such as "POST /v2/orders", used up; None if it goes well."""
+        """Use the fault of a request such as "POST /v2/orders"; None if it has none."""
         ready = [fault for fault in self._waiting if "after" not in fault]
         for fault in self._waiting:
             if request.startswith(fault.get("after", request + "?")):

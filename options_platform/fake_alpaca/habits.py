@@ -1,8 +1,8 @@
-"""Habits of the broker's answers: lists that lag, lack or cap what the account truly has.
+"""Habits of the broker's answers: lists that lag behind the account, or are incomplete.
 
-The account itself (:class:`~.book.FakeBook`) is the truth; these only decide what of it a reader
-is shown. A habit lasts for some answers (`requests`), for `seconds`, until a time of the server's
-clock (`until`), or, with none of them, until :meth:`Habits.clear`.
+The account itself (:class:`~.book.FakeBook`) is always correct; habits only change what readers are
+shown. A habit lasts for a number of answers (`requests`), for `seconds`, until a time of the
+server's clock (`until`), or without any of these until :meth:`Habits.clear`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEPT_STATES = 500
 
 @dataclass(frozen=True)
 class State:
-    """The account as it was after a request; orders are copies."""
+    """A copy of the account as it was after a request."""
 
     request: int
     at: float
@@ -36,7 +36,7 @@ class State:
 
 @dataclass
 class Span:
-    """How long a habit lasts; each look uses one of its `requests` up."""
+    """How long a habit lasts; each call of `looks` uses one of its `requests`."""
 
     now: Callable[[], datetime]
     requests: int | None = None
@@ -44,7 +44,7 @@ class Span:
     until: datetime | None = None
 
     def looks(self) -> bool:
-        """Whether it still lasts at this look."""
+        """Whether the habit still applies to this answer."""
         if self.requests is not None:
             self.requests -= 1
             if self.requests < 0:
@@ -55,9 +55,9 @@ class Span:
 
 
 class Habits:
-    """What the readers of one account are shown; not safe for threads by itself.
+    """Decides what readers of one account are shown; not thread-safe.
 
-    `page_cap` bounds lists of orders and of activities, however much is asked for.
+    `page_cap` is the longest page of orders and activities, whatever the request asks for.
     """
 
     def __init__(self, book: FakeBook) -> None:
@@ -71,7 +71,7 @@ class Habits:
 
     def lag(self, of: Reading | Iterable[Reading], *, requests: int = 0,
             seconds: float = 0.0) -> None:  # fmt: skip
-        """Let answers lack what the last `requests` requests, or last `seconds`, have done."""
+        """Let answers lag behind the account by some `requests` or `seconds`."""
         self.note()
         for reading in _readings(of):
             self._lags[reading] = (requests, seconds)
@@ -84,7 +84,7 @@ class Habits:
         seconds: float | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Let answers stay as the account is now."""
+        """Let answers show the account as it is now, whatever happens next."""
         self.note()
         for reading in _readings(of):
             self._frozen[reading] = (self._states[-1], self._span(requests, seconds, until))
@@ -97,24 +97,24 @@ class Habits:
         seconds: float | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Let the positions lack these symbols, or, for None, all of them."""
+        """Hide these symbols in the list of positions, or all of them for None."""
         chosen = None if symbols is None else frozenset(symbols)
         self._hidden.append((chosen, self._span(requests, seconds, until)))
 
     def clear(self) -> None:
-        """Show everything as it is from now on."""
+        """End all habits: answers show the account as it is."""
         self.page_cap = None
         self._lags.clear()
         self._frozen.clear()
         self._hidden.clear()
 
     def begin(self) -> None:
-        """A request begins: what came about by itself since the last is older than it."""
+        """Begin a request; changes without a request since the last one count as earlier."""
         self.note()
         self._request += 1
 
     def note(self) -> None:
-        """Keep the account as it is, if that is new."""
+        """Keep a copy of the account if it has changed."""
         book = self._book
         state = State(
             request=self._request,
@@ -132,7 +132,7 @@ class Habits:
             self._states.append(state)
 
     def orders(self, reading: Reading = "orders") -> dict[str, Json]:
-        """The orders by id as a list ("orders") or a lookup ("lookups") shows them."""
+        """The orders by id as shown by a list ("orders") or a lookup ("lookups")."""
         state = self._shown(reading)
         return self._book.orders if state is None else state.orders
 
@@ -151,7 +151,7 @@ class Habits:
         return list(self._book.activities if state is None else state.activities)
 
     def account(self) -> Json:
-        """The body of GET /v2/account; what lags is its cash and what follows from it."""
+        """The body of GET /v2/account; a lag affects cash, equity and portfolio value."""
         state = self._shown("account")
         shown = self._book.account()
         if state is not None:
@@ -161,7 +161,7 @@ class Habits:
         return shown
 
     def _shown(self, reading: Reading) -> State | None:
-        """The state that an answer is given from; None for the account as it is."""
+        """The state that an answer shows; None for the account as it is."""
         if reading in self._frozen:
             state, span = self._frozen[reading]
             if span.looks():

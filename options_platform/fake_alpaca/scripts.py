@@ -1,6 +1,6 @@
-"""What `POST /fake/<name>` does, by name: the account's fate, the market, and the habits.
+"""The scripts behind `POST /fake/<name>`: events of the account, the market, and habits.
 
-Bodies are JSON objects; every key with a default may be left out. Spans of habits: `requests`,
+Bodies are JSON objects; keys with a default may be left out. The span of a habit is `requests`,
 `seconds`, or `until` (a time with its zone).
 """
 
@@ -21,7 +21,7 @@ from options_platform.fake_alpaca.habits import Habits
 
 
 class Scripted(Protocol):
-    """What scripts change of the server."""
+    """The parts of the server that scripts change."""
 
     book: FakeBook
     chains: FakeChains
@@ -30,11 +30,11 @@ class Scripted(Protocol):
     clock_offset: timedelta
 
     def release(self) -> None:
-        """End what hangs."""
+        """End all hanging requests."""
         ...
 
     def arrive(self) -> None:
-        """Do what is underway, in its order."""
+        """Carry out the requests that are underway, in their order."""
         ...
 
 
@@ -46,7 +46,7 @@ def _order(fake: Scripted, body: Json) -> Json:
 
 
 def _fill(fake: Scripted, body: Json) -> None:
-    """Fill `spreads` (default: the rest) of an order at `price` (default: its limit)."""
+    """Fill `spreads` (default: all remaining) of an order at `price` (default: its limit)."""
     fake.book.fill(_order(fake, body), body.get("spreads"), body.get("price"))
 
 
@@ -58,25 +58,25 @@ def _replace(fake: Scripted, body: Json) -> None:
 
 
 def _move(fake: Scripted, body: Json) -> None:
-    """Put `quantity` of `symbol` into the positions (negative: out), without cash.
+    """Add `quantity` of `symbol` to the positions (negative: remove), without changing cash.
 
-    With `by_hand` a FILL of an order that is nobody's here is noted.
+    With `by_hand`, also add a FILL of an order that was not sent by the client.
     """
     symbol, quantity = body["symbol"], number(body["quantity"])
     price = float(body.get("price", 0.0))
     fake.book.move(symbol, quantity, price)
     if body.get("by_hand"):
-        number_ = fake.book.next_activity()
+        new_id = fake.book.next_activity()
         leg: Json = {
-            "id": f"by-hand-{number_}",
+            "id": f"by-hand-{new_id}",
             "symbol": symbol,
             "side": "buy" if quantity > 0 else "sell",
             "qty": abs(quantity),
             "filled_qty": abs(quantity),
         }
-        filled = {"status": "filled"}
-        done = fill_of(number_, filled, leg, quantity, price, fake.book.now())
-        fake.book.activities.append(done)
+        order = {"status": "filled"}
+        fill = fill_of(new_id, order, leg, quantity, price, fake.book.now())
+        fake.book.activities.append(fill)
 
 
 def _delivered(deliver: Callable[..., None]) -> Script:
@@ -103,7 +103,7 @@ def _restate(fake: Scripted, body: Json) -> None:
 
 
 def _expire(fake: Scripted, body: Json) -> None:
-    """Settle what expires on `date` or before at the `spots` by ticker."""
+    """Settle contracts that expire on `date` or before, at the `spots` by ticker."""
     clearing.expire(fake.book, date.fromisoformat(body["date"]), body["spots"])
 
 
@@ -128,7 +128,7 @@ def _span(body: Json) -> dict[str, Any]:
 
 
 def _lag(fake: Scripted, body: Json) -> None:
-    """Let readings `of` lag by `requests` or `seconds`; by none of them, no more."""
+    """Let the answers `of` lag by `requests` or `seconds`; without both, end the lag."""
     fake.habits.lag(
         body["of"],
         requests=int(body.get("requests", 0)),
@@ -137,12 +137,12 @@ def _lag(fake: Scripted, body: Json) -> None:
 
 
 def _page_cap(fake: Scripted, body: Json) -> None:
-    """Give at most `cap` orders or activities a page (50); null for Alpaca's own."""
+    """Return at most `cap` orders or activities per page (default 50); null for Alpaca's limit."""
     fake.habits.page_cap = body.get("cap", 50)
 
 
 def _rules(fake: Scripted, body: Json) -> None:
-    """Set rules of refusal by name, as in :class:`~.checks.BookRules`."""
+    """Set rules of :class:`~.checks.BookRules` by name."""
     names = {rule.name for rule in fields(fake.book.rules)}
     for name, value in body.items():
         if name not in names:

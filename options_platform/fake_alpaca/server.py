@@ -1,4 +1,4 @@
-"""The HTTP server: routes of Alpaca's trading interface, and `/fake/...` to script it."""
+"""The HTTP server: routes of Alpaca's trading API, and `/fake/...` to script it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from options_platform.fake_alpaca.activities import moment, page_of
 from options_platform.fake_alpaca.answers import Json, Page, Refusal, stamp
 from options_platform.fake_alpaca.book import OPEN, FakeBook, with_client_id, with_id
 from options_platform.fake_alpaca.chains import FakeChains
-from options_platform.fake_alpaca.clearing import exercise_asked
+from options_platform.fake_alpaca.clearing import exercise_available
 from options_platform.fake_alpaca.faults import Faults, answer_of
 from options_platform.fake_alpaca.habits import Habits
 from options_platform.fake_alpaca.scripts import SCRIPTS
@@ -37,9 +37,9 @@ DROPPED: Answer = (0, None)
 class FakeAlpaca:
     """A fake account behind HTTP on 127.0.0.1; a context manager that serves while it is open.
 
-    `fills` says what becomes of an order that no fault touches: filled at its limit ("limit"),
-    left working ("rest"), half of it filled ("half"), or filled at the quotes of the simulated
-    market of `seed` where its limit allows them ("market"). `now` is its clock.
+    `fills` decides how an order without a fault fills: at its limit ("limit"), not at all, so that
+    it rests ("rest"), half of its quantity ("half"), or at the quotes of the simulated market of
+    `seed` if its limit allows ("market"). `now` is its clock.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class FakeAlpaca:
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
     def now(self) -> datetime:
-        """The server's time."""
+        """The time of the server's clock, with its scripted offset."""
         return self._now() + self.clock_offset
 
     @property
     def address(self) -> str:
-        """Where it serves."""
+        """The base address of the server."""
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Self:
@@ -86,25 +86,25 @@ class FakeAlpaca:
         self._thread.join()
 
     def count(self, request: str) -> int:
-        """Requests so far that begin so, e.g. "POST /v2/orders"."""
-        return sum(one.startswith(request) for one in self.requests)
+        """Number of requests so far that begin with this text, e.g. "POST /v2/orders"."""
+        return sum(each.startswith(request) for each in self.requests)
 
     def answer(self, method: str, target: str, content: bytes) -> tuple[int, Page]:
-        """Status and body of one request, as the wire has it; status 0 drops the connection."""
+        """Status and body of the answer to a raw request; status 0 drops the connection."""
         parts = urlsplit(target)
         try:
             body = dict(json.loads(content)) if content else {}
         except (TypeError, ValueError):
-            wrong = {"code": 40010000, "message": "request body format is invalid"}
-            return 400, Page.of_json(wrong)
+            invalid = {"code": 40010000, "message": "request body format is invalid"}
+            return 400, Page.of_json(invalid)
         try:
-            status, given = self.handle(method, parts.path, dict(parse_qsl(parts.query)), body)
+            status, answer = self.handle(method, parts.path, dict(parse_qsl(parts.query)), body)
         except (KeyError, ValueError) as error:
-            status, given = 422, {"code": 42210000, "message": f"invalid request: {error}"}
-        return status, given if isinstance(given, Page) else Page.of_json(given)
+            status, answer = 422, {"code": 42210000, "message": f"invalid request: {error}"}
+        return status, answer if isinstance(answer, Page) else Page.of_json(answer)
 
     def handle(self, method: str, path: str, query: Json, body: Json) -> Answer:
-        """Answer one request; (0, None) drops the connection."""
+        """Status and body of the answer to one request; (0, None) drops the connection."""
         request = f"{method} {path}"
         with self.lock:
             self.requests.append(request)
@@ -114,9 +114,9 @@ class FakeAlpaca:
         kind = fault["do"] if fault else "outcome"
         seconds = min(float((fault or {}).get("seconds", 5.0)), LONGEST_HANG_SECONDS)
         if fault and kind in ("status", "drop", "hang", "late", "underway"):
-            return self._not_done(fault, kind, seconds, request, query, body)
+            return self._not_executed(fault, kind, seconds, request, query, body)
         with self.lock:
-            answer = self._done(request, path, query, body, fault or {})
+            answer = self._executed(request, path, query, body, fault or {})
             if method != "GET":
                 self.habits.note()
         if fault and kind == "status_after":
@@ -128,7 +128,7 @@ class FakeAlpaca:
             return DROPPED
         return answer
 
-    def _not_done(
+    def _not_executed(
         self, fault: Json, kind: str, seconds: float, request: str, query: Json, body: Json
     ) -> Answer:
         if kind == "status":
@@ -139,7 +139,7 @@ class FakeAlpaca:
 
         def later() -> None:
             with self.lock:
-                self._done(request, path, query, body, fault)
+                self._executed(request, path, query, body, fault)
 
         if kind == "underway":
             self.underway.append((body, later))
@@ -149,7 +149,7 @@ class FakeAlpaca:
             timer.start()
         return DROPPED
 
-    def _done(self, request: str, path: str, query: Json, body: Json, fault: Json) -> Answer:
+    def _executed(self, request: str, path: str, query: Json, body: Json, fault: Json) -> Answer:
         try:
             return self._routed(request, path, query, body, fault)
         except Refusal as refusal:
@@ -181,7 +181,7 @@ class FakeAlpaca:
             book.cancel(book.by_id(tail), pending=fault.get("do") == "pending_cancel")
             return 204, None
         if request.startswith("POST /v2/positions/") and tail == "exercise":
-            exercise_asked(book, path.split("/")[3])
+            exercise_available(book, path.split("/")[3])
             return 200, None
         if request not in routes:
             return 404, {"code": 40410000, "message": "endpoint not found."}
@@ -211,24 +211,24 @@ class FakeAlpaca:
         if price is not None and price <= sign * float(order["limit_price"]):
             self.book.fill(order, price=price)
 
-    def script(self, what: str, body: Json) -> Json:
-        """Do what `/fake/<what>` does, one of :data:`~.scripts.SCRIPTS`.
+    def script(self, name: str, body: Json) -> Json:
+        """Run a script of :data:`~.scripts.SCRIPTS`, as POST `/fake/<name>` does.
 
-        Called over HTTP by processes, and directly by those that own the server.
+        Raises :class:`Refusal` for an unknown name.
         """
         with self.lock:
-            if what not in SCRIPTS:
-                raise Refusal(404, 40410000, f"no script {what!r}; {', '.join(sorted(SCRIPTS))}")
-            SCRIPTS[what](self, body)
-            return {"done": what}
+            if name not in SCRIPTS:
+                raise Refusal(404, 40410000, f"no script {name!r}; {', '.join(sorted(SCRIPTS))}")
+            SCRIPTS[name](self, body)
+            return {"done": name}
 
     def release(self) -> None:
-        """End what hangs."""
+        """End all hanging requests."""
         self.released.set()
         self.released = threading.Event()
 
     def arrive(self) -> None:
-        """Do what is underway, in its order."""
+        """Carry out the requests that are underway, in their order."""
         waiting, self.underway = self.underway, []
         for _, later in waiting:
             later()
@@ -261,12 +261,12 @@ class FakeAlpaca:
 
 
 class _QuietServer(ThreadingHTTPServer):
-    """Clients that go away in the middle are what it is for."""
+    """A server that does not report clients that disconnect, since tests do so on purpose."""
 
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a broken connection."""
+        """Ignore broken connections."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -295,6 +295,6 @@ def _handler(fake: FakeAlpaca) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_DELETE = do_PATCH = _serve  # noqa: N815 (the library's names)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing of each request."""
+            """Print nothing for each request."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Symbols of contracts and stocks: what they say, how many shares one is for, who covers whom."""
+"""Symbols of contracts and stocks: parsing, shares per contract, and uncovered short contracts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RIGHTS = {"C": "call", "P": "put"}
 
 @dataclass(frozen=True)
 class Contract:
-    """A contract by its symbol; `root` may be an adjusted one, such as SPY1 of SPY."""
+    """A contract from its symbol; `root` may be adjusted, such as SPY1 for SPY. Strike in USD."""
 
     root: str
     expiry: date
@@ -24,12 +24,12 @@ class Contract:
 
     @property
     def ticker(self) -> str:
-        """The stock that it is an option on."""
+        """The ticker of the underlying stock."""
         return self.root.rstrip("0123456789")
 
 
 def contract_of(symbol: str) -> Contract | None:
-    """The contract of an OCC symbol; None for a stock's."""
+    """The contract of an OCC symbol; None for a stock's symbol."""
     parts = OCC.fullmatch(symbol)
     if parts is None:
         return None
@@ -39,20 +39,20 @@ def contract_of(symbol: str) -> Contract | None:
 
 
 def size(symbol: str) -> int:
-    """How many shares one of it is for."""
+    """Shares per unit: 100 for a contract, 1 for a stock."""
     return SHARES if OCC.fullmatch(symbol) else 1
 
 
 def renamed(symbol: str, root: str) -> str:
-    """The contract of the same expiry, right and strike under another root."""
+    """The symbol with the same expiry, right and strike under another root."""
     return root + symbol[-15:]
 
 
 def uncovered(quantities: Mapping[str, float]) -> dict[str, int]:
-    """Short contracts by symbol that nothing covers.
+    """The uncovered short contracts by symbol.
 
-    A short one is covered by a long one of its root and right that expires no earlier, and a call
-    by 100 shares as well.
+    A long contract of the same root and right that expires no earlier covers a short one; 100
+    shares cover a short call.
     """
     kinds: dict[tuple[str, str], list[tuple[Contract, str, float]]] = {}
     for symbol, quantity in quantities.items():

@@ -1,4 +1,5 @@
-"""Models of direction and volatility: training, evaluation, selection and monitoring.
+"""Models of direction and IV rank: training, evaluation, selection and monitoring.
 
-A model sees rows of features and predicts; storing it belongs to `adapters/tracking/`.
+A model maps rows of features to predictions. Computing features and labels belongs to
+`domain/feature_engine/`, storing fitted models to `adapters/tracking/`.
 """

@@ -1,8 +1,8 @@
-"""What a walk-forward model is: declared inputs and parameters, fitted a fold at a time.
+"""Protocol of walk-forward models: declared inputs and parameters, one fit per fold.
 
-A model is added by one class that fits :class:`FoldModel` and one line in the tuple of its
-target (`direction.py`, `volatility.py`). What it fits is kept as named files of bytes, in its
-library's own open format, so that a stored fold can be read without running foreign code.
+To add a model, write a class that implements :class:`FoldModel` and add one line to the tuple of
+its target (`direction.py`, `volatility.py`). A fit is stored as named files of bytes in the open
+format of its library, so that reading a stored fold never runs foreign code.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from options_platform.common import Floats
 from options_platform.models.dataset import Rows, Sample
 
 Artifacts = Mapping[str, bytes]
-"""The files of a fitted fold, by name."""
+"""Files of a fitted fold, by name."""
 
 Predictions = Mapping[str, Floats]
-"""Columns of predictions, one number a row, by name; NaN where there is none."""
+"""Columns of predictions by name, shape (rows,); NaN where there is no prediction."""
 
 MIN_SESSIONS = 252
-"""Sessions that a fold needs to train on: a year."""
+"""Least number of training sessions of a fold: one year."""
 
 
 class FoldModel(Protocol):
-    """One model of the walk-forward."""
+    """A model that is trained and predicts month by month."""
 
     @property
     def name(self) -> str:
@@ -34,40 +34,40 @@ class FoldModel(Protocol):
 
     @property
     def window_sessions(self) -> int | None:
-        """Train on the last so many sessions; None for all."""
+        """Number of most recent sessions to train on; None for all."""
         ...
 
     @property
     def embargo_sessions(self) -> int:
-        """Sessions before the predicted month, beside the purge, that are not trained on."""
+        """Sessions before the predicted month left out of training, in addition to the purge."""
         ...
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data; changes make stored folds obsolete."""
+        """Everything besides the data that determines the fit; changes invalidate stored folds."""
         ...
 
     def trainable(self, sample: Sample) -> Rows:
-        """Numbers of the rows whose inputs and targets allow training."""
+        """Indices of the rows whose inputs and targets allow training."""
         ...
 
     def fit(self, sample: Sample) -> Artifacts:
-        """Fit the rows of a fold, all trainable. The same rows give the same bytes."""
+        """Fit on the rows of a fold, all trainable. The same rows give the same bytes."""
         ...
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """Predict each row from itself alone, so that batches do not matter.
+        """Predict each row independently of the others, so that batches do not matter.
 
-        The walk-forward hands over rows whose targets are all unknown.
+        The walk-forward passes rows without targets.
         """
         ...
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:
-    """JSON bytes whose floats come back exactly."""
+    """JSON bytes that restore floats exactly."""
     return json.dumps(value, sort_keys=True, indent=1).encode()
 
 
 def from_json(data: bytes) -> Any:
-    """The value that :func:`to_json` wrote."""
+    """The value written by :func:`to_json`."""
     return json.loads(data)

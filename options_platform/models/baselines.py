@@ -1,4 +1,4 @@
-"""Naive forecasts that cost nothing: what every model has to beat."""
+"""Naive forecasts that every model must beat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEAN_SESSIONS = 20
 
 @dataclass(frozen=True)
 class PriorDirection:
-    """The class frequencies of the training rows, whatever the day looks like."""
+    """Predicts the class frequencies of the training rows for every row."""
 
     name: str = "prior"
     window_sessions: int | None = None
@@ -28,31 +28,31 @@ class PriorDirection:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return dict(self.__dict__)
 
     def trainable(self, sample: Sample) -> Rows:
-        """Rows with a known class, and the inputs of the models that it is compared with."""
+        """Rows with a known class and the inputs needed by the models compared with it."""
         return np.flatnonzero((sample.direction >= 0) & sample.complete(self.needs))
 
     def fit(self, sample: Sample) -> Artifacts:
-        """Count."""
+        """Compute the class frequencies."""
         counts = np.bincount(sample.direction, minlength=len(DIRECTIONS))
         return {"prior.json": to_json({"prior": (counts / counts.sum()).tolist()})}
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
         """The same frequencies for each row."""
         prior = from_json(artifacts["prior.json"])["prior"]
-        known = sample.complete(self.needs)
+        complete = sample.complete(self.needs)
         return {
-            f"{self.name}:p_{name}": np.where(known, prior[k], np.nan)
+            f"{self.name}:p_{name}": np.where(complete, prior[k], np.nan)
             for k, name in enumerate(DIRECTIONS)
         }
 
 
 @dataclass(frozen=True)
 class AutoregressiveRank:
-    """AR(1) of the rank at the horizon: rank in 5 sessions on today's, by least squares."""
+    """AR(1) at the horizon: IV rank in 5 sessions regressed on today's, by least squares."""
 
     name: str = "ar1"
     window_sessions: int | None = None
@@ -60,11 +60,11 @@ class AutoregressiveRank:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return dict(self.__dict__)
 
     def trainable(self, sample: Sample) -> Rows:
-        """Rows with a known rank, today and in 5 sessions."""
+        """Rows with a known IV rank today and in 5 sessions."""
         return np.flatnonzero(np.isfinite(sample.fwd_iv_rank) & sample.complete(("iv_rank",)))
 
     def fit(self, sample: Sample) -> Artifacts:
@@ -73,16 +73,16 @@ class AutoregressiveRank:
         return {"ar1.json": to_json(fit)}
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """The rank in 5 sessions."""
-        found = predict_ridge(from_json(artifacts["ar1.json"]), sample.matrix(("iv_rank",)))
-        return {f"{self.name}:iv_rank_pred": found}
+        """The IV rank in 5 sessions."""
+        predicted = predict_ridge(from_json(artifacts["ar1.json"]), sample.matrix(("iv_rank",)))
+        return {f"{self.name}:iv_rank_pred": predicted}
 
 
 def naive_ranks(features: pl.DataFrame) -> pl.DataFrame:
-    """Forecasts of the rank without any fit, from rows of `features`.
+    """Naive forecasts of the IV rank from rows of `features`.
 
-    Columns date, ticker, persistence (today's rank) and rolling_mean (of the last 20 sessions,
-    today included; null before there are 20).
+    Columns date, ticker, persistence (today's rank) and rolling_mean (mean of the last 20 sessions,
+    today included; null before the 20th).
     """
     return (
         features.sort("ticker", "date")

@@ -1,7 +1,7 @@
-"""Probabilities calibrated on the newest part of the training window, purged from the rest.
+"""Calibration of probabilities on the newest part of the training window, with purging.
 
-A logit on the logarithms of the raw probabilities (vector scaling, Guo et al. 2017), fitted on
-predictions of a model that saw only what was known before the tail began.
+A logit on the logarithms of the raw probabilities (vector scaling, Guo et al. 2017). It is fitted
+to predictions of a model trained only on labels known before the calibration tail.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ SMALLEST_PROBABILITY = 1e-6
 
 @dataclass(frozen=True)
 class Calibration:
-    """The last `tail_sessions` of the training window calibrate, and train nothing before that."""
+    """Calibrate on the last `tail_sessions` of the training window.
+
+    `fewest_sessions` must remain before the tail, otherwise there is no calibration.
+    """
 
     tail_sessions: int = 252
     fewest_sessions: int = 252
@@ -31,11 +34,11 @@ class Calibration:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return asdict(self)
 
     def split(self, sample: Sample) -> tuple[Rows, Rows]:
-        """Rows to fit the model on and rows to calibrate on; both empty in a short window."""
+        """Rows to fit the model and rows to calibrate on; both empty if the window is too short."""
         sessions = np.unique(sample.dates)
         nothing = np.array([], np.int64)
         if len(sessions) < self.tail_sessions + self.fewest_sessions:
@@ -47,15 +50,17 @@ class Calibration:
         return before, tail
 
     def fit(self, raw: Floats, direction: Rows) -> bytes:
-        """Fit on raw probabilities of the tail and what happened."""
+        """Fit to the raw probabilities and the actual classes of the tail."""
         fit = fit_logit(_logs(raw), direction, classes=3, inverse_penalty=self.inverse_penalty)
         return to_json(fit)
 
     def apply(self, fitted: bytes, raw: Floats) -> Floats:
         """Calibrated probabilities; NaN stays NaN."""
-        known = np.asarray(np.isfinite(raw).all(axis=1))
-        found = predict_logit(from_json(fitted), _logs(np.where(known[:, None], raw, 1 / 3)))
-        return np.where(known[:, None], found, np.nan)
+        predicted = np.asarray(np.isfinite(raw).all(axis=1))
+        calibrated = predict_logit(
+            from_json(fitted), _logs(np.where(predicted[:, None], raw, 1 / 3))
+        )
+        return np.where(predicted[:, None], calibrated, np.nan)
 
 
 def _logs(raw: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What the models see: rows of all tickers in one matrix, with their labels and label days."""
+"""Datasets of the models: inputs of all tickers in one matrix, targets, and label dates."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ UNKNOWN_CLASS = -1
 
 @dataclass(frozen=True)
 class Sample:
-    """Model inputs and targets, row by row; an unknown number is NaN.
+    """Model inputs and targets, one row per session and ticker; missing numbers are NaN.
 
-    `dates` are the sessions, ascending, and `known_on` the days on which the targets are known;
-    `inputs` has one column for each of `names`; `direction` is the class number (0 bearish,
-    1 neutral, 2 bullish, -1 unknown); `regime_differs` is 1 where the regime in 5 sessions is
-    another one than today's.
+    `dates` are the sessions, ascending; `known_on` the days on which the targets become known;
+    `inputs` has shape (rows, names). `direction` is the class: 0 bearish, 1 neutral, 2 bullish, -1
+    unknown. `fwd_return` (fraction), `fwd_iv_rank` (0 to 1) and `fwd_rv` (annualised fraction) are
+    5 sessions ahead. `regime_differs` is 1 if the regime in 5 sessions differs from today's.
     """
 
     names: tuple[str, ...]
@@ -48,7 +48,7 @@ class Sample:
         return len(self.inputs)
 
     def column(self, name: str) -> Floats:
-        """One input."""
+        """The input of that name, shape (rows,)."""
         return self.inputs[:, self.names.index(name)]
 
     def matrix(self, names: Sequence[str]) -> Floats:
@@ -56,16 +56,16 @@ class Sample:
         return self.inputs[:, [self.names.index(name) for name in names]]
 
     def complete(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Rows in which all the named inputs are known."""
+        """Whether all the named inputs of a row are finite, shape (rows,)."""
         return np.asarray(np.isfinite(self.matrix(names)).all(axis=1))
 
     def take(self, rows: Rows) -> Sample:
-        """The sample of those rows, in their order."""
+        """The given rows, in this order."""
         parts = {item.name: getattr(self, item.name) for item in fields(self)}
         return Sample(**{k: v if k == "names" else v[rows] for k, v in parts.items()})
 
     def without_targets(self) -> Sample:
-        """The same rows with every target unknown: what a model may see when it predicts."""
+        """The same rows with all targets unknown, as a model may see them when it predicts."""
         unknown = np.full(len(self), np.nan)
         return replace(
             self,
@@ -79,7 +79,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A sample sorted by date and ticker, with its keys and the days its labels are known."""
+    """A sample sorted by date and ticker, with its keys and the days on which labels are known."""
 
     keys: pl.DataFrame
     dates: Days
@@ -87,7 +87,7 @@ class Dataset:
     sample: Sample
 
     def of_tickers(self, tickers: Sequence[str]) -> Dataset:
-        """The rows of those tickers."""
+        """The rows of the given tickers."""
         rows = np.flatnonzero(self.keys["ticker"].is_in(list(tickers)).to_numpy())
         return Dataset(
             self.keys[rows], self.dates[rows], self.known_on[rows], self.sample.take(rows)
@@ -95,20 +95,20 @@ class Dataset:
 
 
 def input_features() -> dict[str, Feature]:
-    """The feature of each column that a model may see; a category has one column a value."""
-    found: dict[str, Feature] = {}
+    """The feature behind each model input; a categorical feature has one input per value."""
+    inputs: dict[str, Feature] = {}
     for feature in FEATURES:
         if not feature.model or feature.name == "regime":
             continue
         if feature.dtype == pl.String:
-            found |= {f"{feature.name}_{value}": feature for value in feature.values or ()}
+            inputs |= {f"{feature.name}_{value}": feature for value in feature.values or ()}
         else:
-            found[feature.name] = feature
-    return found
+            inputs[feature.name] = feature
+    return inputs
 
 
 def model_inputs() -> tuple[str, ...]:
-    """Names of the columns that a model may see."""
+    """Names of the inputs that models may use."""
     return tuple(input_features())
 
 
@@ -120,12 +120,21 @@ def make_dataset(
     end: date,
     horizon: int = HORIZON,
 ) -> Dataset:
-    """The rows of all tickers of `pool` up to the session `end`; those that are listed by then.
+    """The rows of all tickers in `pool` up to the session `end`.
 
-    Raises :class:`IncompleteDataError` if a ticker of the pool has no features, ends before
-    `end`, or lacks labels for its features, and :class:`LeakError` if a label is said to be
-    known less than `horizon` sessions after its date: the purge rests on that day. Raises
-    :class:`ContractError` if a feature is infinite: unknown is null or NaN.
+    Args:
+        features: rows of `features`.
+        labels: rows of `labels`.
+        pool: tickers that are trained together.
+        end: last session.
+        horizon: sessions until a label is known.
+
+    Raises:
+        IncompleteDataError: a ticker of the pool has no features, ends before `end`, or has
+            features without labels.
+        LeakError: the `known_on` of a label is less than `horizon` sessions after its date; the
+            purge relies on that day.
+        ContractError: a feature is infinite; missing values must be null or NaN.
     """
     features = features.filter(pl.col("date") <= end).sort("date", "ticker")
     _require_pool(features, labels, pool, end)
@@ -134,9 +143,9 @@ def make_dataset(
     rows = features.join(labels, on=["date", "ticker"], how="left", maintain_order="left")
     later = pl.col("regime").shift(-horizon).over("ticker", order_by="date")
     rows = rows.with_columns(regime_differs=(later != pl.col("regime")))
-    numbers = {name: number for number, name in enumerate(DIRECTIONS)}
+    class_numbers = {name: class_number for class_number, name in enumerate(DIRECTIONS)}
     direction = rows["direction"].replace_strict(
-        numbers, default=UNKNOWN_CLASS, return_dtype=pl.Int64
+        class_numbers, default=UNKNOWN_CLASS, return_dtype=pl.Int64
     )
     names = model_inputs()
     columns = _columns(rows)
@@ -182,9 +191,9 @@ def _require_not_infinite(features: pl.DataFrame) -> None:
     infinite = features.filter(pl.any_horizontal(pl.col(columns).is_infinite()))
     if infinite.height:
         row = infinite.row(0, named=True)
-        found = [name for name in columns if row[name] in (float("inf"), -float("inf"))]
+        infinite_names = [name for name in columns if row[name] in (float("inf"), -float("inf"))]
         raise ContractError(
-            f"{', '.join(found)} of {row['ticker']} on {row['date']} is infinite; run: "
+            f"{', '.join(infinite_names)} of {row['ticker']} on {row['date']} is infinite; run: "
             f"options-platform backfill --start {row['date']} --end {row['date']} "
             "--select features"
         )
@@ -207,20 +216,21 @@ def _require_pool(
 ) -> None:
     newest = dict(features.group_by("ticker").agg(pl.col("date").max()).iter_rows())
     for ticker in pool:
-        have = newest.get(ticker)
-        if have is None or have < end:
+        last_date = newest.get(ticker)
+        if last_date is None or last_date < end:
             raise IncompleteDataError(
                 f"the models are trained on {', '.join(pool)} together, but features of {ticker} "
-                f"end {have or 'before they begin'}, not {end}; run: options-platform backfill "
-                f"--start {have or end} --end {end} --tickers {ticker} "
+                f"end {last_date or 'before they begin'}, not {end}; run: options-platform "
+                f"backfill --start {last_date or end} --end {end} --tickers {ticker} "
                 "--select raw_ohlcv,vix,features,labels"
             )
-    lacking = features.filter(pl.col("ticker").is_in(list(pool))).join(
+    without_labels = features.filter(pl.col("ticker").is_in(list(pool))).join(
         labels, on=["date", "ticker"], how="anti", maintain_order="left"
     )
-    if lacking.height:
-        day, ticker = lacking.select("date", "ticker").row(0)
+    if without_labels.height:
+        day, ticker = without_labels.select("date", "ticker").row(0)
         raise IncompleteDataError(
-            f"labels lack {lacking.height} rows, first {day} {ticker}; run: options-platform "
-            f"backfill --start {day} --end {end} --tickers {ticker} --select labels"
+            f"labels lack {without_labels.height} rows, first {day} {ticker}; run: "
+            f"options-platform backfill --start {day} --end {end} --tickers {ticker} "
+            "--select labels"
         )

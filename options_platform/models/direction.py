@@ -1,9 +1,9 @@
-"""The direction of the next 5 sessions: bearish, neutral or bullish.
+"""Direction of the next 5 sessions: bearish, neutral or bullish.
 
-Nearly all there is to know is how far prices will move. So half of the shipped model forecasts the
-volatility and reads the three probabilities off the distribution of returns scaled by it
-(`parts/scaled.py`); the other half are very calm boosted trees on all inputs. Both are pooled over
-the tickers and trained on all history. docs/models.md says what else was tried.
+Most of what is predictable is how far prices will move. One half of the shipped model therefore
+forecasts volatility and takes the three probabilities from the distribution of returns scaled by it
+(`parts/scaled.py`). The other half is strongly regularised boosted trees on all inputs. Both are
+pooled over the tickers and trained on all history. docs/models.md describes the alternatives.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ VIX_LOGIT = Logit(inputs=(), logs=VOLATILITY_LEVELS, name="vix_logit")
 
 @dataclass(frozen=True)
 class ScaledDirection:
-    """The shipped model, with a logit and the class frequencies as predictions of their own."""
+    """The shipped model; it also predicts with a logit and with class frequencies, as baselines."""
 
     name: str = SHIPPED
     window_sessions: int | None = None
@@ -60,12 +60,12 @@ class ScaledDirection:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Inputs that must be known."""
+        """Inputs that must not be missing."""
         return self._blend.needs
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return {**self._blend.parameters, "logit": self.logit.parameters}
 
     def trainable(self, sample: Sample) -> Rows:
@@ -82,13 +82,13 @@ class ScaledDirection:
         }
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """The mean of the parts, and the logit and the class frequencies alone."""
-        known = sample.complete(self.needs)
+        """Mean of the parts, and separately the logit and the class frequencies."""
+        complete = sample.complete(self.needs)
         logit = self.logit.predict(artifacts["vix_logit.json"], sample)
         prior = np.tile(np.array(from_json(artifacts["prior.json"])["prior"]), (len(sample), 1))
         columns = dict(self._blend.predict(artifacts, sample))
         for model, values in (("vix_logit", logit), ("prior", prior)):
-            columns |= _named(model, np.where(known[:, None], values, np.nan))
+            columns |= _named(model, np.where(complete[:, None], values, np.nan))
         return columns
 
     @property
@@ -100,9 +100,10 @@ class ScaledDirection:
 
 @dataclass(frozen=True)
 class SeedDirection:
-    """The seed's XGBoost with its parameters, on the last two years of all tickers.
+    """The baseline `seed`: XGBoost with the specified parameters, on the last two years.
 
-    Only `max_bin` and the number of threads are ours; neither changes its quality.
+    All tickers are pooled. `max_bin` and the number of threads differ from the specification, which
+    does not change the quality.
     """
 
     name: str = "seed_direction"
@@ -112,7 +113,7 @@ class SeedDirection:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return {**self.__dict__, **self._trees}
 
     @property
@@ -133,7 +134,7 @@ class SeedDirection:
         }
 
     def trainable(self, sample: Sample) -> Rows:
-        """Rows with a known class and a known VIX rank, which the seed's features need."""
+        """Rows with a known class and a known IV rank."""
         return np.flatnonzero((sample.direction >= 0) & sample.complete(("iv_rank",)))
 
     def fit(self, sample: Sample) -> Artifacts:
@@ -148,14 +149,14 @@ class SeedDirection:
         return {"trees.ubj": trees}
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """Probabilities where the VIX rank is known."""
+        """Probabilities of the classes; NaN if the IV rank is missing."""
         values = normalised(predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names))
-        known = sample.complete(("iv_rank",))
-        return _named(self.name, np.where(known[:, None], values, np.nan))
+        complete = sample.complete(("iv_rank",))
+        return _named(self.name, np.where(complete[:, None], values, np.nan))
 
 
 BASELINES: dict[str, FoldModel] = {"seed": SeedDirection()}
-"""Baselines that need training, by the name that the setting `baselines` uses."""
+"""Baselines that need training, by their names in the setting `baselines`."""
 
 
 def predict_direction(
@@ -172,22 +173,23 @@ def predict_direction(
     progress: Progress | None = None,
     champion: DirectionBlend | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `direction_model` and of `model_predictions` for the range and tickers.
+    """Rows of `direction_model` and of `model_predictions` for a range and tickers.
 
     Args:
         features: rows of `features` of all tickers of the pool, from their first to `end`.
-        labels: rows of `labels` likewise.
+        labels: rows of `labels` for the same tickers and sessions.
         start: first session to predict.
         end: last session to predict.
-        tickers: the tickers whose rows are returned.
-        pool: the tickers that are trained together.
-        store: where fitted folds are kept.
-        baselines: those that may be trained; stored ones are always used.
+        tickers: tickers whose rows are returned.
+        pool: tickers that are trained together.
+        store: store of fitted folds.
+        baselines: baselines that may be trained; stored ones are always used.
         n_jobs: processes for training; the result does not depend on it.
-        progress: told (what, done, total).
-        champion: what is traded on in place of the shipped default.
+        progress: called with (step, done, total).
+        champion: variant to trade on instead of the shipped default.
 
-    Raises :class:`IncompleteDataError` if a ticker of the pool lacks features or labels.
+    Raises:
+        IncompleteDataError: a ticker of the pool has missing features or labels.
     """
     data = make_dataset(features, labels, pool=pool, end=end)
     options: dict[str, Any] = {
@@ -201,19 +203,19 @@ def predict_direction(
     every = [prediction_rows(walk, data, model) for model in (SHIPPED, "vix_logit", "prior")]
     for name, model in BASELINES.items():
         with suppress(NotStoredError):
-            found = walk_forward(model, data, **options, may_train=name in baselines)
-            every.append(prediction_rows(found, data, model.name))
-    wanted = pl.col("ticker").is_in(list(tickers))
+            baseline = walk_forward(model, data, **options, may_train=name in baselines)
+            every.append(prediction_rows(baseline, data, model.name))
+    of_tickers = pl.col("ticker").is_in(list(tickers))
     shipped = with_call(every[0]).select(DIRECTION_MODEL.schema.names())
-    known = pl.col("p_neutral").is_not_null()
+    predicted = pl.col("p_neutral").is_not_null()
     return (
-        shipped.filter(wanted),
-        pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+        shipped.filter(of_tickers),
+        pl.concat(every).filter(of_tickers & ((pl.col("model") == SHIPPED) | predicted)),
     )
 
 
 def shipped_direction(champion: DirectionBlend | None) -> ScaledDirection:
-    """The shipped model, with the parts of the champion where there is one."""
+    """The shipped model, with the parts of the champion if there is one."""
     if champion is None:
         return ScaledDirection()
     return ScaledDirection(
@@ -225,7 +227,7 @@ def shipped_direction(champion: DirectionBlend | None) -> ScaledDirection:
 
 
 def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
-    """The rows of `model_predictions` of one model of a walk."""
+    """Rows of `model_predictions` of one model in a walk-forward result."""
     missing = np.full(len(walk.rows), np.nan)
     columns = {name: walk.columns.get(f"{model}:{name}", missing) for name in PROBABILITIES}
     return (
@@ -243,9 +245,9 @@ def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
 
 
 def with_call(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Add the class of the highest probability (the earlier one of a tie) and its confidence.
+    """Add the most probable class (the earlier class wins a tie) and its confidence.
 
-    Confidence is (p - 1/3) / (2/3): 0 for a guess, 1 for certainty.
+    Confidence is (p - 1/3) / (2/3): 0 for a uniform guess, 1 for certainty.
     """
     best = pl.max_horizontal(PROBABILITIES)
     call = pl.coalesce(
@@ -256,10 +258,10 @@ def with_call(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def normalised(probabilities: Floats) -> Floats:
-    """Each row divided by its sum: XGBoost's are float32 and sum to 1 only within 1e-7."""
+    """Each row divided by its sum; XGBoost's float32 probabilities sum to 1 only within 1e-7."""
     total = probabilities[:, 0] + probabilities[:, 1] + probabilities[:, 2]
     return np.asarray(probabilities / total[:, None], dtype=np.float64)
 
 
 def _named(model: str, values: Floats) -> dict[str, Floats]:
-    return {f"{model}:{name}": values[:, number] for number, name in enumerate(PROBABILITIES)}
+    return {f"{model}:{name}": values[:, k] for k, name in enumerate(PROBABILITIES)}

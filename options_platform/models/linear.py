@@ -1,7 +1,7 @@
-"""Linear models on standardised inputs, fitted with scikit-learn and kept as numbers in JSON.
+"""Linear models on standardised inputs, fitted with scikit-learn and stored as JSON numbers.
 
-Predictions add one column after the other instead of calling a matrix product: BLAS sums in an
-order that depends on the number of rows, and a row must not depend on its batch.
+Predictions add column after column instead of using a matrix product: BLAS sums in an order that
+depends on the number of rows, and the result of a row must not depend on its batch.
 """
 
 from __future__ import annotations
@@ -18,36 +18,38 @@ Fit = dict[str, Any]
 
 
 def fit_logit(inputs: Floats, target: Rows, *, classes: int, inverse_penalty: float) -> Fit:
-    """Multinomial logistic regression with an L2 penalty; a class never seen has probability 0.
+    """Multinomial logistic regression with an L2 penalty.
+
+    A class without training rows gets probability 0.
 
     Args:
         inputs: shape (rows, inputs).
-        target: class numbers from 0.
-        classes: how many classes there are.
+        target: class numbers from 0, shape (rows,).
+        classes: number of classes.
         inverse_penalty: scikit-learn's `C`.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    seen = [int(number) for number in np.unique(target)]
+    present = [int(number) for number in np.unique(target)]
     mean, scale = _moments(inputs)
-    fit: Fit = {"mean": mean, "scale": scale, "classes": classes, "seen": seen}
-    if len(seen) == 1:
+    fit: Fit = {"mean": mean, "scale": scale, "classes": classes, "seen": present}
+    if len(present) == 1:
         return {**fit, "coefficients": [[0.0] * inputs.shape[1]], "intercepts": [0.0]}
     with threadpool_limits(1):
         model = LogisticRegression(C=inverse_penalty, max_iter=1000).fit(
             (inputs - mean) / scale, target
         )
     coefficients, intercepts = model.coef_, model.intercept_
-    if len(seen) == 2:
-        # scikit-learn keeps one row for two classes: the second against the first.
+    if len(present) == 2:
+        # For two classes scikit-learn has one row of coefficients, of the second against the first.
         coefficients = np.vstack([np.zeros_like(coefficients[0]), coefficients[0]])
         intercepts = np.array([0.0, intercepts[0]])
     return {**fit, "coefficients": coefficients.tolist(), "intercepts": intercepts.tolist()}
 
 
 def predict_logit(fit: Mapping[str, Any], inputs: Floats) -> Floats:
-    """Probabilities, shape (rows, classes); NaN in a row with an unknown input."""
+    """Probabilities, shape (rows, classes); NaN in a row with a missing input."""
     scores = np.stack(
         [
             _score(fit, inputs, weights, intercept)
@@ -61,7 +63,7 @@ def predict_logit(fit: Mapping[str, Any], inputs: Floats) -> Floats:
 
 
 def fit_ridge(inputs: Floats, target: Floats, *, penalty: float) -> Fit:
-    """Ridge regression; keeps the residual's standard deviation as `residual_std`."""
+    """Ridge regression; `residual_std` is the standard deviation of the residuals."""
     from sklearn.linear_model import Ridge
     from threadpoolctl import threadpool_limits
 
@@ -79,7 +81,7 @@ def fit_ridge(inputs: Floats, target: Floats, *, penalty: float) -> Fit:
 
 
 def fit_huber(inputs: Floats, target: Floats, *, penalty: float, epsilon: float = 1.35) -> Fit:
-    """Linear regression whose loss grows linearly beyond `epsilon` deviations (Huber 1964)."""
+    """Linear regression with Huber loss, linear beyond `epsilon` deviations (Huber 1964)."""
     from sklearn.linear_model import HuberRegressor
     from threadpoolctl import threadpool_limits
 
@@ -97,12 +99,12 @@ def fit_huber(inputs: Floats, target: Floats, *, penalty: float, epsilon: float 
 
 
 def predict_ridge(fit: Mapping[str, Any], inputs: Floats) -> Floats:
-    """Predictions, one a row; NaN in a row with an unknown input."""
+    """Predictions, shape (rows,); NaN in a row with a missing input."""
     return _score(fit, inputs, fit["coefficients"], fit["intercept"])
 
 
 def softmax(scores: Floats) -> Floats:
-    """Softmax over the columns, added one after the other."""
+    """Softmax over the columns, summed in fixed order."""
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
     total = shifted[:, 0].copy()
     for column in range(1, scores.shape[1]):

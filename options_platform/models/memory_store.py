@@ -1,4 +1,4 @@
-"""A fold store that lasts as long as its process: trials are recorded, their models are not."""
+"""A fold store in memory, for trials: their scores are recorded, their models are not stored."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from options_platform.models.training import FoldRecord
 
 
 class MemoryStore:
-    """Fits :class:`~options_platform.models.training.FoldStore`."""
+    """Implements :class:`~options_platform.models.training.FoldStore`."""
 
     def __init__(self) -> None:
         self._folds: dict[tuple[str, str, str], Artifacts] = {}
 
     def load(self, model: str, hashes: Mapping[str, str]) -> dict[str, Artifacts]:
-        """The folds that this process trained."""
+        """The requested folds that this process has trained."""
         keys = {fold: (model, fold, input_hash) for fold, input_hash in hashes.items()}
         return {fold: self._folds[key] for fold, key in keys.items() if key in self._folds}
 
@@ -26,5 +26,5 @@ class MemoryStore:
 
     @contextmanager
     def training(self, model: str) -> Iterator[None]:  # noqa: ARG002 (nobody else trains here)
-        """No other process can want these folds."""
+        """Nothing to lock, since no other process can use these folds."""
         yield

@@ -1,6 +1,6 @@
 """The walk-forward folds as a scikit-learn splitter: `cross_val_score(..., cv=WalkForwardSplit())`.
 
-It lives by scikit-learn's interface (`split`, `get_n_splits`) and imports nothing of it.
+It implements the splitter interface (`split`, `get_n_splits`) without importing scikit-learn.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from options_platform.models.walk_forward import Days, Fold, Rows, monthly_folds
 
 
 class WalkForwardSplit:
-    """Monthly walk-forward folds, purged by the day on which labels are known.
+    """Monthly walk-forward folds, purged by the day on which labels become known.
 
-    `groups` of `split` are the sessions of the rows, ascending; rows of several tickers may share
-    one. Months with fewer than `min_sessions` sessions to train on give no fold.
+    Pass the session of each row as `groups` to `split`, ascending; rows of several tickers may
+    share a session. Months with fewer than `min_sessions` training sessions give no fold.
 
     Args:
-        horizon_sessions: a label of session t is known at the close of the session t + horizon.
-        known_on: the day on which each row's label is known, in place of the horizon.
-        window_sessions: train on the last so many sessions; None lets the window expand.
-        embargo_sessions: further sessions between training labels and prediction.
-        min_sessions: sessions that a fold needs to train on.
+        horizon_sessions: the label of session t is known at the close of session t + horizon.
+        known_on: day on which each row's label is known, instead of the horizon.
+        window_sessions: number of most recent sessions to train on; None for all.
+        embargo_sessions: additional sessions between training labels and prediction.
+        min_sessions: least number of training sessions of a fold.
+
+    Raises ValueError for settings out of range.
     """
 
     def __init__(
@@ -51,19 +53,19 @@ class WalkForwardSplit:
         y: Any = None,  # noqa: ARG002 (scikit-learn's interface)
         groups: ArrayLike | None = None,
     ) -> Iterator[tuple[Rows, Rows]]:
-        """Row numbers to train on and to test on, a pair for each month.
+        """Indices of the training rows and of the test rows, one pair per month.
 
-        Raises :class:`ValueError` without `groups`, or if they do not ascend or do not fit `X`.
+        Raises :class:`ValueError` if `groups` is missing, not ascending, or not as long as `X`.
         """
         for fold in self.folds(X, groups):
             yield fold.train, fold.predict
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:  # noqa: N803, ARG002
-        """The number of folds that `split` gives for these sessions."""
+        """Number of folds that `split` returns for these sessions."""
         return sum(1 for _ in self.folds(X, groups))
 
     def folds(self, X: Any, groups: ArrayLike | None) -> Iterator[Fold]:  # noqa: N803
-        """The folds with their months' names."""
+        """The folds, named by month."""
         dates = _sessions_of(X, groups)
         if not len(dates):
             return

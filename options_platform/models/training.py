@@ -1,11 +1,11 @@
-"""Walk-forward training: each fold's model is trained once, stored, and read ever after.
+"""Walk-forward training: the model of each fold is trained once, stored, and read from then on.
 
-1. Each month of the range becomes a fold; its training rows are purged (`models/walk_forward`).
-2. A fold is known by the hash of its training rows, the model's parameters, the version of the
-   code that fits it and the libraries.
-3. Folds that the store has are read; those that it lacks are trained under the model's lock, so
-   that of several runs that want the same folds one trains and the others wait and read.
-4. Each row of the range is predicted by the model of its month, which is not shown its targets.
+1. Each month of the range becomes a fold with purged training rows (`models/walk_forward`).
+2. A fold is identified by the hash of its training rows, the model's parameters, the version of the
+   fitting code and the library versions.
+3. Stored folds are read. Missing folds are trained under the model's lock, so that of several runs
+   that need the same folds one trains while the others wait and then read.
+4. Each row of the range is predicted by the model of its month, without its targets.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ from options_platform.models.walk_forward import Fold, monthly_folds, require_pu
 
 LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
 FITTING_VERSION = "1"
-"""What the fits make of the same rows and parameters: raise it whenever a fold would differ.
+"""Version of the fitting code (parts, baselines, calibration and what fits them).
 
-Moving, renaming or rewording code leaves it as it is. It stands for the parts of models, the
-baselines, the calibration, and the code that models are fitted with.
+Increase it whenever the same rows and parameters would give another fit. Moving, renaming or
+rewording code does not change it.
 """
 FIRST_FITTING = bytes.fromhex("98b3e299b86c9ab6f45e18d05c9047e304dc55fed6b3302ee3d4ec2d14c94b4e")
-"""Version 1 in the hash of a fold: what folds were stored under while their sources were hashed."""
+"""Digest of version 1 in fold hashes; stored folds use it since their source files were hashed."""
 WORTH_A_POOL = 4
 
 
 class NotStoredError(LookupError):
-    """Folds are not stored, and must not be trained in this run."""
+    """Folds are not stored, and this run must not train."""
 
 
 @dataclass(frozen=True)
 class FoldRecord:
-    """What the store keeps about a fold beside its files.
+    """What the store records about a fold besides its files.
 
-    `input_hash` is of what decides the fold: its training rows, parameters and libraries;
-    `data_hash` is of all rows that the walk was given (:func:`dataset_hash`), as trials carry it.
+    `input_hash` covers everything that determines the fit: training rows, parameters, fitting code
+    and libraries. `data_hash` covers all rows of the walk-forward (:func:`dataset_hash`), as in
+    trials. `trained_seconds` is wall time.
     """
 
     model: str
@@ -62,23 +63,23 @@ class FoldRecord:
 
     @property
     def model_id(self) -> str:
-        """Id of the fold's model: the same data and code give the same id."""
+        """Id of the fold's model; the same data and code give the same id."""
         return f"{self.model}-{self.fold}-{self.input_hash[:12]}"
 
 
 class FoldStore(Protocol):
-    """Where fitted folds are kept."""
+    """Store of fitted folds."""
 
     def load(self, model: str, hashes: Mapping[str, str]) -> dict[str, Artifacts]:
-        """The stored artifacts of those folds (name -> input hash) that the store has."""
+        """Artifacts by fold name, for those of the folds (name -> input hash) that are stored."""
         ...
 
     def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
-        """Keep a fold, at the latest when :meth:`training` ends; a killed run loses a few."""
+        """Store a fold, at the latest when :meth:`training` ends; a killed run may lose some."""
         ...
 
     def training(self, model: str) -> AbstractContextManager[None]:
-        """Hold the right to train `model`; other processes wait."""
+        """Lock the training of `model`; other processes wait."""
         ...
 
 
@@ -86,7 +87,7 @@ class FoldStore(Protocol):
 class Walk:
     """Predictions of one model over a range, and its fitted folds by month.
 
-    The columns are aligned with `rows` of the dataset.
+    `rows` are row indices of the dataset; folds, model ids and columns are aligned with them.
     """
 
     model: str
@@ -112,11 +113,24 @@ def walk_forward(
 ) -> Walk:
     """Predict every row from `start` to `end` with the model of its month.
 
-    A month with less than a year of training sessions has no model: its rows have NaN and no
-    model id. `predict_sessions` is that of
-    :func:`~options_platform.models.walk_forward.monthly_folds`; `folds` replaces its folds.
-    Raises :class:`NotStoredError` where `may_train` is false and a fold is not stored, and
-    :class:`LeakError` where a fold would train on what only its predicted sessions make known.
+    A month with less than a year of training sessions has no model: its predictions are NaN and its
+    model id is None.
+
+    Args:
+        model: the model.
+        data: its dataset.
+        start: first session to predict.
+        end: last session to predict.
+        store: store of fitted folds.
+        may_train: whether missing folds may be trained.
+        workers: processes for training.
+        progress: called with (step, done, total).
+        predict_sessions: as in :func:`~options_platform.models.walk_forward.monthly_folds`.
+        folds: folds to use instead of the monthly ones.
+
+    Raises:
+        NotStoredError: `may_train` is false and a fold is not stored.
+        LeakError: a fold trains on labels that become known only in its predicted sessions.
     """
     if folds is None:
         trainable = np.zeros(len(data.sample), dtype=bool)
@@ -225,13 +239,12 @@ def _predict(
         names += [fold.name] * count
         ids += [None if record is None else record.model_id] * count
         if record is not None:
-            asked = data.sample.take(fold.predict).without_targets()
-            found = model.predict(fitted[fold.name], asked)
-            parts.append((at, at + count, found))
+            inputs = data.sample.take(fold.predict).without_targets()
+            parts.append((at, at + count, model.predict(fitted[fold.name], inputs)))
         at += count
     columns: dict[str, Floats] = {}
-    for begin, stop, found in parts:
-        for name, values in found.items():
+    for begin, stop, predictions in parts:
+        for name, values in predictions.items():
             columns.setdefault(name, np.full(len(rows), np.nan))[begin:stop] = values
     return Walk(model.name, rows, names, ids, columns, fitted)
 
@@ -270,7 +283,7 @@ def _library_versions() -> bytes:
 
 
 def fitting_digest() -> bytes:
-    """32 bytes that stand for :data:`FITTING_VERSION` in the input hash of a fold."""
+    """32 bytes that represent :data:`FITTING_VERSION` in the input hash of a fold."""
     if FITTING_VERSION == "1":
         return FIRST_FITTING
     return hashlib.sha256(FITTING_VERSION.encode()).digest()
@@ -290,7 +303,7 @@ def _short_hash(row_hashes: np.ndarray[tuple[int], np.dtype[np.bytes_]]) -> str:
 
 
 def _row_hashes(data: Dataset) -> np.ndarray[tuple[int], np.dtype[np.bytes_]]:
-    """16 bytes for each row: its key, inputs and targets; a fold hashes those of its rows."""
+    """16-byte hash of each row's key, inputs and targets; a fold hashes those of its rows."""
     sample = data.sample
     targets = (sample.direction, sample.fwd_return, sample.fwd_iv_rank, sample.fwd_rv)
     table = np.column_stack([sample.inputs, *targets, sample.regime_differs])

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees: XGBoost, kept in its own UBJSON format."""
+"""Gradient-boosted trees: XGBoost, stored in its UBJSON format."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def fit_trees(
     rounds: int,
     parameters: Mapping[str, Any],
 ) -> bytes:
-    """Train `rounds` rounds on one thread, so that the same rows give the same trees.
+    """Train on one thread, so that the same rows give the same trees; returns UBJSON bytes.
 
-    NaN inputs are allowed: XGBoost learns a side for them.
+    NaN inputs are allowed: XGBoost learns a default branch for them.
     """
     import xgboost
 
@@ -33,7 +33,7 @@ def fit_trees(
 
 
 def predict_trees(model: bytes, inputs: Floats, names: Sequence[str]) -> Floats:
-    """What the objective predicts: shape (rows, classes) for softprob, else (rows,)."""
+    """Predictions of the objective: shape (rows, classes) for softprob, otherwise (rows,)."""
     import xgboost
 
     booster = xgboost.Booster(params={"nthread": 1})
@@ -43,22 +43,24 @@ def predict_trees(model: bytes, inputs: Floats, names: Sequence[str]) -> Floats:
 
 
 def tree_importance(model: bytes, inputs: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
-    """Total gain of the splits on each input, and its mean absolute SHAP value over the rows.
+    """Total split gain of each input, and its mean absolute SHAP value over the rows.
 
-    Both have one number for each of `names`; of several classes the sum is taken.
+    Both have one number for each of `names`, summed over the classes if there are several.
     """
     import xgboost
 
     booster = xgboost.Booster(params={"nthread": 1})
     booster.load_model(bytearray(model))
-    known = booster.feature_names or list(names)
-    columns = [list(names).index(name) for name in known]
-    data = xgboost.DMatrix(inputs[:, columns], feature_names=known, nthread=1)
+    used_names = booster.feature_names or list(names)
+    columns = [list(names).index(name) for name in used_names]
+    data = xgboost.DMatrix(inputs[:, columns], feature_names=used_names, nthread=1)
     contributions = np.abs(booster.predict(data, pred_contribs=True))
-    # The last column is the bias; classes, if there are any, are the second axis.
-    by_input = contributions[..., :-1].reshape(len(inputs), -1, len(known)).sum(axis=1).mean(axis=0)
+    # The last column is the bias; with several classes they are the second axis.
+    by_input = (
+        contributions[..., :-1].reshape(len(inputs), -1, len(used_names)).sum(axis=1).mean(axis=0)
+    )
     gains = booster.get_score(importance_type="total_gain")
     gain, shap = np.zeros(len(names)), np.zeros(len(names))
     shap[columns] = by_input
-    gain[columns] = np.array([gains.get(name, 0.0) for name in known], dtype=np.float64)
+    gain[columns] = np.array([gains.get(name, 0.0) for name in used_names], dtype=np.float64)
     return gain, shap

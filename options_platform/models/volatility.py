@@ -1,8 +1,8 @@
-"""The rank of implied volatility in 5 sessions, and what comes with it.
+"""IV rank in 5 sessions, expected realised volatility, and probability of a regime shift.
 
 The shipped model predicts the *change* of the rank: the mean of two strongly penalised linear
-regressions and of very calm boosted trees. On the level of the rank the seed's XGBoost loses
-against persistence, since trees cannot carry today's value over.
+regressions and strongly regularised boosted trees. Predicting the level, as the baseline `seed`
+does, is worse than persistence, because trees cannot reproduce today's value.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ RANK_PARTS: tuple[Part, ...] = (
 
 @dataclass(frozen=True)
 class ChangeVolatility:
-    """The shipped model: rank change, realised volatility and the odds of a regime shift.
+    """The shipped model: rank change, realised volatility and probability of a regime shift.
 
-    An AR(1) of the rank and today's rank come with it as predictions of their own.
+    It also predicts with an AR(1) of the rank and with today's rank, as baselines.
     """
 
     name: str = SHIPPED
@@ -85,15 +85,15 @@ class ChangeVolatility:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         shift = {"shift_inverse_penalty": self.shift_inverse_penalty}
         return {**self._blend.parameters, **shift}
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with known targets and inputs."""
-        known = np.isfinite(sample.fwd_iv_rank) & np.isfinite(sample.fwd_rv)
-        known &= np.isfinite(sample.regime_differs) & self._usable(sample)
-        return np.flatnonzero(known)
+        usable = np.isfinite(sample.fwd_iv_rank) & np.isfinite(sample.fwd_rv)
+        usable &= np.isfinite(sample.regime_differs) & self._usable(sample)
+        return np.flatnonzero(usable)
 
     def fit(self, sample: Sample) -> Artifacts:
         """Fit the parts on the same rows."""
@@ -114,21 +114,21 @@ class ChangeVolatility:
         }
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """Rank in 5 sessions, expected realised volatility, probability of a regime shift."""
+        """IV rank in 5 sessions, expected realised volatility, probability of a regime shift."""
         linear = from_json(artifacts["linear.json"])
-        # The mean of a log-normal variable, since the regression is on logs.
+        # The regression is on logs, so this is the mean of a log-normal variable.
         spread = linear["rv"]["residual_std"]
         expected_rv = np.exp(predict_ridge(linear["rv"], _logs(sample)) + 0.5 * spread * spread)
         shift = predict_logit(linear["shift"], _shift_inputs(sample))[:, 1]
-        found = {
+        predictions = {
             **self._blend.predict(artifacts, sample),
             f"{SHIPPED}:expected_rv": expected_rv,
             f"{SHIPPED}:p_regime_shift": shift,
             "persistence:iv_rank_pred": sample.column("iv_rank"),
             **AR1.predict(artifacts, sample),
         }
-        known = self._usable(sample)
-        return {name: np.where(known, values, np.nan) for name, values in found.items()}
+        usable = self._usable(sample)
+        return {name: np.where(usable, values, np.nan) for name, values in predictions.items()}
 
     def _usable(self, sample: Sample) -> NDArray[np.bool_]:
         needed = {*self._blend.needs, *HAR_INPUTS, *SHIFT_INPUTS}
@@ -143,7 +143,10 @@ class ChangeVolatility:
 
 @dataclass(frozen=True)
 class SeedVolatility:
-    """The seed's XGBoost with its parameters, on the level of the rank and the last two years."""
+    """The baseline `seed`: XGBoost with the specified parameters on the level of the IV rank.
+
+    It is trained on the last two years of all tickers.
+    """
 
     name: str = "seed_volatility"
     window_sessions: int | None = 504
@@ -152,7 +155,7 @@ class SeedVolatility:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return {**self.__dict__, **self._trees}
 
     @property
@@ -170,7 +173,7 @@ class SeedVolatility:
         }
 
     def trainable(self, sample: Sample) -> Rows:
-        """Rows with a known rank, today and in 5 sessions."""
+        """Rows with a known IV rank today and in 5 sessions."""
         return np.flatnonzero(np.isfinite(sample.fwd_iv_rank) & sample.complete(("iv_rank",)))
 
     def fit(self, sample: Sample) -> Artifacts:
@@ -185,14 +188,14 @@ class SeedVolatility:
         return {"trees.ubj": trees}
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """The rank in 5 sessions, where today's is known."""
+        """The IV rank in 5 sessions; NaN if today's is missing."""
         values = predict_trees(artifacts["trees.ubj"], sample.inputs, sample.names)
-        known = sample.complete(("iv_rank",))
-        return {f"{self.name}:iv_rank_pred": np.where(known, values, np.nan)}
+        complete = sample.complete(("iv_rank",))
+        return {f"{self.name}:iv_rank_pred": np.where(complete, values, np.nan)}
 
 
 BASELINES: dict[str, FoldModel] = {"seed": SeedVolatility()}
-"""Baselines that need training, by the name that the setting `baselines` uses."""
+"""Baselines that need training, by their names in the setting `baselines`."""
 
 
 def predict_volatility(
@@ -209,10 +212,9 @@ def predict_volatility(
     progress: Progress | None = None,
     champion: RankBlend | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `volatility_model` and of `model_predictions` for the range and tickers.
+    """Rows of `volatility_model` and of `model_predictions` for a range and tickers.
 
-    The arguments, and what is raised, are those of
-    :func:`options_platform.models.direction.predict_direction`.
+    Arguments and errors as in :func:`options_platform.models.direction.predict_direction`.
     """
     data = make_dataset(features, labels, pool=pool, end=end)
     options: dict[str, Any] = {
@@ -227,18 +229,18 @@ def predict_volatility(
     every.append(_rolling_mean_rows(features, every[0]))
     for name, model in BASELINES.items():
         with suppress(NotStoredError):
-            found = walk_forward(model, data, **options, may_train=name in baselines)
-            every.append(prediction_rows(found, data, model.name))
-    wanted = pl.col("ticker").is_in(list(tickers))
-    known = pl.col("iv_rank_pred").is_not_null()
+            baseline = walk_forward(model, data, **options, may_train=name in baselines)
+            every.append(prediction_rows(baseline, data, model.name))
+    of_tickers = pl.col("ticker").is_in(list(tickers))
+    predicted = pl.col("iv_rank_pred").is_not_null()
     return (
-        _shipped_rows(walk, data).filter(wanted),
-        pl.concat(every).filter(wanted & ((pl.col("model") == SHIPPED) | known)),
+        _shipped_rows(walk, data).filter(of_tickers),
+        pl.concat(every).filter(of_tickers & ((pl.col("model") == SHIPPED) | predicted)),
     )
 
 
 def shipped_volatility(champion: RankBlend | None) -> ChangeVolatility:
-    """The shipped model, with the parts of the champion where there is one."""
+    """The shipped model, with the parts of the champion if there is one."""
     if champion is None:
         return ChangeVolatility()
     return ChangeVolatility(
@@ -250,7 +252,7 @@ def shipped_volatility(champion: RankBlend | None) -> ChangeVolatility:
 
 
 def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
-    """The rows of `model_predictions` of one model of a walk."""
+    """Rows of `model_predictions` of one model in a walk-forward result."""
     nothing = pl.lit(None, pl.Float64)
     return (
         data.keys[walk.rows]
@@ -269,13 +271,13 @@ def prediction_rows(walk: Walk, data: Dataset, model: str) -> pl.DataFrame:
 
 
 def _rolling_mean_rows(features: pl.DataFrame, shipped: pl.DataFrame) -> pl.DataFrame:
-    """The mean of the last 20 sessions, where the shipped model predicts too."""
+    """Forecasts by the mean of the last 20 sessions, on rows that the shipped model predicts."""
     means = naive_ranks(features).select("date", "ticker", "rolling_mean")
-    known = pl.col("iv_rank_pred").is_not_null()
+    predicted = pl.col("iv_rank_pred").is_not_null()
     return (
         shipped.join(means, on=["date", "ticker"], how="left", maintain_order="left")
         .with_columns(
-            model=pl.lit("rolling_mean"), iv_rank_pred=pl.when(known).then("rolling_mean")
+            model=pl.lit("rolling_mean"), iv_rank_pred=pl.when(predicted).then("rolling_mean")
         )
         .select(MODEL_PREDICTIONS.schema.names())
     )

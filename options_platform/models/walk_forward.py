@@ -1,9 +1,9 @@
-"""Walk-forward by calendar month, purged by the day on which a label became known.
+"""Walk-forward by calendar month, purged by the day on which a label becomes known.
 
 The model of month M is trained on sessions whose labels were known before M begins, and predicts
-the sessions of M. Labels that overlap the predicted month are thereby purged (Lopez de Prado,
-Advances in Financial Machine Learning, chapter 7): at least the label's own horizon. An embargo
-widens that gap by further sessions. `sklearn_splitter.py` gives the same folds to scikit-learn.
+the sessions of M. This purges labels that overlap the predicted month (Lopez de Prado, Advances in
+Financial Machine Learning, chapter 7), at least the horizon of the label. An embargo widens the gap
+by further sessions. `sklearn_splitter.py` provides the same folds to scikit-learn.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Days = NDArray[np.datetime64]
 Rows = NDArray[np.int64]
 
 AGE_BANDS = ((1, 21), (22, 42), (43, 63))
-"""Sessions since a model's first one, by which its decay is shown."""
+"""Bands of model age, in sessions since its first predicted one, for the study of decay."""
 OLDEST_SESSION = AGE_BANDS[-1][1]
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Row numbers to train on and to predict; `name` is the model's month, YYYY-MM."""
+    """Row indices to train on and to predict; `name` is the month of the model, YYYY-MM."""
 
     name: str
     train: Rows
@@ -57,19 +57,22 @@ def monthly_folds(
     Args:
         dates: session of each row, ascending.
         known_on: day on which the row's label is known.
-        labelled: whether the row may be trained on (its label and inputs are there).
+        labelled: whether the row may be trained on (label and inputs are available).
         start: first day to predict.
         end: last day to predict.
-        window_sessions: train on the last so many sessions alone; None lets the window expand.
-        embargo_sessions: so many sessions before the month, beside the purge, are not trained
-            on: labels must have been known before them.
-        predict_sessions: predict so many sessions from the month's first on, in place of the
-            month; folds then overlap, which shows how a model ages.
+        window_sessions: number of most recent sessions to train on; None for all.
+        embargo_sessions: number of sessions before the month by which labels must already have
+            been known, in addition to the purge.
+        predict_sessions: number of sessions to predict from the month's first one on, instead of
+            the month; folds then overlap, which shows how a model ages.
+
+    Raises:
+        LeakError: a fold would train on a label not known before its month.
     """
     rows = np.arange(len(dates))
     low, high = np.datetime64(start), np.datetime64(end)
-    wanted = (dates >= low) & (dates <= high)
-    for month in np.unique(month_of(dates[wanted])):
+    in_range = (dates >= low) & (dates <= high)
+    for month in np.unique(month_of(dates[in_range])):
         first_day = month.astype("datetime64[D]")
         usable = labelled & (known_on < _with_embargo(dates, first_day, embargo_sessions))
         if window_sessions is not None:
@@ -77,10 +80,10 @@ def monthly_folds(
             if len(sessions) > window_sessions:
                 usable &= dates >= sessions[-window_sessions]
         if predict_sessions is None:
-            predicted = wanted & (month_of(dates) == month)
+            predicted = in_range & (month_of(dates) == month)
         else:
             age = model_age(dates, first_day)
-            predicted = wanted & (age >= 1) & (age <= predict_sessions)
+            predicted = in_range & (age >= 1) & (age <= predict_sessions)
         fold = Fold(str(month), rows[usable], rows[predicted])
         require_purged(fold, known_on, first_day)
         yield fold
@@ -89,9 +92,9 @@ def monthly_folds(
 def require_purged(fold: Fold, known_on: Days, first_day: np.datetime64) -> None:
     """Raise :class:`LeakError` if the fold trains on a label not known before `first_day`.
 
-    Whoever made the fold: a shuffled or unpurged one cannot pass.
+    This catches any shuffled or unpurged fold, however it was made.
     """
-    # Not `>=`: a label that is never known (NaT) compares false either way.
+    # Not `>=`: comparisons with NaT (a label that is never known) are always false.
     late = ~(known_on[fold.train] < first_day)
     if late.any():
         raise LeakError(
@@ -101,16 +104,16 @@ def require_purged(fold: Fold, known_on: Days, first_day: np.datetime64) -> None
 
 
 def model_age(dates: Days, first_day: np.datetime64) -> Rows:
-    """Sessions since the first one on or after `first_day`, from 1; 0 before it."""
+    """Number of each session counted from the first one on or after `first_day` (1); 0 before."""
     sessions = np.unique(dates)
     begin = int(np.searchsorted(sessions, first_day))
     return np.maximum(np.searchsorted(sessions, dates) - begin + 1, 0).astype(np.int64)
 
 
 def _with_embargo(dates: Days, first_day: np.datetime64, sessions: int) -> np.datetime64:
-    """The first day whose labels may no longer be used."""
+    """The day before which labels must have been known to be used."""
     before = np.unique(dates[dates < first_day])
     if sessions == 0 or not len(before):
         return first_day
-    found: np.datetime64 = before[max(0, len(before) - sessions)]
-    return found
+    embargo_start: np.datetime64 = before[max(0, len(before) - sessions)]
+    return embargo_start

@@ -1,4 +1,5 @@
-"""Pages for people: the report, the tear sheet, the record, and their figures.
+"""Pages for people: the report, the tearsheet, the record of paper trading, and their figures.
 
-Numbers come from the domain and the warehouse; nothing is computed here that a table could hold.
+This package selects, formats and draws. Numbers come from the domain and the warehouse; a figure
+that a table could store is computed there.
 """

@@ -1,4 +1,4 @@
-"""The plots of a backtest, in the style of `figures`: PNG bytes of pure frames and arrays."""
+"""The plots of a backtest, in the style of `figures`: frames and arrays in, PNG bytes out."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from options_platform.reporting.figures import (
 MODEL = "model"
 GAIN, LOSS = "#4d7c3a", "#c0524a"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Beside the model: what costs nothing to know, and the ceiling.
+# Drawn beside the model: baselines without a model, and the oracle as the upper bound.
 SHOWN = ("always_bull_put", "put_write", "shuffled_signal", "oracle_direction")
 LOWEST = 0.25
 
 
 def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
-    """Equity of the model against its baselines, each 100 at the start, on a log scale.
+    """Equity of the model and its baselines, each 100 at the start, on a log scale.
 
-    What falls below a quarter of its start leaves the picture at the bottom.
+    The axis ends at 25: a curve that loses more leaves the plot at the bottom.
     """
     with new_figure(3.4) as (axes, made):
         days = np.array(sessions)
         names = [name for name in curves if name in SHOWN or name.startswith("hold_")]
-        for number, name in enumerate(names):
+        for index, name in enumerate(names):
             values = np.maximum(curves[name], 1e-9) * 100.0 / curves[name][0]
             dashed = "--" if name == "oracle_direction" else "-"
-            colour = LINES[(number + 1) % len(LINES)]
-            axes.plot(days, values, color=colour, linewidth=0.8, linestyle=dashed, label=told(name))
-        own = np.maximum(curves[MODEL], 1e-9) * 100.0 / curves[MODEL][0]
-        axes.plot(days, own, color=INK, linewidth=1.6, label=told(MODEL))
+            colour = LINES[(index + 1) % len(LINES)]
+            axes.plot(
+                days, values, color=colour, linewidth=0.8, linestyle=dashed, label=shown_name(name)
+            )
+        model = np.maximum(curves[MODEL], 1e-9) * 100.0 / curves[MODEL][0]
+        axes.plot(days, model, color=INK, linewidth=1.6, label=shown_name(MODEL))
         from matplotlib.ticker import LogLocator, NullFormatter
 
         axes.set_yscale("log")
@@ -58,15 +60,15 @@ def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> byt
 
 
 def drawdowns(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
-    """How far the model is below its last peak, and holding the first ticker beside it."""
+    """Drawdown of the model, and of buying and holding the first ticker, as a fraction."""
     with new_figure(2.2) as (axes, made):
-        held = [name for name in curves if name.startswith("hold_")][:1]
-        for name in (*held, MODEL):
+        buy_and_hold = [name for name in curves if name.startswith("hold_")][:1]
+        for name in (*buy_and_hold, MODEL):
             peak = np.maximum.accumulate(curves[name])
             depth = np.maximum(curves[name] / peak - 1.0, -1.0)
             colour, alpha = (LOSS, 0.55) if name == MODEL else (MUTED, 0.2)
             axes.fill_between(
-                np.array(sessions), depth, 0.0, color=colour, alpha=alpha, label=told(name)
+                np.array(sessions), depth, 0.0, color=colour, alpha=alpha, label=shown_name(name)
             )
         from matplotlib.ticker import PercentFormatter
 
@@ -79,14 +81,14 @@ def drawdowns(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
 
 
 def fill_band(sessions: Sequence[date], band: Mapping[str, Floats]) -> bytes:
-    """The same rules under the best, the set and the worst fills, in USD."""
+    """Equity of the rules under each fill model, in USD, with the band between them."""
     with new_figure(2.4) as (axes, made):
         days = np.array(sessions)
         low, high = np.min(list(band.values()), axis=0), np.max(list(band.values()), axis=0)
         axes.fill_between(days, low, high, color=LINES[0], alpha=0.18, linewidth=0)
         ordered = {name: band[name] for name in FILL_MODELS if name in band}
-        for number, (name, values) in enumerate(ordered.items()):
-            axes.plot(days, values, color=LINES[number % len(LINES)], linewidth=1.0, label=name)
+        for index, (name, values) in enumerate(ordered.items()):
+            axes.plot(days, values, color=LINES[index % len(LINES)], linewidth=1.0, label=name)
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylabel("equity (USD)")
         date_axis(axes)
@@ -96,7 +98,7 @@ def fill_band(sessions: Sequence[date], band: Mapping[str, Floats]) -> bytes:
 
 
 def monthly_heatmap(months: pl.DataFrame) -> bytes:
-    """Returns of the calendar months, a row a year; columns year, month and return."""
+    """Heat map of monthly returns, a row per year; columns year, month and return (fraction)."""
     years = months["year"].unique().sort().to_list()
     grid = np.full((len(years), 12), np.nan)
     for year, month, value in months.select("year", "month", "return").iter_rows():
@@ -110,7 +112,7 @@ def monthly_heatmap(months: pl.DataFrame) -> bytes:
         for row, column in zip(*np.nonzero(np.isfinite(grid)), strict=True):
             value = grid[row, column]
             strong = abs(value) > 0.6 * reach
-            # A small loss rounds to zero, which has no sign.
+            # Adding zero turns -0.0 into 0.0.
             value = round(value, 1) + 0.0
             axes.text(column + 0.5, row + 0.5, f"{value:.1f}", ha="center", va="center",
                       fontsize=7, color="white" if strong else INK)  # fmt: skip
@@ -125,12 +127,12 @@ def monthly_heatmap(months: pl.DataFrame) -> bytes:
 
 
 def profit_bars(rows: pl.DataFrame, by: str) -> bytes:
-    """Profit of closed trades by one of the breakdowns, with the number of trades."""
-    known = rows.fill_null("unknown")
-    shown = known.sort(by, descending=True) if by == "year" else known.sort("pnl_usd")
+    """Profit of closed trades in USD by the groups of the column `by`, with the trade counts."""
+    rows = rows.fill_null("unknown")
+    shown = rows.sort(by, descending=True) if by == "year" else rows.sort("pnl_usd")
     with new_figure(0.55 + 0.24 * max(shown.height, 2), width=4.4) as (axes, made):
         values = shown["pnl_usd"].to_numpy()
-        names = [told(name) for name in shown[by].to_list()]
+        names = [shown_name(name) for name in shown[by].to_list()]
         axes.barh(names, values, color=np.where(values >= 0, GAIN, LOSS), height=0.62)
         axes.axvline(0.0, color=MUTED, linewidth=0.8)
         for at, (value, count) in enumerate(zip(values, shown["trades"].to_list(), strict=True)):
@@ -145,7 +147,7 @@ def profit_bars(rows: pl.DataFrame, by: str) -> bytes:
 
 
 def attribution(parts: Mapping[str, float]) -> bytes:
-    """What the profit is made of, in USD: each part from where the one before ended."""
+    """Attribution of the profit in USD as a waterfall: each bar starts where the last one ended."""
     with new_figure(2.6, width=5.4) as (axes, made):
         ends = np.concatenate([[0.0], np.cumsum(list(parts.values()))])
         reach = float(np.ptp(ends)) or 1.0
@@ -168,6 +170,6 @@ def attribution(parts: Mapping[str, float]) -> bytes:
     return made()
 
 
-def told(name: str) -> str:
-    """A name as people read it."""
+def shown_name(name: str) -> str:
+    """The display name of a curve, a baseline or a breakdown."""
     return "the rules" if name == MODEL else name.replace("_", " ")

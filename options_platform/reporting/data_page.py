@@ -1,4 +1,4 @@
-"""The report's data page: what is stored, how whole and how fresh it is, and what was changed."""
+"""The report's data page: coverage, freshness, quarantine and revisions of the stored data."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ NEWEST = 12
 
 @dataclass(frozen=True)
 class StoredData:
-    """What the page is made from: rows of the tables of these names.
+    """The rows of the page: each field has the columns of the table of its name.
 
-    `chains` are the newest option chain of each ticker, its `date`, `ticker` and `quality`.
-    `proxy` says whether the source stands in for the tickers.
+    `chains` is the newest option chain of each ticker with `date`, `ticker` and `quality`;
+    `proxy` is true if the source provides other series in place of the tickers.
     """
 
     bars: pl.DataFrame
@@ -41,12 +41,12 @@ class StoredData:
 
 
 def data_section(stored: StoredData, tickers: Sequence[str], newest: date) -> dict[str, Any]:
-    """Coverage, freshness, holes, defects, quarantine, revisions and chains, with two plots.
+    """Coverage, freshness, gaps, defects, quarantine, revisions and chains, with two plots.
 
     Args:
-        stored: the rows to tell of.
-        tickers: those of the settings.
-        newest: the newest session that could be stored.
+        stored: the rows to show.
+        tickers: the tickers of the settings.
+        newest: the newest completed session of the settings' history.
     """
     bars, priced = stored.bars, bool(stored.bars["close"].count())
     revisions = stored.revisions.sort("seen_at", "date", descending=True)
@@ -66,13 +66,13 @@ def data_section(stored: StoredData, tickers: Sequence[str], newest: date) -> di
 
 
 def _coverage(stored: StoredData, tickers: Sequence[str], newest: date) -> list[dict[str, Any]]:
-    known = stored.bars.join(
+    bars = stored.bars.join(
         stored.vix.select("date", "ticker", "vix", "iv_symbol", "iv_close"),
         on=["date", "ticker"],
         how="left",
     )
     missing = pl.col("bad_reason") == "missing"
-    rows = known.group_by("ticker").agg(
+    rows = bars.group_by("ticker").agg(
         first=pl.col("date").min(),
         sessions=pl.len(),
         missing=missing.sum(),

@@ -1,4 +1,4 @@
-"""What the data page tells of defects that no single row shows: of adjustments, and of quotes."""
+"""Defects that no single row shows, for the data page: wrong adjustments, and refused quotes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SHOWN = 24
 
 
 def price_defects(bars: pl.DataFrame, *, proxy: bool) -> list[dict[str, Any]]:
-    """Tickers whose prices are adjusted for dividends throughout, and steps of `adj_close` that
-    the known dividends do not explain: ticker, date (None for all of it) and what.
+    """Defects of price adjustment: ticker, date (None for the whole series) and what.
 
-    Nobody traded at a proxy's prices, so nothing is said of them.
+    Finds tickers whose prices are all adjusted for dividends, and steps of `adj_close` that the
+    known dividends do not explain. Empty for a proxy source, whose prices were never traded.
     """
     if proxy or bars.is_empty():
         return []
@@ -27,13 +27,13 @@ def price_defects(bars: pl.DataFrame, *, proxy: bool) -> list[dict[str, Any]]:
 
 
 def quote_defects(chains: pl.DataFrame) -> list[dict[str, Any]]:
-    """Of each chain, how many contracts each gate has set aside, the good ones first.
+    """Number of contracts of each chain that each quality gate refused, good ones first.
 
     Args:
         chains: `date`, `ticker` and `quality` of rows of `option_chain`.
 
     Returns:
-        ticker, date, gate (good where no gate was broken), contracts and their share.
+        ticker, date, gate (`good` if the contract passed all gates), contracts and their share.
     """
     counted = chains.group_by("ticker", "date", gate=pl.col("quality").fill_null("good")).agg(
         contracts=pl.len()

@@ -1,4 +1,4 @@
-"""The plots of the report and of the assets: frames in, PNG bytes out, one restrained style."""
+"""The plots of the report and of the assets: frames in, PNG bytes out, all in one style."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ FEW_PERIODS = 8
 
 
 def price_history(bars: pl.DataFrame) -> bytes:
-    """Closes of all tickers, each 100 at its first bar, on a log scale."""
+    """Closes of all tickers, scaled to 100 at the first bar, on a log scale."""
     with new_figure(2.8) as (axes, made):
         good = bars.filter(pl.col("close").is_not_null()).sort("date")
         tickers = good["ticker"].unique().sort().to_list()
-        for number, ticker in enumerate(tickers):
+        for index, ticker in enumerate(tickers):
             rows = good.filter(pl.col("ticker") == ticker)
             closes = rows["close"].to_numpy()
             axes.plot(
                 rows["date"].to_numpy(),
                 100.0 * closes / closes[0],
-                color=LINES[number % len(LINES)],
+                color=LINES[index % len(LINES)],
                 linewidth=1.0,
                 label=ticker,
             )
@@ -54,7 +54,10 @@ def price_history(bars: pl.DataFrame) -> bytes:
 
 
 def coverage_calendar(months: pl.DataFrame, tickers: Sequence[str]) -> bytes:
-    """Share of each month's sessions with a good bar, a row a ticker; months as in `coverage`."""
+    """Share of each month's sessions with a good bar, a row per ticker.
+
+    `months` has the columns of `coverage_by_month`: ticker, month, sessions and good.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
     days = months["month"].unique().sort()
@@ -75,7 +78,7 @@ def coverage_calendar(months: pl.DataFrame, tickers: Sequence[str]) -> bytes:
 
 
 def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
-    """The VIX over time, with the regime of the first ticker behind it."""
+    """The VIX over time, on the regimes of the first ticker as background."""
     with new_figure(2.8) as (axes, made):
         ticker = regime["ticker"].min()
         rows = (
@@ -109,7 +112,7 @@ def regime_ribbon(regime: pl.DataFrame, vix: pl.DataFrame) -> bytes:
 
 
 def calibration(curve: pl.DataFrame, model: str) -> bytes:
-    """Observed frequency against predicted probability of one model; point size tells how many."""
+    """Observed frequency against predicted probability of a model; larger points have more rows."""
     with new_figure(3.2, width=4.4) as (axes, made):
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
         for name, colour in DIRECTION_COLOURS.items():
@@ -140,11 +143,11 @@ def importance(overall: pl.DataFrame, shown: int = 15) -> bytes:
 
 
 def importance_by_fold(by_fold: pl.DataFrame, shown: int = 15) -> bytes:
-    """How stable the importance is: each input's share of SHAP values in each fold, as a map.
+    """Share of SHAP values of each input in each fold, as a heat map.
 
     Args:
         by_fold: rows of `model_importance` of one target.
-        shown: how many of the inputs with the largest mean share.
+        shown: number of inputs to show, those with the largest mean share.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -156,8 +159,8 @@ def importance_by_fold(by_fold: pl.DataFrame, shown: int = 15) -> bytes:
         colours = LinearSegmentedColormap.from_list("share", ["#ffffff", LINES[0]])
         image = axes.imshow(top.select(folds).to_numpy(), aspect="auto", cmap=colours, vmin=0.0)
         axes.set_yticks(range(top.height), top["input"].to_list())
-        every = max(1, len(folds) // 12)
-        axes.set_xticks(range(0, len(folds), every), folds[::every])
+        step = max(1, len(folds) // 12)
+        axes.set_xticks(range(0, len(folds), step), folds[::step])
         axes.grid(visible=False)
         bar = axes.figure.colorbar(image, ax=axes, pad=0.01)
         bar.set_label("share of mean absolute SHAP")
@@ -165,9 +168,9 @@ def importance_by_fold(by_fold: pl.DataFrame, shown: int = 15) -> bytes:
 
 
 def score_intervals(rows: Sequence[Mapping[str, Any]], label: str) -> bytes:
-    """One score by period: value with its interval, and the naive baseline as a bar beside it.
+    """One score by period: its value with interval, and the naive baseline as a bar.
 
-    `rows` have period, value, low, high and baseline, in the order of the axis.
+    `rows` have period, value, low, high and baseline, in the order of the axis; None is not drawn.
     """
     narrow = len(rows) <= FEW_PERIODS
     with new_figure(2.3, width=4.4 if narrow else WIDTH) as (axes, made):
@@ -200,7 +203,7 @@ def equity(marks: pl.DataFrame) -> bytes:
 
 
 def refusals(counts: pl.DataFrame) -> bytes:
-    """How often each reason refused a trade; columns reason and plans."""
+    """Number of plans that each reason refused; columns reason and plans."""
     with new_figure(0.6 + 0.28 * max(1, counts.height)) as (axes, made):
         rows = counts.sort("plans")
         axes.barh(rows["reason"].to_list(), rows["plans"].to_numpy(), color=LINES[0], height=0.6)
@@ -213,17 +216,17 @@ def refusals(counts: pl.DataFrame) -> bytes:
 
 
 def class_shares(labels: pl.DataFrame) -> bytes:
-    """Share of bearish, neutral and bullish labels by year, all tickers together."""
+    """Share of bearish, neutral and bullish labels by year, over all tickers."""
     with new_figure(3.2, width=4.4) as (axes, made):
-        known = labels.filter(pl.col("direction").is_not_null()).with_columns(
+        labelled = labels.filter(pl.col("direction").is_not_null()).with_columns(
             year=pl.col("date").dt.year()
         )
-        years = known["year"].unique().sort().to_list()
-        totals = dict(known.group_by("year").len().iter_rows())
+        years = labelled["year"].unique().sort().to_list()
+        totals = dict(labelled.group_by("year").len().iter_rows())
         base = np.zeros(len(years))
         for name, colour in DIRECTION_COLOURS.items():
-            found = known.filter(pl.col("direction") == name).group_by("year").len()
-            counts = dict(found.iter_rows())
+            by_year = labelled.filter(pl.col("direction") == name).group_by("year").len()
+            counts = dict(by_year.iter_rows())
             share = np.array([counts.get(year, 0) / totals[year] for year in years])
             axes.bar(years, share, bottom=base, color=colour, label=name, width=0.8)
             base = base + share
@@ -244,9 +247,9 @@ def class_shares(labels: pl.DataFrame) -> bytes:
 def payoff_at_expiry(
     legs: pl.DataFrame, limit_price: float, spot: float, contracts: int, *, mark_spot: bool = True
 ) -> bytes:
-    """Profit of the whole position at expiry against the price of the underlying, in USD.
+    """Profit of the whole position at expiry in USD, against the price of the underlying.
 
-    Drawn around `spot`, which is marked unless it is no price of the underlying.
+    The plot is centred on `spot`; set `mark_spot` to False if that is not a market price.
     """
     strikes = legs["strike"].to_numpy()
     reach = max(0.04 * spot, 1.6 * float(np.max(np.abs(strikes - spot))))
@@ -269,7 +272,7 @@ def payoff_at_expiry(
         axes.plot(prices, profit, color=INK, linewidth=1.2)
         axes.fill_between(prices, profit, 0.0, where=profit > 0, color="#4d7c3a", alpha=0.25)
         axes.fill_between(prices, profit, 0.0, where=profit < 0, color="#c0524a", alpha=0.25)
-        # Room for the spot above the line.
+        # Leaves room above the line for the label of the spot.
         axes.margins(y=0.16)
         axes.set_xlabel("price at expiry (USD)")
         axes.set_ylabel("profit (USD)")
@@ -278,12 +281,12 @@ def payoff_at_expiry(
 
 
 def data_uri(png: bytes) -> str:
-    """The picture as an address that a page can hold in itself."""
+    """The picture as a data URI, to embed it in a page."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def date_axis(axes: Axes) -> None:
-    """Few ticks, each with no more of the date than tells it from its neighbour."""
+    """Set a date axis with few, concise tick labels."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
@@ -302,8 +305,8 @@ def _spells(values: list[Any]) -> Iterator[tuple[Any, int, int]]:
 
 @contextmanager
 def new_figure(height: float, width: float = WIDTH) -> Iterator[tuple[Axes, Callable[[], bytes]]]:
-    """Axes in the report's style, and what makes the PNG of them."""
-    # Figure and canvas directly: pyplot keeps figures alive and picks a screen.
+    """Axes in the report's style, and a function that renders them as PNG bytes."""
+    # Figure and canvas directly: pyplot keeps figures alive and chooses a GUI backend.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

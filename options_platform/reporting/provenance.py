@@ -1,4 +1,4 @@
-"""What made a report: versions of the code beneath it, and the settings in force."""
+"""Provenance of a report: versions of the code and its packages, and the settings in force."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PACKAGES = ("dagster", "duckdb", "polars", "numpy", "arch", "scikit-learn", "xgb
 
 def versions() -> dict[str, str]:
     """Names and versions of the platform, its feature declarations, Python and main packages."""
-    found = {
+    by_name = {
         "options-platform": __version__,
         "features": feature_version(),
         "Python": platform.python_version(),
     }
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            by_name[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return by_name
 
 
 def settings_rows(settings: Settings) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def settings_rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def settings_digest(settings: Settings) -> str:
-    """A short hash of all settings but the home's place: equal digests, equal rules."""
+    """Hash (12 hex digits) of all settings except the home's path."""
     parts = [f"{name}={_text(value)}" for name, value in _flat(settings) if name != "home"]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 

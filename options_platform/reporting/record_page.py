@@ -25,42 +25,45 @@ METRICS = {"trades": "ended trades", "win_rate": "win rate", "profit_factor": "p
 def paper_section(
     settings: Settings, warehouse: Warehouse, ledger: Ledger
 ) -> dict[str, Any] | None:
-    """What the ledger's section says; None before a session was traded."""
+    """The content of the section; None before the first traded session.
+
+    If stored rows are missing, the section has only the key `problem` with the message.
+    """
     try:
-        found = paper_record(settings, warehouse, ledger)
-        if found is None:
+        record = paper_record(settings, warehouse, ledger)
+        if record is None:
             return None
-        return record_section(found, ledger_portfolio(settings, warehouse, ledger))
+        return record_section(record, ledger_portfolio(settings, warehouse, ledger))
     except IncompleteDataError as error:
         return {"problem": str(error)}
 
 
-def record_section(found: Record, views: Portfolio) -> dict[str, Any]:
-    """Rows and pictures of a record with at least one marked session."""
+def record_section(record: Record, views: Portfolio) -> dict[str, Any]:
+    """Rows and plots of a record with at least one marked session."""
     account = views.portfolio.sort("date")
     newest = account.row(-1, named=True)
     sessions, equity = account["date"].to_list(), account["equity_usd"].to_numpy()
     today = views.positions.filter(
         (pl.col("date") == newest["date"]) & (pl.col("contracts") > 0)
     ).sort("ticker", "position_id")
-    states = found.drift.group_by("state").len("trades").sort("state")
+    states = record.drift.group_by("state").len("trades").sort("state")
     return {
         "problem": None,
         "first": sessions[0],
         "newest": newest,
-        "targets": [{**row, "metric": METRICS[row["metric"]]} for row in found.targets.to_dicts()],
-        "slippage_usd": found.journal["slippage_usd"].sum(),
-        "against_model_usd": found.journal["against_model_usd"].sum(),
-        "pnl_usd": found.closed["pnl_usd"].sum(),
+        "targets": [{**row, "metric": METRICS[row["metric"]]} for row in record.targets.to_dicts()],
+        "slippage_usd": record.journal["slippage_usd"].sum(),
+        "against_model_usd": record.journal["against_model_usd"].sum(),
+        "pnl_usd": record.closed["pnl_usd"].sum(),
         "positions": today.to_dicts(),
         "attribution": {
             name.removesuffix("_pnl_usd"): views.positions[name].sum()
             for name in (*PARTS, "other_pnl_usd")
         },
-        "trades": found.closed.reverse().head(SHOWN_TRADES).to_dicts(),
+        "trades": record.closed.reverse().head(SHOWN_TRADES).to_dicts(),
         "states": states.to_dicts(),
-        "later": found.later,
-        "drift": found.drift.filter(pl.col("state") != SAME).head(SHOWN_TRADES).to_dicts(),
+        "later": record.later,
+        "drift": record.drift.filter(pl.col("state") != SAME).head(SHOWN_TRADES).to_dicts(),
         "plots": {
             "equity": figures.data_uri(figures.equity(account.rename({"date": "session"}))),
             "drawdown": figures.data_uri(drawn.drawdowns(sessions, {drawn.MODEL: equity})),

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing beside it."""
+"""The report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ DASH = "\N{EN DASH}"
 
 
 def report_path(settings: Settings) -> Path:
-    """Where the report of the settings' home is."""
+    """The path of the report in the settings' home."""
     return settings.reports_path / "report.html"
 
 
 def write_report(settings: Settings, warehouse: Warehouse, *, now: datetime) -> Path:
-    """Write the report of what the warehouse holds into the home; where it is."""
+    """Write the report of the stored data into the home; returns its path."""
     path = report_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
@@ -126,15 +126,15 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
 
 
 def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
-    """The rows of the run that the report shows."""
+    """The rows of the backtest run that the report shows."""
     read = {
         "scores": BACKTEST_SCORES, "draws": BACKTEST_DRAWS,
         "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
         "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
     }  # fmt: skip
-    own = pl.col("run") == CONFIGURED
+    is_shown = pl.col("run") == CONFIGURED
     return StoredBacktest(
-        **{name: warehouse.read(table).filter(own) for name, table in read.items()}
+        **{name: warehouse.read(table).filter(is_shown) for name, table in read.items()}
     )
 
 
@@ -188,12 +188,12 @@ def _environment() -> Any:
 
 
 def metric_name(metric: str) -> str:
-    """A metric as the tables call it."""
+    """The display name of a metric."""
     return sections.METRIC_NAMES.get(metric, metric)
 
 
 def cell(value: object, digits: int = 3) -> str:
-    """A value as a table shows it; a dash for what is not known."""
+    """A value as text for a table; a dash for None and NaN."""
     match value:
         case None:
             text = DASH
@@ -209,12 +209,12 @@ def cell(value: object, digits: int = 3) -> str:
 
 
 def usd(value: float | None) -> str:
-    """Dollars, without cents from 1,000 on."""
+    """An amount in USD, without cents from 1,000 USD on; a dash for None."""
     if value is None:
         return DASH
     return f"{value:,.0f} USD" if abs(value) >= 1000 else f"{value:,.2f} USD"
 
 
 def pct(value: float | None) -> str:
-    """A fraction as a percentage."""
+    """A fraction as a percentage; a dash for None."""
     return DASH if value is None else f"{100 * value:.1f}%"

@@ -1,7 +1,4 @@
-"""The research page of the report: pure functions from stored rows to rows and plots to show.
-
-Tables are plain dictionaries in the order of the page.
-"""
+"""The research page of the report: pure functions from stored rows to table rows and plots."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ def research_section(
     folds: pl.DataFrame,
     champions: pl.DataFrame,
 ) -> dict[str, Any]:
-    """Everything of the page, by target.
+    """The content of the page, by target.
 
     Args:
         scores: rows of `model_scores`.
@@ -68,7 +65,7 @@ def research_section(
 
 
 def model_rows(scores: pl.DataFrame, target: str) -> Rows:
-    """Each model over all tickers and years: model, metric, value, low, high, baseline, n."""
+    """Scores of each model over all tickers and years: model, metric, value, low, high, ..."""
     return _shown(
         scores.filter(
             (pl.col("target") == target)
@@ -100,25 +97,25 @@ def cut_rows(scores: pl.DataFrame, target: str, cut: str) -> Rows:
 
 
 def plots(scores: pl.DataFrame, importance: pl.DataFrame, target: str) -> dict[str, str]:
-    """The main score by year, regime and age of the model, and the importance of the inputs.
+    """Plots of the main score by year, regime and age, and of the inputs' importance.
 
-    Addresses of pictures by name; what has no rows is left out.
+    Data URIs by name; a plot without rows is left out.
     """
     metric, label = PLOTTED[target]
-    found = {}
+    uris = {}
     for cut in ("year", "regime", "age"):
         rows = [row for row in cut_rows(scores, target, cut) if row["metric"] == metric]
         if rows:
-            found[cut] = figures.data_uri(figures.score_intervals(rows, label))
-    own = importance.filter(pl.col("target") == target)
-    if own.height:
-        found["importance"] = figures.data_uri(figures.importance(overall_importance(own)))
-        found["stability"] = figures.data_uri(figures.importance_by_fold(own))
-    return found
+            uris[cut] = figures.data_uri(figures.score_intervals(rows, label))
+    of_target = importance.filter(pl.col("target") == target)
+    if of_target.height:
+        uris["importance"] = figures.data_uri(figures.importance(overall_importance(of_target)))
+        uris["stability"] = figures.data_uri(figures.importance_by_fold(of_target))
+    return uris
 
 
 def other_rows(scores: pl.DataFrame, target: str) -> Rows:
-    """What comes with the volatility model: realised volatility and regime shifts."""
+    """Further scores of the volatility model: realised volatility and regime shifts."""
     other = ("qlike", "rv_rmse", "shift_brier", "shift_skill", "shift_auc")
     return _shown(
         scores.filter(
@@ -131,21 +128,21 @@ def other_rows(scores: pl.DataFrame, target: str) -> Rows:
 
 
 def importance_rows(importance: pl.DataFrame, target: str) -> Rows:
-    """The most important inputs over the newest folds."""
-    own = importance.filter(pl.col("target") == target)
-    return overall_importance(own).head(SHOWN_INPUTS).to_dicts() if own.height else []
+    """The inputs with the largest importance over the newest folds."""
+    of_target = importance.filter(pl.col("target") == target)
+    return overall_importance(of_target).head(SHOWN_INPUTS).to_dicts() if of_target.height else []
 
 
 def stability_rows(importance: pl.DataFrame, target: str) -> Rows:
-    """How much a year's importance resembles that of the year before."""
-    own = importance.filter(pl.col("target") == target)
-    return importance_stability(own).to_dicts() if own.height else []
+    """Rank correlation of each year's importance with that of the year before."""
+    of_target = importance.filter(pl.col("target") == target)
+    return importance_stability(of_target).to_dicts() if of_target.height else []
 
 
 def trial_rows(
     trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
 ) -> Rows:
-    """The trials that are comparable with the champion's, best first, with the paired tests."""
+    """The trials on the champion's data, best first, with their paired tests."""
     return [
         {
             "model": each.model,
@@ -162,24 +159,25 @@ def trial_rows(
 def family_rows(
     trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
 ) -> Rows:
-    """What the shipped default loses without each family of features: family, loss, cost.
+    """Loss of the shipped default without each family of features: family, loss, cost.
 
-    Empty unless `research` tried the default and its ablations on the champion's data.
+    Cost is the increase of the loss. Empty unless `research` tried the default and its ablations
+    on the champion's data.
     """
-    found = {each.model: each for each in _contenders(trials, folds, champions, target)}
-    if DEFAULT[target] not in found:
+    by_model = {each.model: each for each in _contenders(trials, folds, champions, target)}
+    if DEFAULT[target] not in by_model:
         return []
-    whole = found[DEFAULT[target]].loss
-    without = {family: found.get(f"{WITHOUT}{family}") for family in FAMILIES}
+    full_loss = by_model[DEFAULT[target]].loss
+    without = {family: by_model.get(f"{WITHOUT}{family}") for family in FAMILIES}
     return [
-        {"family": family, "loss": each.loss, "cost": each.loss - whole}
+        {"family": family, "loss": each.loss, "cost": each.loss - full_loss}
         for family, each in without.items()
         if each is not None
     ]
 
 
 def final_rows(trials: pl.DataFrame, target: str) -> Rows:
-    """Each look at the years that are kept for one, the first one first."""
+    """Each scoring on the years reserved for a single one, oldest first."""
     final = trials.filter((pl.col("target") == target) & (pl.col("purpose") == "final"))
     return [
         {**row, "scores": json.loads(row["scores"])}
@@ -191,14 +189,14 @@ def luck_row(
     trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
 ) -> dict[str, float]:
     """Number of trials, deflated Sharpe ratio and probability of overfitting of the choice."""
-    found = _contenders(trials, folds, champions, target)
-    return luck(trials, folds, [each.trial_id for each in found]) if found else {}
+    tried = _contenders(trials, folds, champions, target)
+    return luck(trials, folds, [each.trial_id for each in tried]) if tried else {}
 
 
 def _contenders(
     trials: pl.DataFrame, folds: pl.DataFrame, champions: pl.DataFrame, target: str
 ) -> list[Any]:
-    # Years that were scored once must not choose.
+    # Scores on the reserved years must not influence the choice.
     choosing = trials.filter(pl.col("purpose") == "choice")
     return contenders(choosing, folds, target, reigning(champions, target))
 

@@ -1,4 +1,4 @@
-"""What each section of the report says: frames of the warehouse in, rows and pictures out."""
+"""The content of the report's sections: rows and plots, from frames of the warehouse."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ MODEL_NAMES = {
 
 
 def model_section(predictions: pl.DataFrame, labels: pl.DataFrame) -> Section:
-    """Targets met and missed, all scores with intervals and baselines, calibration."""
+    """Targets, all scores with intervals and baselines, calibration and class shares."""
     direction = evaluate_direction(predictions, labels)
     volatility = evaluate_volatility(predictions, labels)
     curve = calibration_curve(predictions, labels)
-    known = predictions.filter(pl.col("model") == "direction")
+    shipped = predictions.filter(pl.col("model") == "direction")
     return {
         "targets": targets(direction, volatility).to_dicts(),
         "direction": _by_model(direction),
         "volatility": _by_model(volatility),
         "periods": _by_period(pl.concat([direction, volatility])),
-        "first": known.filter(pl.col("p_neutral").is_not_null())["date"].min(),
-        "last": known["date"].max(),
+        "first": shipped.filter(pl.col("p_neutral").is_not_null())["date"].min(),
+        "last": shipped["date"].max(),
         "calibration": figures.data_uri(figures.calibration(curve, "direction"))
         if curve.height
         else None,
@@ -77,16 +77,16 @@ def model_section(predictions: pl.DataFrame, labels: pl.DataFrame) -> Section:
 
 
 def _by_model(scores: pl.DataFrame) -> dict[str, Any]:
-    """One row a metric, one column a model, the shipped one first; values with intervals."""
+    """A table of scores: a row per metric, a column per model, the shipped model first."""
     chosen = scores.filter((pl.col("ticker") == "ALL") & (pl.col("period") == "all"))
     order = [model for model in MODEL_NAMES if model in chosen["model"].unique().to_list()]
-    found = {(row["metric"], row["model"]): row for row in chosen.iter_rows(named=True)}
+    by_key = {(row["metric"], row["model"]): row for row in chosen.iter_rows(named=True)}
     metrics = chosen["metric"].unique(maintain_order=True).to_list()
     return {
         "models": [MODEL_NAMES[model] for model in order],
-        "counts": [max(row["n"] for key, row in found.items() if key[1] == m) for m in order],
+        "counts": [max(row["n"] for key, row in by_key.items() if key[1] == m) for m in order],
         "rows": [
-            {"metric": METRIC_NAMES[metric], "cells": [found.get((metric, m)) for m in order]}
+            {"metric": METRIC_NAMES[metric], "cells": [by_key.get((metric, m)) for m in order]}
             for metric in metrics
         ],
     }
@@ -94,24 +94,24 @@ def _by_model(scores: pl.DataFrame) -> dict[str, Any]:
 
 def _by_period(scores: pl.DataFrame) -> list[dict[str, Any]]:
     """The shipped models' main scores by ticker and period."""
-    wanted = (
+    is_main_cut = (
         pl.col("model").is_in(["direction", "volatility"])
         & pl.col("metric").is_in(["auc_macro", "log_loss", "rmse", "mae"])
         & ~((pl.col("ticker") == "ALL") & (pl.col("period") == "all"))
     )
-    rows = scores.filter(wanted).sort("metric", "ticker", "period")
+    rows = scores.filter(is_main_cut).sort("metric", "ticker", "period")
     return [{**row, "metric": METRIC_NAMES[row["metric"]]} for row in rows.iter_rows(named=True)]
 
 
 def regime_section(regime: pl.DataFrame, transitions: pl.DataFrame, vix: pl.DataFrame) -> Section:
-    """Shares and mean lengths of the regimes, the newest transitions, the ribbon."""
-    known = regime.filter(pl.col("regime").is_not_null())
+    """Shares and mean lengths of the regimes, transitions, and a plot over time."""
+    classified = regime.filter(pl.col("regime").is_not_null())
     lengths = transitions.group_by(regime="from_regime").agg(
         spells=pl.len(), mean_sessions=pl.col("sessions_in_previous").mean()
     )
     shares = (
-        known.group_by("regime")
-        .agg(share=pl.len() / max(1, known.height))
+        classified.group_by("regime")
+        .agg(share=pl.len() / max(1, classified.height))
         .join(lengths, on="regime", how="left")
         .sort("share", descending=True)
     )
@@ -125,12 +125,14 @@ def regime_section(regime: pl.DataFrame, transitions: pl.DataFrame, vix: pl.Data
         "names": REGIMES,
         "moves": [[moves.get((begin, end), 0) for end in REGIMES] for begin in REGIMES],
         "newest": newest.to_dicts(),
-        "plot": figures.data_uri(figures.regime_ribbon(known, vix)) if known.height else None,
+        "plot": figures.data_uri(figures.regime_ribbon(classified, vix))
+        if classified.height
+        else None,
     }
 
 
 def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
-    """The newest session's plan with payoffs, the newest trades, refusals counted by reason."""
+    """The newest session's plans with payoffs, the newest trades, refusals by reason."""
     newest = plans["date"].max()
     trades = plans.filter(pl.col("decision") == "trade")
     counts = refusals_by_reason(plans)
@@ -158,31 +160,33 @@ def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
 
 
 def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
-    own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
-    picture = None
-    if own.height:
-        png = figures.payoff_at_expiry(own, plan["limit_price"], plan["spot"], plan["contracts"])
-        picture = figures.data_uri(png)
+    plan_legs = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
+    plot = None
+    if plan_legs.height:
+        png = figures.payoff_at_expiry(
+            plan_legs, plan["limit_price"], plan["spot"], plan["contracts"]
+        )
+        plot = figures.data_uri(png)
     meanings = [REASONS.get(code, code) for code in plan["reasons"]]
-    return {**plan, "legs": own.to_dicts(), "meanings": meanings, "plot": picture}
+    return {**plan, "legs": plan_legs.to_dicts(), "meanings": meanings, "plot": plot}
 
 
 def order_section(
     orders: pl.DataFrame, replay_orders: pl.DataFrame | None, marks: pl.DataFrame | None
 ) -> Section:
-    """Orders by state, and the replay's orders and equity."""
+    """Orders counted by status and reason, and the orders and equity of the replay, if any."""
     counts = (
         orders.group_by("status", "reason").len(name="rows").sort("rows", descending=True)
         if orders.height
         else pl.DataFrame()
     )
-    found: Section = {"counts": counts.to_dicts(), "replay": None}
+    section: Section = {"counts": counts.to_dicts(), "replay": None}
     if replay_orders is not None and marks is not None and marks.height:
-        found["replay"] = {
+        section["replay"] = {
             "orders": replay_orders.to_dicts(),
             "first": marks["session"].min(),
             "last": marks.to_dicts()[-1],
             "start": marks["equity_usd"].to_list()[0],
             "plot": figures.data_uri(figures.equity(marks)),
         }
-    return found
+    return section

@@ -1,4 +1,4 @@
-"""The tearsheet: what the stored backtest earned, beside everything that it is measured against."""
+"""The tearsheet: the results of the stored backtest, beside its baselines and targets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METRICS = {"sharpe": "Sharpe ratio", "win_rate": "win rate", "profit_factor": "p
 
 @dataclass(frozen=True)
 class StoredBacktest:
-    """The rows of one run."""
+    """The rows of one backtest run; each field has the columns of its `backtest_*` table."""
 
     scores: pl.DataFrame
     draws: pl.DataFrame
@@ -41,7 +41,7 @@ class StoredBacktest:
 
 
 def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
-    """Rows and pictures of the run under the fill model that was set; None without a run."""
+    """Rows and plots of the run under the configured fill model; None without a run."""
     if stored.scores.is_empty():
         return None
     fill = stored.scores.filter(pl.col("kind") == "hold")["fill_model"].to_list()[0]
@@ -49,7 +49,7 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
     equity, trades = stored.equity.filter(is_set).sort("date"), stored.trades.filter(is_set)
     closed = trades.drop_nulls("closed_on")
     ordered = _ordered(stored.scores)
-    held = bool((trades["exit_reason"] == SETTLED).any())
+    model_holds = bool((trades["exit_reason"] == SETTLED).any())
     model = stored.scores.filter((pl.col("name") == MODEL) & is_set).row(0, named=True)
     return {
         "run": model["run"],
@@ -58,9 +58,11 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
         "last": model["last"],
         "model": model,
         "held_note": HELD_NOTE,
-        "scores": [_told(row, ordered, held) for row in ordered if row["fill_model"] == fill],
+        "scores": [
+            _score_row(row, ordered, model_holds) for row in ordered if row["fill_model"] == fill
+        ],
         "draws": [
-            {**row, "shown": drawn.told(row["name"])}
+            {**row, "shown": drawn.shown_name(row["name"])}
             for row in draw_bands(stored.draws, stored.scores).to_dicts()
         ],
         "targets": [
@@ -82,27 +84,30 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
 
 
 def position_cards(positions: Sequence[Position]) -> list[dict[str, Any]]:
-    """Open positions of an account, each with its payoff at expiry around its strikes."""
+    """The first open positions of an account, each with a plot of its payoff at expiry."""
     return [
         {
-            "ticker": own.ticker,
-            "strategy": own.strategy,
-            "contracts": own.contracts,
-            "opened_on": own.opened_on,
-            "expiry": own.expiry,
-            "entry_price": own.entry_price,
-            "value_usd": own.value_usd,
-            "max_loss_usd": own.max_loss_usd,
+            "ticker": position.ticker,
+            "strategy": position.strategy,
+            "contracts": position.contracts,
+            "opened_on": position.opened_on,
+            "expiry": position.expiry,
+            "entry_price": position.entry_price,
+            "value_usd": position.value_usd,
+            "max_loss_usd": position.max_loss_usd,
             "plot": _payoff(
-                pl.DataFrame([vars(leg) for leg in own.legs]), own.entry_price, None, own.contracts
+                pl.DataFrame([vars(leg) for leg in position.legs]),
+                position.entry_price,
+                None,
+                position.contracts,
             ),
         }
-        for own in positions[:SHOWN_POSITIONS]
+        for position in positions[:SHOWN_POSITIONS]
     ]
 
 
 def _ordered(scores: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rules under each fill model, then baselines, then holding."""
+    """Scores in the order of the page: the rules, the baselines, then buy and hold."""
     kinds, fills = KINDS, list(FILL_MODELS)
     return sorted(
         scores.iter_rows(named=True),
@@ -110,19 +115,25 @@ def _ordered(scores: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
-def _told(row: dict[str, Any], every: list[dict[str, Any]], model_held: bool) -> dict[str, Any]:
-    """A row with its name for people, its Sharpe ratios under the best and the worst fills, and
-    whether its positions are held to expiry: those of the rules, and so of most baselines, or a
-    baseline's by nature."""
+def _score_row(
+    row: dict[str, Any], scores: list[dict[str, Any]], model_holds: bool
+) -> dict[str, Any]:
+    """A score with its display name and its Sharpe ratios under the best and the worst fills.
+
+    `held` is true if its positions are held to expiry: always for some baselines, otherwise if
+    the model's rules hold to expiry.
+    """
     baseline = BASELINES.get(row["name"])
-    by_nature = baseline is not None and baseline.holds_to_expiry
-    own = {other["fill_model"]: other["sharpe"] for other in every if other["name"] == row["name"]}
-    ends = [own.get(fill) for fill in (BEST, WORST)]
+    always_holds = baseline is not None and baseline.holds_to_expiry
+    sharpes = {
+        other["fill_model"]: other["sharpe"] for other in scores if other["name"] == row["name"]
+    }
+    band = [sharpes.get(fill) for fill in (BEST, WORST)]
     return {
         **row,
-        "shown": drawn.told(row["name"]),
-        "held": row["kind"] != "hold" and (model_held or by_nature),
-        "band": ends if len(own) > 1 else None,
+        "shown": drawn.shown_name(row["name"]),
+        "held": row["kind"] != "hold" and (model_holds or always_holds),
+        "band": band if len(sharpes) > 1 else None,
     }
 
 
@@ -155,17 +166,17 @@ def _values(rows: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _breakdowns(closed: pl.DataFrame) -> list[dict[str, Any]]:
     if closed.is_empty():
         return []
-    found = []
+    groups = []
     for by in BREAKDOWNS:
         rows = breakdown(closed, by)
-        found.append(
+        groups.append(
             {
-                "by": drawn.told(by),
+                "by": drawn.shown_name(by),
                 "plot": data_uri(drawn.profit_bars(rows, by)),
                 "rows": rows.rename({by: "group"}).to_dicts(),
             }
         )
-    return found
+    return groups
 
 
 def _attribution(closed: pl.DataFrame) -> dict[str, Any] | None:
@@ -181,15 +192,15 @@ def _attribution(closed: pl.DataFrame) -> dict[str, Any] | None:
 
 
 def _open_positions(stored: StoredBacktest, is_set: pl.Expr) -> list[dict[str, Any]]:
-    """What was still open on the last session, with its payoff at expiry."""
-    still = stored.trades.filter(is_set & pl.col("closed_on").is_null()).sort(
+    """Positions that were still open on the last session, with a plot of the payoff at expiry."""
+    still_open = stored.trades.filter(is_set & pl.col("closed_on").is_null()).sort(
         "opened_on", "plan_id"
     )
     cards = []
-    for row in still.head(SHOWN_POSITIONS).iter_rows(named=True):
-        own = is_set & (pl.col("plan_id") == row["plan_id"])
-        legs = stored.fills.filter(own & (pl.col("action") == "open")).sort("leg")
-        mark = stored.marks.filter(own).sort("date").row(-1, named=True)
+    for row in still_open.head(SHOWN_POSITIONS).iter_rows(named=True):
+        of_position = is_set & (pl.col("plan_id") == row["plan_id"])
+        legs = stored.fills.filter(of_position & (pl.col("action") == "open")).sort("leg")
+        mark = stored.marks.filter(of_position).sort("date").row(-1, named=True)
         spot = mark["notional_usd"] / (100.0 * row["contracts"])
         legs = legs.with_columns(ratio=pl.col("contracts") // row["contracts"])
         plot = _payoff(legs, row["entry_price"], spot, row["contracts"])
@@ -198,7 +209,10 @@ def _open_positions(stored: StoredBacktest, is_set: pl.Expr) -> list[dict[str, A
 
 
 def _payoff(legs: pl.DataFrame, price: float, spot: float | None, contracts: int) -> str | None:
-    """None where the legs expire apart: their value then depends on more than the spot."""
+    """Plot of the payoff as a data URI, around `spot` or, if None, around the mean strike.
+
+    None for legs with several expiries or ratios, whose payoff depends on more than the spot.
+    """
     if legs["expiry"].n_unique() > 1 or (legs["ratio"] != 1).any():
         return None
     centre = float(legs["strike"].to_numpy().mean()) if spot is None else spot

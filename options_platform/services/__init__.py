@@ -1,4 +1,5 @@
-"""What gets something done by calling ports: fetch, plan, trade, run a backtest, keep accounts.
+"""Services get something done by calling ports: fetch, plan, trade, backtest, keep accounts.
 
-A service orders the steps and leaves what is decided to the domain. No Dagster, no printing.
+A service carries out steps in order; decisions belong to `domain`. Dagster belongs to `defs`, and
+printing to `commands`.
 """

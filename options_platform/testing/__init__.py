@@ -1,4 +1,5 @@
-"""What tests and benchmarks share: markets, plans, an account at the fake broker.
+"""Helpers shared by tests and benchmarks: markets, plans, leak checks, a fake account.
 
-Nothing of the platform imports it. What one test file alone needs stays in that file.
+The platform itself never imports this package. A helper that only one test file needs stays in
+that file.
 """

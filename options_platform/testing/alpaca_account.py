@@ -1,4 +1,4 @@
-"""An account at the fake broker, and plans to trade there."""
+"""An account at the fake Alpaca server, and trade plans for it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ TICKERS = ("SPY", "QQQ", "IWM")
 
 
 def server(**options: Any) -> FakeAlpaca:
-    """A fake broker whose clock stands at :data:`NOW`."""
+    """A fake Alpaca server with its clock fixed at :data:`NOW`."""
     return FakeAlpaca(now=lambda: NOW, **options)
 
 
 def trader(
     home: Path, address: str, at: Callable[[str], None] | None = None, **changes: Any
 ) -> TradingSession:
-    """Trading at that server with the ledger of `home`; `changes` are settings.
+    """A trading session against that server, with the ledger in `home`.
 
-    `at` is told of each step that an order takes.
+    `changes` override settings; `at` is called with the name of each step of an order.
     """
     settings = make_settings(
         {
@@ -45,7 +45,7 @@ def trader(
             "warehouse_wait_seconds": changes.pop("wait", 60),
             "ladder": {"rungs": 3, "rung_seconds": 60},
             "reconcile": {"doubt_seconds": changes.pop("doubt", 0)},
-            # Three spreads at once, whatever they weigh together.
+            # The greek limits must not stop three spreads at once.
             "risk": {"greeks": WIDE},
             **changes,
         }
@@ -57,7 +57,7 @@ def trader(
 def plans_of(
     tickers: Sequence[str] = ("SPY",), session: date = SESSION, **changes: object
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A trade plan of each ticker, and its legs; `changes` are of the rows that it is made from."""
+    """A trade plan for each ticker, and its legs; `changes` override the planning inputs."""
     rows = pl.concat(
         one(**changes).with_columns(date=pl.lit(session), ticker=pl.lit(ticker))
         for ticker in tickers

@@ -1,7 +1,8 @@
-"""Whether a model sees what it must not: the future, or the rows beside the one it predicts.
+"""Leak checks: does a prediction depend on the future, or on the other rows of its batch?
 
-Both are decided by computing twice and comparing bit by bit, so that no kind of leak has to be
-foreseen: a scaler fitted on all rows, a calibration on test rows, a label among the features.
+Predictions are computed twice, with and without the data in question, and compared bit by bit.
+That detects any leak, whatever its cause: a scaler fitted on all rows, a calibration on test
+rows, a label among the features.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from options_platform.testing.look_ahead import differences
 TARGETS = [name for name in LABELS.schema.names() if name not in (*KEY, "known_on")]
 
 Predict = Callable[[pl.DataFrame, pl.DataFrame, date], pl.DataFrame]
-"""From features, labels and the last session to rows keyed by date and ticker."""
+"""Maps features, labels and the last session to predictions keyed by date and ticker."""
 
 
 def future_differences(
     predict: Predict, features: pl.DataFrame, labels: pl.DataFrame, *, cut: date, end: date
 ) -> pl.DataFrame:
-    """Predictions up to `cut` that change when all that came after `cut` is deleted.
+    """Predictions up to `cut` that change when everything known only after `cut` is deleted.
 
-    Deleted are later features, and targets that were known only after `cut`. Columns date,
-    ticker, column; empty for a model that does not see the future.
+    Later features are deleted, and so are targets that became known after `cut`. Returns columns
+    date, ticker, column; empty for a model that does not see the future.
     """
     whole = predict(features, labels, end).filter(pl.col("date") <= cut)
     short = predict(features.filter(pl.col("date") <= cut), known_by(labels, cut), cut)
@@ -38,22 +39,22 @@ def future_differences(
 
 
 def known_by(labels: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The labels as they stood at the close of `day`: later rows gone, unknown targets null."""
-    known = pl.col("known_on") <= day
+    """The labels as of the close of `day`: no later rows, and targets not yet known are null."""
+    is_known = pl.col("known_on") <= day
     return labels.filter(pl.col("date") <= day).with_columns(
-        pl.when(known).then(pl.col(name)).alias(name) for name in TARGETS
+        pl.when(is_known).then(pl.col(name)).alias(name) for name in TARGETS
     )
 
 
 def batch_differences(model: FoldModel, artifacts: Artifacts, sample: Sample) -> Rows:
-    """Rows whose prediction differs when they are predicted alone, not among the others."""
+    """Indices of rows that are predicted differently alone than together with all the others."""
     together = model.predict(artifacts, sample)
-    found = [
+    changed_rows = [
         row
         for row in range(len(sample))
         if not _same(together, model.predict(artifacts, sample.take(np.array([row]))), row)
     ]
-    return np.array(found, dtype=np.int64)
+    return np.array(changed_rows, dtype=np.int64)
 
 
 def _same(

@@ -1,4 +1,4 @@
-"""Markets, in the schemas of `raw_ohlcv` and `vix`."""
+"""Made-up and bundled markets, in the schemas of `raw_ohlcv` and `vix`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START, END = date(2015, 1, 2), date(2017, 12, 29)
 def random_market(
     tickers: Sequence[str] = ("AAA", "BBB"), start: date = START, end: date = END, seed: int = 1
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A random walk with changing volatility and an index that follows it."""
+    """Random walks with changing volatility, and a volatility index that follows it."""
     days = sessions(start, end)
     bars, vix = [], []
     for number, ticker in enumerate(tickers):
@@ -78,7 +78,7 @@ def from_source(
     last_year: int,
     tickers: Sequence[str] = ("SPY", "QQQ"),
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What the assets `raw_ohlcv` and `vix` make of a source."""
+    """The rows that the assets `raw_ohlcv` and `vix` would store from this source."""
     days = sessions(date(first_year, 1, 1), date(last_year, 12, 31))
     first, last = days[0], days[-1]
     bars = pl.concat(

@@ -1,4 +1,4 @@
-"""Inputs of the plan with predictions drawn at random: what a model without skill would give."""
+"""Planning inputs with random predictions, as a model without skill would give them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from options_platform.domain.feature_engine.regime import RegimeRules, compute_r
 
 
 def plan_inputs(bars: pl.DataFrame, vix: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
-    """What the asset `trade_plan` gives to `build_plans`, predictions aside."""
+    """The rows that the asset `trade_plan` passes to `build_plans`, with random predictions."""
     features = compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
     regime = compute_regime(features, RegimeRules())
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Rows that plans are made from."""
+"""Planning inputs: the rows that `build_plans` takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from options_platform.domain.calendar.sessions import sessions
 
 
 def random_rows(count: int = 600, seed: int = 5) -> pl.DataFrame:
-    """Rows of SPY with closes, volatilities, regimes and predictions drawn at random."""
+    """Rows of SPY with random closes, volatilities, regimes and predictions."""
     random = np.random.default_rng(seed)
     days = sessions(date(2015, 1, 2), date(2017, 12, 29))[:count]
     p = random.dirichlet([2, 2, 2], count)
@@ -42,7 +42,7 @@ BATCH = random_rows()
 
 
 def one(**changes: object) -> pl.DataFrame:
-    """A quiet, bullish row of SPY at 250, with `changes`."""
+    """One bullish row of SPY at 250 in a quiet market, with `changes` applied."""
     row: dict[str, object] = {
         "close": 250.0,
         "vix": 18.0,

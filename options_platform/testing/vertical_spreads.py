@@ -1,8 +1,8 @@
-"""Every vertical spread of stored chains: what it cost, and what it brought.
+"""Entry and exit value of every vertical spread in stored chains.
 
-No account and no choice: all pairs of strikes of each session and expiry, entered at the mids and
-left at the mids a fixed number of days before expiry. It shows where in a chain a premium lies,
-before any rule picks a strike.
+There is no account and no selection: every pair of strikes of each session and expiry is entered
+at the mids and closed at the mids a fixed number of days before expiry. This shows where in a
+chain the premium is, before any rule picks a strike.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ def vertical_spreads(
     exit_dte: int = 0,
     min_quote_usd: float = 0.05,
 ) -> pl.DataFrame:
-    """All vertical spreads of one right that sell their lower or upper strike.
+    """All vertical spreads of calls, or of puts, that sell the lower or the upper strike.
 
     Args:
-        quotes: ticker, date, expiry, right, strike, bid, ask; the quotes of the expiry day itself
-            are what exercising pays. A strike without a quote on the day of exit makes no trade.
-        right: of both legs.
-        sold: which strike is sold; the upper one of puts is a bull put spread.
-        max_entry_dte: entries from this many days before expiry on.
-        exit_dte: days before expiry on which all are closed.
-        min_quote_usd: bid and ask of both legs lie above it at entry.
+        quotes: ticker, date, expiry, right, strike, bid, ask; the quotes on the expiry day are
+            the exercise values. A strike without a quote on the exit day gives no trade.
+        right: calls or puts, the same for both legs.
+        sold: strike that is sold; selling the upper put makes a bull put spread.
+        max_entry_dte: highest days to expiry at entry.
+        exit_dte: days to expiry on which every spread is closed.
+        min_quote_usd: at entry, bid and ask of both legs must exceed this (USD a share).
 
     Returns:
-        ticker, date, expiry, dte, lower, upper (strikes), entry_price (USD a share, debit
-        positive), exit_value, and profit_share, the profit over the absolute entry price (null
+        ticker, date, expiry, dte, lower, upper (strikes), entry_price and exit_value (USD a
+        share; debit positive), and profit_share, the profit over the absolute entry price (null
         where that is zero).
     """
     dte = (pl.col("expiry") - pl.col("date")).dt.total_days()
@@ -50,10 +50,10 @@ def vertical_spreads(
     )
     quoted = (pl.col("bid") > min_quote_usd) & (pl.col("ask") > min_quote_usd)
     within = pl.col("dte").is_between(max(MIN_DTE, exit_dte + 1), max_entry_dte)
-    left = rows.filter(pl.col("dte") == exit_dte).select(*CHAIN, "strike", exit_mid="mid")
+    exit_quotes = rows.filter(pl.col("dte") == exit_dte).select(*CHAIN, "strike", exit_mid="mid")
     legs = (
         rows.filter(quoted & within)
-        .join(left, on=[*CHAIN, "strike"], how="inner")
+        .join(exit_quotes, on=[*CHAIN, "strike"], how="inner")
         .sort("ticker", "date", "expiry", "strike")
         .select("ticker", "date", "expiry", "dte", "strike", "mid", "exit_mid")
         .collect()
@@ -62,7 +62,7 @@ def vertical_spreads(
         pl.struct("ticker", "date", "expiry").rle_id().cast(pl.Int64).alias("chain")
     )["chain"].to_numpy()
     lower, upper = _pairs(starts)
-    way = 1.0 if sold == "upper" else -1.0
+    sign = 1.0 if sold == "upper" else -1.0
     mid, exit_mid = legs["mid"].to_numpy(), legs["exit_mid"].to_numpy()
     strike = legs["strike"].to_numpy()
     return (
@@ -70,8 +70,8 @@ def vertical_spreads(
         .with_columns(
             lower=pl.Series(strike[lower]),
             upper=pl.Series(strike[upper]),
-            entry_price=pl.Series(way * (mid[lower] - mid[upper])),
-            exit_value=pl.Series(way * (exit_mid[lower] - exit_mid[upper])),
+            entry_price=pl.Series(sign * (mid[lower] - mid[upper])),
+            exit_value=pl.Series(sign * (exit_mid[lower] - exit_mid[upper])),
         )
         .with_columns(
             profit_share=pl.when(pl.col("entry_price") != 0).then(
@@ -82,7 +82,7 @@ def vertical_spreads(
 
 
 def _pairs(chain: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row numbers of every pair within a chain; the rows of a chain lie together."""
+    """Row indices of every pair within a chain; the rows of a chain are adjacent."""
     rows = np.arange(len(chain))
     end = np.searchsorted(chain, chain, side="right")
     after = end - rows - 1

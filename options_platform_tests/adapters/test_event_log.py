@@ -256,7 +256,7 @@ def test_two_processes_write_at_once(tmp_path):
     assert len(stored(tmp_path)) == 2 * 10 * 200
 
 
-def test_the_console_is_spared_what_dagster_says_of_a_batch_that_failed(capsys):
+def test_dagsters_messages_about_a_failed_batch_do_not_reach_the_console(capsys):
     for words in FALLBACK:
         assert words in inspect.getsource(event_methods) + inspect.getsource(types)
     with quiet_fallback():

@@ -27,7 +27,7 @@ def test_without_addresses_there_is_no_notifier():
     assert not is_configured({})
 
 
-def test_an_address_that_does_not_take_it_is_named_by_its_number_alone(there, caplog):
+def test_an_address_that_fails_is_named_only_by_its_number(there, caplog):
     caplog.set_level(logging.DEBUG)
     there.status = 500
     notifier = open_notifier({VARIABLE: there.url})
@@ -38,14 +38,14 @@ def test_an_address_that_does_not_take_it_is_named_by_its_number_alone(there, ca
     assert str(there.port) not in f"{caught.value} {notifier!r}"
 
 
-def test_an_address_of_no_known_service_is_refused_without_showing_it(caplog):
+def test_an_address_of_an_unknown_service_is_refused_without_showing_it(caplog):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(SettingsError, match="address 2 in OPTIONS_ALERT_URLS") as caught:
         open_notifier({VARIABLE: "json://127.0.0.1/ nowhere://canary-password@x"})
     assert "canary" not in f"{caught.value} {caplog.text}"
 
 
-def test_the_addresses_are_no_setting_and_no_file_may_hold_them(tmp_path):
+def test_the_addresses_are_not_a_setting_and_may_be_in_no_file(tmp_path):
     load_settings(tmp_path, {VARIABLE: "json://user:canary@127.0.0.1/"})
     (tmp_path / "options.toml").write_text('alert_urls = "json://127.0.0.1/"')
     with pytest.raises(SettingsError, match="unknown setting 'alert_urls'"):
@@ -65,4 +65,4 @@ def test_the_command_sends_a_test_and_shows_no_address(there, tmp_path, monkeypa
     told = capsys.readouterr()
     assert there.password not in told.out + told.err
     assert main(["alerts"]) == 0
-    assert "Nothing to tell." in capsys.readouterr().out
+    assert "No alerts." in capsys.readouterr().out

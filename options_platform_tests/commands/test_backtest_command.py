@@ -31,13 +31,13 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert main(["backtest"]) == 0
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
-                 "on synthetic chains", "cash earns nothing", "p_value",
-                 "QQQ is priced on the VIX. Its own index is VXN"):  # fmt: skip
+                 "on synthetic chains", "cash earns no interest", "p_value",
+                 "QQQ is priced on the VIX. Its volatility index is VXN"):  # fmt: skip
         assert text in shown.out
     assert "backtests 46/46" in shown.err
 
 
-def test_json_holds_every_score_with_its_interval(home, capsys):
+def test_json_has_every_score_with_its_interval(home, capsys):
     assert main(["backtest", "--json", "--fill", "worst", "--tickers", "SPY"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["tickers"] == ["SPY"]
@@ -56,7 +56,7 @@ PATIENT = ("debit_stop", "debit_take_profit", "credit_take_profit", "credit_stop
 
 
 @pytest.mark.parametrize("setting", ["exits=none", "expiry.hold_to_expiry=true"])
-def test_figures_of_trades_held_to_expiry_say_so(home, capsys, monkeypatch, setting):
+def test_figures_of_trades_held_to_expiry_are_marked(home, capsys, monkeypatch, setting):
     monkeypatch.setenv("OPTIONS_BACKTEST__BASELINE_SEEDS", "1")
     patient = ["exits.exit_dte=0", *(f"exits.{name}=9" for name in PATIENT)]
     only = ["--tickers", "SPY", "--set", setting, *(patient if "true" in setting else [])]
@@ -104,7 +104,7 @@ def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
     assert found["searched_to"] < found["last"]
 
 
-def test_a_search_that_is_broken_off_counts_what_it_looked_at(home):
+def test_an_interrupted_search_counts_its_variants(home):
     pytest.importorskip("optuna")
     arguments = ["backtest", "--optuna", "500", "--vary", "exits.credit_stop=1..3"]
     command = [sys.executable, "-m", "options_platform.cli", *arguments]
@@ -125,21 +125,21 @@ def test_a_search_that_is_broken_off_counts_what_it_looked_at(home):
         (["--vary", "exits.credit_stopp=1"], "did you mean credit_stop?"),
         (["--vary", "exits.credit_stop=1..3"], "add --optuna N"),
         (["--set", "exits.credit_stop=1,3"], "one value a setting"),
-        (["--optuna", "5"], "searches what --vary names"),
+        (["--optuna", "5"], "searches the settings of --vary"),
         (["--optuna", "1", "--vary", "exits.exit_dte=7"], "at least 2"),
         (["--fill", "best"], "must be one of mid, default, worst"),
         (["--tickers", "IWM"], "IWM is not among the tickers"),
         (["--start", "2030-01-02"], "predictions are stored from"),
     ],
 )
-def test_what_cannot_be_run_is_one_line(home, capsys, arguments, message):
+def test_an_impossible_request_is_refused_in_one_line(home, capsys, arguments, message):
     assert main(["backtest", *arguments]) == 2
     shown = capsys.readouterr().err
     assert message in shown
     assert shown.count("\n") == 1
 
 
-def test_a_home_without_predictions_says_what_to_do(tmp_path, monkeypatch, capsys):
+def test_a_home_without_predictions_gives_advice(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPTIONS_SOURCE", "simulated")
     monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "empty"))
     assert main(["backtest"]) == 1

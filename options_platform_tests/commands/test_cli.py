@@ -103,11 +103,11 @@ def refused(shell, done, said):
         (("backfill", "--tickers", "../x"), "no ticker"),
         (("backfill", "--tickers", "'; drop table raw_ohlcv"), "no ticker"),
         (("backfill", "--start", "2024-01-06"), "no New York session"),
-        (("backfill", "--start", "2024-13-01"), "is no date like"),
-        (("backfill", "--start", "2024-03-01", "--end", "2024-02-01"), "lies after"),
+        (("backfill", "--start", "2024-13-01"), "is not a date like"),
+        (("backfill", "--start", "2024-03-01", "--end", "2024-02-01"), "is after"),
         (("backfill", "--start", "2019-01-02"), "before the first session"),
         (("backfill", "--start", "2024-04-01"), "after the last session, 2024-03-28"),
-        (("backfill", "--end", "2024-04-01"), "OPTIONS_END, now 2024-03-28, later or to none"),
+        (("backfill", "--end", "2024-04-01"), "OPTIONS_END (now 2024-03-28) later or to none"),
         (("daily", "--date", "2024-04-01"), "after the last session, 2024-03-28"),
         (("daily", "--date", "2024-02-19"), "no New York session"),
         (("daily", "--date", "2099-01-02"), "2099-01-02"),
@@ -226,7 +226,7 @@ def test_a_backup_restores_the_home_and_halts_it(shell):
     assert status["halted"] == "RESTORED from backup.tar.gz"
 
 
-def test_a_damaged_database_is_named_by_the_command_and_the_way_back_by_the_doctor(shell):
+def test_a_command_names_a_damaged_database_and_doctor_how_to_restore_it(shell):
     archive = shell.folder / "backup.tar.gz"
     assert shell.run("backup", str(archive)).returncode == 0
     path = shell.home / "warehouse.duckdb"
@@ -245,7 +245,7 @@ def test_a_damaged_database_is_named_by_the_command_and_the_way_back_by_the_doct
 
 
 @pytest.mark.parametrize("name", ["history/runs.db", "history/runs/index.db"])
-def test_a_damaged_database_of_dagsters_is_one_line_too(shell, name):
+def test_a_damaged_dagster_database_is_reported_in_one_line_too(shell, name):
     path = shell.home / "dagster" / name
     path.write_bytes(b"garbage " * 1000)
     done = shell.run("backfill", "--select", DATA)

@@ -30,7 +30,7 @@ def told(capsys, *arguments):
     return json.loads(capsys.readouterr().out)
 
 
-def test_each_strategy_says_what_account_it_needs(home, capsys, monkeypatch):
+def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch):
     monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", "1000")
     small = told(capsys, "--sessions", "400")
     assert small["strategies"]
@@ -45,7 +45,7 @@ def test_each_strategy_says_what_account_it_needs(home, capsys, monkeypatch):
     assert all(row["fits"] for row in large["strategies"])
 
 
-def test_it_begins_with_the_first_plan_however_early_the_data_may_begin(home, capsys, monkeypatch):
+def test_it_begins_with_the_first_plan_however_early_the_data_begin(home, capsys, monkeypatch):
     """A home whose daily run is all that ever ran has plans of late sessions alone."""
     monkeypatch.setenv("OPTIONS_START", str(home.start - timedelta(days=200)))
     assert told(capsys, "--sessions", "1000")["first"] >= str(home.start)

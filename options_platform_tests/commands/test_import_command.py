@@ -20,7 +20,7 @@ def work(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_an_import_writes_the_csv_layout_and_says_what_it_took_the_file_for(work, capsys):
+def test_an_import_writes_the_csv_layout_and_names_the_recognised_one(work, capsys):
     assert main(["import", "HistoricalData_1.csv", "--ticker", "AAPL", "--to", "data"]) == 0
     assert (work / "data" / "AAPL.csv").read_text().startswith(OURS)
     assert capsys.readouterr().out == (
@@ -41,13 +41,13 @@ def test_an_import_goes_to_the_folder_of_the_source_csv(work, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["HistoricalData_1.csv", "--to", "data"], "says whose it is; give it: --ticker"),
-        (["HistoricalData_1.csv", "--ticker", "AAPL"], "say where to write: --to FOLDER"),
+        (["HistoricalData_1.csv", "--to", "data"], "has a ticker; give it: --ticker"),
+        (["HistoricalData_1.csv", "--ticker", "AAPL"], "name the folder to write to: --to FOLDER"),
         (["missing.csv", "--to", "data"], "missing.csv cannot be read (No such file"),
         (["--to", "data"], "the following arguments are required: FILE"),
     ],
 )
-def test_an_import_that_lacks_something_says_what(work, capsys, arguments, said):
+def test_an_import_names_the_missing_information(work, capsys, arguments, said):
     assert main(["import", *arguments]) != 0
     error = capsys.readouterr().err
     assert said in error
@@ -55,7 +55,7 @@ def test_an_import_that_lacks_something_says_what(work, capsys, arguments, said)
     assert not (work / "data").exists()
 
 
-def test_nothing_is_written_where_one_file_is_refused(work, capsys):
+def test_nothing_is_written_if_one_file_is_refused(work, capsys):
     (work / "MSFT.csv").write_text(NASDAQ[:-5])
     files = ["HistoricalData_1.csv", "MSFT.csv", "--ticker", "AAPL", "--to", "data"]
     assert main(["import", *files]) == 1
@@ -63,7 +63,7 @@ def test_nothing_is_written_where_one_file_is_refused(work, capsys):
     assert not (work / "data").exists()
 
 
-def test_the_user_may_vouch_for_a_last_line_that_nothing_ends(work, capsys):
+def test_the_user_may_confirm_a_last_line_without_a_line_end(work, capsys):
     (work / "AAPL.csv").write_text(NASDAQ[:-1])
     assert main(["import", "AAPL.csv", "--to", "data"]) == 1
     assert (
@@ -76,7 +76,7 @@ def test_the_user_may_vouch_for_a_last_line_that_nothing_ends(work, capsys):
     assert main(["import", "MSFT.csv", "--to", "data", "--whole"]) == 1
 
 
-def test_a_file_that_is_there_is_replaced_only_on_request(work, capsys):
+def test_an_existing_file_is_replaced_only_on_request(work, capsys):
     files = ["import", "HistoricalData_1.csv", "--ticker", "AAPL", "--to", "data"]
     (work / "data").mkdir()
     (work / "data" / "AAPL.csv").write_text("mine")

@@ -32,7 +32,7 @@ def shell(tmp_path_factory):
     return shell
 
 
-def test_what_is_set_aside_is_listed_accepted_and_then_in_the_data(shell):
+def test_a_row_set_aside_is_listed_accepted_and_then_in_the_data(shell):
     before = datetime.now(UTC)
     listed = json.loads(shell.run("quarantine", "--json").stdout)
     assert [(row["date"], row["ticker"], row["rule"], row["status"]) for row in listed] == [
@@ -70,4 +70,4 @@ def test_what_is_set_aside_is_listed_accepted_and_then_in_the_data(shell):
 def test_a_wrong_time_is_refused(shell):
     done = shell.run("bars", "SPY", "--as-of", "yesterday")
     assert done.returncode == 2
-    assert "is no time like" in done.stderr
+    assert "is not a time like" in done.stderr

@@ -49,7 +49,7 @@ def home(traded, monkeypatch):
     return settings.home
 
 
-def test_the_record_says_that_paper_and_backtest_agree_trade_by_trade(home, traded, capsys):
+def test_the_record_shows_that_paper_and_backtest_agree_trade_by_trade(home, traded, capsys):
     assert main(["record", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["journal"]) == len(traded.ledger.positions()) > 10
@@ -69,7 +69,9 @@ def test_the_journal_is_written_with_its_drift(home, traded, tmp_path, capsys):
     assert "win_rate" in told
 
 
-def test_a_fill_of_today_is_said_and_stops_no_record(home, traded, tmp_path, monkeypatch, capsys):
+def test_a_fill_of_today_is_mentioned_and_does_not_stop_the_record(
+    home, traded, tmp_path, monkeypatch, capsys
+):
     for name in ("warehouse.duckdb", "ledger.duckdb"):
         shutil.copy(home / name, tmp_path / name)
     monkeypatch.setenv("OPTIONS_HOME", str(tmp_path))
@@ -87,12 +89,12 @@ def test_a_fill_of_today_is_said_and_stops_no_record(home, traded, tmp_path, mon
     assert "1 more have fills after the newest marked session" in told
 
 
-def test_a_journal_that_cannot_be_written_is_said_in_a_line(home, tmp_path, capsys):
+def test_an_unwritable_journal_is_reported_in_one_line(home, tmp_path, capsys):
     assert main(["record", "--csv", str(tmp_path / "nowhere" / "journal.csv")]) == 2
     assert "the journal cannot be written" in capsys.readouterr().err
 
 
-def test_a_home_without_trading_says_what_to_do(tmp_path, monkeypatch, capsys):
+def test_a_home_without_trading_gives_advice(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "new"))
     monkeypatch.setenv("OPTIONS_SOURCE", "simulated")
     assert main(["record"]) != 0

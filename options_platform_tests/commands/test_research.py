@@ -24,7 +24,7 @@ def test_candidates_are_compared_up_to_2020_after_three_years_to_learn():
     assert _range(asked(), short) == (date(2013, 1, 1), date(2018, 12, 31))
 
 
-def test_what_was_chosen_is_scored_from_2021_on():
+def test_the_chosen_candidate_is_scored_from_2021_on():
     found = _range(asked(final=True, models=("logit",)), FEATURES)
     assert found == (date(2021, 1, 1), date(2024, 12, 31))
 
@@ -32,17 +32,17 @@ def test_what_was_chosen_is_scored_from_2021_on():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"end": date(2021, 6, 30)}, "years after 2020 score, they do not choose"),
+        ({"end": date(2021, 6, 30)}, "the years after 2020 are reserved for --final"),
         ({"final": True}, "name it with --models"),
         ({"start": date(2021, 1, 4)}, "nothing to predict"),
     ],
 )
-def test_years_that_score_cannot_choose(given, message):
+def test_reserved_years_cannot_be_used_to_choose(given, message):
     with pytest.raises(UsageError, match=message):
         _range(asked(**given), FEATURES)
 
 
-def test_the_years_that_are_kept_score_one_variant_of_a_target():
+def test_the_reserved_years_score_one_candidate_of_a_target():
     looks = pl.DataFrame(
         {
             "target": ["direction", "direction", "iv_rank"],

@@ -33,7 +33,7 @@ def home_with_features(home, monkeypatch):
     return warehouse
 
 
-def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path, monkeypatch, capfd):
+def test_a_resumed_search_ends_like_an_uninterrupted_one(tmp_path, monkeypatch, capfd):
     home_with_features(tmp_path / "whole", monkeypatch)
     assert main([*ASKED, "direction", "--trials", "2"]) == 0
     whole = json.loads(capfd.readouterr().out)
@@ -64,7 +64,7 @@ def test_a_search_that_was_killed_ends_like_one_that_was_not(tmp_path, monkeypat
     assert shown == set(trials["trial_id"])
 
 
-def test_years_in_which_nothing_is_predicted_are_named(tmp_path, monkeypatch, capfd):
+def test_years_without_predictions_are_named(tmp_path, monkeypatch, capfd):
     home_with_features(tmp_path / "home", monkeypatch)
     assert main([*ASKED, "iv_rank", "--trials", "1"]) == 1
     message = "predicts no session from 2015-01-01 to 2016-12-30 whose outcome is known"

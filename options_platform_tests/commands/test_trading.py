@@ -88,7 +88,7 @@ def test_orders_positions_and_reconcile_speak_json_and_agree(shell):
     assert "agree" in shell.run("reconcile").stdout
 
 
-def test_the_tables_fit_a_terminal_and_say_as_of_when_they_are(shell):
+def test_the_tables_fit_a_terminal_and_show_their_time(shell):
     for name in ("orders", "positions"):
         *_, heading, _, _, told = shell.run(name).stdout.splitlines()
         assert heading.split()[0] == ("session" if name == "orders" else "position")
@@ -103,7 +103,7 @@ def test_the_tables_fit_a_terminal_and_say_as_of_when_they_are(shell):
         )
 
 
-def test_a_broker_that_is_away_is_no_difference_to_accept(shell):
+def test_a_broker_that_does_not_answer_is_not_a_difference_to_accept(shell):
     told = shell.run("reconcile", code=1, OPTIONS_ALPACA__FAKE_ADDRESS="http://127.0.0.1:9").stdout
     assert "Check the connection and the broker's keys" in told
     assert "--accept" not in told
@@ -118,7 +118,7 @@ def test_a_halt_keeps_its_first_reason_and_nothing_halted_is_not_resumed(shell):
     assert shell.run("resume").stdout == "New orders are allowed again.\n"
 
 
-def test_a_difference_is_told_stops_entries_and_can_be_accepted(shell):
+def test_a_difference_is_reported_stops_entries_and_can_be_accepted(shell):
     shell.fake.script("move", {"symbol": "AAPL260220C00120000", "quantity": 1, "price": 1.0})
     found = shell.json("reconcile", code=1)
     assert [(d["code"], d["subject"]) for d in found] == [("CONTRACTS", "AAPL260220C00120000")]
@@ -148,7 +148,7 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
     assert shell.json("status")["halted"] is None
 
 
-def test_what_losses_have_halted_is_resumed_for_a_reason_alone(shell):
+def test_a_halt_by_losses_is_resumed_only_with_a_reason(shell):
     trader(shell.home, shell.fake.address).ledger.halt("DAILY_LOSS: 4,000 USD lost")
     refused = shell.run("resume", code=2)
     assert "DAILY_LOSS: 4,000 USD lost" in refused.stderr
@@ -157,7 +157,7 @@ def test_what_losses_have_halted_is_resumed_for_a_reason_alone(shell):
     assert shell.json("status")["halted"] is None
 
 
-def test_status_tells_of_a_pause_and_of_quotes_in_doubt_and_resume_ends_the_pause(shell):
+def test_status_shows_a_pause_and_doubtful_quotes_and_resume_ends_the_pause(shell):
     ledger, now = trader(shell.home, shell.fake.address).ledger, datetime.now(UTC)
     first, second = (position.position_id for position in ledger.positions())
     pause(ledger, Pause("DAILY_LOSS: 4,000.00 USD lost", now), now)
@@ -198,7 +198,7 @@ def test_work_names_an_exit_that_waits_to_be_sent_again(shell):
     shell.fake.script("faults", away)
     (row,) = shell.json("work", "--once")
     assert (row["client_order_id"], row["status"]) == (number, "canceled")
-    assert "waits to be sent again" in shell.run("work", "--once").stdout
+    assert "will be sent again" in shell.run("work", "--once").stdout
     shell.fake.faults.clear()
     assert [row["status"] for row in shell.json("work", "--once")] == ["accepted"]
 
@@ -218,7 +218,7 @@ def test_another_broker_needs_another_account_name(shell):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_live_trading_is_said_loudly_and_has_a_ledger_of_its_own(shell):
+def test_live_trading_warns_loudly_and_has_a_separate_ledger(shell):
     (shell.folder / "options.toml").write_text(LIVE)
     live = {"OPTIONS_ALPACA__FAKE_ADDRESS": ""}
     done = shell.run("orders", **live)
@@ -233,7 +233,7 @@ def test_the_environment_alone_never_makes_trading_live(shell):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_the_fake_server_starts_from_the_command_line_and_tells_how_to_use_it(tmp_path):
+def test_the_fake_server_starts_from_the_command_line_and_explains_its_use(tmp_path):
     server = subprocess.Popen(
         [sys.executable, "-m", "options_platform", "fake-alpaca", "--port", "0"],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""What every listed broker must do, whatever stands behind it."""
+"""Contract tests that every broker in `BROKERS` must pass."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +24,7 @@ SYMBOLS = [leg.symbol("SPY") for leg in LEGS]
 
 
 class Simulated:
-    """The simulated broker, whose market the test is."""
+    """The simulated broker; the test supplies its market."""
 
     def __init__(self):
         self.settings = {}
@@ -35,7 +35,7 @@ class Simulated:
 
 
 class Alpaca:
-    """alpaca-py, over HTTP, with the fake server."""
+    """alpaca-py over HTTP against the fake server."""
 
     def __init__(self, fake):
         self.fake = fake
@@ -72,7 +72,7 @@ def fill(world):
     return world[1].fill
 
 
-def test_it_has_a_name_an_account_and_no_orders_to_begin_with(broker):
+def test_a_new_broker_has_a_name_an_account_and_no_orders(broker):
     assert broker.name in BROKERS
     assert broker.account().cash_usd == 100_000
     assert broker.working() == []
@@ -80,7 +80,7 @@ def test_it_has_a_name_an_account_and_no_orders_to_begin_with(broker):
     assert broker.find(ORDER.client_order_id) is None
 
 
-def test_an_order_is_found_by_its_id_and_works(broker):
+def test_a_submitted_order_works_and_is_found_by_its_client_order_id(broker):
     sent = broker.submit(ORDER)
     assert sent.client_order_id == ORDER.client_order_id
     assert sent.status in TRANSITIONS["unknown"]
@@ -88,7 +88,7 @@ def test_an_order_is_found_by_its_id_and_works(broker):
     assert broker.working() == [sent]
 
 
-def test_an_id_is_taken_once_even_with_other_content(broker):
+def test_a_client_order_id_is_accepted_once_even_with_another_order(broker):
     broker.submit(ORDER)
     for again in (ORDER, replace(ORDER, contracts=9)):
         with pytest.raises(DuplicateOrderError, match="must be unique"):
@@ -96,7 +96,7 @@ def test_an_id_is_taken_once_even_with_other_content(broker):
     assert len(broker.working()) == 1
 
 
-def test_of_many_that_send_the_same_order_at_once_one_succeeds(broker):
+def test_one_of_many_concurrent_submissions_of_the_same_order_succeeds(broker):
     def send(_):
         try:
             return broker.submit(ORDER).status
@@ -114,18 +114,18 @@ def test_a_broker_that_is_opened_again_still_has_its_orders(broker, opening):
     assert opening().find(ORDER.client_order_id) == sent
 
 
-def test_a_filled_order_moves_contracts_and_cash_by_its_price_and_is_over(broker, fill):
+def test_a_fill_changes_contracts_and_cash_and_the_order_no_longer_works(broker, fill):
     broker.submit(LIMIT)
     fill(broker, LIMIT)
-    found = broker.find(LIMIT.client_order_id)
-    assert (found.status, found.filled_qty) == ("filled", 5)
-    assert 0 < found.avg_price <= 9.0
-    assert found.fees_usd == pytest.approx(5 * 2 * 0.65)
+    order = broker.find(LIMIT.client_order_id)
+    assert (order.status, order.filled_qty) == ("filled", 5)
+    assert 0 < order.avg_price <= 9.0
+    assert order.fees_usd == pytest.approx(5 * 2 * 0.65)
     assert {h.symbol: h.quantity for h in broker.holdings()} == dict(
         zip(SYMBOLS, (5, -5), strict=True)
     )
-    paid = found.avg_price * 100 * 5
-    assert 100_000 - broker.account().cash_usd == pytest.approx(paid, abs=found.fees_usd + 0.01)
+    paid = order.avg_price * 100 * 5
+    assert 100_000 - broker.account().cash_usd == pytest.approx(paid, abs=order.fees_usd + 0.01)
     assert broker.working() == []
     fills = broker.activities(shift(ORDER.session, -1))
     assert {(a.kind, a.symbol, a.quantity) for a in fills} == {
@@ -134,7 +134,7 @@ def test_a_filled_order_moves_contracts_and_cash_by_its_price_and_is_over(broker
     }
 
 
-def test_a_credit_is_a_negative_price_and_brings_cash(broker, fill):
+def test_a_credit_has_a_negative_price_and_adds_cash(broker, fill):
     sold = replace(LIMIT, legs=closing(LEGS), limit_price=-0.01)
     broker.submit(sold)
     fill(broker, sold)
@@ -142,7 +142,7 @@ def test_a_credit_is_a_negative_price_and_brings_cash(broker, fill):
     assert broker.account().cash_usd > 100_000 - 10
 
 
-def test_contracts_are_netted_and_closing_leaves_none(broker, fill):
+def test_contracts_are_netted_and_a_closed_spread_leaves_no_position(broker, fill):
     out = replace(
         LIMIT, client_order_id="out", purpose="exit", legs=closing(LEGS), limit_price=-0.01
     )
@@ -152,32 +152,32 @@ def test_contracts_are_netted_and_closing_leaves_none(broker, fill):
     assert broker.holdings() == []
 
 
-def test_a_canceled_order_is_over_and_cannot_be_canceled_again(broker):
+def test_a_canceled_order_no_longer_works_and_cannot_be_canceled_again(broker):
     broker.submit(ORDER)
     broker.cancel(ORDER.client_order_id)
-    found = broker.find(ORDER.client_order_id)
-    assert (found.status, found.filled_qty) == ("canceled", 0)
+    order = broker.find(ORDER.client_order_id)
+    assert (order.status, order.filled_qty) == ("canceled", 0)
     assert broker.working() == []
-    for number in (ORDER.client_order_id, "never-sent"):
+    for client_order_id in (ORDER.client_order_id, "never-sent"):
         with pytest.raises(OrderRefusedError):
-            broker.cancel(number)
+            broker.cancel(client_order_id)
 
 
-def test_orders_since_a_moment_are_all_of_them_whatever_became_of_them(broker, fill):
+def test_orders_since_a_time_include_those_filled_and_canceled(broker, fill):
     began = datetime.now(UTC) - timedelta(minutes=1)
     orders = [replace(LIMIT, client_order_id=f"o{n}") for n in range(3)]
     for order in orders:
         broker.submit(order)
     broker.cancel("o1")
     fill(broker, orders[0])
-    found = {order.client_order_id: order.status for order in broker.orders_since(began)}
-    assert set(found) == {"o0", "o1", "o2"}
-    assert found["o1"] == "canceled"
-    assert found["o0"] not in WORKING
+    statuses = {order.client_order_id: order.status for order in broker.orders_since(began)}
+    assert set(statuses) == {"o0", "o1", "o2"}
+    assert statuses["o1"] == "canceled"
+    assert statuses["o0"] not in WORKING
     assert broker.orders_since(began + timedelta(hours=1)) == []
 
 
-def test_a_market_order_is_taken_only_where_one_price_is_certain(broker):
+def test_only_a_broker_that_fills_at_the_close_accepts_market_orders(broker):
     market = replace(ORDER, limit_price=None)
     if broker.takes_market_orders:
         assert isinstance(broker, WorksAtClose)

@@ -1,7 +1,8 @@
-"""What every listed source must do; one that needs more than options opens itself in `OPENED`.
+"""Contract tests that every market data source in `SOURCES` must pass.
 
-A source passes the parts for the kinds that it declares, and refuses the others in one line. An
-order of sources is a source like others.
+A source must pass the tests of each kind of data that it declares, and refuse other kinds with a
+one-line error. A fallback sequence of sources must pass them too. Sources that need a server or
+files are opened by the functions in `OPENED`.
 """
 
 from contextlib import contextmanager
@@ -81,13 +82,13 @@ OPENED = {"csv": csv, "yahoo": yahoo, "alpaca": alpaca}
 
 
 def in_order(tmp_path):
-    """Alpaca, and Yahoo for the indices and the earnings, which it lacks."""
+    """Alpaca, with Yahoo for the indices and earnings that Alpaca does not offer."""
     with contextmanager(alpaca)(tmp_path) as first, contextmanager(yahoo)(tmp_path) as second:
         yield FallbackSource([first, second])
 
 
 def standing_in(tmp_path):
-    """A source that gives nothing, and the files behind it."""
+    """A source without any data, with CSV files as the fallback."""
     (tmp_path / "nothing").mkdir()
     nothing = open_source("csv", SourceOptions(csv_dir=str(tmp_path / "nothing")))
     with contextmanager(csv)(tmp_path) as second:
@@ -106,7 +107,7 @@ def source(request, tmp_path):
 
 
 def giving(kind):
-    """Runs a test with each source that declares the kind."""
+    """Run a test with each source that declares this kind of data."""
     anywhere = SourceOptions(csv_dir=str(Path(__file__).parent))
     names = [name for name in SOURCES if kind in open_source(name, anywhere).info.kinds]
     names += ORDERS
@@ -148,14 +149,14 @@ def test_index_bars_have_the_ports_schema(source):
 
 
 @giving("index")
-def test_of_a_range_before_an_index_began_there_is_nothing_and_no_error(source):
+def test_a_range_before_an_index_began_is_empty_and_no_error(source):
     nothing = source.index_bars("VIX", date(1999, 3, 1), date(1999, 6, 30))
     assert nothing.schema == INDEX_SCHEMA
     assert nothing.is_empty()
 
 
 @giving("index")
-def test_a_range_without_any_close_is_an_error_never_an_empty_success(source):
+def test_a_range_after_the_last_close_is_an_error_not_an_empty_frame(source):
     ends = source.index_bars("VIX", FIRST, max(SPAN[1], source.info.last_date or SPAN[1]))
     first = shift(ends["date"].max(), 1)
     if source.info.name == "simulated":
@@ -167,7 +168,7 @@ def test_a_range_without_any_close_is_an_error_never_an_empty_success(source):
 
 
 @giving("bars")
-def test_a_history_that_ends_early_is_an_error_that_brings_the_bars_there_are(source):
+def test_a_history_that_ends_early_is_an_error_that_carries_the_available_bars(source):
     if source.info.proxy:
         return
     with pytest.raises(ShortHistoryError, match="SPY") as error:
@@ -178,7 +179,7 @@ def test_a_history_that_ends_early_is_an_error_that_brings_the_bars_there_are(so
 
 
 @giving("bars")
-def test_of_a_range_before_a_tickers_first_bar_there_is_nothing_and_no_error(source):
+def test_a_range_before_a_tickers_first_bar_is_empty_and_no_error(source):
     if source.info.proxy:
         return
     nothing = source.bars("SPY", date(2015, 10, 1), date(2015, 12, 31))
@@ -186,30 +187,30 @@ def test_of_a_range_before_a_tickers_first_bar_there_is_nothing_and_no_error(sou
     assert nothing.is_empty()
 
 
-def test_every_row_says_who_gave_it_and_lies_in_the_range(source):
+def test_every_row_names_its_source_and_is_within_the_range(source):
     for kind, name in (("bars", "SPY"), ("index", "VIX"), ("earnings", "AAPL")):
         if kind in source.info.kinds:
-            given = asks(source, kind, name)()
-            assert given["source"].n_unique() == 1
-            assert given["source"][0] in (source.info.name, *source.info.stand_ins)
-            assert given["date"].is_between(*SPAN).all()
+            rows = asks(source, kind, name)()
+            assert rows["source"].n_unique() == 1
+            assert rows["source"][0] in (source.info.name, *source.info.stand_ins)
+            assert rows["date"].is_between(*SPAN).all()
 
 
-def test_asking_twice_gives_the_same(source):
+def test_the_same_request_returns_the_same_rows(source):
     for kind in source.info.kinds:
         ask = asks(source, kind, "VIX" if kind == "index" else "SPY")
         assert ask().equals(ask())
 
 
 @giving("bars")
-def test_its_bars_become_rows_without_one_set_aside(source):
-    found = clean_bars(source.bars("SPY", *SPAN), sessions(*SPAN), source.info.name, NOW)
-    assert found.quarantined.is_empty()
-    assert RAW_OHLCV.validate(found.rows).height == len(sessions(*SPAN))
+def test_none_of_its_bars_is_quarantined(source):
+    cleaned = clean_bars(source.bars("SPY", *SPAN), sessions(*SPAN), source.info.name, NOW)
+    assert cleaned.quarantined.is_empty()
+    assert RAW_OHLCV.validate(cleaned.rows).height == len(sessions(*SPAN))
 
 
 @giving("chain")
-def test_a_chain_has_the_ports_schema_and_whole_contracts(source):
+def test_a_chain_has_the_ports_schema_and_identified_contracts(source):
     chain = source.option_chain("SPY", SPAN[1], AFTER)
     assert chain.schema == SOURCE_CHAIN_SCHEMA
     assert chain.height >= 4
@@ -222,7 +223,7 @@ def test_a_chain_has_the_ports_schema_and_whole_contracts(source):
 
 
 @giving("chain")
-def test_no_quote_is_of_another_session_or_of_the_future(source):
+def test_no_quote_is_from_another_session_or_the_future(source):
     quoted = source.option_chain("SPY", SPAN[1], AFTER)["quoted_at"].drop_nulls()
     assert quoted.len() > 0
     assert (quoted <= AFTER).all()
@@ -250,7 +251,7 @@ def test_earnings_have_the_ports_schema_and_a_fund_has_none(source):
     assert fund.is_empty()
 
 
-def test_what_it_does_not_have_is_an_error_in_one_line_not_an_empty_frame(source):
+def test_missing_data_is_a_one_line_error_not_an_empty_frame(source):
     if source.info.name == "simulated":
         assert source.bars("NOSUCH", *SPAN).height == len(sessions(*SPAN))
         return
@@ -260,7 +261,7 @@ def test_what_it_does_not_have_is_an_error_in_one_line_not_an_empty_frame(source
         assert "\n" not in str(error.value)
 
 
-def test_a_kind_that_it_does_not_give_is_refused_or_not_offered(source):
+def test_a_kind_of_data_that_it_does_not_declare_is_refused(source):
     assert source.info.kinds <= KINDS
     assert source.info.kinds
     if "index" not in source.info.kinds:
@@ -278,7 +279,7 @@ def test_hostile_tickers_are_refused(source):
             assert "\n" not in str(error.value)
 
 
-def test_a_source_says_what_it_is(source):
+def test_a_source_describes_itself(source):
     assert source.info.label
     assert source.info.name in SOURCES
     assert source.info.adjustment == "split"

@@ -1,4 +1,4 @@
-"""The contracts themselves: what each declares, and what a frame must be to fit it."""
+"""Table contracts: their declarations are complete, and frames that break them are refused."""
 
 from datetime import date
 
@@ -37,13 +37,13 @@ def test_the_assets_are_keyed_by_date_and_ticker():
         assert table.key == table.partition == ("date", "ticker")
 
 
-def test_columns_come_back_in_the_contracts_order():
+def test_validation_returns_columns_in_the_tables_order():
     shuffled = BARS.select(sorted(BARS.columns))
     assert RAW_OHLCV.validate(shuffled).equals(BARS)
 
 
 @pytest.mark.parametrize(
-    ("table", "spoil", "said"),
+    ("table", "spoil", "message"),
     [
         (RAW_OHLCV, lambda rows: rows.drop("close"), "columns missing: close"),
         (RAW_OHLCV, lambda rows: rows.with_columns(more=1), "columns unknown: more"),
@@ -64,12 +64,12 @@ def test_columns_come_back_in_the_contracts_order():
         ),
     ],
 )
-def test_a_frame_that_does_not_fit_is_refused_by_what_is_wrong(table, spoil, said):
+def test_a_frame_that_breaks_its_contract_is_refused_with_the_reason(table, spoil, message):
     honest = BARS if table is RAW_OHLCV else INDEX
     table.validate(honest)
-    with pytest.raises(ContractError, match=f"{table.name}: {said}; nothing was written"):
+    with pytest.raises(ContractError, match=f"{table.name}: {message}; nothing was written"):
         table.validate(spoil(honest))
 
 
-def test_each_state_of_an_order_may_stand_in_the_table_of_orders():
+def test_the_order_table_allows_every_order_state():
     assert set(TRANSITIONS) | {"no_trade"} == set(ORDER_STATUSES)

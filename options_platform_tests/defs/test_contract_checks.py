@@ -79,7 +79,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("table", "statement", "check"), BROKEN[:4])
-def test_a_broken_table_fails_its_blocking_check_and_nothing_downstream_is_made(
+def test_a_broken_table_fails_its_blocking_check_and_nothing_downstream_runs(
     tmp_path, table, statement, check
 ):
     settings = small(tmp_path)

@@ -42,7 +42,7 @@ def graph(definitions):
     return definitions.resolve_asset_graph()
 
 
-def test_there_are_the_nine_assets_and_what_is_made_of_them(graph):
+def test_there_are_nine_assets_and_those_derived_from_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
     marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
     views = {"fills", "positions", "portfolio"}
@@ -73,7 +73,7 @@ def test_each_is_described_grouped_owned_and_of_a_kind(graph, name):
         ("decision_summary", {"backtest"}),
     ],
 )
-def test_each_mart_rests_on_what_its_sql_reads(graph, mart, parents):
+def test_each_mart_depends_on_the_tables_that_its_sql_reads(graph, mart, parents):
     node = graph.get(dg.AssetKey(["marts", mart]))
     assert {key.to_user_string() for key in node.parent_keys} == parents
     assert node.group_name == "reporting"
@@ -83,7 +83,7 @@ def test_each_mart_rests_on_what_its_sql_reads(graph, mart, parents):
 
 
 @pytest.mark.parametrize("name", NINE)
-def test_each_rests_on_what_it_reads(graph, name):
+def test_each_asset_depends_on_the_assets_that_it_reads(graph, name):
     parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys}
     assert parents == UPSTREAM[name]
 
@@ -95,7 +95,7 @@ def test_groups_read_from_left_to_right(graph):
     ]  # fmt: skip
 
 
-def test_the_ledgers_views_stand_beside_the_orders_and_are_rebuilt_by_the_reporting_job(
+def test_the_ledgers_views_are_grouped_with_the_orders_and_rebuilt_by_the_reporting_job(
     definitions, graph
 ):
     views = {"fills", "positions", "portfolio"}
@@ -114,7 +114,7 @@ def test_all_share_one_partition_set(graph):
     assert sets[0].partition_dimension_names == ["date", "ticker"]
 
 
-def test_data_and_models_have_other_policies_so_that_a_backfill_comes_in_two_phases(graph):
+def test_data_and_models_have_different_policies_so_that_a_backfill_has_two_phases(graph):
     policies = {name: graph.get(dg.AssetKey(name)).backfill_policy for name in NINE}
     for name in NINE[:4]:
         assert policies[name] == dg.BackfillPolicy.single_run()
@@ -178,7 +178,7 @@ def test_one_job_and_one_schedule_serve_all(definitions):
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_what_may_move_real_money_says_so_wherever_the_web_ui_shows_it(tmp_path, live):
+def test_live_trading_is_visible_wherever_the_web_ui_shows_it(tmp_path, live):
     settings = make_settings(
         {"home": tmp_path, "source": "simulated", "broker": "alpaca",
          "alpaca": {"live": live, "accounts": ["1"]}}

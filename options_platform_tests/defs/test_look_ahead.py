@@ -38,7 +38,7 @@ def test_one_run_has_predictions_and_plans(whole):
 
 
 @pytest.mark.long
-def test_two_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
+def test_two_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
     """(b) As a backfill of the web UI arrives, tickers in another order in each phase."""
     settings = make_platform_settings(tmp_path / "phases")
     for ticker in ("SPY", "QQQ"):
@@ -82,7 +82,7 @@ def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
     assert_same_tables(tables(settings), tables(short))
 
 
-def test_a_feature_that_peeks_is_caught(whole, tmp_path, monkeypatch):
+def test_a_feature_that_looks_ahead_is_detected(whole, tmp_path, monkeypatch):
     """The comparison can fail: with a feature that reads tomorrow's close it does."""
     from options_platform.defs.features import assets as features
 

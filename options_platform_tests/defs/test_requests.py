@@ -52,7 +52,7 @@ def rows_of(settings, table):
     return Warehouse(settings.warehouse_path, wait_seconds=30.0).read(table)
 
 
-def test_a_backfill_asks_once_a_ticker_and_kind_within_the_rate_limit(tmp_path, yahoo):
+def test_a_backfill_requests_each_ticker_and_kind_once_within_the_rate_limit(tmp_path, yahoo):
     settings = settings_of(tmp_path, source="yahoo", iv_symbol={"BBB": "VXN"})
     run(settings, assets=RAW)
     charts = [path.rsplit("/", 1)[-1] for path in yahoo.requests if "/chart/" in path]
@@ -62,7 +62,7 @@ def test_a_backfill_asks_once_a_ticker_and_kind_within_the_rate_limit(tmp_path, 
     assert len(stamps) == len(yahoo.requests)
 
 
-def test_rows_of_a_stand_in_say_so_in_the_warehouse(tmp_path, yahoo, alpaca):
+def test_rows_of_a_fallback_name_it_in_the_warehouse(tmp_path, yahoo, alpaca):
     # Alpaca has no indices; Yahoo has lost one ticker.
     del yahoo.charts["BBB"]
     settings = settings_of(tmp_path, source="yahoo", fallback_sources=("alpaca",))

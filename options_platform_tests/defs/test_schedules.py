@@ -58,7 +58,7 @@ def test_it_fires_half_an_hour_after_midnight_new_york_from_tuesday_to_saturday(
 
 
 @pytest.mark.parametrize("year", [2024, 2025])
-def test_over_a_year_it_asks_for_each_session_once_and_for_nothing_else(evaluate, year):
+def test_over_a_year_it_requests_each_session_once_and_nothing_else(evaluate, year):
     begin = datetime(year, 1, 1, 12, tzinfo=NEW_YORK)
     asked = []
     for moment in ticks(evaluate.schedule, begin, datetime(year + 1, 1, 1, 12, tzinfo=NEW_YORK)):
@@ -71,7 +71,7 @@ def test_over_a_year_it_asks_for_each_session_once_and_for_nothing_else(evaluate
 def test_a_holiday_is_skipped_by_its_date(evaluate):
     requests, skipped = evaluate(datetime(2024, 7, 5, 0, 30, tzinfo=NEW_YORK))
     assert requests == []
-    assert skipped == "2024-07-04 was no New York session"
+    assert skipped == "2024-07-04 was not a New York session"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_one_run_asks_for_all_tickers_of_the_newest_partition(evaluate, tmp_path
     assert newest_date(settings_of(tmp_path), moment) == date(2024, 7, 5)
 
 
-def test_after_the_end_of_a_frozen_source_it_says_so(evaluate, tmp_path):
+def test_after_the_end_of_a_frozen_source_it_skips_with_the_reason(evaluate, tmp_path):
     ended = make_schedule(settings_of(tmp_path, end=date(2024, 7, 3)))
     requests, _ = evaluate(datetime(2024, 7, 4, 0, 30, tzinfo=NEW_YORK), ended)
     assert len(requests) == 1

@@ -32,7 +32,7 @@ def test_an_assigned_call_delivers_shares_at_the_strike(client, account, spreads
     assert assigned["date"] == "2024-01-03"
 
 
-def test_a_pair_of_one_id_is_torn_by_a_page_that_ends_between_them(client, account, spreads):
+def test_a_page_may_end_between_two_activities_with_one_id(client, account, spreads):
     account.script("assign", {"symbol": SHORT})
     first = client.activities(activity_types="OPASN,OPTRD", direction="asc", page_size=1)
     rest = client.activities(
@@ -63,7 +63,7 @@ def test_puts_deliver_the_other_way_round(client, account):
     assert client.cash() == 100_000.0
 
 
-def test_a_client_may_exercise_what_no_order_is_to_close(client, account, clock, spreads):
+def test_a_client_may_exercise_contracts_that_no_order_closes(client, account, clock, spreads):
     account.fills = "rest"
     client.single("out", LONG, "sell", 1, position_intent="sell_to_close")
     account.script("rules", {"refuses_uncovered": False})
@@ -94,7 +94,7 @@ def test_expiry_settles_each_contract_by_the_close_of_its_stock(client, account,
     assert kinds[PUT] == ("OPEXP", "-1")
 
 
-def test_more_than_is_held_is_neither_assigned_nor_exercised(client, spreads):
+def test_more_contracts_than_are_open_are_neither_assigned_nor_exercised(client, spreads):
     for name, symbol in (("assign", SHORT), ("exercise", LONG), ("assign", LONG)):
         body = {"symbol": symbol, "contracts": 3}
         assert client.ask("POST", f"/fake/{name}", body)[0] == 422
@@ -119,7 +119,7 @@ def test_a_split_renames_contracts_and_refuses_orders_for_the_old_ones(client, a
     assert (status, order["status"]) == (200, "new")
 
 
-def test_the_old_script_takes_a_whole_position_without_shares(client, account, spreads):
+def test_the_script_clearing_removes_a_whole_position_without_shares(client, account, spreads):
     account.script("clearing", {"kind": "OPASN", "symbol": SHORT})
     assert client.positions() == {LONG: "2"}
     assert client.cash() == spreads

@@ -19,7 +19,7 @@ def test_a_lookup_that_lags_answers_404_in_json_until_enough_requests_have_passe
     assert (status, body["status"]) == (200, "filled")
 
 
-def test_a_list_that_lags_lacks_the_newest_order_and_shows_the_old_state_of_others(client, account):
+def test_a_lagging_list_misses_the_newest_order_and_shows_old_states(client, account):
     account.fills = "rest"
     client.spread("a")
     account.script("lag", {"of": "orders", "requests": 1})
@@ -41,7 +41,7 @@ def test_a_lag_may_be_counted_in_seconds(client, account):
     assert client.positions() == {LONG: "1", SHORT: "-1"}
 
 
-def test_positions_may_stay_as_they_were_for_some_answers_or_for_a_day(client, account, clock):
+def test_positions_may_be_frozen_for_some_answers_or_for_a_day(client, account, clock):
     account.script("freeze", {"of": "positions", "requests": 2})
     client.spread("a")
     assert [len(client.positions()) for _ in range(3)] == [0, 0, 2]
@@ -65,7 +65,7 @@ def test_one_contract_or_all_may_be_missing_from_the_positions(client, account):
     assert len(client.positions()) == 2
 
 
-def test_no_more_than_the_cap_comes_however_much_is_asked_for(client, account):
+def test_a_page_has_at_most_the_cap_however_much_is_requested(client, account):
     account.script("page_cap", {})
     for number in range(60):
         client.spread(f"{number:02d}")
@@ -77,7 +77,7 @@ def test_no_more_than_the_cap_comes_however_much_is_asked_for(client, account):
     assert {a["id"] for a in first}.isdisjoint(a["id"] for a in after)
 
 
-def test_activities_may_come_later_than_what_they_tell_of(client, account, clock):
+def test_activities_may_appear_later_than_their_effects(client, account, clock):
     client.spread("a")
     until = (NOON + timedelta(hours=20)).isoformat()
     account.script("freeze", {"of": ["activities"], "until": until})
@@ -102,7 +102,7 @@ def test_cash_may_lag_too(client, account):
         ("bad_gateway", 502, "text/html", "502 Bad Gateway"),
     ],
 )
-def test_what_stands_before_the_broker_answers_in_its_own_words(
+def test_a_gateway_before_the_broker_answers_with_its_own_pages(
     client, account, page, status, content_type, words
 ):
     """The order was taken all the same."""
@@ -124,7 +124,7 @@ SINGLE = {
 }
 
 
-def test_a_request_may_arrive_when_everyone_has_stopped_waiting(client, account):
+def test_a_request_may_arrive_after_the_client_has_stopped_waiting(client, account):
     account.script("faults", {"do": "underway"})
     with pytest.raises(RemoteDisconnected):
         client.raw("POST", "/v2/orders", SINGLE)

@@ -15,7 +15,7 @@ OUT = [
 UNCOVERED = "account not eligible to trade uncovered option contracts"
 
 
-def test_more_than_is_free_of_other_orders_is_not_closed(client, account):
+def test_an_order_cannot_close_contracts_reserved_for_another(client, account):
     client.spread("a", contracts=3)
     account.fills = "rest"
     assert client.spread("out", contracts=2, limit="-1.00", legs=OUT)[0] == 200
@@ -29,7 +29,7 @@ def test_more_than_is_free_of_other_orders_is_not_closed(client, account):
     assert client.spread("again", contracts=3, limit="-1.00", legs=OUT)[0] == 200
 
 
-def test_an_intent_that_the_position_does_not_bear_out_is_refused(client, account):
+def test_an_intent_that_contradicts_the_position_is_refused(client, account):
     status, body = client.spread("none", limit="-1.00", legs=OUT)
     assert (status, body["code"]) == (422, 42210000)
     assert "inferred: sell_to_open, specified: sell_to_close" in body["message"]
@@ -63,7 +63,7 @@ def test_no_order_leaves_a_short_contract_without_cover(client, account):
     assert client.single("let", LONG, "sell", 1, position_intent="sell_to_close")[0] == 200
 
 
-def test_shares_cover_a_short_call_and_cash_a_short_put_where_it_may(client, account):
+def test_shares_cover_a_short_call_and_cash_a_short_put_if_allowed(client, account):
     account.script("move", {"symbol": "SPY", "quantity": 100, "price": 470.0})
     assert client.single("covered", SHORT, "sell", 1)[0] == 200
     put = "SPY240202P00460000"
@@ -86,13 +86,11 @@ def test_shares_cover_a_short_call_and_cash_a_short_put_where_it_may(client, acc
         ({"SPY240301C00470000": 1, SHORT: -1, "SPY240301C00475000": -1}, {SHORT: 1}),
     ],
 )
-def test_a_short_contract_is_covered_by_a_long_one_that_lasts_as_long_or_by_shares(
-    quantities, naked
-):
+def test_a_long_contract_that_expires_no_earlier_or_shares_cover_a_short_one(quantities, naked):
     assert uncovered(quantities) == naked
 
 
-def test_a_fill_tells_of_the_order_of_its_leg(client, account):
+def test_a_fill_has_the_order_id_of_its_leg(client, account):
     account.fills = "rest"
     client.spread("a", contracts=2)
     account.script("fill", {"client_order_id": "a", "spreads": 1})
@@ -134,7 +132,7 @@ def test_an_order_is_replaced_by_another_under_another_id(client, account):
     assert (status, body["message"]) == (422, "cannot replace order in replaced status")
 
 
-def test_a_closing_order_is_replaced_without_being_in_its_own_way(client, account):
+def test_a_closing_order_can_be_replaced_though_it_reserves_the_contracts(client, account):
     client.spread("a")
     account.fills = "rest"
     out = client.spread("out", limit="-1.00", legs=OUT)[1]
@@ -153,7 +151,7 @@ def test_shares_are_bought_sold_and_sold_short(client, account):
     assert (row["side"], row["asset_class"]) == ("short", "us_equity")
 
 
-def test_positions_may_be_parts_of_shares(client, account):
+def test_positions_may_be_fractions_of_shares(client, account):
     account.script("move", {"symbol": "SPY", "quantity": "0.75", "price": 470.0})
     assert client.positions() == {"SPY": "0.75"}
     client.single("out", "SPY", "sell", "0.75", limit="470.00")
@@ -162,7 +160,7 @@ def test_positions_may_be_parts_of_shares(client, account):
     assert (status, body["message"]) == (422, "qty must be integer for options trading")
 
 
-def test_equity_marks_positions_at_what_they_trade_at(client, account):
+def test_equity_marks_positions_at_their_prices(client, account):
     client.spread("a")
     account.script("quote", {"symbol": LONG, "bid": 3.0, "ask": 3.2})
     account.script("quote", {"symbol": SHORT, "bid": 1.0, "ask": 1.2})

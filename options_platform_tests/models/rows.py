@@ -1,4 +1,4 @@
-"""Rows that models learn from in the tests, a model's walk over them, and a store to look into."""
+"""Training rows for tests, a walk-forward over them, and a fold store that tests can inspect."""
 
 from datetime import date
 from functools import cache
@@ -18,14 +18,14 @@ END = date(2017, 12, 29)
 
 
 def features_and_labels(bars, vix):
-    """Features without GARCH, whose fits have tests of their own, and labels."""
+    """Features and labels, without GARCH fits, which have separate tests."""
     features = compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
     return features, compute_labels(bars, vix)
 
 
 @cache
 def random_rows():
-    """Three years of two random walks."""
+    """Features and labels of two random walks over three years."""
     return features_and_labels(*random_market(POOL))
 
 
@@ -35,14 +35,14 @@ def random_dataset(end=END):
 
 
 def walk(model, features, labels, *, start, end, **options):
-    """The rows of `model_predictions` of a direction model."""
+    """Rows of `model_predictions` of a direction model."""
     data = make_dataset(features, labels, pool=POOL, end=end)
-    found = walk_forward(model, data, start=start, end=end, store=MemoryStore(), **options)
-    return prediction_rows(found, data, model.name)
+    results = walk_forward(model, data, start=start, end=end, store=MemoryStore(), **options)
+    return prediction_rows(results, data, model.name)
 
 
 class OpenStore(MemoryStore):
-    """A fold store whose folds can be looked at, and that trains none twice."""
+    """A fold store whose folds can be inspected, and that refuses to store a fold twice."""
 
     def __init__(self):
         super().__init__()

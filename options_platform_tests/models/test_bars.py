@@ -1,6 +1,6 @@
-"""The shipped models on real markets reach what docs/models.md says of them.
+"""The shipped models reach the scores in docs/models.md on real markets.
 
-The bars are a little below the figures; the metrics are scikit-learn's.
+The thresholds are slightly below the documented scores; the metrics are scikit-learn's.
 """
 
 from datetime import date
@@ -25,7 +25,7 @@ TICKERS = ("SPY", "QQQ")
 
 
 def walk(bars, vix, start, end):
-    """Predictions of both targets joined with what happened."""
+    """Predictions of both targets, joined with the outcomes."""
     fits, _ = fit_missing(good_bars(bars), GARCH_PARAMS.empty(), workers=2)
     features = compute_features(bars, vix, fits, RegimeRules())
     labels = compute_labels(bars, vix)
@@ -44,21 +44,21 @@ def walk(bars, vix, start, end):
 
 def direction_of(predictions, ticker):
     """Macro one-vs-rest AUC and log loss of the shipped model."""
-    own = predictions.filter(model="direction", ticker=ticker).drop_nulls(
+    shipped = predictions.filter(model="direction", ticker=ticker).drop_nulls(
         [*PROBABILITIES, "happened"]
     )
-    p = own.select(PROBABILITIES).to_numpy()
-    y = np.array([DIRECTIONS.index(name) for name in own["happened"]])
+    p = shipped.select(PROBABILITIES).to_numpy()
+    y = np.array([DIRECTIONS.index(name) for name in shipped["happened"]])
     return roc_auc_score(y, p, multi_class="ovr", average="macro"), log_loss(y, p)
 
 
 def rank_of(predictions, model, tickers=TICKERS):
-    """RMSE, MAE, and how often the sign of the change was right where the rank changed."""
-    own = predictions.filter(pl.col("ticker").is_in(tickers), model=model).drop_nulls(
+    """RMSE, MAE, and the fraction of rank changes predicted with the correct sign."""
+    of_model = predictions.filter(pl.col("ticker").is_in(tickers), model=model).drop_nulls(
         ["iv_rank_pred", "fwd_iv_rank_5d"]
     )
-    error = (own["iv_rank_pred"] - own["fwd_iv_rank_5d"]).to_numpy()
-    moved = own.filter(pl.col("fwd_iv_rank_5d") != pl.col("iv_rank"))
+    error = (of_model["iv_rank_pred"] - of_model["fwd_iv_rank_5d"]).to_numpy()
+    moved = of_model.filter(pl.col("fwd_iv_rank_5d") != pl.col("iv_rank"))
     sign = (moved["iv_rank_pred"] > moved["iv_rank"]) == (
         moved["fwd_iv_rank_5d"] > moved["iv_rank"]
     )
@@ -72,13 +72,13 @@ def sample():
 
 
 @pytest.mark.long
-def test_persistence_on_the_sample_proves_the_definitions(sample):
+def test_the_score_of_persistence_on_the_sample_confirms_the_definitions(sample):
     rmse, mae, _ = rank_of(sample["iv_rank"], "persistence")
     assert (rmse, mae) == pytest.approx((0.1345, 0.0915), abs=0.001)
 
 
 @pytest.mark.long
-def test_the_shipped_models_on_the_sample(sample):
+def test_the_shipped_models_reach_their_documented_scores_on_the_sample(sample):
     rmse, mae, sign = rank_of(sample["iv_rank"], "volatility")
     assert rmse <= 0.127
     assert mae <= 0.087
@@ -90,10 +90,10 @@ def test_the_shipped_models_on_the_sample(sample):
 
 
 @pytest.mark.long
-def test_the_shipped_models_on_twenty_two_years_of_spy(real_market):
-    found = walk(*real_market, date(2003, 1, 2), date(2024, 12, 31))
-    auc, _ = direction_of(found["direction"], "SPY")
-    rmse, mae, _ = rank_of(found["iv_rank"], "volatility", ["SPY"])
+def test_the_shipped_models_reach_their_documented_scores_on_22_years_of_spy(real_market):
+    predictions = walk(*real_market, date(2003, 1, 2), date(2024, 12, 31))
+    auc, _ = direction_of(predictions["direction"], "SPY")
+    rmse, mae, _ = rank_of(predictions["iv_rank"], "volatility", ["SPY"])
     assert auc >= 0.61
     assert rmse <= 0.131
     assert mae <= 0.0930

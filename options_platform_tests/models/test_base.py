@@ -7,7 +7,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.dictionaries(st.text(), st.one_of(FLOATS, st.lists(FLOATS), st.integers())))
-def test_numbers_come_back_from_json_to_the_bit(value):
+def test_json_restores_numbers_to_the_bit(value):
     assert from_json(to_json(value)) == value
 
 

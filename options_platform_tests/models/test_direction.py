@@ -26,9 +26,9 @@ START = date(2017, 12, 1)
 
 
 def predict(store=None, features=None, **options):
-    own, labels = random_rows()
+    default_features, labels = random_rows()
     options = {"start": START, "end": END, "tickers": POOL, "pool": POOL} | options
-    rows = own if features is None else features
+    rows = default_features if features is None else features
     return predict_direction(rows, labels, store=store or OpenStore(), **options)
 
 
@@ -49,7 +49,7 @@ def test_probabilities_sum_to_one_and_rows_fit_their_contracts(december):
         assert frame.select(pl.min_horizontal(PROBABILITIES).min()).item() >= 0
 
 
-def test_the_shipped_model_is_the_mean_of_its_parts_which_differ(december):
+def test_the_shipped_direction_model_is_the_mean_of_its_different_parts(december):
     _, every, store = december
     assert set(every["model"]) == {"direction", "vix_logit", "prior"}
     data = random_dataset()
@@ -69,14 +69,14 @@ def test_the_prior_is_the_frequency_of_the_classes_in_training(december):
     data = random_dataset()
     model = ScaledDirection()
     rows = model.trainable(data.sample)
-    known = rows[data.known_on[rows] < np.datetime64("2017-12-01")]
-    assert len(known) == record.train_rows
-    counts = np.bincount(data.sample.direction[known], minlength=3)
+    training_rows = rows[data.known_on[rows] < np.datetime64("2017-12-01")]
+    assert len(training_rows) == record.train_rows
+    counts = np.bincount(data.sample.direction[training_rows], minlength=3)
     prior = every.filter(pl.col("model") == "prior").select(PROBABILITIES).row(0)
     np.testing.assert_allclose(prior, counts / counts.sum(), rtol=1e-15)
 
 
-def test_a_row_is_null_where_the_volatility_is_unknown():
+def test_a_row_without_volatility_has_null_predictions():
     features, _ = random_rows()
     day = date(2017, 12, 14)
     hidden = (pl.col("date") == day) & (pl.col("ticker") == "AAA")
@@ -89,7 +89,7 @@ def test_a_row_is_null_where_the_volatility_is_unknown():
     assert every.filter(hidden)["model"].to_list() == ["direction"]
 
 
-def test_only_the_tickers_asked_for_are_returned_and_all_are_trained_on(december):
+def test_only_the_requested_tickers_are_returned_and_the_whole_pool_is_trained_on(december):
     whole, every, store = december
     shipped, some = predict(store, tickers=("BBB",))
     assert shipped.equals(whole.filter(pl.col("ticker") == "BBB"))
@@ -101,7 +101,7 @@ def test_an_incomplete_pool_is_refused():
         predict(pool=(*POOL, "CCC"))
 
 
-def test_the_seed_is_trained_if_asked_for_and_read_ever_after(december):
+def test_the_seed_baseline_is_trained_on_request_and_read_afterwards(december):
     store = OpenStore()
     _, every = predict(store, baselines=("seed",))
     assert "seed_direction" in set(every["model"])
@@ -112,22 +112,22 @@ def test_the_seed_is_trained_if_asked_for_and_read_ever_after(december):
     assert "seed_direction" not in set(december[1]["model"])
 
 
-def test_a_fold_that_lacks_a_class_works():
+def test_a_fold_without_one_class_still_predicts():
     sample = random_dataset().sample
     model = ScaledDirection()
     rows = model.trainable(sample)
     rows = rows[sample.direction[rows] != 2]
     artifacts = model.fit(sample.take(rows))
-    found = model.predict(artifacts, sample.take(rows[-30:]))
-    total = sum(found[f"direction:{name}"] for name in PROBABILITIES)
+    predictions = model.predict(artifacts, sample.take(rows[-30:]))
+    total = sum(predictions[f"direction:{name}"] for name in PROBABILITIES)
     np.testing.assert_allclose(total, 1.0, atol=1e-12)
-    np.testing.assert_array_equal(found["vix_logit:p_bullish"], 0.0)
-    np.testing.assert_array_equal(found["prior:p_bullish"], 0.0)
-    # The scaled returns go beyond what was seen; the trees do not.
+    np.testing.assert_array_equal(predictions["vix_logit:p_bullish"], 0.0)
+    np.testing.assert_array_equal(predictions["prior:p_bullish"], 0.0)
+    # Scaled returns give the missing class some probability; the trees do not.
     trees = DIRECTION_PARTS[1]
     assert trees.predict(artifacts["calm_trees.ubj"], sample.take(rows))[:, 2].max() < 0.001
     scaled = DIRECTION_PARTS[0].predict(artifacts["scaled.json"], sample.take(rows[-30:]))
-    np.testing.assert_allclose(found["direction:p_bullish"], scaled[:, 2] / 2, atol=0.001)
+    np.testing.assert_allclose(predictions["direction:p_bullish"], scaled[:, 2] / 2, atol=0.001)
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_a_fold_that_lacks_a_class_works():
     [
         ((0.2, 0.3, 0.5), "bullish", 0.25),  # (1/2 - 1/3) / (2/3)
         ((0.0, 1.0, 0.0), "neutral", 1.0),
-        ((1 / 3, 1 / 3, 1 / 3), "bearish", 0.0),  # of a tie the first class
+        ((1 / 3, 1 / 3, 1 / 3), "bearish", 0.0),  # the first class wins a tie
         ((0.25, 0.375, 0.375), "neutral", 0.0625),
         ((None, None, None), None, None),
     ],
 )
-def test_call_and_confidence_worked_by_hand(p, direction, confidence):
+def test_direction_and_confidence_worked_by_hand(p, direction, confidence):
     frame = pl.DataFrame([p], schema=dict.fromkeys(PROBABILITIES, pl.Float64), orient="row")
     row = with_call(frame).row(0, named=True)
     assert row["direction"] == direction
@@ -149,6 +149,6 @@ def test_call_and_confidence_worked_by_hand(p, direction, confidence):
 
 def test_normalised_rows_sum_to_one_and_keep_their_proportions():
     raw = np.array([[0.2, 0.3, 0.50001], [0.1, 0.1, 0.2]])
-    found = normalised(raw)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-15)
-    np.testing.assert_allclose(found[1], [0.25, 0.25, 0.5])
+    probabilities = normalised(raw)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-15)
+    np.testing.assert_allclose(probabilities[1], [0.25, 0.25, 0.5])

@@ -1,4 +1,4 @@
-"""Fits may not change unnoticed: the version that stored folds carry stands for these numbers."""
+"""A changed fit must not go unnoticed: these numbers belong to the current fitting version."""
 
 from dataclasses import replace
 from datetime import date
@@ -31,7 +31,7 @@ HAR_STRONG, RIDGE_STRONG, CALM_TREES = RANK_PARTS
 
 
 def short(trees):
-    """The trees with eight rounds."""
+    """The same trees with eight rounds only."""
     return replace(trees, rounds=8)
 
 
@@ -77,7 +77,7 @@ RECORDED = {
         "trees of ranks": [0.2681567, 0.24182008],
     },
 }
-"""By version: mean and standard deviation of what each model predicts for one month."""
+"""By version: mean and standard deviation of each model's predictions for one month."""
 
 
 def fit(model):
@@ -90,7 +90,7 @@ def fit(model):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_fits_that_change_need_another_version(name):
+def test_a_changed_fit_needs_a_new_fitting_version(name):
     recorded = RECORDED.get(training.FITTING_VERSION, {}).get(name)
     assert fit(MODELS[name]) == pytest.approx(recorded, rel=1e-5, abs=1e-9), (
         "the fits have changed: raise FITTING_VERSION in models/training.py, so that stored folds "

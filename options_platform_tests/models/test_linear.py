@@ -25,7 +25,7 @@ LEVELS = INPUTS @ np.array([0.3, 0.01, 40.0, 0.0]) + RANDOM.normal(0, 1, 400)
 
 @pytest.mark.parametrize("penalty", [0.05, 1.0])
 @pytest.mark.parametrize("classes", [3, 2])
-def test_a_logit_predicts_what_scikit_learn_predicts(penalty, classes):
+def test_a_logit_predicts_the_same_as_scikit_learn(penalty, classes):
     target = np.minimum(CLASSES, classes - 1)
     theirs = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=1000))
     wanted = theirs.fit(INPUTS, target).predict_proba(INPUTS)
@@ -33,15 +33,15 @@ def test_a_logit_predicts_what_scikit_learn_predicts(penalty, classes):
     np.testing.assert_allclose(predict_logit(fit, INPUTS), wanted, atol=1e-6)
 
 
-def test_a_class_never_seen_has_no_probability_and_the_rest_sum_to_one():
-    seen = CLASSES != 1
-    fit = fit_logit(INPUTS[seen], CLASSES[seen], classes=3, inverse_penalty=1.0)
-    found = predict_logit(fit, INPUTS)
-    assert (found[:, 1] == 0).all()
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-15)
+def test_a_class_without_training_rows_has_probability_zero():
+    has_class = CLASSES != 1
+    fit = fit_logit(INPUTS[has_class], CLASSES[has_class], classes=3, inverse_penalty=1.0)
+    probabilities = predict_logit(fit, INPUTS)
+    assert (probabilities[:, 1] == 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-15)
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    wanted = theirs.fit(INPUTS[seen], CLASSES[seen]).predict_proba(INPUTS)
-    np.testing.assert_allclose(found[:, [0, 2]], wanted, atol=1e-6)
+    wanted = theirs.fit(INPUTS[has_class], CLASSES[has_class]).predict_proba(INPUTS)
+    np.testing.assert_allclose(probabilities[:, [0, 2]], wanted, atol=1e-6)
 
 
 def test_a_single_class_is_certain():
@@ -49,15 +49,15 @@ def test_a_single_class_is_certain():
     np.testing.assert_array_equal(predict_logit(fit, INPUTS), [[0.0, 0.0, 1.0]] * 400)
 
 
-def test_a_ridge_predicts_what_scikit_learn_and_the_normal_equations_predict():
+def test_a_ridge_predicts_the_same_as_scikit_learn_and_the_normal_equations():
     fit = fit_ridge(INPUTS, LEVELS, penalty=50.0)
-    found = predict_ridge(fit, INPUTS)
+    predicted = predict_ridge(fit, INPUTS)
     theirs = make_pipeline(StandardScaler(), Ridge(alpha=50.0)).fit(INPUTS, LEVELS)
-    np.testing.assert_allclose(found, theirs.predict(INPUTS), rtol=1e-9)
+    np.testing.assert_allclose(predicted, theirs.predict(INPUTS), rtol=1e-9)
     z = (INPUTS - INPUTS.mean(axis=0)) / INPUTS.std(axis=0)
     weights = np.linalg.solve(z.T @ z + 50.0 * np.eye(4), z.T @ (LEVELS - LEVELS.mean()))
-    np.testing.assert_allclose(found, z @ weights + LEVELS.mean(), rtol=1e-9)
-    assert fit["residual_std"] == pytest.approx(np.std(LEVELS - found))
+    np.testing.assert_allclose(predicted, z @ weights + LEVELS.mean(), rtol=1e-9)
+    assert fit["residual_std"] == pytest.approx(np.std(LEVELS - predicted))
 
 
 def test_a_constant_input_is_ignored_without_a_division_by_zero():
@@ -71,14 +71,14 @@ def test_a_constant_input_is_ignored_without_a_division_by_zero():
     )
 
 
-def test_an_unknown_input_gives_an_unknown_prediction_for_its_row_alone():
+def test_a_missing_input_gives_nan_for_its_row_only():
     holed = INPUTS[:5].copy()
     holed[2, 1] = np.nan
-    for found in (
+    for predicted in (
         predict_ridge(fit_ridge(INPUTS, LEVELS, penalty=1.0), holed),
         predict_logit(fit_logit(INPUTS, CLASSES, classes=3, inverse_penalty=1.0), holed)[:, 0],
     ):
-        assert np.isnan(found).tolist() == [False, False, True, False, False]
+        assert np.isnan(predicted).tolist() == [False, False, True, False, False]
 
 
 @given(cut=st.lists(st.integers(0, 400), max_size=6).map(sorted))
@@ -92,7 +92,7 @@ def test_a_row_does_not_depend_on_its_batch(cut):
         np.testing.assert_array_equal(np.concatenate([predict(fit, p) for p in parts]), whole)
 
 
-def test_the_same_rows_give_the_same_numbers_and_json_keeps_them():
+def test_the_same_rows_give_the_same_numbers_and_json_preserves_them():
     first = fit_logit(INPUTS, CLASSES, classes=3, inverse_penalty=1.0)
     again = fit_logit(INPUTS.copy(), CLASSES.copy(), classes=3, inverse_penalty=1.0)
     assert to_json(first) == to_json(again)

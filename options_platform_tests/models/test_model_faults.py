@@ -1,4 +1,4 @@
-"""Shipped models on bad input, and the same bits from any run and any number of threads."""
+"""Shipped models on bad inputs, and identical bits from any run and any number of threads."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ SHIPPED = [ScaledDirection(), ChangeVolatility()]
 
 
 def digest(workers):
-    """A hash over all folds and predictions of both shipped models."""
+    """A hash of all folds and predictions of both shipped models."""
     total = hashlib.sha256()
     for model in SHIPPED:
         store = OpenStore()
@@ -35,7 +35,7 @@ def digest(workers):
     return total.hexdigest()
 
 
-def test_another_process_with_other_threads_gives_the_same_bits():
+def test_another_process_with_another_number_of_threads_gives_the_same_bits():
     here = digest(workers=1)
     code = "from options_platform_tests.models.test_model_faults import digest; print(digest(1))"
     for threads in ("1", "3"):
@@ -46,11 +46,11 @@ def test_another_process_with_other_threads_gives_the_same_bits():
             "PYTHONHASHSEED": threads,
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
-        found = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", code],
             env=environment, capture_output=True, text=True, check=True, timeout=200,
         )  # fmt: skip
-        assert found.stdout.strip() == here
+        assert completed.stdout.strip() == here
 
 
 @pytest.mark.long
@@ -69,7 +69,7 @@ def test_three_rows_train_no_model(model):
 
 
 @pytest.mark.parametrize("model", SHIPPED, ids=lambda model: model.name)
-def test_rows_with_unknown_inputs_get_no_prediction_and_train_nothing(model):
+def test_rows_with_missing_inputs_get_no_prediction_and_are_not_trained_on(model):
     data = random_dataset(END)
     inputs = data.sample.inputs.copy()
     hole = (data.dates >= np.datetime64("2017-05-01")) & (data.keys["ticker"] == "AAA").to_numpy()
@@ -98,7 +98,7 @@ def constant(sample):
 
 
 @pytest.mark.parametrize("model", SHIPPED, ids=lambda model: model.name)
-def test_a_market_that_stands_still_gives_finite_predictions(model):
+def test_a_constant_market_gives_finite_predictions(model):
     sample = constant(random_dataset(END).sample)
     fitted = model.fit(sample.take(model.trainable(sample)[:600]))
     for name, values in model.predict(fitted, sample.take(np.arange(700, 720))).items():
@@ -110,12 +110,14 @@ def test_a_market_that_stands_still_gives_finite_predictions(model):
 def test_a_fold_with_one_class_still_predicts_three_probabilities(only):
     data = random_dataset(END)
     model = ScaledDirection()
-    known = model.trainable(data.sample)[:600]
+    trainable = model.trainable(data.sample)[:600]
     single = replace(data.sample, direction=np.full(len(data.sample), only))
-    fitted = model.fit(single.take(known))
-    found = model.predict(fitted, data.sample.take(np.arange(700, 760)))
+    fitted = model.fit(single.take(trainable))
+    predictions = model.predict(fitted, data.sample.take(np.arange(700, 760)))
     for name in ("direction", "vix_logit", "prior"):
-        p = np.column_stack([found[f"{name}:p_{k}"] for k in ("bearish", "neutral", "bullish")])
+        p = np.column_stack(
+            [predictions[f"{name}:p_{k}"] for k in ("bearish", "neutral", "bullish")]
+        )
         assert p.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-12)
         assert (p >= 0).all()
 
@@ -131,7 +133,7 @@ def every_candidate():
 
 @pytest.mark.long
 @pytest.mark.parametrize("model", every_candidate())
-def test_every_candidate_lacks_a_class_gracefully_and_repeats_itself(model):
+def test_every_candidate_copes_with_a_missing_class_and_is_reproducible(model):
     data = random_dataset(END)
     two = replace(
         data.sample, direction=np.where(data.sample.direction == 0, 1, data.sample.direction)

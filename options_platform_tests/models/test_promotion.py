@@ -1,4 +1,4 @@
-"""A variant becomes champion only if it is better by more than chance, and can be taken back."""
+"""A variant becomes champion only if it is significantly better, and can be rolled back."""
 
 import json
 import sqlite3
@@ -39,7 +39,7 @@ def trial(name, losses, naive, data="same", *, purpose="choice", scores="{}"):
 
 @pytest.fixture
 def registry(tmp_path):
-    """Three trials on the same months: the champion, a better and an equal one."""
+    """Three trials on the same months: the champion, a better variant and an equal one."""
     random = np.random.default_rng(0)
     naive = random.normal(1.10, 0.10, len(FOLDS))
     champion = naive - 0.04 + random.normal(0, 0.05, len(FOLDS))
@@ -56,7 +56,7 @@ def registry(tmp_path):
     return ModelRegistry(tmp_path, warehouse)
 
 
-def test_the_shipped_default_is_a_candidate_and_reigns_from_the_start(registry):
+def test_the_shipped_default_is_a_candidate_and_the_first_champion(registry):
     for target, name in DEFAULT.items():
         assert registry.champion(target) == name
         assert name in {c.model.name for c in CANDIDATES[target]}
@@ -88,7 +88,7 @@ def test_a_better_variant_is_promoted_and_rolled_back(registry):
         ("nobody", "no candidate 'nobody'"),
     ],
 )
-def test_what_is_not_proven_better_is_refused(registry, name, message):
+def test_a_variant_not_significantly_better_is_refused(registry, name, message):
     with pytest.raises(UsageError, match=message):
         registry.promote("direction", name, now=NOW)
     assert registry.champion("direction") == CHAMPION
@@ -102,7 +102,7 @@ def test_a_trial_on_other_data_does_not_count(registry):
         registry.promote("direction", "trees", now=NOW)
 
 
-def test_there_is_nothing_before_the_first_champion(registry):
+def test_the_first_champion_cannot_be_rolled_back(registry):
     with pytest.raises(UsageError, match="nothing to go back to"):
         registry.rollback("direction", now=NOW)
 
@@ -126,7 +126,7 @@ def test_each_rollback_goes_one_champion_further_back(registry):
     assert registry.rollback("direction", now=NOW) == CHAMPION
 
 
-def test_what_is_too_good_to_be_true_is_not_promoted(registry):
+def test_a_variant_too_good_to_be_true_is_not_promoted(registry):
     folds = registry.warehouse.read(TRIAL_FOLDS).filter(trial_id="logit_wide-same").sort("fold")
     naive = folds["naive_loss"].to_numpy()
     scores = json.dumps({"auc_macro": 0.999, "auc_macro low": 0.998})
@@ -137,7 +137,7 @@ def test_what_is_too_good_to_be_true_is_not_promoted(registry):
         registry.promote("direction", "logit_scaled", now=NOW)
 
 
-def test_a_store_that_is_no_database_is_named_and_left_alone(registry):
+def test_a_store_that_is_no_database_is_reported_and_left_unchanged(registry):
     broken = registry.home / "mlflow.db"
     broken.write_bytes(b"this is no database, though it is long enough to look like one" * 20)
     with pytest.raises(ModelStoreError, match=r"MLflow store .*mlflow\.db failed"):
@@ -146,7 +146,7 @@ def test_a_store_that_is_no_database_is_named_and_left_alone(registry):
     assert broken.read_bytes().startswith(b"this is no database")
 
 
-def test_a_store_that_is_deleted_while_it_is_open_is_named(registry):
+def test_a_store_deleted_while_open_is_reported(registry):
     registry.promote("direction", "logit_wide", now=NOW)
     (registry.home / "mlflow.db").unlink()
     with pytest.raises(ModelStoreError, match=r"MLflow store .*mlflow\.db failed"):
@@ -155,12 +155,12 @@ def test_a_store_that_is_deleted_while_it_is_open_is_named(registry):
 
 
 @pytest.mark.long
-def test_a_locked_store_says_so(registry):
+def test_a_locked_store_is_reported(registry):
     registry.promote("direction", "logit_wide", now=NOW)
     holder = sqlite3.connect(registry.home / "mlflow.db")
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        with pytest.raises(ModelStoreError, match=r"locked.*another program holds it"):
+        with pytest.raises(ModelStoreError, match=r"locked.*another program uses it"):
             registry.rollback("direction", now=NOW)
     finally:
         holder.rollback()

@@ -1,4 +1,4 @@
-"""The walk-forward folds, and the same folds inside scikit-learn."""
+"""The walk-forward folds, and the same folds through scikit-learn."""
 
 from datetime import date
 
@@ -23,18 +23,18 @@ DAYS = np.array(sessions(date(2015, 1, 2), date(2017, 6, 30)), dtype="datetime64
 
 
 def known_after(days, horizon=5):
-    known = np.full(len(days), np.datetime64("NaT"), dtype="datetime64[D]")
-    known[:-horizon] = days[horizon:]
-    return known
+    known_on = np.full(len(days), np.datetime64("NaT"), dtype="datetime64[D]")
+    known_on[:-horizon] = days[horizon:]
+    return known_on
 
 
 def folds(**options):
-    known = known_after(DAYS)
+    known_on = known_after(DAYS)
     return list(
         monthly_folds(
             DAYS,
-            known,
-            ~np.isnat(known),
+            known_on,
+            ~np.isnat(known_on),
             start=date(2016, 6, 1),
             end=date(2017, 3, 31),
             **options,
@@ -45,7 +45,7 @@ def folds(**options):
 def test_training_ends_before_labels_overlap_the_month():
     fold = folds()[0]
     assert fold.name == "2016-06"
-    # Five sessions on from 2016-05-23 is 2016-05-31 (Memorial Day was the 30th).
+    # Five sessions after 2016-05-23 is 2016-05-31 (Memorial Day was the 30th).
     assert DAYS[fold.train].max() == np.datetime64("2016-05-23")
     assert DAYS[fold.predict].min() == np.datetime64("2016-06-01")
 
@@ -56,11 +56,11 @@ def test_an_embargo_of_three_sessions_moves_the_last_training_session_by_three()
     assert np.searchsorted(DAYS, last) - np.searchsorted(DAYS, held_back) == 3
 
 
-def test_an_embargo_longer_than_history_leaves_nothing_to_train_on():
+def test_an_embargo_longer_than_the_history_gives_no_fold():
     assert all(not len(fold.train) for fold in folds(embargo_sessions=5000))
 
 
-def test_a_rolling_window_holds_exactly_so_many_sessions():
+def test_a_rolling_window_has_exactly_the_configured_sessions():
     assert [len(fold.train) for fold in folds(window_sessions=252)] == [252] * 10
 
 
@@ -94,25 +94,25 @@ def test_a_shuffled_fold_is_refused():
     window=st.one_of(st.none(), st.integers(30, 400)),
     tickers=st.integers(1, 3),
 )
-def test_whatever_the_settings_training_labels_are_known_before_the_test_month(
+def test_with_any_settings_training_labels_are_known_before_the_test_month(
     horizon, embargo, window, tickers
 ):
     groups = np.repeat(DAYS, tickers)
     split = WalkForwardSplit(
         horizon_sessions=horizon, embargo_sessions=embargo, window_sessions=window, min_sessions=30
     )
-    seen = []
+    test_folds = []
     for train, test in split.split(None, groups=groups):
         gap = np.searchsorted(DAYS, groups[test].min()) - np.searchsorted(DAYS, groups[train].max())
         assert gap >= horizon + embargo
         assert window is None or len(np.unique(groups[train])) <= window
-        seen.append(test)
-    together = np.concatenate(seen)
+        test_folds.append(test)
+    together = np.concatenate(test_folds)
     assert len(np.unique(together)) == len(together), "a row is tested twice"
-    assert split.get_n_splits(None, groups=groups) == len(seen)
+    assert split.get_n_splits(None, groups=groups) == len(test_folds)
 
 
-def test_scikit_learn_takes_the_splitter_as_cv():
+def test_scikit_learn_accepts_the_splitter_as_cv():
     random = np.random.default_rng(1)
     inputs, target = random.normal(size=(len(DAYS), 3)), random.integers(0, 2, len(DAYS))
     split = WalkForwardSplit()
@@ -124,9 +124,11 @@ def test_scikit_learn_takes_the_splitter_as_cv():
 
 
 def test_the_splitter_gives_the_folds_of_the_platform():
-    known = known_after(DAYS)
+    known_on = known_after(DAYS)
     ours = list(
-        monthly_folds(DAYS, known, ~np.isnat(known), start=date(2016, 2, 1), end=date(2017, 6, 30))
+        monthly_folds(
+            DAYS, known_on, ~np.isnat(known_on), start=date(2016, 2, 1), end=date(2017, 6, 30)
+        )
     )
     theirs = list(WalkForwardSplit().split(None, groups=DAYS))
     for fold, (train, test) in zip(ours, theirs, strict=True):

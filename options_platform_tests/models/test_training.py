@@ -1,4 +1,4 @@
-"""Walk-forward training with the real models, made small, and a store in memory."""
+"""Walk-forward training with small versions of the real models and a store in memory."""
 
 import hashlib
 from dataclasses import replace
@@ -27,7 +27,7 @@ from options_platform_tests.models.rows import (
 
 
 def small(model):
-    """The model with eight rounds of trees."""
+    """The same model with eight rounds of trees only."""
     parts = [replace(p, rounds=8) if isinstance(p, Boosted) else p for p in model.parts]
     return replace(model, parts=tuple(parts))
 
@@ -41,7 +41,7 @@ MODELS = (
     SeedVolatility(rounds=8),
 )
 HASH_OF_THE_FILES = "98b3e299b86c9ab6f45e18d05c9047e304dc55fed6b3302ee3d4ec2d14c94b4e"
-"""What stood in the hashes of folds while the sources of the fits were hashed."""
+"""Digest in the hashes of folds stored while source files were hashed."""
 LAST_MONTHS = {"start": date(2017, 10, 2), "end": END}
 
 
@@ -60,19 +60,19 @@ def test_a_stored_fold_is_not_trained_again_and_predicts_the_same():
     store = OpenStore()
     first = walk(store)
     assert sorted(fold for _, fold in store.records) == ["2017-10", "2017-11", "2017-12"]
-    # The store refuses to keep a fold twice.
+    # The store refuses to store a fold twice.
     assert_same(first, walk(store))
     assert first.model_ids == walk(store).model_ids
 
 
 def test_only_the_months_that_are_missing_are_trained():
-    store, told = OpenStore(), []
+    store, reports = OpenStore(), []
     walk(store, start=date(2017, 10, 2), end=date(2017, 10, 31))
-    walk(store, progress=lambda *what: told.append(what))
-    assert told == [("direction: monthly folds trained", done, 2) for done in (1, 2)]
+    walk(store, progress=lambda *report: reports.append(report))
+    assert reports == [("direction: monthly folds trained", done, 2) for done in (1, 2)]
 
 
-def test_other_parameters_or_other_training_rows_need_another_fold():
+def test_other_parameters_or_training_rows_make_another_fold():
     store = OpenStore()
     walk(store)
     scaled, trees = DIRECTION.parts
@@ -85,11 +85,11 @@ def test_other_parameters_or_other_training_rows_need_another_fold():
         .otherwise("rsi_14")
     )
     walk(store, data=make_dataset(touched, labels, pool=POOL, end=END))
-    # The row of 1 November teaches December alone.
+    # The row of 1 November is a training row of December only.
     assert len(store.folds) == 7
 
 
-def test_a_run_that_must_not_train_says_how_many_folds_are_not_stored():
+def test_a_run_that_must_not_train_reports_how_many_folds_are_not_stored():
     store = OpenStore()
     walk(store, start=date(2017, 12, 1))
     with pytest.raises(NotStoredError, match="direction: 2 folds are not stored"):
@@ -100,26 +100,26 @@ def test_a_run_that_must_not_train_says_how_many_folds_are_not_stored():
 
 def test_months_without_a_year_of_data_have_no_model():
     store = OpenStore()
-    # The VIX rank is known from the 252nd session on, January 2016; a year later begins 2017.
-    found = walk(store, VOLATILITY, start=date(2016, 12, 1), end=date(2017, 3, 31))
+    # The VIX rank starts with the 252nd session, in January 2016; a year of ranks ends in 2017.
+    results = walk(store, VOLATILITY, start=date(2016, 12, 1), end=date(2017, 3, 31))
     trained = {fold for _, fold in store.records}
     assert "2016-12" not in trained
     assert "2017-03" in trained
-    without = np.array([fold not in trained for fold in found.folds])
+    without = np.array([fold not in trained for fold in results.folds])
     assert without.any()
-    assert [number is None for number in found.model_ids] == without.tolist()
-    assert np.isnan(found.columns["volatility:iv_rank_pred"][without]).all()
-    assert np.isfinite(found.columns["volatility:iv_rank_pred"][~without]).all()
+    assert [model_id is None for model_id in results.model_ids] == without.tolist()
+    assert np.isnan(results.columns["volatility:iv_rank_pred"][without]).all()
+    assert np.isfinite(results.columns["volatility:iv_rank_pred"][~without]).all()
     for record in store.records.values():
         assert record.train_rows >= MIN_SESSIONS * len(POOL)
 
 
-def test_a_range_before_any_year_of_data_trains_nothing():
+def test_a_range_without_a_year_of_earlier_data_trains_nothing():
     store = OpenStore()
-    found = walk(store, start=date(2015, 6, 1), end=date(2015, 7, 31))
+    results = walk(store, start=date(2015, 6, 1), end=date(2015, 7, 31))
     assert store.folds == {}
-    assert found.columns == {}
-    assert set(found.model_ids) == {None}
+    assert results.columns == {}
+    assert set(results.model_ids) == {None}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -134,17 +134,17 @@ def test_the_same_rows_give_the_same_bytes(model):
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_prediction_does_not_depend_on_its_batch(model):
     store = OpenStore()
-    found = walk(store, model)
+    results = walk(store, model)
     sample = random_dataset().sample
-    for at in range(0, len(found.rows), 9):
-        fold = store.records[model.name, found.folds[at]]
+    for at in range(0, len(results.rows), 9):
+        fold = store.records[model.name, results.folds[at]]
         artifacts = store.folds[model.name, fold.fold, fold.input_hash]
-        alone = model.predict(artifacts, sample.take(found.rows[at : at + 1]))
+        alone = model.predict(artifacts, sample.take(results.rows[at : at + 1]))
         for name, values in alone.items():
-            np.testing.assert_array_equal(values[0], found.columns[name][at])
+            np.testing.assert_array_equal(values[0], results.columns[name][at])
 
 
-def test_a_session_alone_is_predicted_as_in_a_long_range():
+def test_a_single_session_is_predicted_as_in_a_long_range():
     store = OpenStore()
     whole = walk(store)
     day = np.datetime64("2017-11-15")
@@ -156,14 +156,14 @@ def test_a_session_alone_is_predicted_as_in_a_long_range():
 
 
 def test_the_number_of_workers_changes_nothing():
-    one, two = OpenStore(), OpenStore()
+    one_worker, two_workers = OpenStore(), OpenStore()
     span = {"start": date(2017, 9, 1)}
-    assert_same(walk(one, **span), walk(two, **span, workers=2))
-    assert one.folds == two.folds
-    assert len(two.folds) == 4
+    assert_same(walk(one_worker, **span), walk(two_workers, **span, workers=2))
+    assert one_worker.folds == two_workers.folds
+    assert len(two_workers.folds) == 4
 
 
-def test_what_comes_after_a_month_does_not_change_its_fold():
+def test_data_after_a_month_do_not_change_its_fold():
     whole, short = OpenStore(), OpenStore()
     walk(whole)
     early = make_dataset(*random_rows(), pool=POOL, end=date(2017, 10, 31))
@@ -171,7 +171,7 @@ def test_what_comes_after_a_month_does_not_change_its_fold():
     assert set(short.folds) < set(whole.folds)
 
 
-def test_no_label_that_was_known_only_in_the_month_is_trained_on():
+def test_no_label_known_only_in_the_month_is_trained_on():
     store = OpenStore()
     walk(store)
     data = random_dataset()
@@ -182,23 +182,23 @@ def test_no_label_that_was_known_only_in_the_month_is_trained_on():
         assert (data.known_on[later] >= np.datetime64(f"{month}-01")).all()
 
 
-def test_a_window_trains_on_its_last_sessions_alone():
+def test_a_window_trains_on_its_last_sessions_only():
     store = OpenStore()
     walk(store, replace(MODELS[2], window_sessions=300))
     assert {record.train_rows for record in store.records.values()} == {300 * len(POOL)}
 
 
-def test_an_embargo_holds_back_the_newest_labels_of_a_fold():
-    plain, held = OpenStore(), OpenStore()
+def test_an_embargo_leaves_out_the_newest_labels_of_a_fold():
+    plain, with_embargo = OpenStore(), OpenStore()
     walk(plain)
-    walk(held, replace(DIRECTION, embargo_sessions=21))
+    walk(with_embargo, replace(DIRECTION, embargo_sessions=21))
     days = np.unique(random_dataset().dates)
     for key, record in plain.records.items():
-        end = held.records[key].train_end
+        end = with_embargo.records[key].train_end
         assert np.isin(days, np.arange(end, record.train_end)).sum() == 21
 
 
-def test_a_fold_stored_by_the_hash_of_the_files_that_fitted_it_is_read_and_not_trained():
+def test_a_fold_stored_under_the_former_source_hash_is_read_and_not_trained():
     store = OpenStore()
     walk(store, start=date(2017, 12, 1))
     record = store.records["direction", "2017-12"]
@@ -220,7 +220,7 @@ def test_a_fold_stored_by_the_hash_of_the_files_that_fitted_it_is_read_and_not_t
     assert record.input_hash == digest.hexdigest()[:32]
 
 
-def test_another_version_of_the_code_that_fits_needs_other_folds(monkeypatch):
+def test_another_fitting_version_needs_other_folds(monkeypatch):
     store = OpenStore()
     walk(store)
     monkeypatch.setattr(training, "FITTING_VERSION", "a version that never was")
@@ -229,7 +229,7 @@ def test_another_version_of_the_code_that_fits_needs_other_folds(monkeypatch):
 
 
 def test_every_row_of_the_range_has_its_month_as_fold():
-    found = walk(OpenStore())
-    months = random_dataset().dates[found.rows].astype("datetime64[M]").astype(str)
-    assert found.folds == months.tolist()
-    assert len(found.rows) == 63 * len(POOL)
+    results = walk(OpenStore())
+    months = random_dataset().dates[results.rows].astype("datetime64[M]").astype(str)
+    assert results.folds == months.tolist()
+    assert len(results.rows) == 63 * len(POOL)

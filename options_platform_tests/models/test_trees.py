@@ -17,27 +17,27 @@ def fit(target, parameters):
     return fit_trees(INPUTS, target, NAMES, rounds=20, parameters=parameters)
 
 
-def test_predictions_are_those_of_xgboost_itself():
+def test_predictions_equal_those_of_xgboost():
     data = xgboost.DMatrix(INPUTS, label=LEVELS, feature_names=list(NAMES), nthread=1)
     theirs = xgboost.train({**REGRESSION, "nthread": 1}, data, num_boost_round=20)
-    found = predict_trees(fit(LEVELS, REGRESSION), INPUTS, NAMES)
-    np.testing.assert_array_equal(found, theirs.predict(data).astype(np.float64))
+    predicted = predict_trees(fit(LEVELS, REGRESSION), INPUTS, NAMES)
+    np.testing.assert_array_equal(predicted, theirs.predict(data).astype(np.float64))
 
 
-def test_they_learn_a_step_although_some_inputs_are_unknown():
-    found = predict_trees(fit(LEVELS, REGRESSION), INPUTS, NAMES)
-    assert np.isfinite(found).all()
-    assert np.sqrt(np.mean((found - LEVELS) ** 2)) < 0.2 * LEVELS.std()
+def test_trees_learn_a_step_with_some_inputs_missing():
+    predicted = predict_trees(fit(LEVELS, REGRESSION), INPUTS, NAMES)
+    assert np.isfinite(predicted).all()
+    assert np.sqrt(np.mean((predicted - LEVELS) ** 2)) < 0.2 * LEVELS.std()
 
 
-def test_softprob_has_a_column_a_class_and_names_most_classes_right():
-    found = predict_trees(fit(CLASSES, SOFTPROB), INPUTS, NAMES)
-    assert found.shape == (300, 3)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
-    assert (found.argmax(axis=1) == CLASSES).mean() > 0.95
+def test_softprob_has_one_column_per_class_and_predicts_most_classes_correctly():
+    probabilities = predict_trees(fit(CLASSES, SOFTPROB), INPUTS, NAMES)
+    assert probabilities.shape == (300, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
+    assert (probabilities.argmax(axis=1) == CLASSES).mean() > 0.95
 
 
-def test_the_same_rows_give_the_same_bytes_and_another_seed_others():
+def test_the_same_rows_give_the_same_bytes_and_another_seed_gives_others():
     assert fit(LEVELS, REGRESSION) == fit(LEVELS.copy(), REGRESSION)
     assert fit(LEVELS, REGRESSION) != fit(LEVELS, {**REGRESSION, "seed": 43})
 
@@ -49,7 +49,7 @@ def test_a_row_does_not_depend_on_its_batch():
         np.testing.assert_array_equal(np.array(alone), whole[:40])
 
 
-def test_the_bytes_are_xgboosts_open_format():
+def test_the_bytes_are_in_xgboosts_open_format():
     model = fit(LEVELS, REGRESSION)
     booster = xgboost.Booster()
     booster.load_model(bytearray(model))

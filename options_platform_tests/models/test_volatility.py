@@ -20,9 +20,9 @@ START = date(2017, 12, 1)
 
 
 def predict(store=None, features=None, **options):
-    own, labels = random_rows()
+    default_features, labels = random_rows()
     options = {"start": START, "end": END, "tickers": POOL, "pool": POOL} | options
-    rows = own if features is None else features
+    rows = default_features if features is None else features
     return predict_volatility(rows, labels, store=store or OpenStore(), **options)
 
 
@@ -41,7 +41,7 @@ def test_rows_fit_their_contracts_and_values_their_ranges(december):
     assert (shipped["expected_rv"] > 0).all()
 
 
-def test_the_change_is_the_prediction_less_the_rank_of_today(december):
+def test_the_predicted_change_is_the_prediction_less_todays_rank(december):
     shipped, _ = december
     today = random_rows()[0].select("date", "ticker", today="iv_rank")
     rows = shipped.join(today, on=["date", "ticker"])
@@ -49,7 +49,7 @@ def test_the_change_is_the_prediction_less_the_rank_of_today(december):
     assert (rows["iv_rank_change_pred"] == rows["iv_rank_pred"] - rows["today"]).all()
 
 
-def test_persistence_is_the_rank_of_today(december):
+def test_persistence_predicts_todays_rank(december):
     shipped, every = december
     naive = every.filter(pl.col("model") == "persistence").join(
         shipped.select("date", "ticker", "iv_rank"), on=["date", "ticker"]
@@ -58,7 +58,7 @@ def test_persistence_is_the_rank_of_today(december):
     assert (naive["iv_rank_pred"] == naive["iv_rank"]).all()
 
 
-def test_a_row_is_null_where_an_input_is_unknown_and_keeps_its_known_rank():
+def test_a_row_with_a_missing_input_has_null_predictions_and_keeps_its_rank():
     features, _ = random_rows()
     hidden = (pl.col("date") == date(2017, 12, 14)) & (pl.col("ticker") == "AAA")
     features = features.with_columns(hv_5=pl.when(~hidden).then("hv_5"))
@@ -71,7 +71,7 @@ def test_a_row_is_null_where_an_input_is_unknown_and_keeps_its_known_rank():
     assert every.filter(hidden)["model"].to_list() == ["volatility"]
 
 
-def test_the_seed_is_kept_beside_the_shipped_model():
+def test_the_seed_baseline_is_stored_beside_the_shipped_model():
     store = OpenStore()
     _, every = predict(store, baselines=("seed",))
     assert set(every["model"]) == {
@@ -80,14 +80,14 @@ def test_the_seed_is_kept_beside_the_shipped_model():
     assert {model for model, _ in store.records} == {"volatility", "seed_volatility"}
 
 
-def test_a_fold_in_which_no_regime_shifted_expects_no_shift():
+def test_a_fold_without_regime_shifts_predicts_none():
     sample = random_dataset().sample
     calm = replace(sample, regime_differs=np.where(np.isnan(sample.regime_differs), np.nan, 0.0))
     model = ChangeVolatility()
     rows = model.trainable(calm)
-    found = model.predict(model.fit(calm.take(rows)), calm.take(rows[-20:]))
-    np.testing.assert_array_equal(found["volatility:p_regime_shift"], 0.0)
-    assert np.isfinite(found["volatility:iv_rank_pred"]).all()
+    predictions = model.predict(model.fit(calm.take(rows)), calm.take(rows[-20:]))
+    np.testing.assert_array_equal(predictions["volatility:p_regime_shift"], 0.0)
+    assert np.isfinite(predictions["volatility:iv_rank_pred"]).all()
 
 
 def test_expected_volatility_is_the_mean_of_a_log_normal_variable():
@@ -96,8 +96,8 @@ def test_expected_volatility_is_the_mean_of_a_log_normal_variable():
     rows = model.trainable(sample)
     artifacts = model.fit(sample.take(rows))
     spread = from_json(artifacts["linear.json"])["rv"]["residual_std"]
-    found = model.predict(artifacts, sample.take(rows))["volatility:expected_rv"]
-    # The regression is on logs: its own mean error is zero, and exp(s^2 / 2) is what logs hide.
-    logs = np.log(found) - 0.5 * spread**2
+    expected_rv = model.predict(artifacts, sample.take(rows))["volatility:expected_rv"]
+    # The regression is unbiased on logs; exp(s^2 / 2) converts its median to the mean.
+    logs = np.log(expected_rv) - 0.5 * spread**2
     assert np.mean(np.log(sample.fwd_rv[rows]) - logs) == pytest.approx(0.0, abs=1e-9)
-    assert found.mean() == pytest.approx(sample.fwd_rv[rows].mean(), rel=0.05)
+    assert expected_rv.mean() == pytest.approx(sample.fwd_rv[rows].mean(), rel=0.05)

@@ -43,7 +43,7 @@ def of(found, ticker):
     return next(one for one in found["coverage"] if one["ticker"] == ticker)
 
 
-def test_whole_data_has_no_hole_and_is_not_behind():
+def test_complete_data_have_no_gap_and_are_not_behind():
     found = data_section(STORED, ("AAA", "BBB"), DAYS[-1])
     assert found["gaps"] == found["quarantine"] == found["revisions"] == []
     for ticker in ("AAA", "BBB"):
@@ -60,7 +60,7 @@ def test_a_ticker_that_ends_early_is_behind_by_its_sessions():
     assert of(found, "BBB")["sessions_behind"] == 3
 
 
-def test_a_hole_is_told_once_with_its_ends_and_its_sessions():
+def test_a_gap_is_listed_once_with_its_ends_and_its_sessions():
     prices = [name for name, kind in RAW_OHLCV.schema.items() if kind == pl.Float64]
     lost = (pl.col("ticker") == "BBB") & pl.col("date").is_in(HOLE)
     holed = BARS.with_columns(
@@ -109,7 +109,7 @@ def test_bars_that_were_all_set_aside_are_counted_and_not_drawn():
     assert of(found, "AAA")["set_aside"] == 2
 
 
-def test_nothing_stored_gives_a_page_that_says_so():
+def test_without_stored_data_the_page_says_so():
     found = data_section(
         replace(STORED, bars=RAW_OHLCV.empty(), vix=VIX.empty()), ("AAA",), DAYS[-1]
     )
@@ -118,7 +118,7 @@ def test_nothing_stored_gives_a_page_that_says_so():
 
 
 @pytest.mark.parametrize("good", [0, 10, 21])
-def test_the_calendar_is_redder_the_more_a_month_lacks(good):
+def test_the_calendar_is_redder_the_more_sessions_a_month_misses(good):
     from io import BytesIO
 
     from matplotlib.image import imread

@@ -60,7 +60,7 @@ def test_the_defects_of_qqq_and_of_the_vix_are_named(reference_data, tmp_path):
     assert re.search(r"QQQ 2026-02-11 IV_BOUNDS \d+ ", said)
 
 
-def test_the_hole_of_qqq_and_nvda_adjusted_throughout_are_named(reference_data, tmp_path):
+def test_the_gap_of_qqq_and_nvdas_adjusted_prices_are_named(reference_data, tmp_path):
     lean = pl.read_csv(reference_data / "prices_alt" / "QQQ_lean.csv", infer_schema=False)
     lean.with_columns(adj_close="close").write_csv(tmp_path / "QQQ.csv")
     span = {"start": date(2004, 6, 1), "end": date(2011, 6, 30)}
@@ -74,7 +74,7 @@ def test_the_hole_of_qqq_and_nvda_adjusted_throughout_are_named(reference_data, 
     assert "NVDA all open to close are adjusted for dividends as well" in words_of(settings)
 
 
-def test_prices_that_do_not_fit_their_dividends_are_listed_and_a_proxys_are_not():
+def test_prices_that_contradict_their_dividends_are_listed_except_a_proxys():
     day = date(2023, 9, 15)
     paid = pl.when(pl.col("date") == day).then(0.5).otherwise(0.0)
     late = pl.col("date") >= date(2024, 1, 3)
@@ -92,7 +92,7 @@ def test_prices_that_do_not_fit_their_dividends_are_listed_and_a_proxys_are_not(
     assert [one["date"] for one in price_defects(equal, proxy=False)] == [None]
 
 
-def test_quotes_are_counted_by_the_gate_that_they_broke():
+def test_quotes_are_counted_by_the_gate_that_refused_them():
     chains = pl.DataFrame(
         {
             "date": [date(2024, 7, 3)] * 5,

@@ -29,7 +29,7 @@ def test_only_what_differs_from_the_default_is_marked(tmp_path):
     assert "exits.debit_stop" not in changed
 
 
-def test_the_digest_follows_every_rule_and_not_the_homes_place(tmp_path):
+def test_the_digest_depends_on_every_rule_and_not_on_the_homes_path(tmp_path):
     made = settings_of(tmp_path)
     digest = settings_digest(made)
     assert settings_digest(settings_of(tmp_path / "elsewhere")) == digest
@@ -37,7 +37,7 @@ def test_the_digest_follows_every_rule_and_not_the_homes_place(tmp_path):
     assert settings_digest(replace(made, account="other")) != digest
 
 
-def test_versions_are_those_that_run():
+def test_versions_are_those_of_the_running_code():
     found = versions()
     assert found["options-platform"] == __version__
     assert found["features"] == feature_version()

@@ -26,7 +26,7 @@ def traded(tmp_path_factory):
     return run.settings, warehouse
 
 
-def test_the_page_tells_targets_positions_trades_and_drift(traded):
+def test_the_page_shows_targets_positions_trades_and_drift(traded):
     settings, warehouse = traded
     page = Page(render(settings, warehouse, now=NOW))
     assert {"id": "record"} in page.all("h2")
@@ -35,15 +35,15 @@ def test_the_page_tells_targets_positions_trades_and_drift(traded):
     assert ended.height > 5
     assert open_now.height > 0
     assert "too few trades" in page.text
-    assert "Would the backtest have done the same?" in page.text
+    assert "Drift from the backtest" in page.text
     for reason in ended["exit_reason"].unique():
         assert reason in page.text
     pictures = [attributes.get("alt", "") for attributes in page.all("img")]
     assert "Equity of the paper account" in pictures
-    assert "Fall of the paper account from its last peak" in pictures
+    assert "Drawdown of the paper account" in pictures
 
 
-def test_marks_without_the_tenors_they_were_made_by_show_as_drift(traded):
+def test_marks_made_with_tenors_that_are_no_longer_stored_show_as_drift(traded):
     """The home holds no tenors of the VIX, by which the account was marked and filled."""
     settings, warehouse = traded
     section = paper_section(settings, warehouse, open_ledger(settings))
@@ -59,7 +59,7 @@ def test_a_home_that_never_traded_says_so(traded, tmp_path):
     assert paper_section(settings, warehouse, replay_ledger(fresh)) is None
 
 
-def test_a_warehouse_that_lost_its_bars_is_said_and_not_fatal(traded, tmp_path):
+def test_a_warehouse_without_its_bars_is_reported_and_not_fatal(traded, tmp_path):
     settings, _ = traded
     fresh = replace(settings, home=tmp_path)
     shutil.copy(settings.ledger_path, fresh.ledger_path)

@@ -74,7 +74,7 @@ def test_every_section_is_there_with_its_content(report):
     assert "{%" not in text
 
 
-def test_live_trading_is_said_at_its_top_and_paper_trading_is_not(simulated_home, report):
+def test_live_trading_is_shown_at_the_top_and_paper_trading_is_not(simulated_home, report):
     live = {"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}}
     text, page = page_of(make_platform_settings(simulated_home.home, **live))
     assert LIVE_NOTE in page.text
@@ -82,7 +82,7 @@ def test_live_trading_is_said_at_its_top_and_paper_trading_is_not(simulated_home
     assert LIVE_NOTE not in report[1].text
 
 
-def test_it_needs_nothing_beside_it(report):
+def test_the_report_is_self_contained(report):
     text, page = report
     assert [a for a in addresses(page) if not a.startswith(("data:", "#"))] == []
     assert not re.search(r"url\s*\(|@import", text)
@@ -111,7 +111,7 @@ def test_tables_are_closed_and_rows_as_wide_as_their_heads(report):
         assert len(re.findall(rf"<{tag}[ >]", text)) == text.count(f"</{tag}>"), tag
 
 
-def test_what_is_missed_is_printed_as_missed(simulated_home, tmp_path):
+def test_a_missed_target_is_printed_as_missed(simulated_home, tmp_path):
     """Forecasts turned around: RMSE (target and threshold), MAE and sign of the rank are missed."""
     shutil.copytree(simulated_home.home, tmp_path / "home")
     settings = make_platform_settings(tmp_path / "home")
@@ -176,7 +176,7 @@ def test_an_empty_home_says_what_to_run(tmp_path):
     assert page.all("img") == []
 
 
-def test_a_home_too_young_for_predictions_has_no_broken_picture(tmp_path):
+def test_a_home_without_predictions_yet_has_no_broken_picture(tmp_path):
     """Less than a year: rows of predictions, all of them unknown, and no regime either."""
     settings = make_platform_settings(tmp_path / "home", end=date(2015, 4, 30))
     run(settings)
@@ -186,7 +186,7 @@ def test_a_home_too_young_for_predictions_has_no_broken_picture(tmp_path):
     assert "None" not in re.sub(r"<details>.*</details>", "", text, flags=re.DOTALL)
 
 
-def test_the_file_is_written_whole_into_the_home(simulated_home, tmp_path):
+def test_the_file_is_written_atomically_into_the_home(simulated_home, tmp_path):
     shutil.copytree(simulated_home.home, tmp_path / "home")
     settings = make_platform_settings(tmp_path / "home")
     path = write_report(settings, warehouse_of(settings), now=NOW)

@@ -93,7 +93,7 @@ def test_only_what_has_rows_is_drawn():
     assert section()["iv_rank"]["plots"] == {}
 
 
-def test_years_that_were_scored_once_do_not_choose():
+def test_reserved_years_do_not_influence_the_choice():
     found = section()["direction"]
     assert found["champion"] == DEFAULT["direction"]
     assert [row["model"] for row in found["trials"]] == [
@@ -106,14 +106,14 @@ def test_years_that_were_scored_once_do_not_choose():
     assert found["final"][0]["scores"] == {"auc_macro": 0.6}
 
 
-def test_a_family_costs_what_the_default_loses_without_it():
+def test_the_cost_of_a_family_is_the_increase_of_the_loss_without_it():
     (row,) = section()["direction"]["families"]
     assert row["family"] == "volatility"
     assert row["cost"] == pytest.approx(0.03)
     assert section()["iv_rank"]["families"] == []
 
 
-def test_each_look_at_the_kept_years_is_shown():
+def test_each_look_at_the_reserved_years_is_shown():
     page = section()["direction"]
     template = _environment().get_template("research.html.j2")
     assert "looked at once, after all choices" in template.render(research={"direction": page})

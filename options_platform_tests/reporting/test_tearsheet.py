@@ -54,7 +54,7 @@ def test_every_plot_and_every_breakdown_is_there(section):
     assert len(section["targets"]) == 9
 
 
-def test_what_is_held_to_expiry_is_marked_where_its_figures_stand(section, warehouse):
+def test_results_held_to_expiry_are_marked_in_the_table(section, warehouse):
     assert {row["name"] for row in section["scores"] if row["held"]} == {"put_write"}
     stored = stored_backtest(warehouse)
     held = stored.trades.with_columns(
@@ -74,14 +74,14 @@ def test_the_attribution_adds_up_to_the_profit_of_closed_trades(section, warehou
         assert sum(row["pnl_usd"] for row in part["rows"]) == pytest.approx(closed["pnl_usd"].sum())
 
 
-def test_what_was_open_at_the_end_has_its_payoff(section, warehouse):
+def test_positions_open_at_the_end_have_a_payoff_plot(section, warehouse):
     own = pl.col("fill_model") == "default"
     still = warehouse.read(BACKTEST_TRADES).filter(own & pl.col("closed_on").is_null())
     assert len(section["open"]) == min(still.height, 6)
     assert all(card["plot"].startswith("data:image/png") for card in section["open"])
 
 
-def test_the_page_says_what_it_rests_on(settings, warehouse):
+def test_the_page_names_its_data_and_assumptions(settings, warehouse):
     page = render(settings, warehouse, now=NOW)
     for text in ("A backtest, not a track record", "synthetic chains", "No yields are stored",
                  "always bull put", "oracle direction", "hold SPY"):  # fmt: skip
@@ -118,10 +118,10 @@ def test_ruin_and_a_run_without_trades_still_make_a_page(settings, warehouse, tm
     )  # fmt: skip
     page = render(settings, other, now=NOW)
     assert "ruined on 2016-01-04" in page
-    assert "made no trade that was closed" in page
+    assert "closed no trade" in page
 
 
-def test_an_open_position_of_the_paper_account_is_drawn_unless_its_legs_expire_apart():
+def test_an_open_position_of_the_paper_account_is_drawn_unless_it_has_several_expiries():
     legs = (
         OrderLeg("sell", "put", 95.0, date(2017, 3, 17)),
         OrderLeg("buy", "put", 90.0, date(2017, 3, 17)),

@@ -1,4 +1,4 @@
-"""Four kinds of leak, each caught by a check of the platform itself."""
+"""Four kinds of leak, each caught by a check that the platform runs."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -29,18 +29,18 @@ HONEST = DirectionBlend("logit", (Logit(inputs=("returns_1d",), logs=("vix", "hv
 
 
 def predict_with(model, prepare=lambda data: data):
-    """What `future_differences` asks: a whole pipeline from tables to predictions."""
+    """A whole pipeline from tables to predictions, for `future_differences`."""
 
     def predict(features, labels, end):
         data = prepare(make_dataset(features, labels, pool=POOL, end=end))
-        found = walk_forward(model, data, start=START, end=end, store=MemoryStore())
-        return prediction_rows(found, data, model.name)
+        results = walk_forward(model, data, start=START, end=end, store=MemoryStore())
+        return prediction_rows(results, data, model.name)
 
     return predict
 
 
 def leaky_rows(rows=None, since=date(2000, 1, 3), until=END):
-    """Features among which a return of the past is, between two dates, one of the future."""
+    """Features whose past return is replaced by a future one between two dates."""
     features, labels = rows or random_rows()
     later = labels.select("date", "ticker", later="fwd_return_5d")
     features = features.join(later, on=["date", "ticker"], how="left", maintain_order="left")
@@ -50,9 +50,9 @@ def leaky_rows(rows=None, since=date(2000, 1, 3), until=END):
     ).drop("later"), labels
 
 
-def test_an_honest_model_changes_nothing_when_the_future_is_deleted():
-    found = future_differences(predict_with(HONEST), *random_rows(), cut=CUT, end=END)
-    assert found.is_empty()
+def test_deleting_the_future_changes_no_prediction_of_an_honest_model():
+    changed = future_differences(predict_with(HONEST), *random_rows(), cut=CUT, end=END)
+    assert changed.is_empty()
 
 
 def test_an_honest_model_raises_no_alarm():
@@ -70,9 +70,9 @@ def test_a_label_among_the_features_is_caught_by_truncation():
             labels.select("date", "ticker", leak="fwd_return_5d"), on=["date", "ticker"]
         )
 
-    found = truncation_differences(compute, date(2016, 3, 1), *random_market(POOL))
-    assert found["column"].unique().to_list() == ["leak"]
-    assert found.height == 10  # five sessions of two tickers
+    changed = truncation_differences(compute, date(2016, 3, 1), *random_market(POOL))
+    assert changed["column"].unique().to_list() == ["leak"]
+    assert changed.height == 10  # five sessions of two tickers
 
 
 @pytest.mark.parametrize("end", [END, date(2017, 2, 28)])
@@ -82,10 +82,10 @@ def test_a_label_among_the_features_is_too_good_to_be_true(end):
     assert all(alarm.fires for alarm in alarms), list(map(str, alarms))
 
 
-def test_a_rank_that_is_known_beforehand_is_too_good_to_be_true():
+def test_a_rank_forecast_that_uses_the_future_is_too_good_to_be_true():
     _, labels = random_rows()
-    known = labels.drop_nulls("fwd_iv_rank_5d")
-    today = features_today(known)
+    labelled = labels.drop_nulls("fwd_iv_rank_5d")
+    today = features_today(labelled)
     oracle = today.with_columns(iv_rank_pred=pl.col("iv_rank") + 0.7 * pl.col("change"))
     assert all(alarm.fires for alarm in volatility_alarms(oracle, labels))
     honest = today.with_columns(iv_rank_pred=pl.col("iv_rank") * 0.9 + 0.05)
@@ -113,18 +113,18 @@ def twelve_years():
         (date(2016, 9, 29), END, "the newest 12 months"),
     ],
 )
-def test_a_label_among_the_features_of_one_year_does_not_drown_in_honest_ones(since, until, period):
+def test_a_leak_in_one_year_is_detected_among_honest_years(since, until, period):
     features, labels = leaky_rows(twelve_years(), since, until)
     data = make_dataset(features, labels, pool=("AAA",), end=END)
-    found = walk_forward(HONEST, data, start=date(2008, 1, 2), end=END, store=MemoryStore())
-    rows = prediction_rows(found, data, HONEST.name)
+    results = walk_forward(HONEST, data, start=date(2008, 1, 2), end=END, store=MemoryStore())
+    rows = prediction_rows(results, data, HONEST.name)
     firing = {alarm.period for alarm in direction_alarms(rows, labels) if alarm.fires}
     assert period in firing
     assert "all time" not in firing
 
 
 def folded_forest(data, *, shuffle):
-    """A forest's probabilities over the rows, each fold predicted by the four others."""
+    """Probabilities of a random forest, each fold predicted by a fit on the other four."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import KFold, cross_val_predict
 
@@ -141,7 +141,7 @@ def folded_forest(data, *, shuffle):
     return data.keys[rows].with_columns(pl.Series(n, p[:, k]) for k, n in enumerate(names))
 
 
-def test_shuffled_folds_are_too_good_to_be_true_and_folds_in_order_are_not():
+def test_shuffled_folds_raise_an_alarm_and_chronological_folds_do_not():
     features, labels = twelve_years()
     data = make_dataset(features, labels, pool=("AAA",), end=END)
     shuffled = direction_alarms(folded_forest(data, shuffle=True), labels)
@@ -151,20 +151,20 @@ def test_shuffled_folds_are_too_good_to_be_true_and_folds_in_order_are_not():
 
 
 @pytest.mark.parametrize("sessions_seen", [10, 21, 60, 250, 2500])
-def test_guesses_that_move_slowly_are_no_alarm_however_few_the_rows(sessions_seen):
+def test_slowly_changing_guesses_raise_no_alarm_on_any_number_of_rows(sessions_seen):
     _, labels = twelve_years()
-    known = labels.drop_nulls("direction").head(sessions_seen)
+    labelled = labels.drop_nulls("direction").head(sessions_seen)
     for seed in range(20):
         random = np.random.default_rng(seed)
-        walk_ = np.cumsum(random.normal(0.0, 0.25, (known.height, 3)), axis=0)
+        walk_ = np.cumsum(random.normal(0.0, 0.25, (labelled.height, 3)), axis=0)
         p = np.exp(walk_ - np.log(np.exp(walk_).sum(axis=1, keepdims=True)))
         names = ("p_bearish", "p_neutral", "p_bullish")
-        guesses = known.with_columns(pl.Series(n, p[:, k]) for k, n in enumerate(names))
-        found = direction_alarms(guesses, labels)
-        assert not any(alarm.fires for alarm in found), list(map(str, found))
+        guesses = labelled.with_columns(pl.Series(n, p[:, k]) for k, n in enumerate(names))
+        alarms = direction_alarms(guesses, labels)
+        assert not any(alarm.fires for alarm in alarms), list(map(str, alarms))
 
 
-def test_three_lucky_rows_are_no_alarm():
+def test_three_lucky_rows_raise_no_alarm():
     _, labels = random_rows()
     few = labels.filter((pl.col("ticker") == "AAA") & pl.col("direction").is_not_null()).head(3)
     right = few.with_columns(
@@ -175,7 +175,7 @@ def test_three_lucky_rows_are_no_alarm():
     assert direction_alarms(right, labels.head(0)) == []
 
 
-def test_a_walk_without_purge_is_refused_before_it_trains():
+def test_a_walk_forward_without_purge_is_refused_before_training():
     data = make_dataset(*random_rows(), pool=POOL, end=END)
     first = np.datetime64("2017-03-01")
     rows = np.arange(len(data.sample))
@@ -185,7 +185,7 @@ def test_a_walk_without_purge_is_refused_before_it_trains():
         walk_forward(HONEST, data, start=START, end=END, store=MemoryStore(), folds=[unpurged])
 
 
-def test_a_walk_over_shuffled_folds_is_refused_before_it_trains():
+def test_a_walk_forward_over_shuffled_folds_is_refused_before_training():
     from sklearn.model_selection import KFold
 
     data = make_dataset(*random_rows(), pool=POOL, end=END)
@@ -203,13 +203,15 @@ def test_a_scaler_fitted_on_all_rows_is_caught_by_truncation():
         positive = np.exp((inputs - filled.mean(axis=0)) / (filled.std(axis=0) + 1e-9))
         return replace(data, sample=replace(data.sample, inputs=positive))
 
-    found = future_differences(predict_with(HONEST, standardised), *random_rows(), cut=CUT, end=END)
-    assert set(found["column"]) >= {"p_bearish", "p_neutral", "p_bullish"}
+    changed = future_differences(
+        predict_with(HONEST, standardised), *random_rows(), cut=CUT, end=END
+    )
+    assert set(changed["column"]) >= {"p_bearish", "p_neutral", "p_bullish"}
 
 
 @dataclass(frozen=True)
 class BatchScaler(PriorDirection):
-    """Standardises with the mean of the rows that it predicts."""
+    """Standardises inputs with the mean of the rows it predicts, which is a leak."""
 
     name: str = "batch_scaler"
 
@@ -227,7 +229,7 @@ class BatchScaler(PriorDirection):
         }
 
 
-def test_a_scaler_that_sees_the_test_rows_is_caught_row_by_row():
+def test_a_scaler_fitted_on_the_test_rows_is_caught_by_predicting_single_rows():
     data = make_dataset(*random_rows(), pool=POOL, end=END)
     model = BatchScaler()
     train = model.trainable(data.sample)[:600]
@@ -236,7 +238,7 @@ def test_a_scaler_that_sees_the_test_rows_is_caught_row_by_row():
 
 
 @pytest.mark.parametrize("model", [HONEST, ScaledDirection(), PriorDirection()])
-def test_an_honest_model_predicts_each_row_from_itself_alone(model):
+def test_an_honest_model_predicts_a_row_independently_of_the_others(model):
     data = make_dataset(*random_rows(), pool=POOL, end=END)
     fitted = model.fit(data.sample.take(model.trainable(data.sample)[:600]))
     assert not len(batch_differences(model, fitted, data.sample.take(np.arange(1000, 1040))))
@@ -245,20 +247,21 @@ def test_an_honest_model_predicts_each_row_from_itself_alone(model):
 def test_a_calibration_on_test_rows_is_caught_by_truncation():
     def predict(features, labels, end):
         raw = predict_with(HONEST)(features, labels, end)
-        known = raw.join(labels, on=["date", "ticker"], suffix="_label")
-        # The share of each class over the very rows that are predicted.
+        labelled = raw.join(labels, on=["date", "ticker"], suffix="_label")
+        # Class frequencies of the same rows that are predicted: the leak.
         share = {
-            name: (known["direction"] == name).mean() for name in ("bearish", "neutral", "bullish")
+            name: (labelled["direction"] == name).mean()
+            for name in ("bearish", "neutral", "bullish")
         }
         return raw.with_columns(pl.col(f"p_{name}") * share[name] for name in share)
 
-    found = future_differences(predict, *random_rows(), cut=CUT, end=END)
-    assert set(found["column"]) == {"p_bearish", "p_neutral", "p_bullish"}
+    changed = future_differences(predict, *random_rows(), cut=CUT, end=END)
+    assert set(changed["column"]) == {"p_bearish", "p_neutral", "p_bullish"}
 
 
 @dataclass(frozen=True)
 class Peek(PriorDirection):
-    """Predicts what its sample says has happened."""
+    """Predicts the target in its sample, if the sample contains it."""
 
     name: str = "peek"
 
@@ -268,8 +271,8 @@ class Peek(PriorDirection):
         return {f"{self.name}:p_{n}": happened[k] for k, n in enumerate(names)}
 
 
-def test_a_model_that_looks_for_the_targets_when_it_predicts_finds_none():
+def test_a_model_gets_no_targets_at_prediction_time():
     data = make_dataset(*random_rows(), pool=POOL, end=END)
-    found = walk_forward(Peek(), data, start=START, end=END, store=MemoryStore())
-    assert (data.sample.direction[found.rows] >= 0).any()
-    assert all((values == 0.0).all() for values in found.columns.values())
+    results = walk_forward(Peek(), data, start=START, end=END, store=MemoryStore())
+    assert (data.sample.direction[results.rows] >= 0).any()
+    assert all((values == 0.0).all() for values in results.columns.values())

@@ -1,4 +1,4 @@
-"""The comparison that the parity tests rest on finds what there is to find."""
+"""The look-ahead comparison detects every difference, and nothing else."""
 
 from datetime import date
 
@@ -27,7 +27,7 @@ def with_column(expression):
         pl.col("close").rolling_mean(3),
     ],
 )
-def test_what_looks_back_alone_does_not_change(honest):
+def test_a_backward_looking_computation_does_not_change(honest):
     assert truncation_differences(with_column(honest), CUT, ROWS).is_empty()
 
 
@@ -40,20 +40,20 @@ def test_what_looks_back_alone_does_not_change(honest):
         (pl.col("close") / pl.col("close").last(), DAYS[:5]),
     ],
 )
-def test_what_looks_ahead_is_found_with_its_days(peeking, days):
-    found = truncation_differences(with_column(peeking), CUT, ROWS)
-    assert found["date"].to_list() == days
-    assert set(found["column"]) == {"made"}
+def test_a_forward_looking_computation_is_detected_with_its_days(peeking, days):
+    changed = truncation_differences(with_column(peeking), CUT, ROWS)
+    assert changed["date"].to_list() == days
+    assert set(changed["column"]) == {"made"}
 
 
 def test_a_row_that_only_one_side_has_is_a_difference():
-    found = differences(ROWS, ROWS.head(8))
-    assert set(found["date"]) == {DAYS[8]}
-    assert "row" in found["column"].to_list()
+    changed = differences(ROWS, ROWS.head(8))
+    assert set(changed["date"]) == {DAYS[8]}
+    assert "row" in changed["column"].to_list()
     assert differences(ROWS.head(8), ROWS).height > 0
 
 
-def test_the_last_bit_counts_and_unknown_equals_unknown():
+def test_a_difference_in_the_last_bit_counts_and_nulls_are_equal():
     odd = ROWS.with_columns(close=pl.Series([None, float("nan"), *ROWS["close"][2:]]))
     assert differences(odd, odd.clone()).is_empty()
     nudged = ROWS.with_columns(

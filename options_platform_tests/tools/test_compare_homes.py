@@ -44,7 +44,7 @@ def compared(homes, capsys, *options):
     return code, capsys.readouterr().out
 
 
-def test_a_home_and_its_copy_hold_the_same_rows_in_every_column(homes, capsys):
+def test_a_home_and_its_copy_have_the_same_rows_in_every_column(homes, capsys):
     code, said = compared(homes, capsys, "--every-column")
     assert code == 0
     assert 'same    warehouse.duckdb "main"."bars": 3 rows, 3 columns' in said
@@ -56,18 +56,18 @@ def test_a_home_and_its_copy_hold_the_same_rows_in_every_column(homes, capsys):
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ("UPDATE bars SET close = 11.0 WHERE day = 1", '"bars": 1 rows before alone, 1 after'),
-        ("UPDATE bars SET close = 0.0 WHERE day = 2", '"bars": 2 rows before alone, 2 after'),
-        ("INSERT INTO bars VALUES (2, NULL, now())", '"bars": 0 rows before alone, 1 after'),
-        ("DELETE FROM bars WHERE day = 1", '"bars": 1 rows before alone, 0 after'),
+        ("UPDATE bars SET close = 11.0 WHERE day = 1", '"bars": 1 rows only before, 1 only after'),
+        ("UPDATE bars SET close = 0.0 WHERE day = 2", '"bars": 2 rows only before, 2 only after'),
+        ("INSERT INTO bars VALUES (2, NULL, now())", '"bars": 0 rows only before, 1 only after'),
+        ("DELETE FROM bars WHERE day = 1", '"bars": 1 rows only before, 0 only after'),
         ("ALTER TABLE bars ADD COLUMN volume DOUBLE", '"bars": columns: '),
         ("DROP TABLE bars", "None after"),
         ("CREATE TABLE more AS SELECT 1 AS n", '"more": columns: None before'),
-        ("UPDATE marts.months SET profit = NULL", '"months": 1 rows before alone, 1 after'),
+        ("UPDATE marts.months SET profit = NULL", '"months": 1 rows only before, 1 only after'),
     ],
 )
 @pytest.mark.parametrize("changed", [0, 1])
-def test_one_other_value_row_or_table_is_named_whichever_home_has_it(
+def test_a_different_value_row_or_table_is_named_whichever_home_has_it(
     homes, capsys, statement, named, changed
 ):
     run(homes[changed] / "warehouse.duckdb", statement)
@@ -77,21 +77,21 @@ def test_one_other_value_row_or_table_is_named_whichever_home_has_it(
     assert said.endswith("1 differ\n")
 
 
-def test_an_order_of_one_ledger_alone_is_named(homes, capsys):
+def test_an_order_in_only_one_ledger_is_named(homes, capsys):
     run(homes[1] / "ledger.duckdb", "DELETE FROM orders")
     code, said = compared(homes, capsys)
     assert code == 1
-    assert 'ledger.duckdb "main"."orders": 1 rows before alone, 0 after alone' in said
+    assert 'ledger.duckdb "main"."orders": 1 rows only before, 0 only after' in said
 
 
-def test_clock_times_are_compared_where_they_are_asked_for_alone(homes, capsys):
+def test_clock_times_are_compared_only_on_request(homes, capsys):
     run(homes[1] / "warehouse.duckdb", "UPDATE bars SET fetched_at = '2020-01-01'")
     assert compared(homes, capsys)[0] == 0
     assert compared(homes, capsys, "--every-column")[0] == 1
 
 
 @pytest.mark.parametrize("changed", [0, 1])
-def test_a_chain_that_is_missing_or_quotes_otherwise_is_named(homes, capsys, changed):
+def test_a_missing_or_different_chain_is_named(homes, capsys, changed):
     path = homes[changed] / "chains" / "SPY" / "2024-06-03.parquet"
     pl.read_parquet(path).with_columns(bid=pl.lit(2.0)).write_parquet(path)
     assert "2024-06-03.parquet: other columns or rows" in compared(homes, capsys)[1]
@@ -101,12 +101,12 @@ def test_a_chain_that_is_missing_or_quotes_otherwise_is_named(homes, capsys, cha
     assert f"{path} is missing" in said
 
 
-def test_a_database_that_one_home_lacks_is_named_and_a_folder_without_any_is_no_home(
+def test_a_missing_database_is_named_and_a_folder_without_any_is_not_a_home(
     homes, capsys, tmp_path
 ):
     (homes[0] / "ledger.duckdb").unlink()
     code, said = compared(homes, capsys)
     assert code == 1
     assert "DIFFERS ledger.duckdb" in said
-    with pytest.raises(FileNotFoundError, match="holds no database"):
+    with pytest.raises(FileNotFoundError, match="has no database"):
         main([str(homes[0]), str(tmp_path)])

@@ -1,7 +1,7 @@
 """Alpaca through alpaca-py (extra `alpaca`): the paper account, or live on three conditions.
 
-Every order is a limit order for the day; several legs go as one multi-leg order. Requests that
-read are repeated a few times, one that sends never: see :mod:`.alpaca_wire`.
+Every order is a limit day order; several legs are sent as one multi-leg order. Requests that read
+are repeated a few times, requests that send an order never: see :mod:`.alpaca_wire`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
 READ_ATTEMPTS = 3
 ORDERS_A_PAGE = 500
 ACTIVITIES_A_PAGE = 100
-# Pages may be shorter than what is asked for, though never than Alpaca's own default.
+# Pages may be shorter than requested, but never shorter than Alpaca's default.
 LEAST_A_PAGE = 50
 QUOTES_A_REQUEST = 100
 LIVE_KEY, PAPER_KEY = "AK", "PK"
@@ -47,7 +47,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class AlpacaBroker:
-    """An account at Alpaca; nothing is asked, and no package needed, before the first call."""
+    """An account at Alpaca; the first call connects, and needs the package alpaca-py."""
 
     rules: AlpacaRules
     costs: CostRules
@@ -58,13 +58,13 @@ class AlpacaBroker:
 
     def account(self) -> BrokerAccount:
         """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
-        found: BrokerAccount = self._read(
+        account: BrokerAccount = self._read(
             "the account", self._client.get_account, shapes.account_of
         )
-        require_allowed(found.number, self.rules, self.environment)
-        # Nothing stands between the last look at a halt and the request then.
+        require_allowed(account.number, self.rules, self.environment)
+        # An order then needs no further request between the last check of a halt and its sending.
         self.__dict__["_allowed_client"] = self._client
-        return found
+        return account
 
     def close_unseen(self) -> None:
         """Send exits also while the account's page fails: whose it is was verified before.
@@ -74,12 +74,16 @@ class AlpacaBroker:
         self.__dict__["_closes_unseen"] = True
 
     def clock(self) -> BrokerClock | None:
-        """Alpaca's time."""
-        found: BrokerClock = self._read("the clock", self._client.get_clock, shapes.clock_of)
-        return found
+        """Alpaca's clock."""
+        clock: BrokerClock = self._read("the clock", self._client.get_clock, shapes.clock_of)
+        return clock
 
     def submit(self, order: Order, expected: Mapping[str, int] | None = None) -> BrokerOrder:
-        """Send the order, once; the legs of an exit say that they close what is `expected`."""
+        """Send the order once; legs of an exit are marked as closing the `expected` contracts.
+
+        Raises :class:`OrderRefusedError`, :class:`DuplicateOrderError`, or
+        :class:`BrokerDoubtError` if the order may or may not have arrived.
+        """
         from options_platform.adapters.brokers.alpaca_wire import asked
 
         if self.rules.live and order.max_loss_usd > self.rules.live_max_order_usd:
@@ -90,15 +94,15 @@ class AlpacaBroker:
         request = shapes.request_of(order, expected)
         client = self._closing_client if order.purpose == "exit" else self._allowed_client
         what = f"order {order.client_order_id}"
-        found = asked(
+        accepted = asked(
             what, lambda: self._order(_of_id(client.submit_order(request), order.client_order_id))
         )
-        if found is None:
+        if accepted is None:
             raise OrderRefusedError(f"{what}: Alpaca knows no such asset")
-        return found
+        return accepted
 
     def exercise(self, symbol: str) -> None:
-        """Exercise all bought contracts of that symbol."""
+        """Exercise all long contracts of that symbol."""
         from options_platform.adapters.brokers.alpaca_wire import asked
 
         what, client = f"exercise of {symbol}", self._allowed_client
@@ -107,30 +111,30 @@ class AlpacaBroker:
             raise OrderRefusedError(f"{what}: Alpaca shows no such position")
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order of that id."""
-        found: BrokerOrder | None = self._read_or_none(
+        """The order with this id; None if Alpaca has none."""
+        order: BrokerOrder | None = self._read_or_none(
             f"order {client_order_id}",
             partial(self._client.get_order_by_client_id, client_order_id),
             lambda answer: self._order(_of_id(answer, client_order_id)),
         )
-        return found
+        return order
 
     def cancel(self, client_order_id: str) -> None:
-        """Ask for the order's cancel."""
+        """Request the cancel of an order; it may still fill until Alpaca confirms."""
         from options_platform.adapters.brokers.alpaca_wire import asked
 
         what = f"cancel of {client_order_id}"
-        number = self._read_or_none(
+        broker_id = self._read_or_none(
             what,
             partial(self._client.get_order_by_client_id, client_order_id),
             lambda answer: str(_of_id(answer, client_order_id)["id"]),
         )
-        if number is None:
+        if broker_id is None:
             raise OrderRefusedError(f"order {client_order_id} is not at Alpaca")
-        asked(what, partial(self._client.cancel_order_by_id, number))
+        asked(what, partial(self._client.cancel_order_by_id, broker_id))
 
     def working(self) -> list[BrokerOrder]:
-        """Open orders, newest first."""
+        """All open orders."""
         return self._listed("open", None)
 
     def orders_since(self, moment: datetime) -> list[BrokerOrder]:
@@ -139,45 +143,45 @@ class AlpacaBroker:
 
     def holdings(self) -> list[Holding]:
         """All positions, netted by contract."""
-        found: list[Holding] = self._read(
+        holdings: list[Holding] = self._read(
             "the positions",
             self._client.get_all_positions,
-            lambda given: [shapes.holding_of(one) for one in shapes.listed(given)],
+            lambda answer: [shapes.holding_of(row) for row in shapes.listed(answer)],
         )
-        return found
+        return holdings
 
     def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
-        """The newest quotes by symbol."""
+        """The newest quotes by symbol; symbols without a readable quote are left out."""
         from alpaca.data.requests import OptionLatestQuoteRequest
 
-        found: dict[str, Quote] = {}
+        quotes: dict[str, Quote] = {}
         for first in range(0, len(symbols), QUOTES_A_REQUEST):
-            wanted = list(symbols[first : first + QUOTES_A_REQUEST])
-            request = OptionLatestQuoteRequest(symbol_or_symbols=wanted)
-            found |= self._read(
+            batch = list(symbols[first : first + QUOTES_A_REQUEST])
+            request = OptionLatestQuoteRequest(symbol_or_symbols=batch)
+            quotes |= self._read(
                 "the quotes",
                 partial(self._quote_client.get_option_latest_quote, request),
-                lambda given: shapes.readable(given, shapes.quote_of),
+                lambda answer: shapes.readable(answer, shapes.quote_of),
             )
-        return found
+        return quotes
 
     def last_prices(self, tickers: Sequence[str]) -> dict[str, LastPrice]:
-        """The last trades by ticker."""
+        """The last trades by ticker; tickers without a readable trade are left out."""
         from alpaca.data.requests import StockLatestTradeRequest
 
         symbols = {ticker: share_symbol(ticker) for ticker in tickers}
         request = StockLatestTradeRequest(symbol_or_symbols=sorted(set(symbols.values())))
-        found: dict[str, LastPrice] = self._read(
+        prices: dict[str, LastPrice] = self._read(
             "the last trades",
             partial(self._stock_client.get_stock_latest_trade, request),
-            lambda given: shapes.readable(given, shapes.last_price_of),
+            lambda answer: shapes.readable(answer, shapes.last_price_of),
         )
-        return {ticker: found[symbol] for ticker, symbol in symbols.items() if symbol in found}
+        return {ticker: prices[symbol] for ticker, symbol in symbols.items() if symbol in prices}
 
     def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
-        """Assignments, exercises and expiries, and fills."""
+        """Assignments, exercises, expiries and, if wanted, fills from the day `since` on."""
         kinds = "OPASN,OPEXC,OPEXP,OPTRD"
-        found: dict[Activity, None] = {}
+        activities: dict[Activity, None] = {}
         page: str | None = None
         while True:
             query = {
@@ -190,15 +194,15 @@ class AlpacaBroker:
             new: list[Activity] = self._read(
                 "the activities",
                 partial(self._client.get, "/account/activities", query),
-                lambda given: [shapes.activity_of(one) for one in shapes.listed(given)],
+                lambda answer: [shapes.activity_of(row) for row in shapes.listed(answer)],
             )
-            # Two activities may share an id, and a page may end between them: each page begins
-            # with those of the last id again.
-            known = len(found)
-            found |= dict.fromkeys(new)
+            # Two activities may share an id and a page may end between them, so each page begins
+            # with the last id of the one before.
+            count_before = len(activities)
+            activities |= dict.fromkeys(new)
             before = [a.activity_id for a in new if a.activity_id != new[-1].activity_id]
-            if len(new) < LEAST_A_PAGE or not before or len(found) == known:
-                return [activity for activity in found if activity.on >= since]
+            if len(new) < LEAST_A_PAGE or not before or len(activities) == count_before:
+                return [activity for activity in activities if activity.on >= since]
             page = before[-1]
 
     def _listed(self, status: str, since: datetime | None) -> list[BrokerOrder]:
@@ -206,8 +210,8 @@ class AlpacaBroker:
         from alpaca.trading.enums import QueryOrderStatus
         from alpaca.trading.requests import GetOrdersRequest
 
-        found: dict[str, BrokerOrder] = {}
-        # `after` excludes its own moment.
+        orders: dict[str, BrokerOrder] = {}
+        # Alpaca's `after` is exclusive.
         after = None if since is None else since - timedelta(microseconds=1)
         while True:
             request = GetOrdersRequest(
@@ -220,45 +224,45 @@ class AlpacaBroker:
             size, rows = self._read(
                 "the orders", partial(self._client.get_orders, request), self._rows
             )
-            known = len(found)
-            found |= {order.client_order_id: order for _, order in rows}
-            if size < LEAST_A_PAGE or len(found) == known:
-                return list(found.values())
-            # Several orders may share a moment: the page begins with the last one again.
+            count_before = len(orders)
+            orders |= {order.client_order_id: order for _, order in rows}
+            if size < LEAST_A_PAGE or len(orders) == count_before:
+                return list(orders.values())
+            # Several orders may share a time, so the next page begins with the last one again.
             after = rows[-1][0] - timedelta(microseconds=1)
 
-    def _rows(self, given: Any) -> tuple[int, list[tuple[datetime, BrokerOrder]]]:
-        """The number of orders on a page, and those that can be read with when they were sent.
+    def _rows(self, answer: Any) -> tuple[int, list[tuple[datetime, BrokerOrder]]]:
+        """The number of orders on a page, and the readable ones with their submission times.
 
-        One of somebody else's that cannot hides none of ours; one of ours is looked up by its id
-        then. Raises ValueError for a page of which none can.
+        An unreadable order, perhaps not the platform's, hides no other; the platform's are then
+        looked up by id. Raises ValueError if no order of a page can be read.
         """
         rows = []
-        page = shapes.listed(given)
-        for one in page:
+        page = shapes.listed(answer)
+        for row in page:
             with suppress(*shapes.UNREADABLE):
-                rows.append((shapes.moment(one["submitted_at"]), self._order(one)))
+                rows.append((shapes.moment(row["submitted_at"]), self._order(row)))
         if page and not rows:
             raise ValueError("no order of the list can be read")
         return len(page), rows
 
-    def _order(self, found: Any) -> BrokerOrder:
-        day = np.array([shapes.moment(found["submitted_at"]).date()], dtype="datetime64[D]")
-        return shapes.order_of(found, float(self.costs.fees_on(day)[0]))
+    def _order(self, row: Any) -> BrokerOrder:
+        day = np.array([shapes.moment(row["submitted_at"]).date()], dtype="datetime64[D]")
+        return shapes.order_of(row, float(self.costs.fees_on(day)[0]))
 
     def _read(self, what: str, ask: Callable[[], Any], shape: Callable[[Any], Any]) -> Any:
-        found = self._read_or_none(what, ask, shape)
-        if found is None:
+        value = self._read_or_none(what, ask, shape)
+        if value is None:
             raise BrokerDoubtError(f"{what}: Alpaca says that there is none")
-        return found
+        return value
 
     def _read_or_none(self, what: str, ask: Callable[[], Any], shape: Callable[[Any], Any]) -> Any:
-        """What is asked for, in our shape; an answer of another one is a doubt like any other."""
+        """The answer converted by `shape`; BrokerDoubtError if it cannot be converted."""
         import tenacity
 
         from options_platform.adapters.brokers.alpaca_wire import asked
 
-        again = tenacity.Retrying(
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(BrokerDoubtError),
             stop=tenacity.stop_after_attempt(READ_ATTEMPTS),
             wait=tenacity.wait_exponential_jitter(
@@ -267,14 +271,14 @@ class AlpacaBroker:
             reraise=True,
         )
         try:
-            return again(asked, what, lambda: shape(ask()))
+            return retrying(asked, what, lambda: shape(ask()))
         except OrderRefusedError as error:
-            # Nothing was asked for but an answer, so there is nothing that came to nothing.
+            # A refused read says nothing about the state of an order, so it leaves a doubt.
             raise BrokerDoubtError(str(error)) from error
 
     @cached_property
     def _allowed_client(self) -> Any:
-        """The client, once the account was seen to be one that may trade."""
+        """The client, after the check that its account may trade."""
         self.account()
         return self._client
 
@@ -329,7 +333,7 @@ class AlpacaBroker:
         if self.keys is not None:
             return self.keys
         if self.rules.fake_address:
-            # The keys of an account are nothing for a server that only plays Alpaca.
+            # The keys of a real account are never sent to a fake server.
             return Keys("FAKE-KEY", "FAKE-SECRET")
         keys = require_keys(self.environment)
         wrong = PAPER_KEY if self.rules.live else LIVE_KEY
@@ -343,7 +347,7 @@ class AlpacaBroker:
 
 
 def _of_id(answer: Any, client_order_id: str) -> Any:
-    """The order of an answer; BrokerDoubtError where it is another one, as of a proxy's cache."""
+    """The order of an answer; BrokerDoubtError for another order, e.g. from a proxy's cache."""
     if answer["client_order_id"] != client_order_id:
         raise BrokerDoubtError(
             f"order {client_order_id}: Alpaca answered with order {answer['client_order_id']}"
@@ -352,10 +356,10 @@ def _of_id(answer: Any, client_order_id: str) -> Any:
 
 
 def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, str]) -> None:
-    """BrokerError unless the account of that number may be traded under `rules`.
+    """Raise BrokerError unless the account with this number may be traded under `rules`.
 
-    It has to be among those listed, if any are, and for live trading also be the one that the
-    environment names.
+    If `rules` list accounts, it has to be one of them; for live trading the environment has to
+    name it as well.
     """
     if rules.accounts and number not in rules.accounts:
         raise BrokerError(

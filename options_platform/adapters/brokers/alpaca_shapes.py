@@ -1,4 +1,4 @@
-"""Alpaca's JSON to and from the platform's orders, holdings and activities."""
+"""Converts Alpaca's JSON to and from the platform's orders, holdings and activities."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ STATES = {
     "partially_filled": "partially_filled",
     "filled": "filled",
     "pending_cancel": "cancel_pending",
-    # Ended once the order that took its place is known.
+    # It counts as ended only when the order that replaced it is known.
     "replaced": "cancel_pending",
     "canceled": "canceled",
     "expired": "expired",
     "rejected": "rejected",
 }
-"""Alpaca's states of an order and ours."""
+"""The platform's order status for each of Alpaca's."""
 
 UNREADABLE = (
     LookupError,
@@ -55,24 +55,23 @@ UNREADABLE = (
     ArithmeticError,
     RecursionError,
 )
-"""What reading an answer of another shape raises."""
+"""The errors of reading an answer with unexpected content."""
 
 MOST_LEGS = 4
 OPENS = {"buy": "buy_to_open", "sell": "sell_to_open"}
 SIGNS = {"buy": 1.0, "sell": -1.0}
 PRICE_DECIMALS = 6
-"""Decimals of Alpaca's average prices: fewer would lose cents of many shares."""
+"""Decimals of Alpaca's average prices; with fewer, large orders would be off by cents."""
 CLOSES = {"buy": "buy_to_close", "sell": "sell_to_close"}
 
 
 def request_of(order: Order, expected: Mapping[str, int] | None = None) -> Any:
-    """The request that sends `order`: a limit order for the day, of one leg or of several.
+    """The request that sends `order`: a limit day order of one or several legs.
 
-    Its ratios have to be in lowest terms, as Alpaca counts spreads by them. `expected` are the
-    contracts that the account should hold by symbol, by the ledger: a leg of an exit says that it
-    closes where they cover it, so that Alpaca refuses to open anything by it. Where they do not,
-    since another spread holds the other side of the contract, Alpaca decides. Shares are ordered
-    by the piece, without an intent.
+    Ratios have to be in lowest terms, as Alpaca counts spreads by them. `expected` are the ledger's
+    open contracts by symbol. A leg of an exit that they cover is marked as closing, so that Alpaca
+    cannot open a position with it. A leg that they do not cover, because another spread has the
+    other side of the contract, has no mark, and Alpaca decides. Orders for shares have no mark.
 
     Raises :class:`OrderRefusedError` for an order without a limit, or with too many legs.
     """
@@ -102,7 +101,7 @@ def request_of(order: Order, expected: Mapping[str, int] | None = None) -> Any:
             symbol=leg.symbol(order.ticker),
             side=OrderSide(leg.side),
             position_intent=intents[0],
-            # What is left of a spread may be worth nothing, and no contract trades below a tick.
+            # A remaining leg may be worthless, and no contract trades below a tick.
             limit_price=max(price if leg.side == "buy" else -price, TICK_USD),
             **common,
         )
@@ -143,53 +142,54 @@ def _intent(order: Order, leg: OrderLeg, expected: Mapping[str, int]) -> Any:
     if order.purpose == "entry":
         return PositionIntent(OPENS[leg.side])
     change = leg.signed_ratio * order.contracts
-    held = expected.get(leg.symbol(order.ticker), 0)
-    covered = held * change < 0 and abs(held) >= abs(change)
+    open_quantity = expected.get(leg.symbol(order.ticker), 0)
+    covered = open_quantity * change < 0 and abs(open_quantity) >= abs(change)
     return PositionIntent(CLOSES[leg.side]) if covered else None
 
 
-def listed(found: Any) -> list[Any]:
-    """The answer, if it is a list; TypeError for any other, such as an empty object."""
-    if not isinstance(found, list):
-        raise TypeError(f"{type(found).__name__} instead of a list")
-    return found
+def listed(answer: Any) -> list[Any]:
+    """The answer if it is a list; TypeError for anything else, such as an empty object."""
+    if not isinstance(answer, list):
+        raise TypeError(f"{type(answer).__name__} instead of a list")
+    return answer
 
 
-def order_of(found: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
-    """An order of Alpaca's; `fee_usd` is what a contract and side costs.
+def order_of(row: Mapping[str, Any], fee_usd: float) -> BrokerOrder:
+    """An order of Alpaca as the platform's; `fee_usd` is the fee per contract and side.
 
-    The average price is the net of the legs' own, since it carries their signs.
+    The average price is computed from the legs' prices, since only these have signs. Raises one
+    of `UNREADABLE` for unexpected content.
     """
-    status = STATES.get(str(found["status"]))
+    status = STATES.get(str(row["status"]))
     if status is None:
-        raise ValueError(f"unknown order status {found['status']!r}")
-    shares = found.get("symbol") and not found.get("legs") and not is_contract(found["symbol"])
-    filled = int(finite(found["filled_qty"] or 0))
-    status = _borne_out(status, filled, int(finite(found["qty"] or 0)))
-    legs = found.get("legs") or [found]
+        raise ValueError(f"unknown order status {row['status']!r}")
+    shares = row.get("symbol") and not row.get("legs") and not is_contract(row["symbol"])
+    filled = int(finite(row["filled_qty"] or 0))
+    status = _consistent_status(status, filled, int(finite(row["qty"] or 0)))
+    legs = row.get("legs") or [row]
     contracts = (
         0 if shares else filled * sum(int(finite(leg.get("ratio_qty") or 1)) for leg in legs)
     )
     return BrokerOrder(
-        client_order_id=str(found["client_order_id"]),
+        client_order_id=str(row["client_order_id"]),
         status=status,
         filled_qty=filled,
-        avg_price=_net_price(found, legs) if filled else None,
+        avg_price=_net_price(row, legs) if filled else None,
         fees_usd=fee_usd * contracts,
-        reason=found.get("reject_reason") or None,
-        contracts=_contracts(found, legs),
-        limit_price=_limit_price(found, legs),
-        broker_ids=tuple(str(one["id"]) for one in [found, *(found.get("legs") or [])]
-                         if one.get("id")),
-        replaced_by=found.get("replaced_by") or None,
+        reason=row.get("reject_reason") or None,
+        contracts=_contracts(row, legs),
+        limit_price=_limit_price(row, legs),
+        broker_ids=tuple(str(part["id"]) for part in [row, *(row.get("legs") or [])]
+                         if part.get("id")),
+        replaced_by=row.get("replaced_by") or None,
     )  # fmt: skip
 
 
-def _borne_out(status: str, filled: int, ordered: int) -> str:
-    """The state that the quantities bear out: one runs ahead of the other at times.
+def _consistent_status(status: str, filled: int, ordered: int) -> str:
+    """The status that agrees with the filled quantity; at Alpaca one may lag behind the other.
 
-    Filled it is once all of it is; until then what is called filled may fill, and is not to be
-    canceled or sent again.
+    An order counts as filled only when its whole quantity is. Until then one that Alpaca calls
+    filled may still fill, and must not be canceled or sent again.
     """
     if status == "filled" and filled < ordered:
         return "cancel_pending"
@@ -205,17 +205,17 @@ def is_contract(symbol: str) -> bool:
     return parse_symbol(symbol) is not None
 
 
-def _limit_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float | None:
-    price = found.get("limit_price")
+def _limit_price(row: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float | None:
+    price = row.get("limit_price")
     if price is None:
         return None
-    sign = SIGNS.get(str(legs[0].get("side")), 1.0) if not found.get("legs") else 1.0
+    sign = SIGNS.get(str(legs[0].get("side")), 1.0) if not row.get("legs") else 1.0
     return sign * finite(price)
 
 
-def _contracts(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[str, int] | None:
-    """None where Alpaca does not show the legs, and for a fraction of a share."""
-    quantity = finite(found.get("qty") or 0)
+def _contracts(row: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[str, int] | None:
+    """Signed ordered contracts by symbol; None without legs and for a fraction of a share."""
+    quantity = finite(row.get("qty") or 0)
     spreads = int(quantity)
     if spreads != quantity:
         return None
@@ -225,10 +225,10 @@ def _contracts(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> dict[
     return {str(leg["symbol"]): ratio * spreads for leg, ratio in zip(legs, ratios, strict=True)}
 
 
-def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float:
+def _net_price(row: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float:
     prices = [leg.get("filled_avg_price") for leg in legs]
     if any(price is None for price in prices):
-        return finite(found["filled_avg_price"])
+        return finite(row["filled_avg_price"])
     return round(
         sum(
             SIGNS[str(leg["side"])] * finite(leg.get("ratio_qty") or 1) * finite(price)
@@ -239,30 +239,30 @@ def _net_price(found: Mapping[str, Any], legs: list[Mapping[str, Any]]) -> float
     )
 
 
-def account_of(found: Mapping[str, Any]) -> BrokerAccount:
-    """The account."""
-    number, power = found["account_number"], found.get("options_buying_power")
+def account_of(row: Mapping[str, Any]) -> BrokerAccount:
+    """The account from Alpaca's JSON; raises one of `UNREADABLE` for unexpected content."""
+    number, power = row["account_number"], row.get("options_buying_power")
     if not isinstance(number, str) or not number.strip():
         raise ValueError(f"account_number is {number!r}")
-    level = found.get("options_trading_level")
+    level = row.get("options_trading_level")
     return BrokerAccount(
         number=number,
-        cash_usd=finite(found["cash"]),
-        equity_usd=finite(found["equity"]),
+        cash_usd=finite(row["cash"]),
+        equity_usd=finite(row["equity"]),
         buying_power_usd=None if power is None else finite(power),
         options_level=None if level is None else int(level),
         blocked=bool(
-            found.get("account_blocked")
-            or found.get("trading_blocked")
-            or found.get("trade_suspended_by_user")
+            row.get("account_blocked")
+            or row.get("trading_blocked")
+            or row.get("trade_suspended_by_user")
         ),
     )
 
 
-def clock_of(found: Mapping[str, Any]) -> BrokerClock:
-    """The broker's time."""
-    now, opens, closes = (moment(found[name]) for name in ("timestamp", "next_open", "next_close"))
-    is_open = found["is_open"]
+def clock_of(row: Mapping[str, Any]) -> BrokerClock:
+    """The broker's clock from Alpaca's JSON; ValueError for a time outside the calendar."""
+    now, opens, closes = (moment(row[name]) for name in ("timestamp", "next_open", "next_close"))
+    is_open = row["is_open"]
     if not isinstance(is_open, bool):
         raise TypeError(f"is_open is {is_open!r}")
     if not FIRST_DAY <= now.astimezone(NEW_YORK).date() <= LAST_DAY:
@@ -270,57 +270,57 @@ def clock_of(found: Mapping[str, Any]) -> BrokerClock:
     return BrokerClock(now, is_open, opens, closes)
 
 
-def holding_of(found: Mapping[str, Any]) -> Holding:
-    """A position; Alpaca gives short ones a negative quantity, or a side of `short`."""
-    quantity = whole_if_whole(finite(found["qty"]))
-    if str(found.get("side", "")).endswith("short"):
+def holding_of(row: Mapping[str, Any]) -> Holding:
+    """A position; a short one has a negative quantity or the side `short` in Alpaca's JSON."""
+    quantity = whole_if_whole(finite(row["qty"]))
+    if str(row.get("side", "")).endswith("short"):
         quantity = -abs(quantity)
-    return Holding(str(found["symbol"]), quantity, finite(found["avg_entry_price"]))
+    return Holding(str(row["symbol"]), quantity, finite(row["avg_entry_price"]))
 
 
-def readable(given: Mapping[str, Any], shape: Callable[[Any], Shaped]) -> dict[str, Shaped]:
-    """The prices by symbol that can be read; one that cannot is absent, and hides no other."""
+def readable(rows: Mapping[str, Any], shape: Callable[[Any], Shaped]) -> dict[str, Shaped]:
+    """The readable prices by symbol; an unreadable one is left out and hides no other."""
     shaped: dict[str, Shaped] = {}
-    for symbol, one in given.items():
+    for symbol, row in rows.items():
         with suppress(*UNREADABLE):
-            shaped[symbol] = shape(one)
+            shaped[symbol] = shape(row)
     return shaped
 
 
-def quote_of(found: Mapping[str, Any]) -> Quote:
-    """A quote; a side that nobody quotes is 0."""
-    return Quote(finite(found["bp"] or 0.0), finite(found["ap"] or 0.0), moment(found["t"]))
+def quote_of(row: Mapping[str, Any]) -> Quote:
+    """A quote in USD per share; a side without a quote is 0."""
+    return Quote(finite(row["bp"] or 0.0), finite(row["ap"] or 0.0), moment(row["t"]))
 
 
-def last_price_of(found: Mapping[str, Any]) -> LastPrice:
-    """A stock's last trade."""
-    return LastPrice(finite(found["p"]), moment(found["t"]))
+def last_price_of(row: Mapping[str, Any]) -> LastPrice:
+    """The last trade of a stock, in USD per share."""
+    return LastPrice(finite(row["p"]), moment(row["t"]))
 
 
-def activity_of(found: Mapping[str, Any]) -> Activity:
-    """A fill, or what the clearing house did."""
-    quantity = whole_if_whole(finite(found.get("qty") or 0))
-    if str(found.get("side", "")).startswith("sell"):
+def activity_of(row: Mapping[str, Any]) -> Activity:
+    """A fill, or an assignment, exercise or expiry by the clearing house."""
+    quantity = whole_if_whole(finite(row.get("qty") or 0))
+    if str(row.get("side", "")).startswith("sell"):
         quantity = -abs(quantity)
-    price = found.get("price")
-    day = found.get("date")
+    price = row.get("price")
+    day = row.get("date")
     return Activity(
-        activity_id=str(found["id"]),
-        kind=str(found["activity_type"]),
-        symbol=str(found.get("symbol", "")),
+        activity_id=str(row["id"]),
+        kind=str(row["activity_type"]),
+        symbol=str(row.get("symbol", "")),
         quantity=quantity,
         price=None if price is None else finite(price),
         on=date.fromisoformat(day)
         if day
-        else moment(found["transaction_time"]).astimezone(NEW_YORK).date(),
-        order_id=found.get("order_id") or None,
-        status=str(found.get("status") or "executed").lower(),
-        previous_id=found.get("previous_id") or None,
+        else moment(row["transaction_time"]).astimezone(NEW_YORK).date(),
+        order_id=row.get("order_id") or None,
+        status=str(row.get("status") or "executed").lower(),
+        previous_id=row.get("previous_id") or None,
     )
 
 
 def finite(value: Any) -> float:
-    """A number of Alpaca's, which come as text; ValueError or TypeError for what is none."""
+    """A finite number from Alpaca's text; ValueError or TypeError for anything else."""
     if isinstance(value, bool):
         raise TypeError(f"{value!r} in place of a number")
     number = float(value)
@@ -330,12 +330,12 @@ def finite(value: Any) -> float:
 
 
 def whole_if_whole(quantity: float) -> float:
-    """A quantity as a whole number where it is one: shares may be fractions."""
+    """A whole quantity as an int; shares may have fractions, which stay floats."""
     return int(quantity) if quantity == int(quantity) else quantity
 
 
 def moment(text: str) -> datetime:
-    """A time of Alpaca's, which may have nanoseconds; ValueError without an offset."""
+    """A time from Alpaca's text, cut to microseconds; ValueError without an offset from UTC."""
     head, dot, tail = text.replace("Z", "+00:00").partition(".")
     if dot:
         digits = len(tail) - len(tail.lstrip("0123456789"))

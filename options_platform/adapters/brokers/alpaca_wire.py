@@ -1,6 +1,6 @@
-"""The wire to Alpaca's trading interface: which hosts, with what time-outs, and no repeats.
+"""The connection to Alpaca's trading API: allowed hosts, time-outs, and no repeated requests.
 
-A request for an order is sent once. Whatever is not a clear answer leaves as a
+A request for an order is sent once. Without a clear answer it raises a
 :class:`~options_platform.adapters.ports.broker.BrokerDoubtError`. Import it late: curl_cffi and
 alpaca-py are heavy.
 """
@@ -40,27 +40,27 @@ DataClient = TypeVar("DataClient", bound=RESTClient)
 
 
 class TradingSession(AlpacaSession):
-    """One request, one answer: to the allowed host alone, over a connection of its own."""
+    """Sends each request once, only to the allowed host, and over a new connection."""
 
     def __init__(self, keys: Keys, *, host: str, timeout_seconds: float) -> None:
-        # On a connection that it used before, curl repeats a request that got no answer.
+        # On a reused connection curl repeats a request that got no answer.
         once = {CurlOpt.FRESH_CONNECT: 1, CurlOpt.FORBID_REUSE: 1}
         super().__init__(keys, timeout_seconds=timeout_seconds, curl_options=once, trust_env=False)
         self._host = host
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-        """The answer of the allowed host; BrokerError for any other."""
+        """The answer of the allowed host; raises BrokerError for any other host."""
         require_host(url, self._host)
         return super().request(method, url, *args, **kwargs)
 
-    def heard(self, path: str, response: Any) -> None:
-        """Accept a good answer without a body, which is what a cancel gets."""
+    def check_body(self, path: str, response: Any) -> None:
+        """Also accept a successful answer without a body, as for a cancel."""
         if int(response.status_code) != NO_CONTENT:
-            super().heard(path, response)
+            super().check_body(path, response)
 
 
 def require_host(url: str, host: str) -> None:
-    """BrokerError unless `url` is on `host`: over https, or on this machine."""
+    """Raise BrokerError unless `url` is on `host`, over https or on this machine."""
     parts = urlsplit(url)
     secure = parts.scheme == "https" or parts.hostname in LOOPBACK
     if not secure or parts.hostname != host:
@@ -68,10 +68,9 @@ def require_host(url: str, host: str) -> None:
 
 
 def address_of(*, live: bool, fake_address: str) -> tuple[str, str]:
-    """The address to trade at and its host.
+    """The base address for trading and its host: Alpaca's, or `fake_address` if it is set.
 
-    Alpaca's own, or, where `fake_address` is set, that of a server on this machine; anything else
-    is a :class:`SettingsError`.
+    Raises :class:`SettingsError` for a fake address that is not on this machine or used live.
     """
     if fake_address:
         parts = urlsplit(fake_address)
@@ -88,12 +87,12 @@ def address_of(*, live: bool, fake_address: str) -> tuple[str, str]:
 def make_client(
     keys: Keys, *, live: bool, fake_address: str, timeout_seconds: float
 ) -> TradingClient:
-    """alpaca-py's trading client over a :class:`TradingSession`; it gives plain JSON."""
+    """alpaca-py's trading client over a :class:`TradingSession`; it returns plain JSON."""
     address, host = address_of(live=live, fake_address=fake_address)
     client = TradingClient(
         keys.key, keys.secret, paper=not live, raw_data=True, url_override=address
     )
-    # alpaca-py's own has no time-out and repeats what gets a 429 or 504.
+    # alpaca-py's session has no time-out and repeats requests after a 429 or 504.
     put_session(client, TradingSession(keys, host=host, timeout_seconds=timeout_seconds))
     return client
 
@@ -101,7 +100,7 @@ def make_client(
 def make_data_client(
     kind: Callable[..., DataClient], keys: Keys, *, fake_address: str, timeout_seconds: float
 ) -> DataClient:
-    """One of alpaca-py's clients of market data, over a session like that of trading."""
+    """A market data client of alpaca-py, over a session with the same rules as for trading."""
     address, host = f"https://{DATA_HOST}", DATA_HOST
     if fake_address:
         address, host = address_of(live=False, fake_address=fake_address)
@@ -111,35 +110,35 @@ def make_data_client(
 
 
 def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
-    """What `ask` returns; None for "not found" in Alpaca's own words.
+    """The answer of `ask`; None if Alpaca itself answers "not found".
 
     Raises:
-        DuplicateOrderError: the client's id is taken.
-        OrderRefusedError: Alpaca refuses, in JSON of its own.
-        BrokerDoubtError: all else: a rate limit, a server's error, no answer or a broken one, and
-            a refusal or a "not found" that a gateway may have said.
+        DuplicateOrderError: the client order id was used before.
+        OrderRefusedError: Alpaca itself refuses the request.
+        BrokerDoubtError: everything else: a rate limit, a server error, no answer or an unreadable
+            one, and a refusal or a "not found" that may come from a gateway.
     """
     try:
         return ask()
     except FetchError as fault:
-        found = fault
+        failure = fault
     except UNREADABLE as error:
-        found = FetchError(f"the answer cannot be read: {type(error).__name__}")
-    status = found.status
+        failure = FetchError(f"the answer cannot be read: {type(error).__name__}")
+    status = failure.status
     is_doubt = status is None or status in PASSING_STATUS or status >= SERVER_ERROR
-    if is_doubt or not is_own_answer(found.body):
-        raise BrokerDoubtError(f"{what}: {found.cause}; run: options-platform reconcile")
+    if is_doubt or not is_from_alpaca(failure.body):
+        raise BrokerDoubtError(f"{what}: {failure.cause}; run: options-platform reconcile")
     if status == NOT_FOUND:
         return None
-    if "must be unique" in found.cause:
-        raise DuplicateOrderError(f"{what}: {found.cause}")
-    raise OrderRefusedError(f"{what}: {found.cause}; {found.advice}")
+    if "must be unique" in failure.cause:
+        raise DuplicateOrderError(f"{what}: {failure.cause}")
+    raise OrderRefusedError(f"{what}: {failure.cause}; {failure.advice}")
 
 
-def is_own_answer(body: str) -> bool:
-    """Whether the body of a refusal is Alpaca's own: JSON with a code and a message."""
+def is_from_alpaca(body: str) -> bool:
+    """Whether an error answer comes from Alpaca and no gateway: JSON with code and message."""
     try:
-        said = json.loads(body)
+        document = json.loads(body)
     except ValueError:
         return False
-    return isinstance(said, dict) and {"code", "message"} <= said.keys()
+    return isinstance(document, dict) and {"code", "message"} <= document.keys()

@@ -1,13 +1,13 @@
-"""A broker inside the platform: its own file, its own truth, fills at the next session's close.
+"""A simulated broker with its own file, separate from the ledger; fills at the next close.
 
-Orders are day orders. One that is accepted after the close of session D works in the next
-session and is judged once, at that session's close, since daily bars hold no intraday quotes:
-it fills if its limit allows the fill model's price, else it expires. Partial fills and rejections
-come on demand, for trying out what follows from them.
+Orders are day orders. An order accepted after the close of session D works in the next session
+and fills or expires at that session's close, since daily bars have no intraday quotes: it fills
+if its limit allows the fill model's price. Partial fills and rejections can be demanded, to try
+out their consequences.
 
-What is still held at the last close up to its expiry settles by that close: an option out of the
-money expires (OPEXP), one in the money is exercised (OPEXC) or assigned (OPASN), and its shares
-come or go at the strike (OPTRD). Without a close of its ticker it waits for the next one.
+An option that is open at its last close settles at that close: out of the money it expires
+(OPEXP), in the money it is exercised (OPEXC) or assigned (OPASN), and the shares are traded at
+the strike (OPTRD). Without a close of its ticker the settlement waits for the next one.
 """
 
 from __future__ import annotations
@@ -59,20 +59,20 @@ class SimulatedBroker:
     takes_market_orders: bool = True
 
     def holding(self) -> AbstractContextManager[object]:
-        """Hold the file over many steps; each of them is still a transaction of its own."""
+        """Keep the file open over many steps; each step is still a separate transaction."""
         return held(self.path, wait_seconds=self.wait_seconds)
 
     def account(self) -> BrokerAccount:
-        """Cash of the start, of all fills and settlements; nothing here values what is held."""
+        """Cash after all fills and settlements, in USD; open positions are not valued."""
         rows = self._rows("filled_qty > 0", [])
         spent = sum(
             row[3] * multiplier_of(read_legs(row[2])) * (row[4] or 0.0) + row[5] for row in rows
         )
         spent += sum(a.quantity * (a.price or 0.0) for a in self._settlements())
-        return BrokerAccount("simulated", self._began_with() - spent)
+        return BrokerAccount("simulated", self._starting_cash() - spent)
 
-    def _began_with(self) -> float:
-        """What the account was opened with: `start_usd` as it was when first asked for."""
+    def _starting_cash(self) -> float:
+        """Starting cash in USD: the `start_usd` of the first request, which is stored."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
             connection.execute(
@@ -81,11 +81,11 @@ class SimulatedBroker:
             return float(connection.execute("SELECT start_usd FROM account").fetchall()[0][0])
 
     def clock(self) -> BrokerClock | None:
-        """None: it knows only the sessions that it is told of."""
+        """None: the broker has no time of its own, only the sessions it is given."""
         return None
 
     def demand(self, ticker: str, outcome: Outcome, contracts: int = 0) -> None:
-        """Reject the next order of `ticker`, or fill `contracts` (shares) of it when it works."""
+        """Reject the next order in `ticker`, or fill only `contracts` (or shares) of it."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
             connection.execute(
@@ -97,11 +97,14 @@ class SimulatedBroker:
         order: Order,
         expected: Mapping[str, int] | None = None,  # noqa: ARG002
     ) -> BrokerOrder:
-        """Accept the order for the session after `order.session`."""
+        """Accept the order for the session after `order.session`.
+
+        Raises :class:`DuplicateOrderError` if its id was used before.
+        """
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
-            # One statement: the id is taken or it is not, whatever else happens.
-            taken = connection.execute(
+            # A single statement, so that the id is stored or not, whatever happens after.
+            inserted = connection.execute(
                 "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, 'submitted', 0, NULL, 0, NULL, NULL, "
                 "?) ON CONFLICT DO NOTHING RETURNING client_order_id",
                 [
@@ -114,7 +117,7 @@ class SimulatedBroker:
                     (order.placed_at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None),
                 ],
             ).fetchone()
-            if taken is None:
+            if inserted is None:
                 raise DuplicateOrderError(f"order id {order.client_order_id} must be unique")
             rejected = connection.execute(
                 "DELETE FROM demands WHERE ticker = ? AND outcome = 'reject' RETURNING ticker",
@@ -130,20 +133,20 @@ class SimulatedBroker:
         return BrokerOrder(order.client_order_id, "submitted", 0, None, 0.0)
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
-        """The order of that id."""
-        found = self._orders("client_order_id = ?", [client_order_id])
-        return found[0] if found else None
+        """The order with this id; None if there is none."""
+        orders = self._orders("client_order_id = ?", [client_order_id])
+        return orders[0] if orders else None
 
     def cancel(self, client_order_id: str) -> None:
-        """Cancel an order that waits for its session."""
+        """Cancel an order that waits for its session; OrderRefusedError if it is not working."""
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
-            done = connection.execute(
+            canceled = connection.execute(
                 "UPDATE orders SET status = 'canceled' "
                 "WHERE client_order_id = ? AND status = 'submitted' RETURNING status",
                 [client_order_id],
             ).fetchone()
-        if done is None:
+        if canceled is None:
             raise OrderRefusedError(f"order {client_order_id} does not work and cannot be canceled")
 
     def working(self) -> list[BrokerOrder]:
@@ -151,35 +154,42 @@ class SimulatedBroker:
         return self._orders("status = 'submitted'", [])
 
     def orders_since(self, moment: datetime) -> list[BrokerOrder]:
-        """The orders taken at `moment` or later."""
+        """The orders accepted at `moment` or later."""
         return self._orders("sent_at >= ?", [moment.astimezone(UTC).replace(tzinfo=None)])
 
     def holdings(self) -> list[Holding]:
-        """Contracts that fills and settlements left, and shares."""
-        held_now: dict[str, int] = {}
+        """Open contracts and shares after all fills and settlements."""
+        quantities: dict[str, int] = {}
         for row in self._rows("filled_qty > 0", []):
             for leg in read_legs(row[2]):
                 symbol = leg.symbol(row[1])
-                held_now[symbol] = held_now.get(symbol, 0) + leg.signed_ratio * row[3]
+                quantities[symbol] = quantities.get(symbol, 0) + leg.signed_ratio * row[3]
         for settled in self._settlements():
-            held_now[settled.symbol] = held_now.get(settled.symbol, 0) + int(settled.quantity)
-        return [Holding(symbol, count) for symbol, count in sorted(held_now.items()) if count]
+            quantities[settled.symbol] = quantities.get(settled.symbol, 0) + int(settled.quantity)
+        return [Holding(symbol, count) for symbol, count in sorted(quantities.items()) if count]
 
     def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
-        """Fills and settlements; nothing is assigned or exercised before its expiry here."""
-        found = [activity for activity in self._settlements() if activity.on >= since]
+        """Fills and settlements; this broker assigns and exercises only at expiry."""
+        activities = [activity for activity in self._settlements() if activity.on >= since]
         rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since]) if fills else []
-        for number, ticker, legs_json, filled, *_, worked_on in rows:
+        for order_id, ticker, legs_json, filled, *_, worked_on in rows:
             for at, leg in enumerate(read_legs(legs_json)):
-                quantity = leg.signed_ratio * filled
-                symbol = leg.symbol(ticker)
-                found.append(Activity(f"{number}-{at}", "FILL", symbol, quantity, None, worked_on))
-        return sorted(found, key=lambda activity: (activity.on, activity.activity_id))
+                activities.append(
+                    Activity(
+                        f"{order_id}-{at}",
+                        "FILL",
+                        leg.symbol(ticker),
+                        leg.signed_ratio * filled,
+                        None,
+                        worked_on,
+                    )
+                )
+        return sorted(activities, key=lambda activity: (activity.on, activity.activity_id))
 
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
-        """Fill or expire the orders that work in `session`, then settle what expires with it.
+        """Fill or expire the orders that work in `session`, then settle expiring contracts.
 
-        A session worked before is left.
+        Repeating a session changes nothing.
         """
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
@@ -190,29 +200,31 @@ class SimulatedBroker:
                 "WHERE status = 'submitted' AND session < ? ORDER BY client_order_id",
                 [session],
             ).fetchall()
-            for number, ticker, legs, contracts, limit, most in waiting:
+            for order_id, ticker, legs, contracts, limit, most in waiting:
                 outcome = self._outcome(session, market.get(ticker), legs, contracts, limit, most)
                 connection.execute(
                     "UPDATE orders SET status = ?, filled_qty = ?, avg_price = ?, fees_usd = ?, "
                     "reason = ?, worked_on = ? WHERE client_order_id = ?",
-                    [*outcome, session, number],
+                    [*outcome, session, order_id],
                 )
                 connection.execute("DELETE FROM demands WHERE ticker = ?", [ticker])
         self._settle(session, market)
 
     def _settle(self, session: date, market: Mapping[str, MarketClose]) -> None:
-        """Settle the contracts whose last close is that of `session`, or was an earlier one."""
-        there = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
+        """Settle open contracts whose last close is that of `session` or an earlier one."""
+        quantities = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
         rows: list[tuple[str, str, str, int, float | None, date]] = []
         for symbol, (ticker, leg) in self._traded_options().items():
-            quantity, close = there.get(symbol, 0), market.get(ticker)
+            quantity, close = quantities.get(symbol, 0), market.get(ticker)
             if not quantity or close is None or leg.expiry >= shift(session, 1):
                 continue
-            ended = outcome_of(quantity, leg.right, leg.strike, close.spot)
-            number = f"{session:%Y%m%d}-{symbol}"
-            rows.append((number, ended.kind, symbol, -quantity, None, session))
-            if ended.shares:
-                row = (f"{number}-shares", "OPTRD", ticker, ended.shares, leg.strike, session)
+            outcome = outcome_of(quantity, leg.right, leg.strike, close.spot)
+            activity_id = f"{session:%Y%m%d}-{symbol}"
+            rows.append((activity_id, outcome.kind, symbol, -quantity, None, session))
+            if outcome.shares:
+                row = (
+                    f"{activity_id}-shares", "OPTRD", ticker, outcome.shares, leg.strike, session
+                )  # fmt: skip
                 rows.append(row)
         if rows:
             with held(self.path, wait_seconds=self.wait_seconds) as connection:
@@ -221,7 +233,7 @@ class SimulatedBroker:
                 connection.commit()
 
     def _traded_options(self) -> dict[str, tuple[str, OrderLeg]]:
-        """Every option that was ever traded, by symbol, with its ticker."""
+        """Ticker and leg of every option ever traded, by symbol."""
         return {
             leg.symbol(row[1]): (row[1], leg)
             for row in self._rows("filled_qty > 0", [])
@@ -252,7 +264,7 @@ class SimulatedBroker:
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
         filled = contracts if most is None else min(most, contracts)
-        # Shares, and what is settled since it expires with this close, cost no fee.
+        # Shares, and contracts that settle at this close, cost no fee.
         sides = sum(leg.ratio for leg in legs if leg.expiry > session and not leg.is_shares)
         fee = float(self.costs.fees_on(np.array([session], dtype="datetime64[D]"))[0])
         if filled < contracts:

@@ -1,4 +1,4 @@
-"""The tables of the simulated broker, and how an older file becomes a new one."""
+"""The tables of the simulated broker, and the migration of older files."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ CREATE TABLE IF NOT EXISTS settlements (
 CREATE TABLE IF NOT EXISTS counted_by_the_share (nothing BOOLEAN)
 """
 NEWEST = "counted_by_the_share"
-"""The table that a file has in which orders for shares count single shares, not lots of 100."""
+"""Marks a file whose orders for shares count single shares, not lots of 100."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables of a new file; bring those of an older one up to date, all or nothing."""
+    """Create the tables of a new file or migrate an older one, in one transaction."""
     tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     if (NEWEST,) in tables:
         return

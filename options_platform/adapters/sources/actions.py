@@ -1,4 +1,4 @@
-"""Dividends and splits laid on split-adjusted bars."""
+"""Joins dividends and splits to split-adjusted bars, and finds splits that prices miss."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import date
 
 import polars as pl
 
-# Nearer to 1 a split cannot be told from a day's move.
+# Smaller splits cannot be distinguished from the move of a day.
 LEAST_SPLIT = 1.25
-# A close within this share of the split's log ratio has moved by the split itself.
+# A step of the closes counts as the split if it is within this share of the split's log ratio.
 NEAR = 0.25
 
 
 def with_actions(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """`table` with `dividend`, `split_ratio` and `split_factor`.
+    """`table` with `dividend` (USD per share), `split_ratio` and `split_factor`.
 
     Args:
         table: bars, ascending by `date`.
-        actions: `date`, `dividend`, `split_ratio`, one row a day, ascending; it has to know the
-            splits after the last bar as well, since prices are adjusted for them.
+        actions: `date`, `dividend`, `split_ratio`, one row per day, ascending; splits after the
+            last bar are needed too, since prices are adjusted for them.
     """
-    # A split counts for the bars before it even if its own day has no bar.
+    # A split counts for the bars before it even if its ex-date has no bar.
     later = actions.select("date", split_factor=pl.col("split_ratio").cum_prod(reverse=True))
     return (
         table.join(actions, on="date", how="left", maintain_order="left")
@@ -33,7 +33,7 @@ def with_actions(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
 
 
 def split_adjusted(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """Bars as traded with prices and volumes adjusted for splits; arguments of `with_actions`."""
+    """Bars as traded, adjusted for splits in prices and volume; arguments as `with_actions`."""
     factor = pl.col("split_factor")
     return (
         with_actions(table, actions)
@@ -45,16 +45,16 @@ def split_adjusted(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
 
 
 def paid_after_splits(actions: pl.DataFrame) -> pl.DataFrame:
-    """Dividends as they were paid on the shares of their day, as on those after all splits."""
+    """Dividends as paid at the time, adjusted for all later splits."""
     later = pl.col("split_ratio").cum_prod(reverse=True) / pl.col("split_ratio")
     return actions.with_columns(dividend=pl.col("dividend") / later)
 
 
 def unadjusted_split(table: pl.DataFrame, actions: pl.DataFrame) -> tuple[date, float] | None:
-    """The first split, with its ratio, that the closes of `table` step by; None where none does.
+    """Date and ratio of the first split by which the closes of `table` step; None without one.
 
-    Such prices are as traded, not split-adjusted: `with_actions` would multiply them once more.
-    Both arguments are those of :func:`with_actions`. Splits below 5:4 are not judged.
+    Such prices are as traded, not split-adjusted. Arguments are those of :func:`with_actions`;
+    splits smaller than 5:4 are ignored.
     """
     ratio = pl.col("split_ratio").log()
     by_the_split = (pl.col("step") - ratio).abs() <= NEAR * ratio.abs()
@@ -62,13 +62,13 @@ def unadjusted_split(table: pl.DataFrame, actions: pl.DataFrame) -> tuple[date, 
 
 
 def split_not_in_prices(table: pl.DataFrame, actions: pl.DataFrame) -> tuple[date, float] | None:
-    """The first split, with its ratio, that prices as traded should step by and do not."""
+    """Date and ratio of the first split by which prices as traded do not step; None without one."""
     nearer_to_none = pl.col("step").abs() < (pl.col("step") - pl.col("split_ratio").log()).abs()
     return _first(_steps(table, actions).filter(nearer_to_none))
 
 
 def _steps(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """The splits of 5:4 and more with `step`, the log ratio of the closes around each."""
+    """Splits of 5:4 and more with `step`, the log ratio of the closes before and after each."""
     closes = table.filter(pl.col("close") > 0).select(day="date", close="close")
     splits = actions.filter(pl.col("split_ratio").log().abs() >= math.log(LEAST_SPLIT))
     return (

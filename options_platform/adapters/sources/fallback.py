@@ -1,17 +1,18 @@
-"""An order of sources: the next one answers where the one before cannot.
+"""Sources in order of preference: if one fails, the next one answers.
 
-A stand-in is asked only where its answer means the same. The rule:
+A fallback source is asked only if its answer has the same meaning:
 
-- never real data for a proxy or a proxy for real data (`SourceInfo.proxy`);
-- bars only where open to close are adjusted for the same (`SourceInfo.adjustment`), since a step
+- real data never replaces a proxy's, nor a proxy's real data (`SourceInfo.proxy`);
+- bars only if open to close are adjusted in the same way (`SourceInfo.adjustment`), since a step
   between two conventions looks like a return;
-- an index only if it is one of the published ones in `PUBLISHED_INDICES`, under its own symbol: the
-  exchange defines them, so any source's VIX is the VIX. Another symbol means what its own source
-  says, and no index ever stands in for a different one;
-- option chains are prices as traded, and dates of earnings are dates: both need the first alone;
-- an answer comes whole from one source; rows of two are never mixed in it.
+- an index only if it is in `PUBLISHED_INDICES`: the exchange defines these, so the VIX of any
+  source is the VIX. The meaning of other symbols depends on the source, and no index ever
+  replaces a different one;
+- option chains are prices as traded and earnings are dates, so for both the first rule suffices;
+- each answer comes from a single source; rows of two sources are never mixed.
 
-Each row's `source` names who gave it, and a stand-in is logged as a warning with its cause.
+The column `source` of each row names its source, and each use of a fallback is logged as a
+warning with its cause.
 """
 
 from __future__ import annotations
@@ -33,22 +34,22 @@ logger = logging.getLogger(__name__)
 
 
 class FallbackSource:
-    """Sources in order, the first of which decides what is asked of the others."""
+    """Sources in order of preference; the conventions of the first decide who else may answer."""
 
     def __init__(self, sources: Sequence[MarketDataSource]) -> None:
-        """SourceError if a stand-in could never be asked."""
+        """Raises :class:`SourceError` if a fallback mixes real data and proxies with the first."""
         self._sources = tuple(sources)
         first = self._sources[0].info
         for other in (source.info for source in self._sources[1:]):
             if other.proxy != first.proxy:
                 raise SourceError(
-                    f"{other.name} cannot stand in for {first.name}: one gives real data, the "
-                    "other a stand-in for it; take it out of OPTIONS_FALLBACK_SOURCES"
+                    f"{other.name} cannot stand in for {first.name}: one provides real data, the "
+                    "other a proxy; remove it from OPTIONS_FALLBACK_SOURCES"
                 )
 
     @property
     def info(self) -> SourceInfo:
-        """The first source's, with the kinds and the names of all, the others as stand-ins."""
+        """The first source's info with the kinds, tickers and indices of all sources."""
         infos = [source.info for source in self._sources]
         labels = ", else ".join(info.label for info in infos)
         return replace(
@@ -61,12 +62,12 @@ class FallbackSource:
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Bars of the first source that has them, all of one."""
+        """Bars of the ticker from the first source that has them."""
         adjustment = self._sources[0].info.adjustment
 
         def fits(info: SourceInfo) -> bool:
-            known = info.tickers is None or ticker in info.tickers
-            return info.adjustment == adjustment and known
+            has_ticker = info.tickers is None or ticker in info.tickers
+            return info.adjustment == adjustment and has_ticker
 
         what = f"bars of {ticker} for {start} to {end}"
         return self._first("bars", what, lambda s: s.bars(ticker, start, end), fits)
@@ -75,19 +76,19 @@ class FallbackSource:
         """Bars of the index from the first source that has them."""
 
         def fits(info: SourceInfo) -> bool:
-            known = info.indices is None or symbol in info.indices
-            return symbol in PUBLISHED_INDICES and known
+            has_index = info.indices is None or symbol in info.indices
+            return symbol in PUBLISHED_INDICES and has_index
 
         what = f"bars of {symbol} for {start} to {end}"
         return self._first("index", what, lambda s: s.index_bars(symbol, start, end), fits)
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The chain of the first source that has it."""
+        """The option chain from the first source that has it."""
         what = f"option chain of {ticker} for {session}"
         return self._first("chain", what, lambda s: s.option_chain(ticker, session, now))
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """The reports from the first source that has them."""
+        """The earnings reports from the first source that has them."""
         what = f"earnings of {ticker} for {start} to {end}"
         return self._first("earnings", what, lambda s: s.earnings(ticker, start, end))
 
@@ -105,7 +106,7 @@ class FallbackSource:
             if source is not self._sources[0] and not fits(source.info):
                 continue
             try:
-                given = ask(source)
+                answer = ask(source)
             except SourceError as error:
                 causes.append(str(error))
                 if short is None and isinstance(error, ShortHistoryError):
@@ -113,18 +114,18 @@ class FallbackSource:
                 continue
             if causes:
                 logger.warning("%s: %s stood in (%s)", what, source.info.name, "; ".join(causes))
-            return given
+            return answer
         if len(causes) == 1:
             text = causes[0]
         elif causes:
             text = f"no source gave {what}: {' | '.join(causes)}"
         else:
-            text = f"no source gives the {what}; add one that does to OPTIONS_FALLBACK_SOURCES"
+            text = f"no source provides the {what}; add one to OPTIONS_FALLBACK_SOURCES"
         raise SourceError(text) if short is None else ShortHistoryError(text, short.bars)
 
 
 def _all_of(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
-    """The names of all, None (any) if one of them knows any."""
+    """The names of all sources; None (any name) if one source has no list."""
     lists = [part for part in names if part is not None]
     if len(lists) < len(names):
         return None

@@ -1,4 +1,4 @@
-"""Which rows of a source count: final ones, and none missing at the end."""
+"""Final rows of a source: drops bars that still change, refuses answers that end too early."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def first_open_day(now: datetime) -> date:
 
 
 def final_rows(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """The rows of `frame` whose day is over at `now`; a bar that still moves is left out."""
+    """The rows of `frame` whose bar is final at `now`."""
     return frame.filter(pl.col("date") < first_open_day(now))
 
 
@@ -36,26 +36,26 @@ def require_reach(
 ) -> None:
     """Raise :class:`FetchError` if `table` ends before the last session from `start` to `end`.
 
-    `table` may reach further: of a range before a ticker's first bar there is nothing to give. The
-    error carries the bars of the range where the session is final; what ended long ago is not
-    asked for again.
+    `table` may reach beyond `end`, so that a range before a ticker's first bar is no error. If the
+    last session is final, the error carries the bars of the range, and it is worth a retry only
+    for bars that end within the last 14 days.
     """
-    wanted = sessions(max(start, end - LOOK_BACK), end)
-    if not wanted:
+    expected = sessions(max(start, end - LOOK_BACK), end)
+    if not expected:
         return
     last = max(table["date"].to_list(), default=None)
-    if last is not None and last >= wanted[-1]:
+    if last is not None and last >= expected[-1]:
         return
-    if wanted[-1] >= first_open_day(now):
-        settled = close_time(wanted[-1]) + SETTLED_AFTER
+    if expected[-1] >= first_open_day(now):
+        settled = close_time(expected[-1]) + SETTLED_AFTER
         raise FetchError(
-            f"the session {wanted[-1]} is not final before {settled:%H:%M} New York",
+            f"the session {expected[-1]} is not final before {settled:%H:%M} New York",
             passing=False,
             advice="ask for an earlier end, or again after that",
         )
     raise FetchError(
         f"the history of {ticker} at {source} ends {last or 'before it begins'}, before "
-        f"{wanted[-1]}",
-        passing=last is not None and last >= wanted[0],
+        f"{expected[-1]}",
+        passing=last is not None and last >= expected[0],
         bars=table.filter(pl.col("date").is_between(start, end)),
     )

@@ -1,7 +1,7 @@
-"""Whether an answer for an index says anything about the range that was asked for.
+"""Checks that an answer for an index has closes in the requested range.
 
-A session without a close is judged row by row (`domain.market.index_series`); an answer without any
-is no answer, and would turn into nulls that look like a success.
+Single sessions without a close are handled later (`domain.market.index_series`). An answer
+without any close is a failure; as nulls it would look like a success.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from options_platform.domain.calendar.sessions import sessions
 
 
 def why_no_answer(table: pl.DataFrame, start: date, end: date, begins: date | None) -> str | None:
-    """What is wrong with an answer for `start` to `end`; None if nothing is.
+    """The defect of an answer for `start` to `end`; None for a good one.
 
     Args:
-        table: `date` and `close` of one index, all that the source gave.
-        start: first day asked for.
-        end: last day asked for.
-        begins: first day of the index's history, None where it is not known. Of a range before
-            it there is nothing to give.
+        table: `date` and `close` of one index, all rows of the answer.
+        start: first requested day.
+        end: last requested day.
+        begins: first day of the index's history, None if unknown; an answer for a range before
+            it is rightly empty.
     """
-    wanted = sessions(start, end)
-    if not wanted or (begins is not None and begins > wanted[-1]):
+    requested = sessions(start, end)
+    if not requested or (begins is not None and begins > requested[-1]):
         return None
     closes = table.filter(pl.col("close").is_finite())
-    if closes["date"].is_in(wanted).any():
+    if closes["date"].is_in(requested).any():
         return None
     days = closes["date"].to_list()
     if not days:

@@ -1,7 +1,7 @@
 """Real series bundled in the wheel of `arch`: the S&P 500, the Nasdaq Composite and the VIX.
 
-They stand in for SPY and QQQ, scaled to the funds' price range, and are always labelled as
-proxies. The files are read without importing `arch`, whose import costs seconds.
+The two indices are proxies for SPY and QQQ, scaled to the funds' price range, and always labelled
+as such. The files are read without importing `arch`, which takes seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.errors import SourceError
 
 FIRST, LAST = date(2010, 1, 4), date(2018, 12, 31)
-# ticker -> (data set of arch, divisor to the fund's price range)
+# ticker -> (data set of arch, divisor that scales it to the fund's price range)
 SERIES = {"SPY": ("sp500", 10.0), "QQQ": ("nasdaq", 40.0)}
 INDICES = ("VIX",)
 
@@ -36,7 +36,10 @@ class SampleSource:
     )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Scaled index bars; dividends are unknown, splits there are none."""
+        """Scaled index bars, 2010 to 2018; dividends are null, there are no splits.
+
+        Raises :class:`SourceError` for another ticker, or an `end` after the sample.
+        """
         if ticker not in SERIES:
             raise SourceError(
                 f"the sample has no {ticker}, only {', '.join(SERIES)}; set OPTIONS_TICKERS, or "
@@ -52,7 +55,7 @@ class SampleSource:
             "date",
             ticker=pl.lit(ticker),
             **{name: pl.col(column) / divisor for name, column in prices.items()},
-            # An index is not traded: where its members' volume is 0, it is unknown.
+            # The volume of an index is that of its members; 0 means unknown.
             volume=pl.when(pl.col("Volume") > 0).then(pl.col("Volume").cast(pl.Float64)),
             dividend=pl.lit(None, pl.Float64),
             split_ratio=pl.lit(1.0),
@@ -61,7 +64,10 @@ class SampleSource:
         ).cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Bars of the VIX (closes alone), 2014 to 2018."""
+        """Closes of the VIX, 2014 to 2018; open, high and low are null.
+
+        Raises :class:`SourceError` for another index, or a range without closes.
+        """
         if symbol not in INDICES:
             raise SourceError(f"the sample has no index {symbol}, only {', '.join(INDICES)}")
         closes = _read("vix").drop_nulls("vix").filter(pl.col("date") <= LAST)
@@ -69,7 +75,7 @@ class SampleSource:
         fault = why_no_answer(closes, start, end, min(closes["date"].to_list()))
         if fault:
             raise SourceError(
-                f"the sample says nothing of {symbol} for {start} to {end}: {fault}; choose an "
+                f"the sample has no closes of {symbol} for {start} to {end}: {fault}; choose an "
                 "earlier end, or another OPTIONS_SOURCE"
             )
         return (
@@ -90,8 +96,8 @@ class SampleSource:
 def _require_covered(ticker: str, end: date) -> None:
     if end > LAST:
         raise SourceError(
-            f"the sample of {ticker} ends {LAST}, but {end} was asked for; choose an earlier end, "
-            "or another OPTIONS_SOURCE"
+            f"the sample of {ticker} ends {LAST}, before {end}; choose an earlier end, or another "
+            "OPTIONS_SOURCE"
         )
 
 

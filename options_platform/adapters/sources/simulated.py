@@ -1,10 +1,10 @@
-"""A seeded market model for any ticker and session; never real, always labelled.
+"""A simulated market with a seed, for any ticker and session; always labelled as not real.
 
-Daily log variance follows an AR(1) that falls and rises against returns (the leverage effect);
-returns are Student-t with a common market factor. The volatility index is the model's own
-expectation over a month plus a premium, so its rank reverts to the mean as the VIX's does. A
-value depends on the seed, its ticker and its date alone, neither on the range that was asked for
-nor on what comes later: a calendar that grows adds draws and changes none.
+Daily log volatility follows an AR(1) whose shocks are negatively correlated with returns (the
+leverage effect); returns are Student-t with a common market factor. The volatility index is the
+model's expected volatility over the next month, so its rank reverts to the mean as the VIX's does.
+A value depends only on the seed, the ticker and the date, not on the requested range: when the
+calendar grows, draws are added and none changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import SourceError
 
 FIRST = date(2000, 1, 3)
-# So many sessions are drawn at once, however many the calendar has.
+# Sessions of the first draw; later sessions of the calendar are drawn separately.
 DRAWN = 7_041
 PERSISTENCE = 0.975
 LEVEL = math.log(0.0105)
@@ -45,7 +45,7 @@ class SimulatedSource:
     """Bars, volatility indices, option chains and earnings of a simulated market."""
 
     def __init__(self, seed: int, iv_symbols: Mapping[str, str] | None = None) -> None:
-        """`iv_symbols` names the volatility index that a ticker's chains are quoted around."""
+        """`iv_symbols`: by ticker, the volatility index around which its chains are quoted."""
         self._seed = seed
         self._iv_symbols = dict(iv_symbols or {})
         self.info = SourceInfo(
@@ -60,19 +60,20 @@ class SimulatedSource:
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """Bars of the model; no dividends, no splits."""
-        every = _bars(self._seed, require_ticker(ticker))
-        return every.filter(pl.col("date").is_between(start, end))
+        bars = _bars(self._seed, require_ticker(ticker))
+        return bars.filter(pl.col("date").is_between(start, end))
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Closes of the index: the VIX from the market factor, others with a noise of their own."""
-        every = _index(self._seed, require_ticker(symbol))
-        return every.filter(pl.col("date").is_between(start, end))
+        """Closes of the index in points: the VIX of the market factor, others scaled from it."""
+        closes = _index(self._seed, require_ticker(symbol))
+        return closes.filter(pl.col("date").is_between(start, end))
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The listed expiries of 75 days, quoted around the ticker's own volatility.
+        """Listed expiries of the next 75 days, quoted around the ticker's implied volatility.
 
-        That is its index where one is set, the VIX for the funds of the S&P 500, and otherwise
-        what the model expects of the ticker itself. Of any session that is over at `now`.
+        This is the ticker's volatility index in `iv_symbols`, the VIX for funds of the S&P 500,
+        and otherwise the model's expectation for the ticker. Raises :class:`SourceError` for a
+        session that is not over at `now`.
         """
         bar = self.bars(ticker, session, session)
         if bar.is_empty() or session > newest_final_session(now):
@@ -86,7 +87,7 @@ class SimulatedSource:
         return simulated_options.chain(ticker, session, bar["close"][0], index, random)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """One report a quarter; none for the well-known funds."""
+        """One earnings report per quarter; none for well-known funds."""
         name = f"earnings:{require_ticker(ticker)}"
         return simulated_options.earnings(
             ticker, start, end, lambda part: _generator(self._seed, f"{name}:{part}")
@@ -96,7 +97,7 @@ class SimulatedSource:
         symbol = self._iv_symbols.get(ticker, CHAIN)
         if symbol == CHAIN:
             symbol = "VIX" if ticker in FUNDS_OF_THE_MARKET else ""
-        return _index(self._seed, symbol) if symbol else _own_index(self._seed, ticker)
+        return _index(self._seed, symbol) if symbol else _ticker_index(self._seed, ticker)
 
 
 def _sessions() -> list[date]:
@@ -110,9 +111,9 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 @lru_cache(maxsize=4)
 def _market(seed: int) -> tuple[Floats, Floats]:
-    """Shocks of the market factor (unit variance), and the daily volatility each was drawn with.
+    """Shocks of the market factor (unit variance, n sessions), and its daily volatility (n + 1).
 
-    The volatility has one value more: that of the session after the last.
+    The last volatility is that of the session after the last.
     """
     count = len(_sessions())
     random = _generator(seed, "market")
@@ -128,7 +129,7 @@ def _market(seed: int) -> tuple[Floats, Floats]:
 
 
 def _fitted(drawn: Floats, more: Callable[[int], Floats]) -> Floats:
-    """`drawn` for the sessions of the calendar, with `more` for those beyond its length."""
+    """`drawn` cut to the calendar's sessions, or extended by `more(missing)` values."""
     count = len(_sessions())
     fitted: Floats = np.concatenate([drawn[:count], more(max(count - DRAWN, 0))])
     return fitted
@@ -149,9 +150,9 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
     shocks, volatility = _market(seed)
     count, vol = len(shocks), volatility[:-1]
     random = _generator(seed, f"ticker:{ticker}")
-    own = _normals(random, seed, f"ticker:{ticker}:own")
+    idiosyncratic = _normals(random, seed, f"ticker:{ticker}:own")
     beta = _beta(random)
-    mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * own
+    mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * idiosyncratic
     daily = vol * beta
     close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed))
     gap, up, down, trade = (
@@ -189,8 +190,8 @@ def _index(seed: int, symbol: str) -> pl.DataFrame:
 
 
 @lru_cache(maxsize=32)
-def _own_index(seed: int, ticker: str) -> pl.DataFrame:
-    """What the model expects of the ticker itself, which no exchange publishes."""
+def _ticker_index(seed: int, ticker: str) -> pl.DataFrame:
+    """The expected volatility of the ticker itself, for which there is no published index."""
     random = _generator(seed, f"ticker:{ticker}")
     random.standard_normal(DRAWN)
     name = f"index:{ticker}:own"
@@ -199,8 +200,8 @@ def _own_index(seed: int, ticker: str) -> pl.DataFrame:
 
 
 def _volatility_index(seed: int, symbol: str, noise: Floats, factor: float) -> pl.DataFrame:
-    """`factor` times the market's expected volatility over a month, with a noise of its own."""
-    # An index's close knows its session's shock, so it stands on the next session's volatility.
+    """`factor` times the market's expected volatility over a month, with `noise`, in points."""
+    # The close includes its session's shock, so it is based on the next session's volatility.
     vol = _market(seed)[1][1:]
     log_vol = np.log(vol) - LEVEL
     ahead = sum(PERSISTENCE**n for n in range(MONTH)) / MONTH

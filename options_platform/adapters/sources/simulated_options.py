@@ -1,8 +1,8 @@
 """Option chains and earnings of the simulated market.
 
 Quotes lie on the synthetic surface of `domain.chain`, around the simulated volatility index, in
-whole cents, at listed strikes and expiries. A chain depends on the seed, the ticker and the
-session alone.
+whole cents, at listed strikes and expiries. A chain depends only on the seed, the ticker and the
+session.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def chain(
 
     Args:
         ticker: the underlying.
-        session: whose close the quotes are of.
+        session: session of the quotes, which are of its close.
         spot: close of the underlying, USD.
         index: the ticker's volatility index, an annualised fraction.
         random: draws the volumes and the open interest.
@@ -101,14 +101,14 @@ def _ladder(expiry: date, session: date, spot: float, index: float) -> pl.DataFr
 def earnings(
     ticker: str, start: date, end: date, draw: Callable[[str], np.random.Generator]
 ) -> pl.DataFrame:
-    """One report a quarter in EARNINGS_SCHEMA, two to six weeks after its end; none for a fund.
+    """One report per quarter in EARNINGS_SCHEMA, two to six weeks after its end; none for a fund.
 
-    `draw` gives the generator of a named part.
+    `draw` returns the random generator of a named part.
     """
-    every = all_sessions()
+    calendar = all_sessions()
     quarters = [
         date(year, month, 1)
-        for year in range(every[0].year, every[-1].year + 1)
+        for year in range(calendar[0].year, calendar[-1].year + 1)
         for month in (1, 4, 7, 10)
     ]
     timing = ("before_open", "after_close")[int(draw("timing").integers(2))]
@@ -118,9 +118,10 @@ def earnings(
     surprises = 0.05 * draw("surprises").standard_normal(len(quarters))
     reported = np.round(estimates * (1.0 + surprises), 2)
     due = [
-        begun + timedelta(days=int(delay)) for begun, delay in zip(quarters, delays, strict=True)
+        quarter + timedelta(days=int(delay))
+        for quarter, delay in zip(quarters, delays, strict=True)
     ]
-    days = np.array(every)
+    days = np.array(calendar)
     at = np.searchsorted(days, np.array(due))
     keep = (at < len(days)) & (ticker not in FUNDS)
     return pl.DataFrame(

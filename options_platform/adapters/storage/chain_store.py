@@ -1,8 +1,8 @@
-"""The stored option chains: one Parquet file a chain, `chains/TICKER/YYYY-MM-DD.parquet`.
+"""The stored option chains: one Parquet file per chain, `chains/TICKER/YYYY-MM-DD.parquet`.
 
-A chain is thousands of rows that are written once and read whole, which files do many times
-faster than a table of the warehouse (benchmarks/option_chains.py), and without its lock. A file
-appears whole or not at all: it is written beside its place, then renamed.
+A chain has thousands of rows that are written once and read together, which files do many times
+faster than a table of the warehouse (benchmarks/option_chains.py), and without its lock. Files are
+written atomically: under a temporary name, then renamed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ SUFFIX = ".parquet"
 
 
 class ChainStore:
-    """Reads and writes whole chains; any number of processes at once."""
+    """Reads and writes whole chains; several processes may do so at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def write(self, chains: pl.DataFrame) -> None:
-        """Store chains, each in place of the one of its date and ticker.
+        """Store chains; each replaces the stored chain of its date and ticker.
 
-        Raises :class:`ContractError` on rows that do not fit `option_chain`, before any is
-        written, and on an empty frame: no rows are no chain.
+        Raises :class:`ContractError` for an empty frame and for rows that do not fit
+        `option_chain`, before anything is written; :class:`HomeError` if a file cannot be written.
         """
         checked = OPTION_CHAIN.validate(chains)
         if checked.is_empty():
@@ -60,21 +60,21 @@ class ChainStore:
         self, *, tickers: Sequence[str], start: date | None = None, end: date | None = None
     ) -> list[tuple[date, str]]:
         """The (date, ticker) of the stored chains in the range, sorted."""
-        found = []
+        keys = []
         for ticker in tickers:
             for path in (self.folder / require_ticker(ticker)).glob(f"????-??-??{SUFFIX}"):
                 day = date.fromisoformat(path.name.removesuffix(SUFFIX))
                 if (start is None or day >= start) and (end is None or day <= end):
-                    found.append((day, ticker))
-        return sorted(found)
+                    keys.append((day, ticker))
+        return sorted(keys)
 
     def read(
         self, keys: Sequence[tuple[date, str]], *, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """The chains of those dates and tickers, sorted by the table's key.
+        """The stored chains of these dates and tickers, sorted by the table's key.
 
-        Those that are not stored are left out; none of them is an empty frame of the schema.
-        Raises :class:`ContractError` on a stored file of another schema.
+        Missing chains are left out; without any the frame is empty, with the schema. Raises
+        :class:`ContractError` for a stored file of another schema.
         """
         names = list(columns) if columns is not None else OPTION_CHAIN.schema.names()
         frames = [self._read_one(path, names) for path in map(self._place, sorted(keys)) if path]
@@ -85,7 +85,7 @@ class ChainStore:
     def batches(
         self, keys: Sequence[tuple[date, str]], *, size: int = 25
     ) -> Iterator[pl.DataFrame]:
-        """The same, `size` chains at a time, for ranges that would not fit into memory."""
+        """As `read`, `size` chains at a time, for ranges that do not fit into memory."""
         for at in range(0, len(keys), size):
             yield self.read(sorted(keys)[at : at + size])
 
@@ -101,7 +101,7 @@ class ChainStore:
             frame = pl.read_parquet(path, columns=names, hive_partitioning=False)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise ContractError(
-                f"{path} is no chain of this version ({type(error).__name__}); delete it and "
+                f"{path} is not a chain of this version ({type(error).__name__}); delete it and "
                 "materialise option_chain for its date again"
             ) from error
         wrong = [name for name in names if frame.schema[name] != OPTION_CHAIN.schema[name]]

@@ -1,7 +1,7 @@
-"""One way to hold a DuckDB file: briefly, alone, with bounded retries.
+"""Opens DuckDB files: briefly, exclusively, and with bounded retries.
 
-One process at a time can open a DuckDB file, readers included, so every visit is short and a
-busy file is waited for, but not for ever. What DuckDB says is read here alone: busy, damaged, full.
+Only one process at a time can open a DuckDB file, even to read. So each use is short, and a busy
+file is waited for up to a limit. Only this module interprets DuckDB's errors: busy, damaged, full.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
-# DuckDB 1.5 has one class for all of these, so its words have to tell them apart. A word such as
-# "lock" also stands in "block" and in file names, so only the sentences of its own count.
+# DuckDB 1.5 has one class for all of these, so only the texts distinguish them. A word such as
+# "lock" also occurs in "block" and in file names, so whole sentences are matched.
 BUSY = re.compile(r"IO Error: Could not set lock on file ")
 DAMAGED = re.compile(
     r"IO Error: (Corrupt (database|WAL) file"
@@ -58,15 +58,14 @@ _of_this_thread = _OfThisThread()
 
 @contextmanager
 def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the file at `path`, closed at the end.
+    """A connection to the file at `path`, closed at the end of the block.
 
-    Inside a block that holds the file already, the same connection: work of many steps can hold
-    it once.
+    Nested blocks of a thread share one connection, so that work of many steps can keep the file
+    open.
 
-    Raises :class:`WarehouseBusyError` if another process still holds the file after
-    `wait_seconds`, :class:`DamagedError` and :class:`DiskFullError` for what they say, whether it
-    shows at once or in the middle of the work, and :class:`HomeError` if the file cannot be opened
-    for another reason.
+    Raises :class:`WarehouseBusyError` if another process still uses the file after
+    `wait_seconds`, :class:`DamagedError` and :class:`DiskFullError` at the start or within the
+    block, and :class:`HomeError` if the file cannot be opened for another reason.
     """
     import duckdb
 
@@ -89,10 +88,10 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
         try:
             yield connection
         except duckdb.Error as error:
-            known = known_fault(path, error)
-            if known is None:
+            fault = known_fault(path, error)
+            if fault is None:
                 raise
-            raise known from error
+            raise fault from error
         finally:
             _of_this_thread.held.pop(path, None)
             del _open_now[key]
@@ -120,19 +119,19 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
                     f"{path} is held by another process{_holder(error)} and stayed so for "
                     f"{wait_seconds:g} s; close it (a notebook, a DuckDB shell?) and try again"
                 ) from error
-        # Jitter keeps several waiting processes from knocking in step.
+        # Jitter keeps waiting processes from retrying at the same time.
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
 def _create(path: Path) -> None:
-    """Make an empty database whole or not at all: half of one would never open again."""
+    """Create an empty database atomically: a half-written one could never be opened."""
     import duckdb
 
     new = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.new")
     try:
         duckdb.connect(str(new)).close()
-        # A link never replaces what another process has made meanwhile.
+        # A link never replaces a file that another process has created meanwhile.
         with suppress(OSError):
             os.link(new, path)
     finally:
@@ -140,12 +139,12 @@ def _create(path: Path) -> None:
 
 
 def known_fault(path: Path, error: Exception) -> HomeError | None:
-    """The error as damage or a full disk; None for any other."""
+    """DamagedError or DiskFullError for an error of DuckDB; None for other errors."""
     text = str(error)
     if FULL.search(text):
         return DiskFullError(path)
     if DAMAGED.match(text):
-        # A file name in the middle of the sentence is not what is wrong.
+        # The prefix "IO Error" says nothing that the sentence does not.
         return DamagedError(path, _first_line(error).removeprefix("IO Error: "))
     return None
 

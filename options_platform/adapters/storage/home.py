@@ -16,13 +16,13 @@ from options_platform.errors import DiskFullError, HomeError
 from options_platform.settings import Settings
 
 OTHERS = 0o077
-OURS = (
+PLATFORM_ENTRIES = (
     "*.duckdb*", "mlflow.db*", "mlflow.lock", "search.db*", "mlartifacts", "dagster", "reports",
     "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", "before-*",
     ".restoring-*", "replay-*",
 )  # fmt: skip
 EVENT_BATCH_SIZE = 20_000
-"""Partitions of a step in one transaction: three tickers over 25 years."""
+"""Events per transaction, enough for the partitions of three tickers over 25 years."""
 
 DAGSTER_YAML = """\
 # Written by options-platform; remove this first line to keep your own changes.
@@ -48,10 +48,10 @@ run_coordinator:
 
 
 def prepare_home(settings: Settings) -> None:
-    """Create the home and Dagster's configuration in it; :class:`HomeError` if that cannot be.
+    """Create the home and Dagster's configuration in it, and make it private.
 
-    A home is its owner's alone: what others could read of it is closed to them. What a killed
-    restore began is finished.
+    Other users lose access to the platform's files in it. The unfinished swap of a killed restore
+    is completed. Raises :class:`HomeError` or :class:`DiskFullError` if the home cannot be written.
     """
     home = settings.home
     make_files_private()
@@ -74,26 +74,28 @@ def prepare_home(settings: Settings) -> None:
 
 
 def make_files_private() -> None:
-    """Let whatever this process and its children create be theirs alone.
+    """Make new files of this process and its children readable only by their owner.
 
-    DuckDB, SQLite, MLflow and Dagster create files of their own, so only the process can say it.
+    DuckDB, SQLite, MLflow and Dagster create files themselves, so it has to be set per process.
     """
     os.umask(0o077)
 
 
 def close_to_others(home: Path) -> None:
-    """Take the rights of others off what the platform made in its home, and off the home itself.
+    """Remove other users' access to the platform's files in the home, and to the home itself.
 
-    A folder that holds other things too keeps its own rights, and they theirs. What belongs to
-    another user, as on some mounted volumes, stays as it is.
+    A home folder that has foreign entries too keeps its permissions, and so do these. Files of
+    another user, as on some mounted volumes, are not changed.
     """
     entries = list(home.iterdir())
-    ours = [path for path in entries if any(fnmatch(path.name, name) for name in OURS)]
+    of_platform = [
+        path for path in entries if any(fnmatch(path.name, name) for name in PLATFORM_ENTRIES)
+    ]
     with suppress(PermissionError, FileNotFoundError):
-        for path in ours:
+        for path in of_platform:
             if not path.is_symlink():
                 _close(path)
-        if len(ours) == len(entries):
+        if len(of_platform) == len(entries):
             _close(home, whole=False)
 
 
@@ -106,12 +108,12 @@ def _close(path: Path, *, whole: bool = True) -> None:
             inner = Path(folder, name)
             if not inner.is_symlink():
                 inner.chmod(inner.stat().st_mode & ~OTHERS)
-    # Last, so that what was interrupted is done again.
+    # Last, so that an interrupted call is repeated completely.
     path.chmod(mode & ~OTHERS)
 
 
 def enter_home(settings: Settings, environment: MutableMapping[str, str] | None = None) -> None:
-    """Point Dagster, and the processes that it starts, at this home."""
+    """Set the environment so that Dagster and its processes use this home."""
     environment = os.environ if environment is None else environment
     environment["DAGSTER_HOME"] = str(settings.dagster_home)
     environment["OPTIONS_HOME"] = str(settings.home)
@@ -122,12 +124,12 @@ def enter_home(settings: Settings, environment: MutableMapping[str, str] | None 
 def _write_dagster_yaml(settings: Settings) -> None:
     path = settings.dagster_home / "dagster.yaml"
     text = DAGSTER_YAML.format(
-        # Quoted, since a path may hold what means something in YAML.
+        # Quoted, since a path may contain characters with a meaning in YAML.
         base_dir=json.dumps(str(settings.dagster_home / "history" / "runs")),
         max_runs=settings.workers + 1,
     )
-    ours = DAGSTER_YAML.splitlines()[0]
-    if path.exists() and not path.read_text().startswith(ours):
+    marker = DAGSTER_YAML.splitlines()[0]
+    if path.exists() and not path.read_text().startswith(marker):
         return
     if not path.exists() or path.read_text() != text:
         _replace(path, text)

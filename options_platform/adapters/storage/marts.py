@@ -1,9 +1,8 @@
-"""SQL marts: one SELECT a file in `dbt_like_sql/`, built into the schema `marts`.
+"""SQL marts: one SELECT per file in `dbt_like_sql/`, built into the schema `marts`.
 
-A mart reads asset tables by their name (`trade_plan`) and other marts as
-`marts.scored_predictions`; what it rests on is read from the SQL itself, by a parser. Its leading
-comment is its description. The schema is derived data: every build replaces it whole, in one
-transaction, so readers see the old marts or the new.
+A mart reads asset tables by name (`trade_plan`) and other marts as `marts.scored_predictions`; a
+parser extracts these dependencies from the SQL. The leading comment is its description. Every
+build replaces the whole schema in one transaction, so readers see the old marts or the new ones.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class MartError(PlatformError):
-    """A mart's file cannot be built; the message names the file. The marts stay as they were."""
+    """A mart cannot be built; the message names its file. The stored marts are unchanged."""
 
 
 @dataclass(frozen=True)
 class Mart:
-    """One mart: `refs` are the marts that it reads, `sources` the tables of the warehouse."""
+    """One mart; `refs` are the marts and `sources` the warehouse tables that it reads."""
 
     name: str
     description: str
@@ -46,10 +45,10 @@ class Mart:
 
 
 def load_marts(folder: Path = FOLDER) -> list[Mart]:
-    """The marts of the folder, each after those that it reads.
+    """The marts of the folder, each after the marts that it reads.
 
-    Raises :class:`MartError` on a missing description, on SQL that is not one SELECT, on unknown
-    tables and marts, and on marts that read each other in a circle.
+    Raises :class:`MartError` for a missing description, SQL that is not one SELECT, unknown tables
+    or marts, and circular references.
     """
     files = sorted(folder.glob("*.sql"))
     if not files:
@@ -59,15 +58,15 @@ def load_marts(folder: Path = FOLDER) -> list[Mart]:
         for name in mart.refs:
             if name not in marts:
                 raise MartError(
-                    f"{mart.name}.sql: marts.{name} is no mart; there are {', '.join(marts)}"
+                    f"{mart.name}.sql: marts.{name} is not a mart; marts are {', '.join(marts)}"
                 )
     return [marts[name] for name in _ordered(marts)]
 
 
 def build_marts(warehouse: Warehouse, folder: Path = FOLDER) -> list[tuple[str, int]]:
-    """Replace the schema `marts` by what the folder's files select; names and row counts.
+    """Rebuild the schema `marts` from the folder's files; returns names and row counts.
 
-    Raises :class:`MartError` naming the file at fault, with the marts as they were.
+    Raises :class:`MartError` naming the faulty file; the stored marts are then unchanged.
     """
     import duckdb
 
@@ -119,13 +118,13 @@ def _parse(path: Path) -> Mart:
 
 
 def _reads(name: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The marts and the tables that a query reads, common table expressions not among them."""
+    """The marts and the tables that a query reads, without its common table expressions."""
     import sqlglot
     from sqlglot.errors import ParseError, TokenError
     from sqlglot.optimizer.scope import traverse_scope
 
     try:
-        statements = [found for found in sqlglot.parse(text, dialect="duckdb") if found is not None]
+        statements = [each for each in sqlglot.parse(text, dialect="duckdb") if each is not None]
     except ParseError as error:
         first = error.errors[0]
         raise MartError(
@@ -147,7 +146,7 @@ def _reads(name: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 sources[table.name] = None
             else:
                 raise MartError(
-                    f"{name}: {table.sql('duckdb', comments=False)} is no table; there are "
+                    f"{name}: {table.sql('duckdb', comments=False)} is not a table; tables are "
                     f"{', '.join(tables())}, and marts as {SCHEMA}.NAME"
                 )
     return tuple(refs), tuple(sources)

@@ -1,8 +1,7 @@
-"""What a full disk and a damaged file look like, whoever met them first.
+"""Recognises a full disk or a damaged file in the errors of any library.
 
-Dagster and MLflow keep SQLite databases of their own, and their errors arrive wrapped in those of
-SQLAlchemy, Alembic or Dagster. Here they become the platform's own, one line each. A bug stays
-what it is.
+Dagster and MLflow use SQLite databases, whose errors arrive wrapped in those of SQLAlchemy, Alembic
+or Dagster. They become the platform's errors here, one line each. Other errors are not changed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from options_platform.errors import DamagedError, DiskFullError, PlatformError
 FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # Primary codes of https://www.sqlite.org/rescode.html, in the low byte of the extended ones.
 SQLITE_FULL, SQLITE_CORRUPT, SQLITE_NOT_A_DATABASE = 13, 11, 26
-# A write that the system took in part: no space, a quota or a limit on file sizes.
+# A partial write: no space, a quota or a limit on file sizes.
 SQLITE_SHORT_WRITES = frozenset(
     {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE,
      sqlite3.SQLITE_IOERR_SHMSIZE}
@@ -26,9 +25,9 @@ SQLITE_SHORT_WRITES = frozenset(
 
 
 def storage_fault(error: BaseException, home: Path | str) -> PlatformError | None:
-    """`error`, or what it was raised from, as damage or a full disk; None for anything else.
+    """A damaged file or a full disk behind `error`, as the platform's error; None for other causes.
 
-    `home` is named where the error does not say which file it is about.
+    The message names `home` if the error names no file.
     """
     for cause in _causes(error):
         if isinstance(cause, DamagedError | DiskFullError):
@@ -45,7 +44,7 @@ def storage_fault(error: BaseException, home: Path | str) -> PlatformError | Non
 
 
 def fault_in_words(message: str, home: Path | str) -> PlatformError | None:
-    """As :func:`storage_fault`, for an error of which a run kept the words alone."""
+    """As :func:`storage_fault`, from the text of an error."""
     if any(words in message for words in ("database or disk is full", "No space left on device")):
         return DiskFullError(home)
     if "database disk image is malformed" in message or "file is not a database" in message:
@@ -54,16 +53,16 @@ def fault_in_words(message: str, home: Path | str) -> PlatformError | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what it wraps (SQLAlchemy's `orig`), and what it was raised from or during."""
-    seen: set[int] = set()
+    """The error, the one it wraps (SQLAlchemy's `orig`), its causes and its contexts."""
+    visited: set[int] = set()
     waiting = [error]
     while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
+        cause = waiting.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in visited:
             continue
-        seen.add(id(one))
-        yield one
-        waiting += [getattr(one, "orig", None), one.__cause__, one.__context__]
+        visited.add(id(cause))
+        yield cause
+        waiting += [getattr(cause, "orig", None), cause.__cause__, cause.__context__]
 
 
 def _of_sqlite(error: sqlite3.Error, home: Path | str) -> PlatformError | None:

@@ -1,4 +1,4 @@
-"""Legs as files hold them, in the ledger's and in the simulated broker's alike."""
+"""Reads order legs from the JSON in the ledger and in the simulated broker's file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
-    """Turn the orders for shares, which counted lots of 100, into orders for single shares."""
+    """Migrate orders for shares from lots of 100 to single shares."""
     rows = connection.execute("SELECT client_order_id, legs FROM orders").fetchall()
-    of_shares = [[SHARES, SHARES, number] for number, legs in rows
+    of_shares = [[SHARES, SHARES, order_id] for order_id, legs in rows
                  if any(leg.is_shares for leg in read_legs(legs))]  # fmt: skip
     if of_shares:
         connection.executemany(
@@ -26,7 +26,7 @@ def count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def read_legs(text: str) -> tuple[OrderLeg, ...]:
-    """Legs from the JSON that they are stored as."""
+    """The legs of an order from their stored JSON."""
     return tuple(
         OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in json.loads(text)
     )

@@ -1,4 +1,4 @@
-"""Which tables a warehouse holds, and which of them are assets."""
+"""The tables of a warehouse, and which of them are assets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ASSET_TABLES = (
 )
 
 CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
-"""Assets of the sources that give option chains; `option_chain` is kept in files."""
+"""Assets of sources with option chains; `option_chain` is stored in files."""
 
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
@@ -74,7 +74,7 @@ SIDE_TABLES = (
 
 @cache
 def tables() -> dict[str, Table]:
-    """All tables of the warehouse by name; chains are files of their own."""
+    """All tables of the warehouse by name; option chains are separate files."""
     return {
         table.name: table
         for table in (

@@ -1,8 +1,8 @@
-"""The warehouse: one DuckDB file that holds every table of `contracts/`.
+"""The warehouse: one DuckDB file with every table of `contracts/`.
 
-A write is one transaction over all the tables that belong together: delete the replaced rows,
-insert the new ones by name, commit. A crash at any moment leaves the old rows or the new ones.
-What does not belong here: any knowledge of what the columns mean.
+A write is one transaction over all tables that belong together: it deletes the replaced rows,
+inserts the new ones by name, and commits. A crash at any time leaves the old rows or the new ones.
+The meaning of columns does not belong here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TYPES: dict[pl.DataType, str] = {
 
 
 class Warehouse:
-    """Reads and writes whole tables; opens the file for each call and lets it go at once."""
+    """Reads and writes tables; opens the file for each call and closes it at once."""
 
     def __init__(self, path: Path, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> None:
         self.path = path
@@ -49,14 +49,14 @@ class Warehouse:
     def write(
         self, frames: Sequence[tuple[Table, pl.DataFrame]], *, scope: PartitionRange | None = None
     ) -> None:
-        """Store the frames in one transaction, in place of the rows that they replace.
+        """Store the frames in one transaction, replacing stored rows.
 
-        With a `scope` all its rows are replaced, in every table given; the first frame is the
-        main one and must not be empty, and no row may lie outside the scope. Without one, the
-        rows with the frames' own partition keys are replaced.
+        With a `scope`, all rows of its partitions are replaced in every table; no row of a frame
+        may lie outside. Without one, the rows with the frames' partition keys are replaced. The
+        first frame is the main one and must not be empty.
 
-        Raises :class:`ContractError` on a frame that is empty, mis-keyed or of another schema,
-        with the tables as before.
+        Raises :class:`ContractError` for an empty main frame, and for wrong keys or schemas; the
+        tables are then unchanged.
         """
         if not frames or frames[0][1].is_empty():
             name = frames[0][0].name if frames else "the warehouse"
@@ -77,10 +77,10 @@ class Warehouse:
     def replace(
         self, frames: Sequence[tuple[Table, pl.DataFrame]], column: str, value: str
     ) -> None:
-        """Store the frames in one transaction, in place of all rows whose `column` is `value`.
+        """Store the frames in one transaction, replacing all rows whose `column` is `value`.
 
-        A frame may be empty: its table then holds none of that value. Raises
-        :class:`ContractError` like `write`, and on a row of another value.
+        A frame may be empty. Raises :class:`ContractError` for a wrong schema, and for a row with
+        another value.
         """
         checked = [(table, table.validate(frame)) for table, frame in frames]
         for table, frame in checked:
@@ -95,7 +95,7 @@ class Warehouse:
                 _insert(connection, table, frame)
 
     def upsert(self, table: Table, frame: pl.DataFrame) -> None:
-        """Add the rows of `frame`, each in place of the stored row with the same primary key."""
+        """Add the rows of `frame`; each replaces the stored row with the same primary key."""
         checked = table.validate(frame)
         if checked.is_empty():
             return
@@ -113,9 +113,9 @@ class Warehouse:
         start: date | None = None,
         end: date | None = None,
     ) -> pl.DataFrame:
-        """The table's rows, sorted by its key; empty, with its schema, if there are none yet.
+        """The table's rows, sorted by its key; an empty frame with its schema if there are none.
 
-        Raises :class:`ContractError` where the stored table is another version's.
+        Raises :class:`ContractError` if the stored table has the schema of another version.
         """
         schema = table.schema
         names = list(columns) if columns is not None else schema.names()
@@ -127,7 +127,7 @@ class Warehouse:
 
         with self._connection() as connection:
             try:
-                # `sql(query, params=...)` copies the result by value: forty times slower.
+                # `sql(query, params=...)` copies value by value, which is forty times slower.
                 frame = connection.execute(query, params).pl()
             except duckdb.CatalogException:
                 return table.empty().select(names)
@@ -144,7 +144,7 @@ class Warehouse:
             return connection.execute(sql, params).pl()
 
     def execute(self, statements: Sequence[str]) -> None:
-        """Run statements (of the SQL marts) in one transaction."""
+        """Run SQL statements in one transaction."""
         with self._transaction() as connection:
             for statement in statements:
                 connection.execute(statement)
@@ -155,7 +155,7 @@ class Warehouse:
             return bool(_stored_columns(connection, table.name))
 
     def create_all(self) -> None:
-        """Create every table that is missing, so that queries and marts find them all."""
+        """Create missing tables, so that queries and marts can read all of them."""
         with self._transaction() as connection:
             for table in tables().values():
                 _create(connection, table)
@@ -174,7 +174,7 @@ class Warehouse:
             try:
                 yield connection
             except BaseException:
-                # A database that failed for good has no transaction left to end.
+                # After a fatal error of the database there is no transaction to roll back.
                 with suppress(duckdb.Error):
                     connection.execute("ROLLBACK")
                 raise
@@ -223,9 +223,9 @@ def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def _require_same_columns(table: Table, stored: dict[str, str]) -> None:
-    wanted = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
-    if stored != wanted:
-        changed = sorted(set(stored.items()) ^ set(wanted.items()))
+    expected = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
+    if stored != expected:
+        changed = sorted(set(stored.items()) ^ set(expected.items()))
         raise ContractError(
             f"the stored table {table.name} has another schema than this version's "
             f"({', '.join(sorted({name for name, _ in changed}))}); rebuild it in a new "
@@ -244,7 +244,7 @@ def _require_inside(table: Table, frame: pl.DataFrame, scope: PartitionRange) ->
     if outside.height:
         day, ticker = outside.select("date", "ticker").row(0)
         raise ContractError(
-            f"{table.name}: {outside.height} rows lie outside the partitions to be written, "
+            f"{table.name}: {outside.height} rows are outside the partitions to be written, "
             f"e.g. {day} {ticker}; nothing was written"
         )
 

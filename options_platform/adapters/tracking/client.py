@@ -20,9 +20,9 @@ ARTIFACTS = "mlartifacts"
 
 
 def open_client(home: Path) -> MlflowClient:
-    """A client of `mlflow.db` in the home, which is created where it is missing.
+    """A client for `mlflow.db` in the home, which is created if it is missing.
 
-    Raises :class:`ModelStoreError` where the file is locked, or is no MLflow store.
+    Raises :class:`ModelStoreError` if the file is locked or is not an MLflow store.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -43,36 +43,36 @@ PLACES = {
     "logged_models": ("artifact_location",),
     "model_versions": ("source", "storage_location"),
 }
-"""Where MLflow keeps absolute addresses of artifacts."""
+"""The tables and columns in which MLflow stores absolute addresses of artifacts."""
 
 
 def _follow_home(home: Path) -> None:
-    """Point MLflow to the artifacts of a home that was moved, copied or restored elsewhere."""
-    here = artifacts_of(home)
+    """Update MLflow's addresses of artifacts after a home was moved, copied or restored."""
+    root = artifacts_of(home)
     with closing(sqlite3.connect(home / "mlflow.db", timeout=30.0)) as database, database:
         rows = database.execute(
             "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE ?",
             [f"file://%/{ARTIFACTS}/%"],
         ).fetchall()
         roots = {place.rpartition(f"/{ARTIFACTS}/")[0] + f"/{ARTIFACTS}" for (place,) in rows}
-        for there in roots - {here}:
+        for former_root in roots - {root}:
             for table, columns in PLACES.items():
                 for column in columns:
                     database.execute(
                         f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
                         f"WHERE substr({column}, 1, ?) = ?",
-                        [here, len(there) + 1, len(there) + 1, f"{there}/"],
+                        [root, len(former_root) + 1, len(former_root) + 1, f"{former_root}/"],
                     )
 
 
 def artifacts_of(home: Path) -> str:
-    """The address of the home's folder of artifacts."""
+    """The `file://` address of the home's folder of artifacts."""
     return (home.absolute() / ARTIFACTS).as_uri()
 
 
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
-    """Two processes that create the database at once would both migrate it."""
+    """Lock the store: two processes that create the database at once would both migrate it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "mlflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -81,7 +81,7 @@ def one_at_a_time(home: Path) -> Iterator[None]:
 
 @contextmanager
 def clear_errors(home: Path) -> Iterator[None]:
-    """Turn the errors of MLflow and its database into one line that says what to do."""
+    """Turn errors of MLflow and its database into a :class:`ModelStoreError` with advice."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -91,9 +91,9 @@ def clear_errors(home: Path) -> Iterator[None]:
         first = str(error).strip().splitlines()[0]
         locked = "locked" in str(error)
         hint = (
-            "another program holds it: close it and try again"
+            "another program uses it: close it and try again"
             if locked
-            else "move it away (a new one is made) or restore a backup"
+            else "move it away (a new one is created) or restore a backup"
         )
         raise ModelStoreError(
             f"the MLflow store {home / 'mlflow.db'} failed, {first}; {hint}"

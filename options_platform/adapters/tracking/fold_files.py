@@ -1,4 +1,4 @@
-"""The files of a stored fold: written whole, read only as they were stored, never a pickle."""
+"""Reads and writes the files of a stored fold: atomically, with a hash, and never a pickle."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 def read_fold(home: Path, path: str, sha256: str) -> Artifacts:
     """The files of a fold at `path` of the home, by name.
 
-    Raises :class:`ModelStoreError` if files are missing or differ from what was stored.
+    Raises :class:`ModelStoreError` if files are missing, differ from the hash, or are pickles.
     """
     folder = home / path
     try:
         artifacts = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
     except FileNotFoundError as error:
         raise ModelStoreError(
-            f"the stored model {path} is gone from the home; restore mlartifacts/ from a "
+            f"the stored model {path} is missing in the home; restore mlartifacts/ from a "
             "backup, or delete its row of model_folds to have it trained again"
         ) from error
     _require_open_formats(path, artifacts)
     if hash_of(artifacts) != sha256:
         raise ModelStoreError(
-            f"the stored model {path} is not what was stored (its hash differs); restore it "
+            f"the stored model {path} was changed (its hash differs); restore it "
             "from a backup, or delete its row of model_folds to have it trained again"
         )
     return artifacts
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or, after a crash, not at all."""
+    """Write a file atomically: after a crash it is complete or does not exist."""
     new = path.with_suffix(path.suffix + ".new")
     with new.open("wb") as file:
         file.write(data)
@@ -55,7 +55,7 @@ def hash_of(artifacts: Artifacts) -> str:
 
 
 def _require_open_formats(path: str, artifacts: Artifacts) -> None:
-    """Refuse anything but JSON and UBJSON: a pickle runs whatever it says when it is loaded."""
+    """Refuse anything but JSON and UBJSON, since loading a pickle can run any code."""
     for name, data in artifacts.items():
         if Path(name).suffix not in OPEN_FORMATS or data.startswith(PICKLE_STARTS):
             raise ModelStoreError(

@@ -1,8 +1,8 @@
-"""Champions: a row of the warehouse that runs read, mirrored in MLflow's registry for people.
+"""Champions: stored in the warehouse for runs, and mirrored in MLflow's registry for people.
 
 The registered models `direction` and `iv_rank` have a version for each newest fold of a champion,
-with the aliases `champion` and `previous`. Runs read the table, so that a daily run that trains
-nothing need not import MLflow.
+with the aliases `champion` and `previous`. Runs read the table, so that a daily run without
+training need not import MLflow.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ModelRegistry:
         return reigning(self.warehouse.read(CHAMPIONS), target)
 
     def contenders(self, target: str) -> list[Contender]:
-        """The trials comparable with the champion's, best first."""
-        # Years that were scored once, after all choices, must not choose.
+        """The trials on the champion's data, best first."""
+        # Scores on the years reserved for a final look must not influence the choice.
         trials = self.warehouse.read(TRIALS).filter(pl.col("purpose") == "choice")
         return contenders(
             trials,
@@ -58,24 +58,24 @@ class ModelRegistry:
         )
 
     def promote(self, target: str, name: str, *, now: datetime) -> Contender:
-        """Make a variant champion, if its trial beats the naive forecast and the champion.
+        """Make a variant the champion if its trial beats the naive forecast and the champion.
 
-        Where no fold of it was published yet, the alias `champion` of MLflow's registry follows
-        when its first backfill has trained it.
+        If none of its folds is published yet, the alias `champion` in MLflow's registry is set
+        after its first backfill.
 
-        Raises :class:`UsageError` with the tests' figures where it does not.
+        Raises :class:`UsageError` with the figures of the tests if it does not beat both.
         """
         blend_of(target, name)
         champion = self.champion(target)
         if name == champion:
             raise UsageError(f"{name} is the champion of {target} already")
-        found = {each.model: each for each in self.contenders(target)}
-        if name not in found or champion not in found:
+        by_model = {each.model: each for each in self.contenders(target)}
+        if name not in by_model or champion not in by_model:
             raise UsageError(
                 f"{name} and the champion {champion} have no trials on the same data; run: "
                 f"options-platform research --target {target} --models {name},{champion}"
             )
-        contender = found[name]
+        contender = by_model[name]
         if contender.too_good:
             raise UsageError(
                 f"{name} is too good to be true, look for a leak in its inputs: "
@@ -99,10 +99,10 @@ class ModelRegistry:
         return contender
 
     def rollback(self, target: str, *, now: datetime) -> str:
-        """Bring back the champion before the reigning one; its name.
+        """Bring back the previous champion; returns its name.
 
-        What was rolled back does not come back by the next rollback. Raises :class:`UsageError`
-        where none reigned before.
+        The champion that was rolled back does not return with the next rollback. Raises
+        :class:`UsageError` if there is no previous champion.
         """
         reigns = reigns_of(self.warehouse.read(CHAMPIONS), target)
         if len(reigns) == 1:
@@ -145,15 +145,15 @@ class ModelRegistry:
     def publish(
         self, target: str, predicted: pl.DataFrame, *, store: ModelStore, inputs: Sequence[str]
     ) -> None:
-        """Make the model of the newest session the champion's newest version, and set the aliases.
+        """Register the model of the newest session as a version, and set the aliases.
 
-        A model that is a version already is not logged again. Where sessions after those predicted
-        are stored, nothing is done: their model may be another one.
+        A model that is registered already is not logged again. If later sessions are stored,
+        nothing is done, since their model may be another one.
 
         Args:
             target: direction or iv_rank.
             predicted: rows that the champion has just predicted, with date and model_id.
-            store: where its folds are.
+            store: the store of its folds.
             inputs: names of the inputs, in their order.
         """
         rows = predicted.drop_nulls("model_id").sort("date")
@@ -167,7 +167,7 @@ class ModelRegistry:
         champions = self.warehouse.read(CHAMPIONS)
         tags = {"variant": reigning(champions, target), "model_id": model_id}
         versions = self._versions(client, target)
-        number = max((n for n, known in versions.items() if known == tags), default=None)
+        number = max((n for n, each in versions.items() if each == tags), default=None)
         if number is None:
             logged = store.log_model(
                 SHIPPED[target], model_id, target=target, variant=tags["variant"], inputs=inputs
@@ -175,32 +175,32 @@ class ModelRegistry:
             with clear_errors(self.home):
                 if not client.search_registered_models(f"name = '{target}'"):
                     client.create_registered_model(target)
-                # By its place, not as models:/..., which MLflow looks up in its global store.
-                made = client.create_model_version(
+                # By its location: MLflow would look up models:/... in its global store.
+                registered = client.create_model_version(
                     target,
                     client.get_logged_model(logged.model_id).artifact_location,
                     logged.run_id,
                     tags=tags,
                     model_id=logged.model_id,
                 )
-            number = int(made.version)
+            number = int(registered.version)
         previous = _newest(versions, before(champions, target))
         self._set_aliases(client, target, (number, previous))
 
     def _set_aliases(
         self, client: MlflowClient, target: str, numbers: Sequence[int | None]
     ) -> None:
-        """Point champion and previous to these versions; one without a version yet stays."""
+        """Set the aliases champion and previous; an alias stays if its version is None."""
         with clear_errors(self.home):
             for alias, number in zip(ALIASES, numbers, strict=True):
                 if number is not None:
                     client.set_registered_model_alias(target, alias, str(number))
 
     def _versions(self, client: MlflowClient, target: str) -> dict[int, dict[str, str]]:
-        """Tags of the versions that hold a model, by their numbers."""
+        """Tags of the registered versions with a model, by version number."""
         with clear_errors(self.home):
-            found = client.search_model_versions(f"name = '{target}'")
-        tags = {int(version.version): dict(version.tags) for version in found}
+            versions = client.search_model_versions(f"name = '{target}'")
+        tags = {int(version.version): dict(version.tags) for version in versions}
         return {number: each for number, each in tags.items() if "model_id" in each}
 
 

@@ -1,9 +1,9 @@
 """Stored fold models: files in MLflow's artifact store, tracked as MLflow runs, indexed by hash.
 
-A model has one experiment, a backfill one run, and each fold that it trains a child of that run,
-whose artifacts are the fold's files. The index (`model_folds` in the warehouse) says which inputs
-made them and their hash, so that a daily run reads a fold without importing MLflow, and never a
-file that has changed.
+A model has one experiment, a backfill one run, and each trained fold a child of that run with the
+fold's files as artifacts. The index (`model_folds` in the warehouse) has the hashes of the inputs
+and of the files, so that a daily run reads a fold without importing MLflow, and never a changed
+file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
 
 
 class ModelStore:
-    """The models of one home; fits :class:`~options_platform.models.training.FoldStore`."""
+    """The models of one home; implements :class:`~options_platform.models.training.FoldStore`."""
 
     def __init__(self, home: Path, warehouse: Warehouse) -> None:
         self.home = home
@@ -59,16 +59,16 @@ class ModelStore:
         self._trained: dict[str, list[float]] = {}
 
     def load(self, model: str, hashes: Mapping[str, str]) -> dict[str, Artifacts]:
-        """The stored artifacts of the folds (name -> input hash) that are stored.
+        """The artifacts of those of the folds (name -> input hash) that are stored.
 
-        Raises :class:`ModelStoreError` if files are gone or differ from what was stored.
+        Raises :class:`ModelStoreError` if files are missing or differ from the stored hash.
         """
         index = self.warehouse.read(MODEL_FOLDS).filter(pl.col("model") == model)
-        found: dict[str, Artifacts] = {}
+        by_fold: dict[str, Artifacts] = {}
         for row in index.iter_rows(named=True):
             if hashes.get(row["fold"]) == row["input_hash"]:
-                found[row["fold"]] = read_fold(self.home, row["path"], row["sha256"])
-        return found
+                by_fold[row["fold"]] = read_fold(self.home, row["path"], row["sha256"])
+        return by_fold
 
     def save(self, record: FoldRecord, artifacts: Artifacts) -> None:
         """Write the fold's files and its MLflow run; the index follows within 25 folds."""
@@ -92,7 +92,7 @@ class ModelStore:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in artifacts.items():
             write_whole(folder / name, data)
-        # The parameters stand with the parent: they are the same for each of hundreds of folds.
+        # The parameters are logged with the parent, since all folds have the same.
         self._log(
             run.info.run_id,
             params={},
@@ -123,9 +123,9 @@ class ModelStore:
 
     @contextmanager
     def training(self, model: str) -> Iterator[None]:
-        """Hold the right to train `model`; other processes wait. A crash releases it.
+        """Lock the training of `model` against other processes, which wait; a crash releases it.
 
-        The folds trained inside are children of one MLflow run, that of this backfill.
+        The folds trained within the block are children of one MLflow run, that of this backfill.
         """
         locks = self.home / "locks"
         locks.mkdir(parents=True, exist_ok=True)
@@ -145,9 +145,9 @@ class ModelStore:
         tags: Mapping[str, str],
         plots: Mapping[str, bytes],
     ) -> None:
-        """Record a walk-forward's out-of-sample scores and plots with the backfill's run.
+        """Log a walk-forward's out-of-sample scores and plots in the backfill's run.
 
-        Where nothing was trained there is no such run, and nothing new to record.
+        Does nothing if no fold was trained, since there is no run then.
         """
         run_id = self._parents.get(model)
         if run_id is None:
@@ -163,16 +163,16 @@ class ModelStore:
             write_whole(folder / name, data)
 
     def has_trained(self, model: str) -> bool:
-        """Whether this store has trained a fold of the model, and so has opened MLflow."""
+        """Whether this store has trained a fold of the model, and therefore opened MLflow."""
         return model in self._parents
 
     def log_model(
         self, model: str, model_id: str, *, target: str, variant: str, inputs: Sequence[str]
     ) -> ModelInfo:
-        """Log a stored fold as an MLflow model with its signature, loadable by anyone.
+        """Log a stored fold as an MLflow model with its signature.
 
-        It is logged with the backfill that trained the fold. Requirements are given, not inferred,
-        which would take half a minute; nothing is pickled.
+        It is logged in the run of the backfill that trained the fold. Requirements are listed,
+        because inferring them would take half a minute; nothing is pickled.
         """
         self._tracking()
         import mlflow
@@ -185,13 +185,13 @@ class ModelStore:
             inputs=Schema([ColSpec(DataType.double, name, required=False) for name in inputs])
         )
         with clear_errors(self.home), warnings.catch_warnings():
-            # An input example would have the model run once more while it is logged.
+            # The warning asks for an input example, with which MLflow would run the model.
             warnings.simplefilter("ignore", UserWarning)
             with (
                 mlflow_run(self.home, self._backfill_of(fold)),
                 tempfile.TemporaryDirectory() as folder,
             ):
-                # MLflow copies the rights of files too, and those of the package are everyone's.
+                # MLflow copies permissions too, and files of the package are readable by all.
                 served = shutil.copyfile(SERVED_FOLD, Path(folder, SERVED_FOLD.name))
                 logged: ModelInfo = mlflow.pyfunc.log_model(
                     name="model",
@@ -204,7 +204,7 @@ class ModelStore:
         return logged
 
     def _backfill_of(self, fold: Mapping[str, Any]) -> str:
-        """The run of the backfill that trained a fold; a new one in a store that was made anew."""
+        """The run of the backfill that trained a fold; a new run if the store was recreated."""
         from mlflow.exceptions import MlflowException
 
         client = self._tracking()
@@ -262,11 +262,11 @@ class ModelStore:
         if model not in self._experiments:
             client = self._tracking()
             with one_at_a_time(self.home), clear_errors(self.home):
-                known = client.get_experiment_by_name(model)
+                existing = client.get_experiment_by_name(model)
                 location = f"{artifacts_of(self.home)}/{model}"
                 self._experiments[model] = (
-                    known.experiment_id
-                    if known is not None
+                    existing.experiment_id
+                    if existing is not None
                     else client.create_experiment(model, artifact_location=location)
                 )
         return self._experiments[model]
@@ -288,7 +288,7 @@ class ModelStore:
 
 @contextmanager
 def mlflow_run(home: Path, run_id: str) -> Iterator[None]:
-    """MLflow's own logging functions write into a run of the home's store, and nowhere else."""
+    """Within the block, MLflow's global functions log into a run of the home's store."""
     import mlflow
 
     before = mlflow.get_tracking_uri()

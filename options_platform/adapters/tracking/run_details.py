@@ -1,4 +1,4 @@
-"""What an MLflow run says of itself: the code that made it, its parameters by dotted names."""
+"""Details of an MLflow run: the version of the code, and parameters with dotted names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from options_platform.domain.features.registry import feature_version
 
 
 def code_version() -> dict[str, str]:
-    """What made a run: the package's version, in a checkout with its commit, and the features'."""
+    """Versions of the package (with the commit in a checkout) and of the features, as tags."""
     commit = checkout_commit()
     return {
         "code_version": options_platform.__version__ + (f"+{commit}" if commit else ""),
@@ -23,35 +23,34 @@ def code_version() -> dict[str, str]:
 
 @cache
 def checkout_commit() -> str | None:
-    """The commit that holds this package, with -dirty where files were changed; asked for once.
+    """The commit of this package, with -dirty for changed files; cached.
 
-    None where the package is installed, even in a folder inside somebody else's checkout, or where
-    there is no git.
+    None without git, and for an installed package, even in a folder of another checkout.
     """
-    here = Path(options_platform.__file__).parent
+    package = Path(options_platform.__file__).parent
     tracked = ("git", "rev-parse", "HEAD:./")
     commit = ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
     try:
         for command in (tracked, commit):
-            said = subprocess.run(  # noqa: S603 (fixed words)
-                command, cwd=here, capture_output=True, text=True, check=True
+            done = subprocess.run(  # noqa: S603 (fixed words)
+                command, cwd=package, capture_output=True, text=True, check=True
             )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return said.stdout.strip()
+    return done.stdout.strip()
 
 
-def flattened(values: Mapping[str, object], where: str = "") -> dict[str, object]:
-    """Nested parameters as dotted names, as MLflow shows them; long values are cut at 500."""
-    found: dict[str, object] = {}
+def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested parameters as dotted names for MLflow; values as text of at most 500 characters."""
+    flat: dict[str, object] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= flattened(value, f"{where}{key}.")
+            flat |= flattened(value, f"{prefix}{key}.")
         else:
-            found[f"{where}{key}"] = str(value)[:500]
-    return found
+            flat[f"{prefix}{key}"] = str(value)[:500]
+    return flat
 
 
 def plain(name: str) -> str:
-    """A name of a metric or parameter with what MLflow takes none of replaced by underscores."""
+    """A name of a metric or parameter, with characters that MLflow refuses as underscores."""
     return re.sub(r"[^\w\-. /:]", "_", name)

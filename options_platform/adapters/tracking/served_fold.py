@@ -1,4 +1,4 @@
-"""A fold model as MLflow serves it: inputs of the features' names in, columns of predictions out.
+"""A fold model as MLflow serves it: columns named like the features in, predictions out.
 
 MLflow runs this file to load the model ("models from code"), so that nothing is pickled; the
 fold's JSON and UBJSON files are its artifacts.
@@ -21,10 +21,10 @@ from options_platform.models.volatility import shipped_volatility
 
 
 class ServedFold(PythonModel):
-    """Predicts rows of `features` with the fold's files."""
+    """Predicts from rows of `features` with the fold's files."""
 
     def load_context(self, context: Any) -> None:
-        """Read the fold's files; `model_config` says of which variant they are."""
+        """Read the fold's files; `model_config` has their target and variant."""
         folder = Path(context.artifacts["fold"])
         self.files = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
         target, variant = context.model_config["target"], context.model_config["variant"]
@@ -37,14 +37,14 @@ class ServedFold(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """One row of predictions for each row of inputs; NaN where an input that counts is NaN."""
+        """One row of predictions per row of inputs; NaN if a required input is NaN."""
         names = model_inputs()
         unknown = np.full(len(model_input), np.nan)
-        nowhere = np.full(len(model_input), np.datetime64("NaT"), dtype="datetime64[D]")
+        no_date = np.full(len(model_input), np.datetime64("NaT"), dtype="datetime64[D]")
         sample = Sample(
             names=names,
-            dates=nowhere,
-            known_on=nowhere,
+            dates=no_date,
+            known_on=no_date,
             inputs=model_input[list(names)].to_numpy(dtype=np.float64),
             direction=np.full(len(model_input), -1),
             fwd_return=unknown,

@@ -1,4 +1,4 @@
-"""Where trials are written down: the warehouse, which counts them, and MLflow, which shows them."""
+"""The log of trials: stored and counted in the warehouse, shown in MLflow."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class TrialLog:
         self.warehouse = warehouse
 
     def known(self) -> set[str]:
-        """Ids of all trials so far."""
+        """Ids of all recorded trials."""
         return set(self.warehouse.read(TRIALS, columns=["trial_id"])["trial_id"].to_list())
 
     def record(self, trial: Trial) -> None:
-        """Store a trial once; one that was tried before keeps its first time."""
+        """Store a trial unless it is recorded already."""
         self.record_all([trial])
 
     def record_all(self, trials: Sequence[Trial]) -> int:
-        """Store those of the trials that are new, in one transaction; how many they were."""
-        known = self.known()
+        """Store the new trials in one transaction; returns how many are new."""
+        recorded = self.known()
         new = {
             trial_id: trial
             for trial in trials
-            if (trial_id := trial.row["trial_id"].item()) not in known
+            if (trial_id := trial.row["trial_id"].item()) not in recorded
         }
         if not new:
             return 0
@@ -66,10 +66,10 @@ class TrialLog:
         row = trial.row.row(0, named=True)
         name = f"trials of {row['target']}"
         with one_at_a_time(self.home), clear_errors(self.home):
-            known = client.get_experiment_by_name(name)
+            existing = client.get_experiment_by_name(name)
             experiment = (
-                known.experiment_id
-                if known
+                existing.experiment_id
+                if existing
                 else client.create_experiment(
                     name, artifact_location=f"{artifacts_of(self.home)}/trials"
                 )

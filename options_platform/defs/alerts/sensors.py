@@ -1,4 +1,4 @@
-"""The sensors that tell people: of runs that failed, and of the account's state."""
+"""The sensors that send alerts: on failed runs and on the state of the account."""
 
 import json
 from collections.abc import Callable
@@ -26,86 +26,91 @@ MOST_AT_ONCE = 20
 def make_alert_sensors(
     settings: Settings, notifier: Callable[[], Notifier | None] = open_notifier
 ) -> list[dg.SensorDefinition]:
-    """Both sensors; they run by default where the environment has addresses to tell."""
+    """Both sensors; they run by default if the environment names addresses for alerts."""
     state = dg.DefaultSensorStatus.RUNNING if is_configured() else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
         name="alert_on_failed_run",
-        description="Tell of each run that failed, with its first error, until it is delivered.",
+        description="Reports each failed run with its first error; repeats until delivered.",
         minimum_interval_seconds=settings.alerts.every_seconds,
         default_status=state,
     )
     def alert_on_failed_run(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        there = notifier()
-        if there is None:
-            return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
-        told = read_cursor(context.cursor, there.numbers, datetime.now(UTC))
+        sender = notifier()
+        if sender is None:
+            return dg.SkipReason(f"no addresses for alerts; set {VARIABLE}")
+        cursors = read_cursor(context.cursor, sender.numbers, datetime.now(UTC))
         failed: dict[str, FailedRun] = {}
-        delivered, problems = 0, []
-        for number, own in told.items():
-            found, sent = failed_runs(context.instance, own), []
-            failed |= {run.run_id: run for run in found}
-            for run in found[:MOST_AT_ONCE]:
+        sent_now, problems = 0, []
+        for number, delivered in cursors.items():
+            undelivered, sent = failed_runs(context.instance, delivered), []
+            failed |= {run.run_id: run for run in undelivered}
+            for run in undelivered[:MOST_AT_ONCE]:
                 try:
-                    there.send_to(number, f"run of {run.job} failed", run.text)
+                    sender.send_to(number, f"run of {run.job} failed", run.text)
                     sent.append(run.run_id)
                 except NotifyError as error:
                     problems.append(str(error))
-            told[number] = own.after(found, sent)
-            delivered += len(sent)
-        context.update_cursor(write_cursor(told))
+            cursors[number] = delivered.after(undelivered, sent)
+            sent_now += len(sent)
+        context.update_cursor(write_cursor(cursors))
         if problems:
             context.log.error(problems[0])
         return dg.SkipReason(
-            f"{len(failed)} runs failed; {delivered} told now, {len(problems)} not delivered"
+            f"{len(failed)} runs failed; {sent_now} messages sent, {len(problems)} not delivered"
         )
 
     @dg.sensor(
         name="alert_on_account",
-        description="Tell once of a halt, of differences between ledger and broker, of rejected "
-        "orders, of a drawdown and of a daily run that is missing; of cash again once it doubled.",
+        description="Reports once: a halt, differences between ledger and broker, rejected orders, "
+        "a drawdown, a missing daily run; a difference of cash again once it has doubled.",
         minimum_interval_seconds=settings.alerts.every_seconds,
         default_status=state,
     )
     def alert_on_account(
         context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
     ) -> dg.SkipReason:
-        there = notifier()
-        if there is None:
-            return dg.SkipReason(f"no addresses to tell; set {VARIABLE}")
+        sender = notifier()
+        if sender is None:
+            return dg.SkipReason(f"no addresses for alerts; set {VARIABLE}")
         try:
-            found = alerts_of(settings, open_ledger(settings), platform.now())
+            alerts = alerts_of(settings, open_ledger(settings), platform.now())
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
-        told = _read_told(context.cursor, there)
-        delivered, problems = 0, []
-        for number, keys in told.items():
+        sizes_by_address = _read_cursor(context.cursor, sender)
+        sent_now, problems = 0, []
+        for number, sizes in sizes_by_address.items():
             sent = []
-            for alert in not_told(found, keys):
+            for alert in not_told(alerts, sizes):
                 try:
-                    there.send_to(number, alert.title, alert.text)
+                    sender.send_to(number, alert.title, alert.text)
                     sent.append(alert.key)
                 except NotifyError as error:
                     problems.append(str(error))
-            # What could not be told is not remembered, so the next tick tries that address again.
-            told[number] = still_told(found, keys, sent)
-            delivered += len(sent)
-        context.update_cursor(json.dumps(told))
+            # An alert that failed is not recorded, so the next tick sends it again.
+            sizes_by_address[number] = still_told(alerts, sizes, sent)
+            sent_now += len(sent)
+        context.update_cursor(json.dumps(sizes_by_address))
         if problems:
             context.log.error(problems[0])
         return dg.SkipReason(
-            f"{len(found)} conditions hold; {delivered} told now, {len(problems)} not delivered"
+            f"{len(alerts)} alerts; {sent_now} messages sent, {len(problems)} not delivered"
         )
 
     return [alert_on_failed_run, alert_on_account]
 
 
-def _read_told(cursor: str | None, there: Notifier) -> dict[int, dict[str, float]]:
-    """The sizes by key that each address was told; older cursors list keys, of each or of all."""
-    found = json.loads(cursor or "{}")
-    known = found if isinstance(found, dict) else dict.fromkeys(map(str, there.numbers), found)
-    told = {number: known.get(str(number), {}) for number in there.numbers}
+def _read_cursor(cursor: str | None, sender: Notifier) -> dict[int, dict[str, float]]:
+    """By address number, the size at which each alert key was sent.
+
+    Older cursors list keys without sizes, for each address or for all.
+    """
+    stored = json.loads(cursor or "{}")
+    by_number = (
+        stored if isinstance(stored, dict) else dict.fromkeys(map(str, sender.numbers), stored)
+    )
+    sent = {number: by_number.get(str(number), {}) for number in sender.numbers}
     return {
-        number: own if isinstance(own, dict) else dict.fromkeys(own, 0.0)
-        for number, own in told.items()
+        number: sizes if isinstance(sizes, dict) else dict.fromkeys(sizes, 0.0)
+        for number, sizes in sent.items()
     }

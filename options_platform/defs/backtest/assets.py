@@ -1,4 +1,4 @@
-"""The asset `backtest`: a run of the rules over all stored predictions, named and configured."""
+"""The asset `backtest`: the trading rules over all stored predictions, with a configurable run."""
 
 from datetime import date
 from typing import Any
@@ -30,7 +30,7 @@ TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
 
 
 class BacktestConfig(dg.Config):
-    """What to run, beside the platform's settings."""
+    """Run configuration of the asset, beside the platform's settings."""
 
     run: str = Field(CONFIGURED, description="name of the run; replaces the rows of that name")
     start: str | None = Field(None, description="first session; default the first prediction")
@@ -45,7 +45,7 @@ def make_backtest() -> dg.AssetsDefinition:
     tables = "\n".join(f"- `{table.name}`: {table.description}" for table in BACKTEST_TABLES)
 
     @dg.asset(
-        description="The rules, traded over all stored predictions under each fill model, beside "
+        description="Trades the rules over all stored predictions under each fill model, beside "
         f"naive baselines. Fills the tables\n{tables}",
         group_name="backtest",
         kinds={"duckdb", "polars"},
@@ -77,13 +77,13 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise UsageError(f"{text!r} is no date like 2024-12-31") from None
+        raise UsageError(f"{text!r} is not a date like 2024-12-31") from None
 
 
 def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
     closed = run.model.trades.drop_nulls("closed_on").height
-    own = run.rules.fills.model
-    curves = {curve.name: curve.equity for curve in run.curves if curve.fill_model == own}
+    fill_model = run.rules.fills.model
+    curves = {curve.name: curve.equity for curve in run.curves if curve.fill_model == fill_model}
     targets = against_seed(run.scores)
     sessions = run.data.market.sessions
     drawn = {

@@ -1,4 +1,4 @@
-"""The checks of the asset `backtest`: its accounting, made by `domain/checks/backtest.py`."""
+"""The checks of the asset `backtest`: its accounting, by `domain/checks/backtest.py`."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ ASSET = "backtest"
 
 
 def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
-    """The checks of every stored run."""
+    """The checks of `backtest`; they cover every stored run."""
 
     @dg.multi_asset_check(
         name="backtest_checks",
@@ -33,17 +33,19 @@ def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
         stored = (BACKTEST_EQUITY, BACKTEST_TRADES, BACKTEST_MARKS, BACKTEST_FILLS)
         tables = BacktestTables(*(read(table) for table in stored))
         for rule in BACKTEST_RULES:
-            found = rule.find(tables)
+            finding = rule.find(tables)
             yield dg.AssetCheckResult(
                 asset_key=ASSET,
                 check_name=rule.name,
-                passed=found.passed,
+                passed=finding.passed,
                 severity=dg.AssetCheckSeverity.ERROR
                 if rule.blocking
                 else dg.AssetCheckSeverity.WARN,
-                metadata={"broken": found.broken, "sessions": tables.equity.height}
-                | ({"examples": "; ".join(found.examples)} if found.examples else {}),
-                description=None if found.passed else f"{found.broken} rows: {rule.description}",
+                metadata={"broken": finding.broken, "sessions": tables.equity.height}
+                | ({"examples": "; ".join(finding.examples)} if finding.examples else {}),
+                description=None
+                if finding.passed
+                else f"{finding.broken} rows: {rule.description}",
             )
 
     return [checks]

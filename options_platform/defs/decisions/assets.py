@@ -1,4 +1,4 @@
-"""`regime` and `trade_plan`: rules over features and predictions, and the day's decision."""
+"""`regime` and `trade_plan`: the market regime, and the trading decision of each session."""
 
 from collections.abc import Callable
 
@@ -63,8 +63,8 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
 
 
 def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.AssetsDefinition:
-    """The asset `trade_plan`; `with_chains` where the source gives them, which come first then."""
-    # A session without a chain has no `option_chain`, and `iv_history` is made in the same step.
+    """The asset `trade_plan`; `with_chains` if the source provides chains, its inputs then."""
+    # A session may have no `option_chain`; `iv_history` comes from the same step and always runs.
     chains = ["iv_history"] if with_chains else []
 
     @dg.asset(
@@ -104,7 +104,9 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
 
 
 def _ribbon(platform: Platform, regime: pl.DataFrame) -> Callable[[], bytes] | None:
-    known = regime.filter(pl.col("regime").is_not_null())
-    if known.is_empty():
+    classified = regime.filter(pl.col("regime").is_not_null())
+    if classified.is_empty():
         return None
-    return lambda: figures.regime_ribbon(known, platform.warehouse.read(VIX, columns=[*KEY, "vix"]))
+    return lambda: figures.regime_ribbon(
+        classified, platform.warehouse.read(VIX, columns=[*KEY, "vix"])
+    )

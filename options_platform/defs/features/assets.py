@@ -1,4 +1,4 @@
-"""`features` and `labels`: what the models see, and what they are to predict."""
+"""`features` and `labels`: the inputs of the models and the outcomes that they predict."""
 
 from dataclasses import replace
 from datetime import date
@@ -72,7 +72,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
 
 
 def make_labels(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `labels`; a run that ends at D also completes the rows that D makes known."""
+    """The asset `labels`; a run up to D also completes earlier rows whose outcome D makes known."""
 
     @dg.asset(**asset_options(LABELS, settings, group="features", kinds={"polars"}, deps=MARKET))
     @where_listed(settings)
@@ -99,10 +99,10 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
 
 
 def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The whole bar and index series of the range's tickers, from their first bar to its end.
+    """All rows of `raw_ohlcv` and `vix` of the range's tickers, up to the end of the range.
 
-    A ticker that is not listed by then has none. Raises :class:`IncompleteDataError` where a
-    session of the series has no row.
+    A ticker that is not yet listed has none. Raises :class:`IncompleteDataError` if a session
+    after a ticker's first bar has no row.
     """
     bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
     vix = platform.warehouse.read(VIX, tickers=selected.tickers, end=selected.end)
@@ -115,16 +115,16 @@ def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFr
 
 
 def require_whole(bars: pl.DataFrame, selected: PartitionRange, table: str) -> None:
-    """Raise :class:`IncompleteDataError` unless each ticker has each session to the range's end."""
+    """Raise :class:`IncompleteDataError` unless each ticker has every session up to the end."""
     firsts = dict(bars.group_by("ticker").agg(pl.col("date").min()).iter_rows())
     for ticker in selected.tickers:
         first: date | None = firsts.get(ticker)
         if first is None:
-            wanted = pl.DataFrame({"date": [selected.end]})
+            expected = pl.DataFrame({"date": [selected.end]})
         else:
-            wanted = pl.DataFrame({"date": sessions(first, selected.end)})
-        have = bars.filter(pl.col("ticker") == ticker)
-        missing = wanted.join(have, on="date", how="anti").with_columns(ticker=pl.lit(ticker))
+            expected = pl.DataFrame({"date": sessions(first, selected.end)})
+        stored = bars.filter(pl.col("ticker") == ticker)
+        missing = expected.join(stored, on="date", how="anti").with_columns(ticker=pl.lit(ticker))
         if missing.height:
             _raise_incomplete(table, missing)
 
@@ -133,6 +133,6 @@ def _raise_incomplete(table: str, missing: pl.DataFrame) -> None:
     first, ticker = missing.row(0)
     last = max(missing["date"].to_list())
     raise IncompleteDataError(
-        f"{table} lacks {missing.height} sessions of {ticker} ({first} to {last}); "
+        f"{table} has no rows for {missing.height} sessions of {ticker} ({first} to {last}); "
         f"run: options-platform backfill --start {first} --end {last} --select raw_ohlcv,vix"
     )

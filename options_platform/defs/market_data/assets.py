@@ -1,4 +1,4 @@
-"""`raw_ohlcv` and `vix`: what the source gave, cleaned and laid on New York's sessions."""
+"""`raw_ohlcv` and `vix`: bars and volatility indices of the source, cleaned, by session."""
 
 import dagster as dg
 
@@ -33,7 +33,7 @@ def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
         update = update_bars(
             source,
             warehouse,
-            asked_of(settings, selected),
+            update_request(settings, selected),
             platform.now(),
             second=platform.second_source(),
             progress=platform.progress,
@@ -50,8 +50,8 @@ def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
     return raw_ohlcv
 
 
-def asked_of(settings: Settings, selected: PartitionRange) -> UpdateRequest:
-    """What the run has to bring up to date."""
+def update_request(settings: Settings, selected: PartitionRange) -> UpdateRequest:
+    """The sessions and tickers that the run has to bring up to date."""
     return UpdateRequest(
         selected.start,
         selected.end,
@@ -82,13 +82,13 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         update = update_indices(
             OwnIvSource(source, platform.warehouse),
             platform.warehouse,
-            asked_of(settings, selected),
+            update_request(settings, selected),
             series_names(settings.iv_symbols),
             platform.now(),
         )
         platform.warehouse.write(update.frames(VIX))
         report_rows(context, VIX, update.outside)
-        # A row rests on the days of the bars alone, so those that stand stay true.
+        # Rows of `vix` depend only on the dates of the bars, so unchanged ones stay valid.
         report_unchanged(
             context,
             VIX,

@@ -1,6 +1,6 @@
 """Checks of `raw_ohlcv` that need more than the run's rows: its history, or a second source.
 
-None of them blocks: they say what to look at.
+None of them blocks; they warn.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Check = Callable[[Platform, PartitionRange, pl.DataFrame], Finding]
 
 
 def make_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks; `cross_source` only where the settings name a second source."""
+    """The checks; `cross_source` only if the settings name a second source."""
     checks = CHECKS if settings.second_source else {k: CHECKS[k] for k in CHECKS if k != CROSS}
 
     @dg.multi_asset_check(
@@ -62,16 +62,16 @@ def _fresh(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding
 
 
 def _adjusted_closes(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
-    found = adjustment_gaps(bars).filter(pl.col("date").is_between(selected.start, selected.end))
-    shown = tuple(f"{ticker} {day}: {what}" for day, ticker, what in found.head(SHOWN).rows())
-    return Finding(found.height, shown)
+    gaps = adjustment_gaps(bars).filter(pl.col("date").is_between(selected.start, selected.end))
+    shown = tuple(f"{ticker} {day}: {gap}" for day, ticker, gap in gaps.head(SHOWN).rows())
+    return Finding(gaps.height, shown)
 
 
 def _as_traded(platform: Platform, _: PartitionRange, bars: pl.DataFrame) -> Finding:
-    # A stand-in's prices were traded by nobody, so there is nothing to say of them.
-    found = [] if platform.source().info.proxy else adjusted_throughout(bars)
+    # The prices of a proxy source were never traded, so the check does not apply.
+    adjusted = [] if platform.source().info.proxy else adjusted_throughout(bars)
     return Finding(
-        len(found), tuple(f"{t}: open to close are adjusted for dividends" for t in found)
+        len(adjusted), tuple(f"{t}: open to close are adjusted for dividends" for t in adjusted)
     )
 
 
@@ -81,33 +81,35 @@ def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFra
         return Finding(0)
     broken, shown = 0, []
     for ticker in selected.tickers:
-        mine = bars.filter((pl.col("ticker") == ticker) & (pl.col("date") >= selected.start))
+        stored = bars.filter((pl.col("ticker") == ticker) & (pl.col("date") >= selected.start))
         try:
             other = second.bars(ticker, selected.start, selected.end)
         except PlatformError as error:
             broken += 1
             shown.append(f"{ticker} cannot be compared: {error}")
             continue
-        found = compare_closes(mine, other, platform.settings.cross_source_tolerance)
-        broken += found.beyond.height + len(found.lacking)
-        if found.beyond.height:
+        compared = compare_closes(stored, other, platform.settings.cross_source_tolerance)
+        broken += compared.beyond.height + len(compared.missing_days)
+        if compared.beyond.height:
             days = ", ".join(
-                f"{d} {100 * gap:.2f}%" for d, _, _, gap in found.beyond.head(3).rows()
+                f"{d} {100 * gap:.2f}%" for d, _, _, gap in compared.beyond.head(3).rows()
             )
             shown.append(
-                f"{ticker}: {found.beyond.height} of {found.days} closes differ from "
+                f"{ticker}: {compared.beyond.height} of {compared.days} closes differ from "
                 f"{second.info.name}, e.g. {days}"
             )
-        if found.lacking:
-            shown.append(f"{ticker}: {second.info.name} lacks {len(found.lacking)} days")
+        if compared.missing_days:
+            shown.append(
+                f"{ticker}: {second.info.name} has no close on {len(compared.missing_days)} days"
+            )
     return Finding(broken, tuple(shown))
 
 
 CROSS = "cross_source"
 CHECKS: dict[str, tuple[str, Check]] = {
-    "fresh": ("Each ticker's bars reach to the newest session.", _fresh),
-    "adjusted_closes": ("Adjusted closes step by the known dividends.", _adjusted_closes),
-    "as_traded": ("Prices are adjusted for splits alone.", _as_traded),
+    "fresh": ("Each ticker has bars up to the newest session.", _fresh),
+    "adjusted_closes": ("Adjusted closes match the known dividends.", _adjusted_closes),
+    "as_traded": ("Prices are adjusted only for splits.", _as_traded),
     CROSS: ("Closes agree with the second source.", _cross_source),
 }
 

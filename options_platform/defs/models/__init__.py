@@ -1,1 +1,1 @@
-"""The assets `direction_model` and `volatility_model`, their checks, and the study."""
+"""The assets `direction_model` and `volatility_model`, their checks, and the backfill's study."""

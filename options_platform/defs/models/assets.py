@@ -1,4 +1,4 @@
-"""`direction_model` and `volatility_model`: walk-forward predictions, one fold a month."""
+"""`direction_model` and `volatility_model`: walk-forward predictions, one fold per month."""
 
 from collections.abc import Callable
 
@@ -74,7 +74,7 @@ def _make_model(
         store = ModelStore(settings.home, warehouse)
         registry = ModelRegistry(settings.home, warehouse)
         champion = registry.champion(target)
-        shipped, every = predict(
+        shipped, all_models = predict(
             warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
             warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
             start=selected.start,
@@ -87,20 +87,20 @@ def _make_model(
             progress=platform.progress,
             champion=blend_of(target, champion),
         )
-        warehouse.write([(table, shipped), (MODEL_PREDICTIONS, every)])
+        warehouse.write([(table, shipped), (MODEL_PREDICTIONS, all_models)])
         is_backfill = selected.start < selected.end
         if is_backfill:
             study_backfill(platform, target, selected, store, champion, context.run.run_id)
-        # A daily run that trains nothing need not import MLflow.
+        # A daily run without training need not import MLflow, which is slow.
         if is_backfill or store.has_trained(SHIPPED[target]):
             registry.publish(target, shipped, store=store, inputs=model_inputs())
-        told = stored_study(platform, target, selected.end, champion)
+        study = stored_study(platform, target, selected.end, champion)
         scores = warehouse.read(MODEL_SCORES).filter(target=target)
         return result(
             context,
             shipped,
             selected,
-            {"folds": shipped["fold"].n_unique(), **told},
+            {"folds": shipped["fold"].n_unique(), **study},
             summary=summary(scores, SHIPPED[target], SUMMARY[target]),
         )
 
@@ -108,6 +108,6 @@ def _make_model(
 
 
 def wanted_baselines(selected: PartitionRange, settings: Settings) -> tuple[str, ...]:
-    """The baselines to train: those of the settings in a backfill, none in a daily run."""
+    """The baselines to train: the settings' in a backfill, none in a daily run."""
     is_daily: bool = selected.start == selected.end
     return () if is_daily else settings.baselines

@@ -1,8 +1,8 @@
-"""Blocking checks of the two model assets: what stops trading on a model.
+"""Blocking checks of the two model assets: they stop trading on an unsound model.
 
 They judge the whole stored walk-forward up to the run's end, however few rows the run wrote. A
-score that is too good to be true blocks every run. The others block the runs that trade, those of
-a single session, and warn in a backfill: history is computed whatever became of the model since.
+score that is too good to be true blocks every run. The other checks block runs of a single
+session, which trade, and warn in a backfill, so that history can be computed for any model.
 """
 
 from collections.abc import Iterator
@@ -43,12 +43,12 @@ DESCRIPTIONS = {
     "too_good": "No out-of-sample score is too good to be true.",
     "skill": "The model's mean loss of the last 24 months is below the naive forecast's.",
     "fresh": "The newest predictions come from a model trained just before their month.",
-    "features_same": "Training and prediction rest on one declaration of the features.",
-    "features_drift": "The inputs look like those that the model was trained on.",
+    "features_same": "Training and prediction use the same declaration of the features.",
+    "features_drift": "The newest inputs are distributed like the training data.",
 }
 ALWAYS_BLOCKING = frozenset({"too_good"})
 SKILL_HISTORY = timedelta(days=3 * 366)
-"""Predictions that are read to judge the newest 24 months; a month cut in two is older."""
+"""History to read for the newest 24 months, with a margin for the month at its edge."""
 NAIVE = {"direction": "prior", "iv_rank": "persistence"}
 
 
@@ -89,29 +89,29 @@ def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksD
 
 
 def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, Verdict]:
-    """The verdict on each question, by the name of its check, up to `end` or the newest row."""
+    """The verdict by check name, on the rows up to `end` or the newest stored row."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
     rows = warehouse.read(table, tickers=tickers, end=end)
     end = min([end, *rows["date"].tail(1)])
     labels = warehouse.read(LABELS, tickers=tickers, end=end)
-    known = labels.filter(pl.col("known_on") <= end)
+    known_labels = labels.filter(pl.col("known_on") <= end)
     recent = warehouse.read(MODEL_PREDICTIONS, tickers=tickers, start=end - SKILL_HISTORY, end=end)
     shipped = table.name.removesuffix("_model")
     alarms = direction_alarms if target == "direction" else volatility_alarms
-    found = {
-        "too_good": not_too_good(alarms(rows, known)),
-        "skill": kept_skill(fold_losses(recent, known, target), shipped, NAIVE[target]),
+    verdicts = {
+        "too_good": not_too_good(alarms(rows, known_labels)),
+        "skill": kept_skill(fold_losses(recent, known_labels, target), shipped, NAIVE[target]),
         "fresh": fresh(rows, warehouse.read(MODEL_FOLDS)),
     }
     features = warehouse.read(FEATURES_TABLE, tickers=tickers, end=end)
     versions = features["feature_version"].unique().to_list()
-    found["features_same"] = same_features(versions, feature_version())
+    verdicts["features_same"] = same_features(versions, feature_version())
     pool = listed_pool(warehouse, tickers, end)
     data = make_dataset(features, labels, pool=pool, end=end)
-    # What has no bar today does not trade, and its inputs keep nobody else from it.
+    # A ticker without a good bar today does not trade; its drift must not block the others.
     bars = warehouse.read(
         RAW_OHLCV, columns=["ticker", "bad_reason"], tickers=pool, start=end, end=end
     )
     traded = bars.filter(pl.col("bad_reason").is_null())["ticker"].to_list()
-    found["features_drift"] = no_drift(data.of_tickers(traded))
-    return found
+    verdicts["features_drift"] = no_drift(data.of_tickers(traded))
+    return verdicts

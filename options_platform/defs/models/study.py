@@ -1,4 +1,4 @@
-"""What a backfill tells about its models: tables, MLflow, and metadata in the UI."""
+"""The study of a backfill's models: score tables, an MLflow run, and metadata in the UI."""
 
 from datetime import date
 from typing import Any
@@ -47,16 +47,16 @@ def study_backfill(
     champion: str,
     run_id: str,
 ) -> None:
-    """Score and look into the models of a backfill, and write down what was found."""
+    """Score the models of a backfill; store scores, importance and trials, and log to MLflow."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
-    wanted: dict[str, Any] = {"tickers": tickers, "end": selected.end}
+    rows: dict[str, Any] = {"tickers": tickers, "end": selected.end}
     tables = Tables(
-        warehouse.read(FEATURES_TABLE, **wanted),
-        warehouse.read(LABELS, **wanted),
-        warehouse.read(MODEL_PREDICTIONS, **wanted).filter(pl.col("target") == target),
-        warehouse.read(VOLATILITY_MODEL, **wanted),
+        warehouse.read(FEATURES_TABLE, **rows),
+        warehouse.read(LABELS, **rows),
+        warehouse.read(MODEL_PREDICTIONS, **rows).filter(pl.col("target") == target),
+        warehouse.read(VOLATILITY_MODEL, **rows),
     )
-    found = study(
+    result = study(
         target,
         tables,
         pool=listed_pool(warehouse, tickers, selected.end),
@@ -65,44 +65,44 @@ def study_backfill(
         store=store,
         champion=champion,
     )
-    if found.scores.is_empty():
+    if result.scores.is_empty():
         return
-    warehouse.write([(MODEL_SCORES, found.scores)])
-    if found.importance.height:
-        warehouse.write([(MODEL_IMPORTANCE, found.importance)])
+    warehouse.write([(MODEL_SCORES, result.scores)])
+    if result.importance.height:
+        warehouse.write([(MODEL_IMPORTANCE, result.importance)])
     TrialLog(platform.settings.home, warehouse).record_all(
         backfill_trials(
             target,
             tables.predictions,
             tables.labels,
             champion=champion,
-            data_hash=found.data_hash,
+            data_hash=result.data_hash,
             tickers=selected.tickers,
             start=selected.start,
             end=selected.end,
             tried_at=platform.now(),
         )
     )
-    _log(store, target, found, {"variant": champion, "dagster_run_id": run_id})
+    _log(store, target, result, {"variant": champion, "dagster_run_id": run_id})
 
 
-def _log(store: ModelStore, target: str, found: Study, tags: dict[str, str]) -> None:
+def _log(store: ModelStore, target: str, result: Study, tags: dict[str, str]) -> None:
     model = SHIPPED[target]
     plots = {}
-    if found.calibration.height:
-        plots["calibration.png"] = figures.calibration(found.calibration, model)
-    if found.importance.height:
-        plots["importance.png"] = figures.importance(overall_importance(found.importance))
+    if result.calibration.height:
+        plots["calibration.png"] = figures.calibration(result.calibration, model)
+    if result.importance.height:
+        plots["importance.png"] = figures.importance(overall_importance(result.importance))
     store.log_walk(
         model,
-        scores=headline(found.scores, model),
+        scores=headline(result.scores, model),
         tags=tags,
         plots=plots,
     )
 
 
 def stored_study(platform: Platform, target: str, end: date, champion: str) -> dict[str, Any]:
-    """Metadata from what the last backfill found; nothing where there was none."""
+    """Scores, importance and calibration of the last backfill as metadata; empty without one."""
     warehouse = platform.warehouse
     scores = warehouse.read(MODEL_SCORES).filter(target=target)
     if scores.is_empty():
@@ -113,10 +113,10 @@ def stored_study(platform: Platform, target: str, end: date, champion: str) -> d
         top = overall_importance(importance).head(SHOWN_INPUTS)
         sections["importance"] = dg.MetadataValue.md(markdown_table(top, top.columns))
     if target == "direction":
-        wanted: dict[str, Any] = {"tickers": platform.settings.tickers, "end": end}
+        rows: dict[str, Any] = {"tickers": platform.settings.tickers, "end": end}
         curve = calibration_curve(
-            warehouse.read(MODEL_PREDICTIONS, **wanted).filter(model=SHIPPED[target]),
-            warehouse.read(LABELS, **wanted).filter(pl.col("known_on") <= end),
+            warehouse.read(MODEL_PREDICTIONS, **rows).filter(model=SHIPPED[target]),
+            warehouse.read(LABELS, **rows).filter(pl.col("known_on") <= end),
         ).drop("model")
         sections["calibration"] = dg.MetadataValue.md(markdown_table(curve, curve.columns))
     return sections
@@ -124,17 +124,17 @@ def stored_study(platform: Platform, target: str, end: date, champion: str) -> d
 
 def _scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
     shown = scores.filter((pl.col("ticker") == "ALL") & pl.col("metric").is_in(SHOWN_METRICS))
-    own = shown.filter(pl.col("model") == SHIPPED[target])
+    shipped = shown.filter(pl.col("model") == SHIPPED[target])
     return {
         "scores": markdown(shown.filter(pl.col("period") == "all"), ("model", "metric")),
         "by_year": markdown(
-            own.filter(pl.col("period").str.len_chars() == 4), ("period", "metric")
+            shipped.filter(pl.col("period").str.len_chars() == 4), ("period", "metric")
         ),
         "by_regime": markdown(
-            own.filter(pl.col("period").str.starts_with("regime ")), ("period", "metric")
+            shipped.filter(pl.col("period").str.starts_with("regime ")), ("period", "metric")
         ),
         "by_age": markdown(
-            own.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
+            shipped.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
         ),
     }
 

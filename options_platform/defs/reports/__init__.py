@@ -1,1 +1,1 @@
-"""The SQL marts and the report, and the sensor that brings them up to date."""
+"""The SQL marts and the report, and the sensor that rebuilds them."""

@@ -28,13 +28,13 @@ FILLED_BY: dict[str, tuple[str, ...]] = {
     "trial_folds": ("backtest",),
     **{table.name: ("backtest",) for table in BACKTEST_TABLES},
 }
-"""The assets that fill a table, where they are not called like it."""
+"""The assets that fill a table, for tables that are not named after their asset."""
 
 
 def make_marts(assets: Collection[str]) -> dg.AssetsDefinition:
-    """An asset for each query of `dbt_like_sql/`, its dependencies read from the SQL.
+    """One asset per query in `dbt_like_sql/`, with dependencies read from the SQL.
 
-    `assets` are the names of all other assets; a table that none of them fills is no dependency.
+    `assets` are the names of all other assets; tables that none of them fills are ignored.
     """
     marts = load_marts()
 
@@ -43,7 +43,7 @@ def make_marts(assets: Collection[str]) -> dg.AssetsDefinition:
         specs=[_spec(mart, assets) for mart in marts],
     )
     def build(platform: dg.ResourceParam[Platform]) -> Iterator[dg.MaterializeResult]:
-        # The schema is replaced whole, in one transaction, so all come from one step.
+        # One transaction replaces the whole schema, so one step builds all marts.
         for name, rows in build_marts(platform.warehouse):
             yield dg.MaterializeResult(
                 asset_key=mart_key(name), metadata={"dagster/row_count": rows}
@@ -53,7 +53,7 @@ def make_marts(assets: Collection[str]) -> dg.AssetsDefinition:
 
 
 def mart_key(name: str) -> dg.AssetKey:
-    """The asset of a mart."""
+    """The asset key of a mart."""
     return dg.AssetKey([SCHEMA, name])
 
 
@@ -74,7 +74,7 @@ def make_report() -> dg.AssetsDefinition:
     """The asset `report`: the HTML report of the home."""
 
     @dg.asset(
-        description="The self-contained HTML report of everything that is stored.",
+        description="The self-contained HTML report of all stored data.",
         group_name="reporting",
         kinds={"html"},
         owners=OWNERS,

@@ -1,4 +1,4 @@
-"""The sensor that brings marts and report up to date after the jobs that change what they show."""
+"""The sensor that rebuilds the marts and the report after a daily run or a backtest."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 def make_reports_sensor(
     jobs: Sequence[UnresolvedAssetJobDefinition], reporting: UnresolvedAssetJobDefinition
 ) -> dg.SensorDefinition:
-    """After a successful run of any of `jobs`, one run of `reporting`."""
+    """The sensor that requests one run of `reporting` after each successful run of `jobs`."""
 
     @dg.run_status_sensor(
         name="reports_after_daily",
         run_status=dg.DagsterRunStatus.SUCCESS,
         monitored_jobs=list(jobs),
         request_job=reporting,
-        description="Rebuild the marts and the report after each daily run and each backtest.",
+        description="Rebuilds the marts and the report after each daily run and each backtest.",
     )
     def reports_after_daily(context: dg.RunStatusSensorContext) -> dg.RunRequest:
         return dg.RunRequest(run_key=context.dagster_run.run_id)

@@ -1,1 +1,1 @@
-"""What assets of several subjects use: partitions, run context, options, retries."""
+"""Used by the assets of several subjects: partitions, run context, asset options, order tags."""

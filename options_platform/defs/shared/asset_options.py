@@ -1,9 +1,8 @@
-"""What the nine assets share: their partitions, policies, owners and column metadata.
+"""Options of the partitioned assets: partitions, backfill policy, owners and column metadata.
 
-A backfill launched in the UI over such a range arrives as one run per ticker. The data assets
-and the assets after them have different backfill policies on purpose: the daemon then cuts the
-backfill into two ordered phases, so that pooled training never starts before the features of
-the other tickers exist.
+A backfill launched in the UI arrives as one run per ticker. The data assets and the assets after
+them have different backfill policies on purpose: Dagster's daemon then splits the backfill into
+two ordered phases, so that pooled training never starts before the features of all tickers exist.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,19 +24,19 @@ DATA_POLICY = dg.BackfillPolicy.single_run()
 MODEL_POLICY = dg.BackfillPolicy.multi_run(1_000_000)
 
 
-# From the night after a Thursday to that after the Monday of a long weekend, and the run itself.
+# Long enough for a weekend with a holiday on Monday, and for the run itself.
 STALE_AFTER, LATE_AFTER = timedelta(hours=100), timedelta(hours=76)
 
 
 def freshness_policy(settings: Settings) -> dg.FreshnessPolicy | None:
-    """When market data counts as late and as stale; None for a history that has an end."""
+    """When market data counts as late and as stale; None if the settings' history has an end."""
     if settings.end is not None:
         return None
     return dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=LATE_AFTER)
 
 
 def all_tickers(upstream: str) -> dg.AssetDep:
-    """A dependency on the same date of every ticker: what pooled training reads."""
+    """A dependency on the same date of every ticker, as pooled training reads them."""
     mapping = dg.MultiPartitionMapping(
         {
             DATE: dg.DimensionPartitionMapping(DATE, dg.IdentityPartitionMapping()),
@@ -51,7 +50,7 @@ Asset = Callable[[dg.AssetExecutionContext, Any], dg.MaterializeResult]
 
 
 def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
-    """Wrap an asset's function: tickers that are not listed yet have no rows, and no error."""
+    """Wrap an asset's function: before a ticker is listed it writes no rows and does not fail."""
 
     def wrapped(function: Asset) -> Asset:
         @wraps(function)

@@ -1,4 +1,4 @@
-"""What every asset and check asks of its Dagster context: its range, and how to report rows."""
+"""Helpers on the Dagster context: the partitions of the run, and reporting of written rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHOWN_ROWS = 5
 
 
 class HasRun(Protocol):
-    """Asset and check contexts alike."""
+    """A Dagster context of an asset or a check."""
 
     @property
     def run(self) -> dg.DagsterRun:
@@ -51,10 +51,13 @@ def run_range(context: HasRun, settings: Settings) -> PartitionRange | None:
 
 
 def selected_range(context: HasRun, settings: Settings) -> PartitionRange:
-    """The partitions of the run; an error in a run without partitions."""
+    """The partitions of the run.
+
+    Raises :class:`dagster.DagsterInvariantViolationError` in a run without partitions.
+    """
     selected = run_range(context, settings)
     if selected is None:
-        raise dg.DagsterInvariantViolationError("this asset runs by partition: choose some")
+        raise dg.DagsterInvariantViolationError("this asset is partitioned: choose partitions")
     return selected
 
 
@@ -66,33 +69,33 @@ def result(
     *,
     summary: str | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """What a run tells of its table, on the partitions of its newest session.
+    """The result of an asset's run, with metadata on the partitions of the newest session.
 
-    Dagster repeats metadata that is given for the run on each of its partitions, thousands of
-    times in a backfill: `summary` is the one line that each carries.
+    Dagster copies the metadata of a `MaterializeResult` to every partition of the run, thousands
+    of times in a backfill; so all partitions get only the line `summary`.
     """
-    told = {
+    metadata = {
         "dagster/row_count": written.height,
         "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
         **(extra or {}),
     }
     for ticker in selected.tickers:
-        context.add_asset_metadata(told, partition_key=str(partition_key(selected.end, ticker)))
+        context.add_asset_metadata(metadata, partition_key=str(partition_key(selected.end, ticker)))
     return dg.MaterializeResult(metadata=None if summary is None else {"summary": summary})
 
 
 def pictures(
-    selected: PartitionRange, **made: Callable[[], bytes] | None
+    selected: PartitionRange, **plots: Callable[[], bytes] | None
 ) -> dict[str, dg.MetadataValue]:
-    """Plots as metadata, by name, each drawn when the run spans several sessions; None is left out.
+    """Plots (functions that return PNG bytes) as metadata by name; None is left out.
 
-    A daily run draws none: they would show one day, and matplotlib costs it a second.
+    A daily run draws none: they would show one day, and importing matplotlib takes a second.
     """
     if selected.start == selected.end:
         return {}
     return {
         name: dg.MetadataValue.md(f"![{name}]({data_uri(draw())})")
-        for name, draw in made.items()
+        for name, draw in plots.items()
         if draw is not None
     }
 
@@ -100,7 +103,7 @@ def pictures(
 def report_earlier_rows(
     context: dg.AssetExecutionContext, table: Table, written: pl.DataFrame, start: date
 ) -> int:
-    """Tell Dagster of rows before the run's range that were brought up to date; their number."""
+    """Report rows before `start` that were updated to Dagster; returns how many."""
     return report_rows(context, table, written.filter(pl.col("date") < start))
 
 
@@ -111,24 +114,23 @@ def report_rows(
     *,
     versions: Mapping[str, str] | None = None,
 ) -> int:
-    """Tell Dagster of rows beyond the run's range that were brought up to date; their number.
+    """Report rows outside the run's range that were updated to Dagster; returns how many.
 
-    Each gets a data version of its own, the run's: what was made from the former one becomes
-    stale, and its partition is computed again on demand. A row that has not changed keeps the one
-    that `versions` gives by partition.
+    Each partition gets a new data version, the run's id, so that everything computed from the
+    former one becomes stale. An unchanged row keeps the version in `versions`, by partition key.
     """
-    what = "brought up to date" if versions is None else "computed anew, and not changed,"
+    change = "brought up to date" if versions is None else "computed anew, and not changed,"
     step = context.get_step_execution_context()
     batch = generate_event_batch_id()  # type: ignore[no-untyped-call]
     for at, (day, ticker) in enumerate(rows.select("date", "ticker").iter_rows(), start=1):
         partition = str(partition_key(day, ticker))
-        # As Dagster reports the run's own partitions: in batches. A restated history is thousands.
+        # In a batch, as Dagster reports the run's partitions: a restated history has thousands.
         DagsterEvent.asset_materialization(
             step,
             dg.AssetMaterialization(
                 asset_key=table.name,
                 partition=partition,
-                metadata={"by": f"{what} by another session's run"},
+                metadata={"by": f"{change} by another session's run"},
                 tags={DATA_VERSION_TAG: (versions or {}).get(partition, context.run.run_id)},
             ),
             DagsterEventBatchMetadata(batch, is_end=at == rows.height),

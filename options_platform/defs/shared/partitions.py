@@ -1,8 +1,8 @@
-"""The one partition set of every asset: New York sessions x tickers.
+"""The partitions of every partitioned asset: New York sessions x tickers.
 
-D's key appears at 00:00 New York of the next calendar day. A run over many partitions carries
-their range in its tags; dates are then the sessions from the first to the last, tickers those
-from the first to the last in the settings' order.
+The key of session D appears at 00:00 New York of the next calendar day. A run over many partitions
+has the first and the last key in its tags; it covers the sessions between their dates and the
+tickers between their tickers, in the settings' order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BACKFILL_TAG = "options_platform/backfill"
 
 
 def session_partitions(start: date, end: date | None) -> dg.DailyPartitionsDefinition:
-    """One partition a New York session from `start` on, to `end` if there is one."""
+    """One partition per New York session from `start` to `end`; without an end if it is None."""
     closed = [
         datetime(day.year, day.month, day.day)  # noqa: DTZ001 (Dagster reads it in `timezone`)
         for day in sorted(holidays())
@@ -54,7 +54,7 @@ def platform_partitions(settings: Settings) -> dg.MultiPartitionsDefinition:
 
 
 def partition_key(day: date, ticker: str) -> dg.MultiPartitionKey:
-    """The key of one partition."""
+    """The key of the partition of a session and a ticker."""
     return dg.MultiPartitionKey({DATE: day.isoformat(), TICKER: ticker})
 
 
@@ -71,8 +71,8 @@ def range_tags(selected: PartitionRange) -> dict[str, str]:
 def range_between(first: str, last: str, tickers: tuple[str, ...]) -> PartitionRange:
     """The range between two partition keys, `YYYY-MM-DD|TICKER`.
 
-    Raises :class:`UsageError` where a bound runs backwards: Dagster would select nothing and
-    report success.
+    Raises :class:`UsageError` for an unknown ticker, and for a range that runs backwards: Dagster
+    would select nothing and report success.
     """
     start, first_ticker = _parse(first, tickers)
     end, last_ticker = _parse(last, tickers)
@@ -96,7 +96,7 @@ def _parse(key: str, tickers: tuple[str, ...]) -> tuple[date, str]:
 
 
 def neighbours(tickers: tuple[str, ...], pool: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """`tickers`, in the pool's order, cut into groups that a range can express."""
+    """`tickers` in the pool's order, in groups of neighbours, since a range covers neighbours."""
     groups: list[tuple[str, ...]] = []
     current: list[str] = []
     for ticker in pool:
@@ -109,7 +109,7 @@ def neighbours(tickers: tuple[str, ...], pool: tuple[str, ...]) -> list[tuple[st
 
 
 def newest_date(settings: Settings, now: datetime) -> date:
-    """The newest session that has a partition: the last complete one, or the settings' end."""
+    """The newest session with a partition: the last completed one, or the last up to `end`."""
     newest = newest_session(now)
     if settings.end is None or settings.end >= newest:
         return newest

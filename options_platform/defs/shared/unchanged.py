@@ -1,9 +1,9 @@
-"""Rows that were computed again from restated inputs and came out the same.
+"""Reports rows that were computed again from restated inputs and did not change.
 
-Dagster shows a partition as stale from the moment an input has a new version until the partition
-itself is materialised again. A run computes each series whole but stores only what differs, so it
-has to say of the rest that it was looked at, or it would stay stale for good. Such a row keeps
-its data version: what was made from it is as good as before.
+Dagster shows a partition as stale from the time when an input has a new version until the
+partition is materialised again. A run computes each series completely but stores only changed
+rows; it has to report the unchanged ones too, or they would stay stale. They keep their data
+version, so that everything computed from them stays fresh.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ def report_unchanged(
     inputs: Sequence[str],
     not_read: Sequence[str] = (),
 ) -> int:
-    """Tell Dagster of the `computed` rows that were not `written` but are stale; their number.
+    """Report stale rows that were `computed` but not `written` to Dagster; returns how many.
 
     Args:
-        context: of the step that computed them.
-        table: what they are rows of.
-        computed: rows with `date` and `ticker`, all that the step can vouch for.
-        written: those among them that it stored, which are reported elsewhere.
-        inputs: the assets that they were computed from.
-        not_read: inputs that the step took as they were before; a row that is stale by one of
-            these stays so.
+        context: context of the step that computed the rows.
+        table: table of the rows.
+        computed: all rows that the step computed, with `date` and `ticker`.
+        written: the stored rows among them, which are reported elsewhere.
+        inputs: assets from which the rows were computed.
+        not_read: inputs that the step did not read again; a row that is stale because of one of
+            these stays stale.
     """
     storage = context.instance.event_log_storage
-    own = _latest(storage, table.name)
+    latest = _latest(storage, table.name)
     newer = _newest([_latest(storage, name) for name in inputs])
     unread = _newest([_latest(storage, name) for name in not_read])
-    stale = {key for key, at in own.items() if unread.get(key, 0) < at < newer.get(key, 0)}
+    stale = {key for key, at in latest.items() if unread.get(key, 0) < at < newer.get(key, 0)}
     if not stale:
         return 0
     partition = pl.concat_str(pl.col("date").cast(pl.String), pl.lit("|"), pl.col("ticker"))
@@ -62,13 +62,13 @@ def report_unchanged(
 
 
 def _latest(storage: EventLogStorage, asset: str) -> Mapping[str, int]:
-    """The place in the event log of each partition's newest materialisation."""
+    """Storage id of each partition's newest materialisation, by partition key."""
     return storage.get_latest_storage_id_by_partition(dg.AssetKey(asset), MATERIALISED)
 
 
-def _newest(places: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in places:
-        for key, place in each.items():
-            found[key] = max(place, found.get(key, 0))
-    return found
+def _newest(storage_ids: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    newest: dict[str, int] = {}
+    for by_partition in storage_ids:
+        for key, storage_id in by_partition.items():
+            newest[key] = max(storage_id, newest.get(key, 0))
+    return newest

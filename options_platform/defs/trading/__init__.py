@@ -1,1 +1,1 @@
-"""The assets of orders and of the account, their checks, and the stops within a session."""
+"""The assets of orders and the account, their checks, and the intraday check of stops."""

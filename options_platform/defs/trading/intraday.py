@@ -1,4 +1,4 @@
-"""The job that checks stops while a session trades, and its schedule, off until switched on."""
+"""The job that checks stops during a session, and its schedule, off until switched on."""
 
 import dagster as dg
 
@@ -21,13 +21,13 @@ INTRADAY_JOB_NAME = "intraday_check"
 BUSY_SECONDS = 5.0
 EVERY_QUARTER = "*/15 9-15 * * 1-5"
 ABOUT = (
-    "Stops of open positions and the kill switch, at the broker's quotes of now, looked at again "
-    "until nothing is in doubt; closes, opens nothing."
+    "Checks the stops of open positions and the kill switch at the broker's current quotes, and "
+    "again while a quote is in doubt; closes positions, opens none."
 )
 
 
 def make_intraday_job(settings: Settings) -> dg.JobDefinition:
-    """The job that checks the stops of the settings' account, until nothing is in doubt."""
+    """The job that checks the stops of the settings' account until no quote is in doubt."""
     about = f"{LIVE_NOTE} {ABOUT}" if settings.is_live else ABOUT
 
     @dg.op(description=about, out=dg.Out(dg.Nothing))
@@ -37,26 +37,26 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
             context.log.warning(LIVE_NOTE)
         ledger, broker = open_ledger(settings), open_broker(settings)
         trading = TradingSession(ledger, broker, settings, closes=_closes(context, settings))
-        found = IntradayCheck(trading).watch(platform.now)
+        check = IntradayCheck(trading).watch(platform.now)
         context.add_output_metadata(
             {
-                "checked": found.checked,
-                "unpriced": list(found.unpriced),
-                "stopped": dict(found.stopped),
-                "equity_usd": found.equity_usd,
-                "halted": found.halted or "no",
-                "paused": found.paused or "no",
-                "doubts": dict(found.doubts),
+                "checked": check.checked,
+                "unpriced": list(check.unpriced),
+                "stopped": dict(check.stopped),
+                "equity_usd": check.equity_usd,
+                "halted": check.halted or "no",
+                "paused": check.paused or "no",
+                "doubts": dict(check.doubts),
                 **({"money": LIVE_NOTE} if settings.is_live else {}),
             }
         )
         context.log.info(
-            f"{found.checked} positions checked, {len(found.unpriced)} without sound quotes, "
-            f"{len(found.stopped)} stopped; equity {found.equity_usd:,.2f} USD"
+            f"{check.checked} positions checked, {len(check.unpriced)} without sound quotes, "
+            f"{len(check.stopped)} stopped; equity {check.equity_usd:,.2f} USD"
         )
-        if found.by_model:
+        if check.by_model:
             context.log.warning(
-                f"quotes are unsure for too long, the model decides: {', '.join(found.by_model)}"
+                f"quotes in doubt for too long, valued by the model: {', '.join(check.by_model)}"
             )
 
     @dg.job(
@@ -72,23 +72,23 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
 
 
 def _closes(context: dg.OpExecutionContext, settings: Settings) -> dict[str, DatedClose]:
-    """The newest stored closes; none while they cannot be read, which keeps no stop waiting."""
+    """The newest stored closes by ticker; none if they cannot be read, so that no stop waits."""
     try:
         return newest_closes(stored_market(settings, wait_seconds=BUSY_SECONDS))
     except PlatformError as error:
-        context.log.warning(f"no model without the stored closes, quotes decide alone: {error}")
+        context.log.warning(f"without stored closes only quotes value positions: {error}")
         return {}
 
 
 def make_intraday_schedule() -> dg.ScheduleDefinition:
-    """The schedule of the job, each quarter of an hour of a session; off until switched on."""
+    """The schedule of the job, every quarter of an hour of a session; off until switched on."""
 
     @dg.schedule(
         name="intraday_check_in_session",
         cron_schedule=EVERY_QUARTER,
         execution_timezone=TIMEZONE,
         job_name=INTRADAY_JOB_NAME,
-        description="Each quarter of an hour while New York trades; off unless switched on.",
+        description="Every quarter of an hour while New York trades; off unless switched on.",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     def intraday_check_in_session(
@@ -97,7 +97,7 @@ def make_intraday_schedule() -> dg.ScheduleDefinition:
         at = context.scheduled_execution_time.astimezone(NEW_YORK)
         day = at.date()
         if not is_session(day) or not open_time(day) <= at < close_time(day):
-            return dg.SkipReason(f"New York does not trade at {at:%Y-%m-%d %H:%M}")
+            return dg.SkipReason(f"New York is closed at {at:%Y-%m-%d %H:%M}")
         return dg.RunRequest(run_key=f"stops {at:%Y-%m-%d %H:%M}")
 
     return intraday_check_in_session

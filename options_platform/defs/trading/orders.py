@@ -1,4 +1,4 @@
-"""`paper_orders`: what was sent for the plan, and what became of it."""
+"""`paper_orders`: the orders sent for each plan, and their status."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -32,7 +32,7 @@ from options_platform.settings.broker_rules import LIVE_NOTE
 
 
 def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `paper_orders`; only a run of the newest session alone sends anything."""
+    """The asset `paper_orders`; only a run of just the newest session sends orders."""
 
     options = asset_options(
         PAPER_ORDERS,
@@ -64,23 +64,23 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
             platform.warehouse.write([(PAPER_ORDERS, rows)])
         report_earlier_rows(context, PAPER_ORDERS, rows, selected.start)
         counts = rows.group_by("status").len().sort("status")
-        told = {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
+        metadata = {"sent": sends, "orders_by_status": dict(counts.iter_rows())}
         if settings.is_live:
             context.log.warning(LIVE_NOTE)
-            told["money"] = LIVE_NOTE
-        return result(context, rows, selected, told)
+            metadata["money"] = LIVE_NOTE
+        return result(context, rows, selected, metadata)
 
     return paper_orders
 
 
 def may_send(tags: Mapping[str, str], selected: PartitionRange, newest: date) -> bool:
-    """Whether the run is of the newest session alone and no part of a backfill."""
+    """Whether the run covers just the newest session and is not part of a backfill."""
     is_backfill = BACKFILL_ID_TAG in tags or BACKFILL_TAG in tags
     return selected.start == selected.end == newest and not is_backfill
 
 
 def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.DataFrame) -> None:
-    """Settle, close, mark and open for one session."""
+    """Trade one session: settle expiries, exit, mark the account, and enter the plans."""
     last = ledger.last_marked() if ledger.exists else None
     since = last or session
     legs = platform.warehouse.read(TRADE_PLAN_LEGS, start=session, end=session)
@@ -99,16 +99,17 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
 
 
 def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:
-    """Rows of `raw_ohlcv` from `since` to `session`, and the last good one of a ticker without.
+    """Rows of `raw_ohlcv` from `since` to `session`, with a carried close for halted tickers.
 
-    A position in a ticker that is halted counts at its last close; the others may trade on.
+    A ticker without a good bar in these sessions gets its last good row, so that its position is
+    marked at its last close and the other tickers still trade.
     """
     bars = platform.warehouse.read(RAW_OHLCV, start=since, end=session)
     good = bars.filter(pl.col("bad_reason").is_null())
-    silent = bars.filter(pl.col("date") == session).join(good, on="ticker", how="anti")
-    if silent.is_empty():
+    halted = bars.filter(pl.col("date") == session).join(good, on="ticker", how="anti")
+    if halted.is_empty():
         return bars
-    before = platform.warehouse.read(RAW_OHLCV, tickers=silent["ticker"].to_list(), end=since)
+    before = platform.warehouse.read(RAW_OHLCV, tickers=halted["ticker"].to_list(), end=since)
     last = before.filter(pl.col("bad_reason").is_null()).group_by("ticker").tail(1)
     return pl.concat([last.select(bars.columns), bars])
 
@@ -116,16 +117,16 @@ def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame
 def rows_to_write(
     platform: Platform, ledger: Ledger, plans: pl.DataFrame, selected: PartitionRange
 ) -> pl.DataFrame:
-    """Rows of the range, those that the ledger knows as it knows them, and earlier ones changed."""
+    """Rows of the range, from the ledger where it has an order, and changed rows outside it."""
     settings, now = platform.settings, platform.now()
     broker = f"{settings.broker}:{settings.account}"
-    known = order_rows(ledger.orders() if ledger.exists else [], broker, now)
-    known = known.filter(pl.col("ticker").is_in(selected.tickers))
+    ordered = order_rows(ledger.orders() if ledger.exists else [], broker, now)
+    ordered = ordered.filter(pl.col("ticker").is_in(selected.tickers))
     unsent = unsent_rows(plans, "BACKFILL", broker, now).join(
-        known, on=["date", "ticker"], how="anti"
+        ordered, on=["date", "ticker"], how="anti"
     )
     stored = platform.warehouse.read(PAPER_ORDERS, tickers=selected.tickers)
     inside = pl.col("date").is_between(selected.start, selected.end)
     compared = [name for name in PAPER_ORDERS.schema if name != "updated_at"]
-    changed = known.filter(~inside).join(stored, on=compared, how="anti", nulls_equal=True)
-    return pl.concat([unsent, known.filter(inside), changed]).sort("date", "ticker")
+    changed = ordered.filter(~inside).join(stored, on=compared, how="anti", nulls_equal=True)
+    return pl.concat([unsent, ordered.filter(inside), changed]).sort("date", "ticker")

@@ -1,4 +1,4 @@
-"""`fills`, `positions` and `portfolio`: the ledger's views, rebuilt whole and all at once."""
+"""`fills`, `positions` and `portfolio`: views of the ledger, rebuilt completely in one step."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ DEPS: dict[str, tuple[str, ...]] = {
 
 
 def make_portfolio_views() -> dg.AssetsDefinition:
-    """The three assets; one step makes them, so that they are of one moment of the ledger."""
+    """The three assets; one step makes them, so that they show the ledger at one moment."""
 
     @dg.multi_asset(name="ledger_views", specs=[_spec(table) for table in LEDGER_VIEWS])
     def ledger_views(platform: dg.ResourceParam[Platform]) -> Iterator[dg.MaterializeResult]:
@@ -32,18 +32,21 @@ def make_portfolio_views() -> dg.AssetsDefinition:
         store_portfolio(platform.warehouse, settings.account, views)
         for table in LEDGER_VIEWS:
             rows: pl.DataFrame = getattr(views, table.name)
-            told: dict[str, Any] = {"dagster/row_count": rows.height, "account": settings.account}
+            metadata: dict[str, Any] = {
+                "dagster/row_count": rows.height,
+                "account": settings.account,
+            }
             if table is PORTFOLIO:
-                told |= _newest(views)
+                metadata |= _newest(views)
             if table is POSITIONS:
-                told["opened_after_newest_close"] = views.without_rows
-            yield dg.MaterializeResult(asset_key=table.name, metadata=told)
+                metadata["opened_after_newest_close"] = views.without_rows
+            yield dg.MaterializeResult(asset_key=table.name, metadata=metadata)
 
     return ledger_views
 
 
 def _newest(views: Portfolio) -> Mapping[str, Any]:
-    """The account at the newest close."""
+    """The account at the newest close as metadata; empty before the first."""
     if views.portfolio.is_empty():
         return {}
     row = views.portfolio.sort("date").row(-1, named=True)

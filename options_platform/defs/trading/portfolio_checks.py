@@ -1,4 +1,4 @@
-"""The checks of the account: its views, by `domain/checks/portfolio.py`, and its broker."""
+"""The checks of the account: its views (`domain/checks/portfolio.py`), ledger against broker."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from options_platform.services.market_data.platform import Platform
 
 
 def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
-    """The checks of the account; none blocks, for the report must tell of them."""
+    """The checks of the account; none blocks, so that the report can show their findings."""
 
     @dg.multi_asset_check(
         name="portfolio_checks",
@@ -24,14 +24,16 @@ def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
     def checks(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckResult]:
         views = stored_portfolio(platform.warehouse, platform.settings.account)
         for rule in PORTFOLIO_RULES:
-            found = rule.find(views)
+            finding = rule.find(views)
             yield dg.AssetCheckResult(
                 asset_key=rule.asset,
                 check_name=rule.name,
-                passed=found.passed,
-                metadata={"broken": found.broken, "rows": getattr(views, rule.asset).height}
-                | ({"examples": "; ".join(found.examples)} if found.examples else {}),
-                description=None if found.passed else f"{found.broken} rows: {rule.description}",
+                passed=finding.passed,
+                metadata={"broken": finding.broken, "rows": getattr(views, rule.asset).height}
+                | ({"examples": "; ".join(finding.examples)} if finding.examples else {}),
+                description=None
+                if finding.passed
+                else f"{finding.broken} rows: {rule.description}",
             )
 
     return [checks, _make_reconciled()]
@@ -40,17 +42,17 @@ def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
 def _make_reconciled() -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=PAPER_ORDERS.name,
-        description="ledger and broker agreed when they were last compared; until they do, "
-        "nothing new is opened",
+        description="ledger and broker agreed when last compared; while they differ, no new "
+        "position is opened",
     )
     def reconciled(platform: dg.ResourceParam[Platform]) -> dg.AssetCheckResult:
         ledger = open_ledger(platform.settings)
-        found = ledger.differences() if ledger.exists else []
+        differences = ledger.differences() if ledger.exists else []
         return dg.AssetCheckResult(
-            passed=not found,
+            passed=not differences,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"differences": len(found)},
-            description="; ".join(f"{one.code}: {one.text}" for one in found) or None,
+            metadata={"differences": len(differences)},
+            description="; ".join(f"{d.code}: {d.text}" for d in differences) or None,
         )
 
     return reconciled

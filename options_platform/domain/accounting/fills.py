@@ -1,4 +1,4 @@
-"""Fills: each growth of the filled quantity of an order, with its price, fees and cash."""
+"""Fills: every increase of an order's filled quantity, with its price, fees and cash."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 
 
-def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
-    """Rows of `fills`; a price that was corrected later counts as it stands now."""
-    filled = [o for o in held.orders if o.filled_qty and o.purpose != "exercise"]
+def fill_rows(ledger: LedgerSnapshot) -> pl.DataFrame:
+    """Rows of `fills`; a price corrected later is shown as corrected."""
+    filled = [o for o in ledger.orders if o.filled_qty and o.purpose != "exercise"]
     if not filled:
         return FILLS.empty()
-    orders = pl.DataFrame([_order_row(order, held) for order in filled])
+    orders = pl.DataFrame([_order_row(order, ledger) for order in filled])
     state = orders.select(
         "client_order_id", filled_qty="filled", avg_price="avg_price", at=pl.lit(1)
     )
-    # The order's own state comes last: the events of older ledgers tell no quantities.
+    # The order's current state comes last, because events of older ledgers have no quantities.
     steps = (
         pl.concat(
             [
-                held.order_events.select(
+                ledger.order_events.select(
                     "client_order_id",
                     pl.col("filled_qty").cast(pl.Int64),
                     "avg_price",
@@ -48,7 +48,7 @@ def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
         cost=pl.col("cost").diff().over("client_order_id").fill_null(pl.col("cost")),
     ).drop("avg_price")
     rows = grown.join(orders, on="client_order_id").with_columns(
-        account=pl.lit(held.account),
+        account=pl.lit(ledger.account),
         price=pl.col("cost") / pl.col("contracts"),
         fees_usd=pl.col("fees_usd") * pl.col("contracts") / pl.col("filled"),
     )
@@ -56,25 +56,27 @@ def fill_rows(held: LedgerSnapshot) -> pl.DataFrame:
     return fitted(rows, FILLS.schema).sort(FILLS.key)
 
 
-def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
-    worked = shift(order.session, 1)
-    own = next((p for p in held.positions if p.position_id == order.position_id), None)
-    if own is not None and order.purpose == "entry":
-        worked = own.opened_on
-    elif own is not None and own.closed_on is not None:
-        # A fill that was learnt of late counts when the ledger counted it.
+def _order_row(order: Order, ledger: LedgerSnapshot) -> dict[str, object]:
+    fill_session = shift(order.session, 1)
+    position = next((p for p in ledger.positions if p.position_id == order.position_id), None)
+    if position is not None and order.purpose == "entry":
+        fill_session = position.opened_on
+    elif position is not None and position.closed_on is not None:
+        # A fill reported late is dated by the session in which the ledger booked it.
         last = max(
-            (o for o in held.orders if o.purpose == "exit" and o.filled_qty
-             and o.position_id == own.position_id),
+            (o for o in ledger.orders if o.purpose == "exit" and o.filled_qty
+             and o.position_id == position.position_id),
             key=lambda o: (o.session, o.attempt),
         )  # fmt: skip
-        worked = own.closed_on if order == last else min(worked, own.closed_on)
+        fill_session = (
+            position.closed_on if order == last else min(fill_session, position.closed_on)
+        )
     return {
         "client_order_id": order.client_order_id,
-        "date": worked,
+        "date": fill_session,
         "ticker": order.ticker,
         "position_id": order.position_id,
-        "purpose": _purpose(order, own),
+        "purpose": _purpose(order, position),
         "multiplier": order.multiplier,
         "strategy": order.strategy,
         "ordered": order.contracts,
@@ -85,11 +87,11 @@ def _order_row(order: Order, held: LedgerSnapshot) -> dict[str, object]:
     }
 
 
-def _purpose(order: Order, own: Position | None) -> str:
-    """What a fill of the order is for: of exits only those of whole spreads are called so."""
+def _purpose(order: Order, position: Position | None) -> str:
+    """Purpose of the order's fills; an exit of fewer legs than the position has is a `leg`."""
     if order.multiplier == 1:
         return "shares"
-    if order.purpose == "exit" and own is not None and len(order.legs) != len(own.legs):
+    if order.purpose == "exit" and position is not None and len(order.legs) != len(position.legs):
         return "leg"
     return order.purpose
 

@@ -1,10 +1,11 @@
 """Fills, positions and the account, session by session, from the ledger and the stored market.
 
-1. Each growth of an order's filled quantity is a fill.
-2. The fills give what was held of a position at each close, and its cash.
-3. Marks, greeks and attribution are those of the backtest's :func:`trade_paths`; what is loose of
-   broken spreads has the marks of the ledger.
-Nothing here is kept: the ledger and the market give the same rows again.
+1. Every increase of an order's filled quantity is a fill.
+2. The fills give the open contracts and the cash of a position at each close.
+3. Marks, greeks and P&L attribution come from the backtest's :func:`trade_paths`; the remaining
+   legs of broken spreads use the marks in the ledger.
+
+The rows are derived: the same ledger and market always give the same rows.
 """
 
 from __future__ import annotations
@@ -33,41 +34,42 @@ class Portfolio:
 
     @property
     def without_rows(self) -> list[str]:
-        """The positions that were opened after the newest stored close: fills, and no row yet."""
+        """Ids of positions opened after the newest stored close: they have fills, but no rows."""
         later = self.fills.join(self.positions, on=["account", "position_id"], how="anti")
         return later["position_id"].unique().sort().to_list()
 
 
 def make_portfolio(
-    held: LedgerSnapshot,
+    ledger: LedgerSnapshot,
     market: BacktestMarket | None,
     rules: BacktestRules,
 ) -> Portfolio:
-    """The views of a ledger; empty where it holds nothing.
+    """The views of a ledger; empty for an empty ledger.
 
-    A position that was opened after the market's last session has fills and no daily rows yet.
+    A position opened after the market's last session has fills, but no daily rows yet.
 
     Args:
-        held: the ledger.
-        market: from the session before the first entry; None if nothing was ever filled.
-        rules: those of the backtest; their chain prices the legs, `risk.betas` weigh the greeks.
+        ledger: content of the order ledger.
+        market: market from the session before the first entry on; None if nothing was ever filled.
+        rules: rules of the backtest; their chain prices the legs, `risk.betas` weight the greeks.
 
-    Raises :class:`IncompleteDataError` where the market lacks a position's ticker or a session
-    that the ledger has marked it in.
+    Raises:
+        IncompleteDataError: the market has no bars of a position's ticker, or not for all
+            sessions in which the ledger marked it.
     """
-    fills = fill_rows(held)
+    fills = fill_rows(ledger)
     positions = POSITIONS.empty()
-    if market is not None and held.positions:
-        positions = position_rows(held, fills, market, rules)
-    account = portfolio_rows(held, positions, rules.risk.betas)
+    if market is not None and ledger.positions:
+        positions = position_rows(ledger, fills, market, rules)
+    account = portfolio_rows(ledger, positions, rules.risk.betas)
     return Portfolio(fills, positions, account)
 
 
 def portfolio_rows(
-    held: LedgerSnapshot, positions: pl.DataFrame, betas: Mapping[str, float]
+    ledger: LedgerSnapshot, positions: pl.DataFrame, betas: Mapping[str, float]
 ) -> pl.DataFrame:
-    """Rows of `portfolio`, one for each session that the ledger has marked."""
-    if held.marks.is_empty():
+    """Rows of `portfolio`, one per session marked in the ledger."""
+    if ledger.marks.is_empty():
         return PORTFOLIO.empty()
     beta = pl.col("ticker").replace_strict(dict(betas), default=1.0, return_dtype=pl.Float64)
     spot = pl.col("spot").fill_null(0.0)
@@ -79,25 +81,25 @@ def portfolio_rows(
         theta_usd=pl.col("theta").sum(),
         vega_usd=pl.col("vega").sum(),
     )
-    marks = held.marks.rename({"session": "date"}).drop("positions_usd").sort("date")
-    start_usd = held.start_usd
+    marks = ledger.marks.rename({"session": "date"}).drop("positions_usd").sort("date")
+    start_usd = ledger.start_usd
     peak = pl.max_horizontal(pl.col("equity_usd").cum_max(), pl.lit(start_usd))
     rows = (
         marks.join(sums, on="date", how="left")
         .with_columns(pl.col(sums.columns[1:]).fill_null(0.0))
         .with_columns(
-            account=pl.lit(held.account),
+            account=pl.lit(ledger.account),
             pnl_day_usd=pl.col("equity_usd") - pl.col("equity_usd").shift(1, fill_value=start_usd),
             drawdown_usd=peak - pl.col("equity_usd"),
             drawdown=(peak - pl.col("equity_usd")) / peak,
-            halted=_halted(marks["date"], held.account_events),
+            halted=_halted(marks["date"], ledger.account_events),
         )
     )
     return fitted(rows, PORTFOLIO.schema).sort(PORTFOLIO.key)
 
 
 def _halted(days: pl.Series, events: pl.DataFrame) -> pl.Series:
-    """Whether the last halt or resume before the next session's close was a halt."""
+    """For each session, whether entries were halted: the last event before the next close."""
     turns = [
         (at, kind == "halted")
         for at, kind in events.filter(pl.col("kind").is_in(["halted", "resumed"]))

@@ -1,4 +1,4 @@
-"""What a ledger holds at one moment, as the views of it read it."""
+"""Snapshot of an order ledger, from which the accounting views are rebuilt."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ BROKEN_MARKS = pl.Schema(
 
 @dataclass(frozen=True)
 class LedgerSnapshot:
-    """What a ledger holds at one moment.
+    """Content of an order ledger at one moment.
 
-    `order_events`, `account_events`, `marks` and `broken_marks` are its tables of these names,
-    oldest first; `start_usd` is what the account began with, None before its first mark.
+    `order_events`, `account_events`, `marks` and `broken_marks` are its tables of the same names,
+    oldest row first. `start_usd` is the starting equity, None before the first mark.
     """
 
     account: str

@@ -1,7 +1,7 @@
-"""The record of paper trading: how well, at what prices, and whether the backtest would agree.
+"""The trading record: results, fill prices, and drift from the backtest.
 
-The journal has one row a position. Drift compares it, plan by plan, with the backtest of the same
-stored plans over the ledger's sessions: what differs is what the backtest does not know.
+The journal has one row per position. Drift compares it, plan by plan, with a backtest of the same
+stored plans over the ledger's sessions; a difference is something that the backtest does not model.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ DRIFT_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class Record:
-    """The record of one account.
+    """The trading record of one account.
 
-    `journal` and `drift` have the schemas above; `targets` has metric, value, low, high, target
-    and state (met, missed, open, too few). In the journal `slippage_usd` is what the entry cost
-    beyond the plan's price, `against_model_usd` what all fills cost beyond the fill model's; None
-    where the order took no limit, or was not priced. `later` trades have a fill after the newest
-    marked session, and are compared once its own is: drift leaves them out.
+    `journal` has `JOURNAL_SCHEMA`: `slippage_usd` is the cost of the entry beyond the planned price
+    (null without a limit), `against_model_usd` the cost of all fills beyond the fill model's prices
+    (null if the model has none). `drift` has `DRIFT_SCHEMA`; `targets` the columns metric, value,
+    low, high, target and state (met, missed, open, too few). `later` counts trades with a fill
+    after the newest marked session; drift leaves them out until that session is marked.
     """
 
     journal: pl.DataFrame
@@ -89,35 +89,35 @@ class Record:
 
     @property
     def closed(self) -> pl.DataFrame:
-        """The journal's ended trades in the order of their closing."""
+        """Closed trades of the journal, in the order of their exits."""
         return self.journal.drop_nulls("closed_on").sort("closed_on", "position_id")
 
 
 def make_record(
-    held: LedgerSnapshot,
+    ledger: LedgerSnapshot,
     plans: pl.DataFrame,
     legs: pl.DataFrame,
     market: BacktestMarket | None,
     rules: BacktestRules,
 ) -> Record:
-    """The record of a ledger.
+    """The trading record of a ledger.
 
     Args:
-        held: the ledger.
-        plans: stored rows of `trade_plan` of the ledger's sessions.
+        ledger: content of the order ledger.
+        plans: stored rows of `trade_plan` for the ledger's sessions.
         legs: their rows of `trade_plan_legs`.
-        market: of all their tickers, from the first of these sessions on; None without any.
-        rules: those of the backtest; it is replayed as paper trading works: entries at the plan's
-            price or better, no early assignment, halts that only a person lifts.
+        market: market of all their tickers from the first of these sessions on; None if there is
+            none.
+        rules: rules of the backtest, which is run as paper trading works; see :func:`as_paper`.
     """
-    journal = journal_of(held, market, rules)
+    journal = journal_of(ledger, market, rules)
     drift, later = pl.DataFrame(schema=DRIFT_SCHEMA), 0
-    if market is not None and not held.marks.is_empty():
-        first, last = held.marks["session"].min(), held.marks["session"].max()
+    if market is not None and not ledger.marks.is_empty():
+        first, last = ledger.marks["session"].min(), ledger.marks["session"].max()
         inside = plans.filter(pl.col("date").is_between(first, last))
         until = _until(market, last)
         tested = run_backtest(inside, legs, until, as_paper(rules)).trades
-        traded = fill_rows(held).filter(pl.col("date") > last)
+        traded = fill_rows(ledger).filter(pl.col("date") > last)
         moved = journal.filter(pl.col("position_id").is_in(traded["position_id"].unique()))
         unmoved = [rows.join(moved, on=["plan_id", "ticker"], how="anti", maintain_order="left")
                    for rows in (journal, tested)]  # fmt: skip
@@ -127,7 +127,11 @@ def make_record(
 
 
 def as_paper(rules: BacktestRules) -> BacktestRules:
-    """The backtest's rules, as paper trading works."""
+    """Backtest rules that match paper trading.
+
+    Entries are limit orders at the planned price, there is no early assignment and no buying power
+    check, and only a person lifts a halt.
+    """
     return replace(
         rules,
         assignment=AssignmentRules(enabled=False),
@@ -138,89 +142,100 @@ def as_paper(rules: BacktestRules) -> BacktestRules:
 
 
 def journal_of(
-    held: LedgerSnapshot, market: BacktestMarket | None, rules: BacktestRules
+    ledger: LedgerSnapshot, market: BacktestMarket | None, rules: BacktestRules
 ) -> pl.DataFrame:
-    """One row a position, `JOURNAL_SCHEMA`, in the order of opening."""
-    if not held.positions or market is None:
+    """One row per position in `JOURNAL_SCHEMA`, in the order of opening."""
+    if not ledger.positions or market is None:
         return pl.DataFrame(schema=JOURNAL_SCHEMA)
     entries = {}
-    for order in sorted(held.orders, key=lambda o: (o.session, o.attempt), reverse=True):
+    for order in sorted(ledger.orders, key=lambda o: (o.session, o.attempt), reverse=True):
         if order.purpose == "entry":
-            # The first attempt has the plan's own price.
+            # The limit of the first attempt is the planned price.
             entries[order.position_id] = order
     rows = []
-    for own in held.positions:
-        entry = entries.get(own.position_id)
-        planned = None if entry is None else entry.limit_price
+    for position in ledger.positions:
+        entry = entries.get(position.position_id)
+        planned_price = None if entry is None else entry.limit_price
         rows.append(
             {
-                **{name: getattr(own, name) for name in JOURNAL_SCHEMA if hasattr(own, name)},
+                **{
+                    name: getattr(position, name)
+                    for name in JOURNAL_SCHEMA
+                    if hasattr(position, name)
+                },
                 "plan_id": None if entry is None else entry.plan_id,
                 "planned_on": None if entry is None else entry.session,
-                "planned_price": planned,
-                "pnl_usd": own.profit_usd,
+                "planned_price": planned_price,
+                "pnl_usd": position.profit_usd,
                 "slippage_usd": None
-                if planned is None
-                else (own.entry_price - planned) * own.units,
+                if planned_price is None
+                else (position.entry_price - planned_price) * position.units,
                 "against_model_usd": None,
             }
         )
     journal = pl.DataFrame(rows, schema=JOURNAL_SCHEMA)
-    beside = fills_against_model(held, market, rules)
-    known = pl.col("against_model_usd").drop_nulls()
-    sums = beside.group_by("position_id").agg(known=pl.when(known.len() > 0).then(known.sum()))
+    compared_fills = fills_against_model(ledger, market, rules)
+    costs = pl.col("against_model_usd").drop_nulls()
+    sums = compared_fills.group_by("position_id").agg(
+        cost_usd=pl.when(costs.len() > 0).then(costs.sum())
+    )
     return (
         journal.join(sums, on="position_id", how="left", maintain_order="left")
-        .with_columns(against_model_usd="known")
-        .drop("known")
+        .with_columns(against_model_usd="cost_usd")
+        .drop("cost_usd")
     )
 
 
 def fills_against_model(
-    held: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
+    ledger: LedgerSnapshot, market: BacktestMarket, rules: BacktestRules
 ) -> pl.DataFrame:
-    """The rows of `fills`, with `model_price`, the price of the backtest's fill model at the
-    session's close, and `against_model_usd`, what the fill cost beyond it; both are null for single
-    legs and shares."""
-    paths = position_paths(held, market, rules).select("position_id", "date", "opening", "closing")
+    """Rows of `fills` with `model_price` and `against_model_usd`.
+
+    `model_price` is the price of the backtest's fill model at the session's close (USD a share),
+    `against_model_usd` the cost of the fill beyond it; both are null for single legs and shares.
+    """
+    paths = position_paths(ledger, market, rules).select(
+        "position_id", "date", "opening", "closing"
+    )
     is_entry = pl.col("purpose") == "entry"
-    # Undoing the legs costs what closing brings, with the other sign; of single legs and of shares
-    # the model has no price.
+    # The price of an exit order has the opposite sign of `closing`; the model does not price single
+    # legs and shares.
     of_spreads = pl.when(pl.col("purpose") == "exit").then(-pl.col("closing"))
     model = pl.when(is_entry).then("opening").otherwise(of_spreads)
-    rows = fill_rows(held).join(paths, on=["position_id", "date"], how="left")
+    rows = fill_rows(ledger).join(paths, on=["position_id", "date"], how="left")
     rows = rows.with_columns(model_price=model).drop("opening", "closing")
     beyond = (pl.col("price") - pl.col("model_price")) * SHARES * pl.col("contracts")
     return rows.with_columns(against_model_usd=beyond)
 
 
 def targets_of(profit: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> pl.DataFrame:
-    """metric, value, low, high, target, state of the profits of ended trades, USD.
+    """Win rate and profit factor against their targets: metric, value, low, high, target, state.
 
-    Intervals are of the trade bootstrap. With fewer than 30 trades the rates judge nothing. A rate
-    is met if its whole interval lies above the target, missed if none of it does, else open.
+    `profit` are the profits of closed trades, USD. Intervals come from bootstrapping trades. With
+    fewer than 30 trades the state is `too few`. A target is met if the whole interval is above it,
+    missed if the whole interval is at or below it, otherwise open.
     """
     enough = len(profit) >= FEWEST_TRADES
     rows = [("trades", float(len(profit)), None, None, float(FEWEST_TRADES),
              MET if enough else TOO_FEW)]  # fmt: skip
-    found = trade_intervals(profit)
+    intervals = trade_intervals(profit)
     for name, target in TARGETS.items():
-        own = found.get(name, Interval(float("nan"), float("nan"), float("nan")))
-        # Without a loss the profit factor has no value, and no target is too high for it.
-        above = own.low > target or (name == "profit_factor" and not (profit < 0).any())
-        judged = MET if above else MISSED if own.high <= target else OPEN
+        interval = intervals.get(name, Interval(float("nan"), float("nan"), float("nan")))
+        # Without a losing trade the profit factor is undefined and counts as above any target.
+        above = interval.low > target or (name == "profit_factor" and not (profit < 0).any())
+        judged = MET if above else MISSED if interval.high <= target else OPEN
         state = judged if enough else TOO_FEW
-        rows.append((name, own.value, own.low, own.high, target, state))  # type: ignore[arg-type]
+        rows.append((name, interval.value, interval.low, interval.high, target, state))  # type: ignore[arg-type]
     schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
               "target": pl.Float64, "state": pl.String}  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row").fill_nan(None)
 
 
 def drift_of(journal: pl.DataFrame, backtest: pl.DataFrame) -> pl.DataFrame:
-    """Trade by trade the journal less the backtest's trades, `DRIFT_SCHEMA`, differences first.
+    """Journal minus backtest, trade by trade, in `DRIFT_SCHEMA`; trades that differ come first.
 
-    A trade is the same if its sessions and its reason are, its prices to a hundredth of a cent,
-    and its profit to a cent.
+    Two trades are the same if sessions and exit reason are equal, prices agree to 1e-6 USD and
+    profits to a cent.
     """
     keys = ["plan_id", "ticker"]
     shown = [*keys, "opened_on", "closed_on", "exit_reason", "entry_price", "exit_price", "pnl_usd"]
@@ -261,7 +276,7 @@ def drift_of(journal: pl.DataFrame, backtest: pl.DataFrame) -> pl.DataFrame:
 
 
 def _until(market: BacktestMarket, last: object) -> BacktestMarket:
-    """The market up to the ledger's newest session: later ones are not traded yet."""
+    """The market up to the newest session in the ledger; later sessions are not traded yet."""
     count = sum(day <= last for day in market.sessions)  # type: ignore[operator]
     return replace(
         market,

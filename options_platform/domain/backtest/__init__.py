@@ -1,7 +1,10 @@
-"""The backtest: planned trades through sessions, with the account that they share.
+"""The backtest: planned trades run through the sessions of a market, on one shared account.
 
-It decides by the functions that live trading uses (`plan`, `exits`, `risk`) and fills no earlier
-than the session after a decision. Everything here is pure; the same inputs give the same frames.
+Exits and risk limits are decided by the same functions as in live trading, and no order fills
+before the session after its decision. The same inputs always give the same frames.
+
+Only a single run belongs here. Baselines, variants and their comparison are in
+`backtest_study/`; loading a market and storing results in `services/backtesting/`.
 """
 
 from options_platform.domain.backtest.engine import run_backtest

@@ -1,8 +1,8 @@
-"""Early assignment: which sold legs are exercised by their holders, and what that costs.
+"""Early assignment: which short legs are exercised by their holders, and the cost of it.
 
-Holders know the next ex-date and its dividend, which are announced before, so the market that is
-modelled here reads them from the next session's row. No decision of ours does: exits go by what is
-to be expected (:mod:`options_platform.domain.trading.ex_dividend`).
+Option holders know the next ex-date and dividend in advance, so this model of the market reads
+them from the next session's row. The platform's own decisions never do: exits use the expected
+dividend only (:mod:`options_platform.domain.trading.ex_dividend`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from options_platform.domain.pricing import PUT
 def assigned_legs(
     legs: Legs, trade: Ints, priced: PricedLegs, dividend: Floats, rules: BacktestRules
 ) -> Bools:
-    """Which legs are exercised by their holders after the close, [rows, legs]."""
+    """Whether each leg is assigned after the close, shape [rows, legs].
+
+    `dividend` is that of each row, USD a share; see :class:`AssignmentRules` for the conditions.
+    """
     limits = rules.assignment
     if not limits.enabled:
         return np.zeros_like(priced.alive)
@@ -35,7 +38,7 @@ def assigned_legs(
         puts = quote(
             priced.spot[at], strike[at], priced.years[at], priced.index[at],
             np.full(len(at[0]), PUT), rules.chain,
-            TermStructure(*(own[at] if own.ndim else own for own in vars(priced.term).values())),
+            TermStructure(*(x[at] if x.ndim else x for x in vars(priced.term).values())),
         )  # fmt: skip
         deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
     return deep
@@ -44,10 +47,10 @@ def assigned_legs(
 def closing_after_assignment(
     legs: Legs, trade: Ints, priced: PricedLegs, assigned: Bools, spot: Floats, dividend: Floats
 ) -> Floats:
-    """What closing each leg brings on the session after an assignment, [rows, legs].
+    """Closing value of each leg on the session after an assignment, USD a share, [rows, legs].
 
-    The exercised leg has become shares at its strike, bought back or sold at this close; who is
-    short shares over an ex-dividend day owes the dividend.
+    The assigned leg has become shares at its strike, which are bought back or sold at this close.
+    An account that is short shares on the ex-date owes the dividend.
     """
     sign, strike = legs.sign[trade], legs.strike[trade]
     yesterday = np.zeros_like(assigned)

@@ -1,4 +1,4 @@
-"""The account's book: cash in whole cents, open positions, and the records of what happened."""
+"""The book of the backtest's account: cash in whole cents, open positions, and event records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from options_platform.domain.trading.orders import SHARES
 
 
 class Book:
-    """Books every fill at once into cash, and keeps the rows of the result's frames."""
+    """Books every fill into cash immediately, and collects the rows of the result's frames."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class Book:
         self.limit_price: list[float] = trades["limit_price"].to_list()
         self.max_loss_usd: list[float] = trades["max_loss_usd"].to_list()
         self.max_profit_usd: list[float] = trades["max_profit_usd"].to_list()
-        # A plan that states no greeks, a benchmark's, adds some once its position is marked.
-        stated = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
-        self._planned = trades.select(stated).rows()
-        self._told = trades.select("strategy", "regime", "direction", "date").rows()
+        # Plans of a benchmark have no greeks; they count from the first mark on.
+        planned_greeks = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
+        self._planned = trades.select(planned_greeks).rows()
+        self._plan_labels = trades.select("strategy", "regime", "direction", "date").rows()
         self._confidence: list[float] = trades["confidence"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
@@ -53,11 +53,11 @@ class Book:
 
     @property
     def equity_usd(self) -> float:
-        """Equity at the last mark."""
+        """Equity at the last mark, USD."""
         return self.equity / CENTS
 
     def planned_exposure(self, trade: int) -> Exposure:
-        """What an entry would add to the account's risk, as planned."""
+        """Exposure that an entry would add to the account, from the plan's figures."""
         spot, delta, gamma, theta, vega = self._planned[trade]
         return exposure_of(
             self.ticker[trade],
@@ -71,8 +71,8 @@ class Book:
         )
 
     def size_of(self, trade: int, rules: SizingRules) -> Size:
-        """What of a planned trade fits at the equity of the last mark."""
-        regime = self._told[trade][1]
+        """Size of a planned trade that the equity of the last mark allows."""
+        regime = self._plan_labels[trade][1]
         return size_at(
             self.equity_usd,
             self.contracts[trade],
@@ -83,7 +83,7 @@ class Book:
         )
 
     def resize(self, trade: int, contracts: int) -> None:
-        """Plan `contracts` spreads of a trade; its risk and its greeks go along."""
+        """Change a planned trade to `contracts` spreads, scaling its risk and greeks."""
         share = contracts / self.contracts[trade]
         if share == 1.0:
             return
@@ -93,9 +93,9 @@ class Book:
         spot, *greeks = self._planned[trade]
         self._planned[trade] = (spot, *(value * share for value in greeks))
 
-    def exposure(self, position: BacktestPosition, number: int) -> Exposure:
-        """What an open position adds to the account's risk at this close."""
-        row, units = position.row(number), position.units
+    def exposure(self, position: BacktestPosition, session_number: int) -> Exposure:
+        """Exposure of an open position at this close."""
+        row, units = position.row(session_number), position.units
         delta, gamma, theta, vega = (float(self.paths.greeks[g][row]) * units for g in GREEKS)
         return exposure_of(
             position.ticker,
@@ -108,39 +108,40 @@ class Book:
             theta_usd=theta,
         )
 
-    def begin(self, number: int) -> None:
-        """Start a session: interest on the cash held since the one before."""
-        self._interest = round(max(self.cash, 0) * float(self.market.interest[number]))
+    def begin(self, session_number: int) -> None:
+        """Start a session: credit interest on cash since the previous session."""
+        self._interest = round(max(self.cash, 0) * float(self.market.interest[session_number]))
         self._session_fees = 0
         self.cash += self._interest
 
-    def open_position(self, trade: int, number: int, price: float) -> None:
-        """Fill an entry at `price`; refused as BAD_FILL where it leaves nothing to gain or lose.
+    def open_position(self, trade: int, session_number: int, price: float) -> None:
+        """Fill an entry at `price`, USD a share.
 
-        The plan's bounds move by what the fill was better or worse than planned.
+        Maximum loss and profit of the plan shift by the difference from the planned price. The
+        fill is refused as BAD_FILL if no loss or no profit is possible any more.
         """
         contracts = self.contracts[trade]
         units = SHARES * contracts
         better = (self.limit_price[trade] - price) * units
         loss, profit = self.max_loss_usd[trade] - better, self.max_profit_usd[trade] + better
         if loss <= 0 or profit <= 0:
-            self.refuse(trade, number, "BAD_FILL", price, self.limit_price[trade])
+            self.refuse(trade, session_number, "BAD_FILL", price, self.limit_price[trade])
             return
         every = np.ones(self.paths.legs.side.shape[1], dtype=bool)
-        fee = self._fee(trade, number, contracts, every)
+        fee = self._fee(trade, session_number, contracts, every)
         cost = to_cents(price, units)
         self.cash -= cost + fee
         self._session_fees += fee
         expiry = self.paths.legs.first_expiry[trade].astype(object)
-        session = self.market.sessions[number]
+        session = self.market.sessions[session_number]
         self.open[trade] = BacktestPosition(
             trade=trade,
             plan_id=self.plan_id[trade],
             ticker=self.ticker[trade],
             contracts=contracts,
-            opened=number,
+            opened=session_number,
             first_row=int(self.paths.first[trade]),
-            last_session=number + self._life(trade) - 1,
+            last_session=session_number + self._life(trade) - 1,
             entry_price=price,
             entry_cents=cost,
             fee_cents=fee,
@@ -150,45 +151,49 @@ class Book:
             max_profit_usd=profit,
         )
         row = int(self.paths.first[trade])
-        self._fill_rows(trade, number, ["open"] * len(every), self.paths.leg_opening[row], 1.0)
+        self._fill_rows(
+            trade, session_number, ["open"] * len(every), self.paths.leg_opening[row], 1.0
+        )
 
-    def close(self, position: BacktestPosition, number: int, reason: str) -> None:
-        """Close a position at this session's prices; expired legs cost no fee."""
-        row = position.row(number)
-        assigned = reason == "ASSIGNED" and position.assigned_on == number - 1
+    def close(self, position: BacktestPosition, session_number: int, reason: str) -> None:
+        """Close a position at this session's prices; legs that expire cost no fee."""
+        row = position.row(session_number)
+        assigned = reason == "ASSIGNED" and position.assigned_on == session_number - 1
         price = float((self.paths.assigned_closing if assigned else self.paths.closing)[row])
-        traded = self.paths.legs.last_day[position.trade] > self.market.days[number]
+        traded = self.paths.legs.last_day[position.trade] > self.market.days[session_number]
         if reason == "NO_MARKET":
             traded = np.zeros_like(traded)
-        fee = self._fee(position.trade, number, position.contracts, traded)
+        fee = self._fee(position.trade, session_number, position.contracts, traded)
         legs = self.paths.leg_assigned if assigned else self.paths.leg_closing
-        brought = to_cents(price, position.units)
-        self.cash += brought - fee
+        proceeds = to_cents(price, position.units)
+        self.cash += proceeds - fee
         self._session_fees += fee
         position.fee_cents += fee
-        how = "assign" if assigned else "close"
-        actions = np.where(traded, how, "settle").tolist()
-        self._fill_rows(position.trade, number, actions, legs[row], -1.0)
+        action = "assign" if assigned else "close"
+        actions = np.where(traded, action, "settle").tolist()
+        self._fill_rows(position.trade, session_number, actions, legs[row], -1.0)
         del self.open[position.trade]
         mid = float(self.paths.assigned_closing[row]) if assigned else float(self.paths.mark[row])
-        self._trade_row(position, number, price, brought, mid, reason)
+        self._trade_row(position, session_number, price, proceeds, mid, reason)
 
-    def refuse(self, trade: int, number: int, rule: str, value: float, threshold: float) -> None:
-        """Note why a planned trade was not made."""
+    def refuse(
+        self, trade: int, session_number: int, rule: str, value: float, threshold: float
+    ) -> None:
+        """Record why a planned trade was refused or did not fill."""
         self._rows["refusals"].append(
             (
-                self.market.sessions[number], self.plan_id[trade], self.ticker[trade],
+                self.market.sessions[session_number], self.plan_id[trade], self.ticker[trade],
                 rule, float(value), float(threshold),
             )
         )  # fmt: skip
 
-    def mark(self, number: int) -> None:
-        """Value everything that is open at this close."""
-        session = self.market.sessions[number]
+    def mark(self, session_number: int) -> None:
+        """Mark the open positions at this close and record the account."""
+        session = self.market.sessions[session_number]
         positions = 0
         by_ticker: dict[str, list[float]] = {}
         for position in self.open.values():
-            row = position.row(number)
+            row = position.row(session_number)
             price = float(self.paths.mark[row])
             value = to_cents(price, position.units)
             positions += value
@@ -197,12 +202,12 @@ class Book:
             self._rows["marks"].append(
                 (
                     session, position.plan_id, position.ticker, price, value / CENTS,
-                    not self.paths.known[row], *greeks, position.max_loss_usd, notional,
+                    not self.paths.has_data[row], *greeks, position.max_loss_usd, notional,
                 )
             )  # fmt: skip
             sums = by_ticker.setdefault(position.ticker, [0.0] * (len(GREEKS) + 3))
-            for n, own in enumerate((*greeks, 1, position.max_loss_usd, notional)):
-                sums[n] += own
+            for n, value_of_position in enumerate((*greeks, 1, position.max_loss_usd, notional)):
+                sums[n] += value_of_position
         for ticker, sums in by_ticker.items():
             self._rows["greeks"].append((session, ticker, *sums[: len(GREEKS)]))
             self._rows["exposures"].append((session, ticker, int(sums[-3]), *sums[-2:]))
@@ -212,12 +217,12 @@ class Book:
             (
                 session, self.cash / CENTS, positions / CENTS, self.equity / CENTS,
                 self._interest / CENTS, self._session_fees / CENTS, len(self.open), reserved,
-                self.equity / CENTS - reserved, bool(self.market.yield_stale[number]),
+                self.equity / CENTS - reserved, bool(self.market.yield_stale[session_number]),
             )
         )  # fmt: skip
 
     def result(self) -> results.BacktestResult:
-        """The frames; what is still open is valued at its last mark."""
+        """The frames of the run; positions still open are valued at their last marks."""
         last = len(self.market.sessions) - 1
         for position in self.open.values():
             row = position.row(last)
@@ -240,23 +245,23 @@ class Book:
         return results.BacktestResult(self.rules.start_usd, **frames)
 
     def _life(self, trade: int) -> int:
-        """Sessions of the path; one more than there are where the data end before the expiry."""
+        """Number of sessions in the path; beyond the data if these end before the expiry."""
         ends_in_data = self.paths.legs.last_day[trade].min() <= self.market.days[-1]
         return int(self.paths.length[trade]) if ends_in_data else len(self.market.sessions) + 1
 
-    def _fee(self, trade: int, number: int, contracts: int, traded: Bools) -> int:
+    def _fee(self, trade: int, session_number: int, contracts: int, traded: Bools) -> int:
         legs = float(np.sum(np.abs(self.paths.legs.side[trade][traded])))
-        return to_cents(float(self._fees[number]) * legs, contracts)
+        return to_cents(float(self._fees[session_number]) * legs, contracts)
 
     def _fill_rows(
-        self, trade: int, number: int, actions: list[str], prices: Floats, way: float
+        self, trade: int, session_number: int, actions: list[str], prices: Floats, direction: float
     ) -> None:
         legs = self.paths.legs
         for leg in np.flatnonzero(legs.side[trade]).tolist():
-            side = legs.side[trade, leg] * way
+            side = legs.side[trade, leg] * direction
             self._rows["fills"].append(
                 (
-                    self.market.sessions[number], self.plan_id[trade], self.ticker[trade],
+                    self.market.sessions[session_number], self.plan_id[trade], self.ticker[trade],
                     actions[leg], leg + 1, "buy" if side > 0 else "sell",
                     "call" if legs.sign[trade, leg] > 0 else "put", float(legs.strike[trade, leg]),
                     legs.expiry[trade, leg].astype(object),
@@ -265,12 +270,12 @@ class Book:
             )  # fmt: skip
 
     def _trade_row(
-        self, position: BacktestPosition, number: int, price: float, brought: int, mid: float,
-        reason: str | None,
+        self, position: BacktestPosition, session_number: int, price: float, proceeds: int,
+        mid: float, reason: str | None,
     ) -> None:  # fmt: skip
-        trade, row = position.trade, position.row(number)
-        strategy, regime, direction, planned_on = self._told[trade]
-        pnl = (brought - position.entry_cents - position.fee_cents) / CENTS
+        trade, row = position.trade, position.row(session_number)
+        strategy, regime, direction, planned_on = self._plan_labels[trade]
+        pnl = (proceeds - position.entry_cents - position.fee_cents) / CENTS
         opened_at = float(self.paths.mark[position.first_row])
         slippage = (position.entry_price - opened_at + mid - price) * position.units
         parts = [
@@ -278,7 +283,7 @@ class Book:
             for name in GREEKS
         ]
         fees = position.fee_cents / CENTS
-        session = self.market.sessions[number]
+        session = self.market.sessions[session_number]
         opened_on = self.market.sessions[position.opened]
         self._rows["trades"].append(
             (

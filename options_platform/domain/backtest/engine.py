@@ -1,12 +1,14 @@
-"""The event loop. Each session, in the order of live trading:
+"""The event loop of the backtest. Each session, in the order of live trading:
 
-1. Cash earns its interest since the session before.
-2. What must go is closed at this close: exits decided on the close before, then expiries.
-3. Entries decided on the close before are filled at this close.
-4. Exit rules look at this close; assignments after it are noted. Both act in the next session.
+1. Cash earns interest since the previous session.
+2. Exits decided on the previous close fill at this close, and expiring positions settle.
+3. Entries decided on the previous close fill at this close.
+4. Exit rules are applied to this close, and early assignments after it are noted; both take effect
+   in the next session.
 5. Positions and account are marked: cash + positions = equity, in whole cents.
-6. Losses beyond their limits trip the kill switch, as they do live.
-7. This session's planned trades pass the account's limits, and work in the next one.
+6. A loss beyond its limit trips the kill switch, as in live trading.
+7. This session's planned trades are checked against the account's limits; those that pass are
+   worked in the next session.
 """
 
 from __future__ import annotations
@@ -41,14 +43,15 @@ def run_backtest(
     """Trade `plans` through the sessions of `market`.
 
     Args:
-        plans: rows of `trade_plan`; no-trades are passed over.
+        plans: rows of `trade_plan`; no-trades are ignored.
         legs: rows of `trade_plan_legs`.
-        market: from :func:`make_market`; trades are filled from the session after their plan.
-        rules: all settings.
-        exit_on: by plan_id the session to close on, in place of the exit rules and of early
-            assignment; for comparing the same trades under other fills or costs.
+        market: from :func:`make_market`; an entry fills in the session after its plan.
+        rules: all settings of the backtest.
+        exit_on: session in which to close each plan_id, instead of the exit rules and of early
+            assignment; used to compare the same trades under other fills or costs.
 
-    Raises :class:`IncompleteDataError` for a trade without legs or without bars of its ticker.
+    Raises:
+        IncompleteDataError: a trade has no legs, or its ticker has no bars.
     """
     trades = plans.filter(
         (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
@@ -56,23 +59,23 @@ def run_backtest(
     _require_complete(trades, legs, market)
     paths = trade_paths(trades, legs, market, rules)
     loop = _Loop(trades, paths, market, rules, exit_on)
-    for number in range(len(market.sessions)):
-        loop.run_session(number)
+    for session_number in range(len(market.sessions)):
+        loop.run_session(session_number)
     return loop.book.result()
 
 
 def _require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket) -> None:
-    bare = trades.join(legs, on="plan_id", how="anti")
-    if bare.height:
+    without_legs = trades.join(legs, on="plan_id", how="anti")
+    if without_legs.height:
         raise IncompleteDataError(
-            f"{bare.height} planned trades have no legs, the first is {bare['plan_id'][0]}; "
-            "run: options-platform backfill"
+            f"{without_legs.height} planned trades have no legs, the first is "
+            f"{without_legs['plan_id'][0]}; run: options-platform backfill"
         )
-    unknown = trades.filter(~pl.col("ticker").is_in(market.tickers))
-    if unknown.height:
+    without_bars = trades.filter(~pl.col("ticker").is_in(market.tickers))
+    if without_bars.height:
         raise IncompleteDataError(
-            f"there are plans for {unknown['ticker'][0]} and no bars of it; give the market of "
-            "every ticker that is planned"
+            f"there are plans for {without_bars['ticker'][0]} and no bars of it; give the market "
+            "of every ticker that is planned"
         )
 
 
@@ -97,63 +100,66 @@ class _Loop:
         self._expiry: list[date] = self.paths.legs.first_expiry.tolist()
         self._last_decision = [self.rules.expiry.last_decision(day) for day in self._expiry]
 
-    def run_session(self, number: int) -> None:
-        """Everything of one session."""
-        self.book.begin(number)
-        self._close(number)
-        self._open(number)
-        self._decide_exits(number)
-        self.book.mark(number)
-        self._watch_losses(number)
-        self._decide_entries(number)
+    def run_session(self, session_number: int) -> None:
+        """Run one session."""
+        self.book.begin(session_number)
+        self._close(session_number)
+        self._open(session_number)
+        self._decide_exits(session_number)
+        self.book.mark(session_number)
+        self._watch_losses(session_number)
+        self._decide_entries(session_number)
 
-    def _close(self, number: int) -> None:
+    def _close(self, session_number: int) -> None:
         for position in list(self.book.open.values()):
-            at_expiry = number == position.last_session
-            if position.exit_reason is not None and self.paths.known[position.row(number)]:
-                self.book.close(position, number, position.exit_reason)
+            at_expiry = session_number == position.last_session
+            if (
+                position.exit_reason is not None
+                and self.paths.has_data[position.row(session_number)]
+            ):
+                self.book.close(position, session_number, position.exit_reason)
             elif at_expiry:
-                settled = bool(self.paths.known[position.row(number)])
-                self.book.close(position, number, SETTLED if settled else "NO_MARKET")
+                settled = bool(self.paths.has_data[position.row(session_number)])
+                self.book.close(position, session_number, SETTLED if settled else "NO_MARKET")
 
-    def _open(self, number: int) -> None:
+    def _open(self, session_number: int) -> None:
         for trade in self.working:
             row = int(self.paths.first[trade])
-            if self.paths.length[trade] == 0 or not self.paths.known[row]:
-                self.book.refuse(trade, number, "NO_MARKET", float("nan"), float("nan"))
+            if self.paths.length[trade] == 0 or not self.paths.has_data[row]:
+                self.book.refuse(trade, session_number, "NO_MARKET", float("nan"), float("nan"))
                 continue
-            if self.market.days[number] >= self.paths.legs.first_expiry[trade]:
-                self.book.refuse(trade, number, "EXPIRED", float("nan"), float("nan"))
+            if self.market.days[session_number] >= self.paths.legs.first_expiry[trade]:
+                self.book.refuse(trade, session_number, "EXPIRED", float("nan"), float("nan"))
                 continue
             price = float(self.paths.opening[row])
             limit = self.book.limit_price[trade]
             if self.rules.entry_order == "limit" and price > limit + CENT:
-                self.book.refuse(trade, number, "LIMIT_NOT_REACHED", price, limit)
+                self.book.refuse(trade, session_number, "LIMIT_NOT_REACHED", price, limit)
                 continue
-            self.book.open_position(trade, number, price)
+            self.book.open_position(trade, session_number, price)
         self.working = []
 
-    def _decide_exits(self, number: int) -> None:
-        session = self.market.sessions[number]
+    def _decide_exits(self, session_number: int) -> None:
+        session = self.market.sessions[session_number]
         for position in self.book.open.values():
-            row = position.row(number)
+            row = position.row(session_number)
             if position.exit_reason is not None:
                 continue
             if self.exit_on is not None:
-                # The order works in the session that is asked for.
-                wanted = self.exit_on.get(position.plan_id)
-                ahead = self.market.sessions[min(number + 1, len(self.market.sessions) - 1)]
-                if wanted is not None and wanted <= ahead:
+                # Decide one session early, so that the order fills in the requested session.
+                exit_session = self.exit_on.get(position.plan_id)
+                ahead = self.market.sessions[min(session_number + 1, len(self.market.sessions) - 1)]
+                if exit_session is not None and exit_session <= ahead:
                     position.exit_reason = "FIXED"
                 continue
             last_decision = self._last_decision[position.trade]
-            if not self.paths.known[row]:
-                # Nothing is known of profit and loss; the calendar goes on.
+            if not self.paths.has_data[row]:
+                # Without data the P&L is unknown, but the last day to decide an exit still counts.
                 if self.rules.exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"
                 continue
             if self.paths.assigned[row]:
-                position.exit_reason, position.assigned_on = "ASSIGNED", number
+                position.exit_reason, position.assigned_on = "ASSIGNED", session_number
                 continue
             if self.rules.exits is not None:
                 position.exit_reason = exit_reason(
@@ -171,8 +177,8 @@ class _Loop:
                     self.rules.exits,
                 )
 
-    def _watch_losses(self, number: int) -> None:
-        """Move the kill switch by this close; reset it once a person would have."""
+    def _watch_losses(self, session_number: int) -> None:
+        """Update the kill switch with this close; reset it after the configured wait."""
         equity, wait = self.book.equity_usd, self.rules.resume_after_sessions
         if self.switch is None:
             self.switch = KillSwitch(equity, equity)
@@ -181,46 +187,48 @@ class _Loop:
         if not self.switch.halted:
             return
         if self.halted_at is None:
-            self.halted_at = number
-        elif wait is not None and number - self.halted_at >= wait:
+            self.halted_at = session_number
+        elif wait is not None and session_number - self.halted_at >= wait:
             self.switch, self.halted_at = self.switch.reset(), None
 
-    def _decide_entries(self, number: int) -> None:
+    def _decide_entries(self, session_number: int) -> None:
         halted = None if self.switch is None else self.switch.tripped
         if halted is not None:
-            for trade in self._planned[number]:
-                self.book.refuse(trade, number, "HALTED", halted.value, halted.threshold)
+            for trade in self._planned[session_number]:
+                self.book.refuse(trade, session_number, "HALTED", halted.value, halted.threshold)
             return
-        session = self.market.sessions[number]
-        held = [self.book.exposure(position, number) for position in self.book.open.values()]
-        for trade in self._planned[number]:
+        session = self.market.sessions[session_number]
+        exposures = [
+            self.book.exposure(position, session_number) for position in self.book.open.values()
+        ]
+        for trade in self._planned[session_number]:
             expiry = self._expiry[trade]
             if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
                 days = (expiry - session).days
-                self.book.refuse(trade, number, "EXPIRY_NEAR", days, float("nan"))
+                self.book.refuse(trade, session_number, "EXPIRY_NEAR", days, float("nan"))
                 continue
-            if not self._fits(trade, number):
+            if not self._fits(trade, session_number):
                 continue
             entry = self.book.planned_exposure(trade)
             account_usd = self.rules.account_usd(self.book.equity_usd)
-            broken = refusals(entry, held, account_usd, self.rules.risk)
-            reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in held)
+            broken = refusals(entry, exposures, account_usd, self.rules.risk)
+            reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in exposures)
             power = Check("BUYING_POWER", reserved, self.book.equity_usd)
             if self.rules.buying_power and not power.passed:
                 broken.append(power)
             for check in broken:
-                self.book.refuse(trade, number, check.code, check.value, check.threshold)
+                self.book.refuse(trade, session_number, check.code, check.value, check.threshold)
             if not broken:
                 self.working.append(trade)
-                held.append(entry)
+                exposures.append(entry)
 
-    def _fits(self, trade: int, number: int) -> bool:
-        """Cut a planned trade to what the equity of this close allows; False if nothing is left."""
+    def _fits(self, trade: int, session_number: int) -> bool:
+        """Reduce a planned trade to what this close's equity allows; False if no contract fits."""
         if self.rules.sizing is None:
             return True
         size = self.book.size_of(trade, self.rules.sizing)
         if size.contracts < 1:
-            self.book.refuse(trade, number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
+            self.book.refuse(trade, session_number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
             return False
         self.book.resize(trade, size.contracts)
         return True

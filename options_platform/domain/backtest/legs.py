@@ -1,4 +1,4 @@
-"""The legs of trades as arrays, and sums over them."""
+"""Legs of trades as arrays, and net values of spreads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Legs:
-    """The legs of each trade, shape [trades, legs]; `side` is 0 where there is none.
+    """The legs of each trade, shape [trades, legs]; `side` is 0 where a trade has fewer legs.
 
-    `side` holds the ratio: +2 is two bought. `last_day` is the last session up to the expiry,
-    which is another day where a closure was announced after the plan. `first_expiry` has shape
-    [trades].
+    `side` is the signed ratio: +2 for two bought contracts. `sign` is +1 for calls, -1 for puts;
+    `strike` in USD a share. `last_day` is the last session up to `expiry`; it is earlier than the
+    expiry if a closure was announced after the plan. `first_expiry` has shape [trades].
     """
 
     side: Floats
@@ -36,7 +36,11 @@ class Legs:
 
 @dataclass(frozen=True)
 class PricedLegs:
-    """Arrays [rows, legs], but `greeks`, which are net, [rows]; zero or intrinsic at expiry."""
+    """Priced legs, shape [rows, legs]; prices in USD a share, the intrinsic value at expiry.
+
+    `alive` is False for expired or absent legs and on rows without data. `opening` and `closing`
+    are the fill model's prices. `greeks` are net of all legs, shape [rows].
+    """
 
     alive: Bools
     mid: Floats
@@ -54,26 +58,26 @@ class PricedLegs:
 
 
 def trade_legs(plans: pl.DataFrame, legs: pl.DataFrame) -> Legs:
-    """The legs of `plans` (rows of `trade_plan`, in their order) as arrays."""
+    """The legs of `plans` (rows of `trade_plan`, in this order) as arrays."""
     at = pl.DataFrame({"plan_id": plans["plan_id"], "trade": np.arange(plans.height)})
     rows = legs.join(at, on="plan_id").sort("trade", "leg")
-    number = rows.select(pl.int_range(pl.len()).over("trade").alias("n"))["n"].to_numpy()
+    leg_number = rows.select(pl.int_range(pl.len()).over("trade").alias("n"))["n"].to_numpy()
     trade = rows["trade"].to_numpy()
-    shape = (plans.height, int(number.max(initial=0)) + 1)
+    shape = (plans.height, int(leg_number.max(initial=0)) + 1)
     side, sign, strike = np.zeros(shape), np.ones(shape), np.ones(shape)
     expiry = np.full(shape, np.datetime64("2200-01-01", "D"))
     sides = rows["side"].replace_strict(LEG_SIDES, return_dtype=pl.Float64).to_numpy()
-    side[trade, number] = sides * rows["ratio"].to_numpy()
-    sign[trade, number] = option_sign(rows["right"].to_numpy())
-    strike[trade, number] = rows["strike"].to_numpy()
-    expiry[trade, number] = rows["expiry"].to_numpy().astype("datetime64[D]")
+    side[trade, leg_number] = sides * rows["ratio"].to_numpy()
+    sign[trade, leg_number] = option_sign(rows["right"].to_numpy())
+    strike[trade, leg_number] = rows["strike"].to_numpy()
+    expiry[trade, leg_number] = rows["expiry"].to_numpy().astype("datetime64[D]")
     last_day = expiry.copy()
-    last_day[trade, number] = last_trading_days(rows["expiry"]).to_numpy()
+    last_day[trade, leg_number] = last_trading_days(rows["expiry"]).to_numpy()
     return Legs(side, sign, strike, expiry, last_day, expiry.min(axis=1))
 
 
 def leg_sum(side: Floats, values: Floats) -> Floats:
-    """Leg by leg, so that a row is the same in any batch."""
+    """Sum of side x value over the legs, in fixed order so that a row is the same in any batch."""
     total = side[:, 0] * values[:, 0]
     for leg in range(1, side.shape[1]):
         total = total + side[:, leg] * values[:, leg]
@@ -81,5 +85,5 @@ def leg_sum(side: Floats, values: Floats) -> Floats:
 
 
 def net_price(side: Floats, prices: Floats) -> Floats:
-    """The net price of a spread, to a hundredth of a cent as brokers report it."""
+    """Net price of a spread, USD a share, rounded to a hundredth of a cent as brokers report it."""
     return np.asarray(np.round(leg_sum(side, prices), 4))

@@ -1,9 +1,9 @@
-"""What every planned trade would be worth on each session of its life, all at once.
+"""Value of every planned trade on each session of its life, computed in one pass.
 
-Prices depend on no account, so they are computed for all trades in one pass, and the event loop
-only looks them up. A path begins on the session after the plan and ends on the last session up
-to the first expiry. Prices are in the basis of the planning day: a later split changes strikes
-and contracts of listed options so that the position's value stays, which is the same.
+Prices do not depend on the account, so the event loop only looks them up. A path begins on the
+session after the plan and ends on the last session up to the first expiry. Prices are on the basis
+of the planning day: a later split changes strikes and contracts of listed options such that the
+value of the position is unchanged.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ GREEKS = ("delta", "gamma", "theta", "vega")
 
 @dataclass(frozen=True)
 class TradePaths:
-    """Flat rows (trade by trade, session by session), USD a share.
+    """Flat rows, trade by trade and session by session; prices in USD a share.
 
-    Trade t has the rows `first[t]` to `first[t] + length[t] - 1`, from session `entry[t]` on;
-    length 0 if its data end before. `known` is False where the session has no bar or index; its
-    values are those of the row before. `opening` is the net price of opening, `closing` what
-    closing brings, `mark` at the mids, all with bought legs positive; `assigned` is whether a
-    sold leg is exercised overnight, `assigned_closing` what closing brings in the session after
-    that. `before_ex_date` is whether a sold call is to be closed for the dividend expected at this
-    close. `parts` splits the change of the mark since the row before into `GREEKS`.
+    Trade t has rows `first[t]` to `first[t] + length[t] - 1`, starting with session `entry[t]`;
+    length 0 if the data end before. `has_data` is False in a session without bar or index; its
+    values are carried forward. `opening`, `closing` and `mark` are the net prices to open, to close
+    and at the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
+    `assigned_closing`: closing value in the session after. `before_ex_date`: a short call should be
+    closed because of the dividend expected at this close. `parts`: the change of the mark since the
+    previous row, attributed to `GREEKS`.
     """
 
     legs: Legs
     entry: Ints
     first: Ints
     length: Ints
-    known: Bools
+    has_data: Bools
     spot: Floats
     opening: Floats
     closing: Floats
@@ -70,12 +70,12 @@ class TradePaths:
 def trade_paths(
     plans: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket, rules: BacktestRules
 ) -> TradePaths:
-    """The path of every trade of `plans`; rows of `trade_plan` and `trade_plan_legs`."""
-    made = trade_legs(plans, legs)
+    """The path of every trade in `plans`, from rows of `trade_plan` and `trade_plan_legs`."""
+    all_legs = trade_legs(plans, legs)
     planned = np.searchsorted(market.days, plans["date"].to_numpy().astype("datetime64[D]"))
     column = np.searchsorted(np.array(market.tickers), plans["ticker"].to_numpy().astype(str))
     entry = planned + 1
-    end = np.searchsorted(market.days, made.first_expiry, side="right")
+    end = np.searchsorted(market.days, all_legs.first_expiry, side="right")
     length = np.maximum(end - entry, 0)
     first = np.cumsum(length) - length
     trade = np.repeat(np.arange(len(entry)), length)
@@ -83,38 +83,42 @@ def trade_paths(
     factor = market.factor[planned, column][trade]
     spot = market.close[session, column[trade]] * factor
     index = market.index[session, column[trade]]
-    known = np.isfinite(spot) & np.isfinite(index) & (index > 0)
-    row = _carried(known, first[trade])
-    spot = np.where(known, spot, spot[row])
+    has_data = np.isfinite(spot) & np.isfinite(index) & (index > 0)
+    row = _carried(has_data, first[trade])
+    spot = np.where(has_data, spot, spot[row])
     ratios = None if market.term_ratios is None else market.term_ratios[:, session]
     rate = None if market.short_rate is None else market.short_rate[session]
-    priced = _price(made, trade, market.days[session], spot, index, known, ratios, rate, rules)
+    priced = _price(
+        all_legs, trade, market.days[session], spot, index, has_data, ratios, rate, rules
+    )
     dividend = market.dividend[session, column[trade]] * factor
-    exercised = assigned_legs(made, trade, priced, dividend, rules)
-    after = closing_after_assignment(made, trade, priced, exercised, spot, dividend)
-    opening = net_price(made.side[trade], priced.opening)
-    closing = net_price(made.side[trade], priced.closing)
+    exercised = assigned_legs(all_legs, trade, priced, dividend, rules)
+    after = closing_after_assignment(all_legs, trade, priced, exercised, spot, dividend)
+    opening = net_price(all_legs.side[trade], priced.opening)
+    closing = net_price(all_legs.side[trade], priced.closing)
     greeks = {name: values[row] for name, values in priced.greeks.items()}
     starts = np.zeros(len(trade), dtype=bool)
     starts[first[length > 0]] = True
     return TradePaths(
-        legs=made,
+        legs=all_legs,
         entry=entry,
         first=first,
         length=length,
-        known=known,
+        has_data=has_data,
         spot=spot,
         opening=opening[row],
         closing=closing[row],
-        mark=net_price(made.side[trade], priced.mid)[row],
-        assigned=exercised.any(axis=1) & known,
-        assigned_closing=net_price(made.side[trade], after),
-        before_ex_date=_before_ex_date(made, trade, priced, market, session, column, factor, rules),
+        mark=net_price(all_legs.side[trade], priced.mid)[row],
+        assigned=exercised.any(axis=1) & has_data,
+        assigned_closing=net_price(all_legs.side[trade], after),
+        before_ex_date=_before_ex_date(
+            all_legs, trade, priced, market, session, column, factor, rules
+        ),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
         leg_assigned=after,
         greeks=greeks,
-        parts=_attribution(made.side[trade], priced, spot, session, market, starts, row),
+        parts=_attribution(all_legs.side[trade], priced, spot, session, market, starts, row),
     )
 
 
@@ -127,25 +131,25 @@ def _before_ex_date(
         return np.zeros(len(trade), dtype=bool)
     at = session, column[trade]
     due = rules.exits.ex_dividend.dividend_due(coming[at] * factor, ahead[at])
-    found = calls_to_close(
+    must_close = calls_to_close(
         legs.side[trade], legs.sign[trade], legs.strike[trade], priced.spot, priced.mid,
         due[:, None],
     )  # fmt: skip
-    return np.asarray((found & priced.alive).any(axis=1))
+    return np.asarray((must_close & priced.alive).any(axis=1))
 
 
 def _price(
     legs: Legs, trade: Ints, days: NDArray[np.datetime64], spot: Floats, index: Floats,
-    known: Bools, ratios: Floats | None, rate: Floats | None, rules: BacktestRules,
+    has_data: Bools, ratios: Floats | None, rate: Floats | None, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
-    left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
-    alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & known[:, None]
-    # What cannot be priced gets harmless inputs and is put aside below.
+    days_left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
+    alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & has_data[:, None]
+    # Legs that cannot be priced get harmless inputs; the results are discarded below.
     safe_spot = np.where(alive, spot[:, None], 100.0)
     safe_strike = np.where(alive, strike, 100.0)
     safe_index = np.where(alive, index[:, None], 0.2)
-    years = years_of(np.where(alive, left, 30))
+    years = years_of(np.where(alive, days_left, 30))
     term = NO_TERM
     if ratios is not None and rate is not None:
         *tenors, short = (np.where(alive, row[:, None], np.nan) for row in (*ratios, rate))
@@ -175,10 +179,10 @@ def _price(
     )
 
 
-def _carried(known: Bools, begins: Ints) -> Ints:
-    """For each row the last known one of its trade, or itself if there is none."""
-    rows = np.arange(len(known))
-    last = np.maximum.accumulate(np.where(known, rows, -1))
+def _carried(has_data: Bools, begins: Ints) -> Ints:
+    """For each row, the last row of its trade with data; the row itself if there is none."""
+    rows = np.arange(len(has_data))
+    last = np.maximum.accumulate(np.where(has_data, rows, -1))
     return np.asarray(np.where(last >= begins, last, rows), dtype=np.int64)
 
 
@@ -186,7 +190,7 @@ def _attribution(
     side: Floats, priced: PricedLegs, spot: Floats, session: Ints, market: BacktestMarket,
     starts: Bools, row: Ints,
 ) -> dict[str, Floats]:  # fmt: skip
-    """The mark's change since the row before, by Taylor's formula with that row's greeks."""
+    """Change of the mark since the previous row, by Taylor expansion with that row's greeks."""
     before = np.where(starts, np.arange(len(spot)), np.arange(len(spot)) - 1)
     move = spot - spot[before]
     days = (market.days[session] - market.days[session[before]]).astype(np.float64)

@@ -12,7 +12,11 @@ CENTS = 100
 
 @dataclass
 class BacktestPosition:
-    """An open position; prices USD a share, net, debit positive."""
+    """An open position; prices in USD a share, net, debit positive.
+
+    `opened`, `last_session` and `assigned_on` are session numbers of the market; `first_row` is
+    the position's first row in the paths. Maximum loss and profit are in USD, fees included.
+    """
 
     trade: int
     plan_id: str
@@ -33,14 +37,14 @@ class BacktestPosition:
 
     @property
     def units(self) -> int:
-        """Shares that a price of one USD stands for."""
+        """Shares behind the position: 100 x contracts."""
         return SHARES * self.contracts
 
     def row(self, session: int) -> int:
-        """The path's row of a session."""
+        """Row of a session in the paths."""
         return self.first_row + session - self.opened
 
 
 def to_cents(price: float, units: int) -> int:
-    """USD a share times shares, in whole cents."""
+    """Price (USD a share) times shares, in whole cents."""
     return round(price * units * CENTS)

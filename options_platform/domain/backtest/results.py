@@ -1,4 +1,4 @@
-"""The frames that a backtest gives."""
+"""Result frames of a backtest run."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ TRADES = pl.Schema(
         "other_usd": pl.Float64,
     }
 )
-"""One row a position. Prices USD a share, net, debit positive; `exit_price` is what closing
-brought; `pnl_usd` has fees deducted. An open one has no `closed_on` and is valued at its mark.
-`slippage_usd` is what fills cost against the mids; delta, gamma, theta, vega and other add up to
-`pnl_usd` + `fees_usd` + `slippage_usd`."""
+"""One row per position. Prices in USD a share, net, debit positive; a positive `exit_price` was
+received. `pnl_usd` is after fees. An open position has a null `closed_on` and is valued at its
+mark. `slippage_usd` is the cost of the fills against the mids; delta, gamma, theta, vega and other
+add up to `pnl_usd` + `fees_usd` + `slippage_usd`."""
 
 FILLS = pl.Schema(
     {
@@ -54,7 +54,7 @@ FILLS = pl.Schema(
         "price": pl.Float64,
     }
 )
-"""One row a leg and fill; `action` is open, close, settle (at expiry) or assign."""
+"""One row per leg and fill; `action` is open, close, settle (at expiry) or assign."""
 
 MARKS = pl.Schema(
     {
@@ -72,8 +72,8 @@ MARKS = pl.Schema(
         "notional_usd": pl.Float64,
     }
 )
-"""Each open position at each close, greeks and notional of the whole position in the units below;
-`stale` carries the last mark over a session without data."""
+"""Each open position at each close; greeks (units as in `GREEKS_BY_TICKER`) and notional of the
+whole position. `stale`: no data for the session, the last mark is carried forward."""
 
 EQUITY = pl.Schema(
     {
@@ -89,8 +89,9 @@ EQUITY = pl.Schema(
         "yield_stale": pl.Boolean,
     }
 )
-"""The account at each close: equity = cash + positions, to the cent. Interest and fees are the
-session's; `reserved_usd` the maximum losses of what is open, `buying_power_usd` equity less it."""
+"""The account at each close: equity = cash + positions, to the cent. Interest and fees are of the
+session; `reserved_usd` is the sum of the maximum losses of open positions, `buying_power_usd` is
+equity less `reserved_usd`."""
 
 GREEKS_BY_TICKER = pl.Schema(
     {
@@ -102,7 +103,8 @@ GREEKS_BY_TICKER = pl.Schema(
         "vega": pl.Float64,
     }
 )
-"""Sums over open positions: shares, shares per USD, USD a calendar day, USD a vol point."""
+"""Sums over open positions: delta in shares, gamma in shares per USD, theta in USD a calendar day,
+vega in USD a vol point."""
 
 EXPOSURES = pl.Schema(
     {
@@ -113,7 +115,7 @@ EXPOSURES = pl.Schema(
         "notional_usd": pl.Float64,
     }
 )
-"""What is open in each ticker; `notional_usd` is contracts x 100 x spot."""
+"""Open positions by ticker; `notional_usd` is contracts x 100 x spot."""
 
 REFUSALS = pl.Schema(
     {
@@ -125,17 +127,17 @@ REFUSALS = pl.Schema(
         "threshold": pl.Float64,
     }
 )
-"""Planned trades that the account refused, or that were not filled, with rule and numbers."""
+"""Planned trades that were refused or did not fill, with rule, value and threshold."""
 
 
 SETTLED = "EXPIRY"
-"""The exit reason of a trade that was held into its expiry."""
+"""Exit reason of a trade that was held to expiry."""
 
 HELD_NOTE = (
     "Held to expiry, settled in cash at what is in the money. Options of ETFs settle in shares, "
     "and orders are sent for such trades only where the account can carry these."
 )
-"""What stands wherever figures of such trades do."""
+"""Note shown beside every figure that includes such trades."""
 
 
 @dataclass(frozen=True)
@@ -153,5 +155,5 @@ class BacktestResult:
 
     @property
     def held_to_expiry(self) -> int:
-        """Trades that were held into their expiry and settled in cash, which no account does."""
+        """Number of trades held to expiry and settled in cash, which no real account does."""
         return self.trades.filter(pl.col("exit_reason") == SETTLED).height

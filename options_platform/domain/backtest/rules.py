@@ -1,4 +1,4 @@
-"""The settings of a backtest."""
+"""Settings of a backtest."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from options_platform.domain.trading.fills import FillRules
 
 @dataclass(frozen=True)
 class AssignmentRules:
-    """When a sold leg is exercised early by its holder.
+    """Conditions under which the holder of a short leg exercises early.
 
-    A call in the money on the session before an ex-dividend day, where the put of its strike is
-    worth less than the dividend; any option with an absolute delta of at least `min_delta` and no
-    more than `max_extrinsic_usd` of time value.
+    An in-the-money call is exercised on the session before the ex-date if the put of the same
+    strike costs less than the dividend. Any in-the-money option is exercised if its absolute delta
+    is at least `min_delta` and its time value at most `max_extrinsic_usd` (USD a share).
     """
 
     enabled: bool = True
@@ -31,9 +31,10 @@ class AssignmentRules:
 
 @dataclass(frozen=True)
 class BacktestOptions:
-    """What a backtest has beside the rules of trading; see :class:`BacktestRules`.
+    """Settings of a backtest beyond those of trading; see :class:`BacktestRules`.
 
-    `baseline_seeds` is how often each baseline without skill is drawn.
+    `baseline_seeds` is the number of draws of each no-skill baseline. Raises ValueError if it is
+    below 1.
     """
 
     assignment: AssignmentRules = field(default_factory=AssignmentRules)
@@ -49,15 +50,15 @@ class BacktestOptions:
 
 @dataclass(frozen=True)
 class BacktestRules:
-    """How planned trades are filled, held and closed.
+    """How planned trades are filled, managed and closed.
 
-    `exits` None holds every position to its first expiry, whatever `expiry` says. `entry_order`
-    `limit` fills an entry only at the plan's price or better, as live day orders do; `market` fills
-    it at whatever the fill model says. With `buying_power` an entry must leave the maximum losses
-    of all positions covered by equity. Losses beyond `risk.kill_switch` stop entries as they do
-    live; a person is taken to have looked and to resume after `resume_after_sessions`, never if
-    that is None. `sizing` is what the plans were sized by: an entry takes no more of them than it
-    allows at the equity of the session; None trades what is planned.
+    Without `exits` every position is held to its first expiry, whatever `expiry` says. With the
+    `entry_order` `limit` an entry fills only at the planned price or better, like a live day order;
+    with `market` it fills at the fill model's price. With `buying_power` equity must cover the
+    maximum losses of all positions and of the entry. Once `risk.kill_switch` has halted entries,
+    they resume after `resume_after_sessions`, as if a person had looked; never if that is None.
+    Entries are reduced to what `sizing` allows at the equity of the session; without it the planned
+    contracts are traded.
     """
 
     start_usd: float = 100_000.0
@@ -78,11 +79,11 @@ class BacktestRules:
             raise ValueError("start_usd must be a positive number")
 
     def account_usd(self, equity_usd: float) -> float:
-        """What limits in percent are of: the configured value, or the equity if that is less."""
+        """Base of percentage limits, USD: the configured account value or equity, if smaller."""
         configured = self.start_usd if self.sizing is None else self.sizing.account_value_usd
         return min(configured, equity_usd)
 
     @property
     def holds_to_expiry(self) -> bool:
-        """Whether positions are held into their expiry, which no account does by default."""
+        """Whether positions are held to expiry; by default no account does that."""
         return self.exits is None or self.expiry.hold_to_expiry

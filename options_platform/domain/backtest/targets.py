@@ -1,4 +1,4 @@
-"""The plan's targets, met or missed."""
+"""Performance targets, and whether a run meets them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from options_platform.domain.backtest.trade_metrics import TradeMetrics
 from options_platform.domain.statistics.curve import CurveMetrics
 
 SEED_TARGETS: dict[str, float] = {"sharpe": 1.0, "win_rate": 0.55, "profit_factor": 1.3}
-"""Each must be exceeded."""
+"""Target values; a metric must exceed its target."""
 
 
 def against_targets(curve: CurveMetrics, trades: TradeMetrics) -> pl.DataFrame:
-    """metric, value, target, met; an unknown value is a missed target."""
+    """Columns metric, value, target, met; an undefined metric counts as missed."""
     values = {**vars(trades), **vars(curve)}
     return pl.DataFrame(
         [(name, values[name], target, values[name] > target)

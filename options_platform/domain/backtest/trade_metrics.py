@@ -18,12 +18,12 @@ BLOCK_TRADES = 5
 
 @dataclass(frozen=True)
 class TradeMetrics:
-    """Of closed trades, fees deducted; NaN where there is none to tell from.
+    """Metrics of closed trades after fees; NaN where there are no trades to compute one from.
 
-    win_rate: share with a profit above zero. profit_factor: sum of profits over sum of losses.
-    expectancy_usd: mean profit; expectancy_r: mean of profit over maximum loss. exposure: share
-    of sessions that end with a position open. turnover_annual: premium traded, both ways, a year
-    over mean equity.
+    win_rate: fraction of trades with a profit. profit_factor: sum of profits over sum of losses.
+    expectancy_usd: mean profit per trade; expectancy_r: mean of profit over maximum loss.
+    exposure: fraction of sessions that end with a position open. turnover_annual: premium traded,
+    bought and sold, per year over mean equity.
     """
 
     trades: int
@@ -41,12 +41,12 @@ class TradeMetrics:
 
 
 def trade_metrics(result: BacktestResult) -> TradeMetrics:
-    """The metrics of a run's closed trades; open ones do not count."""
+    """Metrics of a run's closed trades; open positions are ignored."""
     closed = result.trades.drop_nulls("closed_on")
     profit = closed["pnl_usd"]
     wins, losses = profit.filter(profit > 0), profit.filter(profit <= 0)
     equity = result.equity
-    # What expires or is assigned is not traded.
+    # Expiry and assignment are not trades.
     fills = result.fills.filter(pl.col("action").is_in(["open", "close"]))
     traded = float((fills["price"] * fills["contracts"]).sum()) * 100.0
     years = equity.height / SESSIONS_A_YEAR
@@ -67,13 +67,13 @@ def trade_metrics(result: BacktestResult) -> TradeMetrics:
 
 
 def trade_intervals(profit: Floats) -> dict[str, Interval]:
-    """`win_rate` and `profit_factor` of the profits of trades in the order of their closing.
+    """Block-bootstrap intervals of `win_rate` and `profit_factor`; empty without trades.
 
-    Trades are drawn in blocks. Empty without a trade.
+    `profit` are the profits of closed trades (USD), in the order of their exits.
     """
     if not len(profit):
         return {}
-    # Positions overlap for some weeks; blocks as long as all trades would draw the same again.
+    # Positions overlap for weeks, hence blocks; with few trades they must stay short to vary.
     block = max(1, min(BLOCK_TRADES, len(profit) // 4))
     return {
         "win_rate": bootstrap_interval(profit, _win_rate, block=block),

@@ -1,4 +1,4 @@
-"""What a backtest is judged by: variants, baselines, draws, scorecards and luck.
+"""Evaluation of backtests: baselines, random draws, variants, scorecards, overfitting.
 
-One run through the past belongs to `domain/backtest/`.
+A single backtest run belongs to `domain/backtest/`, general statistics to `domain/statistics/`.
 """

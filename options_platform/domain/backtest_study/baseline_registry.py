@@ -1,4 +1,4 @@
-"""Every baseline of a report, listed once, run through the same engine."""
+"""The list of baselines in a report, all run through the same engine as the model."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from options_platform.domain.backtest_study.baselines import (
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import RiskRules
 
-# A cash-secured put stakes the account on one position, which the limits are there to prevent.
+# A cash-secured put commits the whole account to one position, which the limits would refuse.
 WHOLE_ACCOUNT = replace(RiskRules.unlimited(), max_positions=2)
 
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """What baselines start from; `inputs` are the plan's, predictions included."""
+    """Inputs of the baselines; `inputs` are the planning inputs, predictions included."""
 
     inputs: pl.DataFrame
     market: BacktestMarket
@@ -38,9 +38,9 @@ class BaselineComparison:
 
 @dataclass(frozen=True)
 class Baseline:
-    """How a baseline plans, and by which rules its plans are traded.
+    """How a baseline makes its plans, and the rules by which they are traded.
 
-    One that is `drawn` has its plans from a seed; all others pay no heed to it.
+    If `drawn`, the plans depend on a random seed; other baselines ignore the seed.
     """
 
     planned: Callable[[BaselineComparison, int], Frames]
@@ -49,25 +49,25 @@ class Baseline:
 
     @property
     def holds_to_expiry(self) -> bool:
-        """Whether it holds its positions into their expiry, whatever the rules do."""
+        """Whether the baseline itself holds positions to expiry, whatever the rules say."""
         return self.traded_by(BacktestRules()).holds_to_expiry
 
     def run(
-        self, own: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
+        self, comparison: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
     ) -> dict[str, BacktestResult]:
-        """The result under each of the fill models, by default the one that is set."""
-        plans = self.planned(own, seed)
-        rules = self.traded_by(own.rules)
+        """The result under each of the fill models; by default the configured one."""
+        plans = self.planned(comparison, seed)
+        rules = self.traded_by(comparison.rules)
         return {
             fill: run_backtest(
-                *plans, own.market, replace(rules, fills=replace(rules.fills, model=fill))
+                *plans, comparison.market, replace(rules, fills=replace(rules.fills, model=fill))
             )
             for fill in fills or (rules.fills.model,)
         }
 
 
 def _always(strategy: str) -> Baseline:
-    return Baseline(lambda own, _: always(own.inputs, strategy, own.plan))
+    return Baseline(lambda comparison, _: always(comparison.inputs, strategy, comparison.plan))
 
 
 def _cash_secured(rules: BacktestRules) -> BacktestRules:
@@ -78,14 +78,19 @@ BASELINES: dict[str, Baseline] = {
     "always_bull_put": _always("bull_put_spread"),
     "always_iron_condor": _always("iron_condor"),
     "put_write": Baseline(
-        lambda own, _: put_write(own.inputs, own.plan, own.market.tickers[0]), _cash_secured
+        lambda comparison, _: put_write(
+            comparison.inputs, comparison.plan, comparison.market.tickers[0]
+        ),
+        _cash_secured,
     ),
     "random_direction": Baseline(
-        lambda own, seed: random_direction(own.inputs, own.plan, seed), drawn=True
+        lambda comparison, seed: random_direction(comparison.inputs, comparison.plan, seed),
+        drawn=True,
     ),
     "shuffled_signal": Baseline(
-        lambda own, seed: shuffled_signal(own.inputs, own.plan, seed), drawn=True
+        lambda comparison, seed: shuffled_signal(comparison.inputs, comparison.plan, seed),
+        drawn=True,
     ),
-    "oracle_direction": Baseline(lambda own, _: oracle(own.inputs, own.plan)),
+    "oracle_direction": Baseline(lambda comparison, _: oracle(comparison.inputs, comparison.plan)),
 }
-"""By name; `put_write` is of the market's first ticker."""
+"""Baselines by name; `put_write` trades the market's first ticker."""

@@ -1,6 +1,6 @@
-"""What a result is measured against: the same market without the model, or without skill.
+"""Baselines of a backtest: strategies without the model, and predictions without skill.
 
-The plans of baselines go through the same engine and costs as the model's own.
+Plans of baselines run through the same engine and costs as the plans of the model.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ Frames = tuple[pl.DataFrame, pl.DataFrame]
 
 
 def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Floats:
-    """Equity of holding the ticker from its first close, dividends reinvested; shape [sessions].
+    """Equity (USD) of buying and holding the ticker, dividends reinvested; shape [sessions].
 
-    Where single dividends are not known, by the closes that are adjusted for them.
-
-    A session without a bar keeps the value of the one before; before the first bar it is cash.
+    Without known dividends, dividend-adjusted closes are used. A session without a bar keeps the
+    previous value; before the first bar the account is in cash.
     """
     column = market.tickers.index(ticker)
     close, paid = market.close[:, column], market.dividend[:, column]
@@ -47,14 +46,14 @@ def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Float
         close, paid = market.adjusted[:, column], np.zeros(len(close))
     rows = np.arange(len(close))
     last = np.maximum.accumulate(np.where(np.isfinite(close), rows, -1))
-    held = np.where(last >= 0, close[np.maximum(last, 0)], np.nan)
-    growth = np.ones(len(held))
-    growth[1:] = (held[1:] + paid[1:]) / held[:-1]
+    carried_close = np.where(last >= 0, close[np.maximum(last, 0)], np.nan)
+    growth = np.ones(len(carried_close))
+    growth[1:] = (carried_close[1:] + paid[1:]) / carried_close[:-1]
     return np.asarray(start_usd * np.cumprod(np.where(np.isfinite(growth), growth, 1.0)))
 
 
 def always(inputs: pl.DataFrame, strategy: str, rules: PlanRules) -> Frames:
-    """Plans of one strategy on every session whose data and regime are known."""
+    """Plans of one strategy on every session with complete data and a regime."""
     rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
     blocked = pl.col("refusal").is_in(["BAD_BAR", "NO_VIX", "NO_REGIME"]).fill_null(value=False)
     rows = rows.with_columns(
@@ -66,28 +65,30 @@ def always(inputs: pl.DataFrame, strategy: str, rules: PlanRules) -> Frames:
 
 
 def random_direction(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Frames:
-    """Plans of directions drawn at random, each class as often as the model calls it."""
+    """Plans from random directions, each class as frequent as in the model's predictions."""
     random = np.random.default_rng(seed)
-    known = inputs.filter(pl.col("direction").is_not_null())
-    drawn = random.permutation(known["direction"].to_numpy())
-    given = known.with_columns(direction=pl.Series(drawn))
-    return build_plans(_with_predictions(inputs, given, ("direction",)), rules)
+    predicted = inputs.filter(pl.col("direction").is_not_null())
+    drawn = random.permutation(predicted["direction"].to_numpy())
+    randomised = predicted.with_columns(direction=pl.Series(drawn))
+    return build_plans(_with_predictions(inputs, randomised, ("direction",)), rules)
 
 
 def shuffled_signal(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Frames:
-    """Plans of the model's own predictions, dealt to the sessions of each ticker anew."""
+    """Plans from the model's predictions, randomly permuted over the sessions of each ticker."""
     random = np.random.default_rng(seed)
-    dealt = []
-    for _, own in inputs.filter(pl.col("direction").is_not_null()).group_by(
+    shuffled = []
+    for _, of_ticker in inputs.filter(pl.col("direction").is_not_null()).group_by(
         "ticker", maintain_order=True
     ):
-        order = random.permutation(own.height)
-        dealt.append(own.select("date", "ticker").hstack(own.select(PREDICTION)[order]))
-    return build_plans(_with_predictions(inputs, pl.concat(dealt), PREDICTION), rules)
+        order = random.permutation(of_ticker.height)
+        shuffled.append(
+            of_ticker.select("date", "ticker").hstack(of_ticker.select(PREDICTION)[order])
+        )
+    return build_plans(_with_predictions(inputs, pl.concat(shuffled), PREDICTION), rules)
 
 
 def oracle(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
-    """Plans that know the direction of the next five sessions: the ceiling, not a strategy."""
+    """Plans from the true direction of the next five sessions: an upper bound, no strategy."""
     ahead = pl.col("close").shift(-HORIZON).over("ticker") / pl.col("close") - 1.0
     move = inputs.sort("date", "ticker").with_columns(ahead=ahead)
     direction = (
@@ -98,18 +99,18 @@ def oracle(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
         .when(pl.col("ahead").is_not_null())
         .then(pl.lit("neutral"))
     )
-    known = move.with_columns(direction=direction, confidence=pl.lit(1.0)).with_columns(
+    foreseen = move.with_columns(direction=direction, confidence=pl.lit(1.0)).with_columns(
         (pl.col("direction") == name).cast(pl.Float64).alias(f"p_{name}") for name in CLASSES
     )
-    return build_plans(known.drop("ahead"), rules)
+    return build_plans(foreseen.drop("ahead"), rules)
 
 
 def put_write(inputs: pl.DataFrame, rules: PlanRules, ticker: str) -> Frames:
-    """Plans of a put at the money sold for four weeks against cash, much as Cboe's PUT index does.
+    """Plans that sell a cash-secured at-the-money put for four weeks, like Cboe's PUT index.
 
-    As many as the account can pay the strikes of; the next is planned on the session on which
-    the last expires, or the first after it that has an expiry in three to six weeks. To be run
-    without exit rules.
+    The number of contracts is limited by the cash to buy at the strike. The next put is planned on
+    the session in which the last one expires, or on the first later session with an expiry three to
+    six weeks away. Run these plans without exit rules.
     """
     rows = inputs.filter(
         (pl.col("ticker") == ticker)
@@ -144,13 +145,13 @@ def _cash_secured(
     strike = snap_strike(spot, strike_step(spot))
     years = years_of(np.array([(last - day).days]))
     index, term = np.array([row["iv_close"] / 100.0]), row_term(pl.DataFrame([row]))
-    found = quote(spot, strike, years, index, np.array([PUT]), rules.chain, term)
+    quotes = quote(spot, strike, years, index, np.array([PUT]), rules.chain, term)
     contracts = int(rules.sizing.account_value_usd // (SHARES * strike[0]))
     if contracts < 1:
         return None
-    mid = float(found.mid[0])
-    number = plan_id(day, row["ticker"], "put_write", float(strike[0]), last)
-    shared = {"date": day, "ticker": row["ticker"], "plan_id": number, "expiry": last}
+    mid = float(quotes.mid[0])
+    identifier = plan_id(day, row["ticker"], "put_write", float(strike[0]), last)
+    shared = {"date": day, "ticker": row["ticker"], "plan_id": identifier, "expiry": last}
     plan = shared | {
         "decision": "trade", "reasons": ["PUT_WRITE"], "strategy": "put_write",
         "regime": row["regime"], "direction": None, "contracts": contracts, "limit_price": -mid,
@@ -164,7 +165,9 @@ def _cash_secured(
 
 
 def _with_predictions(
-    inputs: pl.DataFrame, given: pl.DataFrame, columns: tuple[str, ...]
+    inputs: pl.DataFrame, predictions: pl.DataFrame, columns: tuple[str, ...]
 ) -> pl.DataFrame:
     key = ["date", "ticker"]
-    return inputs.drop(columns).join(given.select(*key, *columns), on=key, how="left").sort(key)
+    return (
+        inputs.drop(columns).join(predictions.select(*key, *columns), on=key, how="left").sort(key)
+    )

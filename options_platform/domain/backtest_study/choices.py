@@ -1,4 +1,4 @@
-"""Settings to vary, as a user writes them: `exits.credit_stop=1.5,2`, or `0.5..3` for a range."""
+"""Parsing of settings to vary: `exits.credit_stop=1.5,2`, or `exits.credit_stop=0.5..3`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Span:
-    """A range of a setting to search, both ends included; whole numbers where both ends are."""
+    """A range of a setting for the search, both ends included; `whole` allows integers only."""
 
     low: float
     high: float
@@ -26,46 +26,46 @@ class Span:
 
 
 def parse_choices(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -> dict[str, Any]:
-    """What to vary: by setting a list of its values, or a :class:`Span`.
+    """Parse the settings to vary: for each setting a list of values, or a :class:`Span`.
 
-    Raises :class:`UsageError` on a text of another form, a setting that does not exist (naming
-    the nearest one), and a value of the wrong type.
+    Raises :class:`UsageError` for another format, an unknown setting (suggesting the nearest one)
+    or a value of the wrong type.
     """
-    found: dict[str, Any] = {}
+    choices: dict[str, Any] = {}
     for text in texts:
-        key, sign, given = text.partition("=")
-        parts = [part.strip() for part in given.split(",") if part.strip()]
+        key, sign, values_text = text.partition("=")
+        parts = [part.strip() for part in values_text.split(",") if part.strip()]
         if not sign or not parts:
             raise UsageError(f"--vary {text}: write NAME=VALUE,VALUE or NAME=LOW..HIGH")
-        if key in found:
+        if key in choices:
             raise UsageError(f"--vary {key} is given twice; name all its values at once")
         hint = _hint(key, plan, rules)
         if len(parts) == 1 and ".." in parts[0]:
             low, _, high = parts[0].partition("..")
-            found[key] = _span(key, _read(key, low, hint), _read(key, high, hint))
+            choices[key] = _span(key, _read(key, low, hint), _read(key, high, hint))
         else:
             values = [_read(key, part, hint) for part in parts]
-            found[key] = list(dict.fromkeys(values))
-    return found
+            choices[key] = list(dict.fromkeys(values))
+    return choices
 
 
 def make_variants(
     texts: Sequence[str], plan: PlanRules, rules: BacktestRules
 ) -> tuple[list[Variant], dict[str, Span]]:
-    """Every combination of the listed values, and the ranges that only a search can vary.
+    """Every combination of the listed values, and the ranges, which only the search can vary.
 
-    Raises :class:`UsageError` like `parse_choices`, and on a value that the setting refuses.
+    Raises :class:`UsageError` like `parse_choices`, and for a value that the setting refuses.
     """
     choices = parse_choices(texts, plan, rules)
-    spans = {key: found for key, found in choices.items() if isinstance(found, Span)}
-    listed = {key: found for key, found in choices.items() if key not in spans}
+    spans = {key: choice for key, choice in choices.items() if isinstance(choice, Span)}
+    listed = {key: choice for key, choice in choices.items() if key not in spans}
     return varied(plan, rules, listed), spans
 
 
 def make_variant(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -> Variant:
-    """The rules with one other value for each setting named.
+    """The rules with one new value for each setting in `texts`.
 
-    Raises :class:`UsageError` like `make_variants`, and on several values for a setting.
+    Raises :class:`UsageError` like `make_variants`, and for several values of a setting.
     """
     variants, spans = make_variants(texts, plan, rules)
     if len(variants) != 1 or spans:
@@ -74,15 +74,15 @@ def make_variant(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) ->
 
 
 def varied(plan: PlanRules, rules: BacktestRules, choices: dict[str, Any]) -> list[Variant]:
-    """`vary`, with values that a setting refuses, or that let no trade through, as a
-    :class:`UsageError`."""
+    """Like `vary`, but raises :class:`UsageError` for values that a setting refuses, or that allow
+    no trade."""
     try:
-        found = vary(plan, rules, choices)
-        for variant in found:
+        variants = vary(plan, rules, choices)
+        for variant in variants:
             variant.plan.require_tradable()
     except ValueError as error:
         raise UsageError(f"--vary: {error}") from error
-    return found
+    return variants
 
 
 def _hint(key: str, plan: PlanRules, rules: BacktestRules) -> Any:
@@ -97,14 +97,14 @@ def _hint(key: str, plan: PlanRules, rules: BacktestRules) -> Any:
         if mapping:
             kind = get_args(kind)[1]
             continue
-        # `exits` may be none; what has parts is its other side.
+        # `exits` may be none; descend into the dataclass side of the union.
         sides = [side for side in get_args(kind) if hasattr(side, "__dataclass_fields__")]
         kind = sides[0] if sides else kind
         hints = get_type_hints(kind) if hasattr(kind, "__dataclass_fields__") else {}
         if part not in hints:
             raise_unknown(key, part, list(hints), top=depth == 0)
         kind = hints[part]
-    # One value for every entry of a mapping.
+    # One value may be given for all entries of a mapping.
     return get_args(kind)[1] if getattr(kind, "__origin__", None) is dict else kind
 
 

@@ -1,6 +1,6 @@
-"""Baselines without skill, drawn many times: one draw is luck, all of them are what luck does.
+"""No-skill baselines drawn with many seeds: the distribution of results by luck alone.
 
-The rules are worth a look where few draws do better than they.
+Rules that few draws beat deserve attention.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DRAW_SCHEMA = pl.Schema(
         "profit_factor": pl.Float64,
     }
 )
-"""One row a draw. Null where it cannot be told: a draw without a trade has no Sharpe ratio."""
+"""One row per draw. Undefined metrics are null: a draw without trades has no Sharpe ratio."""
 
 BAND_SCHEMA = pl.Schema(
     {
@@ -49,7 +49,7 @@ BAND_SCHEMA = pl.Schema(
 def draw_row(
     name: str, fill_model: str, seed: int, result: BacktestResult, market: BacktestMarket
 ) -> dict[str, Any]:
-    """A draw as a row of `DRAW_SCHEMA`."""
+    """The result of one draw as a row of `DRAW_SCHEMA`."""
     equity = np.asarray(result.equity["equity_usd"].to_numpy(), dtype=np.float64)
     traded = trade_metrics(result)
     return {
@@ -66,32 +66,33 @@ def draw_row(
 
 
 def median_seed(draws: pl.DataFrame, name: str) -> int:
-    """The seed of the draw in the middle, the lower of two; of equal ones the first seed.
+    """The seed of the draw with the median Sharpe ratio, which represents the baseline in charts.
 
-    It stands for its baseline where only one curve can be shown.
+    With an even number of draws it is the lower of the two middle ones; equal ratios are ordered by
+    seed.
     """
-    own = draws.filter(pl.col("name") == name)
-    known = own.drop_nulls("sharpe").sort("sharpe", "seed")
-    shown = known if known.height else own.sort("seed")
-    return int(shown["seed"][(shown.height - 1) // 2])
+    of_baseline = draws.filter(pl.col("name") == name)
+    with_sharpe = of_baseline.drop_nulls("sharpe").sort("sharpe", "seed")
+    candidates = with_sharpe if with_sharpe.height else of_baseline.sort("seed")
+    return int(candidates["seed"][(candidates.height - 1) // 2])
 
 
 def draw_bands(draws: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """Where the rules stand among the draws of each baseline, as `BAND_SCHEMA`.
+    """Rank of the rules among the draws of each baseline, as `BAND_SCHEMA`.
 
     Args:
-        draws: rows of `DRAW_SCHEMA`, of one fill model.
-        scores: the scorecard, whose row of the model under that fill model counts.
+        draws: rows of `DRAW_SCHEMA`, all under one fill model.
+        scores: the scorecard; the model's row under the same fill model is used.
 
     Returns:
-        A row for each name: mean and 5% and 95% quantiles of the draws' Sharpe ratios, `better`
-        the share of draws that did at least as well as the rules, and `p_value`
-        (1 + their number) / (1 + draws), which is never zero, as a Monte Carlo test wants
-        it (Davison and Hinkley 1997, 4.11). Null where the rules made no trade.
+        One row per baseline: mean and 5% and 95% quantiles of the Sharpe ratios of its draws;
+        `better`, the fraction of draws at least as good as the rules; and the Monte Carlo
+        `p_value` (1 + number of such draws) / (1 + draws), which is never zero (Davison and
+        Hinkley 1997, 4.11). Both are null if the rules made no trade.
     """
     model = scores.filter(pl.col("name") == MODEL).select("fill_model", model_sharpe="sharpe")
     as_good = (pl.col("sharpe") >= pl.col("model_sharpe")).sum()
-    known = pl.col("model_sharpe").first().is_not_null()
+    model_traded = pl.col("model_sharpe").first().is_not_null()
     return (
         draws.drop_nulls("sharpe")
         .join(model, on="fill_model", how="left", maintain_order="left")
@@ -102,8 +103,8 @@ def draw_bands(draws: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
             sharpe_p05=pl.col("sharpe").quantile(LOW, "linear"),
             sharpe_p95=pl.col("sharpe").quantile(HIGH, "linear"),
             model_sharpe=pl.col("model_sharpe").first(),
-            better=pl.when(known).then(as_good / pl.len()),
-            p_value=pl.when(known).then((1 + as_good) / (1 + pl.len())),
+            better=pl.when(model_traded).then(as_good / pl.len()),
+            p_value=pl.when(model_traded).then((1 + as_good) / (1 + pl.len())),
         )
         .cast(dict(BAND_SCHEMA))  # type: ignore[arg-type]
     )

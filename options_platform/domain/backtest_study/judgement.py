@@ -1,4 +1,4 @@
-"""How much of the best of many variants is luck, and what an honest choice among them earned."""
+"""How much of the best variant is luck, and what a walk-forward choice would have earned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ from options_platform.domain.statistics.overfitting import (
 
 @dataclass(frozen=True)
 class WalkForwardScore:
-    """The variants chosen on the past alone, scored after it; returns are over cash."""
+    """Out-of-sample score of the walk-forward choice; returns are in excess of cash.
+
+    `excess_return_annual` and `max_drawdown` are fractions.
+    """
 
     choice: WalkForwardChoice
     sharpe: Interval
@@ -43,14 +46,13 @@ class WalkForwardScore:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of a grid: `table` has one row a variant, the best Sharpe ratio first.
+    """Judgement of a grid of variants.
 
-    Its column `held_to_expiry` says which hold their positions into their expiry.
-
-    deflated_sharpe: probability that the best one's skill is more than the luck of `trials`.
-    overfitting_probability: how often the best of one half of the time is below the median in
-    the other half; NaN with a single variant or too few sessions. walk_forward: None where the
-    warm-up leaves nothing to score, or with a single variant.
+    `table` has one row per variant, best Sharpe ratio first; `held_to_expiry` marks variants that
+    hold positions to expiry. `deflated_sharpe`: probability that the best variant's skill exceeds
+    the luck of `trials`. `overfitting_probability`: how often the best variant in one half of the
+    time is below the median in the other half; NaN with one variant or too few sessions.
+    `walk_forward`: None with one variant, or if no year remains after the warm-up.
     """
 
     table: pl.DataFrame
@@ -66,10 +68,10 @@ def judge(
     """Judge the variants of a grid.
 
     Args:
-        scores: the variants with their equity, one value a session of the market.
+        scores: variants with their equity, one value per session of the market.
         market: the market that they traded.
-        earlier: annualised Sharpe ratios of all other variants that were ever tried; the more
-            were tried, the better the best of them looks by luck.
+        earlier: annualised Sharpe ratios of all other variants ever tried; more trials make a good
+            result by luck more likely.
     """
     returns = {score.variant.name: excess_returns(score.equity, market) for score in scores}
     columns = np.stack(list(returns.values()), axis=1)

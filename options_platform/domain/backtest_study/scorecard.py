@@ -1,4 +1,4 @@
-"""The metrics of a run and of everything that it is measured against, with their intervals."""
+"""Scorecard: metrics of the model, the baselines and buy-and-hold, with intervals."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from options_platform.domain.statistics.bootstrap import block_positions, interv
 from options_platform.domain.statistics.curve import CurveMetrics, curve_metrics, returns_of, sharpe
 
 MODEL = "model"
-# On the last tenth of an account a spread is much of it, or more, and a return is chance alone.
+# Below a tenth of the account, a single spread is most of it and returns are mere chance.
 RUIN_SHARE = 0.1
 WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
-# The total return is told by the equity, wins and losses by the profit factor.
-UNTOLD = ("total_return", "best_session", "worst_session", "average_win_usd", "average_loss_usd")
-CURVE = [field.name for field in fields(CurveMetrics) if field.name not in UNTOLD]
-TRADE = [field.name for field in fields(TradeMetrics) if field.name not in UNTOLD]
+# Left out because equity, max_drawdown and profit_factor already show them.
+OMITTED = ("total_return", "best_session", "worst_session", "average_win_usd", "average_loss_usd")
+CURVE = [field.name for field in fields(CurveMetrics) if field.name not in OMITTED]
+TRADE = [field.name for field in fields(TradeMetrics) if field.name not in OMITTED]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a scorecard: an equity curve, and the run behind it where there is one."""
+    """One line of a scorecard: an equity curve (USD), and its backtest result if it has one."""
 
     name: str
     fill_model: str
@@ -45,16 +45,18 @@ class Curve:
 
     @property
     def ruin_share(self) -> float:
-        """The share of the first equity that is ruin: what is held is never resized, so nothing."""
+        """Fraction of the starting equity that counts as ruin; 0 for buy-and-hold, which is never
+        resized."""
         return 0.0 if self.kind == "hold" else RUIN_SHARE
 
 
 def excess_returns(
     equity: Floats, market: BacktestMarket, *, ruin_share: float = RUIN_SHARE
 ) -> Floats:
-    """Daily returns less what cash earned; -1 on the session of ruin, and zero from then on.
+    """Daily returns in excess of cash, shape [sessions - 1]; fractions.
 
-    Ruin is the first session on which no more than `ruin_share` of the first equity is left.
+    Ruin is the first session with equity at or below `ruin_share` of the starting equity. The
+    return of that session is -1, all later ones are 0.
     """
     alive = np.cumprod(equity > ruin_share * equity[0]).astype(bool)
     safe = np.where(alive, equity, 1.0)
@@ -64,10 +66,10 @@ def excess_returns(
 
 
 def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
-    """The columns of `backtest_scores` but `run`, one row a curve, in their order.
+    """One row per curve, with the columns of `backtest_scores` except `run`.
 
-    Gains compare the curve named `model` with each other one of its fill model; all intervals
-    of Sharpe ratios are drawn with the same blocks.
+    Gains compare the curve named `model` with every other curve under the same fill model. All
+    intervals of Sharpe ratios use the same bootstrap blocks.
     """
     at = block_positions(len(market.sessions) - 1)
     excess = [excess_returns(c.equity, market, ruin_share=c.ruin_share) for c in curves]
@@ -79,18 +81,20 @@ def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
         ruined = row["ruined_on"] is not None
         if not ruined:
             row |= _ends("sharpe", drawn[n], float(sharpe(excess[n])))
-        own = models.get(curve.fill_model)
-        if own is not None and own != n and not ruined:
-            gain = float(sharpe(excess[own]) - sharpe(excess[n]))
-            row |= {"sharpe_gain": gain} | _ends("sharpe_gain", drawn[own] - drawn[n], gain)
+        model_at = models.get(curve.fill_model)
+        if model_at is not None and model_at != n and not ruined:
+            gain = float(sharpe(excess[model_at]) - sharpe(excess[n]))
+            row |= {"sharpe_gain": gain} | _ends("sharpe_gain", drawn[model_at] - drawn[n], gain)
         rows.append(row)
     columns = {name: kind for name, kind in BACKTEST_SCORES.schema.items() if name != "run"}
     return pl.DataFrame(rows, schema=columns).fill_nan(None)
 
 
 def against_seed(scores: pl.DataFrame) -> pl.DataFrame:
-    """The plan's targets for each row of the model: fill_model, metric, value, low, high, target,
-    met; an unknown value is a missed target."""
+    """The model against the performance targets, under each fill model.
+
+    Columns fill_model, metric, value, low, high, target, met; an undefined value is a miss.
+    """
     frames = [
         scores.filter(pl.col("name") == MODEL).select(
             "fill_model",
@@ -109,37 +113,37 @@ def against_seed(scores: pl.DataFrame) -> pl.DataFrame:
 def curves_of(
     band: Mapping[str, BacktestResult],
     baselines: Mapping[str, Mapping[str, BacktestResult]],
-    held: Mapping[str, Floats],
+    holdings: Mapping[str, Floats],
     fill_model: str,
 ) -> list[Curve]:
-    """The lines of a scorecard: the model under each fill model, then what it is measured against.
+    """The lines of a scorecard: the model under each fill model, the baselines, buy-and-hold.
 
-    Holding buys once, so it stands under the fill model that is set alone.
+    Buy-and-hold trades once and appears under the configured fill model only.
 
     Args:
-        band: the model's result by fill model.
+        band: results of the model by fill model.
         baselines: results by name and fill model.
-        held: equity of holding each ticker.
-        fill_model: the one that is set.
+        holdings: equity of buy-and-hold by ticker, USD.
+        fill_model: the configured fill model.
     """
     return [
-        *(Curve(MODEL, fill, MODEL, _equity(own), own) for fill, own in band.items()),
+        *(Curve(MODEL, fill, MODEL, _equity(result), result) for fill, result in band.items()),
         *(
-            Curve(name, fill, "baseline", _equity(own), own)
+            Curve(name, fill, "baseline", _equity(result), result)
             for name, results in baselines.items()
-            for fill, own in results.items()
+            for fill, result in results.items()
         ),
-        *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in held.items()),
+        *(Curve(f"hold_{t}", fill_model, "hold", values) for t, values in holdings.items()),
     ]
 
 
 def held_to_expiry(curves: Sequence[Curve]) -> dict[str, int]:
-    """By name how many trades were held to their expiry, of those curves that have any."""
+    """Number of trades held to expiry by curve name; curves without such trades are left out."""
     counts: dict[str, int] = {}
     for curve in curves:
-        held = 0 if curve.result is None else curve.result.held_to_expiry
-        if held:
-            counts[curve.name] = max(held, counts.get(curve.name, 0))
+        count = 0 if curve.result is None else curve.result.held_to_expiry
+        if count:
+            counts[curve.name] = max(count, counts.get(curve.name, 0))
     return counts
 
 
@@ -160,8 +164,8 @@ def _row(curve: Curve, market: BacktestMarket) -> dict[str, Any]:
     }
     row |= dict.fromkeys(CURVE)
     if ruined is None:
-        found = vars(curve_metrics(market.sessions, curve.equity, market.interest[1:]))
-        row |= {name: found[name] for name in CURVE}
+        metrics = vars(curve_metrics(market.sessions, curve.equity, market.interest[1:]))
+        row |= {name: metrics[name] for name in CURVE}
     row |= dict.fromkeys(("sharpe_gain", *TRADE))
     row |= {f"{name}_{end}": None for name in WITH_INTERVAL for end in ("low", "high")}
     if curve.result is not None:
@@ -172,17 +176,17 @@ def _row(curve: Curve, market: BacktestMarket) -> dict[str, Any]:
 
 def _trade_intervals(result: BacktestResult) -> dict[str, float]:
     closed = result.trades.drop_nulls("closed_on").sort("closed_on", "plan_id")
-    found = trade_intervals(closed["pnl_usd"].to_numpy())
+    intervals = trade_intervals(closed["pnl_usd"].to_numpy())
     return {
         f"{name}_{end}": getattr(interval, end)
-        for name, interval in found.items()
+        for name, interval in intervals.items()
         for end in ("low", "high")
     }
 
 
 def _ends(name: str, drawn: Floats, value: float) -> dict[str, float]:
-    found = interval_of(value, drawn)
-    return {f"{name}_low": found.low, f"{name}_high": found.high}
+    interval = interval_of(value, drawn)
+    return {f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _ruined_on(curve: Curve, sessions: list[date]) -> date | None:

@@ -1,4 +1,4 @@
-"""Variants of the rules, and the honest way to pick one: chosen in the past, scored after it."""
+"""Variants of the rules, and walk-forward choice among them: chosen on the past, scored after."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from options_platform.domain.trading.fills import FILL_MODELS
 from options_platform.errors import UsageError
 
 PLAN = "plan"
-# Parts of the plan's rules that the backtest holds as well: what is planned is what is traded.
+# Rules that planning and the backtest must share.
 SHARED = ("chain", "costs", "sizing")
 WARM_UP_YEARS = 3
 
@@ -37,12 +37,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "backtest.buying_power": ("buying_power",),
     "backtest.entry_order": ("entry_order",),
 }
-"""Settings that act in other places, or in several, than their name says."""
+"""Settings that map to other fields than their name says, or to several fields."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Rules under a name that tells what was varied, e.g. "exits.exit_dte=14"."""
+    """Rules with a name that states what was varied, e.g. "exits.exit_dte=14"."""
 
     name: str
     plan: PlanRules
@@ -52,43 +52,44 @@ class Variant:
 def vary(
     plan: PlanRules, rules: BacktestRules, choices: Mapping[str, Sequence[Any]]
 ) -> list[Variant]:
-    """Every combination of `choices`, in their order.
+    """Every combination of `choices`, in order.
 
     Args:
-        plan: rules of the plan; keys that begin with "plan." change it, those of its chain and its
-            costs in the backtest too.
-        rules: rules of the backtest, for all other keys.
+        plan: planning rules, changed by keys that begin with "plan."; chain, costs and sizing also
+            change in the backtest.
+        rules: rules of the backtest, changed by all other keys.
         choices: values by dotted setting, e.g. {"exits.credit_stop": [1.0, 2.0]}.
 
-    Raises :class:`UsageError` on a setting that does not exist, naming the nearest one.
+    Raises:
+        UsageError: a setting does not exist; the message suggests the nearest one.
     """
-    found = []
+    variants = []
     for values in product(*choices.values()):
         varied_plan, varied_rules = plan, rules
         for key, value in zip(choices, values, strict=True):
             for place in places(key):
                 varied_plan, varied_rules = _vary_one(varied_plan, varied_rules, place, value)
         name = ", ".join(f"{key}={value}" for key, value in zip(choices, values, strict=True))
-        found.append(Variant(name or "as set", varied_plan, varied_rules))
-    return found
+        variants.append(Variant(name or "as set", varied_plan, varied_rules))
+    return variants
 
 
 def places(key: str) -> tuple[str, ...]:
-    """Where a setting acts: the fields that it stands for."""
-    for name, found in PLACES.items():
+    """The fields that a setting changes."""
+    for name, fields_of_setting in PLACES.items():
         if key == name or key.startswith(f"{name}."):
-            return tuple(place + key.removeprefix(name) for place in found)
+            return tuple(place + key.removeprefix(name) for place in fields_of_setting)
     return (key,)
 
 
 def _vary_one(
     plan: PlanRules, rules: BacktestRules, place: str, value: Any
 ) -> tuple[PlanRules, BacktestRules]:
-    head, _, rest = place.partition(".")
-    if head != PLAN or not rest:
+    head, _, field_path = place.partition(".")
+    if head != PLAN or not field_path:
         return plan, _set(rules, place.split("."), value, place)
-    plan = _set(plan, rest.split("."), value, place)
-    part = rest.split(".")[0]
+    plan = _set(plan, field_path.split("."), value, place)
+    part = field_path.split(".")[0]
     if part in SHARED:
         shared = {part: getattr(plan, part)}
         rules = replace(rules, **shared)
@@ -96,14 +97,14 @@ def _vary_one(
 
 
 def fill_band(plan: PlanRules, rules: BacktestRules) -> list[Variant]:
-    """The same rules under each fill model, from the best to the worst."""
+    """The same rules under each fill model, from the most to the least favourable."""
     return vary(plan, rules, {"fills.model": list(FILL_MODELS)})
 
 
 def run_variants(
     variants: Sequence[Variant], inputs: pl.DataFrame, market: BacktestMarket
 ) -> Iterator[tuple[Variant, BacktestResult]]:
-    """Each variant with its result; plans are made again only where their rules differ."""
+    """Each variant with its result; plans are rebuilt only if the planning rules change."""
     made: tuple[PlanRules, tuple[pl.DataFrame, pl.DataFrame]] | None = None
     for variant in variants:
         if made is None or made[0] != variant.plan:
@@ -113,7 +114,7 @@ def run_variants(
 
 @dataclass(frozen=True)
 class VariantScore:
-    """What a grid keeps of a variant: its equity at each session, and its trades' metrics."""
+    """Score of a variant in a grid: equity at each session (USD) and metrics of its trades."""
 
     variant: Variant
     equity: Floats
@@ -121,18 +122,18 @@ class VariantScore:
 
 
 def scored(pair: tuple[Variant, BacktestResult]) -> VariantScore:
-    """What is kept of a variant's result."""
-    variant, found = pair
-    equity = np.asarray(found.equity["equity_usd"].to_numpy(), dtype=np.float64)
-    return VariantScore(variant, equity, trade_metrics(found))
+    """Reduce a variant's result to its score."""
+    variant, result = pair
+    equity = np.asarray(result.equity["equity_usd"].to_numpy(), dtype=np.float64)
+    return VariantScore(variant, equity, trade_metrics(result))
 
 
 @dataclass(frozen=True)
 class WalkForwardChoice:
-    """The daily returns after the warm-up, each year by the variant that was best before it.
+    """Daily excess returns after the warm-up, each year from the variant that was best before.
 
-    `sessions` are those of `returns`; `chosen` has year, variant and past_sharpe; `trials` counts
-    every variant that took part, as the deflated Sharpe ratio asks.
+    `sessions` belong to `returns`; `chosen` has year, variant and past_sharpe; `trials` is the
+    number of variants, which the deflated Sharpe ratio needs.
     """
 
     sessions: list[date]
@@ -144,15 +145,17 @@ class WalkForwardChoice:
 def choose_walk_forward(
     sessions: Sequence[date], returns: Mapping[str, Floats], warm_up_years: int = WARM_UP_YEARS
 ) -> WalkForwardChoice:
-    """Pick, at the start of each calendar year, the variant with the best Sharpe ratio so far.
+    """Choose, at the start of each calendar year, the variant with the best Sharpe ratio so far.
+
+    Ties go to the first variant; a variant with an undefined ratio is chosen last.
 
     Args:
-        sessions: those on which the returns ended, ascending.
-        returns: daily excess returns by variant, all of the same sessions.
-        warm_up_years: calendar years at the start that only inform the first choice.
+        sessions: sessions of the returns, ascending.
+        returns: daily excess returns by variant, all over these sessions.
+        warm_up_years: calendar years at the start that are used for the first choice only.
 
-    Raises :class:`UsageError` if no year is left after the warm-up. Ties go to the first variant;
-    a variant whose ratio is not known yet is not chosen before any that is.
+    Raises:
+        UsageError: no year remains after the warm-up.
     """
     years = np.array([session.year for session in sessions])
     later = sorted(set(years.tolist()))[warm_up_years:]
@@ -177,23 +180,23 @@ def choose_walk_forward(
 
 def _set(rules: Any, path: Sequence[str], value: Any, key: str) -> Any:
     """A copy of nested, frozen rules with one field, or one key of a mapping, replaced."""
-    head, rest = path[0], path[1:]
+    head, subpath = path[0], path[1:]
     if isinstance(rules, dict):
-        known = [str(name) for name in rules]
+        names = [str(name) for name in rules]
         old = rules.get(head)
     else:
-        known = [field.name for field in fields(rules)] if is_dataclass(rules) else []
+        names = [field.name for field in fields(rules)] if is_dataclass(rules) else []
         old = getattr(rules, head, None)
-    if head not in known:
-        raise_unknown(key, head, known, top=isinstance(rules, BacktestRules))
-    changed = _set(old, rest, value, key) if rest else _for_all(old, value, key)
+    if head not in names:
+        raise_unknown(key, head, names, top=isinstance(rules, BacktestRules))
+    changed = _set(old, subpath, value, key) if subpath else _for_all(old, value, key)
     if isinstance(rules, dict):
         return {**rules, head: changed}
     return replace(rules, **{head: changed})
 
 
 def _for_all(old: Any, value: Any, key: str) -> Any:
-    """The value, in every entry of a mapping: a setting by regime may be given once for all."""
+    """The value; for a mapping (a setting by regime) the value in every entry."""
     if not isinstance(old, dict) or isinstance(value, dict):
         return value
     if not old:
@@ -201,9 +204,13 @@ def _for_all(old: Any, value: Any, key: str) -> Any:
     return dict.fromkeys(old, value)
 
 
-def raise_unknown(key: str, part: str, known: Sequence[str], *, top: bool) -> NoReturn:
-    """:class:`UsageError` that names the known name nearest to `part`."""
-    names = [*known, PLAN, *(name for name in PLACES if "." not in name)] if top else [*known]
+def raise_unknown(key: str, part: str, known_names: Sequence[str], *, top: bool) -> NoReturn:
+    """Raise :class:`UsageError` suggesting the known name nearest to `part`."""
+    names = (
+        [*known_names, PLAN, *(name for name in PLACES if "." not in name)]
+        if top
+        else [*known_names]
+    )
     near = difflib.get_close_matches(part, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
     raise UsageError(f"no setting {key} to vary{hint if names else ''}")

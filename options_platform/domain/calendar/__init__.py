@@ -1,1 +1,4 @@
-"""New York sessions, holidays and closures, and which expiries are listed."""
+"""New York sessions, holidays, unscheduled closures, and the expiries listed on a session.
+
+Dates only: ex-dates and earnings dates belong to `market/`, and no function reads the clock.
+"""

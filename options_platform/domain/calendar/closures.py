@@ -1,8 +1,8 @@
-"""Closures of the exchange that no calendar had, and the day on which each became known.
+"""Unscheduled closures of the exchange, each with the day of its announcement.
 
-`domain.calendar.holidays` says which days were closed in the end. What was listed or planned on an
-earlier day was so by what people knew then: the weekly options of 2018-12-05 traded until the
-closure of that day was announced.
+`domain.calendar.holidays` lists every day that was closed in the end. Listings and plans of an
+earlier day must use the calendar as it was known then: the weekly options of 2018-12-05 were
+listed until that closure was announced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FORM = "2026-12-09 announced 2026-12-01"
 
 @dataclass(frozen=True)
 class Closure:
-    """A weekday on which the exchange was closed unplanned, and when it said so."""
+    """A weekday on which the exchange closed unexpectedly, and the day of the announcement."""
 
     day: date
     announced: date
@@ -31,8 +31,9 @@ class Closure:
             )
 
 
-# The exchange's own announcements: Nixon, September 2001, Reagan (WSJ of 2004-06-08), Ford (CNN of
-# 2006-12-29), the hurricane Sandy, Bush (NYSE notice of 2018-12-01), Carter (2024-12-30).
+# Announcements of the exchange: mourning for Nixon, September 2001, mourning for Reagan (WSJ,
+# 2004-06-08) and Ford (CNN, 2006-12-29), hurricane Sandy, mourning for Bush (NYSE notice of
+# 2018-12-01) and Carter (2024-12-30).
 ANNOUNCED_LATE = tuple(
     Closure(date.fromisoformat(day), date.fromisoformat(announced))
     for day, announced in (
@@ -52,10 +53,10 @@ ANNOUNCED_LATE = tuple(
 
 
 def parse_closures(texts: Sequence[str]) -> tuple[Closure, ...]:
-    """The closures that a setting names, each like `2026-12-09 announced 2026-12-01`.
+    """Parse closures from settings, each like `2026-12-09 announced 2026-12-01`.
 
-    Raises :class:`ValueError` for a text of another form, a weekend, a day outside the calendar,
-    and an announcement after the day.
+    Raises :class:`ValueError` for any other format, a weekend, a day outside the calendar, or an
+    announcement after the closure.
     """
     return tuple(_parse(text) for text in texts)
 

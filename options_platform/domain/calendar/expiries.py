@@ -1,26 +1,25 @@
-"""Which expiries are listed on a session, and the choice among them.
+"""Expiries listed on a session, and the choice of the one nearest to a target.
 
-Exchanges list by programs; a program here is a ladder of expiries, of which the next `count`
-after the session are listed. Relied on:
+Exchanges list options by program. A program is a ladder of expiry dates, of which the next `count`
+after the session are listed. The programs assumed here:
 
-- Monthly: the third Friday (the Saturday after it until February 2015, last traded on the Friday);
-  the session before where it is a holiday. The two nearest months are always listed.
+- Monthly: the third Friday, or the session before if that is a holiday (until February 2015 the
+  Saturday after it, last traded on the Friday). The two nearest months are always listed.
 - Weekly Fridays: Cboe Weeklys, on stocks and funds since May 2010, one at a time; up to five since
   November 2012 (Cboe information circular IC12-093). None falls on a monthly, nor on
   a quarterly of the same class.
-- Quarterly, the last session of the quarter: on SPY, QQQ and IWM since July 2006 (Cboe), the next
+- Quarterly: the last session of the quarter, on SPY, QQQ and IWM since July 2006 (Cboe); the next
   four.
 - Wednesdays of SPY since 2016-09-07 (MIAX listing alert of 2016-09-06), Mondays since 2018-02-16
   (Cboe); both of QQQ since 2021-04-21 (Phlx order of the day before, 86 FR 22082), of IWM since
-  2021-10-01 (86 FR 56332); five of each. A Monday on a holiday moves to the session after, other
-  weekdays to the one before. What is listed on a session is moved only by closures that were
-  announced by then.
-- Every weekday of SPY and QQQ since November 2022 (87 FR 70880): two a weekday since then, listed
-  on different days by the exchanges, so only the next one is counted on.
+  2021-10-01 (86 FR 56332); five of each. A Monday expiry on a holiday moves to the next session,
+  other weekdays to the previous one. A closure moves an expiry only from its announcement on.
+- Every weekday of SPY and QQQ since November 2022 (87 FR 70880): two expiries per weekday, but the
+  exchanges list the second on different days, so only the next one is assumed.
 
-A stock has monthlies and Friday weeklies only: which ones have weeklies, and since January 2026
-Mondays and Wednesdays, changes by quarter and is not in any list here. What is named here was
-listed; more may have been.
+A stock has monthlies and Friday weeklies only. Exchanges decide each quarter which stocks have
+weeklies, and since January 2026 Mondays and Wednesdays; no list of these is kept here. Every
+expiry given here was listed; further ones may have been.
 """
 
 from __future__ import annotations
@@ -102,15 +101,15 @@ CLASSES: dict[str, tuple[Program, ...]] = {
 
 
 def ticker_class(ticker: str) -> str:
-    """The class whose programs hold for the ticker: its own name, or `stock`."""
+    """The key of the ticker's programs: the ticker itself, or `stock`."""
     return ticker if ticker in CLASSES else "stock"
 
 
 def listed_expiries(ticker: str, session: date) -> tuple[date, ...]:
-    """The expiries after `session` that are listed then, ascending, as last trading days."""
+    """Expiries listed on `session` and later than it, ascending, as last trading days."""
     sessions = np.array([session], dtype="datetime64[D]")
-    found = _listed(ticker_class(ticker), sessions)[0]
-    return tuple(np.unique(found[~np.isnat(found)]).tolist())
+    expiries = _listed(ticker_class(ticker), sessions)[0]
+    return tuple(np.unique(expiries[~np.isnat(expiries)]).tolist())
 
 
 def choose_expiries(
@@ -120,17 +119,17 @@ def choose_expiries(
     high: int,
     tickers: Sequence[str],
 ) -> Dates:
-    """For each row the listed expiry nearest to the target, ties to the later one.
+    """For each row the listed expiry nearest to the target; the later one wins a tie.
 
     Args:
-        sessions: one a row.
-        target_dte: calendar days wanted, one a row.
-        low, high: calendar days that count, both included.
-        tickers: the underlying of each row.
+        sessions: session of each row, shape [rows].
+        target_dte: target days to expiry (calendar days), shape [rows].
+        low, high: range of allowed days to expiry, both included.
+        tickers: underlying of each row.
 
     Returns:
-        An expiry a row; NaT where none is listed in the window (before weeklies began, and near
-        the calendar's end).
+        One expiry per row, shape [rows]; NaT if none is listed in the range (before weeklies
+        existed, and near the end of the calendar).
     """
     chosen = np.full(len(sessions), np.datetime64("NaT", "D"))
     classes = np.array([ticker_class(ticker) for ticker in tickers])
@@ -142,7 +141,7 @@ def choose_expiries(
         distance = np.abs(dte - target_dte[rows][:, None])
         inside = ~np.isnat(listed) & (dte >= low) & (dte <= high)
         distance = np.where(inside, distance, np.iinfo(np.int64).max)
-        # From the far end, so that the later of a tie is met first.
+        # Search backwards, so that argmin returns the later expiry of a tie.
         at = listed.shape[1] - 1 - np.argmin(distance[:, ::-1], axis=1)
         best = np.take_along_axis(listed, at[:, None], axis=1)[:, 0]
         chosen[rows] = np.where(inside.any(axis=1), best, np.datetime64("NaT", "D"))
@@ -150,25 +149,25 @@ def choose_expiries(
 
 
 def _listed(name: str, sessions: Dates) -> Dates:
-    """The listed expiries of a class, a row a session, in no order; NaT fills up."""
+    """Listed expiries of a class, one row per session, unsorted and padded with NaT."""
     closures = unplanned_closures()
     announced = np.array([closure.announced for closure in closures], dtype="datetime64[D]")
-    number_known = np.searchsorted(announced, sessions, side="right")
+    announced_counts = np.searchsorted(announced, sessions, side="right")
     listed: Dates | None = None
-    for number in np.unique(number_known):
-        rows = number_known == number
-        part = _listed_when(name, sessions[rows], closures[number:])
+    for announced_count in np.unique(announced_counts):
+        rows = announced_counts == announced_count
+        part = _listed_when(name, sessions[rows], closures[announced_count:])
         if listed is None:
             listed = np.full((len(sessions), part.shape[1]), np.datetime64("NaT", "D"))
         listed[rows] = part
     return np.empty((0, 1), dtype="datetime64[D]") if listed is None else listed
 
 
-def _listed_when(name: str, sessions: Dates, unknown: tuple[Closure, ...]) -> Dates:
-    """The listed expiries, while the closures of `unknown` are not announced yet."""
+def _listed_when(name: str, sessions: Dates, unannounced: tuple[Closure, ...]) -> Dates:
+    """Listed expiries on sessions before the announcement of the closures in `unannounced`."""
     columns = []
     for program in CLASSES.get(name, STOCK):
-        every = _ladder(program.ladder, unknown)
+        every = _ladder(program.ladder, unannounced)
         runs = (sessions >= np.datetime64(max(program.since, FIRST_DAY))) & (
             sessions <= np.datetime64(min(program.until, LAST_DAY))
         )
@@ -181,26 +180,26 @@ def _listed_when(name: str, sessions: Dates, unknown: tuple[Closure, ...]) -> Da
 
 
 @calendar_cache
-def _ladder(name: str, unknown: tuple[Closure, ...]) -> Dates:
+def _ladder(name: str, unannounced: tuple[Closure, ...]) -> Dates:
     weekdays = {"monday": MONDAY, "tuesday": TUESDAY, "wednesday": WEDNESDAY, "thursday": THURSDAY}
     if name == "monthly":
-        days = monthly_expiries(unknown)
+        days = monthly_expiries(unannounced)
     elif name == "quarterly":
-        days = quarterly_expiries(unknown)
+        days = quarterly_expiries(unannounced)
     elif name in ("friday", "friday_between"):
-        quarterly = quarterly_expiries(unknown) if name == "friday_between" else ()
-        taken = {*monthly_expiries(unknown), *quarterly}
-        days = tuple(day for day in weekday_expiries(FRIDAY, unknown) if day not in taken)
+        quarterly = quarterly_expiries(unannounced) if name == "friday_between" else ()
+        taken = {*monthly_expiries(unannounced), *quarterly}
+        days = tuple(day for day in weekday_expiries(FRIDAY, unannounced) if day not in taken)
     else:
-        days = weekday_expiries(weekdays[name], unknown)
+        days = weekday_expiries(weekdays[name], unannounced)
     return np.array(days, dtype="datetime64[D]")
 
 
 @calendar_cache
-def monthly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+def monthly_expiries(unannounced: tuple[Closure, ...] = ()) -> tuple[date, ...]:
     """The last trading day of every monthly: the third Friday, or the session before it.
 
-    The days of `unknown`, closures that are not announced yet, count as sessions.
+    Closures in `unannounced` are not yet known, so their days still count as sessions.
     """
     firsts = (
         date(year, month, 1)
@@ -208,44 +207,44 @@ def monthly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
         for month in range(1, 13)
     )
     return tuple(
-        _session_before(day + timedelta(days=(FRIDAY - day.weekday()) % 7 + 14), unknown)
+        _session_before(day + timedelta(days=(FRIDAY - day.weekday()) % 7 + 14), unannounced)
         for day in firsts
     )
 
 
 @calendar_cache
-def quarterly_expiries(unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
-    """The last session of every quarter; `unknown` as in :func:`monthly_expiries`."""
-    open_days = sorted({*all_sessions(), *(closure.day for closure in unknown)})
+def quarterly_expiries(unannounced: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+    """The last session of every quarter; `unannounced` as in :func:`monthly_expiries`."""
+    open_days = sorted({*all_sessions(), *(closure.day for closure in unannounced)})
     last = {(day.year, (day.month - 1) // 3): day for day in open_days}
     return tuple(last.values())
 
 
 @calendar_cache
-def weekday_expiries(weekday: int, unknown: tuple[Closure, ...] = ()) -> tuple[date, ...]:
+def weekday_expiries(weekday: int, unannounced: tuple[Closure, ...] = ()) -> tuple[date, ...]:
     """Every expiry of the weekly ladder of `weekday` (0 is Monday), moved off holidays.
 
-    `unknown` as in :func:`monthly_expiries`.
+    `unannounced` as in :func:`monthly_expiries`.
     """
     first = FIRST_DAY + timedelta(days=(weekday - FIRST_DAY.weekday()) % 7)
     weeks = (LAST_DAY - first).days // 7 + 1
     days = (first + timedelta(weeks=week) for week in range(weeks))
     moved = _session_after if weekday == MONDAY else _session_before
-    return tuple(moved(day, unknown) for day in days)
+    return tuple(moved(day, unannounced) for day in days)
 
 
-def _session_before(day: date, unknown: tuple[Closure, ...]) -> date:
+def _session_before(day: date, unannounced: tuple[Closure, ...]) -> date:
     """`day`, or the last session before it."""
-    while not _trades(day, unknown):
+    while not _trades(day, unannounced):
         day -= timedelta(days=1)
     return day
 
 
-def _session_after(day: date, unknown: tuple[Closure, ...]) -> date:
-    while not _trades(day, unknown):
+def _session_after(day: date, unannounced: tuple[Closure, ...]) -> date:
+    while not _trades(day, unannounced):
         day += timedelta(days=1)
     return day
 
 
-def _trades(day: date, unknown: tuple[Closure, ...]) -> bool:
-    return is_session(day) or any(closure.day == day for closure in unknown)
+def _trades(day: date, unannounced: tuple[Closure, ...]) -> bool:
+    return is_session(day) or any(closure.day == day for closure in unannounced)

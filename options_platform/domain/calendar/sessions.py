@@ -1,7 +1,7 @@
-"""New York sessions: which days trade, when they close, and what comes next.
+"""New York sessions: trading days, opening and closing times, and counting from one to another.
 
-Pure: no function here reads the clock; "now" is always an argument. A closure that the exchange
-announced after this version was made is set once, when the process reads its settings.
+No function here reads the clock; "now" is always an argument. Closures announced after this
+version was released are added once, when the process reads its settings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAST_DAY = date(LAST_YEAR, 12, 31)
 OPEN = time(9, 30)
 REGULAR_CLOSE = time(16, 0)
 EARLY_CLOSE = time(13, 0)
-# Official closes and the VIX's settlement (16:15) are out half an hour after the bell.
+# Official closes and the VIX settlement (16:15) are published half an hour after the close.
 SETTLED_AFTER = timedelta(minutes=30)
 # The longest-dated listed options live about three years.
 YEARS_BEYOND = 6
@@ -37,14 +37,14 @@ _added_closures: list[Closure] = []
 
 
 def calendar_cache(function: Callable[Arguments, Value]) -> Callable[Arguments, Value]:
-    """Like `functools.cache`, for what rests on the calendar: a closure that is set empties it."""
+    """Like `functools.cache`, for results that depend on the calendar: `set_closures` clears it."""
     cached = cache(function)
     _caches.append(cached.cache_clear)
     return cached  # type: ignore[return-value]
 
 
 def set_closures(closures: Sequence[Closure]) -> None:
-    """Add `closures` to the calendar of this process, in place of those that were added before."""
+    """Add `closures` to this process's calendar, replacing those added earlier."""
     if list(closures) == _added_closures:
         return
     _added_closures[:] = closures
@@ -54,9 +54,9 @@ def set_closures(closures: Sequence[Closure]) -> None:
 
 @calendar_cache
 def unplanned_closures() -> tuple[Closure, ...]:
-    """Closures that became known late, those that were set too, in the order of announcement."""
-    given = {closure.day: closure for closure in (*ANNOUNCED_LATE, *_added_closures)}
-    return tuple(sorted(given.values(), key=lambda closure: (closure.announced, closure.day)))
+    """Unscheduled closures, including those from the settings, in order of announcement."""
+    by_day = {closure.day: closure for closure in (*ANNOUNCED_LATE, *_added_closures)}
+    return tuple(sorted(by_day.values(), key=lambda closure: (closure.announced, closure.day)))
 
 
 @calendar_cache
@@ -95,7 +95,7 @@ def sessions(start: date, end: date) -> list[date]:
 
 
 def session_frame(start: date, end: date) -> pl.DataFrame:
-    """The same as a frame with one column, `date`."""
+    """The sessions from `start` to `end`, both included, as a frame with one column, `date`."""
     return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
 
 
@@ -110,10 +110,12 @@ def ordinals() -> pl.DataFrame:
 
 
 def shift(day: date, n: int) -> date:
-    """The session `n` after `day` (before, if negative); `day` need not be a session itself.
+    """The session `n` sessions after `day` (before it, if negative).
 
-    From a closed day, `n` = 1 is the next session and `n` = -1 the one before; `n` = 0 asks
-    for a session and raises :class:`UsageError` on a closed day.
+    `day` may be a closed day: `n` = 1 is then the next session, `n` = -1 the previous one. With
+    `n` = 0 it must be a session.
+
+    Raises :class:`UsageError` for `n` = 0 on a closed day, or outside the calendar.
     """
     _require_covered(day)
     every = all_sessions()
@@ -130,19 +132,19 @@ def shift(day: date, n: int) -> date:
 
 
 def close_time(day: date) -> datetime:
-    """When the session closes, as an aware New York time."""
+    """Closing time of the session, timezone-aware (New York)."""
     at = EARLY_CLOSE if day in early_closes() else REGULAR_CLOSE
     return datetime.combine(day, at, tzinfo=NEW_YORK)
 
 
 def open_time(day: date) -> datetime:
-    """When the session opens, as an aware New York time."""
+    """Opening time of the session, timezone-aware (New York)."""
     return datetime.combine(day, OPEN, tzinfo=NEW_YORK)
 
 
 @calendar_cache
 def session_times() -> pl.DataFrame:
-    """Each session with its open, its close and the next session's open, in UTC.
+    """Opening and closing time of each session and the next opening time, in UTC.
 
     Columns date, open_at, close_at, next_open_at (null for the last session of the calendar).
     """
@@ -158,37 +160,37 @@ def session_times() -> pl.DataFrame:
 def last_trading_days(days: pl.Series, known_on: pl.Series | None = None) -> pl.Series:
     """The last session on or before each day; beyond the calendar, the last weekday.
 
-    Monthly options expired on the Saturday after their last session until February 2015. With
-    `known_on`, a date for each day, a closure that was announced after it counts as a session.
+    Until February 2015 monthly options expired on the Saturday after their last session. With
+    `known_on`, a date for each day, a closure announced after that date still counts as a session.
     """
     weekdays = [LAST_DAY + timedelta(days=n) for n in range(1, YEARS_BEYOND * 366)]
-    known = [*all_sessions(), *(day for day in weekdays if day.weekday() < 5)]
-    floor = pl.DataFrame({"session": known}, schema={"session": pl.Date})
-    asked = pl.DataFrame({"day": days}, schema={"day": pl.Date}).with_row_index("at")
-    found = asked.sort("day").join_asof(
+    trading_days = [*all_sessions(), *(day for day in weekdays if day.weekday() < 5)]
+    floor = pl.DataFrame({"session": trading_days}, schema={"session": pl.Date})
+    requested = pl.DataFrame({"day": days}, schema={"day": pl.Date}).with_row_index("at")
+    joined = requested.sort("day").join_asof(
         floor, left_on="day", right_on="session", strategy="backward", check_sortedness=False
     )
-    last = found.sort("at")
+    last = joined.sort("at")
     if known_on is None:
         return last["session"]
     last = last.with_columns(known_on=known_on)
     for closure in sorted(unplanned_closures(), key=lambda closure: closure.day):
-        open_still = (pl.col("known_on") < closure.announced) & (pl.col("day") >= closure.day)
+        unannounced = (pl.col("known_on") < closure.announced) & (pl.col("day") >= closure.day)
         latest = pl.max_horizontal("session", pl.lit(closure.day))
-        last = last.with_columns(session=pl.when(open_still).then(latest).otherwise("session"))
+        last = last.with_columns(session=pl.when(unannounced).then(latest).otherwise("session"))
     return last["session"]
 
 
 def newest_session(now: datetime) -> date:
-    """The newest session whose partition exists at `now`: it ended before today in New York."""
+    """The newest session whose partition exists at `now`: the last one before today, New York."""
     today = now.astimezone(NEW_YORK).date()
     return shift(today, -1)
 
 
 def newest_final_session(now: datetime) -> date:
-    """The newest session whose close has settled at `now`: half an hour after the bell.
+    """The newest session with final prices at `now`: half an hour after its close.
 
-    At midnight in New York it becomes that of :func:`newest_session`.
+    From midnight New York on, it equals :func:`newest_session`.
     """
     today = now.astimezone(NEW_YORK).date()
     if is_session(today) and now >= close_time(today) + SETTLED_AFTER:
@@ -197,7 +199,7 @@ def newest_final_session(now: datetime) -> date:
 
 
 def require_session(day: date, newest: date) -> date:
-    """`day`, if it is a session not later than `newest`; else :class:`UsageError`."""
+    """`day` itself; raises :class:`UsageError` unless it is a session not later than `newest`."""
     if day > newest:
         raise UsageError(f"{day} is not over yet: the newest complete session is {newest}")
     if not is_session(day):

@@ -1,8 +1,11 @@
-"""Option chains: one type for stored real quotes and for synthetic ones, which say so.
+"""Option chains: quality gates for real quotes, and the synthetic chain that replaces them.
 
-Synthetic chains stand where no real chain of the session is stored: listed strikes, implied
-volatilities from the ticker's volatility index, and a quoted width. A plan that rests on one has
-`chain_source = synthetic`.
+Both are a `Chain`; its `source` says which. A synthetic chain is used for a session without a
+stored real chain: it has listed strikes, implied volatilities from the ticker's volatility index
+and a modelled bid-ask width. Plans made from it have `chain_source = synthetic`.
+
+OCC symbols, put-call parity, the volatility surface and arbitrage checks belong here. Fetching
+chains does not (`adapters/sources/`), nor does choosing strikes for a trade (`planning/`).
 """
 
 from options_platform.domain.chain.arbitrage import arbitrages

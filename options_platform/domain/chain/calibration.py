@@ -1,10 +1,10 @@
-"""The calibrated constants of synthetic chains, and where they come from.
+"""Calibrated constants of synthetic chains, and their data.
 
-`python -m tools.calibrate_chain FOLDER` fits them anew: to the end-of-day chain of SPY on
-2015-01-05, the closing one of 2020-10-05, and intraday ones of SPY and QQQ on 2026-02-11 and
-2026-02-12 (public copies of exchange and Yahoo quotes, not part of this project), and the term to
-closes of VIX9D, VIX3M and VIX6M, 2008 to 2024. docs/synthetic-chains.md gives the errors of the
-implied volatility with the tested date left out.
+`python -m tools.calibrate_chain FOLDER` fits them again. The smile and the level are fitted to
+SPY's end-of-day chain of 2015-01-05 and closing chain of 2020-10-05, and to intraday chains of SPY
+and QQQ on 2026-02-11 and 2026-02-12 (public copies of exchange and Yahoo quotes, not part of this
+project); the term structure to closes of VIX9D, VIX3M and VIX6M from 2008 to 2024.
+docs/synthetic-chains.md gives the leave-one-date-out errors of the implied volatility.
 """
 
 LEVEL = 0.854

@@ -1,4 +1,4 @@
-"""The chain of a ticker at the close of a session, real or synthetic, with one set of questions."""
+"""The option chain of a ticker at the close of a session, real or synthetic."""
 
 from __future__ import annotations
 
@@ -31,13 +31,17 @@ CHAIN_SCHEMA = pl.Schema(
         "open_interest": pl.Float64,
     }
 )
-"""Prices in USD a share as traded, `iv` annualised, `delta` signed; volume and open interest in
-contracts, null on a synthetic chain, which has none."""
+"""Prices in USD a share as traded; `iv` an annualised fraction; `delta` per share, negative for
+puts; volume and open interest in contracts, null on a synthetic chain."""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Quotes of one ticker and session in `CHAIN_SCHEMA`, sorted; `source` says what they are."""
+    """Quotes of one ticker and session.
+
+    `quotes` are in `CHAIN_SCHEMA`, sorted by expiry, right and strike; `spot` in USD a share as
+    traded; `source` says whether the quotes are real or synthetic.
+    """
 
     session: date
     ticker: str
@@ -47,13 +51,13 @@ class Chain:
 
     @property
     def expiries(self) -> list[date]:
-        """The listed expiries, ascending."""
+        """Listed expiries, ascending."""
         return self.quotes["expiry"].unique().sort().to_list()
 
     def side(self, expiry: date, right: str) -> pl.DataFrame:
-        """The quotes of one expiry and right, by strike.
+        """Quotes of one expiry and right, ascending by strike.
 
-        Raises :class:`PricingError` where the chain has none.
+        Raises :class:`PricingError` if the chain lists none.
         """
         rows = self.quotes.filter((pl.col("expiry") == expiry) & (pl.col("right") == right))
         if rows.is_empty():
@@ -64,9 +68,10 @@ class Chain:
         return rows
 
     def nearest_delta(self, expiry: date, right: str, delta: float) -> dict[str, object]:
-        """The quote whose absolute delta is nearest to `delta`, ties to the lower strike.
+        """The quote whose absolute delta is nearest to `delta`; the lower strike wins a tie.
 
-        Only quotes with a bid and a known delta count. Raises :class:`PricingError` if none has.
+        Quotes without a bid or without a delta are ignored. Raises :class:`PricingError` if no
+        quote is left.
         """
         rows = self.side(expiry, right).filter((pl.col("bid") > 0) & pl.col("delta").is_not_null())
         if rows.is_empty():
@@ -77,7 +82,7 @@ class Chain:
         return rows.sort(distance, "strike").row(0, named=True)
 
     def contract(self, expiry: date, right: str, strike: float) -> dict[str, object]:
-        """One quote; :class:`PricingError` where the strike is not listed."""
+        """The quote of one contract; raises :class:`PricingError` if the strike is not listed."""
         rows = self.side(expiry, right).filter(pl.col("strike") == strike)
         if rows.is_empty():
             raise PricingError(
@@ -87,13 +92,13 @@ class Chain:
 
 
 def real_chain(rows: pl.DataFrame) -> Chain:
-    """The chain of stored quotes.
+    """The chain of stored quotes; quotes that failed a quality gate are left out.
 
     Args:
-        rows: rows of `option_chain` for one date and ticker. Quotes with a `quality` (the gate
-            that they broke) are left out.
+        rows: rows of `option_chain` for one date and ticker.
 
-    Raises :class:`PricingError` where `rows` are of several chains, or none of them is good.
+    Raises:
+        PricingError: `rows` belong to several chains, or none of them is good.
     """
     keys = rows.select("date", "ticker").unique()
     if keys.height != 1:
@@ -119,10 +124,12 @@ def synthetic_chain(
     rules: ChainRules,
     term: TermStructure = NO_TERM,
 ) -> Chain:
-    """The chain of listed strikes around `spot` for each of `expiries` after the session.
+    """Synthetic quotes of the listed strikes around `spot`, for each expiry after the session.
 
-    Strikes reach four deviations to either side; `index` is the ticker's volatility index as an
-    annualised fraction. The quotes equal those of :func:`quote` bit for bit.
+    Strikes reach four standard deviations to either side. `index` is the ticker's volatility
+    index, an annualised fraction. The quotes equal those of :func:`quote` bit for bit.
+
+    Raises :class:`PricingError` if no expiry is after the session.
     """
     at = np.array([spot])
     step = strike_step(at)
@@ -136,18 +143,18 @@ def synthetic_chain(
         strikes = snap_strike(at, step) + step * np.arange(-reach, reach + 1)
         strikes = strikes[strikes > 0]
         for right, sign in (("call", CALL), ("put", PUT)):
-            found = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
+            quotes = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
             frames.append(
                 pl.DataFrame(
                     {
                         "expiry": expiry,
                         "right": right,
                         "strike": strikes,
-                        "bid": found.bid,
-                        "mid": found.mid,
-                        "ask": found.ask,
-                        "iv": found.iv,
-                        "delta": found.greeks.delta,
+                        "bid": quotes.bid,
+                        "mid": quotes.mid,
+                        "ask": quotes.ask,
+                        "iv": quotes.iv,
+                        "delta": quotes.greeks.delta,
                         "volume": None,
                         "open_interest": None,
                     },

@@ -1,13 +1,15 @@
-"""From the quotes of a source to rows of `option_chain`: identity, spot, IV, greeks, quality.
+"""Turn the quotes of a source into rows of `option_chain`: identity, spot, IV, greeks, quality.
 
-1. Each contract is known by its OCC symbol; where the source's own expiry or strike says
-   otherwise, the symbol counts.
-2. The spot of each expiry comes from its quotes (`put_call_parity`), since quotes
-   and a spot of another minute do not belong together; else from the source, else the bar.
-3. Implied volatility and greeks come from the mid (Black-Scholes-Merton, `pricing`).
-4. The gates judge every quote; the first that it breaks is its `quality`, in the order of
-   `contracts.GATES`. Bad quotes keep their row.
-Every row depends on the chain of its own date and ticker alone.
+1. A contract is identified by its OCC symbol; if the source's expiry or strike disagrees, the
+   symbol wins.
+2. The spot of each expiry is implied by its quotes (`put_call_parity`), because a spot from
+   another minute does not match them; otherwise it is the source's spot, otherwise the bar's
+   close.
+3. Implied volatility and greeks are computed from the mid (Black-Scholes-Merton, `pricing`).
+4. Quality gates are applied to every quote in the order of `contracts.GATES`; the first that
+   fails is stored as `quality`. Bad quotes keep their row.
+
+A row depends only on the chain of its own date and ticker.
 """
 
 from __future__ import annotations
@@ -38,16 +40,18 @@ STANDARD_MULTIPLIER = 100.0
 
 @dataclass(frozen=True)
 class ChainGates:
-    """The thresholds of the gates.
+    """Thresholds of the quality gates.
 
-    A quote is WIDE where ask - bid is above both `max_spread_share` of the mid and
-    `min_wide_usd`; STALE where it is older than `max_quote_age_hours` at the close, or as young as
-    the next session; PARITY where the spot that put-call parity implies is off the known one by
-    more than `max_spot_gap` (a share, plus as much a year), or where the pair of call and put
-    leaves the parity bounds by more than `parity_slack` of the spot; IV_BOUNDS outside `min_iv` to
-    `max_iv` (annualised fractions), or where half the spread is worth more than `max_iv_error` of
-    volatility, as deep in the money: such a quote has a price, but no volatility.
-    A chain with fewer good quotes than `min_good_share` fails its check.
+    WIDE: ask - bid exceeds both `max_spread_share` of the mid and `min_wide_usd` (USD a share).
+    STALE: the quote is older than `max_quote_age_hours` at the close, or from the next session or
+    later. PARITY: the spot implied by put-call parity differs from the reported spot by more than
+    `max_spot_gap` (a fraction; the same again is allowed per year to expiry between expiries), or
+    call and put violate the parity bounds by more than `parity_slack` (a fraction of the spot).
+    IV_BOUNDS: the implied volatility is missing or outside `min_iv` to `max_iv` (annualised
+    fractions), or half the bid-ask spread exceeds `max_iv_error` of volatility, as it does deep in
+    the money, where a quote determines a price but no volatility.
+
+    A chain whose share of good quotes is below `min_good_share` fails its asset check.
     """
 
     max_spread_share: float = 0.25
@@ -79,14 +83,15 @@ def judge_chains(
     """Rows of `option_chain`, one for each contract of each chain.
 
     Args:
-        raw: rows in `ports.CHAIN_SCHEMA` with `date`, the session; any number of chains.
+        raw: rows in `ports.SOURCE_CHAIN_SCHEMA` with `date`, the session; any number of chains.
         closes: date, ticker and `close` as traded (unadjusted, USD), for the spot.
         gates: thresholds.
         rate: risk-free rate, annualised, continuously compounded.
         dividend: dividend yield, annualised, continuously compounded.
         fetched_at: when the chains were fetched.
 
-    Raises :class:`SourceError` where a row has neither an OCC symbol nor expiry, right and strike.
+    Raises:
+        SourceError: a row has neither an OCC symbol nor expiry, right and strike.
     """
     named = _timed(_identified(raw))
     usable = _usable(named, gates)
@@ -105,7 +110,7 @@ def judge_chains(
 
 
 def _identified(raw: pl.DataFrame) -> pl.DataFrame:
-    """Contracts under their symbol, one row each; NaN is null, and a doubled one is marked."""
+    """One row per contract symbol, NaN as null; contracts with conflicting rows are flagged."""
     raw = raw.with_columns(pl.col(pl.Float64).fill_nan(None)).unique(maintain_order=True)
     parts = parse_symbols(raw["contract_symbol"])
     named = raw.with_columns(
@@ -115,26 +120,26 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
         strike=parts["strike"].fill_null(raw["strike"]),
         multiplier=pl.col("multiplier").fill_null(STANDARD_MULTIPLIER),
     ).with_columns(
-        # The contract's own name, so that a vendor's prefix makes no second one of it.
+        # Rebuild the symbol, so that a vendor's prefix does not create a second contract.
         contract_symbol=pl.when(pl.col("root").is_not_null())
         .then(symbol_expr(pl.col("root"), pl.col("expiry"), pl.col("right"), pl.col("strike")))
         .otherwise(pl.col("contract_symbol").str.replace_all(r"\s", ""))
         .fill_null(own_symbol(pl.col("ticker"))),
-        # A name that cannot be read says nothing of the deliverable: no root, not standard.
+        # An unreadable symbol says nothing about the deliverable: no root, hence not standard.
         root=pl.when(pl.col("contract_symbol").is_null())
         .then(own_root(pl.col("ticker")))
         .otherwise(pl.col("root")),
     )
-    nameless = named.filter(
+    unidentified = named.filter(
         pl.any_horizontal(
             pl.col("contract_symbol", "expiry", "strike").is_null(),
             ~pl.col("right").is_in(["call", "put"]).fill_null(value=False),
         )
     )
-    if nameless.height:
-        day, ticker = nameless.select(CHAIN).row(0)
+    if unidentified.height:
+        day, ticker = unidentified.select(CHAIN).row(0)
         raise SourceError(
-            f"the chain of {ticker} for {day} has {nameless.height} rows without a contract "
+            f"the chain of {ticker} for {day} has {unidentified.height} rows without a contract "
             "(neither an OCC symbol nor expiry, right and strike); nothing of it was stored"
         )
     doubled = pl.len().over(CONTRACT) > 1
@@ -142,11 +147,11 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _timed(named: pl.DataFrame) -> pl.DataFrame:
-    """With `dte`, `years` and how old each quote was at the close."""
-    # What was announced later moved no expiry yet on the session of the chain.
+    """Adds `dte`, `years`, the age of each quote at the close, `standard` and `mid`."""
+    # A closure announced after the chain's session had not yet moved any expiry.
     last_day = last_trading_days(named["expiry"], known_on=named["date"])
     timed = named.with_columns(last_day=last_day).join(session_times(), on="date", how="left")
-    # The chain stands at its newest quote, or at the close if that is later.
+    # The chain is as of its newest quote, but no later than the close.
     newest = pl.min_horizontal(pl.col("quoted_at").max().over(CHAIN), "close_at")
     early = (pl.col("close_at") - newest.fill_null(pl.col("close_at"))).dt.total_seconds()
     days = (pl.col("last_day") - pl.col("date")).dt.total_days()
@@ -177,7 +182,7 @@ def _stale(gates: ChainGates) -> pl.Expr:
 
 
 def _usable(named: pl.DataFrame, gates: ChainGates) -> pl.DataFrame:
-    """The quotes that parity may rest on."""
+    """Quotes good enough to infer the spot from put-call parity."""
     bad = _wide(gates) | _stale(gates).fill_null(value=False) | pl.col("doubled")
     return named.filter(
         pl.col("mid").is_not_null() & pl.col("standard") & (pl.col("years") > 0) & ~bad
@@ -185,43 +190,47 @@ def _usable(named: pl.DataFrame, gates: ChainGates) -> pl.DataFrame:
 
 
 def _with_spot(named: pl.DataFrame, spots: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
-    """The spot of each row, where it is from, and the one it is to be held against."""
-    known = closes.select(*CHAIN, own_close=pl.col("close"))
-    joined = named.join(spots, on=[*CHAIN, "expiry"], how="left").join(known, on=CHAIN, how="left")
-    given = pl.when(pl.col("spot") > 0).then(pl.col("spot")).median().over(CHAIN)
+    """Adds `spot`, its `spot_method`, and the `reported_spot` that parity is compared with."""
+    bar_closes = closes.select(*CHAIN, bar_close=pl.col("close"))
+    joined = named.join(spots, on=[*CHAIN, "expiry"], how="left").join(
+        bar_closes, on=CHAIN, how="left"
+    )
+    source_spot = pl.when(pl.col("spot") > 0).then(pl.col("spot")).median().over(CHAIN)
     return joined.with_columns(
-        given=given,
-        # NaN of a bar is no price.
-        known=given.fill_null(pl.when(pl.col("own_close") > 0).then(pl.col("own_close"))),
+        source_spot=source_spot,
+        # A close of NaN is no price.
+        reported_spot=source_spot.fill_null(
+            pl.when(pl.col("bar_close") > 0).then(pl.col("bar_close"))
+        ),
     ).with_columns(
-        spot=pl.coalesce("parity_spot", "known"),
+        spot=pl.coalesce("parity_spot", "reported_spot"),
         spot_method=pl.when(pl.col("parity_spot").is_not_null())
         .then(pl.lit("parity"))
-        .when(pl.col("given").is_not_null())
+        .when(pl.col("source_spot").is_not_null())
         .then(pl.lit("source"))
-        .when(pl.col("known").is_not_null())
+        .when(pl.col("reported_spot").is_not_null())
         .then(pl.lit("close")),
     )
 
 
 def _priced(rows: pl.DataFrame, rate: float, dividend: float) -> pl.DataFrame:
-    """With `iv` and greeks where a two-sided quote, a spot and time to expiry stand."""
+    """Adds `iv` and greeks; null without a two-sided quote, a spot or time to expiry."""
     rows = rows.with_row_index("at")
-    able = rows.filter(
+    priceable = rows.filter(
         pl.col("mid").is_not_null() & (pl.col("spot") > 0) & (pl.col("years") > 0),
         pl.col("strike") > 0,
     )
-    spot, strike, years = (able[name].to_numpy() for name in ("spot", "strike", "years"))
-    sign = np.where((able["right"] == "call").to_numpy(), CALL, PUT)
-    vol = implied_vol(able["mid"].to_numpy(), spot, strike, years, rate, dividend, sign)
-    found = np.isfinite(vol)
+    spot, strike, years = (priceable[name].to_numpy() for name in ("spot", "strike", "years"))
+    sign = np.where((priceable["right"] == "call").to_numpy(), CALL, PUT)
+    vol = implied_vol(priceable["mid"].to_numpy(), spot, strike, years, rate, dividend, sign)
+    has_vol = np.isfinite(vol)
     greeks = black_scholes(
-        spot[found], strike[found], years[found], vol[found], rate, dividend, sign[found]
+        spot[has_vol], strike[has_vol], years[has_vol], vol[has_vol], rate, dividend, sign[has_vol]
     )
     values = pl.DataFrame(
         {
-            "at": able["at"].filter(pl.Series(found)),
-            "iv": vol[found],
+            "at": priceable["at"].filter(pl.Series(has_vol)),
+            "iv": vol[has_vol],
             "delta": greeks.delta,
             "gamma": greeks.gamma,
             "theta": greeks.theta,
@@ -232,10 +241,10 @@ def _priced(rows: pl.DataFrame, rate: float, dividend: float) -> pl.DataFrame:
 
 
 def _quality(gates: ChainGates) -> pl.Expr:
-    """The first gate that a row breaks, in the order of `contracts.GATES`."""
+    """The first gate that a row fails, in the order of `contracts.GATES`; null if none."""
     chain_spot = pl.col("chain_spot")
     gap = gates.max_spot_gap
-    off_known = (chain_spot / pl.col("known") - 1.0).abs() > gap
+    off_reported = (chain_spot / pl.col("reported_spot") - 1.0).abs() > gap
     off_chain = (pl.col("parity_spot") / chain_spot - 1.0).abs() > gap * (1.0 + pl.col("years"))
     rules = {
         "NONSTANDARD": ~pl.col("standard"),
@@ -245,7 +254,7 @@ def _quality(gates: ChainGates) -> pl.Expr:
         "CROSSED": pl.col("ask") < pl.col("bid"),
         "WIDE": _wide(gates),
         "STALE": _stale(gates),
-        "PARITY": off_known.fill_null(value=False)
+        "PARITY": off_reported.fill_null(value=False)
         | off_chain.fill_null(value=False)
         | pl.col("breaks_parity").fill_null(value=False)
         | pl.col("spot").is_null(),

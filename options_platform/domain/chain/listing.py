@@ -1,4 +1,4 @@
-"""Which strikes are listed, and which of them has the delta that is wanted."""
+"""Listed strikes of the synthetic chain, and the listed strike nearest to a delta."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RANGE_DEVIATIONS = 4.0
 
 
 def strike_step(spot: Floats) -> Floats:
-    """Distance of listed strikes at a price: 0.5 below 25 USD, 1 to 1,000, 5 above."""
+    """Distance between listed strikes, USD: 0.5 up to a spot of 25, 1 up to 1,000, 5 above."""
     limits = np.array([limit for limit, _ in STEPS[:-1]])
     steps = np.array([step for _, step in STEPS])
     return np.asarray(steps[np.searchsorted(limits, spot, side="left")], dtype=np.float64)
 
 
 def snap_strike(strike: Floats, step: Floats) -> Floats:
-    """The listed strike nearest to `strike`, at least one step."""
+    """The listed strike nearest to `strike`, at least one `step`; USD a share."""
     return np.asarray(np.maximum(np.round(strike / step), 1.0) * step, dtype=np.float64)
 
 
@@ -34,32 +34,32 @@ def strike_nearest_delta(
     rules: ChainRules,
     term: TermStructure = NO_TERM,
 ) -> Floats:
-    """The listed strike whose delta is nearest to `delta` (absolute) on the synthetic chain.
+    """The listed strike of the synthetic chain whose absolute delta is nearest to `delta`.
 
-    Walks the listed strikes from one deviation (at least two strikes) inside the money to four
-    deviations outside; all rows at once, shape [rows].
+    Searches the listed strikes from one standard deviation (at least two strikes) in the money to
+    four standard deviations out of the money. All arguments and the result have shape [rows].
     """
     step = strike_step(spot)
     widest = atm_vol(years, index, rules.surface, term)
     reach = np.ceil(RANGE_DEVIATIONS * widest * np.sqrt(years) * spot / step)
-    # Where volatility is high, a delta of 0.45 lies in the money: one deviation of it counts too.
+    # At high volatility a delta of 0.45 is in the money, so search one deviation there as well.
     inside = np.maximum(np.ceil(reach / RANGE_DEVIATIONS), 2.0)
     offsets = np.arange(-int(np.max(inside, initial=2.0)), int(np.max(reach, initial=1.0)) + 1)
-    # Out of the money lies above the spot for calls, below for puts.
+    # Out of the money is above the spot for calls, below it for puts.
     ladder = snap_strike(spot, step)[:, None] + (sign * step)[:, None] * offsets[None, :]
     ladder = np.maximum(ladder, step[:, None])
     spot, years, index, sign = spot[:, None], years[:, None], index[:, None], sign[:, None]
-    columns = TermStructure(*(_column(known) for known in vars(term).values()))
+    columns = TermStructure(*(_column(tenor) for tenor in vars(term).values()))
     rate, dividend = columns.rate_or(rules.risk_free_rate), rules.dividend_yield
     iv = surface_iv(spot, ladder, years, index, rules.surface, carry=rate - dividend, term=columns)
-    found = black_scholes(spot, ladder, years, iv, rate, dividend, sign).delta
-    distance = np.abs(np.abs(found) - delta[:, None])
-    # Each row looks at its own ladder alone, however long those of the other rows are.
-    own = (offsets[None, :] <= reach[:, None]) & (offsets[None, :] >= -inside[:, None])
-    distance = np.where(own, distance, np.inf)
+    deltas = black_scholes(spot, ladder, years, iv, rate, dividend, sign).delta
+    distance = np.abs(np.abs(deltas) - delta[:, None])
+    # A row must not search beyond its own range, however far the ranges of other rows reach.
+    in_range = (offsets[None, :] <= reach[:, None]) & (offsets[None, :] >= -inside[:, None])
+    distance = np.where(in_range, distance, np.inf)
     at = np.argmin(distance, axis=1)
     return np.asarray(np.take_along_axis(ladder, at[:, None], axis=1)[:, 0], dtype=np.float64)
 
 
-def _column(known: Floats) -> Floats:
-    return known[:, None] if known.ndim else known
+def _column(values: Floats) -> Floats:
+    return values[:, None] if values.ndim else values

@@ -1,10 +1,11 @@
-"""OCC option symbols: root, expiry, right and strike in one name, as `SPY260320C00690000`.
+"""OCC option symbols: root, expiry, right and strike in one text, e.g. `SPY260320C00690000`.
 
-Layout: OCC, Options Symbology Initiative (2010): root of up to six characters, at times padded
-with blanks, YYMMDD, C or P, the strike in thousandths of a dollar as eight digits. A root that
-ends in a digit (`SPY7`, `AAPL1`) is a contract whose deliverable is not 100 shares.
-Vendors put a mark before it (`O:SPY...`, `OPRA:SPY...`, `.SPY...`), write it in lower case or
-pad it otherwise; those with a dot (thinkorswim, dxFeed) write the strike in dollars (`C690.5`).
+Layout (OCC, Options Symbology Initiative, 2010): a root of up to six characters, sometimes padded
+with blanks, YYMMDD, C or P, and the strike in thousandths of a dollar as eight digits. A root that
+ends in a digit (`SPY7`, `AAPL1`) marks a contract that does not deliver 100 shares.
+
+Vendors add a prefix (`O:SPY...`, `OPRA:SPY...`, `.SPY...`), write the symbol in lower case or pad
+it differently; with the dot prefix (thinkorswim, dxFeed) the strike is in dollars (`C690.5`).
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ _DATED = r"(\d{6})\s*([CP])\s*"
 _OCC = _ROOT + _DATED + r"(\d{8})$"
 _DOLLARS = r"^\.([A-Z][A-Z0-9./]{0,6}?)" + _DATED + r"(\d{1,6}(?:\.\d{1,3})?)$"
 STANDARD_SUFFIXES = ("", "W", "P")
-"""Roots of a ticker's standard contracts: its own, and the weekly and PM roots of indices."""
+"""Suffixes of a ticker's standard roots: none, and W (weekly) and P (PM-settled) of indices."""
 
 
 def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
-    """The parts of each symbol: root, expiry, right (call or put) and strike in USD.
+    """The parts of each symbol: root, expiry, right (call or put) and strike (USD).
 
-    All four are null where the text is no OCC symbol, or its date does not exist.
+    All four are null if the text is not an OCC symbol or its date does not exist.
     """
     text = pl.col("symbol").str.strip_chars().str.to_uppercase()
 
@@ -52,33 +53,33 @@ def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
 
 
 def symbol_expr(root: pl.Expr, expiry: pl.Expr, right: pl.Expr, strike: pl.Expr) -> pl.Expr:
-    """The OCC symbol of a contract, unpadded; null where a part is null."""
+    """The OCC symbol of a contract, unpadded; null if any part is null."""
     thousandths = (strike * 1000.0).round().cast(pl.Int64).cast(pl.String).str.zfill(8)
     letter = pl.when(right == "call").then(pl.lit("C")).when(right == "put").then(pl.lit("P"))
     return pl.concat_str(root, expiry.dt.strftime("%y%m%d"), letter, thousandths)
 
 
 def own_root(ticker: pl.Expr) -> pl.Expr:
-    """The ticker's own root: `BRK.B` is `BRKB` there."""
+    """The standard OCC root of a ticker: `BRKB` for `BRK.B`."""
     return ticker.str.replace_all(r"[.\-]", "")
 
 
 def own_symbol(ticker: pl.Expr) -> pl.Expr:
-    """The symbol under the ticker's own root, of the columns `expiry`, `right` and `strike`."""
+    """The symbol with the ticker's standard root, from columns `expiry`, `right`, `strike`."""
     return symbol_expr(own_root(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike"))
 
 
 def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
-    """Whether the root is one of the ticker's standard ones."""
+    """Whether the root belongs to standard contracts of the ticker."""
     return pl.any_horizontal(
         *(root == pl.concat_str(own_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
     )
 
 
 def share_symbol(ticker: str) -> str:
-    """What brokers and the tape call the ticker's shares: a class has a dot, `BRK-B` is `BRK.B`.
+    """The ticker as brokers and the tape spell it: share classes with a dot, `BRK.B` for `BRK-B`.
 
-    Both spellings are tickers here, so whatever a broker is asked for, or says, goes by this one.
+    The platform accepts both spellings as tickers. All communication with brokers uses this one.
     """
     return ticker.replace("-", ".")
 
@@ -91,6 +92,6 @@ def symbol_of(ticker: str, expiry: date, right: str, strike: float) -> str:
 
 @lru_cache(maxsize=4096)
 def parse_symbol(symbol: str) -> tuple[str, date, str, float] | None:
-    """Root, expiry, right (call or put) and strike in USD; None where it is no OCC symbol."""
+    """Root, expiry, right (call or put) and strike (USD); None if it is not an OCC symbol."""
     root, expiry, right, strike = parse_symbols(pl.Series([symbol])).row(0)
     return None if root is None else (root, expiry, right, strike)

@@ -1,10 +1,10 @@
-"""Put-call parity: the spot that a chain's own quotes imply, and the pairs that break its bounds.
+"""Put-call parity: the spot implied by a chain's quotes, and pairs that violate the bounds.
 
-European parity, Hull, Options, Futures and Other Derivatives, section 11.4:
-C - P = S exp(-qT) - K exp(-rT), so each pair of one strike implies a spot. The pairs nearest the
-money are used, as the Cboe does for the forward of the VIX (Cboe Volatility Index Mathematics
-Methodology, "Step 2": the strike where call and put are closest); the median of seven is steadier
-than that one strike. American options only obey bounds (section 11.4 as well):
+European parity (Hull, Options, Futures and Other Derivatives, section 11.4) is
+C - P = S exp(-qT) - K exp(-rT), so the call and put of one strike imply a spot. The pairs nearest
+the money are used, as the Cboe does for the forward of the VIX (Cboe Volatility Index Mathematics
+Methodology, "Step 2": the strike where call and put prices are closest); the median of seven pairs
+is more stable than a single one. American options only satisfy bounds (same section):
 S exp(-qT) - K <= C - P <= S - K exp(-rT), with the dividend as a yield.
 """
 
@@ -18,7 +18,7 @@ NEAR_DAYS = 60
 
 
 def _pairs(quotes: pl.DataFrame, extra: tuple[str, ...] = ()) -> pl.DataFrame:
-    """Call and put of one strike side by side; `difference` is call mid - put mid."""
+    """Call and put of the same strike in one row; `difference` is call mid - put mid."""
     key = [*EXPIRY, "strike", "root"]
     kept = ("mid", "bid", "ask", "contract_symbol")
     calls = quotes.filter(pl.col("right") == "call").select(*key, "years", "dte", *extra, *kept)
@@ -31,18 +31,18 @@ def _pairs(quotes: pl.DataFrame, extra: tuple[str, ...] = ()) -> pl.DataFrame:
 def implied_spots(
     quotes: pl.DataFrame, rate: float, dividend: float, min_pairs: int
 ) -> pl.DataFrame:
-    """The spot implied by the quotes of each expiry, and by the chain as a whole.
+    """The spot implied by the quotes of each expiry, and by the whole chain.
 
     Args:
-        quotes: sound two-sided quotes: date, ticker, expiry, right, strike, root, mid, bid, ask,
+        quotes: good two-sided quotes: date, ticker, expiry, right, strike, root, mid, bid, ask,
             contract_symbol, years and dte.
-        rate: risk-free rate; annualised, continuously compounded, like `dividend`.
-        dividend: dividend yield.
-        min_pairs: pairs of call and put that an expiry needs; one with fewer is left out.
+        rate: risk-free rate, annualised, continuously compounded.
+        dividend: dividend yield, annualised, continuously compounded.
+        min_pairs: least number of call-put pairs; an expiry with fewer is left out.
 
     Returns:
-        date, ticker, expiry, parity_spot and chain_spot in USD; the latter is the median over the
-        expiries within 60 days, or over all where none is that near.
+        date, ticker, expiry, parity_spot and chain_spot (USD a share); chain_spot is the median
+        over the expiries within 60 days, or over all expiries if none is that near.
     """
     years = pl.col("years")
     spot = (pl.col("difference") + pl.col("strike") * (-rate * years).exp()) * (
@@ -68,20 +68,20 @@ def implied_spots(
 def pair_breaks_parity(
     quotes: pl.DataFrame, rate: float, dividend: float, slack: float
 ) -> pl.DataFrame:
-    """The contracts whose pair leaves the American bounds by more than quotes and slack explain.
+    """Contracts whose call-put pair violates the American parity bounds.
 
-    Half of both spreads and `slack` of the spot are allowed. Both legs are named, since either may
-    be the wrong one.
+    A violation by up to half of both bid-ask spreads plus `slack` of the spot is tolerated. Both
+    legs are returned, since either may be the wrong quote.
 
     Args:
         quotes: date, ticker, expiry, right, strike, root, contract_symbol, mid, bid, ask, spot,
             years, dte, standard.
-        rate: risk-free rate; annualised, continuously compounded, like `dividend`.
-        dividend: dividend yield.
-        slack: a share of the spot.
+        rate: risk-free rate, annualised, continuously compounded.
+        dividend: dividend yield, annualised, continuously compounded.
+        slack: tolerance as a fraction of the spot.
 
     Returns:
-        date, ticker, contract_symbol, breaks_parity (true).
+        date, ticker, contract_symbol, breaks_parity (always true).
     """
     sound = quotes.filter(
         pl.col("mid").is_not_null() & (pl.col("spot") > 0) & (pl.col("years") > 0)

@@ -1,4 +1,4 @@
-"""Quotes of the synthetic chain: bid, mid and ask around the surface's price."""
+"""Quotes of the synthetic chain: bid, mid and ask around the model price."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SMALLEST_VEGA = 1e-4
 
 @dataclass(frozen=True)
 class Quotes:
-    """Quotes of options, arrays of one shape; prices in USD a share, `iv` annualised."""
+    """Quotes of options, arrays of one shape; prices in USD a share, `iv` annualised fractions."""
 
     strike: Floats
     bid: Floats
@@ -45,10 +45,10 @@ def quote(
     rules: ChainRules,
     term: TermStructure = NO_TERM,
 ) -> Quotes:
-    """Quotes of the synthetic chain around the ticker's volatility `index` (annualised fraction).
+    """Synthetic quotes for the ticker's volatility `index` (annualised fraction).
 
-    Bid and ask are whole cents, a bid below one cent is zero. Raises :class:`PricingError` like
-    `black_scholes`; at expiry an option has its intrinsic value and no quote.
+    Bid and ask are whole cents; a bid below one cent is zero. Raises :class:`PricingError` like
+    `black_scholes`; in particular, an option at expiry has an intrinsic value but no quote.
     """
     rate, dividend = term.rate_or(rules.risk_free_rate), rules.dividend_yield
     iv = surface_iv(spot, strike, years, index, rules.surface, carry=rate - dividend, term=term)

@@ -1,4 +1,4 @@
-"""The settings of chains."""
+"""Settings of option chains."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from options_platform.domain.chain.surface import SurfaceRules
 
 @dataclass(frozen=True)
 class ChainRules:
-    """Rates (annualised, continuously compounded), the synthetic surface, the quoted width.
+    """Rates, the synthetic volatility surface and the synthetic bid-ask width.
 
-    `risk_free_rate` serves where no short rate of the day is stored, and on real chains.
-    `width` holds a, b, c and d of ln(width / 0.01 USD) = a + b ln(vega / 0.1 USD) + c ln(atm /
-    0.20) + d ln(T / 30 days), vega in USD a vol point; a quote is never tighter than a cent.
-    `width_scale` multiplies it.
+    Rates are annualised fractions, continuously compounded. `risk_free_rate` is used on real
+    chains, and on days without a stored short rate. `width` holds a, b, c and d of
+    ln(width / 0.01 USD) = a + b ln(vega / 0.1 USD) + c ln(atm / 0.20) + d ln(T / 30 days), vega in
+    USD a vol point; `width_scale` multiplies the result. A quote is never tighter than one cent.
+
+    Raises ValueError for a width without four numbers, a negative scale or a rate of 100% or more.
     """
 
     risk_free_rate: float = 0.03

@@ -1,14 +1,14 @@
-"""The synthetic implied volatility surface, from a volatility index to the vol of a strike.
+"""Synthetic implied volatility surface: from a volatility index to the volatility of a strike.
 
-1. Term: the index of 30 days and those of 9, 93 and 182 days, where they are known, else their
-   usual ratios; between them total variance is linear in time.
-2. Level: an index replicates a variance swap, so it lies above the volatility at the money:
+1. Term: the 30-day index and the 9-, 93- and 182-day indices; a missing one is estimated from the
+   30-day index. Total variance is linear in time between the tenors.
+2. Level: an index replicates a variance swap, so it is above the at-the-money volatility:
        atm = level x index x (index / 0.20)^level_power x (T / 30 days)^level_term
 3. Smile: with x = ln(K / F) / (atm sqrt(T)),
        (iv / atm)^2 = 1 + (atm / 0.18)^skew_fade (h(x) - h(0)),
        h(x) = b (rho (x - m) + sqrt((x - m)^2 + s^2)),
-   the form of Gatheral's SVI, its parameters linear in ln T between the listed tenors, x held
-   within `SMILE_RANGE`.
+   the form of Gatheral's SVI. Its parameters are linear in ln T between the calibrated tenors, and
+   x is clipped to `SMILE_RANGE`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from options_platform.domain.pricing.units import require_positive
 TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
 INDEX_DAYS = 30.0
 LEVEL_AT, SKEW_AT = 0.20, 0.18
-# Flat beyond: further out, calls of a calm market would cost less with a later expiry.
+# Flat outside this range: otherwise far calls in a calm market would be cheaper for later expiries.
 SMILE_RANGE = (-6.0, 2.5)
 LARGEST_FADE = 1.4
 SMALLEST_RATIO = 0.3
@@ -34,10 +34,11 @@ SMALLEST_RATIO = 0.3
 
 @dataclass(frozen=True)
 class SurfaceRules:
-    """Parameters of the surface; the defaults are calibrated, see `calibration`.
+    """Parameters of the surface; `calibration` documents the defaults.
 
-    `term` holds for 9, 93 and 182 days the a and b of ln(index of the tenor / index of 30 days)
-    = a + b ln(index / 0.20); `smile` the tenor in days, b, rho, m and s, one row a tenor.
+    `term` holds a and b of ln(index of the tenor / 30-day index) = a + b ln(30-day index / 0.20)
+    for 9, 93 and 182 days. `smile` holds one row per tenor: days, b, rho, m and s. `lowest_iv` is
+    the floor of every volatility, an annualised fraction.
     """
 
     level: float = calibration.LEVEL
@@ -50,22 +51,23 @@ class SurfaceRules:
 
     @classmethod
     def flat(cls) -> SurfaceRules:
-        """The surface on which every option has the index itself as its volatility."""
+        """A surface without term structure, level or smile: every volatility is the index."""
         return cls(1.0, 0.0, 0.0, ((0.0, 0.0),) * 3, 0.0, ((30.0, 0.0, 0.0, 0.0, 1.0),), 1e-6)
 
 
 @dataclass(frozen=True)
 class TermStructure:
-    """Indices of 9, 93 and 182 days and the short rate, annualised fractions; NaN where unknown."""
+    """9-, 93- and 182-day volatility indices and the short rate; annualised fractions, NaN if
+    missing."""
 
     days_9: Floats = field(default_factory=lambda: np.array(np.nan))
     days_93: Floats = field(default_factory=lambda: np.array(np.nan))
     days_182: Floats = field(default_factory=lambda: np.array(np.nan))
     rate: Floats = field(default_factory=lambda: np.array(np.nan))
 
-    def rate_or(self, usual: float) -> Floats:
-        """The short rate, `usual` where it is not known."""
-        return np.where(np.isnan(self.rate), usual, self.rate)
+    def rate_or(self, fallback: float) -> Floats:
+        """The short rate; `fallback` where it is missing."""
+        return np.where(np.isnan(self.rate), fallback, self.rate)
 
 
 NO_TERM = TermStructure()
@@ -74,17 +76,17 @@ NO_TERM = TermStructure()
 def index_at(
     years: Floats, index: Floats, rules: SurfaceRules, term: TermStructure = NO_TERM
 ) -> Floats:
-    """The volatility index of any tenor, annualised; flat before 9 and after 182 days.
+    """The volatility index of any tenor, an annualised fraction; flat below 9 and above 182 days.
 
     Raises :class:`PricingError` unless years and index are positive.
     """
     require_positive(years=years, volatility_index=index)
     log_level = np.log(index / LEVEL_AT)
-    others = (term.days_9, term.days_93, term.days_182)
-    guessed = [index * np.exp(a + b * log_level) for a, b in rules.term]
+    quoted = (term.days_9, term.days_93, term.days_182)
+    estimated = [index * np.exp(a + b * log_level) for a, b in rules.term]
     near, far, last = (
-        np.where(np.isnan(known), guess, known)
-        for known, guess in zip(others, guessed, strict=True)
+        np.where(np.isnan(value), estimate, value)
+        for value, estimate in zip(quoted, estimated, strict=True)
     )
     days = years * DAYS_A_YEAR
     nodes = [near, index, far, last]
@@ -101,15 +103,18 @@ def index_at(
 def atm_vol(
     years: Floats, index: Floats, rules: SurfaceRules, term: TermStructure = NO_TERM
 ) -> Floats:
-    """Implied volatility at the money forward, annualised."""
-    own = index_at(years, index, rules, term)
-    level = rules.level * np.power(own / LEVEL_AT, rules.level_power)
+    """At-the-money-forward implied volatility, an annualised fraction."""
+    tenor_index = index_at(years, index, rules, term)
+    level = rules.level * np.power(tenor_index / LEVEL_AT, rules.level_power)
     level = level * np.power(years * DAYS_A_YEAR / INDEX_DAYS, rules.level_term)
-    return np.asarray(np.maximum(own * level, rules.lowest_iv), dtype=np.float64)
+    return np.asarray(np.maximum(tenor_index * level, rules.lowest_iv), dtype=np.float64)
 
 
 def index_for_atm(atm_30d: Floats, rules: SurfaceRules) -> Floats:
-    """The index whose surface has `atm_30d` at the money in 30 days; the inverse of `atm_vol`."""
+    """The 30-day index that gives a 30-day at-the-money volatility of `atm_30d`.
+
+    The inverse of `atm_vol` above its floor; both are annualised fractions.
+    """
     power = 1.0 + rules.level_power
     scaled = np.asarray(atm_30d) / (rules.level * LEVEL_AT)
     return np.asarray(LEVEL_AT * np.power(scaled, 1.0 / power), dtype=np.float64)
@@ -125,7 +130,10 @@ def surface_iv(
     carry: Floats | float,
     term: TermStructure = NO_TERM,
 ) -> Floats:
-    """Implied volatility of a strike, annualised; `carry` is rate less dividend yield."""
+    """Implied volatility of a strike, an annualised fraction; arrays broadcast.
+
+    `carry` is the rate less the dividend yield, annualised and continuously compounded.
+    """
     atm = atm_vol(years, index, rules, term)
     moneyness = np.log(strike / (spot * np.exp(carry * years))) / (atm * np.sqrt(years))
     fade = np.minimum(np.power(atm / SKEW_AT, rules.skew_fade), LARGEST_FADE)
@@ -135,7 +143,7 @@ def surface_iv(
 
 
 def smile(moneyness: Floats, years: Floats, rows: Sequence[Sequence[float]]) -> Floats:
-    """h(x) - h(0): the squared ratio of a strike's volatility to that at the money, less one."""
+    """h(x) - h(0): the squared ratio of a strike's volatility to the at-the-money one, minus 1."""
     x = np.clip(moneyness, *SMILE_RANGE)
     at = np.log(np.array([row[0] for row in rows]))
     when = np.log(years * DAYS_A_YEAR)

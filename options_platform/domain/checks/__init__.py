@@ -1,4 +1,5 @@
-"""What must hold of stored tables: rules that find wrong rows; Dagster runs them as checks.
+"""Rules that stored tables must satisfy; Dagster runs them as asset checks.
 
-Cleaning rows before they are stored belongs to `domain/market/` and `domain/chain/`.
+A rule counts the offending rows and gives examples. Cleaning rows before they are stored belongs to
+`domain/market/` and `domain/chain/`.
 """

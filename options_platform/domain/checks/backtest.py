@@ -1,4 +1,4 @@
-"""What must hold of every backtest, whatever it earned: rules over its stored tables."""
+"""Accounting rules that the stored tables of every backtest must satisfy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BY_RUN = ["run", "fill_model"]
 
 @dataclass(frozen=True)
 class BacktestTables:
-    """The stored rows of one run, or of several."""
+    """Stored rows of one or several backtest runs."""
 
     equity: pl.DataFrame
     trades: pl.DataFrame
@@ -28,7 +28,7 @@ class BacktestTables:
 
 @dataclass(frozen=True)
 class BacktestRule:
-    """A named rule; a blocking one says that the accounting is broken."""
+    """A named rule; a violation of a blocking rule means that the accounting is wrong."""
 
     name: str
     description: str
@@ -58,7 +58,7 @@ def _unbalanced(tables: BacktestTables) -> Finding:
 
 
 def _unfilled(tables: BacktestTables) -> Finding:
-    """Net prices are booked to a hundredth of a cent, half a cent of a contract at most."""
+    """Net prices are rounded to a hundredth of a cent, at most half a cent per contract."""
     paid = pl.when(pl.col("side") == "buy").then("price").otherwise(-pl.col("price"))
     filled = tables.fills.group_by(*BY_RUN, "date").agg(
         paid=(paid * pl.col("contracts")).sum() * SHARES, contracts=pl.col("contracts").sum()
@@ -76,13 +76,13 @@ def _unfilled(tables: BacktestTables) -> Finding:
 
 
 def _unexplained(tables: BacktestTables) -> Finding:
-    """Equity gained less interest and the profits of all positions is nothing."""
+    """The change in equity must equal interest plus the profits of all positions."""
     gained = (
         tables.equity.sort("date")
         .group_by(*BY_RUN)
         .agg(
             gained=pl.col("equity_usd").last() - pl.col("equity_usd").first(),
-            # The first session trades nothing, and its interest came before its mark.
+            # The first session has no trades, and its interest is already in its mark.
             interest=pl.col("interest_usd").slice(1).sum(),
         )
     )
@@ -93,11 +93,13 @@ def _unexplained(tables: BacktestTables) -> Finding:
 
 
 def _beyond_maximum(tables: BacktestTables) -> Finding:
-    """At expiry a position settles at intrinsic values, so its bound is exact.
+    """A position settled at expiry cannot lose more than its maximum loss.
 
-    Naked options have none: what they state is the capital at risk.
+    Naked strategies are exempt: they have no maximum loss, only capital at risk.
     """
-    naked = pl.col("strategy").is_in([name for name, own in STRATEGIES.items() if own.naked])
+    naked = pl.col("strategy").is_in(
+        [name for name, strategy in STRATEGIES.items() if strategy.naked]
+    )
     settled = tables.trades.filter(
         ~naked.fill_null(value=False) & (pl.col("exit_reason") == SETTLED)
     )
@@ -106,7 +108,7 @@ def _beyond_maximum(tables: BacktestTables) -> Finding:
 
 
 def _unmarked(tables: BacktestTables) -> Finding:
-    """A position is marked on each session from its entry to the one before its exit."""
+    """A position must have a mark in each session from its entry to the one before its exit."""
     marks = tables.marks.group_by(*BY_RUN, "plan_id").agg(marks=pl.len())
     sessions = tables.equity.select(*BY_RUN, "date")
     lived = (
@@ -133,29 +135,29 @@ def _no_trades(tables: BacktestTables) -> Finding:
 BACKTEST_RULES = (
     BacktestRule(
         "accounts_balance",
-        "cash + positions are the equity on each session, and the marks add up to the positions, "
+        "cash + positions equal equity in each session, and the marks add up to the positions, "
         "to the cent",
         _unbalanced,
     ),
     BacktestRule(
         "fills_explain_cash",
-        "cash moves by the fills, fees and interest of each session, to half a cent a contract",
+        "cash changes by fills, fees and interest only, to half a cent per contract",
         _unfilled,
     ),
     BacktestRule(
         "profits_explain_equity",
-        "equity gained is interest and the profits of all positions, to the cent",
+        "the change in equity is interest plus the profits of all positions, to the cent",
         _unexplained,
     ),
     BacktestRule(
         "losses_bounded",
-        "no position that was held to its expiry lost more than its maximum loss",
+        "no position held to expiry lost more than its maximum loss",
         _beyond_maximum,
     ),
     BacktestRule(
         "positions_marked",
-        "each position has a mark on each session that it was open",
+        "each position has a mark in every session in which it was open",
         _unmarked,
     ),
-    BacktestRule("trades_made", "each run made a trade", _no_trades, blocking=False),
+    BacktestRule("trades_made", "each run made at least one trade", _no_trades, blocking=False),
 )

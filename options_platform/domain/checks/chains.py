@@ -1,6 +1,6 @@
-"""What can be wrong with a stored chain beyond its contract: rules in the manner of `quality`.
+"""Rules about stored option chains as a whole.
 
-A bad quote is marked by its gate and breaks nothing; these rules look at a chain as a whole.
+A single bad quote is marked by its quality gate and violates no rule.
 """
 
 from __future__ import annotations
@@ -24,51 +24,52 @@ SMALLEST_VEGA = 0.01
 
 
 def chain_rules(min_good_share: float) -> tuple[Rule, ...]:
-    """The rules of `option_chain`: those of its contract, which block, and those of its worth.
+    """The rules of `option_chain`: those of its contract, which block, and of its quality.
 
     Args:
-        min_good_share: share of good quotes among the standard, unexpired contracts of a chain.
+        min_good_share: least fraction of good quotes among a chain's standard, unexpired contracts.
     """
     contract = tuple(rule for rule in COMMON if rule.name != "sessions_complete")
     return (
         *contract,
         Rule(
             "good_share",
-            f"At least {min_good_share:.0%} of each chain's standard contracts are quoted well.",
+            f"At least {min_good_share:.0%} of each chain's standard contracts have good quotes.",
             lambda _, frame, __: _few_good(frame, min_good_share),
             blocking=False,
         ),
         Rule(
             "source_iv",
-            "The source's implied volatilities of good quotes are no solver bounds.",
+            "The source's implied volatilities of good quotes are not bounds of its solver.",
             _source_iv,
             blocking=False,
         ),
         Rule(
             "source_units",
-            "The source's theta and vega have the units of ours.",
+            "The source's theta and vega have the same units as the computed ones.",
             _source_units,
             blocking=False,
         ),
     )
 
 
-def chains_missing(stored: Sequence[tuple[date, str]], asked: ExpectedPartitions) -> Finding:
-    """The sessions of the range, since each ticker's first bar, without a stored chain."""
-    have = set(stored)
+def chains_missing(stored: Sequence[tuple[date, str]], expected: ExpectedPartitions) -> Finding:
+    """Sessions of the run, from each ticker's first bar on, without a stored chain."""
+    stored_chains = set(stored)
     missing = [
         f"{day} {ticker}"
-        for day in asked.sessions
-        for ticker in asked.tickers
-        if (first := asked.first_bars.get(ticker)) is not None
+        for day in expected.sessions
+        for ticker in expected.tickers
+        if (first := expected.first_bars.get(ticker)) is not None
         and day >= first
-        and (day, ticker) not in have
+        and (day, ticker) not in stored_chains
     ]
     return Finding(len(missing), tuple(missing[:SHOWN]))
 
 
 def good_shares(frame: pl.DataFrame) -> pl.DataFrame:
-    """Contracts, good ones and their share of the standard, unexpired ones, by date and ticker."""
+    """By date and ticker: contracts, good (their number) and share, the fraction of good quotes
+    among standard, unexpired contracts."""
     quality = pl.col("quality")
     counted = ~quality.is_in(NOT_QUOTED).fill_null(value=False)
     return (
@@ -104,10 +105,10 @@ def _source_iv(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Find
 
 
 def _source_units(_: Table, frame: pl.DataFrame, __: ExpectedPartitions) -> Finding:
-    # Greeks compare where the volatilities behind them do.
+    # Greeks are comparable only if the volatilities agree.
     close = ((pl.col("source_iv") / pl.col("iv") - 1.0).abs() < SAME_IV).fill_null(value=True)
     good = frame.filter(pl.col("quality").is_null() & close)
-    # A greek of exactly zero is how sources say that they have none.
+    # Sources report a missing greek as exactly zero.
     theta = (pl.col("source_theta") / pl.col("theta")).filter(
         (pl.col("theta").abs() > SMALLEST_THETA) & (pl.col("source_theta") != 0.0)
     )
@@ -125,6 +126,6 @@ def _source_units(_: Table, frame: pl.DataFrame, __: ExpectedPartitions) -> Find
 
 
 def merged(findings: list[Finding]) -> Finding:
-    """One finding out of those of several batches."""
+    """The findings of several batches as one."""
     examples = [text for finding in findings for text in finding.examples]
     return Finding(sum(finding.broken for finding in findings), tuple(examples[:SHOWN]))

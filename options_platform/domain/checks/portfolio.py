@@ -1,4 +1,4 @@
-"""What must hold of the views of a ledger: rules over its stored tables."""
+"""Accounting rules that the views of the order ledger must satisfy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CENT = 0.005
 
 @dataclass(frozen=True)
 class PortfolioRule:
-    """A named rule over one of the three tables, `asset`."""
+    """A named rule about one of the three views, the asset `asset`."""
 
     asset: str
     name: str
@@ -41,13 +41,13 @@ def _beyond_order(views: Portfolio) -> Finding:
 
 
 def _closed_beyond_entry(views: Portfolio) -> Finding:
-    """Of whole spreads: single legs and shares are those of spreads that are none any more."""
+    """Counts whole spreads only: fills of single legs and shares belong to broken spreads."""
     sign = pl.when(pl.col("purpose") == "entry").then(1).otherwise(-1)
     of_spreads = views.fills.filter(pl.col("purpose").is_in(["entry", "exit"]))
-    left = of_spreads.group_by("account", "position_id", maintain_order=True).agg(
+    remaining = of_spreads.group_by("account", "position_id", maintain_order=True).agg(
         left=(sign * pl.col("contracts")).sum()
     )
-    return _finding(left.filter(pl.col("left") < 0), "position_id", "left")
+    return _finding(remaining.filter(pl.col("left") < 0), "position_id", "left")
 
 
 def _days_do_not_add_up(views: Portfolio) -> Finding:
@@ -68,13 +68,13 @@ def _unattributed(views: Portfolio) -> Finding:
 
 
 def _unbalanced(views: Portfolio) -> Finding:
-    found = pl.col("cash_usd") + pl.col("positions_usd")
-    wrong = views.portfolio.filter(~((found - pl.col("equity_usd")).abs() <= CENT))
+    equity = pl.col("cash_usd") + pl.col("positions_usd")
+    wrong = views.portfolio.filter(~((equity - pl.col("equity_usd")).abs() <= CENT))
     return _finding(wrong, "date", "cash_usd", "positions_usd", "equity_usd")
 
 
 def _unexplained(views: Portfolio) -> Finding:
-    """The days' profits of all positions so far are what the ledger has made and holds."""
+    """The cumulative daily P&L of all positions must equal the ledger's total P&L."""
     days = views.positions.group_by("account", "date").agg(day=pl.col("pnl_day_usd").sum())
     rows = (
         views.portfolio.join(days, on=["account", "date"], how="left")
@@ -91,25 +91,25 @@ def _unexplained(views: Portfolio) -> Finding:
 PORTFOLIO_RULES = (
     PortfolioRule("fills", "within_orders", "no order is filled beyond its size", _beyond_order),
     PortfolioRule(
-        "fills", "within_entries", "no position is closed beyond what was opened",
+        "fills", "within_entries", "no more contracts are closed than were opened",
         _closed_beyond_entry,
     ),
     PortfolioRule(
-        "positions", "days_add_up", "the profits of its days are a position's profit, to the cent",
+        "positions", "days_add_up", "the daily P&L of a position adds up to its P&L, to the cent",
         _days_do_not_add_up,
     ),
     PortfolioRule(
-        "positions", "attributed", "greeks and rest are the day's profit, to the cent",
+        "positions", "attributed", "greek parts and the rest add up to the day's P&L, to the cent",
         _unattributed,
     ),
     PortfolioRule(
         "portfolio", "accounts_balance",
-        "the ledger's cash and the positions, marked anew, are the ledger's equity, to the cent",
+        "the ledger's cash plus the newly marked positions equal its equity, to the cent",
         _unbalanced,
     ),
     PortfolioRule(
         "portfolio", "profits_explained",
-        "the profits of all positions are the ledger's, realised and unrealised, to the cent",
+        "the P&L of all positions equals the ledger's, realised and unrealised, to the cent",
         _unexplained,
     ),
 )  # fmt: skip

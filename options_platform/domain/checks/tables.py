@@ -1,7 +1,7 @@
-"""What can be wrong with a table: pure rules made from its contract.
+"""Rules about a table, derived from its contract, and rules of single tables.
 
-Each rule takes the rows of a run's range and says how many break it, with examples. The asset
-checks in `defs/contract_checks.py` only wire these to Dagster.
+Each rule takes the rows of a run's range and returns how many violate it, with examples. The asset
+checks in `defs/` only connect these rules to Dagster.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ FROZEN_SESSIONS = 6
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found: the number of offending rows (or columns) and a few of them in words."""
+    """Result of a rule: number of offending rows (or columns), and a few of them as text."""
 
     broken: int
     examples: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether nothing broke the rule."""
+        """Whether nothing violates the rule."""
         return self.broken == 0
 
 
 @dataclass(frozen=True)
 class ExpectedPartitions:
-    """What the run was to write: the calendar's sessions in its range and its tickers.
+    """Partitions that the run should have written: the sessions of its range, and its tickers.
 
-    `first_bars` has the first session of each ticker, `date.max` for one that is not listed yet.
+    `first_bars` has the first session of each ticker, `date.max` for a ticker not yet listed.
     """
 
     sessions: Sequence[date]
@@ -55,7 +55,7 @@ class ExpectedPartitions:
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule; a blocking one stops everything downstream when it is broken."""
+    """A named rule; a violated blocking rule stops all downstream assets."""
 
     name: str
     description: str
@@ -64,8 +64,8 @@ class Rule:
 
 
 def rules_for(table: Table) -> tuple[Rule, ...]:
-    """The rules of a table: those of every contract, then its own."""
-    return COMMON + OWN.get(table.name, ())
+    """The rules of a table: the common ones, then those of this table."""
+    return COMMON + TABLE_RULES.get(table.name, ())
 
 
 def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -79,29 +79,29 @@ def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding
 
 
 def _unique(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    return _found(frame.filter(pl.struct(table.key).is_duplicated()), table)
+    return _finding(frame.filter(pl.struct(table.key).is_duplicated()), table)
 
 
 def _nulls(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     required = [column.name for column in table.columns if not column.nullable]
-    return _found(frame.filter(pl.any_horizontal(pl.col(required).is_null())), table)
+    return _finding(frame.filter(pl.any_horizontal(pl.col(required).is_null())), table)
 
 
-def _complete(table: Table, frame: pl.DataFrame, asked: ExpectedPartitions) -> Finding:
-    wanted = pl.DataFrame({"date": asked.sessions}, schema={"date": pl.Date}).join(
+def _complete(table: Table, frame: pl.DataFrame, expected: ExpectedPartitions) -> Finding:
+    keys = pl.DataFrame({"date": expected.sessions}, schema={"date": pl.Date}).join(
         pl.DataFrame(
             {
-                "ticker": list(asked.tickers),
-                "first": [asked.first_bars.get(ticker) for ticker in asked.tickers],
+                "ticker": list(expected.tickers),
+                "first": [expected.first_bars.get(ticker) for ticker in expected.tickers],
             },
             schema={"ticker": pl.String, "first": pl.Date},
         ),
         how="cross",
     )
-    missing = wanted.filter(pl.col("first").is_null() | (pl.col("date") >= pl.col("first"))).join(
+    missing = keys.filter(pl.col("first").is_null() | (pl.col("date") >= pl.col("first"))).join(
         frame, on=["date", "ticker"], how="anti"
     )
-    return _found(missing.sort("date", "ticker"), table)
+    return _finding(missing.sort("date", "ticker"), table)
 
 
 def _ranges(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -118,9 +118,9 @@ def _ranges(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding
             broken.append(~value.is_in(column.values))
     if not broken:
         return Finding(0)
-    # A null compares to null, which any_horizontal takes for "not broken".
+    # A comparison with null gives null, which counts as "not broken".
     bad = frame.filter(pl.any_horizontal(*(expr.fill_null(value=False) for expr in broken)))
-    return _found(bad, table)
+    return _finding(bad, table)
 
 
 def _ohlc_order(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -130,16 +130,16 @@ def _ohlc_order(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Fin
     slack = 1.0 + 1e-6
     ordered = (pl.col("high") * slack >= top) & (pl.col("low") <= bottom * slack)
     priced = pl.all_horizontal(pl.col("open", "high", "low", "close") > 0)
-    return _found(good.filter(~(ordered & priced).fill_null(value=False)), table)
+    return _finding(good.filter(~(ordered & priced).fill_null(value=False)), table)
 
 
 def _bad_bars(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     bad = frame.filter(pl.col("bad_reason").is_not_null())
-    return _found(bad, table, "bad_reason")
+    return _finding(bad, table, "bad_reason")
 
 
 def _missing_sessions(_table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    """Sessions without a bar, neighbours told as one hole."""
+    """Sessions without a bar; consecutive ones are reported as one hole."""
     holes = holes_of(frame.filter(pl.col("bad_reason") == "missing"))
     examples = tuple(
         f"{ticker} {first}" + (f" to {last} ({count} sessions)" if count > 1 else "")
@@ -149,25 +149,25 @@ def _missing_sessions(_table: Table, frame: pl.DataFrame, _: ExpectedPartitions)
 
 
 def _missing_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    return _found(frame.filter(pl.col("vix").is_null() | pl.col("iv_close").is_null()), table)
+    return _finding(frame.filter(pl.col("vix").is_null() | pl.col("iv_close").is_null()), table)
 
 
 def _carried_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     carried = (pl.col("vix_age") > 0) | (pl.col("iv_age") > 0)
-    return _found(frame.filter(carried.fill_null(value=False)), table, "iv_symbol")
+    return _finding(frame.filter(carried.fill_null(value=False)), table, "iv_symbol")
 
 
 def _frozen_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    """An index that stands still for longer than any did: the VVIX, four sessions in 2014."""
+    """An index unchanged for longer than ever observed (the VVIX, four sessions in 2014)."""
     run = pl.col("iv_close").rle_id().over("ticker", order_by="date")
     frozen = frame.with_columns(run=run).filter(
         pl.col("iv_close").is_not_null() & (pl.len().over("ticker", "run") >= FROZEN_SESSIONS)
     )
-    return _found(frozen.sort("ticker", "date"), table, "iv_close")
+    return _finding(frozen.sort("ticker", "date"), table, "iv_close")
 
 
 def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    return _found(known_too_early(frame), table)
+    return _finding(known_too_early(frame), table)
 
 
 def _probabilities(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -176,7 +176,7 @@ def _probabilities(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> 
         pl.col("p_bearish", "p_neutral", "p_bullish").is_null().cast(pl.Int8)
     ).is_in([1, 2])
     off = ((total - 1.0).abs() > SUM_TOLERANCE).fill_null(value=False)
-    return _found(frame.filter(off | partly), table)
+    return _finding(frame.filter(off | partly), table)
 
 
 def _trades_whole(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -186,10 +186,10 @@ def _trades_whole(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> F
     idle = ~trade & (pl.col("contracts") != 0)
     unexplained = pl.col("reasons").list.len() == 0
     losing = trade & (pl.col("max_loss_usd") <= 0)
-    return _found(frame.filter(half | idle | losing | (~trade & unexplained)), table)
+    return _finding(frame.filter(half | idle | losing | (~trade & unexplained)), table)
 
 
-def _found(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
+def _finding(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
     shown = [name for name in (*table.key, *extra) if name in rows.columns]
     examples = tuple(
         " ".join(str(part) for part in row) for row in rows.select(shown).head(SHOWN).rows()
@@ -198,36 +198,34 @@ def _found(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
 
 
 COMMON = (
-    Rule("schema", "Columns and types are those of the contract.", _schema),
+    Rule("schema", "Columns and types match the contract.", _schema),
     Rule("keys_unique", "No two rows share the primary key.", _unique),
-    Rule("nulls", "Nulls stand only where the contract allows them.", _nulls),
+    Rule("nulls", "Nulls occur only where the contract allows them.", _nulls),
     Rule(
         "sessions_complete",
-        "Each session of the range since the ticker's first bar has its row.",
+        "Each session of the range since the ticker's first bar has a row.",
         _complete,
     ),
-    Rule("ranges", "Values are finite, inside their range and vocabulary.", _ranges),
+    Rule("ranges", "Values are finite, within their range and allowed values.", _ranges),
 )
 
-OWN: dict[str, tuple[Rule, ...]] = {
+TABLE_RULES: dict[str, tuple[Rule, ...]] = {
     RAW_OHLCV.name: (
-        Rule(
-            "ohlc_order", "low <= open, close <= high, all above zero, in good bars.", _ohlc_order
-        ),
+        Rule("ohlc_order", "Good bars have 0 < low <= open, close <= high.", _ohlc_order),
         Rule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
-        Rule("sessions_have_bars", "No session lacks its bar.", _missing_sessions, blocking=False),
+        Rule("sessions_have_bars", "Each session has a bar.", _missing_sessions, blocking=False),
     ),
     VIX.name: (
-        Rule("index_known", "Each session has its volatility index.", _missing_vix, blocking=False),
+        Rule("index_known", "Each session has a volatility index.", _missing_vix, blocking=False),
         Rule(
             "index_of_the_day",
-            "No session's index was carried over from the one before.",
+            "No session's index was carried forward from the previous one.",
             _carried_vix,
             blocking=False,
         ),
         Rule(
             "index_moves",
-            f"No index stands still for {FROZEN_SESSIONS} sessions.",
+            f"No index is unchanged for {FROZEN_SESSIONS} sessions.",
             _frozen_vix,
             blocking=False,
         ),
@@ -235,7 +233,7 @@ OWN: dict[str, tuple[Rule, ...]] = {
     LABELS.name: (
         Rule(
             "known_after",
-            f"A label is known {HORIZON} sessions after its date, no earlier.",
+            f"A label is known {HORIZON} sessions after its date, not earlier.",
             _known_after,
         ),
     ),

@@ -1,4 +1,5 @@
-"""From bars and indices to features, labels and regimes, by the declarations of `domain/features/`.
+"""Computation of features, labels, regimes and IV history from bars, indices and chains.
 
-A new feature is a declaration there; what it is computed with is here.
+Features are declared in `domain/features/`; this package evaluates the declarations. Models and
+their datasets belong to `models/`.
 """

@@ -1,12 +1,12 @@
-"""All features of all tickers, from the declarations.
+"""Compute all features of all tickers from their declarations.
 
-Series stand one after the other for the windows, the table's rows by date; each part is computed
-where its windows run, and brought to the table's rows once, by row number.
+Windows need the rows ordered by ticker; the table is ordered by date. Each group of features is
+computed in window order and then moved to the table's rows once, by row number:
 
-1. Good bars: their log returns and ranges, the `bars` features and the GARCH forecast.
-2. The index series: `vix` and `iv` features over the sessions that have a close, once for all
-   tickers that share a series.
-3. On the table's rows: `row` features, and the regime's own columns.
+1. Good bars: log returns and ranges, `bars` features and the GARCH forecast.
+2. Index series: `vix` and `iv` features over the sessions with a close, computed once for tickers
+   that share a series.
+3. Rows of the table: `row` features, and the columns about the regime.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def compute_features(
     """One row of features for each row of `bars`, in the schema of the table `features`.
 
     Args:
-        bars: rows of `raw_ohlcv`, whole series. A bar that was set aside (null close) gets a
-            row of nulls; the windows of later bars pass over it.
+        bars: rows of `raw_ohlcv`, whole histories. A bar that was set aside (null close) gets null
+            features, and later windows skip it.
         vix: rows of `vix` for the same keys.
-        garch_params: rows of `garch_params`; months without a fit have a null forecast.
+        garch_params: rows of `garch_params`; the forecast is null in months without a fit.
         rules: thresholds of the regimes.
     """
     rows = _with_indices(bars.select(*KEY, *PRICES).sort(KEY), vix)
@@ -65,7 +65,7 @@ def compute_features(
 
 
 def good_bars(bars: pl.DataFrame) -> pl.DataFrame:
-    """The bars that were not set aside, by ticker and date, with the inputs of the windows."""
+    """Good bars sorted by ticker and date, with `log_return` and `log_range_squared`."""
     return _good(bars[series_order(bars)])
 
 
@@ -83,7 +83,7 @@ def _good(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_bar_features(good: pl.DataFrame, features: list[Feature]) -> pl.DataFrame:
-    """`good_bars` with the columns of such features of basis `bars`."""
+    """Good bars with the columns of the given features, which must have basis `bars`."""
     return with_formulas(good, lengths_of(good["ticker"]), _formulas(features))
 
 
@@ -95,25 +95,25 @@ def _bar_features(
     forecast = garch_forecasts(good, garch_params)["garch_forecast"]
     computed = with_bar_features(good, features).with_columns(forecast)
     names = ["close", *(feature.name for feature in features), forecast.name]
-    known = series["close"].is_not_null().to_numpy()
-    return _brought(computed.select(names), np.arange(good.height), order[known], len(order))
+    has_close = series["close"].is_not_null().to_numpy()
+    return _placed(computed.select(names), np.arange(good.height), order[has_close], len(order))
 
 
 def _index_features(
     series: pl.DataFrame, order: Integers, column: str, basis: Basis
 ) -> pl.DataFrame:
-    known = series[column].is_not_null().to_numpy()
-    closes = series.filter(known)
+    has_close = series[column].is_not_null().to_numpy()
+    closes = series.filter(has_close)
     distinct, lengths, places = _distinct(closes[column], lengths_of(closes["ticker"]))
     features = [feature for feature in _of(basis) if feature.name != column]
     computed = with_formulas(distinct.to_frame(), lengths, _formulas(features))
     names = [column, *(feature.name for feature in features)]
     has_bar = closes["close"].is_not_null().to_numpy()
-    return _brought(computed.select(names), places[has_bar], order[known][has_bar], len(order))
+    return _placed(computed.select(names), places[has_bar], order[has_close][has_bar], len(order))
 
 
 def _distinct(values: pl.Series, lengths: Integers) -> tuple[pl.Series, Integers, Integers]:
-    """The series that differ, one after the other, their lengths, and each value's place there."""
+    """The distinct series concatenated, their lengths, and the position of each value in them."""
     stops = np.cumsum(lengths)
     starts = stops - lengths
     numbers = values.to_numpy()
@@ -134,8 +134,8 @@ def _distinct(values: pl.Series, lengths: Integers) -> tuple[pl.Series, Integers
     return pl.Series(values.name, distinct), lengths[kept], places
 
 
-def _brought(computed: pl.DataFrame, places: Integers, rows: Integers, height: int) -> pl.DataFrame:
-    """Row `places[i]` of `computed` at row `rows[i]` of a frame of that height, else nulls."""
+def _placed(computed: pl.DataFrame, places: Integers, rows: Integers, height: int) -> pl.DataFrame:
+    """A frame of `height` rows: row `rows[i]` is row `places[i]` of `computed`, others are null."""
     place = np.full(height, -1)
     place[rows] = places
     at = pl.Series(place)
@@ -157,7 +157,7 @@ def _with_row_features(frame: pl.DataFrame, order: Integers, rules: RegimeRules)
     series = frame.select("ticker", "regime")[order].select(
         days_in_regime=days_in("regime"), regime_change_1w=changed_within("regime", 5)
     )
-    ages = _brought(series, np.arange(len(order)), order, len(order))
+    ages = _placed(series, np.arange(len(order)), order, len(order))
     return frame.with_columns(ages).with_columns(_row(feature) for feature in by_name.values())
 
 

@@ -1,13 +1,13 @@
-"""GARCH(1,1) forecasts: parameters fitted once a month, variance filtered through each session.
+"""GARCH(1,1) forecasts: parameters fitted once a month, variance filtered session by session.
 
 The model (Bollerslev 1986), on log returns in percent with a constant mean:
 
     r_t = mu + e_t,    s2_t = omega + alpha * e_{t-1}^2 + beta * s2_{t-1}
 
-The parameters of month M come from the last 1,008 returns dated before M (at least 504), by
-`arch`, from its own starting values: never from an earlier fit, so that any month can be
-computed alone. They are stored with the hash of those returns, and fitted again only when the
-returns changed.
+The parameters of month M are fitted by `arch` to the last 1,008 returns before M (at least 504).
+The fit always starts from the defaults of `arch`, never from an earlier fit, so that any month can
+be computed alone. Parameters are stored with the hash of the returns and fitted again only if the
+returns change.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ TRADING_DAYS = 252
 BACKCAST_DECAY = 0.94
 BACKCAST_LENGTH = 75
 
-# Fewer fits than this are made in this process: starting others costs seconds.
+# Fewer fits than this run in this process, since starting a pool takes seconds.
 WORTH_A_POOL = 48
 
 
 @dataclass(frozen=True)
 class FitSample:
-    """The returns (percent) that a month's parameters are fitted on."""
+    """Returns (percent) to which the parameters of one month are fitted."""
 
     month: str
     ticker: str
@@ -48,7 +48,7 @@ class FitSample:
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters of a month; all None, with the reason in `status`, where there is no fit."""
+    """Parameters of a month; without a fit all are None, and `status` gives the reason."""
 
     mu: float | None
     omega: float | None
@@ -58,7 +58,7 @@ class Fit:
 
 
 def windows_of(bars: pl.DataFrame) -> list[FitSample]:
-    """The fitting window of each month in which a ticker has at least 504 earlier returns.
+    """The fit sample of each month with at least 504 earlier returns, for each ticker.
 
     `bars` are good bars with `log_return`, sorted by ticker and date.
     """
@@ -81,37 +81,41 @@ def windows_of(bars: pl.DataFrame) -> list[FitSample]:
 def fit_missing(
     bars: pl.DataFrame, stored: pl.DataFrame, *, workers: int = 1, progress: Progress | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The parameters of every month, and those of them that were not stored yet.
+    """The parameters of every month, and the newly fitted ones among them.
 
     Args:
-        bars: good bars with `log_return`, whole series (see `compute.good_bars`).
-        stored: rows of `garch_params`; a row whose hash is not today's is fitted again.
-        workers: processes for the fits; the results do not depend on it.
-        progress: told (what, done, total).
+        bars: good bars with `log_return`, whole histories (see `compute.good_bars`).
+        stored: rows of `garch_params`; a month is fitted again if its hash has changed.
+        workers: number of processes; the results do not depend on it.
+        progress: called with (step, done, total).
+
+    Returns:
+        Two frames in the schema of `garch_params`: all months, and the new fits.
     """
     windows = windows_of(bars)
-    known = {
+    stored_keys = {
         (row["month"], row["ticker"], row["input_hash"]) for row in stored.iter_rows(named=True)
     }
-    missing = [w for w in windows if (w.month, w.ticker, w.input_hash) not in known]
+    missing = [w for w in windows if (w.month, w.ticker, w.input_hash) not in stored_keys]
     fits = _fit_all(missing, workers, progress)
     new = _frame(missing, fits)
-    wanted = pl.DataFrame(
+    required = pl.DataFrame(
         [(w.month, w.ticker, w.input_hash) for w in windows],
         schema={"month": pl.String, "ticker": pl.String, "input_hash": pl.String},
         orient="row",
     )
     every = pl.concat([stored.select(GARCH_PARAMS.schema.names()), new])
-    return wanted.join(
+    return required.join(
         every, on=["month", "ticker", "input_hash"], how="inner", maintain_order="left"
     ).select(GARCH_PARAMS.schema.names()), new
 
 
 def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
-    """`garch_forecast` of each good bar: annualised volatility expected over the next 5 sessions.
+    """Forecast volatility of the next 5 sessions for each good bar: date, ticker, garch_forecast.
 
-    The variance runs from the start of the month's window, through its end, to each session of
-    the month. Null where the month has no fit, and on a ticker's first bar.
+    `garch_forecast` is an annualised fraction. The variance is filtered from the start of the
+    month's fit window up to each session of the month. Null in months without a fit and on a
+    ticker's first bar.
     """
     by_month = {
         (row["month"], row["ticker"]): row
@@ -119,8 +123,8 @@ def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
         if row["status"] == "ok"
     }
     forecasts = np.full(bars.height, np.nan)
-    known = bars.with_row_index("at").filter(pl.col("log_return").is_not_null())
-    fitted = known.join(params.select("ticker").unique(), on="ticker", how="semi")
+    with_return = bars.with_row_index("at").filter(pl.col("log_return").is_not_null())
+    fitted = with_return.join(params.select("ticker").unique(), on="ticker", how="semi")
     for (ticker,), series in fitted.group_by("ticker", maintain_order=True):
         returns = 100.0 * series["log_return"].to_numpy()
         rows = series["at"].to_numpy()
@@ -138,9 +142,10 @@ def garch_forecasts(bars: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
 def conditional_variance(
     returns: Floats, mu: float, omega: float, alpha: float, beta: float
 ) -> Floats:
-    """Variance (percent squared) of each return given those before it, as `arch` filters it.
+    """Conditional variance (percent squared) of each return, filtered as `arch` does.
 
-    Started from arch's backcast: the mean of the first 75 squared shocks with weights 0.94^i.
+    The filter starts at the backcast of `arch`: the mean of the first 75 squared shocks with
+    weights 0.94^i.
     """
     shocks = (returns - mu) ** 2
     count = min(BACKCAST_LENGTH, len(shocks))
@@ -163,7 +168,7 @@ def _forecast(returns: Floats, row: dict[str, float]) -> Floats:
 
 
 def fit_window(window: FitSample) -> Fit:
-    """Fit one window with `arch`; a fit that fails says why in its status."""
+    """Fit one sample with `arch`; a failed fit gives the reason in its status."""
     from arch import arch_model
 
     if float(np.std(window.returns)) == 0.0:

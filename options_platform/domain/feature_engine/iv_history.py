@@ -1,14 +1,14 @@
-"""The 30-day implied volatility of a ticker, from the money of its own chains.
+"""The 30-day at-the-money implied volatility of a ticker, from its option chains.
 
-At the money of an expiry stands at its forward F: the implied volatilities of call and put are
-averaged strike by strike, and interpolated linearly in strike between the strikes around F.
-Between the two expiries around 30 days the total variance is interpolated linearly in time, as
-the Cboe does for the VIX (Cboe Volatility Index Mathematics Methodology):
+At the money means at the forward F of the expiry: implied volatilities of call and put are averaged
+per strike and interpolated linearly between the strikes around F. Total variance is interpolated
+linearly in time between the two expiries around 30 days, as the Cboe does for the VIX (Cboe
+Volatility Index Mathematics Methodology):
 
     iv^2 T = (iv1^2 T1 (T2 - T) + iv2^2 T2 (T - T1)) / (T2 - T1),   T = 30/365
 
-The VIX itself is a variance swap rate over all strikes: with the skew of equities it lies above
-the volatility at the money. Every value is drawn from the chain of its own session alone.
+The VIX is a variance swap rate over all strikes; because of the equity skew it is above the
+at-the-money volatility. Every value is computed from the chain of its session only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from options_platform.domain.features.windows import rank
 from options_platform.domain.pricing import DAYS_A_YEAR
 
 CHAIN = "CHAIN"
-"""The `iv_symbol` of a ticker whose implied volatility comes from its own chain."""
+"""The `iv_symbol` setting of a ticker whose implied volatility comes from its option chains."""
 TARGET_DAYS = 30
 NO_CHAIN, NO_BRACKET = "NO_CHAIN", "NO_BRACKET"
 _VALUES = pl.Schema(
@@ -43,10 +43,11 @@ _VALUES = pl.Schema(
 
 @dataclass(frozen=True)
 class AtTheMoneyRules:
-    """Which expiries and strikes the volatility at the money may rest on.
+    """Which expiries and strikes may be used for the at-the-money volatility.
 
-    Expiries from `min_days` to `max_days` count; the strikes around the forward may be
-    `max_strike_gap` (a share of the forward) apart, and an expiry needs `min_strikes` good ones.
+    Expiries must be `min_days` to `max_days` away (calendar days) and have at least `min_strikes`
+    good strikes; the strikes around the forward may be at most `max_strike_gap` apart, a fraction
+    of the forward.
     """
 
     min_days: int = 7
@@ -58,19 +59,18 @@ class AtTheMoneyRules:
 def chain_iv(
     quotes: pl.DataFrame, rules: AtTheMoneyRules, *, rate: float, dividend: float
 ) -> pl.DataFrame:
-    """The 30-day volatility at the money of each chain.
+    """The 30-day at-the-money volatility of each chain.
 
     Args:
-        quotes: rows of `option_chain`, of any number of chains; only good ones (`quality` null)
-            are used.
-        rules: which expiries and strikes count.
-        rate: risk-free rate; annualised, continuously compounded, like `dividend`.
-        dividend: dividend yield.
+        quotes: rows of `option_chain` of any number of chains; only good quotes are used.
+        rules: which expiries and strikes may be used.
+        rate: risk-free rate, annualised, continuously compounded.
+        dividend: dividend yield, annualised, continuously compounded.
 
     Returns:
-        date, ticker, iv_30d (annualised fraction), near_expiry, next_expiry, n_strikes, missing;
-        a row for each chain of `quotes`. `iv_30d` is null, and `missing` NO_BRACKET, where no
-        sound expiry lies on one side of 30 days.
+        One row per chain: date, ticker, iv_30d (annualised fraction), near_expiry, next_expiry,
+        n_strikes, missing. If there is no usable expiry on one side of 30 days, `iv_30d` is null
+        and `missing` is NO_BRACKET.
     """
     chains = quotes.select(KEY).unique(maintain_order=True)
     money = _at_the_money(quotes, rules, rate, dividend)
@@ -88,16 +88,16 @@ def chain_iv(
     exact = pl.col("years") == target
     variance = pl.when(exact).then(pl.col("variance")).otherwise(mixed)
     strikes = pl.when(exact).then("strikes").otherwise(pl.col("strikes") + pl.col("strikes_2"))
-    found = near.join(beyond, on=KEY, how="left").select(
+    interpolated = near.join(beyond, on=KEY, how="left").select(
         *KEY,
         iv_30d=(variance / target).sqrt(),
         near_expiry="expiry",
         next_expiry=pl.when(~exact).then("expiry_2"),
         n_strikes=strikes.cast(pl.Int32),
     )
-    known = found.filter(pl.col("iv_30d").is_not_null())
+    valued = interpolated.filter(pl.col("iv_30d").is_not_null())
     return (
-        chains.join(known, on=KEY, how="left")
+        chains.join(valued, on=KEY, how="left")
         .with_columns(missing=pl.when(pl.col("iv_30d").is_null()).then(pl.lit(NO_BRACKET)))
         .select(_VALUES.names())
         .cast(_VALUES)
@@ -108,7 +108,7 @@ def chain_iv(
 def _at_the_money(
     quotes: pl.DataFrame, rules: AtTheMoneyRules, rate: float, dividend: float
 ) -> pl.DataFrame:
-    """Total variance at the forward of each sound expiry, by date, ticker and expiry."""
+    """At-the-money total variance of each usable expiry, by date, ticker and expiry."""
     good = quotes.filter(
         pl.col("quality").is_null() & pl.col("dte").is_between(rules.min_days, rules.max_days)
     )
@@ -116,7 +116,7 @@ def _at_the_money(
     smile = (
         good.group_by(*group, "strike")
         .agg(
-            # Call and put in one order, so that their mean has one value.
+            # Sorted, so that the mean does not depend on the row order in its last bits.
             iv=pl.col("iv").sort().mean(),
             spot=pl.col("spot").min(),
             years=pl.col("years").min(),
@@ -147,12 +147,12 @@ def _at_the_money(
 def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     """Rows of `iv_history` for each (date, ticker) of `keys`, with ranks.
 
+    The rank is defined as in the features: (v - min) / (max - min) over the last 252 values,
+    skipping sessions without one. It is null before 252 values, and on sessions without a value.
+
     Args:
         keys: date and ticker of every session since the first bar of each ticker.
         values: rows of :func:`chain_iv`.
-
-    The rank is that of the features: (v - min) / (max - min) over the last 252 values, sessions
-    without one skipped; null before there are as many, and on a session without a value.
     """
     rows = (
         keys.select(KEY)
@@ -163,12 +163,12 @@ def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     ranks = with_formulas(valued, lengths_of(valued["ticker"]), {"iv_rank": rank("iv_30d")}).select(
         *KEY, "iv_rank"
     )
-    known = pl.col("iv_30d").is_not_null()
+    has_value = pl.col("iv_30d").is_not_null()
     return (
         rows.join(ranks, on=KEY, how="left")
         .with_columns(
-            n_observations=known.cum_sum().over("ticker", order_by="date").cast(pl.Int32),
-            missing=pl.when(~known).then(pl.col("missing").fill_null(NO_CHAIN)),
+            n_observations=has_value.cum_sum().over("ticker", order_by="date").cast(pl.Int32),
+            missing=pl.when(~has_value).then(pl.col("missing").fill_null(NO_CHAIN)),
         )
         .select(IV_HISTORY.schema.names())
         .cast(IV_HISTORY.schema)
@@ -177,9 +177,9 @@ def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
 
 
 def series_names(iv_symbols: Mapping[str, str]) -> dict[str, str]:
-    """`iv_symbols` with CHAIN spelled out as a series of the ticker's own, `CHAIN:AAPL`.
+    """`iv_symbols` with CHAIN replaced by one series per ticker, e.g. `CHAIN:AAPL`.
 
-    Each ticker then has its own series, as it has its own index: never switched from row to row.
+    A ticker uses the same series in all its rows.
     """
     return {
         ticker: f"{CHAIN}:{ticker}" if symbol == CHAIN else symbol
@@ -190,7 +190,7 @@ def series_names(iv_symbols: Mapping[str, str]) -> dict[str, str]:
 def chain_closes(history: pl.DataFrame, source: str) -> pl.DataFrame:
     """The values of `iv_history` as closes of an index, in index points.
 
-    Columns date, symbol (`CHAIN:TICKER`), close and source, for `index_series.align_indices`.
+    Columns date, symbol (`CHAIN:TICKER`), close and source, as `index_series.align_indices` needs.
     """
     return history.filter(pl.col("iv_30d").is_not_null()).select(
         "date",

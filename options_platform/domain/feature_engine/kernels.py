@@ -1,10 +1,10 @@
-"""The kernels behind the windows: NumPy over a matrix of series, one a row, oldest value first.
+"""NumPy kernels of the window functions, over a matrix with one series per row, oldest first.
 
-A window is put together from parts of 1, 2, 4, 8, ... rows, each the union of two of half its
-size: a handful of passes over the matrix, whatever the window's length, and shared between the
-windows of a block. No sum runs on from window to window, so that a value depends on the rows of
-its own window only, to the last bit, and a NaN spoils no other window. Only `ema` and `rsi` are
-recursive, and go from the first row on.
+A window is composed of parts of 1, 2, 4, 8, ... rows, each combined from two parts of half its
+size. That takes few passes over the matrix whatever the window length, and the windows of a block
+share the parts. There are no running sums: a value depends only on the rows of its window, to the
+last bit, and a NaN affects no other window. Only `ema` and `rsi` are recursive, from the first row
+on.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Moments = tuple[Floats, Floats]
 
 
 class Block:
-    """Series of the same length, (series, rows), with the parts that its windows share.
+    """Series of equal length, shape (series, rows), with the parts shared by their windows.
 
-    Element j of a part of n rows covers the rows j to j + n - 1.
+    Element j of a part of n rows covers rows j to j + n - 1.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -30,7 +30,7 @@ class Block:
         self._moments: dict[int, Moments] = {}
 
     def folded(self, operation: np.ufunc, n: int) -> Floats:
-        """`operation` over each n rows."""
+        """`operation` over every window of n rows, shape (series, rows - n + 1)."""
         sizes = _powers(n)
         covered = sizes[0]
         whole = self._part(operation, covered)
@@ -42,10 +42,10 @@ class Block:
         return whole
 
     def moments(self, n: int) -> Moments:
-        """Mean of each n rows, and their sum of squared deviations from it.
+        """Mean and sum of squared deviations of every window of n rows.
 
-        Merged as Chan, Golub & LeVeque (1983): only squares are added, so that nothing cancels,
-        and equal values give exactly themselves and zero.
+        Parts are merged as in Chan, Golub and LeVeque (1983): only squares are added, so nothing
+        cancels, and for equal values the result is exactly the value and zero.
         """
         sizes = _powers(n)
         covered = sizes[0]
@@ -185,12 +185,12 @@ KERNELS: Mapping[str, Kernel] = {
     "percentile": _percentile,
 }
 
-# Rows before the first value where it is not n - 1: one that today's value comes on top of.
+# Extra rows needed before the first value: these kernels use n rows before today's.
 ROWS_BEFORE: Mapping[str, int] = {"lag": 0, "rsi": 0, "percentile": 0}
 
 
 def fill(block: Block, kernel: str, n: int, out: Floats) -> None:
-    """Write the windows of a block to `out`, of its shape; NaN before the window is full."""
+    """Write a kernel's values to `out`, of the block's shape; NaN until the window is full."""
     before = n + ROWS_BEFORE.get(kernel, -1)
     out[:, :before] = np.nan
     if block.values.shape[1] > before:

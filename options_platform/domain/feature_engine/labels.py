@@ -1,4 +1,4 @@
-"""What the models predict, five sessions ahead; null until it is known."""
+"""Labels: the targets of the models, five sessions ahead; null until known."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ NEUTRAL_BAND = 0.01
 def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
     """One label row for each row of `bars`, in the schema of the table `labels`.
 
-    Sessions count by the calendar: the label of D rests on the bar exactly five sessions later,
-    and is null for ever where one of the two bars was set aside. `fwd_rv_5d` needs all five
-    returns. A return of exactly +-1% is neutral.
+    Sessions are counted by the calendar: the label of D uses the bar exactly five sessions later,
+    and stays null if one of the two bars was set aside. `fwd_rv_5d` needs all five returns. A
+    return of exactly +-1% is neutral.
+
+    Args:
+        bars: rows of `raw_ohlcv`.
+        vix: rows of `vix`, whole histories.
     """
     every = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date}).with_row_index("at")
     closes = vix.filter(pl.col("iv_close").is_not_null()).sort("ticker", "date")
@@ -51,15 +55,15 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
         fwd_iv_rank_5d=pl.col("iv_rank"),
     )
     rows = rows.join(later, on=["ticker", "at"], how="left", maintain_order="left")
-    known = every.select(pl.col("at").cast(pl.Int64) - HORIZON, known_on=pl.col("date"))
+    known_dates = every.select(pl.col("at").cast(pl.Int64) - HORIZON, known_on=pl.col("date"))
     forward = pl.col("later_close") / pl.col("close") - 1.0
-    # 101 / 100 - 1 is a little more than 0.01 in binary numbers, and yet exactly one percent.
+    # In binary, 101 / 100 - 1 is slightly more than 0.01, but it must count as exactly 1%.
     rounded = pl.col("fwd_return_5d").round(12)
     total = pl.sum_horizontal(
         *(pl.col(f"sq{ahead}") for ahead in range(1, HORIZON + 1)), ignore_nulls=False
     )
     return (
-        rows.join(known, on="at", how="left", maintain_order="left")
+        rows.join(known_dates, on="at", how="left", maintain_order="left")
         .with_columns(
             fwd_return_5d=forward,
             fwd_rv_5d=(TRADING_DAYS * total / HORIZON).sqrt(),
@@ -78,7 +82,7 @@ def compute_labels(bars: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
 
 
 def known_too_early(labels: pl.DataFrame, horizon: int = HORIZON) -> pl.DataFrame:
-    """The rows of `labels` whose `known_on` is less than `horizon` sessions after their date."""
+    """Rows of `labels` with `known_on` less than `horizon` sessions after their date."""
     every = pl.Series(all_sessions(), dtype=pl.Date)
     passed = every.search_sorted(labels["known_on"], side="right").cast(pl.Int64)
     passed -= every.search_sorted(labels["date"], side="right").cast(pl.Int64)

@@ -1,7 +1,7 @@
-"""Volatility regimes by rule.
+"""Rule-based volatility regimes.
 
-The rules of the plan's section 4.3: the first that matches in the order names the regime. A null
-or missing input gives no regime, never `high_vol`.
+The first matching rule, in order of precedence, determines the regime. A null or NaN input gives no
+regime, never `high_vol`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from options_platform.contracts.regimes import REGIMES
 
 @dataclass(frozen=True)
 class RegimeRules:
-    """Thresholds of the regimes: VIX in index points, ranks and HV/IV as fractions.
+    """Thresholds of the regimes: VIX in index points, IV rank and HV/IV ratio as fractions.
 
-    `order` settles which rule wins where several match; `confirmation_days` is how many sessions
-    in a row the raw rule must say the same before the regime changes (0 or 1: at once).
+    `order` is the precedence of the rules. `confirmation_days` is the number of consecutive
+    sessions with the same raw regime before the regime changes (0 or 1: immediately). Raises
+    ValueError unless `order` contains every regime, with neutral last.
     """
 
     vix_low: float = 15.0
@@ -38,7 +39,7 @@ class RegimeRules:
 
 
 def rule_expressions(rules: RegimeRules) -> dict[str, pl.Expr]:
-    """Each rule but `neutral` as a Boolean expression of vix, iv_rank and hv_iv_ratio."""
+    """Each rule except `neutral` as a Boolean expression of vix, iv_rank and hv_iv_ratio."""
     vix, rank, hv_iv = pl.col("vix"), pl.col("iv_rank"), pl.col("hv_iv_ratio")
     return {
         "low_vol": (vix < rules.vix_low) & (rank < rules.rank_low),
@@ -49,7 +50,7 @@ def rule_expressions(rules: RegimeRules) -> dict[str, pl.Expr]:
 
 
 def inputs_known() -> pl.Expr:
-    """Whether all three inputs are there and no NaN."""
+    """Whether vix, iv_rank and hv_iv_ratio are all neither null nor NaN."""
     names = ("vix", "iv_rank", "hv_iv_ratio")
     return pl.all_horizontal(
         *(pl.col(name).is_not_null() & ~pl.col(name).is_nan() for name in names)
@@ -57,7 +58,7 @@ def inputs_known() -> pl.Expr:
 
 
 def raw_regime(rules: RegimeRules) -> pl.Expr:
-    """The regime by rule, without confirmation; null where an input is missing."""
+    """The regime of each row before confirmation; null if an input is missing."""
     expressions = rule_expressions(rules)
     first = pl.coalesce(
         *(pl.when(expressions[name]).then(pl.lit(name)) for name in rules.order[:-1]),
@@ -67,9 +68,9 @@ def raw_regime(rules: RegimeRules) -> pl.Expr:
 
 
 def matched_rules(rules: RegimeRules) -> pl.Expr:
-    """All rules that match, in order; ["neutral"] if none does, null if an input is missing."""
+    """All matching rules in order; ["neutral"] if none matches, null if an input is missing."""
     expressions = rule_expressions(rules)
-    found = pl.concat_list(
+    matches = pl.concat_list(
         [
             pl.when(expressions[name].fill_null(value=False)).then(pl.lit(name))
             for name in rules.order[:-1]
@@ -77,17 +78,18 @@ def matched_rules(rules: RegimeRules) -> pl.Expr:
     ).list.drop_nulls()
     neutral = pl.lit(["neutral"], pl.List(pl.String))
     return (
-        pl.when(inputs_known().fill_null(value=False) & (found.list.len() > 0))
-        .then(found)
+        pl.when(inputs_known().fill_null(value=False) & (matches.list.len() > 0))
+        .then(matches)
         .when(inputs_known().fill_null(value=False))
         .then(neutral)
     )
 
 
 def days_in(column: str) -> pl.Expr:
-    """Sessions since the value of `column` last changed, per ticker; 0 on its first; null ends.
+    """Sessions since the value of `column` last changed, per ticker; 0 on its first session.
 
-    Over rows sorted by ticker and date.
+    Null where the value is null; a null also ends the current run. Rows must be sorted by ticker
+    and date.
     """
     value, at = pl.col(column), pl.int_range(pl.len())
     begins = _is_first() | ~value.eq_missing(value.shift(1))
@@ -96,13 +98,13 @@ def days_in(column: str) -> pl.Expr:
 
 
 def changed_within(column: str, sessions: int) -> pl.Expr:
-    """Whether the value of `column` changed within the last sessions; null if unknown.
+    """Whether `column` changed within the last `sessions`, per ticker; null where it is null.
 
-    Over rows sorted by ticker and date.
+    Rows must be sorted by ticker and date.
     """
     value, at = pl.col(column), pl.int_range(pl.len())
     change = (value != value.shift(1)).fill_null(value=False)
-    # Each ticker starts as if its last change were out of reach.
+    # Treat each ticker's start as a change that is already too old to count.
     changed = pl.when(_is_first()).then(at - sessions).when(change).then(at).forward_fill()
     return pl.when(value.is_not_null()).then(at - changed < sessions)
 
@@ -115,7 +117,7 @@ def _is_first() -> pl.Expr:
 def compute_regime(features: pl.DataFrame, rules: RegimeRules) -> pl.DataFrame:
     """The regime of each row of `features`, in the schema of the table `regime`.
 
-    `features` holds whole series; needed are date, ticker, vix, iv_rank and hv_iv_ratio.
+    `features` are whole histories with date, ticker, vix, iv_rank and hv_iv_ratio.
     """
     rows = features.sort("ticker", "date").select(
         "date", "ticker", raw_regime(rules).alias("raw"), matched_rules(rules).alias("matched")
@@ -124,7 +126,7 @@ def compute_regime(features: pl.DataFrame, rules: RegimeRules) -> pl.DataFrame:
     rows = rows.with_columns(days_in("regime").alias("days_in_regime"))
     before = pl.col("regime").shift(1).over("ticker")
     entered = pl.when(pl.col("days_in_regime") == 0).then(before)
-    # Each run of equal regimes carries the regime that stood before its first session.
+    # All sessions of a run share the regime before its first session.
     run = (~pl.col("regime").eq_missing(before)).cum_sum().over("ticker")
     rows = rows.with_columns(entered.alias("entered"), run.alias("run"))
     previous = pl.col("entered").first().over("ticker", "run")
@@ -147,7 +149,7 @@ def _confirmed(days: int) -> pl.Expr:
 
 
 def regime_transitions(regime: pl.DataFrame) -> pl.DataFrame:
-    """The sessions on which the regime changed from one to another."""
+    """Sessions on which the regime changed, in the schema of `regime_transitions`."""
     rows = regime.sort("ticker", "date").with_columns(
         before=pl.col("regime").shift(1).over("ticker"),
         lasted=(pl.col("days_in_regime").shift(1).over("ticker") + 1).cast(pl.Int32),

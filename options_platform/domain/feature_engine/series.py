@@ -1,4 +1,4 @@
-"""Formulas over frames of many series, one after the other, each from its first row on."""
+"""Evaluation of formulas with windows over a frame of concatenated series."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from options_platform.domain.features.windows import RollingWindow, windows_in
 
 Integers = NDArray[np.int64]
 
-# Cells of a block: its parts stay in the cache of a core.
+# Cells per block, chosen so that its parts fit the cache of a core.
 BLOCK_CELLS = 32_768
 
 
 def series_order(frame: pl.DataFrame) -> Integers:
-    """The row numbers of a frame by ticker and date."""
+    """Row numbers that sort a frame by ticker and date."""
     dates = frame["date"].to_physical().to_numpy()
     names = frame["ticker"].unique().sort()
     codes = frame["ticker"].cast(pl.Enum(names)).to_physical().to_numpy()
-    # A stable sort of small integers counts and moves: rows by date first, if they are not yet.
+    # Stable sorts of small integers are fast, so sort by date first (if needed), then by ticker.
     codes = codes.astype(np.min_scalar_type(max(len(names), 1)))
     if np.all(dates[1:] >= dates[:-1]):
         return np.argsort(codes, kind="stable")
@@ -31,7 +31,7 @@ def series_order(frame: pl.DataFrame) -> Integers:
 
 
 def lengths_of(tickers: pl.Series) -> Integers:
-    """The number of rows of each ticker, of a column in which each stands in one piece."""
+    """Number of rows of each ticker; the rows of a ticker must be contiguous."""
     if tickers.is_empty():
         return np.zeros(0, dtype=np.int64)
     begins = (tickers != tickers.shift(1)).fill_null(value=True).arg_true().to_numpy()
@@ -41,12 +41,15 @@ def lengths_of(tickers: pl.Series) -> Integers:
 def with_formulas(
     frame: pl.DataFrame, lengths: Integers, formulas: Mapping[str, pl.Expr]
 ) -> pl.DataFrame:
-    """`frame` with the columns of `formulas`; ValueError where they use each other in a circle.
+    """`frame` with the columns of `formulas`.
 
     Args:
-        frame: the rows of all series, one series after the other, each by date.
-        lengths: the number of rows of each series.
-        formulas: of columns of the frame, of each other, and of windows over either.
+        frame: rows of all series, concatenated, each sorted by date.
+        lengths: number of rows of each series.
+        formulas: expressions of columns of the frame, of each other, and of windows over these.
+
+    Raises:
+        ValueError: the formulas depend on each other in a cycle.
     """
     for names in _levels(formulas):
         level = [formulas[name].alias(name) for name in names]
@@ -69,7 +72,7 @@ def _windows(
 
 
 def _blocks(lengths: Integers) -> Iterator[tuple[slice, tuple[int, int]]]:
-    """Neighbouring series of one length, as many as a block holds: their rows and their shape."""
+    """Blocks of consecutive series of equal length: their rows and their shape."""
     first, start = 0, 0
     while first < len(lengths):
         length = int(lengths[first])
@@ -82,7 +85,7 @@ def _blocks(lengths: Integers) -> Iterator[tuple[slice, tuple[int, int]]]:
 
 
 def _levels(formulas: Mapping[str, pl.Expr]) -> list[list[str]]:
-    """The formulas in groups, each made only from the frame's columns and earlier groups."""
+    """Formulas in groups; each uses only columns of the frame and of earlier groups."""
     needs = {
         name: {
             *(w.column for w in windows_in(formula)),

@@ -1,4 +1,5 @@
-"""Declarations of features: formula, unit, lookback, and whether a model may see it.
+"""Declarations of features: formula, unit, lookback, and whether a model may see them.
 
-A feature is a line in its family's file. What evaluates formulas is `domain/feature_engine/`.
+To add a feature, add a declaration to the file of its family. The evaluation of formulas belongs to
+`domain/feature_engine/`.
 """

@@ -1,4 +1,4 @@
-"""The ten regime features: the raw rule, its one-hot columns, its age, and threshold flags."""
+"""The ten regime features: raw regime, one-hot columns, age of the regime, threshold flags."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _is_regime(name: str) -> Callable[[], pl.Expr]:
 
 def _trend() -> pl.Expr:
     close, fast, slow = pl.col("close"), pl.col("sma_50"), pl.col("sma_200")
-    known = close.is_not_null() & fast.is_not_null() & slow.is_not_null()
+    complete = close.is_not_null() & fast.is_not_null() & slow.is_not_null()
     return (
         pl.when((close > fast) & (fast > slow))
         .then(pl.lit("bull"))
         .when((close < fast) & (fast < slow))
         .then(pl.lit("bear"))
-        .when(known)
+        .when(complete)
         .then(pl.lit("neutral"))
     )
 
@@ -43,7 +43,7 @@ REGIME_FEATURES: tuple[Feature, ...] = (
         for name in REGIMES
     ),
     Feature(
-        "days_in_regime", "regime", "sessions since the regime began, 0 on its first", "sessions",
+        "days_in_regime", "regime", "sessions since the regime began", "sessions",
         ("regime",), 252, None, "given", pl.Int32, low=0.0,
     ),
     Feature(

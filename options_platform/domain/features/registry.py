@@ -1,4 +1,4 @@
-"""The list of all features; adding one is a declaration in its family's file."""
+"""The list of all features; a new feature is declared in the file of its family."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from options_platform.domain.features.spec import Feature
 from options_platform.domain.features.technical import TECHNICAL
 from options_platform.domain.features.volatility import IV_RANK, VOLATILITY
 
-# Raise when the results change of a kernel, of an input that `compute.good_bars` derives, or of a
-# stage that makes `given` columns (GARCH, days in a regime): formulas tell only their names.
+# Increase this when results change of a kernel, of an input derived by `compute.good_bars`, or of a
+# stage behind `given` columns (GARCH, days in regime): the hash sees only their names.
 STAGES_VERSION = "2"
 
 FEATURES: tuple[Feature, ...] = (*TECHNICAL, *VOLATILITY, *REGIME_FEATURES, IV_RANK)
@@ -19,7 +19,7 @@ FEATURES: tuple[Feature, ...] = (*TECHNICAL, *VOLATILITY, *REGIME_FEATURES, IV_R
 
 @cache
 def feature_version() -> str:
-    """A short hash over all declarations: any change of a formula, unit or window changes it."""
+    """A short hash over all declarations; it changes with any formula, unit or window."""
     digest = hashlib.sha256(STAGES_VERSION.encode())
     for feature in FEATURES:
         formula = "" if feature.formula is None else str(feature.formula())

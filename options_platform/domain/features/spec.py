@@ -1,13 +1,13 @@
-"""How a feature is declared: one record holds its formula, unit, lookback and visibility.
+"""The declaration of a feature: formula, unit, lookback and visibility in one record.
 
-The warehouse's columns, the checks, the docs' table and the models' inputs all come from these
-records. `basis` says over which rows a formula's windows run, always per ticker and from the
-ticker's first row:
+The columns of the warehouse, the checks, the feature dictionary and the inputs of the models are
+all derived from these records. `basis` defines the rows over which windows run, always per ticker
+from its first row on:
 
-- `bars`: the good bars, so that one bad bar does not blank a year;
-- `vix`, `iv`: the sessions with a close of the VIX, or of the ticker's own volatility index;
-- `row`: no window at all, an expression of one row's other features;
-- `given`: a stage of its own makes the column (GARCH, days in a regime).
+- `bars`: good bars, so that one bad bar does not blank a year;
+- `vix`, `iv`: sessions with a close of the VIX, or of the ticker's volatility index;
+- `row`: no windows, an expression of other features of the same row;
+- `given`: a column from a separate stage (GARCH, days in regime).
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ Basis = Literal["bars", "vix", "iv", "row", "given"]
 class Feature:
     """One feature.
 
-    `formula` makes its expression from `inputs` (raw columns or features of the same basis,
-    any feature for `row`). `lookback` is the number of rows before the first value can stand.
-    `model` says whether a model may see it: only scale-free features may, price levels never.
+    `formula` returns its expression of `inputs` (raw columns or features of the same basis; any
+    features for `row`). `lookback` is the number of rows needed for the first value. `model`:
+    whether models may use it; only scale-free features, never price levels. `low`, `high` and
+    `values` are the allowed range and values, for the checks.
     """
 
     name: str

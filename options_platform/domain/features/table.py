@@ -1,4 +1,4 @@
-"""The table of the features: a column for each declaration."""
+"""The table `features`: one column per declaration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from options_platform.domain.features.registry import FEATURES
 
 FEATURES_TABLE = Table(
     "features",
-    "Technical, volatility and regime features of the session, from data up to its close.",
+    "Technical, volatility and regime features of each session, from data up to its close.",
     (
         DATE,
         TICKER,
@@ -17,6 +17,6 @@ FEATURES_TABLE = Table(
             Column(f.name, f.dtype, f.description, f.unit, low=f.low, high=f.high, values=f.values)
             for f in FEATURES
         ),
-        Column("feature_version", pl.String, "hash of the declarations", nullable=False),
+        Column("feature_version", pl.String, "hash of the feature declarations", nullable=False),
     ),
 )

@@ -1,4 +1,4 @@
-"""The 20 volatility features, and `iv_rank` of the ticker's own volatility index."""
+"""The 20 volatility features, and `iv_rank` of the ticker's volatility index."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ VOLATILITY: tuple[Feature, ...] = (
         formula=lambda: sma("vix", 20), low=0.0,
     ),
     _vix(
-        name="vix_rank", description="(v - min) / (max - min) over 252 VIX closes, with today's",
+        name="vix_rank", description="(v - min) / (max - min) over 252 VIX closes, today included",
         unit="0 to 1", lookback=252, formula=lambda: rank("vix"), low=0.0, high=1.0,
     ),
     _vix(
@@ -89,20 +89,20 @@ VOLATILITY: tuple[Feature, ...] = (
         21, lambda: ratio(pl.col("hv_20"), pl.col("iv_close") / 100.0), "row", low=0.0,
     ),
     _vix(
-        name="vix_change_1d", description="VIX close / the previous one - 1", unit="fraction",
+        name="vix_change_1d", description="VIX close / previous close - 1", unit="fraction",
         lookback=2, formula=lambda: pl.col("vix") / lag("vix", 1) - 1.0,
     ),
     _vix(
-        name="vix_change_5d", description="VIX close / the one 5 sessions before - 1",
+        name="vix_change_5d", description="VIX close / close 5 sessions before - 1",
         unit="fraction", lookback=6, formula=lambda: pl.col("vix") / lag("vix", 5) - 1.0,
     ),
     _vix(
-        name="vix_zscore", description="(VIX - mean) / sample deviation over 60 sessions",
+        name="vix_zscore", description="(VIX - mean) / sample standard deviation, 60 sessions",
         unit="deviations", lookback=60,
         formula=lambda: ratio(pl.col("vix") - sma("vix", 60), sample_std("vix", 60)),
     ),
     _vix(
-        name="vol_regime", description="low below VIX 15, high above 25, else normal",
+        name="vol_regime", description="low: VIX below 15; high: above 25; otherwise normal",
         unit="category", lookback=1, dtype=pl.String, values=("low", "normal", "high"),
         formula=lambda: (
             pl.when(pl.col("vix") < VIX_LOW)
@@ -119,7 +119,7 @@ VOLATILITY: tuple[Feature, ...] = (
     ),
     Feature(
         "garch_forecast", "volatility",
-        "volatility expected over the next 5 sessions by a GARCH(1,1) fitted before the month",
+        "volatility of the next 5 sessions forecast by a GARCH(1,1) fitted before the month",
         ANNUAL, ("log_return",), 505, None, "given", low=0.0,
     ),
     Feature(
@@ -129,6 +129,6 @@ VOLATILITY: tuple[Feature, ...] = (
 )  # fmt: skip
 
 IV_RANK = Feature(
-    "iv_rank", "volatility", "rank of the ticker's own volatility index over 252 closes",
+    "iv_rank", "volatility", "rank of the ticker's volatility index over 252 closes",
     "0 to 1", ("iv_close",), 252, lambda: rank("iv_close"), "iv", low=0.0, high=1.0,
 )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Windows that declarations are made of; null before the window is full.
+"""Window functions for feature formulas; null until the window is full.
 
-Each function names a column, `sma(close, 20)`, that `series.with_formulas` fills by the kernel
-of that name before the formula is evaluated. The rest of a formula works row by row.
+Each function returns a column named like `sma(close, 20)`. `series.with_formulas` computes that
+column with the kernel of the same name before it evaluates the formula, which otherwise works row
+by row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _NAME = re.compile(r"(?P<kernel>\w+)\((?P<column>\w+), (?P<n>\d+)\)")
 
 @dataclass(frozen=True)
 class RollingWindow:
-    """A kernel over n rows of a column, per ticker."""
+    """A kernel applied to n rows of a column, per ticker."""
 
     kernel: str
     column: str
@@ -26,14 +27,14 @@ class RollingWindow:
 
     @property
     def name(self) -> str:
-        """The column that holds it."""
+        """Name of the column with its values."""
         return f"{self.kernel}({self.column}, {self.n})"
 
 
 def windows_in(formula: pl.Expr) -> list[RollingWindow]:
-    """The windows that a formula needs, in the order of their first use."""
-    found = (_NAME.fullmatch(name) for name in dict.fromkeys(formula.meta.root_names()))
-    return [RollingWindow(m["kernel"], m["column"], int(m["n"])) for m in found if m]
+    """The windows in a formula, in order of first use."""
+    matches = (_NAME.fullmatch(name) for name in dict.fromkeys(formula.meta.root_names()))
+    return [RollingWindow(m["kernel"], m["column"], int(m["n"])) for m in matches if m]
 
 
 def _window(kernel: str, column: str, n: int) -> pl.Expr:
@@ -41,12 +42,12 @@ def _window(kernel: str, column: str, n: int) -> pl.Expr:
 
 
 def lag(column: str, n: int) -> pl.Expr:
-    """The value n rows before."""
+    """Value n rows earlier."""
     return _window("lag", column, n)
 
 
 def total(column: str, n: int) -> pl.Expr:
-    """Sum over n rows."""
+    """Sum of n rows."""
     return _window("total", column, n)
 
 
@@ -66,12 +67,12 @@ def lowest(column: str, n: int) -> pl.Expr:
 
 
 def sample_std(column: str, n: int) -> pl.Expr:
-    """Standard deviation over n rows, from n - 1; exactly zero where they are all equal."""
+    """Sample standard deviation over n rows (divisor n - 1); exactly zero for equal values."""
     return _window("sample_std", column, n)
 
 
 def population_std(column: str, n: int) -> pl.Expr:
-    """Standard deviation over n rows, from n; exactly zero where they are all equal."""
+    """Population standard deviation over n rows (divisor n); exactly zero for equal values."""
     return _window("population_std", column, n)
 
 
@@ -84,26 +85,26 @@ def ema(column: str, n: int) -> pl.Expr:
 
 
 def rsi(n: int) -> pl.Expr:
-    """Relative strength index, 0 to 100, of `close`.
+    """Relative strength index of `close`, 0 to 100.
 
-    Wilder, New Concepts in Technical Trading Systems (1978): the first averages of gains and
-    losses are the means of the first n changes, later ones are smoothed with 1/n. 100 where
-    there were no losses, 50 where the price did not move at all.
+    Wilder, New Concepts in Technical Trading Systems (1978): the first averages of gains and losses
+    are the means of the first n changes; later ones are smoothed with 1/n. 100 without losses, 50
+    if the price did not move at all.
     """
     return _window("rsi", "close", n)
 
 
 def rank(column: str, n: int = TRADING_DAYS) -> pl.Expr:
-    """(v - min) / (max - min) over the last n values, today included, 0 to 1."""
+    """(v - min) / (max - min) over the last n values, today included, 0 to 1; null if constant."""
     low, high = lowest(column, n), highest(column, n)
     return ratio(pl.col(column) - low, high - low)
 
 
 def percentile(column: str, n: int = TRADING_DAYS) -> pl.Expr:
-    """Share of the n previous values strictly below today's, 0 to 1."""
+    """Fraction of the n previous values strictly below today's, 0 to 1."""
     return _window("percentile", column, n)
 
 
 def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """Quotient; null where the denominator is zero."""
+    """Quotient; null if the denominator is zero."""
     return pl.when(denominator != 0).then(numerator / denominator)

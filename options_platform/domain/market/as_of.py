@@ -1,4 +1,4 @@
-"""What the platform knew at a moment: today's rows with every later revision undone."""
+"""Stored rows as of an earlier moment: today's rows with every later revision undone."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ def as_of(
 ) -> pl.DataFrame:
     """The rows of `table` as they were stored at `moment`, sorted by date and ticker.
 
-    Rows first fetched later are left out. Values that changed bar by bar come back exactly; those
-    that one factor changed (a split, adjusted closes after a dividend) are divided by it, which
-    is exact to 1e-6 for prices and to the source's rounding for `adj_close`.
+    Rows first fetched later are left out. Values revised one by one are restored exactly. Values
+    revised by a factor (a split, adjusted closes after a dividend) are divided by it, which is
+    exact to 1e-6 for prices and to the source's rounding for `adj_close`.
 
     Args:
         table: `raw_ohlcv` or `vix`.
-        rows: what is stored now.
+        rows: rows stored now.
         revisions: rows of the table `revisions`.
-        moment: an aware time.
+        moment: a timezone-aware time.
     """
-    known = rows.filter(pl.col("fetched_at") <= moment)
+    restored = rows.filter(pl.col("fetched_at") <= moment)
     later = revisions.filter((pl.col("table") == table.name) & (pl.col("seen_at") > moment))
-    # What changed last is undone first.
+    # Undo the newest revision first.
     for seen_at in later["seen_at"].unique().sort(descending=True):
         for name in later.filter(pl.col("seen_at") == seen_at)["column"].unique().sort():
-            mine = (pl.col("seen_at") == seen_at) & (pl.col("column") == name)
-            known = _undone(known, name, later.filter(mine))
-    return known.select(table.schema.names()).sort(KEY)
+            of_column = (pl.col("seen_at") == seen_at) & (pl.col("column") == name)
+            restored = _undone(restored, name, later.filter(of_column))
+    return restored.select(table.schema.names()).sort(KEY)
 
 
 def _undone(rows: pl.DataFrame, name: str, revisions: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Cleaning daily bars: a bad bar is set aside with its reason, never dropped or repaired."""
+"""Cleaning of daily bars: a bad bar is set aside with its reason, never dropped or repaired."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ DUPLICATE, NO_VOLUME, REJECTED = "duplicate_conflict", "no_volume", "rejected"
 
 @dataclass(frozen=True)
 class CleanedBars:
-    """`rows` for `raw_ohlcv`, one a session since the first bar, and what was `quarantined`."""
+    """Result of cleaning one ticker.
+
+    `rows` are in the schema of `raw_ohlcv`, one per session since the first bar; `quarantined` in
+    that of `quarantine`.
+    """
 
     rows: pl.DataFrame
     quarantined: pl.DataFrame
 
 
 def require_ticker(ticker: str) -> str:
-    """`ticker`, if it looks like one; :class:`UsageError` otherwise.
+    """`ticker` itself; raises :class:`UsageError` if it is not a valid symbol.
 
-    Tickers become file names and request paths, so only upper-case letters, digits, dot and
-    dash may stand in them.
+    Tickers become file names and request paths, so only upper-case letters, digits, dot and dash
+    are allowed.
     """
     if TICKER_PATTERN.fullmatch(ticker) is None:
         raise UsageError(
@@ -54,42 +58,50 @@ def clean_bars(
     decisions: pl.DataFrame | None = None,
     confirmed: Collection[date] = (),
 ) -> CleanedBars:
-    """Judge the bars of one ticker, each by its own day and the good bars before it.
+    """Apply the data rules to the bars of one ticker.
 
-    Rules, the first broken one names the reason: `no_session` (a bar on a day without a session:
-    quarantined, no row), `not_final` (fetched before the session's close), `rejected` (by the
-    user), `duplicate_conflict` (a day twice with other values), `nan_price`, `non_positive_price`
-    (an adjusted close too), `high_below_low`, `outside_range` (open or close beyond high or low by
-    more than 1e-6 of the price), `negative_volume`, `no_volume` (a volume of 0), `jump`, `spike`
-    and `unadjusted_split` (see `domain.market.outliers`), `missing` (a session without a bar). An
-    adjusted close or a volume that is NaN or infinite is unknown: null, and no reason.
+    A bar is judged by its own values and the good bars before it. The first rule that it breaks
+    is its reason:
+
+    - `no_session`: not a session; quarantined, and no row is made.
+    - `not_final`: fetched before the session's close.
+    - `rejected`: the user rejected it.
+    - `duplicate_conflict`: two bars of one day with different values.
+    - `nan_price`, `non_positive_price` (adjusted close included), `high_below_low`.
+    - `outside_range`: open or close beyond high or low by more than 1e-6 of the price.
+    - `negative_volume`, `no_volume` (a volume of 0).
+    - `jump`, `spike`, `unadjusted_split`: see `domain.market.outliers`.
+    - `missing`: a session without a bar.
+
+    An adjusted close or a volume of NaN or infinity becomes null and breaks no rule.
 
     Args:
         raw: bars in `ports.BAR_SCHEMA`, one ticker, any order.
-        sessions: the sessions that were asked for, ascending.
-        source: name of the source that a missing session is put down to.
-        fetched_at: when they were fetched.
-        stored: the ticker's rows of `raw_ohlcv`; bars that are stored as good are not judged as
-            outliers again, and earlier ones are the yardstick.
+        sessions: the requested sessions, ascending.
+        source: name of the source, stored for sessions without a bar.
+        fetched_at: when the bars were fetched.
+        stored: the ticker's rows of `raw_ohlcv`; bars stored as good are not judged as outliers
+            again, and earlier ones provide the scale of a normal move.
         decisions: the ticker's rows of `quarantine`; accepted bars pass, rejected ones never do.
-        confirmed: days whose outliers another source confirms.
+        confirmed: days on which another source confirms the prices, so outliers are accepted.
 
-    Raises :class:`SourceError` if none of the sessions has a bar.
+    Raises:
+        SourceError: none of the sessions has a bar.
     """
     stored = RAW_OHLCV.empty() if stored is None else stored
-    raw = raw.with_columns(_known("adj_close"), _known("volume"))
+    raw = raw.with_columns(_finite_or_null("adj_close"), _finite_or_null("volume"))
     judged = _judged(raw.unique(maintain_order=True), sessions, fetched_at, decisions)
     on_days = judged.filter(pl.col("rule").fill_null("") != NO_SESSION)
     if on_days.is_empty():
         span = f"{sessions[0]} to {sessions[-1]}" if sessions else "an empty range"
         ticker = raw["ticker"][0] if raw.height else "the ticker"
         raise SourceError(f"{source} has no bar of {ticker} for {span}; choose a later end")
-    one_a_day = on_days.sort(pl.col("rule").is_not_null(), maintain_order=True).unique(
+    daily_bars = on_days.sort(pl.col("rule").is_not_null(), maintain_order=True).unique(
         "date", keep="first", maintain_order=True
     )
-    outliers = _outliers(one_a_day.sort("date"), sessions[0], stored, decisions, confirmed)
-    one_a_day, judged = _with_outliers(one_a_day, outliers), _with_outliers(judged, outliers)
-    rows = _rows(one_a_day, sessions, source, fetched_at, begun=stored_before(stored, sessions[0]))
+    outliers = _outliers(daily_bars.sort("date"), sessions[0], stored, decisions, confirmed)
+    daily_bars, judged = _with_outliers(daily_bars, outliers), _with_outliers(judged, outliers)
+    rows = _rows(daily_bars, sessions, source, fetched_at, begun=stored_before(stored, sessions[0]))
     return CleanedBars(rows, _entries(_broken(judged), rows, source, fetched_at))
 
 
@@ -101,10 +113,10 @@ def absent_bars(
     *,
     stored: pl.DataFrame,
 ) -> CleanedBars:
-    """What to store where the source has the ticker and no bar of any of `sessions`.
+    """The rows to store when the source knows the ticker but has no bar in `sessions`.
 
-    A ticker that has a row before them is halted or delisted: its sessions are `missing`. One that
-    has none is not listed yet, and gets no row. Arguments as in :func:`clean_bars`.
+    If an earlier row is stored, the ticker is halted or delisted, and its sessions are `missing`.
+    Otherwise it is not listed yet and gets no row. Arguments as in :func:`clean_bars`.
     """
     begun = stored_before(stored, sessions[0]) if sessions else False
     days = list(sessions) if begun else []
@@ -125,7 +137,7 @@ def stored_before(stored: pl.DataFrame, day: date) -> bool:
 
 
 def same_prices(stored: str = "_stored") -> pl.Expr:
-    """Whether open, high, low and close equal their counterparts to 1e-6 of the price."""
+    """Whether open, high, low and close equal the columns with suffix `stored`, to 1e-6."""
     pairs = ((pl.col(name), pl.col(f"{name}{stored}")) for name in PRICES)
     return pl.all_horizontal(*((a - b).abs() <= TOLERANCE * b.abs() for a, b in pairs)).fill_null(
         value=False
@@ -138,13 +150,13 @@ def _judged(
     fetched_at: datetime,
     decisions: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    """The raw bars with `rule`, judged each by itself, and `status`, the user's decision on it."""
+    """Adds `rule`, from each bar's own values, and `status`, the user's decision about the bar."""
     unfinished = [day for day in sessions[-3:] if close_time(day) > fetched_at]
     status = pl.col("status").fill_null("open")
     counted = status != "rejected"
     twice = (counted.sum().over("date") > 1) & ~(status == "accepted").any().over("date")
-    own = _broken_rule()
-    passed = (status == "accepted") & (own.is_null() | own.is_in(ACCEPTABLE))
+    broken_rule = _broken_rule()
+    passed = (status == "accepted") & (broken_rule.is_null() | broken_rule.is_in(ACCEPTABLE))
     return decisions_on(raw, decisions).with_columns(
         pl.when(~pl.col("date").is_in(list(sessions)))
         .then(pl.lit(NO_SESSION))
@@ -156,13 +168,13 @@ def _judged(
         .then(pl.lit(None, pl.String))
         .when(twice | ((pl.len().over("date") > 1) & (status == "accepted").any().over("date")))
         .then(pl.lit(DUPLICATE))
-        .otherwise(own)
+        .otherwise(broken_rule)
         .alias("rule")
     )
 
 
-def _known(name: str) -> pl.Expr:
-    """The column, null where it is NaN or infinite: pandas and Polars write the unknown so."""
+def _finite_or_null(name: str) -> pl.Expr:
+    """The column with NaN and infinity as null; pandas and Polars write missing values as NaN."""
     return pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name)
 
 
@@ -196,12 +208,12 @@ def _outliers(
     entries: pl.DataFrame | None,
     confirmed: Collection[date],
 ) -> pl.DataFrame:
-    """date, outlier: the bars, one a day, that are outliers."""
+    """Columns date and outlier (the rule) of the bars that are outliers; one bar per day."""
     columns = ("date", *PRICES, "volume", "split_ratio", "split_factor")
     present = stored.filter((pl.col("bad_reason") != MISSING).fill_null(value=True))
-    known = present.filter(pl.col("bad_reason").is_null()).select(columns)
-    asked = bars.join(known, on="date", how="left", suffix="_stored", maintain_order="left")
-    asked = asked.with_columns(
+    stored_good = present.filter(pl.col("bad_reason").is_null()).select(columns)
+    fetched = bars.join(stored_good, on="date", how="left", suffix="_stored", maintain_order="left")
+    fetched = fetched.with_columns(
         settled=same_prices()
         | pl.col("date").is_in(list(confirmed))
         | (pl.col("status") == "accepted").fill_null(value=False)
@@ -212,13 +224,13 @@ def _outliers(
                 present.filter(pl.col("date") < start).select(
                     *columns, rule="bad_reason", settled=pl.lit(value=True)
                 ),
-                asked.select(*columns, "rule", "settled"),
+                fetched.select(*columns, "rule", "settled"),
             ]
         )
         .join(ordinals(), on="date", how="left", maintain_order="left")
         .with_columns(gap=pl.col("session").diff().fill_null(1))
     )
-    # A bar without a usable price says nothing of the level, so it ends no streak of a split.
+    # A bar without a usable price says nothing about the level, so it cannot end a split streak.
     priced = every.filter(
         pl.col("rule").is_null() | pl.col("rule").is_in([JUMP, SPIKE, UNADJUSTED_SPLIT])
     ).with_columns(before=pl.col("rule").shift(1), day_before=pl.col("date").shift(1))
@@ -227,12 +239,12 @@ def _outliers(
     before = first["before"].item() if first.height else None
     level = _set_aside_close(entries, first["day_before"].item(), before) if before else None
     rules = find_outliers(sound, rule_before=before, level_before=level)
-    found = pl.Series("outlier", rules, dtype=pl.String)
-    return sound.select("date").with_columns(found).drop_nulls()
+    outlier = pl.Series("outlier", rules, dtype=pl.String)
+    return sound.select("date").with_columns(outlier).drop_nulls()
 
 
 def _set_aside_close(entries: pl.DataFrame | None, day: date, rule: str) -> float | None:
-    """The close of the bar that was set aside for `rule` on `day`, if it is known."""
+    """The close of the bar set aside for `rule` on `day`; None if it was not recorded."""
     if entries is None:
         return None
     bars = entries.filter((pl.col("date") == day) & (pl.col("rule") == rule))
@@ -246,25 +258,25 @@ def _with_outliers(bars: pl.DataFrame, outliers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(
-    one_a_day: pl.DataFrame,
+    daily_bars: pl.DataFrame,
     sessions: Sequence[date],
     source: str,
     fetched_at: datetime,
     *,
     begun: bool,
 ) -> pl.DataFrame:
-    """A row for each session since the first bar, or of all if the ticker `begun` before."""
-    first = sessions[0] if begun else min(one_a_day["date"].to_list())
+    """One row per session since the first bar; for all sessions if earlier bars are stored."""
+    first = sessions[0] if begun else min(daily_bars["date"].to_list())
     days = pl.DataFrame({"date": [day for day in sessions if day >= first]})
     values = [
         name
         for name in RAW_OHLCV.schema.names()
-        if name in one_a_day.columns and name not in ("date", "ticker", "source")
+        if name in daily_bars.columns and name not in ("date", "ticker", "source")
     ]
     return (
-        days.join(one_a_day, on="date", how="left")
+        days.join(daily_bars, on="date", how="left")
         .with_columns(
-            ticker=pl.lit(one_a_day["ticker"][0]),
+            ticker=pl.lit(daily_bars["ticker"][0]),
             bad_reason=pl.when(pl.col("ticker").is_null())
             .then(pl.lit(MISSING))
             .otherwise(pl.col("rule")),
@@ -280,7 +292,7 @@ def _rows(
 
 
 def _broken(judged: pl.DataFrame) -> pl.DataFrame:
-    """date, ticker, rule, source and value (the bar as JSON) of the bars that broke a rule."""
+    """Bars that broke a rule: date, ticker, rule, source and value (the bar as JSON)."""
     value = pl.struct(pl.exclude("rule", "status", "date", "ticker")).struct.json_encode()
     broken = judged.filter(pl.col("rule").is_not_null())
     return broken.select("date", "ticker", "rule", "source", value=value)
@@ -289,7 +301,7 @@ def _broken(judged: pl.DataFrame) -> pl.DataFrame:
 def _entries(
     broken: pl.DataFrame, rows: pl.DataFrame, source: str, fetched_at: datetime
 ) -> pl.DataFrame:
-    """Entries of the quarantine: the `broken` bars, and the sessions without a bar."""
+    """Quarantine entries for the `broken` bars and for sessions without a bar."""
     names = ["date", "ticker", "rule", "source", "value"]
     missing = rows.filter(pl.col("bad_reason") == MISSING).with_columns(
         rule="bad_reason", value=pl.lit("{}")

@@ -1,8 +1,8 @@
-"""Which computed rows a run has to store besides its own partitions.
+"""Selection of the computed rows that a run must store.
 
-A series is always computed whole. Rows of the run's range are written; earlier rows only where
-they are not stored yet, or differ from what today's inputs give (labels that became known, a
-history that the source restated), so that a table never mixes two vintages.
+A series is always computed over its whole history. Rows in the run's range are written; earlier
+rows only if they are not stored yet or have changed (labels that became known, a history that the
+source restated), so that a table never mixes two vintages of its inputs.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ def rows_to_write(
     start: date,
     ignore: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """The rows of `computed` from `start` on, and the earlier ones that `stored` lacks.
+    """The rows of `computed` from `start` on, and earlier rows that differ from the stored ones.
 
     Args:
         computed: rows keyed by (date, ticker).
-        stored: what the table holds, same columns.
+        stored: rows of the table, same columns.
         start: first date of the run's range.
-        ignore: columns in which a difference does not count, e.g. the time of fetching.
+        ignore: columns whose differences are ignored, e.g. the time of fetching.
 
     Returns:
-        A subset of `computed`, in its order. Nulls equal nulls; floats are compared exactly.
+        A subset of `computed`: changed earlier rows, then the rows from `start` on. Two nulls are
+        equal; floats are compared exactly.
     """
     compared = [name for name in computed.columns if name not in ignore]
     same = stored.select(compared)

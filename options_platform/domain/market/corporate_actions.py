@@ -1,4 +1,4 @@
-"""Dividends and splits: the table of them, and whether prices and adjusted closes agree with it."""
+"""Dividends and splits: their table, and consistency of prices and adjusted closes with it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import polars as pl
 from options_platform.contracts import CORPORATE_ACTIONS
 
 SPLIT_TOLERANCE = 1e-6
-# A step of the adjustment factor that no rounding explains: 0.03 per cent, and half of what the
-# dividend should have made.
+# Smallest step of the adjustment factor that is not rounding: 0.03%; a known dividend also allows
+# half of its own step.
 LEAST_STEP = 0.0003
 FEWEST_BARS = 250
 CENTS_TOLERANCE = 0.05
@@ -19,15 +19,19 @@ ON_GRID_SHARE = 0.5
 
 
 def corporate_actions(bars: pl.DataFrame, seen_at: datetime) -> pl.DataFrame:
-    """The dividends and splits of `bars` (in `ports.BAR_SCHEMA`, one ticker), by ex-date.
+    """Dividends and splits by ex-date, in the schema of the table `corporate_actions`.
 
-    A split on a day without a bar shows in the split factor alone; it is put down to the next
-    bar.
+    `bars` are in `ports.BAR_SCHEMA`, one ticker. A split on a day without a bar appears only in
+    the split factor; it is assigned to the next bar.
     """
     factor = pl.col("split_factor")
-    told = pl.col("split_ratio").fill_null(1.0)
-    shown = (factor.shift(1) / factor).fill_null(told)
-    ratio = pl.when((shown - told).abs() <= SPLIT_TOLERANCE * told).then(told).otherwise(shown)
+    reported = pl.col("split_ratio").fill_null(1.0)
+    implied = (factor.shift(1) / factor).fill_null(reported)
+    ratio = (
+        pl.when((implied - reported).abs() <= SPLIT_TOLERANCE * reported)
+        .then(reported)
+        .otherwise(implied)
+    )
     return (
         bars.sort("date")
         .unique("date", keep="first", maintain_order=True)
@@ -44,19 +48,19 @@ def corporate_actions(bars: pl.DataFrame, seen_at: datetime) -> pl.DataFrame:
     )
 
 
-def new_actions(found: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """Those of `found` that are not stored yet with the same amounts."""
-    return found.join(
+def new_actions(fetched: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """The corporate actions in `fetched` that are not stored with the same amounts."""
+    return fetched.join(
         stored, on=["date", "ticker", "dividend", "split_ratio"], how="anti", maintain_order="left"
     )
 
 
 def adjustment_gaps(bars: pl.DataFrame) -> pl.DataFrame:
-    """Days on which `adj_close` and the known dividends disagree: date, ticker, what.
+    """Days on which `adj_close` disagrees with the known dividends: date, ticker, what.
 
-    Going over an ex-date, close / adj_close has to fall by 1 - dividend / close before (CRSP's
-    convention, Yahoo's as well). Judged are tickers with at least one known dividend, since
-    without one nothing is known; `bars` are rows of `raw_ohlcv`.
+    On an ex-date, close / adj_close must fall by the factor 1 - dividend / previous close (the
+    convention of CRSP and Yahoo). Tickers without any known dividend are skipped, since their
+    dividends may simply be missing. `bars` are rows of `raw_ohlcv`.
     """
     good = bars.filter(pl.col("bad_reason").is_null()).sort("ticker", "date")
     paying = (pl.col("dividend") > 0).any().over("ticker")
@@ -87,23 +91,24 @@ def adjustment_gaps(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def adjusted_throughout(bars: pl.DataFrame) -> list[str]:
-    """Tickers whose prices are adjusted for dividends as well, so that none is as it was traded.
+    """Tickers whose prices are dividend-adjusted, so that no price is as it was traded.
 
-    Such a history has `adj_close` equal to `close` in every bar, and either known dividends or
-    closes off the grid of prices: as traded, the last year's closes are whole cents (or, right
-    after a split, simple parts of one).
+    In such a history `adj_close` equals `close` in every bar, and either dividends are known or
+    closes are not whole cents: as traded, the closes of the last year are whole cents (right
+    after a split, simple fractions of one). `bars` are rows of `raw_ohlcv`; at least 250 good ones
+    are needed.
     """
     good = bars.filter(pl.col("bad_reason").is_null()).sort("ticker", "date")
     traded = pl.col("close") * pl.col("split_factor").fill_null(1.0) * GRID
     on_grid = ((traded - traded.round()).abs() < CENTS_TOLERANCE).tail(FEWEST_BARS)
-    found = good.group_by("ticker").agg(
+    by_ticker = good.group_by("ticker").agg(
         bars=pl.len(),
         equal=((pl.col("adj_close") - pl.col("close")).abs() <= 1e-9 * pl.col("close")).all(),
         paid=(pl.col("dividend") > 0).any(),
         on_grid=on_grid.mean(),
     )
     return (
-        found.filter(
+        by_ticker.filter(
             (pl.col("bars") >= FEWEST_BARS)
             & pl.col("equal")
             & (pl.col("paid").fill_null(value=False) | (pl.col("on_grid") < ON_GRID_SHARE))

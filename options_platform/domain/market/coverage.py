@@ -1,4 +1,4 @@
-"""How much of the history is there: coverage by month, holes, freshness, what was set aside."""
+"""Completeness of the history: coverage by month, holes, freshness, quarantine, revisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from options_platform.domain.calendar.sessions import ordinals, sessions
 
 
 def holes_of(missing: pl.DataFrame) -> pl.DataFrame:
-    """Missing sessions (date, ticker) as holes: ticker, first, last, sessions; widest first."""
+    """Group missing sessions (date, ticker) into holes: ticker, first, last, sessions; longest
+    first."""
     numbered = missing.select("date", "ticker").join(ordinals(), on="date").sort("ticker", "date")
     step = pl.col("session").diff().over("ticker").fill_null(0) != 1
     return (
@@ -27,16 +28,17 @@ def holes_of(missing: pl.DataFrame) -> pl.DataFrame:
 def coverage_by_month(
     bars: pl.DataFrame, tickers: Sequence[str], start: date, end: date
 ) -> pl.DataFrame:
-    """Each ticker's months: ticker, month (its first day), sessions, good, set_aside, missing.
+    """Sessions by ticker and month: ticker, month (its first day), sessions, good, set_aside,
+    missing.
 
-    `sessions` is the calendar's count from `start` to `end`; `missing` counts sessions without a
-    bar, those before a ticker's first bar as well. `bars` are rows of `raw_ohlcv`.
+    `sessions` counts the calendar's sessions from `start` to `end`; `missing` counts sessions
+    without a bar, including those before a ticker's first bar. `bars` are rows of `raw_ohlcv`.
     """
     calendar = pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date}).join(
         pl.DataFrame({"ticker": list(tickers)}, schema={"ticker": pl.String}), how="cross"
     )
-    known = bars.select("date", "ticker", "bad_reason", stored=pl.lit(value=True))
-    joined = calendar.join(known, on=["date", "ticker"], how="left")
+    stored_bars = bars.select("date", "ticker", "bad_reason", stored=pl.lit(value=True))
+    joined = calendar.join(stored_bars, on=["date", "ticker"], how="left")
     absent = pl.col("stored").is_null() | (pl.col("bad_reason") == "missing")
     absent = absent.fill_null(value=False)
     return (
@@ -52,7 +54,7 @@ def coverage_by_month(
 
 
 def gaps(bars: pl.DataFrame, tickers: Sequence[str], end: date) -> pl.DataFrame:
-    """Holes in each ticker's history, from its first bar to `end`, as in :func:`holes_of`."""
+    """Holes in each ticker's history from its first bar to `end`, as :func:`holes_of` returns."""
     present = bars.filter((pl.col("bad_reason") != "missing").fill_null(value=True))
     firsts = present.group_by("ticker").agg(begun=pl.col("date").min())
     first = min(firsts["begun"].to_list(), default=end)
@@ -67,13 +69,12 @@ def gaps(bars: pl.DataFrame, tickers: Sequence[str], end: date) -> pl.DataFrame:
 def freshness(
     rows: pl.DataFrame, tickers: Sequence[str], newest: date, value: str = "close"
 ) -> pl.DataFrame:
-    """How far each ticker's data reaches: ticker, last, sessions_behind, fetched_at.
+    """Newest data of each ticker: ticker, last, sessions_behind, fetched_at.
 
-    `last` is the newest date on which `value` is known, `sessions_behind` the number of sessions
-    after it up to `newest`; both null for a ticker without data. `rows` are of `raw_ohlcv` or
-    `vix`.
+    `last` is the newest date with a `value`, `sessions_behind` the number of sessions after it up
+    to `newest`; all are null for a ticker without data. `rows` are of `raw_ohlcv` or `vix`.
     """
-    known = (
+    newest_rows = (
         rows.filter(pl.col(value).is_not_null())
         .group_by("ticker")
         .agg(last=pl.col("date").max(), fetched_at=pl.col("fetched_at").max())
@@ -82,7 +83,7 @@ def freshness(
     at = ordinals().filter(pl.col("date") <= newest)["session"].max()
     return (
         pl.DataFrame({"ticker": list(tickers)}, schema={"ticker": pl.String})
-        .join(known, on="ticker", how="left", maintain_order="left")
+        .join(newest_rows, on="ticker", how="left", maintain_order="left")
         .join(number, on="last", how="left", maintain_order="left")
         .select(
             "ticker",
@@ -94,7 +95,8 @@ def freshness(
 
 
 def quarantine_summary(entries: pl.DataFrame) -> pl.DataFrame:
-    """Entries of the quarantine by ticker and rule: severity, statuses, first and last date."""
+    """Quarantine entries by ticker, rule and severity: rows, open, accepted, rejected, first,
+    last."""
     if entries.is_empty():
         entries = QUARANTINE.empty()
     return (
@@ -112,7 +114,7 @@ def quarantine_summary(entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def revisions_summary(revisions: pl.DataFrame) -> pl.DataFrame:
-    """Revisions by table, ticker and cause: changes, restatements, when first and last seen."""
+    """Revisions by table, ticker and cause: changes, restatements, first_seen, last_seen."""
     return (
         revisions.group_by("table", "ticker", "cause")
         .agg(

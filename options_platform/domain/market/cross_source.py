@@ -1,4 +1,4 @@
-"""Two sources side by side: which of their bars differ, and which outliers both have."""
+"""Comparison of two sources: bars that differ, and outliers that both report."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from datetime import date
 import polars as pl
 
 PRICES = ("open", "high", "low", "close")
-# Consolidated tapes differ a little in highs and lows; a bad tick is off by much more.
+# Consolidated tapes differ slightly in highs and lows; a bad tick differs by much more.
 CONFIRMING_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class SourceComparison:
-    """How two sources compare: common days, days beyond the tolerance, and the widest gap."""
+    """Comparison of a price in two sources.
+
+    `days` both have; `beyond`: days beyond the tolerance, with columns date, mine, other, gap (a
+    fraction), largest first; `widest`: the largest gap, None without common days;
+    `missing_days`: days that only the first source has, within the range of the second.
+    """
 
     days: int
     beyond: pl.DataFrame
     widest: float | None
-    lacking: tuple[date, ...]
+    missing_days: tuple[date, ...]
 
 
 def compare_closes(
     mine: pl.DataFrame, other: pl.DataFrame, tolerance: float, *, column: str = "close"
 ) -> SourceComparison:
-    """Compare a price of one ticker, day by day.
+    """Compare a price of one ticker in two sources, day by day.
 
     Args:
-        mine: date and prices; rows without the price are left out.
-        other: the same of the second source.
-        tolerance: a fraction of the price of `mine`; beyond it a day is reported.
+        mine: date and prices of the first source; rows without the price are ignored.
+        other: date and prices of the second source.
+        tolerance: largest gap that is not reported, a fraction of the price in `mine`.
         column: the price to compare.
-
-    `beyond` has date, mine, other, gap (a fraction), widest first; `lacking` the days of `mine`,
-    between the first and the last of `other`, that the second source does not have.
     """
     left = mine.filter(pl.col(column).is_finite()).select("date", mine=column)
     right = other.filter(pl.col(column).is_finite()).select("date", other=column)
@@ -45,17 +47,17 @@ def compare_closes(
     widest = both["gap"].max()
     span = (right["date"].min(), right["date"].max())
     inside = left.filter(pl.col("date").is_between(*span)) if right.height else left.clear()
-    lacking = inside.join(right, on="date", how="anti").sort("date")["date"].to_list()
+    missing_days = inside.join(right, on="date", how="anti").sort("date")["date"].to_list()
     return SourceComparison(
         days=both.height,
         beyond=both.filter(pl.col("gap") > tolerance).sort("gap", descending=True),
         widest=widest if isinstance(widest, float) else None,
-        lacking=tuple(lacking),
+        missing_days=tuple(missing_days),
     )
 
 
 def confirmed_days(bars: pl.DataFrame, other: pl.DataFrame) -> list[date]:
-    """Days on which the other source gives all four prices within 1 per cent of `bars`."""
+    """Days on which all four prices of the other source are within 1% of those in `bars`."""
     both = bars.join(other, on="date", suffix="_other")
     near = (
         (pl.col(f"{name}_other") / pl.col(name) - 1.0).abs() <= CONFIRMING_TOLERANCE

@@ -1,4 +1,4 @@
-"""Ex-dates of cash dividends: those known so far, and when the next one is to be expected."""
+"""Ex-dates of cash dividends: known ones, and the next expected one."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ GAPS = 4
 
 @dataclass(frozen=True)
 class NextDividend:
-    """The dividend to expect next, USD a share, and the sessions to its ex-date, < 0 if overdue."""
+    """The next expected dividend (USD a share) and sessions to its ex-date, negative if overdue."""
 
     amount: float
     sessions_ahead: int
 
 
 def ex_dates(actions: pl.DataFrame) -> pl.DataFrame:
-    """The ex-dates among corporate actions: ticker, ex_date, dividend (USD a share), sorted.
+    """The cash dividends among `actions`: ticker, ex_date, dividend (USD a share), sorted.
 
-    `actions` has date, ticker and dividend, as bars and the table of corporate actions do.
+    `actions` has date, ticker and dividend, like `raw_ohlcv` and `corporate_actions`.
     """
     return (
         actions.filter((pl.col("dividend") > 0).fill_null(value=False))
@@ -35,31 +35,31 @@ def ex_dates(actions: pl.DataFrame) -> pl.DataFrame:
 
 
 def expected_ex_dates(keys: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """The last ex-date of each row and the next one to expect, from what was known on its date.
+    """The last and the next expected ex-date of each row, using only data up to its date.
 
-    The next one is put the median of the last four gaps after the last one, rounded down to whole
-    days. A dividend that skips a period, or a first one, is not foreseen.
+    The next ex-date is expected after the median of the last four intervals, rounded down to
+    whole days. First dividends and skipped ones cannot be expected.
 
     Args:
         keys: date and ticker.
         actions: date, ticker and dividend.
 
     Returns:
-        date, ticker, last_ex_date, last_dividend and expected_ex_date; null before there are one
-        and two ex-dates.
+        date, ticker, last_ex_date and last_dividend (USD a share; both null before the first
+        ex-date), and expected_ex_date (null before the second ex-date).
     """
-    known = ex_dates(actions).with_columns(
+    dividends = ex_dates(actions).with_columns(
         gap=(pl.col("ex_date") - pl.col("ex_date").shift(1).over("ticker")).dt.total_days()
     )
     median = pl.col("gap").rolling_median(GAPS, min_samples=1).over("ticker").floor()
-    known = known.with_columns(
+    dividends = dividends.with_columns(
         expected_ex_date=pl.col("ex_date") + pl.duration(days=median.cast(pl.Int64))
     ).sort("ex_date")
     return (
         keys.select(KEY)
         .sort("date")
         .join_asof(
-            known,
+            dividends,
             left_on="date",
             right_on="ex_date",
             by="ticker",
@@ -77,16 +77,16 @@ def expected_ex_dates(keys: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame
 
 
 def next_dividends(keys: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """The dividend to expect next at the close of each row, as large as the last one.
+    """The next dividend expected at the close of each row; its amount is that of the last one.
 
     Args:
         keys: date and ticker.
-        actions: date, ticker and dividend (USD a share); the more history the better.
+        actions: date, ticker and dividend (USD a share), with at least two ex-dates of history.
 
     Returns:
-        date, ticker, amount in the unit of `actions` and sessions_ahead to the session on or
-        after the expected ex-date, negative once that has passed without a dividend; null before
-        there are two ex-dates.
+        date, ticker, amount (in the unit of `actions`) and sessions_ahead: sessions until the
+        first session on or after the expected ex-date, negative once it has passed without a
+        dividend. Both are null before the second ex-date.
     """
     expected = expected_ex_dates(keys, actions)
     every = np.array(all_sessions(), dtype="datetime64[D]")

@@ -1,4 +1,4 @@
-"""What a run has to ask a source for: its own sessions, what is missing before, and an overlap."""
+"""Which sessions a run requests from a source: its own, missing earlier ones, and an overlap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from options_platform.domain.calendar.sessions import FIRST_DAY, shift
 
 @dataclass(frozen=True)
 class FetchWindow:
-    """Sessions to ask for, both ends included; `reason` as in the table `fetches`."""
+    """Sessions to request, both ends included; `reason` as in the table `fetches`."""
 
     start: date
     end: date
@@ -31,19 +31,20 @@ def fetch_window(
     pending: date | None,
     overlap: int,
 ) -> FetchWindow:
-    """The window of one ticker or index.
+    """The window to request for one ticker or index.
+
+    If nothing is stored, or the beginning of the history was never requested, it is the whole
+    history. Otherwise it starts `overlap` sessions before the run's first session, the first
+    missing session or the first pending bar, whichever is earliest.
 
     Args:
         start: first session of the run's range.
         end: last session of the run's range.
-        first: first session of the history that the settings ask for.
-        last_stored: the newest stored session, None if there is none.
-        asked_from: the earliest session that the source was ever asked for.
-        pending: the earliest accepted bar that is not in the data yet.
-        overlap: so many stored sessions before the window's first one are asked for again.
-
-    With nothing stored, or history missing at its beginning, the whole of it. Else from the
-    run's first session, or from the first one missing before it, less the overlap.
+        first: first session of the configured history.
+        last_stored: newest stored session; None if nothing is stored.
+        asked_from: earliest session ever requested from the source; None if there was no request.
+        pending: session of the earliest accepted bar that is not yet in the data; None if none.
+        overlap: number of stored sessions that are requested again.
     """
     if last_stored is None or asked_from is None or asked_from > first:
         return FetchWindow(first, max(end, last_stored or end), "first")
@@ -52,5 +53,5 @@ def fetch_window(
 
 
 def _back(day: date, count: int) -> date:
-    # Near the calendar's beginning there may be fewer sessions than the overlap asks for.
+    # Near the beginning of the calendar there may be fewer sessions than the overlap.
     return shift(day, -count) if (day - FIRST_DAY).days > 2 * count + 10 else FIRST_DAY

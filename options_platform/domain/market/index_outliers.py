@@ -1,8 +1,8 @@
-"""Judging the rows of volatility indices: a bad close is set aside, a bad high is a warning.
+"""Data rules of volatility indices: a bad close is set aside, a bad high is only a warning.
 
-Only closes are used. A row whose open, high or low cannot be true keeps its close, which comes
-from another calculation at the exchange, and is reported; a row on a day without a session is
-reported and never used. Each row is judged by itself.
+The platform uses closes only. A row with an impossible open, high or low is reported, but its
+close is used, since the exchange calculates closes separately. A row on a day without a session is
+reported and never used. Each row is judged by its own values.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from options_platform.contracts import QUARANTINE
 from options_platform.contracts.market import SET_ASIDE, WARNING
 from options_platform.domain.calendar.sessions import all_sessions, close_time, newest_session
 
-# Levels that an index can have, in points: its known history with room on either side.
+# Plausible levels in index points: the known history with a margin on either side.
 PLAUSIBLE = {"VVIX": (40.0, 300.0), "SKEW": (90.0, 250.0)}
 PLAUSIBLE_VOLATILITY = (4.0, 200.0)
-# The widest true one: the VIX of 2024-08-05, whose high was 1.70 x the higher of open and close.
+# The widest genuine bar: VIX on 2024-08-05, with a high of 1.70 x the higher of open and close.
 WIDEST_HIGH, DEEPEST_LOW = 2.0, 0.5
 TOLERANCE = 1e-6
 SETTLEMENT = timedelta(minutes=15)
@@ -28,21 +28,21 @@ PRICES = ("open", "high", "low", "close")
 
 @dataclass(frozen=True)
 class JudgedIndex:
-    """`closes` that may be used, in `ports.INDEX_SCHEMA`, and what was `quarantined`."""
+    """Usable `closes` in `ports.INDEX_SCHEMA`, and `quarantined` rows, warnings included."""
 
     closes: pl.DataFrame
     quarantined: pl.DataFrame
 
 
 def judge_index(raw: pl.DataFrame, fetched_at: datetime) -> JudgedIndex:
-    """Judge rows of indices in `ports.INDEX_SCHEMA`.
+    """Apply the data rules to index rows in `ports.INDEX_SCHEMA`.
 
     Set aside: `not_final` (fetched before the settlement, 15 minutes after the close),
-    `duplicate_conflict`, `nan_price`, `non_positive_price`, `implausible_close` (a level that the
-    index cannot have). Warnings: `no_session`, `high_below_low`, `outside_range` (open or close
-    beyond high or low), `nan_quote` (open, high or low), `implausible_open` (above twice the
-    close), `implausible_high` (above twice the higher of open and close),
-    `implausible_low` (below half of the lower one).
+    `duplicate_conflict`, `nan_price`, `non_positive_price`, `implausible_close` (outside the
+    plausible levels of the index). Warnings: `no_session`, `high_below_low`, `outside_range` (open
+    or close beyond high or low), `nan_quote` (open, high or low), `implausible_open` (above twice
+    the close), `implausible_high` (above twice the higher of open and close), `implausible_low`
+    (below half the lower of open and close).
     """
     raw = raw.unique(maintain_order=True)
     judged = raw.with_columns(

@@ -1,4 +1,4 @@
-"""Laying volatility indices on the sessions of each ticker, and reading them back from there."""
+"""Alignment of volatility indices with each ticker's sessions, and the closes behind those rows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from options_platform.domain.calendar.sessions import all_sessions
 TOLERANCE = 1e-6
 VIX_SYMBOL = "VIX"
 OWN_INDEX = {"QQQ": "VXN", "IWM": "RVX", "DIA": "VXD", "GLD": "GVZ", "USO": "OVX", "EEM": "VXEEM"}
-"""Cboe's volatility index of an underlying, for those that have one of their own."""
+"""Cboe volatility index of an underlying other than the S&P 500, where one exists."""
 
 
 def foreign_indices(iv_symbols: Mapping[str, str]) -> dict[str, str]:
-    """The tickers that go by the VIX though Cboe has an index of their own, and that index.
+    """Tickers configured to use the VIX although Cboe has a dedicated index, with that index.
 
-    Their options are priced as if they moved like the S&P 500. It is not changed unasked: the own
-    index may begin years later, and a ticker has one index for its whole history.
+    Their options are priced as if they moved like the S&P 500. The platform only warns, and does
+    not switch by itself: the dedicated index may begin years later, and a ticker has one index for
+    its whole history.
     """
     return {
         ticker: OWN_INDEX[ticker]
@@ -38,15 +39,15 @@ def align_indices(
 ) -> pl.DataFrame:
     """The index rows of each (date, ticker) of `keys`, in the schema of the table `vix`.
 
-    A session without a close takes that of the session before, once (age 1); what is older is
-    null. Index rows on days without a session are dropped and never carried. A close that is
-    null, NaN, not positive, or given twice with other values counts as missing.
+    A missing close is carried forward from the previous session once (age 1); after that it is
+    null. Index rows on days without a session are dropped and never carried. A close that is null,
+    NaN or not positive, or that comes twice with different values, counts as missing.
 
     Args:
         keys: date and ticker.
         closes: rows in `ports.INDEX_SCHEMA`.
-        iv_symbols: the volatility index of each ticker.
-        source: name of the source that a missing close is put down to.
+        iv_symbols: volatility index of each ticker.
+        source: name of the source, stored for sessions without a close.
         fetched_at: when the closes were fetched.
     """
     sessions = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
@@ -74,13 +75,13 @@ def align_indices(
         .then(1)
         .cast(pl.Int32),
     )
-    own = pl.DataFrame(
+    index_by_ticker = pl.DataFrame(
         {"ticker": list(iv_symbols), "iv_symbol": list(iv_symbols.values())},
         schema={"ticker": pl.String, "iv_symbol": pl.String},
     )
     return (
         keys.select("date", "ticker")
-        .join(own, on="ticker", how="left")
+        .join(index_by_ticker, on="ticker", how="left")
         .join(
             grid.rename({"symbol": "iv_symbol", "close": "iv_close", "age": "iv_age"}),
             on=["date", "iv_symbol"],
@@ -103,28 +104,29 @@ def align_indices(
 
 
 def known_closes(rows: pl.DataFrame) -> pl.DataFrame:
-    """The closes that rows of the table `vix` rest on: date, symbol, close, source, ascending.
+    """The published closes in rows of the table `vix`: date, symbol, close, source, sorted.
 
-    Carried values (age 1) are none.
+    Values carried forward (age 1) are left out.
     """
-    own = rows.filter(pl.col("iv_age") == 0).select(
+    of_ticker = rows.filter(pl.col("iv_age") == 0).select(
         "date", "source", symbol="iv_symbol", close="iv_close"
     )
     vix = rows.filter(pl.col("vix_age") == 0).select(
         "date", "source", symbol=pl.lit("VIX"), close="vix"
     )
     return (
-        pl.concat([own, vix])
+        pl.concat([of_ticker, vix])
         .select("date", "symbol", "close", "source")
         .unique(["date", "symbol"], keep="first", maintain_order=True)
         .sort("symbol", "date")
     )
 
 
-def is_index_restated(fetched: pl.DataFrame, known: pl.DataFrame) -> bool:
-    """Whether a close of `fetched` (`ports.INDEX_SCHEMA`) differs from the `known` one."""
+def is_index_restated(fetched: pl.DataFrame, stored: pl.DataFrame) -> bool:
+    """Whether any close in `fetched` (`ports.INDEX_SCHEMA`) differs from the stored one by more
+    than 1e-6."""
     both = fetched.filter(pl.col("close").is_finite() & (pl.col("close") > 0)).join(
-        known, on=["date", "symbol"], suffix="_was"
+        stored, on=["date", "symbol"], suffix="_was"
     )
     was = pl.col("close_was")
     return both.filter((pl.col("close") - was).abs() > TOLERANCE * was).height > 0

@@ -1,14 +1,15 @@
-"""Prices that cannot be true: jumps and spikes beyond a robust bound that nothing confirms.
+"""Outliers in daily bars: jumps and spikes beyond a robust bound, and unadjusted splits.
 
-A bar is judged by the good bars before it alone, never by later ones, so a judgement is the same
-whenever it is made. The yardstick is the typical daily move: 1.4826 x the median absolute log
-return of the 63 good bars before (the MAD as a standard deviation, Rousseeuw and Croux 1993), at
-least 0.5 per cent and the median reach of open, high and low beyond the closes. What lies beyond
-the bound is looked at a second time: news moves money, so a true jump comes with turnover
-(close x volume) above its own median, the more of it the larger the jump. Without, a level that
-stays and lies as far away as the smallest usual split is one that the source did not adjust for,
-whatever its ratio. A split that the source itself names is looked for in the prices first: where
-they step by its ratio, no turnover excuses them.
+A bar is judged only by good bars before it, so the verdict does not depend on when it is made. The
+scale is the typical daily move: 1.4826 x the median absolute log return of the previous 63 good
+bars (the MAD as a standard deviation, Rousseeuw and Croux 1993), but at least 0.5% and at least
+the median distance of open, high and low from the closes.
+
+A move beyond the bound is accepted if turnover (close x volume) confirms it: a genuine jump trades
+more than the median turnover, and a larger jump must trade more. Without that confirmation, a new
+level that persists and is at least as far away as the smallest usual split (5:4) is an unadjusted
+split, whatever its ratio. If the source reports a split and the prices still step by its ratio,
+they are unadjusted, and turnover does not matter.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ MAD_TO_DEVIATION = 1.4826
 JUMP_BOUND = 10.0
 SPIKE_BOUND = 7.0
 CONFIRMING_TURNOVER = 1.25
-# Over a hole a price may go further, by the square root of its sessions; a quarter's at most.
+# Over a hole the bound grows with the square root of its sessions, up to one quarter.
 LONGEST_HOLE = 63.0
-# Nearer to 1 than 5:4 a split cannot be told from a day's move.
+# A split ratio closer to 1 than 5:4 cannot be distinguished from a daily move.
 LEAST_SPLIT = float(np.log(1.25))
 LEAST_SHIFT = LEAST_SPLIT - 0.05
-# Prices that have drifted to where they were step by this much at least once they are adjusted.
+# Smallest step back that shows that the source has adjusted its prices, even after a drift.
 LEAST_STEP_BACK = 0.75 * LEAST_SHIFT
-# A close within this share of a named split's log ratio has moved by the split itself.
+# A close within this fraction of the log ratio of a reported split has moved by that split.
 NEAR = 0.25
 TOLERANCE = 1e-9
-# Log ratios of the usual splits: a move as large as one of these is named for it at once.
+# Log ratios of usual splits: a move of this size is called an unadjusted split at once.
 USUAL = np.log(
     np.array([1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0])
 )
 USUAL_WITHIN = np.where(np.arange(len(USUAL)) == 0, 0.05, 0.1)
-# The turnover that confirms a move, by its log size: a fall by a third happens, one by half with
-# four times the usual turnover only.
+# Turnover (multiple of the median) that confirms a move, by its log size: a fall by a third is
+# plausible, a fall by half only with four times the usual turnover.
 MOVE_SIZES = (LEAST_SPLIT, np.log(1.5) - 0.05, np.log(1.5) + 0.05, np.log(2.0) - 0.1)
 MOVE_TURNOVERS = (CONFIRMING_TURNOVER, 2.0, 2.0, 4.0)
 
@@ -53,10 +54,10 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Series:
-    """Bars of one ticker as logs; `turnover` is NaN where the volume is unknown.
+    """Bars of one ticker, prices as logs; `turnover` (USD) is NaN where the volume is missing.
 
-    `split` is the log of the ratio of the bar's own split, 0 without one; `factor` that of the
-    splits after it, NaN where they are unknown.
+    `split` is the log of the bar's split ratio, 0 without a split; `factor` the log of its split
+    factor (all later splits), NaN where it is missing.
     """
 
     gap: Floats
@@ -72,22 +73,25 @@ class _Series:
 def find_outliers(
     bars: pl.DataFrame, *, rule_before: str | None = None, level_before: float | None = None
 ) -> list[str | None]:
-    """The rule that each bar breaks, None for a good one.
+    """The rule that each bar breaks; None for a good bar.
+
+    - `jump`: the close moved beyond the bound.
+    - `spike`: open, high or low is beyond both closes by more than the bound.
+    - `unadjusted_split`: the prices step by a reported split or a usual split ratio, or a new level
+      at least that far away persists.
+
+    A bar with fewer than 21 moves before it is not judged, unless it reports a split. After a
+    smaller jump, the next bar confirms the new level. After an unadjusted split no bar does, until
+    prices step back into the bound; prices that drift back were never adjusted.
 
     Args:
-        bars: `gap` (sessions since the ticker's bar before, good or not), open, high, low,
-            close, volume, split_ratio, split_factor (both null where unknown) and `settled` (good
-            already: yardstick, not judged) of one ticker, ascending, prices finite and above zero.
-        rule_before: `jump` or `unadjusted_split` if the bar before the first one that is not
-            settled was set aside for it.
-        level_before: the close of that bar, None where it is not known.
-
-    The rules are `jump` (the close), `spike` (open, high or low beyond the close and the close
-    before) and `unadjusted_split` (a step by a split that the bar names, by a usual ratio, or a
-    level as far away as any that stays). Fewer than 21 moves before it leave a bar unjudged, unless
-    it names a split. After a smaller jump the next bar confirms the new level; after an unadjusted
-    split none does, until prices step back into the bound: one that drifts there has never been
-    adjusted.
+        bars: one ticker, ascending, prices finite and positive: `gap` (sessions since the
+            previous bar, good or bad), open, high, low, close, volume, split_ratio, split_factor
+            (both null if unknown) and `settled` (true: already known as good; not judged, but part
+            of the scale).
+        rule_before: the rule for which the bar before the first unsettled one was set aside,
+            `jump` or `unadjusted_split`; None if it was not.
+        level_before: the close of that bar; None if unknown.
     """
     series = _series(bars)
     settled = bars["settled"].to_numpy()
@@ -106,7 +110,7 @@ def find_outliers(
             if suspects[0] > at:
                 before, level = rules[suspects[0] - 1], float(series.close[suspects[0] - 1])
             at = int(suspects[0])
-        # The yardstick stands still while bars are set aside, since they are no part of it.
+        # Bars that are set aside do not count, so the scale stays fixed until a good one follows.
         yardstick = _Yardstick.of(series, np.flatnonzero(good[:at]))
         while at < bars.height and not settled[at]:
             if shifted:
@@ -126,10 +130,10 @@ def find_outliers(
 
 @dataclass(frozen=True)
 class _Yardstick:
-    """What the good bars before a suspect say of the size of a move.
+    """Scale of a normal move, from the good bars before a suspect.
 
-    `last` is the newest of them, empty without any; `scale` is the typical daily move, NaN with
-    fewer than 21 moves, `turnover` the usual one, NaN where it is not known.
+    `last` is the newest of these bars (empty if there are none); `scale` the typical daily move
+    (log), NaN with fewer than 21 moves; `turnover` the median turnover (USD), NaN if unknown.
     """
 
     series: _Series
@@ -151,7 +155,10 @@ class _Yardstick:
         return cls(series, before[-1:], scale, turnover)
 
     def judge(self, at: int, rule_before: str | None, level: float | None) -> str | None:
-        """The rule that bar `at` breaks; `rule_before` and log `level` are of the bar before it."""
+        """The rule that bar `at` breaks, None if it is good.
+
+        `rule_before` and `level` (log close) belong to the bar before it.
+        """
         here, series = np.array([at]), self.series
         if _steps_by_its_split(series, here, self.last).any():
             return UNADJUSTED_SPLIT
@@ -173,10 +180,10 @@ class _Yardstick:
         return UNADJUSTED_SPLIT if is_usual else JUMP
 
     def is_back(self, at: int, level: float | None) -> bool:
-        """Whether bar `at` is where prices were before they shifted to `level`, a log close.
+        """Whether bar `at` has returned to the prices before the shift to `level` (log close).
 
-        It has to lie in the bound of the last good bar, and to have come back by half of the shift
-        in one step; without a known level the bound alone says so.
+        It must be within the bound of the last good bar, and have moved back by at least half of
+        the shift in one step. If `level` is unknown, the bound alone decides.
         """
         if not len(self.last):
             return False
@@ -207,12 +214,15 @@ def _series(bars: pl.DataFrame) -> _Series:
 
 
 def _excess(series: _Series, kept: Places) -> Floats:
-    """How far each kept bar exceeds its bound after the second look; above 1 is suspect."""
-    found = np.zeros(len(kept))
+    """Size of each kept bar's move relative to its bound; above 1 it is suspect.
+
+    A move confirmed by turnover has size 0; one by a reported split has size infinity.
+    """
+    excess = np.zeros(len(kept))
     if len(kept) > 1:
-        found[1:] = np.where(_steps_by_its_split(series, kept[1:], kept[:-1]), np.inf, 0.0)
+        excess[1:] = np.where(_steps_by_its_split(series, kept[1:], kept[:-1]), np.inf, 0.0)
     if len(kept) <= LEAST:
-        return found
+        return excess
     jump, spike = _sizes(series, kept[1:], kept[:-1])
     typical, reach = (
         pl.Series(sizes).rolling_median(WINDOW, min_samples=LEAST).to_numpy()
@@ -220,16 +230,16 @@ def _excess(series: _Series, kept: Places) -> Floats:
     )
     normal = pl.Series(series.turnover[kept]).fill_nan(None)
     normal = normal.rolling_median(WINDOW, min_samples=LEAST).fill_null(float("nan"))
-    # The n-th kept bar ends the move n - 1, so what stands at n - 2 is known before it.
+    # The n-th kept bar ends move n - 1, so its scale must come from index n - 2.
     scale = _scale(typical[:-1], reach[:-1])
     surge = _traded(series, kept[2:], kept[1:-1]) / normal.to_numpy()[1:-1]
     shift = _shift(series, kept[2:], kept[1:-1])
-    found[2:] = np.maximum(found[2:], _beyond(jump[1:], spike[1:], shift, scale, surge))
-    return found
+    excess[2:] = np.maximum(excess[2:], _beyond(jump[1:], spike[1:], shift, scale, surge))
+    return excess
 
 
 def _sizes(series: _Series, bars: Places, before: Places) -> tuple[Floats, Floats]:
-    """Log sizes of the close's move (a day's worth) and of the farthest of the other prices."""
+    """Log size of the close's move and of the farthest other price, both scaled to one day."""
     days = np.sqrt(np.clip(series.gap[bars], 1.0, LONGEST_HOLE))
     o, c, previous = series.open[bars], series.close[bars], series.close[before]
     opening = np.minimum(np.abs(o - previous), np.abs(o - c))
@@ -252,7 +262,7 @@ def _scale(typical: Floats, reach: Floats) -> Floats:
 
 def _beyond(jump: Floats, spike: Floats, shift: Floats, scale: Floats, surge: Floats) -> Floats:
     size = np.maximum(jump / JUMP_BOUND, spike / SPIKE_BOUND) / scale
-    # Without a volume there is no second look, so the first one is more lenient.
+    # Without a volume nothing can confirm the move, so the bound is doubled.
     size = np.where(np.isnan(surge), 0.5 * size, size)
     needed = np.interp(shift, MOVE_SIZES, MOVE_TURNOVERS)
     confirmed = np.where(np.isnan(surge), False, surge >= needed)
@@ -260,16 +270,16 @@ def _beyond(jump: Floats, spike: Floats, shift: Floats, scale: Floats, surge: Fl
 
 
 def _shift(series: _Series, bars: Places, before: Places) -> Floats:
-    """Log size of the close's whole move, however many sessions it took."""
+    """Log size of the close's whole move, not scaled by the number of sessions."""
     shift: Floats = np.abs(series.close[bars] - series.close[before])
     return shift
 
 
 def _steps_by_its_split(series: _Series, bars: Places, before: Places) -> NDArray[np.bool_]:
-    """Whether each close differs from that of the bar `before` by the split named between them."""
-    # The factor knows a split on a day without a bar as well.
+    """Whether each close differs from that of the bar `before` by the split reported between."""
+    # The factor also contains splits on days without a bar.
     since = series.factor[before] - series.factor[bars]
-    named = np.where(np.isnan(since), series.split[bars], since)
-    away = np.abs(series.close[bars] - series.close[before] + named)
-    stepped: NDArray[np.bool_] = away <= NEAR * np.abs(named)
-    return stepped & (np.abs(named) >= LEAST_SPLIT - TOLERANCE)
+    reported_split = np.where(np.isnan(since), series.split[bars], since)
+    away = np.abs(series.close[bars] - series.close[before] + reported_split)
+    stepped: NDArray[np.bool_] = away <= NEAR * np.abs(reported_split)
+    return stepped & (np.abs(reported_split) >= LEAST_SPLIT - TOLERANCE)

@@ -1,8 +1,8 @@
-"""What is decided about rows that were set aside, and how decisions outlive a new fetch.
+"""User decisions about quarantined rows, and how they survive a new fetch.
 
-A decision belongs to a bar as it was traded: it still holds when a later split or dividend
-restates the numbers. What does not belong here: the rules themselves (`domain.market.bars`,
-`domain.market.outliers`).
+A decision refers to a bar as it was traded, so it remains valid when a later split or dividend
+restates the numbers. The rules that set bars aside are in `domain.market.bars` and
+`domain.market.outliers`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _VALUE = pl.Struct(dict.fromkeys((*PRICES, "split_factor"), pl.Float64))
 
 
 def as_traded(entries: pl.DataFrame) -> pl.DataFrame:
-    """`entries` of the quarantine with the prices of their bars as traded; null where unknown."""
+    """Quarantine `entries` with the prices of their bars as traded, in columns `*_stored`; null
+    where the bar has none."""
     value = pl.col("value").str.json_decode(_VALUE)
     factor = value.struct.field("split_factor").fill_null(1.0)
     prices = {f"{name}_stored": value.struct.field(name) * factor for name in PRICES}
@@ -33,20 +34,20 @@ def as_traded(entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def decisions_on(raw: pl.DataFrame, entries: pl.DataFrame | None) -> pl.DataFrame:
-    """`raw` bars with `status`: accepted or rejected where that was decided, else null."""
+    """`raw` bars with `status`: accepted or rejected by the user, null if undecided."""
     if entries is None or entries.filter(pl.col("status") != "open").is_empty():
         return raw.with_columns(status=pl.lit(None, pl.String))
     decided = as_traded(entries.filter(pl.col("status") != "open")).filter(
         (pl.col("status") == "accepted") | (pl.col("note").fill_null("") != REPLACED)
     )
     numbered = raw.with_row_index("row")
-    found = (
+    matched = (
         numbered.join(decided.select("date", "status", f"^({'|'.join(PRICES)})_stored$"), on="date")
         .filter(_same_traded(pl.col("split_factor").fill_null(1.0)))
         .group_by("row")
         .agg(status=pl.col("status").sort().last())
     )
-    return numbered.join(found, on="row", how="left", maintain_order="left").drop("row")
+    return numbered.join(matched, on="row", how="left", maintain_order="left").drop("row")
 
 
 def _same_traded(factor: pl.Expr) -> pl.Expr:
@@ -57,24 +58,23 @@ def _same_traded(factor: pl.Expr) -> pl.Expr:
 
 
 def merge_entries(
-    stored: pl.DataFrame, found: pl.DataFrame, good: pl.DataFrame, now: datetime
+    stored: pl.DataFrame, fetched: pl.DataFrame, good: pl.DataFrame, now: datetime
 ) -> pl.DataFrame:
-    """The entries to store after a fetch: new ones beside those that stand already.
+    """The quarantine entries to store after a fetch: new ones, and changed stored ones.
+
+    An entry with the same rule and the same prices as traded as a stored one is not repeated. An
+    open entry is closed as rejected once the source delivers a good bar for its day.
 
     Args:
         stored: entries of the quarantine.
-        found: what the fetch set aside.
-        good: date and ticker of the good bars that the fetch gave; a stored bar that was kept
-            over a hole in it is none of them.
-        now: when.
-
-    An entry for a bar that stands already, with the same rule and prices as traded, is not
-    repeated. An open entry whose day the source has since given a good bar of is closed as
-    rejected.
+        fetched: entries for the bars that this fetch set aside.
+        good: date and ticker of the good bars in this fetch; stored bars that fill a hole in the
+            fetch are not included.
+        now: time of the decision for entries that are closed.
     """
-    days = pl.concat([found.select("date", "ticker"), good.select("date", "ticker")]).unique()
-    mine = stored.join(days, on=["date", "ticker"], how="semi", maintain_order="left")
-    mine = mine.join(
+    days = pl.concat([fetched.select("date", "ticker"), good.select("date", "ticker")]).unique()
+    same_days = stored.join(days, on=["date", "ticker"], how="semi", maintain_order="left")
+    same_days = same_days.join(
         good.select("date", "ticker", now_good=pl.lit(value=True)).unique(),
         on=["date", "ticker"],
         how="left",
@@ -87,7 +87,7 @@ def merge_entries(
         & (pl.col("rule") != "no_session")
     )
     note = pl.when(pl.col("rule") == MISSING).then(pl.lit(GIVEN)).otherwise(pl.lit(REPLACED))
-    closed = mine.with_columns(
+    closed = same_days.with_columns(
         status=pl.when(replaced).then(pl.lit("rejected")).otherwise("status"),
         decided_at=pl.when(replaced)
         .then(pl.lit(now).cast(QUARANTINE.schema["decided_at"]))
@@ -95,18 +95,18 @@ def merge_entries(
         note=pl.when(replaced).then(note).otherwise("note"),
     )
     prices = [f"{name}_key" for name in PRICES]
-    known = _keyed(mine).select("date", "ticker", "rule", *prices)
-    again = _keyed(found).join(
-        known,
+    stored_keys = _keyed(same_days).select("date", "ticker", "rule", *prices)
+    new_entries = _keyed(fetched).join(
+        stored_keys,
         on=["date", "ticker", "rule", *prices],
         how="anti",
         nulls_equal=True,
         maintain_order="left",
     )
-    # A rejected bar keeps its first entry, under the rule that it broke.
-    again = again.filter(pl.col("rule") != "rejected")
+    # A bar rejected by the user keeps its first entry, with the rule that it broke.
+    new_entries = new_entries.filter(pl.col("rule") != "rejected")
     names = QUARANTINE.schema.names()
-    return pl.concat([closed.select(names), again.select(names)])
+    return pl.concat([closed.select(names), new_entries.select(names)])
 
 
 def _keyed(entries: pl.DataFrame) -> pl.DataFrame:
@@ -117,21 +117,25 @@ def _keyed(entries: pl.DataFrame) -> pl.DataFrame:
 
 
 def decide(entries: pl.DataFrame, *, status: str, note: str | None, now: datetime) -> pl.DataFrame:
-    """`entries` with the decision; :class:`UsageError` where one cannot be accepted."""
+    """`entries` with the user's decision.
+
+    Raises :class:`UsageError` if there are no entries, or if an entry to be accepted has no usable
+    bar or shares its day with another one.
+    """
     if entries.is_empty():
         raise UsageError("no such row in the quarantine; see: options-platform quarantine list")
-    hopeless = entries.filter(
+    unusable = entries.filter(
         ~pl.col("rule").is_in(ACCEPTABLE) | (pl.col("severity") != "set_aside")
     )
-    if status == "accepted" and hopeless.height:
-        day, ticker, rule = hopeless.select("date", "ticker", "rule").row(0)
+    if status == "accepted" and unusable.height:
+        day, ticker, rule = unusable.select("date", "ticker", "rule").row(0)
         raise UsageError(
             f"{day} {ticker} cannot be accepted: {rule} leaves no bar to trade on; correct the "
             "source, or reject it"
         )
-    doubled = entries.filter(pl.struct("date", "ticker").is_duplicated())
-    if status == "accepted" and doubled.height:
-        day, ticker = doubled.select("date", "ticker").row(0)
+    ambiguous = entries.filter(pl.struct("date", "ticker").is_duplicated())
+    if status == "accepted" and ambiguous.height:
+        day, ticker = ambiguous.select("date", "ticker").row(0)
         raise UsageError(
             f"{day} {ticker} has several rows in the quarantine; name one by its --close"
         )
@@ -143,8 +147,8 @@ def decide(entries: pl.DataFrame, *, status: str, note: str | None, now: datetim
 
 
 def with_close(entries: pl.DataFrame, close: float | None) -> pl.DataFrame:
-    """`entries` whose bar has that close; all of them without one."""
+    """The entries whose bar has this close; all entries if `close` is None."""
     if close is None:
         return entries
-    given = pl.col("value").str.json_decode(_VALUE).struct.field("close")
-    return entries.filter((given - close).abs() <= TOLERANCE * abs(close))
+    bar_close = pl.col("value").str.json_decode(_VALUE).struct.field("close")
+    return entries.filter((bar_close - close).abs() <= TOLERANCE * abs(close))

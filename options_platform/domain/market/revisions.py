@@ -1,8 +1,8 @@
-"""What a source says otherwise than before: whether it does, and how the change is recorded.
+"""Revisions of the source's history: detecting them, and recording them.
 
-A dividend restates every adjusted close, a split every price before it. Such a change is one row
-of `revisions` a column, with its factor, not one for each bar; only bars that the factor does not
-explain stand there by themselves, with their exact values.
+A dividend restates every earlier adjusted close, a split every earlier price. Such a change is
+recorded as one row of `revisions` per column, with its factor, not as one row per bar. Bars that
+the factor does not explain get rows of their own, with exact values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from options_platform.common import KEY
 from options_platform.contracts import RAW_OHLCV, REVISIONS, Table
 
 TOLERANCE = 1e-6
-# Sources round adjusted closes to the cent or so; they are kept for reference and used by nothing.
+# Sources round adjusted closes to about a cent; nothing is computed from them.
 ADJ_CLOSE_TOLERANCE = 0.01
 FEWEST_FOR_FACTOR = 20
 PRICES = ("open", "high", "low", "close")
@@ -25,7 +25,7 @@ RECORDED = (*PRICES, "adj_close", "volume", "dividend", "split_ratio", "split_fa
 
 
 def differs(name: str, dtype: pl.DataType, other: str) -> pl.Expr:
-    """Whether the column differs from `other`: numbers by more than 1e-6 of their size."""
+    """Whether column `name` differs from column `other`; numbers by more than 1e-6, relative."""
     new, old = pl.col(name), pl.col(other)
     if not dtype.is_numeric():
         return new.ne_missing(old)
@@ -34,10 +34,10 @@ def differs(name: str, dtype: pl.DataType, other: str) -> pl.Expr:
 
 
 def is_restated(fetched: pl.DataFrame, stored: pl.DataFrame) -> bool:
-    """Whether the source gives a bar that is stored as good with other prices or actions.
+    """Whether the source has changed prices or corporate actions of a bar stored as good.
 
-    `fetched` holds bars of `ports.BAR_SCHEMA`, `stored` rows of `raw_ohlcv`, one ticker each. A
-    bar that is missing or no price at all is no restatement, nor is a corrected volume.
+    `fetched` are bars in `ports.BAR_SCHEMA`, `stored` rows of `raw_ohlcv`, both of one ticker. A
+    missing bar, a bar without prices and a corrected volume are not restatements.
     """
     good = stored.filter(pl.col("bad_reason").is_null()).select("date", *WATCHED)
     fetched = fetched.filter(pl.len().over("date") == 1)
@@ -55,16 +55,17 @@ def merge_rows(
     kept_good: pl.Expr,
     columns: Sequence[str],
 ) -> pl.DataFrame:
-    """The rows to store: `fetched`, but a stored row where it says the same.
+    """The rows to store: the fetched rows, but the stored row if nothing has changed.
 
-    Where `kept_good` holds and the fetched row has no bar, a stored good bar stays: good data is
-    not lost to a later hole. A row keeps the time at which it was first fetched.
+    Where `kept_good` is true and the fetched row has no good bar, the stored good bar is kept, so
+    that a later hole in the source does not delete good data. A row keeps the time of its first
+    fetch.
 
     Args:
         fetched: rows of `raw_ohlcv`.
         stored: rows of `raw_ohlcv`.
-        kept_good: over the columns of `fetched`.
-        columns: those whose differences count.
+        kept_good: boolean expression over the columns of `fetched`.
+        columns: columns whose differences count.
     """
     schema = fetched.schema
     both = fetched.join(
@@ -85,7 +86,7 @@ def merge_rows(
 
 
 def changed_rows(rows: pl.DataFrame, stored: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """The keys of `rows` that are not stored, or with another value in one of `columns`."""
+    """Keys of the `rows` that are not stored, or stored with another value in `columns`."""
     both = rows.join(
         stored.with_columns(_known=pl.lit(value=True)),
         on=list(KEY),
@@ -106,20 +107,21 @@ def find_revisions(
     columns: Sequence[str] = RECORDED,
     accepted: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """What `rows` change in what is `stored`, in the schema of the table `revisions`.
+    """The revisions from `stored` to `rows`, in the schema of the table `revisions`.
 
-    Both hold rows of `table`, of one ticker. `accepted` has the dates that the user accepted.
+    Both are rows of `table`, of one ticker. `accepted` has a column `date` with the bars that the
+    user accepted from the quarantine.
     """
     both = rows.join(stored, on=list(KEY), suffix="_was")
     parts = [_of_column(both, name) for name in columns]
-    found = pl.concat(parts)
-    if found.is_empty():
+    changes = pl.concat(parts)
+    if changes.is_empty():
         return REVISIONS.empty()
-    split = found.filter((pl.col("column") == "close") & pl.col("factor").is_not_null()).height
+    split = changes.filter((pl.col("column") == "close") & pl.col("factor").is_not_null()).height
     dates = accepted["date"].to_list() if accepted is not None else []
     other_source = pl.col("source") != pl.col("source_was")
     return (
-        found.with_columns(
+        changes.with_columns(
             cause=pl.when(pl.col("date").is_in(dates) & pl.col("factor").is_null())
             .then(pl.lit("accepted"))
             .when(other_source)
@@ -148,15 +150,15 @@ def _of_column(both: pl.DataFrame, name: str) -> pl.DataFrame:
     if not isinstance(factor, float) or factor <= 0:
         return _by_bar(changed, name)
     last = changed["date"].max()
-    known = both.filter(pl.col("date") <= last)
+    up_to_last = both.filter(pl.col("date") <= last)
     tolerance = ADJ_CLOSE_TOLERANCE if name == "adj_close" else TOLERANCE
     explained = (pl.col(name) - factor * pl.col(f"{name}_was")).abs() <= tolerance * pl.col(name)
     without = pl.col(name).is_null() & pl.col(f"{name}_was").is_null()
-    rest = known.filter(~(explained | without).fill_null(value=False))
-    # A few exceptions beside the factor are cheaper than a row a bar; half of them are not.
-    if rest.height > changed.height // 2:
+    unexplained = up_to_last.filter(~(explained | without).fill_null(value=False))
+    # A factor with few exceptions is shorter than a row per bar, unless exceptions are common.
+    if unexplained.height > changed.height // 2:
         return _by_bar(changed, name)
-    exceptions = rest.select(
+    exceptions = unexplained.select(
         *KEY, "source", "source_was", new=pl.col(name), old=pl.col(f"{name}_was")
     )
     whole = changed.sort("date").tail(1).with_columns(old=None, new=None, factor=pl.lit(factor))
@@ -181,7 +183,7 @@ def _by_bar(changed: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def keeps_basis(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
-    """Whether most closes are what they were: no split has changed what a price means."""
+    """Whether the price basis is unchanged: the median close has not been rescaled by a split."""
     both = rows.join(stored, on=list(KEY), suffix="_was").drop_nulls(["close", "close_was"])
     if both.is_empty():
         return True

@@ -1,9 +1,11 @@
-"""Prices of options: European in closed form, American by approximation and by lattice.
+"""Option pricing: European in closed form, American by approximation and by lattice.
 
-Units everywhere: prices per share in USD, volatility and rates annualised fractions (rates
-continuously compounded), time in years of 365 days, theta and charm per calendar day, vega, vanna
-and vomma per vol point (0.01), rho per percentage point of the rate. Calls have `sign` +1, puts
--1. Time and volatility of zero are refused: at expiry an option is worth its `intrinsic_value`.
+Units throughout: prices in USD a share; volatility and rates as annualised fractions (rates
+continuously compounded); time in years of 365 days; theta and charm per calendar day; vega, vanna
+and vomma per vol point (0.01); rho per percentage point of the rate. `sign` is +1 for calls and -1
+for puts. A time or volatility of zero is refused: at expiry use `intrinsic_value`.
+
+Formulas belong here; quotes and chains do not (`chain/`).
 """
 
 from options_platform.domain.pricing.american import american_price

@@ -1,4 +1,4 @@
-"""European options after Black, Scholes and Merton, on arrays.
+"""European options: Black-Scholes-Merton prices and greeks, on arrays.
 
 Formulas: Hull, Options, Futures and Other Derivatives, chapters 15, 17 and 19; vanna, charm and
 vomma after Haug, The Complete Guide to Option Pricing Formulas, chapter 2.
@@ -21,9 +21,9 @@ INVERSE_ROOT_TWO_PI = 1.0 / np.sqrt(2.0 * np.pi)
 class Greeks:
     """Price and greeks, arrays of one shape.
 
-    price USD a share; delta per share; gamma per USD; theta USD per calendar day; vega USD per
-    vol point; rho USD per percentage point of the rate; vanna change of delta per vol point;
-    charm change of delta per calendar day; vomma change of vega per vol point.
+    price: USD a share; delta: per share; gamma: per USD; theta: USD per calendar day; vega: USD
+    per vol point; rho: USD per percentage point of the rate; vanna: change of delta per vol point;
+    charm: change of delta per calendar day; vomma: change of vega per vol point.
     """
 
     price: Floats
@@ -63,7 +63,7 @@ def european_price(
     dividend: Floats | float,
     sign: Floats,
 ) -> Floats:
-    """The price alone, bit for bit that of :func:`black_scholes`, in half the time."""
+    """The price only, bit for bit equal to :func:`black_scholes`, in half the time."""
     require_positive(spot=spot, strike=strike, years=years, vol=vol)
     return in_blocks(price_block, 1, spot, strike, years, vol, rate, dividend, sign)[0]
 
@@ -72,7 +72,7 @@ def price_block(
     spot: Floats, strike: Floats, years: Floats, vol: Floats, rate: Floats, dividend: Floats,
     sign: Floats,
 ) -> Sequence[Floats]:  # fmt: skip
-    """The price of inputs known to be good, for :func:`in_blocks`."""
+    """The price for inputs that are already validated, to be called by :func:`in_blocks`."""
     from scipy.special import ndtr
 
     deviation = vol * np.sqrt(years)

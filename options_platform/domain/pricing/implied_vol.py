@@ -1,14 +1,15 @@
 """Implied volatility, after Jaeckel, "Let's be rational" (Wilmott, 2015).
 
-1. Parity turns every option into the one out of the money, and symmetry into a call; what is
-   left is one function b(x, s) of x = -|ln(F / K)| and the total deviation s = vol x sqrt(T).
+1. Put-call parity maps every option to the out-of-the-money one, and symmetry maps that to a call.
+   This leaves one function b(x, s) of x = -|ln(F / K)| and the total deviation s = vol x sqrt(T).
 2. Below the inflection s_c = sqrt(2|x|) the solver works on 1 / ln b, which is nearly linear in
-   s^2, above it on b itself, nearly that of an option at the money. Both first guesses are exact
-   in their limits.
-3. A fixed number of Halley steps, each kept inside the branch's bracket, is exact for what is
-   listed. What has not settled by then (hours to expiry, far wings) goes on by Newton's method on
-   ln b over 1 / s^2, with a bracket that it cannot leave.
-4. A volatility that the rounding of the price alone could move by more than a millionth is none.
+   s^2; above it on b itself, which is close to that of an at-the-money option. Both initial
+   guesses are exact in their limits.
+3. A fixed number of Halley steps, each clipped to the bracket of the branch, converges for listed
+   options. Options that have not converged by then (hours to expiry, far wings) continue with
+   bracketed Newton steps on ln b as a function of 1 / s^2.
+4. The result is NaN if the rounding of the price could move the volatility by more than one part
+   in a million.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ HALF_ROOT = np.sqrt(0.5)
 INVERSE_ROOT_TWO_PI = 1.0 / np.sqrt(2.0 * np.pi)
 TINY = 1e-290
 SMALL_HALF = 1e-3
-"""Below this s / 2 the two terms of b are too alike to be subtracted from one another."""
+"""Below this value of s / 2, subtracting the two terms of b loses too many digits."""
 
 SETTLED = 1e-11
 MOST_STEPS = 120
@@ -46,12 +47,12 @@ def implied_vol(
     dividend: Floats | float,
     sign: Floats,
 ) -> Floats:
-    """The volatility whose European price is `price`, annualised; the arguments broadcast.
+    """The Black-Scholes-Merton volatility of `price`, an annualised fraction; arguments broadcast.
 
-    NaN where there is none: a price that is NaN, not above the discounted intrinsic value, or
-    not below the discounted forward (calls) or strike (puts), or so near to one of these that its
-    own rounding leaves the volatility open by a millionth of itself. Raises :class:`PricingError`
-    unless spot, strike and years are positive.
+    NaN where there is no solution: the price is NaN, at or below the discounted intrinsic value, at
+    or above the discounted forward (calls) or strike (puts), or so close to one of these bounds
+    that rounding of the price moves the volatility by more than one part in a million. Raises
+    :class:`PricingError` unless spot, strike and years are positive.
     """
     require_positive(spot=spot, strike=strike, years=years)
     return in_blocks(_solve, 1, price, spot, strike, years, rate, dividend, sign)[0]
@@ -67,34 +68,34 @@ def _solve(
     scale = np.sqrt(grown * paid)
     target = time_value / scale
     ceiling = np.exp(0.5 * x)
-    known = (target > TINY) & (target < ceiling)
-    target = np.where(known, target, 0.5 * ceiling)
+    solvable = (target > TINY) & (target < ceiling)
+    target = np.where(solvable, target, 0.5 * ceiling)
     s = _deviation(x, target, ceiling)
     value, slope = _normalised_call(x, s)
-    going_on = known & ~_settled(value, slope, s, target)
-    if going_on.any():
-        s[going_on] = _polished(x[going_on], target[going_on])
-        value[going_on], slope[going_on] = _normalised_call(x[going_on], s[going_on])
-        known &= _settled(value, slope, s, target)
-    doubt = ROUNDINGS * np.finfo(np.float64).eps * np.maximum(grown, paid) / scale
-    known &= doubt < RESOLUTION * s * slope
-    return (np.where(known, s / np.sqrt(years), np.nan),)
+    unconverged = solvable & ~_settled(value, slope, s, target)
+    if unconverged.any():
+        s[unconverged] = _polished(x[unconverged], target[unconverged])
+        value[unconverged], slope[unconverged] = _normalised_call(x[unconverged], s[unconverged])
+        solvable &= _settled(value, slope, s, target)
+    price_rounding = ROUNDINGS * np.finfo(np.float64).eps * np.maximum(grown, paid) / scale
+    solvable &= price_rounding < RESOLUTION * s * slope
+    return (np.where(solvable, s / np.sqrt(years), np.nan),)
 
 
 def _settled(value: Floats, slope: Floats, s: Floats, target: Floats) -> NDArray[np.bool_]:
-    """Whether another step of Newton's would not move s any more."""
+    """Whether s has converged: another Newton step would not change it."""
     return np.asarray((np.abs(target - value) <= SETTLED * slope * s) & (slope > 0.0))
 
 
 def _polished(x: Floats, target: Floats) -> Floats:
-    """The s with b(x, s) = target by Newton's method on ln b over 1 / s^2, bisecting where it errs.
+    """The s with b(x, s) = target: Newton on ln b over 1 / s^2, bisection outside the bracket.
 
-    Each element takes steps until it has settled, so that no other one changes its bits.
+    Each element stops when it has converged, so its bits do not depend on the other elements.
     """
     low = np.full_like(x, SMALLEST_DEVIATION)
     high = np.full_like(x, ONE_AT_THE_CEILING)
     log_target = np.log(target)
-    # Nearly that of a price at the money, or of one in the far wing.
+    # Close to the solution at the money, or in the far wing.
     s = np.maximum(
         target / INVERSE_ROOT_TWO_PI, np.abs(x) / np.sqrt(np.maximum(-2 * log_target, 1))
     )
@@ -108,13 +109,13 @@ def _polished(x: Floats, target: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             gap = log_target - np.log(value)
             inverse = 1.0 / (s * s) - 2.0 * gap * value / (slope * s**3)
-            following = 1.0 / np.sqrt(inverse)
-        inside = (following > low) & (following < high)
-        following = np.where(inside, following, np.sqrt(low * high))
-        done |= np.abs(following - s) <= 0.5 * SETTLED * s
+            next_s = 1.0 / np.sqrt(inverse)
+        inside = (next_s > low) & (next_s < high)
+        next_s = np.where(inside, next_s, np.sqrt(low * high))
+        done |= np.abs(next_s - s) <= 0.5 * SETTLED * s
         if done.all():
             break
-        s = np.where(done, s, following)
+        s = np.where(done, s, next_s)
     return np.asarray(s)
 
 
@@ -138,19 +139,19 @@ def _deviation(x: Floats, target: Floats, ceiling: Floats) -> Floats:
         value = np.maximum(value, TINY)
         bend = x * x / (s * s * s) - 0.25 * s
         log_value = np.log(np.where(low, value, 0.5))
-        # Newton's step and half the curvature ratio of 1 / ln b - 1 / ln target, or of b itself.
+        # Newton step and curvature ratio (for Halley) of 1 / ln b - 1 / ln target, or of b itself.
         steep = slope / value
         newton_low = log_value * (log_target - log_value) / (log_target * steep)
         newton = np.where(low, newton_low, (target - value) / slope)
         curve = np.where(low, bend - steep * (1.0 + 2.0 / log_value), bend)
         shift = newton / np.maximum(1.0 + 0.5 * newton * curve, 0.25)
-        # Half way to the bracket's end is as far as one step may go.
+        # One step moves at most half way to the end of the bracket.
         s = np.clip(s + shift, 0.5 * (s + bottom), 0.5 * (s + top))
     return np.asarray(s)
 
 
 def _normalised_call(x: Floats, s: Floats) -> tuple[Floats, Floats]:
-    """b(x, s) and its derivative by s."""
+    """b(x, s) and its derivative with respect to s."""
     from scipy.special import erfcx
 
     h, t = x / s, 0.5 * s
@@ -163,7 +164,7 @@ def _normalised_call(x: Floats, s: Floats) -> tuple[Floats, Floats]:
 
 
 def _small_difference(at: Floats, half: Floats) -> Floats:
-    """erfcx(at - half) - erfcx(at + half) for a small `half`, by its odd derivatives."""
+    """erfcx(at - half) - erfcx(at + half) for a small `half`, by Taylor series."""
     from scipy.special import erfcx
 
     value = erfcx(at)
@@ -177,12 +178,12 @@ def _middle_price(middle: Floats, ceiling: Floats) -> Floats:
     """b at the inflection: exp(x / 2) / 2 - exp(-x / 2) N(-s_c)."""
     from scipy.special import erfcx
 
-    # exp(-x / 2 - s_c^2 / 2) = exp(x / 2), so the second term shares the first one's factor.
+    # exp(-x / 2 - s_c^2 / 2) = exp(x / 2), so both terms share this factor.
     return np.asarray(0.5 * ceiling * (1.0 - erfcx(HALF_ROOT * middle)))
 
 
 def _low_guess(x: Floats, target: Floats, at_middle: Floats) -> Floats:
-    """s^2 as a parabola in y = -1 / ln b: slope x^2 / 2 at zero, exact at the inflection."""
+    """Initial guess: s^2 as a parabola in y = -1 / ln b, exact at zero and at the inflection."""
     y = -1.0 / np.log(np.minimum(target, 0.99))
     end = -1.0 / np.log(np.clip(at_middle, TINY, 0.99))
     slope = 0.5 * x * x
@@ -191,7 +192,7 @@ def _low_guess(x: Floats, target: Floats, at_middle: Floats) -> Floats:
 
 
 def _high_guess(middle: Floats, target: Floats, at_middle: Floats, ceiling: Floats) -> Floats:
-    """As at the money, where b = 1 - 2 N(-s / 2), scaled to be exact at the inflection."""
+    """Initial guess: the at-the-money form b = 1 - 2 N(-s / 2), scaled to fit the inflection."""
     from scipy.special import ndtr, ndtri
 
     share = np.clip((ceiling - target) / (ceiling - at_middle), 0.0, 1.0)

@@ -1,9 +1,9 @@
-"""A binomial lattice after Leisen and Reimer, for American exercise and discrete dividends.
+"""Leisen-Reimer binomial lattice, for American exercise and discrete dividends.
 
 Leisen and Reimer, "Binomial models for option valuation", Applied Mathematical Finance 3 (1996),
 with the second inversion formula of Peizer and Pratt. Discrete dividends are escrowed: the spot
-less their present value diffuses, and early exercise sees the spot with what is still to come
-(Hull, section 21.3). Slow next to the closed forms; it is the measure for them.
+less their present value diffuses, and the exercise value uses the spot plus the present value of
+the remaining dividends (Hull, section 21.3). It is slow; use it to verify the approximations.
 """
 
 from __future__ import annotations
@@ -35,19 +35,20 @@ def lattice_price(
     """Price in USD a share; the arrays broadcast against each other.
 
     Args:
-        spot: with the dividends still in it.
+        spot: market price, USD a share, before any of `dividends` is paid.
         strike: USD a share.
-        years: to expiry.
-        vol: of the spot less the dividends' present value.
-        rate: continuously compounded.
-        dividend: continuous yield, beside the discrete ones.
-        sign: +1 call, -1 put.
+        years: time to expiry.
+        vol: annualised volatility of the spot less the present value of the dividends.
+        rate: annualised, continuously compounded.
+        dividend: continuous yield, annualised, in addition to `dividends`.
+        sign: +1 for calls, -1 for puts.
         american: whether the option may be exercised at every step.
-        steps: an odd number, as the method needs.
-        dividends: (years from now, USD a share); those after the expiry do not count.
+        steps: number of steps; the method needs an odd one.
+        dividends: (years from now, USD a share); those after the expiry are ignored.
 
-    Raises :class:`PricingError` on inputs that are not positive, also when dividends are worth
-    more than the spot.
+    Raises:
+        PricingError: an input is not positive, the present value of the dividends exceeds the
+            spot, or `steps` is even or below 3.
     """
     if steps % 2 == 0 or steps < 3:
         raise PricingError(f"the lattice needs an odd number of steps, at least 3, not {steps}")
@@ -70,19 +71,19 @@ def lattice_price(
     nodes = diffusing * np.exp(ups * np.log(up) + (steps - ups) * np.log(down))
     value = np.maximum(sign * (nodes - strike), 0.0)
     keep, drop = discount * up_chance, discount * (1.0 - up_chance)
-    for number in range(steps - 1, -1, -1):
+    for step_index in range(steps - 1, -1, -1):
         value = keep * value[:, 1:] + drop * value[:, :-1]
         if american:
             nodes = nodes[:, 1:] / up
-            left = _still_to_come(number * step, years, rate, dividends)
-            value = np.maximum(value, sign * (nodes + left - strike))
+            remaining_dividends = _still_to_come(step_index * step, years, rate, dividends)
+            value = np.maximum(value, sign * (nodes + remaining_dividends - strike))
     return np.asarray(value[:, 0].reshape(shape))
 
 
 def _still_to_come(
     now: Floats, years: Floats, rate: float, dividends: Sequence[tuple[float, float]]
 ) -> Floats:
-    """Value at `now` of the dividends after it and up to the expiry."""
+    """Present value, at `now`, of the dividends after `now` and up to expiry."""
     total = np.zeros_like(years)
     for at, amount in dividends:
         coming = (at > now) & (at <= years)
@@ -91,8 +92,8 @@ def _still_to_come(
 
 
 def _invert(z: Floats, steps: int) -> Floats:
-    """Peizer and Pratt's probability for which a binomial of `steps` lies above z."""
-    # Further out the probability is 0 or 1 in doubles, which leaves no tree.
+    """Peizer-Pratt inversion: the probability p with binomial(steps, p) matching N(z)."""
+    # Further out the probability rounds to 0 or 1, and the tree would degenerate.
     limit = FURTHEST * np.sqrt(steps)
     width = np.clip(z, -limit, limit) / (steps + 1.0 / 3.0 + 0.1 / (steps + 1.0))
     spread = np.sqrt(0.25 - 0.25 * np.exp(-(width**2) * (steps + 1.0 / 6.0)))

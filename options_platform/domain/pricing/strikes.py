@@ -1,4 +1,4 @@
-"""Strikes from deltas in closed form, and the probability of ending in the money."""
+"""Strike of a delta in closed form, and the probability of expiring in the money."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def strike_for_delta(
     dividend: Floats | float,
     sign: Floats,
 ) -> Floats:
-    """The strike whose option has the absolute `delta`, in closed form for a flat volatility.
+    """The strike (USD a share) of an absolute `delta`, in closed form for a flat volatility.
 
     Hull, section 19.4, solved for the strike. Raises :class:`PricingError` for a delta that no
-    strike has: 0, or exp(-dividend x years) and more.
+    strike has: 0 or less, or exp(-dividend x years) or more.
     """
     from scipy.special import ndtri
 
@@ -43,7 +43,7 @@ def probability_itm(
     dividend: Floats | float,
     sign: Floats,
 ) -> Floats:
-    """Risk-neutral probability that the option ends in the money: N(sign x d2)."""
+    """Risk-neutral probability of expiring in the money: N(sign x d2)."""
     from scipy.special import ndtr
 
     require_positive(spot=spot, strike=strike, years=years, vol=vol)

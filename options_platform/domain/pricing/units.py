@@ -1,4 +1,4 @@
-"""Units, signs, the refusal of impossible inputs, and blocks that fit the processor's cache."""
+"""Units, signs, input validation, and evaluation in cache-sized blocks."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BLOCK = 4096
 
 
 def intrinsic_value(spot: Floats, strike: Floats, sign: Floats) -> Floats:
-    """What exercising pays, USD a share: the value of an option at its expiry."""
+    """Payoff of exercise, USD a share: the value of an option at its expiry."""
     return np.asarray(np.maximum(sign * (np.asarray(spot) - strike), 0.0), dtype=np.float64)
 
 
 def require_positive(**values: Floats | float) -> None:
     """Raise :class:`PricingError` for the first of `values` that is not positive and finite."""
     for name, value in values.items():
-        given = np.asarray(value)
-        good = (given > 0) & (given < np.inf)
+        array = np.asarray(value)
+        good = (array > 0) & (array < np.inf)
         if not np.all(good):
             first = np.flatnonzero(~np.ravel(good))[0]
             raise PricingError(
-                f"{name} must be positive to price an option, and is {np.ravel(given)[first]} "
+                f"{name} must be positive to price an option, and is {np.ravel(array)[first]} "
                 f"in row {first}; check the quotes, and take the intrinsic value at expiry"
             )
 
@@ -37,9 +37,9 @@ def require_positive(**values: Floats | float) -> None:
 def in_blocks(
     work: Callable[..., Sequence[Floats]], count: int, *inputs: Floats | float
 ) -> list[Floats]:
-    """`work` on the broadcast inputs, block by block; `count` arrays of their common shape.
+    """Apply `work` to the broadcast inputs in blocks; returns `count` arrays of their shape.
 
-    Every element is computed from its own inputs alone, so the blocks' size changes no bit.
+    Each element is computed from its own inputs only, so the block size does not change any bit.
     """
     arrays = [np.asarray(value, dtype=np.float64) for value in inputs]
     shape = np.broadcast_shapes(*(array.shape for array in arrays))
@@ -53,8 +53,8 @@ def in_blocks(
     for start in range(0, size, BLOCK):
         stop = min(start + BLOCK, size)
         block = [
-            array[: stop - start] if given.ndim == 0 else array[start:stop]
-            for array, given in zip(flat, arrays, strict=True)
+            array[: stop - start] if original.ndim == 0 else array[start:stop]
+            for array, original in zip(flat, arrays, strict=True)
         ]
         for result, value in zip(results, work(*block), strict=True):
             result[start:stop] = value

@@ -1,4 +1,8 @@
-"""The risk manager: pure rules, the same for the backtest and for orders."""
+"""Risk management: position sizing, account limits, kill switch, freshness of an order's inputs.
+
+The same functions serve the backtest and live orders. Choosing a strategy and its strikes does not
+belong here (`planning/`), nor do exit rules (`trading/`).
+"""
 
 from options_platform.domain.risk.feasibility import FEASIBILITY_SCHEMA, feasibility
 from options_platform.domain.risk.freshness import FreshnessRules, OrderBasis, stale

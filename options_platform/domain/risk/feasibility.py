@@ -1,4 +1,4 @@
-"""From what account size on each strategy fits the sizing and the limits."""
+"""Smallest account with which each strategy fits the sizing rules and the limits."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ def feasibility(
     *,
     confidence: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
-    """The smallest account that trades one spread of each strategy, `FEASIBILITY_SCHEMA`.
+    """The smallest account that can trade one spread of each strategy, `FEASIBILITY_SCHEMA`.
 
     Args:
-        one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included; of
-            several rows of a ticker and strategy the median counts. With delta_usd, gamma_usd,
-            vega_usd and theta_usd (as in :class:`Exposure`) the limits on greeks count too.
-        sizing: the size rules; a budget capped below the loss makes it unreachable (null).
-        rules: the account's limits.
-        confidence: by strategy, 0 to 1; the lowest, 0, where none is given.
+        one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included; the
+            median is taken over the rows of a ticker and strategy. Limits on greeks are included
+            if it has delta_usd, gamma_usd, vega_usd and theta_usd (as in :class:`Exposure`).
+        sizing: sizing rules; if `max_risk_usd` is below the loss, no account is large enough and
+            `account_needed_usd` is null.
+        rules: limits of the account.
+        confidence: confidence by strategy, 0 to 1; 0 for a strategy without one.
     """
-    known = dict(confidence or {})
+    confidences = dict(confidence or {})
     share = min(
         rules.max_trade_risk_pct,
         rules.max_ticker_risk_pct,
@@ -48,12 +49,14 @@ def feasibility(
         rules.max_group_risk_pct,
         rules.max_total_risk_pct,
     )
-    sure = pl.col("strategy").replace_strict(known, default=0.0, return_dtype=pl.Float64)
+    confidence_expr = pl.col("strategy").replace_strict(
+        confidences, default=0.0, return_dtype=pl.Float64
+    )
     multiplier = pl.col("regime").replace_strict(
         sizing.regime_multiplier, default=1.0, return_dtype=pl.Float64
     )
     cap = float("inf") if sizing.max_risk_usd is None else sizing.max_risk_usd
-    needed = pl.col("max_loss_usd") / (sizing.risk_pct * multiplier * (0.5 + 0.5 * sure))
+    needed = pl.col("max_loss_usd") / (sizing.risk_pct * multiplier * (0.5 + 0.5 * confidence_expr))
     account = pl.max_horizontal(
         "needed_for_sizing_usd", "needed_for_limits_usd", "needed_for_greeks_usd"
     )
@@ -79,7 +82,7 @@ def feasibility(
 
 
 def _needed_for_greeks(one_spread: pl.DataFrame, rules: RiskRules) -> pl.Expr:
-    """The account whose limits one spread alone reaches; nothing where no greeks are told."""
+    """The account value at which one spread just reaches the greek limits; zero without greeks."""
     limits = rules.greeks
     shares = {
         "delta": limits.delta_pct,

@@ -1,4 +1,4 @@
-"""What an order rests on must be of today: plan, model, data, price and quotes."""
+"""Freshness of an entry order's inputs: plan, data, model, price and quotes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from options_platform.domain.risk.limits import Check
 
 @dataclass(frozen=True)
 class FreshnessRules:
-    """Ages in sessions; `max_price_move_pct` a fraction of the plan's spot."""
+    """Highest allowed ages, in sessions; `max_price_move_pct` is a fraction of the plan's spot."""
 
     max_plan_age_sessions: int = 1
     max_data_age_sessions: int = 1
@@ -21,10 +21,10 @@ class FreshnessRules:
 
 @dataclass(frozen=True)
 class OrderBasis:
-    """What an order rests on, at the moment of sending.
+    """Inputs of an entry order at the moment of sending.
 
-    Ages are in sessions: a plan made on the close before has age 1. `quotes` are bid and ask of
-    each leg, USD a share. None stands for what is not known, which never counts as fresh.
+    Ages are in sessions: a plan made at the previous close has age 1. `quotes` are (bid, ask) of
+    each leg, USD a share. None means unknown, which never counts as fresh.
     """
 
     plan_age_sessions: int
@@ -36,7 +36,7 @@ class OrderBasis:
 
 
 def stale(basis: OrderBasis, rules: FreshnessRules) -> list[Check]:
-    """What of the basis is not fresh enough to send an entry; empty if all is."""
+    """The freshness checks that fail for this basis; empty if the entry may be sent."""
     move = math.inf if basis.spot is None else abs(basis.spot / basis.plan_spot - 1.0)
     crossed = sum(not 0.0 <= bid <= ask for bid, ask in basis.quotes)
     checks = (

@@ -1,4 +1,4 @@
-"""The kill switch: what stops all entries, and stays stopped until a person resets it."""
+"""The kill switch: losses that halt all entries until a person resets it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ DAILY_LOSS, DRAWDOWN = "DAILY_LOSS", "DRAWDOWN"
 
 
 def is_of_losses(halt: str) -> bool:
-    """Whether the reason of a halt is the switch's, not a person's."""
+    """Whether a halt was triggered by losses, as opposed to by a person."""
     return halt.startswith((f"{DAILY_LOSS}: ", f"{DRAWDOWN}: "))
 
 
 def reason_of(lost: Check) -> str:
-    """The reason of a halt for that loss."""
+    """Reason text of a halt triggered by this loss."""
     return f"{lost.code}: {lost.value:,.2f} USD lost, the limit is {lost.threshold:,.2f}"
 
 
 def after_closes(equities_usd: Iterable[float], rules: KillSwitchRules) -> KillSwitch | None:
-    """The switch after those closes, the first of which everything counts from; None without."""
+    """The switch after these closes, oldest first; losses count from the first one.
+
+    None without closes.
+    """
     switch = None
     for equity in equities_usd:
         switch = KillSwitch(equity, equity) if switch is None else switch.after(equity, rules)
@@ -31,8 +34,10 @@ def after_closes(equities_usd: Iterable[float], rules: KillSwitchRules) -> KillS
 
 @dataclass(frozen=True)
 class KillSwitch:
-    """The switch of an account. `peak_usd` is its highest equity since the last reset,
-    `previous_usd` its equity at the close before; `tripped` is what tripped it, None while open.
+    """State of an account's kill switch.
+
+    `peak_usd` is the highest equity since the last reset, `previous_usd` the equity at the last
+    close; `tripped` is the check that halted entries, None if they are not halted.
     """
 
     peak_usd: float
@@ -41,11 +46,11 @@ class KillSwitch:
 
     @property
     def halted(self) -> bool:
-        """Whether entries are stopped; closing is always allowed."""
+        """Whether entries are halted; closing a position is always allowed."""
         return self.tripped is not None
 
     def after(self, equity_usd: float, rules: KillSwitchRules) -> KillSwitch:
-        """The switch after a close with that equity. A tripped one stays tripped."""
+        """The switch after a close with this equity; once tripped it stays tripped."""
         peak = max(self.peak_usd, equity_usd)
         loss = self.previous_usd - equity_usd
         checks = (
@@ -61,5 +66,5 @@ class KillSwitch:
         )
 
     def reset(self) -> KillSwitch:
-        """The switch as a person sets it back: the drawdown counts anew from today's equity."""
+        """The switch after a reset by a person: drawdown starts again at the last equity."""
         return KillSwitch(self.previous_usd, self.previous_usd)

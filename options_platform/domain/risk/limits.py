@@ -1,7 +1,7 @@
-"""Limits that depend on the account's state; applied where orders are made, and in the backtest.
+"""Limits that depend on the account's state, applied to live orders and in the backtest.
 
-Open positions and working entries count alike: an order that waits is taken as filled. A limit
-judges entries alone; what closes a position lowers its risk and is never asked.
+Open positions and working entry orders count alike: a working order is treated as filled. Limits
+apply to entries only; an order that closes a position lowers risk and is never refused.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from options_platform.domain.risk.rules import RiskRules
 
 ONE_PERCENT = 0.01
 SLACK = 1e-9
-"""Relative: a sum of floats may pass its limit in the last bits."""
+"""Relative tolerance, since a sum of floats may exceed its limit in the last bits."""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """An open position or a working entry.
+    """Exposure of an open position or a working entry order, all in USD for the whole position.
 
-    `max_loss_usd` is of the whole position; `delta_usd` shares x spot, `gamma_usd` the change of
-    `delta_usd` for a move of 1%, `vega_usd` per point of volatility, `theta_usd` per calendar day.
+    `delta_usd` is delta in shares x spot; `gamma_usd` the change of `delta_usd` for a 1% move;
+    `vega_usd` per vol point; `theta_usd` per calendar day.
     """
 
     ticker: str
@@ -34,7 +34,7 @@ class Exposure:
     theta_usd: float = 0.0
 
     def scaled(self, share: float) -> Exposure:
-        """That share of it."""
+        """The exposure of this fraction of the position."""
         return Exposure(
             self.ticker,
             self.max_loss_usd * share,
@@ -46,7 +46,7 @@ class Exposure:
         )
 
     def plus(self, other: Exposure) -> Exposure:
-        """Both as one position, of this one's ticker and expiry."""
+        """The sum of both exposures, with the ticker and expiry of this one."""
         return Exposure(
             self.ticker,
             self.max_loss_usd + other.max_loss_usd,
@@ -60,7 +60,7 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Check:
-    """One limit, as it was asked: `value` with the new entry, against `threshold`."""
+    """Outcome of one limit: `value`, new entry included, against `threshold`."""
 
     code: str
     value: float
@@ -85,7 +85,8 @@ def exposure_of(
 ) -> Exposure:
     """The exposure of a position from its greeks.
 
-    `shares_delta` is in shares, `shares_gamma` in shares per USD that the spot moves.
+    `shares_delta` is in shares, `shares_gamma` in shares per USD move of the spot; `vega_usd` per
+    vol point and `theta_usd` per calendar day, of the whole position.
     """
     return Exposure(
         ticker,
@@ -99,13 +100,19 @@ def exposure_of(
 
 
 def assess(
-    entry: Exposure, held: Sequence[Exposure], account_value_usd: float, rules: RiskRules
+    entry: Exposure, open_exposures: Sequence[Exposure], account_value_usd: float, rules: RiskRules
 ) -> tuple[Check, ...]:
-    """Every limit with the value that it would have after `entry`, in a fixed order.
+    """Every limit with its value after `entry`, in a fixed order.
 
-    A limit on greeks passes an entry that brings the account nearer to zero, whatever it holds.
+    A greek limit always passes an entry that brings the account's greek nearer to zero.
+
+    Args:
+        entry: the order to be checked.
+        open_exposures: open positions and working entries.
+        account_value_usd: base of the percentage limits.
+        rules: the limits.
     """
-    everything = [*held, entry]
+    everything = [*open_exposures, entry]
     group = rules.group(entry.ticker)
     risk = {
         "MAX_TRADE_RISK": ([entry], rules.max_trade_risk_pct),
@@ -123,29 +130,33 @@ def assess(
         ),
         "MAX_TOTAL_RISK": (everything, rules.max_total_risk_pct),
     }
-    own = sum(e.ticker == entry.ticker for e in everything)
+    ticker_count = sum(e.ticker == entry.ticker for e in everything)
     return (
         Check("MAX_POSITIONS", len(everything), rules.max_positions),
-        Check("MAX_POSITIONS_TICKER", own, rules.max_positions_per_ticker),
+        Check("MAX_POSITIONS_TICKER", ticker_count, rules.max_positions_per_ticker),
         *(
             Check(code, _loss(of), share * account_value_usd)
             for code, (of, share) in risk.items()
-            # Without an expiry there is nothing to count together.
+            # An entry without an expiry (shares) cannot share one with others.
             if code != "MAX_EXPIRY_RISK" or entry.expiry is not None
         ),
-        *_greek_checks(entry, held, account_value_usd, rules),
+        *_greek_checks(entry, open_exposures, account_value_usd, rules),
     )
 
 
 def refusals(
-    entry: Exposure, held: Sequence[Exposure], account_value_usd: float, rules: RiskRules
+    entry: Exposure, open_exposures: Sequence[Exposure], account_value_usd: float, rules: RiskRules
 ) -> list[Check]:
-    """The limits that `entry` would break; an empty list lets it pass."""
-    return [check for check in assess(entry, held, account_value_usd, rules) if not check.passed]
+    """The limits that `entry` would break; empty if it is allowed. Arguments as in `assess`."""
+    return [
+        check
+        for check in assess(entry, open_exposures, account_value_usd, rules)
+        if not check.passed
+    ]
 
 
 def _greek_checks(
-    entry: Exposure, held: Sequence[Exposure], account_value_usd: float, rules: RiskRules
+    entry: Exposure, open_exposures: Sequence[Exposure], account_value_usd: float, rules: RiskRules
 ) -> Iterable[Check]:
     limits = rules.greeks
     shares = {
@@ -155,7 +166,7 @@ def _greek_checks(
         "theta": limits.theta_pct,
     }
     for greek, share in shares.items():
-        before = sum(_weighted(e, greek, rules) for e in held)
+        before = sum(_weighted(e, greek, rules) for e in open_exposures)
         after = before + _weighted(entry, greek, rules)
         eases = abs(after) <= abs(before)
         threshold = share * account_value_usd
@@ -167,7 +178,7 @@ def _greek_checks(
 def _weighted(exposure: Exposure, greek: str, rules: RiskRules) -> float:
     value: float = getattr(exposure, f"{greek}_usd")
     beta = rules.betas.get(exposure.ticker, 1.0)
-    # A move of the market by m moves the ticker by beta x m: once for delta, twice for gamma.
+    # A market move of m moves the ticker by beta x m, so gamma is weighted by beta squared.
     return value * {"delta": beta, "gamma": beta * beta}.get(greek, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Losses seen within a session: they pause entries at once, and halt them once they are sure."""
+"""Intraday losses: they pause entries at once, and halt them once confirmed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PausingStep = Literal["none", "pause", "stay", "lift", "halt"]
 
 @dataclass(frozen=True)
 class Pausing:
-    """What a look does to entries, and the loss that it is for; None where there is none."""
+    """Effect of a look on entries, and the loss behind it (None without a loss)."""
 
     step: PausingStep
     lost: Check | None
@@ -31,23 +31,23 @@ def after_look(
     confirm_seconds: float,
     rules: KillSwitchRules,
 ) -> Pausing:
-    """What one look within a session does to entries that are not halted.
+    """Effect of one intraday look on entries that are not halted.
 
         loss by the mids   paused before                      step
         none               no                                 none
         none               yes                                lift
         beyond a limit     no                                 pause
-        beyond a limit     yes, and it is sure by now         halt
-        beyond a limit     yes, and it is not                 stay
+        beyond a limit     yes, and confirmed by now          halt
+        beyond a limit     yes, not confirmed                 stay
 
     Args:
-        closes_usd: equity at the closes that the kill switch counts, oldest first.
-        equity_usd: equity now by the mids of the quotes.
-        sure_usd: equity now by what can be trusted, such as tight quotes and the model.
-        paused_since: since when entries are paused, None if they are not.
-        at: the time of the look.
-        confirm_seconds: how long after the pause a look may confirm it.
-        rules: the kill switch's limits.
+        closes_usd: equity at the closes since the last reset of the kill switch, oldest first.
+        equity_usd: current equity from the mids of the quotes.
+        sure_usd: current equity from reliable values only, such as tight quotes and the model.
+        paused_since: start of the pause; None if entries are not paused.
+        at: time of the look.
+        confirm_seconds: least time after the start of the pause before a look can confirm it.
+        rules: limits of the kill switch.
     """
     lost = _lost(closes_usd, equity_usd, rules)
     if lost is None:

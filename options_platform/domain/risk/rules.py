@@ -1,4 +1,4 @@
-"""The settings of the risk manager."""
+"""Settings of risk management."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ def _groups() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class GreekLimits:
-    """The most that the whole account may carry, each as a fraction of the account's value.
+    """Highest greeks of the whole account, each as a fraction of the account value.
 
-    `delta_pct` bounds the beta-weighted dollar delta (what a 100% move of the market would bring
-    if delta stayed), `gamma_pct` its change for a move of 1%, `vega_pct` the profit or loss for one
-    point of volatility, `theta_pct` the decay of one calendar day.
+    `delta_pct` limits the beta-weighted dollar delta (P&L of a 100% market move at constant delta),
+    `gamma_pct` its change for a 1% move, `vega_pct` the P&L per vol point, `theta_pct` the P&L per
+    calendar day.
     """
 
     delta_pct: float = 1.0
@@ -26,10 +26,10 @@ class GreekLimits:
 
 @dataclass(frozen=True)
 class KillSwitchRules:
-    """Losses that stop all entries until a person resets the switch; fractions.
+    """Losses that halt all entries until a person resets the switch, as fractions.
 
-    `max_daily_loss_pct` is of the equity at the close before, `max_drawdown_pct` of the highest
-    equity since the last reset.
+    `max_daily_loss_pct` refers to the equity at the previous close, `max_drawdown_pct` to the
+    highest equity since the last reset.
     """
 
     max_daily_loss_pct: float = 0.03
@@ -38,12 +38,11 @@ class KillSwitchRules:
 
 @dataclass(frozen=True)
 class RiskRules:
-    """Limits on what is open and working together. `max_*_risk_pct` are sums of maximum losses as
-    fractions of the account's value.
+    """Limits on open positions and working entries together.
 
-    `groups` names the tickers that move together and count as one against `max_group_risk_pct`; a
-    ticker without a group is its own. `betas` are those to the market that deltas are weighted by;
-    1 where none is given.
+    `max_*_risk_pct` limit sums of maximum losses, as fractions of the account value. `groups` maps
+    tickers that move together to a group, limited by `max_group_risk_pct`; a ticker without a group
+    is a group of its own. `betas` to the market weight the deltas; 1 if missing.
     """
 
     max_positions: int = 6
@@ -60,7 +59,7 @@ class RiskRules:
 
     @classmethod
     def unlimited(cls) -> RiskRules:
-        """Rules that refuse nothing, for comparisons that are to hold whatever they like."""
+        """Rules that refuse nothing, for comparisons without limits."""
         none = float("inf")
         return cls(
             max_positions=10**9,
@@ -75,5 +74,5 @@ class RiskRules:
         )
 
     def group(self, ticker: str) -> str:
-        """The group that the ticker counts in; its own name where it has none."""
+        """The group of the ticker; the ticker itself if it has none."""
         return self.groups.get(ticker, ticker)

@@ -1,8 +1,7 @@
-"""Capital at risk of short options without a wing, whose loss has no bound.
+"""Capital at risk of undefined-risk positions: short options without a protective wing.
 
-Where a bounded spread states its maximum loss, such a position states the larger of two figures:
-the margin that a broker asks for it, and what it loses in a stress. Sizing, limits and buying
-power go by that figure. It is no bound: a larger move loses more.
+Such a position has no maximum loss. Sizing, limits and buying power use the larger of the broker's
+margin and the loss in a stress scenario instead. A move larger than the stress can lose more.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from options_platform.domain.pricing import european_price
 
 @dataclass(frozen=True)
 class UndefinedRiskRules:
-    """Capital at risk of short options without a wing, for plans that may hold them.
+    """Settings for the capital at risk of undefined-risk positions.
 
-    `margin_rate` and `margin_minimum` are those of the broker's margin, fractions of the
-    underlying; `stress_move` is the move of the underlying, up and down and at once, whose loss
-    the limits are asked about.
+    `margin_rate` and `margin_minimum` are those of the broker's margin rule, fractions of the
+    underlying (of the strike for the minimum of a put). `stress_move` is the instantaneous move of
+    the underlying, up and down, in the stress scenario.
     """
 
     margin_rate: float = 0.20
@@ -37,10 +36,10 @@ class UndefinedRiskRules:
 
 @dataclass(frozen=True)
 class ShortLegs:
-    """The legs that are sold, arrays of shape [rows, legs] but `spot`, [rows].
+    """Short legs, arrays of shape [rows, legs]; `spot` has shape [rows].
 
-    `sign` is +1 for calls and -1 for puts; `years` the time left, `vol` the implied volatility;
-    prices USD a share.
+    `sign` is +1 for calls and -1 for puts; `years` the time to expiry; `vol` the implied volatility
+    (annualised fraction); prices in USD a share.
     """
 
     spot: Floats
@@ -52,13 +51,13 @@ class ShortLegs:
 
 
 def short_margin(spot: Floats, strike: Floats, sign: Floats, rate: float, minimum: float) -> Floats:
-    """Margin of a short straddle or strangle beside its proceeds, USD a share, shape [rows].
+    """Margin of a short straddle or strangle in excess of its proceeds, USD a share, shape [rows].
 
-    Of each leg max(`rate` x spot - what it is out of the money, `minimum` x spot for a call, x
-    strike for a put); of a call and a put the larger, since only one can end in the money. The
-    proceeds of both, which the rule asks for too, are what selling them brought: FINRA Rule
-    4210(f)(2)(E) and Cboe's margin manual, short straddles and strangles, 20% and 10% for equities
-    and exchange-traded funds. Legs along the last axis.
+    The margin of a leg is max(`rate` x spot - out-of-the-money amount, `minimum` x spot for a call
+    or x strike for a put). The larger of call and put counts, since only one can expire in the
+    money. The rule also requires the proceeds of both, which the account has received. Source:
+    FINRA Rule 4210(f)(2)(E) and the Cboe margin manual, short straddles and strangles, with 20% and
+    10% for equities and ETFs. `spot` has shape [rows], `strike` and `sign` [rows, legs].
     """
     under = spot[..., None]
     outside = np.maximum(sign * (strike - under), 0.0)
@@ -67,15 +66,17 @@ def short_margin(spot: Floats, strike: Floats, sign: Floats, rate: float, minimu
 
 
 def stress_loss(legs: ShortLegs, move: float, rate: float, dividend: float) -> Floats:
-    """What the position loses at most if the spot moves by `move` up or down at once, [rows].
+    """Larger loss of an instantaneous move up or down by `move`, USD a share, shape [rows].
 
-    Legs are repriced at their own implied volatility, never below what exercise brings.
+    Legs are repriced at their current implied volatilities, at least at their intrinsic values.
     """
     worst = np.full(legs.spot.shape, -np.inf)
-    for way in (1.0 - move, 1.0 + move):
-        at = legs.spot[:, None] * way
-        held = european_price(at, legs.strike, legs.years, legs.vol, rate, dividend, legs.sign)
-        value = np.maximum(held, np.maximum(legs.sign * (at - legs.strike), 0.0))
+    for factor in (1.0 - move, 1.0 + move):
+        at = legs.spot[:, None] * factor
+        model_price = european_price(
+            at, legs.strike, legs.years, legs.vol, rate, dividend, legs.sign
+        )
+        value = np.maximum(model_price, np.maximum(legs.sign * (at - legs.strike), 0.0))
         worst = np.maximum(worst, np.sum(value - legs.mid, axis=1))
     return worst
 
@@ -83,7 +84,7 @@ def stress_loss(legs: ShortLegs, move: float, rate: float, dividend: float) -> F
 def capital_at_risk(
     legs: ShortLegs, rules: UndefinedRiskRules, rate: float, dividend: float
 ) -> Floats:
-    """The larger of margin and stress loss, USD a share, without fees; shape [rows]."""
+    """The larger of margin and stress loss, USD a share, before fees; shape [rows]."""
     margin = short_margin(
         legs.spot, legs.strike, legs.sign, rules.margin_rate, rules.margin_minimum
     )

@@ -1,8 +1,8 @@
-"""How many spreads: the plan's section 5.4 without its floor of one; zero is an answer.
+"""Position sizing: the number of spreads that fit the risk budget, possibly zero.
 
-A plan knows no account and takes the size from the configured value. Where entries are made, in
-backtests as at a broker, the smaller of that value and the account's equity counts, for sizes
-(:func:`size_at`) and for limits in percent alike.
+A trade plan is sized by the configured account value. When the entry is made, in a backtest or at
+a broker, the smaller of that value and the account's equity counts, both for sizes
+(:func:`size_at`) and for percentage limits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ def _multipliers() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class SizingRules:
-    """`account_value_usd` x `risk_pct` is the base risk of a trade; `max_risk_usd` caps it."""
+    """Sizing rules: `account_value_usd` x `risk_pct` is the base risk of a trade.
+
+    `max_risk_usd` caps the budget (None: no cap), `max_contracts` the number of spreads.
+    `allow_min_one` trades at least one spread even if it exceeds the budget. `regime_multiplier`
+    scales the budget by regime. Raises ValueError for values out of range.
+    """
 
     account_value_usd: float = 100_000.0
     risk_pct: float = 0.02
@@ -56,8 +61,8 @@ def contracts(
 ) -> NDArray[np.int32]:
     """Number of spreads whose maximum loss fits the risk budget.
 
-    The budget is account x risk x regime multiplier x (0.5 + 0.5 x confidence), at most
-    `max_risk_usd`. With `allow_min_one` at least one is traded, as the plan's formula has it.
+    The budget is account value x risk_pct x regime multiplier x (0.5 + 0.5 x confidence), at most
+    `max_risk_usd`. With `allow_min_one` the result is at least one. All arrays have shape [rows].
     """
     count = np.floor(risk_budget(multiplier, confidence, rules) / max_loss_per_spread_usd)
     count = np.clip(count, 1 if rules.allow_min_one else 0, rules.max_contracts)
@@ -67,14 +72,17 @@ def contracts(
 def risk_budget(
     multiplier: NDArray[np.float64], confidence: NDArray[np.float64], rules: SizingRules
 ) -> NDArray[np.float64]:
-    """What a trade may lose, USD."""
+    """Risk budget of a trade, USD, shape [rows]."""
     budget = rules.account_value_usd * rules.risk_pct * multiplier * (0.5 + 0.5 * confidence)
     return budget if rules.max_risk_usd is None else np.minimum(budget, rules.max_risk_usd)
 
 
 @dataclass(frozen=True)
 class Size:
-    """Spreads of a trade that an account takes: none where `loss_usd` is over `budget_usd`."""
+    """Number of spreads that an account can take: zero if `loss_usd` exceeds `budget_usd`.
+
+    `loss_usd` is the maximum loss of one spread.
+    """
 
     contracts: int
     loss_usd: float
@@ -89,24 +97,24 @@ def size_at(
     confidence: float,
     rules: SizingRules,
 ) -> Size:
-    """The spreads of a planned trade that an account with that equity takes, never more of them.
+    """The spreads of a planned trade that an account with this equity can take, at most `planned`.
 
     Args:
-        equity_usd: equity of the account; at or above `account_value_usd` the plan stands.
-        planned: the plan's contracts.
-        max_loss_usd: maximum loss of all of them.
+        equity_usd: equity of the account; from `account_value_usd` on the plan is unchanged.
+        planned: planned number of spreads.
+        max_loss_usd: maximum loss of all planned spreads.
         regime: regime of the plan.
-        confidence: its confidence.
-        rules: those that the plan was sized by.
+        confidence: confidence of the plan, 0 to 1.
+        rules: rules by which the plan was sized.
     """
     loss = max_loss_usd / planned
     multiplier = rules.regime_multiplier[regime]
     if equity_usd <= 0.0:
         return Size(0, loss, 0.0)
     smaller = replace(rules, account_value_usd=min(rules.account_value_usd, equity_usd))
-    given = np.array([multiplier]), np.array([confidence])
-    budget = float(risk_budget(*given, smaller)[0])
+    inputs = np.array([multiplier]), np.array([confidence])
+    budget = float(risk_budget(*inputs, smaller)[0])
     if equity_usd >= rules.account_value_usd:
         return Size(planned, loss, budget)
-    fitting = int(contracts(np.array([loss]), *given, smaller)[0])
+    fitting = int(contracts(np.array([loss]), *inputs, smaller)[0])
     return Size(min(planned, fitting), loss, budget)

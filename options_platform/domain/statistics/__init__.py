@@ -1,1 +1,4 @@
-"""Statistics of curves and predictions: ratios, bootstraps, paired tests, overfitting."""
+"""Statistics of equity curves and predictions: ratios, bootstrap, paired test, overfitting.
+
+Arrays in, numbers out; nothing here knows plans, orders or models.
+"""

@@ -1,7 +1,7 @@
-"""Intervals by the circular block bootstrap over sessions (Politis and Romano 1992).
+"""Confidence intervals by the circular block bootstrap over sessions (Politis and Romano 1992).
 
-Blocks keep the dependence of neighbouring sessions: positions are held for weeks, and calm and
-wild times come in runs. A difference of two curves is drawn with the same blocks for both.
+Blocks preserve the dependence of neighbouring sessions: positions stay open for weeks and
+volatility clusters. For a difference of two curves, both are drawn with the same blocks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and the interval around it at `LEVEL`, from the quantiles of the draws."""
+    """A value with its confidence interval at `LEVEL`, from quantiles of the draws."""
 
     value: float
     low: float
@@ -33,7 +33,7 @@ class Interval:
 def block_positions(
     count: int, *, draws: int = DRAWS, block: int = BLOCK_SESSIONS, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Positions drawn from `count` sessions, shape [draws, count]; blocks run round the end."""
+    """Bootstrap positions in `count` sessions, shape [draws, count]; blocks wrap around the end."""
     block = max(1, min(block, count))
     starts = np.random.default_rng(seed).integers(0, count, size=(draws, -(-count // block)))
     picked = (starts[:, :, None] + np.arange(block)) % count
@@ -48,7 +48,7 @@ def bootstrap_interval(
     block: int = BLOCK_SESSIONS,
     seed: int = 0,
 ) -> Interval:
-    """The interval of a statistic of daily returns, which works along the last axis."""
+    """Interval of a statistic of daily returns; `statistic` reduces the last axis."""
     drawn = statistic(returns[block_positions(len(returns), draws=draws, block=block, seed=seed)])
     return interval_of(float(statistic(returns)), drawn)
 
@@ -61,9 +61,9 @@ def bootstrap_difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """The interval of how much better `returns` did than `other` on the same sessions.
+    """Interval of the statistic of `returns` minus that of `other`, over the same sessions.
 
-    Raises :class:`ValueError` where the two are not of the same sessions.
+    Raises :class:`ValueError` if the two have different lengths.
     """
     if len(returns) != len(other):
         raise ValueError(f"{len(returns)} returns cannot be paired with {len(other)}")
@@ -73,10 +73,10 @@ def bootstrap_difference(
 
 
 def interval_of(value: float, drawn: Floats) -> Interval:
-    """The interval of a value from its draws; those that are not known do not count."""
-    known = drawn[np.isfinite(drawn)]
-    if not len(known):
+    """Interval of a value from its draws; draws that are not finite are ignored."""
+    finite_draws = drawn[np.isfinite(drawn)]
+    if not len(finite_draws):
         return Interval(value, float("nan"), float("nan"))
     tail = (1.0 - LEVEL) / 2.0
-    low, high = np.quantile(known, [tail, 1.0 - tail])
+    low, high = np.quantile(finite_draws, [tail, 1.0 - tail])
     return Interval(value, float(low), float(high))

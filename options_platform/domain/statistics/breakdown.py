@@ -1,4 +1,4 @@
-"""Where the profit came from: by reason, regime, strategy, ticker and year; by month."""
+"""Breakdown of profits by exit reason, regime, strategy, ticker and year, and monthly returns."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BREAKDOWNS: dict[str, pl.Expr] = {
 
 
 def breakdown(trades: pl.DataFrame, by: str) -> pl.DataFrame:
-    """The closed ones of a result's `trades`, grouped by one of `BREAKDOWNS`.
+    """Closed trades grouped by one of `BREAKDOWNS`, sorted by it.
 
-    Columns: `by`, trades, win_rate, pnl_usd, profit_factor (null without a loss),
-    expectancy_usd, days_held (mean), fees_usd, slippage_usd, and the profit's parts before fees
-    and slippage: delta_usd, gamma_usd, theta_usd, vega_usd, other_usd. Sorted by `by`.
+    Columns: `by`, trades, win_rate, pnl_usd, profit_factor (null without a loss), expectancy_usd,
+    days_held (mean, calendar days), fees_usd, slippage_usd, and the attributed profit before fees
+    and slippage: delta_usd, gamma_usd, theta_usd, vega_usd, other_usd.
     """
     profit = pl.col("pnl_usd")
     won = profit.filter(profit > 0).sum()
@@ -44,9 +44,9 @@ def breakdown(trades: pl.DataFrame, by: str) -> pl.DataFrame:
 
 
 def monthly_returns(equity: pl.DataFrame) -> pl.DataFrame:
-    """Returns of calendar months from `BacktestResult.equity`: year, month, return (fraction).
+    """Returns by calendar month from `BacktestResult.equity`: year, month, return (fraction).
 
-    The first month starts from its first close.
+    The first month starts at its first close.
     """
     last = (
         equity.sort("session")

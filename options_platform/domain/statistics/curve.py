@@ -1,8 +1,8 @@
-"""Metrics of an equity curve, one value a session.
+"""Metrics of an equity curve with one value per session.
 
-Definitions: Bacon, Practical Portfolio Performance Measurement and Attribution. Returns are
-simple and daily; a year has 252 sessions where a return is annualised and 365.25 days where a
-span is. What cannot be told (no loss, no deviation) is NaN, never zero or infinity.
+Definitions: Bacon, Practical Portfolio Performance Measurement and Attribution. Returns are simple
+and daily. Annualisation uses 252 sessions for returns and 365.25 days for time spans. Undefined
+metrics (no loss, no deviation) are NaN, never zero or infinity.
 """
 
 from __future__ import annotations
@@ -17,22 +17,25 @@ from options_platform.common import Floats
 SESSIONS_A_YEAR = 252.0
 DAYS_A_YEAR = 365.25
 NONE = 1e-12
-# Below this share of the deviation a day did not move.
+# A day is flat if its return is below this fraction of the standard deviation.
 FLAT_SHARE = 0.01
 MOSTLY_FLAT, NO_LOSING_TAIL = "mostly_flat", "no_losing_tail"
 
 
 @dataclass(frozen=True)
 class CurveMetrics:
-    """Fractions, annualised where the name says so; drawdowns are positive.
+    """Metrics of an equity curve, as fractions; drawdowns are positive.
 
-    cagr: compound growth a year. volatility_annual: sample deviation of daily returns. sharpe and
-    sortino: mean excess return over its deviation, or over its downside deviation (root mean
-    square of the losses against all sessions). max_drawdown: largest fall from a peak;
-    max_drawdown_sessions: longest time from a peak to its recovery, or to the end. calmar: cagr
-    over max_drawdown. tail_ratio: 95th over the absolute 5th percentile of daily returns; NaN with
-    the reason in tail_ratio_null where it would divide by next to nothing: `mostly_flat` (at least
-    half of the days did not move) or `no_losing_tail` (fewer than one day in twenty lost).
+    - cagr: compound annual growth rate.
+    - volatility_annual: annualised sample standard deviation of daily returns.
+    - sharpe, sortino: annualised mean excess return over its standard deviation, or over its
+      downside deviation (root mean square of losses over all sessions).
+    - max_drawdown: largest fall from a peak; max_drawdown_sessions: longest time from a peak to its
+      recovery, or to the end.
+    - calmar: cagr over max_drawdown.
+    - tail_ratio: 95th percentile of daily returns over the absolute 5th. NaN where the denominator
+      is negligible, with the reason in tail_ratio_null: `mostly_flat` (at least half of the days
+      flat) or `no_losing_tail` (fewer than one day in twenty lost).
     """
 
     total_return: float
@@ -50,22 +53,23 @@ class CurveMetrics:
 
 
 def returns_of(equity: Floats) -> Floats:
-    """Simple returns from session to session, one fewer than the values."""
+    """Simple returns from session to session, one fewer than the equity values."""
     return np.asarray(equity[1:] / equity[:-1] - 1.0)
 
 
 def curve_metrics(
     sessions: list[date], equity: Floats, risk_free: Floats | None = None
 ) -> CurveMetrics:
-    """The metrics of an equity curve.
+    """Metrics of an equity curve.
 
     Args:
-        sessions: ascending, one a value.
-        equity: USD, all positive, at least two.
-        risk_free: what cash earned in each session after the first, as a fraction; None is 0.
+        sessions: ascending, one per equity value.
+        equity: USD, positive, at least two values.
+        risk_free: return of cash in each session after the first, a fraction; None means 0.
 
-    Raises :class:`ValueError` on fewer than two values, and on equity that is not positive:
-    an account that lost everything has no rate of return.
+    Raises:
+        ValueError: fewer than two values, or equity that is not positive, since returns are
+            undefined after a total loss.
     """
     if len(equity) < 2 or len(equity) != len(sessions):
         raise ValueError("an equity curve has at least two sessions, and one value each")
@@ -95,9 +99,9 @@ def curve_metrics(
 
 
 def tail_ratio(returns: Floats, excess: Floats) -> tuple[float, str | None]:
-    """The 95th over the absolute 5th percentile of daily returns, or NaN and why.
+    """95th percentile of daily returns over the absolute 5th, or NaN with the reason.
 
-    A day is flat if its return, or what it returned beyond cash, is next to none of the deviation.
+    A day is flat if its return, or its excess return, is below 1% of the standard deviation.
     """
     least = max(NONE, FLAT_SHARE * float(np.std(returns)))
     flat = (np.abs(returns) <= least) | (np.abs(excess) <= least)
@@ -110,39 +114,39 @@ def tail_ratio(returns: Floats, excess: Floats) -> tuple[float, str | None]:
 
 
 def deviation(returns: Floats) -> float:
-    """Sample standard deviation; NaN for a single return."""
+    """Sample standard deviation (n - 1); NaN for a single return."""
     return float(np.std(returns, ddof=1)) if len(returns) > 1 else float("nan")
 
 
 def sharpe(excess: Floats) -> Floats:
-    """Annualised Sharpe ratio along the last axis; NaN without deviation (Sharpe 1994)."""
+    """Annualised Sharpe ratio along the last axis; NaN for constant returns (Sharpe 1994)."""
     mean, spread = np.mean(excess, axis=-1), np.std(excess, axis=-1, ddof=1)
-    known = spread > NONE
-    ratio = mean / np.where(known, spread, 1.0) * np.sqrt(SESSIONS_A_YEAR)
-    return np.asarray(np.where(known, ratio, np.nan))
+    varies = spread > NONE
+    ratio = mean / np.where(varies, spread, 1.0) * np.sqrt(SESSIONS_A_YEAR)
+    return np.asarray(np.where(varies, ratio, np.nan))
 
 
 def sortino(excess: Floats) -> Floats:
     """Annualised Sortino ratio along the last axis; NaN without a loss (Sortino, Price 1994)."""
     down = np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2, axis=-1))
-    known = down > NONE
-    ratio = np.mean(excess, axis=-1) / np.where(known, down, 1.0) * np.sqrt(SESSIONS_A_YEAR)
-    return np.asarray(np.where(known, ratio, np.nan))
+    has_losses = down > NONE
+    ratio = np.mean(excess, axis=-1) / np.where(has_losses, down, 1.0) * np.sqrt(SESSIONS_A_YEAR)
+    return np.asarray(np.where(has_losses, ratio, np.nan))
 
 
 def annual_return(returns: Floats) -> Floats:
-    """Compound return a year of 252 sessions, along the last axis."""
+    """Compound annual return (252 sessions) along the last axis, a fraction."""
     count = returns.shape[-1]
     total = np.sum(np.log1p(returns), axis=-1)
     return np.asarray(np.expm1(total * SESSIONS_A_YEAR / count))
 
 
 def drawdown(equity: Floats) -> tuple[float, int]:
-    """The largest fall from a peak as a fraction, and the longest time below one in sessions."""
+    """Largest fall from a peak (fraction), and longest time below a peak (sessions)."""
     peak = np.maximum.accumulate(equity)
     depth = float(np.max(1.0 - equity / peak))
     at_peak = np.flatnonzero(equity >= peak)
-    # From each peak to the next session at or above it; the last one lasts to the end.
+    # Sessions from each peak to the next one at or above it; the last gap runs to the end.
     gaps = np.diff(np.append(at_peak, len(equity)))
     inside = np.maximum(gaps, 1)
     inside[-1] -= 1

@@ -1,10 +1,10 @@
-"""How much of the best of many trials is luck.
+"""Overfitting: how much of the best of many trials is luck.
 
 The deflated Sharpe ratio (Bailey and Lopez de Prado 2014, Journal of Portfolio Management 40(5))
-asks whether the best Sharpe ratio beats the highest one that so many trials without any skill
-would show. The probability of backtest overfitting (Bailey, Borwein, Lopez de Prado and Zhu 2017,
-Journal of Computational Finance 20(4)) asks how often the best of one half of the time is below
-the median in the other half, over all ways to halve it (CSCV).
+tests whether the best Sharpe ratio exceeds the maximum expected from that many trials without
+skill. The probability of backtest overfitting (Bailey, Borwein, Lopez de Prado and Zhu 2017,
+Journal of Computational Finance 20(4)) is how often the best trial of one half of the time is below
+the median in the other half, over all ways to split the time in halves (CSCV).
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ def probabilistic_sharpe_ratio(
     """Probability that the true Sharpe ratio exceeds `benchmark`; both per period.
 
     Args:
-        sharpe: the ratio that was seen.
-        benchmark: the ratio to exceed.
-        periods: number of returns behind it.
-        skewness: of the returns.
-        kurtosis: of the returns, 3 for normal ones.
+        sharpe: observed ratio.
+        benchmark: ratio to exceed.
+        periods: number of returns.
+        skewness: skewness of the returns.
+        kurtosis: kurtosis of the returns, 3 for normal ones.
     """
     spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
     return float(ndtr((sharpe - benchmark) * np.sqrt(periods - 1) / np.sqrt(spread)))
 
 
 def expected_best_sharpe(variance: float, trials: int) -> float:
-    """The highest Sharpe ratio to be expected of `trials` without skill.
+    """Expected maximum Sharpe ratio, per period, of `trials` without skill.
 
     Args:
-        variance: of the trials' Sharpe ratios, per period.
-        trials: number of independent trials; a single one is not the best of anything: 0.
+        variance: variance of the trials' Sharpe ratios, per period.
+        trials: number of independent trials; the result is 0 for a single one.
     """
     if trials < 2:
         return 0.0
@@ -69,9 +69,9 @@ def deflated_sharpe_ratio(
     skewness: float = 0.0,
     kurtosis: float = 3.0,
 ) -> float:
-    """Probability that the best of `trials` has skill: above 0.95 is more than luck.
+    """Probability that the best of `trials` has skill; above 0.95 luck is an unlikely explanation.
 
-    Arguments are those of :func:`probabilistic_sharpe_ratio` and :func:`expected_best_sharpe`.
+    Arguments as in :func:`probabilistic_sharpe_ratio` and :func:`expected_best_sharpe`.
     """
     return probabilistic_sharpe_ratio(
         sharpe,
@@ -83,10 +83,11 @@ def deflated_sharpe_ratio(
 
 
 def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
-    """The deflated Sharpe ratio of the best column of `returns`, shape (periods, trials).
+    """Deflated Sharpe ratio of the best column of `returns`, shape (periods, trials).
 
-    `others` are ratios a period of trials on other periods: they count, and cannot win. NaN if no
-    column varies. A trial belongs in once: copies lower the spread that luck is measured by.
+    `others` are Sharpe ratios per period of trials over other periods: they count as trials, but
+    cannot be the best. Include each trial once, because copies reduce the variance between trials.
+    NaN if no column varies.
     """
     # Loading scipy.stats takes a second, and every daily run imports this module.
     from scipy.stats import kurtosis, skew
@@ -113,16 +114,17 @@ def overfitting_logits(
     partitions: int = PARTITIONS,
     measure: Literal["sharpe", "mean"] = "sharpe",
 ) -> Floats:
-    """Logits of the out-of-sample rank of the in-sample best, one for each way to halve the time.
+    """Logits of the out-of-sample rank of the in-sample best trial, one per split in halves.
 
     Args:
-        returns: shape (periods, trials), in order of time; periods beyond a multiple of
-            `partitions` are cut at the end.
-        partitions: even number of blocks of time that are dealt to the two halves.
-        measure: by which trials are ranked.
+        returns: shape (periods, trials), in chronological order; periods at the end beyond a
+            multiple of `partitions` are dropped.
+        partitions: even number of time blocks, from which both halves are combined.
+        measure: ranking criterion of the trials.
 
-    Raises :class:`ValueError` on an odd number of partitions, fewer periods than two for each
-    partition, or fewer than two trials.
+    Raises:
+        ValueError: an odd number of partitions, fewer than two periods per partition, or fewer
+            than two trials.
     """
     periods, trials = returns.shape
     length = periods // partitions
@@ -150,13 +152,13 @@ def overfitting_probability(
     partitions: int = PARTITIONS,
     measure: Literal["sharpe", "mean"] = "sharpe",
 ) -> float:
-    """Share of the halvings in which the in-sample best is not above the median out of sample."""
+    """Fraction of splits in which the in-sample best is not above the out-of-sample median."""
     logits = overfitting_logits(returns, partitions=partitions, measure=measure)
     return float((logits <= 0.0).mean())
 
 
 def _halves(partitions: int) -> Floats:
-    """All ways to choose half of the partitions, one a row, as zeros and ones."""
+    """All ways to choose half of the partitions, one per row, as zeros and ones."""
     picks = np.array(list(combinations(range(partitions), partitions // 2)))
     chosen = np.zeros((len(picks), partitions))
     np.put_along_axis(chosen, picks, 1.0, axis=1)
@@ -164,7 +166,7 @@ def _halves(partitions: int) -> Floats:
 
 
 def _performance(blocks: Floats, chosen: Floats, measure: str) -> Floats:
-    """Shape (halvings, trials)."""
+    """Sharpe ratio or mean of each trial in each chosen half, shape (splits, trials)."""
     count = chosen.sum(axis=1, keepdims=True) * blocks.shape[1]
     mean = chosen @ blocks.sum(axis=1) / count
     if measure == "mean":

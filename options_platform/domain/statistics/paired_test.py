@@ -1,8 +1,8 @@
-"""Whether one forecast beats another by more than chance: a paired test over folds.
+"""Paired test over folds: is one forecast better than another by more than chance?
 
-Diebold and Mariano (1995) on the differences of the folds' losses, with the small-sample
-correction of Harvey, Leybourne and Newbold (1997) and Student's t. Folds are months, so that the
-5-session overlap of labels touches neighbouring folds at most: one lag.
+Diebold and Mariano (1995) on the differences between the losses of the folds, with the small-sample
+correction of Harvey, Leybourne and Newbold (1997) and Student's t. Folds are months, so the
+5-session overlap of labels affects only neighbouring folds: one lag.
 """
 
 from __future__ import annotations
@@ -20,21 +20,25 @@ LAGS = 1
 
 @dataclass(frozen=True)
 class PairedTest:
-    """`gain`: mean loss of the other minus ours; `p_value`: of no gain, one-sided; `folds` used."""
+    """Result of a paired test.
+
+    `gain`: mean loss of the other forecast minus that of the tested one; `p_value`: one-sided, of
+    no gain; `folds`: number of folds used.
+    """
 
     gain: float
     p_value: float
     folds: int
 
     def beats(self, level: float = 0.05) -> bool:
-        """Whether ours is better by more than chance."""
+        """Whether the tested forecast is significantly better."""
         return bool(self.gain > 0.0 and self.p_value < level)
 
 
 def paired_test(loss: Floats, other: Floats, *, lags: int = LAGS) -> PairedTest:
     """Test whether `loss` is lower than `other`, fold by fold; folds with a NaN are left out.
 
-    With fewer than 12 folds, or differences that do not vary, there is no evidence: p is 1.
+    The p-value is 1 with fewer than 12 folds or with constant differences.
     """
     difference = other - loss
     difference = difference[np.isfinite(difference)]
@@ -46,7 +50,7 @@ def paired_test(loss: Floats, other: Floats, *, lags: int = LAGS) -> PairedTest:
     covariances = [float(centred[lag:] @ centred[: count - lag]) / count for lag in range(lags + 1)]
     variance = covariances[0] + 2.0 * sum(covariances[1:])
     if variance <= 0.0:
-        # Negative sums occur with strong alternation; the plain variance is the careful choice.
+        # Strong alternation makes the sum negative; fall back to the plain variance.
         variance = covariances[0]
     horizon = lags + 1
     correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count

@@ -1,10 +1,10 @@
-"""Scores of predictions, weighted by row so that a bootstrap is one matrix product away.
+"""Scores of predictions, weighted by row so that a bootstrap is a matrix product.
 
-Every function takes `weights` of shape (draws, rows) and returns one score a draw; a single draw
-of ones gives the plain score. Confidence intervals come from the block bootstrap (Kuensch 1989)
-over sessions: labels of neighbouring sessions overlap, and tickers move together,
-so whole blocks of sessions are drawn with all their rows. Blocks wrap around the ends (Politis and
-Romano 1992), so that each session is drawn equally often.
+Functions with `weights` of shape (draws, rows) return one score per draw; a single draw of ones
+gives the plain score. Confidence intervals come from the block bootstrap (Kuensch 1989) over
+sessions: labels of neighbouring sessions overlap and tickers move together, so whole blocks of
+sessions are drawn with all their rows. Blocks wrap around the ends (Politis and Romano 1992), so
+that each session is drawn equally often.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def block_weights(
 ) -> Floats:
     """How often each row is drawn, shape (1 + draws, rows); the first row is all ones.
 
-    Short histories are cut into at least five blocks, so that their interval is not a point.
+    Short histories are divided into at least five blocks, so that the interval is not degenerate.
     """
     sessions, position = np.unique(dates, return_inverse=True)
     count = len(sessions)
@@ -49,7 +49,7 @@ def block_weights(
 
 
 def block_count(dates: NDArray[np.datetime64], block: int = BLOCK_SESSIONS) -> int:
-    """How many blocks of sessions a draw of :func:`block_weights` has."""
+    """Number of session blocks in one draw of :func:`block_weights`."""
     count = len(np.unique(dates))
     return -(-count // _block(count, block))
 
@@ -59,7 +59,7 @@ def _block(sessions: int, longest: int) -> int:
 
 
 def auc(score: Floats, positive: Bools, weights: Floats) -> Floats:
-    """Area under the ROC curve, ties counted half; NaN where a draw holds one class only."""
+    """Area under the ROC curve, ties counted half; NaN for draws with one class only."""
     misses = score[~positive]
     order = np.argsort(misses, kind="stable")
     below = np.zeros((len(weights), len(misses) + 1))
@@ -84,19 +84,19 @@ def macro_auc(probabilities: Floats, target: NDArray[np.int64], weights: Floats)
 
 
 def mean(values: Floats, weights: Floats) -> Floats:
-    """Weighted mean of `values`; NaN where a draw is empty."""
+    """Weighted mean of `values` for each draw; NaN for an empty draw."""
     total = weights.sum(axis=1)
     return _ratio(_weighted_sums(weights, values), total)
 
 
 def log_losses(probabilities: Floats, target: NDArray[np.int64]) -> Floats:
-    """-ln of the probability that each row gave to what happened, in nats."""
+    """Log loss of each row in nats: -ln of the probability of the actual class."""
     chosen = probabilities[np.arange(len(target)), target]
     return np.asarray(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)))
 
 
 def brier_scores(probabilities: Floats, target: NDArray[np.int64]) -> Floats:
-    """Squared distance of each row's probabilities to what happened, 0 to 2 (Brier 1950)."""
+    """Squared distance between each row's probabilities and the outcome, 0 to 2 (Brier 1950)."""
     happened = np.eye(probabilities.shape[1])[target]
     return np.asarray(((probabilities - happened) ** 2).sum(axis=1))
 
@@ -104,7 +104,7 @@ def brier_scores(probabilities: Floats, target: NDArray[np.int64]) -> Floats:
 def balanced_accuracy(
     predicted: NDArray[np.int64], target: NDArray[np.int64], weights: Floats
 ) -> Floats:
-    """Mean of the recalls of the classes that happened; NaN where a draw lacks one of them."""
+    """Mean recall over the classes that occur; NaN for draws without one of them."""
     right = (predicted == target).astype(np.float64)
     recalls = [mean(right[target == k], weights[:, target == k]) for k in np.unique(target)]
     return np.asarray(np.mean(recalls, axis=0))
@@ -123,27 +123,27 @@ def calibration_errors(
 
 
 def calibration_error(probabilities: Floats, target: NDArray[np.int64], bins: int = 10) -> float:
-    """Expected calibration error of the rows as they are."""
+    """Expected calibration error of the rows, unweighted."""
     return float(calibration_errors(probabilities, target, np.ones((1, len(target))), bins)[0])
 
 
 def qlike(forecast: Floats, realised: Floats) -> Floats:
     """QLIKE loss of variance forecasts, r - ln r - 1 with r = realised / forecast (Patton 2011).
 
-    Robust to noise in the realised variance, and harder on forecasts that are too low. Both are
-    variances above zero.
+    It is robust to noise in the realised variance and penalises low forecasts more. Both arguments
+    are positive variances.
     """
     ratio = realised / forecast
     return np.asarray(ratio - np.log(ratio) - 1.0)
 
 
 def skill(error: Floats, naive_error: Floats, weights: Floats) -> Floats:
-    """1 - MSE / MSE of the naive forecast: above zero is better than naive."""
+    """1 - MSE / MSE of the naive forecast for each draw; positive is better than naive."""
     return 1.0 - _ratio(_weighted_sums(weights, error**2), _weighted_sums(weights, naive_error**2))
 
 
 def interval(draws: Floats) -> tuple[float, float, float]:
-    """Score, and the 95% interval of the draws after the first."""
+    """(score, low, high): the first draw, and the 95% interval of the others."""
     drawn = draws[1:][np.isfinite(draws[1:])]
     if not len(drawn):
         return float(draws[0]), float("nan"), float("nan")
@@ -152,11 +152,12 @@ def interval(draws: Floats) -> tuple[float, float, float]:
 
 
 def student_low(draws: Floats, blocks: int, tail: float, least_error: float = 0.0) -> float:
-    """Lower end of the interval by Student's t and the bootstrap's standard error.
+    """Lower confidence bound from Student's t and the bootstrap standard error.
 
-    It leaves `tail` below it, with one degree of freedom less than `blocks`; -inf for one block.
-    Unlike a quantile of the draws it is wide enough for few blocks, and reaches further than one
-    draw in so many (Efron and Tibshirani 1993, chapter 12). The error is at least `least_error`.
+    The probability below the bound is `tail`, with `blocks` - 1 degrees of freedom; -inf for one
+    block. Unlike a quantile of the draws, it is wide enough with few blocks and not limited by the
+    number of draws (Efron and Tibshirani 1993, chapter 12). The standard error is at least
+    `least_error`.
     """
     if blocks < 2:
         return float("-inf")
@@ -170,6 +171,6 @@ def _weighted_sums(weights: Floats, values: Floats) -> Floats:
 
 
 def _ratio(upper: Floats, lower: Floats) -> Floats:
-    found = np.full(len(lower), np.nan)
-    np.divide(upper, lower, out=found, where=lower > 0)
-    return found
+    ratios = np.full(len(lower), np.nan)
+    np.divide(upper, lower, out=ratios, where=lower > 0)
+    return ratios

@@ -1,7 +1,7 @@
-"""What a person should hear of at once: conditions of the account, each told once.
+"""Conditions of the account that a person is alerted to at once, each of them once.
 
-A condition has a key. While it lasts it is not told again, unless it has doubled since it was told;
-once it has ended and comes back it is.
+A condition has a key. While it lasts it is reported again only if it has doubled since; once it has
+ended, it is reported when it comes back.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ DUE = time(0, 30)
 
 
 GROWN = 2.0
-"""A condition is told again at this many times the size that it was told at."""
+"""A condition is reported again at this many times the size that was reported."""
 
 
 @dataclass(frozen=True)
 class AlertRules:
-    """When to tell.
+    """When to alert.
 
-    A fall of equity from its peak by `drawdown_pct` (a fraction) or more; a session whose daily run
-    has left nothing `missed_after_hours` hours after its start. `every_seconds` is how often the
-    account is looked at.
+    At a fall of equity from its peak by `drawdown_pct` (a fraction) or more; and for a session
+    whose daily run has recorded nothing `missed_after_hours` hours after its start. The account is
+    checked every `every_seconds`.
     """
 
     drawdown_pct: float = 0.05
@@ -46,7 +46,7 @@ class AlertRules:
 
 @dataclass(frozen=True)
 class Alert:
-    """One condition: `key` names it for good, `title` and `text` tell it.
+    """One condition: `key` identifies it, `title` and `text` describe it to a person.
 
     `size` is how bad it is, 0 where it cannot grow.
     """
@@ -99,25 +99,7 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
         Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)
         for number, text in state.unsure.items()
     ]
-    alerts += [
-        Alert(
-            f"difference {difference.code} {difference.subject}",
-            f"{name}: ledger and broker differ",
-            f"{difference.code}: {difference.text}",
-            abs(difference.amount_usd or 0.0),
-        )
-        for difference in state.differences
-    ]
-    alerts += [
-        Alert(
-            f"rejected {order.client_order_id}",
-            f"{name}: the broker rejected an order",
-            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
-            f"{order.reason or 'no reason given'}",
-        )
-        for order in state.orders
-        if order.status == "rejected"
-    ]
+    alerts += [*_difference_alerts(state), *_rejection_alerts(state)]
     fall = _drawdown(state.equities_usd)
     if fall >= rules.drawdown_pct:
         text = (
@@ -147,6 +129,35 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     return alerts
 
 
+def _difference_alerts(state: AccountState) -> list[Alert]:
+    """Each difference between ledger and broker."""
+    name = state.account
+    return [
+        Alert(
+            f"difference {difference.code} {difference.subject}",
+            f"{name}: ledger and broker differ",
+            f"{difference.code}: {difference.text}",
+            abs(difference.amount_usd or 0.0),
+        )
+        for difference in state.differences
+    ]
+
+
+def _rejection_alerts(state: AccountState) -> list[Alert]:
+    """Each order that the broker has rejected."""
+    name = state.account
+    return [
+        Alert(
+            f"rejected {order.client_order_id}",
+            f"{name}: the broker rejected an order",
+            f"{order.purpose} {order.ticker} {order.strategy} of {order.session}: "
+            f"{order.reason or 'no reason given'}",
+        )
+        for order in state.orders
+        if order.status == "rejected"
+    ]
+
+
 def newest_due(now: datetime, rules: AlertRules) -> date:
     """The newest session whose daily run should have ended by `now`."""
     day = newest_session(now)
@@ -156,7 +167,7 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
 
 
 def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
-    """Those whose condition was not told already, or has grown since; `told` are sizes by key."""
+    """The alerts that were not sent yet, or have grown since; `told` are sent sizes by key."""
     return [
         alert
         for alert in alerts
@@ -167,7 +178,7 @@ def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
 def still_told(
     alerts: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
 ) -> dict[str, float]:
-    """The keys to remember, and the size they were told at: told before or now, and holding."""
+    """By key the size that was sent, before or now, of the conditions that still hold."""
     now = {alert.key: alert.size for alert in alerts}
     return {
         key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}

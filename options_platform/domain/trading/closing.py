@@ -1,4 +1,4 @@
-"""What of a position is closed next: nothing that leaves a short uncovered, whatever lists say.
+"""What of a position is closed next; no step leaves a short uncovered, whatever lists show.
 
 A sold contract that nothing covers goes first, then whole spreads, as one order. Of other loose
 legs sold contracts are bought back first, shares follow, and a bought contract is sold last: its
@@ -41,16 +41,16 @@ def _turn(leg: OrderLeg) -> tuple[int, str]:
 
 
 def has_uncovered_short(position: Position) -> bool:
-    """Whether a sold contract of the position is loose, and nothing of it covers that any more.
+    """Whether a loose sold contract of the position has no cover in it.
 
-    Bought contracts of the same right cover sold ones, and so does each whole hundred of the
-    shares of an assignment: an odd lot covers nothing.
+    Bought contracts of the same right cover sold ones, and so does each whole hundred of the shares
+    of an assignment; an odd lot covers nothing.
     """
     return any(_is_uncovered(position, leg) for leg in position.loose)
 
 
 def _is_uncovered(position: Position, leg: OrderLeg) -> bool:
-    """Whether a loose leg is a sold contract, with less that covers it than there are."""
+    """Whether a loose leg is a sold contract with too little cover."""
     if leg.is_shares or leg.side != "sell":
         return False
     loose: dict[tuple[str, str], int] = {}
@@ -67,9 +67,9 @@ def has_shares(position: Position) -> bool:
 
 
 def legs_text(position: Position) -> str:
-    """The legs of a position and what is loose of it, for people: `+1C253/-1C258; -250 shares`.
+    """The legs of a position and its loose legs, for people: `+1C253/-1C258; -250 shares`.
 
-    Of one without whole spreads what is loose alone.
+    Without whole spreads only the loose legs.
     """
     parts = [] if position.loose and not position.open_contracts else [position.legs]
     parts += [(leg,) for leg in position.loose]
@@ -83,14 +83,14 @@ def _leg_text(leg: OrderLeg) -> str:
 
 
 def is_rest_of_cover(position: Position) -> bool:
-    """Whether only bought contracts are left, and what they covered has ended."""
+    """Whether only bought contracts are left of a spread, and what they covered has ended."""
     had_sold = any(leg.side == "sell" for leg in position.legs)
     is_left = bool(position.loose) and all(leg.side == "buy" for leg in position.loose)
     return had_sold and is_left and not position.open_contracts and not has_shares(position)
 
 
 def shares_held(positions: Iterable[Position]) -> dict[str, str]:
-    """By position_id what a person should know of the shares in open positions."""
+    """Texts for a person, by position_id, on the shares in open positions."""
     texts = {}
     for position in positions:
         shares = sum(leg.signed_ratio for leg in position.loose if leg.is_shares)
@@ -105,12 +105,12 @@ def shares_held(positions: Iterable[Position]) -> dict[str, str]:
 def in_doubt(
     position: Position, expected: Mapping[str, int], at_broker: Mapping[str, float]
 ) -> tuple[str, ...]:
-    """The symbols of a position of which the broker shows fewer contracts than it should.
+    """The symbols of a position of which the broker lists fewer contracts than expected.
 
     `expected` are the contracts of the ledger by symbol and `at_broker` those of the broker's
     list, both summed over all positions.
     """
-    # By the leg's side: where positions net a contract, the sign of the sum says nothing of it.
+    # By the leg's side: where positions net a contract, the sum may have the other sign.
     less = {
         symbol
         for leg in position.held
@@ -121,7 +121,7 @@ def in_doubt(
 
 
 def without_cover(position: Position, missing: Collection[str]) -> OrderLeg | None:
-    """A sold contract that the list shows while it lacks what covers it; None if there is none.
+    """A sold contract that is listed while its cover is missing; None if there is none.
 
     Calls cover calls and puts cover puts; `missing` are symbols of which the list shows too few.
     """
@@ -144,9 +144,9 @@ def what_the_broker_shows(
 ) -> Part:
     """What to close of whole spreads once the broker has refused to close them all.
 
-    A sold contract alone where the list lacks what covers it; else as many whole spreads as it
-    shows, once other positions' other side is netted; where that is none the calls or the puts
-    alone; else all of them, as before. Arguments as in :func:`in_doubt`.
+    A sold contract alone where its cover is missing in the list; else as many whole spreads as are
+    listed; where that is none, the calls or the puts alone; else all of them, as before. Arguments
+    as in :func:`in_doubt`.
     """
     missing = in_doubt(position, expected, at_broker)
     legs, contracts = position.legs, position.open_contracts
@@ -165,7 +165,7 @@ def what_the_broker_shows(
 
 
 def _spreads_there(position: Position, leg: OrderLeg, at_broker: Mapping[str, float]) -> int:
-    """Spreads of a position of which the list shows the contracts of a leg."""
+    """How many spreads of a position the listed contracts of a leg make."""
     sign = 1 if leg.side == "buy" else -1
     shown = max(0.0, sign * at_broker.get(leg.symbol(position.ticker), 0))
     return int(min(position.open_contracts, shown // leg.ratio))

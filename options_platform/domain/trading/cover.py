@@ -1,4 +1,4 @@
-"""Which sold contracts of an account something covers: bought ones of the same kind, or shares."""
+"""Which sold contracts of an account are covered: by bought ones of the same kind, or shares."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def uncovered_count(contracts: Mapping[str, int]) -> dict[tuple[str, str], int]:
 
 
 def uncovers(contracts: Mapping[str, int], change: Mapping[str, int]) -> bool:
-    """Whether trading `change` would leave more of the sold `contracts` uncovered than are now."""
+    """Whether trading `change` leaves more of the sold `contracts` uncovered than before."""
     before = uncovered_count(contracts)
     symbols = {*contracts, *change}
     after = uncovered_count({s: contracts.get(s, 0) + change.get(s, 0) for s in symbols})
@@ -40,7 +40,7 @@ def uncovers(contracts: Mapping[str, int], change: Mapping[str, int]) -> bool:
 
 
 def _uncovered(members: list[tuple[date, int]]) -> int:
-    """The most sold contracts, over all expiries, that those which live as long do not cover."""
+    """The most sold contracts, over all expiries, without bought ones that live as long."""
     worst = 0
     for day in {day for day, _ in members}:
         later = [quantity for expiry, quantity in members if expiry >= day]

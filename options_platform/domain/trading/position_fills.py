@@ -70,9 +70,9 @@ def after_fill(
 
 
 def with_all_attempts(position: Position, entries: Iterable[Order]) -> Position:
-    """The position with what all attempts of its entry have filled; the same where it has that.
+    """The position with the fills of all attempts of its entry; unchanged if it has them all.
 
-    Ledgers of former versions counted the newest attempt alone.
+    Ledgers of former versions counted only the newest attempt.
     """
     filled = sorted((o for o in entries if o.filled_qty), key=lambda order: order.attempt)
     if sum(order.filled_qty for order in filled) <= position.contracts:
@@ -97,8 +97,8 @@ def _after_exit(before: Order, after: Order, position: Position | None, session:
     """The position once an exit order has gone from `before` to `after`.
 
     Undoing the legs costs `avg_price`, so the position brought its negative. An order for single
-    legs takes them from what is loose, and breaks spreads for what it needs beyond that; so does
-    one for more whole spreads than there are any more.
+    legs closes loose ones, and breaks spreads where there are too few; so does an order for more
+    whole spreads than are open.
     """
     if position is None:
         raise LedgerError(
@@ -129,8 +129,8 @@ def _after_exit(before: Order, after: Order, position: Position | None, session:
 def _after_single_legs(before: Order, after: Order, position: Position, session: date) -> Position:
     """The position once an exit has traded its legs singly.
 
-    What it trades beyond what the position holds, since an assignment came first, becomes a loose
-    leg of the other side: it was traded, and has to be closed.
+    What it trades beyond the position's legs, because an assignment came first, becomes a loose leg
+    of the other side, which has to be closed in turn.
     """
     spreads = after.filled_qty - before.filled_qty
     ended: dict[OrderLeg, int] = {}

@@ -1,4 +1,4 @@
-"""Open positions and what they are worth; every sum here is exact bookkeeping."""
+"""Positions and the account, and what they are worth; every sum here is exact bookkeeping."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from options_platform.errors import LedgerError
 class Position:
     """A filled spread. Prices are USD a share, net, debit positive; `*_usd` the whole position.
 
-    `mark_price` is what it was worth at the close of `marked_on`. Of its `contracts`,
-    `closed_contracts` have been closed again at `exit_price` on average (what closing brought, in
-    the same sense); with the last of them it has a day of closing and a reason.
+    `mark_price` is its value at the close of `marked_on`. Of its `contracts`, `closed_contracts`
+    have been closed at `exit_price` on average (what closing brought, in the same sense); with the
+    last of them the position has a day and a reason of its closing.
 
-    `broken_contracts` are spreads that are none any more, since a leg of theirs ended without the
-    others: by an assignment, an exercise, an expiry, or an order for that leg alone. What they left
-    is `loose`, each leg with its contracts (or single shares) as its ratio; `loose_cash_usd` is
-    what breaking them and trading their legs has brought, `loose_value_usd` what the loose legs
-    are worth at the mark.
+    `broken_contracts` are spreads of which one leg has ended without the others: by an assignment,
+    an exercise, an expiry, or an order for that leg alone. The legs that are left are `loose`, each
+    with its number of contracts (or single shares) as its ratio; `loose_cash_usd` is what breaking
+    the spreads and trading their legs has brought, `loose_value_usd` the value of the loose legs at
+    the mark.
     """
 
     position_id: str
@@ -49,19 +49,19 @@ class Position:
 
     @property
     def open_contracts(self) -> int:
-        """Whole spreads still held."""
+        """Whole spreads that are still open."""
         return self.contracts - self.closed_contracts - self.broken_contracts
 
     @property
     def is_held(self) -> bool:
-        """Whether any leg of it is still held."""
+        """Whether any leg is still held."""
         return self.open_contracts > 0 or bool(self.loose)
 
     @property
     def held(self) -> dict[OrderLeg, int]:
-        """Contracts (or single shares) by leg that are still held; never negative, no zeros.
+        """Contracts (or single shares) that are still held, by leg of ratio 1; all above 0.
 
-        A leg that is held in whole spreads and loose too is there once, under ratio 1.
+        A leg counts once, with what is held of it in whole spreads and loose.
         """
         counts: dict[OrderLeg, int] = {}
         for leg in self.legs:
@@ -107,9 +107,10 @@ class Position:
 
     @property
     def risk_usd(self) -> float:
-        """Maximum loss of what is still held.
+        """The maximum loss of what is still held, USD.
 
-        Shares of an assignment and the bought leg that covers them lose what the spread would.
+        Shares of an assignment and the bought leg that covers them lose at most what the spread
+        would.
         """
         at_risk = self.open_contracts + (self.broken_contracts if self.loose else 0)
         return self.max_loss_usd * (at_risk / self.contracts)
@@ -189,7 +190,7 @@ def without_legs(
     for leg in came:
         _add_leg(loose, leg)
     held = tuple(replace(leg, ratio=count) for leg, count in loose.items() if count)
-    # Until the next mark what came is worth what the broken spreads were.
+    # Until the next mark the loose legs are worth what the broken spreads were.
     marked = position.loose_value_usd + position.mark_price * SHARES * broken - cash_usd
     return replace(
         position,
@@ -201,7 +202,7 @@ def without_legs(
 
 
 def _add_leg(loose: dict[OrderLeg, int], leg: OrderLeg) -> None:
-    """Add a leg; one of the other side of the same contract is netted."""
+    """Add a leg, netted with the other side of the same contract."""
     key = replace(leg, ratio=1)
     (other,) = closing((key,))
     netted = min(loose.get(other, 0), leg.ratio)

@@ -1,9 +1,8 @@
-"""From an order's state and what happened to its next state and one action: a table.
+"""The table of order states: from a state and an event to the next state and one action.
 
-:data:`RULES` is read from the top; the first rule that fits decides. No rule ends an order that
-left because something is lacking: neither the lists nor a look-up that lack it, a page that is no
-answer, nor a clock say what became of it. What the broker shows is evidence, and corrects whatever
-was concluded before.
+:data:`RULES` is read from the top; the first rule that fits decides. Absence ends no order that was
+sent: neither lists nor a look-up without it, nor a page that is no answer, nor a clock say what
+became of it. What the broker shows is evidence, and corrects whatever was concluded before.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ class Event(StrEnum):
     """What happened to an order."""
 
     LOOK = "look"
-    """Somebody asks what became of it."""
+    """What became of it is to be looked up."""
     WANTED = "wanted"
-    """A run wants it in the market, and nothing forbids that."""
+    """It is to be in the market, and nothing forbids that."""
     UNWANTED = "unwanted"
-    """It has to leave the market, or never reach it: a halt, a flatten, its next price."""
+    """It has to leave the market, or never reach it: after a halt, a flatten, a repricing."""
     SHOWN = "shown"
     """A list or a look-up of the broker shows it."""
     ABSENT = "absent"
-    """Neither the broker's lists nor its look-up show it, in answers of its own."""
+    """The broker answers, and neither its lists nor its look-up show the order."""
     TAKEN = "taken"
-    """The broker has an order of that id."""
+    """It was sent, and the broker has an order of that id already."""
     REFUSED = "refused"
-    """The broker's own answer refuses it, and it shows no such order."""
+    """The broker refuses it in an answer of its own, and shows no such order."""
     SILENT = "silent"
     """No answer, or one that is not the broker's own."""
 
@@ -91,7 +90,7 @@ AS_SHOWN = "as shown"
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the table: in these states, after this event, if `when`: `then` and `action`."""
+    """One line of the table: in `states`, after `event`, if `when` holds: `then` and `action`."""
 
     states: tuple[str, ...]
     event: Event
@@ -118,9 +117,9 @@ def _is_wanted(_order: Order, happening: Happening) -> bool:
 
 
 def is_older(order: Order, report: BrokerOrder) -> bool:
-    """Whether a report is older than what is recorded: lists lag behind.
+    """Whether a report is older than what is recorded, since lists lag behind.
 
-    It shows fewer fills, or rests where the broker has shown that it ended.
+    It shows fewer fills, or an order as resting that the broker has shown as ended.
     """
     ended = order.seen and order.status in ENDED
     return report.filled_qty < order.filled_qty or (
@@ -133,9 +132,9 @@ def _shows_less(order: Order, happening: Happening) -> bool:
 
 
 def _rests_though_ended(order: Order, happening: Happening) -> bool:
-    """Whether a report shows as resting what the broker has shown as ended.
+    """Whether a report shows an order as resting that the broker has shown as ended.
 
-    A list that lags shows it so; where it rests after all, nobody wants it to.
+    The list may lag; an order that does rest after its end has to leave the market.
     """
     report = happening.report
     if report is None or not order.seen or order.status not in ENDED:
@@ -144,7 +143,7 @@ def _rests_though_ended(order: Order, happening: Happening) -> bool:
 
 
 def _is_stuck(order: Order, happening: Happening) -> bool:
-    """Whether its cancel, or its replacement, was never finished by the end of its session."""
+    """Whether its cancel, or its replacement, was still pending when its session ended."""
     report = happening.report
     if report is None or report.filled_qty != order.filled_qty:
         return False
@@ -164,7 +163,7 @@ OVER = ("not_sent", *ENDED)
 LACKING_OPEN = ("intent", "unknown")
 
 RULES: tuple[Rule, ...] = (
-    # What somebody asks for.
+    # What is asked for.
     Rule(OVER, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
     Rule(OVER, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
     Rule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
@@ -185,7 +184,7 @@ RULES: tuple[Rule, ...] = (
     Rule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
          "it rests, and nobody wants it to"),
     Rule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
-    # What the broker lacks: no evidence of anything.
+    # What the broker does not show: no evidence.
     Rule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
     Rule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE, "nothing was sent"),
     Rule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
@@ -194,14 +193,14 @@ RULES: tuple[Rule, ...] = (
     Rule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
     Rule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
     Rule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
-    # What came of sending it.
+    # The answer to sending it.
     Rule(("unknown",), Event.TAKEN, _always, "submitted", Action.ASK, "its id is taken"),
     Rule(("unknown",), Event.REFUSED, _always, "rejected", Action.NONE, "the broker refused it"),
     Rule(ALL, Event.TAKEN, _always, SAME, Action.ASK, "its id is taken"),
     Rule(ALL, Event.REFUSED, _always, SAME, Action.NONE, "another answer came first"),
     Rule(ALL, Event.SILENT, _always, SAME, Action.NONE, "no answer is no evidence"),
 )  # fmt: skip
-"""The table. An `intent` never left, so our own record says that it was never sent."""
+"""The table. An `intent` was never sent, by the ledger's own record, so it may end."""
 
 
 def rule_for(order: Order, happening: Happening) -> Rule:
@@ -216,7 +215,7 @@ def rule_for(order: Order, happening: Happening) -> Rule:
 
 
 def decide(order: Order, happening: Happening) -> Decision:
-    """What becomes of `order`, and what to do next.
+    """The order in its next state, and what to do next.
 
     Raises :class:`LedgerError` if the broker shows more spreads filled than were ordered.
     """
@@ -265,7 +264,7 @@ def _detail(before: Order, after: Order, rule: Rule, happening: Happening) -> st
 
 
 def with_words(order: Order, words: str | None) -> str | None:
-    """The reason of an order with what the broker says; an exit keeps why it was one."""
+    """The reason of an order, with the words of the broker; an exit keeps its own before them."""
     why = order.reason if order.purpose == "exit" else None
     if words is None or (why is not None and why.endswith(words)):
         return order.reason

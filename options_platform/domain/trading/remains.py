@@ -1,4 +1,4 @@
-"""What a position is judged by once some of its legs have ended without the others."""
+"""How a position is valued for its stops once some legs have ended without the others."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from options_platform.domain.trading.positions import Position
 
 
 def judged_legs(position: Position) -> tuple[OrderLeg, ...]:
-    """The legs by whose value a position is stopped; none where no rule of profit and loss counts.
+    """The legs whose value decides on stops and profits; none where no such rule applies.
 
-    Those of its spread; where spreads are broken, all that is held, each with its contracts as its
-    ratio. Shares have no stop: they are closed whatever they are worth.
+    They are those of the spread; where spreads are broken, all legs that are held, each with its
+    number of contracts as its ratio. Shares have no stop: they are closed whatever they are worth.
     """
     if not position.loose or has_shares(position):
         return position.legs if position.open_contracts else ()
@@ -21,10 +21,10 @@ def judged_legs(position: Position) -> tuple[OrderLeg, ...]:
 
 
 def comparable(position: Position, value: float) -> float:
-    """The value of :func:`judged_legs`, USD a share, as one that the entry price compares with.
+    """The value of :func:`judged_legs` in the terms of the entry price, USD a share.
 
-    What ended legs have brought counts as well: a spread that was entered at the one and is worth
-    the other has made what the position has.
+    What legs have brought that ended counts too: the difference from the entry price is the profit
+    of the position.
     """
     if not is_judged_whole(position):
         return value
@@ -33,5 +33,5 @@ def comparable(position: Position, value: float) -> float:
 
 
 def is_judged_whole(position: Position) -> bool:
-    """Whether the value of :func:`judged_legs` is that of all that is held, not of one spread."""
+    """Whether :func:`judged_legs` are all that is held, and not the legs of one spread."""
     return bool(position.loose) and not has_shares(position)

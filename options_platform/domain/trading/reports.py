@@ -1,4 +1,4 @@
-"""What a broker says of an order and of the account: the evidence that everything rests on."""
+"""What a broker reports of an order and of the account: the evidence for every decision."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ class BrokerOrder:
     """An order as the broker has it; `status` is one of the platform's order states.
 
     `avg_price` is net, USD a share, debit positive; None while nothing is filled. `contracts` are
-    those that all of it trades, by symbol, bought ones positive; None where that is not told, as
-    `limit_price` is, of the sign of `avg_price`. `broker_ids` are the broker's own ids of the
-    order and its legs; `replaced_by` is that of the order that a person put in its place.
+    those that the whole order trades, by symbol, bought ones positive; `limit_price` has the sign
+    of `avg_price`; both are None where the broker does not state them. `broker_ids` are the
+    broker's own ids of the order and its legs; `replaced_by` is that of the order that a person
+    put in its place.
     """
 
     client_order_id: str
@@ -31,7 +32,7 @@ class BrokerOrder:
 
 @dataclass(frozen=True)
 class Activity:
-    """What happened in the account.
+    """One event of the account.
 
     FILL; OPASN (a sold contract was assigned), OPEXC (a bought one exercised), OPEXP (expired
     worthless), each with OPTRD where shares changed hands at the strike. `quantity` is as the
@@ -54,5 +55,5 @@ class Activity:
 
     @property
     def key(self) -> str:
-        """What tells it from every other."""
+        """What identifies the activity."""
         return f"{self.kind} {self.activity_id} {self.symbol}"

@@ -1,4 +1,4 @@
-"""The next attempt of an order that ended with something left to do: its price and its session."""
+"""The next attempt of an order that ended with something left to do, and its price."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPRICE = "REPRICE"
 
 
 def with_next_attempt(order: Order, order_id: str, limit_price: float | None) -> Order:
-    """What is left of an order that ended, as a new one at another price; its risk moves along."""
+    """What is left of an order that ended, as a new order at another price, with its risk."""
     share = order.remaining / order.contracts
     worse = 0.0
     if order.purpose == "entry" and limit_price is not None and order.limit_price is not None:
@@ -100,9 +100,9 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
 
 
 def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
-    """The price to begin anew at, USD a share, once the market has gone beyond an exit's floor.
+    """The price of a new ladder, USD a share, once the market is beyond the last rung of an exit.
 
-    `fair_price` is what the order's legs cost now. None while its limit may be met yet, and
+    `fair_price` is what the order's legs cost now. None while the limit may still be met, and
     without a limit.
     """
     first = rules.prices(order.ticker, "exit", fair_price, order.legs)[0]

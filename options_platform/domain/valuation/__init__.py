@@ -1,8 +1,8 @@
-"""What legs are worth within a session, by quotes and by the underlying, and how surely.
+"""Intraday valuation of positions, from quotes and from a model, and the reliability of both.
 
-Here belongs: the value that quotes give and what they leave open, the value of the model at the
-present spot, what both say of a stop, and the prices that an exit may be offered at. Nothing here
-asks a broker, and nothing prices a close: closes are certain, see `domain.trading.fills`.
+Here belong the value and uncertainty given by quotes, the model value at the current spot, the
+decision whether a stop is hit, and the limit prices of an exit order. Nothing here calls a broker.
+Valuation at the close is in `domain.trading.fills`.
 """
 
 from options_platform.domain.valuation.band import Band
@@ -11,7 +11,7 @@ from options_platform.domain.valuation.offers import Offers, offers
 from options_platform.domain.valuation.quoted import Quoted, quoted
 from options_platform.domain.valuation.rules import ValuationRules
 from options_platform.domain.valuation.spots import is_contradicted, is_far
-from options_platform.domain.valuation.stops import Evidence, Look, Verdict, judge, said_of
+from options_platform.domain.valuation.stops import Evidence, Look, Verdict, judge, verdict_of
 
 __all__ = [
     "Band",
@@ -27,5 +27,5 @@ __all__ = [
     "modelled",
     "offers",
     "quoted",
-    "said_of",
+    "verdict_of",
 ]

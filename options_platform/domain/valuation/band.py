@@ -1,4 +1,4 @@
-"""A value that is known to lie between two ends."""
+"""A value that is known only as a range."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Band:
-    """The least and the most of a value, USD a share, debit positive.
+    """Lower and upper bound of a value, USD a share, debit positive.
 
-    Of what is held the low end is the adverse one, of what an order costs the high one.
+    For an open position `low` is the adverse end; for the cost of an order it is `high`.
     """
 
     low: float
     high: float
 
     def kept(self, value: float) -> float:
-        """The value within the band that is nearest to this one."""
+        """`value` clipped to the band."""
         return min(max(value, self.low), self.high)

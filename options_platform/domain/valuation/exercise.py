@@ -1,7 +1,8 @@
-"""Whether a bought contract that covers the shares of an assignment is better exercised.
+"""Whether to exercise a long option that covers assigned shares, instead of selling it.
 
-Nothing undoes an exercise, so it takes a real market: a bid, quotes that are tight and agree with
-the spot, and a spot that agrees with the close before. Whatever is left open is left to the market.
+An exercise cannot be undone, so it requires reliable prices: a bid, tight quotes that agree with
+the spot, and a spot that agrees with the previous close. In doubt the position is closed in the
+market.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ LEAST_CENTS = 0.05
 
 
 def covers_of_shares(position: Position) -> tuple[OrderLeg, ...]:
-    """The bought legs whose exercise delivers, or brings in, no more than the position's shares."""
+    """Long legs whose exercise would deliver or receive no more than the position's shares.
+
+    Puts cover long shares, calls cover short ones; empty if the position has no shares.
+    """
     shares = next((leg for leg in position.loose if leg.is_shares), None)
     if shares is None:
         return ()
@@ -33,19 +37,25 @@ def covers_of_shares(position: Position) -> tuple[OrderLeg, ...]:
 def exercise_is_worth_more(
     position: Position, spot: float, quotes: Mapping[str, Sides], rules: ValuationRules
 ) -> OrderLeg | None:
-    """The bought leg whose exercise brings more than selling it and closing the shares, else None.
+    """The long leg that is worth more exercised than sold; None if there is none.
 
-    Exercising a put delivers the shares at its strike, exercising a call brings in those that are
-    short; that is worth its intrinsic value beside the market's price of the shares. A bid below
-    it makes the difference. `spot` and the bid and ask of `quotes` by symbol are in USD a share. A
-    contract without a bid, with wide quotes, or whose ask is below what exercising would bring, so
-    that quotes and spot contradict one another, is left to the market.
+    Exercising a put delivers the long shares at its strike, exercising a call receives the short
+    shares; compared with closing the shares in the market, that gains the intrinsic value. It is
+    better than selling the option if its bid is below the intrinsic value. Contracts are skipped if
+    they have no bid, wide quotes, or an ask below the intrinsic value (quotes and spot then
+    contradict each other).
+
+    Args:
+        position: a position with assigned shares.
+        spot: price of the underlying, USD a share.
+        quotes: bid and ask by contract symbol, USD a share.
+        rules: thresholds of wide quotes.
     """
     for leg in covers_of_shares(position):
         bid, ask = quotes.get(replace(leg, ratio=1).symbol(position.ticker), (0.0, 0.0))
         intrinsic = leg.strike - spot if leg.right == "put" else spot - leg.strike
-        few = max(rules.wide_share * (bid + ask) / 2.0, LEAST_CENTS)
-        if bid <= 0.0 or ask - bid > few or intrinsic - ask > few:
+        tolerance = max(rules.wide_share * (bid + ask) / 2.0, LEAST_CENTS)
+        if bid <= 0.0 or ask - bid > tolerance or intrinsic - ask > tolerance:
             continue
         if intrinsic > bid + 1e-9:
             return leg

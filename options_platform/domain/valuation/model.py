@@ -1,4 +1,4 @@
-"""What legs are worth by the model at the present spot."""
+"""Model value of legs at the current spot."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def modelled(
     chain: ChainRules,
     rules: ValuationRules,
 ) -> Band:
-    """What `legs` are worth on `day` with the underlying at `spot`, USD a share, debit positive.
+    """Range of the model value of `legs` on `day` at `spot`, USD a share, debit positive.
 
-    Volatility within a session is not known, but it is no less than that of `close`, the close
-    before, after a fall: one end of the band has that one, the other has what the fall may have
-    added. Without a fall both are the same.
+    Intraday implied volatility is unknown. After a fall of the underlying it is assumed to be at
+    least that of `close`, the previous close, and at most that plus `rules.vol_beta` times the
+    fall; these two volatilities give the band. Without a fall both ends are equal.
     """
     fall = max(0.0, 1.0 - spot / close.spot)
     bounds = bounds_of(legs)
@@ -34,11 +34,11 @@ def modelled(
             net_price(
                 legs,
                 day,
-                replace(close, spot=spot, implied_vol=close.implied_vol * (1.0 + more)),
+                replace(close, spot=spot, implied_vol=close.implied_vol * (1.0 + vol_increase)),
                 chain,
                 AT_MID,
             )
         )
-        for more in (0.0, rules.vol_beta * fall)
+        for vol_increase in (0.0, rules.vol_beta * fall)
     ]
     return Band(min(values), max(values))

@@ -1,4 +1,4 @@
-"""At which prices an exit may be offered, by how sure its value is."""
+"""Limit prices of an exit order, depending on how reliable its value is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from options_platform.domain.valuation.rules import ValuationRules
 
 @dataclass(frozen=True)
 class Offers:
-    """Prices of an order that closes a position, USD a share, debit positive: higher is worse.
+    """Limit prices of a closing order, USD a share, debit positive: a higher price is worse.
 
-    `first` begins its ladder, `at_once` is what meets the market now, and no rung is above `worst`.
+    `first` is the first rung of the ladder, `at_once` the price that should fill immediately,
+    and no rung may exceed `worst`.
     """
 
     first: float
@@ -27,13 +28,15 @@ class Offers:
 def offers(
     legs: Sequence[OrderLeg], by_quotes: Quoted | None, by_model: Band | None, rules: ValuationRules
 ) -> Offers | None:
-    """What an order for `legs` may be offered at; None where nothing sure is known of them.
+    """Limit prices for a closing order of `legs`; None if neither quotes nor model are reliable.
 
-    Tight quotes rule: the mid, and the far side of each leg. By wide ones a price is what the model
-    says, within what the quotes leave open, and never worse than the model by more than
-    `model_tolerance`; so is it without sound quotes. What is bought back alone has nothing that
-    bounds its loss, and the model knows yesterday's volatility: it is worth its bid at the least,
-    and its ask is met where the bid is no less than half of it.
+    - Tight quotes: start at the mid, fill at the far side of each leg, no worst price.
+    - Wide quotes: the model value clipped to the band of the quotes, never worse than the model by
+      more than `model_tolerance`.
+    - No quotes: the model value, with the same tolerance.
+    - Legs that are only bought back (the loss is unbounded and the model uses yesterday's
+      volatility): the worst price is at least the bid, or the ask if the bid is at least half of
+      it.
     """
     if by_quotes is not None and not by_quotes.is_wide:
         return Offers(by_quotes.mid, by_quotes.band.high, math.inf)
@@ -53,6 +56,6 @@ def offers(
 
 
 def _is_market(legs: Sequence[OrderLeg], by_quotes: Quoted) -> bool:
-    """Whether what is bought back alone has a bid that is no less than half of its ask."""
+    """Whether all legs are bought back and the bid is at least half of the ask."""
     band = by_quotes.band
     return all(leg.side == "buy" for leg in legs) and 0.0 < band.high <= 2.0 * band.low

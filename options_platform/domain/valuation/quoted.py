@@ -1,4 +1,4 @@
-"""What legs are worth by the quotes of their contracts, and what these leave open."""
+"""Value of legs from the quotes of their contracts, and its uncertainty."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from options_platform.domain.valuation.rules import ValuationRules
 
 @dataclass(frozen=True)
 class Quoted:
-    """The value of legs by their quotes, USD a share, debit positive.
+    """Value of legs from their quotes, USD a share, debit positive.
 
-    `mid` is that of the mids, `band` what the quotes leave open: at its low end bought legs are
-    worth their bid and sold ones their ask. Both lie within what the legs can be worth. `is_wide`
-    says that the mid is no evidence of the value.
+    `mid` uses the mids. `band` is the range left open by bid and ask: at the low end bought legs
+    are valued at their bids and sold legs at their asks. Both are clipped to the possible values of
+    the legs. `is_wide` means that the mid is not reliable.
     """
 
     mid: float
@@ -28,29 +28,31 @@ class Quoted:
 def quoted(
     legs: Sequence[OrderLeg], sides: Sequence[tuple[float, float]], rules: ValuationRules
 ) -> Quoted | None:
-    """The value of `legs` by bid and ask of each, USD a share.
+    """Value of `legs` from (bid, ask) of each leg, USD a share.
 
-    None if no market makes them worth that: a quote is wrong then.
+    None if the value is impossible for these legs, which means that a quote is wrong.
     """
-    each = [(leg.signed_ratio, bid, ask) for leg, (bid, ask) in zip(legs, sides, strict=True)]
-    mid = sum(ratio * (bid + ask) / 2.0 for ratio, bid, ask in each)
-    open_usd = sum(abs(ratio) * (ask - bid) for ratio, bid, ask in each)
-    possible = possible_value(mid, legs, open_usd / 2.0)
-    if possible is None:
+    quotes_by_leg = [
+        (leg.signed_ratio, bid, ask) for leg, (bid, ask) in zip(legs, sides, strict=True)
+    ]
+    mid = sum(ratio * (bid + ask) / 2.0 for ratio, bid, ask in quotes_by_leg)
+    total_width = sum(abs(ratio) * (ask - bid) for ratio, bid, ask in quotes_by_leg)
+    possible_mid = possible_value(mid, legs, total_width / 2.0)
+    if possible_mid is None:
         return None
     bounds = bounds_of(legs)
-    band = Band(bounds.kept(mid - open_usd / 2.0), bounds.kept(mid + open_usd / 2.0))
-    few = rules.wide_usd_per_leg * sum(leg.ratio for leg in legs)
-    widest = max(rules.wide_share * size_usd(legs, possible), few)
-    return Quoted(possible, band, open_usd > widest + 1e-9)
+    band = Band(bounds.kept(mid - total_width / 2.0), bounds.kept(mid + total_width / 2.0))
+    least_width = rules.wide_usd_per_leg * sum(leg.ratio for leg in legs)
+    widest = max(rules.wide_share * size_usd(legs, possible_mid), least_width)
+    return Quoted(possible_mid, band, total_width > widest + 1e-9)
 
 
 def size_usd(legs: Sequence[OrderLeg], value: float) -> float:
-    """What doubt about a value is measured by, USD a share.
+    """Scale against which the width of quotes is measured, USD a share.
 
-    The width between the least and the most that the legs of a spread can be worth; the value
-    itself where there is no such width, and where all legs are bought or all sold: that a put is
-    worth no more than its strike says nothing of its value.
+    For a spread it is the difference between its highest and lowest possible value. It is the
+    absolute value itself if that difference is infinite, or if all legs are on the same side: the
+    strike bounds the value of a put, but says little about it.
     """
     bounds = bounds_of(legs)
     width = bounds.high - bounds.low

@@ -1,4 +1,4 @@
-"""The settings of values within a session."""
+"""Settings of intraday valuation."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ValuationRules:
-    """How far quotes are believed within a session.
+    """How far quotes are trusted within a session.
 
-    Quotes of a spread are wide where together they leave open more than `wide_share` of what its
-    value can vary by (its width; the mid itself of what has no bound), and more than
-    `wide_usd_per_leg` USD a share for each leg. A stop or a loss counts once a second look, at
-    least `confirm_seconds` after the first, shows it too, and quotes that say nothing are waited
-    for `wide_seconds` at the most. The model knows yesterday's volatility; where the spot has
-    fallen since, up to `vol_beta` times that fall more of it (a fraction of it for each fraction of
-    the spot). While quotes are wide no exit is offered at more than `model_tolerance` of the
-    spread's width (of the model's value where it has none) beyond what the model says. A last
-    price that the quotes contradict decides nothing, and one that is further than `max_move` from
-    the close before, as a fraction of it, takes a second look.
+    Quotes of a spread are wide if their total bid-ask width exceeds both `wide_share` of the
+    spread's width (of the mid if the value is unbounded) and `wide_usd_per_leg` USD a share per
+    leg. A stop or a loss counts once a second look, at least `confirm_seconds` later, confirms it.
+    After `wide_seconds` without conclusive quotes the model decides. The model uses yesterday's
+    volatility; after a fall of the spot it may be higher by up to `vol_beta` times the fall (both
+    relative). With wide quotes, an exit order is priced at most `model_tolerance` of the spread's
+    width (of the model value if unbounded) beyond the model value. A last price that differs from
+    the previous close by more than the fraction `max_move` needs a second look, and one that the
+    quotes contradict is ignored.
     """
 
     wide_share: float = 0.2

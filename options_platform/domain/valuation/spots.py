@@ -1,4 +1,4 @@
-"""Whether the last price of an underlying can be true, by its close and its contracts' quotes."""
+"""Plausibility of an underlying's last price, against its previous close and its option quotes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from options_platform.domain.trading.orders import OrderLeg
 from options_platform.domain.valuation.rules import ValuationRules
 
 SLACK = 0.02
-"""The part of a price by which quotes of a moment before may contradict it."""
+"""Tolerated contradiction between a price and quotes from a moment before, as a fraction."""
 
 
 def is_far(spot: float, close: float | None, rules: ValuationRules) -> bool:
-    """Whether a last price is further from the close before than `max_move`: one print may err."""
+    """Whether a last price differs from the previous close by more than `max_move`.
+
+    A single print may be wrong, so such a price needs confirmation. False without a close.
+    """
     return close is not None and abs(spot / close - 1.0) > rules.max_move
 
 
 def is_contradicted(spot: float, quotes: Mapping[OrderLeg, tuple[float, float]]) -> bool:
-    """Whether quotes show that a last price, USD a share, went astray.
+    """Whether option quotes show that a last price (USD a share) is wrong.
 
-    `quotes` are bid and ask of contracts of the ticker, of the same moment. No call is worth more
-    than its stock, and neither a call nor a put asks for less than exercising it would bring; of an
-    adjusted root nothing is known.
+    A call cannot be worth more than the stock, and no option is offered below its intrinsic value.
+    `quotes` are (bid, ask) of the ticker's contracts at the same time, USD a share. Contracts with
+    an adjusted root are ignored, since their deliverable is unknown.
     """
     slack = SLACK * spot
     for leg, (bid, ask) in quotes.items():

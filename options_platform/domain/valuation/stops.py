@@ -1,18 +1,18 @@
-"""Whether a position is beyond its stop: one look is a doubt, two are a fact.
+"""Whether a position has hit its stop: one look is a suspicion, a second one confirms it.
 
-    quotes say       and before                           it is
-    beyond           nothing                              waiting: looked at again
-    beyond           beyond, `confirm_seconds` ago        stopped
+    quotes           condition                            outcome
+    beyond           no earlier look beyond               waiting for a second look
+    beyond           beyond `confirm_seconds` ago         stopped
     beyond           the model is beyond too              stopped
     unsure           the mid and the model are beyond     stopped
     unsure           unsure for less than `wide_seconds`  waiting
-    unsure           unsure for longer                    what the model says, else the mid
-    within, old      the model is beyond                  as unsure
-    within           whatever else                        held, and earlier looks are forgotten
+    unsure           unsure for longer                    the model decides, without it the mid
+    within, old      the model is beyond                  as if unsure
+    within           otherwise                            not stopped, earlier looks are discarded
 
-Quotes say "unsure" where they are wide and leave it open on which side of the stop the value is,
-and where there are no sound ones. Looks that are unsure neither confirm one another nor take back
-what was seen before, but for a model that decides that the position is held.
+Quotes are "unsure" if they are wide with the stop inside their band, or if there are no valid
+quotes. An unsure look neither confirms nor cancels an earlier look, except when the model decides
+that the stop is not hit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IsStop = Callable[[float], bool]
 
 
 class Verdict(StrEnum):
-    """What quotes say of a stop."""
+    """Position of the quoted value relative to the stop."""
 
     BEYOND = "beyond"
     WITHIN = "within"
@@ -39,29 +39,29 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """What earlier looks of a session have shown of a position; None where they have not.
+    """Result of the session's earlier looks at a position, to be remembered between looks.
 
-    `beyond_since` is the first of those at which it was beyond its stop, `unsure_since` the first
-    of those whose quotes did not say on which side of it.
+    `beyond_since` is the time of the first look with the value beyond the stop, `unsure_since` that
+    of the first look with inconclusive quotes; None if there was no such look.
     """
 
     beyond_since: datetime | None = None
     unsure_since: datetime | None = None
 
     def until(self, at: datetime) -> Look:
-        """The same for a look at `at`: what a clock that was ahead has noted begins then."""
+        """This result with times no later than `at`, in case an earlier clock was ahead."""
         moments = (self.beyond_since, self.unsure_since)
         return Look(*(None if since is None else min(since, at) for since in moments))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a look has come to.
+    """Outcome of a look at a position.
 
-    `value` is what the position counts with now, USD a share, None where nothing is known;
-    `sure` what it is worth for a fact that stays, such as a halt, None while there is none.
-    `by_model` says that quotes were unsure for so long that the model, or the mid for want of it,
-    has decided. `look` is to be remembered.
+    `value` is its current value, USD a share, None if unknown. `sure` is a value reliable enough
+    for lasting decisions such as a halt, None if there is none. `by_model` is true if quotes were
+    inconclusive for so long that the model (or the mid without a model) decided. `look` must be
+    passed to the next look.
     """
 
     is_stopped: bool
@@ -71,8 +71,8 @@ class Evidence:
     look: Look
 
 
-def said_of(by_quotes: Quoted | None, is_stop: IsStop) -> Verdict:
-    """What quotes say of a stop; `is_stop` says of a value, USD a share, if it is beyond."""
+def verdict_of(by_quotes: Quoted | None, is_stop: IsStop) -> Verdict:
+    """Position of the quotes relative to a stop; `is_stop` tests a value in USD a share."""
     if by_quotes is None:
         return Verdict.UNSURE
     if not by_quotes.is_wide:
@@ -93,22 +93,23 @@ def judge(
     *,
     are_old: bool = False,
 ) -> Evidence:
-    """One look at a position that is held, by the table above.
+    """Decide one look at an open position, by the table above.
 
     Args:
-        before: what earlier looks of the same session have shown.
-        at: the time of the look.
-        by_quotes: its value by sound quotes, None without them.
-        by_model: its value by the model at the present spot, None where that is not known.
-        is_stop: whether a value, USD a share, is beyond the stop; so is each lower one then.
-        rules: how long a doubt lasts.
-        are_old: whether the quotes may be of before the underlying's last move.
+        before: result of the earlier looks in this session.
+        at: time of the look.
+        by_quotes: value from quotes; None without valid quotes.
+        by_model: value of the model at the current spot; None if the spot is unknown.
+        is_stop: whether a value, USD a share, is beyond the stop; must then hold for every lower
+            value too.
+        rules: waiting times.
+        are_old: whether the quotes may be older than the underlying's last move.
     """
     before = before.until(at)
     mid = None if by_quotes is None else by_quotes.mid
     sure = _sure(by_quotes, by_model)
     model_is_beyond = by_model is not None and is_stop(by_model.high)
-    verdict = said_of(by_quotes, is_stop)
+    verdict = verdict_of(by_quotes, is_stop)
     if verdict is Verdict.WITHIN and are_old and model_is_beyond:
         verdict = Verdict.UNSURE
     if verdict is Verdict.WITHIN:
@@ -130,7 +131,7 @@ def judge(
 
 
 def _sure(by_quotes: Quoted | None, by_model: Band | None) -> float | None:
-    """What a position is worth at the most, by what can be trusted of a single look."""
+    """The most favourable value that a single look supports reliably; None if there is none."""
     if by_quotes is not None and not by_quotes.is_wide:
         return by_quotes.mid
     if by_model is not None:

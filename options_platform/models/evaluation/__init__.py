@@ -1,4 +1,7 @@
-"""How good the predictions were: out of sample, with naive baseline and interval beside."""
+"""Out-of-sample scores of the models, each with its naive baseline and confidence interval.
+
+General score functions belong to `domain/statistics/`, alarms and drift to `models/monitoring/`.
+"""
 
 from options_platform.models.evaluation.direction import calibration_curve, evaluate_direction
 from options_platform.models.evaluation.scores import (

@@ -1,7 +1,7 @@
-"""How a model ages: scores of its predictions by the sessions since its first one.
+"""Decay of a model with age: scores by sessions since its first predicted session.
 
-Each month's model predicts not its month alone but the 63 sessions from its first day on, as in
-the seed's plan; the trading walk-forward never uses a model that old.
+Here each month's model predicts the 63 sessions from the beginning of its month. Trading never uses
+a model that old.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def evaluate_decay(
     """Scores of `model` by age, `SCORES_SCHEMA`; `period` is "sessions 1-21" and so on.
 
     Args:
-        model: the shipped model of either target; it predicts its naive forecast too.
-        data: its rows.
+        model: shipped model of either target; it must predict its naive forecast as well.
+        data: its dataset.
         labels: rows of `labels`.
         start: first session to predict.
         end: last session to predict.
-        store: where its folds are stored; none is trained.
-        columns: the predicted columns: three probabilities, or `iv_rank_pred` alone.
+        store: store of its folds; no fold is trained.
+        columns: predicted columns: the three probabilities, or only `iv_rank_pred`.
     """
     walk = walk_forward(
         model,
@@ -61,14 +61,14 @@ def evaluate_decay(
         .drop_nulls()
         .sort(*KEY, "fold")
     )
-    found = []
+    score_rows = []
     for low, high in AGE_BANDS:
         part = rows.filter(pl.col("age").is_between(low, high))
         of = Slice(model.name, ALL, f"sessions {low}-{high}")
         if part.height:
             scored = rank_scores(part, of) if is_rank else direction_scores(part, of)
-            found += list(scored)
-    return scores_frame(found) if found else pl.DataFrame(schema=SCORES_SCHEMA)
+            score_rows += list(scored)
+    return scores_frame(score_rows) if score_rows else pl.DataFrame(schema=SCORES_SCHEMA)
 
 
 def _aged_rows(
@@ -77,9 +77,9 @@ def _aged_rows(
     folds = np.array(walk.folds)
     ages = np.zeros(len(folds), np.int64)
     for fold in np.unique(folds):
-        mine = folds == fold
+        of_fold = folds == fold
         first = np.datetime64(str(fold), "M").astype("datetime64[D]")
-        ages[mine] = model_age(data.dates, first)[walk.rows[mine]]
+        ages[of_fold] = model_age(data.dates, first)[walk.rows[of_fold]]
     missing = np.full(len(folds), np.nan)
     suffix = {"persistence": "today"}
     values = {}
@@ -90,5 +90,5 @@ def _aged_rows(
     return data.keys[walk.rows].with_columns(
         fold=pl.Series(folds),
         age=pl.Series(ages),
-        **{name: pl.Series(name, found).fill_nan(None) for name, found in values.items()},
+        **{name: pl.Series(name, column).fill_nan(None) for name, column in values.items()},
     )

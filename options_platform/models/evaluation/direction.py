@@ -1,6 +1,6 @@
-"""How good the direction models were: out of sample, with the naive baseline beside each score.
+"""Out-of-sample scores of the direction models, each beside its naive baseline.
 
-A baseline is scored on the very rows of the model that it stands beside.
+A baseline is scored on exactly the rows of the model that it is compared with.
 """
 
 from __future__ import annotations
@@ -37,43 +37,44 @@ def evaluate_direction(
     by: Sequence[Cut] = ("period",),
     with_interval: bool = True,
 ) -> pl.DataFrame:
-    """Scores of each model of `model_predictions` with target direction, `SCORES_SCHEMA`.
+    """Scores of each direction model in `model_predictions`, `SCORES_SCHEMA`.
 
     Metrics: auc_macro, auc_<class>, auc_bull_vs_bear, fold_mean_auc, log_loss, brier, accuracy,
-    balanced_accuracy, accuracy_top (of the surest fifth of calls), neutral_share_top (neutral
-    calls among those), neutral_share, calibration_error. The baseline of accuracy_top is the
-    higher of two: the best constant call on the model's own surest fifth, and the prior's accuracy
-    on the prior's surest fifth. So choosing calm days, on which every call is neutral, is no skill.
+    balanced_accuracy, accuracy_top (accuracy of the most confident fifth of predictions),
+    neutral_share_top (fraction of neutral among these), neutral_share, calibration_error. The
+    baseline of accuracy_top is the higher of two: the best constant class on the model's most
+    confident fifth, and the prior's accuracy on its most confident fifth. Picking calm days, on
+    which everything is neutral, is therefore no skill.
 
     Args:
-        predictions: rows of `model_predictions`; those without a known label, or without the
-            naive baseline's (the model `prior`) on the same day, are left out.
+        predictions: rows of `model_predictions`; rows without a known label, or without a
+            prediction of the model `prior` for the same day and ticker, are left out.
         labels: rows of `labels`.
         regimes: date, ticker and regime, for the cut by regime.
         by: how the rows are cut.
-        with_interval: whether the bootstrap draws intervals, which costs most of the time.
+        with_interval: whether to bootstrap intervals, which takes most of the time.
     """
-    known = with_regime(joined(predictions, labels), regimes)
-    prior = known.filter(pl.col("model") == "prior").select("date", "ticker", *PROBABILITIES)
-    known = known.join(prior, on=["date", "ticker"], how="inner", suffix="_prior")
-    known = known.sort("model", "date", "ticker")
+    scored_rows = with_regime(joined(predictions, labels), regimes)
+    prior = scored_rows.filter(pl.col("model") == "prior").select("date", "ticker", *PROBABILITIES)
+    scored_rows = scored_rows.join(prior, on=["date", "ticker"], how="inner", suffix="_prior")
+    scored_rows = scored_rows.sort("model", "date", "ticker")
     rows = [
         row
-        for of, part in slices(known, by)
+        for of, part in slices(scored_rows, by)
         for row in direction_scores(part, of, with_interval=with_interval and of.model != "prior")
     ]
     return scores_frame(rows)
 
 
 def calibration_curve(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Reliability curve: mean probability and observed frequency by tenth of probability.
+    """Reliability curve: mean predicted probability and observed frequency, in ten bins.
 
-    Columns: model, class, bin, mean_p, frequency, n.
+    Columns model, class, bin, mean_p, frequency, n.
     """
-    known = joined(predictions, labels)
+    labelled = joined(predictions, labels)
     long = pl.concat(
         [
-            known.select(
+            labelled.select(
                 "model",
                 pl.lit(name).alias("class"),
                 p=pl.col(f"p_{name}"),
@@ -91,7 +92,8 @@ def calibration_curve(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.Dat
 
 
 def joined(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Predictions of the direction with what happened as `target_value`, where it is known."""
+    """Direction predictions with the actual class as `target_value`; rows without one are left
+    out."""
     return (
         predictions.filter((pl.col("target") == "direction") & pl.col("p_neutral").is_not_null())
         .join(
@@ -107,7 +109,8 @@ def joined(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
 def direction_scores(
     part: pl.DataFrame, of: Slice, *, with_interval: bool = True
 ) -> Iterator[dict[str, object]]:
-    """The scores of one model's rows, which carry probabilities, prior and `target_value`."""
+    """Scores of one model; `part` has its probabilities, those of the prior, and
+    `target_value`."""
     target = classes(part)
     p = probabilities(part)
     prior = part.select([f"{name}_prior" for name in PROBABILITIES]).to_numpy()
@@ -122,7 +125,7 @@ def direction_scores(
     one_vs_rest = [metrics.auc(p[:, k], target == k, weights) for k in range(3)]
     neutral = (call == NEUTRAL).astype(np.float64)
     ones = np.ones((1, len(p)))
-    found: list[tuple[str, Floats, float | None]] = [
+    scored: list[tuple[str, Floats, float | None]] = [
         ("auc_macro", np.mean(one_vs_rest, axis=0), 0.5),
         *((f"auc_{name}", one_vs_rest[k], 0.5) for k, name in enumerate(DIRECTIONS)),
         ("auc_bull_vs_bear", bull_vs_bear(p, target, weights), 0.5),
@@ -156,12 +159,12 @@ def direction_scores(
         ),
         ("neutral_share", metrics.mean(neutral, weights), None),
     ]
-    for metric, draws, baseline in found:
+    for metric, draws, baseline in scored:
         yield score(of, metric, draws, baseline, part.height)
 
 
 def bull_vs_bear(p: Floats, target: Rows, weights: Floats) -> Floats:
-    """AUC of p_bullish / (p_bearish + p_bullish) on the rows that moved; NaN if none did."""
+    """AUC of p_bullish / (p_bearish + p_bullish) on rows that are not neutral; NaN without any."""
     moved = target != NEUTRAL
     share = p[moved, 2] / np.maximum(p[moved, 0] + p[moved, 2], 1e-12)
     if not moved.any():
@@ -172,8 +175,8 @@ def bull_vs_bear(p: Floats, target: Rows, weights: Floats) -> Floats:
 def classes(part: pl.DataFrame) -> Rows:
     """Class numbers of `target_value`."""
     numbers = {name: number for number, name in enumerate(DIRECTIONS)}
-    found = part["target_value"].replace_strict(numbers, return_dtype=pl.Int64)
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+    class_numbers = part["target_value"].replace_strict(numbers, return_dtype=pl.Int64)
+    return np.asarray(class_numbers.to_numpy(), dtype=np.int64)
 
 
 def probabilities(part: pl.DataFrame) -> Floats:
@@ -182,7 +185,7 @@ def probabilities(part: pl.DataFrame) -> Floats:
 
 
 def _fold_mean_auc(part: pl.DataFrame, target: Rows, *, draws: int) -> Floats:
-    """Mean macro AUC of the folds in which every class happened; whole folds are drawn."""
+    """Mean macro AUC of the folds in which every class occurs; the bootstrap draws whole folds."""
     scores = _macro_auc_by_fold(part, target)
     if not len(scores):
         return np.full(1 + draws, np.nan)
@@ -191,7 +194,7 @@ def _fold_mean_auc(part: pl.DataFrame, target: Rows, *, draws: int) -> Floats:
 
 
 def _macro_auc_by_fold(part: pl.DataFrame, target: Rows) -> Floats:
-    """One AUC a fold, by the mean rank of each class (Mann and Whitney 1947), ties halved."""
+    """Macro AUC of each fold, from mean ranks (Mann and Whitney 1947), ties counted half."""
     ranks = part.select("fold", *PROBABILITIES, target=pl.Series(target))
     aucs = []
     for k, name in enumerate(PROBABILITIES):
@@ -200,14 +203,14 @@ def _macro_auc_by_fold(part: pl.DataFrame, target: Rows) -> Floats:
         won = pl.col(name).rank("average").filter(hit).sum() - hits * (hits + 1) / 2
         aucs.append(pl.when((hits > 0) & (misses > 0)).then(won / (hits * misses)))
     every_class = pl.all_horizontal(auc.is_not_null() for auc in aucs)
-    found = ranks.group_by("fold").agg(
+    by_fold = ranks.group_by("fold").agg(
         auc=pl.when(every_class).then((aucs[0] + aucs[1] + aucs[2]) / 3)
     )
-    return np.asarray(found.drop_nulls("auc").sort("fold")["auc"].to_numpy(), dtype=np.float64)
+    return np.asarray(by_fold.drop_nulls("auc").sort("fold")["auc"].to_numpy(), dtype=np.float64)
 
 
 def _best_class(target: Rows) -> float:
-    """Accuracy of the one class that, called on every row, is right most often."""
+    """Accuracy of always predicting the most frequent class."""
     return float(np.bincount(target).max() / len(target))
 
 

@@ -1,4 +1,4 @@
-"""One score a row, and the slices of time, ticker and regime that are scored."""
+"""The frame of scores, and the slices of time, ticker and regime that are scored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from options_platform.domain.statistics import prediction_scores as metrics
 ALL = "ALL"
 LAST_YEAR_OF_CHOICE = 2020
 HALVES = (f"to {LAST_YEAR_OF_CHOICE}", f"{LAST_YEAR_OF_CHOICE + 1} on")
-"""Periods of the predictions that models were chosen on, and of those after."""
+"""Periods up to, and after, the last year on which models were chosen."""
 
 SCORES_SCHEMA = pl.Schema(
     {
@@ -28,7 +28,7 @@ SCORES_SCHEMA = pl.Schema(
         "n": pl.Int64,
     }
 )
-"""One score; `low` and `high` bound its 95% interval, `baseline` is the naive score beside it.
+"""One row per score; `low` and `high` bound its 95% interval, `baseline` is the naive score.
 
 `period` is "all", "to 2020", "2021 on", a year, or "regime" and its name.
 """
@@ -37,7 +37,7 @@ Cut = Literal["period", "year", "regime"]
 
 
 class Slice(NamedTuple):
-    """Which rows a score is of."""
+    """The rows that a score refers to."""
 
     model: str
     ticker: str
@@ -45,16 +45,16 @@ class Slice(NamedTuple):
 
 
 def slices(
-    known: pl.DataFrame, by: Sequence[Cut] = ("period",)
+    scored_rows: pl.DataFrame, by: Sequence[Cut] = ("period",)
 ) -> Iterator[tuple[Slice, pl.DataFrame]]:
-    """Each model's rows, by ticker and together, cut as `by` says.
+    """Each model's rows, by ticker and for all tickers, cut as `by` says.
 
-    `known` has the columns model, ticker and date, and for the cut by regime `regime`. The halves
-    before and after the last year of choice are left out where one of them is empty.
+    `scored_rows` has the columns model, ticker and date, and regime for the cut by regime. The
+    periods up to and after the last year of choice are left out if one of them is empty.
     """
-    tickers = known["ticker"].unique().sort().to_list()
-    for model in known["model"].unique(maintain_order=True):
-        rows = known.filter(pl.col("model") == model)
+    tickers = scored_rows["ticker"].unique().sort().to_list()
+    for model in scored_rows["model"].unique(maintain_order=True):
+        rows = scored_rows.filter(pl.col("model") == model)
         for ticker in [*tickers, ALL]:
             part = rows if ticker == ALL else rows.filter(pl.col("ticker") == ticker)
             for period, cut in _cuts(part, by):
@@ -65,7 +65,7 @@ def slices(
 def score(
     of: Slice, metric: str, draws: Floats, baseline: float | None, n: int
 ) -> dict[str, object]:
-    """A row of :data:`SCORES_SCHEMA` from a bootstrap whose first draw is the plain score."""
+    """A row of :data:`SCORES_SCHEMA`; the first draw is the plain score."""
     value, low, high = metrics.interval(draws)
     return {
         **of._asdict(),
@@ -79,46 +79,53 @@ def score(
 
 
 def scores_frame(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
-    """The rows as a frame, NaN as null."""
+    """The rows as a frame in `SCORES_SCHEMA`, NaN as null."""
     return pl.DataFrame(rows, schema=SCORES_SCHEMA).with_columns(
         pl.col("value", "low", "high", "baseline").fill_nan(None)
     )
 
 
 def headline(scores: pl.DataFrame, model: str) -> dict[str, float]:
-    """The scores of one model over all tickers and years, and its baselines, by name.
+    """Scores of one model over all tickers and years, and their baselines, by name.
 
-    A score that cannot be had is left out, such as a share of the regime shifts where none was.
+    Undefined scores are left out.
     """
     chosen = scores.filter(
         (pl.col("model") == model) & (pl.col("ticker") == ALL) & (pl.col("period") == "all")
     )
-    found: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     for row in chosen.iter_rows(named=True):
         if row["value"] is not None:
-            found[row["metric"]] = row["value"]
+            by_name[row["metric"]] = row["value"]
         if row["baseline"] is not None:
-            found[f"{row['metric']} baseline"] = row["baseline"]
-    return found
+            by_name[f"{row['metric']} baseline"] = row["baseline"]
+    return by_name
 
 
 def summary(scores: pl.DataFrame, model: str, metrics: Sequence[str]) -> str | None:
-    """One line of a model's scores over all tickers and years, each beside its naive baseline."""
-    found = headline(scores, model)
-    told = [
-        f"{name} {found[name]:.4f}"
-        + (f" (naive {found[baseline]:.4f})" if (baseline := f"{name} baseline") in found else "")
+    """One line with a model's scores over all tickers and years, each with its naive baseline.
+
+    None if it has none of these scores.
+    """
+    by_name = headline(scores, model)
+    parts = [
+        f"{name} {by_name[name]:.4f}"
+        + (
+            f" (naive {by_name[baseline]:.4f})"
+            if (baseline := f"{name} baseline") in by_name
+            else ""
+        )
         for name in metrics
-        if name in found
+        if name in by_name
     ]
-    return f"out of sample, last backfill: {', '.join(told)}" if told else None
+    return f"out of sample, last backfill: {', '.join(parts)}" if parts else None
 
 
-def with_regime(known: pl.DataFrame, regimes: pl.DataFrame | None) -> pl.DataFrame:
-    """`known` with the regime of each row's session, null where it is not given."""
+def with_regime(scored_rows: pl.DataFrame, regimes: pl.DataFrame | None) -> pl.DataFrame:
+    """`scored_rows` with the regime of each row's session; null if it is missing."""
     if regimes is None:
-        return known.with_columns(regime=pl.lit(None, pl.String))
-    return known.join(
+        return scored_rows.with_columns(regime=pl.lit(None, pl.String))
+    return scored_rows.join(
         regimes.select("date", "ticker", "regime"),
         on=["date", "ticker"],
         how="left",
@@ -135,8 +142,8 @@ def _cuts(rows: pl.DataFrame, by: Sequence[Cut]) -> Iterator[tuple[str, pl.DataF
             yield HALVES[0], early
             yield HALVES[1], rows.filter(year > LAST_YEAR_OF_CHOICE)
     if "year" in by:
-        for number in year.unique().sort():
-            yield str(number), rows.filter(year == number)
+        for one_year in year.unique().sort():
+            yield str(one_year), rows.filter(year == one_year)
     if "regime" in by:
         for regime in rows["regime"].drop_nulls().unique().sort():
             yield f"regime {regime}", rows.filter(pl.col("regime") == regime)

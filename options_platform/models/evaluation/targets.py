@@ -1,4 +1,4 @@
-"""The plan's targets and thresholds beside what the shipped models reached: met or missed."""
+"""Performance targets and thresholds of the models, met or missed by the shipped ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from options_platform.models.evaluation.scores import ALL, HALVES
 
 
 class Target(NamedTuple):
-    """A bound that a metric of a shipped model is to meet."""
+    """A bound that a metric of a shipped model should meet."""
 
     model: str
     metric: str
@@ -50,23 +50,21 @@ TARGETS_SCHEMA = pl.Schema(
 
 
 def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
-    """The plan's targets, met or missed by the shipped models over all tickers.
+    """The targets, met or missed by the shipped models over all tickers.
 
-    Where there are predictions of both, the years that chose the models and those after them are
-    judged apart: the former flatter whatever was chosen on them.
-
-    Columns: target (a sentence), wanted (text), period, value, low, high, baseline, met,
-    better (than the naive baseline).
+    If there are predictions of both, the years on which the models were chosen and the years after
+    them are judged separately, since the former flatter the chosen models. Columns: target (text),
+    wanted (text), period, value, low, high, baseline, met, better (than the naive baseline).
     """
     rows = []
     for target in TARGETS:
         scores = direction if target.model == "direction" else volatility
-        found = scores.filter(
+        of_metric = scores.filter(
             (pl.col("model") == target.model)
             & (pl.col("ticker") == ALL)
             & (pl.col("metric") == target.metric)
         )
-        halves = found.filter(pl.col("period").is_in(HALVES))
+        halves = of_metric.filter(pl.col("period").is_in(HALVES))
         beats = SIGNS[target.sign]
         rows += [
             {
@@ -76,6 +74,6 @@ def targets(direction: pl.DataFrame, volatility: pl.DataFrame) -> pl.DataFrame:
                 "met": beats(row["value"], target.bound),
                 "better": beats(row["value"], row["baseline"]),
             }
-            for row in (halves if halves.height else found.filter(period="all")).to_dicts()
+            for row in (halves if halves.height else of_metric.filter(period="all")).to_dicts()
         ]
     return pl.DataFrame(rows, schema=TARGETS_SCHEMA)

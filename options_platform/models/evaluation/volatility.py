@@ -1,7 +1,7 @@
-"""How good the volatility model was: IV rank, realised volatility and regime shifts.
+"""Out-of-sample scores of the volatility model: IV rank, realised volatility, regime shifts.
 
-Each against the naive forecast on the very same rows: persistence for the rank, GARCH and the
-last month's volatility for the realised one, the base rate of the past for a regime shift.
+Each is compared with a naive forecast on the same rows: persistence for the IV rank, GARCH and the
+volatility of the last month for realised volatility, the past base rate for a regime shift.
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ def evaluate_volatility(
     by: Sequence[Cut] = ("period",),
     with_interval: bool = True,
 ) -> pl.DataFrame:
-    """Scores of each model of `model_predictions` with target iv_rank, `SCORES_SCHEMA`.
+    """Scores of each IV rank model in `model_predictions`, `SCORES_SCHEMA`.
 
-    Metrics: rmse, mae, change_sign (share of rank changes whose sign was right, no-changes left
-    out), skill (1 - MSE / MSE of persistence). The model `persistence` must be among them. The
-    baseline of change_sign is what mean reversion alone gets: up from the lower half of the
-    range, down from the upper.
+    Metrics: rmse, mae, change_sign (fraction of rank changes with the correct sign, unchanged ranks
+    left out), skill (1 - MSE / MSE of persistence). The model `persistence` must be among the
+    predictions. The baseline of change_sign is mean reversion: up from the lower half of the range,
+    down from the upper half. Arguments as in
+    :func:`options_platform.models.evaluation.direction.evaluate_direction`.
     """
-    known = (
+    scored_rows = (
         predictions.filter((pl.col("target") == "iv_rank") & pl.col("iv_rank_pred").is_not_null())
         .join(labels.select(*KEY, target_value="fwd_iv_rank_5d"), on=KEY, how="inner")
         .filter(pl.col("target_value").is_not_null())
     )
-    today = known.filter(pl.col("model") == "persistence").select(*KEY, today="iv_rank_pred")
-    known = with_regime(known.join(today, on=KEY, how="inner"), regimes)
+    today = scored_rows.filter(pl.col("model") == "persistence").select(*KEY, today="iv_rank_pred")
+    scored_rows = with_regime(scored_rows.join(today, on=KEY, how="inner"), regimes)
     rows = [
         row
-        for of, part in slices(known.sort("model", *KEY), by)
+        for of, part in slices(scored_rows.sort("model", *KEY), by)
         for row in rank_scores(part, of, with_interval=with_interval)
     ]
     return scores_frame(rows)
@@ -63,11 +64,11 @@ def evaluate_realised(
     *,
     by: Sequence[Cut] = ("period",),
 ) -> pl.DataFrame:
-    """Scores of the 5-session realised volatility: HAR against GARCH and the last month.
+    """Scores of forecasts of 5-session realised volatility: HAR, GARCH and the last month.
 
     Models: `har` (`expected_rv` of the volatility model), `garch` (`garch_forecast`), `hv_20`.
-    Metrics: qlike (of variances), rv_rmse (of annualised volatilities); the baseline is hv_20's.
-    Only rows that all three have are scored.
+    Metrics: qlike (of variances), rv_rmse (of annualised volatilities); the baseline is `hv_20`.
+    Only rows with all three forecasts are scored.
 
     Args:
         volatility: rows of `volatility_model`.
@@ -75,7 +76,7 @@ def evaluate_realised(
         labels: rows of `labels`.
     """
     forecasts = {"har": "expected_rv", "garch": "garch_forecast", "hv_20": "hv_20"}
-    known = (
+    common_rows = (
         volatility.select(*KEY, "expected_rv")
         .join(features.select(*KEY, "garch_forecast", "hv_20", "regime"), on=KEY)
         .join(labels.select(*KEY, "fwd_rv_5d"), on=KEY)
@@ -83,7 +84,7 @@ def evaluate_realised(
         .sort(KEY)
     )
     long = pl.concat(
-        known.with_columns(model=pl.lit(name), forecast=pl.col(column), naive=pl.col("hv_20"))
+        common_rows.with_columns(model=pl.lit(name), forecast=pl.col(column), naive=pl.col("hv_20"))
         for name, column in forecasts.items()
     )
     rows = [row for of, part in slices(long, by) for row in _realised_scores(part, of)]
@@ -93,9 +94,9 @@ def evaluate_realised(
 def evaluate_shift(
     volatility: pl.DataFrame, features: pl.DataFrame, *, horizon: int = 5
 ) -> pl.DataFrame:
-    """Scores of `p_regime_shift`: Brier score and AUC against the base rate of the past.
+    """Scores of `p_regime_shift`: Brier score, skill and AUC against the past base rate.
 
-    The base rate of a month is the share of shifts among the sessions, of all tickers, whose
+    The base rate of a month is the fraction of shifts among the sessions of all tickers whose
     outcome was known before the month.
     """
     rows = features.sort("ticker", "date").select(
@@ -106,7 +107,7 @@ def evaluate_shift(
         ),
         known_on=pl.col("date").shift(-horizon).over("ticker"),
     )
-    known = (
+    scored_rows = (
         volatility.select(*KEY, "p_regime_shift")
         .join(rows, on=KEY)
         .drop_nulls(["p_regime_shift", "differs"])
@@ -115,13 +116,13 @@ def evaluate_shift(
         .with_columns(model=pl.lit("volatility"))
         .sort(KEY)
     )
-    found = [row for of, part in slices(known) for row in _shift_scores(part, of)]
-    return scores_frame(found)
+    score_rows = [row for of, part in slices(scored_rows) for row in _shift_scores(part, of)]
+    return scores_frame(score_rows)
 
 
-def _base_rates(known: pl.DataFrame) -> pl.DataFrame:
+def _base_rates(outcomes: pl.DataFrame) -> pl.DataFrame:
     daily = (
-        known.group_by(month=pl.col("known_on").dt.truncate("1mo"))
+        outcomes.group_by(month=pl.col("known_on").dt.truncate("1mo"))
         .agg(shifts=pl.col("differs").sum(), rows=pl.len())
         .sort("month")
     )
@@ -136,27 +137,27 @@ def _base_rates(known: pl.DataFrame) -> pl.DataFrame:
 def rank_scores(
     part: pl.DataFrame, of: Slice, *, with_interval: bool = True
 ) -> Iterator[dict[str, object]]:
-    """The scores of one model's rows: iv_rank_pred, target_value and today (persistence)."""
+    """Scores of one model; `part` has iv_rank_pred, target_value and today (persistence)."""
     predicted, actual, today = (_column(part, n) for n in ("iv_rank_pred", "target_value", "today"))
     weights = _weights(part, draws=metrics.DRAWS if with_interval else 0)
     error, naive = predicted - actual, today - actual
     moved = (actual != today) & (predicted != today)
     sign = (np.sign(predicted - today) == np.sign(actual - today)).astype(np.float64)
     reverting = np.sign(0.5 - today) == np.sign(actual - today)
-    found: list[tuple[str, Floats, float | None]] = [
+    scored: list[tuple[str, Floats, float | None]] = [
         ("rmse", np.sqrt(metrics.mean(error**2, weights)), float(np.sqrt((naive**2).mean()))),
         ("mae", metrics.mean(np.abs(error), weights), float(np.abs(naive).mean())),
         ("skill", metrics.skill(error, naive, weights), 0.0),
     ]
     if moved.any():
-        found.append(
+        scored.append(
             (
                 "change_sign",
                 metrics.mean(sign[moved], weights[:, moved]),
                 float(reverting[moved].mean()),
             )
         )
-    for metric, draws, baseline in found:
+    for metric, draws, baseline in scored:
         yield score(of, metric, draws, baseline, part.height)
 
 

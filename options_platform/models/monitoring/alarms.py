@@ -1,17 +1,16 @@
-"""Scores that are too good to be true: an alarm on the predictions, whatever made them so.
+"""Alarms on scores that are too good to be true, whatever their cause.
 
-Years of work on this problem reach a macro AUC of about 0.61 and a bull-versus-bear AUC of 0.50.
-A lower end of the bootstrap interval far above that is a leak until proven otherwise.
+Good models of this problem reach a macro AUC of about 0.61 and a bull-versus-bear AUC of 0.50. A
+lower confidence bound far above that is a leak until proven otherwise.
 
-A leak of some months drowns in twenty years of honest rows, so each calendar year, the newest 12
-months and the newest 24 are judged beside all time. With some thirty looks the end of each is that
-of the 99.8% interval, too far out to be read off the draws, and a quantile of few blocks is too
-near in any case: it is the score less Student's t times the draws' deviation, with one degree of
-freedom less than there are blocks. Inputs that move slowly make a few weeks one lucky event,
-whatever the draws say; so the error is at least that of a share of as many rows as there are labels
-that do not overlap. A draw that holds one class only counts as 0.5.
+A leak in a few months would be hidden among twenty years of honest rows, so each calendar year, the
+newest 12 and the newest 24 months are judged besides all time. With about thirty such periods the
+bound is that of the 99.8% interval, which is too extreme for a quantile of the draws: it is the
+score less Student's t times the standard deviation of the draws, with one degree of freedom less
+than blocks. Slowly changing inputs make a few weeks a single lucky event, so the standard error is
+at least that of a proportion over non-overlapping labels. A draw with one class only counts as 0.5.
 
-The interval is drawn only where a plain score is above its bound, since every daily run asks.
+The interval is computed only if a plain score exceeds its bound, because every daily run asks.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ from options_platform.models.dataset import Days
 from options_platform.models.evaluation.direction import bull_vs_bear, classes, probabilities
 
 Scores = Callable[[Floats], list[tuple[str, Floats, float]]]
-"""From weights of the rows, shape (draws, rows), to metric, scores by draw, and bound."""
+"""Maps weights of the rows, shape (draws, rows), to (metric, scores by draw, bound)."""
 
 
 ALL_TIME = "all time"
 RECENT_SESSIONS = {"the newest 12 months": 252, "the newest 24 months": 504}
 FEWEST_OF_A_YEAR = 126
-"""A year with fewer sessions, the first or the last, has no look of its own."""
+"""A calendar year with fewer sessions is not judged separately."""
 TAIL = 0.001
 FEWEST_SESSIONS = 3 * HORIZON
-"""On fewer every sign can be right by luck; they have no interval."""
+"""With fewer sessions every sign can be right by luck; no interval is computed."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A score, its interval's lower end, and the bound of that end.
+    """A score, its lower confidence bound `low`, and the `bound` that `low` must not exceed.
 
-    The end is NaN if it was not drawn, -inf if there are too few rows to draw.
+    `low` is NaN if it was not computed, -inf if there are too few sessions.
     """
 
     metric: str
@@ -57,12 +56,12 @@ class Alarm:
 
     @property
     def name(self) -> str:
-        """The metric, with its period where that is not all time."""
+        """The metric, followed by the period unless that is all time."""
         return self.metric if self.period == ALL_TIME else f"{self.metric}, {self.period}"
 
     @property
     def fires(self) -> bool:
-        """Whether the score is too good."""
+        """Whether the score is too good to be true."""
         return self.low > self.bound
 
     def __str__(self) -> str:
@@ -88,7 +87,7 @@ BOUNDS = {
 
 
 def too_good_scores(scores: Mapping[str, float]) -> list[str]:
-    """Those of a trial's scores whose lower end, `NAME low`, is too good to be true, in words."""
+    """Scores of a trial whose lower bound, `NAME low`, is too good to be true, as text."""
     return [
         f"{name} {scores[name]:.3f}, at least {low:.3f} (bound {bound:g})"
         for name, bound in BOUNDS.items()
@@ -97,18 +96,18 @@ def too_good_scores(scores: Mapping[str, float]) -> list[str]:
 
 
 def direction_alarms(predictions: pl.DataFrame, labels: pl.DataFrame) -> list[Alarm]:
-    """Alarms of rows of `direction_model` whose label is known; none without such rows."""
-    known = (
+    """Alarms for rows of `direction_model` with a known label; empty without such rows."""
+    labelled_rows = (
         predictions.select(*KEY, "p_bearish", "p_neutral", "p_bullish")
         .join(labels.select(*KEY, target_value="direction"), on=KEY)
         .drop_nulls()
         .sort(KEY)
     )
-    return _by_period(known, _direction_scores)
+    return _by_period(labelled_rows, _direction_scores)
 
 
-def _direction_scores(known: pl.DataFrame) -> Scores:
-    p, target = probabilities(known), classes(known)
+def _direction_scores(labelled_rows: pl.DataFrame) -> Scores:
+    p, target = probabilities(labelled_rows), classes(labelled_rows)
 
     def scores(weights: Floats) -> list[tuple[str, Floats, float]]:
         each = [_uninformed(metrics.auc(p[:, k], target == k, weights)) for k in range(3)]
@@ -122,18 +121,18 @@ def _direction_scores(known: pl.DataFrame) -> Scores:
 
 
 def volatility_alarms(predictions: pl.DataFrame, labels: pl.DataFrame) -> list[Alarm]:
-    """Alarms of rows of `volatility_model` whose label is known; none without such rows."""
-    known = (
+    """Alarms for rows of `volatility_model` with a known label; empty without such rows."""
+    labelled_rows = (
         predictions.select(*KEY, "iv_rank", "iv_rank_pred")
         .join(labels.select(*KEY, "fwd_iv_rank_5d"), on=KEY)
         .drop_nulls()
         .sort(KEY)
     )
-    return _by_period(known, _volatility_scores)
+    return _by_period(labelled_rows, _volatility_scores)
 
 
-def _volatility_scores(known: pl.DataFrame) -> Scores:
-    today, predicted, actual = (known[n].to_numpy() for n in known.columns[2:])
+def _volatility_scores(labelled_rows: pl.DataFrame) -> Scores:
+    today, predicted, actual = (labelled_rows[n].to_numpy() for n in labelled_rows.columns[2:])
     right = (np.sign(predicted - today) == np.sign(actual - today)).astype(np.float64)
 
     def scores(weights: Floats) -> list[tuple[str, Floats, float]]:
@@ -146,39 +145,41 @@ def _volatility_scores(known: pl.DataFrame) -> Scores:
     return scores
 
 
-def _by_period(known: pl.DataFrame, scores_of: Callable[[pl.DataFrame], Scores]) -> list[Alarm]:
-    if known.is_empty():
+def _by_period(
+    labelled_rows: pl.DataFrame, scores_of: Callable[[pl.DataFrame], Scores]
+) -> list[Alarm]:
+    if labelled_rows.is_empty():
         return []
     return [
         alarm
-        for period, part in _periods(known).items()
+        for period, part in _periods(labelled_rows).items()
         for alarm in _alarms(scores_of(part), part, period)
     ]
 
 
-def _periods(known: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    days = known["date"].unique().sort()
-    found = {ALL_TIME: known}
+def _periods(labelled_rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    days = labelled_rows["date"].unique().sort()
+    by_period = {ALL_TIME: labelled_rows}
     for period, count in RECENT_SESSIONS.items():
         if len(days) > count:
-            found[period] = known.filter(pl.col("date") >= days[-count])
+            by_period[period] = labelled_rows.filter(pl.col("date") >= days[-count])
     if len(days) > min(RECENT_SESSIONS.values()):
-        for (year,), part in known.group_by(pl.col("date").dt.year(), maintain_order=True):
+        for (year,), part in labelled_rows.group_by(pl.col("date").dt.year(), maintain_order=True):
             if part["date"].n_unique() >= FEWEST_OF_A_YEAR:
-                found[f"the year {year}"] = part
-    return found
+                by_period[f"the year {year}"] = part
+    return by_period
 
 
-def _alarms(scores: Scores, known: pl.DataFrame, period: str) -> list[Alarm]:
-    found = scores(np.ones((1, known.height)))
-    lows = [float("nan")] * len(found)
-    if any(draws[0] > bound for _, draws, bound in found):
-        dates = known["date"].to_numpy().astype("datetime64[D]")
-        found = scores(metrics.block_weights(dates))
-        lows = [_low(draws, dates) for _, draws, _ in found]
+def _alarms(scores: Scores, labelled_rows: pl.DataFrame, period: str) -> list[Alarm]:
+    scored = scores(np.ones((1, labelled_rows.height)))
+    lows = [float("nan")] * len(scored)
+    if any(draws[0] > bound for _, draws, bound in scored):
+        dates = labelled_rows["date"].to_numpy().astype("datetime64[D]")
+        scored = scores(metrics.block_weights(dates))
+        lows = [_low(draws, dates) for _, draws, _ in scored]
     return [
-        Alarm(metric, float(draws[0]), low, bound, known.height, period)
-        for (metric, draws, bound), low in zip(found, lows, strict=True)
+        Alarm(metric, float(draws[0]), low, bound, labelled_rows.height, period)
+        for (metric, draws, bound), low in zip(scored, lows, strict=True)
     ]
 
 

@@ -1,6 +1,6 @@
-"""Whether a model may still be traded on: honest, skilled, fresh, and fed what it knows.
+"""Verdicts on whether a model may still be traded on.
 
-Each question is a pure function that gives a verdict; `defs/models/checks.py` makes them blocking
+Each is a pure function that returns a verdict; `defs/models/checks.py` turns them into blocking
 asset checks.
 """
 
@@ -30,7 +30,7 @@ OLDEST_TRAINING_SESSIONS = 42
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a question was answered well, in words and figures."""
+    """Outcome of a question about a model, as text and figures."""
 
     passed: bool
     description: str
@@ -47,9 +47,9 @@ def not_too_good(alarms: Sequence[Alarm]) -> Verdict:
 
 
 def fold_losses(predictions: pl.DataFrame, labels: pl.DataFrame, target: str) -> pl.DataFrame:
-    """Mean loss by model and fold on rows with a known label: columns model, fold, rows, loss.
+    """Mean loss by model and fold on rows with a known label: model, fold, rows, loss.
 
-    Log loss for the target direction, squared error for iv_rank.
+    The loss is the log loss for direction and the squared error for iv_rank.
     """
     if target == "direction":
         outcome, value = "direction", "p_neutral"
@@ -71,16 +71,16 @@ def fold_losses(predictions: pl.DataFrame, labels: pl.DataFrame, target: str) ->
 
 
 def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
-    """Whether the model's mean loss over its newest 24 folds is below the naive forecast's.
+    """Whether the model's mean loss over its newest 24 folds is below that of the naive forecast.
 
-    Each row counts alike, so that a month with its first labels alone decides nothing.
-    Fewer folds give no verdict. No significance is asked for: a model that is merely as good as
-    the naive forecast has nothing to trade on, and would hardly ever lose a test to it.
+    Rows have equal weight, so a month with only its first labels hardly matters. With fewer folds
+    the verdict is passed. Significance is not required: a model that is only as good as the naive
+    forecast is no basis for trading, yet would hardly ever lose a significance test against it.
 
     Args:
-        losses: what :func:`fold_losses` gives.
-        model: the shipped model.
-        naive: its naive forecast.
+        losses: losses from :func:`fold_losses`.
+        model: name of the shipped model.
+        naive: name of its naive forecast.
     """
     ours = losses.filter(pl.col("model") == model).select("fold", "rows", "loss")
     theirs = losses.filter(pl.col("model") == naive).select("fold", naive_loss="loss")
@@ -111,14 +111,14 @@ def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
 
 
 def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> Verdict:
-    """Whether the newest predictions come from models trained up to 42 sessions before.
+    """Whether the newest predictions come from models trained up to at most 42 sessions earlier.
 
     Args:
         rows: rows of a model's table: date, ticker, model_id.
         folds: rows of `model_folds`.
     """
-    known = rows.filter(pl.col("model_id").is_not_null())
-    if known.is_empty():
+    with_model = rows.filter(pl.col("model_id").is_not_null())
+    if with_model.is_empty():
         return Verdict(True, "no model yet: too little history to train on")
     newest = rows.filter(pl.col("date") == pl.col("date").max())
     missing = newest.filter(pl.col("model_id").is_null())
@@ -144,7 +144,7 @@ def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> Verdict:
 
 
 def same_features(versions: Sequence[str], current: str) -> Verdict:
-    """Whether training and prediction rest on features of one declaration, today's."""
+    """Whether all features were computed with the current feature declarations."""
     others = sorted(set(versions) - {current})
     if others:
         return Verdict(
@@ -157,7 +157,7 @@ def same_features(versions: Sequence[str], current: str) -> Verdict:
 
 
 def no_drift(data: Dataset) -> Verdict:
-    """Whether the inputs are sound and look like the past's; see `input_faults.py`, `drift.py`."""
+    """Whether the inputs are valid and similar to the past; see `input_faults.py`, `drift.py`."""
     if faults := input_faults(data):
         more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
         return Verdict(False, "; ".join(faults[:5]) + more, {"faults": "; ".join(faults)})

@@ -1,16 +1,17 @@
-"""Inputs that are broken, ticker by ticker: gone, frozen, out of range, or in other units.
+"""Broken inputs, ticker by ticker: missing, frozen, out of range, or in other units.
 
-None of it needs years of history, and each is named with the tables to look at. What is judged is
-the newest month, 21 sessions, against all months before it:
+These checks need no years of history, and each fault names the tables to look at. The newest month
+(21 sessions) is compared with all earlier months:
 
-- gone: unknown throughout, for longer than ever before;
-- frozen: the last 21 known values or more are one, more than ever before. That is a fault only of
-  a number that cannot rest: categories, flags and counters do, ranks do at their bounds, and a
-  GARCH forecast does where the fit found no clusters;
-- out of range: a value beyond the bounds that the feature declares;
-- in other units: its size lies far outside that of all earlier months. "Far" is a factor that
-  falls with the months seen: from 15 with six of them to 3.3 with twenty years. An input whose size
-  may honestly come near zero, a return or a rank, is too small only if its range is so as well.
+- missing: no value in the month, for longer than ever before;
+- frozen: at least the last 21 values are equal, more than ever before. This applies only to
+  numbers that should always change: categories, flags and counters may stay constant, ranks may do
+  so at their bounds, and a GARCH forecast if the fit found no volatility clustering;
+- out of range: a value beyond the declared bounds of the feature;
+- in other units: its size is far outside that of all earlier months. "Far" is a factor that falls
+  with the number of months, from 15 with six months to 3.3 with twenty years. An input that can
+  legitimately be near zero, such as a return or a rank, is too small only if its range is too small
+  as well.
 """
 
 from __future__ import annotations
@@ -41,24 +42,24 @@ LOOK_AT = {
 
 
 def input_faults(data: Dataset) -> list[str]:
-    """What is wrong with the newest month of an input, in words; empty if nothing is."""
+    """Faults in the newest month of each input, as text; empty if there are none."""
     tickers = data.keys["ticker"].to_numpy()
-    found = []
+    faults_found = []
     for ticker in np.unique(tickers):
         inputs = data.sample.inputs[tickers == ticker]
-        for number, (name, feature) in enumerate(input_features().items()):
-            faults = _faults(inputs[:, number], feature)
-            found += [
+        for column, (name, feature) in enumerate(input_features().items()):
+            faults = _faults(inputs[:, column], feature)
+            faults_found += [
                 f"{name} of {ticker} {fault} (look at {LOOK_AT[feature.basis]})" for fault in faults
             ]
-    return found
+    return faults_found
 
 
 def _faults(values: Floats, feature: Feature) -> Iterator[str]:
-    known = np.isfinite(values)
-    if not known.any():
+    finite = np.isfinite(values)
+    if not finite.any():
         return
-    since = known[int(known.argmax()) :]
+    since = finite[int(finite.argmax()) :]
     gaps = _runs(since)[1::2]
     patience = MONTH_SESSIONS * PATIENCE_MONTHS.get(feature.name, 1)
     if not since[-1] and gaps[-1] >= patience and gaps[-1] > gaps[:-1].max(initial=0):
@@ -68,7 +69,7 @@ def _faults(values: Floats, feature: Feature) -> Iterator[str]:
     newest = newest[np.isfinite(newest)]
     if not len(newest):
         return
-    past = values[known]
+    past = values[finite]
     low = -np.inf if feature.low is None else feature.low
     high = np.inf if feature.high is None else feature.high
     if _is_frozen(past, feature):
@@ -80,12 +81,12 @@ def _faults(values: Floats, feature: Feature) -> Iterator[str]:
         yield from _other_units(values, feature)
 
 
-def _is_frozen(known: Floats, feature: Feature) -> bool:
+def _is_frozen(finite_values: Floats, feature: Feature) -> bool:
     may_rest = feature.dtype != pl.Float64 or feature.basis == "given"
-    at_bound = _has_both_bounds(feature) and known[-1] in (feature.low, feature.high)
+    at_bound = _has_both_bounds(feature) and finite_values[-1] in (feature.low, feature.high)
     if may_rest or at_bound:
         return False
-    lengths = _runs(known)
+    lengths = _runs(finite_values)
     return bool(lengths[-1] >= MONTH_SESSIONS and lengths[-1] > lengths[:-1].max(initial=0))
 
 

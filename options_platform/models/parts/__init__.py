@@ -1,1 +1,4 @@
-"""Parts that models are blended from: regressions, logits and trees, fitted on a fold."""
+"""Parts from which models are blended: regressions, logits and trees, fitted per fold.
+
+Which blends compete is decided in `models/selection/`.
+"""

@@ -1,6 +1,6 @@
-"""What a part of a model is: one regression or classifier, fitted on the rows of a fold.
+"""Protocol of a part: one regression or classifier, fitted on the rows of a fold.
 
-A new kind of part is a file here that fits :class:`Part`. Blends in `blend.py` average parts.
+To add a kind of part, add a file here that implements :class:`Part`. `blend.py` averages parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from options_platform.models.dataset import Sample
 
 
 class Part(Protocol):
-    """One regression or classifier, kept as bytes in an open format."""
+    """One regression or classifier, stored as bytes in an open format."""
 
     @property
     def name(self) -> str:
@@ -22,26 +22,26 @@ class Part(Protocol):
 
     @property
     def suffix(self) -> str:
-        """Format of its bytes: json or ubj."""
+        """Format of the stored bytes: json or ubj."""
         ...
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Inputs that must be known for the part to predict."""
+        """Inputs that must not be missing for a prediction."""
         ...
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         ...
 
     def fit(self, sample: Sample) -> bytes:
-        """Fit on rows whose targets and needed inputs are known. The same rows, the same bytes."""
+        """Fit on rows with known targets and needed inputs. The same rows give the same bytes."""
         ...
 
     def predict(self, fitted: bytes, sample: Sample) -> Floats:
-        """Probabilities, shape (rows, 3), or numbers, shape (rows,); NaN where a need is NaN.
+        """Probabilities, shape (rows, 3), or numbers, shape (rows,); NaN if a needed input is NaN.
 
-        Each row from itself alone.
+        Each row is predicted independently of the others.
         """
         ...

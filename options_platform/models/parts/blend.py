@@ -1,4 +1,4 @@
-"""A fold model that averages parts: of the direction's probabilities, or of the rank's change."""
+"""Fold models that average parts: direction probabilities, or changes of the IV rank."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
 
 @dataclass(frozen=True)
 class DirectionBlend:
-    """The mean of parts that give probabilities; calibrated on a purged tail where asked."""
+    """The mean of parts that predict probabilities, optionally calibrated on a purged tail."""
 
     name: str
     parts: tuple[Part, ...]
@@ -30,12 +30,12 @@ class DirectionBlend:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Inputs that any part needs."""
+        """Inputs needed by any part."""
         return _needs(self.parts)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         calibration = None if self.calibration is None else self.calibration.parameters
         return _parameters(self) | {"calibration": calibration}
 
@@ -44,7 +44,7 @@ class DirectionBlend:
         return np.flatnonzero((sample.direction >= 0) & sample.complete(self.needs))
 
     def fit(self, sample: Sample) -> Artifacts:
-        """Fit the parts on all rows; the calibration on predictions of its tail, if it has one."""
+        """Fit the parts on all rows, and the calibration, if any, on predictions of its tail."""
         artifacts = dict(_fit(self.parts, sample))
         if self.calibration is not None:
             before, tail = self.calibration.split(sample)
@@ -55,11 +55,11 @@ class DirectionBlend:
         return artifacts
 
     def predict(self, artifacts: Artifacts, sample: Sample) -> Predictions:
-        """The probabilities, calibrated where the fold has a calibration."""
-        found = self._mean(artifacts, sample)
+        """The probabilities, calibrated if the fold has a calibration."""
+        mean = self._mean(artifacts, sample)
         if self.calibration is not None and "calibration.json" in artifacts:
-            found = self.calibration.apply(artifacts["calibration.json"], found)
-        return {f"{self.name}:{name}": found[:, k] for k, name in enumerate(PROBABILITIES)}
+            mean = self.calibration.apply(artifacts["calibration.json"], mean)
+        return {f"{self.name}:{name}": mean[:, k] for k, name in enumerate(PROBABILITIES)}
 
     def _mean(self, artifacts: Artifacts, sample: Sample) -> Floats:
         return _mean(self.parts, artifacts, sample)
@@ -67,7 +67,7 @@ class DirectionBlend:
 
 @dataclass(frozen=True)
 class RankBlend:
-    """Today's rank plus the mean change that the parts predict, kept within 0 and 1."""
+    """Today's IV rank plus the mean change predicted by the parts, clipped to 0 and 1."""
 
     name: str
     parts: tuple[Part, ...]
@@ -77,12 +77,12 @@ class RankBlend:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Inputs that any part needs, and today's rank."""
+        """Inputs needed by any part, and today's rank."""
         return tuple(sorted({*_needs(self.parts), "iv_rank"}))
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return _parameters(self) | {"shrink": self.shrink}
 
     def trainable(self, sample: Sample) -> Rows:
@@ -97,9 +97,9 @@ class RankBlend:
         """The rank in 5 sessions."""
         mean = _mean(self.parts, artifacts, sample)
         today = sample.column("iv_rank")
-        found = np.clip(today + self.shrink * mean, 0.0, 1.0)
-        known = sample.complete(self.needs)
-        return {f"{self.name}:iv_rank_pred": np.where(known, found, np.nan)}
+        predicted = np.clip(today + self.shrink * mean, 0.0, 1.0)
+        complete = sample.complete(self.needs)
+        return {f"{self.name}:iv_rank_pred": np.where(complete, predicted, np.nan)}
 
 
 def _needs(parts: tuple[Part, ...]) -> tuple[str, ...]:
@@ -119,8 +119,8 @@ def _fit(parts: tuple[Part, ...], sample: Sample) -> Artifacts:
 
 
 def _mean(parts: tuple[Part, ...], artifacts: Artifacts, sample: Sample) -> Floats:
-    found = [part.predict(artifacts[f"{part.name}.{part.suffix}"], sample) for part in parts]
-    total = found[0]
-    for values in found[1:]:
+    predictions = [part.predict(artifacts[f"{part.name}.{part.suffix}"], sample) for part in parts]
+    total = predictions[0]
+    for values in predictions[1:]:
         total = total + values
-    return np.asarray(total / len(found))
+    return np.asarray(total / len(predictions))

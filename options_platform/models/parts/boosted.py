@@ -1,4 +1,4 @@
-"""Boosted trees on all inputs, for classes or for numbers; the mean of several seeds."""
+"""Boosted trees on all inputs, for classes or numbers; the mean over several seeds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TARGETS: dict[Target, Callable[[Sample], Floats | Rows]] = {
 
 @dataclass(frozen=True)
 class Boosted:
-    """XGBoost; the defaults are the regularised, shallow trees of the shipped models."""
+    """XGBoost; the defaults are regularised, shallow trees."""
 
     target: Target = "direction"
     name: str = "trees"
@@ -44,16 +44,16 @@ class Boosted:
 
     @property
     def suffix(self) -> str:
-        """XGBoost's own UBJSON, or JSON around several of them."""
+        """XGBoost's UBJSON for one seed, JSON with several of them otherwise."""
         return "ubj" if len(self.seeds) == 1 else "json"
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return asdict(self)
 
     def fit(self, sample: Sample) -> bytes:
-        """Fit one booster a seed; empty `inputs` stand for all."""
+        """Fit one booster per seed; empty `inputs` means all inputs."""
         names = self.inputs or sample.names
         boosters = [
             fit_trees(
@@ -82,11 +82,11 @@ class Boosted:
         for booster in boosters[1:]:
             mean = mean + predict_trees(booster, inputs, names)
         mean = mean / len(boosters)
-        known = sample.complete(self.needs)
+        complete = sample.complete(self.needs)
         if mean.ndim == 1:
-            return np.where(known, mean, np.nan)
+            return np.where(complete, mean, np.nan)
         mean = mean / (mean[:, 0] + mean[:, 1] + mean[:, 2])[:, None]
-        return np.where(known[:, None], mean, np.nan)
+        return np.where(complete[:, None], mean, np.nan)
 
     @property
     def _trees(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Direction from logits on few scale-free inputs: multinomial, ordinal, and in two stages."""
+"""Direction from logits on a few scale-free inputs: multinomial, ordinal or two-stage."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SMALLEST = 1e-4
 
 @dataclass(frozen=True)
 class Logit:
-    """A logit on `inputs`, whose `logs` enter as logarithms.
+    """A logit on `inputs`, and on the logarithms of `logs`.
 
     - `multinomial`: one softmax over the three classes;
-    - `ordinal`: P(above bearish) and P(above neutral) by a logit each (Frank and Hall 2001);
-    - `two_stage`: moves or not, then up or down among the moves.
+    - `ordinal`: one logit each for P(above bearish) and P(above neutral) (Frank and Hall 2001);
+    - `two_stage`: neutral or not, then bullish or bearish among the rest.
     """
 
     inputs: tuple[str, ...]
@@ -41,11 +41,11 @@ class Logit:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return asdict(self)
 
     def fit(self, sample: Sample) -> bytes:
-        """Fit one logit a question."""
+        """Fit each logit of this kind of model."""
         inputs = self._inputs(sample)
         fits = [
             fit_logit(inputs[rows], target, classes=classes, inverse_penalty=self.inverse_penalty)
@@ -55,15 +55,15 @@ class Logit:
 
     def predict(self, fitted: bytes, sample: Sample) -> Floats:
         """Probabilities of the three classes."""
-        known = sample.complete(self.needs)
+        complete = sample.complete(self.needs)
         fits = from_json(fitted)["fits"]
         answers = [predict_logit(fit, self._inputs(sample)) for fit in fits]
-        return np.asarray(np.where(known[:, None], self._classes(answers), np.nan))
+        return np.asarray(np.where(complete[:, None], self._classes(answers), np.nan))
 
     def _inputs(self, sample: Sample) -> Floats:
         logs = np.log(np.maximum(sample.matrix(self.logs), SMALLEST))
-        found = np.column_stack([logs, sample.matrix(self.inputs)])
-        return np.asarray(np.nan_to_num(found), dtype=np.float64)
+        inputs = np.column_stack([logs, sample.matrix(self.inputs)])
+        return np.asarray(np.nan_to_num(inputs), dtype=np.float64)
 
     def _questions(self, direction: Rows) -> list[tuple[Rows, Rows, int]]:
         rows = np.arange(len(direction))

@@ -1,4 +1,4 @@
-"""Ridge regression of the rank's change."""
+"""Ridge regression of the change of the IV rank."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SMALLEST = 1e-4
 
 @dataclass(frozen=True)
 class Ridge:
-    """Ridge on `inputs`, whose `logs` enter as logarithms.
+    """Ridge on `inputs`, and on the logarithms of `logs`.
 
-    `robust` has Huber's loss in place of squares: large surprises pull less.
+    With `robust` it uses the Huber loss, which gives large surprises less weight.
     """
 
     inputs: tuple[str, ...]
@@ -37,21 +37,21 @@ class Ridge:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return asdict(self)
 
     def fit(self, sample: Sample) -> bytes:
-        """Fit the change of the rank."""
+        """Fit the change of the IV rank over the next 5 sessions."""
         change = sample.fwd_iv_rank - sample.column("iv_rank")
         fit = fit_huber if self.robust else fit_ridge
         return to_json(fit(self._inputs(sample), change, penalty=self.penalty))
 
     def predict(self, fitted: bytes, sample: Sample) -> Floats:
-        """The change of the rank."""
-        found = predict_ridge(from_json(fitted), self._inputs(sample))
-        return np.where(sample.complete(self.needs), found, np.nan)
+        """The change of the IV rank over the next 5 sessions."""
+        change = predict_ridge(from_json(fitted), self._inputs(sample))
+        return np.where(sample.complete(self.needs), change, np.nan)
 
     def _inputs(self, sample: Sample) -> Floats:
         logs = np.log(np.maximum(sample.matrix(self.logs), SMALLEST))
-        found = np.column_stack([sample.matrix(self.inputs), logs])
-        return np.asarray(np.nan_to_num(found), dtype=np.float64)
+        inputs = np.column_stack([sample.matrix(self.inputs), logs])
+        return np.asarray(np.nan_to_num(inputs), dtype=np.float64)

@@ -1,8 +1,8 @@
-"""Direction from volatility: the return of the next sessions is a forecast volatility times noise.
+"""Direction from volatility: the return is modelled as forecast volatility times noise.
 
-A HAR regression gives the volatility s of the next 5 sessions; the noise r / s of the training
-rows has one distribution, whatever the level of volatility. So P(r > 1%) is the share of the
-noise above 1% / s: one volatility-scaled label in place of three classes at a fixed +-1%.
+A HAR regression forecasts the volatility s of the next 5 sessions. The noise r / s of the training
+rows is assumed to have the same distribution at any level of volatility, so P(r > 1%) is the
+fraction of the noise above 1% / s.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FRACTION_OF_YEAR = math.sqrt(HORIZON / TRADING_DAYS)
 
 @dataclass(frozen=True)
 class ScaledReturns:
-    """HAR volatility and the empirical distribution of the scaled returns."""
+    """HAR volatility, and the empirical distribution of returns scaled by it."""
 
     logs: tuple[str, ...] = ("hv_5", "hv_20", "hv_60", "parkinson_hv", "vix")
     name: str = "scaled"
@@ -42,31 +42,31 @@ class ScaledReturns:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """All that decides the fit beside the data."""
+        """Everything besides the data that determines the fit."""
         return asdict(self)
 
     def fit(self, sample: Sample) -> bytes:
-        """Fit the volatility, and keep quantiles of the scaled returns."""
-        known = np.isfinite(sample.fwd_rv) & np.isfinite(sample.fwd_return)
+        """Fit the volatility, and store quantiles of the scaled returns."""
+        labelled = np.isfinite(sample.fwd_rv) & np.isfinite(sample.fwd_return)
         target = np.log(np.maximum(sample.fwd_rv, SMALLEST_VOLATILITY))
         inputs = self._inputs(sample)
-        volatility = fit_ridge(inputs[known], target[known], penalty=self.penalty)
-        scale = np.exp(predict_ridge(volatility, inputs[known])) * FRACTION_OF_YEAR
+        volatility = fit_ridge(inputs[labelled], target[labelled], penalty=self.penalty)
+        scale = np.exp(predict_ridge(volatility, inputs[labelled])) * FRACTION_OF_YEAR
         levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-        noise = np.quantile(sample.fwd_return[known] / scale, levels)
+        noise = np.quantile(sample.fwd_return[labelled] / scale, levels)
         return to_json({"volatility": volatility, "noise": noise.tolist()})
 
     def predict(self, fitted: bytes, sample: Sample) -> Floats:
         """Probabilities of the three classes."""
         fit = from_json(fitted)
-        known = sample.complete(self.logs)
+        complete = sample.complete(self.logs)
         scale = np.exp(predict_ridge(fit["volatility"], self._inputs(sample))) * FRACTION_OF_YEAR
         noise = np.array(fit["noise"])
         levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
         bearish = np.interp(-NEUTRAL_BAND / scale, noise, levels)
         bullish = 1.0 - np.interp(NEUTRAL_BAND / scale, noise, levels)
-        found = np.column_stack([bearish, 1.0 - bearish - bullish, bullish])
-        return np.asarray(np.where(known[:, None], found, np.nan))
+        probabilities = np.column_stack([bearish, 1.0 - bearish - bullish, bullish])
+        return np.asarray(np.where(complete[:, None], probabilities, np.nan))
 
     def _inputs(self, sample: Sample) -> Floats:
         return np.nan_to_num(np.log(np.maximum(sample.matrix(self.logs), SMALLEST_VOLATILITY)))

@@ -1,1 +1,4 @@
-"""Which model is used: candidates, their trials, the parameter search, and the weight of inputs."""
+"""Choice of the models: candidates, trials, parameter search, and importance of inputs.
+
+The promotion of a chosen variant to champion is in `models/promotion.py`.
+"""

@@ -1,6 +1,6 @@
 """The variants that compete for each target; `options-platform research` compares them.
 
-A new variant is a line here. What each of them reached stands in docs/models.md.
+To add a variant, add a line here. docs/models.md lists the scores of all of them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from options_platform.models.volatility import CHANGE_INPUTS, RANK_PARTS
 
 @dataclass(frozen=True)
 class Candidate:
-    """A variant; one that is not pooled is trained for each ticker alone."""
+    """A variant; if it is not pooled, it is trained for each ticker separately."""
 
     model: FoldModel
     pooled: bool = True
 
 
 EMBARGO = 21
-"""A month, by which the newest training rows are older than the purge asks."""
+"""Embargo of one month, in sessions, in addition to the purge."""
 FAMILIES = ("technical", "volatility", "regime")
 WITHOUT = "without_"
 LEVELS = ("vix", "hv_20")
@@ -163,10 +163,10 @@ ABLATIONS: dict[str, tuple[Candidate, ...]] = {
         for family in FAMILIES
     ),
 }
-"""The shipped blends without one family of features each: what they lose is what it is worth."""
+"""The shipped blends, each without one family of features, to measure what the family adds."""
 
 CANDIDATES: dict[str, tuple[Candidate, ...]] = {
     "direction": DIRECTION + ABLATIONS["direction"],
     "iv_rank": VOLATILITY + ABLATIONS["iv_rank"],
 }
-"""The candidates by target, as `model_predictions` names it."""
+"""The candidates by target, named as in `model_predictions`."""

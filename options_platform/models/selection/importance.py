@@ -1,4 +1,5 @@
-"""Which inputs the shipped models live on: by fold, over time, and what leaving a family out costs.
+"""Importance of the inputs: by fold, over time, and by leaving out a family of features.
+
 
 Three views of an input: the gain of the splits on it and the mean absolute SHAP value (Lundberg
 and Lee 2017, by XGBoost's own exact tree algorithm) speak of the trees alone; the permutation
@@ -44,15 +45,15 @@ def fold_importance(
 ) -> pl.DataFrame:
     """Importance of each input in one fold, :data:`IMPORTANCE_SCHEMA`.
 
+    gain and shap are fractions of their sum over all inputs, 0 for a model without trees;
+    permutation is in units of the loss (nats, or squared rank).
+
     Args:
         model: the shipped model of either target.
-        fold: its month.
-        artifacts: the fold's files.
-        sample: rows that the fold predicts, with their outcomes.
-        seed: of the shuffles.
-
-    gain and shap are shares of their sum over all inputs, 0 for a model without trees;
-    permutation is in units of the loss (nats, or squared rank).
+        fold: month of the fold.
+        artifacts: files of the fold.
+        sample: rows that the fold predicts, with their targets.
+        seed: random seed of the shuffles.
     """
     trees = [data for name, data in sorted(artifacts.items()) if name.endswith(".ubj")]
     gain, shap = np.zeros(len(sample.names)), np.zeros(len(sample.names))
@@ -82,9 +83,9 @@ def overall_importance(by_fold: pl.DataFrame) -> pl.DataFrame:
 
 
 def importance_stability(by_fold: pl.DataFrame) -> pl.DataFrame:
-    """Spearman correlation of each year's mean SHAP shares with those of the year before.
+    """Spearman correlation of each year's mean SHAP shares with those of the previous year.
 
-    Columns: year, correlation; null where a year's shares are all equal.
+    Columns year, correlation; null if all shares of a year are equal.
     """
     from scipy.stats import spearmanr
 
@@ -107,14 +108,16 @@ def importance_stability(by_fold: pl.DataFrame) -> pl.DataFrame:
 
 
 def family_of(name: str) -> str:
-    """The family of the feature that an input comes from."""
+    """The family of the feature behind an input."""
     families = _families()
-    found = [feature for feature in families if name == feature or name.startswith(f"{feature}_")]
-    return families[max(found, key=len)]
+    matching = [
+        feature for feature in families if name == feature or name.startswith(f"{feature}_")
+    ]
+    return families[max(matching, key=len)]
 
 
 def without_family(parts: Sequence[Part], family: str, names: Sequence[str]) -> tuple[Part, ...]:
-    """The parts with all inputs of a family taken out; a part that has none left is dropped."""
+    """The parts without the inputs of a family; a part without remaining inputs is dropped."""
     kept: list[Part] = []
     for part in parts:
         if isinstance(part, Boosted):
@@ -139,13 +142,13 @@ def _families() -> Mapping[str, str]:
 
 def _permutation(model: FoldModel, artifacts: Artifacts, sample: Sample, seed: int) -> Floats:
     is_rank = f"{model.name}:iv_rank_pred" in model.predict(artifacts, sample)
-    known = np.flatnonzero(np.isfinite(sample.fwd_iv_rank) if is_rank else sample.direction >= 0)
-    count, columns = len(known), len(sample.names)
+    labelled = np.flatnonzero(np.isfinite(sample.fwd_iv_rank) if is_rank else sample.direction >= 0)
+    count, columns = len(labelled), len(sample.names)
     if not count:
         return np.zeros(columns)
-    # Each row is predicted from itself alone, so one call serves all inputs: a copy of the rows
-    # for each, with that input shuffled, and one as they are.
-    copies = sample.take(np.tile(known, columns + 1))
+    # Rows are predicted independently, so one call covers all inputs: one copy of the rows per
+    # input, with that input shuffled, and one unchanged copy.
+    copies = sample.take(np.tile(labelled, columns + 1))
     inputs = copies.inputs.reshape(columns + 1, count, columns).copy()
     order = np.random.default_rng(seed).permutation(count)
     for column in range(columns):
@@ -153,9 +156,9 @@ def _permutation(model: FoldModel, artifacts: Artifacts, sample: Sample, seed: i
     shuffled = replace(copies, inputs=inputs.reshape(-1, columns))
     losses = _losses(model, artifacts, shuffled, is_rank=is_rank).reshape(columns + 1, count)
     worse = losses[:-1] - losses[-1]
-    known_losses = np.isfinite(worse)
-    total = np.where(known_losses, worse, 0.0).sum(axis=1)
-    return np.asarray(total / np.maximum(known_losses.sum(axis=1), 1))
+    finite = np.isfinite(worse)
+    total = np.where(finite, worse, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(finite.sum(axis=1), 1))
 
 
 def _losses(model: FoldModel, artifacts: Artifacts, sample: Sample, *, is_rank: bool) -> Floats:

@@ -1,8 +1,8 @@
-"""The parameter search: which candidate a trial of it stands for, and how it is nested.
+"""Parameter search: its candidates, and nesting of choice and scoring.
 
-A year is predicted with the parameters that were best on the predictions of the years before it,
-so that no parameter was chosen by the rows that score it. Every combination is a trial of
-`trials.py` like any other. The optimiser itself (Optuna, an extra) is the caller's.
+A year is predicted with the parameters that were best on the predictions of the years before it, so
+that no parameter is chosen on the rows that score it. Every combination is recorded as a trial
+(`trials.py`). The caller provides the optimiser (Optuna, an optional extra).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from options_platform.models.volatility import RANK_PARTS
 
 SHORTEST_INNER_YEARS = 2
 WINDOWS = (0, 1260, 2520)
-"""Sessions that a model is trained on: all, five or ten years."""
+"""Training windows in sessions: all (0), five or ten years."""
 SHIPPED_PARTS: dict[str, tuple[Part, ...]] = {
     "direction": DIRECTION_PARTS,
     "iv_rank": RANK_PARTS,
@@ -31,14 +31,14 @@ SHIPPED_PARTS: dict[str, tuple[Part, ...]] = {
 
 
 class Suggests(Protocol):
-    """What of an Optuna trial is used."""
+    """The methods of an Optuna trial that are used."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """A whole number."""
+        """An integer in the range."""
         ...
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """A number."""
+        """A number in the range."""
         ...
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
@@ -48,14 +48,14 @@ class Suggests(Protocol):
 
 @dataclass(frozen=True)
 class Nest:
-    """Parameters are chosen on the predictions of `inner` and scored on those of `outer`."""
+    """Parameters are chosen on predictions of the range `inner` and scored on `outer`."""
 
     inner: tuple[date, date]
     outer: tuple[date, date]
 
 
 def nests(first: date, last: date, *, years: int) -> Iterator[Nest]:
-    """The newest `years` calendar years, each with all predictions before it, from `first` on."""
+    """The newest `years` calendar years as `outer`, each with all earlier years as `inner`."""
     for year in range(last.year - years + 1, last.year + 1):
         if year - first.year >= SHORTEST_INNER_YEARS:
             yield Nest(
@@ -65,7 +65,7 @@ def nests(first: date, last: date, *, years: int) -> Iterator[Nest]:
 
 
 def suggested(target: str, trial: Suggests) -> Candidate:
-    """The shipped blend, or some of its parts, with the parameters that the optimiser suggests."""
+    """The shipped blend, or some of its parts, with parameters suggested by the optimiser."""
     names = trial.suggest_categorical("parts", part_choices(target))
     values: dict[str, Any] = {
         "parts": names,
@@ -88,7 +88,7 @@ def suggested(target: str, trial: Suggests) -> Candidate:
 
 
 def part_choices(target: str) -> tuple[str, ...]:
-    """Every choice of the shipped parts but none, as their names joined by +."""
+    """Every non-empty choice of the shipped parts, as names joined by +."""
     names = [part.name for part in SHIPPED_PARTS[target]]
     return tuple(
         "+".join(chosen)
@@ -98,7 +98,7 @@ def part_choices(target: str) -> tuple[str, ...]:
 
 
 def candidate_of(target: str, values: Mapping[str, Any]) -> Candidate:
-    """The blend of these parts, trained on this window, with these trees and ridges."""
+    """The blend with these parameters: parts, training window, trees and ridge penalty."""
     others = {"parts", "window_sessions", "penalty"}
     trees = {name: value for name, value in values.items() if name not in others}
 

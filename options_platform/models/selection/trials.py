@@ -1,9 +1,9 @@
-"""Trials: each variant that was ever scored, with what it scored in each fold.
+"""Trials: every variant that was ever scored, with its loss in each fold.
 
-How many variants were tried decides how good the best of them may look by luck, so none is
-forgotten. Losses by fold (log loss of the direction, squared error of the rank), the naive loss
-beside them, are what the deflated Sharpe ratio, the probability of backtest overfitting and the
-tests between models are computed from.
+The number of variants tried determines how good the best one may look by luck, so all are recorded.
+The deflated Sharpe ratio, the probability of backtest overfitting and the tests between models are
+computed from the losses by fold (log loss of the direction, squared error of the IV rank) and the
+corresponding naive losses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from options_platform.models.training import dataset_hash, fitting_digest, walk_
 from options_platform.models.volatility import prediction_rows as rank_rows
 
 LOSS = {"direction": "log_loss", "iv_rank": "rmse"}
-"""The score by which the candidates of a target are ranked; lower is better."""
+"""Metric by which the candidates of a target are ranked; lower is better."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Trial:
     @property
     def scores(self) -> dict[str, float]:
         """The scores by name."""
-        found: dict[str, float] = json.loads(self.row["scores"].item())
-        return found
+        by_name: dict[str, float] = json.loads(self.row["scores"].item())
+        return by_name
 
 
 class Contest:
-    """The candidates of one target on one stretch of data, each scored on the same rows."""
+    """A comparison of candidates of one target, all scored on the same rows."""
 
     def __init__(
         self,
@@ -72,10 +72,10 @@ class Contest:
         purpose: str,
         workers: int = 1,
     ) -> None:
-        """Take the rows of the pool up to the last session that is not after `end`.
+        """Use the rows of the pool up to the last session on or before `end`.
 
-        Labels that become known after it are not looked at. Raises what
-        :func:`~options_platform.models.dataset.make_dataset` does.
+        Labels that become known later are ignored. Raises like
+        :func:`~options_platform.models.dataset.make_dataset`.
         """
         sessions = features.filter(pl.col("date") <= end)["date"]
         end = end if sessions.is_empty() else max(sessions)
@@ -97,7 +97,7 @@ class Contest:
         self._naive = self._naive_rows()
 
     def trial_id(self, candidate: Candidate) -> str:
-        """Id of the trial: the same variant, code, data and months have the same id."""
+        """Id of a candidate's trial: the same variant, code, data and months give the same id."""
         spec = {
             "target": self.target,
             "model": candidate.model.name,
@@ -116,32 +116,32 @@ class Contest:
         candidates: Sequence[Candidate],
         *,
         tried_at: datetime,
-        known: Collection[str] = (),
+        tried_ids: Collection[str] = (),
         progress: Progress | None = None,
     ) -> Iterator[Trial]:
-        """Score each candidate; those whose id is `known` were tried before and are passed over."""
-        waiting = [each for each in candidates if self.trial_id(each) not in known]
+        """Score each candidate; candidates with a trial id in `tried_ids` are skipped."""
+        waiting = [each for each in candidates if self.trial_id(each) not in tried_ids]
         for number, candidate in enumerate(waiting, start=1):
             yield self.score(candidate, tried_at=tried_at)
             if progress is not None:
                 progress(f"{self.target}: {candidate.model.name}", number, len(waiting))
 
     def score(self, candidate: Candidate, *, tried_at: datetime) -> Trial:
-        """Walk one candidate forward and score it.
+        """Run the walk-forward of one candidate and score it.
 
-        Raises :class:`IncompleteDataError` where no session has both a prediction and an outcome.
+        Raises :class:`IncompleteDataError` if no session has both a prediction and an outcome.
         """
         predictions = self.predict(candidate)
-        known = self._with_outcome(predictions)
-        if known.is_empty():
+        scored_rows = self._with_outcome(predictions)
+        if scored_rows.is_empty():
             raise IncompleteDataError(
                 f"{candidate.model.name} predicts no session from {self.start} to {self.end} whose "
                 f"outcome is known: a model needs {MIN_SESSIONS} sessions of complete inputs "
                 "before; take a later --end, or backfill from an earlier start"
             )
-        scores = self._scores(known, candidate.model.name)
+        scores = self._scores(scored_rows, candidate.model.name)
         trial_id = self.trial_id(candidate)
-        folds = self._losses(known).with_columns(trial_id=pl.lit(trial_id))
+        folds = self._losses(scored_rows).with_columns(trial_id=pl.lit(trial_id))
         main = scores[LOSS[self.target]]
         row = pl.DataFrame(
             {
@@ -155,7 +155,7 @@ class Contest:
                 "data_hash": self.data_hash,
                 "first": self.start,
                 "last": self.end,
-                "rows": known.height,
+                "rows": scored_rows.height,
                 "loss": main,
                 "naive_loss": scores[f"{LOSS[self.target]} baseline"],
                 "scores": json.dumps(scores, sort_keys=True),
@@ -186,11 +186,11 @@ class Contest:
         return pl.concat(parts).sort(KEY)
 
     def _naive_rows(self) -> pl.DataFrame:
-        """What the rows have in common: outcome, naive forecast, and where both are known."""
+        """Rows with outcome and naive forecast, on which every candidate is scored."""
         if self.target == "direction":
             prior = self.predict(Candidate(PriorDirection()))
-            known = joined(prior, self._labels)
-            return known.select(
+            labelled = joined(prior, self._labels)
+            return labelled.select(
                 *KEY, "target_value", *(pl.col(p).alias(f"{p}_prior") for p in PROBABILITIES)
             )
         ranks = naive_ranks(self._features).filter(pl.col("date") >= self.start)
@@ -201,13 +201,13 @@ class Contest:
 
     def _with_outcome(self, predictions: pl.DataFrame) -> pl.DataFrame:
         value = "p_neutral" if self.target == "direction" else "iv_rank_pred"
-        known = predictions.filter(pl.col(value).is_not_null())
-        return known.join(self._naive, on=KEY, how="inner").sort(KEY)
+        predicted = predictions.filter(pl.col(value).is_not_null())
+        return predicted.join(self._naive, on=KEY, how="inner").sort(KEY)
 
-    def _scores(self, known: pl.DataFrame, model: str) -> dict[str, float]:
+    def _scores(self, scored_rows: pl.DataFrame, model: str) -> dict[str, float]:
         scores: dict[str, float] = {}
         for ticker in (ALL, *self.pool):
-            part = known if ticker == ALL else known.filter(pl.col("ticker") == ticker)
+            part = scored_rows if ticker == ALL else scored_rows.filter(pl.col("ticker") == ticker)
             of = Slice(model, ticker, "all")
             rows = (
                 direction_scores(part, of, with_interval=ticker == ALL)
@@ -217,25 +217,25 @@ class Contest:
             prefix = "" if ticker == ALL else f"{ticker} "
             for row in rows:
                 name = f"{prefix}{row['metric']}"
-                found = {name: row["value"], f"{name} baseline": row["baseline"]}
+                with_baseline = {name: row["value"], f"{name} baseline": row["baseline"]}
                 if ticker == ALL:
-                    found |= {f"{name} low": row["low"], f"{name} high": row["high"]}
-                scores |= {k: float(v) for k, v in found.items() if _finite(v)}  # type: ignore[arg-type]
+                    with_baseline |= {f"{name} low": row["low"], f"{name} high": row["high"]}
+                scores |= {k: float(v) for k, v in with_baseline.items() if _finite(v)}  # type: ignore[arg-type]
         return scores
 
-    def _losses(self, known: pl.DataFrame) -> pl.DataFrame:
+    def _losses(self, scored_rows: pl.DataFrame) -> pl.DataFrame:
         """Mean loss and naive loss of each fold."""
         if self.target == "direction":
-            target = classes(known)
-            prior = known.select([f"{p}_prior" for p in PROBABILITIES]).to_numpy()
-            loss = metrics.log_losses(probabilities(known), target)
+            target = classes(scored_rows)
+            prior = scored_rows.select([f"{p}_prior" for p in PROBABILITIES]).to_numpy()
+            loss = metrics.log_losses(probabilities(scored_rows), target)
             naive = metrics.log_losses(prior, target)
         else:
-            actual = known["target_value"].to_numpy()
-            loss = (known["iv_rank_pred"].to_numpy() - actual) ** 2
-            naive = (known["today"].to_numpy() - actual) ** 2
+            actual = scored_rows["target_value"].to_numpy()
+            loss = (scored_rows["iv_rank_pred"].to_numpy() - actual) ** 2
+            naive = (scored_rows["today"].to_numpy() - actual) ** 2
         return (
-            known.select("fold")
+            scored_rows.select("fold")
             .with_columns(loss=pl.Series(loss), naive_loss=pl.Series(naive))
             .group_by("fold", maintain_order=True)
             .agg(pl.len().alias("rows"), pl.col("loss").mean(), pl.col("naive_loss").mean())

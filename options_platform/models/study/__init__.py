@@ -1,1 +1,4 @@
-"""What is said of a model after a backfill: scores, trials, and how much of the best is luck."""
+"""Study of the models after a backfill: scores, importance, trials and overfitting.
+
+Single scores belong to `models/evaluation/`; choosing a model to `models/selection/`.
+"""

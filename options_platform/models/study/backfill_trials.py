@@ -1,4 +1,4 @@
-"""The trials that a backfill is: its models were scored, so they count among what was tried."""
+"""Trials recorded by a backfill: its models were scored, so they count as tried."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ BASELINE_PARAMETERS: dict[str, Mapping[str, Any]] = {
     "ar1": AR1.parameters,
     "seed_volatility": SeedVolatility().parameters,
 }
-"""What decides each baseline of `model_predictions`; those that are candidates too count once."""
+"""Parameters of each baseline in `model_predictions`; they are equal to those of its candidate, so
+that a baseline that is also a candidate counts once."""
 
 
 def backfill_trials(
@@ -52,25 +53,25 @@ def backfill_trials(
     end: date,
     tried_at: datetime,
 ) -> list[Trial]:
-    """The trials of a backfill: the champion and each baseline that stands beside it.
+    """The trials of a backfill: the champion and each baseline.
 
-    Each is scored on the sessions and tickers of the backfill that the naive forecast predicts
-    too. They count as tried, and choose nothing: their months hold the years that are kept for one
-    look. The champion's parameters are those of its candidate, so it counts once with it; a
-    backfill that is repeated on the same data is the same trial.
+    Each is scored on those sessions and tickers of the backfill that the naive forecast predicts as
+    well. These trials count as tried but are never used to choose a model, because they include
+    the years reserved for a single final test. The champion has the parameters of its candidate, so
+    both count once; a backfill repeated on the same data is the same trial.
 
     Args:
         target: direction or iv_rank.
         predictions: rows of `model_predictions` of the target.
-        labels: rows of `labels`; those that become known after `end` are not looked at.
-        champion: the variant that the shipped model is.
-        data_hash: hash of the rows that the models were trained on.
-        tickers: those that the backfill predicted.
-        start: its first session.
-        end: its last session.
-        tried_at: now.
+        labels: rows of `labels`; labels that become known after `end` are ignored.
+        champion: name of the variant that the shipped model is.
+        data_hash: hash of the rows on which the models were trained.
+        tickers: tickers that the backfill predicted.
+        start: first session of the backfill.
+        end: last session of the backfill.
+        tried_at: time of the trial.
     """
-    known = labels.filter(pl.col("known_on") <= end)
+    known_labels = labels.filter(pl.col("known_on") <= end)
     rows = predictions.filter(
         pl.col("date").is_between(start, end)
         & pl.col("ticker").is_in(list(tickers))
@@ -78,7 +79,7 @@ def backfill_trials(
     )
     naive = rows.filter(model=NAIVE[target])
     evaluate = evaluate_direction if target == "direction" else evaluate_volatility
-    every = evaluate(rows, known, with_interval=False)
+    every = evaluate(rows, known_labels, with_interval=False)
     trials = []
     for model in every["model"].unique().sort():
         is_shipped = model == SHIPPED[target]
@@ -92,11 +93,14 @@ def backfill_trials(
             "purpose": "backfill",
         }  # fmt: skip
         trial_id = hashlib.sha256(to_json(spec)).hexdigest()[:16]
-        own = rows.filter(model=model).join(naive, on=KEY, how="semi")
-        beside = naive.join(own, on=KEY, how="semi")
+        of_model = rows.filter(model=model).join(naive, on=KEY, how="semi")
+        naive_rows = naive.join(of_model, on=KEY, how="semi")
         folds = (
-            fold_losses(own, known, target)
-            .join(fold_losses(beside, known, target).select("fold", naive_loss="loss"), on="fold")
+            fold_losses(of_model, known_labels, target)
+            .join(
+                fold_losses(naive_rows, known_labels, target).select("fold", naive_loss="loss"),
+                on="fold",
+            )
             .with_columns(trial_id=pl.lit(trial_id))
             .select(pl.col(name).cast(dtype) for name, dtype in TRIAL_FOLDS.schema.items())
         )

@@ -1,4 +1,4 @@
-"""All there is to say about a model after a backfill: scores of all cuts, age, importance."""
+"""Study of the models after a backfill: scores of all slices, decay, importance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COLUMNS: dict[str, Sequence[str]] = {"direction": PROBABILITIES, "iv_rank": ("iv
 
 @dataclass(frozen=True)
 class Tables:
-    """What a study reads: the stored rows of all tickers up to the run's end."""
+    """Inputs of a study: stored rows of all tickers up to the end of the run."""
 
     features: pl.DataFrame
     labels: pl.DataFrame
@@ -45,7 +45,8 @@ class Tables:
 
 @dataclass(frozen=True)
 class Study:
-    """Rows of `model_scores` and of `model_importance`, the reliability curve, the data's hash."""
+    """Rows of `model_scores` and `model_importance`, the reliability curve (empty for iv_rank), and
+    the hash of the dataset."""
 
     scores: pl.DataFrame
     importance: pl.DataFrame
@@ -63,48 +64,50 @@ def study(
     store: FoldStore,
     champion: str,
 ) -> Study:
-    """Score all stored predictions of `target`, and look into the folds from `start` to `end`.
+    """Score all stored predictions of `target`, and analyse the folds from `start` to `end`.
 
-    The folds must be stored: none is trained here.
+    The folds must be stored; none is trained here.
     """
     blend: Any = blend_of(target, champion)
     model = shipped_direction(blend) if target == "direction" else shipped_volatility(blend)
     data = make_dataset(tables.features, tables.labels, pool=pool, end=end)
-    known = tables.labels.filter(pl.col("known_on") <= end)
-    scores = _scores(target, tables, known)
+    known_labels = tables.labels.filter(pl.col("known_on") <= end)
+    scores = _scores(target, tables, known_labels)
     decay = evaluate_decay(
-        model, data, known, start=start, end=end, store=store, columns=COLUMNS[target]
+        model, data, known_labels, start=start, end=end, store=store, columns=COLUMNS[target]
     )
     every = pl.concat([scores, decay]).with_columns(target=pl.lit(target))
     importance = _importance(model, data, start=start, end=end, store=store)
     return Study(
         every.select(MODEL_SCORES.schema.names()),
         importance.with_columns(target=pl.lit(target)).select(MODEL_IMPORTANCE.schema.names()),
-        calibration_curve(tables.predictions, known) if target == "direction" else pl.DataFrame(),
+        calibration_curve(tables.predictions, known_labels)
+        if target == "direction"
+        else pl.DataFrame(),
         dataset_hash(data),
     )
 
 
-def _scores(target: str, tables: Tables, known: pl.DataFrame) -> pl.DataFrame:
+def _scores(target: str, tables: Tables, known_labels: pl.DataFrame) -> pl.DataFrame:
     evaluate = evaluate_direction if target == "direction" else evaluate_volatility
     regimes = tables.features.select("date", "ticker", "regime")
     main = tables.predictions.filter(pl.col("model").is_in([SHIPPED[target], NAIVE[target]]))
-    found = [
-        evaluate(tables.predictions, known),
-        evaluate(main, known, regimes=regimes, by=("year", "regime")).filter(
+    frames = [
+        evaluate(tables.predictions, known_labels),
+        evaluate(main, known_labels, regimes=regimes, by=("year", "regime")).filter(
             pl.col("model") == SHIPPED[target]
         ),
     ]
     if target == "iv_rank":
-        found.append(evaluate_realised(tables.volatility, tables.features, known))
-        found.append(evaluate_shift(tables.volatility, tables.features))
-    return pl.concat(found)
+        frames.append(evaluate_realised(tables.volatility, tables.features, known_labels))
+        frames.append(evaluate_shift(tables.volatility, tables.features))
+    return pl.concat(frames)
 
 
 def _importance(
     model: FoldModel, data: Dataset, *, start: date, end: date, store: FoldStore
 ) -> pl.DataFrame:
-    # The older folds need not be read and predicted once more.
+    # Only the newest folds are read and predicted again.
     first = (np.datetime64(end, "M") - (NEWEST_FOLDS - 1)).astype("datetime64[D]").astype(date)
     start = max(start, first)
     walk = walk_forward(model, data, start=start, end=end, store=store, may_train=False)

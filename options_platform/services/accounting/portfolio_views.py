@@ -1,4 +1,4 @@
-"""The views of a ledger, made from it and the warehouse: fills, positions, portfolio."""
+"""The views of a ledger: fills, positions and portfolio, computed with the stored market."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACCOUNT = "account"
 
 
 def ledger_snapshot(ledger: Ledger) -> LedgerSnapshot | None:
-    """All that the ledger holds, as of one moment; None before anything was recorded."""
+    """A consistent snapshot of the whole ledger; None before anything was recorded."""
     if not ledger.exists:
         return None
     with ledger.holding():
@@ -34,41 +34,41 @@ def ledger_snapshot(ledger: Ledger) -> LedgerSnapshot | None:
         )
 
 
-def first_session(held: LedgerSnapshot) -> date:
-    """The session from which on the market is needed: the first marked, or a plan's before it."""
-    days = [order.session for order in held.orders if order.filled_qty]
-    days += [shift(position.opened_on, -1) for position in held.positions]
-    marked: list[date] = held.marks["session"].to_list()
+def first_session(snapshot: LedgerSnapshot) -> date:
+    """The first session whose market is needed: the first marked one or the first plan's."""
+    days = [order.session for order in snapshot.orders if order.filled_qty]
+    days += [shift(position.opened_on, -1) for position in snapshot.positions]
+    marked: list[date] = snapshot.marks["session"].to_list()
     return min([*days, *marked])
 
 
-def market_of(held: LedgerSnapshot, warehouse: Warehouse) -> BacktestMarket | None:
+def market_of(snapshot: LedgerSnapshot, warehouse: Warehouse) -> BacktestMarket | None:
     """The stored market from the session before the first entry; None without positions."""
-    if not held.positions:
+    if not snapshot.positions:
         return None
-    first = first_session(held)
-    tickers = sorted({position.ticker for position in held.positions})
+    first = first_session(snapshot)
+    tickers = sorted({position.ticker for position in snapshot.positions})
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first)
     vix = warehouse.read(VIX, tickers=tickers, start=first)
     return make_market(bars, vix, tenors=stored_tenors(warehouse))
 
 
 def ledger_portfolio(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Portfolio:
-    """The three views as rows; empty where nothing was recorded yet."""
-    held = ledger_snapshot(ledger)
-    if held is None:
+    """The three views of the ledger; empty before anything was recorded."""
+    snapshot = ledger_snapshot(ledger)
+    if snapshot is None:
         return Portfolio(FILLS.empty(), POSITIONS.empty(), PORTFOLIO.empty())
-    return make_portfolio(held, market_of(held, warehouse), settings.backtest_rules)
+    return make_portfolio(snapshot, market_of(snapshot, warehouse), settings.backtest_rules)
 
 
 def store_portfolio(warehouse: Warehouse, account: str, views: Portfolio) -> None:
-    """Write the views in place of the account's earlier rows, all in one transaction."""
+    """Store the views in one transaction, replacing the account's former rows."""
     frames = [(FILLS, views.fills), (POSITIONS, views.positions), (PORTFOLIO, views.portfolio)]
     warehouse.replace(frames, ACCOUNT, account)
 
 
 def stored_portfolio(warehouse: Warehouse, account: str) -> Portfolio:
-    """The stored views of the account."""
+    """The stored views of an account."""
     fills, positions, portfolio = (
         warehouse.read(table).filter(account=account) for table in (FILLS, POSITIONS, PORTFOLIO)
     )

@@ -1,4 +1,4 @@
-"""The record of an account's paper trading, from its ledger and the warehouse."""
+"""The record of an account's trading, from its ledger and the warehouse."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from options_platform.settings import Settings
 
 
 def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Record | None:
-    """The record of the ledger; None before a session was traded."""
-    held = ledger_snapshot(ledger)
-    if held is None or held.marks.is_empty():
+    """The record of the ledger's account; None before the first traded session."""
+    snapshot = ledger_snapshot(ledger)
+    if snapshot is None or snapshot.marks.is_empty():
         return None
-    first = first_session(held)
+    first = first_session(snapshot)
     bars = warehouse.read(RAW_OHLCV, start=first)
     if bars.is_empty():
-        return make_record(held, TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty(), None,
+        return make_record(snapshot, TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty(), None,
                            settings.backtest_rules)  # fmt: skip
     # Paper trading earns no interest.
     market = make_market(
@@ -31,4 +31,4 @@ def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Re
     )
     plans = warehouse.read(TRADE_PLAN, start=first)
     legs = warehouse.read(TRADE_PLAN_LEGS, start=first)
-    return make_record(held, plans, legs, market, settings.backtest_rules)
+    return make_record(snapshot, plans, legs, market, settings.backtest_rules)

@@ -1,1 +1,4 @@
-"""Backtests of stored predictions: loading, running with baselines, tables and trials."""
+"""Backtests of stored predictions: loading, running with baselines, tables and trials.
+
+The simulation belongs to `domain.backtest`, the comparison of runs to `domain.backtest_study`.
+"""

@@ -1,4 +1,4 @@
-"""The baselines of one run, spread over processes: the same rows however many there are."""
+"""Runs the baselines of a backtest in parallel; results do not depend on the number of workers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from options_platform.domain.trading.fills import FILL_MODELS
 Results = dict[str, BacktestResult]
 Done = Callable[[], None]
 
-# Below this many sessions of draws a process takes longer to start than to save.
+# For fewer sessions of draws, starting processes takes longer than it saves.
 WORTH_PROCESSES = 20_000
 
 
 @dataclass(frozen=True)
 class BaselineRuns:
-    """`results` by name and fill model; of a drawn one its median draw, under the fill model that
-    is set alone. `draws` are rows of `DRAW_SCHEMA`."""
+    """The results of all baselines.
+
+    `results` are by name and fill model; a random baseline has only its median draw, under the
+    configured fill model. `draws` are rows of `DRAW_SCHEMA`.
+    """
 
     results: dict[str, Results]
     draws: pl.DataFrame
@@ -37,68 +40,70 @@ class _Task:
     seed: int | None = None
 
 
-def run_baselines(own: BaselineComparison, seeds: int, workers: int, done: Done) -> BaselineRuns:
-    """Every baseline: each under all fill models, or `seeds` times drawn under the one that is set.
+def run_baselines(
+    comparison: BaselineComparison, seeds: int, workers: int, done: Done
+) -> BaselineRuns:
+    """Run every baseline under all fill models; random ones `seeds` times under the configured one.
 
     Args:
-        own: what the baselines start from.
-        seeds: number of draws of those that are drawn at random.
-        workers: processes to spread them over.
-        done: called after each of the `len(baseline_tasks(seeds))` parts.
+        comparison: market, plan inputs and rules that the baselines share.
+        seeds: number of draws of the random baselines.
+        workers: number of processes.
+        done: called after each of the `len(baseline_tasks(seeds))` tasks.
     """
     tasks = baseline_tasks(seeds)
     rows: dict[_Task, dict[str, Any]] = {}
-    whole: dict[str, Results] = {}
-    for task, found in _outcomes(tasks, own, workers):
+    results: dict[str, Results] = {}
+    for task, outcome in _outcomes(tasks, comparison, workers):
         if task.seed is None:
-            whole[task.name] = found
+            results[task.name] = outcome
         else:
-            rows[task] = found
+            rows[task] = outcome
         done()
-    kept = [rows[task] for task in tasks if task in rows]
-    draws = pl.DataFrame(kept, schema=DRAW_SCHEMA).fill_nan(None)
+    in_order = [rows[task] for task in tasks if task in rows]
+    draws = pl.DataFrame(in_order, schema=DRAW_SCHEMA).fill_nan(None)
     for name in draws["name"].unique():
-        whole[name] = BASELINES[name].run(own, seed=median_seed(draws, name))
-    return BaselineRuns({name: whole[name] for name in BASELINES}, draws)
+        results[name] = BASELINES[name].run(comparison, seed=median_seed(draws, name))
+    return BaselineRuns({name: results[name] for name in BASELINES}, draws)
 
 
 def baseline_tasks(seeds: int) -> list[_Task]:
-    """The parts of the work, the longest first."""
+    """The tasks of `run_baselines`, the longest first."""
     fixed = [_Task(name) for name, baseline in BASELINES.items() if not baseline.drawn]
     drawn = [name for name, baseline in BASELINES.items() if baseline.drawn]
     return fixed + [_Task(name, seed) for name in drawn for seed in range(seeds)]
 
 
 def _outcomes(
-    tasks: Sequence[_Task], own: BaselineComparison, workers: int
+    tasks: Sequence[_Task], comparison: BaselineComparison, workers: int
 ) -> Iterator[tuple[_Task, Any]]:
     drawn = sum(task.seed is not None for task in tasks)
-    if workers == 1 or drawn * len(own.market.sessions) < WORTH_PROCESSES:
-        yield from ((task, _run(task, own)) for task in tasks)
+    if workers == 1 or drawn * len(comparison.market.sessions) < WORTH_PROCESSES:
+        yield from ((task, _run(task, comparison)) for task in tasks)
         return
     # Polars does not survive a fork.
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _take, (own,)) as pool:
-        waiting = {pool.submit(_run_taken, task): task for task in tasks}
+    with ProcessPoolExecutor(workers, context, _keep_comparison, (comparison,)) as pool:
+        waiting = {pool.submit(_run_in_worker, task): task for task in tasks}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
 
 
-def _run(task: _Task, own: BaselineComparison) -> Any:
+def _run(task: _Task, comparison: BaselineComparison) -> Any:
     baseline = BASELINES[task.name]
     if task.seed is None:
-        return baseline.run(own, tuple(FILL_MODELS))
-    ((fill, result),) = baseline.run(own, seed=task.seed).items()
-    return draw_row(task.name, fill, task.seed, result, own.market)
+        return baseline.run(comparison, tuple(FILL_MODELS))
+    ((fill, result),) = baseline.run(comparison, seed=task.seed).items()
+    return draw_row(task.name, fill, task.seed, result, comparison.market)
 
 
-_OWN: list[BaselineComparison] = []
+_COMPARISON: list[BaselineComparison] = []
 
 
-def _take(own: BaselineComparison) -> None:
-    """Keep what a worker process starts from, which is sent once."""
-    _OWN[:] = [own]
+def _keep_comparison(comparison: BaselineComparison) -> None:
+    """Store the shared data in a worker process, so that it is sent only once."""
+    _COMPARISON[:] = [comparison]
 
 
-def _run_taken(task: _Task) -> Any:
-    return _run(task, _OWN[0])
+def _run_in_worker(task: _Task) -> Any:
+    return _run(task, _COMPARISON[0])

@@ -1,4 +1,4 @@
-"""Backtests of what the warehouse holds: loading, one run with its baselines, grids in parallel."""
+"""Backtests from the warehouse: loading, one run with its baselines, grids in parallel."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ from options_platform.services.planning.plan_inputs import plan_inputs
 
 @dataclass(frozen=True)
 class BacktestData:
-    """What a backtest of stored predictions rests on; `inputs` are those of the plan.
+    """The data of a backtest of stored predictions.
 
-    `iv_symbols` is the volatility index that each ticker was stored with.
+    `inputs` are the plan's inputs, one row per bar; `iv_symbols` has the volatility index of each
+    ticker as stored.
     """
 
     inputs: pl.DataFrame
@@ -63,7 +64,8 @@ class BacktestData:
 class BacktestRun:
     """One run: the model under each fill model, the baselines, and the scores of all.
 
-    `draws` are those of the baselines without skill, `bands` where the model stands among them.
+    `band` has the model's result by fill model; `draws` are the draws of the random baselines, and
+    `bands` compare the model with their distribution.
     """
 
     data: BacktestData
@@ -77,7 +79,7 @@ class BacktestRun:
 
     @property
     def model(self) -> BacktestResult:
-        """The result under the fill model that is set."""
+        """The model's result under the configured fill model."""
         return self.band[self.rules.fills.model]
 
 
@@ -89,8 +91,8 @@ def load_backtest(
 ) -> BacktestData:
     """Bars, indices and stored predictions from `start` (default: the first prediction) to `end`.
 
-    Raises :class:`IncompleteDataError` where there are no predictions, and :class:`UsageError`
-    where the range has none.
+    Raises :class:`IncompleteDataError` without any predictions, and :class:`UsageError` if the
+    range has fewer than two sessions of them.
     """
     columns = ["date", "ticker", "direction"]
     calls = warehouse.read(DIRECTION_MODEL, columns=columns, tickers=tickers)
@@ -99,12 +101,12 @@ def load_backtest(
         raise IncompleteDataError(
             f"there are no predictions for {', '.join(tickers)}; run: options-platform backfill"
         )
-    known: tuple[date, date] = (days.min(), days.max())  # type: ignore[assignment]
-    first, last = max(start or known[0], known[0]), min(end or known[1], known[1])
+    stored: tuple[date, date] = (days.min(), days.max())  # type: ignore[assignment]
+    first, last = max(start or stored[0], stored[0]), min(end or stored[1], stored[1])
     if first >= last:
         raise UsageError(
-            f"predictions are stored from {known[0]} to {known[1]}; a backtest needs at least two "
-            "sessions of them"
+            f"predictions are stored from {stored[0]} to {stored[1]}; a backtest needs at least "
+            "two sessions of them"
         )
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
     vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
@@ -128,9 +130,9 @@ def run_with_baselines(
     seeds: int,
     workers: int = 1,
 ) -> BacktestRun:
-    """The configured rules and every baseline, under each fill model.
+    """Backtest the configured rules and every baseline under each fill model.
 
-    Baselines without skill are drawn `seeds` times, under the fill model that is set alone.
+    Random baselines are drawn `seeds` times, only under the configured fill model.
     """
     total = len(baseline_tasks(seeds)) + 2
     finished = 0
@@ -142,14 +144,14 @@ def run_with_baselines(
         progress("backtests", finished, total)
 
     band = {
-        variant.rules.fills.model: found
-        for variant, found in run_variants(fill_band(plan, rules), data.inputs, data.market)
+        variant.rules.fills.model: result
+        for variant, result in run_variants(fill_band(plan, rules), data.inputs, data.market)
     }
     step()
     comparison = BaselineComparison(data.inputs, data.market, plan, rules)
     baselines = run_baselines(comparison, seeds, workers, step)
-    held = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
-    curves = curves_of(band, baselines.results, held, rules.fills.model)
+    holds = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
+    curves = curves_of(band, baselines.results, holds, rules.fills.model)
     scores = scorecard(curves, data.market)
     bands = draw_bands(baselines.draws, scores)
     step()
@@ -159,12 +161,12 @@ def run_with_baselines(
 def run_grid(
     variants: Sequence[Variant], data: BacktestData, workers: int, progress: Progress
 ) -> list[VariantScore]:
-    """Every variant, in their order, spread over as many processes as there are workers."""
-    found = []
+    """Backtest every variant in up to `workers` processes; scores in the order of the variants."""
+    scores = []
     for done, score in enumerate(_scores(variants, data, workers), start=1):
-        found.append(score)
+        scores.append(score)
         progress("variants", done, len(variants))
-    return found
+    return scores
 
 
 def _scores(
@@ -173,12 +175,12 @@ def _scores(
     if workers == 1 or len(variants) == 1:
         yield from map(scored, run_variants(variants, data.inputs, data.market))
         return
-    # Neighbours often share the plan's rules: a block of them makes its plans once.
+    # Neighbouring variants often share the plan's rules, so a block makes its plans only once.
     size = max(1, min(8, len(variants) // workers))
     blocks = [variants[at : at + size] for at in range(0, len(variants), size)]
     # Polars does not survive a fork.
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _take, (data,)) as pool:
+    with ProcessPoolExecutor(workers, context, _keep_data, (data,)) as pool:
         for block in pool.map(_run_block, blocks):
             yield from block
 
@@ -186,8 +188,8 @@ def _scores(
 _DATA: list[BacktestData] = []
 
 
-def _take(data: BacktestData) -> None:
-    """Keep the data of a worker process, which are sent once and not with every block."""
+def _keep_data(data: BacktestData) -> None:
+    """Store the data in a worker process, so that they are sent once and not with every block."""
     _DATA[:] = [data]
 
 

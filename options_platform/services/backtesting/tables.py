@@ -1,4 +1,4 @@
-"""A run of the backtest as rows of its tables."""
+"""Converts a backtest run to rows of the `backtest_*` tables."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ RESULTS: dict[Table, str] = {
 
 
 def backtest_frames(run: BacktestRun, name: str) -> Frames:
-    """Every table's rows of the run, under its name."""
+    """The rows of the run for every `backtest_*` table, with `name` as their `run`."""
     frames: Frames = [
-        (table, pl.concat([_named(own, fill, frame) for fill, own in run.band.items()]))
+        (table, pl.concat([_named(result, fill, frame) for fill, result in run.band.items()]))
         for table, frame in RESULTS.items()
     ]
     frames += [
@@ -65,8 +65,8 @@ def _curves(run: BacktestRun) -> pl.DataFrame:
 
 def _decisions(run: BacktestRun) -> pl.DataFrame:
     plans, _ = build_plans(run.data.inputs, run.plan)
-    ledger = rule_trace(run.data.inputs, plans, run.plan)
-    return pl.concat([ledger, account_trace(run.model.refusals)])
+    trace = rule_trace(run.data.inputs, plans, run.plan)
+    return pl.concat([trace, account_trace(run.model.refusals)])
 
 
 def _fitted(table: Table, rows: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Variants of a backtest as trials: each is counted once, whatever became of it."""
+"""Converts variants of a backtest to trials, so that each is counted once, good or bad."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ TARGET = "backtest"
 def backtest_trials(
     scores: Sequence[VariantScore], data: BacktestData, purpose: str, tried_at: datetime
 ) -> list[Trial]:
-    """The variants as rows of `trials` and `trial_folds`; cash is the naive forecast.
+    """The variants as rows of `trials` and `trial_folds`, with cash as the naive forecast.
 
-    Variants whose equity never moved are no trials: they have no Sharpe ratio.
+    Variants whose equity never changes are left out, since they have no Sharpe ratio.
     """
-    found = data_hash(data)
+    hashed = data_hash(data)
     months = [day.strftime("%Y-%m") for day in data.market.sessions[1:]]
     return [
-        _trial(score, data, found, months, purpose, tried_at)
+        _trial(score, data, hashed, months, purpose, tried_at)
         for score in scores
         if np.isfinite(sharpe(excess_returns(score.equity, data.market)))
     ]
 
 
 def earlier_ratios(warehouse: Warehouse, variants: Sequence[Variant]) -> list[float]:
-    """Annualised Sharpe ratios of all other variants that were tried so far, one a variant."""
-    own = {rules_hash(variant) for variant in variants}
+    """Annualised Sharpe ratios of all other variants tried so far, one per variant."""
+    excluded = {rules_hash(variant) for variant in variants}
     rows = warehouse.read(TRIALS).filter(pl.col("target") == TARGET).sort("tried_at")
     ratios = {
         digest: -loss
         for parameters, loss in rows.select("parameters", "loss").iter_rows()
-        if (digest := json.loads(parameters)["rules"]) not in own
+        if (digest := json.loads(parameters)["rules"]) not in excluded
     }
     return list(ratios.values())
 
 
 def rules_hash(variant: Variant) -> str:
-    """A short hash of all settings of a variant, whatever it is called."""
+    """Hash (16 hex digits) of all settings of a variant; its name does not matter."""
     text = json.dumps([asdict(variant.plan), asdict(variant.rules)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def data_hash(data: BacktestData) -> str:
-    """A short hash of predictions and market."""
+    """Hash (16 hex digits) of the plan inputs and the market."""
     digest = hashlib.sha256(data.inputs.write_csv().encode())
     market = data.market
     for grid in (market.close, market.factor, market.dividend, market.index, market.interest):

@@ -1,1 +1,5 @@
-"""Bringing market data up to date: bars, indices, option chains; and what is stored of them."""
+"""Updates market data (bars, indices, chains, earnings) and reports what is stored.
+
+Fetching belongs to `adapters.sources`; whether a row is plausible is decided in `domain.market` and
+`domain.chain`.
+"""

@@ -1,13 +1,13 @@
-"""Bringing market data up to date: ask the source for what is missing, compare, judge, record.
+"""Updates bars: requests missing sessions, compares, judges, and records changes.
 
-A run asks for its own sessions, for what is missing before them and for a small overlap. Where
-the overlap differs from what is stored, the source has restated its history, and the whole of it
-is asked for again. What changes in stored rows is told in `revisions`, what breaks a rule in
-`quarantine`; the caller writes all of it in one transaction with the rows.
+A run requests its own sessions, missing ones before them, and a small overlap. If the overlap
+differs from the stored rows, the source has restated its history, and all of it is requested
+again. Changes of stored rows are recorded in `revisions`, rows that break a rule in `quarantine`;
+the caller writes everything in one transaction.
 
-A ticker that has no bar of the last session (halted, delisted) does not stop the others: its
-sessions are `missing`. That the ticker has none, and not that the source is late, is shown by
-another ticker's bar of the session (`held_sessions`).
+A ticker without a bar of the last session (halted, delisted) does not stop the others: its
+sessions are `missing`. Another ticker's bar of that session proves that the source is not just
+late (`held_sessions`).
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from options_platform.errors import ShortHistoryError, SourceError
 from options_platform.services.market_data.held_sessions import HeldSessions
 from options_platform.services.market_data.one_market import require_same_market
 
-# Adjusted closes follow each dividend and are used by nothing: no row depends on them.
+# Adjusted closes change with each dividend, but no other table is computed from them.
 DEPENDED_ON = tuple(name for name in RECORDED if name != "adj_close")
 
 
 @dataclass(frozen=True)
 class UpdateRequest(PartitionRange):
-    """The partitions that a run is to bring up to date.
+    """The partitions that a run updates.
 
-    A ticker's history begins at `first`; `overlap` sessions are asked for again each time; `pool`
-    are all tickers of the platform, which others of its runs bring up to date.
+    A ticker's history begins at `first`; `overlap` sessions are requested again each time. `pool`
+    are all tickers of the platform, some of which other runs update.
     """
 
     first: date
@@ -70,10 +70,11 @@ class UpdateRequest(PartitionRange):
 
 @dataclass(frozen=True)
 class Update:
-    """Rows to store, and what is told of them.
+    """The rows to store, and the records about them.
 
-    `outside` has the keys of rows beyond the range asked for that are new or whose dependants
-    are stale now; `restated` the tickers or symbols whose history the source restated.
+    `outside` has the keys of rows outside the requested range that are new, or that changed so
+    that other assets have to be recomputed; `restated` has the tickers or symbols whose history
+    the source restated; `set_aside` is the number of bars set aside.
     """
 
     rows: pl.DataFrame
@@ -86,7 +87,7 @@ class Update:
     set_aside: int = 0
 
     def summary(self) -> dict[str, Any]:
-        """What a run tells of it."""
+        """The figures of the update, as metadata of a run."""
         return {
             "requests": self.fetches.height,
             "bars_set_aside": self.set_aside,
@@ -96,7 +97,7 @@ class Update:
         }
 
     def frames(self, table: Table) -> list[tuple[Table, pl.DataFrame]]:
-        """What one transaction writes; of tickers that are not listed yet the requests alone."""
+        """The frames to write in one transaction; only records if there are no rows."""
         beside = [
             (QUARANTINE, self.quarantine),
             (REVISIONS, self.revisions),
@@ -109,7 +110,7 @@ class Update:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What is stored of one ticker."""
+    """The stored rows of one ticker."""
 
     rows: pl.DataFrame
     quarantine: pl.DataFrame
@@ -120,45 +121,49 @@ class _Stored:
 def update_bars(
     source: MarketDataSource,
     warehouse: Warehouse,
-    asked: UpdateRequest,
+    request: UpdateRequest,
     now: datetime,
     *,
     second: MarketDataSource | None = None,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Update:
-    """The bars of all tickers asked for; see the module.
+    """Update the bars of all requested tickers; see the module.
 
-    `second` is a source that is asked about outliers. Raises
-    :class:`~options_platform.errors.SourceError` where the source gives nothing usable, and
-    UsageError where the stored bars are of another market (`one_market`).
+    `second` is a source that may confirm outliers. Raises
+    :class:`~options_platform.errors.SourceError` if the source provides nothing usable, and
+    UsageError if the stored bars are of another market (`one_market`).
     """
     require_same_market(warehouse, source.info)
     tables = {
-        table.name: warehouse.read(table, tickers=asked.tickers)
+        table.name: warehouse.read(table, tickers=request.tickers)
         for table in (RAW_OHLCV, QUARANTINE, CORPORATE_ACTIONS, FETCHES)
     }
     parts: dict[str, Update] = {}
-    is_part = set(asked.tickers) < set(asked.pool)
-    held = HeldSessions(source, warehouse, index_counts=is_part)
-    waiting = list(asked.tickers)
-    # Tickers with a short history come last: the bars of the others say whether the session is out.
-    for certain in (False, True):
-        left, waiting = waiting, []
-        for ticker in left:
-            progress("fetching bars", len(parts), len(asked.tickers))
-            mine = {n: frame.filter(pl.col("ticker") == ticker) for n, frame in tables.items()}
-            fetches = mine[FETCHES.name].filter(pl.col("table") == RAW_OHLCV.name)
+    is_part = set(request.tickers) < set(request.pool)
+    source_sessions = HeldSessions(source, warehouse, index_counts=is_part)
+    waiting = list(request.tickers)
+    # Tickers with a short history are tried again last, when bars of the others may prove that the
+    # source has the session.
+    for is_last_try in (False, True):
+        round_, waiting = waiting, []
+        for ticker in round_:
+            progress("fetching bars", len(parts), len(request.tickers))
+            of_ticker = {n: frame.filter(pl.col("ticker") == ticker) for n, frame in tables.items()}
+            fetches = of_ticker[FETCHES.name].filter(pl.col("table") == RAW_OHLCV.name)
             stored = _Stored(
-                mine[RAW_OHLCV.name], mine[QUARANTINE.name], mine[CORPORATE_ACTIONS.name], fetches
+                of_ticker[RAW_OHLCV.name],
+                of_ticker[QUARANTINE.name],
+                of_ticker[CORPORATE_ACTIONS.name],
+                fetches,
             )
-            ask = partial(held.bars, ticker, has_rows=stored.rows.height > 0)
+            ask = partial(source_sessions.bars, ticker, has_rows=stored.rows.height > 0)
             try:
-                parts[ticker] = _update_ticker(ticker, ask, source, second, stored, asked, now)
+                parts[ticker] = _update_ticker(ticker, ask, source, second, stored, request, now)
             except ShortHistoryError:
-                if certain:
+                if is_last_try:
                     raise
                 waiting.append(ticker)
-    return merged([parts[ticker] for ticker in asked.tickers])
+    return merged([parts[ticker] for ticker in request.tickers])
 
 
 def _update_ticker(
@@ -167,26 +172,26 @@ def _update_ticker(
     source: MarketDataSource,
     second: MarketDataSource | None,
     stored: _Stored,
-    asked: UpdateRequest,
+    request: UpdateRequest,
     now: datetime,
 ) -> Update:
     pending = _pending(stored)
     last = stored.rows["date"].to_list()[-1] if stored.rows.height else None
     window = fetch_window(
-        start=asked.start,
-        end=asked.end,
-        first=asked.first,
+        start=request.start,
+        end=request.end,
+        first=request.first,
         last_stored=last,
         asked_from=min(stored.fetches["start"].to_list(), default=None),
         pending=pending,
-        overlap=asked.overlap,
+        overlap=request.overlap,
     )
     raw = ask(window.start, window.end)
     requests = [(window, raw.height)]
     restated = window.reason == "range" and is_restated(raw, stored.rows)
-    whole = FetchWindow(asked.first, max(window.end, last or window.end), "restated")
-    if restated and not window.covers(whole):
-        window = whole
+    full_history = FetchWindow(request.first, max(window.end, last or window.end), "restated")
+    if restated and not window.covers(full_history):
+        window = full_history
         raw = ask(window.start, window.end)
         requests.append((window, raw.height))
     if raw.is_empty():
@@ -194,8 +199,8 @@ def _update_ticker(
         cleaned = absent_bars(ticker, days, source.info.name, now, stored=stored.rows)
     else:
         cleaned = _clean(raw, window, source.info.name, second, stored, now)
-    in_range = pl.col("date").is_between(asked.start, asked.end)
-    # That a source has a bar no more says nothing about the bar; a bad one in its place does.
+    in_range = pl.col("date").is_between(request.start, request.end)
+    # A bar that the source no longer has stays good; a bad bar in its place replaces it.
     kept_good = (~in_range & (pl.col("bad_reason") != REJECTED)) | (pl.col("bad_reason") == MISSING)
     if not keeps_basis(cleaned.rows, stored.rows):
         kept_good = pl.lit(value=False)
@@ -205,11 +210,11 @@ def _update_ticker(
         in_range | pl.struct(KEY).is_in(changed.select(pl.struct(KEY)).to_series().implode())
     )
     accepted = stored.quarantine.filter(pl.col("status") == "accepted")
-    quarantined = _told_of_kept(cleaned.quarantined, rows)
-    given = cleaned.rows.filter(pl.col("bad_reason").is_null()).select(KEY)
+    quarantined = _warned_if_kept(cleaned.quarantined, rows)
+    good = cleaned.rows.filter(pl.col("bad_reason").is_null()).select(KEY)
     return Update(
         rows=written,
-        quarantine=merge_entries(stored.quarantine, quarantined, given, now),
+        quarantine=merge_entries(stored.quarantine, quarantined, good, now),
         revisions=find_revisions(RAW_OHLCV, written, stored.rows, now, accepted=accepted),
         fetches=request_rows(RAW_OHLCV, ticker, requests, source.info.name, now),
         outside=changed_rows(written.filter(~in_range), stored.rows, DEPENDED_ON),
@@ -219,8 +224,8 @@ def _update_ticker(
     )
 
 
-def _told_of_kept(quarantined: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """A hole in the answer is no more than a warning where the stored bar was kept."""
+def _warned_if_kept(quarantined: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The entries; a missing bar is only a warning if the stored bar was kept."""
     kept = rows.filter(pl.col("bad_reason").is_null()).select(pl.struct(KEY)).to_series()
     is_kept = (pl.col("rule") == MISSING) & pl.struct(KEY).is_in(kept.implode())
     severity = pl.when(is_kept).then(pl.lit(WARNING)).otherwise("severity")
@@ -228,13 +233,13 @@ def _told_of_kept(quarantined: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame
 
 
 def _pending(stored: _Stored) -> date | None:
-    """The earliest bar whose row does not follow yet what the user decided on it."""
+    """Date of the earliest row that does not yet follow the user's decision; None without."""
     accepted = stored.quarantine.filter(pl.col("status") == "accepted").select(KEY)
     bad = pl.col("bad_reason").is_not_null()
-    kept_out = stored.rows.filter(bad).join(accepted, on=KEY, how="semi")
+    to_accept = stored.rows.filter(bad).join(accepted, on=KEY, how="semi")
     decided = decisions_on(stored.rows.filter(~bad), stored.quarantine)
-    kept_in = decided.filter(pl.col("status") == "rejected")
-    return min([*kept_out["date"].to_list(), *kept_in["date"].to_list()], default=None)
+    to_reject = decided.filter(pl.col("status") == "rejected")
+    return min([*to_accept["date"].to_list(), *to_reject["date"].to_list()], default=None)
 
 
 def _clean(
@@ -281,7 +286,7 @@ def request_rows(
 
 
 def merged(parts: Sequence[Update]) -> Update:
-    """The updates of several tickers as one."""
+    """The updates of several tickers combined into one."""
     names = ("rows", "quarantine", "revisions", "fetches", "outside", "actions")
     frames = {name: pl.concat([getattr(part, name) for part in parts]) for name in names}
     return Update(

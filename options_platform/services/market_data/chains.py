@@ -1,4 +1,4 @@
-"""Fetching option chains and earnings dates: what a run stores, and what it had to skip."""
+"""Fetches and stores option chains and earnings dates, and reports what was skipped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ Key = tuple[date, str]
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of the chains of a run: those stored, with their worth, and why others lack."""
+    """The chains of a run: the shares of good quotes of stored ones, the causes of skipped ones."""
 
     shares: pl.DataFrame
     skipped: Mapping[Key, str]
 
 
 def fetch_chains(platform: Platform, selected: PartitionRange) -> Fetched:
-    """Fetch, judge and store the chain of each partition; one that the source lacks is skipped.
+    """Fetch, judge and store the chain of each partition; skip those that the source does not have.
 
-    A chain that was taken on the evening of its session is not asked for again. One that is
-    stored otherwise stays where the source cannot give it again. UsageError where
-    the stored bars are of another market (`services.market_data.one_market`).
+    A chain that was fetched on the evening of its session is kept and not requested again; another
+    stored chain is kept if the source cannot provide it again. Raises UsageError if the stored
+    bars are of another market (`services.market_data.one_market`).
     """
     require_same_market(platform.warehouse, platform.source().info)
     settings, shares = platform.settings, [good_shares(OPTION_CHAIN.empty())]
@@ -63,9 +63,9 @@ def fetch_chains(platform: Platform, selected: PartitionRange) -> Fetched:
 
 
 def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[Key]:
-    """Those of the range's partitions whose stored chain was fetched before their day was over.
+    """The partitions whose stored chain was fetched on the day of its session.
 
-    By midnight the quotes of some sources are gone, so such a chain is the better one.
+    Some sources have no quotes after midnight, so such a chain is the better one.
     """
     span = {"start": selected.start, "end": selected.end}
     stored = chains.stored(tickers=selected.tickers, **span)
@@ -75,19 +75,19 @@ def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[K
 
 def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[pl.DataFrame]:
     source: Any = platform.source()
-    found = []
+    chains = []
     for day, ticker in keys:
         try:
             chain = source.option_chain(ticker, day, platform.now())
         except SourceError as error:
             skipped[day, ticker] = str(error)
         else:
-            found.append(chain.with_columns(date=pl.lit(day)))
-    return found
+            chains.append(chain.with_columns(date=pl.lit(day)))
+    return chains
 
 
 def traded_closes(platform: Platform, selected: PartitionRange) -> pl.DataFrame:
-    """The closes of the range as traded: the stored, split-adjusted ones times the split factor."""
+    """The closes of the range as traded, in USD: the split-adjusted ones times the split factor."""
     bars = platform.warehouse.read(
         RAW_OHLCV,
         columns=["date", "ticker", "close", "split_factor"],

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: versions, home, sources, calendar, tables; one finding each."""
+"""The checks of `doctor`: versions, home, databases, sources, calendar and tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN_NAMES = 10
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing looked at: `state` is ok, note or BROKEN, `detail` says what to do."""
+    """The result of one check: `state` is ok, note or BROKEN, `detail` gives cause and advice."""
 
     OK: ClassVar[str] = "ok"
     NOTE: ClassVar[str] = "note"
@@ -38,7 +38,7 @@ class Diagnosis:
 
 
 def diagnose(settings: Settings) -> list[Diagnosis]:
-    """All findings; nothing is changed but an empty home being created."""
+    """The results of all checks. Creates an empty home if there is none; changes nothing else."""
     findings = [_python(), *_packages(), *_home(settings), *_databases(settings)]
     findings += [*_sources(settings), _calendar()]
     damaged = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
@@ -79,20 +79,20 @@ def _home(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _databases(settings: Settings) -> Iterator[Diagnosis]:
-    """Each database that is damaged, busy or left by a killed process; how many are sound."""
+    """Each database that is damaged, busy or left by a killed process, and the number of sound."""
     from options_platform.adapters.storage.backups.soundness import check_databases, way_back
 
     if not settings.home.is_dir():
         return
     sound = 0
-    for found in check_databases(settings.home, wait_seconds=5):
-        name = found.path.relative_to(settings.home).as_posix()
-        if found.busy:
-            yield Diagnosis(name, Diagnosis.NOTE, f"not looked at: {found.cause}")
-        elif found.cause is not None:
-            advice = way_back(settings.home, found)
-            yield Diagnosis(name, Diagnosis.BROKEN, f"{found.cause}; {advice}")
-        elif found.replayed and name.startswith("ledger"):
+    for database in check_databases(settings.home, wait_seconds=5):
+        name = database.path.relative_to(settings.home).as_posix()
+        if database.busy:
+            yield Diagnosis(name, Diagnosis.NOTE, f"not checked: {database.cause}")
+        elif database.cause is not None:
+            advice = way_back(settings.home, database)
+            yield Diagnosis(name, Diagnosis.BROKEN, f"{database.cause}; {advice}")
+        elif database.replayed and name.startswith("ledger"):
             detail = "a process was killed while it traded; run: options-platform reconcile"
             yield Diagnosis(name, Diagnosis.NOTE, detail)
         else:
@@ -110,38 +110,38 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
     except PlatformError as error:
         yield Diagnosis("source", Diagnosis.BROKEN, str(error))
         return
-    lacking = _lacking(settings.tickers, info.tickers)
+    missing = _missing_names(settings.tickers, info.tickers)
     yield (
         Diagnosis(
             "source",
             Diagnosis.BROKEN,
-            f"{info.name} ({info.label}) has no {lacking}; set OPTIONS_TICKERS or another "
+            f"{info.name} ({info.label}) has no {missing}; set OPTIONS_TICKERS or another "
             "OPTIONS_SOURCE",
         )
-        if lacking
+        if missing
         else Diagnosis("source", Diagnosis.OK, f"{info.name}: {info.label}")
     )
     from options_platform.domain.feature_engine.iv_history import CHAIN
 
-    wanted = sorted({"VIX", *settings.iv_symbols.values()} - {CHAIN})
-    lacking = _lacking(wanted, info.indices if "index" in info.kinds else ())
+    symbols = sorted({"VIX", *settings.iv_symbols.values()} - {CHAIN})
+    missing = _missing_names(symbols, info.indices if "index" in info.kinds else ())
     yield (
         Diagnosis(
             "indices",
             Diagnosis.BROKEN,
-            f"{info.name} has no {lacking}; set OPTIONS_FALLBACK_SOURCES to a source that does, "
+            f"{info.name} has no {missing}; set OPTIONS_FALLBACK_SOURCES to a source that does, "
             "or another OPTIONS_IV_SYMBOL__TICKER",
         )
-        if lacking
-        else Diagnosis("indices", Diagnosis.OK, ", ".join(wanted))
+        if missing
+        else Diagnosis("indices", Diagnosis.OK, ", ".join(symbols))
     )
     yield from _market(settings, info)
     if settings.source == "csv":
-        yield from _files(settings.csv_dir, (*settings.tickers, *wanted))
+        yield from _files(settings.csv_dir, (*settings.tickers, *symbols))
 
 
 def _files(folders: str, names: Sequence[str]) -> Iterator[Diagnosis]:
-    """What each file of the source csv is taken for."""
+    """The recognised layout of each file of the source csv."""
     from options_platform.adapters.sources.files.folder import CsvSource
 
     source = CsvSource(folders)
@@ -152,15 +152,18 @@ def _files(folders: str, names: Sequence[str]) -> Iterator[Diagnosis]:
             yield Diagnosis(f"file of {name}", Diagnosis.BROKEN, str(error))
 
 
-def _lacking(wanted: Sequence[str], known: Sequence[str] | None) -> str:
-    """Those of `wanted` that are not `known`, and what is, shortened; empty if none lacks."""
-    lacking = [] if known is None else [name for name in wanted if name not in known]
-    if not lacking:
+def _missing_names(needed: Sequence[str], available: Sequence[str] | None) -> str:
+    """The needed names that are not available, and the available ones, as text; empty if none.
+
+    `available` is None for a source that has any name.
+    """
+    missing = [] if available is None else [name for name in needed if name not in available]
+    if not missing:
         return ""
-    shown = [*(known or ("nothing",))[:SHOWN_NAMES]]
-    if len(known or ()) > SHOWN_NAMES:
+    shown = [*(available or ("nothing",))[:SHOWN_NAMES]]
+    if len(available or ()) > SHOWN_NAMES:
         shown.append("more")
-    return f"{', '.join(lacking)}; it has {', '.join(shown)}"
+    return f"{', '.join(missing)}; it has {', '.join(shown)}"
 
 
 def _market(settings: Settings, info: SourceInfo) -> Iterator[Diagnosis]:
@@ -178,8 +181,8 @@ def _market(settings: Settings, info: SourceInfo) -> Iterator[Diagnosis]:
 def _calendar() -> Diagnosis:
     from options_platform.domain.calendar.sessions import LAST_DAY
 
-    left = (LAST_DAY - datetime.now(UTC).date()).days
-    state = Diagnosis.OK if left > CALENDAR_WARNING_DAYS else Diagnosis.NOTE
+    days_left = (LAST_DAY - datetime.now(UTC).date()).days
+    state = Diagnosis.OK if days_left > CALENDAR_WARNING_DAYS else Diagnosis.NOTE
     return Diagnosis("calendar", state, f"holidays known to {LAST_DAY}")
 
 

@@ -1,8 +1,9 @@
-"""Whether a source has a session at all, where its history of one ticker ends before it.
+"""Decides whether a source already has a session for which it has no bar of a ticker.
 
-That one ticker has no bar says nothing by itself: the source may be late. Another ticker's bar of
-the session says that it is out and that this ticker has none. A run of a part of the pool may not
-see one, since the others are fetched at the same time; there the VIX of the session says it too.
+A missing bar of one ticker proves nothing, since the source may be late. Another ticker's bar of
+the session proves that the source has it, so that this ticker did not trade. A run of only some
+tickers may not see another bar, because other runs fetch those at the same time; for such a run
+the VIX of the session is a proof too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ VIX = "VIX"
 
 
 class HeldSessions:
-    """Asks the source for bars and remembers which sessions it was seen to have."""
+    """Requests bars and remembers for which sessions the source has data."""
 
     def __init__(
         self, source: MarketDataSource, warehouse: Warehouse, *, index_counts: bool
@@ -29,29 +30,29 @@ class HeldSessions:
         self._source = source
         self._index_counts = index_counts
         self._warehouse = warehouse
-        self._seen: set[date] = set()
-        self._looked: set[date] = set()
+        self._available: set[date] = set()
+        self._checked: set[date] = set()
 
     def bars(self, ticker: str, start: date, end: date, *, has_rows: bool) -> pl.DataFrame:
-        """The bars of `ticker`; a short history as it is where the source has the last session.
+        """The bars of `ticker`; a history that ends early is accepted if the source has `end`.
 
-        Empty for a range without a bar of it. Raises
-        :class:`~options_platform.errors.ShortHistoryError` where nothing shows that the source
-        has that session, and for a ticker without a bar that has no stored rows: it may not exist.
+        Empty for a range without a bar. Raises
+        :class:`~options_platform.errors.ShortHistoryError` if nothing proves that the source has
+        the last session, and for a ticker without any bar or stored row, which may not exist.
         """
         try:
-            given = self._source.bars(ticker, start, end)
+            bars = self._source.bars(ticker, start, end)
         except ShortHistoryError as short:
             last = sessions(start, end)[-1:]
             exists = has_rows or short.bars.height > 0
             if not exists or not last or not self._has(last[0]):
                 raise
             if self._had_later(ticker, short.bars, start, end):
-                # It has given them before: what it gives now was cut.
+                # The source had later bars before, so this answer is truncated.
                 raise
             return short.bars
-        self._seen.update(given.filter(pl.col("close").is_finite())["date"].to_list())
-        return given
+        self._available.update(bars.filter(pl.col("close").is_finite())["date"].to_list())
+        return bars
 
     def _had_later(self, ticker: str, bars: pl.DataFrame, start: date, end: date) -> bool:
         """Whether bars of the ticker after the last of `bars` are stored from this source."""
@@ -62,17 +63,17 @@ class HeldSessions:
         return stored.height > 0
 
     def _has(self, session: date) -> bool:
-        if session not in self._seen and session not in self._looked:
-            self._looked.add(session)
+        if session not in self._available and session not in self._checked:
+            self._checked.add(session)
             if self._is_stored(session) or self._has_index(session):
-                self._seen.add(session)
-        return session in self._seen
+                self._available.add(session)
+        return session in self._available
 
     def _is_stored(self, session: date) -> bool:
         return self._stored(session, session).height > 0
 
     def _stored(self, start: date, end: date, *, tickers: list[str] | None = None) -> pl.DataFrame:
-        """Good bars of the range that are stored from this source."""
+        """Stored good bars of the range from this source."""
         stored = self._warehouse.read(
             RAW_OHLCV, columns=["date", "close", "source"], start=start, end=end, tickers=tickers
         )

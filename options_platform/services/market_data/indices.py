@@ -1,6 +1,6 @@
-"""Bringing the volatility indices up to date; the same steps as `bars.py` has them.
+"""Updates the volatility indices, with the same steps as `bars.py`.
 
-Each index is asked for once a run, however many tickers use it.
+Each index is requested once per run, however many tickers use it.
 """
 
 from __future__ import annotations
@@ -33,38 +33,41 @@ RECORDED = ("iv_symbol", "iv_close", "iv_age", "vix", "vix_age")
 def update_indices(
     source: MarketDataSource,
     warehouse: Warehouse,
-    asked: UpdateRequest,
+    request: UpdateRequest,
     iv_symbols: Mapping[str, str],
     now: datetime,
 ) -> Update:
-    """The index rows of each stored bar of the tickers asked for, as rows of `vix`."""
+    """Update the rows of `vix`: index values for each stored bar of the requested tickers.
+
+    Raises :class:`~options_platform.errors.SourceError` if the source provides nothing usable.
+    """
     require_same_market(warehouse, source.info)
-    symbols = sorted({"VIX", *(iv_symbols[ticker] for ticker in asked.tickers)})
-    keys = warehouse.read(RAW_OHLCV, columns=list(KEY), tickers=asked.tickers, end=asked.end)
-    stored = warehouse.read(VIX, tickers=asked.tickers)
+    symbols = sorted({"VIX", *(iv_symbols[ticker] for ticker in request.tickers)})
+    keys = warehouse.read(RAW_OHLCV, columns=list(KEY), tickers=request.tickers, end=request.end)
+    stored = warehouse.read(VIX, tickers=request.tickers)
     entries = warehouse.read(QUARANTINE, tickers=symbols)
-    known = known_closes(stored).filter(pl.col("symbol").is_in(symbols))
+    stored_closes = known_closes(stored).filter(pl.col("symbol").is_in(symbols))
     fetches = warehouse.read(FETCHES, tickers=symbols).filter(
         (pl.col("table") == VIX.name) & (pl.col("source") == source.info.name)
     )
-    window = _window(keys, stored, asked, iv_symbols, _asked_from(fetches, symbols))
+    window = _window(keys, stored, request, iv_symbols, _asked_from(fetches, symbols))
     requests: dict[str, list[tuple[FetchWindow, int]]] = {}
     fetched, restated = [], []
     for symbol in symbols:
-        frame, requests[symbol] = _fetch(source, symbol, window, known, asked)
+        frame, requests[symbol] = _fetch(source, symbol, window, stored_closes, request)
         fetched.append(frame)
         if requests[symbol][-1][0].reason == "restated":
             restated.append(symbol)
     if restated and window.reason != "first":
-        # One window serves all: the rows of the other indices stand on what is known of them.
-        window = FetchWindow(asked.first, window.end, "restated")
+        # All indices share one window; the others use their stored closes outside of theirs.
+        window = FetchWindow(request.first, window.end, "restated")
     judged = judge_index(pl.concat(fetched), now)
     bad = judged.quarantined.filter(pl.col("severity") == SET_ASIDE)
-    closes = _with_known(judged.closes, known, bad.select("date", symbol="ticker"))
-    wanted = keys.filter(pl.col("date") >= window.start)
-    rows = align_indices(wanted, closes, iv_symbols, source.info.name, now)
+    closes = _with_stored(judged.closes, stored_closes, bad.select("date", symbol="ticker"))
+    window_keys = keys.filter(pl.col("date") >= window.start)
+    rows = align_indices(window_keys, closes, iv_symbols, source.info.name, now)
     rows = _first_fetched(rows, stored)
-    in_range = pl.col("date").is_between(asked.start, asked.end)
+    in_range = pl.col("date").is_between(request.start, request.end)
     changed = changed_rows(rows, stored, RECORDED)
     is_changed = pl.struct(KEY).is_in(changed.select(pl.struct(KEY)).to_series().implode())
     written = rows.filter(in_range | is_changed)
@@ -92,10 +95,7 @@ def find_revisions_of(rows: pl.DataFrame, stored: pl.DataFrame, now: datetime) -
 
 
 def _asked_from(fetches: pl.DataFrame, symbols: Sequence[str]) -> date | None:
-    """The session from which on the source was asked for every symbol; None if one never was.
-
-    What another source did not have, this one may.
-    """
+    """First session that this source was asked for, for every symbol; None if one never was."""
     firsts = dict(fetches.group_by("ticker").agg(pl.col("start").min()).iter_rows())
     return max(firsts.values()) if set(symbols) <= set(firsts) else None
 
@@ -103,31 +103,31 @@ def _asked_from(fetches: pl.DataFrame, symbols: Sequence[str]) -> date | None:
 def _window(
     keys: pl.DataFrame,
     stored: pl.DataFrame,
-    asked: UpdateRequest,
+    request: UpdateRequest,
     iv_symbols: Mapping[str, str],
     asked_from: date | None,
 ) -> FetchWindow:
-    """One window for all indices: the whole history if any row or request of it is missing."""
-    start = asked.start
+    """The common window of all indices: the whole history if a row or request of it is missing."""
+    start = request.start
     before = keys.filter(pl.col("date") < start)
-    own = stored.with_columns(
+    with_symbol = stored.with_columns(
         symbol=pl.col("ticker").replace_strict(dict(iv_symbols), return_dtype=pl.String)
     ).filter(pl.col("symbol") == pl.col("iv_symbol"))
-    missing = before.join(own, on=list(KEY), how="anti")
+    missing = before.join(with_symbol, on=list(KEY), how="anti")
     firsts = keys.group_by("ticker").agg(first=pl.col("date").min())
-    have = set(own["ticker"].unique().to_list())
-    # A ticker without a bar is not listed yet, so it lacks nothing.
-    new = any(ticker not in have for ticker in keys["ticker"].unique())
+    with_rows = set(with_symbol["ticker"].unique().to_list())
+    # A ticker without a bar is not listed yet and needs no rows.
+    new = any(ticker not in with_rows for ticker in keys["ticker"].unique())
     gap = missing.join(firsts, on="ticker").filter(pl.col("date") == pl.col("first")).height > 0
     last = min(missing["date"].to_list(), default=None)
     return fetch_window(
         start=start if last is None else min(start, last),
-        end=asked.end,
-        first=asked.first,
-        last_stored=None if new or gap else max(own["date"].to_list(), default=None),
+        end=request.end,
+        first=request.first,
+        last_stored=None if new or gap else max(with_symbol["date"].to_list(), default=None),
         asked_from=asked_from,
         pending=None,
-        overlap=asked.overlap,
+        overlap=request.overlap,
     )
 
 
@@ -135,35 +135,35 @@ def _fetch(
     source: MarketDataSource,
     symbol: str,
     window: FetchWindow,
-    known: pl.DataFrame,
-    asked: UpdateRequest,
+    stored_closes: pl.DataFrame,
+    request: UpdateRequest,
 ) -> tuple[pl.DataFrame, list[tuple[FetchWindow, int]]]:
     frame = source.index_bars(symbol, window.start, window.end)
     requests = [(window, frame.height)]
-    whole = FetchWindow(asked.first, window.end, "restated")
-    restated = window.reason == "range" and is_index_restated(frame, known)
-    if restated and not window.covers(whole):
-        frame = source.index_bars(symbol, whole.start, whole.end)
-        requests.append((whole, frame.height))
+    full_history = FetchWindow(request.first, window.end, "restated")
+    restated = window.reason == "range" and is_index_restated(frame, stored_closes)
+    if restated and not window.covers(full_history):
+        frame = source.index_bars(symbol, full_history.start, full_history.end)
+        requests.append((full_history, frame.height))
     return frame, requests
 
 
-def _with_known(closes: pl.DataFrame, known: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
-    """The fetched closes, and the known ones of days that were not asked for or gave none.
+def _with_stored(closes: pl.DataFrame, stored: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """The fetched closes, and the stored ones of all other days.
 
-    That a source has a close no more says nothing about it; a `bad` one in its place does.
+    A close that the source no longer has stays; a `bad` one in its place removes it.
     """
     key = ["date", "symbol"]
-    kept = known.join(closes, on=key, how="anti", maintain_order="left").join(
+    kept = stored.join(closes, on=key, how="anti", maintain_order="left").join(
         bad, on=key, how="anti", maintain_order="left"
     )
     return pl.concat([closes, kept.select(*key, "close", "source")], how="diagonal")
 
 
 def _first_fetched(rows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    was = stored.select(*KEY, fetched_at_was="fetched_at")
+    first = stored.select(*KEY, fetched_at_was="fetched_at")
     return (
-        rows.join(was, on=list(KEY), how="left", maintain_order="left")
+        rows.join(first, on=list(KEY), how="left", maintain_order="left")
         .with_columns(fetched_at=pl.col("fetched_at_was").fill_null(pl.col("fetched_at")))
         .select(VIX.schema.names())
     )

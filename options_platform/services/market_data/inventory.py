@@ -1,4 +1,4 @@
-"""Which dates and tickers are stored, of every asset's table, the option chains' files included."""
+"""The dates and tickers that are stored, for every asset's table and for option chains."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ LISTED_TABLES = (*ASSET_TABLES, *CHAIN_TABLES, EARNINGS)
 
 
 def stored_keys(settings: Settings, warehouse: Warehouse, table: Table) -> pl.DataFrame:
-    """`date` and `ticker` of the rows of one of the listed tables, of the settings' tickers.
+    """`date` and `ticker` of the stored rows of a table, for the settings' tickers.
 
-    Of `option_chain` a row a chain, of the others a row a row.
+    For `option_chain` one row per chain.
     """
     if table is not OPTION_CHAIN:
         return warehouse.read(table, columns=KEY, tickers=settings.tickers)
-    found = ChainStore(settings.chains_path).stored(tickers=settings.tickers)
-    return pl.DataFrame(found, schema={"date": pl.Date, "ticker": pl.String}, orient="row")
+    keys = ChainStore(settings.chains_path).stored(tickers=settings.tickers)
+    return pl.DataFrame(keys, schema={"date": pl.Date, "ticker": pl.String}, orient="row")
 
 
 def without_bars(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
     """The tickers without a good bar of the newest stored session: ticker, last, sessions_behind.
 
-    `last` is the session of their newest good bar, null (and so is the count) without any.
+    `last` is the session of the ticker's newest good bar; both are null without any.
     """
     bars = warehouse.read(
         RAW_OHLCV, columns=[*KEY, "close", "fetched_at"], tickers=settings.tickers
@@ -45,7 +45,7 @@ def without_bars(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
 
 
 def open_entries(warehouse: Warehouse) -> tuple[int, int]:
-    """How many rows of the quarantine nobody has decided on: those set aside, and warnings."""
+    """Numbers of undecided entries of the quarantine: rows set aside, and warnings."""
     entries = warehouse.read(QUARANTINE, columns=["date", "severity", "status"])
     still_open = entries.filter(pl.col("status") == "open")
     aside = still_open.filter(pl.col("severity") == SET_ASIDE).height

@@ -1,4 +1,4 @@
-"""Which tickers have begun: a bar by a session, or none though the source was asked for it."""
+"""Which tickers are listed by a session, judged from stored bars and requests."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from options_platform.domain.calendar.sessions import FIRST_DAY
 
 
 def first_bars(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, date]:
-    """The date of each ticker's first stored row of `raw_ohlcv`."""
+    """The date of each ticker's first stored row of `raw_ohlcv`; absent without rows."""
     keys = warehouse.read(RAW_OHLCV, columns=KEY, tickers=tickers)
     return dict(keys.group_by("ticker").agg(pl.col("date").min()).iter_rows())
 
 
 def asked_until(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, date]:
-    """The newest session that the source was asked for, of each ticker that it was asked about."""
+    """The newest session that bars were requested for, by ticker; others are absent."""
     fetches = warehouse.read(FETCHES, columns=["table", "ticker", "end"], tickers=tickers)
     fetches = fetches.filter(pl.col("table") == RAW_OHLCV.name)
     return dict(fetches.group_by("ticker").agg(pl.col("end").max()).iter_rows())
 
 
 def unlisted(warehouse: Warehouse, tickers: Sequence[str], end: date) -> tuple[str, ...]:
-    """The tickers that have no bar up to `end`, although the source was asked for it.
+    """The tickers without a bar up to `end`, although the source was asked for it.
 
-    One that was never asked about is none of them: its rows are missing.
+    A ticker that was never asked for is not among them; its rows are missing.
     """
-    firsts, asked = first_bars(warehouse, tickers), asked_until(warehouse, tickers)
+    firsts, requested = first_bars(warehouse, tickers), asked_until(warehouse, tickers)
     return tuple(
         ticker
         for ticker in tickers
-        if firsts.get(ticker, date.max) > end and asked.get(ticker, FIRST_DAY) >= end
+        if firsts.get(ticker, date.max) > end and requested.get(ticker, FIRST_DAY) >= end
     )
 
 
 def listed_pool(warehouse: Warehouse, pool: Sequence[str], end: date) -> tuple[str, ...]:
-    """`pool` without the tickers that are not listed by `end`: those that must have rows."""
+    """The tickers of `pool` that are listed by `end` and so must have rows."""
     absent = unlisted(warehouse, pool, end)
     return tuple(ticker for ticker in pool if ticker not in absent)

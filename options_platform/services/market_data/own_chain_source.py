@@ -1,4 +1,4 @@
-"""The volatility of a ticker's own chains, as an index that any source seems to have."""
+"""Presents the volatility of a ticker's own option chains as an index of any source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREFIX = f"{CHAIN}:"
 
 
 class OwnIvSource:
-    """A source whose indices `CHAIN:TICKER` are read from `iv_history`; all else is its own."""
+    """Wraps a source; reads indices `CHAIN:TICKER` from `iv_history`, all else from the source."""
 
     def __init__(self, source: MarketDataSource, warehouse: Warehouse) -> None:
         self._source = source
@@ -24,17 +24,17 @@ class OwnIvSource:
 
     @property
     def info(self) -> SourceInfo:
-        """The source's own."""
+        """The info of the wrapped source."""
         return self._source.info
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """The source's own."""
+        """The bars of the wrapped source."""
         return self._source.bars(ticker, start, end)
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """The stored values of `CHAIN:TICKER` in index points; any other index from the source.
 
-        Raises :class:`SourceError` where none was ever stored and the source gives no chains.
+        Raises :class:`SourceError` if none is stored in the range and the source has no chains.
         """
         if not symbol.startswith(PREFIX):
             return self._source.index_bars(symbol, start, end)
@@ -42,7 +42,7 @@ class OwnIvSource:
         history = self._warehouse.read(IV_HISTORY, tickers=[ticker], start=start, end=end)
         if history.is_empty() and "chain" not in self.info.kinds:
             raise SourceError(
-                f"iv_symbol of {ticker} is {CHAIN}, but {self.info.name} gives no option chains; "
+                f"iv_symbol of {ticker} is {CHAIN}, but {self.info.name} has no option chains; "
                 "name an index such as VIX, or choose a source with chains"
             )
         closes = chain_closes(history, f"{self.info.name} chain")

@@ -1,4 +1,4 @@
-"""Which tickers go by their own chains, and what `vix` then rests on."""
+"""Tickers whose implied volatility comes from their own option chains, and the inputs of `vix`."""
 
 from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.settings import Settings
@@ -10,5 +10,5 @@ def by_chain(settings: Settings) -> tuple[str, ...]:
 
 
 def vix_inputs(settings: Settings) -> list[str]:
-    """The assets that `vix` reads: `iv_history` as well where a ticker goes by its own chain."""
+    """The assets that `vix` reads; `iv_history` is one if a ticker uses its own chain."""
     return ["raw_ohlcv", "iv_history"] if by_chain(settings) else ["raw_ohlcv"]

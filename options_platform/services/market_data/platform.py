@@ -1,4 +1,4 @@
-"""The resources that assets ask for, built from the settings; tests override any of them."""
+"""The resources of assets, built from the settings; tests may override each of them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time of day; the only place where the platform's assets read a clock."""
+    """The present time; the only place where assets read a clock."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Platform:
-    """Everything of the outside that an asset may use.
+    """The stores, sources and clock that an asset may use.
 
-    `progress` is told (what, done, total) during long work; `second_source` gives the source
-    that the first one is compared with, None where none is set.
+    `progress` is called with (what, done, total) during long work; `second_source` returns the
+    source that the first one is compared with, or None if none is configured.
     """
 
     settings: Settings
@@ -40,8 +40,10 @@ class Platform:
 
 
 def source_gives(platform: Platform, kind: str) -> bool:
-    """Whether the source gives `kind` (bars, index, chain, earnings); one that cannot be opened
-    gives nothing."""
+    """Whether the source provides `kind` (bars, index, chain, earnings).
+
+    False for a source that cannot be opened.
+    """
     try:
         return kind in platform.source().info.kinds
     except PlatformError:
@@ -49,7 +51,7 @@ def source_gives(platform: Platform, kind: str) -> bool:
 
 
 def quiet(what: str, done: int, total: int) -> None:
-    """A progress listener that tells nobody."""
+    """A progress listener that shows nothing."""
 
 
 def make_platform(settings: Settings, **overrides: Any) -> Platform:

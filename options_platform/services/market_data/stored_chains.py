@@ -1,4 +1,4 @@
-"""The stored chains as the domain asks for them: one at a time, and never that of a stand-in."""
+"""Provides stored option chains to the domain, one at a time, and never those of a proxy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from options_platform.errors import PricingError
 def stored_chains(
     store: ChainStore, tickers: Sequence[str], start: date, end: date
 ) -> Callable[[date, str], Chain | None]:
-    """What gives the stored chain of a date and ticker in the range, read when it is asked for.
+    """A function that returns the stored chain of a date and ticker in the range.
 
-    None where none is stored, where the stored one has no good quote, and where it comes from a
-    stand-in: a simulated chain is no real one.
+    It reads a chain at its first call. It returns None for a chain that is not stored, has no good
+    quote, or comes from a proxy source, such as a simulated one.
     """
     keys = set(store.stored(tickers=tickers, start=start, end=end))
 
@@ -27,9 +27,9 @@ def stored_chains(
         if (day, ticker) not in keys:
             return None
         try:
-            found = store.read([(day, ticker)])
-            is_proxy = found["source"].is_in(PROXY_SOURCES).any()
-            return None if is_proxy else real_chain(found)
+            rows = store.read([(day, ticker)])
+            is_proxy = rows["source"].is_in(PROXY_SOURCES).any()
+            return None if is_proxy else real_chain(rows)
         except PricingError:
             return None
 

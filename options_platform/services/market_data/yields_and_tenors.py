@@ -1,4 +1,4 @@
-"""Yields, the other tenors of the VIX, and dividends: bringing them up to date, reading them."""
+"""Updates and reads yields and the tenors of the VIX; reads stored dividends."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ YIELD = "DGS3MO"
 def update_series(
     source: MarketDataSource, warehouse: Warehouse, first: date, last: date, now: datetime
 ) -> dict[str, int]:
-    """Store what the source has of `SERIES` from `first` to `last`; by symbol the rows written.
+    """Store the source's values of `SERIES` from `first` to `last`; returns new rows by symbol.
 
-    Rows that say what is stored already are left alone. A day without a number is no row.
+    Values that are stored already are not written again; days without a finite value are left out.
     """
     written: dict[str, int] = {}
     stored = warehouse.read(MARKET_SERIES, columns=["symbol", "date", "value"])
     for symbol in (name for name in SERIES if name in source.info.series):
-        given = source.index_bars(symbol, first, last)
+        closes = source.index_bars(symbol, first, last)
         rows = (
-            given.filter(pl.col("close").is_finite())
+            closes.filter(pl.col("close").is_finite())
             .unique("date", keep="first", maintain_order=True)
             .select("symbol", "date", value="close", source="source")
             .join(stored, on=["symbol", "date", "value"], how="anti")
@@ -41,26 +41,27 @@ def update_series(
 
 
 def stored_yields(warehouse: Warehouse) -> pl.DataFrame | None:
-    """date and yield_pct of the 3-month Treasury yield; None if none is stored."""
+    """date and yield_pct (per cent a year) of the 3-month Treasury yield; None if not stored."""
     rows = warehouse.read(MARKET_SERIES, columns=["symbol", "date", "value"])
-    own = rows.filter(pl.col("symbol") == YIELD).select("date", yield_pct="value").sort("date")
-    return None if own.is_empty() else own
+    yields = rows.filter(pl.col("symbol") == YIELD).select("date", yield_pct="value").sort("date")
+    return None if yields.is_empty() else yields
 
 
 def stored_tenors(warehouse: Warehouse) -> pl.DataFrame | None:
-    """date, vix9d, vix3m and vix6m in index points, and short_rate as a fraction.
+    """date, vix9d, vix3m and vix6m (index points), and short_rate (annual fraction).
 
-    Null where unknown, the rate carried over all sessions; None if nothing is stored.
+    Unknown values are null; the rate is carried over sessions without one. None if nothing is
+    stored.
     """
     rows = warehouse.read(MARKET_SERIES, columns=["symbol", "date", "value"])
     rows = rows.with_columns(pl.col("symbol").str.to_lowercase())
-    own = rows.filter(pl.col("symbol").is_in(TENORS))
+    tenors = rows.filter(pl.col("symbol").is_in(TENORS))
     rates = _short_rates(warehouse)
-    if own.is_empty():
+    if tenors.is_empty():
         if rates is None:
             return None
         return rates.with_columns(**_unknown(TENORS)).select("date", *TENORS, SHORT_RATE)
-    wide = own.pivot("symbol", index="date", values="value")
+    wide = tenors.pivot("symbol", index="date", values="value")
     missing = [name for name in TENORS if name not in wide.columns]
     wide = wide.with_columns(**_unknown(missing))
     if rates is None:
@@ -73,7 +74,7 @@ def stored_tenors(warehouse: Warehouse) -> pl.DataFrame | None:
 def stored_dividends(
     warehouse: Warehouse, tickers: Sequence[str] | None = None, end: date | None = None
 ) -> pl.DataFrame:
-    """date, ticker and dividend (USD a share, split-adjusted) of all stored bars up to `end`."""
+    """date, ticker and dividend (USD per share, split-adjusted) of all stored bars up to `end`."""
     columns = ["date", "ticker", "dividend"]
     rows = warehouse.read(RAW_OHLCV, columns=columns, tickers=tickers, end=end)
     return rows.filter(pl.col("dividend") > 0)

@@ -1,1 +1,4 @@
-"""What plans are made from, and plans as tables and orders."""
+"""Reads the inputs of plans, and converts plans to tables and orders.
+
+The rules of planning belong to `domain.planning`, sending orders to `services.trading`.
+"""

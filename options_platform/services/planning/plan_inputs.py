@@ -1,4 +1,4 @@
-"""What plans are made from: bars, indices, ranks, regimes and predictions, side by side."""
+"""The inputs of plans: bars, indices, ranks, regimes and predictions, joined."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from options_platform.services.market_data.yields_and_tenors import stored_tenor
 def plan_inputs(
     warehouse: Warehouse, tickers: Sequence[str], start: date, end: date
 ) -> pl.DataFrame:
-    """What the plan rests on, one row for each bar of the range, set-aside ones included.
+    """The inputs of plans, one row per stored bar of the range, including bars set aside.
 
-    Raises :class:`IncompleteDataError` where a table lacks rows of the range.
+    Columns are those of `raw_ohlcv`, `vix`, `features`, `regime` and both models that planning
+    needs, and the tenors of the VIX if stored. Raises :class:`IncompleteDataError` if a table has
+    no row for a bar.
     """
     columns = {
         RAW_OHLCV: ["close", "split_factor", "bad_reason"],
@@ -56,6 +58,6 @@ def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:
         day, ticker = missing.select(KEY).row(0)
         last = max(missing["date"].to_list())
         raise IncompleteDataError(
-            f"{table} lacks {missing.height} rows that the plan rests on, first {day} {ticker}; "
+            f"{table} is missing {missing.height} rows that plans need, first {day} {ticker}; "
             f"run: options-platform backfill --start {day} --end {last} --select {table}"
         )

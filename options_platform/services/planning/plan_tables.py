@@ -1,4 +1,4 @@
-"""Between tables and orders: plans become orders, orders rows, bars and indices closes."""
+"""Converts plans to orders, orders to rows of `paper_orders`, and bars to market closes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Market = Mapping[date, Mapping[str, MarketClose]]
 
 
 def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) -> Order:
-    """The order of a planned trade, in lowest terms."""
+    """The entry order of a planned trade, with the ratios of its legs in lowest terms."""
     session, ticker = plan["date"], str(plan["ticker"])
     assert isinstance(session, date)  # noqa: S101 (the contract's type)
-    number = client_order_id(account, session, ticker, "entry")
-    own = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
+    order_id = client_order_id(account, session, ticker, "entry")
+    plan_legs = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
     order = Order(
-        client_order_id=number,
+        client_order_id=order_id,
         session=session,
         ticker=ticker,
         purpose="entry",
-        position_id=number,
+        position_id=order_id,
         plan_id=str(plan["plan_id"]),
         strategy=str(plan["strategy"]),
         legs=tuple(
             OrderLeg(row["side"], row["right"], row["strike"], row["expiry"], row["ratio"])
-            for row in own.iter_rows(named=True)
+            for row in plan_legs.iter_rows(named=True)
         ),
         contracts=int(str(plan["contracts"])),
         limit_price=float(str(plan["limit_price"])),
@@ -44,7 +44,7 @@ def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) ->
 
 
 def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFrame:
-    """Entry orders as rows of `paper_orders`: of several attempts the last, with all fills."""
+    """Entry orders as rows of `paper_orders`; of several attempts the last one."""
     last: dict[tuple[date, str], Order] = {}
     for order in sorted(orders, key=lambda o: (o.session, o.ticker, o.attempt)):
         if order.purpose == "entry":
@@ -69,7 +69,7 @@ def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFr
 
 
 def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) -> pl.DataFrame:
-    """Rows of `paper_orders` for plans that send nothing: no trades, and trades not to be sent."""
+    """Rows of `paper_orders` for plans without order: `no_trade`, or `not_sent` with `reason`."""
     trades = pl.col("decision") == "trade"
     return plans.select(
         "date",
@@ -92,12 +92,15 @@ def market_closes(
     tenors: pl.DataFrame | None = None,
     dividends: pl.DataFrame | None = None,
 ) -> Market:
-    """Closes by session and ticker from rows of `raw_ohlcv` and `vix`.
+    """Closes by session and ticker, as traded, from rows of `raw_ohlcv` and `vix`.
 
-    Those that are unknown or were set aside are absent, as they are from a backtest's market.
+    Unknown closes and bars set aside are left out, as in a backtest's market.
 
-    `tenors` has date, vix9d, vix3m, vix6m and short_rate where they are known, `dividends` date,
-    ticker and dividend from before the first bar on; by default those of the bars are taken.
+    Args:
+        bars: rows of `raw_ohlcv`.
+        vix: rows of `vix`.
+        tenors: date, vix9d, vix3m, vix6m and short_rate, null where unknown.
+        dividends: date, ticker and dividend, from before the first bar on; default: the bars'.
     """
     rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
         pl.col("close").is_finite()
@@ -115,7 +118,7 @@ def market_closes(
     market: dict[date, dict[str, MarketClose]] = {}
     for row, term in zip(rows.iter_rows(), terms, strict=True):
         day, ticker, close, factor, iv, amount, ahead = row
-        *ratios, rate = (own if own == own else None for own in term)  # noqa: PLR0124 - NaN
+        *ratios, rate = (value if value == value else None for value in term)  # noqa: PLR0124 - NaN
         dividend = None if amount is None else NextDividend(amount * factor, ahead)
         market.setdefault(day, {})[ticker] = MarketClose(
             close * factor, iv / 100.0, tuple(ratios), rate, dividend

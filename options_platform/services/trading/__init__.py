@@ -1,5 +1,6 @@
 """Trading a session: `session.py` reconciles, closes and opens; `order_worker.py` reprices orders.
 
-`flatten.py` and `intraday_stops.py` close within the session. Everything that is sent goes through
-`execution.py`. What an order or a position does next is decided in `domain/trading/`.
+`flatten.py` and `intraday_stops.py` close positions while a session trades, `replay.py` trades past
+sessions again. Every order goes through `execution.py`, which carries out what `domain/trading/`
+decides. No decision on an order or a position belongs here, nor a broker's own protocol.
 """

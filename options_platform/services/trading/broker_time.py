@@ -27,7 +27,7 @@ def plausible_clock(broker: Broker, now: datetime) -> BrokerClock | None:
 def session_is_over(broker: Broker, order: Order, now: datetime, session: date | None) -> bool:
     """Whether the order's session has ended, by the broker's clock, not this machine's.
 
-    A broker without a clock stands at the close of `session`, the newest that it has worked. Raises
+    A broker without a clock is at the close of `session`, the newest that it has worked. Raises
     :class:`BrokerDoubtError` where the clock cannot be read, or is days off.
     """
     clock = plausible_clock(broker, now)

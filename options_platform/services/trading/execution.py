@@ -55,7 +55,7 @@ def no_step(step: str) -> None:
 
 @dataclass(frozen=True)
 class Execution:
-    """The way to the broker, of every order of one account.
+    """Carries out the orders of one account at its broker.
 
     `at` is called at each step of sending, for tests that crash there.
     """
@@ -98,7 +98,7 @@ class Execution:
                     try:
                         position = after_fill(judged, order, *self._beside(order, session))
                     except LedgerError as odd:
-                        # The fill is evidence all the same; whose it is, is a difference (LOTS).
+                        # The fill is recorded all the same; LOTS reports that no position has it.
                         self.ledger.note(order.client_order_id, now, f"FILL: {_words(odd)}")
                 if order != recorded or action is Action.SEND:
                     self.ledger.record(order, now, position, detail=decision.detail)
@@ -136,7 +136,7 @@ class Execution:
         return after
 
     def as_recorded(self, order: Order) -> Order:
-        """The order as the ledger has it: a look at the broker may have brought more since."""
+        """The order as the ledger has it by now; `order` itself if it is not recorded."""
         return self.ledger.order(order.client_order_id) or order
 
     def _happening(
@@ -155,13 +155,13 @@ class Execution:
     def _judged(
         self, order: Order, happening: Happening, now: datetime
     ) -> tuple[Order | None, Happening]:
-        """The order as it is judged by what happened; None where it has ended meanwhile.
+        """The order and the happening that the reducer judges; no order where it has ended.
 
-        Raises :class:`BrokerDoubtError` where the broker shows what cannot be.
+        Raises :class:`BrokerDoubtError` for a report that cannot be true.
         """
         is_sent_next = happening.event is Event.ABSENT and happening.is_wanted
         if is_sent_next and order.purpose == "entry":
-            # The last moment to ask: a halt may have come while the broker was asked for its id.
+            # The last moment before it is sent: a halt may have come during the look-up.
             stopped = entries_stopped(self.ledger)
             if stopped is not None:
                 recorded = self.as_recorded(order)
@@ -179,9 +179,9 @@ class Execution:
         return judged, happening
 
     def _end_replaced(self, order: Order, report: BrokerOrder, now: datetime) -> None:
-        """End an order whose id another one has taken: what was sent under it was refused.
+        """End an order whose id another one has at the broker: the id was taken when it was sent.
 
-        Raises :class:`BrokerDoubtError` where the order may have been sent all the same.
+        Raises :class:`BrokerDoubtError` where the order itself may have been accepted.
         """
         differ = BrokerDoubtError(
             f"order {order.client_order_id} trades {report.contracts} at the broker and "
@@ -190,7 +190,7 @@ class Execution:
         if order.status not in ("intent", "unknown", "submitted") or order.seen:
             raise differ
         if order.purpose == "exit" and report.status in WORKING:
-            # It would close what the next attempt closes.
+            # It would close what the next attempt closes too.
             if report.status in CANCELLABLE:
                 self._ask_to_cancel(order, now)
             raise differ
@@ -203,10 +203,10 @@ class Execution:
     def _beside(
         self, order: Order, session: date | None
     ) -> tuple[Position | None, date, list[Order]]:
-        """What a fill of an order changes: its position, since when, and its other attempts."""
+        """What a fill is added to: the position, the session that it counts in, other attempts."""
         worked = shift(order.session, 1)
         if session is not None and order.purpose == "exit":
-            # A fill that was learnt of late counts when the ledger counts it.
+            # A fill that is reported late counts in the session that records it.
             worked = max(session, worked)
         positions = (p for p in self.ledger.positions() if p.position_id == order.position_id)
         attempts = [
@@ -232,10 +232,10 @@ class Execution:
         *,
         is_wanted: bool,
     ) -> Happening:
-        """Do what was decided, and say what the broker shows of the order then.
+        """Do what was decided, and say what the broker shows of the order afterwards.
 
-        A refusal is believed once the broker shows no such order, in its lists neither. They are
-        asked too before an order is taken for missing, whose session is over.
+        A refusal is believed only if neither the look-up nor the lists show the order. The lists
+        are also read before an order whose session is over is taken for missing.
         """
         refusal: str | None = None
         if action is Action.SEND:
@@ -269,7 +269,7 @@ class Execution:
         return self._shown(order, report, now, session, is_wanted=is_wanted)
 
     def _listed(self, order: Order, now: datetime) -> BrokerOrder | None:
-        """The order in the broker's lists from a day before it was sent."""
+        """The order in the broker's lists, which begin a day before it was sent."""
         since = (order.placed_at or now) - timedelta(days=1)
         listed = [*self.broker.orders_since(since), *self.broker.working()]
         return {report.client_order_id: report for report in listed}.get(order.client_order_id)
@@ -290,7 +290,7 @@ class Execution:
         return Happening(Event.SHOWN, now, is_wanted=is_wanted, is_over=is_over, report=report)
 
     def _is_over(self, order: Order, now: datetime, session: date | None) -> bool:
-        """Whether the session is over; for an exit a clock that cannot be read counts as no."""
+        """Whether the session is over; for an exit, no where the clock cannot be read."""
         try:
             return session_is_over(self.broker, order, now, session)
         except BrokerDoubtError:

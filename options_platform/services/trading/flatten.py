@@ -1,8 +1,8 @@
 """Closing everything at once: halt, cancel what rests, then close each position.
 
-While the broker's market trades a position is priced at the far side of its quotes, which a closing
-order meets at once, and by wide quotes no worse than the model at the present spot allows; else at
-the last rung of its ladder from the newest close.
+While the broker's market trades, a position is priced at the far side of its quotes, where an order
+fills at once; where the quotes are wide, no worse than the model at the present spot allows. Else
+it is priced at the last rung of the ladder that begins at the newest close.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Flattening:
     pause: Callable[[float], None] = time.sleep
 
     def run(self, now: datetime) -> list[str]:
-        """Close everything; sentences on what could not be. Done again it goes on from there."""
+        """Close everything; sentences on what could not be closed. Run again, it continues."""
         ledger = self.trading.ledger
-        # First of all: whoever trades now sends nothing new any more.
+        # First of all: a process that trades now sends no new entry.
         ledger.halt(self.reason, now)
         with self.trading.exclusively():
             self.trading.reconciler.run(now)
@@ -72,7 +72,7 @@ class Flattening:
                     sent = self._close(position, market, now)
                     if sent is not None and sent.status in NOT_CLOSING:
                         refused_now[position.position_id] = sent
-                # What the other side of its contract kept from closing may close once that has.
+                # A position that waited for the other side of its contract may close next.
                 is_progress = len(refused_now) < len(waiting)
                 refused = refused_now if is_progress else refused | refused_now
             self.trading.reconciler.run(now)
@@ -91,7 +91,7 @@ class Flattening:
             ]
 
     def _cancel(self, now: datetime) -> list[str]:
-        """Cancel what rests at the broker; an exit in doubt is sent again first, to be certain."""
+        """Cancel what rests at the broker; an exit in doubt is looked up or sent again first."""
         problems = []
         ledger = self.trading.ledger
         execution, closing = self.trading.execution, self.trading.closing
@@ -112,7 +112,7 @@ class Flattening:
         return problems
 
     def _not_leaving(self) -> list[Position]:
-        """Open positions that no order works to close."""
+        """Open positions without a working exit."""
         ledger = self.trading.ledger
         leaving = {o.position_id for o in ledger.working_orders() if is_leaving(o)}
         return [p for p in ledger.positions(only_open=True) if p.position_id not in leaving]
@@ -132,6 +132,6 @@ class Flattening:
 
 
 def _options_of(position: Position) -> tuple[OrderLeg, ...]:
-    """The contracts of what is closed next: whole spreads, else the loose legs."""
+    """The option legs that are closed next: those of whole spreads, else the loose ones."""
     legs = position.legs if position.open_contracts else position.loose
     return tuple(leg for leg in legs if not leg.is_shares)

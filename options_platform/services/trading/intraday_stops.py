@@ -1,18 +1,19 @@
 """The check of stops while a session trades, by the rules and the orders of the daily run.
 
-1. The broker's clock says whether its market trades; else nothing is done.
-2. Ledger and broker are brought together, and exits that work take their next rung.
-3. Open positions are judged by the broker's quotes, and by the model at the present spot where
-   these leave too much open, or for too long; see :mod:`options_platform.domain.valuation.stops`.
-   What a look has shown is kept in the ledger: a stop takes a second one, or the underlying.
-4. Losses beyond their limits pause entries and cancel those that work; once a later look is sure
-   of them they trip the kill switch, and the look that no longer shows them lifts the pause.
-5. What a stop closes, and a sold leg whose bought one is gone, gets its exit order, under the id
-   that the daily run would have given it. An exit that works on its last rung, where the market
-   cannot meet it, is canceled for the stop and, once that is final, sent again from the price of
-   then. Ledger and broker are compared once more.
+1. The check runs only while the broker's market trades, by the broker's clock.
+2. Ledger and broker are reconciled, and working exits take their next rung.
+3. Open positions are valued by the broker's quotes, and by the model at the present spot where the
+   quotes are wide or missing, or have been for too long; see
+   :mod:`options_platform.domain.valuation.stops`. What a look shows is kept in the ledger: a stop
+   needs a second look, or the underlying, to confirm it.
+4. Losses beyond their limits pause entries and cancel those that work; a later look that confirms
+   them trips the kill switch, and one that no longer shows them lifts the pause.
+5. A position that is stopped, or has a sold leg without its cover, gets an exit order, under the id
+   that the daily run would have given it. An exit on its last rung that the market cannot meet is
+   canceled for the stop and, once that is final, sent again at the price of that moment. Ledger and
+   broker are compared once more.
 
-It never sends an entry. Killed at any moment and done again, it goes on where it was.
+It never sends an entry. Killed at any moment and run again, it continues where it was.
 """
 
 from __future__ import annotations
@@ -53,17 +54,18 @@ from options_platform.settings.broker_rules import IntradayRules
 SHORTEST_WAIT_SECONDS = 1.0
 UNSENT = "beyond its stop, and nothing can be sent: what ledger and broker say differs"
 AT_ONCE = (LEGS_GONE, LEG_MISSING, ASSIGNED)
-"""The standing reasons that wait for no close."""
+"""The standing reasons that do not wait for a close."""
 
 
 @dataclass(frozen=True)
 class IntradayOutcome:
-    """What one check found: positions valued by quotes, those without sound ones, stops by number.
+    """The outcome of one check.
 
-    `doubts` says of positions what is not sure yet, `by_model` are those whose quotes have been
-    unsure for so long that the model decides. `paused` and `halted` are why entries are, None if
-    they are not. `look_again_seconds` is after which time another look may settle what is in doubt,
-    None if nothing is.
+    `checked` positions were valued by quotes, `unpriced` (ids) have no sound ones; `stopped` are
+    the reasons of stops, `doubts` what is in doubt, both by position_id; `by_model` are positions
+    whose quotes have been unsure for so long that the model decides. `paused` and `halted` say why
+    entries are, None if they are not. After `look_again_seconds` another look may settle a doubt,
+    None without one.
     """
 
     checked: int
@@ -79,17 +81,17 @@ class IntradayOutcome:
 
 @dataclass(frozen=True)
 class IntradayCheck:
-    """The check of one account; the trading's closes are those that the model begins from."""
+    """The check of one account; the model starts from the closes of `trading`."""
 
     trading: TradingSession
 
     def watch(
         self, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep
     ) -> IntradayOutcome:
-        """Checks one after the other until nothing is in doubt; the last, with the stops of all.
+        """Check again and again until nothing is in doubt; the last outcome, with all stops.
 
-        A doubt is settled within `wide_seconds`, and between two looks anyone else may trade by
-        the ledger. Ends with the market too. Raises as :meth:`run` does at the first look.
+        A doubt is settled within `wide_seconds`; between two checks others may trade by the ledger.
+        Ends with the market at the latest. The first check raises as :meth:`run` does.
         """
         rules = self.trading.settings.intraday
         outcome = self.run(clock())
@@ -131,7 +133,7 @@ class IntradayCheck:
             return self._outcome(positions, market, evidence, equity, stopped, broker_time)
 
     def _open_now(self) -> datetime:
-        """The broker's time, while its market trades."""
+        """The broker's time while its market trades, else :class:`UsageError`."""
         broker = self.trading.broker
         if not isinstance(broker, QuotesContracts):
             raise UsageError(
@@ -153,7 +155,7 @@ class IntradayCheck:
         broker_time: datetime,
         now: datetime,
     ) -> dict[str, Evidence]:
-        """What is to be said of each position now; kept for the next look."""
+        """The evidence on each position now, which is kept for the next look."""
         ledger, session = self.trading.ledger, deciding_session(broker_time)
         before = looks_of(ledger, market.day)
         evidence = {}
@@ -181,7 +183,7 @@ class IntradayCheck:
         return evidence
 
     def _judge_losses(self, evidence: Mapping[str, Evidence], at: datetime, now: datetime) -> float:
-        """Pause or halt entries for the losses of now, or lift a pause; the equity by the mids."""
+        """Pause or halt entries for present losses, or lift a pause; equity at the mids, USD."""
         trading, ledger = self.trading, self.trading.ledger
         session = deciding_session(at)
         equity = self._equity({p: each.value for p, each in evidence.items()}, session)
@@ -217,7 +219,7 @@ class IntradayCheck:
         session: date,
         now: datetime,
     ) -> dict[str, str]:
-        """Send what closes a position, or overtake what cannot any more; reasons by position."""
+        """Send exits, or overtake those that the market cannot meet; reasons by position_id."""
         closing = self.trading.closing
         working = self.trading.ledger.working_orders()
         leaving = {o.position_id: o for o in working if is_leaving(o)}
@@ -249,7 +251,7 @@ class IntradayCheck:
         return stopped
 
     def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:
-        """The stop that closes a position; the day before its expiry asks for no quote."""
+        """The stop that closes a position; an expiry that is near needs no quote."""
         due = self.trading.closing.reasons.exit_due(position, session, position.mark_price)
         if due == "EXPIRY_NEAR":
             return due
@@ -262,7 +264,7 @@ class IntradayCheck:
         return self.trading.closing.at_close(newest.session, newest.close)
 
     def _equity(self, values: Mapping[str, float | None], session: date) -> float:
-        """Equity now; a position without a value counts at its last mark. Nothing is recorded."""
+        """Equity now, USD, unrecorded; a position without a value counts at its last mark."""
         positions = []
         for position in self.trading.ledger.positions():
             value = values.get(position.position_id)
@@ -319,7 +321,7 @@ class IntradayCheck:
 
 
 def _wait(look: Look, at: datetime, rules: IntradayRules) -> float | None:
-    """After how many seconds another look may settle what is in doubt; None if nothing is."""
+    """After how many seconds another look may settle a doubt; None without one."""
     waits = []
     if look.unsure_since is not None:
         lasted = (at - look.unsure_since).total_seconds()
@@ -330,7 +332,7 @@ def _wait(look: Look, at: datetime, rules: IntradayRules) -> float | None:
 
 
 def _doubt(look: Look) -> str | None:
-    """What is not sure yet of a position, for a person."""
+    """What is in doubt of a position, for a person; None if nothing is."""
     if look.unsure_since is not None:
         return f"its quotes are wide or missing since {look.unsure_since:%H:%M:%S %Z}"
     if look.beyond_since is not None:

@@ -47,7 +47,7 @@ PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
 def session_to_decide(trading: TradingSession, now: datetime) -> date:
-    """The session that an order is decided in now; a simulated market stands at its last one.
+    """The session that an order is decided in now; a simulated market is at its last one.
 
     By the broker's clock where it can be read: this machine's may be off.
     """

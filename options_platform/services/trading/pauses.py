@@ -1,6 +1,6 @@
-"""The pause of new entries: what a loss within a session does until a second look or the close.
+"""The pause of new entries: after a loss within a session, until a second look or the close.
 
-It refuses entries as a halt does, and ends by itself. A halt is a person's or a sure loss's, see
+It refuses entries as a halt does, and ends by itself. A halt takes a person or a sure loss, see
 :meth:`options_platform.adapters.storage.ledger.Ledger.halt`.
 """
 
@@ -20,14 +20,14 @@ NAME = "paused"
 
 @dataclass(frozen=True)
 class Pause:
-    """Why entries are paused, and since when by the broker's clock."""
+    """Why entries are paused, and since when, by the broker's clock."""
 
     reason: str
     since: datetime
 
 
 def pause_of(ledger: Ledger) -> Pause | None:
-    """The pause that holds now, None if entries are not paused."""
+    """The pause in force, None if entries are not paused."""
     text = ledger.kept(NAME)
     if text is None:
         return None
@@ -36,7 +36,7 @@ def pause_of(ledger: Ledger) -> Pause | None:
 
 
 def entries_stopped(ledger: Ledger) -> str | None:
-    """The code of what refuses every entry, None if nothing does."""
+    """HALTED or PAUSED if every entry is refused, else None."""
     if ledger.halted() is not None:
         return HALTED
     return None if pause_of(ledger) is None else PAUSED
@@ -49,7 +49,7 @@ def pause(ledger: Ledger, new: Pause, now: datetime) -> None:
 
 
 def lift_pause(ledger: Ledger, why: str, now: datetime) -> bool:
-    """End the pause; whether there was one."""
+    """End the pause; False if there was none."""
     if pause_of(ledger) is None:
         return False
     ledger.keep(NAME, None, now, f"lifted: {why}")
@@ -57,7 +57,7 @@ def lift_pause(ledger: Ledger, why: str, now: datetime) -> bool:
 
 
 def lift_at_close(ledger: Ledger, session: date, now: datetime) -> None:
-    """End a pause that the close of `session` has decided: by then it is a halt, or no loss."""
+    """End a pause that the close of `session` has decided: its loss is a halt by then, or none."""
     current = pause_of(ledger)
     if current is not None and current.since <= close_time(session):
         lift_pause(ledger, f"decided by the close of {session}", now)

@@ -62,7 +62,7 @@ def replay(
         ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
         broker = open_simulated(settings, folder)
         trading = TradingSession(ledger, broker, settings)
-        # Nobody else knows these files: holding them throughout saves opening them for each step.
+        # These files are private: holding them throughout saves opening them for each step.
         with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):
             for done, session in enumerate(sessions, start=1):
                 today = pl.col("date") == session

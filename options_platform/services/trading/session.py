@@ -1,14 +1,14 @@
 """Trading, session by session: settle, reconcile, close, mark, then open.
 
-1. The orders that work in the session are settled at its close, for each session since the last.
+1. Orders that worked in a session are settled at its close, for each session since the last run.
 2. Ledger and broker are compared; while they differ, nothing new is opened.
-3. Positions that an exit rule closes get their exit order, for the next session.
+3. Positions that an exit rule closes get their exit order, which works in the next session.
 4. Positions and account are marked; losses beyond their limits trip the kill switch.
-5. The session's planned trades pass the account's limits and are sent, for the next session;
-   ledger and broker are compared once more.
+5. The session's planned trades are checked against the account's limits and sent, for the next
+   session; ledger and broker are compared once more.
 
-Sending is the subject of :mod:`options_platform.services.trading.execution`; running a session
-again has no further effect.
+Running a session again has no further effect. How an order is sent is the subject of
+:mod:`options_platform.services.trading.execution`.
 """
 
 from __future__ import annotations
@@ -65,22 +65,22 @@ class TradingSession:
 
     @cached_property
     def execution(self) -> Execution:
-        """The way to the broker."""
+        """Carries out orders at the broker."""
         return Execution(self.ledger, self.broker, self.at)
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        """The comparison with the broker."""
+        """Compares ledger and broker."""
         return Reconciler(self.execution, self.settings.reconcile)
 
     @cached_property
     def closing(self) -> Closing:
-        """The way out of positions."""
+        """Closes positions."""
         return Closing(self.execution, self.reconciler, self.settings)
 
     @property
     def entries(self) -> Entries:
-        """The way into positions."""
+        """Sends entries."""
         return Entries(self.execution, self.reconciler, self.settings, self.closes)
 
     @property
@@ -97,7 +97,7 @@ class TradingSession:
         market: Market,
         now: datetime,
     ) -> None:
-        """Do everything that the close of `session` asks for; again and again with one effect.
+        """Do everything that the close of `session` asks for; repeating it has no further effect.
 
         `plans` and `legs` are the rows of `trade_plan` and `trade_plan_legs` of the newest session,
         `market` the closes by session and ticker from the last run's session to this one, `now` the
@@ -110,7 +110,7 @@ class TradingSession:
             last = self.ledger.last_marked()
             for day in sessions(last, session) if last else [session]:
                 closes = market.get(day, {})
-                # A mark is of its close: what was filled since is no part of it.
+                # A mark is of its close: what has filled since is no part of it.
                 is_new = last is None or day > last
                 if is_new and isinstance(self.broker, WorksAtClose):
                     self.broker.work(day, closes)
@@ -124,7 +124,7 @@ class TradingSession:
                 if is_new:
                     chain = self.settings.plan.chain
                     mark_at_close(self.ledger, day, closes, self.start_usd, chain)
-                # Also of a session that was marked by a run which came no further.
+                # Also after a run that marked the session and then was interrupted.
                 self.trip(self.ledger.equities_since_reset(), now)
                 lift_at_close(self.ledger, day, now)
             entries, planned = self._planned_entries(session, plans, legs, market)
@@ -134,7 +134,7 @@ class TradingSession:
                 except PlanChangedError as error:
                     changed.append(error)
             if entries_stopped(self.ledger) is not None:
-                # One that was being sent when the halt came passed its check.
+                # An entry that was being sent when the halt came had passed its check.
                 entries.cancel_all(now)
             if not isinstance(self.broker, WorksAtClose):
                 self.reconciler.run(now, session)
@@ -142,26 +142,26 @@ class TradingSession:
                 raise changed[0]
 
     def reconcile(self, now: datetime) -> list[str]:
-        """Take over what the broker shows of working orders; what still differs, in sentences."""
+        """Record what the broker shows of working orders; what still differs, in sentences."""
         with self.exclusively():
             return [difference.text for difference in self.reconciler.run(now)]
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        """Be the one that trades by the ledger, at the account that it is of.
+        """Be the only process that trades by the ledger, at the account that it belongs to.
 
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.
         """
         with self.ledger.trading():
             if isinstance(self.broker, VerifiesAccount) and self.ledger.knows_account():
                 self.broker.close_unseen()
-            # An account that may not trade is refused where something is sent.
+            # An account that may not trade is refused once something is sent.
             with suppress(BrokerError):
                 self.ledger.require_account(self.broker.account().number)
             yield
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:
-        """Halt, for good until a person resumes, once losses have passed their limits."""
+        """Halt until a person resumes, once losses have passed their limits."""
         switch = after_closes(equities_usd, self.settings.risk.kill_switch)
         if switch is not None and switch.tripped is not None and self.ledger.halted() is None:
             self.ledger.halt(reason_of(switch.tripped), now)
@@ -170,7 +170,7 @@ class TradingSession:
         return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
 
     def _orders_to_settle(self) -> list[Order]:
-        """The orders that worked in a session; an exercise that was asked for is no such order."""
+        """The orders that worked in a session; a requested exercise cannot be looked up."""
         return [
             order
             for order in self.ledger.working_orders()
@@ -190,21 +190,21 @@ class TradingSession:
             value = position.mark_price if at_close is None else comparable(position, at_close)
             due = self.closing.reasons.exit_due(position, session, value, close)
             if at_close is None and due != "EXPIRY_NEAR":
-                # Nothing is known of profit and loss; the calendar goes on.
+                # Without a price only the calendar closes a position.
                 due = None
             reason = standing.get(position.position_id, due)
             if reason is not None:
-                # A short without cover meets the next open: nobody may be there to climb.
+                # A short without cover is bought back at the next open, without climbing a ladder.
                 at_once: Mapping[str, Quote] | None = {} if reason in UNCOVERED else None
                 self.closing.close_position(
                     position, session, reason, price, now, at_once_by=at_once
                 )
 
     def _send_exits_again(self, session: date, now: datetime) -> set[str]:
-        """Send the exits that a run of this session recorded, and no broker has.
+        """Send again the exits that an earlier run of this session recorded and the broker lacks.
 
-        Returns the positions that a working order closes; one whose exit was withdrawn unsent is
-        yet to be closed.
+        Returns the positions that a working order closes; a position whose exit was withdrawn
+        instead has still to be closed.
         """
         leaving = set()
         for order in self.ledger.working_orders():

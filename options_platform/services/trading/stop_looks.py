@@ -1,4 +1,4 @@
-"""What the checks of stops have seen within a session, kept in the ledger for the next one."""
+"""What the checks of stops have seen in a session, kept in the ledger from check to check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOMENTS = ("beyond_since", "unsure_since")
 
 
 def looks_of(ledger: Ledger, day: date) -> dict[str, Look]:
-    """By position_id what earlier looks of that day have shown; nothing of another day counts."""
+    """By position_id what earlier looks of that day have shown; other days do not count."""
     return {
         position_id: Look(*(_moment(look[name]) for name in MOMENTS))
         for position_id, look in _positions(ledger, day).items()
@@ -24,7 +24,7 @@ def looks_of(ledger: Ledger, day: date) -> dict[str, Look]:
 
 
 def keep_looks(ledger: Ledger, day: date, evidence: Mapping[str, Evidence], now: datetime) -> None:
-    """Keep what a look has come to, in place of what was kept before."""
+    """Keep the result of a look, in place of the one before."""
     before = _positions(ledger, day)
     positions = {
         position_id: {
@@ -49,9 +49,9 @@ def keep_looks(ledger: Ledger, day: date, evidence: Mapping[str, Evidence], now:
 
 
 def valued_by_model(ledger: Ledger, now: datetime) -> dict[str, str]:
-    """By position_id, of today's looks: whose quotes are unsure for so long that the model rules.
+    """Texts for a person, by position_id, on positions that the model values today.
 
-    The texts tell it to a person. Positions that are closed by now are left out.
+    Their quotes have been unsure for too long. Positions that are closed by now are left out.
     """
     open_now = {p.position_id: p for p in ledger.positions(only_open=True)}
     texts = {}

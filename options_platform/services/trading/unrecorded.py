@@ -35,6 +35,6 @@ def cancel_unrecorded(ledger: Ledger, broker: Broker, purposes: Sequence[Purpose
 
 
 def _may_be_ours(report: BrokerOrder, ledger: Ledger) -> bool:
-    """Whether an id of our pattern is ours; of an exit without its position nobody knows."""
+    """Whether an id of our pattern is ours; that of an exit may be, as its position is unknown."""
     is_entry = purpose_of(report.client_order_id) == "entry"
     return not is_entry or adopted_entry(report, ledger.account) is not None

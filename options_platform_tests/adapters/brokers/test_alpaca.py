@@ -79,7 +79,7 @@ def test_a_request_that_reads_is_repeated_a_few_times(at_fake, fake):
     assert fake.count("GET") == 6
 
 
-def test_a_good_answer_of_another_shape_is_a_doubt(at_fake, fake):
+def test_an_answer_of_unexpected_shape_leaves_a_doubt(at_fake, fake):
     asks = [
         at_fake.account,
         at_fake.clock,
@@ -97,7 +97,7 @@ def test_a_good_answer_of_another_shape_is_a_doubt(at_fake, fake):
                 ask()
 
 
-def test_lists_longer_than_a_page_are_read_whole(at_fake, fake):
+def test_all_pages_of_a_long_list_are_read(at_fake, fake):
     began = fake.now()
     request = json.loads(json.dumps(shapes.request_of(ORDER).to_request_fields()))
     for number in range(1101):
@@ -123,7 +123,7 @@ def test_a_spread_is_one_multi_leg_limit_order_for_the_day(at_fake, fake):
 
 
 @pytest.mark.parametrize("ticker", ["BRK-B", "BRK.B"])
-def test_a_class_of_shares_is_asked_for_as_alpaca_writes_it_and_answered_as_it_was_asked(
+def test_a_share_class_is_requested_in_alpacas_spelling_and_returned_under_its_ticker(
     at_fake, fake, ticker
 ):
     fake.script("trade", {"ticker": "BRK.B", "price": 480.5})
@@ -155,7 +155,7 @@ def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake,
     assert at_fake.find(sold.client_order_id).avg_price == -1.25
 
 
-def test_no_order_and_no_activity_is_missed_where_pages_are_shorter_than_asked_for(at_fake, fake):
+def test_no_order_or_activity_is_missed_if_pages_are_shorter_than_requested(at_fake, fake):
     """Each order at its own second, so that a page of 50 ends between two."""
     fake.fills = "limit"
     fake.script("page_cap", {"cap": 50})
@@ -173,7 +173,7 @@ def test_no_order_and_no_activity_is_missed_where_pages_are_shorter_than_asked_f
 STOCK = {"symbol": "T", "side": "buy", "qty": "1", "type": "limit", "limit_price": "30"}
 
 
-def test_an_assignment_is_not_missed_whose_pair_a_page_tears(at_fake, fake):
+def test_an_assignment_is_not_missed_if_a_page_ends_between_its_two_activities(at_fake, fake):
     """Both of the pair have one id; 49 fills come before them, so the page ends between."""
     symbol = LEGS[0].symbol("SPY")
     for at in range(49):
@@ -202,7 +202,7 @@ def test_quotes_are_asked_for_many_contracts_a_page_and_an_unlisted_one_is_absen
     assert fake.count("GET /v1beta1/options/quotes/latest") == 2
 
 
-def test_the_last_trades_of_stocks_are_read_and_one_without_any_is_absent(at_fake, fake):
+def test_last_trades_of_stocks_are_read_and_a_stock_without_one_is_absent(at_fake, fake):
     before = fake.now()
     fake.script("trade", {"ticker": "SPY", "price": 512.25})
     (found,) = at_fake.last_prices(["SPY", "QQQ"]).items()
@@ -211,7 +211,7 @@ def test_the_last_trades_of_stocks_are_read_and_one_without_any_is_absent(at_fak
 
 
 @pytest.mark.parametrize("kind", [OptionHistoricalDataClient, StockHistoricalDataClient])
-def test_quotes_come_from_alpacas_own_host_of_data_alone(kind):
+def test_quotes_come_only_from_alpacas_data_host(kind):
     from options_platform.adapters.brokers.alpaca_wire import DATA_HOST, make_data_client
     from options_platform.adapters.sources.alpaca.keys import Keys
 
@@ -321,7 +321,7 @@ def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
     assert any("***" in text for text in texts)
 
 
-def test_neither_alpaca_py_nor_curl_is_loaded_before_something_is_asked():
+def test_neither_alpaca_py_nor_curl_is_loaded_before_the_first_request():
     code = (
         "import sys\n"
         "from options_platform.adapters.brokers import open_broker\n"

@@ -67,7 +67,7 @@ def test_a_ticker_without_a_close_lets_its_order_expire(tmp_path):
     assert (found.status, found.reason, found.filled_qty) == ("expired", "NO_MARKET", 0)
 
 
-def test_a_session_worked_twice_changes_nothing(tmp_path):
+def test_working_a_session_twice_changes_nothing(tmp_path):
     broker = opened(tmp_path)
     first = worked(broker, replace(ORDER, limit_price=None))
     broker.work(NEXT, {"SPY": MarketClose(600.0, 0.5)})
@@ -95,7 +95,7 @@ def held_into_expiry(tmp_path, spot):
     return broker, entry, broker.account().cash_usd - before, told
 
 
-def test_what_expires_out_of_the_money_is_gone_and_leaves_its_activity(tmp_path):
+def test_an_option_that_expires_out_of_the_money_is_removed_with_an_activity(tmp_path):
     broker, entry, cash, told = held_into_expiry(tmp_path, 480.0)
     assert broker.holdings() == []
     assert cash == 0.0
@@ -126,7 +126,7 @@ def test_cash_and_shares_after_an_expiry_are_the_intrinsic_value_of_a_backtest(t
     assert cash + shares * spot == pytest.approx(100 * entry.filled_qty * settled)
 
 
-def test_without_a_close_on_expiry_day_it_waits_for_the_next_one(tmp_path):
+def test_without_a_close_on_expiry_day_settlement_waits_for_the_next_close(tmp_path):
     broker = opened(tmp_path)
     worked(broker, replace(ORDER, legs=SPREAD, limit_price=None))
     broker.work(LAST, {})
@@ -135,7 +135,7 @@ def test_without_a_close_on_expiry_day_it_waits_for_the_next_one(tmp_path):
     assert broker.holdings() == []
 
 
-def test_a_part_or_a_rejection_comes_on_demand_and_once(tmp_path):
+def test_a_partial_fill_or_a_rejection_is_demanded_once(tmp_path):
     broker = opened(tmp_path)
     broker.demand("SPY", "reject")
     rejected = broker.submit(replace(ORDER, client_order_id="a"))
@@ -177,7 +177,7 @@ def test_shares_fill_one_by_one_at_the_close_without_a_fee(tmp_path):
     assert [a.quantity for a in broker.activities(after)] == [-151]
 
 
-def test_a_file_in_lots_is_counted_by_the_share_once(tmp_path):
+def test_a_file_that_counts_lots_is_migrated_to_single_shares_once(tmp_path):
     broker, _, _, _ = held_into_expiry(tmp_path, 472.0)
     sale = replace(ORDER, client_order_id="s", legs=(shares_leg("sell"),), contracts=500,
                    limit_price=None, session=LAST)  # fmt: skip

@@ -60,7 +60,7 @@ ASK = {
 
 
 @pytest.mark.parametrize("kind", ASK)
-def test_the_first_source_answers_alone_while_it_can(kind):
+def test_only_the_first_source_is_asked_while_it_answers(kind):
     first, second = Given("first"), Given("second")
     given = ASK[kind](FallbackSource([first, second]))
     assert given["source"].to_list() == ["first"]
@@ -68,7 +68,7 @@ def test_the_first_source_answers_alone_while_it_can(kind):
 
 
 @pytest.mark.parametrize("kind", ASK)
-def test_a_stand_in_is_named_in_each_row_and_logged_with_the_cause(kind, caplog):
+def test_a_fallback_is_named_in_each_row_and_logged_with_the_cause(kind, caplog):
     source = FallbackSource([Given("first", fails=True), Given("second")])
     with caplog.at_level(logging.WARNING):
         assert ASK[kind](source)["source"].to_list() == ["second"]
@@ -78,14 +78,14 @@ def test_a_stand_in_is_named_in_each_row_and_logged_with_the_cause(kind, caplog)
 
 
 @pytest.mark.parametrize("kind", ASK)
-def test_where_all_fail_the_error_names_every_cause(kind):
+def test_if_all_sources_fail_the_error_names_every_cause(kind):
     source = FallbackSource([Given("first", fails=True), Given("second", fails=True)])
     with pytest.raises(SourceError, match=r"first is down \| second is down"):
         ASK[kind](source)
 
 
 @pytest.mark.parametrize("adjustment", ["none", "split_and_dividend"])
-def test_bars_of_another_adjustment_never_stand_in(adjustment):
+def test_bars_with_another_adjustment_are_never_a_fallback(adjustment):
     other = Given("second", adjustment=adjustment)
     source = FallbackSource([Given("first", fails=True), other, Given("third")])
     assert ASK["bars"](source)["source"].to_list() == ["third"]
@@ -94,7 +94,7 @@ def test_bars_of_another_adjustment_never_stand_in(adjustment):
     assert ASK["chain"](source)["source"].to_list() == ["second"]
 
 
-def test_an_index_that_no_exchange_publishes_has_no_stand_in():
+def test_an_unpublished_index_has_no_fallback():
     first, second = Given("first", fails=True), Given("second")
     source = FallbackSource([first, second])
     with pytest.raises(SourceError, match=r"^first is down$"):
@@ -103,7 +103,7 @@ def test_an_index_that_no_exchange_publishes_has_no_stand_in():
     assert source.index_bars("VXN", *SPAN)["symbol"].to_list() == ["VXN"]
 
 
-def test_a_kind_that_the_first_lacks_comes_from_the_next_without_a_warning(caplog):
+def test_data_that_the_first_source_does_not_offer_come_from_the_next_without_a_warning(caplog):
     first = Given("first", kinds=frozenset({"bars"}))
     source = FallbackSource([first, Given("second")])
     with caplog.at_level(logging.WARNING):
@@ -113,14 +113,14 @@ def test_a_kind_that_the_first_lacks_comes_from_the_next_without_a_warning(caplo
     assert source.info.kinds == {"bars", "index", "chain", "earnings"}
 
 
-def test_a_kind_that_none_has_is_an_error_that_says_what_to_set():
+def test_data_that_no_source_offers_are_an_error_with_advice():
     bars_alone = {"kinds": frozenset({"bars"})}
     source = FallbackSource([Given("first", **bars_alone), Given("second", **bars_alone)])
     with pytest.raises(SourceError, match="OPTIONS_FALLBACK_SOURCES"):
         ASK["chain"](source)
 
 
-def test_a_ticker_that_a_stand_in_does_not_have_is_not_asked_of_it():
+def test_a_fallback_is_not_asked_for_a_ticker_that_it_does_not_have():
     other = Given("second", tickers=("QQQ",))
     source = FallbackSource([Given("first", fails=True), other])
     with pytest.raises(SourceError, match="first is down"):
@@ -128,14 +128,14 @@ def test_a_ticker_that_a_stand_in_does_not_have_is_not_asked_of_it():
     assert other.asked == []
 
 
-def test_a_mistake_of_the_user_is_no_reason_for_a_stand_in():
+def test_a_mistake_of_the_user_does_not_trigger_a_fallback():
     source = open_source("yahoo", SourceOptions(csv_dir=".", fallbacks=("csv",)))
     with pytest.raises(UsageError):
         source.bars("../x", *SPAN)
 
 
 @pytest.mark.parametrize(("first", "other"), [("yahoo", "simulated"), ("sample", "yahoo")])
-def test_real_data_and_proxies_never_stand_in_for_each_other(first, other):
+def test_real_data_and_proxies_never_replace_each_other(first, other):
     with pytest.raises(SourceError, match=f"{other} cannot stand in for {first}"):
         open_source(first, SourceOptions(fallbacks=(other,)))
 
@@ -158,7 +158,7 @@ def test_the_order_is_a_setting(tmp_path):
         ({"OPTIONS_REQUESTS_PER_MINUTE__YAHO": "5"}, "did you mean yahoo"),
     ],
 )
-def test_an_order_that_cannot_be_is_one_line_that_says_why(tmp_path, environment, said):
+def test_an_impossible_order_of_sources_is_refused_in_one_line(tmp_path, environment, said):
     with pytest.raises(SettingsError, match=said):
         load_settings(tmp_path, environment)
 

@@ -14,7 +14,7 @@ SPAN = (date(2010, 1, 4), date(2018, 12, 31))
 
 
 @pytest.mark.parametrize("ticker", ["SPY", "QQQ"])
-def test_its_bars_are_whole_and_clean(ticker):
+def test_the_samples_bars_are_complete_and_clean(ticker):
     found = clean_bars(SampleSource().bars(ticker, *SPAN), sessions(*SPAN), "sample", NOW)
     assert found.rows["date"].to_list() == sessions(*SPAN)
     assert found.quarantined.is_empty()
@@ -48,7 +48,7 @@ def test_it_is_labelled_as_a_proxy():
 
 
 @pytest.mark.parametrize("ticker", ["IWM", "../x", "VIX"])
-def test_what_it_lacks_is_refused_with_what_it_has(ticker):
+def test_a_name_that_the_sample_does_not_have_is_refused_with_those_it_has(ticker):
     with pytest.raises(SourceError, match="only SPY, QQQ"):
         SampleSource().bars(ticker, *SPAN)
     if ticker != "VIX":

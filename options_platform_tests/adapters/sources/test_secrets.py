@@ -125,7 +125,7 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(monkeypatch, no_k
         assert "\n" not in str(error.value)
 
 
-def test_what_a_source_is_can_be_read_without_keys(no_keys, tmp_path):
+def test_the_info_of_a_source_needs_no_keys(no_keys, tmp_path):
     source = open_source("alpaca", SourceOptions(cache_dir=tmp_path))
     assert source.info.label == "Alpaca"
     with pytest.raises(SourceError, match="needs keys"):
@@ -133,9 +133,7 @@ def test_what_a_source_is_can_be_read_without_keys(no_keys, tmp_path):
 
 
 @pytest.mark.parametrize("order", [{"source": "alpaca"}, {"fallback_sources": ("alpaca",)}])
-def test_the_doctor_says_that_keys_are_missing_or_that_all_is_well(
-    monkeypatch, no_keys, tmp_path, order
-):
+def test_doctor_reports_missing_keys(monkeypatch, no_keys, tmp_path, order):
     settings = make_settings({"home": str(tmp_path / "home"), **order}, directory=tmp_path)
     (found,) = [one for one in diagnose(settings) if one.what == "source"]
     assert found.state == "BROKEN"

@@ -24,7 +24,7 @@ TICKERS = st.from_regex(r"[A-Z]{1,5}", fullmatch=True)
     st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS)).map(sorted),
 )
 @settings(deadline=None, max_examples=10)
-def test_a_bar_depends_on_neither_end_nor_start_of_what_is_asked(ticker, seed, span):
+def test_a_bar_does_not_depend_on_the_requested_range(ticker, seed, span):
     source = SimulatedSource(seed)
     whole, part = source.bars(ticker, START, END), source.bars(ticker, *span)
     assert part.equals(whole.filter(pl.col("date").is_between(*span)))
@@ -34,7 +34,7 @@ def test_a_bar_depends_on_neither_end_nor_start_of_what_is_asked(ticker, seed, s
 
 @given(TICKERS, st.integers(0, 1000))
 @settings(deadline=None, max_examples=10)
-def test_bars_hold_together(ticker, seed):
+def test_bars_are_consistent(ticker, seed):
     bars = SimulatedSource(seed).bars(ticker, START, END)
     top, bottom = pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close")
     fits = (pl.col("low") > 0) & (pl.col("low") <= bottom) & (top <= pl.col("high"))
@@ -51,7 +51,7 @@ print(source.bars("SPY", date(2015, 1, 2), date(2015, 3, 31)).hash_rows().sum())
 """
 
 
-def test_a_ticker_is_the_same_in_any_process_whoever_was_asked_for_before():
+def test_a_ticker_is_the_same_in_any_process_and_after_any_other_request():
     said = [
         subprocess.run(
             [sys.executable, "-c", ASK.format(before=before)],
@@ -117,7 +117,7 @@ def whole_calendar():
 
 @pytest.mark.parametrize("kind", WHOLE)
 @pytest.mark.usefixtures("other_calendar")
-def test_nothing_of_it_depends_on_what_comes_later(kind, whole_calendar):
+def test_no_value_depends_on_later_sessions(kind, whole_calendar):
     whole = whole_calendar[kind]
     assert WHOLE[kind](SimulatedSource(7)).equals(whole)
     assert whole.height >= 10

@@ -78,7 +78,7 @@ def test_puts_cost_more_volatility_than_calls_as_far_away(chain):
     assert put["source_iv"][0] > call["source_iv"][0]
 
 
-def test_the_spot_is_the_close_and_the_quotes_are_of_the_bell(chain, session):
+def test_the_spot_and_the_quotes_are_of_the_close(chain, session):
     bar = SimulatedSource(7).bars("SPY", session, session)
     assert chain["spot"].unique().to_list() == bar["close"].to_list()
     assert chain["quoted_at"].unique().to_list() == [close_time(session).astimezone(UTC)]
@@ -144,7 +144,7 @@ def test_a_chain_is_quoted_around_the_volatility_of_its_own_ticker():
     assert sorted(realised, key=realised.get) == sorted(expected, key=expected.get)
 
 
-def test_an_index_that_is_set_is_what_the_chain_is_quoted_around():
+def test_a_chain_is_quoted_around_the_configured_index():
     day = SESSIONS[1]
     plain, named = SimulatedSource(7), SimulatedSource(7, {"AAPL": "VXAPL", "QQQ": "CHAIN"})
     index = {name: plain.index_bars(name, day, day)["close"][0] for name in ("VIX", "VXAPL")}

@@ -25,7 +25,7 @@ def store(tmp_path):
     return ChainStore(tmp_path / "chains")
 
 
-def test_chains_come_back_as_they_were_written(store):
+def test_chains_are_read_as_they_were_written(store):
     rows = pl.concat([chain(), chain(DAYS[1]), chain(ticker="QQQ")])
     store.write(rows.sample(fraction=1.0, shuffle=True, seed=1))
     keys = store.stored(tickers=("SPY", "QQQ"))
@@ -38,14 +38,14 @@ def test_chains_come_back_as_they_were_written(store):
     ]
 
 
-def test_a_chain_takes_the_place_of_the_one_before_and_of_no_other(store):
+def test_a_chain_replaces_the_former_one_of_its_session_and_no_other(store):
     store.write(pl.concat([chain(), chain(DAYS[1])]))
     store.write(chain(spot=505.0))
     assert store.read([(DAYS[0], "SPY")]).equals(chain(spot=505.0))
     assert store.read([(DAYS[1], "SPY")]).equals(chain(DAYS[1]))
 
 
-def test_what_is_not_stored_is_an_empty_frame_of_the_schema(store):
+def test_without_stored_chains_the_frame_is_empty_with_the_schema(store):
     assert store.stored(tickers=("SPY",)) == []
     found = store.read([(DAYS[0], "SPY")], columns=["date", "iv"])
     assert found.schema == OPTION_CHAIN.empty().select("date", "iv").schema
@@ -67,7 +67,7 @@ def test_a_frame_that_does_not_fit_changes_nothing(store, broken):
     assert store.read([(DAYS[0], "SPY")]).equals(chain())
 
 
-def test_a_damaged_file_is_named_not_read_as_nothing(store):
+def test_a_damaged_file_is_an_error_and_not_an_empty_chain(store):
     store.write(chain())
     path = store.folder / "SPY" / f"{DAYS[0]}.parquet"
     path.write_bytes(path.read_bytes()[:1000])

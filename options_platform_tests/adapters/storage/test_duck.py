@@ -37,7 +37,7 @@ def holder(path):
         process.kill()
 
 
-def test_a_file_held_elsewhere_is_given_up_in_bounded_time_saying_who_and_what_to_do(path, holder):
+def test_a_file_in_use_is_an_error_after_a_limited_time_with_user_and_advice(path, holder):
     started = time.monotonic()
     with pytest.raises(WarehouseBusyError) as error, held(path, wait_seconds=0.5):
         pass
@@ -49,7 +49,7 @@ def test_a_file_held_elsewhere_is_given_up_in_bounded_time_saying_who_and_what_t
     assert "\n" not in said
 
 
-def test_a_file_let_go_in_time_is_opened(path, holder):
+def test_a_file_that_is_released_in_time_is_opened(path, holder):
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(lambda: _first_row(path))
         time.sleep(0.2)
@@ -64,14 +64,14 @@ def _first_row(path):
         return connection.execute("SELECT 42").fetchone()
 
 
-def test_the_file_is_let_go_at_the_end_also_after_an_error(path):
+def test_the_file_is_closed_at_the_end_even_after_an_error(path):
     with pytest.raises(ZeroDivisionError), held(path, wait_seconds=1):
         raise ZeroDivisionError
     code = "import sys, duckdb; duckdb.connect(sys.argv[1]).close()"
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 0
 
 
-def test_a_visit_inside_a_visit_has_the_same_connection(path):
+def test_a_nested_block_has_the_same_connection(path):
     with held(path, wait_seconds=1) as outer:
         with held(path.parent / "." / path.name, wait_seconds=1) as inner:
             assert inner is outer
@@ -93,14 +93,14 @@ def test_threads_take_turns(path):
         assert connection.execute("SELECT n FROM counter").fetchone() == (20,)
 
 
-def test_a_file_that_is_no_database_is_said_in_one_line(path):
+def test_a_file_that_is_not_a_database_is_reported_in_one_line(path):
     path.write_text("date,open\n" * 1000)
     with pytest.raises(HomeError, match="is damaged") as error:
         _first_row(path)
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_in_the_files_place_is_said_in_one_line(path):
+def test_a_folder_in_place_of_the_file_is_reported_in_one_line(path):
     path.mkdir()
     with pytest.raises(HomeError, match="OPTIONS_HOME") as error:
         _first_row(path)
@@ -138,7 +138,7 @@ def read_all(path, wait_seconds=30.0):
         return {name: connection.execute(f'FROM "{name}"').fetchall() for (name,) in names}
 
 
-def test_a_flipped_byte_is_named_as_damage_at_once_or_does_no_harm(tmp_path, ledger_bytes):
+def test_a_changed_byte_is_reported_as_damage_or_is_harmless(tmp_path, ledger_bytes):
     whole, log = ledger_bytes
     path, beside = tmp_path / "block.duckdb", tmp_path / "block.duckdb.wal"
     said = []
@@ -180,7 +180,7 @@ def flipped(content, offset):
 
 
 @pytest.mark.parametrize("share", [0.0001, 0.001, 0.01, 0.3, 0.6])
-def test_a_cut_file_is_named_as_damage(tmp_path, ledger_bytes, share):
+def test_a_truncated_file_is_reported_as_damage(tmp_path, ledger_bytes, share):
     path = tmp_path / "cut.duckdb"
     path.write_bytes(ledger_bytes[0][: int(len(ledger_bytes[0]) * share)])
     with pytest.raises(DamagedError, match="doctor") as error:
@@ -188,7 +188,7 @@ def test_a_cut_file_is_named_as_damage(tmp_path, ledger_bytes, share):
     assert "held by another process" not in str(error.value)
 
 
-def test_damage_that_shows_in_the_middle_of_the_work_is_named_too(path):
+def test_damage_that_shows_within_the_block_is_reported_too(path):
     with held(path, wait_seconds=1) as connection:
         connection.execute(
             "CREATE TABLE t AS SELECT range AS n, hash(range) AS h FROM range(500000)"
@@ -199,7 +199,7 @@ def test_damage_that_shows_in_the_middle_of_the_work_is_named_too(path):
         connection.execute("SELECT sum(n), sum(h::HUGEINT) FROM t").fetchall()
 
 
-def test_a_file_name_that_speaks_of_locks_changes_nothing(tmp_path):
+def test_a_file_name_with_the_word_lock_changes_nothing(tmp_path):
     path = tmp_path / "Could not set lock on file.duckdb"
     path.write_text("date,open\n" * 1000)
     began = time.monotonic()

@@ -29,7 +29,7 @@ def test_a_home_is_created_with_all_its_folders(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["home", "with space", "a: b {c}", 'it\'s "quoted"'])
-def test_dagster_is_told_to_batch_its_events_and_keep_them_at_home(tmp_path, name):
+def test_dagster_is_configured_to_batch_its_events_in_the_home(tmp_path, name):
     settings = home_at(tmp_path / name, workers=3)
     prepare_home(settings)
     told = yaml.safe_load(dagster_yaml(settings).read_text())
@@ -51,7 +51,7 @@ def test_dagster_itself_accepts_the_file(tmp_path):
         assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
 
 
-def test_a_second_preparation_changes_nothing_and_a_new_setting_is_followed(tmp_path):
+def test_a_second_preparation_changes_nothing_but_applies_a_new_setting(tmp_path):
     settings = home_at(tmp_path / "home")
     prepare_home(settings)
     before = dagster_yaml(settings).stat()
@@ -61,7 +61,7 @@ def test_a_second_preparation_changes_nothing_and_a_new_setting_is_followed(tmp_
     assert "max_concurrent_runs: 8" in dagster_yaml(settings).read_text()
 
 
-def test_a_configuration_that_the_user_took_over_is_kept(tmp_path):
+def test_a_configuration_that_the_user_edits_is_kept(tmp_path):
     settings = home_at(tmp_path / "home")
     prepare_home(settings)
     own = dagster_yaml(settings).read_text().removeprefix(DAGSTER_YAML.splitlines()[0])
@@ -86,7 +86,7 @@ def test_a_home_whose_configuration_an_earlier_version_wrote_still_opens(tmp_pat
         assert type(instance.event_log_storage).__name__ == "BatchedSqliteEventLogStorage"
 
 
-def test_no_file_is_left_behind_by_the_trial_of_writing(tmp_path):
+def test_the_write_test_leaves_no_file(tmp_path):
     settings = home_at(tmp_path / "home")
     prepare_home(settings)
     assert [p.name for p in settings.dagster_home.iterdir()] == ["dagster.yaml"]
@@ -100,7 +100,7 @@ def refused(settings):
 
 
 @pytest.mark.parametrize("in_the_way", ["home", "home/dagster", "home/dagster/dagster.yaml"])
-def test_something_else_in_the_homes_place_is_said_in_one_line(tmp_path, in_the_way):
+def test_a_file_in_place_of_the_home_is_reported_in_one_line(tmp_path, in_the_way):
     path = tmp_path / in_the_way
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix:
@@ -110,12 +110,12 @@ def test_something_else_in_the_homes_place_is_said_in_one_line(tmp_path, in_the_
     refused(home_at(tmp_path / "home"))
 
 
-def test_a_place_that_takes_no_files_is_said_in_one_line():
+def test_a_place_without_files_is_reported_in_one_line():
     # Not even root can create files in /proc.
     refused(home_at("/proc/options-home"))
 
 
-def test_a_home_without_the_right_to_write_is_said_in_one_line():
+def test_a_home_without_write_permission_is_reported_in_one_line():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         home = Path(folder) / "home"
@@ -135,7 +135,7 @@ def test_a_home_without_the_right_to_write_is_said_in_one_line():
                 path.chmod(0o755)
 
 
-def test_entering_points_dagster_and_children_at_the_home(tmp_path):
+def test_entering_a_home_sets_it_for_dagster_and_child_processes(tmp_path):
     settings = home_at(tmp_path / "home")
     environment = {"DAGSTER_EVENT_BATCH_SIZE": "5"}
     enter_home(settings, environment)
@@ -168,7 +168,7 @@ def test_a_home_that_others_could_read_is_closed_to_them(tmp_path, open_umask):
     assert modes(settings.home) == {0o700, 0o600}
 
 
-def test_other_things_in_the_homes_folder_keep_their_rights(tmp_path, open_umask):
+def test_foreign_files_in_the_homes_folder_keep_their_permissions(tmp_path, open_umask):
     tmp_path.chmod(0o755)
     (tmp_path / "notes.txt").write_text("")
     (tmp_path / "warehouse.duckdb").write_text("")

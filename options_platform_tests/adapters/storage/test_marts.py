@@ -151,7 +151,7 @@ def test_a_mart_carries_its_description(warehouse):
     assert dict(found.iter_rows()) == {mart.name: mart.description for mart in load_marts()}
 
 
-def test_the_scorecard_says_what_the_evaluation_says(warehouse):
+def test_the_scorecard_agrees_with_the_evaluation(warehouse):
     predictions, labels = predictions_and_labels()
     warehouse.write([(MODEL_PREDICTIONS, predictions), (LABELS, labels)])
     build_marts(warehouse)
@@ -184,7 +184,7 @@ def test_the_scorecard_says_what_the_evaluation_says(warehouse):
             assert row[f"naive_{metric}"] == pytest.approx(baseline, abs=1e-12)
 
 
-def test_a_label_that_is_not_known_yet_is_scored_by_nobody(warehouse):
+def test_a_prediction_without_a_known_label_is_not_scored(warehouse):
     predictions, labels = predictions_and_labels()
     warehouse.write([(MODEL_PREDICTIONS, predictions), (LABELS, labels)])
     build_marts(warehouse)
@@ -211,13 +211,13 @@ def test_orders_are_summed_by_strategy_and_state_without_no_trades(warehouse):
     assert found.rows() == [("bull_call_spread", "filled", 2, 5, 5, 1500.0)]
 
 
-def test_a_decision_stands_once_a_session_even_where_other_tables_lack_it(warehouse):
+def test_each_session_has_one_decision_even_without_rows_in_other_tables(warehouse):
     plans, _ = plan_rows()
     warehouse.write([(TRADE_PLAN, plans)])
     assert dict(build_marts(warehouse))["daily_decisions"] == plans.height
 
 
-def test_shares_of_regimes_sum_to_one_a_ticker(warehouse):
+def test_shares_of_regimes_sum_to_one_per_ticker(warehouse):
     regime = pl.DataFrame(
         {
             "date": DAYS[:4],
@@ -253,7 +253,7 @@ def test_marts_are_built_after_those_they_read(warehouse, tmp_path):
     assert warehouse.query("SELECT x FROM marts.a_last").item() == 2
 
 
-def test_a_mart_whose_file_is_gone_is_gone_after_the_next_build(warehouse, tmp_path):
+def test_a_mart_is_removed_by_the_next_build_after_its_file(warehouse, tmp_path):
     folder = write_sql(tmp_path / "sql", one="-- One.\nSELECT 1", two="-- Two.\nSELECT 2")
     build_marts(warehouse, folder)
     (folder / "two.sql").unlink()
@@ -265,9 +265,9 @@ def test_a_mart_whose_file_is_gone_is_gone_after_the_next_build(warehouse, tmp_p
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("-- A.\nSELECT * FROM marts.nobody", "marts.nobody is no mart"),
-        ("-- A.\nSELECT * FROM prices", "prices is no table"),
-        ("-- A.\nSELECT * FROM 'prices.parquet'", "is no table"),
+        ("-- A.\nSELECT * FROM marts.nobody", "marts.nobody is not a mart"),
+        ("-- A.\nSELECT * FROM prices", "prices is not a table"),
+        ("-- A.\nSELECT * FROM 'prices.parquet'", "is not a table"),
         ("-- A.\nSELECT * FROM marts.bad", "circle: bad.sql -> bad.sql"),
         ("SELECT 1", "begin with a comment"),
         ("-- A.\nSELEC 1", "line 2: Invalid expression"),
@@ -373,7 +373,7 @@ def test_a_month_begins_at_the_last_close_before_it(warehouse):
     assert found == [(2019, 9, pytest.approx(0.10)), (2019, 10, pytest.approx(-0.10))]
 
 
-def test_a_rule_that_was_not_reached_was_not_asked(warehouse):
+def test_a_rule_that_was_not_reached_does_not_count_as_checked(warehouse):
     warehouse.write(backtest_rows())
     build_marts(warehouse)
     found = warehouse.query(

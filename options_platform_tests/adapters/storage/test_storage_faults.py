@@ -40,7 +40,7 @@ def test_a_full_sqlite_database_inside_an_error_of_sqlalchemy_is_a_full_disk(sma
     assert "\n" not in str(fault)
 
 
-def test_a_sqlite_database_that_is_none_is_damaged(small):
+def test_a_file_that_is_not_a_sqlite_database_is_damaged(small):
     small.write_text("date,open\n" * 1000)
 
     def read():
@@ -69,6 +69,6 @@ def test_a_full_disk_is_found_behind_what_was_raised_from_it(number):
     "error",
     [ValueError("block"), PermissionError(errno.EACCES, "no"), sqlite3.OperationalError("locked")],
 )
-def test_other_errors_are_not_explained_away(error):
+def test_other_errors_are_not_changed(error):
     assert storage_fault(error, "/data/x") is None
     assert fault_in_words(str(error), "/data/x") is None

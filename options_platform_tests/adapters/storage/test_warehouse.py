@@ -41,7 +41,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path / "w.duckdb", wait_seconds=2)
 
 
-def test_what_is_written_is_read_back_sorted_by_key(warehouse):
+def test_written_rows_are_read_back_sorted_by_key(warehouse):
     frame = labels().sample(fraction=1.0, shuffle=True, seed=1)
     warehouse.write([(LABELS, frame)])
     assert warehouse.read(LABELS).equals(labels())
@@ -101,7 +101,7 @@ def test_a_scope_replaces_rows_that_the_new_result_no_longer_has(warehouse):
         (lambda f: f.with_columns(known_on=pl.lit(None, pl.Date)), "null in known_on"),
     ],
 )
-def test_a_frame_that_does_not_fit_is_refused_and_the_table_stays(warehouse, spoil, message):
+def test_a_frame_that_does_not_fit_is_refused_and_the_table_is_unchanged(warehouse, spoil, message):
     warehouse.write([(LABELS, labels())])
     with pytest.raises(ContractError, match=message):
         warehouse.write([(LABELS, spoil(labels(value=0.9)))])
@@ -115,7 +115,7 @@ def test_rows_outside_the_partitions_to_be_written_are_refused(warehouse):
     assert warehouse.read(LABELS).equals(labels())
 
 
-def test_a_failure_in_the_second_table_takes_back_the_first(warehouse):
+def test_a_failure_in_the_second_table_rolls_back_the_first(warehouse):
     warehouse.write([(LABELS, labels())])
     broken = pl.DataFrame({"date": [FIRST]})
     with pytest.raises(ContractError):
@@ -130,7 +130,7 @@ def test_hostile_tickers_are_data_not_sql(warehouse):
     assert warehouse.read(LABELS, tickers=["SPY"]).is_empty()
 
 
-def test_a_table_of_another_version_is_named_not_guessed(warehouse):
+def test_a_table_of_another_version_is_refused_by_name(warehouse):
     with held(warehouse.path, wait_seconds=1) as connection:
         connection.execute("CREATE TABLE labels (date DATE, ticker VARCHAR, old DOUBLE)")
     with pytest.raises(ContractError, match="another schema"):
@@ -139,7 +139,7 @@ def test_a_table_of_another_version_is_named_not_guessed(warehouse):
         warehouse.write([(LABELS, labels())])
 
 
-def test_an_unwritable_place_is_said_in_one_line(tmp_path):
+def test_an_unwritable_folder_is_reported_in_one_line(tmp_path):
     with pytest.raises(HomeError, match="OPTIONS_HOME"):
         Warehouse(tmp_path / "no" / "such" / "w.duckdb").read(LABELS)
 
@@ -166,7 +166,7 @@ def test_a_busy_file_is_waited_for(warehouse):
     assert warehouse.read(LABELS).height == 3
 
 
-def test_a_file_that_stays_busy_is_an_error_that_names_the_holder(tmp_path):
+def test_a_file_that_stays_busy_is_an_error_that_names_the_process(tmp_path):
     warehouse = Warehouse(tmp_path / "w.duckdb", wait_seconds=0.3)
     with holder(warehouse.path, 30) as process:
         try:

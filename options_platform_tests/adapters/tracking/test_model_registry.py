@@ -77,7 +77,7 @@ def aliases(registry, target):
 
 
 @pytest.mark.parametrize("target", ["direction", "iv_rank"])
-def test_the_registrys_champion_predicts_what_is_stored(registry, target):
+def test_the_registered_champion_predicts_the_stored_values(registry, target):
     backfill(registry, target)
     stored, served = stored_and_served(registry, target)
     assert np.isfinite(stored).all()
@@ -95,7 +95,7 @@ def test_the_registrys_champion_predicts_what_is_stored(registry, target):
     assert version.run_id == client.get_run(fold["run_id"].item()).data.tags[PARENT_TAG]
 
 
-def test_a_store_that_was_made_anew_takes_in_the_folds_that_are_there(registry, tmp_path):
+def test_a_recreated_store_registers_the_stored_folds(registry, tmp_path):
     backfill(registry, "direction")
     # MLflow keeps a store open, so that one process cannot lose it and make it anew.
     home = tmp_path / "another"

@@ -58,7 +58,7 @@ def hashes(*records):
     return {one.fold: one.input_hash for one in records}
 
 
-def test_a_stored_fold_comes_back_to_the_byte_in_another_store(stored):
+def test_a_stored_fold_is_read_byte_for_byte_by_another_store(stored):
     found = open_store(stored).load("direction", hashes(record("2017-10"), record("2017-11")))
     assert found == {"2017-10": ARTIFACTS, "2017-11": ARTIFACTS}
 
@@ -89,7 +89,7 @@ def test_reading_a_fold_does_not_import_mlflow(stored):
     run(code, stored).check_returncode()
 
 
-def test_a_file_that_was_tampered_with_is_refused_by_its_hash(tmp_path):
+def test_a_changed_file_is_refused_by_its_hash(tmp_path):
     save(open_store(tmp_path), record("2017-10"), record("2017-11"))
     path = tmp_path / index(tmp_path)["path"][0] / "trees.ubj"
     data = bytearray(path.read_bytes())
@@ -116,17 +116,17 @@ def test_other_files_than_those_stored_are_refused(tmp_path, change):
         open_store(tmp_path).load("direction", hashes(record()))
 
 
-def test_a_fold_whose_files_are_gone_is_named_with_what_to_do(tmp_path):
+def test_a_fold_with_missing_files_is_named_with_advice(tmp_path):
     save(open_store(tmp_path), record())
     folder = tmp_path / index(tmp_path)["path"][0]
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
-    with pytest.raises(ModelStoreError, match="is gone from the home; restore mlartifacts"):
+    with pytest.raises(ModelStoreError, match="is missing in the home; restore mlartifacts"):
         open_store(tmp_path).load("direction", hashes(record()))
 
 
-def test_folds_are_runs_of_their_models_experiment_under_that_of_their_backfill(tmp_path):
+def test_folds_are_runs_of_their_models_experiment_below_the_backfills_run(tmp_path):
     from mlflow import MlflowClient
 
     store = open_store(tmp_path)
@@ -210,7 +210,7 @@ def run(code, *arguments):
     return subprocess.CompletedProcess(process.args, process.returncode, said)
 
 
-def test_of_three_processes_that_want_the_same_folds_one_trains_and_the_others_read(tmp_path):
+def test_of_three_processes_that_need_the_same_folds_one_trains_and_two_read(tmp_path):
     processes = [start(WALK, tmp_path) for _ in range(3)]
     said = [process.communicate(timeout=240)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]

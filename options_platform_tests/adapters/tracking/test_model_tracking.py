@@ -52,7 +52,7 @@ def runs(store, kind):
     return [run for run in found if run.data.tags.get(FAMILY_TAG) == kind]
 
 
-def test_what_is_logged_is_the_owners_alone(store):
+def test_logged_files_are_private(store):
     files = [path for path in store.home.rglob("*") if path.is_file()]
     assert "served_fold.py" in {path.name for path in files}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
@@ -68,7 +68,7 @@ def test_a_backfill_is_one_run_and_its_folds_are_its_children(store):
     assert {run.info.status for run in (parent, *folds)} == {"FINISHED"}
 
 
-def test_runs_tell_parameters_data_and_code(store):
+def test_runs_have_parameters_data_hash_and_code_version(store):
     (parent,) = runs(store, "backfill")
     fold = runs(store, "fold")[0]
     assert parent.data.params["parts.calm_trees.max_depth"] == "2"
@@ -167,7 +167,7 @@ def folds_on_disk(tmp_path, change):
     return store, {row["fold"]: row["input_hash"]}
 
 
-def test_models_that_a_home_has_registered_find_what_they_import():
+def test_registered_models_of_a_former_version_still_load():
     # MLflow keeps a copy of served_fold.py with each model; these are the imports of the first one.
     from options_platform.models.dataset import Sample, model_inputs
     from options_platform.models.direction import shipped_direction
@@ -214,7 +214,7 @@ def test_nested_parameters_become_dotted_names():
     }
 
 
-def test_a_home_that_was_moved_takes_its_models_and_their_addresses_along(store, tmp_path):
+def test_a_moved_home_keeps_its_models_and_their_addresses(store, tmp_path):
     home = tmp_path / "moved"
     shutil.copytree(store.home, home)
     moved = ModelStore(home, Warehouse(home / "warehouse.duckdb"))

@@ -77,12 +77,12 @@ def titles(there):
     return [title for title, _ in there.got]
 
 
-def test_a_home_without_a_ledger_has_nothing_to_tell(tick, there):
-    assert tick().startswith("0 conditions hold")
+def test_a_home_without_a_ledger_has_no_alerts(tick, there):
+    assert tick().startswith("0 alerts;")
     assert there.got == []
 
 
-def test_a_halt_is_told_once_and_again_after_it_was_lifted(tick, there, ledger):
+def test_a_halt_is_reported_once_and_again_after_it_was_lifted(tick, there, ledger):
     ledger.halt("DAILY_LOSS: 4,000 USD lost", NOW)
     for _ in range(3):
         tick()
@@ -94,7 +94,7 @@ def test_a_halt_is_told_once_and_again_after_it_was_lifted(tick, there, ledger):
     assert [text for _, text in there.got] == ["DAILY_LOSS: 4,000 USD lost", "by hand"]
 
 
-def test_differences_rejections_and_a_drawdown_are_told(tick, there, ledger):
+def test_differences_rejections_and_a_drawdown_are_reported(tick, there, ledger):
     ledger.record_differences([Difference("CASH", "cash", "5 USD less")], NOW)
     intent = replace(ORDER, status="intent", reason=None)
     ledger.record_intent(intent, NOW)
@@ -112,7 +112,7 @@ def test_differences_rejections_and_a_drawdown_are_told(tick, there, ledger):
     ]
 
 
-def test_a_difference_in_cash_that_has_grown_is_told_again(tick, there, ledger):
+def test_a_difference_in_cash_that_has_grown_is_reported_again(tick, there, ledger):
     for amount in (100.0, 100.05, 5_100.0, 5_099.0):
         ledger.record_differences([Difference("CASH", "cash", f"{amount} less", -amount)], NOW)
         tick()
@@ -120,7 +120,7 @@ def test_a_difference_in_cash_that_has_grown_is_told_again(tick, there, ledger):
     assert [text for _, text in there.got] == ["CASH: 100.0 less", "CASH: 5100.0 less"]
 
 
-def test_what_was_not_delivered_is_told_by_a_later_tick(tick, there, ledger):
+def test_an_undelivered_alert_is_sent_by_a_later_tick(tick, there, ledger):
     ledger.halt("by hand", NOW)
     there.status = 503
     assert "1 not delivered" in tick()
@@ -130,19 +130,17 @@ def test_what_was_not_delivered_is_told_by_a_later_tick(tick, there, ledger):
     assert titles(there) == ["paper: new entries are halted"]
 
 
-def test_an_address_that_is_out_of_order_does_not_make_the_others_ring_again(
-    broken, tick, there, ledger
-):
+def test_a_failing_address_does_not_repeat_alerts_at_the_others(broken, tick, there, ledger):
     ledger.halt("by hand", NOW)
-    assert tick() == "1 conditions hold; 1 told now, 1 not delivered"
-    assert tick() == "1 conditions hold; 0 told now, 1 not delivered"
+    assert tick() == "1 alerts; 1 messages sent, 1 not delivered"
+    assert tick() == "1 alerts; 0 messages sent, 1 not delivered"
     broken.status = 200
     tick()
     tick()
     assert titles(there) == titles(broken) == ["paper: new entries are halted"]
 
 
-def test_a_ledger_that_cannot_be_used_is_told(tick, there, settings):
+def test_an_unusable_ledger_is_reported(tick, there, settings):
     settings.ledger_path.write_bytes(b"not a database" * 100)
     tick()
     tick()
@@ -189,10 +187,10 @@ def fail(instance):
     return outcome.run_id
 
 
-def test_a_failed_run_is_told_once_with_its_step_and_cause(look, there, instance):
+def test_a_failed_run_is_reported_once_with_its_step_and_cause(look, there, instance):
     fail(instance)
     # What failed before anyone was to be told is history.
-    assert look() == "0 runs failed; 0 told now, 0 not delivered"
+    assert look() == "0 runs failed; 0 messages sent, 0 not delivered"
     run_id = fail(instance)
     for _ in range(3):
         look()
@@ -202,33 +200,33 @@ def test_a_failed_run_is_told_once_with_its_step_and_cause(look, there, instance
     assert run_id in text
 
 
-def test_a_failed_run_that_was_not_delivered_is_told_later_and_none_is_lost(look, there, instance):
+def test_an_undelivered_failed_run_is_sent_later_and_none_is_lost(look, there, instance):
     look()
     there.status = 503
     runs = [fail(instance)]
-    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    assert look() == "1 runs failed; 0 messages sent, 1 not delivered"
     runs.append(fail(instance))
-    assert look() == "2 runs failed; 0 told now, 2 not delivered"
+    assert look() == "2 runs failed; 0 messages sent, 2 not delivered"
     there.status = 200
-    assert look() == "2 runs failed; 2 told now, 0 not delivered"
+    assert look() == "2 runs failed; 2 messages sent, 0 not delivered"
     look()
     assert [text[-37:-1] for _, text in there.got] == runs
 
 
-def test_a_failed_run_is_told_once_to_each_address_however_late_one_takes_it(
+def test_a_failed_run_is_sent_once_to_each_address_however_late_one_accepts_it(
     broken, look, there, instance
 ):
     look()
     fail(instance)
-    assert look() == "1 runs failed; 1 told now, 1 not delivered"
-    assert look() == "1 runs failed; 0 told now, 1 not delivered"
+    assert look() == "1 runs failed; 1 messages sent, 1 not delivered"
+    assert look() == "1 runs failed; 0 messages sent, 1 not delivered"
     broken.status = 200
     look()
     look()
     assert titles(there) == titles(broken) == ["run of daily failed"]
 
 
-def test_more_failures_than_are_told_at_once_are_all_told(look, there, instance, monkeypatch):
+def test_more_failures_than_are_sent_at_once_are_all_sent(look, there, instance, monkeypatch):
     monkeypatch.setattr("options_platform.defs.alerts.sensors.MOST_AT_ONCE", 2)
     look()
     runs = [fail(instance) for _ in range(5)]
@@ -238,6 +236,6 @@ def test_more_failures_than_are_told_at_once_are_all_told(look, there, instance,
 
 
 @pytest.mark.parametrize(("urls", "state"), [("", "STOPPED"), ("json://127.0.0.1/", "RUNNING")])
-def test_they_run_by_default_where_there_is_someone_to_tell(settings, monkeypatch, urls, state):
+def test_sensors_run_by_default_if_an_address_is_set(settings, monkeypatch, urls, state):
     monkeypatch.setenv(VARIABLE, urls)
     assert {s.default_status.value for s in make_alert_sensors(settings)} == {state}

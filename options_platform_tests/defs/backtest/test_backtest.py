@@ -64,7 +64,7 @@ def test_a_run_fills_its_tables_and_passes_its_checks(outcome, warehouse):
     assert set(curves["name"]) == set(warehouse.read(BACKTEST_SCORES)["name"])
 
 
-def test_the_ledger_tells_of_every_decision(outcome, warehouse):
+def test_the_rule_trace_has_every_decision(outcome, warehouse):
     ledger = warehouse.read(BACKTEST_DECISIONS)
     plans = ledger.filter(pl.col("step") < 100)
     refused = plans.filter(pl.col("outcome") == "refused").group_by("date", "ticker").len()
@@ -74,7 +74,7 @@ def test_the_ledger_tells_of_every_decision(outcome, warehouse):
     assert plans["rule"].n_unique() == 14
 
 
-def test_what_a_run_tells_stands_in_its_metadata(outcome):
+def test_the_results_of_a_run_are_in_its_metadata(outcome):
     (event,) = outcome.asset_materializations_for_node("backtest")
     told = event.metadata
     assert told["run"].value == "configured"
@@ -85,9 +85,7 @@ def test_what_a_run_tells_stands_in_its_metadata(outcome):
         assert told[plot].value.startswith(f"![{plot}](data:image/png;base64,")
 
 
-def test_a_run_of_another_name_stands_beside_and_its_repetition_in_place(
-    outcome, settings, warehouse
-):
+def test_a_run_of_another_name_is_added_and_a_repeated_one_replaced(outcome, settings, warehouse):
     before = warehouse.read(BACKTEST_TRADES)
     for stop in ("3.0", "1.0"):
         run(settings, run="tight", settings=[f"exits.credit_stop={stop}", "fills.model=mid"])
@@ -108,13 +106,13 @@ def test_a_run_of_another_name_stands_beside_and_its_repetition_in_place(
         ({"start": "yesterday"}, "is no date"),
     ],
 )
-def test_a_configuration_that_cannot_be_run_fails_with_its_cause(settings, config, message):
+def test_an_impossible_configuration_fails_with_its_cause(settings, config, message):
     outcome = run(settings, ok=False, **config)
     (failed,) = [event for event in outcome.all_events if event.is_step_failure]
     assert message in failed.step_failure_data.error.to_string()
 
 
-def test_the_backtest_has_a_job_of_its_own_and_the_report_follows_it(settings):
+def test_the_backtest_has_a_separate_job_and_the_report_follows_it(settings):
     definitions = build_defs(settings)
     assert definitions.resolve_schedule_def("backtest_weekly").job_name == BACKTEST_JOB_NAME
     daily = definitions.resolve_job_def("daily")

@@ -47,7 +47,7 @@ def partitions_of(settings, asset):
         return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
 
 
-def test_each_session_that_has_a_chain_is_stored_and_no_other(filled):
+def test_only_sessions_with_a_chain_are_stored(filled):
     settings, source, _ = filled
     stored = ChainStore(settings.chains_path).stored(tickers=("SPY", "QQQ"))
     assert stored == sorted((d, t) for d in SPAN if d not in GONE for t in ("SPY", "QQQ"))
@@ -79,7 +79,7 @@ def test_the_checks_name_the_sessions_without_a_chain(filled):
     assert any(text.startswith("option_chain.chains_known: 4 rows") for text in warned)
 
 
-def test_stored_chains_are_good_and_their_own_volatility_is_found_again(filled):
+def test_stored_chains_are_good_and_reproduce_their_volatility(filled):
     settings, _, _ = filled
     store = ChainStore(settings.chains_path)
     rows = store.read(store.stored(tickers=("SPY",)))
@@ -89,7 +89,7 @@ def test_stored_chains_are_good_and_their_own_volatility_is_found_again(filled):
     assert near.select((pl.col("iv") - pl.col("source_iv")).abs().max()).item() < 0.02
 
 
-def test_the_index_of_a_ticker_by_chain_is_its_own_volatility_of_that_session(filled):
+def test_the_index_of_a_ticker_by_chain_is_its_chains_volatility(filled):
     settings, _, _ = filled
     warehouse = Warehouse(settings.warehouse_path)
     vix = warehouse.read(VIX, tickers=["QQQ"], start=SPAN[0], end=SPAN[-1])
@@ -106,7 +106,7 @@ def test_the_index_of_a_ticker_by_chain_is_its_own_volatility_of_that_session(fi
     assert own.select((pl.col("iv_close") / pl.col("vix") - 1.0).abs().max()).item() < 0.03
 
 
-def test_every_ticker_has_a_history_and_the_one_by_index_keeps_its_index(filled):
+def test_every_ticker_has_a_history_and_one_by_index_keeps_its_index(filled):
     settings, _, _ = filled
     warehouse = Warehouse(settings.warehouse_path)
     history = warehouse.read(IV_HISTORY, tickers=["SPY"], end=SPAN[-1])
@@ -160,7 +160,7 @@ def test_a_chain_of_a_later_session_changes_no_earlier_row(filled, tmp_path):
         assert left.equals(right)
 
 
-def test_no_chain_at_all_fails_nothing_and_claims_nothing(tmp_path):
+def test_without_any_chain_no_run_fails_and_no_partition_is_materialised(tmp_path):
     settings = platform_of(tmp_path / "none")
     outcomes = run(settings, ChainSource(without=frozenset(SPAN)), SPAN[0], SPAN[1])
     assert partitions_of(settings, "option_chain") == set()
@@ -170,7 +170,7 @@ def test_no_chain_at_all_fails_nothing_and_claims_nothing(tmp_path):
     assert vix["vix"].null_count() == 0
 
 
-def test_a_stored_chain_stays_when_the_source_has_it_no_more(filled, tmp_path):
+def test_a_stored_chain_stays_when_the_source_no_longer_has_it(filled, tmp_path):
     settings = platform_of(tmp_path / "kept")
     run(settings, ChainSource(), SPAN[0], SPAN[0])
     run(settings, ChainSource(without=frozenset(SPAN)), SPAN[0], SPAN[0])
@@ -185,11 +185,11 @@ def test_a_source_without_chains_has_no_such_assets(tmp_path):
             super().__init__()
             self.info = type(self.info)(**{**self.info.__dict__, "kinds": frozenset({"bars"})})
 
-    with pytest.raises(UsageError, match="gives no option chains"):
+    with pytest.raises(UsageError, match="provides no option chains"):
         run(settings, Plain(), SPAN[0], SPAN[0])
 
 
-def test_going_by_the_chain_without_a_source_of_chains_is_refused(tmp_path):
+def test_using_a_tickers_chain_without_a_source_of_chains_is_refused(tmp_path):
     settings = platform_of(tmp_path / "refused")
 
     class Plain(ChainSource):

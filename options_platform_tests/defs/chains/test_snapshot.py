@@ -57,7 +57,7 @@ def stored(settings, day=DAY):
     return ChainStore(settings.chains_path).read([(day, ticker) for ticker in TICKERS])
 
 
-def test_the_night_takes_the_chains_of_the_evening_and_asks_for_none_again(settings):
+def test_the_nightly_run_uses_the_evenings_chains_and_requests_none_again(settings):
     source = ChainSource()
     session, fetched = take_snapshot(platform_of(settings, source, EVENING), TICKERS)
     assert (session, fetched.shares["ticker"].sort().to_list()) == (DAY, ["QQQ", "SPY"])

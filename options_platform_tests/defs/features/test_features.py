@@ -17,7 +17,7 @@ from options_platform_tests.platform import END, make_platform_settings, run
 DAY = date(2015, 3, 17)
 
 
-def test_a_stored_label_that_its_bars_contradict_is_restored_by_the_next_run(
+def test_a_stored_label_that_contradicts_its_bars_is_corrected_by_the_next_run(
     simulated_home, tmp_path
 ):
     shutil.copytree(simulated_home.home, tmp_path / "home")
@@ -30,7 +30,7 @@ def test_a_stored_label_that_its_bars_contradict_is_restored_by_the_next_run(
     assert warehouse.read(LABELS).equals(honest)
 
 
-def test_a_hole_in_the_series_is_named_with_the_command_that_fills_it():
+def test_missing_sessions_are_named_with_the_command_that_fills_them():
     bars, _ = random_market(("AAA",))
     days = sessions(date(2016, 2, 1), date(2016, 2, 5))
     holed = bars.filter(~bars["date"].is_in(days))

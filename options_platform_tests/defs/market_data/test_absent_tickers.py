@@ -116,7 +116,7 @@ def test_checks_status_and_alerts_name_the_ticker_that_has_no_bar(whole, monkeyp
     assert f"OLD has no good bar since {DELISTED} and does not trade" in capsys.readouterr().out
 
 
-def test_phases_of_one_run_a_ticker_give_the_same_rows(whole, tmp_path):
+def test_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
     """As a backfill of the web UI arrives."""
     settings = platform(tmp_path)
     for ticker in TICKERS:
@@ -139,7 +139,7 @@ def test_day_by_day_over_the_listing_gives_the_same_rows(whole, tmp_path):
     assert_same_tables(left, right)
 
 
-def test_a_pool_is_refused_where_rows_should_exist_and_not_where_a_ticker_is_not_listed(tmp_path):
+def test_a_pool_is_refused_for_missing_rows_but_not_for_an_unlisted_ticker(tmp_path):
     end = date(2015, 3, 31)
     settings = platform(tmp_path, end=end)
     source = PartSource(LIVES)

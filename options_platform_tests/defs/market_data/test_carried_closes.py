@@ -35,7 +35,7 @@ def closes(market, since, session):
 
 
 @pytest.mark.parametrize("days", [0, 1, 3, 30])
-def test_a_halted_ticker_counts_at_its_last_close_however_long_ago(market, days):
+def test_a_position_in_a_halted_ticker_is_marked_at_its_last_close_however_old(market, days):
     found = closes(market, shift(LAST, -days) if days else LAST, LAST)
     assert found["QQQ"].session == LAST
     assert found["SPY"].session == shift(LAST, -5)
@@ -43,6 +43,6 @@ def test_a_halted_ticker_counts_at_its_last_close_however_long_ago(market, days)
     assert found["SPY"].close.spot == bar["close"].item()
 
 
-def test_a_ticker_that_no_run_brings_up_to_date_any_more_has_no_close(market):
+def test_a_ticker_that_is_no_longer_updated_has_no_close(market):
     """Nobody said that it has no bar: what it holds may have moved."""
     assert "SPY" not in closes(market, date(2024, 4, 1), date(2024, 4, 1))

@@ -73,14 +73,14 @@ def test_each_finding_is_named(source, tmp_path):
     assert "SPY 2024-02-15: adj_close misses the dividend of 0.8 USD" in failed["adjusted_closes"]
 
 
-def test_a_second_source_that_fails_is_told_and_stops_nothing(source, tmp_path):
+def test_a_failing_second_source_is_reported_and_stops_nothing(source, tmp_path):
     (tmp_path / "empty").mkdir()
     found = checked(tmp_path / "home", source, CsvSource(str(tmp_path / "empty")))
     assert not found["cross_source"][0]
     assert "SPY cannot be compared: no SPY.csv" in found["cross_source"][1]
 
 
-def test_spy_of_two_vendors_in_the_check(reference_data, tmp_path):
+def test_spy_of_two_vendors_passes_the_check(reference_data, tmp_path):
     """Yahoo's closes against Alpha Vantage's agree, against LEAN's they differ on 639 days."""
     said = {}
     for name, end in (("SPY_alphavantage", date(2022, 4, 6)), ("SPY_lean", date(2021, 3, 31))):

@@ -71,7 +71,7 @@ def shell(tmp_path_factory, reference_data):
 
 
 @pytest.mark.parametrize("table", ASSET_TABLES, ids=lambda table: table.name)
-def test_each_table_has_a_row_a_session_and_ticker(shell, table):
+def test_each_table_has_one_row_per_session_and_ticker(shell, table):
     rows = shell.read(table)
     assert rows.height == SESSIONS * len(TICKERS)
     assert rows.select("date", "ticker").unique().height == rows.height
@@ -88,7 +88,7 @@ def test_status_says_the_same(shell):
         assert (row["rows"], row["last"]) == (SESSIONS * len(TICKERS), END.isoformat())
 
 
-def test_closes_are_those_that_everybody_knows(shell):
+def test_closes_are_the_published_ones(shell):
     """SPY's low of the crash was 222.95; the VIX has never closed above 82.69."""
     bars = shell.read(RAW_OHLCV).filter(pl.col("ticker") == "SPY")
     assert bars.filter(pl.col("date") == date(2020, 3, 23))["close"].item() == pytest.approx(222.95)
@@ -123,7 +123,7 @@ def test_the_bear_market_of_2022_was_mostly_one_of_high_volatility(shell):
     assert (rows["regime"] == "low_vol").sum() == 0
 
 
-def test_plans_are_whole_and_none_was_sent(shell):
+def test_plans_are_complete_and_none_was_sent(shell):
     plans, legs = shell.read(TRADE_PLAN), shell.read(TRADE_PLAN_LEGS)
     trades = plans.filter(pl.col("decision") == "trade")
     assert trades.height > 0

@@ -85,7 +85,7 @@ def home(tmp_path):
     return Home(settings, source)
 
 
-def test_what_rests_on_a_corrected_bar_is_stale_until_it_is_computed_again(home):
+def test_rows_computed_from_a_corrected_bar_are_stale_until_computed_again(home):
     newest, corrected = LAST, shift(LAST, -5)
     home.run(FIRST, shift(newest, -1))
     fresh = home.stale("features", corrected)[corrected]
@@ -110,7 +110,7 @@ def test_what_rests_on_a_corrected_bar_is_stale_until_it_is_computed_again(home)
         assert home.stale(asset, corrected)[corrected] == (StaleStatus.FRESH, set())
 
 
-def test_labels_that_a_split_leaves_as_they_are_are_stale_until_computed_again(home):
+def test_labels_that_a_split_does_not_change_are_stale_until_computed_again(home):
     """Closes and their quarter give the same returns to the last bit."""
     day, old = shift(LAST, -3), date(2023, 11, 15)
     home.run(FIRST, shift(day, -1))
@@ -131,7 +131,7 @@ def test_labels_that_a_split_leaves_as_they_are_are_stale_until_computed_again(h
     assert len(set(home.versions("features", old))) == 2
 
 
-def test_a_split_is_no_jump_in_features_and_labels(home):
+def test_a_split_causes_no_jump_in_features_and_labels(home):
     day = shift(LAST, -3)
     home.run(FIRST, shift(day, -1))
     labels = home.read(LABELS)
@@ -150,7 +150,7 @@ def test_a_split_is_no_jump_in_features_and_labels(home):
     assert home.read(LABELS)["fwd_return_5d"].abs().max() < 0.1
 
 
-def test_a_bar_that_is_set_aside_means_no_row_of_features_from_it(home):
+def test_a_bar_that_is_set_aside_has_no_row_of_features(home):
     bad = shift(LAST, -2)
     home.source.history["SPY"] = changed(home.source.history["SPY"], bad, close=300.0, high=301.0)
     home.run(FIRST, LAST)

@@ -34,7 +34,7 @@ def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
 @pytest.mark.parametrize(
     ("asset", "told"), [("direction_model", "auc_macro"), ("volatility_model", "rmse")]
 )
-def test_a_models_scores_are_on_its_newest_session_and_in_a_line_on_all_others(
+def test_a_models_scores_are_on_its_newest_session_and_as_one_line_on_all_others(
     simulated_home, asset, told
 ):
     with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:

@@ -32,7 +32,7 @@ def test_a_run_covers_the_range_of_its_tags_or_its_one_partition(settings):
 
 def test_a_run_without_partitions_has_no_range_and_assets_refuse_it(settings):
     assert run_range(in_run({}), settings) is None
-    with pytest.raises(dg.DagsterInvariantViolationError, match="choose some"):
+    with pytest.raises(dg.DagsterInvariantViolationError, match="choose partitions"):
         selected_range(in_run({}), settings)
 
 

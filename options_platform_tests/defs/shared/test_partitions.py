@@ -46,7 +46,7 @@ def newest_key(moment):
         return OPEN_END.get_last_partition_key()
 
 
-def test_a_closure_that_is_set_has_no_partition_and_no_newest_session():
+def test_a_configured_closure_has_no_partition_and_is_never_the_newest_session():
     try:
         set_closures([Closure(date(2025, 3, 12), date(2025, 3, 5))])
         keys = session_partitions(date(2025, 3, 10), date(2025, 3, 14)).get_partition_keys()
@@ -115,7 +115,7 @@ def test_dates_are_bounded_by_the_settings(tmp_path):
         ("2024-07-03|IWM", "2024-07-03|QQQ"),
     ],
 )
-def test_a_range_that_runs_backwards_raises_and_tells_the_order(first, last):
+def test_a_range_that_runs_backwards_raises_and_shows_the_order(first, last):
     with pytest.raises(UsageError, match=r"backwards \(tickers are ordered SPY, QQQ, IWM\)"):
         range_between(first, last, TICKERS)
 
@@ -131,7 +131,7 @@ def test_an_unknown_ticker_in_a_key_is_named():
     st.integers(0, 2),
     st.integers(0, 2),
 )
-def test_tags_and_back_is_the_same_range(start, days, one, two):
+def test_a_range_survives_the_round_trip_through_tags(start, days, one, two):
     low, high = sorted((one, two))
     wanted = PartitionRange(start, start + timedelta(days=days), TICKERS[low : high + 1])
     assert range_between(*range_tags(wanted).values(), TICKERS) == wanted

@@ -124,7 +124,7 @@ def test_a_run_of_an_earlier_session_sends_nothing_and_may_be_retried(settings, 
 
 
 @pytest.mark.parametrize("asset", ["paper_orders", "raw_ohlcv"])
-def test_a_run_that_sends_has_no_longest_time(settings, instance, asset):
+def test_a_run_that_sends_has_no_time_limit(settings, instance, asset):
     done = materialize(settings, instance, asset)
     record = instance.get_run_record_by_id(done.run_id)
     stopped = []
@@ -160,12 +160,12 @@ def _long_ago(record):
 
 
 @pytest.mark.parametrize("job", [JOB_NAME, INTRADAY_JOB_NAME])
-def test_jobs_that_send_say_so_before_they_start(settings, job):
+def test_jobs_that_send_have_their_tags_before_they_start(settings, job):
     tags = build_defs(settings).resolve_job_def(job).run_tags
     assert (tags[MAX_RETRIES_TAG], tags[dg.MAX_RUNTIME_SECONDS_TAG]) == ("0", "0")
 
 
-def test_the_check_of_stops_is_not_retried_even_if_its_tags_were_taken_off(settings, instance):
+def test_the_check_of_stops_is_not_retried_even_without_its_tags(settings, instance):
     settings.ledger_path.write_text("damaged " * 1000)
     job = build_defs(settings, now=lambda: NOW).resolve_job_def(INTRADAY_JOB_NAME)
     done = job.execute_in_process(

@@ -34,7 +34,7 @@ def run(made, now):
         return job.execute_in_process(instance=instance, raise_on_error=False)
 
 
-def test_a_run_closes_what_a_stop_closes_and_tells_of_it(tmp_path, fake):
+def test_a_run_closes_stopped_positions_and_reports_them(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     position = made.ledger.positions()[0]
@@ -67,7 +67,7 @@ def store_closes(made):
     Warehouse(made.settings.warehouse_path).write([(RAW_OHLCV, bars), (VIX, vix)])
 
 
-def test_a_run_knows_the_stored_closes_so_that_the_underlying_confirms_a_stop(tmp_path, fake):
+def test_a_run_uses_the_stored_closes_so_that_the_underlying_confirms_a_stop(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     store_closes(made)
@@ -77,7 +77,7 @@ def test_a_run_knows_the_stored_closes_so_that_the_underlying_confirms_a_stop(tm
 
 
 @pytest.mark.parametrize("fault", ["busy", "broken"])
-def test_a_warehouse_that_cannot_be_read_keeps_no_stop_waiting(tmp_path, fake, monkeypatch, fault):
+def test_an_unreadable_warehouse_delays_no_stop(tmp_path, fake, monkeypatch, fault):
     made = trader(tmp_path, fake.address)
     trade(made)
     crashed(made, fake)
@@ -104,7 +104,7 @@ def test_a_run_outside_of_a_session_fails_and_sends_nothing(tmp_path, fake):
     assert fake.count(POST) == 0
 
 
-def test_its_schedule_is_off_and_asks_only_while_new_york_trades(tmp_path):
+def test_its_schedule_is_off_and_runs_only_while_new_york_trades(tmp_path):
     definitions = build_defs(make_settings({"home": tmp_path, "source": "simulated"}))
     schedule = definitions.resolve_schedule_def("intraday_check_in_session")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
@@ -126,7 +126,7 @@ def test_its_schedule_is_off_and_asks_only_while_new_york_trades(tmp_path):
     assert asked(2024, 7, 4, 11, 0) == []
 
 
-def test_live_trading_is_said_in_the_description_of_job_and_step(tmp_path):
+def test_live_trading_is_in_the_description_of_job_and_step(tmp_path):
     live = {"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}}
     for changes, said in ((live, True), ({"broker": "alpaca"}, False)):
         job = make_intraday_job(make_settings({"home": tmp_path, **changes}))

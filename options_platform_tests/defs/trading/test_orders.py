@@ -31,7 +31,7 @@ ONE = PartitionRange(NEWEST, NEWEST, TICKERS)
         ({}, PartitionRange(date(2024, 7, 3), date(2024, 7, 3), TICKERS), False),
     ],
 )
-def test_only_a_run_of_the_newest_session_alone_sends(tags, selected, wanted):
+def test_only_a_run_of_just_the_newest_session_sends(tags, selected, wanted):
     assert may_send(tags, selected, NEWEST) is wanted
 
 
@@ -123,7 +123,7 @@ def test_the_daily_job_sends_to_alpaca_once_and_records_what_was_filled(home):
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
-def test_live_trading_is_said_where_people_look_in_the_web_ui():
+def test_live_trading_is_shown_in_the_web_ui():
     from options_platform.defs.trading.orders import LIVE_NOTE, make_paper_orders
     from options_platform.settings import make_settings
 

@@ -53,7 +53,7 @@ def materialise(settings):
     return dg.materialize([*views, *checks], resources=definitions.resources, selection=selection)
 
 
-def test_a_home_that_never_traded_has_no_rows_and_no_finding(settings, warehouse):
+def test_a_home_that_never_traded_has_no_rows_and_passes_its_checks(settings, warehouse):
     outcome = materialise(settings)
     assert outcome.success
     assert all(check.passed for check in outcome.get_asset_check_evaluations())
@@ -101,7 +101,7 @@ def test_a_run_again_replaces_the_accounts_rows_and_leaves_others(settings, ware
     assert warehouse.read(PORTFOLIO).filter(account="other").height == other.height
 
 
-def test_bars_that_were_restated_after_the_fact_fail_the_accounts_balance(
+def test_bars_that_are_restated_later_fail_the_check_of_the_accounts_balance(
     settings, warehouse, traded
 ):
     bars = warehouse.read(RAW_OHLCV)
@@ -114,7 +114,7 @@ def test_bars_that_were_restated_after_the_fact_fail_the_accounts_balance(
     assert failed == {"accounts_balance", "profits_explained"}
 
 
-def test_a_difference_that_stands_is_told_by_a_check_until_it_is_gone(settings, warehouse, traded):
+def test_a_check_reports_a_difference_until_it_is_resolved(settings, warehouse, traded):
     for found in ([Difference("CASH", "cash", "5.00 USD more at the broker")], []):
         traded.record_differences(found, NOW)
         told = [

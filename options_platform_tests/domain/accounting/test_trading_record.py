@@ -28,82 +28,82 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def held(run):
+def ledger(run):
     return ledger_snapshot(run.ledger)
 
 
 @pytest.fixture(scope="module")
-def record(run, held):
-    return make_record(held, run.plans, run.legs, run.market, run.rules)
+def record(run, ledger):
+    return make_record(ledger, run.plans, run.legs, run.market, run.rules)
 
 
-def test_paper_trading_at_the_fill_model_does_not_drift_from_the_backtest(record, held):
-    assert record.drift["state"].to_list() == [SAME] * len(held.positions)
+def test_paper_trading_at_the_fill_models_prices_does_not_drift_from_the_backtest(record, ledger):
+    assert record.drift["state"].to_list() == [SAME] * len(ledger.positions)
     assert record.drift.schema == DRIFT_SCHEMA
     assert record.drift["pnl_difference_usd"].abs().max() < 0.01
 
 
-def test_the_journal_is_the_ledgers_positions(record, held):
-    by_id = {p.position_id: p for p in held.positions}
+def test_the_journal_lists_the_positions_of_the_ledger(record, ledger):
+    by_id = {p.position_id: p for p in ledger.positions}
     assert record.journal.height == len(by_id)
     for row in record.journal.iter_rows(named=True):
-        own = by_id[row["position_id"]]
-        assert row["pnl_usd"] == own.profit_usd
+        position = by_id[row["position_id"]]
+        assert row["pnl_usd"] == position.profit_usd
         assert row["slippage_usd"] == pytest.approx(
-            (own.entry_price - row["planned_price"]) * 100 * own.contracts
+            (position.entry_price - row["planned_price"]) * 100 * position.contracts
         )
         # A limit order never pays more than its limit.
-        assert row["slippage_usd"] <= 0.5 * own.units / 100
+        assert row["slippage_usd"] <= 0.5 * position.units / 100
 
 
-def test_fills_of_the_simulated_broker_are_the_fill_models(record):
+def test_the_simulated_broker_fills_at_the_fill_models_prices(record):
     assert record.journal["against_model_usd"].abs().max() == pytest.approx(0.0, abs=1e-9)
 
 
-def test_fills_are_worse_than_a_kinder_model_and_better_than_a_harsher_one(run, held):
+def test_fills_are_worse_than_the_mid_model_and_better_than_the_worst_model(run, ledger):
     by = {
-        name: fills_against_model(held, run.market, replace(run.rules, fills=FillRules(name)))
+        name: fills_against_model(ledger, run.market, replace(run.rules, fills=FillRules(name)))
         for name in ("mid", "worst")
     }
     assert (by["mid"]["against_model_usd"] > 0).all()
     assert (by["worst"]["against_model_usd"] < 0).all()
 
 
-def test_a_session_that_was_not_traded_and_a_trade_by_hand_are_drift(run, held):
-    first, *rest = held.positions
-    gone = {o.client_order_id for o in held.orders if o.position_id == first.position_id}
+def test_an_untraded_session_and_a_manual_trade_are_drift(run, ledger):
+    first, *later_positions = ledger.positions
+    missing_ids = {o.client_order_id for o in ledger.orders if o.position_id == first.position_id}
     fewer = replace(
-        held,
-        positions=tuple(rest),
-        orders=tuple(o for o in held.orders if o.client_order_id not in gone),
+        ledger,
+        positions=tuple(later_positions),
+        orders=tuple(o for o in ledger.orders if o.client_order_id not in missing_ids),
     )
     drift = make_record(fewer, run.plans, run.legs, run.market, run.rules).drift
-    assert drift["state"].to_list() == [ONLY_BACKTEST] + [SAME] * len(rest)
+    assert drift["state"].to_list() == [ONLY_BACKTEST] + [SAME] * len(later_positions)
     without = run.plans.filter(pl.col("plan_id") != drift["plan_id"][1])
-    drift = make_record(held, without, run.legs, run.market, run.rules).drift
+    drift = make_record(ledger, without, run.legs, run.market, run.rules).drift
     assert drift["state"].value_counts().sort("state").rows()[0] == (ONLY_PAPER, 1)
 
 
-def test_what_was_filled_after_the_newest_mark_is_not_compared_yet(run, held, record):
-    """One position opened and another closed the session after: the backtest ends before."""
-    later = filled_after(held, 1)
-    opened = next(p for p in held.positions if p.closed_on is None)
-    entry = next(o for o in held.orders if o.position_id == opened.position_id)
+def test_fills_after_the_newest_mark_are_not_compared_yet(run, ledger, record):
+    """One position opens and another closes after the newest mark, where the backtest ends."""
+    later = filled_after(ledger, 1)
+    opened = next(p for p in ledger.positions if p.closed_on is None)
+    entry = next(o for o in ledger.orders if o.position_id == opened.position_id)
     after = later.positions[-1].opened_on
     out = replace(entry, client_order_id="out", purpose="exit", session=shift(after, -1))
     closed = replace(opened, closed_on=after, exit_price=0.1, exit_reason="STOP_LOSS",
                      closed_contracts=opened.contracts)  # fmt: skip
     positions = tuple(closed if p is opened else p for p in later.positions)
     moved = replace(later, orders=(*later.orders, out), positions=positions)
-    found = make_record(moved, run.plans, run.legs, run.market, run.rules)
-    assert (record.later, found.later) == (0, 2)
-    assert found.drift["state"].to_list() == [SAME] * (len(held.positions) - 1)
-    rows = {row["position_id"]: row for row in found.journal.iter_rows(named=True)}
+    moved_record = make_record(moved, run.plans, run.legs, run.market, run.rules)
+    assert (record.later, moved_record.later) == (0, 2)
+    assert moved_record.drift["state"].to_list() == [SAME] * (len(ledger.positions) - 1)
+    rows = {row["position_id"]: row for row in moved_record.journal.iter_rows(named=True)}
     assert rows["new"]["against_model_usd"] is None
     assert rows[closed.position_id]["pnl_usd"] == closed.profit_usd
 
 
-def test_another_price_another_day_and_another_reason_differ(record, run):
+def test_trades_with_another_price_day_or_exit_reason_differ(record, run):
     for change in (
         {"entry_price": pl.col("entry_price") + 0.01},
         {"closed_on": pl.col("closed_on").dt.offset_by("1d")},
@@ -115,31 +115,31 @@ def test_another_price_another_day_and_another_reason_differ(record, run):
     assert drift.height == closed.height
 
 
-def test_targets_judge_nothing_before_thirty_trades():
+def test_targets_are_not_judged_before_thirty_trades():
     few = targets_of(np.array([100.0] * 20 + [-10.0] * 9))
     assert few["state"].to_list() == ["too few"] * 3
     assert few["value"].to_list() == pytest.approx([29, 20 / 29, 2000 / 90])
 
 
-def test_a_target_is_judged_where_the_whole_interval_is_on_one_side_of_it():
-    """Of 40 trades 34 won are 85%, 24 are 60% and 8 are 20%; the targets are 55% and 1.3."""
+def test_a_target_is_met_or_missed_only_if_the_whole_interval_is_on_one_side():
+    """Of 40 trades, 34 wins are 85%, 24 are 60% and 8 are 20%; targets are 55% and 1.3."""
     for won, state in ((34, "met"), (24, "open"), (8, "missed")):
         profit = np.random.default_rng(0).permutation([100.0] * won + [-100.0] * (40 - won))
-        found = targets_of(profit)
-        assert found["state"].to_list() == ["met", state, state], won
-        for row in found[1:].iter_rows(named=True):
+        targets = targets_of(profit)
+        assert targets["state"].to_list() == ["met", state, state], won
+        for row in targets[1:].iter_rows(named=True):
             assert row["low"] < row["value"] < row["high"]
             assert (row["low"] > row["target"]) == (state == "met")
             assert (row["high"] <= row["target"]) == (state == "missed")
 
 
 def test_a_record_without_a_loss_meets_any_profit_factor():
-    found = targets_of(np.array([10.0] * 30))
-    assert found["state"].to_list() == ["met", "met", "met"]
-    assert found["value"].to_list() == [30.0, 1.0, None]
+    targets = targets_of(np.array([10.0] * 30))
+    assert targets["state"].to_list() == ["met", "met", "met"]
+    assert targets["value"].to_list() == [30.0, 1.0, None]
 
 
-def test_no_trade_is_no_rate():
+def test_without_trades_the_rates_are_null():
     nothing = targets_of(np.array([]))
     assert nothing["value"].to_list() == [0.0, None, None]
     assert nothing["state"].to_list() == ["too few"] * 3

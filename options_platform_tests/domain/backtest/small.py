@@ -23,9 +23,9 @@ DAYS = sessions(date(2024, 1, 2), date(2024, 3, 28))
 
 
 def market(closes, index=20.0, days=DAYS, dividends=None, factors=None, yields=None, history=None):
-    """A market of the tickers of `closes`; a close of None is a bar set aside.
+    """A market from closes by ticker; a close of None is a bar that was set aside.
 
-    `history` has the dividends that the next ones are expected from.
+    `history` contains the dividends from which the next ones are expected.
     """
     bars, vix = [], []
     for ticker, values in closes.items():
@@ -59,7 +59,7 @@ def market(closes, index=20.0, days=DAYS, dividends=None, factors=None, yields=N
 
 
 def plan(day, legs, *, ticker="SPY", price, loss, profit, contracts=1, number=0, strategy="spread"):
-    """One row of `trade_plan` and its legs: (side, right, strike, expiry)."""
+    """One row of `trade_plan` and its legs, given as (side, right, strike, expiry)."""
     name = f"{day}-{ticker}-{number}"
     row = {
         "date": day, "ticker": ticker, "plan_id": name, "decision": "trade", "reasons": ["X"],
@@ -82,5 +82,5 @@ def plan(day, legs, *, ticker="SPY", price, loss, profit, contracts=1, number=0,
 
 
 def together(*planned):
-    """Several plans as one pair of frames."""
+    """Several plans as one frame of plans and one of legs."""
     return pl.concat([p for p, _ in planned]), pl.concat([legs for _, legs in planned])

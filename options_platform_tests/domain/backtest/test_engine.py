@@ -31,25 +31,25 @@ from options_platform_tests.domain.backtest.small import (
 from options_platform_tests.domain.backtest.test_assignment import NO_OTHER_EXIT
 
 
-def test_a_plan_is_filled_in_the_next_session_and_settled_at_expiry():
-    found = run(bull_put())
-    trade = found.trades.row(0, named=True)
+def test_a_plan_fills_in_the_next_session_and_settles_at_expiry():
+    result = run(bull_put())
+    trade = result.trades.row(0, named=True)
     assert (trade["planned_on"], trade["opened_on"]) == (DAYS[0], DAYS[1])
     assert (trade["closed_on"], trade["exit_reason"]) == (EXPIRY, "EXPIRY")
-    # Both puts end out of the money, so the credit is kept.
+    # Both puts expire out of the money, so the whole credit is kept.
     assert trade["exit_price"] == 0.0
     assert trade["pnl_usd"] == pytest.approx(-100 * trade["entry_price"])
-    assert found.fills.filter(pl.col("action") == "settle")["price"].to_list() == [0.0, 0.0]
+    assert result.fills.filter(pl.col("action") == "settle")["price"].to_list() == [0.0, 0.0]
 
 
-def test_an_expiry_that_a_later_closure_took_away_settles_on_the_last_session_before_it():
+def test_an_expiry_on_an_unscheduled_closure_settles_on_the_last_session_before_it():
     days = sessions(date(2018, 11, 20), date(2018, 12, 14))
     expiry = date(2018, 12, 5)
     legs = [("sell", "put", 95.0, expiry), ("buy", "put", 90.0, expiry)]
     planned = plan(days[0], legs, price=-0.5, loss=4.5, profit=0.5)
     closes = [100.0 if day < date(2018, 12, 4) else 93.0 for day in days]
-    found = run(planned, closes, rules=replace(HELD, costs=CostRules(0.65)), days=days)
-    trade = found.trades.row(0, named=True)
+    result = run(planned, closes, rules=replace(HELD, costs=CostRules(0.65)), days=days)
+    trade = result.trades.row(0, named=True)
     assert (trade["closed_on"], trade["exit_reason"]) == (date(2018, 12, 4), "EXPIRY")
     assert trade["exit_price"] == pytest.approx(-2.0)
     assert trade["fees_usd"] == pytest.approx(2 * 0.65)
@@ -63,7 +63,7 @@ def test_a_loss_at_expiry_is_the_width_less_the_credit():
     assert trade["pnl_usd"] == pytest.approx(-trade["max_loss_usd"])
 
 
-def test_fees_are_paid_by_leg_and_side_but_not_on_what_expires():
+def test_fees_are_charged_per_leg_and_side_but_not_on_expired_legs():
     rules = replace(HELD, costs=CostRules(0.65))
     trade = run(bull_put(contracts=3), rules=rules).trades.row(0, named=True)
     assert trade["fees_usd"] == pytest.approx(0.65 * 2 * 3)
@@ -72,43 +72,43 @@ def test_fees_are_paid_by_leg_and_side_but_not_on_what_expires():
     assert trade["fees_usd"] == pytest.approx(2 * 0.65 * 2 * 3)
 
 
-def test_exits_act_in_the_session_after_the_close_that_decides_them():
+def test_an_exit_fills_in_the_session_after_its_decision():
     closes = [100.0] * 10 + [89.0] + [100.0] * (len(DAYS) - 11)
     trade = run(bull_put(), closes, replace(HELD, exits=ExitRules())).trades.row(0, named=True)
     assert trade["exit_reason"] == "STOP_LOSS"
     assert trade["closed_on"] == DAYS[11]
-    # What the stop saw is gone by the time it is filled.
+    # The price has recovered by the time the stop's order fills.
     assert trade["exit_price"] > -2.0
 
 
-def test_exits_free_room_before_entries_of_the_same_session_are_judged():
+def test_exits_free_limits_for_entries_decided_in_the_same_session():
     rules = replace(HELD, exits=ExitRules(), risk=replace(RiskRules.unlimited(), max_positions=1))
     closes = [100.0] * 10 + [89.0] + [100.0] * (len(DAYS) - 11)
     planned = together(bull_put(), bull_put(DAYS[10]), bull_put(DAYS[11]))
-    found = run(planned, closes, rules)
-    assert found.trades["planned_on"].to_list() == [DAYS[0], DAYS[11]]
-    assert found.refusals.row(0, named=True) | {"session": None} == {
+    result = run(planned, closes, rules)
+    assert result.trades["planned_on"].to_list() == [DAYS[0], DAYS[11]]
+    assert result.refusals.row(0, named=True) | {"session": None} == {
         "session": None, "plan_id": f"{DAYS[10]}-SPY-0", "ticker": "SPY",
         "rule": "MAX_POSITIONS", "value": 2.0, "threshold": 1.0,
     }  # fmt: skip
 
 
-def test_buying_power_covers_the_maximum_loss_of_everything_open():
+def test_buying_power_must_cover_the_maximum_losses_of_all_positions():
     rules = replace(HELD, start_usd=800.0, buying_power=True)
     planned = together(bull_put(number=1), bull_put(number=2))
-    found = run(planned, rules=rules)
-    assert found.trades.height == 1
-    assert found.refusals["rule"].to_list() == ["BUYING_POWER"]
-    assert found.equity["buying_power_usd"].min() > 0
+    result = run(planned, rules=rules)
+    assert result.trades.height == 1
+    assert result.refusals["rule"].to_list() == ["BUYING_POWER"]
+    assert result.equity["buying_power_usd"].min() > 0
 
 
-def test_a_tripped_kill_switch_stops_entries_until_someone_would_have_resumed():
+def test_a_tripped_kill_switch_halts_entries_for_the_configured_sessions():
     risk = replace(RiskRules.unlimited(), kill_switch=KillSwitchRules(max_daily_loss_pct=0.03))
     rules = replace(HELD, start_usd=2000.0, risk=risk, resume_after_sessions=21)
     closes = [100.0] * 10 + [89.0] * (len(DAYS) - 10)
     planned = together(bull_put(), *(bull_put(DAYS[n], number=n) for n in (10, 30, 31)))
-    found = run(planned, closes, rules)
-    halted = found.refusals.filter(pl.col("rule") == "HALTED")
+    result = run(planned, closes, rules)
+    halted = result.refusals.filter(pl.col("rule") == "HALTED")
     assert halted["plan_id"].to_list() == [f"{DAYS[10]}-SPY-10", f"{DAYS[30]}-SPY-30"]
     refused = halted.row(0, named=True)
     assert refused["value"] > refused["threshold"] == pytest.approx(0.03 * 2000, rel=0.05)
@@ -116,28 +116,28 @@ def test_a_tripped_kill_switch_stops_entries_until_someone_would_have_resumed():
     assert never.refusals["rule"].to_list() == ["HALTED"] * 3
 
 
-def test_a_limit_order_fills_at_the_plans_price_or_not_at_all():
+def test_a_limit_order_fills_at_the_planned_price_or_better_or_not_at_all():
     rules = replace(HELD, entry_order="limit")
     greedy, modest = bull_put(price=-2.0), bull_put(price=-0.1)
     assert run(greedy, rules=rules).refusals["rule"].to_list() == ["LIMIT_NOT_REACHED"]
     assert run(modest, rules=rules).trades.height == 1
 
 
-def test_a_fill_that_leaves_nothing_to_gain_is_refused():
+def test_a_fill_without_possible_profit_is_refused():
     closes = [100.0] + [80.0] * (len(DAYS) - 1)
-    # The spread trades at its whole width, so the credit is what can be lost.
-    found = run(bull_put(price=-0.2, loss=0.3, profit=0.2), closes)
-    assert found.trades.is_empty()
-    assert found.refusals["rule"].to_list() == ["BAD_FILL"]
+    # The spread trades at its full width, so nothing can be lost beyond the credit.
+    result = run(bull_put(price=-0.2, loss=0.3, profit=0.2), closes)
+    assert result.trades.is_empty()
+    assert result.refusals["rule"].to_list() == ["BAD_FILL"]
 
 
-def test_cash_earns_the_yield_known_the_session_before_and_a_carried_one_is_flagged():
+def test_cash_earns_the_previous_sessions_yield_and_a_stale_yield_is_flagged():
     yields = pl.DataFrame({"date": [date(2023, 12, 1), DAYS[0]], "yield_pct": [0.0, 3.65]})
-    found = run_backtest(
+    result = run_backtest(
         *bull_put(), market({"SPY": FLAT_PRICES}, yields=yields), replace(HELD, start_usd=1e6)
     )
-    equity = found.equity
-    # One calendar day at 3.65 per cent a year: 1 / 10,000.
+    equity = result.equity
+    # One calendar day at 3.65% a year earns 1 / 10,000.
     assert equity["interest_usd"][1] == pytest.approx(100.0)
     friday = DAYS.index(date(2024, 1, 5))
     assert equity["interest_usd"][friday + 1] == pytest.approx(
@@ -147,40 +147,40 @@ def test_cash_earns_the_yield_known_the_session_before_and_a_carried_one_is_flag
     assert equity["yield_stale"][-1]
 
 
-def test_a_missing_session_inside_a_trade_is_carried_flagged_and_trades_nothing():
+def test_a_missing_session_carries_the_mark_forward_as_stale_without_trading():
     closes = [100.0] * 10 + [89.0, None] + [100.0] * (len(DAYS) - 12)
-    found = run(bull_put(), closes, replace(HELD, exits=ExitRules()))
-    marks = found.marks.filter(pl.col("stale"))
+    result = run(bull_put(), closes, replace(HELD, exits=ExitRules()))
+    marks = result.marks.filter(pl.col("stale"))
     assert marks["session"].to_list() == [DAYS[11]]
-    before = found.marks.filter(pl.col("session") == DAYS[10])["mark_price"]
+    before = result.marks.filter(pl.col("session") == DAYS[10])["mark_price"]
     assert marks["mark_price"].to_list() == before.to_list()
-    # The stop waits for the next market.
-    assert found.trades["closed_on"].to_list() == [DAYS[12]]
+    # The stop order waits for the next session with data.
+    assert result.trades["closed_on"].to_list() == [DAYS[12]]
     late = run(bull_put(DAYS[10]), closes)
     assert late.refusals["rule"].to_list() == ["NO_MARKET"]
 
 
 def test_a_delisted_ticker_is_settled_at_its_last_value():
     closes = [100.0] * 10 + [92.0] + [None] * (len(DAYS) - 11)
-    found = run(bull_put(), closes)
-    trade = found.trades.row(0, named=True)
+    result = run(bull_put(), closes)
+    trade = result.trades.row(0, named=True)
     assert (trade["exit_reason"], trade["closed_on"]) == ("NO_MARKET", EXPIRY)
-    last = found.marks.filter(pl.col("session") == DAYS[10])["mark_price"][0]
+    last = result.marks.filter(pl.col("session") == DAYS[10])["mark_price"][0]
     assert trade["exit_price"] == pytest.approx(last)
     assert trade["exit_price"] < -1.0
 
 
-def test_a_session_without_a_volatility_index_is_no_market_either():
+def test_a_session_without_a_volatility_index_counts_as_missing():
     index = [20.0] * 10 + [None] * 2 + [20.0] * (len(DAYS) - 12)
-    found = run(bull_put(), index=index)
-    assert found.marks.filter(pl.col("stale"))["session"].to_list() == DAYS[10:12]
-    assert found.trades["exit_reason"].to_list() == ["EXPIRY"]
+    result = run(bull_put(), index=index)
+    assert result.marks.filter(pl.col("stale"))["session"].to_list() == DAYS[10:12]
+    assert result.trades["exit_reason"].to_list() == ["EXPIRY"]
 
 
 def test_a_split_between_entry_and_expiry_changes_nothing():
     wave = [100.0 + 3 * np.sin(n) for n in range(len(DAYS))]
     whole = run(bull_put(), wave, HELD)
-    # The same market as stored after a later 4:1 split: adjusted closes, factor 4 before it.
+    # The same market stored after a later 4:1 split: adjusted closes, split factor 4 before it.
     closes = [value / 4 for value in wave]
     factors = [4.0] * 20 + [1.0] * (len(DAYS) - 20)
     split = run(bull_put(), closes, HELD, factors=factors)
@@ -192,42 +192,42 @@ def test_a_calendar_is_closed_when_its_first_leg_expires():
     near = date(2024, 1, 19)
     legs = [("buy", "call", 100.0, EXPIRY), ("sell", "call", 100.0, near)]
     rules = replace(HELD, costs=CostRules(0.65))
-    found = run(plan(DAYS[0], legs, price=1.5, loss=1.5, profit=3.0), rules=rules)
-    trade = found.trades.row(0, named=True)
+    result = run(plan(DAYS[0], legs, price=1.5, loss=1.5, profit=3.0), rules=rules)
+    trade = result.trades.row(0, named=True)
     assert (trade["closed_on"], trade["exit_reason"]) == (near, "EXPIRY")
     assert trade["exit_price"] > 1.5
-    # Two legs were opened and one sold again; the other expired without a fee.
-    assert found.fills["action"].to_list() == ["open", "open", "close", "settle"]
+    # Two legs were opened and one was closed; the other expired without a fee.
+    assert result.fills["action"].to_list() == ["open", "open", "close", "settle"]
     assert trade["fees_usd"] == pytest.approx(0.65 * 3)
 
 
-def test_by_default_a_position_leaves_in_the_last_session_before_its_expiry():
+def test_by_default_a_position_is_closed_in_the_last_session_before_expiry():
     rules = replace(HELD, exits=NO_OTHER_EXIT)
-    found = run(bull_put(), rules=rules)
-    trade = found.trades.row(0, named=True)
+    result = run(bull_put(), rules=rules)
+    trade = result.trades.row(0, named=True)
     assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY_NEAR", shift(EXPIRY, -1))
     assert not rules.holds_to_expiry
-    assert found.held_to_expiry == 0
+    assert result.held_to_expiry == 0
 
 
-def test_held_to_expiry_it_settles_and_the_result_says_so():
+def test_a_position_held_to_expiry_settles_and_the_result_counts_it():
     rules = replace(HELD, exits=NO_OTHER_EXIT, expiry=ExpiryRules(hold_to_expiry=True))
-    found = run(bull_put(), rules=rules)
-    trade = found.trades.row(0, named=True)
+    result = run(bull_put(), rules=rules)
+    trade = result.trades.row(0, named=True)
     assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY", EXPIRY)
     assert rules.holds_to_expiry
     assert HELD.holds_to_expiry
-    assert found.held_to_expiry == run(bull_put()).held_to_expiry == 1
+    assert result.held_to_expiry == run(bull_put()).held_to_expiry == 1
 
 
-def test_the_calendar_closes_a_position_whose_ticker_has_no_bar_on_the_deciding_session():
+def test_a_position_near_expiry_is_closed_even_if_the_deciding_session_has_no_bar():
     closes = list(FLAT_PRICES)
     closes[DAYS.index(EXPIRY) - 2] = None
     trade = run(bull_put(), closes, replace(HELD, exits=NO_OTHER_EXIT)).trades.row(0, named=True)
     assert (trade["exit_reason"], trade["closed_on"]) == ("EXPIRY_NEAR", shift(EXPIRY, -1))
 
 
-def test_an_entry_that_could_not_leave_before_its_expiry_is_refused_unless_it_may_be_held():
+def test_an_entry_too_close_to_expiry_is_refused_unless_it_may_be_held_to_expiry():
     rules = replace(HELD, exits=NO_OTHER_EXIT)
     near = [(side, right, strike, DAYS[3]) for side, right, strike, _ in BULL_PUT]
     late, in_time = (
@@ -236,12 +236,12 @@ def test_an_entry_that_could_not_leave_before_its_expiry_is_refused_unless_it_ma
     )
     assert run(late, rules=rules).refusals["rule"].to_list() == ["EXPIRY_NEAR"]
     assert run(late).refusals.is_empty()
-    found = run(in_time, rules=rules)
-    assert found.trades["closed_on"].to_list() == [DAYS[2]]
+    result = run(in_time, rules=rules)
+    assert result.trades["closed_on"].to_list() == [DAYS[2]]
 
 
 def sized_plans(*days):
-    """Five spreads of 450 USD at risk each: what 2.25% of 100,000 USD allows."""
+    """Plans of five spreads with 450 USD at risk each: 2.25% of 100,000 USD."""
     planned = [bull_put(day, contracts=5, number=n) for n, day in enumerate(days)]
     plans, legs = together(*planned)
     return plans.with_columns(confidence=1.0, regime=pl.lit("low_vol")), legs
@@ -254,9 +254,9 @@ SIZED = replace(
 
 def test_sizes_follow_the_equity_once_it_is_below_the_configured_value():
     closes = [100.0] * 10 + [80.0] * (len(DAYS) - 10)
-    found = run(sized_plans(DAYS[0], DAYS[12]), closes, SIZED)
-    # The first loses some 2,000 of 100,000 USD, which takes one of the second's five.
-    assert found.trades["contracts"].to_list() == [5, 4]
+    result = run(sized_plans(DAYS[0], DAYS[12]), closes, SIZED)
+    # The first trade loses about 2,000 of 100,000 USD, which reduces the second from five to four.
+    assert result.trades["contracts"].to_list() == [5, 4]
     whole = run(sized_plans(DAYS[0], DAYS[12]), closes, replace(SIZED, sizing=None))
     assert whole.trades["contracts"].to_list() == [5, 5]
 
@@ -268,21 +268,21 @@ def test_an_equity_too_small_for_one_spread_refuses_it_with_both_numbers():
     assert refused["threshold"] == pytest.approx(0.0225 * 15_000)
 
 
-def test_limits_in_percent_are_of_the_smaller_of_configured_value_and_equity():
+def test_percentage_limits_use_the_smaller_of_configured_value_and_equity():
     risk = replace(RiskRules.unlimited(), max_trade_risk_pct=0.0225)
     rules = replace(HELD, start_usd=100_000.0, risk=risk)
     closes = [100.0] * 10 + [80.0] * (len(DAYS) - 10)
-    found = run(sized_plans(DAYS[0], DAYS[12]), closes, rules)
-    assert found.trades["planned_on"].to_list() == [DAYS[0]]
-    refused = found.refusals.row(0, named=True)
+    result = run(sized_plans(DAYS[0], DAYS[12]), closes, rules)
+    assert result.trades["planned_on"].to_list() == [DAYS[0]]
+    refused = result.refusals.row(0, named=True)
     assert (refused["rule"], refused["value"]) == ("MAX_TRADE_RISK", 2250.0)
-    equity = found.equity.filter(pl.col("session") == DAYS[12])["equity_usd"][0]
+    equity = result.equity.filter(pl.col("session") == DAYS[12])["equity_usd"][0]
     assert refused["threshold"] == pytest.approx(0.0225 * equity)
 
 
-def test_what_is_open_at_the_end_is_valued_at_its_mark():
-    found = run(bull_put(DAYS[-10]), days=DAYS[: DAYS.index(date(2024, 2, 5)) + 1])
-    assert found.trades.is_empty()  # its plan lies after the data
+def test_a_position_open_at_the_end_is_valued_at_its_mark():
+    result = run(bull_put(DAYS[-10]), days=DAYS[: DAYS.index(date(2024, 2, 5)) + 1])
+    assert result.trades.is_empty()  # the plan is after the end of the data
     short = run(bull_put(), days=DAYS[:10])
     trade = short.trades.row(0, named=True)
     assert trade["closed_on"] is None
@@ -290,7 +290,7 @@ def test_what_is_open_at_the_end_is_valued_at_its_mark():
     assert short.equity["open_positions"][-1] == 1
 
 
-def test_the_parts_of_a_profit_add_up_to_it():
+def test_the_attributed_parts_of_a_profit_add_up_to_it():
     closes = [100 * 1.002 ** (n % 7) for n in range(len(DAYS))]
     index = [18.0 + (n % 5) for n in range(len(DAYS))]
     rules = BacktestRules(exits=None, fills=FillRules("worst"))
@@ -303,9 +303,9 @@ def test_the_parts_of_a_profit_add_up_to_it():
 
 def test_a_market_without_trades_is_flat_cash():
     empty = bull_put()
-    found = run((empty[0].clear(), empty[1].clear()))
-    assert found.trades.is_empty()
-    assert found.equity["equity_usd"].unique().to_list() == [1e9]
+    result = run((empty[0].clear(), empty[1].clear()))
+    assert result.trades.is_empty()
+    assert result.equity["equity_usd"].unique().to_list() == [1e9]
 
 
 def test_a_trade_without_legs_or_bars_is_refused_by_name():
@@ -316,8 +316,8 @@ def test_a_trade_without_legs_or_bars_is_refused_by_name():
         run_backtest(plans, legs, market({"QQQ": FLAT_PRICES}), HELD)
 
 
-def test_an_expiry_that_comes_before_the_fill_is_refused():
+def test_an_entry_that_would_fill_at_or_after_expiry_is_refused():
     tomorrow = [("sell", "put", 95.0, DAYS[1]), ("buy", "put", 90.0, DAYS[1])]
-    found = run(plan(DAYS[0], tomorrow, price=-0.1, loss=4.9, profit=0.1))
-    assert found.trades.is_empty()
-    assert found.refusals["rule"].to_list() == ["EXPIRED"]
+    result = run(plan(DAYS[0], tomorrow, price=-0.1, loss=4.9, profit=0.1))
+    assert result.trades.is_empty()
+    assert result.refusals["rule"].to_list() == ["EXPIRED"]

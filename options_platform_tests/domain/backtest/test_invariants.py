@@ -1,4 +1,4 @@
-"""What holds for every portfolio: exact accounts, bounded losses, dearer fills never better."""
+"""Invariants of every backtest: exact accounts, bounded losses, worse fills never better."""
 
 from dataclasses import replace
 from datetime import date
@@ -73,28 +73,28 @@ def portfolios(draw):
 
 @given(drawn=portfolios(), exits=st.booleans(), model=st.sampled_from(["mid", "default", "worst"]))
 @settings(deadline=None, max_examples=25)
-def test_cash_and_positions_are_the_equity_and_every_cent_has_a_source(drawn, exits, model):
+def test_equity_equals_cash_plus_positions_and_every_cent_is_accounted_for(drawn, exits, model):
     priced, planned = drawn
     if planned is None:
         return
     rules = replace(RULES, fills=FillRules(model), exits=ExitRules() if exits else None)
-    found = run_backtest(*planned, priced, rules)
-    equity = found.equity
+    result = run_backtest(*planned, priced, rules)
+    equity = result.equity
     cents = {n: (equity[n] * 100).round().cast(pl.Int64) for n in equity.columns if "usd" in n}
     assert (cents["cash_usd"] + cents["positions_usd"] == cents["equity_usd"]).all()
-    # Equity is the start, the interest, and the profits of all positions, open ones included.
-    profit = round(100 * found.trades["pnl_usd"].sum())
+    # Equity is the starting cash plus interest plus the profits of all positions, open and closed.
+    profit = round(100 * result.trades["pnl_usd"].sum())
     end = 100 * rules.start_usd + cents["interest_usd"].sum() + profit
     assert cents["equity_usd"][-1] == round(end)
-    assert cents["fees_usd"].sum() == round(100 * found.trades["fees_usd"].sum())
-    # Positions are worth the sum of their marks.
-    sums = found.marks.group_by("session").agg(pl.col("value_usd").sum())
+    assert cents["fees_usd"].sum() == round(100 * result.trades["fees_usd"].sum())
+    # The value of the positions is the sum of their marks.
+    sums = result.marks.group_by("session").agg(pl.col("value_usd").sum())
     joined = equity.join(sums, on="session", how="left").with_columns(
         pl.col("value_usd").fill_null(0.0)
     )
     assert (joined["value_usd"] - joined["positions_usd"]).abs().max() < 0.005
-    # Every change of cash is a fill, a fee or interest.
-    assert found.trades.height + found.refusals.height == planned[0].height
+    # Every change in cash is a fill, a fee or interest.
+    assert result.trades.height + result.refusals.height == planned[0].height
 
 
 @given(drawn=portfolios())
@@ -106,8 +106,8 @@ def test_a_defined_risk_trade_held_to_expiry_never_loses_more_than_its_maximum(d
     rules = replace(RULES, exits=None, assignment=AssignmentRules(enabled=False))
     closed = run_backtest(*planned, priced, rules).trades.drop_nulls("closed_on")
     settled = closed.filter(pl.col("exit_reason") == "EXPIRY")
-    # `loss` and `profit` of the plans are the width at a price of zero, so the fill moves them to
-    # what can be lost and gained.
+    # The plans have a price of zero and the width as both loss and profit, so the fill shifts these
+    # to the actual maximum loss and profit.
     loss = settled["max_loss_usd"] + settled["pnl_usd"] + settled["fees_usd"]
     assert (loss >= -0.01).all()
     assert (settled["max_profit_usd"] - settled["pnl_usd"] >= -0.01).all()
@@ -115,7 +115,7 @@ def test_a_defined_risk_trade_held_to_expiry_never_loses_more_than_its_maximum(d
 
 @given(drawn=portfolios())
 @settings(deadline=None, max_examples=25)
-def test_for_fixed_trades_a_worse_fill_and_a_higher_fee_never_help(drawn):
+def test_for_fixed_trades_worse_fills_and_higher_fees_never_help(drawn):
     priced, planned = drawn
     if planned is None:
         return
@@ -129,18 +129,18 @@ def test_for_fixed_trades_a_worse_fill_and_a_higher_fee_never_help(drawn):
     for model, fee in [("mid", 0.0), ("mid", 0.65), ("default", 0.65), ("worst", 0.65),
                        ("worst", 1.5)]:  # fmt: skip
         rules = replace(RULES, fills=FillRules(model), costs=CostRules(fee))
-        found = run_backtest(*fixed, priced, rules, exit_on=exit_on)
-        # A worse fill may leave nothing to gain and be refused, which is another list of trades.
-        if found.trades.height < len(exit_on):
+        result = run_backtest(*fixed, priced, rules, exit_on=exit_on)
+        # A worse fill may be refused for lack of possible profit; the trades then differ.
+        if result.trades.height < len(exit_on):
             return
-        same = dict(zip(found.trades["plan_id"], found.trades["closed_on"], strict=True))
+        same = dict(zip(result.trades["plan_id"], result.trades["closed_on"], strict=True))
         assert same == exit_on
-        ends.append(found.equity["equity_usd"][-1])
+        ends.append(result.equity["equity_usd"][-1])
     assert ends == sorted(ends, reverse=True)
 
 
 def shifted(planned, days):
-    """The same trades, each planned on the session after its own."""
+    """The same trades, each planned one session later."""
     plans, legs = planned
     after = dict(pairwise(days))
     return (
@@ -151,7 +151,7 @@ def shifted(planned, days):
 
 @given(drawn=portfolios())
 @settings(deadline=None, max_examples=20)
-def test_signals_one_session_later_enter_exactly_one_session_later(drawn):
+def test_plans_one_session_later_fill_exactly_one_session_later(drawn):
     priced, planned = drawn
     if planned is None:
         return
@@ -164,10 +164,10 @@ def test_signals_one_session_later_enter_exactly_one_session_later(drawn):
     assert (both["opened_on"] > both["planned_on"]).all()
 
 
-def test_a_prediction_one_session_later_enters_exactly_one_session_later():
+def test_predictions_one_session_later_fill_exactly_one_session_later():
     bars, vix = random_market(("QQQ", "SPY"), date(2016, 1, 4), date(2017, 12, 29))
     calls = ("bullish", None, "bearish", None, None)
-    # Of a given prediction only its session matters here: one regime, full confidence, no vetoes.
+    # One regime, full confidence and no vetoes, so that only the session of a prediction matters.
     inputs = (
         plan_inputs(bars, vix)
         .sort("ticker", "date")
@@ -195,7 +195,7 @@ def test_a_prediction_one_session_later_enters_exactly_one_session_later():
     now, later = entries
     assert len(now) > 150
     last = max(n for _, n in now | later)
-    # Some quotes are no trade on one of the two sessions; no entry stands anywhere else.
+    # Some predictions lead to no trade on one of the two sessions; all entries must still match.
     kept = {(ticker, n + 1) for ticker, n in now if n < last}
     assert len(kept & later) > 0.9 * len(kept)
     phase = {(n - 1) % len(calls) for _, n in now}, {(n - 2) % len(calls) for _, n in later}
@@ -205,11 +205,11 @@ def test_a_prediction_one_session_later_enters_exactly_one_session_later():
 
 @given(drawn=portfolios(), cut=st.integers(20, len(LONG) - 10))
 @settings(deadline=None, max_examples=20)
-def test_the_future_cut_off_changes_nothing_before(drawn, cut):
+def test_deleting_the_future_changes_nothing_before_the_cut(drawn, cut):
     priced, planned = drawn
     if planned is None:
         return
-    # Dividends are announced ahead, so they are no part of what is cut.
+    # Dividends are announced in advance, so they are not deleted.
     rules = replace(RULES, assignment=AssignmentRules(enabled=False))
     whole = run_backtest(*planned, priced, rules)
     early = replace(
@@ -227,19 +227,19 @@ def test_the_future_cut_off_changes_nothing_before(drawn, cut):
         assert getattr(short, name).equals(before)
 
 
-def test_the_same_inputs_give_the_same_frames_and_a_trade_alone_the_same_prices():
+def test_the_same_inputs_give_the_same_frames_and_a_single_trade_the_same_prices():
     closes = [100 + 4 * np.sin(n / 3) for n in range(len(DAYS))]
     priced = market({"SPY": closes})
     legs = [("sell", "put", 95.0, date(2024, 2, 16)), ("buy", "put", 90.0, date(2024, 2, 16))]
     planned = [plan(DAYS[n], legs, price=-0.5, loss=4.5, profit=0.5, number=n) for n in range(6)]
     every = run_backtest(*together(*planned), priced, RULES)
     assert run_backtest(*together(*planned), priced, RULES).trades.equals(every.trades)
-    for own in planned:
-        alone = run_backtest(*own, priced, RULES).trades
+    for single_plan in planned:
+        alone = run_backtest(*single_plan, priced, RULES).trades
         assert alone.equals(every.trades.filter(pl.col("plan_id") == alone["plan_id"][0]))
 
 
-def test_the_band_of_fill_models_is_ordered_on_a_fixed_trade():
+def test_on_a_fixed_trade_the_fill_models_are_ordered_from_mid_to_worst():
     legs = [("sell", "put", 95.0, date(2024, 2, 16)), ("buy", "put", 90.0, date(2024, 2, 16))]
     planned = plan(DAYS[0], legs, price=-0.5, loss=4.5, profit=0.5)
     priced = market({"SPY": [100.0] * len(DAYS)})

@@ -30,25 +30,25 @@ YEAR = [date(2023, 1, 2) + timedelta(days=n) for n in range(366)]
 def test_a_curve_worked_by_hand():
     # 100, 110, 99, 108.9: returns +10%, -10%, +10%; mean 3.33%, sample deviation 11.547%.
     days = [date(2020, 1, 1), date(2020, 5, 1), date(2020, 9, 1), date(2021, 1, 1)]
-    found = curve_metrics(days, np.array([100.0, 110.0, 99.0, 108.9]))
-    assert found.total_return == pytest.approx(0.089)
-    # 366 days of 365.25.
-    assert found.cagr == pytest.approx(1.089 ** (365.25 / 366) - 1)
-    assert found.volatility_annual == pytest.approx(0.11547005 * np.sqrt(252))
-    assert found.sharpe == pytest.approx(0.0333333 / 0.11547005 * np.sqrt(252), rel=1e-5)
+    metrics = curve_metrics(days, np.array([100.0, 110.0, 99.0, 108.9]))
+    assert metrics.total_return == pytest.approx(0.089)
+    # 366 of 365.25 days.
+    assert metrics.cagr == pytest.approx(1.089 ** (365.25 / 366) - 1)
+    assert metrics.volatility_annual == pytest.approx(0.11547005 * np.sqrt(252))
+    assert metrics.sharpe == pytest.approx(0.0333333 / 0.11547005 * np.sqrt(252), rel=1e-5)
     # Downside: sqrt(0.01 / 3) = 5.7735%.
-    assert found.sortino == pytest.approx(0.0333333 / 0.0577350 * np.sqrt(252), rel=1e-5)
-    assert found.max_drawdown == pytest.approx(0.1)
-    assert found.max_drawdown_sessions == 2  # 110, then two closes below it, to the end
-    assert found.calmar == pytest.approx(found.cagr / 0.1)
-    assert (found.best_session, found.worst_session) == pytest.approx((0.1, -0.1))
+    assert metrics.sortino == pytest.approx(0.0333333 / 0.0577350 * np.sqrt(252), rel=1e-5)
+    assert metrics.max_drawdown == pytest.approx(0.1)
+    assert metrics.max_drawdown_sessions == 2  # 110, then two closes below it, to the end
+    assert metrics.calmar == pytest.approx(metrics.cagr / 0.1)
+    assert (metrics.best_session, metrics.worst_session) == pytest.approx((0.1, -0.1))
     # Quantiles at 5 and 95%: -8% and +10%.
-    assert found.tail_ratio == pytest.approx(0.1 / 0.08)
+    assert metrics.tail_ratio == pytest.approx(0.1 / 0.08)
 
 
-def test_sharpe_of_a_published_example():
-    # Sharpe (1994), "The Sharpe Ratio": the ratio of mean and deviation of differential returns;
-    # a mean of 1 and a deviation of 2 are 0.5 a period, sqrt(252) of it a year here.
+def test_the_sharpe_ratio_of_a_published_example():
+    # Sharpe (1994), "The Sharpe Ratio": mean over standard deviation of differential returns. A
+    # mean of 1 and a deviation of 2 give 0.5 per period, x sqrt(252) per year.
     returns = np.array([3.0, -1.0, 3.0, -1.0]) / 100
     mean, spread = 0.01, np.std(returns, ddof=1)
     assert sharpe(returns) == pytest.approx(mean / spread * np.sqrt(252))
@@ -73,7 +73,7 @@ def test_drawdowns_worked_by_hand(equity, depth, sessions):
 @pytest.mark.parametrize(
     ("returns", "reason"),
     [
-        # An account that trades one day in ten: a loss of a millionth stands in the 5th percentile.
+        # The account trades one day in ten, so the 5th percentile is a loss of one millionth.
         ([0.006, -0.004, *[0.0] * 17, -1e-6], "mostly_flat"),
         ([0.0] * 20, "mostly_flat"),
         ([0.01, 0.02] * 30, "no_losing_tail"),
@@ -81,21 +81,19 @@ def test_drawdowns_worked_by_hand(equity, depth, sessions):
         ([0.01, -0.02] * 30, None),
     ],
 )
-def test_a_tail_ratio_is_null_with_its_reason_where_it_would_divide_by_next_to_nothing(
-    returns, reason
-):
+def test_a_tail_ratio_with_a_negligible_denominator_is_null_with_its_reason(returns, reason):
     days = [date(2023, 1, 2) + timedelta(days=n) for n in range(len(returns) + 1)]
     equity = 100.0 * np.cumprod(np.r_[1.0, 1.0 + np.array(returns)])
-    found = curve_metrics(days, equity)
-    assert found.tail_ratio_null == reason
-    assert np.isnan(found.tail_ratio) == (reason is not None)
-    # Nor does it if all that idle days bring is what cash brings.
+    metrics = curve_metrics(days, equity)
+    assert metrics.tail_ratio_null == reason
+    assert np.isnan(metrics.tail_ratio) == (reason is not None)
+    # The same holds if idle days earn only the interest on cash.
     cash = np.full(len(returns), 2e-4)
     growing = 100.0 * np.cumprod(np.r_[1.0, 1.0 + np.array(returns) + cash])
     assert curve_metrics(days, growing, cash).tail_ratio_null == reason
 
 
-def test_what_cannot_be_told_is_nan_and_a_lost_account_is_refused():
+def test_undefined_metrics_are_nan_and_an_account_without_equity_is_refused():
     flat = curve_metrics(YEAR[:3], np.full(3, 100.0))
     assert np.isnan([flat.sharpe, flat.sortino, flat.calmar, flat.tail_ratio]).all()
     with pytest.raises(ValueError, match="zero or below"):
@@ -128,11 +126,11 @@ def result(rows, equity=(1000.0, 1010.0, 1005.0, 1030.0)):
             {
                 "plan_id": str(n), "ticker": "SPY", "strategy": s, "regime": "neutral",
                 "opened_on": days[0], "closed_on": closed, "exit_reason": reason,
-                "days_held": held, "pnl_usd": pnl, "max_loss_usd": 100.0, "fees_usd": 1.0,
+                "days_held": held_days, "pnl_usd": pnl, "max_loss_usd": 100.0, "fees_usd": 1.0,
                 "slippage_usd": 2.0, "delta_usd": pnl + 3.0, "gamma_usd": 0.0, "theta_usd": 0.0,
                 "vega_usd": 0.0, "other_usd": 0.0,
             }
-            for n, (s, reason, closed, held, pnl) in enumerate(rows)
+            for n, (s, reason, closed, held_days, pnl) in enumerate(rows)
         ],
         schema=TRADES,
     )  # fmt: skip
@@ -151,22 +149,22 @@ ROWS = [
     ("a", "TAKE_PROFIT", date(2023, 1, 31), 1, 30.0),
     ("a", "STOP_LOSS", date(2023, 2, 1), 2, -40.0),
     ("b", "TAKE_PROFIT", date(2024, 2, 1), 3, 20.0),
-    ("b", None, None, 9, 500.0),  # open: does not count
+    ("b", None, None, 9, 500.0),  # still open, ignored
 ]
 
 
 def test_trade_metrics_worked_by_hand():
-    found = trade_metrics(result(ROWS))
-    assert found.trades == 3
-    assert found.win_rate == pytest.approx(2 / 3)
-    assert found.profit_factor == pytest.approx(50 / 40)
-    assert found.expectancy_usd == pytest.approx(10 / 3)
-    assert found.expectancy_r == pytest.approx(0.1 / 3)
-    assert (found.average_win_usd, found.average_loss_usd) == (25.0, -40.0)
-    assert found.average_days_held == 2.0
-    assert found.exposure == 0.5
+    metrics = trade_metrics(result(ROWS))
+    assert metrics.trades == 3
+    assert metrics.win_rate == pytest.approx(2 / 3)
+    assert metrics.profit_factor == pytest.approx(50 / 40)
+    assert metrics.expectancy_usd == pytest.approx(10 / 3)
+    assert metrics.expectancy_r == pytest.approx(0.1 / 3)
+    assert (metrics.average_win_usd, metrics.average_loss_usd) == (25.0, -40.0)
+    assert metrics.average_days_held == 2.0
+    assert metrics.exposure == 0.5
     # 500 USD traded in 4 of 252 sessions over a mean equity of 1,011.25.
-    assert found.turnover_annual == pytest.approx(500 / (4 / 252) / 1011.25)
+    assert metrics.turnover_annual == pytest.approx(500 / (4 / 252) / 1011.25)
     assert np.isnan(trade_metrics(result([])).win_rate)
 
 
@@ -188,7 +186,7 @@ def test_monthly_returns_worked_by_hand():
     assert months["return"].to_list() == pytest.approx([0.01, 1005 / 1010 - 1, 1030 / 1005 - 1])
 
 
-def test_targets_are_met_or_missed_and_unknown_is_missed():
+def test_targets_are_met_or_missed_and_an_undefined_metric_is_missed():
     curve = curve_metrics(YEAR[:4], np.array([100.0, 110.0, 99.0, 108.9]))
     table = against_targets(curve, trade_metrics(result(ROWS)))
     assert dict(table.select("metric", "met").iter_rows()) == {
@@ -198,7 +196,7 @@ def test_targets_are_met_or_missed_and_unknown_is_missed():
     assert not unknown.filter(pl.col("metric") == "win_rate")["met"][0]
 
 
-def test_blocks_are_runs_of_sessions_and_every_session_is_as_likely():
+def test_blocks_are_consecutive_sessions_and_every_session_is_equally_likely():
     at = block_positions(50, draws=4000, block=10, seed=1)
     assert at.shape == (4000, 50)
     steps = np.diff(at[:, :10], axis=1) % 50
@@ -207,17 +205,17 @@ def test_blocks_are_runs_of_sessions_and_every_session_is_as_likely():
     assert counts.min() > 0.9 * counts.max()
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
+def test_intervals_cover_the_true_value_about_as_often_as_stated():
     random = np.random.default_rng(4)
     covered = 0
     for draw in range(150):
         returns = random.normal(0.0005, 0.01, 400)
-        own = bootstrap_interval(returns, lambda r: np.mean(r, axis=-1), draws=300, seed=draw)
-        covered += own.low <= 0.0005 <= own.high
+        interval = bootstrap_interval(returns, lambda r: np.mean(r, axis=-1), draws=300, seed=draw)
+        covered += interval.low <= 0.0005 <= interval.high
     assert 0.85 < covered / 150 < 1.0
 
 
-def test_a_difference_is_paired_so_a_shared_market_cancels():
+def test_a_difference_is_paired_so_the_common_market_cancels():
     random = np.random.default_rng(5)
     market = random.normal(0, 0.02, 800)
     better, worse = market + 0.001, market

@@ -28,29 +28,29 @@ def made(real_market, reference_data):
 
 def test_twenty_two_years_add_up_to_the_cent(made):
     inputs, market = made
-    found = run_backtest(*build_plans(inputs, PLAN), market, BacktestRules())
-    equity = found.equity
+    result = run_backtest(*build_plans(inputs, PLAN), market, BacktestRules())
+    equity = result.equity
     assert equity.height > 5500
-    assert found.trades.height > 1000
-    total = found.trades["pnl_usd"].sum() + equity["interest_usd"].sum()
-    assert equity["equity_usd"][-1] - found.start_usd == pytest.approx(total, abs=0.005)
+    assert result.trades.height > 1000
+    total = result.trades["pnl_usd"].sum() + equity["interest_usd"].sum()
+    assert equity["equity_usd"][-1] - result.start_usd == pytest.approx(total, abs=0.005)
     gap = equity["cash_usd"] + equity["positions_usd"] - equity["equity_usd"]
     assert gap.abs().max() < 1e-6
-    assert (found.trades["opened_on"] > found.trades["planned_on"]).all()
+    assert (result.trades["opened_on"] > result.trades["planned_on"]).all()
 
 
 def test_the_carried_yield_is_flagged_after_its_series_ends(made):
     inputs, market = made
-    found = run_backtest(*always(inputs, "bull_put_spread", PLAN), market, BacktestRules())
-    stale = found.equity.filter("yield_stale")["session"]
+    result = run_backtest(*always(inputs, "bull_put_spread", PLAN), market, BacktestRules())
+    stale = result.equity.filter("yield_stale")["session"]
     assert stale.min().year == 2023
-    assert found.equity["yield_stale"][-1]
-    assert found.equity["interest_usd"][-1] > 0
+    assert result.equity["yield_stale"][-1]
+    assert result.equity["interest_usd"][-1] > 0
 
 
-def test_writing_puts_on_spy_looks_like_cboes_put_index(made):
-    # Cboe's PUT: a beta of about one half to the S&P 500 and a smaller fall in 2008 (Ibbotson,
-    # "Highlights from case study on BXM", and Cboe's own fact sheet). Sizes do not compound here.
+def test_writing_puts_on_spy_resembles_cboes_put_index(made):
+    # Cboe's PUT index has a beta of about one half to the S&P 500 and fell less in 2008 (Ibbotson,
+    # "Highlights from case study on BXM", and Cboe's fact sheet). Sizes do not compound here.
     inputs, market = made
     spy = pl.col("ticker") == "SPY"
     only = make_market(
@@ -69,14 +69,14 @@ def test_writing_puts_on_spy_looks_like_cboes_put_index(made):
             }
         ),
     )  # fmt: skip
-    own = BaselineComparison(inputs.filter(spy), only, PLAN, BacktestRules())
-    found = BASELINES["put_write"].run(own)["default"]
-    assert found.trades.height > 250
-    equity = found.equity["equity_usd"].to_numpy()
+    comparison = BaselineComparison(inputs.filter(spy), only, PLAN, BacktestRules())
+    result = BASELINES["put_write"].run(comparison)["default"]
+    assert result.trades.height > 250
+    equity = result.equity["equity_usd"].to_numpy()
     ours, index = returns_of(equity), returns_of(buy_and_hold(only, "SPY", 1e5))
     beta = np.cov(ours, index)[0, 1] / np.var(index)
     assert 0.2 < beta < 0.7
-    held = curve_metrics(only.sessions, buy_and_hold(only, "SPY", 1e5))
+    holding = curve_metrics(only.sessions, buy_and_hold(only, "SPY", 1e5))
     written = curve_metrics(only.sessions, equity)
-    assert written.max_drawdown < held.max_drawdown
-    assert written.volatility_annual < held.volatility_annual
+    assert written.max_drawdown < holding.max_drawdown
+    assert written.volatility_annual < holding.volatility_annual

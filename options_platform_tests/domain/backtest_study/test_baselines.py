@@ -30,28 +30,28 @@ def made():
     return bars, vix, plan_inputs(bars, vix)
 
 
-def test_buy_and_hold_reinvests_dividends_and_keeps_its_value_over_a_hole():
+def test_buy_and_hold_reinvests_dividends_and_carries_its_value_over_a_hole():
     closes = [100.0, 110.0, None, 121.0] + [121.0] * (len(DAYS) - 4)
-    own = market({"SPY": closes}, dividends={DAYS[1]: 1.0})
-    found = buy_and_hold(own, "SPY", 1000.0)
-    assert found[:4] == pytest.approx([1000.0, 1110.0, 1110.0, 1221.0])
+    spy_market = market({"SPY": closes}, dividends={DAYS[1]: 1.0})
+    equity = buy_and_hold(spy_market, "SPY", 1000.0)
+    assert equity[:4] == pytest.approx([1000.0, 1110.0, 1110.0, 1221.0])
 
 
-def test_holding_goes_by_adjusted_closes_where_dividends_are_not_known(made):
+def test_buy_and_hold_uses_adjusted_closes_if_dividends_are_unknown(made):
     bars, vix, _ = made
     growth = pl.int_range(pl.len()).over("ticker") * 0.001 + 1.0
     adjusted = bars.with_columns(adj_close=pl.col("close") * growth)
     unknown = make_market(adjusted.with_columns(dividend=pl.lit(None, pl.Float64)), vix)
     plain = make_market(bars, vix)
     factor = 1.0 + 0.001 * np.arange(len(plain.sessions))
-    found = buy_and_hold(unknown, "SPY", 100.0)
-    assert found == pytest.approx(buy_and_hold(plain, "SPY", 100.0) * factor)
-    # A known dividend, if only of zero, is the better word.
+    equity = buy_and_hold(unknown, "SPY", 100.0)
+    assert equity == pytest.approx(buy_and_hold(plain, "SPY", 100.0) * factor)
+    # If dividends are known, even if all are zero, adjusted closes are not used.
     assert (buy_and_hold(make_market(adjusted, vix), "SPY", 100.0)
             == buy_and_hold(plain, "SPY", 100.0)).all()  # fmt: skip
 
 
-def test_always_trades_its_strategy_wherever_the_data_are_known(made):
+def test_the_always_baseline_trades_its_strategy_on_every_complete_row(made):
     plans, legs = always(made[2], "bull_put_spread", RULES)
     trades = plans.filter(pl.col("decision") == "trade")
     assert trades["strategy"].unique().to_list() == ["bull_put_spread"]
@@ -60,7 +60,7 @@ def test_always_trades_its_strategy_wherever_the_data_are_known(made):
     assert legs.height == 2 * trades.height
 
 
-def test_baselines_without_skill_call_each_class_as_often_as_the_model(made):
+def test_no_skill_baselines_predict_each_class_as_often_as_the_model(made):
     inputs = made[2]
     for baseline in (random_direction, shuffled_signal):
         plans, _ = baseline(inputs, RULES, seed=3)
@@ -77,8 +77,8 @@ def test_the_oracle_knows_the_next_five_sessions_and_earns_more_than_the_model(m
     row = inputs.filter(pl.col("ticker") == "SPY").sort("date")
     move = row["close"][105] / row["close"][100] - 1.0
     wanted = "bullish" if move > 0.01 else "bearish" if move < -0.01 else "neutral"
-    own = plans.filter((pl.col("ticker") == "SPY") & (pl.col("date") == row["date"][100]))
-    assert own["direction"].to_list() == [wanted]
+    oracle_plan = plans.filter((pl.col("ticker") == "SPY") & (pl.col("date") == row["date"][100]))
+    assert oracle_plan["direction"].to_list() == [wanted]
     priced, rules = make_market(bars, vix), BacktestRules()
     ceiling, model = (
         run_backtest(*p, priced, rules).equity["equity_usd"][-1]
@@ -102,7 +102,7 @@ def test_before_weeklies_put_write_waits_for_a_monthly_in_its_range():
     bars, vix = random_market(("SPY",), date(2007, 1, 3), date(2008, 6, 30))
     inputs = plan_inputs(bars, vix).filter(pl.col("date") >= date(2008, 1, 2))
     plans, _ = put_write(inputs, RULES, "SPY")
-    # On 2 January the monthlies are 16 and 44 days away, on 7 January the second one is 39 away.
+    # On 2 January the monthlies are 16 and 44 days away; on 7 January the second is 39 days away.
     assert plans["date"][0] == date(2008, 1, 7)
     # Third Fridays; that of March was Good Friday.
     wanted = [(2, 15), (3, 20), (4, 18), (5, 16), (6, 20)]
@@ -110,23 +110,23 @@ def test_before_weeklies_put_write_waits_for_a_monthly_in_its_range():
     assert plans["date"].to_list()[1:5] == plans["expiry"].to_list()[:4]
 
 
-def test_every_baseline_runs_under_each_fill_model_and_worse_fills_are_dearer(made):
+def test_every_baseline_runs_under_each_fill_model_and_worse_fills_cost_more(made):
     bars, vix, inputs = made
     priced = make_market(bars, vix)
-    own = BaselineComparison(inputs, priced, RULES, BacktestRules(exits=None))
+    comparison = BaselineComparison(inputs, priced, RULES, BacktestRules(exits=None))
     for name, baseline in BASELINES.items():
-        found = baseline.run(own, ("mid", "worst"))
-        assert list(found) == ["mid", "worst"]
-        assert found["mid"].trades.height > 5, name
-        assert found["mid"].trades["slippage_usd"].abs().max() < 1e-6
-        assert found["worst"].trades["slippage_usd"].sum() > 0
-        # Without a name it is the fill model that is set.
-        assert list(baseline.run(own)) == ["default"]
+        results = baseline.run(comparison, ("mid", "worst"))
+        assert list(results) == ["mid", "worst"]
+        assert results["mid"].trades.height > 5, name
+        assert results["mid"].trades["slippage_usd"].abs().max() < 1e-6
+        assert results["worst"].trades["slippage_usd"].sum() > 0
+        # By default it is the configured fill model.
+        assert list(baseline.run(comparison)) == ["default"]
 
 
-def test_only_baselines_without_skill_are_drawn(made):
+def test_only_no_skill_baselines_depend_on_the_seed(made):
     bars, vix, inputs = made
-    own = BaselineComparison(inputs, make_market(bars, vix), RULES, BacktestRules())
+    comparison = BaselineComparison(inputs, make_market(bars, vix), RULES, BacktestRules())
     for name, baseline in BASELINES.items():
-        ends = [baseline.planned(own, seed)[0] for seed in (1, 2)]
+        ends = [baseline.planned(comparison, seed)[0] for seed in (1, 2)]
         assert ends[0].equals(ends[1]) is not baseline.drawn, name

@@ -13,8 +13,8 @@ from options_platform.errors import UsageError
 PLAN, RULES = PlanRules(), BacktestRules()
 
 
-def test_values_get_the_type_of_their_setting():
-    found = parse_choices(
+def test_values_are_parsed_to_the_type_of_their_setting():
+    choices = parse_choices(
         [
             "exits.credit_stop=1,2.5",
             "exits.exit_dte=7,14",
@@ -27,34 +27,34 @@ def test_values_get_the_type_of_their_setting():
         PLAN,
         RULES,
     )
-    assert found["exits.credit_stop"] == [1.0, 2.5]
-    assert [type(value) for value in found["exits.exit_dte"]] == [int, int]
-    assert found["plan.strikes.short_delta.high_vol"] == [0.1]
-    assert found["plan.strikes.width_mode"] == ["fixed", "percent"]
-    assert found["iron_condor_enabled"] == [False, True]
-    assert found["max_risk_usd"] == [None, 500.0]
-    assert found["exits"] == [None]
+    assert choices["exits.credit_stop"] == [1.0, 2.5]
+    assert [type(value) for value in choices["exits.exit_dte"]] == [int, int]
+    assert choices["plan.strikes.short_delta.high_vol"] == [0.1]
+    assert choices["plan.strikes.width_mode"] == ["fixed", "percent"]
+    assert choices["iron_condor_enabled"] == [False, True]
+    assert choices["max_risk_usd"] == [None, 500.0]
+    assert choices["exits"] == [None]
 
 
-def test_a_range_is_for_a_search_and_keeps_whole_numbers_whole():
+def test_a_range_is_for_the_search_and_stays_integer_for_integer_settings():
     variants, spans = make_variants(["exits.exit_dte=5..21", "exits.credit_stop=1..3"], PLAN, RULES)
     assert spans == {"exits.exit_dte": Span(5.0, 21.0, True),
                      "exits.credit_stop": Span(1.0, 3.0, False)}  # fmt: skip
     assert [variant.name for variant in variants] == ["as set"]
 
 
-def test_a_value_given_twice_is_one_variant():
+def test_a_repeated_value_is_one_variant():
     variants, _ = make_variants(["exits.credit_stop=2,2.0,3"], PLAN, RULES)
     assert [variant.rules.exits.credit_stop for variant in variants] == [2.0, 3.0]
 
 
-def test_settings_of_the_account_act_where_they_belong():
+def test_account_settings_apply_to_the_plan_or_the_backtest_they_belong_to():
     (small,), _ = make_variants(["account_value_usd=5000"], PLAN, RULES)
     assert (small.plan.sizing.account_value_usd, small.rules.start_usd) == (5000.0, 5000.0)
     (both,), _ = make_variants(["exits.take_profit=0.25"], PLAN, RULES)
     assert both.rules.exits.credit_take_profit == both.rules.exits.debit_take_profit == 0.25
-    (held,), _ = make_variants(["backtest.assignment.enabled=false"], PLAN, RULES)
-    assert held.rules.assignment.enabled is False
+    (variant,), _ = make_variants(["backtest.assignment.enabled=false"], PLAN, RULES)
+    assert variant.rules.assignment.enabled is False
 
 
 @pytest.mark.parametrize(
@@ -72,18 +72,18 @@ def test_settings_of_the_account_act_where_they_belong():
         ("plan=1", "no setting plan to vary|Input should be"),
     ],
 )
-def test_what_cannot_be_varied_is_refused_in_one_line(text, message):
+def test_a_setting_that_cannot_be_varied_is_refused_in_one_line(text, message):
     with pytest.raises(UsageError, match=message) as caught:
         make_variants([text], PLAN, RULES)
     assert "\n" not in str(caught.value)
 
 
-def test_a_setting_is_varied_once():
+def test_a_setting_may_be_varied_only_once():
     with pytest.raises(UsageError, match="given twice"):
         make_variants(["exits.exit_dte=7", "exits.exit_dte=14"], PLAN, RULES)
 
 
-def test_one_value_stands_for_every_entry_of_a_setting_by_regime():
+def test_one_value_applies_to_every_regime_of_a_setting_by_regime():
     variants, _ = make_variants(
         ["plan.strikes.short_delta=0.1,0.2", "plan.selection.base_dte=30"], PLAN, RULES
     )
@@ -105,18 +105,18 @@ def test_one_value_stands_for_every_entry_of_a_setting_by_regime():
         "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=calendar",
     ],
 )  # fmt: skip
-def test_a_value_without_sense_is_refused_by_its_name(text):
+def test_a_meaningless_value_is_refused_by_its_setting(text):
     name = text.split("=")[0].removesuffix(".neutral").split(".")[-1]
     with pytest.raises(UsageError, match=name):
         make_variant([text], PLAN, RULES)
 
 
-def test_settings_that_go_together_are_judged_together():
+def test_related_settings_are_validated_together():
     naked = "plan.selection.strategy=short_straddle"
     with pytest.raises(UsageError, match="allow_undefined_risk=true"):
         make_variant([naked], PLAN, RULES)
-    found = make_variant(
+    variant = make_variant(
         [naked, "plan.selection.min_dte=50", "plan.selection.max_dte=60",
          "plan.allow_undefined_risk=true"], PLAN, RULES,
     )  # fmt: skip
-    assert (found.plan.selection.min_dte, found.plan.selection.max_dte) == (50, 60)
+    assert (variant.plan.selection.min_dte, variant.plan.selection.max_dte) == (50, 60)

@@ -1,4 +1,4 @@
-"""Where the rules stand among chance draws, by hand."""
+"""Rank of the rules among random draws, worked by hand."""
 
 import polars as pl
 import pytest
@@ -24,42 +24,42 @@ def scores(sharpe):
     )
 
 
-def test_the_p_value_counts_the_rules_as_one_more_draw():
-    found = draw_bands(draws(0.1, 0.2, 0.3, -0.2), scores(0.2)).row(0, named=True)
-    assert found["draws"] == 4
-    assert found["sharpe_mean"] == pytest.approx(0.1)
+def test_the_p_value_counts_the_rules_as_one_additional_draw():
+    band = draw_bands(draws(0.1, 0.2, 0.3, -0.2), scores(0.2)).row(0, named=True)
+    assert band["draws"] == 4
+    assert band["sharpe_mean"] == pytest.approx(0.1)
     # Sorted -0.2, 0.1, 0.2, 0.3; 5% of three steps from the lowest, 95% of them.
-    assert found["sharpe_p05"] == pytest.approx(-0.2 + 0.15 * 0.3)
-    assert found["sharpe_p95"] == pytest.approx(0.2 + 0.85 * 0.1)
-    # 0.2 does as well, 0.3 better.
-    assert found["better"] == 0.5
-    assert found["p_value"] == pytest.approx(3 / 5)
+    assert band["sharpe_p05"] == pytest.approx(-0.2 + 0.15 * 0.3)
+    assert band["sharpe_p95"] == pytest.approx(0.2 + 0.85 * 0.1)
+    # Of the draws, 0.2 equals the rules and 0.3 is better.
+    assert band["better"] == 0.5
+    assert band["p_value"] == pytest.approx(3 / 5)
 
 
-def test_rules_that_no_draw_reaches_have_a_p_value_above_zero():
-    found = draw_bands(draws(*[0.1] * 19), scores(0.5)).row(0, named=True)
-    assert found["better"] == 0.0
-    assert found["p_value"] == pytest.approx(1 / 20)
+def test_rules_better_than_every_draw_have_a_p_value_above_zero():
+    band = draw_bands(draws(*[0.1] * 19), scores(0.5)).row(0, named=True)
+    assert band["better"] == 0.0
+    assert band["p_value"] == pytest.approx(1 / 20)
 
 
-def test_draws_without_a_trade_do_not_count_and_rules_without_one_have_no_place():
+def test_draws_without_trades_do_not_count_and_rules_without_trades_are_not_ranked():
     both = pl.concat([draws(0.1, None, 0.3), draws(None, name="shuffled_signal")])
-    found = draw_bands(both, scores(0.2))
-    assert found["name"].to_list() == ["random_direction"]
-    assert found["draws"].to_list() == [2]
-    assert found["better"].to_list() == [0.5]
+    band = draw_bands(both, scores(0.2))
+    assert band["name"].to_list() == ["random_direction"]
+    assert band["draws"].to_list() == [2]
+    assert band["better"].to_list() == [0.5]
     silent = draw_bands(both, scores(None)).row(0, named=True)
     assert silent["better"] is silent["p_value"] is silent["model_sharpe"] is None
     assert silent["sharpe_mean"] == pytest.approx(0.2)
 
 
-def test_the_draw_in_the_middle_is_shown():
+def test_the_median_draw_is_shown():
     assert median_seed(draws(0.3, 0.1, 0.2), "random_direction") == 2
     assert median_seed(draws(0.4, 0.1, 0.2, 0.3), "random_direction") == 2
     assert median_seed(draws(0.2, None, 0.2, 0.2), "random_direction") == 2
     assert median_seed(draws(None, None), "random_direction") == 0
 
 
-def test_no_draw_at_all_is_refused(tmp_path):
+def test_zero_draws_are_refused(tmp_path):
     with pytest.raises(SettingsError, match="baseline_seeds"):
         load_settings(tmp_path, {"OPTIONS_BACKTEST__BASELINE_SEEDS": "0"})

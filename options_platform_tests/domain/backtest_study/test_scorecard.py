@@ -33,31 +33,31 @@ def real_run():
     from options_platform.domain.backtest import make_market
 
     bars, vix = random_market(("QQQ", "SPY"), date(2015, 1, 2), date(2016, 12, 30))
-    own = make_market(bars, vix)
+    traded = make_market(bars, vix)
     plans = build_plans(plan_inputs(bars, vix), PlanRules())
     rules = BacktestRules()
     band = {
-        name: run_backtest(*plans, own, replace(rules, fills=replace(rules.fills, model=name)))
+        name: run_backtest(*plans, traded, replace(rules, fills=replace(rules.fills, model=name)))
         for name in ("mid", "default", "worst")
     }
-    return own, band
+    return traded, band
 
 
-def test_ruin_loses_everything_once_and_then_nothing(flat):
+def test_ruin_is_one_total_loss_and_zero_returns_afterwards(flat):
     equity = np.full(len(DAYS), 100.0)
     equity[1], equity[2:] = 50.0, -10.0
-    found = excess_returns(equity, flat)
-    assert found[:3].tolist() == [-0.5, -1.0, 0.0]
-    assert not found[3:].any()
+    returns = excess_returns(equity, flat)
+    assert returns[:3].tolist() == [-0.5, -1.0, 0.0]
+    assert not returns[3:].any()
     card = scorecard([Curve("model", "default", "model", equity)], flat)
     assert card["ruined_on"].to_list() == [DAYS[2]]
     assert card["sharpe"].to_list() == card["cagr"].to_list() == [None]
 
 
-def test_an_account_of_which_a_tenth_is_left_is_ruined_however_it_jumps(flat):
-    rest = np.linspace(500.0, 900.0, len(DAYS) - 3)
-    rest[::2] *= 0.5
-    equity = np.concatenate([[100_000.0, 40_000.0, 10_000.0], rest])
+def test_an_account_down_to_a_tenth_stays_ruined_even_if_it_recovers(flat):
+    recovery = np.linspace(500.0, 900.0, len(DAYS) - 3)
+    recovery[::2] *= 0.5
+    equity = np.concatenate([[100_000.0, 40_000.0, 10_000.0], recovery])
     assert excess_returns(equity, flat)[:3].tolist() == [-0.6, -1.0, 0.0]
     card = scorecard([Curve("model", "default", "model", equity)], flat)
     assert card.select("ruined_on", "sharpe", "cagr").row(0) == (DAYS[2], None, None)
@@ -65,7 +65,7 @@ def test_an_account_of_which_a_tenth_is_left_is_ruined_however_it_jumps(flat):
     assert scorecard([Curve("model", "default", "model", equity)], flat)["ruined_on"].item() is None
 
 
-def test_what_is_held_is_never_resized_and_so_not_ruined_by_a_deep_fall(flat):
+def test_buy_and_hold_is_not_ruined_by_a_deep_fall(flat):
     equity = np.full(len(DAYS), 100_000.0)
     equity[2:] = 6_000.0
     equity[-1] = 200_000.0
@@ -75,35 +75,36 @@ def test_what_is_held_is_never_resized_and_so_not_ruined_by_a_deep_fall(flat):
     assert card["sharpe"].item() is not None
 
 
-def test_a_card_says_what_the_metrics_say(real_run):
-    own, band = real_run
-    held = {"SPY": np.linspace(100_000.0, 120_000.0, len(own.sessions))}
+def test_the_scorecard_shows_the_computed_metrics(real_run):
+    traded, band = real_run
+    holdings = {"SPY": np.linspace(100_000.0, 120_000.0, len(traded.sessions))}
     card = scorecard(
-        curves_of(band, {"shuffled_signal": {"default": band["worst"]}}, held, "default"), own
+        curves_of(band, {"shuffled_signal": {"default": band["worst"]}}, holdings, "default"),
+        traded,
     )
     assert ["run", *card.columns] == BACKTEST_SCORES.schema.names()
     row = card.row(1, named=True)
     assert (row["name"], row["fill_model"]) == ("model", "default")
     equity = band["default"].equity["equity_usd"].to_numpy()
-    wanted = vars(curve_metrics(own.sessions, equity)) | vars(trade_metrics(band["default"]))
+    wanted = vars(curve_metrics(traded.sessions, equity)) | vars(trade_metrics(band["default"]))
     for name in ("sharpe", "cagr", "max_drawdown", "win_rate", "profit_factor", "expectancy_usd"):
         assert row[name] == pytest.approx(wanted[name])
     assert row["sharpe_low"] < row["sharpe"] < row["sharpe_high"]
     assert row["win_rate_low"] < row["win_rate"] < row["win_rate_high"]
-    # A baseline is compared with the model under its own fill model.
+    # A baseline is compared with the model under the same fill model.
     baseline = card.filter(card["name"] == "shuffled_signal").row(0, named=True)
     assert baseline["sharpe_gain"] == pytest.approx(row["sharpe"] - card["sharpe"][2])
     assert baseline["sharpe_gain_low"] <= baseline["sharpe_gain"] <= baseline["sharpe_gain_high"]
     assert card.filter(card["kind"] == "hold")["trades"].to_list() == [None]
 
 
-def test_targets_are_met_only_above_them(real_run):
-    own, band = real_run
-    card = scorecard(curves_of(band, {}, {}, "default"), own)
-    found = against_seed(card)
-    assert found.height == 9
-    assert set(found["metric"]) == {"sharpe", "win_rate", "profit_factor"}
-    assert (found["met"] == (found["value"] > found["target"])).all()
+def test_a_target_is_met_only_if_it_is_exceeded(real_run):
+    traded, band = real_run
+    card = scorecard(curves_of(band, {}, {}, "default"), traded)
+    targets = against_seed(card)
+    assert targets.height == 9
+    assert set(targets["metric"]) == {"sharpe", "win_rate", "profit_factor"}
+    assert (targets["met"] == (targets["value"] > targets["target"])).all()
     nothing = card.with_columns(sharpe=pl.lit(None, pl.Float64))
     unknown = against_seed(nothing).filter(metric="sharpe")
     assert unknown["met"].to_list() == [False] * 3

@@ -19,20 +19,20 @@ from options_platform.testing.plan_inputs import plan_inputs
 PLAN, RULES = PlanRules(), BacktestRules()
 
 
-def test_every_combination_comes_once_and_says_what_it_varies():
-    found = vary(
+def test_every_combination_appears_once_and_is_named_by_what_it_varies():
+    variants = vary(
         PLAN, RULES, {"exits.credit_stop": [1.0, 2.0], "plan.sizing.risk_pct": [0.01, 0.02, 0.03]}
     )
-    assert len({variant.name for variant in found}) == 6
-    assert found[1].name == "exits.credit_stop=1.0, plan.sizing.risk_pct=0.02"
-    assert (found[1].rules.exits.credit_stop, found[1].plan.sizing.risk_pct) == (1.0, 0.02)
-    assert found[0].rules.risk == RULES.risk
+    assert len({variant.name for variant in variants}) == 6
+    assert variants[1].name == "exits.credit_stop=1.0, plan.sizing.risk_pct=0.02"
+    assert (variants[1].rules.exits.credit_stop, variants[1].plan.sizing.risk_pct) == (1.0, 0.02)
+    assert variants[0].rules.risk == RULES.risk
     by_regime = vary(PLAN, RULES, {"plan.strikes.short_delta.high_vol": [0.1]})[0]
     assert by_regime.plan.strikes.short_delta["high_vol"] == 0.1
     assert by_regime.plan.strikes.short_delta["low_vol"] == 0.3
 
 
-def test_the_chain_of_the_plan_is_the_chain_that_is_traded():
+def test_plan_and_backtest_use_the_same_chain_rules():
     wide = vary(PLAN, RULES, {"plan.chain.width_scale": [3.0]})[0]
     assert wide.plan.chain == wide.rules.chain
     assert wide.rules.chain.width_scale == 3.0
@@ -55,45 +55,45 @@ def test_an_unknown_setting_names_the_nearest_one(key, message):
         vary(PLAN, RULES, {key: [1.0]})
 
 
-def test_a_value_out_of_range_is_refused_as_in_the_settings():
+def test_an_out_of_range_value_is_refused_as_in_the_settings():
     with pytest.raises(ValueError, match="must be one of mid, default, worst"):
         vary(PLAN, RULES, {"fills.model": ["best"]})
 
 
-def test_variants_run_as_they_would_alone():
+def test_a_variant_gives_the_same_result_as_when_run_alone():
     bars, vix = random_market(("QQQ", "SPY"), date(2015, 1, 2), date(2016, 12, 30))
     inputs, market = plan_inputs(bars, vix), make_market(bars, vix)
-    for variant, found in run_variants(fill_band(PLAN, RULES), inputs, market):
+    for variant, result in run_variants(fill_band(PLAN, RULES), inputs, market):
         alone = run_backtest(*build_plans(inputs, variant.plan), market, variant.rules)
-        assert found.equity.equals(alone.equity)
-        assert found.trades.height > 5
+        assert result.equity.equals(alone.equity)
+        assert result.trades.height > 5
 
 
 DAYS = sessions(date(2015, 1, 2), date(2020, 12, 31))
 
 
-def test_the_choice_of_a_year_knows_only_the_years_before_it():
+def test_the_choice_for_a_year_uses_only_earlier_years():
     random = np.random.default_rng(1)
     early = np.array([day.year <= 2018 for day in DAYS])
     noise = random.normal(0, 0.01, len(DAYS))
-    # One variant is good until 2018, the other from 2019 on.
+    # One variant is profitable until 2018, the other from 2019 on.
     returns = {
         "early": noise + np.where(early, 0.003, -0.003),
         "late": noise + np.where(early, -0.003, 0.003),
     }
-    found = choose_walk_forward(DAYS, returns)
-    assert found.chosen["year"].to_list() == [2018, 2019, 2020]
-    assert found.chosen["variant"].to_list() == ["early", "early", "early"]
-    assert found.trials == 2
-    assert len(found.returns) == len(found.sessions) == sum(day.year >= 2018 for day in DAYS)
-    last = np.array([day.year == 2019 for day in found.sessions])
-    assert found.returns[last].mean() < 0
-    # What comes later changes no earlier choice.
+    walked = choose_walk_forward(DAYS, returns)
+    assert walked.chosen["year"].to_list() == [2018, 2019, 2020]
+    assert walked.chosen["variant"].to_list() == ["early", "early", "early"]
+    assert walked.trials == 2
+    assert len(walked.returns) == len(walked.sessions) == sum(day.year >= 2018 for day in DAYS)
+    last = np.array([day.year == 2019 for day in walked.sessions])
+    assert walked.returns[last].mean() < 0
+    # Later data change no earlier choice.
     cut = sum(day.year <= 2019 for day in DAYS)
     short = choose_walk_forward(DAYS[:cut], {n: r[:cut] for n, r in returns.items()})
-    assert short.chosen.equals(found.chosen[:2])
+    assert short.chosen.equals(walked.chosen[:2])
 
 
-def test_a_warm_up_that_leaves_nothing_is_refused():
+def test_a_warm_up_as_long_as_the_data_is_refused():
     with pytest.raises(UsageError, match="leave nothing to score"):
         choose_walk_forward(DAYS[:300], {"a": np.zeros(300)})

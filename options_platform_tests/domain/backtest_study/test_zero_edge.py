@@ -1,7 +1,7 @@
-"""Without an edge nobody earns: geometric Brownian paths, a flat volatility, no costs.
+"""Without an edge no strategy earns: geometric Brownian paths, flat volatility, no costs.
 
-The drift is r - q and every quote has the paths' own volatility, so each strategy's discounted
-profit has the mean zero, however and whenever it is closed.
+The drift is r - q and every option is quoted at the volatility of the paths, so the discounted
+profit of every strategy has mean zero, however and whenever it is closed.
 """
 
 from dataclasses import replace
@@ -27,7 +27,7 @@ from options_platform.domain.trading.exits import ExitRules
 from options_platform_tests.domain.backtest.small import FLAT, FREE
 
 VOL, TICKERS, EVERY = 0.2, 110, 23
-# Chosen so that the maximum loss is large next to the error of the mean.
+# Chosen so that the standard error of the mean is small relative to the maximum loss.
 DELTA = {"debit": 0.5, "credit": 0.3}
 WIDTH = dict.fromkeys(STRATEGIES, 10.0) | {"iron_butterfly": 25.0}
 QUICK = ("bull_put_spread", "calendar")
@@ -38,15 +38,15 @@ RATE, YIELD = FLAT.risk_free_rate, FLAT.dividend_yield
 
 @pytest.fixture(scope="module")
 def brownian():
-    """Paths of independent tickers whose time runs in calendar days, as the pricing does."""
+    """Paths of independent tickers, in calendar time like the pricing."""
     random = np.random.default_rng(20240102)
     days = np.array(DAYS, dtype="datetime64[D]")
     years = np.diff(days).astype(float) / 365.0
     steps = random.standard_normal((len(years), TICKERS)) * VOL * np.sqrt(years)[:, None]
     drift = (RATE - YIELD - VOL**2 / 2) * years
-    # Started high, so that the whole cents of the quotes are small next to the widths.
+    # A high starting price makes rounding to cents small relative to the widths.
     close = 400.0 * np.exp(np.vstack([np.zeros(TICKERS), np.cumsum(steps + drift[:, None], 0)]))
-    # Each ticker starts anew every EVERY sessions, near 400: only the steps matter to a trade.
+    # Each ticker restarts near 400 every EVERY sessions; a trade depends on the returns only.
     blocks = np.arange(len(days)) // EVERY * EVERY
     return BacktestMarket(
         sessions=DAYS,
@@ -61,7 +61,7 @@ def brownian():
 
 
 def planned(strategy, market):
-    """The strategy planned on every ticker each `EVERY` sessions, all at once."""
+    """Plans of the strategy on every ticker, every `EVERY` sessions."""
     at = np.arange(0, len(DAYS) - 40, EVERY)
     days = np.repeat(market.days[at], TICKERS)
     ticker = np.tile(np.array(market.tickers), len(at))
@@ -76,7 +76,7 @@ def planned(strategy, market):
     ids = [f"{day}-{name}" for day, name in zip(days, ticker, strict=True)]
     shared = {"date": days, "ticker": ticker, "plan_id": ids}
     legs = []
-    for number, leg in enumerate(strategy.legs, start=1):
+    for leg_number, leg in enumerate(strategy.legs, start=1):
         sign = option_sign(np.full(len(days), leg.right))
         anchor = (
             snap_strike(spot, step)
@@ -87,7 +87,7 @@ def planned(strategy, market):
             pl.DataFrame(
                 shared
                 | {
-                    "leg": number, "side": leg.side, "right": leg.right, "ratio": 1,
+                    "leg": leg_number, "side": leg.side, "right": leg.right, "ratio": 1,
                     "strike": anchor + sign * WIDTH[strategy.name] * (leg.role == "wing"),
                     "expiry": near if leg.role == "near" else far,
                 }
@@ -108,9 +108,11 @@ def planned(strategy, market):
 
 
 def discounted(trades):
-    """Profit a share at the time of entry: what closing brought, discounted, less the price."""
-    held = trades["days_held"].to_numpy() / 365.0
-    return trades["exit_price"].to_numpy() * np.exp(-RATE * held) - trades["entry_price"].to_numpy()
+    """Present value of the profit at entry, USD a share: discounted exit less entry price."""
+    years = trades["days_held"].to_numpy() / 365.0
+    return (
+        trades["exit_price"].to_numpy() * np.exp(-RATE * years) - trades["entry_price"].to_numpy()
+    )
 
 
 @pytest.mark.parametrize("exits", [None, ExitRules()], ids=["held", "exits"])
@@ -123,13 +125,13 @@ def discounted(trades):
 )
 def test_no_strategy_earns_or_loses_without_an_edge(brownian, strategy, exits):
     rules = replace(FREE, exits=exits, assignment=AssignmentRules(enabled=False))
-    found = run_backtest(*planned(strategy, brownian), brownian, rules)
-    trades = found.trades.drop_nulls("closed_on")
+    result = run_backtest(*planned(strategy, brownian), brownian, rules)
+    trades = result.trades.drop_nulls("closed_on")
     assert trades.height > 10_000
     profits = discounted(trades)
     error = np.std(profits) / np.sqrt(len(profits))
-    # The debit is what a debit spread can lose; a credit spread its width less the credit; the
-    # loss of a naked one has no bound, so it is measured by the margin, a fifth of the spot.
+    # Maximum loss: the debit of a debit spread, the width less the credit of a credit spread. A
+    # naked position has none, so its margin is used, a fifth of the spot.
     price = trades["entry_price"].mean()
     most = price if price > 0 else WIDTH[strategy.name] + price if strategy.defined_risk else 80.0
     assert error < 0.01 * most

@@ -6,13 +6,13 @@ from options_platform.domain.calendar.closures import ANNOUNCED_LATE, Closure, p
 from options_platform.domain.calendar.holidays import HOLIDAYS
 
 
-def test_every_closure_of_the_list_was_a_closed_weekday_announced_at_most_two_weeks_before():
+def test_every_listed_closure_is_a_closed_weekday_announced_at_most_two_weeks_earlier():
     for closure in ANNOUNCED_LATE:
         assert closure.day.isoformat() in HOLIDAYS
         assert 0 <= (closure.day - closure.announced).days <= 14
 
 
-def test_a_closure_is_read_with_the_day_of_its_announcement():
+def test_a_closure_is_parsed_with_its_announcement_date():
     assert parse_closures(["2026-12-09 announced 2026-12-01"]) == (
         Closure(date(2026, 12, 9), date(2026, 12, 1)),
     )
@@ -28,6 +28,6 @@ def test_a_closure_is_read_with_the_day_of_its_announcement():
         ("2040-12-12 announced 2040-12-01", "outside the calendar"),
     ],
 )
-def test_a_closure_that_cannot_be_is_refused_with_the_reason(text, why):
+def test_an_impossible_closure_is_refused_with_the_reason(text, why):
     with pytest.raises(ValueError, match=why):
         parse_closures([text])

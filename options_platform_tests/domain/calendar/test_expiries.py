@@ -51,12 +51,17 @@ def test_monthlies_are_third_fridays_or_the_session_before(month, day):
 
 
 def test_quarterlies_are_the_last_sessions_of_quarters():
-    found = [day for day in quarterly_expiries() if day.year == 2024]
+    quarterlies = [day for day in quarterly_expiries() if day.year == 2024]
     # Good Friday 2024 was 29 March.
-    assert found == [date(2024, 3, 28), date(2024, 6, 28), date(2024, 9, 30), date(2024, 12, 31)]
+    assert quarterlies == [
+        date(2024, 3, 28),
+        date(2024, 6, 28),
+        date(2024, 9, 30),
+        date(2024, 12, 31),
+    ]
 
 
-def test_a_monday_moves_to_the_session_after_a_holiday_and_a_wednesday_to_the_one_before():
+def test_a_monday_expiry_on_a_holiday_moves_later_and_a_wednesday_expiry_earlier():
     assert date(2026, 2, 17) in weekday_expiries(0)  # Presidents' Day 2026-02-16
     assert date(2024, 6, 18) in weekday_expiries(2)  # Juneteenth 2024 was a Wednesday
     assert date(2024, 7, 3) in weekday_expiries(3)  # 4 July 2024 was a Thursday
@@ -76,7 +81,7 @@ def test_a_monday_moves_to_the_session_after_a_holiday_and_a_wednesday_to_the_on
         ("AAPL", date(2012, 11, 30), date(2012, 12, 3), date(2013, 1, 4)),
     ],
 )
-def test_a_weekday_is_listed_since_the_exchanges_began(ticker, last_without, first_with, expiry):
+def test_weekday_expiries_are_listed_from_their_launch_on(ticker, last_without, first_with, expiry):
     assert expiry not in listed_expiries(ticker, last_without)
     assert expiry in listed_expiries(ticker, first_with)
 
@@ -90,7 +95,7 @@ def test_a_stock_has_fridays_only_and_the_small_caps_no_tuesdays():
 def test_before_weeklies_only_monthlies_and_quarterlies_are_listed():
     assert listed_expiries("AAPL", date(2009, 3, 2)) == (date(2009, 3, 20), date(2009, 4, 17))
     assert date(2009, 3, 31) in listed_expiries("SPY", date(2009, 3, 2))
-    # A gap of five weeks between monthlies: nothing lies 14 to 45 days away.
+    # Monthlies five weeks apart: no expiry is 14 to 45 days away.
     assert np.isnat(choose(date(2009, 5, 4), 30, "AAPL"))
 
 
@@ -119,7 +124,7 @@ def test_the_fridays_of_a_stock_are_those_listed_on_apples_real_chain():
         ("yahoo/NVDA_20260211T1630Z.csv.gz", date(2026, 2, 11)),
     ],
 )
-def test_what_is_named_as_listed_was_listed_on_real_chains(reference_data, file, session):
+def test_every_assumed_expiry_is_listed_on_real_chains(reference_data, file, session):
     chain = read_chain_file(reference_data / "options" / file)
     symbols = chain["contract_symbol"]
     expiry = symbols.str.extract(r"(\d{6})[CP]\d{8}$", 1).str.to_date("%y%m%d")
@@ -130,9 +135,9 @@ def test_what_is_named_as_listed_was_listed_on_real_chains(reference_data, file,
     assert plan_window <= named
 
 
-def test_the_nearest_expiry_is_chosen_and_the_later_of_a_tie():
+def test_the_nearest_expiry_is_chosen_and_the_later_one_wins_a_tie():
     assert choose(date(2014, 6, 2), 30, "AAPL") == np.datetime64("2014-07-03")  # 31 days
-    # From Friday 2014-06-06, 06-27 is 21 days and 07-03 27: 24 lies between.
+    # From Friday 2014-06-06 it is 21 days to 06-27 and 27 to 07-03; 24 is a tie.
     assert choose(date(2014, 6, 6), 24, "AAPL") == np.datetime64("2014-07-03")
 
 
@@ -142,10 +147,10 @@ def test_the_nearest_expiry_is_chosen_and_the_later_of_a_tie():
     st.integers(14, 45),
     st.randoms(use_true_random=False),
 )
-def test_a_choice_is_listed_and_does_not_depend_on_the_other_rows(days, target, random):
+def test_the_chosen_expiry_is_listed_and_does_not_depend_on_the_other_rows(days, target, random):
     tickers = [random.choice(TICKERS) for _ in days]
-    asked = np.array(days, dtype="datetime64[D]")
-    chosen = choose_expiries(asked, np.full(len(days), target), 14, 45, tickers)
+    sessions_array = np.array(days, dtype="datetime64[D]")
+    chosen = choose_expiries(sessions_array, np.full(len(days), target), 14, 45, tickers)
     for at, (day, ticker) in enumerate(zip(days, tickers, strict=True)):
         assert np.array_equal(chosen[at], choose(day, target, ticker), equal_nan=True)
         inside = [d for d in listed_expiries(ticker, day) if 14 <= (d - day).days <= 45]
@@ -161,10 +166,10 @@ def test_a_choice_is_listed_and_does_not_depend_on_the_other_rows(days, target, 
 def test_since_five_fridays_are_listed_every_session_has_an_expiry_to_choose():
     days = np.array([d for d in SESSIONS if d >= date(2012, 12, 3)], dtype="datetime64[D]")
     for ticker in TICKERS:
-        found = choose_expiries(days, np.full(len(days), 30), 14, 45, [ticker] * len(days))
-        assert not np.isnat(found).any()
+        chosen = choose_expiries(days, np.full(len(days), 30), 14, 45, [ticker] * len(days))
+        assert not np.isnat(chosen).any()
         late = {closure.day for closure in unplanned_closures()}
-        assert all(is_session(day) or day in late for day in found.tolist())
+        assert all(is_session(day) or day in late for day in chosen.tolist())
 
 
 def test_no_listed_expiry_lies_on_a_day_that_was_known_to_be_closed():
@@ -182,7 +187,7 @@ def test_no_listed_expiry_lies_on_a_day_that_was_known_to_be_closed():
         ("SPY", date(2018, 12, 5), date(2018, 12, 4), date(2018, 11, 20), date(2018, 12, 3)),
     ],
 )
-def test_an_expiry_is_moved_by_a_closure_once_that_is_announced_and_not_before(
+def test_a_closure_moves_an_expiry_from_its_announcement_on(
     ticker, closed, moved_to, before, after
 ):
     assert closed in listed_expiries(ticker, before)
@@ -191,7 +196,7 @@ def test_an_expiry_is_moved_by_a_closure_once_that_is_announced_and_not_before(
     assert moved_to in listed_expiries(ticker, after)
 
 
-def test_the_plan_of_a_session_chooses_among_the_expiries_that_were_listed_then():
+def test_a_plan_chooses_among_the_expiries_listed_on_its_session():
     assert choose(date(2018, 11, 20), 15, "SPY") == np.datetime64("2018-12-05")
     both = np.array([date(2018, 11, 20), date(2018, 12, 3)], dtype="datetime64[D]")
     alone = [choose(day.astype(object), 15, "SPY") for day in both]
@@ -200,7 +205,7 @@ def test_the_plan_of_a_session_chooses_among_the_expiries_that_were_listed_then(
     ]
 
 
-def test_the_last_trading_day_of_a_contract_is_the_one_that_was_known():
+def test_the_last_trading_day_uses_the_calendar_known_on_the_session():
     days = pl.Series([date(2018, 12, 5)] * 3 + [date(2012, 10, 30)] * 2)
     known_on = pl.Series(
         [
@@ -221,7 +226,7 @@ def test_the_last_trading_day_of_a_contract_is_the_one_that_was_known():
     assert last_trading_days(days)[0] == date(2018, 12, 4)
 
 
-def test_a_closure_that_is_set_moves_expiries_from_its_announcement_on():
+def test_a_closure_from_the_settings_moves_expiries_from_its_announcement_on():
     closure = Closure(date(2027, 3, 19), date(2027, 3, 10))  # a third Friday
     try:
         set_closures([closure])

@@ -44,11 +44,11 @@ def test_opens_and_closes_equal_those_of_exchange_calendars_in_utc(exchange):
         assert close_time(day) == exchange.session_close(day.isoformat()).to_pydatetime()
 
 
-def test_the_generated_list_is_what_its_tool_writes():
+def test_the_generated_holiday_list_is_up_to_date():
     assert TARGET.read_text(encoding="utf-8") == render()
 
 
-def test_the_calendar_ends_with_2027_and_says_so_beyond():
+def test_a_day_beyond_the_calendar_is_refused_with_its_range():
     assert all_sessions()[-1] == date(2027, 12, 31)
     with pytest.raises(UsageError, match="2027-12-31"):
         sessions(date(2027, 12, 1), date(2028, 1, 3))
@@ -91,7 +91,7 @@ def test_the_newest_session_changes_at_new_york_midnight_in_both_clock_weeks():
         (datetime(2024, 7, 9, 4, 30, tzinfo=UTC), date(2024, 7, 8)),
     ],
 )
-def test_a_session_is_the_newest_from_midnight_new_york_on(now, wanted):
+def test_a_session_becomes_the_newest_at_the_next_new_york_midnight(now, wanted):
     assert newest_session(now) == wanted
 
 
@@ -106,7 +106,7 @@ def test_a_future_session_is_refused():
         require_session(date(2024, 7, 8), date(2024, 7, 5))
 
 
-def test_shifting_goes_over_holidays_and_back():
+def test_shifting_skips_holidays_in_both_directions():
     assert shift(date(2024, 7, 3), 1) == date(2024, 7, 5)
     assert shift(date(2024, 7, 5), -1) == date(2024, 7, 3)
     assert shift(date(2024, 7, 5), 0) == date(2024, 7, 5)

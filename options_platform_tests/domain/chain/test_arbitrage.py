@@ -23,7 +23,7 @@ def chain(spot=250.0, index=0.2, expiries=EXPIRIES):
 @example(spot=438.0, index=0.125)  # calm, and six weeks to the next expiry
 @example(spot=807.0, index=0.127)
 @settings(deadline=None, max_examples=15)
-def test_synthetic_chains_hold_no_arbitrage(spot, index):
+def test_synthetic_chains_are_free_of_arbitrage(spot, index):
     assert arbitrages(chain(spot, index)).is_empty()
 
 
@@ -45,10 +45,10 @@ def with_quote(base: Chain, expiry, right, strike, **values) -> Chain:
         ("CALENDAR", "call", 262.0, {"bid": 0.01, "ask": 0.02}),
     ],
 )
-def test_a_false_quote_is_an_arbitrage_of_its_kind(rule, right, strike, values):
+def test_a_wrong_quote_is_reported_as_its_kind_of_arbitrage(rule, right, strike, values):
     base = chain()
-    found = arbitrages(with_quote(base, EXPIRIES[6], right, strike, **values))
-    assert rule in found["rule"].to_list()
-    assert found["profit_usd"].min() > 0
-    near = found.filter((pl.col("strike") - strike).abs() <= 1)
-    assert near.height == found.height
+    reported = arbitrages(with_quote(base, EXPIRIES[6], right, strike, **values))
+    assert rule in reported["rule"].to_list()
+    assert reported["profit_usd"].min() > 0
+    near = reported.filter((pl.col("strike") - strike).abs() <= 1)
+    assert near.height == reported.height

@@ -1,4 +1,4 @@
-"""The gates, each on a small replica of a defect of real files, and the numbers of good quotes."""
+"""Quality gates, each on a replica of a defect in real files, and the values of good quotes."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -47,15 +47,15 @@ def row_of(rows, symbol=SYMBOL):
     return rows.filter(pl.col("contract_symbol") == symbol).row(0, named=True)
 
 
-def test_a_sound_chain_is_good_but_for_worthless_quotes():
+def test_in_a_sound_chain_only_quotes_without_a_bid_are_bad():
     rows = judged(RAW)
     assert rows.height == RAW.height
     assert set(rows["quality"].drop_nulls()) <= {"NO_BID", "WIDE", "IV_BOUNDS"}
     assert rows["quality"].is_null().mean() > 0.5
 
 
-def test_volatility_and_greeks_are_those_the_quotes_were_made_of():
-    """The synthetic chain is quoted off a known surface; its whole cents are the only error."""
+def test_volatility_and_greeks_of_a_synthetic_chain_are_recovered():
+    """A synthetic chain has a known surface; rounding to cents is the only error."""
     from options_platform.domain.chain import ChainRules
     from options_platform.domain.pricing import black_scholes
 
@@ -95,7 +95,7 @@ def test_volatility_and_greeks_are_those_the_quotes_were_made_of():
         ({"multiplier": 10.0}, "NONSTANDARD"),
     ],
 )
-def test_a_bad_quote_keeps_its_row_and_names_its_gate(values, gate):
+def test_a_bad_quote_keeps_its_row_with_the_gate_that_it_failed(values, gate):
     rows = judged(changed(**values))
     assert rows.height == RAW.height
     assert row_of(rows)["quality"] == gate
@@ -104,15 +104,15 @@ def test_a_bad_quote_keeps_its_row_and_names_its_gate(values, gate):
     assert others["quality"].equals(before["quality"])
 
 
-def test_mini_options_are_known_by_their_root():
-    """SPY 2015-01-05 holds 1,032 contracts of the root SPY7, ten shares each."""
+def test_mini_options_are_recognised_by_their_root():
+    """SPY 2015-01-05 contains 1,032 contracts with root SPY7, ten shares each."""
     rows = judged(changed(contract_symbol="SPY7240705C00510000"))
     assert row_of(rows, "SPY7240705C00510000")["quality"] == "NONSTANDARD"
 
 
 @pytest.mark.parametrize("prefix", ["", "O:", ".", "OPRA:"])
 @pytest.mark.parametrize("lower", [False, True])
-def test_a_vendors_prefix_changes_neither_the_contract_nor_that_it_is_adjusted(prefix, lower):
+def test_a_vendors_prefix_changes_neither_the_contract_nor_its_adjusted_status(prefix, lower):
     names = [SYMBOL, SYMBOL.replace("SPY", "SPY1")]
     written = [prefix + (name.lower() if lower else name) for name in names]
     raw = pl.concat([changed(contract_symbol=name) for name in written]).filter(
@@ -123,18 +123,18 @@ def test_a_vendors_prefix_changes_neither_the_contract_nor_that_it_is_adjusted(p
     assert row_of(rows, names[1])["quality"] == "NONSTANDARD"
 
 
-def test_a_name_that_cannot_be_read_is_no_proof_of_a_standard_contract():
+def test_an_unreadable_symbol_is_not_a_standard_contract():
     rows = judged(changed(contract_symbol="US-4711"))
     assert row_of(rows, "US-4711")["quality"] == "NONSTANDARD"
 
 
-def test_an_option_that_expired_is_no_quote():
-    """SPY 2015-01-05 lists the weeklies of 2015-01-02 still."""
+def test_an_expired_option_is_marked_as_expired():
+    """SPY 2015-01-05 still lists the weeklies of 2015-01-02."""
     rows = judged(changed(contract_symbol="SPY240531C00510000"))
     assert row_of(rows, "SPY240531C00510000")["quality"] == "EXPIRED"
 
 
-def test_an_option_that_expires_on_the_day_is_expired_at_its_close_and_alive_before():
+def test_an_option_in_its_last_session_expires_at_the_close_and_not_before():
     closing = changed(contract_symbol="SPY240603C00500000", strike=500.0, bid=1.0, ask=1.1)
     assert row_of(judged(closing), "SPY240603C00500000")["quality"] == "EXPIRED"
     noon = closing.with_columns(
@@ -145,14 +145,14 @@ def test_an_option_that_expires_on_the_day_is_expired_at_its_close_and_alive_bef
     assert row["years"] == pytest.approx(4 / 24 / 365)
 
 
-def test_the_symbol_counts_where_the_source_puts_the_expiry_a_day_early():
+def test_the_expiry_in_the_symbol_overrides_that_of_the_source():
     """Yahoo's file of 2020-10-05 shows SPY201009 as 2020-10-08."""
     rows = judged(changed(expiry=date(2024, 7, 4)))
     row = row_of(rows)
     assert (row["expiry"], row["dte"], row["quality"]) == (date(2024, 7, 5), 32, None)
 
 
-def test_a_saturday_expiry_counts_to_its_last_trading_day():
+def test_days_to_a_saturday_expiry_count_to_its_last_trading_day():
     """Monthlies expired on Saturdays until February 2015, e.g. SPY150117."""
     day = date(2015, 1, 5)
     raw = chain(day, spot=200.0).filter(pl.col("expiry") == date(2015, 1, 16))
@@ -170,7 +170,7 @@ def test_a_saturday_expiry_counts_to_its_last_trading_day():
         (datetime(2024, 6, 3, 14, 0, tzinfo=UTC), False),
         (datetime(2024, 6, 3, 13, 0, tzinfo=UTC), True),
         (datetime(2024, 5, 31, 20, 0, tzinfo=UTC), True),
-        # Quotes of the next session are not this one's.
+        # A quote of the next session does not belong to this one.
         (datetime(2024, 6, 4, 13, 30, tzinfo=UTC), True),
         (datetime(2024, 6, 4, 13, 29, tzinfo=UTC), False),
     ],
@@ -182,7 +182,7 @@ def test_a_quote_of_another_session_is_stale(quoted, stale):
     assert rows.filter(pl.col("quality") == "STALE").height == int(stale)
 
 
-def test_a_pair_that_breaks_parity_is_named_both_legs():
+def test_both_legs_of_a_pair_that_violates_parity_are_marked():
     """Yahoo 2020-10-05: SPY201016C00256000 at 94.19 beside C00254000 at 87.70 (spot 339.45)."""
     deep = "SPY240705C00400000"
     bid = row_of(judged(RAW), deep)["bid"]
@@ -193,14 +193,14 @@ def test_a_pair_that_breaks_parity_is_named_both_legs():
     } - set(rows.filter(pl.col("quality") == "NO_BID")["contract_symbol"])
 
 
-def test_an_early_exercise_premium_is_no_breach():
-    """An American put deep in the money is worth its intrinsic value, above the European one."""
+def test_an_early_exercise_premium_does_not_violate_parity():
+    """A deep in-the-money American put trades at its intrinsic value, above the European price."""
     deep = "SPY240705P00600000"
     rows = judged(changed(symbol=deep, bid=99.9, ask=100.3))
     assert row_of(rows, deep)["quality"] != "PARITY"
 
 
-def test_strikes_of_before_a_split_against_a_price_of_after_it_are_refused_as_a_whole():
+def test_a_chain_with_strikes_from_before_a_split_fails_parity_against_an_adjusted_price():
     """AAPL before its 7:1 split of 2014-06-09: strikes around 645 against a price of 92.22."""
     day = date(2014, 6, 6)
     raw = chain(day, "AAPL", 645.57).with_columns(spot=pl.lit(None, pl.Float64))
@@ -212,8 +212,8 @@ def test_strikes_of_before_a_split_against_a_price_of_after_it_are_refused_as_a_
     assert as_traded["quality"].is_null().mean() > 0.5
 
 
-def test_a_price_that_no_volatility_explains_is_out_of_bounds():
-    # Below its intrinsic value by less than parity allows for.
+def test_a_price_without_an_implied_volatility_is_out_of_bounds():
+    # Below the intrinsic value, but within the tolerance of the parity gate.
     deep = "SPY240705C00460000"
     rows = judged(changed(symbol=deep, bid=40.4, ask=40.5))
     row = row_of(rows, deep)
@@ -222,7 +222,7 @@ def test_a_price_that_no_volatility_explains_is_out_of_bounds():
     assert row["delta"] is None
 
 
-def test_a_quote_too_wide_to_tell_its_volatility_is_out_of_bounds():
+def test_a_quote_too_wide_to_determine_its_volatility_is_out_of_bounds():
     """SPX170421C00500000 on 2017-01-06: 4.90 wide at a vega of 0.09 gave 112 points for 12."""
     deep = "SPY240705C00410000"
     row = row_of(judged(changed(symbol=deep, bid=89.1, ask=92.1)), deep)
@@ -231,22 +231,22 @@ def test_a_quote_too_wide_to_tell_its_volatility_is_out_of_bounds():
     assert (row["ask"] - row["bid"]) / 2 > 10 * row["vega"]
 
 
-def test_the_sources_volatility_plays_no_part_in_ours():
-    """Yahoo gives 1e-5 and 1e-4, LEAN 0 and 1e-7, for none."""
+def test_the_sources_volatility_does_not_affect_the_computed_one():
+    """For a missing volatility Yahoo reports 1e-5 and 1e-4, LEAN 0 and 1e-7."""
     for nothing in (1e-5, 1e-4, 0.0, 1e-7, None):
         rows = judged(changed(source_iv=nothing))
         assert row_of(rows)["source_iv"] == nothing
         assert row_of(rows)["iv"] == row_of(judged(RAW))["iv"]
 
 
-def test_the_same_row_twice_counts_once_and_two_different_ones_are_doubtful():
-    one = RAW.filter(pl.col("contract_symbol") == SYMBOL)
-    assert judged(pl.concat([RAW, one])).equals(judged(RAW))
-    other = one.with_columns(bid=pl.col("bid") + 0.5, ask=pl.col("ask") + 0.5)
+def test_identical_rows_count_once_and_conflicting_ones_are_duplicates():
+    single_row = RAW.filter(pl.col("contract_symbol") == SYMBOL)
+    assert judged(pl.concat([RAW, single_row])).equals(judged(RAW))
+    other = single_row.with_columns(bid=pl.col("bid") + 0.5, ask=pl.col("ask") + 0.5)
     assert row_of(judged(pl.concat([RAW, other])))["quality"] == "DUPLICATE"
 
 
-def test_the_spot_is_that_of_the_quotes_not_that_of_another_minute():
+def test_the_spot_is_implied_by_the_quotes_not_taken_from_another_minute():
     """Yahoo's quotes are 15 minutes older than its spot: 0.2 to 0.4 per cent on 2026-02-12."""
     rows = judged(RAW.with_columns(spot=pl.lit(SPOT * 1.004)))
     parity = rows.filter(pl.col("spot_method") == "parity")
@@ -256,7 +256,7 @@ def test_the_spot_is_that_of_the_quotes_not_that_of_another_minute():
     assert rows["quality"].is_null().mean() > 0.5
 
 
-def test_without_pairs_the_source_and_then_the_bar_gives_the_spot():
+def test_without_call_put_pairs_the_spot_is_the_sources_or_else_the_bars_close():
     calls = RAW.filter(pl.col("right") == "call")
     assert set(judged(calls)["spot_method"]) == {"source"}
     nothing = calls.with_columns(spot=pl.lit(None, pl.Float64))
@@ -271,11 +271,11 @@ def test_a_row_without_a_contract_is_refused():
         judged(changed(contract_symbol=None, strike=None))
 
 
-def test_a_missing_symbol_is_made_of_expiry_right_and_strike():
+def test_a_missing_symbol_is_built_from_expiry_right_and_strike():
     assert judged(changed(contract_symbol=None)).equals(judged(RAW))
 
 
-def test_gates_are_judged_in_the_order_of_the_contract():
+def test_gates_are_applied_in_the_declared_order():
     both = changed(bid=0.0, multiplier=10.0)
     assert row_of(judged(both))["quality"] == "NONSTANDARD"
     assert list(OPTION_CHAIN.column("quality").values) == list(GATES)
@@ -283,7 +283,7 @@ def test_gates_are_judged_in_the_order_of_the_contract():
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_a_chain_is_judged_alike_alone_in_any_order_and_among_others(data):
+def test_the_quality_of_a_quote_does_not_depend_on_row_order_or_other_chains(data):
     days = (DAY, date(2024, 6, 4))
     raws = [chain(days[0]), chain(days[1], spot=505.0), chain(days[0], "QQQ", 440.0)]
     closes = pl.DataFrame(

@@ -28,27 +28,27 @@ def arrays(*values):
 @pytest.mark.parametrize(
     ("spot", "step"), [(5.0, 0.5), (25.0, 0.5), (25.01, 1.0), (450.0, 1.0), (5000.0, 5.0)]
 )
-def test_listed_strikes_stand_as_far_apart_as_the_price_says(spot, step):
+def test_the_distance_of_listed_strikes_depends_on_the_price(spot, step):
     assert strike_step(np.array([spot]))[0] == step
 
 
 @given(st.floats(0.01, 6000), SPOTS)
-def test_a_snapped_strike_is_listed_and_no_other_is_nearer(strike, spot):
+def test_a_snapped_strike_is_the_nearest_listed_strike(strike, spot):
     step = strike_step(np.array([spot]))
-    found = snap_strike(np.array([strike]), step)
-    assert found[0] >= step[0]
-    assert (found / step)[0] == round((found / step)[0])
-    assert abs(found - strike)[0] <= max(step[0] / 2, step[0] - strike) + 1e-9
+    snapped = snap_strike(np.array([strike]), step)
+    assert snapped[0] >= step[0]
+    assert (snapped / step)[0] == round((snapped / step)[0])
+    assert abs(snapped - strike)[0] <= max(step[0] / 2, step[0] - strike) + 1e-9
 
 
 @given(SPOTS, DAYS, VOLS, SIGNS, st.floats(0.15, 0.55))
 @example(950.0, 45, 0.9, -1.0, 0.45)  # in the money, since volatility is so high
 @settings(deadline=None, max_examples=200)
 def test_no_listed_strike_has_a_nearer_delta(spot, days, index, sign, delta):
-    """Against all listed strikes from a fifth to five times the price, one by one."""
+    """Compared with every listed strike from a fifth of the price to five times the price."""
     years = years_of(np.array([days]))
     (spots, indices, signs, deltas) = arrays(spot, index, sign, delta)
-    found = strike_nearest_delta(spots, years, indices, signs, deltas, RULES)
+    chosen = strike_nearest_delta(spots, years, indices, signs, deltas, RULES)
     step = strike_step(spots)[0]
     every = np.arange(max(1, np.ceil(0.2 * spot / step)), np.ceil(5 * spot / step)) * step
 
@@ -57,20 +57,25 @@ def test_no_listed_strike_has_a_nearer_delta(spot, days, index, sign, delta):
         args = (RULES.risk_free_rate, RULES.dividend_yield, signs)
         return np.abs(np.abs(black_scholes(spots, strikes, years, iv, *args).delta) - delta)
 
-    assert off(found)[0] <= off(every).min() + 1e-12
+    assert off(chosen)[0] <= off(every).min() + 1e-12
 
 
 @given(st.lists(st.tuples(SPOTS, DAYS, VOLS, SIGNS, st.floats(0.15, 0.45)), min_size=2, max_size=6))
 @settings(deadline=None)
-def test_a_strike_does_not_depend_on_the_rows_beside_it(rows):
+def test_a_strike_does_not_depend_on_the_other_rows(rows):
     spot, days, index, sign, delta = (
         np.array(part, dtype=float) for part in zip(*rows, strict=True)
     )
     years = years_of(days.astype(np.int64))
     together = strike_nearest_delta(spot, years, index, sign, delta, RULES)
     for n in range(len(rows)):
-        one = slice(n, n + 1)
+        single_row = slice(n, n + 1)
         alone = strike_nearest_delta(
-            spot[one], years[one], index[one], sign[one], delta[one], RULES
+            spot[single_row],
+            years[single_row],
+            index[single_row],
+            sign[single_row],
+            delta[single_row],
+            RULES,
         )
         assert alone[0] == together[n]

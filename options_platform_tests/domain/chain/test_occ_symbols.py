@@ -46,7 +46,7 @@ def test_a_symbol_gives_root_expiry_right_and_strike(symbol, wanted):
         None,
     ],
 )
-def test_what_is_no_symbol_has_no_parts(text):
+def test_a_text_that_is_no_symbol_has_no_parts(text):
     assert parse_symbols(pl.Series([text], dtype=pl.String)).row(0) == (None,) * 4
 
 
@@ -74,7 +74,7 @@ PREFIXED = {
         ("BRKB", "BRK.B", True),
     ],
 )
-def test_a_symbol_under_any_prefix_is_read_and_an_adjusted_root_stays_adjusted(
+def test_a_symbol_is_parsed_under_any_prefix_and_an_adjusted_root_stays_adjusted(
     written, lower, root, ticker, standard
 ):
     symbol = written.format(root=root)
@@ -90,7 +90,7 @@ def test_a_symbol_under_any_prefix_is_read_and_an_adjusted_root_stays_adjusted(
     st.sampled_from(["call", "put"]),
     st.integers(1, 99_999_999),
 )
-def test_a_symbol_made_of_parts_gives_the_parts_back(root, expiry, right, thousandths):
+def test_a_symbol_built_from_parts_parses_to_the_same_parts(root, expiry, right, thousandths):
     frame = pl.DataFrame(
         {"root": [root], "expiry": [expiry], "right": [right], "strike": [thousandths / 1000.0]}
     )
@@ -98,7 +98,7 @@ def test_a_symbol_made_of_parts_gives_the_parts_back(root, expiry, right, thousa
     assert parse_symbols(symbol).row(0) == frame.row(0)
 
 
-def test_a_contract_without_a_symbol_gets_the_one_of_its_tickers_own_root():
+def test_a_contract_without_a_symbol_gets_the_standard_root_of_its_ticker():
     frame = pl.DataFrame({"expiry": [date(2024, 7, 19)], "right": ["put"], "strike": [400.5]})
     for ticker in ("BRK.B", "BRK-B", "BRKB"):
         assert frame.select(own_symbol(pl.lit(ticker))).item() == "BRKB240719P00400500"

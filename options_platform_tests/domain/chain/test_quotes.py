@@ -22,9 +22,9 @@ def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, in
         np.array([value]) for value in (spot, spot * moneyness, index, sign)
     )
     years = years_of(np.array([days]))
-    found = quote(spots, strikes, years, indices, signs, RULES)
+    quoted = quote(spots, strikes, years, indices, signs, RULES)
     price, bid, mid, ask = (
-        part[0] for part in (found.greeks.price, found.bid, found.mid, found.ask)
+        part[0] for part in (quoted.greeks.price, quoted.bid, quoted.mid, quoted.ask)
     )
     assert 0 <= bid <= mid <= ask
     assert ask > bid
@@ -33,24 +33,24 @@ def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, in
     assert mid == 0.5 * (bid + ask)
     for side in (bid, ask):
         assert side == pytest.approx(round(side, 2), abs=1e-12)
-    # Each side is at least half the declared width away, unless there is nothing to bid.
+    # Each side is at least half the modelled width from the price, unless the bid is zero.
     a, by_vega, by_vol, by_term = RULES.width
-    vega, atm = max(found.greeks.vega[0], 1e-4), atm_vol(years, indices, RULES.surface)[0]
+    vega, atm = max(quoted.greeks.vega[0], 1e-4), atm_vol(years, indices, RULES.surface)[0]
     width = 0.01 * np.exp(a) * (vega / 0.1) ** by_vega * (atm / 0.2) ** by_vol
     width *= (days / 30) ** by_term
     assert ask - price >= 0.5 * width - 1e-6
     assert bid == 0 or price - bid >= 0.5 * width - 1e-6
 
 
-def test_quotes_widen_with_fear_and_near_the_money():
+def test_quotes_widen_with_volatility_and_near_the_money():
     years, sign = np.array([30 / 365]), np.array([-1.0])
     spot, strikes = np.array([400.0]), np.array([340.0, 400.0])
     widths = []
     for index in (0.12, 0.2, 0.4):
-        found = quote(spot, strikes, years, np.array([index]), sign, RULES)
-        widths.append(found.ask - found.bid)
-        assert np.all(found.bid <= found.mid)
-        assert np.all(found.ask >= found.bid + 0.01 - 1e-9)
+        quoted = quote(spot, strikes, years, np.array([index]), sign, RULES)
+        widths.append(quoted.ask - quoted.bid)
+        assert np.all(quoted.bid <= quoted.mid)
+        assert np.all(quoted.ask >= quoted.bid + 0.01 - 1e-9)
     assert widths[2][1] > widths[1][1] > widths[0][1] - 1e-9
     assert widths[1][1] > widths[1][0]
 

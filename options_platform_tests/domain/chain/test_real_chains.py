@@ -13,10 +13,10 @@ DAY = date(2026, 2, 11)
 
 
 def stored(rows, day=DAY, ticker="SPY", spot=100.0):
-    """Quotes as rows of `option_chain`, as far as a chain reads them."""
-    given = {"iv": None, "delta": None, "volume": None, "open_interest": None, "quality": None}
+    """Quotes as rows of `option_chain`, with the columns that `real_chain` reads."""
+    defaults = {"iv": None, "delta": None, "volume": None, "open_interest": None, "quality": None}
     frame = rows.with_columns(
-        pl.lit(value).alias(name) for name, value in given.items() if name not in rows.columns
+        pl.lit(value).alias(name) for name, value in defaults.items() if name not in rows.columns
     ).with_columns(
         date=pl.lit(day), ticker=pl.lit(ticker), spot=pl.lit(spot),
         mid=(pl.col("bid") + pl.col("ask")) / 2,
@@ -31,7 +31,7 @@ def quotes(*rows):
     )
 
 
-def test_the_nearest_delta_is_taken_among_quotes_with_a_bid():
+def test_the_nearest_delta_is_chosen_among_quotes_with_a_bid():
     chain = real_chain(
         stored(
             quotes(
@@ -44,12 +44,12 @@ def test_the_nearest_delta_is_taken_among_quotes_with_a_bid():
         )
     )
     assert chain.source == "real"
-    found = chain.nearest_delta(date(2026, 3, 13), "put", 0.2)
-    assert found["strike"] == 93.0
+    nearest = chain.nearest_delta(date(2026, 3, 13), "put", 0.2)
+    assert nearest["strike"] == 93.0
     assert chain.quotes["strike"].to_list() == [93.0, 95.0, 97.0]
 
 
-def test_quotes_that_broke_a_gate_are_left_out_and_a_chain_of_them_is_refused():
+def test_quotes_that_failed_a_gate_are_left_out_and_a_chain_without_good_quotes_is_refused():
     rows = stored(quotes(("put", 93.0, 0.70, 0.80, -0.16)))
     with pytest.raises(PricingError, match="has no good quote"):
         real_chain(rows.with_columns(quality=pl.lit("STALE")))
@@ -63,7 +63,7 @@ def real(reference_data):
     return calibrate_chain.load(reference_data)
 
 
-def test_with_the_tested_date_left_out_the_surface_is_within_two_vol_points(real):
+def test_fitted_without_the_tested_date_the_surface_errs_by_less_than_two_vol_points(real):
     rules = SurfaceRules()
     markets = {chain.market for chain in real}
     assert len(markets) == 3
@@ -71,12 +71,12 @@ def test_with_the_tested_date_left_out_the_surface_is_within_two_vol_points(real
         fitted = calibrate_chain.left_out(real, market, rules)
         assert fitted != rules
         for chain in (chain for chain in real if chain.market == market):
-            found = calibrate_chain.errors(chain, fitted)
-            assert found.height > 100
-            assert found["error_points"].abs().mean() <= 2.0
+            errors = calibrate_chain.errors(chain, fitted)
+            assert errors.height > 100
+            assert errors["error_points"].abs().mean() <= 2.0
 
 
-def test_the_constants_are_those_that_the_real_chains_give(real, reference_data):
+def test_the_constants_are_reproduced_from_the_real_chains(real, reference_data):
     rules = SurfaceRules()
     assert calibrate_chain.fit_term(reference_data) == rules.term
     fitted = calibrate_chain.fit(real, rules.term)
@@ -86,8 +86,8 @@ def test_the_constants_are_those_that_the_real_chains_give(real, reference_data)
 
 
 def test_greeks_of_a_real_chain_agree_with_its_vendors(reference_data):
-    # The vendor's greeks are those of Black and Scholes on the closing price without dividends;
-    # the rest of the difference is its rate a tenor, which the file does not tell.
+    # The vendor uses Black-Scholes on the closing price without dividends; the remaining
+    # difference comes from its interest rates per tenor, which the file does not contain.
     rows = pl.read_csv(
         reference_data / "options/spy_eod/SPY_2015-01-05.csv.gz", infer_schema_length=None
     ).with_columns(dte=(pl.col("expiration").str.to_date() - date(2015, 1, 5)).dt.total_days())
@@ -98,47 +98,47 @@ def test_greeks_of_a_real_chain_agree_with_its_vendors(reference_data):
         & pl.col("delta").abs().is_between(0.05, 0.95)
     )
     assert rows.height > 1000
-    found = black_scholes(
+    greeks = black_scholes(
         np.array([201.72]), rows["strike"].to_numpy(), rows["dte"].to_numpy() / 365,
         rows["implied_volatility"].to_numpy(), 0.0005, 0.0,
         np.where(rows["type"].to_numpy() == "call", 1.0, -1.0),
     )  # fmt: skip
-    gap = np.abs(found.delta - rows["delta"].to_numpy())
+    gap = np.abs(greeks.delta - rows["delta"].to_numpy())
     assert np.median(gap) < 5e-4
     assert np.quantile(gap, 0.95) < 0.01
     for name, most in (("gamma", 0.001), ("vega", 0.001), ("theta", 0.005)):
-        relative = getattr(found, name) / rows[name].to_numpy() - 1.0
+        relative = getattr(greeks, name) / rows[name].to_numpy() - 1.0
         assert np.median(np.abs(relative)) < most
 
 
 @pytest.mark.parametrize("ticker", ["SPY", "QQQ"])
 def test_real_quotes_of_2026_give_strikes_of_the_nearest_listed_delta(real, ticker):
-    own = next(chain for chain in real if chain.name == f"{ticker} 2026-02-11")
-    # Out-of-the-money quotes, as the calibration has them; the deltas are of parity forwards.
+    snapshot = next(chain for chain in real if chain.name == f"{ticker} 2026-02-11")
+    # Out-of-the-money quotes, as in the calibration; deltas use the forward implied by parity.
     rows = stored(
-        own.points.select("expiry", "right", "strike", "bid", "ask", "iv", "delta"),
-        ticker=ticker, spot=own.spot,
+        snapshot.points.select("expiry", "right", "strike", "bid", "ask", "iv", "delta"),
+        ticker=ticker, spot=snapshot.spot,
     )  # fmt: skip
     chain = real_chain(rows)
     expiry = date(2026, 3, 13)
     for right in ("call", "put"):
         for delta in (0.15, 0.25, 0.40):
-            found = chain.nearest_delta(expiry, right, delta)
+            nearest = chain.nearest_delta(expiry, right, delta)
             side = rows.filter((pl.col("expiry") == expiry) & (pl.col("right") == right))
             best = (side["delta"].abs() - delta).abs().min()
-            assert abs(abs(found["delta"]) - delta) == best
-            assert found["bid"] > 0
+            assert abs(abs(nearest["delta"]) - delta) == best
+            assert nearest["bid"] > 0
 
 
-def test_closing_chains_hold_no_arbitrage_and_intraday_ones_only_crumbs(real):
-    for own in real:
-        day = date.fromisoformat(own.name[-10:])
-        rows = own.points.filter(pl.col("expiry") <= day + timedelta(days=60))
+def test_closing_chains_are_free_of_arbitrage_and_intraday_ones_show_cents_only(real):
+    for snapshot in real:
+        day = date.fromisoformat(snapshot.name[-10:])
+        rows = snapshot.points.filter(pl.col("expiry") <= day + timedelta(days=60))
         names = ("expiry", "right", "strike", "bid", "ask", "iv", "delta")
-        chain = real_chain(stored(rows.select(names), day=day, spot=own.spot))
+        chain = real_chain(stored(rows.select(names), day=day, spot=snapshot.spot))
         broken = arbitrages(chain)
         if day.year == 2026:
-            # The quotes of a Yahoo snapshot during the session are not of one instant.
+            # The quotes of an intraday Yahoo snapshot are not simultaneous.
             assert broken.height < 0.1 * chain.quotes.height
             assert broken["profit_usd"].max() < 0.25
         else:

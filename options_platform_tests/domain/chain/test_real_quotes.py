@@ -1,4 +1,4 @@
-"""The real option chains of the reference data: each defect its README names is found."""
+"""Real option chains of the reference data: every defect listed in its README is detected."""
 
 from datetime import date
 
@@ -30,9 +30,9 @@ def load(reference_data):
         if key not in cache:
             raw = read_chain_file(reference_data / "options" / name, **units)
             ticker, day = raw["ticker"][0], raw["date"][0]
-            known = CLOSES.get(ticker) if "yahoo" not in name else None
+            bar_close = CLOSES.get(ticker) if "yahoo" not in name else None
             closes = raw.select("date", "ticker").unique()
-            closes = closes.with_columns(close=pl.lit(close or known, pl.Float64))
+            closes = closes.with_columns(close=pl.lit(close or bar_close, pl.Float64))
             rate, dividend = RATES[day.year], YIELDS.get(ticker, 0.0)
             rows = judge_chains(
                 raw, closes, ChainGates(), rate=rate, dividend=dividend, fetched_at=NOW
@@ -48,8 +48,8 @@ def counts(rows):
 
 
 def rule(name, rows):
-    asked = ExpectedPartitions([], (), {})
-    return {r.name: r for r in chain_rules(0.5)}[name].find(OPTION_CHAIN, rows, asked)
+    no_partitions = ExpectedPartitions([], (), {})
+    return {r.name: r for r in chain_rules(0.5)}[name].find(OPTION_CHAIN, rows, no_partitions)
 
 
 YAHOO = {
@@ -63,17 +63,17 @@ YAHOO = {
 
 
 @pytest.mark.parametrize("file", YAHOO)
-def test_yahoos_crossed_and_missing_quotes_are_all_found(load, file):
+def test_yahoos_crossed_and_missing_quotes_are_all_detected(load, file):
     """The README counts ask < bid, zero bid or ask, and volatilities up to 1e-4."""
     raw, rows, _, _ = load(file)
     crossed, missing, no_iv = YAHOO[file]
-    found = counts(rows)
-    assert found.get("CROSSED", 0) == crossed
-    assert found["NO_BID"] == missing
+    by_quality = counts(rows)
+    assert by_quality.get("CROSSED", 0) == crossed
+    assert by_quality["NO_BID"] == missing
     assert raw.filter(pl.col("source_iv") <= 1e-4).height == no_iv
     usable = rows.filter(pl.col("quality").is_null() & (pl.col("source_iv") <= 1e-3)).height
     assert rule("source_iv", rows).broken == usable
-    # Nothing that the README says nothing of is thrown away wholesale.
+    # No large group of quotes is rejected that the README does not mention.
     assert rows["quality"].is_null().mean() > 0.6
     assert rule("good_share", rows).passed
 
@@ -86,13 +86,13 @@ def test_yahoos_quotes_imply_a_spot_within_half_a_percent_of_its_own(load, file)
     assert 0.0001 < gap.median() < 0.005
 
 
-def test_the_early_expiries_of_2020_are_put_right_by_their_symbols(load):
+def test_the_wrong_expiries_of_2020_are_corrected_by_their_symbols(load):
     raw, rows, _, _ = load("yahoo/SPY_20201005T2014Z.csv.gz")
     assert raw["expiry"].min() == date(2020, 10, 4)  # a Sunday
     symbol = pl.col("contract_symbol").str.extract(r"(\d{6})[CP]", 1).str.to_date("%y%m%d")
     assert rows.filter(pl.col("expiry") != symbol).is_empty()
     assert rows["expiry"].min() == date(2020, 10, 5)
-    # Taken after the close of their last day, they are no quotes.
+    # The snapshot was taken after the close of their last trading day.
     assert set(rows.filter(pl.col("expiry") == date(2020, 10, 5))["quality"]) == {"EXPIRED"}
     # Stale quotes deep in the money, e.g. 94.19 for a strike of 256 and 87.70 for 254.
     broken = rows.filter(pl.col("quality") == "PARITY")["contract_symbol"]
@@ -106,9 +106,9 @@ def test_the_complete_chain_of_2015_drops_minis_and_expired_weeklies(load):
     assert set(mini["quality"]) == {"NONSTANDARD"}
     assert rows.filter(pl.col("quality") == "NONSTANDARD").height == mini.height
     standard = rows.filter(~pl.col("contract_symbol").str.starts_with("SPY7"))
-    gone = standard.filter(pl.col("expiry") == date(2015, 1, 2))
-    assert gone.height > 100
-    assert set(gone["quality"]) == {"EXPIRED"}
+    expired = standard.filter(pl.col("expiry") == date(2015, 1, 2))
+    assert expired.height > 100
+    assert set(expired["quality"]) == {"EXPIRED"}
     # The README puts the parity-implied spot at about 201.9; SPY closed at 201.72.
     near = standard.filter((pl.col("spot_method") == "parity") & (pl.col("dte") < 40))
     assert near["spot"].median() == pytest.approx(201.9, abs=0.2)
@@ -124,7 +124,7 @@ def test_volatility_and_greeks_agree_with_those_of_the_complete_chain(load):
     assert rule("source_units", rows).passed
 
 
-def test_strikes_of_before_the_split_fit_the_price_as_traded_and_no_adjusted_one(load):
+def test_strikes_from_before_a_split_match_the_price_as_traded_not_the_adjusted_one(load):
     name = "lean/AAPL_2014-06-06_quotes.csv.gz"
     _, rows, _, _ = load(name)
     assert rows.filter(pl.col("bid").is_null()).height == 157
@@ -135,7 +135,7 @@ def test_strikes_of_before_the_split_fit_the_price_as_traded_and_no_adjusted_one
         assert counts(refused)["PARITY"] > 1800
 
 
-def test_the_missing_bids_of_google_are_found(load):
+def test_the_missing_bids_of_google_are_detected(load):
     _, rows, _, _ = load("lean/GOOG_2015-12-24_quotes.csv.gz")
     assert rows.filter(pl.col("bid").is_null()).height == 304
     alive = rows.filter((pl.col("quality") != "EXPIRED").fill_null(value=True))
@@ -151,7 +151,7 @@ def test_the_missing_bids_of_google_are_found(load):
         "lean/SPY_2023-12-28_to_2024-01-09_greeks.csv",
     ],
 )
-def test_mids_without_quotes_are_no_quotes(reference_data, name):
+def test_mids_without_bid_and_ask_have_no_bid(reference_data, name):
     raw = read_chain_file(reference_data / "options" / name)
     closes = raw.select("date", "ticker").unique().with_columns(close=pl.lit(None, pl.Float64))
     rows = judge_chains(raw, closes, ChainGates(), rate=0.01, dividend=0.01, fetched_at=NOW)
@@ -160,12 +160,14 @@ def test_mids_without_quotes_are_no_quotes(reference_data, name):
 
 
 @pytest.mark.parametrize("name", ["SPX_2014-12_to_2015-03_sample.csv", "SPX_2017-01_sample.csv"])
-def test_theta_a_year_and_vega_a_unit_are_found_and_pass_once_converted(load, reference_data, name):
+def test_annual_theta_and_vega_per_unit_are_detected_and_pass_once_converted(
+    load, reference_data, name
+):
     _, rows, rate, dividend = load(f"spx/{name}")
-    found = rule("source_units", rows)
-    assert found.broken > 0
-    assert any("theta" in text for text in found.examples)
-    assert any("vega" in text for text in found.examples)
+    finding = rule("source_units", rows)
+    assert finding.broken > 0
+    assert any("theta" in text for text in finding.examples)
+    assert any("vega" in text for text in finding.examples)
     daily = read_chain_file(
         reference_data / "options" / "spx" / name, theta_days=365.0, vega_points=100.0
     )
@@ -176,7 +178,7 @@ def test_theta_a_year_and_vega_a_unit_are_found_and_pass_once_converted(load, re
 
 
 def variance_swap(rows, expiry, rate):
-    """The VIX's own sum over all strikes of an expiry (Cboe methodology), annualised variance."""
+    """Annualised variance of one expiry, summed over all strikes as in the Cboe VIX methodology."""
     quotes = rows.filter((pl.col("expiry") == expiry) & pl.col("quality").is_null())
     years, spot = quotes["years"][0], quotes["spot"][0]
     forward = spot * np.exp((rate - YIELDS["SPY"]) * years)
@@ -187,19 +189,23 @@ def variance_swap(rows, expiry, rate):
     return 2.0 / years * total - (forward / below - 1.0) ** 2 / years, years
 
 
-def test_at_the_money_lies_below_the_vix_as_the_skew_has_it(load):
-    """2015-01-05: the VIX closed at 19.92. SPY's own strip of all strikes gives it again."""
+def test_at_the_money_volatility_is_below_the_vix_because_of_the_skew(load):
+    """On 2015-01-05 the VIX closed at 19.92; the strip of all SPY strikes reproduces it."""
     _, rows, rate, dividend = load("spy_eod/SPY_2015-01-05.csv.gz")
-    own = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
-    assert (own["near_expiry"], own["next_expiry"]) == (date(2015, 1, 30), date(2015, 2, 6))
-    assert own["iv_30d"] == pytest.approx(0.1675, abs=0.002)
+    history_row = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
+    assert (history_row["near_expiry"], history_row["next_expiry"]) == (
+        date(2015, 1, 30),
+        date(2015, 2, 6),
+    )
+    assert history_row["iv_30d"] == pytest.approx(0.1675, abs=0.002)
     (near, t1), (later, t2) = (
-        variance_swap(rows, expiry, rate) for expiry in (own["near_expiry"], own["next_expiry"])
+        variance_swap(rows, expiry, rate)
+        for expiry in (history_row["near_expiry"], history_row["next_expiry"])
     )
     target = 30 / 365
     swap = np.sqrt((near * t1 * (t2 - target) + later * t2 * (target - t1)) / (t2 - t1) / target)
     assert 100 * swap == pytest.approx(19.92, abs=1.0)
-    assert own["iv_30d"] < swap
+    assert history_row["iv_30d"] < swap
 
 
 @pytest.mark.parametrize(
@@ -214,26 +220,26 @@ def test_at_the_money_lies_below_the_vix_as_the_skew_has_it(load):
         ("yahoo/NVDA_20260211T1630Z.csv.gz", 0.460),
     ],
 )
-def test_the_own_volatility_of_real_chains_is_that_of_yahoos_contracts_at_the_money(
+def test_the_30_day_volatility_of_real_chains_matches_yahoos_at_the_money_contracts(
     load, file, wanted
 ):
     _, rows, rate, dividend = load(file)
-    own = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
-    assert own["iv_30d"] == pytest.approx(wanted, abs=0.003)
+    history_row = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend).row(0, named=True)
+    assert history_row["iv_30d"] == pytest.approx(wanted, abs=0.003)
     money = rows.filter(
-        (pl.col("expiry") == own["near_expiry"])
+        (pl.col("expiry") == history_row["near_expiry"])
         & pl.col("quality").is_null()
         & pl.col("delta").abs().is_between(0.45, 0.55)
     )
-    assert money["source_iv"].median() == pytest.approx(own["iv_30d"], abs=0.03)
+    assert money["source_iv"].median() == pytest.approx(history_row["iv_30d"], abs=0.03)
 
 
-def test_a_rate_that_is_off_by_three_points_hardly_moves_it(load, reference_data):
+def test_a_rate_error_of_three_points_hardly_changes_the_30_day_volatility(load, reference_data):
     raw = read_chain_file(reference_data / "options" / "spy_eod" / "SPY_2015-01-05.csv.gz")
     closes = raw.select("date", "ticker").unique().with_columns(close=pl.lit(201.72))
     values = []
     for rate, dividend in ((0.0002, 0.018), (0.03, 0.015)):
         rows = judge_chains(raw, closes, ChainGates(), rate=rate, dividend=dividend, fetched_at=NOW)
-        found = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend)
-        values.append(found["iv_30d"][0])
+        history = chain_iv(rows, AtTheMoneyRules(), rate=rate, dividend=dividend)
+        values.append(history["iv_30d"][0])
     assert abs(values[0] - values[1]) < 0.001

@@ -16,17 +16,17 @@ RULES = {rule.name: rule for rule in BACKTEST_RULES}
 
 
 def rows(table, **columns):
-    given = pl.DataFrame({"run": "r", "fill_model": "default", **columns})
+    frame = pl.DataFrame({"run": "r", "fill_model": "default", **columns})
     missing = {
         name: pl.lit(0 if kind.is_numeric() else None, kind)
         for name, kind in table.schema.items()
-        if name not in given.columns
+        if name not in frame.columns
     }
-    return given.with_columns(**missing).select(table.schema.names()).cast(dict(table.schema))
+    return frame.with_columns(**missing).select(table.schema.names()).cast(dict(table.schema))
 
 
 def good():
-    """Sold at 1.00 for one contract, marked at 1.20, expired at 0.90; 2 USD interest, 1 USD fee."""
+    """One spread sold at 1.00, marked at 1.20, settled at 0.90; 2 USD interest, 1 USD fee."""
     equity = rows(
         BACKTEST_EQUITY,
         date=DAYS,
@@ -76,14 +76,14 @@ LOST_CENT = pl.col("cash_usd") + pl.when(pl.col("date") == DAYS[-1]).then(0.01).
         ("trades_made", "trades", {"run": pl.lit("another")}),
     ],
 )  # fmt: skip
-def test_a_cent_astray_is_found(rule, part, columns):
+def test_each_rule_detects_an_error_of_a_cent(rule, part, columns):
     assert broken(changed(good(), part, **columns), rule) == 1
 
 
-def test_a_loss_before_expiry_may_be_anything():
+def test_a_loss_before_expiry_is_not_bounded():
     early = changed(good(), "trades", pnl_usd=pl.lit(-900.0), exit_reason=pl.lit("STOP_LOSS"))
     assert broken(early, "losses_bounded") == 0
 
 
-def test_only_the_accounting_blocks():
+def test_only_accounting_rules_block():
     assert [rule.name for rule in BACKTEST_RULES if not rule.blocking] == ["trades_made"]

@@ -22,7 +22,7 @@ def test_a_sound_chain_passes_each_rule(rule):
     assert find(rule, CHAIN).passed
 
 
-def test_rules_of_the_contract_block_and_those_of_worth_only_warn():
+def test_contract_rules_block_and_quality_rules_only_warn():
     blocking = {rule.name: rule.blocking for rule in chain_rules(0.5)}
     assert blocking == {
         "schema": True,
@@ -35,15 +35,15 @@ def test_rules_of_the_contract_block_and_those_of_worth_only_warn():
     }
 
 
-def test_a_chain_of_mostly_bad_quotes_is_named():
+def test_a_chain_of_mostly_bad_quotes_is_reported():
     worse = CHAIN.with_columns(
         quality=pl.when(pl.int_range(pl.len()) % 3 > 0)
         .then(pl.lit("WIDE"))
         .otherwise(pl.col("quality"))
     )
-    found = find("good_share", worse)
-    assert found.broken == 1
-    assert found.examples[0].startswith(f"{DAYS[0]} SPY ")
+    finding = find("good_share", worse)
+    assert finding.broken == 1
+    assert finding.examples[0].startswith(f"{DAYS[0]} SPY ")
 
 
 def test_minis_and_expired_contracts_do_not_count_against_a_chain():
@@ -58,41 +58,41 @@ def test_minis_and_expired_contracts_do_not_count_against_a_chain():
 
 
 @pytest.mark.parametrize("nothing", [1e-5, 1e-7, 0.0, 9.5])
-def test_a_solver_bound_of_the_source_is_named(nothing):
-    """Yahoo's 1e-5, LEAN's 0 and 1e-7."""
+def test_a_source_volatility_at_a_solver_bound_is_reported(nothing):
+    """Yahoo reports 1e-5, LEAN 0 and 1e-7."""
     symbol = CHAIN.filter(pl.col("quality").is_null())["contract_symbol"][0]
     at = pl.col("contract_symbol") == symbol
     rows = CHAIN.with_columns(
         source_iv=pl.when(at).then(pl.lit(nothing)).otherwise(pl.col("source_iv"))
     )
-    found = find("source_iv", rows)
-    assert found.broken == 1
-    assert symbol in found.examples[0]
+    finding = find("source_iv", rows)
+    assert finding.broken == 1
+    assert symbol in finding.examples[0]
 
 
-def test_theta_a_year_and_vega_a_whole_unit_are_named():
-    """The SPX samples of 2014 to 2017 give theta a year, and with the sign of a cost."""
-    own = CHAIN.with_columns(source_theta=pl.col("theta"), source_vega=pl.col("vega"))
-    assert find("source_units", own).passed
-    yearly = own.with_columns(source_theta=-365.0 * pl.col("theta"))
-    found = find("source_units", yearly)
-    assert found.broken == 1
-    assert "theta is -365 times ours" in found.examples[0]
-    whole = own.with_columns(source_vega=100.0 * pl.col("vega"))
+def test_annual_theta_and_vega_per_unit_are_reported():
+    """The SPX samples of 2014 to 2017 have theta per year, with the opposite sign."""
+    same_units = CHAIN.with_columns(source_theta=pl.col("theta"), source_vega=pl.col("vega"))
+    assert find("source_units", same_units).passed
+    yearly = same_units.with_columns(source_theta=-365.0 * pl.col("theta"))
+    finding = find("source_units", yearly)
+    assert finding.broken == 1
+    assert "theta is -365 times ours" in finding.examples[0]
+    whole = same_units.with_columns(source_vega=100.0 * pl.col("vega"))
     assert "vega is 100 times ours" in find("source_units", whole).examples[0]
 
 
-def test_an_unknown_gate_is_out_of_the_vocabulary():
+def test_an_unknown_quality_gate_is_reported():
     rows = CHAIN.with_columns(quality=pl.lit("ODD"))
     assert find("ranges", rows).broken == CHAIN.height
 
 
-def test_sessions_without_a_chain_are_named_from_the_first_bar_on():
-    asked = ExpectedPartitions(
+def test_sessions_without_a_chain_are_reported_from_the_first_bar_on():
+    expected = ExpectedPartitions(
         [date(2024, 5, 31), *DAYS], ("SPY", "QQQ", "IWM"), {"SPY": DAYS[0], "QQQ": DAYS[1]}
     )
-    found = chains_missing([(DAYS[0], "SPY"), (DAYS[1], "QQQ")], asked)
-    assert found == Finding(1, (f"{DAYS[1]} SPY",))
+    finding = chains_missing([(DAYS[0], "SPY"), (DAYS[1], "QQQ")], expected)
+    assert finding == Finding(1, (f"{DAYS[1]} SPY",))
 
 
 def test_findings_of_batches_add_up():

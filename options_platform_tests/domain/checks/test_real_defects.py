@@ -1,7 +1,7 @@
-"""The defects of real files, each found and named, and true moves that must pass.
+"""Defects of real files are detected and reported, and genuine moves pass.
 
-Beside the real files, which are read where `OPTIONS_REFERENCE_DATA` says, each defect has a
-replica of a few rows, copied by hand, that always runs.
+The real files are read from the folder in `OPTIONS_REFERENCE_DATA`. Each defect also has a replica
+of a few rows, copied by hand, that is always tested.
 """
 
 import os
@@ -32,7 +32,7 @@ def prices(folder, ticker, end=SPAN[1]):
 
 
 def vendor(reference_data, tmp_path, name, ticker):
-    """A file of another vendor, which has no adjusted closes, as a csv folder has it."""
+    """A file of another vendor, without adjusted closes, in the layout of a csv folder."""
     frame = pl.read_csv(reference_data / "prices_alt" / f"{name}.csv", infer_schema=False)
     frame.with_columns(adj_close="close").write_csv(tmp_path / f"{ticker}.csv")
     return prices(tmp_path, ticker, date.fromisoformat(frame["date"].max()))
@@ -42,9 +42,11 @@ def cleaned(raw):
     return clean_bars(raw, sessions(raw["date"].min(), raw["date"].max()), "csv", NOW)
 
 
-def reasons(found):
+def reasons(cleaned_bars):
     return dict(
-        found.rows.filter(pl.col("bad_reason").is_not_null()).select("date", "bad_reason").rows()
+        cleaned_bars.rows.filter(pl.col("bad_reason").is_not_null())
+        .select("date", "bad_reason")
+        .rows()
     )
 
 
@@ -52,19 +54,21 @@ def reasons(found):
                                               ("AMZN", 6289), ("GOOGL", 5127), ("MSFT", 6289),
                                               ("NVDA", 6528)])  # fmt: skip
 def test_no_false_alarm_on_real_bars(reference_data, ticker, rows):
-    found = cleaned(prices(reference_data / "prices", ticker))
-    assert found.rows.height == rows
-    assert found.quarantined.is_empty()
+    cleaned_bars = cleaned(prices(reference_data / "prices", ticker))
+    assert cleaned_bars.rows.height == rows
+    assert cleaned_bars.quarantined.is_empty()
 
 
 def test_the_largest_day_of_2008_passes(reference_data):
-    found = cleaned(prices(reference_data / "prices", "SPY"))
-    close = found.rows.filter(pl.col("date").is_between(date(2008, 10, 10), date(2008, 10, 13)))
+    cleaned_bars = cleaned(prices(reference_data / "prices", "SPY"))
+    close = cleaned_bars.rows.filter(
+        pl.col("date").is_between(date(2008, 10, 10), date(2008, 10, 13))
+    )
     assert close["close"].pct_change().to_list()[1] == pytest.approx(0.145, abs=0.001)
 
 
-def test_a_true_crash_and_its_recovery_pass():
-    """2020-03-12 to 17 of SPY, in size: -9.6, +8.5, -10.9, +5.4 per cent with thrice the volume."""
+def test_a_genuine_crash_and_its_recovery_pass():
+    """2020-03-12 to 17 of SPY, in size: -9.6, +8.5, -10.9, +5.4 % with three times the volume."""
     bars = calm_bars()
     days = bars["date"].to_list()[200:204]
     crash = pl.when(pl.lit(value=False)).then(0.0)
@@ -86,8 +90,8 @@ def test_a_true_crash_and_its_recovery_pass():
     assert cleaned(calm).quarantined["rule"].to_list()[0] == "jump"
 
 
-def test_bad_ticks_of_a_vendor_are_found_and_none_of_the_good(reference_data, tmp_path):
-    """LEAN's SPY against Yahoo's: open, high or low beyond 10 per cent are all found."""
+def test_a_vendors_bad_ticks_are_detected_and_no_good_bar_is(reference_data, tmp_path):
+    """LEAN's SPY against Yahoo's: every open, high or low that is off by over 10% is detected."""
     lean = vendor(reference_data, tmp_path, "SPY_lean", "SPY")
     bad = reasons(cleaned(lean))
     yahoo = prices(reference_data / "prices", "SPY")
@@ -98,18 +102,18 @@ def test_bad_ticks_of_a_vendor_are_found_and_none_of_the_good(reference_data, tm
             *((pl.col(n) / pl.col(f"{n}_yahoo") - 1).abs() for n in ("open", "high", "low"))
         ),
     )
-    found = off.filter(pl.col("date").is_in(list(bad)))
+    detected = off.filter(pl.col("date").is_in(list(bad)))
     assert bad[date(2000, 12, 18)] == "spike"
-    assert (len(bad), found["off"].min() > 0.03) == (35, True)
+    assert (len(bad), detected["off"].min() > 0.03) == (35, True)
     counts = [
-        (off.filter(pl.col("off") > size).height, found.filter(pl.col("off") > size).height)
+        (off.filter(pl.col("off") > size).height, detected.filter(pl.col("off") > size).height)
         for size in (0.10, 0.05)
     ]
     assert counts == [(7, 7), (56, 31)]
 
 
-def test_a_bad_open_alone_is_found():
-    """SPY_lean 2000-12-18: the open 16 per cent off, high with it, the close sound."""
+def test_a_single_bad_open_is_detected():
+    """SPY_lean 2000-12-18: open and high are 16% off, the close is correct."""
     day = date(2023, 12, 18)
     close = calm_bars().filter(pl.col("date") == day)["close"].item()
     bars = changed(calm_bars(), day, open=close * 1.16, high=close * 1.16)
@@ -119,45 +123,45 @@ def test_a_bad_open_alone_is_found():
 @pytest.mark.parametrize(("name", "ticker", "first"), [
     ("AAPL_lean", "AAPL", date(2000, 6, 21)), ("QQQ_lean", "QQQ", date(2000, 3, 20)),
 ])  # fmt: skip
-def test_an_unadjusted_split_is_named(reference_data, tmp_path, name, ticker, first):
+def test_an_unadjusted_split_is_reported(reference_data, tmp_path, name, ticker, first):
     bad = reasons(cleaned(vendor(reference_data, tmp_path, name, ticker)))
     assert next(day for day in sorted(bad) if bad[day] == "unadjusted_split") == first
 
 
-def test_the_hole_of_qqq_is_named(reference_data, tmp_path):
+def test_the_hole_in_qqqs_history_is_reported(reference_data, tmp_path):
     rows = cleaned(vendor(reference_data, tmp_path, "QQQ_lean", "QQQ")).rows
     rule = next(r for r in rules_for(RAW_OHLCV) if r.name == "sessions_have_bars")
-    found = rule.find(RAW_OHLCV, rows, ExpectedPartitions([], ("QQQ",), {}))
-    assert found.examples == ("QQQ 2004-12-01 to 2011-03-22 (1588 sessions)",)
+    finding = rule.find(RAW_OHLCV, rows, ExpectedPartitions([], ("QQQ",), {}))
+    assert finding.examples == ("QQQ 2004-12-01 to 2011-03-22 (1588 sessions)",)
     assert gaps(rows, ["QQQ"], rows["date"].max()).rows() == [
         ("QQQ", date(2004, 12, 1), date(2011, 3, 22), 1588)
     ]
 
 
-def test_a_hole_is_named_by_its_ends():
+def test_a_hole_is_reported_by_its_first_and_last_session():
     bars = calm_bars()
     rows = cleaned(bars.filter(~pl.col("date").is_between(date(2023, 7, 3), date(2023, 7, 7)))).rows
     rule = next(r for r in rules_for(RAW_OHLCV) if r.name == "sessions_have_bars")
-    found = rule.find(RAW_OHLCV, rows, ExpectedPartitions([], ("SPY",), {}))
-    assert found.broken == 4
-    assert found.examples == ("SPY 2023-07-03 to 2023-07-07 (4 sessions)",)
+    finding = rule.find(RAW_OHLCV, rows, ExpectedPartitions([], ("SPY",), {}))
+    assert finding.broken == 4
+    assert finding.examples == ("SPY 2023-07-03 to 2023-07-07 (4 sessions)",)
 
 
 def dividends(reference_data, ticker, rows):
     listed = pl.read_csv(
         reference_data / "prices" / f"{ticker}_dividends.csv", try_parse_dates=True
     )
-    known = listed.select(date="ex_date", dividend="cash_amount")
-    joined = rows.drop("dividend").join(known, on="date", how="left")
+    listed_dividends = listed.select(date="ex_date", dividend="cash_amount")
+    joined = rows.drop("dividend").join(listed_dividends, on="date", how="left")
     return joined.with_columns(pl.col("dividend").fill_null(0.0)).filter(
-        pl.col("date") >= known["date"].min()
+        pl.col("date") >= listed_dividends["date"].min()
     )
 
 
-def test_the_missed_dividend_of_qqq_and_the_unlisted_one_are_named(reference_data):
+def test_the_missing_and_the_unlisted_dividend_of_qqq_are_reported(reference_data):
     rows = cleaned(prices(reference_data / "prices", "QQQ")).rows
-    found = adjustment_gaps(dividends(reference_data, "QQQ", rows)).rows()
-    assert found == [
+    gap_rows = adjustment_gaps(dividends(reference_data, "QQQ", rows)).rows()
+    assert gap_rows == [
         (date(2011, 12, 27), "QQQ", "adj_close falls by 0.087% without a known dividend"),
         (date(2020, 9, 21), "QQQ", "adj_close misses the dividend of 0.38824 USD"),
     ]
@@ -165,8 +169,8 @@ def test_the_missed_dividend_of_qqq_and_the_unlisted_one_are_named(reference_dat
     assert adjustment_gaps(dividends(reference_data, "SPY", spy)).is_empty()
 
 
-def test_a_missed_dividend_is_named():
-    """Two dividends of 0.5: adj_close knows the first and misses the second."""
+def test_a_missing_dividend_is_reported():
+    """Two dividends of 0.5: adj_close is adjusted for the first but not for the second."""
     days = [date(2023, 6, 16), date(2023, 9, 15)]
     bars = calm_bars()
     before = bars.filter(pl.col("date") < days[0])["close"][-1]
@@ -176,19 +180,19 @@ def test_a_missed_dividend_is_named():
         .then(pl.col("close") * (1 - 0.5 / before))
         .otherwise("close"),
     )
-    found = adjustment_gaps(cleaned(bars).rows)
-    assert found.rows() == [(days[1], "SPY", "adj_close misses the dividend of 0.5 USD")]
+    gap_rows = adjustment_gaps(cleaned(bars).rows)
+    assert gap_rows.rows() == [(days[1], "SPY", "adj_close misses the dividend of 0.5 USD")]
 
 
-def test_nvda_is_adjusted_throughout_and_no_other_is(reference_data):
-    found = [
+def test_only_nvda_has_dividend_adjusted_prices_throughout(reference_data):
+    adjusted = [
         adjusted_throughout(cleaned(prices(reference_data / "prices", ticker)).rows)
         for ticker in (*CLEAN, "NVDA")
     ]
-    assert [name for names in found for name in names] == ["NVDA"]
+    assert [name for names in adjusted for name in names] == ["NVDA"]
 
 
-def test_prices_off_the_grid_of_cents_are_adjusted_for_dividends():
+def test_prices_that_are_not_whole_cents_are_dividend_adjusted():
     bars = calm_bars(dividend=None, split_factor=None)
     assert adjusted_throughout(cleaned(bars).rows) == []
     prices = ("open", "high", "low", "close", "adj_close")
@@ -199,26 +203,30 @@ def test_prices_off_the_grid_of_cents_are_adjusted_for_dividends():
 @pytest.mark.parametrize(("name", "days", "beyond", "widest"), [
     ("SPY_alphavantage", 5645, 0, 0.0011), ("SPY_lean", 5849, 639, 0.028),
 ])  # fmt: skip
-def test_closes_of_two_vendors_compare_as_known(
+def test_the_known_differences_between_two_vendors_are_reproduced(
     reference_data, tmp_path, name, days, beyond, widest
 ):
     other = vendor(reference_data, tmp_path, name, "SPY")
-    found = compare_closes(prices(reference_data / "prices", "SPY"), other, 0.002)
-    assert (found.days, found.beyond.height, found.lacking) == (days, beyond, ())
-    assert found.widest == pytest.approx(widest, abs=0.0005)
+    comparison = compare_closes(prices(reference_data / "prices", "SPY"), other, 0.002)
+    assert (comparison.days, comparison.beyond.height, comparison.missing_days) == (
+        days,
+        beyond,
+        (),
+    )
+    assert comparison.widest == pytest.approx(widest, abs=0.0005)
 
 
-def test_closes_beyond_the_tolerance_are_reported_widest_first():
+def test_closes_beyond_the_tolerance_are_reported_largest_gap_first():
     mine = calm_bars()
     days = mine["date"].to_list()
     other = mine.filter(pl.col("date") != days[5])
     for day, factor in ((days[7], 1.003), (days[9], 0.98)):
         close = mine.filter(pl.col("date") == day)["close"].item()
         other = changed(other, day, close=close * factor)
-    found = compare_closes(mine, other, 0.002)
-    assert found.beyond["date"].to_list() == [days[9], days[7]]
-    assert found.lacking == (days[5],)
-    assert found.widest == pytest.approx(0.02)
+    comparison = compare_closes(mine, other, 0.002)
+    assert comparison.beyond["date"].to_list() == [days[9], days[7]]
+    assert comparison.missing_days == (days[5],)
+    assert comparison.widest == pytest.approx(0.02)
 
 
 VOL_DEFECTS = {
@@ -232,18 +240,18 @@ VOL_DEFECTS = {
 
 
 @pytest.mark.parametrize("symbol", VOL_DEFECTS)
-def test_defects_of_the_real_indices_are_told_and_their_closes_kept(reference_data, symbol):
+def test_defects_of_real_indices_are_reported_and_their_closes_kept(reference_data, symbol):
     raw = CsvSource(str(reference_data / "vol")).index_bars(symbol, date(1990, 1, 2), SPAN[1])
-    found = judge_index(raw, NOW)
-    counts = found.quarantined.group_by("rule").len().rows()
+    judged = judge_index(raw, NOW)
+    counts = judged.quarantined.group_by("rule").len().rows()
     assert dict(counts) == VOL_DEFECTS[symbol]
     lost = VOL_DEFECTS[symbol].get("no_session", 0) + VOL_DEFECTS[symbol].get(
         "implausible_close", 0
     )
-    assert found.closes.height == raw.height - lost
+    assert judged.closes.height == raw.height - lost
 
 
-def test_the_named_rows_of_the_vix_are_among_them(reference_data):
+def test_the_documented_defects_of_the_vix_are_among_them(reference_data):
     raw = CsvSource(str(reference_data / "vol")).index_bars("VIX", date(1990, 1, 2), SPAN[1])
     rules = judge_index(raw, NOW).quarantined
     opens = rules.filter(pl.col("rule") == "outside_range")["date"]
@@ -269,15 +277,15 @@ def test_the_named_rows_of_the_vix_are_among_them(reference_data):
     ({"close": -1.0}, "non_positive_price", "set_aside"),
     ({"low": float("nan")}, "nan_quote", "warning"),
 ])  # fmt: skip
-def test_a_bad_index_row_is_named(values, rule, severity):
+def test_a_bad_index_row_is_reported_with_its_rule(values, rule, severity):
     day = date(2024, 1, 17)
     raw = changed(calm_index(), day, **values)
-    found = judge_index(raw, NOW)
-    assert found.quarantined.select("date", "rule", "severity").rows() == [(day, rule, severity)]
-    assert found.closes.height == raw.height - (severity == "set_aside")
+    judged = judge_index(raw, NOW)
+    assert judged.quarantined.select("date", "rule", "severity").rows() == [(day, rule, severity)]
+    assert judged.closes.height == raw.height - (severity == "set_aside")
 
 
-def test_the_widest_true_day_of_the_vix_passes():
+def test_the_widest_genuine_day_of_the_vix_passes():
     """2024-08-05."""
     values = {"open": 23.39, "high": 65.73, "low": 23.39, "close": 38.57}
     assert judge_index(
@@ -285,15 +293,15 @@ def test_the_widest_true_day_of_the_vix_passes():
     ).quarantined.is_empty()
 
 
-def test_an_index_row_on_a_holiday_is_told_and_not_used():
-    """CBOE publishes on market holidays since 2022-05-30."""
+def test_an_index_row_on_a_holiday_is_reported_and_not_used():
+    """Since 2022-05-30 Cboe also publishes index values on market holidays."""
     holiday = calm_index().head(1).with_columns(date=date(2024, 1, 15), close=99.0)
-    found = judge_index(pl.concat([calm_index(), holiday]), NOW)
-    assert found.quarantined.select("rule", "severity").rows() == [("no_session", "warning")]
-    assert found.closes.height == calm_index().height
+    judged = judge_index(pl.concat([calm_index(), holiday]), NOW)
+    assert judged.quarantined.select("rule", "severity").rows() == [("no_session", "warning")]
+    assert judged.closes.height == calm_index().height
 
 
-def test_sessions_that_the_cboe_lacks_are_carried_and_named(reference_data):
+def test_sessions_missing_at_cboe_are_carried_forward_and_reported(reference_data):
     raw = CsvSource(str(reference_data / "vol")).index_bars("VIX", date(1990, 1, 2), SPAN[1])
     closes = judge_index(raw, NOW).closes
     days = sessions(date(1993, 2, 1), SPAN[1])
@@ -301,8 +309,8 @@ def test_sessions_that_the_cboe_lacks_are_carried_and_named(reference_data):
         {"date": days, "ticker": "SPY"}, schema={"date": pl.Date, "ticker": pl.String}
     )
     rows = align_indices(keys, closes, {"SPY": "VIX"}, "csv", NOW)
-    found = rules_named("vix", "index_of_the_day", rows)
-    assert found.examples == ("1997-01-31 SPY VIX", "1997-11-26 SPY VIX", "1999-12-31 SPY VIX")
+    finding = rules_named("vix", "index_of_the_day", rows)
+    assert finding.examples == ("1997-01-31 SPY VIX", "1997-11-26 SPY VIX", "1999-12-31 SPY VIX")
     assert rules_named("vix", "index_moves", rows).passed
 
 
@@ -313,7 +321,7 @@ def rules_named(table, name, rows):
     return rule.find(tables()[table], rows, ExpectedPartitions([], ("SPY",), {}))
 
 
-def test_an_index_that_stands_still_is_named():
+def test_an_unchanged_index_is_reported():
     index = calm_index()
     days = index["date"].to_list()[100:106]
     frozen = index.with_columns(
@@ -321,11 +329,11 @@ def test_an_index_that_stands_still_is_named():
     )
     keys = calm_bars().select("date", "ticker")
     rows = align_indices(keys, frozen, {"SPY": "VIX"}, "csv", NOW)
-    found = rules_named("vix", "index_moves", rows)
-    assert found.broken == 6
-    assert found.examples[0].startswith(str(days[0]))
+    finding = rules_named("vix", "index_moves", rows)
+    assert finding.broken == 6
+    assert finding.examples[0].startswith(str(days[0]))
 
 
-def test_folders_of_the_real_files_are_joined_like_a_path(reference_data):
+def test_reference_data_folders_are_joined_like_a_path(reference_data):
     folders = os.pathsep.join(str(reference_data / part) for part in ("prices", "vol"))
     assert CsvSource(folders).index_bars("VIX", date(2024, 1, 2), SPAN[1]).height > 250

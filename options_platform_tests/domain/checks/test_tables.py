@@ -1,4 +1,4 @@
-"""Each rule of the asset checks passes on honest rows and finds one wrong row among them."""
+"""Each rule of the asset checks passes on good rows and detects one wrong row among them."""
 
 from datetime import date
 
@@ -46,7 +46,7 @@ ASKED = ExpectedPartitions(
 )
 
 
-def asked(table):
+def expected_partitions(table):
     if table is TRADE_PLAN:
         days = PLANS["date"].to_list()
         return ExpectedPartitions(days, ("SPY",), {"SPY": days[0]})
@@ -54,8 +54,8 @@ def asked(table):
 
 
 def find(table, rule, frame):
-    (found,) = [one for one in rules_for(table) if one.name == rule]
-    return found.find(table, frame, asked(table))
+    (matching_rule,) = [candidate for candidate in rules_for(table) if candidate.name == rule]
+    return matching_rule.find(table, frame, expected_partitions(table))
 
 
 def set_to(value, where=HERE):
@@ -103,53 +103,54 @@ WRONG = [
 
 
 @pytest.mark.parametrize("table", HONEST, ids=lambda table: table.name)
-def test_honest_rows_break_no_rule(table):
-    found = {
-        rule.name: rule.find(table, HONEST[table], asked(table)).broken for rule in rules_for(table)
+def test_good_rows_violate_no_rule(table):
+    broken_by_rule = {
+        rule.name: rule.find(table, HONEST[table], expected_partitions(table)).broken
+        for rule in rules_for(table)
     }
-    assert found == dict.fromkeys(found, 0)
+    assert broken_by_rule == dict.fromkeys(broken_by_rule, 0)
 
 
 @pytest.mark.parametrize(("table", "rule", "spoil"), WRONG)
-def test_one_wrong_row_among_many_is_found_and_shown(table, rule, spoil):
-    found = find(table, rule, spoil(HONEST[table]))
-    assert not found.passed
-    assert found.broken == 1
-    assert len(found.examples) == 1
+def test_one_wrong_row_among_many_is_detected_and_shown(table, rule, spoil):
+    finding = find(table, rule, spoil(HONEST[table]))
+    assert not finding.passed
+    assert finding.broken == 1
+    assert len(finding.examples) == 1
     if rule != "schema" and table is not TRADE_PLAN:
-        assert found.examples[0].startswith(f"{DAY} BBB")
+        assert finding.examples[0].startswith(f"{DAY} BBB")
 
 
-def test_a_key_twice_is_two_offending_rows():
+def test_a_duplicate_key_counts_as_two_offending_rows():
     twice = pl.concat([BARS, BARS.filter(HERE)])
     assert find(RAW_OHLCV, "keys_unique", twice).broken == 2
 
 
-def test_a_hole_is_told_as_one_and_counts_each_session():
+def test_a_hole_is_one_example_and_counts_every_session():
     holes = BARS.with_columns(
         bad_reason=pl.when((pl.col("ticker") == "BBB") & pl.col("date").is_in(WEEK)).then(
             pl.lit("missing")
         )
     )
-    found = find(RAW_OHLCV, "sessions_have_bars", holes)
-    assert found.broken == len(WEEK)
-    assert found.examples == (f"BBB {WEEK[0]} to {WEEK[-1]} ({len(WEEK)} sessions)",)
+    finding = find(RAW_OHLCV, "sessions_have_bars", holes)
+    assert finding.broken == len(WEEK)
+    assert finding.examples == (f"BBB {WEEK[0]} to {WEEK[-1]} ({len(WEEK)} sessions)",)
 
 
 @pytest.mark.parametrize(("count", "broken"), [(5, 0), (6, 6), (7, 7)])
-def test_an_index_that_stands_still_for_six_sessions_is_frozen(count, broken):
+def test_an_index_unchanged_for_six_sessions_is_frozen(count, broken):
     frozen = (pl.col("ticker") == "BBB") & pl.col("date").is_in(STILL[:count])
-    found = find(VIX, "index_moves", set_to(17.0, frozen)("iv_close")(INDEX))
-    assert found.broken == broken
+    finding = find(VIX, "index_moves", set_to(17.0, frozen)("iv_close")(INDEX))
+    assert finding.broken == broken
 
 
-def test_every_special_rule_is_proved_to_find_something():
+def test_every_table_rule_has_a_test_that_violates_it():
     special = {(table.name, rule.name) for table in ASSET_TABLES for rule in rules_for(table)[5:]}
     elsewhere = {(RAW_OHLCV.name, "sessions_have_bars"), (VIX.name, "index_moves")}
     assert special <= {(table.name, rule) for table, rule, _ in WRONG} | elsewhere
 
 
-def test_no_session_is_missed_before_the_first_bar_and_every_one_after_it():
+def test_sessions_are_expected_from_the_first_bar_on():
     days = sessions(date(2016, 3, 14), date(2016, 3, 18))
     rows = BARS.filter((pl.col("ticker") == "AAA") & pl.col("date").is_in(days))
     (complete,) = [rule for rule in rules_for(RAW_OHLCV) if rule.name == "sessions_complete"]
@@ -162,7 +163,7 @@ def test_no_session_is_missed_before_the_first_bar_and_every_one_after_it():
     assert missing(("AAA", "BBB"), AAA=days[0]) == 5  # without any bar all are missing
 
 
-def test_a_few_examples_are_enough():
-    found = find(RAW_OHLCV, "bad_bars", BARS.with_columns(bad_reason=pl.lit("missing")))
-    assert found.broken == BARS.height
-    assert len(found.examples) == SHOWN
+def test_only_a_few_examples_are_shown():
+    finding = find(RAW_OHLCV, "bad_bars", BARS.with_columns(bad_reason=pl.lit("missing")))
+    assert finding.broken == BARS.height
+    assert len(finding.examples) == SHOWN

@@ -23,7 +23,7 @@ def window_before(bars, month):
     return 100 * before["log_return"].drop_nulls().to_numpy()[-1008:]
 
 
-def test_parameters_equal_archs_own_fit(bars, fits):
+def test_parameters_equal_the_fit_of_arch(bars, fits):
     from arch import arch_model
 
     row = fits.row(3, named=True)
@@ -34,31 +34,31 @@ def test_parameters_equal_archs_own_fit(bars, fits):
     assert [row[n] for n in ("mu", "omega", "alpha", "beta")] == list(wanted.params)
 
 
-def test_the_forecast_equals_archs_with_the_parameters_held(bars, fits):
+def test_the_forecast_equals_that_of_arch_with_fixed_parameters(bars, fits):
     from arch import arch_model
 
-    found = garch_forecasts(bars, fits)
+    forecasts = garch_forecasts(bars, fits)
     row = fits.row(3, named=True)
     in_month = bars.filter(pl.col("date").dt.strftime("%Y-%m") == row["month"])
     params = np.array([row[n] for n in ("mu", "omega", "alpha", "beta")])
     start = len(window_before(bars, row["month"]))
     every = 100 * bars["log_return"].drop_nulls().to_numpy()
     first = bars.filter(pl.col("date").dt.strftime("%Y-%m") < row["month"]).height - 1
-    for number, day in enumerate(in_month["date"].to_list()):
-        series = every[first - start : first + number + 1]
+    for n, day in enumerate(in_month["date"].to_list()):
+        series = every[first - start : first + n + 1]
         fixed = arch_model(series, mean="Constant", vol="GARCH", p=1, q=1, rescale=False).fix(
             params
         )
         variance = fixed.forecast(horizon=5, reindex=False).variance.to_numpy()[-1]
         wanted = np.sqrt(variance.mean() * 252) / 100
-        got = found.filter(pl.col("date") == day)["garch_forecast"].item()
-        assert got == pytest.approx(wanted, rel=1e-9)
+        forecast = forecasts.filter(pl.col("date") == day)["garch_forecast"].item()
+        assert forecast == pytest.approx(wanted, rel=1e-9)
 
 
 def test_there_is_no_forecast_before_504_returns(bars, fits):
-    found = garch_forecasts(bars, fits)
-    known = found.filter(pl.col("garch_forecast").is_not_null())
-    first = known["date"].min()
+    forecasts = garch_forecasts(bars, fits)
+    with_forecast = forecasts.filter(pl.col("garch_forecast").is_not_null())
+    first = with_forecast["date"].min()
     before = bars.filter(pl.col("date").dt.month_start() < pl.lit(first).dt.month_start())
     assert before["log_return"].drop_nulls().len() >= 504
 
@@ -76,7 +76,7 @@ def test_stored_fits_are_reused_and_a_restated_past_is_fitted_again(bars, fits):
     assert new.height == fits.height
 
 
-def test_fits_do_not_depend_on_what_comes_later(bars, fits):
+def test_fits_do_not_depend_on_later_bars(bars, fits):
     early = bars.filter(pl.col("date") <= bars["date"][600])
     short = fit_missing(early, GARCH_PARAMS.empty(), workers=1)[0]
     assert short.height >= 1
@@ -86,22 +86,22 @@ def test_fits_do_not_depend_on_what_comes_later(bars, fits):
 @pytest.mark.parametrize(
     ("returns", "status"),
     [
-        # As of a stock under offer: nothing but the rounding of its adjusted prices.
+        # Like a stock under a takeover offer: returns are only rounding of its adjusted prices.
         (np.random.default_rng(1).normal(size=700) * 1e-11, "not converged"),
         (np.zeros(700), "the returns are constant"),
     ],
 )
-def test_a_fit_that_fails_says_why_and_gives_no_forecast(bars, returns, status):
+def test_a_failed_fit_gives_its_reason_and_no_forecast(bars, returns, status):
     odd = bars.head(len(returns)).with_columns(ticker=pl.lit("ODD"), log_return=pl.Series(returns))
     both = pl.concat([bars, odd])
     params, new = fit_missing(both, GARCH_PARAMS.empty(), workers=1)
     failed = params.filter(ticker="ODD")
     assert failed.height > 0
     assert failed["status"].str.starts_with(status).all()
-    found = garch_forecasts(both, params)
-    assert found.filter(ticker="ODD")["garch_forecast"].is_null().all()
-    assert found.filter(ticker="AAA")["garch_forecast"].count() > 0
-    # A fit that failed is kept as such, not tried again each day.
+    forecasts = garch_forecasts(both, params)
+    assert forecasts.filter(ticker="ODD")["garch_forecast"].is_null().all()
+    assert forecasts.filter(ticker="AAA")["garch_forecast"].count() > 0
+    # A failed fit is stored as failed and not repeated every day.
     again, fitted = fit_missing(both, new, workers=1)
     assert fitted.is_empty()
     assert again.equals(params)

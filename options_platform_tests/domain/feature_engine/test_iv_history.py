@@ -1,4 +1,4 @@
-"""The 30-day volatility of a ticker, on surfaces that are known, and its history."""
+"""The 30-day volatility of a ticker on known surfaces, and its history."""
 
 from datetime import date, timedelta
 
@@ -25,7 +25,7 @@ RULES = AtTheMoneyRules()
 
 
 def quotes(smiles, spot=100.0, day=DAY, strikes=(90.0, 95.0, 99.0, 101.0, 105.0), ticker="AAA"):
-    """Good rows of `option_chain`: `smiles` gives the volatility by days and strike."""
+    """Good rows of `option_chain`; `smiles` maps days to expiry to a function of the strike."""
     rows = [
         (day, ticker, day + timedelta(days=days), days, days / 365.0, strike, smile(strike), spot)
         for days, smile in smiles.items()
@@ -41,39 +41,39 @@ def value(frame, rules=RULES, **rates):
     return chain_iv(frame, rules, **(RATES | rates)).row(0, named=True)
 
 
-def test_a_flat_surface_gives_its_volatility():
+def test_a_flat_surface_gives_the_same_volatility():
     assert value(quotes({25: lambda _: 0.2, 39: lambda _: 0.2}))["iv_30d"] == pytest.approx(0.2)
 
 
 def test_total_variance_is_interpolated_in_time():
-    """By hand: total variances of 0.20^2 x 25 and 0.30^2 x 39 days, read at 30 days."""
-    found = value(quotes({25: lambda _: 0.2, 39: lambda _: 0.3}))
+    """By hand: total variances of 0.20^2 x 25 and 0.30^2 x 39 days, interpolated at 30 days."""
+    history_row = value(quotes({25: lambda _: 0.2, 39: lambda _: 0.3}))
     variance = (0.04 * 25 * (39 - 30) + 0.09 * 39 * (30 - 25)) / (39 - 25)
-    assert found["iv_30d"] == pytest.approx(np.sqrt(variance / 30))
-    assert found["near_expiry"] == DAY + timedelta(days=25)
-    assert found["next_expiry"] == DAY + timedelta(days=39)
-    assert found["n_strikes"] == 10
+    assert history_row["iv_30d"] == pytest.approx(np.sqrt(variance / 30))
+    assert history_row["near_expiry"] == DAY + timedelta(days=25)
+    assert history_row["next_expiry"] == DAY + timedelta(days=39)
+    assert history_row["n_strikes"] == 10
 
 
-def test_an_expiry_of_thirty_days_needs_no_other():
-    found = value(quotes({30: lambda _: 0.25}))
-    assert found["iv_30d"] == pytest.approx(0.25)
-    assert found["next_expiry"] is None
+def test_an_expiry_exactly_thirty_days_away_is_used_alone():
+    history_row = value(quotes({30: lambda _: 0.25}))
+    assert history_row["iv_30d"] == pytest.approx(0.25)
+    assert history_row["next_expiry"] is None
 
 
-def test_the_money_is_at_the_forward_between_the_strikes_around_it():
-    """Linear in strike: a smile that is linear gives its value at the forward exactly."""
+def test_the_volatility_is_interpolated_at_the_forward_between_strikes():
+    """The interpolation is linear in strike, so a linear smile is exact at the forward."""
     forward = 100.0 * np.exp((0.05 - 0.01) * 30 / 365)
-    found = value(quotes({30: lambda k: 0.5 - 0.003 * k}), rate=0.05, dividend=0.01)
-    assert found["iv_30d"] == pytest.approx(0.5 - 0.003 * forward)
+    history_row = value(quotes({30: lambda k: 0.5 - 0.003 * k}), rate=0.05, dividend=0.01)
+    assert history_row["iv_30d"] == pytest.approx(0.5 - 0.003 * forward)
 
 
-def test_of_several_expiries_the_two_around_thirty_days_count():
+def test_the_two_expiries_around_thirty_days_are_used():
     smiles = {8: 0.9, 22: 0.2, 29: 0.2, 36: 0.2, 60: 0.9}
-    found = value(quotes({days: (lambda _, v=v: v) for days, v in smiles.items()}))
-    assert found["iv_30d"] == pytest.approx(0.2)
-    assert (found["near_expiry"] - DAY).days == 29
-    assert (found["next_expiry"] - DAY).days == 36
+    history_row = value(quotes({days: (lambda _, v=v: v) for days, v in smiles.items()}))
+    assert history_row["iv_30d"] == pytest.approx(0.2)
+    assert (history_row["near_expiry"] - DAY).days == 29
+    assert (history_row["next_expiry"] - DAY).days == 36
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_of_several_expiries_the_two_around_thirty_days_count():
         quotes({36: lambda _: 0.2}),
         quotes({5: lambda _: 0.2, 36: lambda _: 0.2}),
         quotes({25: lambda _: 0.2, 80: lambda _: 0.2}),
-        # No strike above the forward, strikes too far apart, and too few of them.
+        # No strike above the forward, strikes too far apart, too few strikes.
         quotes({25: lambda _: 0.2, 39: lambda _: 0.2}, spot=110.0),
         quotes({25: lambda _: 0.2, 39: lambda _: 0.2}, strikes=(80.0, 90.0, 120.0, 130.0)),
         quotes({25: lambda _: 0.2, 39: lambda _: 0.2}, strikes=(99.0, 101.0)),
     ],
 )
-def test_without_a_sound_expiry_on_both_sides_there_is_no_value(frame):
-    found = value(frame)
-    assert found["iv_30d"] is None
-    assert found["missing"] == "NO_BRACKET"
+def test_without_usable_expiries_on_both_sides_there_is_no_value(frame):
+    history_row = value(frame)
+    assert history_row["iv_30d"] is None
+    assert history_row["missing"] == "NO_BRACKET"
 
 
 def test_bad_quotes_are_not_used():
@@ -101,7 +101,7 @@ def test_bad_quotes_are_not_used():
     assert value(pl.concat([bad, frame]))["iv_30d"] == pytest.approx(0.2)
 
 
-def test_chains_of_many_sessions_give_what_each_gives_alone():
+def test_a_chains_value_does_not_depend_on_other_sessions():
     frames = [
         quotes({25: lambda k, n=n: 0.2 + n * k / 1e4, 39: lambda _: 0.3}, day=DAY + timedelta(n))
         for n in range(5)
@@ -129,7 +129,7 @@ def own_values(count=300, seed=1):
 KEYS = pl.DataFrame({"date": DAYS, "ticker": "AAA"})
 
 
-def test_the_rank_begins_with_the_252nd_observation():
+def test_the_rank_starts_with_the_252nd_observation():
     values = own_values()
     rows = IV_HISTORY.validate(build_history(KEYS, values))
     assert rows["iv_rank"].is_not_null().to_list() == [251 <= n < 300 for n in range(len(DAYS))]
@@ -140,7 +140,7 @@ def test_the_rank_begins_with_the_252nd_observation():
     assert set(rows["missing"][300:]) == {"NO_CHAIN"}
 
 
-def test_sessions_without_a_value_are_skipped_not_counted():
+def test_the_rank_skips_sessions_without_a_value():
     holes = own_values().filter(pl.int_range(pl.len()) % 3 > 0)
     rows = build_history(KEYS, holes)
     assert rows["n_observations"].max() == 200
@@ -156,7 +156,7 @@ def closes(values, symbol="VXN", day=DAYS[0]):
     return pl.DataFrame({"date": days, "symbol": symbol, "close": values, "source": "test"})
 
 
-def test_each_ticker_goes_by_a_series_of_its_own():
+def test_each_ticker_has_a_chain_series_of_its_own():
     assert series_names({"SPY": "VIX", "AAPL": "CHAIN", "MSFT": "CHAIN"}) == {
         "SPY": "VIX",
         "AAPL": "CHAIN:AAPL",
@@ -164,20 +164,20 @@ def test_each_ticker_goes_by_a_series_of_its_own():
     }
 
 
-def test_the_index_table_takes_the_value_of_the_session_and_carries_it_once():
+def test_the_index_table_uses_the_sessions_value_and_carries_it_forward_once():
     symbols = {"AAA": "CHAIN"}
     values = own_values(4).filter(pl.col("date").is_in([DAYS[0], DAYS[3]]))
     history = build_history(KEYS[:5], values)
     vix = closes([15.0] * 5, "VIX")
     index_rows = pl.concat([vix, chain_closes(history, "test chain")], how="diagonal")
     rows = align_indices(KEYS[:5], index_rows, series_names(symbols), "test", NOW)
-    known = [round(100 * v, 9) for v in values["iv_30d"]]
+    points = [round(100 * v, 9) for v in values["iv_30d"]]
     assert [v if v is None else round(v, 9) for v in rows["iv_close"]] == [
-        known[0],
-        known[0],
+        points[0],
+        points[0],
         None,
-        known[1],
-        known[1],
+        points[1],
+        points[1],
     ]
     assert rows["iv_age"].to_list() == [0, 1, None, 0, 1]
     assert rows["vix"].to_list() == [15.0] * 5

@@ -34,8 +34,10 @@ def test_exactly_one_percent_is_neutral(close, direction):
 
 def test_a_label_is_known_five_sessions_later_over_holidays():
     rows = compute_labels(*with_closes([100.0] * 30))
-    known = dict(rows.select("date", "known_on").iter_rows())
-    assert known[date(2015, 1, 14)] == date(2015, 1, 22)  # Martin Luther King day is the 19th
+    known_on_by_date = dict(rows.select("date", "known_on").iter_rows())
+    assert known_on_by_date[date(2015, 1, 14)] == date(
+        2015, 1, 22
+    )  # Martin Luther King day is the 19th
     assert rows["direction"].null_count() == 5
 
 
@@ -45,12 +47,12 @@ def test_forward_volatility_worked_by_hand():
     assert rows["fwd_rv_5d"][0] == pytest.approx(0.09531018 * (252 / 5) ** 0.5)
 
 
-def test_labels_fit_their_contract_and_only_the_last_five_change_with_later_data():
+def test_labels_satisfy_their_contract_and_only_the_last_five_depend_on_later_data():
     bars, vix = MARKET
     LABELS.validate(compute_labels(bars, vix))
     days = bars["date"].to_list()
-    found = truncation_differences(compute_labels, days[400], bars, vix)
-    assert set(found["date"].to_list()) <= set(days[396:401])
+    changed = truncation_differences(compute_labels, days[400], bars, vix)
+    assert set(changed["date"].to_list()) <= set(days[396:401])
 
 
 def feature_rows(regimes):
@@ -100,13 +102,13 @@ def test_regimes_days_and_transitions():
         (20.0, 0.5, 0.9, ["neutral"]),
     ],
 )
-def test_rules_at_their_bounds(vix, rank, ratio, matched):
+def test_regime_rules_at_their_thresholds(vix, rank, ratio, matched):
     row = feature_rows(["neutral"]).with_columns(
         vix=pl.lit(vix), iv_rank=pl.lit(rank), hv_iv_ratio=pl.lit(ratio)
     )
-    found = compute_regime(row, RegimeRules()).row(0, named=True)
-    assert found["matched"] == matched
-    assert found["regime"] == matched[0]
+    regime_row = compute_regime(row, RegimeRules()).row(0, named=True)
+    assert regime_row["matched"] == matched
+    assert regime_row["regime"] == matched[0]
 
 
 def test_confirmation_waits_and_needs_no_future():

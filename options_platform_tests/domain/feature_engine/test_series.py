@@ -18,7 +18,7 @@ def compute(bars, vix):
 
 
 def without_bars(bars, vix):
-    """Bars set aside on days of their own for two tickers, the first and the last among them."""
+    """Bars set aside on different days for two tickers, including the first and the last bar."""
     day = pl.col("date").rank("dense")
     bad = ((pl.col("ticker") == "AAA") & day.is_in([1, 50, 51, 300])) | (
         (pl.col("ticker") == "DDD") & ((day == 400) | (day == day.max()))
@@ -27,12 +27,12 @@ def without_bars(bars, vix):
 
 
 def without_indices(bars, vix):
-    """No VIX for any on some days, no index of its own for one ticker at first."""
+    """No VIX on some days, and no ticker index for one ticker at first."""
     day = pl.col("date").rank("dense")
-    own = (pl.col("ticker") == "BBB") & (day < 120)
+    without_own_index = (pl.col("ticker") == "BBB") & (day < 120)
     return bars, vix.with_columns(
         vix=pl.when(~day.is_in([1, 2, 333])).then(pl.col("vix")),
-        iv_close=pl.when(~own).then(pl.col("iv_close")),
+        iv_close=pl.when(~without_own_index).then(pl.col("iv_close")),
     )
 
 
@@ -45,7 +45,7 @@ def with_later_listings(bars, vix):
 
 
 def with_one_index(bars, vix):
-    """The same VIX for all, as the market has it."""
+    """The same VIX for all tickers, as in the real market."""
     first = pl.col("vix").first().over("date", order_by="ticker")
     return bars, vix.with_columns(vix=first, iv_close=first)
 
@@ -60,7 +60,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
-def test_a_tickers_features_are_the_same_bits_alone_and_among_others(changes):
+def test_a_tickers_features_have_the_same_bits_alone_and_among_others(changes):
     market = random_market(TICKERS)
     for change in changes:
         market = change(*market)
@@ -74,18 +74,18 @@ def test_a_tickers_features_are_the_same_bits_alone_and_among_others(changes):
         assert alone.equals(together.filter(mine)), ticker
 
 
-def test_rows_without_a_row_of_indices_have_no_index_features():
+def test_rows_without_index_data_have_null_index_features():
     bars, vix = random_market(("AAA", "BBB"))
-    gone = (pl.col("ticker") == "AAA") & (pl.col("date") == bars["date"].max())
-    rows = compute(bars, vix.filter(~gone))
+    without_index = (pl.col("ticker") == "AAA") & (pl.col("date") == bars["date"].max())
+    rows = compute(bars, vix.filter(~without_index))
     full = compute(bars, vix)
-    assert rows.filter(~gone).equals(full.filter(~gone))
-    last = rows.filter(gone)
+    assert rows.filter(~without_index).equals(full.filter(~without_index))
+    last = rows.filter(without_index)
     assert last["vix_sma_10"].to_list() == [None]
-    assert last["sma_20"].equals(full.filter(gone)["sma_20"])
+    assert last["sma_20"].equals(full.filter(without_index)["sma_20"])
 
 
-def test_no_bars_give_no_rows_in_the_same_schema():
+def test_no_bars_give_an_empty_frame_in_the_same_schema():
     bars, vix = random_market(("AAA",))
     assert compute(bars.clear(), vix.clear()).schema == compute(bars, vix).schema
 
@@ -99,15 +99,15 @@ def test_order_and_lengths_of_series():
     assert lengths_of(frame[order]["ticker"]).tolist() == [2, 2]
 
 
-def test_formulas_are_computed_in_the_order_of_their_needs():
+def test_formulas_are_computed_in_the_order_of_their_dependencies():
     frame = pl.DataFrame({"x": [1.0, 2.0, 4.0, 10.0, 20.0, 60.0]})
     formulas = {"late": lag("early", 1) + pl.col("x"), "early": sma("x", 2)}
-    found = with_formulas(frame, np.array([3, 3]), formulas)
-    assert found["early"].to_list() == [None, 1.5, 3.0, None, 15.0, 40.0]
-    assert found["late"].to_list() == [None, None, 5.5, None, None, 75.0]
+    computed = with_formulas(frame, np.array([3, 3]), formulas)
+    assert computed["early"].to_list() == [None, 1.5, 3.0, None, 15.0, 40.0]
+    assert computed["late"].to_list() == [None, None, 5.5, None, None, 75.0]
 
 
-def test_a_circle_of_formulas_is_refused():
+def test_formulas_that_depend_on_each_other_in_a_cycle_are_refused():
     formulas = {"a": sma("b", 2), "b": pl.col("a") + 1.0}
     with pytest.raises(ValueError, match="circle: a, b"):
         with_formulas(pl.DataFrame({"x": [1.0]}), np.array([1]), formulas)

@@ -1,6 +1,6 @@
-"""Every feature once more, straightforward and slow, with pandas and loops, for one ticker.
+"""A slow, independent implementation of every feature for one ticker, with pandas and loops.
 
-Nothing of the package's formulas is used. Index columns have no gaps in the tests' markets.
+No formula of the package is used. Index columns must have no gaps.
 """
 
 import math
@@ -59,16 +59,16 @@ def reference_features(bars: pd.DataFrame, vix: pd.DataFrame) -> dict[str, np.nd
     return {name: np.asarray(values) for name, values in out.items()}
 
 
-def _index_features(v: pd.Series, own: pd.Series, hv20: pd.Series) -> dict[str, object]:
-    own = own.reset_index(drop=True)
+def _index_features(v: pd.Series, ticker_index: pd.Series, hv20: pd.Series) -> dict[str, object]:
+    ticker_index = ticker_index.reset_index(drop=True)
     out: dict[str, object] = {"vix": v}
     out["vix_sma_10"], out["vix_sma_20"] = v.rolling(10).mean(), v.rolling(20).mean()
-    out["vix_rank"], out["iv_rank"] = _rank(v), _rank(own)
+    out["vix_rank"], out["iv_rank"] = _rank(v), _rank(ticker_index)
     percentile = np.full(len(v), np.nan)
     for at in range(252, len(v)):
         percentile[at] = (v.iloc[at - 252 : at] < v.iloc[at]).mean()
     out["vix_percentile"] = percentile
-    out["hv_iv_ratio"] = hv20.reset_index(drop=True) / (own / 100)
+    out["hv_iv_ratio"] = hv20.reset_index(drop=True) / (ticker_index / 100)
     out["vix_change_1d"], out["vix_change_5d"] = v / v.shift(1) - 1, v / v.shift(5) - 1
     window = v.rolling(60)
     out["vix_zscore"] = (v - window.mean()) / window.std(ddof=1)

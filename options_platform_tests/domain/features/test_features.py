@@ -33,10 +33,14 @@ def assert_equal_to_reference(bars, vix):
             if series.dtype == pl.String:
                 assert series.to_list() == [None if v is None else str(v) for v in values], name
                 continue
-            found = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-            wrong = ~np.isclose(found, values.astype(float), rtol=1e-9, atol=1e-9, equal_nan=True)
+            feature_values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            wrong = ~np.isclose(
+                feature_values, values.astype(float), rtol=1e-9, atol=1e-9, equal_nan=True
+            )
             where = np.flatnonzero(wrong)[:3]
-            assert not wrong.any(), f"{ticker} {name}: {found[where]} is not {values[where]}"
+            assert not wrong.any(), (
+                f"{ticker} {name}: {feature_values[where]} is not {values[where]}"
+            )
 
 
 def test_every_feature_equals_its_slow_reference_on_a_random_market():
@@ -48,7 +52,7 @@ def test_every_feature_equals_its_slow_reference_on_25_real_years(real_market):
     assert_equal_to_reference(*real_market)
 
 
-def test_talib_agrees_where_its_definition_does():
+def test_talib_agrees_where_it_uses_the_same_definition():
     talib = pytest.importorskip("talib")
     bars, vix = (frame.filter(pl.col("ticker") == "AAA") for frame in MARKET)
     rows, close = compute(bars, vix), bars["close"].to_numpy()
@@ -62,11 +66,11 @@ def test_talib_agrees_where_its_definition_does():
         "high_52w": talib.MAX(bars["high"].to_numpy(), 252),
     }
     for name, wanted in pairs.items():
-        found = rows[name].fill_null(float("nan")).to_numpy()
-        np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg=name)
+        computed = rows[name].fill_null(float("nan")).to_numpy()
+        np.testing.assert_allclose(computed, wanted, rtol=1e-9, err_msg=name)
 
 
-def test_wilders_rsi_gives_the_published_example():
+def test_wilders_rsi_reproduces_the_published_example():
     # StockCharts ChartSchool, "Relative Strength Index", worked table cs-rsi.xls (QQQQ closes).
     closes = [
         44.34, 44.09, 44.15, 43.61, 44.33, 44.83, 45.10, 45.42, 45.84, 46.08, 45.89, 46.03,
@@ -76,10 +80,10 @@ def test_wilders_rsi_gives_the_published_example():
     bars = bars.with_columns(
         close=pl.Series(closes), high=pl.Series(closes) + 1, low=pl.Series(closes) - 1
     )
-    found = compute(bars, vix)["rsi_14"].to_list()
-    assert found[:14] == [None] * 14
+    rsi = compute(bars, vix)["rsi_14"].to_list()
+    assert rsi[:14] == [None] * 14
     # The published table rounds its closes; 70.53, 66.32, 66.55, 69.41, 66.36, 57.97.
-    assert found[14:] == pytest.approx([70.53, 66.32, 66.55, 69.41, 66.36, 57.97], abs=0.1)
+    assert rsi[14:] == pytest.approx([70.53, 66.32, 66.55, 69.41, 66.36, 57.97], abs=0.1)
 
 
 def test_hand_worked_rows():
@@ -91,7 +95,7 @@ def test_hand_worked_rows():
     last = compute(bars, vix).row(-1, named=True)
     assert last["sma_20"] == pytest.approx(115.5)  # mean of 106..125
     assert last["returns_5d"] == pytest.approx(125 / 120 - 1)
-    # Population deviation of 20 consecutive integers: sqrt((20^2 - 1) / 12).
+    # Population standard deviation of 20 consecutive integers: sqrt((20^2 - 1) / 12).
     assert last["bb_upper"] == pytest.approx(115.5 + 2 * (399 / 12) ** 0.5)
     assert last["rsi_14"] == 100.0  # no losses
     # Parkinson with a constant ratio: ln(1.02/0.98) sqrt(252 / (4 ln 2)).
@@ -100,7 +104,7 @@ def test_hand_worked_rows():
     )
 
 
-def test_constant_prices_give_no_deviation_and_no_ratio():
+def test_constant_prices_have_zero_deviation_and_null_ratios():
     bars, vix = MARKET
     flat = {name: pl.lit(50.0) for name in ("open", "high", "low", "close")}
     rows = compute(bars.with_columns(**flat), vix).filter(pl.col("ticker") == "AAA")
@@ -113,7 +117,7 @@ def test_constant_prices_give_no_deviation_and_no_ratio():
     assert last["rsi_14"] is None or last["rsi_14"] == 50.0
 
 
-def test_a_bar_set_aside_has_no_features_and_the_windows_pass_over_it():
+def test_a_bar_set_aside_has_null_features_and_later_windows_skip_it():
     bars, vix = (f.filter(pl.col("ticker") == "AAA") for f in MARKET)
     day = bars["date"][300]
     bad = pl.col("date") == day
@@ -123,14 +127,14 @@ def test_a_bar_set_aside_has_no_features_and_the_windows_pass_over_it():
     rows = compute(holed, vix)
     at = rows.filter(bad).row(0, named=True)
     assert all(at[f.name] is None for f in FEATURES)
-    gone = compute(bars.filter(~bad), vix.filter(~bad))
+    without_bad_bars = compute(bars.filter(~bad), vix.filter(~bad))
     after = rows.filter(pl.col("date") > day)
     names = ["sma_20", "hv_20", "rsi_14", "macd_signal"]
-    kept = gone.filter(pl.col("date") > day)
+    kept = without_bad_bars.filter(pl.col("date") > day)
     assert after.select(names).equals(kept.select(names))
 
 
-def test_unknown_volatility_is_no_regime_and_never_high_vol():
+def test_missing_volatility_gives_no_regime_and_never_high_vol():
     bars, vix = MARKET
     for unknown in (None, float("nan")):
         gap = pl.col("date") == bars["date"].max()
@@ -150,11 +154,11 @@ def test_unknown_volatility_is_no_regime_and_never_high_vol():
 def test_features_do_not_change_when_later_data_is_deleted(at):
     bars, vix = MARKET
     cut = bars["date"].unique().sort()[at]
-    found = truncation_differences(compute, cut, bars, vix)
-    assert found.is_empty(), found
+    changed = truncation_differences(compute, cut, bars, vix)
+    assert changed.is_empty(), changed
 
 
-def test_a_feature_that_peeks_is_caught():
+def test_a_feature_that_looks_ahead_is_detected():
     bars, vix = MARKET
 
     def peeking(bars, vix):
@@ -162,11 +166,11 @@ def test_a_feature_that_peeks_is_caught():
         shown = bars.select("date", "ticker", rsi_14=tomorrow)
         return compute(bars, vix).drop("rsi_14").join(shown, on=["date", "ticker"])
 
-    found = truncation_differences(peeking, bars["date"].unique().sort()[400], bars, vix)
-    assert found["column"].unique().to_list() == ["rsi_14"]
+    changed = truncation_differences(peeking, bars["date"].unique().sort()[400], bars, vix)
+    assert changed["column"].unique().to_list() == ["rsi_14"]
 
 
-def test_features_do_not_depend_on_other_tickers_order_or_chunks():
+def test_features_do_not_depend_on_other_tickers_row_order_or_chunks():
     bars, vix = MARKET
     whole = compute(bars, vix)
     alone = pl.concat(
@@ -180,13 +184,13 @@ def test_features_do_not_depend_on_other_tickers_order_or_chunks():
     assert whole.equals(compute(pieces, vix.sample(fraction=1.0, shuffle=True, seed=3)))
 
 
-def test_features_fit_their_contract_and_carry_their_version():
+def test_features_satisfy_their_contract_and_carry_their_version():
     rows = compute(*MARKET)
     FEATURES_TABLE.validate(rows)
     assert rows["feature_version"].unique().to_list() == [feature_version()]
 
 
-def test_the_seed_has_its_55_features():
+def test_all_55_specified_features_exist():
     families = {"technical": 25, "volatility": 20, "regime": 10}
     encoded = {"regime_low_vol", "regime_high_vol", "regime_iv_expansion"}
     encoded |= {"regime_iv_contraction", "regime_neutral"}
@@ -194,7 +198,7 @@ def test_the_seed_has_its_55_features():
     for feature in FEATURES:
         if feature.name not in encoded and feature.name != "iv_rank":
             counts[feature.family] += 1
-    # `regime_encoded` of the seed is the five flags.
+    # The specified `regime_encoded` is stored as five flags.
     assert counts | {"regime": counts["regime"] + 1} == families
 
 

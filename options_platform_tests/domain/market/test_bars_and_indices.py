@@ -53,38 +53,36 @@ def raw(**changes):
         ({"volume": -5.0}, "negative_volume"),
     ],
 )
-def test_a_bad_bar_keeps_its_row_without_prices_and_with_its_reason(changes, reason):
-    found = clean_bars(raw(**changes), DAYS, "test", NOW)
-    RAW_OHLCV.validate(found.rows)
-    bad = found.rows.filter(pl.col("bad_reason").is_not_null())
+def test_a_bad_bar_keeps_its_row_with_null_prices_and_its_reason(changes, reason):
+    cleaned = clean_bars(raw(**changes), DAYS, "test", NOW)
+    RAW_OHLCV.validate(cleaned.rows)
+    bad = cleaned.rows.filter(pl.col("bad_reason").is_not_null())
     assert bad["date"].to_list() == [DAYS[2]]
     assert bad["bad_reason"].to_list() == [reason]
     assert bad.select("open", "high", "low", "close").row(0) == (None,) * 4
-    assert found.quarantined["rule"].to_list() == [reason]
-    assert found.rows.height == len(DAYS)
+    assert cleaned.quarantined["rule"].to_list() == [reason]
+    assert cleaned.rows.height == len(DAYS)
 
 
 @pytest.mark.parametrize("unknown", [float("nan"), float("inf")])
 @pytest.mark.parametrize("column", ["adj_close", "volume"])
-def test_a_volume_or_adjusted_close_that_is_no_number_is_unknown_and_breaks_no_check(
-    column, unknown
-):
-    found = clean_bars(raw(**{column: unknown}), DAYS, "test", NOW)
-    assert found.quarantined.is_empty()
-    assert found.rows.filter(pl.col("date") == DAYS[2])[column].to_list() == [None]
-    asked = ExpectedPartitions(DAYS, ("SPY",), {"SPY": DAYS[0]})
+def test_a_volume_or_adjusted_close_of_nan_becomes_null_and_passes_the_checks(column, unknown):
+    cleaned = clean_bars(raw(**{column: unknown}), DAYS, "test", NOW)
+    assert cleaned.quarantined.is_empty()
+    assert cleaned.rows.filter(pl.col("date") == DAYS[2])[column].to_list() == [None]
+    expected = ExpectedPartitions(DAYS, ("SPY",), {"SPY": DAYS[0]})
     broken = [
-        r.name for r in rules_for(RAW_OHLCV) if not r.find(RAW_OHLCV, found.rows, asked).passed
+        r.name for r in rules_for(RAW_OHLCV) if not r.find(RAW_OHLCV, cleaned.rows, expected).passed
     ]
     assert broken == []
 
 
-def test_a_missing_session_is_a_row_with_that_reason():
+def test_a_missing_session_has_a_row_with_that_reason():
     rows = clean_bars(raw().filter(pl.col("date") != DAYS[2]), DAYS, "test", NOW).rows
     assert rows.filter(pl.col("date") == DAYS[2])["bad_reason"].item() == "missing"
 
 
-def test_a_day_twice_is_one_row_if_the_same_and_set_aside_if_not():
+def test_identical_bars_of_a_day_are_one_row_and_conflicting_ones_are_set_aside():
     same = clean_bars(pl.concat([raw(), raw()[3:4]]), DAYS, "test", NOW)
     assert same.rows["bad_reason"].null_count() == len(DAYS)
     other = raw()[3:4].with_columns(close=pl.lit(100.5))
@@ -93,11 +91,11 @@ def test_a_day_twice_is_one_row_if_the_same_and_set_aside_if_not():
     assert conflict.quarantined.height == 2
 
 
-def test_a_bar_on_a_holiday_is_set_aside_and_makes_no_row():
+def test_a_bar_on_a_holiday_is_set_aside_without_a_row():
     holiday = raw()[2:3].with_columns(date=pl.lit(date(2024, 7, 4)))
-    found = clean_bars(pl.concat([raw(), holiday]), DAYS, "test", NOW)
-    assert found.rows["date"].to_list() == DAYS
-    assert found.quarantined["rule"].to_list() == ["no_session"]
+    cleaned = clean_bars(pl.concat([raw(), holiday]), DAYS, "test", NOW)
+    assert cleaned.rows["date"].to_list() == DAYS
+    assert cleaned.quarantined["rule"].to_list() == ["no_session"]
 
 
 @pytest.mark.parametrize("ticker", ["../x", "'; drop table", "spy", "", "A" * 11, "SPY\n", "É"])
@@ -119,7 +117,7 @@ def aligned(values):
     return align_indices(keys, closes(values), {"SPY": "VIX"}, "test", NOW)
 
 
-def test_a_missing_index_is_carried_once_and_then_unknown():
+def test_a_missing_index_is_carried_forward_once_and_then_null():
     values = [15.0, None, None, 16.0, 17.0, float("nan"), 18.0, 19.0, 20.0]
     rows = aligned(values)
     assert rows["vix"].to_list()[:4] == [15.0, 15.0, None, 16.0]
@@ -127,9 +125,9 @@ def test_a_missing_index_is_carried_once_and_then_unknown():
     assert rows["vix"].to_list()[5] == 17.0
 
 
-def test_an_index_row_on_a_closed_day_is_never_carried():
+def test_an_index_row_on_a_closed_day_is_never_carried_forward():
     holiday = closes([99.0] * len(DAYS)).head(1).with_columns(date=date(2024, 7, 4))
     keys = pl.DataFrame({"date": DAYS, "ticker": "SPY"})
-    known = closes([15.0, 15.5, 16.0, None, 17.0, 17.0, 17.0, 17.0, 17.0])
-    rows = align_indices(keys, pl.concat([known, holiday]), {"SPY": "VIX"}, "test", NOW)
+    on_sessions = closes([15.0, 15.5, 16.0, None, 17.0, 17.0, 17.0, 17.0, 17.0])
+    rows = align_indices(keys, pl.concat([on_sessions, holiday]), {"SPY": "VIX"}, "test", NOW)
     assert rows["vix"].to_list()[3] == 16.0

@@ -29,7 +29,7 @@ def written(computed, stored, **options):
     return rows_to_write(computed, stored, start=START, **options)["date"].to_list()
 
 
-def test_of_earlier_rows_only_the_missing_and_the_changed_are_written():
+def test_only_missing_and_changed_earlier_rows_are_written():
     computed = table(VALUES)
     assert written(computed, computed) == DAYS[5:]
     assert written(computed, computed.clear()) == DAYS
@@ -40,14 +40,14 @@ def test_of_earlier_rows_only_the_missing_and_the_changed_are_written():
     assert written(computed, other) == [DAYS[4], *DAYS[5:]]
 
 
-def test_a_value_that_became_known_or_unknown_is_a_change():
+def test_a_value_that_becomes_null_or_is_no_longer_null_has_changed():
     computed = table(VALUES)
-    known = table([1.0, 2.0, 3.0, *VALUES[3:]])
-    assert written(known, computed) == [DAYS[2], *DAYS[5:]]
-    assert written(computed, known) == [DAYS[2], *DAYS[5:]]
+    complete = table([1.0, 2.0, 3.0, *VALUES[3:]])
+    assert written(complete, computed) == [DAYS[2], *DAYS[5:]]
+    assert written(computed, complete) == [DAYS[2], *DAYS[5:]]
 
 
-def test_the_time_of_fetching_is_no_change_if_it_is_to_be_ignored():
+def test_an_ignored_column_makes_no_change():
     stored, computed = table(VALUES), table(VALUES, fetched=2)
     assert written(computed, stored) == DAYS
     assert written(computed, stored, ignore=("fetched",)) == DAYS[5:]
@@ -58,7 +58,7 @@ NINE = st.lists(FLOATS, min_size=len(DAYS), max_size=len(DAYS))
 
 
 @given(NINE, NINE, st.sets(st.sampled_from(DAYS)))
-def test_after_the_write_the_table_is_what_was_computed(now, before, stored_days):
+def test_after_the_write_the_table_equals_the_computed_rows(now, before, stored_days):
     computed = table(now, ("SPY", "QQQ"))
     stored = table(before, ("SPY", "QQQ")).filter(pl.col("date").is_in(sorted(stored_days)))
     rows = rows_to_write(computed, stored, start=START)

@@ -7,7 +7,7 @@ from options_platform.testing.look_ahead import truncation_differences
 
 ACTIONS = pl.DataFrame(
     {
-        # SPY's ex-dates of 2023 and 2024 (State Street), and a split, which is none.
+        # SPY's ex-dates of 2023 and 2024 (State Street), and a split, which has no dividend.
         "date": [
             date(2023, 3, 17),
             date(2023, 6, 16),
@@ -27,38 +27,38 @@ def keys(*days):
 
 
 def test_only_dividends_have_ex_dates():
-    found = ex_dates(ACTIONS)
-    assert found.columns == ["ticker", "ex_date", "dividend"]
-    assert found["ex_date"].to_list() == ACTIONS["date"].to_list()[:5]
+    dividends = ex_dates(ACTIONS)
+    assert dividends.columns == ["ticker", "ex_date", "dividend"]
+    assert dividends["ex_date"].to_list() == ACTIONS["date"].to_list()[:5]
 
 
-def test_the_next_ex_date_is_expected_a_usual_gap_after_the_last():
+def test_the_next_ex_date_is_expected_one_median_interval_after_the_last():
     row = expected_ex_dates(keys(date(2024, 4, 2)), ACTIONS).row(0, named=True)
     assert row["last_ex_date"] == date(2024, 3, 15)
     assert row["last_dividend"] == 1.595
-    # It was 2024-06-21: within a week.
+    # The actual ex-date was 2024-06-21, within a week.
     assert row["expected_ex_date"] == date(2024, 6, 14)
 
 
-def test_the_next_dividend_is_as_large_as_the_last_and_counts_down_in_sessions():
+def test_the_next_dividend_equals_the_last_and_counts_down_in_sessions():
     days = keys(date(2024, 6, 13), date(2024, 6, 14), date(2024, 6, 17))
-    found = next_dividends(days, ACTIONS)
-    assert found["amount"].to_list() == [1.595] * 3
-    assert found["sessions_ahead"].to_list() == [1, 0, -1]
-    # The ex-date itself is in the row of its day, and the next one then a quarter away.
+    upcoming = next_dividends(days, ACTIONS)
+    assert upcoming["amount"].to_list() == [1.595] * 3
+    assert upcoming["sessions_ahead"].to_list() == [1, 0, -1]
+    # On the ex-date its dividend is the last one, and the next is a quarter away.
     on_ex_date = next_dividends(keys(date(2024, 3, 15)), ACTIONS).row(0, named=True)
     assert on_ex_date["sessions_ahead"] == 63
     unknown = next_dividends(keys(date(2023, 3, 20)), ACTIONS).row(0, named=True)
     assert (unknown["amount"], unknown["sessions_ahead"]) == (None, None)
 
 
-def test_before_two_dividends_none_is_expected():
-    found = expected_ex_dates(keys(date(2023, 1, 3), date(2023, 3, 17)), ACTIONS)
-    assert found["last_ex_date"].to_list() == [None, date(2023, 3, 17)]
-    assert found["expected_ex_date"].to_list() == [None, None]
+def test_no_dividend_is_expected_before_the_second_one():
+    expected = expected_ex_dates(keys(date(2023, 1, 3), date(2023, 3, 17)), ACTIONS)
+    assert expected["last_ex_date"].to_list() == [None, date(2023, 3, 17)]
+    assert expected["expected_ex_date"].to_list() == [None, None]
 
 
-def test_no_row_sees_a_dividend_of_later():
+def test_no_row_sees_a_later_dividend():
     days = keys(*[date(2023, month, 20) for month in range(1, 13)])
     for compute in (expected_ex_dates, next_dividends):
         assert truncation_differences(compute, date(2023, 7, 1), days, ACTIONS).is_empty()
@@ -68,8 +68,8 @@ def test_real_dividends_of_spy_are_expected_within_ten_days(reference_data):
     """`prices/SPY_dividends.csv`, 2007 to 2024."""
     real = pl.read_csv(reference_data / "prices" / "SPY_dividends.csv", try_parse_dates=True)
     actions = real.select(date="ex_date", dividend="cash_amount").with_columns(ticker=pl.lit("SPY"))
-    found = expected_ex_dates(actions.select("date", "ticker"), actions)
-    pairs = found.with_columns(came=pl.col("date").shift(-1)).drop_nulls()
+    expected = expected_ex_dates(actions.select("date", "ticker"), actions)
+    pairs = expected.with_columns(came=pl.col("date").shift(-1)).drop_nulls()
     off = (pairs["came"] - pairs["expected_ex_date"]).dt.total_days().abs()
     assert pairs.height > 65
     assert (off <= 10).mean() > 0.95

@@ -28,9 +28,9 @@ def closes(**series):
 
 
 def align(rows, symbols=SYMBOLS):
-    found = align_indices(KEYS, rows, symbols, "test", NOW)
-    VIX.validate(found)
-    return found
+    aligned_rows = align_indices(KEYS, rows, symbols, "test", NOW)
+    VIX.validate(aligned_rows)
+    return aligned_rows
 
 
 def of(rows, ticker, column):
@@ -46,7 +46,7 @@ def test_each_ticker_has_its_own_index_and_all_have_the_vix():
     assert set(of(rows, "QQQ", "iv_symbol")) == {"VXN"}
 
 
-def test_an_index_that_is_missing_is_never_replaced_by_the_other():
+def test_a_missing_index_is_never_replaced_by_another_index():
     rows = align(closes(VIX=[15.0] * len(DAYS), VXN=[20.0] + [None] * (len(DAYS) - 1)))
     assert of(rows, "QQQ", "iv_close") == [20.0, 20.0] + [None] * (len(DAYS) - 2)
     assert of(rows, "QQQ", "iv_age") == [0, 1] + [None] * (len(DAYS) - 2)
@@ -54,26 +54,26 @@ def test_an_index_that_is_missing_is_never_replaced_by_the_other():
 
 
 @pytest.mark.parametrize("bad", [0.0, -3.0, float("nan"), float("inf"), None])
-def test_a_value_that_is_no_level_counts_as_missing(bad):
+def test_an_impossible_index_value_counts_as_missing(bad):
     values = [15.0, bad, *[16.0] * (len(DAYS) - 2)]
     rows = align(closes(VIX=values), {"SPY": "VIX", "QQQ": "VIX"})
     assert of(rows, "SPY", "vix")[:3] == [15.0, 15.0, 16.0]
     assert of(rows, "SPY", "vix_age")[:3] == [0, 1, 0]
 
 
-def test_a_day_twice_is_one_if_the_same_and_missing_if_not():
-    known = closes(VIX=[15.0 + n for n in range(len(DAYS))])
-    same = align(pl.concat([known, known[3:4]]), {"SPY": "VIX", "QQQ": "VIX"})
+def test_identical_closes_of_a_day_count_once_and_conflicting_ones_are_missing():
+    complete = closes(VIX=[15.0 + n for n in range(len(DAYS))])
+    same = align(pl.concat([complete, complete[3:4]]), {"SPY": "VIX", "QQQ": "VIX"})
     assert of(same, "SPY", "vix_age") == [0] * len(DAYS)
-    other = known[3:4].with_columns(close=pl.lit(99.0))
-    differs = align(pl.concat([known, other]), {"SPY": "VIX", "QQQ": "VIX"})
+    other = complete[3:4].with_columns(close=pl.lit(99.0))
+    differs = align(pl.concat([complete, other]), {"SPY": "VIX", "QQQ": "VIX"})
     assert of(differs, "SPY", "vix")[3] == 17.0
     assert of(differs, "SPY", "vix_age")[3] == 1
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(9, 80)), min_size=20, max_size=20), st.data())
 @settings(deadline=None, max_examples=60)
-def test_a_value_is_todays_or_yesterdays_and_never_of_the_future(values, data):
+def test_an_index_value_is_from_today_or_yesterday_never_from_the_future(values, data):
     values = values[: len(DAYS)] + [None] * (len(DAYS) - len(values))
     rows = align(closes(VIX=values), {"SPY": "VIX", "QQQ": "VIX"})
     shown = of(rows, "SPY", "vix")
@@ -90,6 +90,6 @@ def test_a_value_is_todays_or_yesterdays_and_never_of_the_future(values, data):
     assert of(short, "SPY", "vix")[:cut] == shown[:cut]
 
 
-def test_a_ticker_on_the_vix_that_has_an_index_of_its_own_is_named():
+def test_a_ticker_on_the_vix_with_a_dedicated_index_is_reported():
     assert foreign_indices({"SPY": "VIX", "QQQ": "VIX", "IWM": "RVX"}) == {"QQQ": "VXN"}
     assert foreign_indices({"QQQ": "VXN", "AAPL": "CHAIN:AAPL"}) == {}

@@ -23,7 +23,7 @@ def judged(bars, settled=0, **options):
 
 
 def shaken(seed, count=300):
-    """Bars with a dozen jumps, spikes and busy days."""
+    """A random series of bars with a dozen jumps, spikes and days of high volume."""
     bars = calm_bars(seed=seed).head(count)
     random = np.random.default_rng(seed)
     factor, high = np.ones(count), np.ones(count)
@@ -43,14 +43,14 @@ def shaken(seed, count=300):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(60, 299))
-def test_a_judgement_is_the_same_with_or_without_what_comes_later(seed, cut):
+def test_a_verdict_does_not_depend_on_later_bars(seed, cut):
     bars = shaken(seed)
     assert judged(bars)[:cut] == judged(bars.head(cut))
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(60, 290))
-def test_a_judgement_is_the_same_where_earlier_good_bars_are_settled(seed, cut):
+def test_a_verdict_is_the_same_whether_or_not_earlier_bars_are_settled(seed, cut):
     bars = shaken(seed)
     whole = judged(bars)
     good = pl.Series([rule is None for rule in whole])
@@ -58,11 +58,11 @@ def test_a_judgement_is_the_same_where_earlier_good_bars_are_settled(seed, cut):
     if at is None:
         return
     frame = pl.concat([bars.head(at).filter(good.head(at)), bars.tail(300 - at)])
-    found = judged(frame, settled=int(good.head(at).sum()))
-    assert found[int(good.head(at).sum()) :] == whole[at:]
+    rules = judged(frame, settled=int(good.head(at).sum()))
+    assert rules[int(good.head(at).sum()) :] == whole[at:]
 
 
-def test_few_bars_are_judged_by_nobody():
+def test_with_too_few_bars_none_is_judged():
     bars = calm_bars().head(20)
     assert judged(bars.with_columns(close=pl.col("close") * 3)) == [None] * 20
 
@@ -80,34 +80,34 @@ def with_level(at, factor, volume=1e6):
 
 
 def test_a_new_level_is_confirmed_by_the_next_bar():
-    found = judged(with_level(100, 1.15))
-    assert [at for at, rule in enumerate(found) if rule] == [100]
+    rules = judged(with_level(100, 1.15))
+    assert [at for at, rule in enumerate(rules) if rule] == [100]
 
 
 @pytest.mark.parametrize(
     "ratio",
     [1.25, 1.5, 1.75, 2.0, 3.0, 4.0, 7.0, 10.0, 12.0, 20.0, 35.0, 40.0, 100.0, 190.0, 7777.0],
 )
-def test_a_new_level_as_far_away_as_a_split_is_never_confirmed_by_itself(ratio):
+def test_a_new_level_as_far_away_as_a_split_never_confirms_itself(ratio):
     for factor in (1 / ratio, ratio):
-        found = judged(with_level(100, factor))
-        assert found[100] in ("jump", "unadjusted_split")
-        assert set(found[101:]) == {"unadjusted_split"}
+        rules = judged(with_level(100, factor))
+        assert rules[100] in ("jump", "unadjusted_split")
+        assert set(rules[101:]) == {"unadjusted_split"}
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(1.25, 1000.0), st.booleans(), st.integers(1, 40))
-def test_no_ratio_of_a_level_shift_is_believed(ratio, is_reverse, hole):
+def test_a_level_shift_of_any_ratio_is_an_unadjusted_split(ratio, is_reverse, hole):
     bars = with_level(100, ratio if is_reverse else 1 / ratio)
     gap = pl.when(pl.int_range(pl.len()) == 100).then(hole).otherwise(1)
-    found = find_outliers(bars.with_columns(gap=gap, settled=False))
+    rules = find_outliers(bars.with_columns(gap=gap, settled=False))
     if np.log(ratio) > 10 * 0.01 * np.sqrt(hole):
-        assert found[100] in ("jump", "unadjusted_split")
-        assert set(found[101:]) == {"unadjusted_split"}
+        assert rules[100] in ("jump", "unadjusted_split")
+        assert set(rules[101:]) == {"unadjusted_split"}
 
 
 def with_split(at, ratio, step, bars=None, volume=1e6):
-    """A split of `ratio` that the bar names, and prices that step by `step` there."""
+    """Bars with a reported split of `ratio` at bar `at`, where prices step by `step`."""
     bars = with_level(at, step, volume) if bars is None else bars
     day = pl.int_range(pl.len())
     return bars.with_columns(
@@ -118,19 +118,19 @@ def with_split(at, ratio, step, bars=None, volume=1e6):
 
 @pytest.mark.parametrize("ratio", [1 / 190, 1 / 12, 1.25, 2.0, 7.0])
 @pytest.mark.parametrize("at", [5, 100])
-def test_a_split_that_the_bar_names_is_looked_for_in_the_prices_whatever_was_traded(ratio, at):
+def test_a_reported_split_that_prices_still_step_by_is_unadjusted_at_any_turnover(ratio, at):
     busy = with_split(at, ratio, 1 / ratio, volume=5e8)
     assert set(judged(busy)[at:]) == {"unadjusted_split"}
     assert set(judged(with_split(at, ratio, 1.0))) == {None}
 
 
-def test_a_named_split_on_a_day_without_a_bar_is_seen_in_the_next_bar():
+def test_a_reported_split_on_a_day_without_a_bar_is_detected_at_the_next_bar():
     whole = with_split(100, 1 / 40, 40.0)
-    found = judged(pl.concat([whole.head(100), whole.tail(whole.height - 101)]))
-    assert set(found[100:]) == {"unadjusted_split"}
+    rules = judged(pl.concat([whole.head(100), whole.tail(whole.height - 101)]))
+    assert set(rules[100:]) == {"unadjusted_split"}
 
 
-def test_a_split_that_one_source_names_without_a_factor_is_asked_all_the_same():
+def test_a_split_reported_without_a_split_factor_is_checked_as_well():
     bars = with_split(5, 1 / 12, 12.0).with_columns(split_factor=pl.lit(None, pl.Float64))
     assert judged(bars)[5] == "unadjusted_split"
 
@@ -139,8 +139,8 @@ def test_turnover_confirms_a_fall_by_half():
     assert set(judged(with_level(100, 0.48, volume=12e6))) == {None}
 
 
-def test_a_wrong_close_buys_no_turnover():
-    """A close ten times too high makes its own turnover ten times as large."""
+def test_a_wrong_close_does_not_confirm_itself_by_turnover():
+    """A close ten times too high also makes its turnover ten times too large."""
     bars = calm_bars()
     here = pl.int_range(pl.len()) == 100
     bars = bars.with_columns(
@@ -150,7 +150,7 @@ def test_a_wrong_close_buys_no_turnover():
     assert [at for at, rule in enumerate(judged(bars)) if rule] == [100]
 
 
-def test_without_volume_only_twice_the_bound_counts():
+def test_without_volume_the_bound_is_doubled():
     bars = calm_bars(volume=None)
     here = pl.int_range(pl.len()) == 100
     rules = []
@@ -163,7 +163,7 @@ def test_without_volume_only_twice_the_bound_counts():
     assert rules == [None, "jump"]
 
 
-def test_a_move_over_a_hole_is_measured_by_its_length():
+def test_a_move_over_a_hole_is_scaled_by_its_length():
     bars = with_level(100, 1.3)
     gap = pl.when(pl.int_range(pl.len()) == 100).then(500).otherwise(1)
     assert set(find_outliers(bars.with_columns(gap=gap, settled=False))) == {None}
@@ -171,14 +171,14 @@ def test_a_move_over_a_hole_is_measured_by_its_length():
 
 
 def with_drift(ratio=12.0):
-    """Prices as traded across a split, that climb back to the old level in half a year."""
+    """Unadjusted prices across a split that rise back to the old level within half a year."""
     bars = with_level(100, 1 / ratio)
     day = pl.int_range(pl.len())
     climb = pl.when(day < 100).then(1.0).otherwise(np.e ** ((day - 99) * 0.006))
     return bars.with_columns(pl.col(name) * climb for name in ("open", "high", "low", "close"))
 
 
-def test_a_level_that_drifts_back_was_never_adjusted_and_one_that_steps_back_was():
+def test_a_level_that_steps_back_has_been_adjusted_and_one_that_drifts_back_has_not():
     assert set(judged(with_drift(2.0))[100:]) == {"unadjusted_split"}
     mended = with_level(100, 0.5).head(150).vstack(calm_bars().slice(150))
     assert [at for at, rule in enumerate(judged(mended)) if rule] == list(range(100, 150))
@@ -186,7 +186,7 @@ def test_a_level_that_drifts_back_was_never_adjusted_and_one_that_steps_back_was
 
 @pytest.mark.parametrize("cut", [101, 102, 110, 111, 112, 150, 213, 230])
 @pytest.mark.parametrize("ratio", [1.33, 2.0, 12.0])
-def test_bars_after_an_unadjusted_split_are_judged_alike_in_one_run_and_in_two(cut, ratio):
+def test_bars_after_an_unadjusted_split_get_the_same_verdict_in_one_run_or_two(cut, ratio):
     bars, now = with_drift(ratio), datetime(2024, 6, 3, tzinfo=UTC)
     days = bars["date"].to_list()
     whole = clean_bars(bars, days, "scripted", now)
@@ -205,7 +205,7 @@ def test_bars_after_an_unadjusted_split_are_judged_alike_in_one_run_and_in_two(c
 
 
 @pytest.mark.parametrize("ratio", [1 / 12, 1 / 190, 13.0])
-def test_no_return_and_no_label_ever_holds_a_split(ratio):
+def test_no_return_and_no_label_contains_a_split(ratio):
     bars = with_level(100, 1 / ratio)
     days = bars["date"].to_list()
     rows = clean_bars(bars, days, "scripted", datetime(2024, 6, 3, tzinfo=UTC)).rows

@@ -1,4 +1,4 @@
-"""QuantLib's prices of one option, as the measure for ours."""
+"""QuantLib prices of one option, the reference for the platform's prices."""
 
 import pytest
 
@@ -6,7 +6,7 @@ VALUES = {"call": 1.0, "put": -1.0}
 
 
 def option(spot, strike, days, vol, rate, dividend, right, *, american, engine):
-    """A QuantLib option; `engine` makes its pricing engine from the library and the process."""
+    """A QuantLib option; `engine` builds its pricing engine from library, process and date."""
     ql = pytest.importorskip("QuantLib")
     today = ql.Date(2, 1, 2024)
     ql.Settings.instance().evaluationDate = today
@@ -20,6 +20,6 @@ def option(spot, strike, days, vol, rate, dividend, right, *, american, engine):
     kind = ql.Option.Call if right == "call" else ql.Option.Put
     last = today + days
     exercise = ql.AmericanExercise(today, last) if american else ql.EuropeanExercise(last)
-    found = ql.VanillaOption(ql.PlainVanillaPayoff(kind, strike), exercise)
-    found.setPricingEngine(engine(ql, process, today))
-    return found
+    priced = ql.VanillaOption(ql.PlainVanillaPayoff(kind, strike), exercise)
+    priced.setPricingEngine(engine(ql, process, today))
+    return priced

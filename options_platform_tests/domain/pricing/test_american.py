@@ -46,9 +46,9 @@ def test_the_approximation_is_within_a_thousandth_of_the_spot_up_to_90_days():
     years = random.integers(1, 91, count) / 365
     vol, sign = random.uniform(0.08, 1.2, count), random.choice([CALL, PUT], count)
     for rate, dividend in [(0.03, 0.015), (0.05, 0.0), (0.0, 0.03), (0.08, 0.02), (-0.005, 0.01)]:
-        found = american_price(spot, strike, years, vol, rate, dividend, sign)
+        prices = american_price(spot, strike, years, vol, rate, dividend, sign)
         wanted = lattice_price(spot, strike, years, vol, rate, dividend, sign, steps=101)
-        assert np.max(np.abs(found - wanted) / spot) < 1e-3
+        assert np.max(np.abs(prices - wanted) / spot) < 1e-3
 
 
 @given(
@@ -57,16 +57,16 @@ def test_the_approximation_is_within_a_thousandth_of_the_spot_up_to_90_days():
     sign=st.sampled_from([CALL, PUT]),
 )  # fmt: skip
 @settings(deadline=None, max_examples=150)
-def test_never_below_the_european_price_nor_what_exercising_pays(
+def test_an_american_price_is_never_below_the_european_price_or_the_intrinsic_value(
     spot, moneyness, days, vol, rate, dividend, sign
 ):
     inputs = (np.array([spot]), spot * moneyness, days / 365, vol, rate, dividend, sign)
-    found = american_price(*inputs)[0]
-    assert found >= european_price(*inputs)[0]
-    assert found >= sign * (spot - spot * moneyness) - 1e-9  # rounding
-    assert found <= (spot if sign > 0 else spot * moneyness) * max(1.0, np.exp(-rate * days / 365))
+    price = american_price(*inputs)[0]
+    assert price >= european_price(*inputs)[0]
+    assert price >= sign * (spot - spot * moneyness) - 1e-9  # rounding
+    assert price <= (spot if sign > 0 else spot * moneyness) * max(1.0, np.exp(-rate * days / 365))
     if (sign > 0 and dividend == 0 and rate >= 0) or (sign < 0 and rate <= 0):
-        assert found == european_price(*inputs)[0]
+        assert price == european_price(*inputs)[0]
 
 
 def test_hulls_american_put():
@@ -78,11 +78,11 @@ def test_hulls_american_put():
 
 def test_hulls_european_call_with_two_dividends():
     # Hull, example 15.9: 3.67; dividends of 0.50 in two and in five months.
-    found = lattice_price(
+    price = lattice_price(
         np.array([40.0]), 40.0, 0.5, 0.3, 0.09, 0.0, CALL,
         american=False, steps=801, dividends=((2 / 12, 0.5), (5 / 12, 0.5)),
     )  # fmt: skip
-    assert found[0] == pytest.approx(3.67, abs=5e-3)
+    assert price[0] == pytest.approx(3.67, abs=5e-3)
 
 
 @pytest.mark.parametrize(("strike", "right"), [(90.0, "call"), (100.0, "call"), (105.0, "put")])
@@ -100,11 +100,11 @@ def test_discrete_dividends_equal_quantlibs_escrowed_model(strike, right):
         )
 
     wanted = option(100.0, strike, 80, 0.25, 0.04, 0.0, right, american=True, engine=engine).NPV()
-    found = lattice_price(
+    price = lattice_price(
         np.array([100.0]), strike, 80 / 365, 0.25, 0.04, 0.0, VALUES[right],
         steps=801, dividends=dividends,
     )  # fmt: skip
-    assert found[0] == pytest.approx(wanted, abs=5e-3)
+    assert price[0] == pytest.approx(wanted, abs=5e-3)
 
 
 def test_a_call_is_exercised_early_only_for_a_dividend():
@@ -115,7 +115,7 @@ def test_a_call_is_exercised_early_only_for_a_dividend():
     assert lattice_price(*inputs, **paid) > lattice_price(*inputs, american=False, **paid) + 1.0
 
 
-def test_far_strikes_have_a_price_and_impossible_inputs_a_name():
+def test_far_strikes_are_priced_and_impossible_inputs_are_refused_by_name():
     far = lattice_price(np.array([90.0, 90.0]), np.array([40.0, 40.0]), 3 / 365, 0.05, 0.03, 0.0,
                         np.array([PUT, CALL]))  # fmt: skip
     assert far[0] == pytest.approx(0.0, abs=1e-9)

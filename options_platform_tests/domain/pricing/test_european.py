@@ -37,12 +37,12 @@ def test_hulls_examples():
 
 def test_hulls_greeks():
     # Chapter 19: delta 0.522, gamma 0.066, theta -4.31 a year, vega 12.1 and rho 8.91 for 1.00.
-    found = black_scholes(*arrays(49, 50, 0.3846, 0.2), 0.05, 0.0, np.array([CALL]))
-    assert found.delta[0] == pytest.approx(0.522, abs=5e-4)
-    assert found.gamma[0] == pytest.approx(0.066, abs=5e-4)
-    assert found.theta[0] * 365 == pytest.approx(-4.31, abs=5e-3)
-    assert found.vega[0] * 100 == pytest.approx(12.1, abs=5e-2)
-    assert found.rho[0] * 100 == pytest.approx(8.91, abs=5e-3)
+    greeks = black_scholes(*arrays(49, 50, 0.3846, 0.2), 0.05, 0.0, np.array([CALL]))
+    assert greeks.delta[0] == pytest.approx(0.522, abs=5e-4)
+    assert greeks.gamma[0] == pytest.approx(0.066, abs=5e-4)
+    assert greeks.theta[0] * 365 == pytest.approx(-4.31, abs=5e-3)
+    assert greeks.vega[0] * 100 == pytest.approx(12.1, abs=5e-2)
+    assert greeks.rho[0] * 100 == pytest.approx(8.91, abs=5e-3)
 
 
 @pytest.mark.parametrize(
@@ -61,33 +61,33 @@ def test_price_and_greeks_equal_quantlib(spot, strike, days, vol, right):
         spot, strike, days, vol, 0.03, 0.015, right, american=False,
         engine=lambda ql, process, _: ql.AnalyticEuropeanEngine(process),
     )  # fmt: skip
-    found = black_scholes(*arrays(spot, strike, days / 365, vol), 0.03, 0.015, VALUES[right])
+    greeks = black_scholes(*arrays(spot, strike, days / 365, vol), 0.03, 0.015, VALUES[right])
     for got, value in [
-        (found.price, wanted.NPV()),
-        (found.delta, wanted.delta()),
-        (found.gamma, wanted.gamma()),
-        (found.theta, wanted.theta() / 365),
-        (found.vega, wanted.vega() / 100),
-        (found.rho, wanted.rho() / 100),
+        (greeks.price, wanted.NPV()),
+        (greeks.delta, wanted.delta()),
+        (greeks.gamma, wanted.gamma()),
+        (greeks.theta, wanted.theta() / 365),
+        (greeks.vega, wanted.vega() / 100),
+        (greeks.rho, wanted.rho() / 100),
     ]:
         assert got[0] == pytest.approx(value, abs=1e-10)
 
 
 @given(spot=PRICES, moneyness=st.floats(0.8, 1.25), years=st.floats(0.1, 2), vol=VOLS, sign=SIGNS)
 @settings(deadline=None, max_examples=60)
-def test_greeks_of_second_order_are_slopes_of_those_of_first(spot, moneyness, years, vol, sign):
+def test_second_order_greeks_are_slopes_of_first_order_greeks(spot, moneyness, years, vol, sign):
     def at(years, vol):
         return black_scholes(*arrays(spot, spot * moneyness, years, vol), 0.03, 0.015, sign)
 
-    found, day, point = at(years, vol), 1e-2 / 365, 1e-4
+    greeks, day, point = at(years, vol), 1e-2 / 365, 1e-4
     vol_up, vol_down = at(years, vol + point), at(years, vol - point)
     later, earlier = at(years - day, vol), at(years + day, vol)
     vanna = (vol_up.delta - vol_down.delta) / (2 * point) / 100
     vomma = (vol_up.vega - vol_down.vega) / (2 * point) / 100
     charm = (later.delta - earlier.delta) / (2 * day) / 365
-    assert found.vanna == pytest.approx(vanna, rel=1e-3, abs=1e-7)
-    assert found.vomma == pytest.approx(vomma, rel=1e-3, abs=1e-5 * spot / 100)
-    assert found.charm == pytest.approx(charm, rel=1e-3, abs=1e-7)
+    assert greeks.vanna == pytest.approx(vanna, rel=1e-3, abs=1e-7)
+    assert greeks.vomma == pytest.approx(vomma, rel=1e-3, abs=1e-5 * spot / 100)
+    assert greeks.charm == pytest.approx(charm, rel=1e-3, abs=1e-7)
 
 
 @given(spot=PRICES, strike=PRICES, years=YEARS, vol=VOLS)
@@ -107,7 +107,7 @@ def test_put_call_parity_and_bounds(spot, strike, years, vol):
 
 @given(spot=PRICES, years=YEARS, vol=VOLS, sign=SIGNS)
 @settings(deadline=None, max_examples=40)
-def test_prices_fall_with_the_strike_of_calls_rise_with_that_of_puts_and_are_convex(
+def test_call_prices_fall_and_put_prices_rise_with_the_strike_and_both_are_convex(
     spot, years, vol, sign
 ):
     strikes = spot * np.linspace(0.5, 1.6, 60)
@@ -123,11 +123,11 @@ def test_prices_fall_with_the_strike_of_calls_rise_with_that_of_puts_and_are_con
 def test_the_strike_for_a_delta_has_that_delta(spot, years, vol, delta, sign):
     spot, years, vol = arrays(spot, years, vol)
     strike = strike_for_delta(spot, np.array([delta]), years, vol, 0.03, 0.015, sign)
-    found = black_scholes(spot, strike, years, vol, 0.03, 0.015, sign)
-    assert abs(found.delta[0]) == pytest.approx(delta, abs=1e-9)
+    greeks = black_scholes(spot, strike, years, vol, 0.03, 0.015, sign)
+    assert abs(greeks.delta[0]) == pytest.approx(delta, abs=1e-9)
 
 
-def test_the_probability_in_the_money_is_the_slope_of_the_price_by_the_strike():
+def test_the_probability_in_the_money_is_the_slope_of_the_price_in_the_strike():
     spot, strike, years, vol = 100.0, np.array([95.0]), 0.25, 0.3
     up = european_price(spot, strike + 1e-3, years, vol, 0.03, 0.01, PUT)
     down = european_price(spot, strike - 1e-3, years, vol, 0.03, 0.01, PUT)
@@ -154,7 +154,7 @@ def test_a_row_is_the_same_bit_for_bit_in_any_batch():
     [
         ({"spot": -1.0}, "spot"),
         ({"strike": 0.0}, "strike"),
-        ({"years": 0.0}, "years"),  # at expiry an option is worth its intrinsic value
+        ({"years": 0.0}, "years"),  # at expiry the value is the intrinsic value
         ({"vol": 0.0}, "vol"),
         ({"vol": float("nan")}, "vol"),
         ({"spot": float("inf")}, "spot"),
@@ -171,7 +171,7 @@ def test_a_delta_that_no_strike_has_is_refused():
         strike_for_delta(*arrays(100, 1.0, 0.1, 0.2), 0.0, 0.0, CALL)
 
 
-def test_at_expiry_an_option_is_worth_what_exercising_pays():
+def test_at_expiry_the_value_of_an_option_is_its_intrinsic_value():
     strikes = np.array([90.0, 100.0, 110.0])
     assert intrinsic_value(100.0, strikes, CALL).tolist() == [10.0, 0.0, 0.0]
     assert intrinsic_value(100.0, strikes, PUT).tolist() == [0.0, 0.0, 10.0]

@@ -10,7 +10,7 @@ FRESH = OrderBasis(
 )  # fmt: skip
 
 
-def test_an_order_on_fresh_ground_passes():
+def test_an_order_with_fresh_inputs_passes():
     assert stale(FRESH, FreshnessRules()) == []
 
 
@@ -29,5 +29,5 @@ def test_an_order_on_fresh_ground_passes():
         ({"quotes": ((float("nan"), 1.1),)}, "CROSSED_QUOTE"),
     ],
 )
-def test_each_thing_that_is_stale_is_named(change, code):
+def test_each_stale_input_is_named(change, code):
     assert [check.code for check in stale(replace(FRESH, **change), FreshnessRules())] == [code]

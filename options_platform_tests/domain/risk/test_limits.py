@@ -29,17 +29,17 @@ EXPOSURES = st.builds(
 ACCOUNT = 100_000.0
 
 
-def codes(entry, held, rules=RULES, account=ACCOUNT):
-    return [check.code for check in refusals(entry, held, account, rules)]
+def codes(entry, open_exposures, rules=RULES, account=ACCOUNT):
+    return [check.code for check in refusals(entry, open_exposures, account, rules)]
 
 
-def test_an_empty_account_takes_a_trade_within_its_limits():
+def test_an_empty_account_accepts_a_trade_within_its_limits():
     assert codes(Exposure("SPY", 3_000.0, MARCH), []) == []
     assert codes(Exposure("SPY", 3_000.01, MARCH), []) == ["MAX_TRADE_RISK"]
 
 
 @pytest.mark.parametrize(
-    ("entry", "held", "code", "value", "threshold"),
+    ("entry", "open_exposures", "code", "value", "threshold"),
     [
         (Exposure("SPY", 2100.0, MARCH), [Exposure("SPY", 3000.0, APRIL)],
          "MAX_TICKER_RISK", 5100.0, 5000.0),
@@ -50,14 +50,14 @@ def test_an_empty_account_takes_a_trade_within_its_limits():
          "MAX_GROUP_RISK", 8100.0, 8000.0),
     ],
 )  # fmt: skip
-def test_a_limit_names_the_value_that_breaks_it(entry, held, code, value, threshold):
-    (broken,) = refusals(entry, held, ACCOUNT, RULES)
+def test_a_broken_limit_reports_value_and_threshold(entry, open_exposures, code, value, threshold):
+    (broken,) = refusals(entry, open_exposures, ACCOUNT, RULES)
     assert (broken.code, broken.value, broken.threshold) == (code, value, threshold)
 
 
-def test_every_limit_that_is_broken_is_named():
-    held = [Exposure("SPY", 2000.0, MARCH)] * 6
-    assert codes(Exposure("SPY", 1.0, MARCH), held) == [
+def test_every_broken_limit_is_named():
+    open_exposures = [Exposure("SPY", 2000.0, MARCH)] * 6
+    assert codes(Exposure("SPY", 1.0, MARCH), open_exposures) == [
         "MAX_POSITIONS",
         "MAX_POSITIONS_TICKER",
         "MAX_TICKER_RISK",
@@ -68,12 +68,12 @@ def test_every_limit_that_is_broken_is_named():
 
 
 def test_greeks_become_dollars_worked_by_hand():
-    found = exposure_of(
+    exposure = exposure_of(
         "SPY", 500.0, MARCH, spot=500.0, shares_delta=40.0, shares_gamma=2.0,
         vega_usd=-30.0, theta_usd=12.0,
     )  # fmt: skip
-    # 40 shares at 500; 2 shares per USD over a move of 5 USD are 10 shares, 5,000 USD.
-    assert (found.delta_usd, found.gamma_usd) == (20_000.0, 5_000.0)
+    # 40 shares at 500 USD. A 1% move is 5 USD; 2 shares per USD make 10 shares, 5,000 USD.
+    assert (exposure.delta_usd, exposure.gamma_usd) == (20_000.0, 5_000.0)
 
 
 def test_deltas_are_weighted_by_beta():
@@ -84,7 +84,7 @@ def test_deltas_are_weighted_by_beta():
     assert codes(replace(entry, ticker="SPY", delta_usd=40_001.0), [], rules) == []
 
 
-def test_an_entry_that_brings_greeks_nearer_to_zero_passes_an_account_beyond_its_limit():
+def test_an_entry_that_reduces_greeks_is_accepted_even_beyond_the_limit():
     beyond = Exposure("SPY", 100.0, MARCH, delta_usd=150_000.0)
     hedge = Exposure("QQQ", 100.0, APRIL, delta_usd=-20_000.0)
     assert codes(hedge, [beyond]) == []
@@ -101,14 +101,14 @@ def test_no_sequence_of_accepted_entries_exceeds_a_limit(orders):
     slack = 1e-3
     assert sum(e.max_loss_usd for e in kept) <= RULES.max_total_risk_pct * ACCOUNT + slack
     for ticker in ("SPY", "QQQ", "IWM", "XLE"):
-        own = [e.max_loss_usd for e in kept if e.ticker == ticker]
-        assert len(own) <= RULES.max_positions_per_ticker
-        assert sum(own) <= RULES.max_ticker_risk_pct * ACCOUNT + slack
+        losses = [e.max_loss_usd for e in kept if e.ticker == ticker]
+        assert len(losses) <= RULES.max_positions_per_ticker
+        assert sum(losses) <= RULES.max_ticker_risk_pct * ACCOUNT + slack
     group = [e.max_loss_usd for e in kept if e.ticker != "XLE"]
     assert sum(group) <= RULES.max_group_risk_pct * ACCOUNT + slack
     for expiry in (MARCH, APRIL):
-        own = [e.max_loss_usd for e in kept if e.expiry == expiry]
-        assert sum(own) <= RULES.max_expiry_risk_pct * ACCOUNT + slack
+        losses = [e.max_loss_usd for e in kept if e.expiry == expiry]
+        assert sum(losses) <= RULES.max_expiry_risk_pct * ACCOUNT + slack
     limits = RULES.greeks
     for name, share in (
         ("delta_usd", limits.delta_pct), ("gamma_usd", limits.gamma_pct),
@@ -118,14 +118,14 @@ def test_no_sequence_of_accepted_entries_exceeds_a_limit(orders):
 
 
 @given(st.lists(EXPOSURES, max_size=9), st.floats(1, 20_000))
-def test_what_a_fuller_account_takes_an_emptier_one_takes_too(held, loss):
+def test_an_entry_accepted_with_more_positions_is_accepted_with_fewer(open_exposures, loss):
     entry = Exposure("SPY", loss, MARCH)
     risk = {"MAX_DELTA", "MAX_GAMMA", "MAX_VEGA", "MAX_THETA"}
-    for fewer in range(len(held)):
-        assert set(codes(entry, held[:fewer])) - risk <= set(codes(entry, held))
+    for fewer in range(len(open_exposures)):
+        assert set(codes(entry, open_exposures[:fewer])) - risk <= set(codes(entry, open_exposures))
 
 
 @given(st.lists(EXPOSURES, max_size=20), EXPOSURES)
-def test_without_limits_nothing_is_refused(held, entry):
-    assert codes(entry, held, RiskRules.unlimited()) == []
-    assert len(assess(entry, held, ACCOUNT, RULES)) == 11
+def test_without_limits_nothing_is_refused(open_exposures, entry):
+    assert codes(entry, open_exposures, RiskRules.unlimited()) == []
+    assert len(assess(entry, open_exposures, ACCOUNT, RULES)) == 11

@@ -23,17 +23,17 @@ WELL, LOSS = 99_000.0, 96_000.0
         (LOSS, LOSS, LONG_AGO, "halt"),
     ],
 )
-def test_the_table_of_pauses(equity, sure, since, step):
-    found = after_look([100_000.0], equity, sure, since, AT, 60.0, RULES)
-    assert found.step == step
-    assert (found.lost is None) is (equity == WELL)
+def test_the_pause_table_line_by_line(equity, sure, since, step):
+    pausing = after_look([100_000.0], equity, sure, since, AT, 60.0, RULES)
+    assert pausing.step == step
+    assert (pausing.lost is None) is (equity == WELL)
 
 
-def test_a_drawdown_from_the_peak_of_the_closes_counts_too():
+def test_an_intraday_drawdown_from_the_peak_close_counts_too():
     closes = [120_000.0, 117_000.0, 114_000.0, 111_000.0, 108_000.0, 105_000.0, 103_000.0]
-    found = after_look(closes, 101_900.0, 101_900.0, LONG_AGO, AT, 60.0, RULES)
-    assert (found.step, found.lost.code) == ("halt", "DRAWDOWN")
+    pausing = after_look(closes, 101_900.0, 101_900.0, LONG_AGO, AT, 60.0, RULES)
+    assert (pausing.step, pausing.lost.code) == ("halt", "DRAWDOWN")
 
 
-def test_an_account_that_was_never_marked_has_lost_nothing():
+def test_an_account_without_marks_has_no_loss():
     assert after_look([], 50_000.0, 50_000.0, None, AT, 60.0, RULES).step == "none"

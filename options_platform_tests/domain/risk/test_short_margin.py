@@ -1,4 +1,4 @@
-"""Margin and stress of short options without a wing; margins are Hull's."""
+"""Margin and stress loss of undefined-risk positions; the margin examples are Hull's."""
 
 from dataclasses import replace
 from datetime import date
@@ -33,11 +33,11 @@ from options_platform.testing.plan_inputs import plan_inputs
 
 
 def margin(spot, strikes, signs):
-    found = short_margin(np.array([spot]), np.array([strikes]), np.array([signs]), 0.20, 0.10)
-    return float(found[0])
+    margins = short_margin(np.array([spot]), np.array([strikes]), np.array([signs]), 0.20, 0.10)
+    return float(margins[0])
 
 
-def test_the_margin_of_a_naked_option_is_hulls():
+def test_the_margin_of_a_naked_option_equals_hulls_example():
     """Hull, Options, Futures, and Other Derivatives, section 10.7: a stock at 38, strike 40, price
     5, 400 shares: 4,240 USD for the call and 5,040 USD for the put, proceeds included."""
     assert 400 * (5 + margin(38.0, [40.0], [1.0])) == pytest.approx(4240.0)
@@ -47,7 +47,7 @@ def test_the_margin_of_a_naked_option_is_hulls():
     assert margin(38.0, [20.0], [-1.0]) == pytest.approx(2.0)
 
 
-def test_a_call_and_a_put_take_the_larger_margin_alone():
+def test_a_short_strangle_needs_only_the_larger_of_both_margins():
     assert margin(100.0, [95.0, 110.0], [-1.0, 1.0]) == pytest.approx(15.0)
     assert margin(100.0, [100.0, 100.0], [-1.0, 1.0]) == pytest.approx(20.0)
 
@@ -60,13 +60,13 @@ def strangle(spot=100.0, years=1e-9):
 
 
 def test_the_stress_is_the_worse_of_a_fall_and_a_rise():
-    # At 75 the put is worth 15, at 125 the call 15; either way 1.80 was taken in.
+    # At 75 the put is worth 15, at 125 the call is worth 15; the proceeds were 1.80.
     assert stress_loss(strangle(), 0.25, 0.0, 0.0)[0] == pytest.approx(15.0 - 1.8)
-    # At 70 from a spot of 87.5 the put is worth 20, more than the rise to 105 costs.
+    # After a fall from 87.5 to 70 the put is worth 20, more than the loss after a rise to 105.
     assert stress_loss(strangle(87.5), 0.2, 0.0, 0.0)[0] == pytest.approx(20.0 - 1.8)
 
 
-def test_a_stress_reprices_what_time_is_left():
+def test_the_stress_reprices_the_remaining_time_value():
     legs = strangle(years=0.25)
     at = (0.25, 0.2, 0.03, 0.01)
     values = [
@@ -87,13 +87,13 @@ def test_capital_at_risk_is_the_larger_of_margin_and_stress():
     assert capital_at_risk(legs, wild, 0.0, 0.0)[0] == pytest.approx(30.0 - 1.8)
 
 
-def test_settings_of_undefined_risk_are_off_and_bounded(tmp_path):
+def test_undefined_risk_is_off_by_default_and_its_settings_are_validated(tmp_path):
     assert not load_settings(tmp_path, {}).plan.allow_undefined_risk
-    given = {
+    enabled = {
         "OPTIONS_PLAN__ALLOW_UNDEFINED_RISK": "true",
         "OPTIONS_PLAN__UNDEFINED_RISK__STRESS_MOVE": "0.3",
     }
-    plan = load_settings(tmp_path, given).plan
+    plan = load_settings(tmp_path, enabled).plan
     assert (plan.allow_undefined_risk, plan.undefined_risk.stress_move) == (True, 0.3)
     with pytest.raises(SettingsError, match="stress_move lies between 0 and 1"):
         load_settings(tmp_path, {"OPTIONS_PLAN__UNDEFINED_RISK__STRESS_MOVE": "1.5"})
@@ -101,7 +101,7 @@ def test_settings_of_undefined_risk_are_off_and_bounded(tmp_path):
         load_settings(tmp_path, {"OPTIONS_PLAN__UNDEFINED_RISK__MARGIN_MINIMUM": "0.5"})
 
 
-# So little that a random walk goes beyond it.
+# Small enough for a random walk to exceed it.
 SMALL = UndefinedRiskRules(margin_rate=0.03, margin_minimum=0.02, stress_move=0.04)
 PLAN = PlanRules(
     allow_undefined_risk=True,
@@ -126,50 +126,50 @@ def made():
 
 def test_a_short_strangle_goes_through_the_backtest_on_its_capital_at_risk(made):
     market, plans = made
-    found = run_backtest(*plans, market, RULES)
-    assert found.trades.height > 50
-    assert found.trades["strategy"].unique().to_list() == ["short_strangle"]
-    # It has no bound: some lose more than the capital that was set aside, and are booked so.
-    assert found.trades.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd")).height > 0
+    result = run_backtest(*plans, market, RULES)
+    assert result.trades.height > 50
+    assert result.trades["strategy"].unique().to_list() == ["short_strangle"]
+    # The loss is unbounded: some positions lose more than the capital at risk.
+    assert result.trades.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd")).height > 0
     tables = BacktestTables(*(
         frame.with_columns(run=pl.lit("own"), fill_model=pl.lit("default"))
-        for frame in (found.equity.rename({"session": "date"}), found.trades,
-                      *(own.rename({"session": "date"}) for own in (found.marks, found.fills)))
+        for frame in (result.equity.rename({"session": "date"}), result.trades,
+                      *(rows.rename({"session": "date"}) for rows in (result.marks, result.fills)))
     ))  # fmt: skip
     assert all(rule.find(tables).passed for rule in BACKTEST_RULES)
     named = tables.trades.with_columns(strategy=pl.lit("bull_put_spread"))
     bounded = replace(tables, trades=named)
     broken = {rule.name for rule in BACKTEST_RULES if not rule.find(bounded).passed}
     assert broken == {"losses_bounded"}
-    open_ones = found.equity.filter(pl.col("open_positions") > 0)
-    assert (open_ones["reserved_usd"] > 0).all()
+    with_positions = result.equity.filter(pl.col("open_positions") > 0)
+    assert (with_positions["reserved_usd"] > 0).all()
 
 
-def test_limits_are_asked_about_the_stress(made):
+def test_limits_apply_to_the_capital_at_risk(made):
     market, plans = made
     trades = plans[0].filter(pl.col("decision") == "trade")
     share = float(trades["max_loss_usd"].median()) / 1_000_000.0
     tight = replace(RULES, risk=replace(RULES.risk, max_trade_risk_pct=share))
-    found = run_backtest(*plans, market, tight)
-    refused = found.refusals.filter(pl.col("rule") == "MAX_TRADE_RISK")
+    result = run_backtest(*plans, market, tight)
+    refused = result.refusals.filter(pl.col("rule") == "MAX_TRADE_RISK")
     assert refused.height > 0
-    # The limit is of the equity, where that is below the 1,000,000 that the account began with.
-    equity = found.equity.select("session", "equity_usd").rename({"session": "date"})
+    # The limit is a fraction of equity, if that is below the initial 1,000,000.
+    equity = result.equity.select("session", "equity_usd").rename({"session": "date"})
     limit = share * pl.min_horizontal("equity_usd", 1_000_000.0)
     wanted = trades.join(equity, on="date").filter(pl.col("max_loss_usd") > limit)
     assert set(refused["plan_id"]) <= set(wanted["plan_id"])
-    assert found.trades.height > 0
+    assert result.trades.height > 0
 
 
-def test_buying_power_is_reserved_by_the_margin(made):
+def test_buying_power_reserves_the_capital_at_risk(made):
     market, plans = made
     poor = replace(RULES, start_usd=60_000.0, risk=RiskRules.unlimited())
-    found = run_backtest(*plans, market, poor)
-    refused = found.refusals.filter(pl.col("rule") == "BUYING_POWER")
+    result = run_backtest(*plans, market, poor)
+    refused = result.refusals.filter(pl.col("rule") == "BUYING_POWER")
     assert refused.height > 0
     assert (refused["value"] > refused["threshold"]).all()
-    # What is reserved is what the plans state, but for how much better or worse each was filled.
+    # The reserved amount is the planned one, adjusted by the difference between plan and fill.
     planned = plans[0].select("plan_id", "max_loss_usd", "limit_price", "contracts")
-    both = found.trades.join(planned, on="plan_id", suffix="_planned")
+    both = result.trades.join(planned, on="plan_id", suffix="_planned")
     moved = (both["entry_price"] - both["limit_price"]) * 100.0 * both["contracts"]
     assert (both["max_loss_usd"] - both["max_loss_usd_planned"] - moved).abs().max() < 1e-6

@@ -9,13 +9,13 @@ from options_platform.domain.risk.sizing import SizingRules, contracts, size_at
 RULES = SizingRules()
 
 
-def one(loss, multiplier=1.0, confidence=1.0, rules=RULES):
-    found = contracts(np.array([loss]), np.array([multiplier]), np.array([confidence]), rules)
-    return int(found[0])
+def size_of_one_trade(loss, multiplier=1.0, confidence=1.0, rules=RULES):
+    counts = contracts(np.array([loss]), np.array([multiplier]), np.array([confidence]), rules)
+    return int(counts[0])
 
 
 def seed_plan(account, width, credit, multiplier, confidence):
-    """The seed plan's section 5.4, to the letter."""
+    """The sizing formula of the specification (section 5.4), literally."""
     risk_amount = account * 0.02 * multiplier * (0.5 + 0.5 * confidence)
     return max(1, min(10, int(risk_amount / ((width - credit) * 100))))
 
@@ -27,17 +27,17 @@ def seed_plan(account, width, credit, multiplier, confidence):
     regime=st.sampled_from(REGIMES),
     confidence=st.floats(0, 1),
 )
-def test_with_its_floor_of_one_it_is_the_seed_plans_formula(
+def test_with_a_minimum_of_one_the_size_equals_the_original_formula(
     account, width, share, regime, confidence
 ):
     multiplier = RULES.regime_multiplier[regime]
     loss = (width - width * share) * 100
     rules = SizingRules(account_value_usd=account, allow_min_one=True)
     wanted = seed_plan(account, width, width * share, multiplier, confidence)
-    assert one(loss, multiplier, confidence, rules) == wanted
+    assert size_of_one_trade(loss, multiplier, confidence, rules) == wanted
 
 
-def test_multipliers_are_the_seed_plans():
+def test_the_regime_multipliers_are_the_specified_ones():
     wanted = {"low_vol": 1, "high_vol": 0.5, "iv_contraction": 1, "iv_expansion": 0.75}
     assert RULES.regime_multiplier == {**wanted, "neutral": 0.75}
 
@@ -49,12 +49,12 @@ def test_multipliers_are_the_seed_plans():
         (2000.01, 1.0, 1.0, 0),
         (400.0, 1.0, 1.0, 5),
         (400.0, 0.5, 1.0, 2),  # half size in high volatility
-        (400.0, 1.0, 0.0, 2),  # a guess risks half
+        (400.0, 1.0, 0.0, 2),  # zero confidence risks half
         (1.0, 1.0, 1.0, 10),  # never more than ten
     ],
 )
 def test_sizes_worked_by_hand(loss, multiplier, confidence, wanted):
-    assert one(loss, multiplier, confidence) == wanted
+    assert size_of_one_trade(loss, multiplier, confidence) == wanted
 
 
 @given(
@@ -67,23 +67,23 @@ def test_the_loss_of_the_whole_position_fits_the_budget_and_the_cap(
     loss, multiplier, confidence, cap
 ):
     rules = SizingRules(max_risk_usd=cap)
-    count = one(loss, multiplier, confidence, rules)
+    count = size_of_one_trade(loss, multiplier, confidence, rules)
     assert 0 <= count <= 10
     assert count * loss <= min(cap, 2000 * multiplier * (0.5 + 0.5 * confidence)) * (1 + 1e-12)
-    assert count <= one(loss, multiplier, confidence)
+    assert count <= size_of_one_trade(loss, multiplier, confidence)
 
 
 def at(equity, planned=5, loss=2000.0, confidence=1.0, regime="low_vol", rules=RULES):
     return size_at(equity, planned, loss, regime, confidence, rules)
 
 
-def test_at_or_above_the_configured_value_a_plan_stands_whatever_it_was_sized_by():
+def test_at_or_above_the_configured_account_value_a_plan_is_unchanged():
     assert at(100_000.0).contracts == at(1e9).contracts == 5
     assert at(200_000.0, planned=9, loss=9 * 3000.0).contracts == 9
 
 
-def test_below_it_the_plan_is_cut_to_what_the_equity_allows_and_to_none():
-    # 400 USD a spread: 2% of 60,000 are three, of 19,999 none.
+def test_below_the_configured_account_value_a_plan_is_reduced_possibly_to_zero():
+    # 400 USD a spread: 2% of 60,000 allow three spreads, 2% of 19,999 none.
     assert at(60_000.0).contracts == 3
     assert at(20_000.0).contracts == 1
     least = at(19_999.0)
@@ -99,7 +99,7 @@ def test_below_it_the_plan_is_cut_to_what_the_equity_allows_and_to_none():
     regime=st.sampled_from(REGIMES),
     confidence=st.floats(0, 1),
 )
-def test_less_equity_never_takes_more_and_never_more_than_planned(
+def test_less_equity_never_trades_more_and_never_more_than_planned(
     equity, planned, loss, regime, confidence
 ):
     here, below = (at(e, planned, loss, confidence, regime).contracts for e in (equity, equity / 2))

@@ -1,4 +1,4 @@
-"""Deflated Sharpe ratio and probability of backtest overfitting against their papers."""
+"""Deflated Sharpe ratio and probability of backtest overfitting, compared with their papers."""
 
 from itertools import combinations
 
@@ -17,10 +17,10 @@ from options_platform.domain.statistics.paired_test import paired_test
 
 
 @pytest.mark.parametrize(("trials", "wanted"), [(100, 0.9004), (46, 0.9505)])
-def test_the_papers_example_of_the_deflated_sharpe_ratio(trials, wanted):
+def test_the_deflated_sharpe_ratio_reproduces_the_papers_example(trials, wanted):
     # Bailey and Lopez de Prado (2014), "A numerical example": an annual Sharpe ratio of 2.5 over
     # 1,250 days of 250 a year, skewness -3, kurtosis 10, variance 1/2 a year among the trials.
-    found = deflated_sharpe_ratio(
+    probability = deflated_sharpe_ratio(
         2.5 / np.sqrt(250),
         periods=1250,
         variance=0.5 / 250,
@@ -28,15 +28,15 @@ def test_the_papers_example_of_the_deflated_sharpe_ratio(trials, wanted):
         skewness=-3.0,
         kurtosis=10.0,
     )
-    assert found == pytest.approx(wanted, abs=5e-5)
+    assert probability == pytest.approx(wanted, abs=5e-5)
 
 
-def test_the_papers_expected_maximum_of_100_trials():
+def test_the_expected_maximum_of_100_trials_reproduces_the_paper():
     assert expected_best_sharpe(0.5 / 250, 100) == pytest.approx(0.1132, abs=5e-5)
     assert expected_best_sharpe(0.5 / 250, 1) == 0.0
 
 
-def test_the_expected_maximum_is_what_simulation_gives():
+def test_the_expected_maximum_agrees_with_simulation():
     draws = np.random.default_rng(0).normal(0.0, 0.1, (4000, 50)).max(axis=1)
     assert expected_best_sharpe(0.01, 50) == pytest.approx(draws.mean(), rel=0.02)
 
@@ -50,7 +50,7 @@ def test_noise_does_not_survive_deflation_and_skill_does():
     assert np.isnan(deflated_best(np.zeros((10, 3))))
 
 
-def test_logits_equal_the_algorithm_written_out_loop_by_loop():
+def test_logits_equal_the_algorithm_written_as_loops():
     returns = np.random.default_rng(2).normal(size=(48, 7))
     blocks = np.split(returns, 6)
     wanted = []
@@ -64,38 +64,38 @@ def test_logits_equal_the_algorithm_written_out_loop_by_loop():
     assert overfitting_logits(returns, partitions=6) == pytest.approx(wanted)
 
 
-def test_full_overfit_has_probability_one():
-    # Test case 1 of Bailey et al. (2017): 100 trials of 1,000 days, each shifted to a mean of
-    # zero, so that what is best in one half is worst in the other. Also in R's package pbo.
+def test_complete_overfitting_has_probability_one():
+    # Test case 1 of Bailey et al. (2017), also in R's package pbo: 100 trials of 1,000 days, each
+    # shifted to a mean of zero, so that the best trial of one half is the worst of the other.
     returns = np.random.default_rng(3).normal(size=(1000, 100))
     returns -= returns.mean(axis=0)
     assert overfitting_probability(returns, partitions=8) > 0.98
     assert overfitting_probability(returns, partitions=16, measure="mean") == 1.0
 
 
-def test_pure_noise_is_a_coin_toss():
+def test_pure_noise_has_an_overfitting_probability_of_about_one_half():
     # Soloviov (2025), "How overfit is your search?": 0.476 +- 0.137 over noise matrices.
-    found = [
+    probabilities = [
         overfitting_probability(np.random.default_rng(seed).normal(size=(500, 60)), partitions=10)
         for seed in range(25)
     ]
-    assert np.mean(found) == pytest.approx(0.476, abs=0.1)
+    assert np.mean(probabilities) == pytest.approx(0.476, abs=0.1)
 
 
-def test_a_true_edge_is_no_overfit():
-    # The same study: an edge of 0.15 a period in a tenth of the trials gives 0.001.
+def test_a_true_edge_is_not_overfitting():
+    # The same study: with an edge of 0.15 per period in a tenth of the trials it is 0.001.
     returns = np.random.default_rng(4).normal(size=(1000, 200))
     returns[:, :20] += 0.15
     assert overfitting_probability(returns) < 0.01
 
 
-def test_what_cannot_be_halved_is_refused():
+def test_returns_that_cannot_be_split_in_halves_are_refused():
     for shape, partitions in (((100, 5), 7), ((15, 5), 8), ((100, 1), 8)):
         with pytest.raises(ValueError, match="even number of partitions"):
             overfitting_logits(np.zeros(shape), partitions=partitions)
 
 
-def test_a_paired_test_finds_a_true_gain_and_passes_over_a_chance_one():
+def test_a_paired_test_detects_a_true_gain_and_ignores_chance():
     random = np.random.default_rng(5)
     other = random.normal(1.0, 0.3, 120)
     assert paired_test(other - 0.05 + random.normal(0, 0.1, 120), other).beats()
@@ -103,7 +103,7 @@ def test_a_paired_test_finds_a_true_gain_and_passes_over_a_chance_one():
     assert not paired_test(other[:8] - 0.5, other[:8]).beats(), "eight folds prove nothing"
 
 
-def test_the_paired_test_rejects_no_more_often_than_its_level():
+def test_the_paired_test_rejects_at_most_at_its_level():
     rejected = 0
     for seed in range(600):
         noise = np.random.default_rng(seed).normal(size=(61, 2))

@@ -1,4 +1,4 @@
-"""Scores equal scikit-learn's and formulas written out again; intervals behave."""
+"""Scores equal those of scikit-learn and independent formulas; intervals have their coverage."""
 
 import numpy as np
 import pytest
@@ -40,25 +40,25 @@ def test_auc_equals_scikit_learns_with_ties_and_weights(seed, count, levels):
 
 
 def test_auc_worked_by_hand():
-    # Positives score 0.8 and 0.4, negatives 0.6 and 0.4: won 2 of 4 pairs, one tie, one lost.
+    # Positives score 0.8 and 0.4, negatives 0.6 and 0.4: of 4 pairs 2 win, 1 ties and 1 loses.
     score = np.array([0.8, 0.4, 0.6, 0.4])
     positive = np.array([True, True, False, False])
     assert metrics.auc(score, positive, ones(4)) == pytest.approx([0.625])
 
 
-def test_auc_of_a_single_class_is_unknown():
+def test_the_auc_of_a_single_class_is_nan():
     assert np.isnan(metrics.auc(np.array([0.1, 0.9]), np.array([True, True]), ones(2))).all()
     drawn = np.array([[1.0, 1.0], [2.0, 0.0]])
-    found = metrics.auc(np.array([0.1, 0.9]), np.array([False, True]), drawn)
-    assert found[0] == 1.0
-    assert np.isnan(found[1])
+    scores = metrics.auc(np.array([0.1, 0.9]), np.array([False, True]), drawn)
+    assert scores[0] == 1.0
+    assert np.isnan(scores[1])
 
 
 def test_macro_auc_and_log_loss_equal_scikit_learns():
     random = np.random.default_rng(1)
     p, y = random.dirichlet([1, 1, 1], 300), random.integers(0, 3, 300)
-    found = metrics.macro_auc(p, y, ones(300))
-    assert found[0] == pytest.approx(roc_auc_score(y, p, multi_class="ovr", average="macro"))
+    scores = metrics.macro_auc(p, y, ones(300))
+    assert scores[0] == pytest.approx(roc_auc_score(y, p, multi_class="ovr", average="macro"))
     assert metrics.log_losses(p, y).mean() == pytest.approx(log_loss(y, p))
 
 
@@ -68,35 +68,36 @@ def test_brier_score_and_balanced_accuracy_equal_scikit_learns():
     by_hand = sum(sum((P[i, k] - (TARGET[i] == k)) ** 2 for k in range(3)) for i in range(400))
     assert brier.sum() == pytest.approx(by_hand)
     call = P.argmax(axis=1)
-    found = metrics.balanced_accuracy(call, TARGET, ones(400))[0]
-    assert found == pytest.approx(balanced_accuracy_score(TARGET, call))
+    accuracy = metrics.balanced_accuracy(call, TARGET, ones(400))[0]
+    assert accuracy == pytest.approx(balanced_accuracy_score(TARGET, call))
 
 
 def test_qlike_worked_by_hand():
     # Realised variance twice the forecast: 2 - ln 2 - 1; half of it: 0.5 + ln 2 - 1.
-    found = metrics.qlike(np.array([0.04, 0.04, 0.04]), np.array([0.08, 0.02, 0.04]))
-    assert found == pytest.approx([1 - np.log(2), np.log(2) - 0.5, 0.0])
+    losses = metrics.qlike(np.array([0.04, 0.04, 0.04]), np.array([0.08, 0.02, 0.04]))
+    assert losses == pytest.approx([1 - np.log(2), np.log(2) - 0.5, 0.0])
 
 
-def test_skill_is_the_r2_score_when_the_mean_is_the_naive_forecast():
+def test_skill_against_the_mean_equals_the_r2_score():
     actual, predicted = RANDOM.normal(size=400), RANDOM.normal(size=400)
-    found = metrics.skill(predicted - actual, actual.mean() - actual, ones(400))[0]
-    assert found == pytest.approx(r2_score(actual, predicted))
+    score = metrics.skill(predicted - actual, actual.mean() - actual, ones(400))[0]
+    assert score == pytest.approx(r2_score(actual, predicted))
 
 
-def test_an_impossible_outcome_costs_much_but_not_everything():
+def test_the_log_loss_of_an_impossible_outcome_is_large_but_finite():
     loss = metrics.log_losses(np.array([[0.0, 1.0]]), np.array([0]))
     assert loss[0] == pytest.approx(15 * np.log(10))
 
 
-def test_the_mean_is_weighted_and_unknown_where_nothing_is_drawn():
-    found = metrics.mean(np.array([1.0, 3.0]), np.array([[1.0, 1.0], [3.0, 1.0], [0.0, 0.0]]))
-    assert found[:2] == pytest.approx([2.0, 1.5])
-    assert np.isnan(found[2])
+def test_the_mean_is_weighted_and_nan_for_an_empty_draw():
+    means = metrics.mean(np.array([1.0, 3.0]), np.array([[1.0, 1.0], [3.0, 1.0], [0.0, 0.0]]))
+    assert means[:2] == pytest.approx([2.0, 1.5])
+    assert np.isnan(means[2])
 
 
 def test_calibration_error_worked_by_hand():
-    # Two calls at 0.8, one right: gap 0.3 for half of the rows. Two at 0.6, both right: gap 0.4.
+    # Two predictions at 0.8, one correct: gap 0.3 for half of the rows. Two at 0.6, both correct:
+    # gap 0.4.
     p = np.array([[0.8, 0.2], [0.8, 0.2], [0.4, 0.6], [0.6, 0.4]])
     y = np.array([0, 1, 1, 0])
     assert metrics.calibration_error(p, y) == pytest.approx(0.5 * 0.3 + 0.5 * 0.4)
@@ -117,7 +118,9 @@ def test_a_perfect_forecaster_is_calibrated():
 
 @given(st.integers(1, 60), st.integers(1, 30), st.integers(1, 3), st.integers(0, 99))
 @settings(deadline=None)
-def test_a_bootstrap_draws_as_many_sessions_as_there_are_in_whole_rows(count, block, rows, seed):
+def test_a_bootstrap_draws_as_many_sessions_as_there_are_with_all_their_rows(
+    count, block, rows, seed
+):
     """A session is drawn with all its rows, since tickers of a day move together."""
     dates = np.repeat(DAYS[:count], rows)
     weights = metrics.block_weights(dates, draws=20, block=block, seed=seed)
@@ -138,7 +141,7 @@ def test_neighbouring_sessions_are_drawn_together():
     assert (np.diff(single, axis=1) != 0).sum(axis=1).min() > 30
 
 
-def test_the_order_of_the_rows_does_not_matter_and_the_seed_decides():
+def test_draws_depend_on_the_seed_and_not_on_the_order_of_rows():
     dates = np.repeat(DAYS[:40], 2)
     shuffled = np.random.default_rng(0).permutation(80)
     weights = metrics.block_weights(dates, draws=5)
@@ -155,7 +158,7 @@ def test_every_session_is_drawn_equally_often():
     assert often.max() < 1.2
 
 
-def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
+def test_the_interval_of_a_mean_has_the_theoretical_width():
     """Independent standard normals: the standard error of the mean is 1 / sqrt(n)."""
     dates = np.arange(np.datetime64("2000-01-01"), np.datetime64("2000-01-01") + 4000)
     values = np.random.default_rng(2).normal(0, 1, 4000)
@@ -165,8 +168,8 @@ def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
     assert high - low == pytest.approx(2 * 1.96 / np.sqrt(4000), rel=0.1)
 
 
-def test_overlapping_labels_widen_the_interval_of_blocks():
-    """A moving sum repeats itself: single sessions would pretend to know more than they do."""
+def test_overlapping_labels_widen_the_block_interval():
+    """A moving sum is autocorrelated: drawing single sessions would give too narrow an interval."""
     noise = np.random.default_rng(3).normal(0, 1, 4004)
     values = np.convolve(noise, np.ones(5), "valid")
     dates = np.arange(np.datetime64("2000-01-01"), np.datetime64("2000-01-01") + 4000)
@@ -179,7 +182,7 @@ def test_overlapping_labels_widen_the_interval_of_blocks():
     assert 1.8 < width[21] / width[1] < 2.5
 
 
-def test_the_interval_of_an_autocorrelated_mean_covers_it_as_often_as_it_says():
+def test_the_interval_of_an_autocorrelated_mean_has_about_its_stated_coverage():
     covered = 0
     for seed in range(200):
         noise = np.random.default_rng(seed).normal(size=1204)
@@ -190,14 +193,14 @@ def test_the_interval_of_an_autocorrelated_mean_covers_it_as_often_as_it_says():
     assert covered / 200 > 0.88  # 95% asked; blocks of 21 keep most of the dependence
 
 
-def test_the_interval_leaves_out_unknown_draws():
+def test_the_interval_ignores_draws_that_are_not_finite():
     assert metrics.interval(np.array([0.5, 0.4, np.nan, 0.6])) == pytest.approx((0.5, 0.405, 0.595))
     value, low, high = metrics.interval(np.array([0.5]))
     assert value == 0.5
     assert np.isnan([low, high]).all()
 
 
-def test_the_lower_end_by_students_t_is_as_scipy_has_it():
+def test_the_lower_bound_by_students_t_equals_scipys():
     draws = np.array([0.6, 0.5, 0.7, 0.55, 0.65])
     wanted = 0.6 + stats.t.ppf(0.01, df=3) * np.std(draws[1:], ddof=1)
     assert metrics.student_low(draws, 4, 0.01) == pytest.approx(wanted)
@@ -206,7 +209,7 @@ def test_the_lower_end_by_students_t_is_as_scipy_has_it():
     assert metrics.student_low(draws, 1, 0.01) == -np.inf
 
 
-def test_few_blocks_need_students_t_where_quantiles_of_the_draws_are_too_near():
+def test_with_few_blocks_students_t_gives_a_lower_bound_than_quantiles():
     days = DAYS[:42]
     weights = metrics.block_weights(days)
     blocks = metrics.block_count(days)

@@ -1,4 +1,4 @@
-"""An exercise takes a real market: nothing undoes it."""
+"""Exercise requires reliable quotes, because it cannot be undone."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def chosen(spot, *sides):
     return exercise_is_worth_more(ASSIGNED, spot, quotes, ValuationRules())
 
 
-def test_a_put_whose_bid_is_below_what_exercising_brings_is_exercised():
+def test_a_put_with_a_bid_below_its_intrinsic_value_is_exercised():
     leg = chosen(440.0, 24.5, 25.1)
     assert leg is not None
     assert (leg.right, leg.side, leg.strike) == ("put", "buy", 465.0)
@@ -32,5 +32,5 @@ def test_a_put_whose_bid_is_below_what_exercising_brings_is_exercised():
     [(), (0.0, 18.0), (0.0, 25.1), (20.0, 30.0), (6.0, 6.2), (25.0, 25.4)],
     ids=["no quote", "no bid", "no bid but tight", "wide", "contradicted", "worth more sold"],
 )
-def test_it_is_left_to_the_market_where_quotes_do_not_say_so(sides):
+def test_without_reliable_quotes_it_is_not_exercised(sides):
     assert chosen(440.0, *sides) is None

@@ -1,4 +1,4 @@
-"""A last price that cannot be true, and one that takes a second look."""
+"""An impossible last price, and one that needs a second look."""
 
 import pytest
 
@@ -17,7 +17,7 @@ PUT, CALL = leg("+P585"), leg("+C585")
         (6.0, {CALL: (20.0, 600.0)}),
     ],
 )
-def test_quotes_contradict_a_price_at_which_they_give_money_away(spot, quotes):
+def test_quotes_that_would_be_an_arbitrage_contradict_the_price(spot, quotes):
     assert is_contradicted(spot, quotes)
 
 
@@ -29,11 +29,11 @@ def test_quotes_contradict_a_price_at_which_they_give_money_away(spot, quotes):
         (60.0, {}),
     ],
 )
-def test_they_do_not_where_it_may_be_true(spot, quotes):
+def test_quotes_do_not_contradict_a_plausible_price(spot, quotes):
     assert not is_contradicted(spot, quotes)
 
 
-def test_a_price_is_far_beyond_a_tenth_of_the_close():
+def test_a_price_more_than_a_tenth_from_the_close_is_far():
     rules = ValuationRules()
     assert is_far(440.0, 600.0, rules)
     assert is_far(6000.0, 600.0, rules)

@@ -1,4 +1,4 @@
-"""The table of stops, line by line."""
+"""The decision table of stops, line by line."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from options_platform.domain.valuation import (
     ValuationRules,
     Verdict,
     judge,
-    said_of,
+    verdict_of,
 )
 
 RULES = ValuationRules()
@@ -42,7 +42,7 @@ SHORT, LONG = Look(unsure_since=ago(seconds=899)), Look(unsure_since=ago(seconds
 
 
 @pytest.mark.parametrize(
-    ("by_quotes", "said"),
+    ("by_quotes", "verdict"),
     [
         (BEYOND, Verdict.BEYOND),
         (WITHIN, Verdict.WITHIN),
@@ -53,8 +53,8 @@ SHORT, LONG = Look(unsure_since=ago(seconds=899)), Look(unsure_since=ago(seconds
         (None, Verdict.UNSURE),
     ],
 )
-def test_quotes_are_unsure_where_they_are_wide_on_both_sides_of_the_stop(by_quotes, said):
-    assert said_of(by_quotes, is_stop) is said
+def test_quotes_are_unsure_if_they_are_wide_around_the_stop(by_quotes, verdict):
+    assert verdict_of(by_quotes, is_stop) is verdict
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_quotes_are_unsure_where_they_are_wide_on_both_sides_of_the_stop(by_quot
         (LONG, wide(-4.5), MODEL_WITHIN, False),
         (LONG, wide(-0.5), None, False),
         (LONG, wide(-0.5), MODEL_BEYOND, True),
-        # It fails closed: the adverse end of the model decides then.
+        # Fail closed: the adverse end of the model's band decides.
         (LONG, wide(-0.5), MODEL_OPEN, True),
         (LONG, None, MODEL_BEYOND, True),
         (LONG, None, MODEL_WITHIN, False),
@@ -86,10 +86,10 @@ def test_quotes_are_unsure_where_they_are_wide_on_both_sides_of_the_stop(by_quot
         (LONG, WITHIN, MODEL_BEYOND, False),
     ],
 )
-def test_the_table_of_stops(before, by_quotes, by_model, stopped):
-    found = judge(before, AT, by_quotes, by_model, is_stop, RULES)
-    assert found.is_stopped is stopped
-    assert found.by_model is (before == LONG and by_quotes is not WITHIN)
+def test_the_stop_table_line_by_line(before, by_quotes, by_model, stopped):
+    evidence = judge(before, AT, by_quotes, by_model, is_stop, RULES)
+    assert evidence.is_stopped is stopped
+    assert evidence.by_model is (before == LONG and by_quotes is not WITHIN)
 
 
 @pytest.mark.parametrize(
@@ -103,26 +103,26 @@ def test_the_table_of_stops(before, by_quotes, by_model, stopped):
         (NEW, wide(-4.5), Look(unsure_since=AT)),
         (NEW, None, Look(unsure_since=AT)),
         (SHORT, wide(-0.5), SHORT),
-        # What a tight look has shown is not taken back by a wide one.
+        # A look with wide quotes does not cancel one with tight quotes.
         (CONFIRMS, wide(-0.5), Look(CONFIRMS.beyond_since, AT)),
     ],
 )
-def test_what_is_remembered(before, by_quotes, after):
+def test_a_look_remembers_when_the_value_was_beyond_or_unsure(before, by_quotes, after):
     assert judge(before, AT, by_quotes, None, is_stop, RULES).look == after
 
 
-def test_a_model_that_holds_a_position_takes_back_an_earlier_look_and_goes_on_deciding():
+def test_a_model_within_the_stop_cancels_an_earlier_look_and_keeps_deciding():
     before = Look(ago(hours=3), ago(hours=2))
-    found = judge(before, AT, wide(-4.5), MODEL_WITHIN, is_stop, RULES)
-    assert found.look == Look(None, before.unsure_since)
+    evidence = judge(before, AT, wide(-4.5), MODEL_WITHIN, is_stop, RULES)
+    assert evidence.look == Look(None, before.unsure_since)
     assert judge(before, AT, wide(-4.5), MODEL_BEYOND, is_stop, RULES).look == before
 
 
-def test_a_clock_that_was_ahead_silences_nothing_for_longer():
+def test_a_clock_that_was_ahead_does_not_delay_the_model():
     ahead = Look(unsure_since=AT + timedelta(hours=5))
-    found = judge(ahead, AT, wide(-0.5), MODEL_BEYOND, is_stop, RULES)
-    assert found.look == Look(unsure_since=AT)
-    later = judge(found.look, AT + timedelta(minutes=15), None, MODEL_BEYOND, is_stop, RULES)
+    evidence = judge(ahead, AT, wide(-0.5), MODEL_BEYOND, is_stop, RULES)
+    assert evidence.look == Look(unsure_since=AT)
+    later = judge(evidence.look, AT + timedelta(minutes=15), None, MODEL_BEYOND, is_stop, RULES)
     assert later.is_stopped
 
 
@@ -139,16 +139,16 @@ def test_a_clock_that_was_ahead_silences_nothing_for_longer():
         (NEW, None, None, None, None),
     ],
 )
-def test_what_a_position_counts_with(before, by_quotes, by_model, value, sure):
-    """The mids pause; only what is sure halts."""
-    found = judge(before, AT, by_quotes, by_model, is_stop, RULES)
-    assert (found.value, found.sure) == (value, sure)
+def test_the_current_and_the_reliable_value_of_a_position(before, by_quotes, by_model, value, sure):
+    """Values at the mids can pause entries; only reliable values can halt them."""
+    evidence = judge(before, AT, by_quotes, by_model, is_stop, RULES)
+    assert (evidence.value, evidence.sure) == (value, sure)
 
 
-def test_old_quotes_do_not_silence_a_model_that_is_beyond():
-    found = judge(NEW, AT, WITHIN, MODEL_BEYOND, is_stop, RULES, are_old=True)
-    assert (found.is_stopped, found.look) == (False, Look(unsure_since=AT))
+def test_old_quotes_do_not_overrule_a_model_beyond_the_stop():
+    evidence = judge(NEW, AT, WITHIN, MODEL_BEYOND, is_stop, RULES, are_old=True)
+    assert (evidence.is_stopped, evidence.look) == (False, Look(unsure_since=AT))
     assert judge(LONG, AT, WITHIN, MODEL_BEYOND, is_stop, RULES, are_old=True).is_stopped
     for by_model, are_old in ((MODEL_WITHIN, True), (None, True), (MODEL_BEYOND, False)):
-        held = judge(LONG, AT, WITHIN, by_model, is_stop, RULES, are_old=are_old)
-        assert (held.is_stopped, held.look) == (False, Look())
+        within_stop = judge(LONG, AT, WITHIN, by_model, is_stop, RULES, are_old=are_old)
+        assert (within_stop.is_stopped, within_stop.look) == (False, Look())

@@ -54,7 +54,7 @@ def test_the_fills_of_an_entry_and_of_what_replaced_it_by_hand_are_one_position(
 
 
 @pytest.mark.parametrize(("spreads", "then"), [(8, "filled"), (3, "canceled")])
-def test_the_next_rung_of_an_entry_leaves_once_the_one_before_it_turns_out_filled(
+def test_the_next_attempt_of_an_entry_is_canceled_once_the_former_turns_out_filled(
     entered, resting, spreads, then
 ):
     (first,) = entered.ledger.orders()
@@ -68,7 +68,7 @@ def test_the_next_rung_of_an_entry_leaves_once_the_one_before_it_turns_out_fille
     closed_at_once(entered, resting)
 
 
-def test_what_two_rungs_have_filled_is_held_and_closed_whole(entered, resting):
+def test_fills_of_two_attempts_are_one_position_and_closed_completely(entered, resting):
     (first,) = entered.ledger.orders()
     advance(entered, NOW + timedelta(minutes=1), resting)
     second = attempts(entered)[-1]
@@ -82,7 +82,9 @@ def test_what_two_rungs_have_filled_is_held_and_closed_whole(entered, resting):
 
 @pytest.mark.parametrize("command", ["halt", "flatten"])
 @pytest.mark.parametrize("shown", [("canceled", "0"), ("filled", "8")])
-def test_what_rests_though_it_was_shown_as_ended_is_canceled(entered, resting, command, shown):
+def test_an_order_that_rests_though_it_was_reported_as_ended_is_canceled(
+    entered, resting, command, shown
+):
     with resting.lock:
         (held,) = resting.book.orders.values()
         was = {name: held[name] for name in ("status", "filled_qty", "filled_avg_price")}
@@ -100,9 +102,7 @@ def test_what_rests_though_it_was_shown_as_ended_is_canceled(entered, resting, c
     assert statuses(resting) == ["canceled"]
 
 
-def test_a_halt_that_comes_while_the_id_is_looked_up_keeps_the_entry_from_being_sent(
-    tmp_path, resting, monkeypatch
-):
+def test_a_halt_during_the_lookup_of_the_id_prevents_the_entry(tmp_path, resting, monkeypatch):
     made = trader(tmp_path, resting.address)
     other = trader(tmp_path, resting.address, wait=0.1)
     answer = resting.handle
@@ -132,7 +132,7 @@ def test_what_replaced_an_entry_by_hand_before_a_halt_leaves_the_market_with_it(
     assert resting.count(POST) == 1
 
 
-def test_an_entry_that_was_refused_and_taken_all_the_same_does_not_outlive_a_halt(
+def test_an_entry_that_was_refused_but_accepted_all_the_same_is_canceled_by_a_halt(
     tmp_path, resting
 ):
     resting.script("faults", {"do": "underway"})

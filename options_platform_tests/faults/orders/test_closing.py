@@ -20,7 +20,7 @@ from options_platform_tests.faults.world import (
 )
 
 
-def test_in_the_session_everything_is_closed_through_the_quotes_of_now(tmp_path, fake):
+def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fake):
     """Bought at 1.86 and quoted at 0.40: yesterday's price would never be met."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -45,7 +45,7 @@ def test_in_the_session_everything_is_closed_through_the_quotes_of_now(tmp_path,
     assert_sound(made, fake)
 
 
-def test_flattening_takes_the_close_where_quotes_are_impossible(tmp_path, fake):
+def test_flattening_uses_the_close_if_quotes_are_impossible(tmp_path, fake):
     """5 wide and quoted as worth -10: not 25, but the floor from the close."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -60,7 +60,7 @@ def test_flattening_takes_the_close_where_quotes_are_impossible(tmp_path, fake):
     assert order.limit_price == made.settings.ladder.prices("SPY", "exit", fair, order.legs)[-1]
 
 
-def test_no_closing_order_pays_for_a_spread_that_was_bought_or_gives_it_away(tmp_path, fake):
+def test_no_closing_order_pays_to_sell_a_debit_spread_or_gives_it_away(tmp_path, fake):
     """Worth a cent: through the far side it would cost 0.09 to sell, and 0.00 is a gift."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -73,7 +73,7 @@ def test_no_closing_order_pays_for_a_spread_that_was_bought_or_gives_it_away(tmp
     assert_sound(made, fake)
 
 
-def test_an_exit_that_never_arrived_is_closed_by_flattening_again(tmp_path, fake):
+def test_flattening_again_closes_a_position_whose_exit_never_arrived(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.script("faults", {"do": "drop"})
@@ -84,7 +84,7 @@ def test_an_exit_that_never_arrived_is_closed_by_flattening_again(tmp_path, fake
     assert_sound(made, fake)
 
 
-def test_positions_that_cannot_be_listed_for_a_while_are_closed_whole(tmp_path, fake):
+def test_positions_that_cannot_be_listed_for_a_while_are_closed_completely(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made, ("SPY", "QQQ"))
     away = {"on": "GET /v2/positions", "do": "status", "status": 502, "times": 99}
@@ -102,9 +102,7 @@ def test_positions_that_cannot_be_listed_for_a_while_are_closed_whole(tmp_path, 
     [({"filled_qty": "1"}, "partially_filled"), ({"status": "rejected"}, "rejected")],
     ids=["fewer fills than before", "rejected after a fill"],
 )
-def test_an_answer_that_cannot_be_keeps_nothing_else_from_being_closed(
-    tmp_path, resting, told, after
-):
+def test_an_impossible_answer_does_not_prevent_other_closings(tmp_path, resting, told, after):
     made = trader(tmp_path, resting.address)
     one, other = trade(made, ("SPY", "QQQ"))
     resting.script("fill", {"client_order_id": one.client_order_id, "spreads": 2})
@@ -122,7 +120,7 @@ def test_an_answer_that_cannot_be_keeps_nothing_else_from_being_closed(
 
 
 @pytest.mark.parametrize("hours", [-30, 30])
-def test_a_clock_that_is_off_keeps_nothing_from_being_closed(tmp_path, fake, hours):
+def test_a_wrong_clock_does_not_prevent_closing(tmp_path, fake, hours):
     """The session to close in is the broker's, not this machine's."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -134,7 +132,7 @@ def test_a_clock_that_is_off_keeps_nothing_from_being_closed(tmp_path, fake, hou
 
 @pytest.mark.parametrize("status", [403, 408])
 @pytest.mark.parametrize("path", ["/v2/positions", "/v2/orders", "/v2/clock", "/v2/account"])
-def test_a_read_that_is_refused_once_keeps_nothing_from_being_closed(tmp_path, fake, path, status):
+def test_a_read_that_is_refused_once_does_not_prevent_closing(tmp_path, fake, path, status):
     made = trader(tmp_path, fake.address)
     trade(made)
     made.broker.account()
@@ -148,9 +146,7 @@ def test_a_read_that_is_refused_once_keeps_nothing_from_being_closed(tmp_path, f
 @pytest.mark.parametrize("away", ["/v2/orders", "/v2/orders:by"])
 @pytest.mark.parametrize("spreads", [3, 8])
 @pytest.mark.parametrize("again", ["flatten", "work", "daily"])
-def test_an_exit_whose_answer_was_lost_is_not_sent_a_second_time_beside_itself(
-    tmp_path, fake, away, spreads, again
-):
+def test_an_exit_whose_answer_was_lost_is_not_sent_twice(tmp_path, fake, away, spreads, again):
     """It fills on at the broker, whose positions can be read and whose orders cannot."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -197,7 +193,7 @@ def test_flattening_halts_a_run_that_trades_before_it_waits_for_it(tmp_path, fak
     assert contracts(fake) == {}
 
 
-def test_an_exit_that_a_backup_does_not_know_is_taken_over_and_not_doubled(tmp_path, fake):
+def test_an_exit_missing_in_a_restored_ledger_is_adopted_and_not_doubled(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

@@ -12,7 +12,7 @@ from options_platform.testing.alpaca_account import NOW, SESSION, TICKERS, plans
 from options_platform_tests.faults.world import POST, advance, assert_sound, contracts, trade
 
 
-def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_path, fake):
+def test_a_stale_plan_does_not_wait_for_a_broker_that_does_not_answer(tmp_path, fake):
     fake.script("faults", {"on": "", "do": "drop", "times": 999})
     made = trader(tmp_path, fake.address)
     order = trade(replace(made, folds={"SPY": "2014-01"}))[0]
@@ -23,7 +23,7 @@ def test_a_plan_that_is_not_fresh_does_not_wait_for_a_broker_that_is_away(tmp_pa
 
 
 @pytest.mark.parametrize(("price", "reason"), [(258.0, "PRICE_MOVED"), (243.0, None)])
-def test_an_entry_does_not_go_after_a_market_that_has_moved_away(tmp_path, resting, price, reason):
+def test_an_entry_does_not_follow_a_market_that_has_moved_away(tmp_path, resting, price, reason):
     """Planned at 250 USD; at its first rung the ticker trades 3.2% above, or 2.8% below."""
     made = trader(tmp_path, resting.address)
     trade(made)
@@ -51,9 +51,7 @@ def test_an_entry_is_not_sent_into_a_market_that_has_moved_or_is_crossed(tmp_pat
 
 
 @pytest.mark.parametrize(("price", "reason"), [(240.0, "PRICE_MOVED"), (250.0, None)])
-def test_an_entry_of_a_class_of_shares_goes_by_the_price_of_that_class(
-    tmp_path, fake, price, reason
-):
+def test_an_entry_of_a_share_class_uses_the_price_of_that_class(tmp_path, fake, price, reason):
     made = trader(tmp_path, fake.address)
     fake.script("trade", {"ticker": "BRK.B", "price": price})
     (order,) = trade(made, ("BRK-B",))
@@ -81,7 +79,7 @@ def test_an_entry_waits_while_the_market_or_account_cannot_be_seen(tmp_path, fak
     assert_sound(made, fake)
 
 
-def test_the_quotes_that_cannot_be_had_hide_no_price_that_has_moved(tmp_path, fake):
+def test_missing_quotes_hide_no_price_that_has_moved(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     fake.script("trade", {"ticker": "SPY", "price": 240.0})
     away = {"on": "GET /v1beta1/options/quotes", "do": "status", "status": 403, "times": 99}

@@ -22,7 +22,7 @@ from options_platform_tests.faults.world import (
 )
 
 
-def test_a_halt_holds_at_once_for_a_process_that_is_sending(tmp_path, fake):
+def test_a_halt_is_in_force_at_once_for_a_process_that_is_sending(tmp_path, fake):
     """The first of three orders hangs; of the others none is sent."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
     sender = start(tmp_path, fake.address, tickers=TICKERS, TIMEOUT="60")
@@ -54,7 +54,9 @@ def test_an_entry_that_arrives_during_a_halt_is_canceled_by_work(tmp_path, resti
     assert_sound(made, resting)
 
 
-def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(tmp_path, resting):
+def test_a_halt_cancels_entries_keeps_exits_and_stays_while_the_broker_does_not_answer(
+    tmp_path, resting
+):
     made = trader(tmp_path, resting.address)
     trade(made)
     resting.script("faults", {"on": "", "do": "drop", "times": 999})
@@ -70,9 +72,7 @@ def test_a_halt_cancels_entries_keeps_exits_and_holds_while_the_broker_is_away(t
     assert_sound(made, resting)
 
 
-def test_a_halt_that_comes_while_an_entry_is_checked_keeps_it_from_being_sent(
-    tmp_path, resting, monkeypatch
-):
+def test_a_halt_during_the_checks_of_an_entry_prevents_it(tmp_path, resting, monkeypatch):
     made = trader(tmp_path, resting.address)
     other = trader(tmp_path, resting.address, wait=0.1)
     answer = resting.handle
@@ -104,7 +104,7 @@ def test_an_entry_that_was_being_sent_when_a_halt_came_is_canceled_at_once(tmp_p
     assert_sound(made, resting)
 
 
-def test_an_intent_of_before_a_halt_is_not_sent_after_it(tmp_path, resting):
+def test_an_intent_from_before_a_halt_is_not_sent_after_it(tmp_path, resting):
     """Left over from an evening without a broker: only a new plan or a person asks for more."""
     made = trader(tmp_path, resting.address)
     resting.script("faults", {"on": "GET /v2/account", "do": "status", "status": 502, "times": 999})
@@ -136,7 +136,9 @@ def test_an_entry_in_doubt_at_a_halt_is_not_sent_again_and_canceled_when_it_arri
 
 
 @pytest.mark.parametrize("stop", ["halt", "flatten"])
-def test_orders_of_ours_that_an_older_ledger_does_not_know_are_canceled(tmp_path, resting, stop):
+def test_orders_of_the_platform_that_an_older_ledger_does_not_know_are_canceled(
+    tmp_path, resting, stop
+):
     made = trader(tmp_path, resting.address)
     trade(made, ("QQQ",))
     backup = made.ledger.path.read_bytes()
@@ -151,9 +153,7 @@ def test_orders_of_ours_that_an_older_ledger_does_not_know_are_canceled(tmp_path
     assert_sound(made, resting)
 
 
-def test_a_ledger_that_is_older_than_a_halt_is_halted_by_its_notice_or_the_broker(
-    tmp_path, resting
-):
+def test_a_ledger_older_than_a_halt_is_halted_by_the_notice_or_the_broker(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     trade(made, ("QQQ",))
     backup = made.ledger.path.read_bytes()

@@ -35,7 +35,7 @@ def test_the_plans_of_a_day_become_filled_orders_and_positions(tmp_path, fake):
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted", "recorded"])
-def test_a_killed_sender_done_again_leaves_one_order(tmp_path, fake, step):
+def test_a_killed_sender_that_runs_again_leaves_one_order(tmp_path, fake, step):
     assert ended(start(tmp_path, fake.address, step))[0] == -9
     made = trader(tmp_path, fake.address)
     before = made.ledger.orders()[0].status
@@ -78,7 +78,7 @@ def test_a_sender_killed_during_the_post_leaves_one_order(tmp_path, fake, do):
     ],
     ids=lambda value: "-".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
 )
-def test_an_answer_in_doubt_is_resolved_by_asking_and_never_by_sending_another(
+def test_a_doubtful_answer_is_resolved_by_a_lookup_and_never_by_sending_again(
     tmp_path, fake, fault, posts
 ):
     fake.script("faults", fault)
@@ -109,7 +109,9 @@ def test_an_order_in_doubt_stays_unknown_while_the_broker_cannot_be_asked(tmp_pa
     assert_sound(made, fake)
 
 
-def test_an_entry_waits_as_an_intent_while_the_broker_is_away_and_is_sent_later(tmp_path, fake):
+def test_an_entry_waits_as_an_intent_while_the_broker_does_not_answer_and_is_sent_later(
+    tmp_path, fake
+):
     fake.script("faults", {"on": "", "do": "drop", "times": 999})
     made = trader(tmp_path, fake.address)
     assert trade(made)[0].status == "intent"
@@ -119,7 +121,7 @@ def test_an_entry_waits_as_an_intent_while_the_broker_is_away_and_is_sent_later(
     assert_sound(made, fake)
 
 
-def test_what_is_filled_of_an_entry_and_its_rest_count_as_one_position(tmp_path, fake):
+def test_partial_fills_of_an_entry_are_one_position(tmp_path, fake):
     fake.fills = "half"
     made = trader(tmp_path, fake.address, risk={"greeks": WIDE, "max_positions": 2})
     trade(made)
@@ -129,7 +131,7 @@ def test_what_is_filled_of_an_entry_and_its_rest_count_as_one_position(tmp_path,
     assert orders["QQQ"].reason == "MAX_POSITIONS"
 
 
-def test_what_the_account_may_not_do_is_not_sent(tmp_path, fake):
+def test_an_order_that_the_account_may_not_trade_is_not_sent(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     fake.book.level = 1
     assert trade(made, ("SPY",))[0].reason == "OPTIONS_LEVEL"
@@ -148,7 +150,7 @@ def test_what_the_account_may_not_do_is_not_sent(tmp_path, fake):
     assert fake.count(POST) == 0
 
 
-def test_a_request_that_arrives_after_its_time_out_does_not_become_two_orders(tmp_path, fake):
+def test_a_request_that_arrives_after_its_time_out_is_one_order(tmp_path, fake):
     fake.script("faults", {"do": "late", "seconds": 1.5})
     made = trader(tmp_path, fake.address)
     assert trade(made)[0].status == "unknown"
@@ -160,7 +162,7 @@ def test_a_request_that_arrives_after_its_time_out_does_not_become_two_orders(tm
     assert_sound(made, fake)
 
 
-def test_an_id_that_the_broker_has_already_is_looked_up(tmp_path, fake):
+def test_an_id_that_the_broker_already_has_is_looked_up(tmp_path, fake):
     """A broker that lists an order late says at first that it has none."""
     fake.script("faults", {"do": "drop_after"})
     late = {"do": "status", "times": 99, "after": POST}
@@ -184,7 +186,7 @@ def test_an_id_that_the_broker_has_already_is_looked_up(tmp_path, fake):
     assert_sound(made, fake)
 
 
-def test_a_refusal_is_final_and_said(tmp_path, fake):
+def test_a_refusal_is_final_and_reported(tmp_path, fake):
     fake.script(
         "faults",
         {"do": "status", "status": 403, "body": {"code": 1, "message": "insufficient power"}},
@@ -200,7 +202,7 @@ def test_a_refusal_is_final_and_said(tmp_path, fake):
 
 
 @pytest.mark.parametrize("status", [403, 408])
-def test_a_refusal_of_what_was_taken_is_not_believed(tmp_path, fake, status):
+def test_a_refusal_of_an_accepted_order_is_not_believed(tmp_path, fake, status):
     """Whoever stands between may refuse what the broker has."""
     fake.script("faults", {"do": "status_after", "status": status})
     made = trader(tmp_path, fake.address)
@@ -221,7 +223,7 @@ def test_a_refusal_stays_in_doubt_until_the_id_could_be_looked_up(tmp_path, fake
     assert fake.book.orders == {}
 
 
-def test_an_order_that_another_home_sent_is_taken_over_and_stops_entries(tmp_path, resting):
+def test_an_order_that_another_home_sent_is_adopted_and_stops_entries(tmp_path, resting):
     """Two homes with one account's name trade it, by different plans."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -236,7 +238,7 @@ def test_an_order_that_another_home_sent_is_taken_over_and_stops_entries(tmp_pat
     assert resting.count(POST) == 1
 
 
-def test_a_plan_that_changed_keeps_no_other_ticker_from_trading(tmp_path, fake):
+def test_a_changed_plan_does_not_prevent_other_tickers_from_trading(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made, ("AAPL",))
     with pytest.raises(LedgerError, match=r"PLAN_CHANGED.*AAPL"):
@@ -258,7 +260,7 @@ def test_an_order_accepted_and_then_rejected_opens_nothing(tmp_path, fake):
     assert_sound(made, fake)
 
 
-def test_a_clock_that_is_off_stops_entries(tmp_path, fake):
+def test_a_wrong_clock_stops_entries(tmp_path, fake):
     fake.script("clock", {"offset_seconds": -7200})
     made = trader(tmp_path, fake.address)
     order = trade(made)[0]
@@ -295,7 +297,7 @@ def test_an_order_in_doubt_that_never_arrived_is_missing_after_its_session(tmp_p
 
 
 @pytest.mark.parametrize("page", ["not found", "empty lists"])
-def test_a_fill_that_one_look_up_does_not_show_is_adopted_when_it_shows(tmp_path, resting, page):
+def test_a_fill_that_a_lookup_misses_is_adopted_when_it_appears(tmp_path, resting, page):
     """A gateway's 404, or lists that lag a day: the fill comes to light later, and counts."""
     made = trader(tmp_path, resting.address)
     (order,) = trade(made)
@@ -318,7 +320,7 @@ def test_a_fill_that_one_look_up_does_not_show_is_adopted_when_it_shows(tmp_path
 
 
 @pytest.mark.parametrize("lag", [0, 6])
-def test_a_page_that_forbids_is_no_refusal(tmp_path, fake, lag):
+def test_a_forbidden_page_of_a_gateway_is_no_refusal(tmp_path, fake, lag):
     """An HTML 403 after the order was taken, while look-ups and lists lag behind it."""
     fake.script("lag", {"of": ["orders", "lookups"], "requests": lag})
     fake.script("faults", {"do": "status_after", "page": "forbidden"})

@@ -38,7 +38,7 @@ def child(tmp_path, step):
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "submitted", "recorded"])
-def test_a_killed_sender_done_again_leaves_one_order(tmp_path, step):
+def test_a_killed_sender_that_runs_again_leaves_one_order(tmp_path, step):
     assert child(tmp_path, step).wait(timeout=120) == -signal.SIGKILL
     made = service(tmp_path)
     plans, legs = planned(DAYS[0])

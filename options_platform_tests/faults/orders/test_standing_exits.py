@@ -45,7 +45,7 @@ def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(
 
 
 @pytest.mark.parametrize("quoted", [True, False])
-def test_a_sold_contract_alone_is_bought_back_at_its_own_quote_or_named(tmp_path, fake, quoted):
+def test_a_single_short_contract_is_bought_back_at_its_quote_or_reported(tmp_path, fake, quoted):
     """The lost contract has no quote any more; the mark of the spread prices no half of it."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -66,7 +66,7 @@ def test_a_sold_contract_alone_is_bought_back_at_its_own_quote_or_named(tmp_path
     assert any("nothing closes" in problem for problem in problems) is not quoted
 
 
-def test_a_bought_contract_whose_sold_one_was_assigned_is_kept_against_the_shares(tmp_path, fake):
+def test_a_long_contract_is_kept_against_the_shares_of_its_assigned_short(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     short = next(symbol for symbol, quantity in contracts(fake).items() if quantity < 0)
@@ -77,7 +77,7 @@ def test_a_bought_contract_whose_sold_one_was_assigned_is_kept_against_the_share
     assert order.legs[0].is_shares
 
 
-def test_what_was_flattened_and_expired_is_closed_by_the_next_daily_run(tmp_path, fake):
+def test_a_position_whose_flattening_order_expired_is_closed_by_the_next_daily_run(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -99,7 +99,9 @@ def test_what_was_flattened_and_expired_is_closed_by_the_next_daily_run(tmp_path
 
 
 @pytest.mark.parametrize("path", ["/v2/clock", "/v2/account/activities"])
-def test_a_naked_contract_is_bought_back_while_the_broker_answers_only_half(tmp_path, fake, path):
+def test_a_naked_contract_is_bought_back_though_the_broker_answers_only_some_requests(
+    tmp_path, fake, path
+):
     made = trader(tmp_path, fake.address)
     trade(made)
     lose_the_bought_leg(fake)
@@ -108,7 +110,7 @@ def test_a_naked_contract_is_bought_back_while_the_broker_answers_only_half(tmp_
     assert contracts(fake) == {}
 
 
-def test_one_list_without_a_bought_leg_closes_nothing(tmp_path, fake):
+def test_a_single_list_without_a_long_leg_closes_nothing(tmp_path, fake):
     """A doubt that does not last ends with the next look that finds the leg again."""
     made = trader(tmp_path, fake.address, doubt=60)
     trade(made)
@@ -122,7 +124,7 @@ def test_one_list_without_a_bought_leg_closes_nothing(tmp_path, fake):
     assert exits(made) == []
 
 
-def test_a_flatten_that_was_refused_is_done_again_by_the_daily_run(tmp_path, fake):
+def test_a_refused_flatten_is_repeated_by_the_daily_run(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.script("faults", {"do": "status", "status": 403, "body": {"code": 1, "message": "no"}})

@@ -22,7 +22,7 @@ from options_platform_tests.faults.world import (
 )
 
 
-def test_a_partial_fill_that_is_then_canceled_keeps_its_position_in_ratio(tmp_path, resting):
+def test_a_partially_filled_and_canceled_order_leaves_a_position_in_ratio(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     order = trade(made)[0]
     resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 2})
@@ -45,9 +45,7 @@ def test_a_partial_fill_that_is_then_canceled_keeps_its_position_in_ratio(tmp_pa
     assert_sound(made, resting)
 
 
-def test_a_cancel_that_stays_pending_blocks_the_next_attempt_until_it_is_resolved(
-    tmp_path, resting
-):
+def test_a_pending_cancel_blocks_the_next_attempt_until_it_is_resolved(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     number = trade(made)[0].client_order_id
     resting.script("faults", {"on": "DELETE", "do": "pending_cancel"})
@@ -81,7 +79,7 @@ def test_a_cancel_that_comes_too_late_finds_the_fill(tmp_path, resting):
     assert_sound(made, resting)
 
 
-def test_a_ladder_climbs_to_its_floor_and_stands_there(tmp_path, resting):
+def test_an_order_is_repriced_step_by_step_to_its_floor_and_rests_there(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     trade(made)
     for minute in range(1, 8):
@@ -99,7 +97,7 @@ def test_a_ladder_climbs_to_its_floor_and_stands_there(tmp_path, resting):
 
 
 @pytest.mark.parametrize("step", ["to be canceled", "canceled", "intent recorded", "sending"])
-def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, step):
+def test_repricing_that_is_killed_at_any_step_continues_where_it_was(tmp_path, resting, step):
     made = trader(tmp_path, resting.address)
     trade(made)
     later = NOW + timedelta(minutes=1)
@@ -112,7 +110,7 @@ def test_a_ladder_killed_at_any_step_goes_on_where_it_was(tmp_path, resting, ste
 
 
 @pytest.mark.parametrize("purpose", ["entry", "exit"])
-def test_a_rung_placed_overnight_stands_in_the_market_for_its_time(tmp_path, resting, purpose):
+def test_a_step_placed_overnight_rests_in_the_market_for_its_time(tmp_path, resting, purpose):
     """Sent at half past midnight: its 60 seconds begin with the session, at 9:30."""
     made = trader(tmp_path, resting.address)
     night = datetime(2015, 1, 5, 0, 30, tzinfo=NEW_YORK)
@@ -133,7 +131,7 @@ def test_a_rung_placed_overnight_stands_in_the_market_for_its_time(tmp_path, res
     assert_sound(made, resting)
 
 
-def test_work_goes_on_while_an_exit_waits_to_be_sent_again(tmp_path, fake):
+def test_work_continues_while_an_exit_waits_to_be_sent_again(tmp_path, fake):
     """Canceled for its next rung, and then the broker's orders cannot be read for a while."""
 
     def die(step):
@@ -161,7 +159,7 @@ def test_work_goes_on_while_an_exit_waits_to_be_sent_again(tmp_path, fake):
     assert_sound(made, fake)
 
 
-def test_a_rejected_exit_is_named_until_another_run_closes_its_position(tmp_path, fake):
+def test_a_rejected_exit_is_reported_until_another_run_closes_its_position(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

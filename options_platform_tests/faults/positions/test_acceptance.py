@@ -41,7 +41,7 @@ def test_only_what_was_reported_is_accepted(made, fake):
     assert accept(made, NOW, "interest") == []
 
 
-def test_positions_that_were_accepted_as_gone_are_open_again_once_the_broker_shows_them(made, fake):
+def test_positions_accepted_as_closed_are_open_again_once_the_broker_shows_them(made, fake):
     before = made.ledger.positions()
     fake.script("hide", {})
     accept(made, NOW, "gone, says the list")
@@ -62,7 +62,7 @@ def test_a_position_is_closed_though_a_person_holds_more_of_its_contract(made, f
     assert made.reconcile(NOW) == []
 
 
-def test_a_word_on_cash_alone_takes_no_earlier_word_away_and_ends_no_contract(made, fake):
+def test_accepting_only_cash_changes_no_earlier_acceptance_and_closes_no_contract(made, fake):
     bought = max(contracts(fake), key=contracts(fake).get)
     fake.script("move", {"symbol": bought, "quantity": 1})
     accept(made, NOW, "mine")
@@ -78,7 +78,7 @@ def test_a_word_on_cash_alone_takes_no_earlier_word_away_and_ends_no_contract(ma
     assert made.ledger.acceptance() == before != kept
 
 
-def test_what_a_person_opens_for_himself_long_after_is_no_position_of_ours(made, fake):
+def test_contracts_that_a_person_opens_much_later_are_no_position_of_the_platform(made, fake):
     held = contracts(fake)
     for symbol, quantity in held.items():
         fake.script("move", {"symbol": symbol, "quantity": -quantity})
@@ -91,7 +91,7 @@ def test_what_a_person_opens_for_himself_long_after_is_no_position_of_ours(made,
     assert made.ledger.positions(only_open=True) == []
 
 
-def test_an_order_that_a_person_gave_up_is_no_difference_while_its_cancel_never_ends(made, fake):
+def test_an_order_given_up_by_a_person_is_no_difference_while_its_cancel_stays_pending(made, fake):
     fake.fills = "rest"
     with made.ledger.trading():
         made.closing.close_position(made.ledger.positions()[0], NOW.date(), "TIME", None, NOW)

@@ -36,7 +36,7 @@ def spreads(made):
     return [(p.open_contracts, p.broken_contracts) for p in made.ledger.positions()]
 
 
-def test_an_assignment_that_was_accepted_before_it_is_stated_counts_once(made, fake):
+def test_an_assignment_accepted_before_it_is_reported_counts_once(made, fake):
     fake.script("freeze", {"of": ["activities"]})
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
     assert accept(made, NOW, "assigned, says the broker's page") == []
@@ -48,7 +48,7 @@ def test_an_assignment_that_was_accepted_before_it_is_stated_counts_once(made, f
     assert made.reconcile(NOW) == []
 
 
-def test_an_assignment_whose_shares_were_not_listed_when_it_was_accepted_brings_them(made, fake):
+def test_an_assignment_accepted_before_its_shares_are_listed_still_adds_them(made, fake):
     fake.script("freeze", {"of": ["activities", "account"]})
     fake.script("hide", {"symbols": ["SPY"]})
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
@@ -60,7 +60,7 @@ def test_an_assignment_whose_shares_were_not_listed_when_it_was_accepted_brings_
     assert made.ledger.statement().contracts == contracts(fake)
 
 
-def test_an_assignment_after_another_that_was_accepted_ends_contracts_of_its_own(made, fake):
+def test_an_assignment_after_an_accepted_one_closes_further_contracts(made, fake):
     fake.script("freeze", {"of": ["activities"]})
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
     accept(made, NOW, "assigned, says the broker's page")
@@ -83,7 +83,7 @@ def test_an_assignment_that_was_canceled_before_it_was_seen_never_happened(made,
 
 @pytest.mark.parametrize("new_id", [False, True])
 @pytest.mark.parametrize("seen_first", [False, True])
-def test_a_corrected_assignment_counts_as_it_says_now(made, fake, new_id, seen_first):
+def test_a_corrected_assignment_counts_with_its_new_quantity(made, fake, new_id, seen_first):
     fake.script("assign", {"symbol": sold(fake), "contracts": 4})
     if seen_first:
         assert made.reconcile(NOW) == []
@@ -131,7 +131,7 @@ def test_an_assignment_that_is_reversed_after_everything_was_closed_is_closed_ag
     assert made.reconcile(NOW) == []
 
 
-def test_a_reversed_assignment_comes_back_to_the_position_that_it_was_of(made, fake):
+def test_a_reversed_assignment_restores_its_own_position(made, fake):
     first = made.ledger.orders()[0]
     low, high = first.legs
     open_beside(made, first, (replace(low, strike=low.strike - 2), high))
@@ -144,7 +144,7 @@ def test_a_reversed_assignment_comes_back_to_the_position_that_it_was_of(made, f
     assert spreads(made) == [before[0], (before[1][0] + 1, before[1][1] - 1)]
 
 
-def test_the_cover_of_a_short_that_no_position_owns_is_not_sold(made, fake):
+def test_the_cover_of_a_short_without_a_position_is_not_sold(made, fake):
     short = sold(fake)
     long = max(contracts(fake), key=contracts(fake).get)
     fake.script("rules", {"refuses_uncovered": False})
@@ -175,7 +175,7 @@ def test_the_assignment_of_a_persons_own_contract_reopens_no_position(made, fake
     assert contracts(fake) == {short: -1}
 
 
-def test_an_assignment_of_before_the_lookback_is_taken_over(made, fake):
+def test_an_assignment_from_before_the_lookback_is_adopted(made, fake):
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
     later = NOW + timedelta(days=14)
     at_clock(fake, later)
@@ -183,7 +183,7 @@ def test_an_assignment_of_before_the_lookback_is_taken_over(made, fake):
     assert spreads(made) == [(5, 3)]
 
 
-def test_contracts_and_shares_that_a_person_traded_are_no_assignment(made, fake):
+def test_contracts_and_shares_that_a_person_traded_do_not_count_as_an_assignment(made, fake):
     """Fills of orders that are not ours explain what is missing, and what is there."""
     short = sold(fake)
     for symbol, quantity in ((short, 8), ("SPY", -800)):
@@ -208,7 +208,7 @@ def test_activities_that_cannot_be_read_are_reported_and_stop_entries(made, fake
     assert [d.code for d in made.ledger.differences()] == ["ACTIVITIES"]
 
 
-def test_an_expiry_of_what_is_left_of_netted_contracts_ends_the_side_that_is_left(made, fake):
+def test_the_expiry_of_the_rest_of_netted_contracts_closes_the_remaining_side(made, fake):
     first = made.ledger.orders()[0]
     low, _ = first.legs
     beside = replace(first, contracts=3)
@@ -222,7 +222,9 @@ def test_an_expiry_of_what_is_left_of_netted_contracts_ends_the_side_that_is_lef
     assert made.ledger.positions(only_open=True) == []
 
 
-def test_the_assignment_of_an_adjusted_contract_of_a_persons_ends_none_of_ours(made, fake):
+def test_the_assignment_of_a_persons_adjusted_contract_closes_no_position_of_the_platform(
+    made, fake
+):
     short = sold(fake)
     adjusted = short.replace("SPY", "SPY1")
     fake.script("rules", {"refuses_uncovered": False})
@@ -234,7 +236,9 @@ def test_the_assignment_of_an_adjusted_contract_of_a_persons_ends_none_of_ours(m
     assert made.ledger.statement().contracts[short] == contracts(fake)[short] == -8
 
 
-def test_an_exercise_that_was_not_asked_for_here_is_the_persons_who_holds_it_too(made, fake):
+def test_an_exercise_that_was_not_requested_here_belongs_to_the_person_with_the_same_contract(
+    made, fake
+):
     long = max(contracts(fake), key=contracts(fake).get)
     fake.script("move", {"symbol": long, "quantity": 2})
     accept(made, NOW, "two of my own")

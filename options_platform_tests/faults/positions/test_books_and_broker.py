@@ -34,7 +34,7 @@ IN_DOUBT = (
 )
 
 
-def test_a_run_killed_before_it_judged_the_losses_judges_them_when_done_again(
+def test_a_run_killed_before_the_check_of_losses_makes_it_when_repeated(
     tmp_path, fake, monkeypatch
 ):
     made = trader(tmp_path, fake.address)
@@ -58,7 +58,7 @@ def test_a_run_killed_before_it_judged_the_losses_judges_them_when_done_again(
 
 
 @pytest.mark.parametrize("stop", ["halt", "flatten"])
-def test_an_entry_in_doubt_that_did_arrive_is_canceled_by_a_stop(tmp_path, resting, stop):
+def test_an_entry_in_doubt_that_arrived_is_canceled_by_a_stop(tmp_path, resting, stop):
     made = trader(tmp_path, resting.address)
     for fault in IN_DOUBT:
         resting.script("faults", fault)
@@ -72,7 +72,7 @@ def test_an_entry_in_doubt_that_did_arrive_is_canceled_by_a_stop(tmp_path, resti
     assert_sound(made, resting)
 
 
-def test_what_a_halt_ended_does_not_come_back_once_it_is_lifted(tmp_path, resting):
+def test_an_order_canceled_by_a_halt_is_not_sent_again_after_it(tmp_path, resting):
     """One entry waits for a broker that was away, and another was being priced anew."""
 
     def die(step):
@@ -99,7 +99,7 @@ def test_what_a_halt_ended_does_not_come_back_once_it_is_lifted(tmp_path, restin
 
 
 @pytest.mark.parametrize("purpose", ["entry", "exit"])
-def test_an_order_that_the_broker_has_lost_is_missing_until_somebody_says_so(
+def test_an_order_that_the_broker_lost_is_missing_until_a_person_accepts_it(
     tmp_path, fake, purpose
 ):
     """As when a paper account is reset; a position that it would have closed is closed anew."""
@@ -152,7 +152,7 @@ def test_keys_of_another_account_write_nothing_off_and_send_nothing(tmp_path, fa
 
 
 @pytest.mark.parametrize("body", [{}, "", None])
-def test_an_answer_that_is_no_list_is_a_doubt_and_no_empty_account(tmp_path, fake, body):
+def test_an_answer_that_is_not_a_list_is_a_doubt_and_not_an_empty_account(tmp_path, fake, body):
     made = trader(tmp_path, fake.address)
     trade(made)
     fault = {"on": "GET /v2/positions", "do": "status", "status": 200, "body": body, "times": 99}
@@ -228,7 +228,7 @@ def test_a_fill_is_dated_in_its_own_session_when_a_daily_run_was_missed(tmp_path
     assert made.ledger.positions()[0].closed_on == second
 
 
-def test_a_halt_cancels_also_where_the_account_may_not_trade_any_more(tmp_path, resting):
+def test_a_halt_cancels_even_if_the_account_may_no_longer_trade(tmp_path, resting):
     trade(trader(tmp_path, resting.address))
     listed = {"fake_address": resting.address, "timeout_seconds": 2, "accounts": ["PA-OTHER"]}
     assert OrderWorker(trader(tmp_path, resting.address, alpaca=listed)).halt(NOW, "storm") == []

@@ -41,7 +41,7 @@ def flattened(made, fake):
         advance(made, NOW, fake)
 
 
-def test_accepting_shares_of_an_assignment_that_is_not_stated_yet_keeps_their_cover(made, fake):
+def test_accepting_shares_of_an_unreported_assignment_keeps_their_cover(made, fake):
     fake.script("freeze", {"of": ["activities"]})
     fake.script("assign", {"symbol": sold(fake)})
     accept(made, NOW, "assigned, says the broker's page")
@@ -58,7 +58,7 @@ def test_accepting_shares_of_an_assignment_that_is_not_stated_yet_keeps_their_co
     assert made.reconcile(NOW) == []
 
 
-def test_contracts_that_a_person_holds_too_are_not_exercised(made, fake):
+def test_contracts_that_a_person_has_too_are_not_exercised(made, fake):
     long = max(contracts(fake), key=contracts(fake).get)
     fake.script("assign", {"symbol": sold(fake)})
     fake.script("move", {"symbol": long, "quantity": 5})
@@ -69,7 +69,7 @@ def test_contracts_that_a_person_holds_too_are_not_exercised(made, fake):
     assert made.ledger.orders()[-1].purpose != "exercise"
 
 
-def test_a_fill_counts_though_the_assignment_took_its_position_first(made, fake):
+def test_a_fill_counts_though_an_assignment_closed_its_position_first(made, fake):
     """Two positions of the same contracts: the older rests to close, and is assigned."""
     first = made.ledger.orders()[0]
     open_beside(made, first, first.legs)
@@ -89,7 +89,7 @@ def test_a_fill_counts_though_the_assignment_took_its_position_first(made, fake)
     assert_sound(made, fake)
 
 
-def test_a_fill_that_shows_after_a_person_accepted_its_end_is_recorded(made, fake):
+def test_a_fill_that_appears_after_a_person_accepted_its_end_is_recorded(made, fake):
     fake.fills = "rest"
     (held,) = made.ledger.positions()
     with made.ledger.trading():
@@ -104,7 +104,7 @@ def test_a_fill_that_shows_after_a_person_accepted_its_end_is_recorded(made, fak
     assert made.reconcile(NOW) == []
 
 
-def test_an_assignment_in_parts_of_fills_that_come_to_light_is_settled_whole(tmp_path, fake):
+def test_an_assignment_in_parts_is_settled_completely_as_fills_appear(tmp_path, fake):
     fake.fills = "rest"
     made = trader(tmp_path, fake.address)
     (order,) = trade(made)
@@ -147,7 +147,7 @@ def test_a_close_that_another_position_nets_in_part_waits_for_a_list_that_agrees
     assert contracts(fake).get(low.symbol("SPY"), 0) >= -5
 
 
-def test_a_known_naked_contract_is_bought_back_wherever_its_market_goes(made, fake):
+def test_a_naked_contract_is_bought_back_wherever_its_market_goes(made, fake):
     short = sold(fake)
     lose_the_bought_leg(fake)
     accept(made, NOW, "sold by hand")
@@ -162,7 +162,7 @@ def test_a_known_naked_contract_is_bought_back_wherever_its_market_goes(made, fa
     assert resting.limit_price >= 11.0
 
 
-def test_a_contract_that_is_listed_anew_after_a_rename_can_be_traded_and_closed(made, fake):
+def test_a_contract_listed_again_after_a_rename_can_be_traded_and_closed(made, fake):
     first = made.ledger.orders()[0]
     fake.script("split", {"ticker": "SPY"})
     assert made.reconcile(NOW) == []
@@ -205,7 +205,7 @@ def test_an_exit_replaced_by_an_odd_number_of_shares_is_followed(made, fake):
     assert made.reconcile(NOW) == []
 
 
-def test_an_exit_replaced_by_what_cannot_be_followed_ends_with_its_session(made, fake):
+def test_an_exit_replaced_by_an_order_that_cannot_be_followed_ends_with_its_session(made, fake):
     """A fraction of a share is no order of ours."""
     fake.fills = "rest"
     fake.script("assign", {"symbol": sold(fake)})
@@ -222,14 +222,14 @@ def test_an_exit_replaced_by_what_cannot_be_followed_ends_with_its_session(made,
 
 
 @pytest.mark.parametrize("text", ["", "{}", "not JSON"])
-def test_a_notice_of_a_halt_that_cannot_be_read_halts(made, text):
+def test_an_unreadable_notice_of_a_halt_halts(made, text):
     notice_of(made.ledger.path).write_text(text)
     assert "cannot be read" in made.ledger.halted()
     made.ledger.resume("looked at", NOW + timedelta(minutes=1))
     assert made.ledger.halted() is None
 
 
-def test_a_number_that_no_position_can_be_is_a_doubt(made, fake):
+def test_an_impossible_quantity_of_a_position_is_a_doubt(made, fake):
     body = [{"symbol": "SPY", "qty": "1e400", "side": "long", "avg_entry_price": "1"}]
     fault = {"on": "GET /v2/positions", "do": "status", "status": 200, "body": body, "times": 99}
     fake.script("faults", fault)

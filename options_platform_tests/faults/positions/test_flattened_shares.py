@@ -7,7 +7,7 @@ from options_platform_tests.faults.prices.test_wide_quotes import look, opened
 from options_platform_tests.faults.world import daily, exits
 
 
-def test_shares_assigned_to_a_flattened_position_are_offered_anew_where_the_market_left_them(
+def test_shares_assigned_to_a_flattened_position_are_offered_again_where_the_market_is(
     tmp_path, fake
 ):
     """Offered in the evening at 240, and the market opens at 230: below the last rung."""

@@ -48,7 +48,7 @@ def assert_nothing_is_uncovered(fake):
 
 @pytest.mark.parametrize("hidden", ["sold", "bought", "both"])
 @pytest.mark.parametrize("by", ["flatten", "stop"])
-def test_a_list_that_lacks_legs_sells_no_half_of_a_spread(tmp_path, fake, hidden, by):
+def test_a_list_without_some_legs_sells_no_half_of_a_spread(tmp_path, fake, hidden, by):
     """The whole spread goes as one order whose legs say that they close."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -71,7 +71,7 @@ def test_a_list_that_lacks_legs_sells_no_half_of_a_spread(tmp_path, fake, hidden
 
 
 @pytest.mark.parametrize("late", ["positions", "all"])
-def test_an_empty_list_of_positions_ends_nothing(tmp_path, fake, late):
+def test_an_empty_list_of_positions_closes_nothing(tmp_path, fake, late):
     """It lags behind the entry's fill: the position lives on, stops and all."""
     made = trader(tmp_path, fake.address)
     if late == "positions":
@@ -95,7 +95,7 @@ def test_an_empty_list_of_positions_ends_nothing(tmp_path, fake, late):
     assert contracts(fake) == {}
 
 
-def test_a_leg_that_a_list_lacks_stops_entries_and_is_named(tmp_path, fake):
+def test_a_leg_missing_at_the_broker_stops_entries_and_is_reported(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.script("hide", {"symbols": [sold(fake)]})
@@ -110,7 +110,7 @@ def test_a_leg_that_a_list_lacks_stops_entries_and_is_named(tmp_path, fake):
     assert made.reconcile(NOW) == []
 
 
-def test_what_was_closed_elsewhere_stays_open_until_a_person_says_so(tmp_path, fake):
+def test_a_position_closed_elsewhere_stays_open_until_a_person_accepts_it(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     for symbol, quantity in contracts(fake).items():
@@ -143,7 +143,7 @@ def test_spreads_that_share_a_contract_are_netted_by_the_broker_and_all_closed(t
 
 @pytest.mark.parametrize("fills", ["limit", "rest"])
 @pytest.mark.parametrize("assigned", [1, 3, 8])
-def test_an_assignment_leaves_shares_that_are_closed_with_what_covers_them(
+def test_an_assignment_leaves_shares_that_are_closed_with_their_cover(
     tmp_path, fake, fills, assigned
 ):
     """Short shares of sold calls: bought back first, and then the bought calls are sold."""
@@ -191,7 +191,7 @@ def test_a_fill_in_shares_moves_the_cash_that_the_broker_moved(tmp_path, fake):
 
 
 @pytest.mark.parametrize("market", ["thin", "fair"])
-def test_what_covers_the_shares_is_exercised_where_that_is_worth_more(tmp_path, fake, market):
+def test_the_cover_of_the_shares_is_exercised_if_that_pays_more(tmp_path, fake, market):
     """A bought call at 253, its stock at 262, bid below the nine dollars that exercising brings."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -240,7 +240,7 @@ def test_the_daily_run_closes_an_assignment_at_the_next_open(tmp_path, fake):
     assert [(leg.right, leg.side) for leg in last.legs] == [("call", "sell")]
 
 
-def test_an_assignment_takes_nothing_from_a_position_that_was_opened_later(tmp_path, fake):
+def test_an_assignment_does_not_reduce_a_position_that_was_opened_later(tmp_path, fake):
     """Two positions share the sold contract: what was opened first is assigned first."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
@@ -254,7 +254,7 @@ def test_an_assignment_takes_nothing_from_a_position_that_was_opened_later(tmp_p
 
 # Ids in either order of the working exits.
 @pytest.mark.parametrize("number", ["beside", "beside2", "beside3"])
-def test_a_fill_that_another_positions_look_brought_is_counted_once(tmp_path, fake, number):
+def test_a_fill_found_by_another_positions_lookup_is_counted_once(tmp_path, fake, number):
     """Both leave; the later one's fill is missed at the contract that the two share."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
@@ -275,7 +275,7 @@ def test_a_fill_that_another_positions_look_brought_is_counted_once(tmp_path, fa
 
 
 @pytest.mark.parametrize("by", ["flatten", "daily"])
-def test_a_bought_contract_that_is_truly_gone_leaves_no_short_uncovered(tmp_path, fake, by):
+def test_a_long_contract_that_no_longer_exists_leaves_no_short_uncovered(tmp_path, fake, by):
     """The broker refuses to close the whole; the sold contract is bought back, the rest named."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -310,7 +310,7 @@ def test_a_sold_contract_that_was_assigned_is_not_bought_back(tmp_path, fake):
     assert_nothing_is_uncovered(fake)
 
 
-def test_a_fill_that_the_ledger_has_not_heard_of_is_closed_once(tmp_path, fake):
+def test_a_fill_that_the_ledger_does_not_know_is_closed_once(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -324,7 +324,7 @@ def test_a_fill_that_the_ledger_has_not_heard_of_is_closed_once(tmp_path, fake):
 
 
 @pytest.mark.parametrize("times", [3, 9])
-def test_while_positions_cannot_be_listed_a_spread_is_closed_whole_or_not_at_all(
+def test_while_positions_cannot_be_listed_a_spread_is_closed_completely_or_not_at_all(
     tmp_path, fake, times
 ):
     made = trader(tmp_path, fake.address)
@@ -338,7 +338,7 @@ def test_while_positions_cannot_be_listed_a_spread_is_closed_whole_or_not_at_all
     assert contracts(fake) == {}
 
 
-def test_a_position_that_expired_unseen_is_open_until_the_broker_says_how_it_ended(tmp_path, fake):
+def test_a_position_that_expired_unseen_is_open_until_the_broker_reports_its_end(tmp_path, fake):
     """The calendar is no evidence: worthless contracts end by their OPEXP."""
     made = trader(tmp_path, fake.address)
     trade(made)
@@ -372,7 +372,7 @@ def test_contracts_that_a_split_renamed_are_followed_and_closed(tmp_path, fake):
     assert_sound(made, fake)
 
 
-def test_what_is_left_of_a_stop_is_priced_by_its_own_quotes(tmp_path, fake):
+def test_the_remaining_legs_of_a_stop_are_priced_by_their_quotes(tmp_path, fake):
     """Without closes, as the intraday check has none, the spread's mark says nothing of one leg."""
     made = trader(tmp_path, fake.address)
     trade(made)

@@ -95,7 +95,7 @@ def close_all(made, fake, at=NOW):
 
 
 @pytest.mark.parametrize("pieces", [(150,), (1,), (99, 1), (799,), (33, 167, 1)])
-def test_an_odd_fill_is_booked_by_the_share_and_the_rest_is_closed(made, fake, pieces):
+def test_an_odd_fill_is_booked_by_the_share_and_the_remainder_is_closed(made, fake, pieces):
     """150 of 800: the order has 650 left, and so has the position."""
     flatten(made)
     order = working(made)
@@ -186,7 +186,7 @@ def test_shares_are_marked_one_by_one_to_the_cent(made, fake):
 
 
 @pytest.mark.parametrize("by", ["flatten", "halt"])
-def test_an_odd_lot_that_is_left_is_closed_after_a_flatten_and_beside_a_halt(made, fake, by):
+def test_a_remaining_odd_lot_is_closed_after_a_flatten_and_during_a_halt(made, fake, by):
     """A flatten replaces what works by an order for the rest; a halt lets the exit go on."""
     flatten(made)
     first = working(made)
@@ -206,7 +206,7 @@ def test_an_odd_lot_that_is_left_is_closed_after_a_flatten_and_beside_a_halt(mad
     close_all(made, fake)
 
 
-def test_a_ledger_of_before_the_odd_fill_takes_it_over(made, fake, tmp_path):
+def test_a_ledger_from_before_the_odd_fill_adopts_it(made, fake, tmp_path):
     flatten(made)
     order = working(made)
     shutil.copy(made.ledger.path, tmp_path / "backup")
@@ -224,7 +224,7 @@ def test_a_ledger_of_before_the_odd_fill_takes_it_over(made, fake, tmp_path):
 
 
 @pytest.mark.parametrize("difference", [50, -50, 1, 750])
-def test_accepting_an_odd_difference_of_shares_mends_it(made, fake, difference):
+def test_accepting_an_odd_difference_of_shares_corrects_it(made, fake, difference):
     """A person bought 50 to cover, or sold 50 of their own beside the position's."""
     fake.script("move", {"symbol": "SPY", "quantity": difference})
     assert len(made.reconcile(NOW)) == 1
@@ -241,14 +241,14 @@ def test_accepting_an_odd_difference_of_shares_mends_it(made, fake, difference):
     assert made.reconcile(NOW) == []
 
 
-def test_a_flatten_that_cannot_close_shares_names_their_number(made, fake):
+def test_a_flatten_that_cannot_close_shares_reports_how_many(made, fake):
     fake.script("move", {"symbol": "SPY", "quantity": 51})
     said = [line for line in flatten(made) if "nothing closes" in line]
     assert len(said) == 1
     assert "+8C253; -800 shares" in said[0]
 
 
-def test_a_person_reads_the_number_of_shares(made, fake):
+def test_messages_show_the_number_of_shares(made, fake):
     flatten(made)
     fill(fake, working(made), 151)
     made.reconcile(NOW)
@@ -258,7 +258,7 @@ def test_a_person_reads_the_number_of_shares(made, fake):
     assert "-649 shares of SPY" in alert.text
 
 
-def test_the_next_session_waits_for_no_lot(made, fake):
+def test_the_next_session_does_not_wait_for_a_full_lot(made, fake):
     """Shares that are left when a session ends are offered anew at the next close's price."""
     flatten(made)
     fill(fake, working(made), 798)
@@ -305,7 +305,7 @@ def write_in_lots(path):
 
 
 @pytest.mark.parametrize("state", ["accepted", "partially_filled"])
-def test_a_ledger_in_lots_is_opened_anew_with_its_working_order(made, fake, state):
+def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake, state):
     """It knows of one lot that filled at most; the broker has filled half a lot more since."""
     flatten(made)
     order = working(made)
@@ -330,7 +330,7 @@ def test_a_ledger_in_lots_is_opened_anew_with_its_working_order(made, fake, stat
     close_all(made, fake)
 
 
-def test_an_acceptance_in_lots_is_taken_back_as_so_many_shares(made, fake):
+def test_an_acceptance_in_lots_is_undone_as_that_many_shares(made, fake):
     """The list had lagged when a person accepted that 100 of the 800 shares were closed."""
     fake.script("move", {"symbol": "SPY", "quantity": 100})
     assert len(made.reconcile(NOW)) == 1
@@ -344,7 +344,7 @@ def test_an_acceptance_in_lots_is_taken_back_as_so_many_shares(made, fake):
     close_all(made, fake)
 
 
-def test_an_order_in_lots_that_never_arrived_is_sent_as_so_many_shares(made, fake):
+def test_an_order_in_lots_that_never_arrived_is_sent_as_that_many_shares(made, fake):
     class Killed(BaseException):
         pass
 

@@ -33,7 +33,7 @@ def halved(fake, by=2):
         fake.script("move", {"symbol": symbol, "quantity": -quantity // by})
 
 
-def test_what_the_list_shows_is_closed_though_a_person_has_closed_one_of_them(both, fake):
+def test_listed_spreads_are_closed_though_a_person_has_closed_one_of_them(both, fake):
     halved(fake)
     assert both.reconcile(NOW) != []
     Flattening(both, CLOSES).run(NOW)
@@ -52,7 +52,7 @@ def test_as_many_spreads_are_closed_as_the_list_shows(both, fake):
     assert contracts(fake) == {}
 
 
-def test_an_own_contract_that_was_sold_again_keeps_no_position_from_being_closed(tmp_path, fake):
+def test_a_contract_sold_again_does_not_prevent_the_closing_of_a_position(tmp_path, fake):
     made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     bought = max(contracts(fake), key=contracts(fake).get)
@@ -67,7 +67,7 @@ def test_an_own_contract_that_was_sold_again_keeps_no_position_from_being_closed
     assert contracts(fake) == {}
 
 
-def test_what_a_former_version_accepted_without_telling_it_apart_is_accepted_now(tmp_path, fake):
+def test_an_ambiguous_acceptance_of_a_former_version_still_counts(tmp_path, fake):
     made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     bought = max(contracts(fake), key=contracts(fake).get)

@@ -72,9 +72,7 @@ def checks(made, fake, count, start=NOW):
     return found
 
 
-def test_one_side_of_a_condor_that_was_accepted_as_closed_leaves_the_other_a_stop(
-    made, fake, condor
-):
+def test_a_condor_with_one_side_accepted_as_closed_keeps_the_stop_of_the_other(made, fake, condor):
     low, high, *calls = condor
     gone(fake, *calls)
     assert accept(made, NOW, "closed the calls by hand") == []
@@ -85,7 +83,7 @@ def test_one_side_of_a_condor_that_was_accepted_as_closed_leaves_the_other_a_sto
     assert made.ledger.positions()[1].exit_reason == "STOP_LOSS"
 
 
-def test_it_is_stopped_by_the_close_too_and_not_by_the_legs_that_are_gone(made, fake, condor):
+def test_the_remaining_side_is_stopped_at_the_close_too_without_the_closed_legs(made, fake, condor):
     _, high, *calls = condor
     gone(fake, *calls)
     accept(made, NOW, "closed the calls by hand")
@@ -106,7 +104,7 @@ def test_a_naked_put_of_a_condor_is_bought_back_though_a_sold_call_is_missing_to
     assert high.symbol("SPY") not in contracts(fake)
 
 
-def test_the_rest_of_a_cover_is_offered_until_it_is_sold(made, fake):
+def test_the_remaining_cover_is_offered_until_it_is_sold(made, fake):
     fake.script("assign", {"symbol": sold(fake)})
     long = bought(fake)
     fake.script("quote", {"symbol": long, "bid": 9.2, "ask": 9.4})
@@ -124,7 +122,7 @@ def test_the_rest_of_a_cover_is_offered_until_it_is_sold(made, fake):
     assert made.ledger.positions()[0].exit_reason == "ASSIGNED"
 
 
-def test_shares_on_their_last_rung_follow_the_market(made, fake):
+def test_shares_at_their_last_step_follow_the_market(made, fake):
     fake.script("assign", {"symbol": sold(fake)})
     fake.script("quote", {"symbol": bought(fake), "bid": 9.2, "ask": 9.4})
     fake.fills = "rest"
@@ -136,7 +134,7 @@ def test_shares_on_their_last_rung_follow_the_market(made, fake):
     assert abs(working.limit_price) >= 275.0
 
 
-def test_an_exercise_waits_for_a_second_look(made, fake):
+def test_an_exercise_waits_for_a_second_check(made, fake):
     fake.script("assign", {"symbol": sold(fake)})
     fake.script("quote", {"symbol": bought(fake), "bid": 8.0, "ask": 9.1})
     seen_once(made, fake)
@@ -153,7 +151,7 @@ def test_an_exercise_waits_for_a_second_look(made, fake):
     [(2620.0, (9.2, 9.4)), (262.0, (0.0, 18.0)), (262.0, (5.0, 12.0))],
     ids=["a stray print", "no bid", "wide quotes"],
 )
-def test_no_exercise_is_asked_for_on_nonsense(made, fake, spot, sides):
+def test_no_exercise_is_requested_on_impossible_quotes(made, fake, spot, sides):
     fake.script("assign", {"symbol": sold(fake)})
     fake.script("trade", {"ticker": "SPY", "price": spot})
     fake.script("quote", {"symbol": bought(fake), "bid": sides[0], "ask": sides[1]})
@@ -161,7 +159,7 @@ def test_no_exercise_is_asked_for_on_nonsense(made, fake, spot, sides):
     assert fake.count("POST /v2/positions") == 0
 
 
-def test_a_stop_for_which_nothing_can_be_sent_is_a_doubt_and_no_stop(made, fake):
+def test_a_stop_without_an_order_to_send_is_a_doubt_and_not_a_stop(made, fake):
     high = made.ledger.positions()[0].legs[1]
     low = made.ledger.positions()[0].legs[0]
     quotes(fake, {low: 0.1, high: 0.05}, 0.02)
@@ -186,7 +184,7 @@ def test_flattening_closes_what_two_positions_net_in_part(made, fake):
     assert made.reconcile(NOW) == []
 
 
-def test_a_bought_contract_that_another_position_nets_is_found_missing(made, fake):
+def test_a_missing_long_contract_is_noticed_though_another_position_nets_it(made, fake):
     """It is sold by hand: what it covered is bought back alone, and nothing is opened."""
     fake.script("rules", {"refuses_uncovered": False})
     first = made.ledger.orders()[0]
@@ -201,7 +199,7 @@ def test_a_bought_contract_that_another_position_nets_is_found_missing(made, fak
     assert contracts(fake)[high.symbol("SPY")] == -8
 
 
-def test_the_daily_run_offers_a_naked_short_at_its_last_rung(made, fake):
+def test_the_daily_run_offers_a_naked_short_at_its_last_step(made, fake):
     low, high = made.ledger.positions()[0].legs
     gone(fake, low)
     accept(made, NOW, "sold by hand")

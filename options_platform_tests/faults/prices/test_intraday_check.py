@@ -56,13 +56,13 @@ def test_a_position_above_its_stop_is_left_alone(made, fake):
     assert fake.count(POST) == 1
 
 
-def test_a_profit_waits_for_the_close_as_it_does_in_the_backtest(made, fake):
+def test_profit_targets_wait_for_the_close_as_in_the_backtest(made, fake):
     quoted(made, fake, 5.0)
     assert IntradayCheck(made).run(NOW).stopped == {}
     assert fake.count(POST) == 1
 
 
-def test_a_stop_is_closed_from_the_mid_on_once_however_often_it_is_checked(made, fake):
+def test_a_stop_sends_one_exit_from_the_mid_on_however_often_it_is_checked(made, fake):
     position = quoted(made, fake, 0.4)
     fake.fills = "rest"
     assert seen_once(made, fake).stopped == {}
@@ -91,7 +91,7 @@ def test_a_stop_is_closed_from_the_mid_on_once_however_often_it_is_checked(made,
 
 
 @pytest.mark.parametrize("fault", ["absent", "crossed", "old", "empty"])
-def test_a_quote_that_says_nothing_stops_nothing_and_is_named(made, fake, fault):
+def test_an_unusable_quote_stops_nothing_and_is_reported(made, fake, fault):
     position = quoted(made, fake, 0.0)
     symbol = position.legs[0].symbol("SPY")
     known = fake.chains.latest({"symbols": symbol})["quotes"][symbol]
@@ -109,7 +109,7 @@ def test_a_quote_that_says_nothing_stops_nothing_and_is_named(made, fake, fault)
 
 
 @pytest.mark.parametrize("sold", [6.0, 25.0])
-def test_quotes_that_no_market_can_mean_stop_nothing_and_halt_nothing(made, fake, sold):
+def test_impossible_quotes_stop_nothing_and_halt_nothing(made, fake, sold):
     """A spread that was bought is worth nothing at the least: a stub's ask says -9.50."""
     position = made.ledger.positions()[0]
     for leg, ask in zip(position.legs, (0.5, sold), strict=True):
@@ -130,7 +130,7 @@ def test_wide_quotes_of_a_spread_at_its_maximum_loss_stop_it(made, fake):
     assert found.equity_usd < 98_600
 
 
-def test_a_stop_cancels_the_rest_of_an_entry_that_fills_bit_by_bit(tmp_path, resting):
+def test_a_stop_cancels_the_remainder_of_a_partially_filled_entry(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     (entry,) = trade(made)
     resting.script("fill", {"client_order_id": entry.client_order_id, "spreads": 3})
@@ -148,7 +148,7 @@ def test_a_stop_cancels_the_rest_of_an_entry_that_fills_bit_by_bit(tmp_path, res
 
 
 @pytest.mark.parametrize("when", ["before the stop fills", "after the stop has filled"])
-def test_what_an_entry_fills_while_it_is_canceled_is_closed_too(tmp_path, resting, when):
+def test_fills_during_the_cancel_of_an_entry_are_closed_too(tmp_path, resting, when):
     made = trader(tmp_path, resting.address)
     (entry,) = trade(made)
     resting.script("fill", {"client_order_id": entry.client_order_id, "spreads": 3})
@@ -178,7 +178,7 @@ def test_what_an_entry_fills_while_it_is_canceled_is_closed_too(tmp_path, restin
     assert_sound(made, resting)
 
 
-def test_an_entry_in_doubt_or_waiting_is_never_sent_by_it(tmp_path, fake):
+def test_the_check_never_sends_an_entry_in_doubt_or_waiting(tmp_path, fake):
     fake.script("faults", {"do": "drop"})
     made = trader(tmp_path, fake.address)
     assert trade(made)[0].status == "unknown"
@@ -190,7 +190,7 @@ def test_an_entry_in_doubt_or_waiting_is_never_sent_by_it(tmp_path, fake):
 
 
 @pytest.mark.parametrize("hours", [-1, 7, 24 * 5])
-def test_it_refuses_while_the_market_is_closed_by_the_brokers_clock(made, fake, hours):
+def test_the_check_refuses_while_the_brokers_clock_shows_a_closed_market(made, fake, hours):
     quoted(made, fake, 0.0)
     fake.script("clock", {"offset_seconds": 3600 * hours})
     with pytest.raises(UsageError, match=r"market of alpaca is closed.*next from 2015-01-"):
@@ -198,14 +198,14 @@ def test_it_refuses_while_the_market_is_closed_by_the_brokers_clock(made, fake, 
     assert exits(made) == []
 
 
-def test_it_refuses_a_broker_that_quotes_nothing(tmp_path):
+def test_the_check_refuses_a_broker_without_quotes(tmp_path):
     settings = make_settings({"home": tmp_path, "source": "simulated"})
     service = TradingSession(open_ledger(settings), open_broker(settings), settings)
     with pytest.raises(UsageError, match="simulated fills at the close"):
         IntradayCheck(service).run(NOW)
 
 
-def test_a_server_that_gives_no_quotes_is_a_doubt_and_closes_nothing(made, fake):
+def test_a_server_without_quotes_is_a_doubt_and_closes_nothing(made, fake):
     position = quoted(made, fake, 0.0)
     fault = {"on": "GET /v1beta1/options/quotes", "do": "status", "status": 502, "times": 9}
     fake.script("faults", fault)
@@ -216,7 +216,7 @@ def test_a_server_that_gives_no_quotes_is_a_doubt_and_closes_nothing(made, fake)
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted", "recorded"])
-def test_killed_at_any_step_and_done_again_it_closes_once(tmp_path, made, fake, step):
+def test_a_check_killed_at_any_step_and_repeated_closes_once(tmp_path, made, fake, step):
     quoted(made, fake, 0.3)
     seen_once(made, fake)
     assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
@@ -229,7 +229,7 @@ def test_killed_at_any_step_and_done_again_it_closes_once(tmp_path, made, fake, 
     assert_sound(made, fake)
 
 
-def test_killed_during_its_post_it_closes_once(tmp_path, made, fake):
+def test_a_check_killed_during_its_request_closes_once(tmp_path, made, fake):
     quoted(made, fake, 0.3)
     seen_once(made, fake)
     fake.script("faults", {"do": "hang_after", "seconds": 30})
@@ -242,7 +242,7 @@ def test_killed_during_its_post_it_closes_once(tmp_path, made, fake):
     assert_sound(made, fake)
 
 
-def test_two_at_once_send_one_closing_order(tmp_path, made, fake):
+def test_two_checks_at_once_send_one_closing_order(tmp_path, made, fake):
     quoted(made, fake, 0.3)
     seen_once(made, fake)
     fake.fills = "rest"
@@ -254,7 +254,7 @@ def test_two_at_once_send_one_closing_order(tmp_path, made, fake):
 
 
 @pytest.mark.parametrize("reason", ["TIME", "TAKE_PROFIT", "FLATTEN", "STOP_LOSS"])
-def test_a_stop_overtakes_an_exit_whose_floor_the_market_has_left(made, fake, reason):
+def test_a_stop_replaces_an_exit_whose_floor_the_market_has_left(made, fake, reason):
     floor = resting_on_its_floor(made, fake, reason)
     assert floor.limit_price == pytest.approx(-1.12)
     position = quoted(made, fake, 0.4 / 1.86)
@@ -275,7 +275,7 @@ def test_a_stop_overtakes_an_exit_whose_floor_the_market_has_left(made, fake, re
     assert_sound(made, fake)
 
 
-def test_an_exit_that_climbs_or_that_the_market_may_meet_is_not_overtaken(made, fake):
+def test_an_exit_that_is_repriced_or_may_still_fill_is_not_replaced(made, fake):
     first = resting_on_its_floor(made, fake, "TIME", climb=False)
     quoted(made, fake, 0.4 / 1.86)
     assert IntradayCheck(made).run(NOW).stopped == {}
@@ -288,7 +288,7 @@ def test_an_exit_that_climbs_or_that_the_market_may_meet_is_not_overtaken(made, 
     assert exits(made)[-1] == floor
 
 
-def test_the_day_before_expiry_overtakes_too(tmp_path, fake):
+def test_the_exit_before_expiry_replaces_a_resting_exit_too(tmp_path, fake):
     """Decided on the session two before the expiry: the last in which it can be closed."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
@@ -303,9 +303,7 @@ def test_the_day_before_expiry_overtakes_too(tmp_path, fake):
     assert exits(made)[-1].reason == "EXPIRY_NEAR"
 
 
-def test_a_cancel_that_stays_pending_keeps_the_stop_waiting_and_its_fills_are_not_sold_twice(
-    made, fake
-):
+def test_a_stop_waits_for_a_pending_cancel_and_does_not_sell_its_fills_twice(made, fake):
     floor = resting_on_its_floor(made, fake, "TIME")
     quoted(made, fake, 0.4 / 1.86)
     seen_once(made, fake, NOW + timedelta(minutes=2))
@@ -328,7 +326,9 @@ def test_a_cancel_that_stays_pending_keeps_the_stop_waiting_and_its_fills_are_no
 @pytest.mark.parametrize(
     "step", ["to be canceled", "canceled", "intent recorded", "sending", "submitted", "recorded"]
 )
-def test_killed_while_it_overtakes_and_done_again_one_order_works(tmp_path, made, fake, step):
+def test_a_check_killed_while_it_replaces_an_exit_leaves_one_working_order(
+    tmp_path, made, fake, step
+):
     floor = resting_on_its_floor(made, fake, "TIME")
     quoted(made, fake, 0.4 / 1.86)
     seen_once(made, fake, NOW + timedelta(minutes=2))

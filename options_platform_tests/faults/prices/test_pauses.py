@@ -42,7 +42,7 @@ def entry(made, ticker):
 LOSS, WELL = (1.5, 1.0), (2.8, 1.0)
 
 
-def test_one_look_at_a_loss_refuses_and_cancels_entries_and_is_no_halt(made, fake):
+def test_one_check_with_a_loss_pauses_and_cancels_entries_without_a_halt(made, fake):
     trade(made, ("SPY", "QQQ"))
     assert entry(made, "QQQ").status == "accepted"
     found = look(made, fake, MINUTE, LOSS)
@@ -55,7 +55,7 @@ def test_one_look_at_a_loss_refuses_and_cancels_entries_and_is_no_halt(made, fak
     assert fake.count(POST) == sent
 
 
-def test_a_later_look_halts_and_an_immediate_one_does_not(made, fake):
+def test_a_later_check_halts_and_an_immediate_one_does_not(made, fake):
     look(made, fake, MINUTE, LOSS)
     assert look(made, fake, 1.5 * MINUTE, LOSS).halted is None
     found = look(made, fake, 2 * MINUTE, LOSS)
@@ -65,7 +65,7 @@ def test_a_later_look_halts_and_an_immediate_one_does_not(made, fake):
     assert look(made, fake, 3 * MINUTE, WELL).halted == found.halted
 
 
-def test_a_look_without_the_loss_lifts_the_pause_and_entries_go_on(made, fake):
+def test_a_check_without_the_loss_lifts_the_pause(made, fake):
     look(made, fake, MINUTE, LOSS)
     found = look(made, fake, 2 * MINUTE, WELL)
     assert (found.paused, found.halted) == (None, None)
@@ -86,7 +86,7 @@ def test_wide_quotes_pause_and_do_not_halt_until_the_underlying_agrees(made, fak
 
 
 @pytest.mark.parametrize(("spot", "halted"), [(230.0, True), (251.0, False)])
-def test_the_close_decides_what_no_later_look_did(made, fake, spot, halted):
+def test_the_close_decides_if_no_later_check_did(made, fake, spot, halted):
     look(made, fake, MINUTE, LOSS)
     daily(made, fake, NOW.date(), {"SPY": spot})
     assert pause_of(made.ledger) is None

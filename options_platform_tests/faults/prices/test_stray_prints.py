@@ -36,7 +36,7 @@ def test_one_stray_print_beside_wide_quotes_stops_nothing(made, fake):
     assert (found.stopped, exits(made)) == ({}, [])
 
 
-def test_a_price_far_from_the_close_counts_once_a_second_look_shows_it(made, fake):
+def test_a_price_far_from_the_close_counts_once_a_second_check_confirms_it(made, fake):
     fake.script("trade", {"ticker": "SPY", "price": 170.0})
     quoted(made, fake, (86.0, 90.0), (81.0, 85.0))
     assert spot_of(made, fake) is None
@@ -46,7 +46,7 @@ def test_a_price_far_from_the_close_counts_once_a_second_look_shows_it(made, fak
 
 
 @pytest.mark.parametrize("price", ["Infinity", "NaN", "-1", "0"])
-def test_a_price_that_is_no_number_ends_no_check(made, fake, price):
+def test_a_price_that_is_not_a_number_does_not_end_the_check(made, fake, price):
     body = {"trades": {"SPY": {"p": float(price), "s": 1, "t": NOW.isoformat()}}}
     on = "GET /v2/stocks/trades/latest"
     fake.script("faults", {"on": on, "do": "status", "status": 200, "body": body, "times": 99})
@@ -69,7 +69,7 @@ def test_a_contract_of_an_adjusted_root_is_never_priced_by_the_model(tmp_path, f
     assert made.ledger.positions()[0].mark_price == mark
 
 
-def test_quotes_that_stand_still_silence_a_stop_for_a_quarter_of_an_hour_at_the_most(made, fake):
+def test_frozen_quotes_delay_a_stop_for_a_quarter_of_an_hour_at_most(made, fake):
     quoted(made, fake, (1.0, 1.04), (0.7, 0.74))
     stopped = []
     for minutes in range(1, 19):
@@ -82,7 +82,7 @@ def test_quotes_that_stand_still_silence_a_stop_for_a_quarter_of_an_hour_at_the_
     assert contracts(fake)
 
 
-def test_a_short_that_stands_alone_is_bought_back_at_the_ask_of_a_wide_market(tmp_path, fake):
+def test_a_single_short_is_bought_back_at_the_ask_of_a_wide_market(tmp_path, fake):
     made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     fake.script("rules", {"refuses_uncovered": False})

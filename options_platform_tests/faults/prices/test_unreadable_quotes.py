@@ -10,7 +10,7 @@ from options_platform_tests.faults.world import open_beside, quote
 
 
 @pytest.mark.parametrize("bad", ["bp", "t"])
-def test_a_quote_that_cannot_be_read_hides_no_other(tmp_path, fake, bad):
+def test_an_unreadable_quote_hides_no_other(tmp_path, fake, bad):
     made = opened(tmp_path, fake)
     (held,) = made.ledger.positions()
     sold = OrderLeg("sell", "put", 240.0, held.expiry)

@@ -76,7 +76,7 @@ def number(made):
     return made.ledger.positions()[0].position_id
 
 
-def test_wide_quotes_confirm_neither_a_stop_nor_one_another(made, fake):
+def test_wide_quotes_confirm_neither_a_stop_nor_each_other(made, fake):
     crash_quoted(made, fake)
     for minute in (0, 2, 14):
         found = look(made, fake, timedelta(minutes=minute), spot=CALM)
@@ -84,7 +84,7 @@ def test_wide_quotes_confirm_neither_a_stop_nor_one_another(made, fake):
     assert exits(made) == []
 
 
-def test_a_stop_takes_two_looks_at_least_a_minute_apart(made, fake):
+def test_a_stop_needs_two_checks_at_least_a_minute_apart(made, fake):
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     assert look(made, fake).stopped == {}
     found = look(made, fake, timedelta(seconds=59))
@@ -94,7 +94,7 @@ def test_a_stop_takes_two_looks_at_least_a_minute_apart(made, fake):
     assert prices(made) == [1.5]
 
 
-def test_a_look_that_no_longer_shows_the_loss_forgets_it(made, fake):
+def test_a_check_without_the_loss_resets_the_first_one(made, fake):
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     look(made, fake)
     quoted(made, fake, (0.8, 0.9), (0.5, 0.6))
@@ -104,7 +104,7 @@ def test_a_look_that_no_longer_shows_the_loss_forgets_it(made, fake):
     assert exits(made) == []
 
 
-def test_a_wide_look_between_takes_back_nothing(made, fake):
+def test_a_check_with_wide_quotes_in_between_resets_nothing(made, fake):
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     look(made, fake)
     crash_quoted(made, fake)
@@ -113,7 +113,7 @@ def test_a_wide_look_between_takes_back_nothing(made, fake):
     assert look(made, fake, timedelta(minutes=4)).stopped == {number(made): "STOP_LOSS"}
 
 
-def test_another_process_knows_of_the_first_look(tmp_path, made, fake):
+def test_another_process_knows_the_first_check(tmp_path, made, fake):
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     assert ended(start(tmp_path, fake.address, action="check"))[0] == 0
     assert exits(made) == []
@@ -122,7 +122,7 @@ def test_another_process_knows_of_the_first_look(tmp_path, made, fake):
     assert [order.reason for order in exits(made)] == ["STOP_LOSS"]
 
 
-def test_a_look_of_another_day_confirms_nothing(made, fake):
+def test_a_check_of_another_day_confirms_nothing(made, fake):
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     look(made, fake)
     next_day = timedelta(days=1)
@@ -131,7 +131,7 @@ def test_a_look_of_another_day_confirms_nothing(made, fake):
     assert look(made, fake, next_day).stopped == {}
 
 
-def test_the_underlying_confirms_a_stop_at_the_first_look(made, fake):
+def test_the_underlying_confirms_a_stop_at_the_first_check(made, fake):
     quoted(made, fake, (2.4, 2.5), (0.5, 0.6))
     assert look(made, fake, spot=CRASH).stopped == {number(made): "STOP_LOSS"}
     assert prices(made) == [1.9]
@@ -152,7 +152,7 @@ def test_wide_quotes_and_the_underlying_together_stop_at_once_at_the_models_pric
     assert prices(made) == ([] if stale else [1.94])
 
 
-def test_quotes_that_leave_no_doubt_of_a_stop_confirm_it_however_wide(made, fake):
+def test_quotes_that_imply_the_stop_on_either_side_confirm_it_however_wide(made, fake):
     """Whatever lies between them is a loss of more than the stop."""
     quoted(made, fake, (3.0, 5.0), (0.5, 1.5))
     assert look(made, fake, spot=CALM).stopped == {}
@@ -160,7 +160,7 @@ def test_quotes_that_leave_no_doubt_of_a_stop_confirm_it_however_wide(made, fake
     assert found.stopped == {number(made): "STOP_LOSS"}
 
 
-def test_the_maximum_loss_in_tight_quotes_stops_though_the_model_knows_of_nothing(made, fake):
+def test_the_maximum_loss_in_tight_quotes_stops_though_the_model_shows_no_loss(made, fake):
     quoted(made, fake, (6.0, 6.1), (1.0, 1.1))
     assert look(made, fake, spot=CALM).stopped == {}
     found = look(made, fake, timedelta(minutes=1), spot=CALM)
@@ -182,7 +182,7 @@ def unsure(made, fake, kind):
 
 
 @pytest.mark.parametrize("kind", ["wide", "crossed", "away"])
-def test_after_a_quarter_of_an_hour_the_model_stops_it_and_an_alert_tells(made, fake, kind):
+def test_after_a_quarter_of_an_hour_the_model_stops_it_with_an_alert(made, fake, kind):
     unsure(made, fake, kind)
     for minute in (0, 5, 14):
         found = look(made, fake, timedelta(minutes=minute), spot=CRASH)
@@ -225,7 +225,7 @@ def test_without_a_spot_the_mid_of_wide_quotes_stops_it_after_the_same_time(made
     assert prices(made) == [0.37, 0.44, 0.51]
 
 
-def test_without_sound_quotes_and_spot_nothing_is_known_and_it_is_told(made, fake):
+def test_without_usable_quotes_and_spot_the_position_is_reported_as_unpriced(made, fake):
     unsure(made, fake, "crossed")
     look(made, fake)
     found = look(made, fake, QUARTER)
@@ -251,7 +251,7 @@ def watched(made, fake, *, spot=None, closes_after=None):
     return found, waits
 
 
-def test_a_run_looks_again_after_a_minute_and_then_a_stop_is_sure(made, fake):
+def test_a_run_checks_again_after_a_minute_which_confirms_a_stop(made, fake):
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     found, waits = watched(made, fake)
     assert (found.stopped, waits) == ({number(made): "STOP_LOSS"}, [60.0])
@@ -265,13 +265,13 @@ def test_a_run_waits_for_wide_quotes_for_a_quarter_of_an_hour_to_the_second(made
     assert found.look_again_seconds is None
 
 
-def test_a_run_ends_once_the_model_decides_though_quotes_stay_wide(made, fake):
+def test_a_run_ends_once_the_model_decides_even_if_quotes_stay_wide(made, fake):
     crash_quoted(made, fake)
     found, waits = watched(made, fake, spot=CALM)
     assert (found.stopped, found.by_model, sum(waits)) == ({}, (number(made),), 900.0)
 
 
-def test_a_run_with_nothing_in_doubt_looks_once_and_one_ends_with_its_market(made, fake):
+def test_a_run_without_doubts_checks_once_and_another_ends_with_the_market(made, fake):
     quoted(made, fake, (0.8, 0.9), (0.5, 0.6))
     assert watched(made, fake)[1] == []
     crash_quoted(made, fake)
@@ -280,7 +280,7 @@ def test_a_run_with_nothing_in_doubt_looks_once_and_one_ends_with_its_market(mad
 
 
 @pytest.mark.parametrize("kind", ["wide", "crossed", "away"])
-def test_the_day_before_expiry_closes_without_a_look_at_quotes(tmp_path, fake, kind):
+def test_the_day_before_expiry_closes_without_checking_quotes(tmp_path, fake, kind):
     made = opened(tmp_path, fake)
     (first,) = made.ledger.orders()
     # Decided on the session two before its expiry: the last in which it can be closed.
@@ -294,7 +294,7 @@ def test_the_day_before_expiry_closes_without_a_look_at_quotes(tmp_path, fake, k
 
 
 @pytest.mark.parametrize(("spot", "most"), [(CALM, 0.85), (CRASH, 2.45), (None, 0.71)])
-def test_flattening_by_wide_quotes_asks_no_more_than_the_model_and_a_tenth_of_the_width(
+def test_flattening_at_wide_quotes_stays_within_the_model_and_a_tenth_of_the_width(
     made, fake, spot, most
 ):
     crash_quoted(made, fake)
@@ -312,7 +312,7 @@ def test_flattening_by_wide_quotes_asks_no_more_than_the_model_and_a_tenth_of_th
     assert_sound(made, fake)
 
 
-def test_no_rung_passes_the_model_while_quotes_are_wide_and_tight_ones_let_it_climb(made, fake):
+def test_no_step_passes_the_model_while_quotes_are_wide_and_tight_ones_allow_it(made, fake):
     """A stop that began at tight quotes of 2.00: their ladder ends at 2.80."""
     quoted(made, fake, (2.5, 2.6), (0.5, 0.6))
     look(made, fake)
@@ -332,7 +332,7 @@ def test_no_rung_passes_the_model_while_quotes_are_wide_and_tight_ones_let_it_cl
 
 
 @pytest.mark.parametrize("spot", [CALM, CRASH])
-def test_a_stop_overtakes_a_resting_exit_at_the_models_price_not_at_wide_mids(made, fake, spot):
+def test_a_stop_replaces_a_resting_exit_at_the_models_price_not_at_wide_mids(made, fake, spot):
     floor = resting_on_its_floor(made, fake, "TIME")
     crash_quoted(made, fake)
     found = look(made, fake, timedelta(minutes=3), spot=spot)
@@ -343,7 +343,7 @@ def test_a_stop_overtakes_a_resting_exit_at_the_models_price_not_at_wide_mids(ma
     assert (exits(made)[-1].limit_price, exits(made)[-1].reason) == (1.94, "STOP_LOSS")
 
 
-def test_a_worthless_spread_that_was_bought_asks_a_cent_again_each_session(tmp_path, fake):
+def test_a_worthless_debit_spread_is_offered_at_a_cent_each_session(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

@@ -38,7 +38,7 @@ def test_each_habit_is_in_a_twentieth_of_the_sequences_or_more(plans):
     assert min(counts.values()) >= LEAST
 
 
-def test_what_a_habit_does_is_among_the_actions(plans):
+def test_the_effects_of_habits_are_among_the_actions(plans):
     """Each has at least one action that common ones do not bring."""
     marks = {
         "lost legs": "lose_leg",
@@ -66,13 +66,13 @@ def test_what_a_habit_does_is_among_the_actions(plans):
             assert any("page" in a.given[0] for a in plan.actions if a.name == "fault")
 
 
-def test_each_step_is_where_a_kill_comes_in_a_twentieth_of_the_sequences_or_more(plans):
+def test_each_step_is_killed_in_a_twentieth_of_the_sequences_or_more(plans):
     counts = Counter(step for plan in plans for step in {a.kill for a in plan.actions} - {None})
     assert set(counts) == set(KILL_STEPS)
     assert min(counts.values()) >= LEAST
 
 
-def test_a_sequence_has_a_daily_run_and_ten_actions_and_half_of_what_can_be_is_killed(plans):
+def test_a_sequence_has_a_daily_run_and_ten_actions_and_half_of_the_killable_ones_are_killed(plans):
     for plan in plans:
         names = [action.name for action in plan.actions]
         assert len(names) - names.index("daily_run") - 1 >= FEWEST_ACTIONS
@@ -92,11 +92,11 @@ def trace(seed, **how):
 
 
 @pytest.mark.parametrize("seed", [0, 8])
-def test_a_seed_brings_the_same_over_sockets_and_past_them(seed):
+def test_a_seed_gives_the_same_sequence_over_sockets_and_without(seed):
     assert trace(seed, over_http=True) == trace(seed, over_http=False)
 
 
-def test_a_seed_brings_the_same_in_any_process():
+def test_a_seed_gives_the_same_sequence_in_any_process():
     """Whatever the order of sets is there."""
     command = [sys.executable, "-m", SEQUENCES, "--seed", "12", "--verbose"]
     told = {
@@ -112,7 +112,7 @@ def test_a_seed_brings_the_same_in_any_process():
     assert len(told) == 1
 
 
-def test_one_command_runs_one_sequence_again(capsys):
+def test_one_command_repeats_one_sequence(capsys):
     assert main(["--seed", "8", "--verbose"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("seed 8: ")

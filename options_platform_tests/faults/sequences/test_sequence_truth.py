@@ -59,7 +59,7 @@ def account():
     made.fake.server.server_close()
 
 
-def test_an_account_in_order_breaks_nothing(account):
+def test_a_correct_account_breaks_no_promise(account):
     account.open()
     account.truth.check()
     account.book.cancel(account.close())
@@ -68,14 +68,14 @@ def test_an_account_in_order_breaks_nothing(account):
     account.truth.check()
 
 
-def test_two_exits_that_work_at_once_are_a_double(account):
+def test_two_exits_working_at_once_are_doubled(account):
     account.open()
     account.close(contracts=1)
     account.close(2, contracts=1)
     account.broken("DOUBLED")
 
 
-def test_an_exit_beside_the_one_that_replaced_it_by_hand_is_a_double(account):
+def test_an_exit_beside_its_replacement_by_hand_is_doubled(account):
     account.open()
     first = account.close(contracts=1)
     account.book.replace(first, {"limit_price": "1.1"})
@@ -90,19 +90,19 @@ def test_a_second_entry_after_one_that_filled_is_too_much(account):
     account.broken("OVERFILLED")
 
 
-def test_no_more_is_closed_than_was_opened_whatever_works_or_has_filled(account):
+def test_closing_more_than_was_opened_is_caught_whether_working_or_filled(account):
     account.open()
     account.close(contracts=2, filled=True)
     account.close(2, contracts=2)
     account.broken("OVERCLOSED")
 
 
-def test_an_order_that_belongs_to_no_position_is_strange(account):
+def test_an_order_without_a_position_is_caught(account):
     account.send(exit_order_id("another", SESSION), OUT)
     account.broken("STRANGE_ORDER")
 
 
-def test_a_bought_leg_that_is_sold_alone_uncovers_its_short_even_while_it_only_works(account):
+def test_selling_a_long_leg_alone_uncovers_its_short_even_while_it_only_works(account):
     account.open()
     order = account.close(legs=OUT[:1])
     account.broken("WOULD_UNCOVER")
@@ -110,7 +110,7 @@ def test_a_bought_leg_that_is_sold_alone_uncovers_its_short_even_while_it_only_w
     account.broken("UNCOVERED")
 
 
-def test_what_a_script_uncovered_is_excused_and_no_more(account):
+def test_only_shorts_that_a_script_uncovered_are_excused(account):
     account.open()
     account.book.move(LONG, -1, 0.0)
     account.truth.excuse()
@@ -141,7 +141,7 @@ def test_assigned_shares_are_closed_and_no_more_of_them(account):
     account.broken("SHARES_OPENED")
 
 
-def test_what_covers_assigned_shares_is_sold_once_they_are_closed_and_no_sooner(account):
+def test_the_cover_of_assigned_shares_is_sold_only_after_the_shares(account):
     """An odd lot that is left short needs a bought call as a whole hundred does."""
     account.open()
     account.fake.script("assign", {"symbol": SHORT, "contracts": 3})
@@ -156,7 +156,7 @@ def test_what_covers_assigned_shares_is_sold_once_they_are_closed_and_no_sooner(
     account.broken("UNCOVERED")
 
 
-def test_an_exit_that_worked_when_its_leg_was_assigned_may_fill_even_so(account):
+def test_an_exit_working_when_its_leg_was_assigned_may_still_fill(account):
     account.open()
     order = account.close()
     account.truth.excuse_crossing(SHORT)
@@ -166,7 +166,7 @@ def test_an_exit_that_worked_when_its_leg_was_assigned_may_fill_even_so(account)
     account.truth.check()
 
 
-def test_a_split_changes_names_and_no_promise(account):
+def test_a_split_changes_symbols_and_no_promise(account):
     account.open()
     account.fake.script("split", {"ticker": "SPY"})
     account.truth.excuse()
@@ -193,13 +193,13 @@ def entry_of(world):
     return lambda _: world.fake.book.submit(body | {"client_order_id": number})
 
 
-def test_an_entry_that_is_taken_during_a_halt_is_past_it(world):
+def test_an_entry_accepted_during_a_halt_is_caught(world):
     world.halt()
     with pytest.raises(BrokenPromiseError, match=r"^PAST_A_HALT: "):
         world.process(entry_of(world))
 
 
-def test_an_entry_that_no_plan_asked_for_after_a_resume_is_unasked(world):
+def test_an_entry_without_a_plan_after_a_resume_is_caught(world):
     world.halt()
     world.resume()
     with pytest.raises(BrokenPromiseError, match=r"^UNASKED: "):

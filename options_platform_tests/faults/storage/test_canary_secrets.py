@@ -102,7 +102,7 @@ def duckdb_text(path):
     return repr(texts).encode()
 
 
-def test_the_search_finds_what_is_there(tmp_path):
+def test_the_search_finds_planted_secrets(tmp_path):
     """Also where a database packs its blocks."""
     with duckdb.connect(str(tmp_path / "a.duckdb")) as connection:
         connection.execute("CREATE TABLE t AS SELECT range i, 'x' || range s FROM range(50000)")
@@ -194,7 +194,7 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
         for command in COMMANDS:
             heard.texts[command] = shell(environment, tmp_path, command, "--json")
         heard.texts["alerts test"] = shell(environment, tmp_path, "alerts", "test")
-        assert b"did not take the alert" in heard.texts["alerts test"]
+        assert b"did not accept the alert" in heard.texts["alerts test"]
         not_listed = tmp_path / "options.toml"
         not_listed.write_text('[alpaca]\naccounts = ["other"]\n')
         refused = shell(environment, tmp_path, "reconcile")

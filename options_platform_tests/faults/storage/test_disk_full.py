@@ -110,7 +110,7 @@ def backfilled(shell, code, **environment):
 
 @pytest.mark.long
 @pytest.mark.parametrize("kilobytes", [4, 700, 1500])
-def test_a_first_backfill_on_a_full_disk_says_so_and_works_once_there_is_space(
+def test_a_first_backfill_on_a_full_disk_reports_it_and_works_once_there_is_space(
     room, tmp_path, kilobytes
 ):
     shell = Shell(tmp_path)
@@ -139,7 +139,7 @@ def test_a_backfill_that_fills_the_disk_leaves_the_tables_as_they_were(room, tmp
 
 
 @pytest.mark.parametrize("kilobytes", [0, 4, 8])
-def test_a_ledger_that_no_space_is_left_for_is_not_made_by_half(disk, kilobytes):
+def test_a_ledger_without_space_is_not_half_created(disk, kilobytes):
     path = disk / "ledger.duckdb"
     with full_but_for(disk, kilobytes), pytest.raises(LedgerError, match="no space is left"):
         Ledger(path).require_account("1")
@@ -151,7 +151,7 @@ def test_a_ledger_that_no_space_is_left_for_is_not_made_by_half(disk, kilobytes)
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_a_day_that_trains_models_on_a_full_disk_says_so_and_is_done_once_there_is_space(tmp_path):
+def test_a_daily_run_that_trains_on_a_full_disk_reports_it_and_works_once_there_is_space(tmp_path):
     """2018-12-03 trains a fold of each model, with writes of MLflow, Dagster and the warehouse."""
     shell = Shell(tmp_path)
     sample = {

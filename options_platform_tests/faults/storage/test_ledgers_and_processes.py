@@ -73,7 +73,7 @@ def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
     assert_sound(made, fake)
 
 
-def test_a_fill_that_nobody_has_heard_of_is_no_adjustment(tmp_path, resting):
+def test_an_unknown_fill_does_not_count_as_an_adjustment(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     (order,) = trade(made)
     resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
@@ -83,7 +83,7 @@ def test_a_fill_that_nobody_has_heard_of_is_no_adjustment(tmp_path, resting):
     assert_sound(made, resting)
 
 
-def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path, fake):
+def test_a_foreign_position_stops_entries_until_it_is_accepted(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     fake.script("move", {"symbol": "AAPL150220C00120000", "quantity": 2, "price": 1.0})
     order = trade(made)[0]
@@ -95,7 +95,7 @@ def test_a_position_that_is_not_ours_stops_entries_until_it_is_accepted(tmp_path
     assert statuses(fake) == ["filled"]
 
 
-def test_a_ledger_out_of_a_backup_takes_over_what_was_sent_since(tmp_path, fake):
+def test_a_restored_ledger_adopts_orders_sent_since_the_backup(tmp_path, fake):
     assert ended(start(tmp_path, fake.address, "intent recorded"))[0] == -9
     made = trader(tmp_path, fake.address)
     assert made.ledger.orders()[0].status == "intent"
@@ -108,7 +108,7 @@ def test_a_ledger_out_of_a_backup_takes_over_what_was_sent_since(tmp_path, fake)
     assert_sound(made, fake)
 
 
-def test_a_ledger_that_lost_orders_takes_them_over_and_opens_nothing(tmp_path, fake):
+def test_a_ledger_that_lost_orders_adopts_them_and_opens_nothing(tmp_path, fake):
     """It is older than the account, so it may have forgotten a halt too: a person resumes."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -131,7 +131,7 @@ def test_a_ledger_that_lost_orders_takes_them_over_and_opens_nothing(tmp_path, f
 
 
 @pytest.mark.parametrize("damage", ["cut", "scrambled", "emptied"])
-def test_a_corrupt_ledger_sends_nothing_and_says_so_in_a_line(tmp_path, fake, damage):
+def test_a_damaged_ledger_sends_nothing_and_reports_it_in_one_line(tmp_path, fake, damage):
     made = trader(tmp_path, fake.address)
     trade(made)
     path = made.ledger.path

@@ -1,4 +1,4 @@
-"""Two tickers, three years of labels, and skilled and naive predictions of them."""
+"""Three years of labels of two tickers, with skilled and naive predictions."""
 
 from datetime import date
 

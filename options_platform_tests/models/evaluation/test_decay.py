@@ -18,18 +18,18 @@ END = date(2017, 9, 29)
     [(ScaledDirection(), PROBABILITIES), (ChangeVolatility(), ("iv_rank_pred",))],
     ids=["direction", "volatility"],
 )
-def test_decay_scores_each_band_of_age_and_trains_nothing(model, columns):
+def test_decay_scores_each_age_band_and_trains_nothing(model, columns):
     data = random_dataset(END)
     store = MemoryStore()
     span = {"start": date(2017, 1, 3), "end": END, "store": store}
     walk = walk_forward(model, data, **span)
-    # The rank needs a year of VIX, and the fold a year of ranks.
+    # The IV rank needs a year of VIX closes, and a fold needs a year of ranks.
     assert len(walk.artifacts) == (9 if model.name == "direction" else 8)
-    found = evaluate_decay(model, data, random_rows()[1], columns=columns, **span)
+    scores = evaluate_decay(model, data, random_rows()[1], columns=columns, **span)
     metric = "rmse" if columns == ("iv_rank_pred",) else "log_loss"
-    rows = found.filter(pl.col("metric") == metric)
+    rows = scores.filter(pl.col("metric") == metric)
     assert rows["period"].to_list() == ["sessions 1-21", "sessions 22-42", "sessions 43-63"]
-    # Nine models of two tickers; the youngest have not lived through every session yet.
+    # Nine models of two tickers; the newest have not reached every age yet.
     assert rows["n"].to_list()[0] > rows["n"].to_list()[2] > 0
     assert rows["n"].to_list()[0] <= 9 * 21 * 2
     assert rows["low"].is_not_null().all()

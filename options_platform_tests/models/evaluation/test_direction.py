@@ -1,4 +1,4 @@
-"""Scores of the direction against scikit-learn on fixed vectors, and worked by hand."""
+"""Direction scores, compared with scikit-learn on fixed vectors and with hand-worked values."""
 
 from datetime import date
 from functools import partial
@@ -72,7 +72,7 @@ def test_scores_of_direction_equal_scikit_learns(direction, ticker, period, rows
         assert row["baseline"] == (baseline if baseline is None else pytest.approx(baseline))
 
 
-def test_the_interval_holds_the_score_and_narrows_with_more_sessions(direction):
+def test_the_interval_contains_the_score_and_narrows_with_more_sessions(direction):
     for metric in ("auc_macro", "log_loss", "accuracy", "brier"):
         whole = score(direction, metric)
         half = score(direction, metric, period="to 2020")
@@ -89,46 +89,50 @@ def test_the_frame_has_the_declared_schema_with_and_without_rows(direction):
 
 
 def test_a_row_without_the_prior_is_not_scored():
-    """A baseline is scored on the very rows of the model: neither on fewer nor on more."""
+    """A baseline is scored on exactly the rows of the model, neither fewer nor more."""
     late = pl.col("date") >= date(2021, 1, 4)
     rows = pl.concat([direction_rows(), PRIOR_ROWS.filter(late)])
-    found = score(evaluate_direction(rows, labels()), "log_loss")
+    log_loss_score = score(evaluate_direction(rows, labels()), "log_loss")
     y, p = CLASSES[~EARLY].ravel(), SHIPPED[~EARLY].reshape(-1, 3)
-    assert found["n"] == len(y)
-    assert found["value"] == pytest.approx(log_loss(y, p))
-    assert found["baseline"] == pytest.approx(log_loss(y, np.broadcast_to(PRIOR, p.shape)))
+    assert log_loss_score["n"] == len(y)
+    assert log_loss_score["value"] == pytest.approx(log_loss(y, p))
+    assert log_loss_score["baseline"] == pytest.approx(log_loss(y, np.broadcast_to(PRIOR, p.shape)))
 
 
 def test_rows_without_a_known_label_are_left_out():
-    known = labels().with_columns(direction=pl.when(pl.col("date") < DAYS[-5]).then("direction"))
-    found = score(evaluate_direction(DIRECTION_ROWS, known), "accuracy")
-    assert found["n"] == 2 * (len(DAYS) - 5)
+    partly_labelled = labels().with_columns(
+        direction=pl.when(pl.col("date") < DAYS[-5]).then("direction")
+    )
+    accuracy = score(evaluate_direction(DIRECTION_ROWS, partly_labelled), "accuracy")
+    assert accuracy["n"] == 2 * (len(DAYS) - 5)
 
 
-def test_the_surest_fifth_are_the_calls_of_the_highest_probability(direction):
+def test_the_most_confident_fifth_has_the_highest_probabilities(direction):
     p, y = SHIPPED.transpose(1, 0, 2).reshape(-1, 3), CLASSES.T.ravel()
     surest = np.argsort(-p.max(axis=1))[: round(0.2 * len(p))]
-    found = score(direction, "accuracy_top")["value"]
-    assert found == pytest.approx((p.argmax(axis=1) == y)[surest].mean(), abs=0.005)
-    assert found > score(direction, "accuracy")["value"]
+    accuracy_top = score(direction, "accuracy_top")["value"]
+    assert accuracy_top == pytest.approx((p.argmax(axis=1) == y)[surest].mean(), abs=0.005)
+    assert accuracy_top > score(direction, "accuracy")["value"]
     neutral = (p.argmax(axis=1) == 1)[surest].mean()
     assert score(direction, "neutral_share_top")["value"] == pytest.approx(neutral, abs=0.005)
 
 
-def test_the_baseline_of_the_surest_fifth_is_the_best_that_needs_no_model(direction):
+def test_the_baseline_of_the_most_confident_fifth_is_the_best_one_without_a_model(direction):
     p, y = SHIPPED.reshape(-1, 3), CLASSES.ravel()  # by date, then ticker
     count = round(0.2 * len(p))
     surest = np.argsort(-p.max(axis=1), kind="stable")[:count]
     best_class = np.bincount(y[surest]).max() / count
-    of_prior = (y[:count] == PRIOR.argmax()).mean()  # its calls are all equally sure
+    of_prior = (y[:count] == PRIOR.argmax()).mean()  # all its predictions are equally confident
     row = score(direction, "accuracy_top")
     assert row["baseline"] == pytest.approx(max(best_class, of_prior))
     constant = direction_rows().with_columns(p_bearish=0.1, p_neutral=0.8, p_bullish=0.1)
-    found = score(evaluate_direction(pl.concat([constant, PRIOR_ROWS]), labels()), "accuracy_top")
-    assert found["value"] <= found["baseline"]
+    accuracy_top = score(
+        evaluate_direction(pl.concat([constant, PRIOR_ROWS]), labels()), "accuracy_top"
+    )
+    assert accuracy_top["value"] <= accuracy_top["baseline"]
 
 
-def test_the_mean_of_the_months_is_scikit_learns_over_the_folds(direction):
+def test_the_mean_auc_of_the_folds_equals_scikit_learns(direction):
     scores = []
     months = np.array([f"{day:%Y-%m}" for day in DAYS])
     for month in np.unique(months):
@@ -140,10 +144,12 @@ def test_the_mean_of_the_months_is_scikit_learns_over_the_folds(direction):
 
 def test_the_calibration_curve_worked_by_hand():
     days = DAYS[:4]
-    known = labels().filter((pl.col("ticker") == "AAA") & pl.col("date").is_in(days))
-    known = known.with_columns(direction=pl.Series(["bullish", "bullish", "bearish", "bullish"]))
+    four_labels = labels().filter((pl.col("ticker") == "AAA") & pl.col("date").is_in(days))
+    four_labels = four_labels.with_columns(
+        direction=pl.Series(["bullish", "bullish", "bearish", "bullish"])
+    )
     p_bullish = [0.71, 0.75, 0.79, 1.0]
-    rows = known.select(
+    rows = four_labels.select(
         "date",
         "ticker",
         model=pl.lit("direction"),
@@ -152,7 +158,7 @@ def test_the_calibration_curve_worked_by_hand():
         p_neutral=0.0,
         p_bullish=pl.Series(p_bullish),
     )
-    curve = calibration_curve(rows, known).filter(pl.col("class") == "bullish")
+    curve = calibration_curve(rows, four_labels).filter(pl.col("class") == "bullish")
     assert curve.select("bin", "n").rows() == [(7, 3), (9, 1)]  # 1.0 belongs to the last bin
     assert curve["mean_p"].to_list() == pytest.approx([0.75, 1.0])
     assert curve["frequency"].to_list() == pytest.approx([2 / 3, 1.0])

@@ -1,4 +1,4 @@
-"""Targets are met or missed by the shipped models alone, and stand beside the naive score."""
+"""Targets are judged on the shipped models only, and shown with the naive score."""
 
 import polars as pl
 import pytest
@@ -28,10 +28,10 @@ def volatility():
     return evaluate_volatility(VOLATILITY_ROWS, labels())
 
 
-def test_a_target_is_met_or_missed_by_the_shipped_model_alone(direction, volatility):
-    found = targets(direction, volatility)
-    assert found["period"].unique().sort().to_list() == ["2021 on", "to 2020"]
-    rows = {(row["target"], row["period"]): row for row in found.iter_rows(named=True)}
+def test_a_target_is_judged_on_the_shipped_model_only(direction, volatility):
+    judged = targets(direction, volatility)
+    assert judged["period"].unique().sort().to_list() == ["2021 on", "to 2020"]
+    rows = {(row["target"], row["period"]): row for row in judged.iter_rows(named=True)}
     assert len(rows) == 16
     for text, metric, model in [
         ("direction: AUC, one versus rest", "auc_macro", "direction"),
@@ -46,24 +46,24 @@ def test_a_target_is_met_or_missed_by_the_shipped_model_alone(direction, volatil
             assert rows[text, period]["better"]
 
 
-def test_a_missed_target_is_missed_and_worse_than_naive_is_said():
+def test_a_missed_target_and_a_score_worse_than_naive_are_reported():
     backwards = pl.concat([direction_rows(p=SHIPPED[..., ::-1]), PRIOR_ROWS])
     unskilled = of_model("volatility", "iv_rank", iv_rank_pred=1 - RANK)
     naive = of_model("persistence", "iv_rank", iv_rank_pred=RANK)
-    found = targets(
+    judged = targets(
         evaluate_direction(backwards, labels()),
         evaluate_volatility(pl.concat([unskilled, naive]), labels()),
     )
-    assert found["met"].to_list() == [False] * 16
-    assert found["better"].to_list() == [False] * 16
-    assert found.filter(period="to 2020")["wanted"].to_list() == [
+    assert judged["met"].to_list() == [False] * 16
+    assert judged["better"].to_list() == [False] * 16
+    assert judged.filter(period="to 2020")["wanted"].to_list() == [
         "> 0.55", "> 0.52", "> 0.4", "> 0.55", "< 0.15", "< 0.2", "< 0.1", "> 0.55",
     ]  # fmt: skip
 
 
 def test_a_target_without_predictions_is_not_listed(direction):
-    found = targets(direction, evaluate_volatility(MODEL_PREDICTIONS.empty(), labels()))
-    assert found["target"].n_unique() == 4
+    judged = targets(direction, evaluate_volatility(MODEL_PREDICTIONS.empty(), labels()))
+    assert judged["target"].n_unique() == 4
 
 
 def test_a_short_history_is_judged_as_a_whole(direction, volatility):

@@ -1,4 +1,4 @@
-"""Scores of the IV rank, of realised volatility and of regime shifts, with honest baselines."""
+"""Scores of IV rank, realised volatility and regime shifts, with their baselines."""
 
 from datetime import date, timedelta
 
@@ -58,11 +58,11 @@ def test_scores_of_volatility_equal_scikit_learns(volatility, ticker, columns):
     assert signs["baseline"] == pytest.approx(reverting.mean())
 
 
-def test_years_that_choose_stand_apart_from_years_that_score(volatility):
+def test_years_of_choice_are_scored_separately_from_later_years(volatility):
     for period, part in (("to 2020", EARLY), ("2021 on", ~EARLY)):
         wanted = root_mean_squared_error(LATER[part].ravel(), PREDICTED[part].ravel())
-        found = score(volatility, "rmse", "volatility", period=period)
-        assert found["value"] == pytest.approx(wanted)
+        rmse = score(volatility, "rmse", "volatility", period=period)
+        assert rmse["value"] == pytest.approx(wanted)
 
 
 def test_the_frame_has_the_declared_schema_with_and_without_rows(volatility):
@@ -76,11 +76,11 @@ def test_the_frame_has_the_declared_schema_with_and_without_rows(volatility):
 def test_a_row_without_persistence_is_not_scored():
     late = pl.col("date") >= date(2021, 1, 4)
     rows = VOLATILITY_ROWS.filter(late | (pl.col("model") == "volatility"))
-    found = score(evaluate_volatility(rows, labels()), "mae", "volatility")
-    assert found["n"] == CLASSES[~EARLY].size
+    mae = score(evaluate_volatility(rows, labels()), "mae", "volatility")
+    assert mae["n"] == CLASSES[~EARLY].size
 
 
-def test_persistence_is_its_own_baseline_and_has_no_sign_of_change(volatility):
+def test_persistence_equals_its_baseline_and_has_no_change_sign(volatility):
     row = score(volatility, "rmse", "persistence")
     assert row["value"] == pytest.approx(row["baseline"], rel=1e-12)
     metrics = volatility.filter(pl.col("model") == "persistence")["metric"].unique().to_list()
@@ -106,17 +106,17 @@ def test_realised_volatility_is_scored_by_qlike_on_common_rows():
     assert score(scores, "qlike", "garch")["n"] == COUNT - 10
 
 
-def test_the_base_rate_of_a_regime_shift_knows_nothing_of_its_month():
+def test_the_base_rate_of_a_regime_shift_uses_only_earlier_months():
     regime = np.where(np.arange(COUNT) // 40 % 2 == 0, "low_vol", "high_vol")
     features = pl.DataFrame({**KEYS, "regime": regime})
     differs = regime[5:] != regime[:-5]
     volatility = pl.DataFrame({**KEYS, "p_regime_shift": 0.1})
     scores = evaluate_shift(volatility, features)
     months = np.array([day.replace(day=1) for day in DAYS])
-    known = np.array([*DAYS[5:], *[DAYS[-1] + timedelta(days=9)] * 5])
+    known_on = np.array([*DAYS[5:], *[DAYS[-1] + timedelta(days=9)] * 5])
     losses, ours = [], []
     for at in range(COUNT - 5):
-        before = np.flatnonzero(known[:-5] < months[at])
+        before = np.flatnonzero(known_on[:-5] < months[at])
         if len(before) >= 63:
             losses.append((differs[before].mean() - differs[at]) ** 2)
             ours.append((0.1 - differs[at]) ** 2)

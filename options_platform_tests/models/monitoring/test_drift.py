@@ -1,4 +1,4 @@
-"""What drifted and what did not, against SciPy and by hand."""
+"""Drift of inputs, compared with SciPy and with hand-worked values."""
 
 from dataclasses import replace
 from datetime import date
@@ -16,10 +16,10 @@ from options_platform_tests.models.rows import END, POOL, features_and_labels, r
 
 
 def test_psi_by_hand_and_ks_as_scipy():
-    # 10 * ln: shares 0.5/0.5 against 0.25/0.75.
-    found = population_stability(np.array([50.0, 50.0]), np.array([25.0, 75.0]))
+    # Shares 0.5/0.5 now against 0.25/0.75 in the past.
+    psi = population_stability(np.array([50.0, 50.0]), np.array([25.0, 75.0]))
     wanted = (0.25 - 0.5) * np.log(0.25 / 0.5) + (0.75 - 0.5) * np.log(0.75 / 0.5)
-    assert found == pytest.approx(wanted)
+    assert psi == pytest.approx(wanted)
     random = np.random.default_rng(3)
     left, right = random.normal(size=80), random.normal(0.4, 1, size=50)
     assert ks_distance(left, right) == pytest.approx(ks_2samp(left, right).statistic)
@@ -46,7 +46,7 @@ def test_an_ordinary_market_shows_no_drift():
     assert input_drift(dataset()).height > 40
 
 
-def test_inputs_that_all_move_where_they_never_were_have_drifted():
+def test_inputs_that_all_move_to_new_levels_have_drifted():
     data = dataset()
     signed = [n for n in data.sample.names if n.startswith(("returns", "vix_change", "hv_"))]
     signed += ["rsi_14", "rsi_28", "bb_position", "price_vs_sma20", "price_vs_sma50", "vix_zscore"]

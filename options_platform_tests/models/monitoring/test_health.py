@@ -1,4 +1,4 @@
-"""Verdicts on a model: what stops trading on it, and what does not."""
+"""Verdicts on a model: conditions that stop trading on it, and conditions that do not."""
 
 from datetime import date
 
@@ -22,7 +22,7 @@ def losses(ours, naive, rows=21):
     return pl.concat(parts)
 
 
-def test_a_model_that_its_naive_forecast_beats_has_lost_its_skill():
+def test_a_model_worse_than_its_naive_forecast_has_lost_its_skill():
     random = np.random.default_rng(0)
     naive = random.normal(1.0, 0.05, 36)
     worse = naive.copy()
@@ -34,7 +34,7 @@ def test_a_model_that_its_naive_forecast_beats_has_lost_its_skill():
     assert verdict.figures["gain"] == pytest.approx(-0.05, abs=0.02)
 
 
-def test_a_model_that_is_no_better_than_naive_has_nothing_to_trade_on():
+def test_a_model_no_better_than_its_naive_forecast_is_refused():
     naive = np.random.default_rng(1).normal(1.0, 0.05, 36)
     swings = np.tile([0.05, -0.05], 18)
     verdict = kept_skill(losses(naive + 0.001 + swings, naive), "direction", "prior")
@@ -80,9 +80,9 @@ def test_fold_losses_equal_scikit_learns_log_loss():
         }
     )  # fmt: skip
     labels = pl.DataFrame({"date": days, "ticker": "AAA", "direction": names[target]})
-    found = fold_losses(rows, labels, "direction").row(0, named=True)
-    assert found["loss"] == pytest.approx(log_loss(target, p, labels=[0, 1, 2]))
-    assert found["rows"] == 40
+    fold_row = fold_losses(rows, labels, "direction").row(0, named=True)
+    assert fold_row["loss"] == pytest.approx(log_loss(target, p, labels=[0, 1, 2]))
+    assert fold_row["rows"] == 40
 
 
 def predicted(day, model_id):
@@ -102,7 +102,7 @@ def folds(train_end):
 
 def test_a_model_trained_just_before_its_month_is_fresh_and_an_older_one_is_stale():
     rows = predicted(date(2017, 3, 31), "m-2")
-    # The month's last session is 23 + 6 sessions after the last label that March may use.
+    # The month's last session is 23 + 6 sessions after the last label available to March.
     assert fresh(rows, folds(date(2017, 2, 21))).figures["sessions_since_training"] == 28
     stale = fresh(rows, folds(date(2016, 11, 30)))
     assert not stale.passed

@@ -1,4 +1,4 @@
-"""Which broken inputs are named, in a short history as in a long one, and which are let be."""
+"""Broken inputs are reported in short and long histories; legitimate behaviour is not."""
 
 from dataclasses import replace
 from datetime import date
@@ -50,7 +50,7 @@ def changed(data, name, change, *, ticker=FIRST, newest=21):
     return replace(data, sample=replace(data.sample, inputs=inputs))
 
 
-def gone(values):
+def missing(values):
     return np.full_like(values, np.nan)
 
 
@@ -66,7 +66,7 @@ def test_honest_markets_have_no_faults():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (gone, "is unknown for 21 sessions"),
+        (missing, "is unknown for 21 sessions"),
         (frozen, "stands still at"),
         (lambda v: v * 100.0, "is"),
         (lambda v: v / 100.0, "is in other units"),
@@ -74,7 +74,7 @@ def test_honest_markets_have_no_faults():
 )
 @pytest.mark.parametrize("first", [YEARS, FOURTEEN_MONTHS])
 @pytest.mark.parametrize("name", NUMBERS)
-def test_a_broken_input_of_one_ticker_is_named_however_short_the_history(
+def test_a_broken_input_of_one_ticker_is_reported_on_any_length_of_history(
     name, first, change, words
 ):
     (fault,) = input_faults(changed(since(dataset(), first), name, change, ticker=SECOND))
@@ -82,18 +82,18 @@ def test_a_broken_input_of_one_ticker_is_named_however_short_the_history(
     assert f"(look at {'vix' if name.startswith('vix') else 'raw_ohlcv'}" in fault
 
 
-def test_two_weeks_without_an_input_are_no_fault():
-    assert input_faults(changed(dataset(), "vix", gone, newest=15)) == []
+def test_two_weeks_without_an_input_are_not_a_fault():
+    assert input_faults(changed(dataset(), "vix", missing, newest=15)) == []
     assert input_faults(changed(dataset(), "vix", frozen, newest=15)) == []
 
 
-def test_an_input_that_stays_gone_stays_a_fault_and_one_that_always_came_and_went_is_none():
-    assert input_faults(changed(dataset(), "vix", gone, newest=120)) != []
-    before = changed(dataset(), "vix", gone, newest=60)
+def test_an_input_that_stays_missing_stays_a_fault_and_a_usual_outage_is_none():
+    assert input_faults(changed(dataset(), "vix", missing, newest=120)) != []
+    before = changed(dataset(), "vix", missing, newest=60)
     between = changed(before, "vix", lambda v: np.full_like(v, 20.0) + np.arange(len(v)), newest=35)
-    assert input_faults(changed(between, "vix", gone)) == []
-    # A second outage is one again, once it is longer than the first.
-    assert input_faults(changed(between, "vix", gone, newest=30)) != []
+    assert input_faults(changed(between, "vix", missing)) == []
+    # A second outage is a fault once it is longer than the first.
+    assert input_faults(changed(between, "vix", missing, newest=30)) != []
 
 
 def test_a_value_outside_its_declared_range_is_a_fault():
@@ -107,8 +107,8 @@ def test_a_negative_volatility_is_outside_its_range_without_a_high_end():
     assert "outside its range of 0 to inf (look at raw_ohlcv)" in fault
 
 
-def test_what_may_rest_is_never_frozen():
-    """Flags, categories, counters, a rank at its bound, a GARCH forecast without clusters."""
+def test_an_input_that_may_stay_constant_is_never_frozen():
+    """Flags, categories, counters, a rank at its bound, a GARCH forecast without clustering."""
     data = dataset()
     for name, feature in input_features().items():
         if feature.dtype != pl.Float64:
@@ -119,7 +119,7 @@ def test_what_may_rest_is_never_frozen():
     assert input_faults(flat) == []
 
 
-def test_every_session_of_a_simulated_market_is_without_faults():
+def test_no_session_of_a_simulated_market_has_faults():
     tickers = ("SPY", "QQQ", "IWM")
     features, labels = features_and_labels(*from_source(SimulatedSource(7), 2015, 2017, tickers))
     data = make_dataset(features, labels, pool=tickers, end=END)

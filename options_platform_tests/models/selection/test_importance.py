@@ -1,4 +1,4 @@
-"""Importance finds the input that matters; stability and ablation do what they say."""
+"""Importance identifies the input that matters; stability and ablation behave as documented."""
 
 from dataclasses import replace
 from datetime import date
@@ -25,7 +25,7 @@ END = date(2017, 9, 29)
 
 
 def planted():
-    """Rows whose class and rank follow one input, `rsi_14`, and nothing else."""
+    """Rows whose class and rank depend on a single input, `rsi_14`."""
     data = random_dataset(END)
     signal = np.nan_to_num(data.sample.column("rsi_14"), nan=50.0)
     direction = np.digitize(signal, np.quantile(signal, [0.33, 0.67]))
@@ -51,13 +51,13 @@ def planted():
 def test_the_planted_input_is_the_most_important_by_all_three_views(model):
     sample = planted().sample
     fitted = model.fit(sample.take(model.trainable(sample)[:1000]))
-    found = fold_importance(model, "2017-09", fitted, sample.take(np.arange(1200, 1280)))
+    importance = fold_importance(model, "2017-09", fitted, sample.take(np.arange(1200, 1280)))
     for view in ("gain", "shap", "permutation"):
-        top = found.sort(view, descending=True)["input"].to_list()[:2]
+        top = importance.sort(view, descending=True)["input"].to_list()[:2]
         assert any(name.startswith("rsi") for name in top), (view, top)
-    assert found["gain"].sum() == pytest.approx(1.0)
-    assert found["shap"].sum() == pytest.approx(1.0)
-    assert overall_importance(found).height == len(sample.names)
+    assert importance["gain"].sum() == pytest.approx(1.0)
+    assert importance["shap"].sum() == pytest.approx(1.0)
+    assert overall_importance(importance).height == len(sample.names)
 
 
 def test_shap_values_add_up_to_the_prediction():
@@ -78,14 +78,14 @@ def test_shap_values_add_up_to_the_prediction():
 
 
 def test_stability_is_the_rank_correlation_of_a_year_with_the_year_before():
-    def year(number, shares):
-        return pl.DataFrame({"fold": f"{number}-01", "input": ["a", "b", "c"], "shap": shares})
+    def year(year_number, shares):
+        return pl.DataFrame({"fold": f"{year_number}-01", "input": ["a", "b", "c"], "shap": shares})
 
     rows = pl.concat([year(2015, [0.5, 0.3, 0.2]), year(2016, [0.6, 0.3, 0.1]),
                       year(2017, [0.1, 0.3, 0.6])])  # fmt: skip
-    found = importance_stability(rows)
-    assert found["year"].to_list() == ["2016", "2017"]
-    assert found["correlation"].to_list() == pytest.approx([1.0, -1.0])
+    stability = importance_stability(rows)
+    assert stability["year"].to_list() == ["2016", "2017"]
+    assert stability["correlation"].to_list() == pytest.approx([1.0, -1.0])
 
 
 def test_every_input_has_a_family_and_can_be_left_out_with_it():

@@ -1,4 +1,4 @@
-"""Trials are counted once, compare like with like, and do not look past their last year."""
+"""Trials count once, are scored on the same rows, and ignore data after their last year."""
 
 from datetime import UTC, date, datetime
 
@@ -27,7 +27,7 @@ def contest(target, rows=None, end=END):
     return Contest(target, features, labels, pool=POOL, start=START, end=end, purpose="choice")
 
 
-def test_candidates_have_names_of_their_own():
+def test_candidates_have_unique_names():
     for candidates in CANDIDATES.values():
         names = [candidate.model.name for candidate in candidates]
         assert len(names) == len(set(names))
@@ -60,7 +60,7 @@ def test_a_variant_is_tried_once_and_another_window_is_another_trial():
     first = contest("iv_rank")
     chosen = [Candidate(AutoregressiveRank())]
     done = {trial.row["trial_id"].item() for trial in first.run(chosen, tried_at=NOW)}
-    assert list(contest("iv_rank").run(chosen, tried_at=NOW, known=done)) == []
+    assert list(contest("iv_rank").run(chosen, tried_at=NOW, tried_ids=done)) == []
     shorter = Candidate(AutoregressiveRank(window_sessions=252))
     assert first.trial_id(shorter) not in done
     assert contest("iv_rank", end=date(2017, 5, 31)).trial_id(chosen[0]) not in done
@@ -70,16 +70,19 @@ def test_a_year_that_ends_on_a_holiday_is_scored_up_to_its_last_session():
     features, labels = random_rows()
     sunday = date(2017, 4, 30)
     assert sunday not in features["date"].to_list()
-    found = contest("iv_rank", (features, labels), end=sunday)
+    sunday_contest = contest("iv_rank", (features, labels), end=sunday)
     friday = contest("iv_rank", (features, labels), end=date(2017, 4, 28))
-    assert found.end == date(2017, 4, 28)
+    assert sunday_contest.end == date(2017, 4, 28)
     chosen = Candidate(AutoregressiveRank())
-    assert found.trial_id(chosen) == friday.trial_id(chosen)
-    assert found.score(chosen, tried_at=NOW).folds["fold"].to_list() == ["2017-03", "2017-04"]
+    assert sunday_contest.trial_id(chosen) == friday.trial_id(chosen)
+    assert sunday_contest.score(chosen, tried_at=NOW).folds["fold"].to_list() == [
+        "2017-03",
+        "2017-04",
+    ]
 
 
 @pytest.mark.parametrize("target", ["direction", "iv_rank"])
-def test_what_comes_after_the_last_year_of_choice_changes_no_score(target):
+def test_data_after_the_last_year_of_choice_change_no_score(target):
     features, labels = random_rows()
     cut = (features.filter(pl.col("date") <= END), known_by(labels, END))
     name = "logit" if target == "direction" else "ridge"
@@ -92,21 +95,21 @@ def test_what_comes_after_the_last_year_of_choice_changes_no_score(target):
 
 
 def test_a_nest_never_chooses_on_the_year_that_it_scores():
-    found = list(nests(date(2003, 1, 1), date(2010, 12, 31), years=4))
-    assert [nest.outer[0].year for nest in found] == [2007, 2008, 2009, 2010]
-    for nest in found:
+    nested = list(nests(date(2003, 1, 1), date(2010, 12, 31), years=4))
+    assert [nest.outer[0].year for nest in nested] == [2007, 2008, 2009, 2010]
+    for nest in nested:
         assert nest.inner[1] < nest.outer[0]
         assert nest.inner[0] == date(2003, 1, 1)
     assert list(nests(date(2009, 1, 1), date(2010, 12, 31), years=4)) == []
 
 
 @pytest.mark.parametrize("target", ["direction", "iv_rank"])
-def test_optuna_suggests_blends_that_can_be_told_apart(target):
+def test_optuna_suggests_distinguishable_blends(target):
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=42))
     ids = contest(target)
-    seen, blends, windows = set(), set(), set()
+    suggestions, blends, windows = set(), set(), set()
     for _ in range(12):
         trial = study.ask()
         candidate = suggested(target, trial)
@@ -117,9 +120,9 @@ def test_optuna_suggests_blends_that_can_be_told_apart(target):
         assert ("rounds" in trial.params) == (Boosted in kinds)
         blends.add(trial.params["parts"])
         windows.add(candidate.model.window_sessions)
-        seen.add((ids.trial_id(candidate), str(candidate.model.parameters)))
+        suggestions.add((ids.trial_id(candidate), str(candidate.model.parameters)))
         study.tell(trial, 1.0)
-    assert len({trial_id for trial_id, _ in seen}) == len(seen) > 8
+    assert len({trial_id for trial_id, _ in suggestions}) == len(suggestions) > 8
     assert len(blends) > 1
     assert blends <= set(part_choices(target))
     assert windows == {None, 1260, 2520}

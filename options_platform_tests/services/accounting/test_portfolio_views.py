@@ -49,7 +49,7 @@ def filled(fake, made, number):
 
 
 @pytest.mark.parametrize("assigned", [3, 8])
-def test_an_assigned_position_adds_up_at_each_close_while_its_shares_go_in_odd_lots(
+def test_an_assigned_position_balances_at_each_close_while_its_shares_are_sold_in_odd_lots(
     tmp_path, market, assigned
 ):
     with server() as fake:

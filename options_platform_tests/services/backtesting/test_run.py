@@ -86,7 +86,7 @@ def test_backtest_and_daily_run_expect_the_same_dividend_from_all_stored_ones(
             assert coming.sessions_ahead == late.sessions_to_ex_date[at, column]
 
 
-def test_processes_give_what_one_process_gives(simulated_home, data):
+def test_several_processes_give_the_results_of_one(simulated_home, data):
     texts = ["exits.credit_stop=1,2", "plan.sizing.risk_pct=0.01,0.03"]
     variants, _ = make_variants(texts, simulated_home.plan, simulated_home.backtest_rules)
     told = []
@@ -99,7 +99,7 @@ def test_processes_give_what_one_process_gives(simulated_home, data):
         assert left.trades.trades == right.trades.trades > 0
 
 
-def test_every_variant_is_a_trial_once(tmp_path, warehouse, simulated_home, data):
+def test_every_variant_is_recorded_as_a_trial_once(tmp_path, warehouse, simulated_home, data):
     variants, _ = make_variants(
         ["exits.credit_stop=1,2,3"], simulated_home.plan, simulated_home.backtest_rules
     )
@@ -124,7 +124,7 @@ def test_every_variant_is_a_trial_once(tmp_path, warehouse, simulated_home, data
         pl.col("model") == variants[2].name)["loss"].item()])  # fmt: skip
 
 
-def test_a_run_stands_beside_its_baselines_under_every_fill_model(simulated_home, data):
+def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     told = []
     run = run_with_baselines(
         data, simulated_home.plan, simulated_home.backtest_rules,
@@ -154,7 +154,7 @@ def test_a_run_stands_beside_its_baselines_under_every_fill_model(simulated_home
 
 
 @pytest.mark.long
-def test_draws_in_processes_are_those_of_one_process(simulated_home, data, monkeypatch):
+def test_draws_in_several_processes_are_those_of_one(simulated_home, data, monkeypatch):
     monkeypatch.setattr(backtest_baselines, "WORTH_PROCESSES", 0)
     rules = simulated_home.backtest_rules
     own = BaselineComparison(data.inputs, data.market, simulated_home.plan, rules)

@@ -65,7 +65,7 @@ def test_a_halted_ticker_is_missing_and_the_others_have_their_bar(market, halted
     assert entries.select("date", "rule", "status").rows() == [(LAST, "missing", "open")]
 
 
-def test_a_bar_that_comes_a_day_late_takes_its_place_and_closes_the_entry(market):
+def test_a_bar_that_comes_a_day_late_is_stored_and_closes_the_quarantine_entry(market):
     whole = market.source.history["QQQ"]
     day = shift(LAST, -1)
     market.source.cut("QQQ", last=shift(day, -1))
@@ -77,7 +77,7 @@ def test_a_bar_that_comes_a_day_late_takes_its_place_and_closes_the_entry(market
     assert market.rows(QUARANTINE)["status"].to_list() == ["rejected"]
 
 
-def test_where_no_ticker_has_the_session_the_source_is_late_and_nothing_is_stored(market):
+def test_if_no_ticker_has_the_session_the_source_is_late_and_nothing_is_stored(market):
     run(market, end=shift(LAST, -1))
     before = values(market)
     for ticker in ("SPY", "QQQ"):
@@ -87,7 +87,7 @@ def test_where_no_ticker_has_the_session_the_source_is_late_and_nothing_is_store
     assert values(market).equals(before)
 
 
-def test_a_run_of_one_ticker_of_the_pool_goes_by_the_bars_of_the_others_or_by_the_vix(market):
+def test_a_run_of_one_ticker_of_a_pool_relies_on_bars_of_the_others_or_the_vix(market):
     market.source.cut("QQQ", last=shift(LAST, -1))
     run(market, tickers=["QQQ"])
     assert reasons(market, "QQQ")[LAST] == "missing"
@@ -150,7 +150,7 @@ def test_a_ticker_that_was_asked_for_and_has_no_bar_yet_is_not_listed(market):
     assert unlisted(market.warehouse, pool, date(2023, 11, 1)) == ()
 
 
-def test_a_run_of_a_ticker_that_is_not_listed_yet_stores_its_request_alone(market):
+def test_a_run_of_an_unlisted_ticker_stores_only_its_request(market):
     market.source.cut("SPY", first=date(2023, 11, 15))
     update = run(market, end=date(2023, 10, 31), tickers=["SPY"])
     assert update.rows.is_empty()
@@ -158,13 +158,13 @@ def test_a_run_of_a_ticker_that_is_not_listed_yet_stores_its_request_alone(marke
     assert unlisted(market.warehouse, ("SPY",), date(2023, 10, 31)) == ("SPY",)
 
 
-def test_a_ticker_that_nobody_ever_had_a_bar_of_is_refused(market):
+def test_a_ticker_without_any_bar_ever_is_refused(market):
     market.source.history["TYPO"] = market.source.history["SPY"].clear()
     with pytest.raises(SourceError, match="TYPO ends None"):
         run(market, tickers=["SPY", "TYPO"])
 
 
-def test_a_stand_in_gives_the_bar_that_the_first_source_lacks(market):
+def test_a_fallback_provides_the_bar_that_the_first_source_is_missing(market):
     first, second = EndingSource("SPY"), EndingSource("SPY", name="second")
     first.cut("SPY", last=shift(LAST, -1))
     both = FallbackSource([first, second])

@@ -59,7 +59,7 @@ def test_day_by_day_gives_the_rows_of_one_run(market, tmp_path):
     assert whole.rows(REVISIONS).is_empty()
 
 
-def test_a_good_bar_outlives_a_later_hole_in_the_source(market):
+def test_a_good_bar_stays_when_the_source_later_drops_it(market):
     market.run(end=shift(LAST, -1))
     before = market.rows()
     lost = shift(LAST, -3)
@@ -71,7 +71,7 @@ def test_a_good_bar_outlives_a_later_hole_in_the_source(market):
     assert found.rows() == [("missing", "warning", "open"), ("nan_price", "set_aside", "open")]
 
 
-def test_what_is_told_of_a_hole_is_true_for_as_long_as_it_lasts(market):
+def test_the_entry_for_a_missing_bar_stays_correct_while_it_is_missing(market):
     """A kept bar is not set aside, and nobody has given another one until it comes again."""
     market.run(end=shift(LAST, -1))
     whole, lost = market.source.history["SPY"], (shift(LAST, -4), shift(LAST, -3))
@@ -95,7 +95,7 @@ def test_what_is_told_of_a_hole_is_true_for_as_long_as_it_lasts(market):
     ]
 
 
-def test_a_good_bar_outlives_a_hole_in_the_very_range_that_is_fetched_again(market):
+def test_a_good_bar_stays_when_it_is_missing_in_a_range_fetched_again(market):
     market.run()
     before = market.rows()
     lost = sessions(date(2024, 2, 5), date(2024, 2, 9))
@@ -129,7 +129,7 @@ def decided(market, status, **columns):
     market.warehouse.upsert(QUARANTINE, decide(entries, status=status, note="seen", now=NOW))
 
 
-def test_an_accepted_bar_enters_at_the_next_run_whatever_its_range(market):
+def test_an_accepted_bar_is_used_from_the_next_run_on_whatever_its_range(market):
     day = date(2024, 1, 17)
     market.set_bar(day, high=130.0)
     market.run(end=shift(LAST, -1))
@@ -159,7 +159,7 @@ def test_a_rejected_bar_stays_out_for_good(market):
     assert market.rows(QUARANTINE).select("rule", "status").rows() == [("jump", "rejected")]
 
 
-def test_of_two_conflicting_bars_the_accepted_one_is_taken(market):
+def test_of_two_conflicting_bars_the_accepted_one_is_used(market):
     day = date(2024, 1, 17)
     other = market.source.history["SPY"].filter(pl.col("date") == day)
     other = other.with_columns(pl.col("close") + 0.1)
@@ -186,7 +186,7 @@ def test_a_second_source_confirms_a_jump_or_does_not(market):
     assert market.rows(date=day)["close"].item() == 150.0
 
 
-def test_a_session_that_is_not_over_is_no_bar_yet(market):
+def test_a_session_that_is_not_over_has_no_bar_yet(market):
     market.now = close_time(LAST) - timedelta(days=1, minutes=1)
     market.run()
     assert market.rows(date=LAST)["bad_reason"].item() == "not_final"
@@ -195,7 +195,7 @@ def test_a_session_that_is_not_over_is_no_bar_yet(market):
     assert market.rows(date=LAST)["bad_reason"].item() is None
 
 
-def test_a_half_day_is_over_at_one(market):
+def test_a_half_day_ends_at_one(market):
     day = date(2023, 11, 24)
     market.now = datetime(2023, 11, 23, 18, 0, tzinfo=UTC)
     market.run(end=day)

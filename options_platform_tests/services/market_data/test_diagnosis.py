@@ -46,14 +46,14 @@ def found(settings):
     return {one.what: (one.state, one.detail) for one in diagnose(settings)}
 
 
-def test_a_ticker_without_a_file_is_found_before_a_run_meets_it(tmp_path):
+def test_doctor_finds_a_ticker_without_a_file_before_a_run_does(tmp_path):
     state, detail = found(settings_of(tmp_path, tickers=("SPY", "IWM", "DIA")))["source"]
     assert state == "BROKEN"
     assert "has no IWM, DIA; it has QQQ, SPY, VIX" in detail
     assert found(settings_of(tmp_path))["source"][0] == "ok"
 
 
-def test_an_index_without_a_file_is_found_too(tmp_path):
+def test_doctor_finds_an_index_without_a_file_too(tmp_path):
     state, detail = found(settings_of(tmp_path, iv_symbol={"QQQ": "VXN"}))["indices"]
     assert state == "BROKEN"
     assert "has no VXN; it has QQQ, SPY, VIX" in detail
@@ -63,7 +63,7 @@ def test_an_index_without_a_file_is_found_too(tmp_path):
     assert found(settings)["indices"][0] == "BROKEN"
 
 
-def test_what_each_file_was_taken_for_is_said_and_one_that_cannot_be_read_is_found(tmp_path):
+def test_doctor_shows_the_layout_of_each_file_and_finds_unreadable_ones(tmp_path):
     settings = settings_of(tmp_path)
     yahoo = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-07-01,1,2,1,2,2,100\n"
     (tmp_path / "csv" / "SPY.csv").write_text(yahoo)
@@ -76,13 +76,13 @@ def test_what_each_file_was_taken_for_is_said_and_one_that_cannot_be_read_is_fou
     assert "QQQ.csv line 2, the last one, lacks its end of line" in detail
 
 
-def test_a_source_without_indices_says_so(tmp_path):
+def test_doctor_reports_a_source_without_indices(tmp_path):
     settings = make_platform_settings(tmp_path / "home", source="sample", iv_symbol={"QQQ": "VXN"})
     state, detail = found(settings)["indices"]
     assert (state, "sample has no VXN; it has VIX" in detail) == ("BROKEN", True)
 
 
-def test_a_folder_names_what_it_has(tmp_path):
+def test_doctor_lists_what_the_folder_has(tmp_path):
     settings_of(tmp_path)
     folder = tmp_path / "csv"
     for name in ("SPY_actions.csv", "AAPL_earnings.csv", "notes.txt", "brk.csv"):
@@ -92,7 +92,7 @@ def test_a_folder_names_what_it_has(tmp_path):
     assert info.tickers == info.indices == ("BRK.B", "QQQ", "SPY", "VIX")
 
 
-def test_a_home_of_another_market_is_found(tmp_path):
+def test_doctor_finds_a_home_of_another_market(tmp_path):
     settings = settings_of(tmp_path, tickers=("SPY",))
     run(settings, assets=["raw_ohlcv"])
     assert "market" not in found(settings)

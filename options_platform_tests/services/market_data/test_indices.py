@@ -29,7 +29,7 @@ def late(tmp_path):
     return market
 
 
-def test_another_source_is_asked_for_the_whole_index_once(late):
+def test_another_source_is_asked_for_the_full_index_history_once(late):
     late.source = ScriptedSource("SPY", name="other")
     update = late.run_index(start=LAST)
     assert late.source.asked == [("VIX", FIRST, LAST)]
@@ -43,7 +43,7 @@ def test_another_source_is_asked_for_the_whole_index_once(late):
     assert late.rows(VIX).equals(rows)
 
 
-def test_an_index_that_the_source_was_never_asked_for_is_asked_for_whole(late):
+def test_the_full_history_of_an_index_is_requested_the_first_time(late):
     late.source.indices["VXN"] = calm_index("VXN")
     late.source.forget()
     asked = UpdateRequest(LAST, LAST, ("SPY",), FIRST, 10)
@@ -53,12 +53,12 @@ def test_an_index_that_the_source_was_never_asked_for_is_asked_for_whole(late):
     assert late.rows(VIX)["iv_close"].null_count() == 0
 
 
-def test_a_daily_run_asks_the_same_source_for_its_session_alone(late):
+def test_a_daily_run_asks_the_same_source_only_for_its_session(late):
     late.run_index(start=LAST)
     assert late.source.asked == [("VIX", shift(LAST, -10), LAST)]
 
 
-def test_a_backfill_asks_the_same_source_again_for_what_it_had_not(late):
+def test_a_backfill_asks_the_same_source_again_for_missing_closes(late):
     late.source.indices["VIX"] = calm_index()
     late.run_index(start=FIRST, end=DAY_BEFORE)
     assert late.rows(VIX)["vix"].null_count() == 0
@@ -88,7 +88,7 @@ def test_an_index_that_stops_is_carried_once_then_null_then_an_error(tmp_path):
     assert market.rows(VIX)["vix_age"].to_list() == [0] * market.rows().height
 
 
-def test_a_good_index_close_outlives_a_hole_and_a_bad_one_replaces_it(market):
+def test_a_good_index_close_stays_if_it_is_missing_and_a_bad_one_replaces_it(market):
     market.run()
     market.run_index()
     before = market.rows(VIX)
@@ -147,7 +147,7 @@ def test_a_corrected_index_close_is_recorded_with_the_rows_that_carried_it(marke
     ]
 
 
-def test_index_rows_that_cannot_be_are_told_and_their_closes_used(market):
+def test_impossible_index_rows_are_reported_and_their_closes_used(market):
     market.run()
     day = date(2024, 1, 17)
     market.source.indices["VIX"] = changed(market.source.indices["VIX"], day, open=40.0)

@@ -33,7 +33,7 @@ def named(market, name, *, proxy):
         (("sample", True), ("simulated", True)),
     ],
 )
-def test_another_market_is_refused_before_it_is_asked_or_anything_written(tmp_path, stored, then):
+def test_another_market_is_refused_before_any_request_or_write(tmp_path, stored, then):
     market = named(Market(tmp_path, "SPY", "QQQ"), stored[0], proxy=stored[1])
     market.run()
     market.run_index()
@@ -63,7 +63,7 @@ def test_real_sources_share_a_home(tmp_path):
     assert set(market.rows()["source"]) == {"csv", "yahoo"}
 
 
-def test_a_stand_in_that_is_set_as_a_fallback_may_have_given_rows(tmp_path):
+def test_rows_of_a_proxy_are_accepted_if_it_is_a_fallback(tmp_path):
     market = named(Market(tmp_path), "simulated", proxy=True)
     market.run()
     sample = replace(PROXY, name="sample")
@@ -75,7 +75,7 @@ def test_a_stand_in_that_is_set_as_a_fallback_may_have_given_rows(tmp_path):
     )
 
 
-def test_an_empty_home_takes_any_market(tmp_path):
+def test_an_empty_home_accepts_any_market(tmp_path):
     warehouse = Warehouse(tmp_path / "w.duckdb", wait_seconds=5)
     require_same_market(warehouse, REAL)
     assert not warehouse.path.exists()

@@ -15,7 +15,7 @@ from options_platform_tests.scripted import FIRST, LAST, calm_bars, changed
 from options_platform_tests.updating import NOW, VALUES, Market
 
 
-def test_a_correction_in_the_overlap_brings_the_whole_history_again(market):
+def test_a_correction_in_the_overlap_requests_the_whole_history_again(market):
     market.run(end=shift(LAST, -1))
     old, recent = date(2023, 6, 1), shift(LAST, -4)
     before = market.rows()
@@ -85,7 +85,7 @@ def after_split(frame, day):
     )
 
 
-def test_a_split_restates_the_history_and_is_one_revision_a_column(market):
+def test_a_split_restates_the_history_and_is_one_revision_per_column(market):
     day = shift(LAST, -2)
     traded = market.source.history["SPY"]
     market.run(end=shift(day, -1))

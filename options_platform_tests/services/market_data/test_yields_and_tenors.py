@@ -38,7 +38,7 @@ def folder(tmp_path, **files):
     return CsvSource(str(where))
 
 
-def test_what_the_folder_has_is_stored_and_what_it_lacks_is_not_asked_for(tmp_path, warehouse):
+def test_series_in_the_folder_are_stored_and_others_are_not_requested(tmp_path, warehouse):
     source = folder(
         tmp_path,
         DGS3MO="date,dgs3mo_pct\n2019-12-31,1.50\n2020-01-02,1.54\n2020-01-03,\n2020-01-06,1.56\n",
@@ -62,7 +62,7 @@ def test_only_rows_that_changed_are_written_again(tmp_path, warehouse):
 
 
 @pytest.mark.parametrize("header", ["date,DGS3MO", "date,dgs3mo_pct", "date,close"])
-def test_a_yield_goes_by_the_names_of_its_publishers(tmp_path, header):
+def test_a_yield_is_recognised_by_its_publishers_names(tmp_path, header):
     source = folder(tmp_path, DGS3MO=f"{header}\n2020-01-02,1.54\n")
     assert source.index_bars("DGS3MO", FIRST, LAST)["close"].to_list() == [1.54]
 
@@ -82,7 +82,7 @@ def test_the_real_yields_end_in_january_2023(reference_data, warehouse):
     assert 5.0 < before_the_crisis < 5.2
 
 
-def test_tenors_stand_side_by_side_and_reach_plans_backtests_and_live_prices(tmp_path, warehouse):
+def test_tenors_are_joined_by_date_and_reach_plans_backtests_and_live_prices(tmp_path, warehouse):
     assert stored_tenors(warehouse) is None
     source = folder(
         tmp_path,
@@ -106,7 +106,7 @@ def test_tenors_stand_side_by_side_and_reach_plans_backtests_and_live_prices(tmp
 
 
 @pytest.mark.parametrize("index", [{}, {"VIX9D": "date,close\n2020-01-02,12.5\n"}])
-def test_prices_rest_on_the_yield_of_the_day_before(tmp_path, warehouse, index):
+def test_prices_use_the_yield_of_the_day_before(tmp_path, warehouse, index):
     source = folder(tmp_path, DGS3MO="date,close\n2020-01-02,1.5\n2020-01-03,2.5\n", **index)
     update_series(source, warehouse, FIRST, LAST, NOW)
     found = stored_tenors(warehouse)

@@ -1,1 +1,4 @@
-"""Alpaca's market data: `source.py` fits the port, the others serve it."""
+"""Alpaca's market data: `source.py` implements the port with the help of the other modules.
+
+Orders at Alpaca belong to `adapters/brokers`.
+"""

@@ -1,4 +1,4 @@
-"""Alpaca's keys: out of the environment, and never into a message."""
+"""Reads Alpaca's keys from the environment and keeps them out of messages."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ NAMES = (("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"), ("ALPACA_API_KEY", "ALPACA_
 
 @dataclass(frozen=True)
 class Keys:
-    """A pair of keys that shows neither."""
+    """An API key and its secret; neither appears in its repr."""
 
     key: str = field(repr=False)
     secret: str = field(repr=False)
 
 
 def require_package() -> None:
-    """SourceError if alpaca-py is not installed."""
+    """Raise :class:`SourceError` if alpaca-py is not installed."""
     try:
-        found = find_spec("alpaca")
+        spec = find_spec("alpaca")
     except ValueError:
-        found = None
-    if found is None:
+        spec = None
+    if spec is None:
         raise SourceError(
             "the source alpaca needs the package alpaca-py; "
             "install it: pip install 'options-platform[alpaca]'"
@@ -34,7 +34,7 @@ def require_package() -> None:
 
 
 def require_keys(environment: Mapping[str, str] | None = None) -> Keys:
-    """The keys of the environment; SourceError that names the variables if there are none."""
+    """The keys of the environment; :class:`SourceError` names the variables if they are not set."""
     environment = os.environ if environment is None else environment
     for pair in NAMES:
         key, secret = (environment.get(name, "").strip() for name in pair)

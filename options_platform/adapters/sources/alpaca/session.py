@@ -1,4 +1,4 @@
-"""The session that alpaca-py speaks with, and its clients; import it late."""
+"""The HTTP session of alpaca-py, and its clients; import it late."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADVICE = {
 
 
 class AlpacaSession(SourceSession):
-    """Refusals leave it as a FetchError, before alpaca-py repeats them or shows its headers."""
+    """Raises FetchError for an error status before alpaca-py repeats it or shows its headers."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class AlpacaSession(SourceSession):
         super().__init__(pace=pace, address=address, secrets=(keys.secret, keys.key), **options)
 
     def advice(self, status: int) -> str:
-        """What to do about a refusal."""
+        """Advice for the user about an error status."""
         return ADVICE.get(status, LATER)
 
 
 @dataclass(frozen=True)
 class Clients:
-    """alpaca-py's clients, which give plain JSON over one session."""
+    """alpaca-py's clients; they return plain JSON and share one session."""
 
     stocks: StockHistoricalDataClient
     options: OptionHistoricalDataClient
@@ -54,7 +54,7 @@ class Clients:
 
 
 def make_clients(keys: Keys, session: SourceSession) -> Clients:
-    """Clients of the account; keys of a live account say so in their first letters."""
+    """Clients of the account; the prefix of the key tells a live account from a paper one."""
     paper = not keys.key.startswith(LIVE_PREFIX)
     clients = Clients(
         StockHistoricalDataClient(keys.key, keys.secret, raw_data=True),
@@ -68,7 +68,7 @@ def make_clients(keys: Keys, session: SourceSession) -> Clients:
 
 
 def put_session(client: RESTClient, session: Any) -> None:
-    """Let a client speak over `session`."""
-    # alpaca-py takes no session, and its own has no time-out.
+    """Make a client use `session`."""
+    # alpaca-py accepts no session, and the one it creates has no time-out.
     client._session.close()  # noqa: SLF001
     client._session = session  # noqa: SLF001

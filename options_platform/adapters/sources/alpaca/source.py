@@ -1,8 +1,8 @@
 """Alpaca through alpaca-py (extra `alpaca`): daily bars, corporate actions, option chains.
 
-Bars are those of the consolidated tape (feed `sip`), split-adjusted by Alpaca; `adj_close` is not
-given. Chains are snapshots with greeks, joined with the list of contracts for open interest and
-size. There are no indices and no earnings. Keys come from the environment alone.
+Bars come from the consolidated tape (feed `sip`), split-adjusted by Alpaca; `adj_close` is null.
+Chains are snapshots with greeks, joined with the list of contracts for open interest and size.
+There are no indices and no earnings. Keys come from the environment only.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from options_platform.adapters.sources.alpaca.session import Clients
 
 FIRST = date(2016, 1, 4)
-# An account without a paid data plan may ask for the tape up to a quarter of an hour ago.
+# An account without a paid data plan gets the tape with a delay of 15 minutes.
 TAPE_DELAY = timedelta(minutes=16)
 LONGEST_EXPIRY = timedelta(days=4 * 365)
 CONTRACTS_A_PAGE = 10_000
 
 
 class AlpacaSource:
-    """Needs alpaca-py and keys only once it is asked; `info` needs neither."""
+    """Alpaca. Needs alpaca-py and keys from the first request on; `info` needs neither."""
 
     info = SourceInfo(
         name="alpaca",
@@ -63,7 +63,7 @@ class AlpacaSource:
         sleep: Callable[[float], None] = clock.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`session` replaces the source's own; the rate limit's file lies in `cache_dir`."""
+        """`session` replaces the HTTP session; the file of the rate limit is in `cache_dir`."""
         self._pace = (
             Pace(cache_dir / "alpaca-requests.json", requests_per_minute, sleep=sleep)
             if requests_per_minute
@@ -77,18 +77,22 @@ class AlpacaSource:
         self._now = now
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Bars from `start` to `end` with dividends and splits; one request for each of both."""
+        """Bars from `start` to `end` with dividends and splits; two requests.
+
+        Empty before a ticker's first bar. Raises :class:`SourceError`; :class:`ShortHistoryError`
+        if the history ends before `end`.
+        """
         require_ticker(ticker)
         what = f"alpaca gave no bars of {ticker} for {start} to {end}"
         actions = self._policy.call(partial(self._actions, ticker, start), what)
 
         def ask() -> pl.DataFrame:
             try:
-                given = self._bars(ticker, start, end, "split")
+                rows = self._bars(ticker, start, end, "split")
             except NoPricesError as fault:
                 fault.bars = BAR_SCHEMA.to_frame()
                 raise
-            table = alpaca_tables.bars(ticker, given, actions)
+            table = alpaca_tables.bars(ticker, rows, actions)
             table = final_rows(table, self._now()).filter(pl.col("date").is_between(start, end))
             require_reach("alpaca", ticker, table, max(start, FIRST), end, self._now())
             return table
@@ -101,7 +105,7 @@ class AlpacaSource:
             raise
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """SourceError: Alpaca has no daily bars of indices."""
+        """Raises :class:`SourceError`: Alpaca has no daily bars of indices."""
         require_ticker(symbol)
         raise SourceError(
             f"alpaca has no bars of the index {symbol} for {start} to {end}; "
@@ -109,12 +113,15 @@ class AlpacaSource:
         )
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """All contracts as they stand; each row's `quoted_at` is the time of its own quote."""
+        """All contracts as quoted now; `quoted_at` is the time of each quote.
+
+        Raises :class:`SourceError` for a session other than the newest complete one.
+        """
         require_ticker(ticker)
         what = f"alpaca gave no option chain of {ticker} for {session}"
         if session != newest_final_session(now):
             raise SourceError(
-                f"{what} (it knows the present one alone, of {newest_final_session(now)}); "
+                f"{what} (it has only the present one, of {newest_final_session(now)}); "
                 "ask for that session, or take older chains from OPTIONS_SOURCE=csv"
             )
         snapshots = self._policy.call(partial(self._snapshots, ticker), what)
@@ -139,13 +146,13 @@ class AlpacaSource:
             feed=DataFeed.SIP,
         )
         with _read():
-            given = self._client().stocks.get_stock_bars(request)
-            if share_symbol(ticker) not in given:
+            by_symbol = self._client().stocks.get_stock_bars(request)
+            if share_symbol(ticker) not in by_symbol:
                 raise NoPricesError(f"the answer holds no {share_symbol(ticker)!r}")
-            return list(given[share_symbol(ticker)])
+            return list(by_symbol[share_symbol(ticker)])
 
     def _begins_later(self, ticker: str, end: date) -> bool:
-        """Whether there are bars after `end`; one request, and False where that fails."""
+        """Whether there are bars after `end`; one request, False if it fails."""
         first, last = end + timedelta(days=1), self._now().astimezone(NEW_YORK).date()
         try:
             return first <= last and bool(self._bars(ticker, first, last, "split"))
@@ -155,7 +162,7 @@ class AlpacaSource:
     def _actions(self, ticker: str, start: date) -> pl.DataFrame:
         from alpaca.data.requests import CorporateActionsRequest
 
-        # Up to today, so that splits after the asked end, which prices are adjusted for, count.
+        # Up to today: prices are adjusted for splits after the requested end too.
         today = self._now().astimezone(NEW_YORK).date()
         request = CorporateActionsRequest(symbols=[share_symbol(ticker)], start=start, end=today)
         with _read():
@@ -166,18 +173,18 @@ class AlpacaSource:
 
         with _read():
             request = OptionChainRequest(underlying_symbol=share_symbol(ticker))
-            given = self._client().options.get_option_chain(request)
-        if not given:
+            snapshots = self._client().options.get_option_chain(request)
+        if not snapshots:
             raise FetchError("an empty answer")
-        return dict(given)
+        return dict(snapshots)
 
     def _contracts(self, ticker: str, session: date) -> list[Any]:
         from alpaca.trading.requests import GetOptionContractsRequest
 
-        found: list[Any] = []
+        contracts: list[Any] = []
         page = None
         while True:
-            # Without a last expiry, Alpaca lists those up to next weekend.
+            # Without a last expiry, Alpaca lists only those up to the next weekend.
             request = GetOptionContractsRequest(
                 underlying_symbols=[share_symbol(ticker)],
                 expiration_date_gte=session,
@@ -186,16 +193,16 @@ class AlpacaSource:
                 page_token=page,
             )
             with _read():
-                given: Any = self._client().trading.get_option_contracts(request)
-                found += given["option_contracts"]
-            page = given.get("next_page_token")
+                answer: Any = self._client().trading.get_option_contracts(request)
+                contracts += answer["option_contracts"]
+            page = answer.get("next_page_token")
             if not page:
-                return found
+                return contracts
 
     def _spot(self, ticker: str, session: date) -> float:
-        given = self._bars(ticker, session, session, "raw")
+        bars = self._bars(ticker, session, session, "raw")
         with _read():
-            return float(given[-1]["c"])
+            return float(bars[-1]["c"])
 
     def _client(self) -> Clients:
         if self._clients is None:
@@ -210,7 +217,7 @@ class AlpacaSource:
 
 @contextmanager
 def _read() -> Iterator[None]:
-    """What alpaca-py cannot make sense of, as FetchError."""
+    """Turn the errors of reading an unexpected answer into FetchError."""
     try:
         yield
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""Alpaca's JSON, as the frames of the ports."""
+"""Converts Alpaca's JSON into the frames of the ports."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ GREEKS = ("delta", "gamma", "theta", "vega")
 BAR = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 
 
-def bars(ticker: str, given: list[Any], actions: pl.DataFrame) -> pl.DataFrame:
-    """Bars in BAR_SCHEMA, with the dividends and splits of :func:`actions`."""
-    if not given:
+def bars(ticker: str, rows: list[Any], actions: pl.DataFrame) -> pl.DataFrame:
+    """Bars in BAR_SCHEMA, with the dividends and splits of :func:`actions`.
+
+    Raises :class:`FetchError` for an empty answer.
+    """
+    if not rows:
         raise FetchError("an empty answer")
     table = pl.DataFrame(
         {
-            "date": pl.Series([bar["t"] for bar in given], dtype=pl.String),
+            "date": pl.Series([bar["t"] for bar in rows], dtype=pl.String),
             **{
-                name: pl.Series([bar.get(letter) for bar in given], dtype=pl.Float64)
+                name: pl.Series([bar.get(letter) for bar in rows], dtype=pl.Float64)
                 for name, letter in BAR.items()
             },
         }
@@ -37,20 +40,20 @@ def bars(ticker: str, given: list[Any], actions: pl.DataFrame) -> pl.DataFrame:
     table = with_actions(table, actions).with_columns(
         ticker=pl.lit(ticker),
         adj_close=pl.lit(None),
-        # Alpaca gives dividends as paid; prices here are split-adjusted, so they are as well.
+        # Alpaca gives dividends as paid; like the prices they have to be split-adjusted.
         dividend=pl.col("dividend") / pl.col("split_factor"),
         source=pl.lit("alpaca"),
     )
     return table.select(BAR_SCHEMA.names()).cast(dict(BAR_SCHEMA))  # type: ignore[arg-type]
 
 
-def actions(given: Any) -> pl.DataFrame:
-    """Dividends (USD a share, as paid) and split ratios, one row a day, ascending."""
-    rows = [(row["ex_date"], row["rate"], 1.0) for row in given.get("cash_dividends", [])]
+def actions(answer: Any) -> pl.DataFrame:
+    """Dividends (USD per share, as paid) and split ratios, one row per day, ascending."""
+    rows = [(row["ex_date"], row["rate"], 1.0) for row in answer.get("cash_dividends", [])]
     rows += [
         (row["ex_date"], 0.0, row["new_rate"] / row["old_rate"])
         for kind in SPLITS
-        for row in given.get(kind, [])
+        for row in answer.get(kind, [])
     ]
     table = pl.DataFrame(
         [(date.fromisoformat(day), float(paid), float(ratio)) for day, paid, ratio in rows],
@@ -71,12 +74,12 @@ def chain(
     contracts: list[Any],
     spot: float,
 ) -> pl.DataFrame:
-    """The snapshots in SOURCE_CHAIN_SCHEMA; FetchError where they are of another session."""
+    """The snapshots in SOURCE_CHAIN_SCHEMA; FetchError if they are of another session."""
     names = list(snapshots)
-    found = list(snapshots.values())
+    contents = list(snapshots.values())
 
     def part(outer: str, inner: str) -> list[Any]:
-        return [(one.get(outer) or {}).get(inner) for one in found]
+        return [(snapshot.get(outer) or {}).get(inner) for snapshot in contents]
 
     table = pl.DataFrame(
         {
@@ -91,7 +94,7 @@ def chain(
                     "ask": part("latestQuote", "ap"),
                     "last": part("latestTrade", "p"),
                     "day_volume": part("dailyBar", "v"),
-                    "source_iv": [one.get("impliedVolatility") for one in found],
+                    "source_iv": [snapshot.get("impliedVolatility") for snapshot in contents],
                     **{f"source_{greek}": part("greeks", greek) for greek in GREEKS},
                 }.items()
             },
@@ -122,13 +125,15 @@ def chain(
 def _sizes(contracts: list[Any]) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "contract_symbol": pl.Series([one["symbol"] for one in contracts], dtype=pl.String),
-            "open_interest": pl.Series(
-                [one.get("open_interest") for one in contracts], dtype=pl.String
-            ).cast(pl.Float64),
-            "multiplier": pl.Series([one.get("size") for one in contracts], dtype=pl.String).cast(
-                pl.Float64
+            "contract_symbol": pl.Series(
+                [contract["symbol"] for contract in contracts], dtype=pl.String
             ),
+            "open_interest": pl.Series(
+                [contract.get("open_interest") for contract in contracts], dtype=pl.String
+            ).cast(pl.Float64),
+            "multiplier": pl.Series(
+                [contract.get("size") for contract in contracts], dtype=pl.String
+            ).cast(pl.Float64),
         }
     ).unique("contract_symbol", keep="last", maintain_order=True)
 

@@ -1,4 +1,6 @@
-"""The user's own files, CSV or Parquet: `folder.py` fits the port, `reading.py` reads one file.
+"""The user's files, CSV or Parquet: `folder.py` implements the port, `reading.py` reads a file.
 
-Which header means which layout stands in `layouts/`, how text becomes dates and numbers in `text/`.
+`layouts/` has the headers of the known publishers, `text/` parses dates and numbers, and
+`conversion.py` writes files of any known layout in the platform's own. Whether a bar is plausible
+is judged in `domain.market`.
 """

@@ -1,4 +1,4 @@
-"""Option chains out of files; what a file does not give is null."""
+"""Reads option chains from files; columns that a file does not have are null."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ NUMBERS = tuple(name for name, kind in SOURCE_CHAIN_SCHEMA.items() if kind == pl
 def read_chain(path: Path, ticker: str, session: date) -> pl.DataFrame:
     """The file's contracts in SOURCE_CHAIN_SCHEMA.
 
-    Quotes without a time of their own are those of the session's close; contracts without a
-    symbol get that of the OCC. SourceError for terms that cannot be read, and for a ticker or a
-    quote of another session than the file's name says.
+    Quotes without a time get that of the session's close; contracts without a symbol get the OCC
+    symbol. Raises :class:`SourceError` for unreadable contract terms, another ticker, and quotes
+    of another session.
     """
     table = read_table(path, "chain")
     log_layout(table)
@@ -53,7 +53,10 @@ def read_chain(path: Path, ticker: str, session: date) -> pl.DataFrame:
 
 
 def read_quotes(table: FileTable) -> pl.DataFrame:
-    """One typed row a contract, with `session` and `ticker` where the file names them."""
+    """One typed row per contract, with `session` and `ticker` if the file has them.
+
+    Raises :class:`SourceError` with the line of an unreadable value.
+    """
     path, frame = table.path, _one_a_row(table)
     for name in ("expiry", "session"):
         if name in frame.columns:
@@ -74,8 +77,8 @@ def read_quotes(table: FileTable) -> pl.DataFrame:
         raise SourceError(f"{path.name} line {wrong['line'][0]}: no strike above 0; correct it")
     if "ticker" in frame.columns:
         names = frame["ticker"].unique().to_list()
-        ours = {name: symbol_in_file(name) for name in names if name is not None}
-        frame = frame.with_columns(pl.col("ticker").replace(ours))
+        tickers = {name: symbol_in_file(name) for name in names if name is not None}
+        frame = frame.with_columns(pl.col("ticker").replace(tickers))
     if "root" in frame.columns:
         terms = (pl.col(name) for name in ("expiry", "right", "strike"))
         root = pl.col("root").str.strip_chars().str.strip_chars_start("^")
@@ -84,7 +87,10 @@ def read_quotes(table: FileTable) -> pl.DataFrame:
 
 
 def chain_of(path: Path, quotes: pl.DataFrame, ticker: str, session: date) -> pl.DataFrame:
-    """The quotes of one ticker and session in SOURCE_CHAIN_SCHEMA."""
+    """The quotes of one ticker and session in SOURCE_CHAIN_SCHEMA.
+
+    Raises :class:`SourceError` for a quote of another session or a later trade.
+    """
     at_close = close_time(session).astimezone(UTC)
     unknown = {name: pl.lit(None) for name in SOURCE_CHAIN_SCHEMA if name not in quotes.columns}
     chain = quotes.with_columns(**unknown).with_columns(
@@ -99,19 +105,19 @@ def chain_of(path: Path, quotes: pl.DataFrame, ticker: str, session: date) -> pl
     if later.height:
         raise SourceError(
             f"{path.name} holds a trade of {later['last_trade_at'][0]:%Y-%m-%d %H:%M} UTC, "
-            f"after the session {session}; file it under its own"
+            f"after the session {session}; put it into the file of its session"
         )
     other = chain.filter(days["quoted_at"] != session)
     if other.height:
         raise SourceError(
             f"{path.name} holds a quote of {other['quoted_at'][0]:%Y-%m-%d %H:%M} UTC, "
-            f"not of the session {session}; file it under its own"
+            f"not of the session {session}; put it into the file of its session"
         )
     return chain
 
 
 def _one_a_row(table: FileTable) -> pl.DataFrame:
-    """The rows with one contract each, where calls and puts stand side by side."""
+    """One row per contract, also if the file has a call and a put in each row."""
     layout, frame = table.layout, table.frame
     if not layout.calls:
         return frame
@@ -134,13 +140,13 @@ def _require_one_time_of_day(path: Path, frame: pl.DataFrame) -> None:
     several = clocks.filter(pl.col("clock") > 1)
     if several.height:
         raise SourceError(
-            f"{path.name} holds quotes of {several['clock'][0]} times of day of "
+            f"{path.name} holds quotes at {several['clock'][0]} times of day on "
             f"{several['session'].min()!s}; fetch the end-of-day file"
         )
 
 
 def _with_stamp(above: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The quotes under the session and the time that stand above the header, if one does."""
+    """`frame` with `session` and `quoted_at` from the text above the header, if it has a time."""
     stamp = STAMP.search(above)
     if stamp is None:
         return frame
@@ -152,7 +158,7 @@ def _with_stamp(above: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_terms_of_symbols(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
-    """Expiry, right and strike as the contracts' symbols say."""
+    """`frame` with expiry, right and strike from the contracts' OCC symbols."""
     parts = parse_symbols(frame["contract_symbol"])
     unread = frame.filter(parts["expiry"].is_null())
     if unread.height:

@@ -1,4 +1,4 @@
-"""Files of any known layout converted into the csv layout: one file a ticker, kind and session."""
+"""Converts files of any known layout into the csv layout: one per ticker, kind and session."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from options_platform.domain.market.bars import TICKER_PATTERN, require_ticker
 from options_platform.errors import SourceError, UsageError
 
 ENDING = re.compile(r"\.(csv|txt|tsv|gz|zip|parquet)$", re.IGNORECASE)
-# What publishers add to a ticker in the names of their files.
+# A ticker with what publishers append to it in file names.
 NAMED_FOR = re.compile(
     r"^\^?([A-Za-z][A-Za-z0-9.\-]{0,9}?)"
     r"(_history|[._]us([._]d)?|_d|_daily|_actions|_earnings|_dividends|_splits)?$",
@@ -35,16 +35,16 @@ NAMED_FOR = re.compile(
 
 @dataclass(frozen=True)
 class Imported:
-    """A file to write: its `name` in the folder, its `rows`, and what they were taken for."""
+    """A file to write: its `name` in the folder, its `rows`, and the layout they came from."""
 
     name: str
     rows: pl.DataFrame
-    said: str
+    origin: str
 
 
 @dataclass(frozen=True)
 class ActionsPart:
-    """Dividends, splits or both out of one file; `as_paid` dividends know no later split."""
+    """Dividends, splits or both of one file; `as_paid` if dividends are not split-adjusted."""
 
     path: Path
     rows: pl.DataFrame
@@ -53,7 +53,10 @@ class ActionsPart:
 
 @dataclass(frozen=True)
 class Request:
-    """What the files themselves may not say; `whole`: that none is cut in its last line."""
+    """Facts that the files may not contain.
+
+    `whole` confirms that a last line without a line end is complete.
+    """
 
     ticker: str | None = None
     session: date | None = None
@@ -63,15 +66,15 @@ class Request:
 
 
 def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
-    """The files of the csv layout that `paths` make.
+    """Convert `paths` into files of the csv layout.
 
-    Days of one ticker in several files become one file, and so do dividends and splits.
-    SourceError for a file that cannot be trusted; UsageError where a ticker or a session has to
-    be given, and where several files give the same.
+    Several files with different days of one ticker become one file, and so do its dividends and
+    splits. Raises :class:`SourceError` for a damaged or ambiguous file, and :class:`UsageError`
+    if a ticker or session is needed, or if several files have the same days.
     """
     if request.ticker is not None:
         require_ticker(request.ticker)
-    made: list[Imported] = []
+    converted: list[Imported] = []
     parts: dict[str, list[ActionsPart]] = {}
     for path in paths:
         table = read_table(path, *NEEDED, vouched=request.whole)
@@ -80,37 +83,39 @@ def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
                 part = ActionsPart(path, frame, as_paid=table.layout.as_traded)
                 parts.setdefault(ticker, []).append(part)
         elif table.layout.kind == "chain":
-            made += _chains(table, request)
+            converted += _chains(table, request)
         elif table.layout.kind == "earnings":
-            made += _earnings(table, request)
+            converted += _earnings(table, request)
         else:
-            made += _prices(table, request)
-    made += [_actions(ticker, given, request) for ticker, given in sorted(parts.items())]
-    names = {one.name for one in made}
+            converted += _prices(table, request)
+    converted += [
+        _actions(ticker, of_ticker, request) for ticker, of_ticker in sorted(parts.items())
+    ]
+    names = {file.name for file in converted}
     by_name: dict[str, list[Imported]] = {}
-    for one in made:
-        by_name.setdefault(one.name, []).append(one)
-    return [_together(name, files, names) for name, files in by_name.items()]
+    for file in converted:
+        by_name.setdefault(file.name, []).append(file)
+    return [_merged(name, files, names) for name, files in by_name.items()]
 
 
-def _together(name: str, files: Sequence[Imported], names: Collection[str]) -> Imported:
-    """Files of one name made one, if each holds other days on the same basis."""
+def _merged(name: str, files: Sequence[Imported], names: Collection[str]) -> Imported:
+    """One file of all files with this name, if their days differ and their basis is the same."""
     if len(files) == 1:
         return files[0]
-    columns = {tuple(one.rows.columns) for one in files}
-    # A file that adjusts its prices for its own splits knows none of a later file's.
+    columns = {tuple(file.rows.columns) for file in files}
+    # A file that adjusts its prices for its splits does not know those of a later file.
     adjusted = name.replace(".csv", "_actions.csv") in names
     if len(columns) > 1 or adjusted or "date" not in files[0].rows.columns:
         raise UsageError(f"several of the files make {name}; import one of them")
-    rows = pl.concat([one.rows for one in files]).sort("date")
+    rows = pl.concat([file.rows for file in files]).sort("date")
     twice = rows.filter(rows["date"].is_duplicated())
     if twice.height:
         raise UsageError(f"several of the files give {name} for {twice['date'][0]}; import one")
-    return Imported(name, rows, f"{files[0].said} and {len(files) - 1} more")
+    return Imported(name, rows, f"{files[0].origin} and {len(files) - 1} more")
 
 
 def _prices(table: FileTable, request: Request) -> list[Imported]:
-    made = []
+    files = []
     for ticker, frame in _by_ticker(table, table.frame, request):
         part = replace(table, frame=frame)
         if table.layout.kind == "index" or _names_an_index(frame):
@@ -120,15 +125,15 @@ def _prices(table: FileTable, request: Request) -> list[Imported]:
         else:
             bars, actions = bars_of(part, ticker)
             rows = bars.select("date", "open", "high", "low", "close", "adj_close", "volume")
-        made.append(Imported(f"{ticker}.csv", rows, described(table)))
+        files.append(Imported(f"{ticker}.csv", rows, described(table)))
         if actions is not None:
-            some = actions.filter((pl.col("dividend") != 0) | (pl.col("split_ratio") != 1))
-            made.append(Imported(f"{ticker}_actions.csv", some, described(table)))
-    return made
+            paid = actions.filter((pl.col("dividend") != 0) | (pl.col("split_ratio") != 1))
+            files.append(Imported(f"{ticker}_actions.csv", paid, described(table)))
+    return files
 
 
 def _names_an_index(frame: pl.DataFrame) -> bool:
-    """Whether the file calls it one, as Yahoo does with `^VIX`."""
+    """Whether the symbol in the file is an index, as in Yahoo's `^VIX`."""
     return "ticker" in frame.columns and str(frame["ticker"][0]).startswith("^")
 
 
@@ -136,50 +141,50 @@ def _chains(table: FileTable, request: Request) -> list[Imported]:
     quotes = read_quotes(table)
     if "session" not in quotes.columns:
         if request.session is None:
-            raise UsageError(f"{table.path.name} does not say its session; give it: --session")
+            raise UsageError(f"{table.path.name} names no session; give it: --session")
         quotes = quotes.with_columns(session=pl.lit(request.session))
-    made = []
+    files = []
     for ticker, of_ticker in _by_ticker(table, quotes, request):
         for session in of_ticker["session"].unique():
             rows = of_ticker.filter(pl.col("session") == session)
             chain = chain_of(table.path, rows, ticker, session).drop("source", "ticker")
-            given = [name for name in chain.columns if chain[name].null_count() < chain.height]
+            filled = [name for name in chain.columns if chain[name].null_count() < chain.height]
             name = f"options/{ticker}_{session}.csv"
-            made.append(Imported(name, chain.select(given), described(table)))
-    return sorted(made, key=lambda one: one.name)
+            files.append(Imported(name, chain.select(filled), described(table)))
+    return sorted(files, key=lambda file: file.name)
 
 
 def _earnings(table: FileTable, request: Request) -> list[Imported]:
-    made = []
+    files = []
     for ticker, frame in _by_ticker(table, table.frame, request):
         reports = reports_of(replace(table, frame=frame), ticker)
         rows = reports.drop("ticker", "source").sort("date")
-        made.append(Imported(f"{ticker}_earnings.csv", rows, described(table)))
-    return made
+        files.append(Imported(f"{ticker}_earnings.csv", rows, described(table)))
+    return files
 
 
-def _actions(ticker: str, given: Sequence[ActionsPart], request: Request) -> Imported:
-    columns = {name for part in given for name in part.rows.columns}
-    for name, what, none in (
+def _actions(ticker: str, parts: Sequence[ActionsPart], request: Request) -> Imported:
+    columns = {name for part in parts for name in part.rows.columns}
+    for name, kind, had_none in (
         ("split_ratio", "splits", request.no_splits),
         ("dividend", "dividends", request.no_dividends),
     ):
-        if name not in columns and not none:
+        if name not in columns and not had_none:
             raise UsageError(
-                f"{given[0].path.name} says nothing of {ticker}'s {what}; import the file of its "
-                f"{what} with it, or say that there were none: --no-{what}"
+                f"{parts[0].path.name} has no {kind} of {ticker}; import the file of its "
+                f"{kind} with it, or confirm that there were none: --no-{kind}"
             )
-    path = given[0].path
+    path = parts[0].path
     splits = _stacked(
-        part.rows.select(_columns(part.rows, "date", "split_ratio")) for part in given
+        part.rows.select(_columns(part.rows, "date", "split_ratio")) for part in parts
     )
-    adjusted = _dividends(part.rows for part in given if not part.as_paid)
-    paid = _dividends(part.rows for part in given if part.as_paid)
+    adjusted = _dividends(part.rows for part in parts if not part.as_paid)
+    paid = _dividends(part.rows for part in parts if part.as_paid)
     if paid.height:
-        # As on the shares after all splits, like the prices and the dividends of other publishers.
+        # Prices and the dividends of other publishers are split-adjusted, so these have to be.
         days = paid_after_splits(daily_actions(path, _stacked([paid, splits])))
         paid = days.select("date", "dividend")
-    names = ", ".join(part.path.name for part in given)
+    names = ", ".join(part.path.name for part in parts)
     rows = daily_actions(path, _stacked([adjusted, paid, splits]))
     return Imported(f"{ticker}_actions.csv", rows, f"actions of {names}")
 
@@ -189,7 +194,7 @@ def _dividends(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _stacked(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The frames below each other, null where one lacks a column of actions."""
+    """The frames stacked, with null for columns of actions that a frame does not have."""
     schema = {"date": pl.Date, "dividend": pl.Float64, "split_ratio": pl.Float64}
     return pl.concat([pl.DataFrame(schema=schema), *frames], how="diagonal")
 
@@ -201,17 +206,19 @@ def _columns(frame: pl.DataFrame, *names: str) -> list[str]:
 def _by_ticker(
     table: FileTable, frame: pl.DataFrame, request: Request
 ) -> list[tuple[str, pl.DataFrame]]:
-    """The rows of each ticker that the file names, or all under the one of its name."""
+    """The rows of each ticker in the file; all under the requested or the file name's ticker
+    if the file has no column of tickers.
+    """
     if "ticker" not in frame.columns or frame["ticker"].null_count() == frame.height:
         return [(request.ticker or _ticker_of(table.path), frame)]
-    nameless = frame.filter(pl.col("ticker").is_null())
-    if nameless.height:
+    without_ticker = frame.filter(pl.col("ticker").is_null())
+    if without_ticker.height:
         raise SourceError(f"{table.path.name} has a row without its ticker; correct it")
     parts = frame.partition_by("ticker", as_dict=True, maintain_order=True)
     by_ticker = [(symbol_in_file(str(name)), part) for (name,), part in sorted(parts.items())]
     chosen = [(name, part) for name, part in by_ticker if request.ticker in (None, name)]
     if not chosen:
-        raise SourceError(f"{table.path.name} holds nothing of {request.ticker}")
+        raise SourceError(f"{table.path.name} has no rows of {request.ticker}")
     for name, _ in chosen:
         if parse_symbol(name) is not None:
             raise SourceError(
@@ -220,8 +227,8 @@ def _by_ticker(
             )
         if TICKER_PATTERN.fullmatch(name) is None:
             raise SourceError(
-                f"{table.path.name} holds {name!r}, which is no ticker; give the one to take: "
-                "--ticker"
+                f"{table.path.name} holds {name!r}, which is not a ticker; name the one to "
+                "convert: --ticker"
             )
     return chosen
 
@@ -230,9 +237,9 @@ def _ticker_of(path: Path) -> str:
     stem = path.name
     while ENDING.search(stem):
         stem = ENDING.sub("", stem)
-    named = NAMED_FOR.match(stem)
-    ticker = "" if named is None else named[1].upper()
-    # Names of downloads that begin like a ticker (HISTORICAL, FREDGRAPH) are longer than one.
+    match = NAMED_FOR.match(stem)
+    ticker = "" if match is None else match[1].upper()
+    # Other words in names of downloads (HISTORICAL, FREDGRAPH) are longer than a ticker.
     if TICKER_PATTERN.fullmatch(ticker) is None or len(ticker) > 6:
-        raise UsageError(f"neither {path.name} nor its name says whose it is; give it: --ticker")
+        raise UsageError(f"neither {path.name} nor its name has a ticker; give it: --ticker")
     return ticker

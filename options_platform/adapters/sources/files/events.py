@@ -1,4 +1,4 @@
-"""Dividends, splits and earnings dates out of files."""
+"""Reads dividends, splits and earnings dates from files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from options_platform.errors import SourceError
 
 EPS = ("eps_estimate", "eps_reported")
 RATIO = r"^\s*([\d.]+)\s*(?::|/|-?for-?|\s+for\s+)\s*([\d.]+)\s*$"
-# When a report comes, in the words of its publishers, written plain.
+# The time of a report in the words of publishers, in plain spelling.
 TIMINGS = {
     "before_open": (
         "before open", "bmo", "before market open", "beforemarket", "before market",
@@ -36,8 +36,8 @@ TIMINGS = {
         "post market", "postmarket", "time after hours", "after hours",
     ),
 }  # fmt: skip
-# During the session (`dmh`) is neither.
-NOT_SAID = (
+# Unknown, or during the session (`dmh`).
+NO_TIMING = (
     "time not supplied", "tns", "tas", "unknown", "time not specified", "dmh", "during market",
     "during market hours", "",
 )  # fmt: skip
@@ -46,25 +46,26 @@ OPENS, CLOSES = 9.5, 16.0
 
 
 def read_actions(path: Path, ticker: str) -> pl.DataFrame:
-    """The ticker's actions, one row a day: dividends added, splits multiplied; 0 is no split.
+    """The ticker's actions, one row per day: dividends added, split ratios multiplied.
 
-    SourceError too for a file of dividends or of splits alone: what it lacks is not known.
+    Raises :class:`SourceError` also for a file of only dividends or only splits, since the other
+    kind is then unknown.
     """
     table = read_table(path, "actions", may_be_empty=True)
     require_symbol(table, ticker)
     actions = part_of_actions(table)
     missing = [name for name in ("dividend", "split_ratio") if name not in actions.columns]
     if missing:
-        what = "splits" if missing == ["split_ratio"] else "dividends"
+        kind = "splits" if missing == ["split_ratio"] else "dividends"
         raise SourceError(
-            f"{path.name} says nothing of {what}; it needs the columns date,dividend,split_ratio: "
-            "options-platform import puts a file of dividends and one of splits together"
+            f"{path.name} has no {kind}; it needs the columns date,dividend,split_ratio: "
+            "options-platform import combines a file of dividends and one of splits"
         )
     return daily_actions(path, actions)
 
 
 def part_of_actions(table: FileTable) -> pl.DataFrame:
-    """`date` with `dividend`, `split_ratio` or both, and `ticker` where the file names it."""
+    """`date` with `dividend`, `split_ratio` or both, and `ticker` if the file has it."""
     path = table.path
     frame = with_dates(path, table.frame, order=table.layout.order)
     if "split_ratio" in frame.columns and frame.schema["split_ratio"] == pl.String:
@@ -77,7 +78,10 @@ def part_of_actions(table: FileTable) -> pl.DataFrame:
 
 
 def daily_actions(path: Path, actions: pl.DataFrame) -> pl.DataFrame:
-    """`date`, `dividend` and `split_ratio`, one row a day, ascending."""
+    """`date`, `dividend` and `split_ratio`, one row per day, ascending; a ratio of 0 is no split.
+
+    Raises :class:`SourceError` for a negative value.
+    """
     if actions.schema["split_ratio"] == pl.String:
         actions = with_numbers(path, actions.with_columns(_ratio_text()), ["split_ratio"])
     wrong = actions.filter(pl.any_horizontal(pl.col("dividend", "split_ratio") < 0))
@@ -95,29 +99,33 @@ def daily_actions(path: Path, actions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ratio_text() -> pl.Expr:
-    """`4:1`, `4/1` and `4 for 1` as 4; other text as it is."""
+    """`4:1`, `4/1` and `4 for 1` as 4; other text unchanged."""
     text = pl.col("split_ratio").str.to_lowercase()
     new, old = (text.str.extract(RATIO, at).cast(pl.Float64, strict=False) for at in (1, 2))
     return pl.coalesce((new / old).cast(pl.String), pl.col("split_ratio")).alias("split_ratio")
 
 
 def read_earnings(path: Path, ticker: str) -> pl.DataFrame:
-    """The file's reports of `ticker`, see :func:`reports_of`; one of many tickers may be given."""
+    """The reports of `ticker` from a file of one or many tickers; see :func:`reports_of`.
+
+    Raises :class:`SourceError` for a file of other tickers.
+    """
     table = read_table(path, "earnings", may_be_empty=True)
     if "ticker" in table.frame.columns:
         names = table.frame["ticker"].drop_nulls().unique().to_list()
-        ours = [name for name in names if same_symbol(symbol_in_file(name), ticker)]
-        if names and not ours:
-            # Nothing of it is no proof that it reports nothing.
+        of_ticker = [name for name in names if same_symbol(symbol_in_file(name), ticker)]
+        if names and not of_ticker:
+            # Absence from the file does not prove that the company reports nothing.
             raise SourceError(f"{path.name} is of {names[0]} and others, not of {ticker}")
-        table = replace(table, frame=table.frame.filter(pl.col("ticker").is_in(ours)))
+        table = replace(table, frame=table.frame.filter(pl.col("ticker").is_in(of_ticker)))
     return reports_of(table, ticker)
 
 
 def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
-    """The rows as reports of `ticker` in EARNINGS_SCHEMA; SourceError for an unknown timing.
+    """The rows as reports of `ticker` in EARNINGS_SCHEMA.
 
-    Where the date has a time of day, that says before the open or after the close.
+    Without a column of timings, the time of day of the date decides. Raises
+    :class:`SourceError` for an unknown timing.
     """
     path, frame = table.path, table.frame
     if "timing" not in frame.columns and frame.schema["date"] == pl.String:
@@ -131,7 +139,7 @@ def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
 
 
 def _timing_of(hours: pl.Series) -> pl.Series:
-    """What a time of day in New York says, null in the session and for midnight."""
+    """The timing for hours of the day in New York; null within the session and at midnight."""
     at = pl.col("hours")
     timing = (
         pl.when(at >= CLOSES)
@@ -143,19 +151,19 @@ def _timing_of(hours: pl.Series) -> pl.Series:
 
 
 def _with_timings(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
-    given = frame["timing"].cast(pl.String).str.strip_chars()
-    if given.str.contains(CLOCK).any():
-        # The hours of a column of its own; `hours_of` reads them behind a date.
-        hours = _timing_of(hours_of("2000-01-01 " + given))
-        clock = given.str.contains(CLOCK).fill_null(value=False)
-        frame = frame.with_columns(timing=given.zip_with(~clock, hours))
+    texts = frame["timing"].cast(pl.String).str.strip_chars()
+    if texts.str.contains(CLOCK).any():
+        # `hours_of` reads a time of day only behind a date.
+        hours = _timing_of(hours_of("2000-01-01 " + texts))
+        is_clock = texts.str.contains(CLOCK).fill_null(value=False)
+        frame = frame.with_columns(timing=texts.zip_with(~is_clock, hours))
         return _with_timings(path, frame)
-    words = {word: ours for ours, theirs in TIMINGS.items() for word in theirs}
-    written = [plain(text or "") for text in frame["timing"].cast(pl.String).to_list()]
-    for line, text, word in zip(frame["line"], frame["timing"], written, strict=True):
-        if word not in words and word not in NOT_SAID:
+    timing_by_word = {word: timing for timing, words in TIMINGS.items() for word in words}
+    plain_texts = [plain(text or "") for text in frame["timing"].cast(pl.String).to_list()]
+    for line, text, word in zip(frame["line"], frame["timing"], plain_texts, strict=True):
+        if word not in timing_by_word and word not in NO_TIMING:
             raise SourceError(
                 f"{path.name} line {line}: {text!r} is neither {' nor '.join(TIMINGS)}; correct it"
             )
-    timings = [words.get(word) for word in written]
+    timings = [timing_by_word.get(word) for word in plain_texts]
     return frame.with_columns(pl.Series("timing", timings, pl.String))

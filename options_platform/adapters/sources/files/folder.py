@@ -1,9 +1,9 @@
 """A folder of CSV or Parquet files: `TICKER.csv`, `VIX.csv`, `TICKER_actions.csv`, and more.
 
-The files of many publishers are known by their headers (`layouts`) and read as they come.
-Several folders may be named, separated like a PATH; the first with the file wins. A file that
-cannot be read whole is refused with its name and line; bad rows in it pass through, for
-`domain.market.bars` to judge. The layout of all files stands in docs/data-sources.md.
+The files of many publishers are recognised by their headers (`layouts`) and read as downloaded.
+Several folders may be given, separated like a PATH; the first one with the file is used. A file
+that cannot be read completely is refused with its name and line; implausible rows pass through to
+`domain.market.bars`. docs/data-sources.md describes all files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from options_platform.errors import ShortHistoryError, SourceError
 
 
 class CsvSource:
-    """Files in the user's folders; prices are split-adjusted, as Yahoo gives them."""
+    """Files in the user's folders; prices are split-adjusted, like Yahoo's."""
 
     def __init__(self, folders: str) -> None:
         self._folders = [Path(part).expanduser() for part in folders.split(os.pathsep) if part]
@@ -37,9 +37,9 @@ class CsvSource:
 
     @property
     def info(self) -> SourceInfo:
-        """A label with the folders' names, and whatever has a file in them."""
+        """A label with the folders' names; a ticker, index or series for each file in them."""
         folders = ", ".join(folder.name for folder in self._folders)
-        # A file does not say whether it is of a ticker or of an index.
+        # The name of a file does not show whether it is a ticker or an index.
         names = names_in(self._folders)
         return SourceInfo(
             "csv",
@@ -52,7 +52,10 @@ class CsvSource:
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """The bars of the file, with dividends and splits where there is an actions file."""
+        """The bars of the file, with dividends and splits if it or an actions file has them.
+
+        Raises :class:`SourceError`; :class:`ShortHistoryError` if the file ends before `end`.
+        """
         path = self._find(require_ticker(ticker))
         actions_path = find(self._folders, f"{ticker}_actions")
         table = read_bars(path, ticker, actions_path)
@@ -61,21 +64,24 @@ class CsvSource:
         table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
         if last is None or last < end:
             raise ShortHistoryError(
-                f"{path.name} ends {last}, but {ticker} was asked for up to {end}; "
+                f"{path.name} ends {last}, before {end}; "
                 "bring the file up to date, or choose an earlier end (OPTIONS_END)",
                 table,
             )
         return table
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """The bars of the index's file, which may hold closes alone; none before its first day."""
+        """The bars of the index's file; open, high and low may be null.
+
+        Raises :class:`SourceError` if the file has no close in the range, though it began before.
+        """
         path = self._find(require_ticker(symbol))
         table = read_index(path, symbol)
         unknown = {name: pl.lit(None) for name in PRICES if name not in table.columns}
         fault = why_no_answer(table, start, end, min(table["date"].to_list()))
         if fault:
             raise SourceError(
-                f"{path.name} says nothing of {symbol} for {start} to {end}: {fault}; bring the "
+                f"{path.name} has no closes of {symbol} for {start} to {end}: {fault}; bring the "
                 "file up to date, or choose an earlier end (OPTIONS_END)"
             )
         return (
@@ -87,7 +93,7 @@ class CsvSource:
         )
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The chain of `options/TICKER_YYYY-MM-DD`, of any session that is over."""
+        """The chain of `options/TICKER_YYYY-MM-DD`, for any session that is over."""
         name = f"options/{require_ticker(ticker)}_{session}"
         if session > newest_final_session(now):
             raise SourceError(
@@ -97,12 +103,15 @@ class CsvSource:
         return read_chain(self._find(name), ticker, session)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """The reports of `TICKER_earnings`; a fund's file holds its header alone."""
+        """The reports of `TICKER_earnings`; the file of a fund has only a header."""
         reports = read_earnings(self._find(f"{require_ticker(ticker)}_earnings"), ticker)
         return reports.filter(pl.col("date").is_between(start, end)).sort("date")
 
     def understood(self, name: str) -> str:
-        """What the file of a ticker or symbol was taken for; SourceError if it cannot be read."""
+        """The recognised layout of the file of a ticker or symbol, as text.
+
+        Raises :class:`SourceError` if the file is missing or cannot be read.
+        """
         table = read_table(self._find(require_ticker(name)), "bars", "index")
         return f"{table.path.name}: {described(table)}"
 

@@ -1,4 +1,4 @@
-"""Reading Parquet whose times carry a bare offset, such as +05:30, which Polars cannot hold."""
+"""Reads Parquet with time zones that are a bare offset, such as +05:30, unknown to Polars."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ OFFSET = re.compile(r"[+-]\d{2}:?\d{2}")
 
 
 def read_parquet(content: bytes) -> pl.DataFrame:
-    """The file's columns; a timestamp with a bare offset becomes ISO text with that offset.
+    """The columns of the file; a timestamp with a bare offset becomes ISO text with that offset.
 
-    Raises what Polars does for a file that cannot be read, and its ComputeError for a time zone
-    that does not exist.
+    Raises the errors of Polars for an unreadable file, and its ComputeError for an unknown zone.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -54,7 +53,7 @@ def _require_zone(name: str, kind: Any) -> None:
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):
-        # Polars ends the process's thread with a panic there.
+        # Polars panics on such a zone.
         raise pl.exceptions.ComputeError(f"{name} has the time zone {zone!r}, none known") from None
 
 

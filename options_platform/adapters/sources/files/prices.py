@@ -1,4 +1,4 @@
-"""Bars and index values out of files, with what the file itself says of dividends and splits."""
+"""Reads bars and index values from files, with dividends and splits if the file has them."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ PRICES = ("open", "high", "low", "close")
 BAR_NUMBERS = (*PRICES, "adj_close", "volume", "dividend")
 NO_VALUES = ("line", "interval", "ticker", "trades", "clock", "adj_open", "down")
 FACTORS = ("price_factor", "volume_factor")
-# No share costs that much; prices in billionths of a dollar do.
+# USD; above any share price, and below prices that are written in billionths of a dollar.
 FIXED_POINT = 1e7
 FOR_DIVIDENDS = re.compile(r"(?<!not )\badjusted for [^\n]*\bdividends?\b", re.IGNORECASE)
 DAILY = ("", "d", "daily", "1d", "1440")
-# Names of one value's column that say nothing of what it is, and FRED's for what it is.
+# Generic names for the column of a single value; and names that identify a series.
 UNNAMED = ("close", "value", "price", "last", "px last", "adj close", "level")
 SERIES_NAMES = {
     "vixcls": "VIX",
@@ -55,12 +55,12 @@ def read_bars(path: Path, ticker: str, actions_path: Path | None) -> pl.DataFram
 
     Args:
         path: the file.
-        ticker: whose bars it has to hold.
-        actions_path: the file of its dividends and splits, which counts before what the bars'
-            own file says of them; None where there is none.
+        ticker: ticker of its bars.
+        actions_path: file of dividends and splits, used in preference to those in the bars'
+            file; None if there is none.
 
-    The three are null where neither file knows the splits. SourceError for a file that cannot
-    be trusted, and for prices that step by a split though they should not, or the other way.
+    The three columns are null if neither file has splits. Raises :class:`SourceError` for a
+    damaged or ambiguous file, and for prices that contradict the splits.
     """
     table = read_table(path, "bars")
     log_layout(table)
@@ -78,23 +78,23 @@ def bars_of(
     actions: pl.DataFrame | None = None,
     actions_path: Path | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """The bars, ascending and split-adjusted, and the dividends and splits by day if known.
+    """The bars, ascending and split-adjusted, and the daily dividends and splits; None if unknown.
 
-    Without `actions` those that the file itself gives count, its dividends split-adjusted too.
+    Without `actions` those in the file are used, with dividends made split-adjusted too.
     """
     path = table.path
-    # Prices that the file brings to one basis by its own factor are no longer as traded.
+    # Prices that the file's own factor adjusts are no longer as traded.
     as_traded = table.layout.as_traded and "price_factor" not in table.frame.columns
     if table.layout.no_bars:
         raise SourceError(f"{path.name} is of {table.layout.name}: {table.layout.no_bars}")
     if FOR_DIVIDENDS.search(table.above):
         raise SourceError(
-            f"{path.name} says above its header that its prices are adjusted for dividends too; "
-            "fetch prices adjusted for splits alone"
+            f"{path.name} states above its header that its prices are adjusted for dividends too; "
+            "fetch prices adjusted only for splits"
         )
     bars = values_of(table, ticker).sort("date", maintain_order=True)
-    of_the_file = actions is None and "split_ratio" in bars.columns
-    if of_the_file:
+    from_file = actions is None and "split_ratio" in bars.columns
+    if from_file:
         actions = daily_actions(path, bars.select("date", "dividend", "split_ratio"))
     bars = bars.drop("dividend", "split_ratio", strict=False)
     if actions is None:
@@ -109,20 +109,20 @@ def bars_of(
                 "or fetch a split-adjusted file"
             )
         return bars, actions
-    smooth = split_not_in_prices(bars, actions)
-    if smooth is not None:
-        day, ratio = smooth
+    missing_step = split_not_in_prices(bars, actions)
+    if missing_step is not None:
+        day, ratio = missing_step
         raise SourceError(
             f"{path.name} is of {table.layout.name}, whose prices are as traded, but they do not "
             f"step by the {ratio:g}:1 split of {day}; fetch the file again"
         )
-    return split_adjusted(bars, actions), paid_after_splits(actions) if of_the_file else actions
+    return split_adjusted(bars, actions), paid_after_splits(actions) if from_file else actions
 
 
 def read_index(path: Path, symbol: str) -> pl.DataFrame:
-    """The file's values with `open`, `high`, `low` and `close` as far as it gives them.
+    """The file's `date` and `close`, and `open`, `high` and `low` if it has them.
 
-    SourceError too where the name of a lone value says that it is another index's.
+    Raises :class:`SourceError`, also if the name of its only value is that of another index.
     """
     table = read_table(path, "index", "bars")
     log_layout(table)
@@ -130,20 +130,23 @@ def read_index(path: Path, symbol: str) -> pl.DataFrame:
 
 
 def log_layout(table: FileTable) -> None:
-    """Record what a file was taken for, unless it is written in our own layout."""
+    """Log the recognised layout of a file, unless it is the platform's own."""
     if not table.is_ours:
         log.info("%s was read as %s", table.path.name, described(table))
 
 
 def described(table: FileTable) -> str:
-    """What a file was taken for, in a few words."""
+    """The recognised layout of a file, in a few words."""
     dates = ", US dates" if table.layout.order == "mdy" else ""
     meaning = ", prices as traded" if table.layout.as_traded else ""
     return f"{table.layout.kind} of {table.layout.name}{dates}{meaning}"
 
 
 def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
-    """Dates and numbers of one symbol's days, in the order of the file."""
+    """Typed dates and numbers of one symbol, in the order of the file.
+
+    Raises :class:`SourceError` for another symbol, intraday bars, and unreadable values.
+    """
     _require_named(table, symbol)
     path, frame = table.path, table.frame
     require_symbol(table, symbol)
@@ -175,17 +178,17 @@ def values_of(table: FileTable, symbol: str) -> pl.DataFrame:
 
 
 def _require_one_bar_a_day(path: Path, days: pl.Series, clocks: pl.Series) -> None:
-    """SourceError for bars of a shorter span; a day may come twice by mistake, at one time."""
+    """Raise :class:`SourceError` for intraday bars; a day may be listed twice at the same time."""
     sessions = days.n_unique()
     if len(days) > 2 * sessions or pl.DataFrame([days, clocks.alias("at")]).n_unique() > sessions:
         raise SourceError(f"{path.name} holds several bars a day; fetch daily ones")
 
 
 def _require_named(table: FileTable, symbol: str) -> None:
-    """SourceError where the name of a lone value's column is another's than `symbol`."""
+    """Raise :class:`SourceError` if the column of a file's only value names another series."""
     name = table.names["close"]
-    says = name in SERIES_NAMES or table.layout.columns["close"] == ONE_VALUE
-    if says and name not in UNNAMED and not same_symbol(SERIES_NAMES.get(name, name), symbol):
+    identifies = name in SERIES_NAMES or table.layout.columns["close"] == ONE_VALUE
+    if identifies and name not in UNNAMED and not same_symbol(SERIES_NAMES.get(name, name), symbol):
         raise SourceError(
             f"{table.path.name} gives {name.upper()}, not {symbol}; name the file after it, or "
             "the column close if it is the same"

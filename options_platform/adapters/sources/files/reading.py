@@ -1,4 +1,4 @@
-"""Reading one file of the user's, CSV or Parquet: whole and typed, or refused with its line."""
+"""Reads one file of the user, CSV or Parquet: completely and typed, or refused with its line."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from options_platform.adapters.sources.files.text.times import (
 from options_platform.domain.market.bars import TICKER_PATTERN
 from options_platform.errors import SourceError
 
-# A number or a date without words, which is no name of a column.
+# A number or a date, which cannot be the name of a column.
 VALUE = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*$")
 ENDINGS = (".csv", ".csv.gz", ".parquet")
-# What has to be there at the least, as an error names it.
+# The columns that a file needs at least, as error messages list them.
 NEEDED: dict[Kind, tuple[str, ...]] = {
     "bars": ("date", "open", "high", "low", "close", "volume"),
     "index": ("date", "close"),
@@ -56,10 +56,10 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class FileTable:
-    """A file's rows under our names, text unless it is Parquet, with the `line` of each.
+    """A file's rows under the platform's column names, each with its `line`; text unless Parquet.
 
-    `names` are the file's own names of our columns, written plain; `above` is what stands
-    above its header.
+    `names` maps the platform's columns to the file's, in plain spelling; `above` is the text above
+    the header.
     """
 
     path: Path
@@ -75,13 +75,13 @@ class FileTable:
 
 
 def find(folders: Sequence[Path], name: str) -> Path | None:
-    """The file of that name in the first folder that has one, with any ending."""
+    """The file of that name, with any ending, in the first folder that has one; None without."""
     paths = (folder / (name + ending) for folder in folders for ending in ENDINGS)
     return next((path for path in paths if path.is_file()), None)
 
 
 def names_in(folders: Sequence[Path]) -> tuple[str, ...]:
-    """The tickers and symbols that have a file of their own, sorted."""
+    """The tickers and symbols that have a file in the folders, sorted."""
     names = (path.name for folder in folders for path in folder.iterdir())
     stems = (n.removesuffix(end) for n in names for end in ENDINGS if n.endswith(end))
     return tuple(sorted({stem for stem in stems if TICKER_PATTERN.fullmatch(stem)}))
@@ -90,11 +90,11 @@ def names_in(folders: Sequence[Path]) -> tuple[str, ...]:
 def read_table(
     path: Path, *kinds: Kind, may_be_empty: bool = False, vouched: bool = False
 ) -> FileTable:
-    """The file, by that of `LAYOUTS` of those kinds that its header fits best.
+    """The rows of a file, read by the layout of these kinds that fits its header best.
 
-    SourceError, with the line where there is one, if it is damaged or cut, if its header fits
-    no layout, if a column is doubled, and if there are no rows. `vouched` says that the last
-    line is whole although nothing ends it.
+    `vouched` confirms that a last line without a line end is complete. Raises
+    :class:`SourceError`, with the line if possible, for a damaged or truncated file, an unknown
+    header, a duplicate column, and a file without rows unless it `may_be_empty`.
     """
     content = content_of(path)
     if is_parquet(path, content):
@@ -160,16 +160,16 @@ def _header(path: Path, lines: Sequence[str], kinds: Collection[Kind]) -> tuple[
     header_and_match = find_header(lines, lambda names: recognise(names, LAYOUTS, kinds))
     if header_and_match is not None:
         return header_and_match
-    # A single column has no separator to tell the header by.
-    alone = recognise([lines[0]], LAYOUTS, kinds)
-    if alone is not None:
-        return Header(0, ",", (lines[0],)), alone
+    # A file with a single column has no separator.
+    single_column = recognise([lines[0]], LAYOUTS, kinds)
+    if single_column is not None:
+        return Header(0, ",", (lines[0],)), single_column
     separator = max(",;\t|", key=lines[0].count)
     raise _unknown(path, lines[0].split(separator), kinds)
 
 
 def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> SourceError:
-    """The error of a file whose header fits no layout."""
+    """The error for a file whose header fits no layout."""
     kind = next(kind for kind in NEEDED if kind in kinds)
     needed = NEEDED[kind]
     names = set(plain_names(header))
@@ -182,7 +182,7 @@ def _unknown(path: Path, header: Sequence[str], kinds: Collection[Kind]) -> Sour
     start = ",".join(header)[:80]
     values = [cell for cell in header if VALUE.match(cell)]
     filled = sum(bool(cell.strip()) for cell in header)
-    # A row that begins with a ticker is no header either.
+    # A row of values that begins with a ticker is not a header either.
     if len(values) == filled > 1 or len(values) >= max(4, filled - 1):
         return SourceError(
             f"{path.name} has no header: it begins {start!r}; write one above, {','.join(needed)}"
@@ -203,11 +203,11 @@ def with_dates(
     order: Order = "",
     of_sessions: bool = False,
 ) -> pl.DataFrame:
-    """`frame` with `column` as the dates that are meant; SourceError with the line of one that is
-    none.
+    """`frame` with `column` as dates.
 
-    `order` is that of days and months in text such as 01/02/2020, which else is refused. With
-    `of_sessions` the dates are those of daily bars: some that are off by a day are refused.
+    `order` is the order of day and month in text such as 01/02/2020, which is ambiguous without.
+    With `of_sessions` the dates are those of daily bars; dates that are off by a day are refused.
+    Raises :class:`SourceError` with the line of a value that is not a date.
     """
     if frame.schema[column] == pl.String and not are_stamps(frame[column]):
         try:
@@ -225,7 +225,7 @@ def with_dates(
 
 
 def with_times(path: Path, frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """`frame` with `column` as UTC times; text needs its offset, and may be empty."""
+    """`frame` with `column` as UTC times, empty text as null; text needs an offset from UTC."""
     with _read_stamps(path, frame, column):
         return frame.with_columns(instants_of(frame[column]).alias(column))
 
@@ -242,9 +242,10 @@ def _read_stamps(path: Path, frame: pl.DataFrame, column: str) -> Iterator[None]
 
 
 def with_numbers(path: Path, frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """`frame` with `columns` as floats, empty as null; SourceError with the line of another.
+    """`frame` with `columns` as floats, empty text as null.
 
-    The decimal mark is one for all of them.
+    All columns have the same decimal mark. Raises :class:`SourceError` with the line of a value
+    that is not a number.
     """
     texts = [name for name in columns if frame.schema[name] == pl.String]
     other = [name for name in columns if name not in texts]
@@ -271,7 +272,7 @@ def _may_be_number(kind: pl.DataType) -> bool:
 
 
 def _require(path: Path, frame: pl.DataFrame, fine: pl.Series, column: str, fault: str) -> None:
-    """SourceError with the line and text of the first row that is not fine."""
+    """Raise :class:`SourceError` with the line and text of the first row that is not fine."""
     wrong = frame.with_row_index("row").filter(~fine)
     if wrong.height:
         line = wrong["line"][0] if "line" in frame.columns else wrong["row"][0] + 2

@@ -1,4 +1,4 @@
-"""Whose rows a file holds, in the words of its publisher."""
+"""Tickers in files: the spellings of publishers, and files of another ticker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from options_platform.errors import SourceError
 
 
 def symbol_in_file(name: str) -> str:
-    """A vendor's name of a ticker as ours: `spy.us` is SPY, `^VIX` is VIX."""
+    """The ticker for a publisher's symbol: SPY for `spy.us`, VIX for `^VIX`."""
     bare = name.strip().upper().lstrip("^$").removeprefix("I:")
     for ending in (".US", "-US", " US EQUITY", " INDEX", " US"):
         bare = bare.removesuffix(ending)
@@ -18,12 +18,12 @@ def symbol_in_file(name: str) -> str:
 
 
 def same_symbol(one: str, other: str) -> bool:
-    """Whether two names mean one ticker; `BRK.B` is written `BRK-B` and `BRKB` too."""
+    """Whether two symbols mean the same ticker; `BRK.B` is also written `BRK-B` and `BRKB`."""
     return plain(one).replace(" ", "") == plain(other).replace(" ", "")
 
 
 def require_symbol(table: FileTable, symbol: str) -> None:
-    """SourceError if the file says that it is of something else than `symbol`."""
+    """Raise :class:`SourceError` if the file names another ticker than `symbol`."""
     frame, path = table.frame, table.path
     if "ticker" in frame.columns:
         names = frame["ticker"].drop_nulls().unique().to_list()

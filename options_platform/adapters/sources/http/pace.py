@@ -1,4 +1,4 @@
-"""A rate limit that every process of a home keeps together."""
+"""A rate limit that all processes of a home share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 MINUTE_SECONDS = 60.0
-# Stamps further ahead than any queue of requests reaches come from a clock that was set back.
+# Time stamps further ahead than a queue can reach come from a clock that was set back.
 LONGEST_QUEUE_SECONDS = 600.0
 
 
 class Pace:
     """At most `per_minute` requests in any 60 seconds, over all processes that share `path`.
 
-    The file holds when the latest requests were, or will be, sent. A process reserves its place
-    under a lock and sleeps outside of it; a process that dies leaves the lock free.
+    The file has the times at which the latest requests were or will be sent. A process reserves
+    its time under a lock and sleeps without it; the lock of a process that dies is released.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Pace:
             self._waited_seconds += pause
 
     def working_seconds(self) -> float:
-        """A clock that stands still while requests wait here, for deadlines of the rest."""
+        """A monotonic clock that excludes the time spent waiting here, for deadlines."""
         return time.monotonic() - self._waited_seconds
 
     def _reserve(self) -> float:

@@ -1,9 +1,9 @@
-"""One rule for trying again: bounded attempts, growing pauses, one deadline.
+"""The retry policy of all sources: bounded attempts, growing pauses, one deadline.
 
-A source turns whatever goes wrong into a :class:`FetchError`, which says whether it may pass. The
-policy asks again for those that may, honours the pause that a server asks for, and ends in a
-:class:`~options_platform.errors.SourceError` that names what was asked, the cause, and what to
-do. Nothing else is caught: a bug keeps its traceback.
+A source raises a :class:`FetchError` for every failure, with a flag for temporary ones. The policy
+repeats the request after a temporary failure, waits as long as the server asks for, and finally
+raises a :class:`~options_platform.errors.SourceError` with the request, the cause and an advice.
+It catches nothing else: a bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ LATER = "try again later"
 
 
 class FetchError(Exception):
-    """Why a source gave nothing: `passing` if asking again may help, `advice` what to do.
+    """A request failed: `passing` if a retry may help, `advice` for the user.
 
-    `status` is that of the HTTP answer, None if there was none; `body` is what it said, whole.
-    `bars` is set where the answer is sound and ends too early: the bars that it holds.
+    `status` is the HTTP status, None without an answer; `body` is the whole body of the answer.
+    `bars` is set if the answer was good but ended too early: the bars that it had.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class FetchError(Exception):
 
 
 class NoPricesError(FetchError):
-    """The answer names the symbol and holds no price of the range."""
+    """The source knows the symbol but has no price in the range."""
 
 
 def status_fault(
     status: int,
-    said: str,
+    reason: str,
     *,
     retry_after: str | None = None,
     advice: str = LATER,
     body: str = "",
 ) -> FetchError:
-    """The fault of an HTTP status of 400 and more; `said` is the server's own reason."""
+    """The error for an HTTP status of 400 or more; `reason` is the server's message."""
     passing = status in PASSING_STATUS or status >= SERVER_ERROR
-    first = next(iter(said.strip().splitlines()), "")[:160]
+    first = next(iter(reason.strip().splitlines()), "")[:160]
     return FetchError(
         f"HTTP {status}: {first}" if first else f"HTTP {status}",
         passing=passing,
@@ -98,11 +98,11 @@ def seconds_of(retry_after: str | None, now: datetime | None = None) -> float | 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long to try.
+    """Number of attempts, pauses between them, and deadline.
 
-    The nth pause is `first_pause_seconds` x 2^(n-1) with up to half of it added at random, at
-    most `longest_pause_seconds`, and never shorter than the server asked for. No pause is begun
-    that would end after `deadline_seconds`.
+    The nth pause is `first_pause_seconds` x 2^(n-1) plus a random addition of up to half of it,
+    at most `longest_pause_seconds`, and never shorter than the server asks for. A pause that would
+    end after `deadline_seconds` is not begun.
     """
 
     attempts: int = 4
@@ -113,9 +113,10 @@ class RetryPolicy:
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     def call(self, ask: Callable[[], Answer], what: str) -> Answer:
-        """What `ask` returns; SourceError beginning with `what` if it never does.
+        """Return the answer of `ask`, repeated after temporary failures.
 
-        It is a ShortHistoryError where the last answer was sound and held too few bars.
+        Raises :class:`SourceError` with a message that begins with `what`; it is a
+        :class:`ShortHistoryError` if the last answer was good but ended too early.
         """
         import tenacity
 
@@ -137,8 +138,8 @@ class RetryPolicy:
         except FetchError as fault:
             tries = int(retrying.statistics.get("attempt_number", 1))
             if fault.bars is not None:
-                raise ShortHistoryError(_told(what, fault, tries), fault.bars) from None
-            raise SourceError(_told(what, fault, tries)) from None
+                raise ShortHistoryError(_message(what, fault, tries), fault.bars) from None
+            raise SourceError(_message(what, fault, tries)) from None
 
     def _pause(self, state: object) -> float:
         import tenacity
@@ -151,12 +152,12 @@ class RetryPolicy:
         pause = min(pause + float(jitter(state)), self.longest_pause_seconds)  # type: ignore[arg-type]
         outcome = getattr(state, "outcome", None)
         fault = outcome.exception() if outcome is not None else None
-        asked = fault.retry_after_seconds if isinstance(fault, FetchError) else None
-        return max(pause, asked or 0.0)
+        required = fault.retry_after_seconds if isinstance(fault, FetchError) else None
+        return max(pause, required or 0.0)
 
 
-def _told(what: str, fault: FetchError, tries: int) -> str:
-    asked = fault.retry_after_seconds
-    often = f", {tries} times" if tries > 1 else ""
-    wait = f", asked to wait {asked:.0f} s" if asked else ""
-    return f"{what} ({fault.cause}{often}{wait}); {fault.advice}"
+def _message(what: str, fault: FetchError, tries: int) -> str:
+    required = fault.retry_after_seconds
+    times = f", {tries} times" if tries > 1 else ""
+    wait = f", asked to wait {required:.0f} s" if required else ""
+    return f"{what} ({fault.cause}{times}{wait}); {fault.advice}"

@@ -1,9 +1,9 @@
-"""The HTTP session under yfinance and alpaca-py: paced, bounded in time, and strict.
+"""The HTTP session that yfinance and alpaca-py use: rate limited, with time-outs, and strict.
 
-Both libraries judge answers late or not at all: one takes an error page for a chart, the other
-repeats requests by itself and hands its secret on in its errors. So this session judges first. A
-refusal, a page in place of JSON, cut JSON, a dropped connection and a slow server leave it as a
-:class:`FetchError`, which holds neither request nor headers. Import it late: curl_cffi is heavy.
+Both libraries check answers late or not at all: one takes an error page for a chart, the other
+repeats requests by itself and shows its secret in errors. This session checks every answer first.
+An error status, an HTML page, truncated JSON, a lost connection and a time-out become a
+:class:`FetchError`, which carries neither request nor headers. Import it late: curl_cffi is heavy.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ REFUSED = 400
 
 
 class SourceSession(requests.Session):  # type: ignore[type-arg]
-    """A session whose answers are sound or a FetchError.
+    """A session that returns a valid answer or raises FetchError.
 
     Args:
-        pace: keeps the source's rate limit; None for none.
-        timeout_seconds: the longest that a request may take in all.
-        address: where to send what is meant for the source, e.g. a proxy; None for the source.
-        secrets: values that no error may show.
-        options: those of curl_cffi's session.
+        pace: rate limit of the source; None for no limit.
+        timeout_seconds: limit for a whole request.
+        address: server to send all requests to, e.g. a proxy; None for the source itself.
+        secrets: values to remove from error messages.
+        options: options of curl_cffi's session.
     """
 
     def __init__(
@@ -49,25 +49,28 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
         self._address = address
         self._secrets = tuple(secret for secret in secrets if secret)
 
-    def judged(self, path: str) -> bool:  # noqa: ARG002
-        """Whether answers of `path` are data, and so have to be sound."""
+    def is_data(self, path: str) -> bool:  # noqa: ARG002
+        """Whether answers of `path` are data, which are checked, or pages, which are not."""
         return True
 
     def advice(self, status: int) -> str:  # noqa: ARG002
-        """What to do about a refusal with that status."""
+        """Advice for the user about an error status."""
         return LATER
 
-    def borne(self, status: int) -> bool:  # noqa: ARG002
-        """Whether the library is left to deal with a refusal of that status itself."""
+    def is_for_library(self, status: int) -> bool:  # noqa: ARG002
+        """Whether the library handles an error status itself."""
         return False
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-        """The answer; FetchError if it is none or not sound."""
+        """Send a request and return the checked answer.
+
+        Raises :class:`FetchError` without an answer or for a bad one.
+        """
         parts = urlsplit(url)
         if self._address is not None:
             url = f"{self._address}{parts.path}" + (f"?{parts.query}" if parts.query else "")
         if isinstance(kwargs.get("params"), dict):
-            # As requests does it: nothing for None, and of an enumeration its value.
+            # As the library requests does: leave out None, send the value of an enumeration.
             kwargs["params"] = {
                 name: getattr(value, "value", value)
                 for name, value in kwargs["params"].items()
@@ -76,23 +79,24 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
         kwargs["timeout"] = self._timeout_seconds
         if self._pace is not None:
             self._pace.wait()
-        if not self.judged(parts.path):
+        if not self.is_data(parts.path):
             return super().request(method, url, *args, **kwargs)
-        found = None
+        failure = None
         try:
             response = super().request(method, url, *args, **kwargs)
         except requests.exceptions.RequestException as error:
-            found = FetchError(self._redacted(_what(error)))
-        # Raised out here, so that the library's error, which knows the request, is let go.
-        if found is not None:
-            raise found
-        self._judge(response, parts.path)
+            failure = FetchError(self._redacted(_cause(error)))
+        # Raised outside of the handler, so that the library's error, which has the request with
+        # its secrets, is not kept as context.
+        if failure is not None:
+            raise failure
+        self._check(response, parts.path)
         return response
 
-    def _judge(self, response: Any, path: str) -> None:
+    def _check(self, response: Any, path: str) -> None:
         status = int(response.status_code)
         if status >= REFUSED:
-            if self.borne(status):
+            if self.is_for_library(status):
                 return
             raise status_fault(
                 status,
@@ -101,10 +105,10 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
                 advice=self.advice(status),
                 body=self._redacted(response.text),
             )
-        self.heard(path, response)
+        self.check_body(path, response)
 
-    def heard(self, path: str, response: Any) -> None:  # noqa: ARG002
-        """Look at a good answer of `path`; FetchError if its body is not what was asked for."""
+    def check_body(self, path: str, response: Any) -> None:  # noqa: ARG002
+        """Raise :class:`FetchError` if the body of a successful answer is not valid data."""
         json_of(response.text)
 
     def _redacted(self, text: str) -> str:
@@ -114,7 +118,7 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
 
 
 def json_of(text: str) -> Any:
-    """The JSON of an answer; FetchError that says what came in its place."""
+    """The parsed JSON of an answer; FetchError that describes a body that is not JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -125,7 +129,7 @@ def json_of(text: str) -> Any:
 
 
 def reason_of(text: str) -> str:
-    """The server's own words out of the body of a refusal, one line."""
+    """The server's message from the body of an error answer; empty if it has none."""
     if text.lstrip().startswith("<"):
         return "an HTML page"
     try:
@@ -141,10 +145,10 @@ def _described(document: Any) -> str | None:
     for key in ("description", "message"):
         if isinstance(document.get(key), str):
             return str(document[key])
-    return next((found for part in document.values() if (found := _described(part))), None)
+    return next((text for part in document.values() if (text := _described(part))), None)
 
 
-def _what(error: Exception) -> str:
+def _cause(error: Exception) -> str:
     kinds = {
         "Timeout": "no answer in time",
         "ConnectionError": "no connection",
@@ -152,5 +156,5 @@ def _what(error: Exception) -> str:
     }
     names = [kind.__name__ for kind in type(error).__mro__]
     kind = next((kinds[name] for name in names if name in kinds), "the request failed")
-    said = str(error).splitlines()[0].partition(CURL_ADVICE)[0] if str(error) else names[0]
-    return f"{kind}: {said[:160]}"
+    message = str(error).splitlines()[0].partition(CURL_ADVICE)[0] if str(error) else names[0]
+    return f"{kind}: {message[:160]}"

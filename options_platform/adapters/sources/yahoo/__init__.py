@@ -1,1 +1,1 @@
-"""Yahoo Finance: `source.py` fits the port, `tables.py` reads what yfinance returns."""
+"""Yahoo Finance: `source.py` implements the port, `tables.py` converts what yfinance returns."""

@@ -1,4 +1,4 @@
-"""yfinance, made to fail aloud and to keep nothing on disk; it is imported when first used."""
+"""Makes yfinance raise its errors and keep nothing on disk; it is imported when first used."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ NO_FOLDER = str(Path(os.devnull) / "none")
 
 
 def open_symbol(symbol: str, session: Any) -> Any:
-    """yfinance's Ticker over `session`."""
+    """A yfinance Ticker that uses `session`."""
     import yfinance
 
-    # Where no folder can be, yfinance keeps its cookies in memory. Its SQLite files break when
-    # several processes make them, or store the same cookie, at once.
+    # With an impossible folder yfinance keeps its cookies in memory. Its SQLite files break when
+    # several processes create them, or store the same cookie, at once.
     yfinance.set_tz_cache_location(NO_FOLDER)
     ticker = yfinance.Ticker(symbol, session=session)
-    # Else yfinance asks for the zone first, and keeps a refusal as it keeps an answer, so that a
-    # second try would be answered from memory.
+    # Otherwise yfinance first asks for the time zone and caches even an error, so that a retry
+    # would get the cached error.
     ticker._tz = str(NEW_YORK)  # noqa: SLF001
     return ticker
 
 
 @contextmanager
 def raised_errors() -> Iterator[None]:
-    """yfinance's errors raised, not logged, those about an odd answer as FetchError."""
+    """Make yfinance raise errors, not log them; an answer it cannot read becomes FetchError."""
     import yfinance
 
     debug, logger = yfinance.config.debug, logging.getLogger("yfinance")

@@ -1,4 +1,4 @@
-"""The session that yfinance speaks to Yahoo with; import it late."""
+"""The HTTP session of yfinance; import it late."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from options_platform.adapters.sources.http.session import SourceSession
 DATA_PATHS = ("/v7/", "/v8/", "/v10/", "/calendar/")
 CHART, CALENDAR = "/v8/finance/chart/", "/calendar/"
 COOKIE_HOST, CONSENT_HOST = "fc.yahoo.com", "consent.yahoo.com"
-# What Yahoo answers to a cookie or a crumb that ran out; yfinance then fetches new ones, once.
-RUN_OUT = (401, 403)
+# Yahoo's answers to an expired cookie or crumb; yfinance then fetches new ones, once.
+EXPIRED_COOKIE = (401, 403)
 UNKNOWN = 404
 
 
 class YahooSession(SourceSession):
-    """Judges charts, chains and the earnings calendar; `chart` is the last chart that came."""
+    """Checks charts, chains and the earnings calendar; `chart` is the newest chart received."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(impersonate="chrome", **options)
@@ -27,9 +27,9 @@ class YahooSession(SourceSession):
         self._renewing = False
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-        """As the base has it; the page that sets the cookie is asked for once.
+        """As the base class, but the page that sets the cookie is fetched once and reused.
 
-        yfinance asks for it before every request unless it can keep the cookie in a file.
+        Without a cookie file yfinance requests this page before every request.
         """
         if urlsplit(url).hostname != COOKIE_HOST:
             return super().request(method, url, *args, **kwargs)
@@ -37,30 +37,30 @@ class YahooSession(SourceSession):
             self._cookie_page = super().request(method, url, *args, **kwargs)
         return self._cookie_page
 
-    def judged(self, path: str) -> bool:
-        """Data, but not the pages that yfinance gets its cookie and crumb from."""
+    def is_data(self, path: str) -> bool:
+        """Whether `path` is data and not a page that sets yfinance's cookie or crumb."""
         return path.startswith(DATA_PATHS)
 
-    def borne(self, status: int) -> bool:
-        """The first refusal for a cookie that ran out, not a second one."""
-        self._renewing = status in RUN_OUT and not self._renewing
+    def is_for_library(self, status: int) -> bool:
+        """True for the first error about an expired cookie, False for a second in a row."""
+        self._renewing = status in EXPIRED_COOKIE and not self._renewing
         if self._renewing:
             self._cookie_page = None
         return self._renewing
 
     def advice(self, status: int) -> str:
-        """What to do about a refusal."""
+        """Advice for the user about an error status."""
         if status == UNKNOWN:
             return "check the symbol"
-        if status in RUN_OUT:
+        if status in EXPIRED_COOKIE:
             return "Yahoo refuses this machine; try again later, or set another OPTIONS_SOURCE"
         return LATER
 
-    def heard(self, path: str, response: Any) -> None:
-        """A calendar is a page, all else JSON; what Yahoo says of itself is taken at its word."""
+    def check_body(self, path: str, response: Any) -> None:
+        """Raise :class:`FetchError` unless the calendar is a page and everything else JSON."""
         self._renewing = False
         if (urlsplit(response.url).hostname or "").endswith(CONSENT_HOST):
-            # Asked in place of an answer in some countries; yfinance agrees and asks again.
+            # Shown first in some countries; yfinance gives consent and repeats the request.
             return
         text = response.text
         if "Will be right back" in text:
@@ -69,7 +69,7 @@ class YahooSession(SourceSession):
             if "</html>" not in text.lower():
                 raise FetchError("the answer is no page, or cut short")
             return
-        super().heard(path, response)
+        super().check_body(path, response)
         if path.startswith(CHART):
             self.chart = _first_chart(json.loads(text))
 
@@ -82,9 +82,9 @@ def _first_chart(document: Any) -> Any:
         result["indicators"]["quote"][0]["close"]
         result["timestamp"][0]
     except (LookupError, TypeError):
-        found = None
+        chart = None
     else:
-        found = result
-    if found is None:
+        chart = result
+    if chart is None:
         raise FetchError("the answer holds no prices")
-    return found
+    return chart

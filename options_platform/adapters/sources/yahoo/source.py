@@ -1,8 +1,8 @@
 """Yahoo Finance through yfinance: daily bars with actions, index bars, option chains, earnings.
 
-`Ticker.history` with exceptions shown is used, never `download()`, which answers a refusal, an
-HTML page and cut JSON alike with an empty frame. Every failure ends, after bounded retries, in
-a SourceError that names ticker, dates and cause.
+It uses `Ticker.history` with raised exceptions, never `download()`, which returns an empty frame
+for an error status, an HTML page and truncated JSON alike. Every failure ends, after bounded
+retries, in a SourceError that names ticker, dates and cause.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 REPORTS_A_PAGE = 100
 UNKNOWN = 404
-# What reports no earnings, in Yahoo's words.
+# Yahoo's instrument types that report no earnings.
 NO_COMPANIES = frozenset({"ETF", "MUTUALFUND", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE"})
 
 
 class YahooSource:
-    """Bars are split-adjusted, `adj_close` also for dividends, as Yahoo gives them."""
+    """Yahoo Finance. Bars are split-adjusted; `adj_close` is adjusted for dividends too."""
 
     info = SourceInfo(
         name="yahoo",
@@ -62,7 +62,7 @@ class YahooSource:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`session` replaces the source's own; the rate limit's file lies in `cache_dir`."""
+        """`session` replaces the HTTP session; the file of the rate limit is in `cache_dir`."""
         self._pace = (
             Pace(cache_dir / "yahoo-requests.json", requests_per_minute, sleep=sleep)
             if requests_per_minute
@@ -74,14 +74,17 @@ class YahooSource:
         self._now = now
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Bars from `start` to `end`, with dividends and splits; one request."""
+        """Bars from `start` to `end`, with dividends and splits; one request.
+
+        Raises :class:`SourceError`; :class:`ShortHistoryError` if the history ends before `end`.
+        """
         require_ticker(ticker)
 
         def ask() -> pl.DataFrame:
             try:
                 frame, chart = self._history(_symbol(ticker), start)
             except FetchError as fault:
-                # Yahoo forgets what was delisted, or has no day since.
+                # Yahoo removes delisted symbols, or has no bars after the delisting.
                 if fault.status == UNKNOWN or isinstance(fault, NoPricesError):
                     fault.bars = BAR_SCHEMA.to_frame()
                 raise
@@ -92,7 +95,10 @@ class YahooSource:
         return self._policy.call(ask, f"yahoo gave no bars of {ticker} for {start} to {end}")
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """Bars of the index, e.g. VIX for Yahoo's ^VIX; one request."""
+        """Bars of the index in points, e.g. VIX for Yahoo's ^VIX; one request.
+
+        Raises :class:`SourceError`, also if no close lies in the range.
+        """
         name = f"^{require_ticker(symbol)}"
 
         def ask() -> pl.DataFrame:
@@ -109,31 +115,32 @@ class YahooSource:
         return self._policy.call(ask, f"yahoo gave no bars of {name} for {start} to {end}")
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """All listed expiries as Yahoo shows them now; one request an expiry.
+        """All listed expiries as Yahoo shows them now; one request per expiry.
 
-        Yahoo does not say when a quote was made. `quoted_at` is the time of the underlying's
-        last regular price, which the quotes follow some 15 minutes late.
+        Yahoo gives no time of a quote. `quoted_at` is the time of the underlying's last regular
+        price; the quotes are some 15 minutes older. Raises :class:`SourceError` for a session
+        other than the newest complete one.
         """
         require_ticker(ticker)
         what = f"yahoo gave no option chain of {ticker} for {session}"
         if session != newest_final_session(now):
             raise SourceError(
-                f"{what} (it knows the present one alone, of {newest_final_session(now)}); "
+                f"{what} (it has only the present one, of {newest_final_session(now)}); "
                 "ask for that session, or take older chains from OPTIONS_SOURCE=csv"
             )
         listed = self._open(_symbol(ticker))
         ask = partial(self._expiry, ticker, session, listed)
         parts = [self._policy.call(ask, what)]
-        given = {str(expiry) for expiry in parts[0]["expiry"].unique()}
+        fetched = {str(expiry) for expiry in parts[0]["expiry"].unique()}
         parts += [
             self._policy.call(partial(ask, expiry), f"{what}, expiry {expiry}")
             for expiry in listed.options
-            if expiry not in given
+            if expiry not in fetched
         ]
         return pl.concat(parts)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
-        """Reports from Yahoo's earnings calendar, planned ones too; one request a 100 reports."""
+        """Reports of Yahoo's earnings calendar, past and planned; one request per 100 reports."""
         require_ticker(ticker)
         what = f"yahoo gave no earnings of {ticker} for {start} to {end}"
         pages: list[pl.DataFrame] = []
@@ -142,11 +149,11 @@ class YahooSource:
         ):
             ask = partial(self._reports, ticker, len(pages) * REPORTS_A_PAGE)
             pages.append(self._policy.call(ask, what))
-        found = pl.concat(pages).unique(maintain_order=True)
-        return found.filter(pl.col("date").is_between(start, end)).sort("date")
+        reports = pl.concat(pages).unique(maintain_order=True)
+        return reports.filter(pl.col("date").is_between(start, end)).sort("date")
 
     def _history(self, symbol: str, start: date) -> tuple[pd.DataFrame, Any]:
-        """The history as yfinance reads it, up to today, and the chart that it was read from."""
+        """The history up to today as yfinance reads it, and the chart behind it."""
         listed = self._open(symbol)
         self._session.chart = None
         with raised_errors():
@@ -164,15 +171,15 @@ class YahooSource:
     def _expiry(
         self, ticker: str, session: date, listed: Any, expiry: str | None = None
     ) -> pl.DataFrame:
-        """The contracts of one expiry, of the nearest where it is None."""
+        """The contracts of one expiry; of the nearest if it is None."""
         with raised_errors():
-            given = listed.option_chain(expiry)
-        if given.calls is None:
-            # yfinance gives no underlying then either, but keeps what Yahoo said of it.
+            options = listed.option_chain(expiry)
+        if options.calls is None:
+            # yfinance returns no underlying either, but keeps Yahoo's answer for it.
             if not listed._underlying:  # noqa: SLF001
                 raise FetchError("an empty answer")
             raise FetchError("it lists no options", passing=False, advice="check the symbol")
-        table = yahoo_tables.contracts(ticker, given)
+        table = yahoo_tables.contracts(ticker, options)
         shown = table["quoted_at"][0].astimezone(NEW_YORK).date()
         if shown != session:
             raise FetchError(
@@ -183,14 +190,14 @@ class YahooSource:
         return table
 
     def _reports(self, ticker: str, offset: int) -> pl.DataFrame:
-        """One page of the earnings calendar; empty for what reports none."""
+        """One page of the earnings calendar; empty for instruments that report none."""
         symbol = self._open(_symbol(ticker))
         with raised_errors():
-            # A page is kept by yfinance, also one that it could not read.
+            # yfinance caches pages, even those that it could not read.
             symbol._data.cache_get.cache_clear()  # noqa: SLF001
-            found = symbol.get_earnings_dates(limit=REPORTS_A_PAGE, offset=offset)
-        if found is not None:
-            return yahoo_tables.earnings(ticker, found)
+            page = symbol.get_earnings_dates(limit=REPORTS_A_PAGE, offset=offset)
+        if page is not None:
+            return yahoo_tables.earnings(ticker, page)
         if offset:
             return EARNINGS_SCHEMA.to_frame()
         recent = self._now().date() - LOOK_BACK
@@ -208,5 +215,5 @@ class YahooSource:
 
 
 def _symbol(ticker: str) -> str:
-    """Yahoo writes a class of shares with a dash: BRK.B is BRK-B."""
+    """Yahoo's symbol of a ticker; a share class has a dash: BRK-B for BRK.B."""
     return ticker.replace(".", "-")

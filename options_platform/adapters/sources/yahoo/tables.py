@@ -1,4 +1,4 @@
-"""What yfinance gives, as the frames of the ports."""
+"""Converts what yfinance returns into the frames of the ports."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ MIDNIGHT = time(0, 0)
 
 
 def bars(ticker: str, frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
-    """A history in BAR_SCHEMA, from its first bar to its last, a doubled day with both bars."""
+    """A history in BAR_SCHEMA; a day that Yahoo lists twice has both bars."""
     table = _columns(frame)
     ratio = pl.when(pl.col("split_ratio") > 0).then(pl.col("split_ratio")).otherwise(1.0)
     table = table.with_columns(split_ratio=ratio)
-    # The response reaches to today, so that splits after the asked end, which its prices are
-    # adjusted for, are known.
+    # The response reaches to today, so it has the splits after the requested end, for which its
+    # prices are adjusted.
     later = pl.col("split_ratio").cum_prod(reverse=True).shift(-1, fill_value=1.0)
     table = _with_doubles(table.with_columns(split_factor=later), chart)
     table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("yahoo"))
@@ -59,25 +59,28 @@ def bars(ticker: str, frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
 
 
 def prices(frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
-    """`date` and the columns of a history, a doubled day with both bars."""
+    """`date` and the columns of a history; a day that Yahoo lists twice has both bars."""
     return _with_doubles(_columns(frame), chart)
 
 
 def first_day(chart: Any) -> date | None:
-    """The first day of the symbol's whole history, None where Yahoo does not say."""
+    """The first day of the symbol's history; None if Yahoo does not give it."""
     stamp = chart["meta"].get("firstTradeDate")
     return None if stamp is None else datetime.fromtimestamp(stamp, NEW_YORK).date()
 
 
-def contracts(ticker: str, given: Any) -> pl.DataFrame:
-    """The calls and puts of one expiry in SOURCE_CHAIN_SCHEMA; FetchError where unreadable."""
-    quote = given.underlying or {}
+def contracts(ticker: str, options: Any) -> pl.DataFrame:
+    """The calls and puts of one expiry in SOURCE_CHAIN_SCHEMA, from yfinance's `Options`.
+
+    Raises :class:`FetchError` without a price of the underlying or a readable contract symbol.
+    """
+    quote = options.underlying or {}
     shown, spot = quote.get("regularMarketTime"), quote.get("regularMarketPrice")
     if shown is None or spot is None:
         raise FetchError("the answer holds no price of the underlying")
     import pandas as pd
 
-    both = pd.concat([given.calls, given.puts])
+    both = pd.concat([options.calls, options.puts])
     table = pl.DataFrame(
         {
             "contract_symbol": pl.Series(both["contractSymbol"].tolist(), dtype=pl.String),
@@ -115,10 +118,10 @@ def contracts(ticker: str, given: Any) -> pl.DataFrame:
     return table.select(SOURCE_CHAIN_SCHEMA.names()).cast(dict(SOURCE_CHAIN_SCHEMA))  # type: ignore[arg-type]
 
 
-def earnings(ticker: str, found: pd.DataFrame) -> pl.DataFrame:
-    """A page of the earnings calendar in EARNINGS_SCHEMA."""
-    stamps = [stamp.to_pydatetime() for stamp in found.index.dropna()]
-    if len(stamps) < len(found):
+def earnings(ticker: str, page: pd.DataFrame) -> pl.DataFrame:
+    """A page of the earnings calendar in EARNINGS_SCHEMA; FetchError for an unreadable date."""
+    stamps = [stamp.to_pydatetime() for stamp in page.index.dropna()]
+    if len(stamps) < len(page):
         raise FetchError("an earnings date cannot be read")
     local = [stamp.astimezone(NEW_YORK) for stamp in stamps]
     return pl.DataFrame(
@@ -126,8 +129,8 @@ def earnings(ticker: str, found: pd.DataFrame) -> pl.DataFrame:
             "date": [stamp.date() for stamp in local],
             "ticker": [ticker] * len(local),
             "timing": [_timing(stamp.time()) for stamp in local],
-            "eps_estimate": _floats(found["EPS Estimate"]),
-            "eps_reported": _floats(found["Reported EPS"]),
+            "eps_estimate": _floats(page["EPS Estimate"]),
+            "eps_reported": _floats(page["Reported EPS"]),
             "source": ["yahoo"] * len(local),
         },
         schema=EARNINGS_SCHEMA,
@@ -135,7 +138,7 @@ def earnings(ticker: str, found: pd.DataFrame) -> pl.DataFrame:
 
 
 def _timing(at: time) -> str | None:
-    # Yahoo rounds to hours, and writes midnight where it does not know.
+    # Yahoo rounds to hours, and gives midnight for an unknown time.
     if at >= CLOSE:
         return "after_close"
     return "before_open" if MIDNIGHT < at < OPEN else None
@@ -152,16 +155,15 @@ def _columns(frame: pd.DataFrame) -> pl.DataFrame:
         else pl.Series(name, [None] * len(frame), dtype=pl.Float64)
         for name, column in BAR_COLUMNS.items()
     }
-    # The index holds New York midnights; the wall date is the session.
+    # The index has midnights in New York; their local date is the session.
     days = [stamp.date() for stamp in frame.index]
     return pl.DataFrame({"date": pl.Series(days, dtype=pl.Date), **columns}).fill_nan(None)
 
 
 def _with_doubles(table: pl.DataFrame, chart: Any) -> pl.DataFrame:
-    """`table` with every bar of a day that the chart has twice, of which yfinance keeps one.
+    """`table` with both bars of a day that the chart lists twice; yfinance keeps only one.
 
-    The running price of the last session, which Yahoo appends under the time of that price, is
-    no bar of its own.
+    The price of the running session, which Yahoo appends at the time of that price, is not a bar.
     """
     stamps = list(chart["timestamp"])
     running = len(stamps) > 1 and stamps[-1] == chart["meta"].get("regularMarketTime")
@@ -186,5 +188,5 @@ def _with_doubles(table: pl.DataFrame, chart: Any) -> pl.DataFrame:
         how="left",
         maintain_order="left",
     )
-    rest = table.join(doubled, on="date", how="anti", maintain_order="left")
-    return pl.concat([rest, bars.select(table.columns)]).sort("date", maintain_order=True)
+    single = table.join(doubled, on="date", how="anti", maintain_order="left")
+    return pl.concat([single, bars.select(table.columns)]).sort("date", maintain_order=True)

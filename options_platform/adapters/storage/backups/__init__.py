@@ -1,1 +1,1 @@
-"""Archives of a home: writing one, putting it back, and whether a database can be read."""
+"""Backups of a home: write an archive, restore it, and check that databases can be read."""

@@ -1,8 +1,8 @@
-"""What `backup` writes: one compressed tar with the home's files and a hash of each.
+"""Writes the archive of `backup`: a compressed tar with the home's files and a hash of each.
 
-A mark comes first, so that anything else is refused before it is unpacked, and the hashes come
-last, so that a cut archive has none. Databases are copied as they are between two transactions.
-What does not belong here: putting an archive back (:mod:`.restoring`).
+The first member identifies the format, so that other archives are refused before unpacking; the
+last one has the hashes, so that a truncated archive has none. Databases are copied in a consistent
+state, between two transactions. Restoring belongs to :mod:`.restoring`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ MARK, HASHES = "options-platform-backup.json", "options-platform-hashes.json"
 FORMAT = 1
 RECORD = "backups.json"
 MOST_RECORDED = 20
-# What others hold or make anew, and what an earlier restore set aside.
+# Not in a backup: files that can be created again, and former files set aside by a restore.
 NOT_KEPT = frozenset({"cache", "locks", RECORD})
 SET_ASIDE, UNFINISHED = "before-", ".restoring-"
 PASSING = (SET_ASIDE, UNFINISHED, "replay-")
-# Logs of databases: what they hold is in the copy of their database.
+# Logs of databases, whose content is in the copy of the database.
 NOT_KEPT_ENDINGS = (".wal", ".lock", ".db-wal", ".db-shm", ".db-journal", ".new")
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 CHUNK = 1 << 20
 
 
 def write_archive(home: Path, archive: Path, *, wait_seconds: float, now: datetime) -> None:
-    """Write the home to `archive`, readable by its owner alone, in place of one of that name.
+    """Write the home to `archive`, readable only by its owner; replaces a file of that name.
 
-    Raises :class:`WarehouseBusyError` for a database that another process holds,
-    :class:`DamagedError` for one that cannot be read, and OSError; `archive` is then as before.
+    Raises :class:`WarehouseBusyError` for a database that another process uses,
+    :class:`DamagedError` for one that cannot be read, and OSError; `archive` is then unchanged.
     """
     new = archive.with_name(f"{archive.name}.{os.getpid()}.new")
     try:
@@ -68,7 +68,7 @@ def _write(
     _add_text(tar, MARK, {"format": FORMAT, "version": __version__, "made_at": now.isoformat()})
     trading = sorted([*home.glob("ledger*.duckdb"), *home.glob("simulated_broker*.duckdb")])
     with ExitStack() as stack:
-        # Ledger and broker as of one moment.
+        # Copies ledger and simulated broker at the same moment.
         for path in trading:
             stack.enter_context(_quiet(path, wait_seconds))
         for path in trading:
@@ -91,8 +91,8 @@ def _write(
 
 
 def kept_files(home: Path) -> Iterator[tuple[Path, str]]:
-    """Each file that a backup keeps, with its name in the archive; linked folders are followed."""
-    seen: set[Path] = set()
+    """The files of a backup and their names in the archive; linked folders are followed."""
+    visited: set[Path] = set()
     for folder, folders, names in os.walk(home, followlinks=True):
         at = Path(folder)
         top = at == home
@@ -100,9 +100,9 @@ def kept_files(home: Path) -> Iterator[tuple[Path, str]]:
             name
             for name in folders
             if not (top and (name in NOT_KEPT or name.startswith(PASSING)))
-            and (at / name).resolve() not in seen
+            and (at / name).resolve() not in visited
         )
-        seen |= {(at / name).resolve() for name in folders}
+        visited |= {(at / name).resolve() for name in folders}
         for name in sorted(names):
             path = at / name
             if (top and name in NOT_KEPT) or name.endswith(NOT_KEPT_ENDINGS):
@@ -113,7 +113,7 @@ def kept_files(home: Path) -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def _quiet(path: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold a DuckDB file, its log merged into it; DamagedError if it is empty."""
+    """Keep a DuckDB file open, with its log merged into it; DamagedError if it is empty."""
     if path.stat().st_size == 0:
         raise DamagedError(path, "it is empty")
     with held(path, wait_seconds=wait_seconds) as connection:
@@ -135,7 +135,7 @@ def _copy_sqlite(path: Path, copy: Path) -> None:
 
 
 class _Hashed(io.RawIOBase):
-    """A file that is read once, with the hash of what was read."""
+    """A file that is read once, with the hash of the bytes read."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.source, self.digest = source, hashlib.sha256()
@@ -148,7 +148,7 @@ class _Hashed(io.RawIOBase):
 
 
 def _add_file(tar: tarfile.TarFile, path: Path, name: str) -> str:
-    """Add the file with the size that it has now, since a log may grow meanwhile; its SHA-256."""
+    """Add the file at its present size, since a log may grow meanwhile; returns its SHA-256."""
     with path.open("rb") as source:
         stat = os.fstat(source.fileno())
         member = tarfile.TarInfo(name)
@@ -166,7 +166,7 @@ def _add_text(tar: tarfile.TarFile, name: str, values: dict[str, Any]) -> None:
 
 
 def record_backup(home: Path, archive: Path, made_at: datetime) -> None:
-    """Remember in the home where a backup of it is, for the day when it is needed."""
+    """Store in the home where its backup is, so that `doctor` can name it."""
     kept = [entry for entry in recorded_backups(home) if entry[0] != archive.resolve()]
     kept = [*kept, (archive.resolve(), made_at)][-MOST_RECORDED:]
     path = home / RECORD
@@ -178,7 +178,7 @@ def record_backup(home: Path, archive: Path, made_at: datetime) -> None:
 
 
 def recorded_backups(home: Path) -> list[tuple[Path, datetime]]:
-    """Archives of this home and when they were made, oldest first; whether they exist or not."""
+    """Recorded archives of this home with their times, oldest first; they may no longer exist."""
     try:
         entries = json.loads((home / RECORD).read_text(encoding="utf-8"))
         return [(Path(e["archive"]), datetime.fromisoformat(e["made_at"])) for e in entries]

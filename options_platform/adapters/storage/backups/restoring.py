@@ -1,10 +1,10 @@
-"""Putting an archive of `backup` back: verified first, swapped last, the old files kept.
+"""Restores an archive of `backup`: verifies it first, swaps last, keeps the former files.
 
-1. The archive is unpacked beside the home (inside it, where the home is a mount of its own or only
-   parts are wanted), each file hashed on the way. Anything that does not agree ends here.
-2. Every ledger among them is left halted: what was traded since is at the broker alone.
-3. One exchange of names puts the new files in place (:mod:`.swapping`, entry by entry inside a
-   home); the old ones stay under a name with the time.
+1. The archive is unpacked beside the home (inside it if the home is a mount point or only parts
+   are restored), and each file is hashed. A wrong hash ends the restore.
+2. Every ledger is left halted, because only the broker knows the trades since the backup.
+3. The new files and the home exchange their names (:mod:`.swapping`; entry by entry inside a home);
+   the former files stay under a name with the time.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ REPLAY = "ledger-replay.duckdb"
 
 @dataclass(frozen=True)
 class Restored:
-    """Where the files of before are now (None if there were none), and the ledgers left halted."""
+    """Folder of the former files (None if there were none), halted ledgers, and the reason."""
 
     aside: Path | None
     halted: tuple[str, ...]
@@ -63,14 +63,14 @@ def restore_archive(
     archive: Path, home: Path, *, ledger: str, only: Sequence[str], now: datetime,
     wait_seconds: float,
 ) -> Restored:  # fmt: skip
-    """Put the archive's files, or those of `only`, in place of the home's.
+    """Replace the home's files with those of the archive, or only those named in `only`.
 
-    `ledger` is the file name of the settings' ledger, which is left halted with those of the home
-    and of the archive; `only` are names at the top of the home, such as `warehouse.duckdb`.
+    `ledger` is the file name of the settings' ledger; it is left halted, like the ledgers of the
+    home and of the archive. `only` has names at the top of the home, such as `warehouse.duckdb`.
 
-    Raises :class:`UsageError` for what is no whole archive of `backup`, or lacks what is wanted,
-    or while another process uses the home; :class:`HomeError` if the files cannot be written. The
-    home is then as before.
+    Raises :class:`UsageError` for an incomplete or foreign archive, for a name in `only` that it
+    does not have, and while another process uses the home; :class:`DiskFullError` or
+    :class:`HomeError` if the files cannot be written. The home is then unchanged.
     """
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _restored(
         unpack(archive, files)
         _keep_only(files, only, archive)
         reason = f"RESTORED from {archive.name}"
-        # Those that the archive lacks begin anew, and know of nothing that the present ones do.
+        # A ledger that is not in the archive starts empty, without the present one's positions.
         others = () if only else (ledger, *(path.name for path in home.glob("ledger*.duckdb")))
         halted = _leave_halts(files, others, reason, now)
         with _nobody_in(home, wait_seconds):
@@ -113,20 +113,20 @@ def _restored(
             else:
                 aside = swap_home(staged, home, now)
     finally:
-        # While names change hands, only those who change them know what lies there.
+        # An interrupted swap is finished or undone by its plan, so its files must stay.
         if not swapping or not (staged / PLAN).exists():
             shutil.rmtree(staged, ignore_errors=True)
     return Restored(aside, halted, reason)
 
 
 def _remove_abandoned(place: Path, name: str) -> None:
-    """Remove what restores that were killed had unpacked; none of it has changed names yet."""
+    """Remove the unpacked files of killed restores that had not begun to swap."""
     start = f"{UNFINISHED}{name}-"
     for path in place.iterdir():
-        number = path.name.removeprefix(start)
-        left = path.name.startswith(start) and number.isdigit() and not _runs(int(number))
-        # Behind a plan lie files of the home itself.
-        if left and not (path / PLAN).exists():
+        pid = path.name.removeprefix(start)
+        abandoned = path.name.startswith(start) and pid.isdigit() and not _runs(int(pid))
+        # With a plan, the folder may have files of the home itself.
+        if abandoned and not (path / PLAN).exists():
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -141,24 +141,24 @@ def _runs(process: int) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack into the empty `folder`; UsageError unless each file is what `backup` put in."""
-    found: dict[str, str] = {}
-    wanted: dict[str, str] | None = None
+    """Unpack into the empty `folder`; UsageError unless each file is as `backup` wrote it."""
+    unpacked: dict[str, str] = {}
+    recorded: dict[str, str] | None = None
     try:
         with archive.open("rb") as raw, gzip.GzipFile(fileobj=raw) as plain:
             with tarfile.open(fileobj=plain, mode="r|") as tar:
                 _require_mark(tar, archive)
                 while (member := tar.next()) is not None:
-                    if wanted is not None:
+                    if recorded is not None:
                         raise _refused(archive, f"goes on after its hashes, with {member.name!r}")
                     content = _content(tar, member, archive)
                     if member.name == HASHES:
-                        wanted = dict(json.loads(content.read())["files"])
-                    elif member.name in found:
+                        recorded = dict(json.loads(content.read())["files"])
+                    elif member.name in unpacked:
                         raise _refused(archive, f"holds {member.name!r} twice")
                     else:
-                        found[member.name] = _unpack_file(content, folder, member.name)
-            # The end of the compressed stream has a check of its own.
+                        unpacked[member.name] = _unpack_file(content, folder, member.name)
+            # Reading to the end verifies the checksum of the compressed stream.
             while plain.read(CHUNK):
                 pass
     except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
@@ -167,10 +167,10 @@ def unpack(archive: Path, folder: Path) -> None:
         if error.errno is not None:
             raise
         raise _refused(archive, f"is no archive of backup, or damaged ({error})") from error
-    if wanted is None:
+    if recorded is None:
         raise _refused(archive, "is cut: its hashes, which come last, are missing")
-    for name in sorted({*found, *wanted}):
-        if found.get(name) != wanted.get(name):
+    for name in sorted({*unpacked, *recorded}):
+        if unpacked.get(name) != recorded.get(name):
             raise _refused(archive, f"does not hold {name!r} as it was written")
 
 
@@ -188,7 +188,7 @@ def _require_mark(tar: tarfile.TarFile, archive: Path) -> None:
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> IO[bytes]:
-    """The member's content; UsageError unless it is a plain file inside the home."""
+    """The member's content; UsageError unless it is a regular file with a path inside the home."""
     parts = PurePosixPath(member.name).parts
     plain = member.isreg() and parts and "/".join(parts) == member.name
     content = tar.extractfile(member) if plain else None
@@ -211,12 +211,12 @@ def _unpack_file(content: IO[bytes], folder: Path, name: str) -> str:
 
 
 def _keep_only(staged: Path, only: Sequence[str], archive: Path) -> None:
-    held_names = {path.name for path in staged.iterdir()}
+    names = {path.name for path in staged.iterdir()}
     for name in only:
-        if name not in held_names:
-            listed = ", ".join(sorted(held_names))
+        if name not in names:
+            listed = ", ".join(sorted(names))
             raise UsageError(f"{archive} holds no {name!r}; it holds {listed}; {NOTHING}")
-    for name in held_names - set(only) if only else ():
+    for name in names - set(only) if only else ():
         path = staged / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -224,7 +224,7 @@ def _keep_only(staged: Path, only: Sequence[str], archive: Path) -> None:
 def _leave_halts(
     staged: Path, others: Sequence[str], reason: str, now: datetime
 ) -> tuple[str, ...]:
-    """A notice of a halt beside each ledger, which the next look at it records."""
+    """Leave a notice of a halt beside each ledger; opening the ledger records it."""
     names = {path.name for path in staged.glob("ledger*.duckdb")} | set(others)
     names.discard(REPLAY)
     for name in names:
@@ -235,7 +235,7 @@ def _leave_halts(
 
 @contextmanager
 def _nobody_in(home: Path, wait_seconds: float) -> Iterator[None]:
-    """UsageError while another process uses a database of the home; none trades until the end."""
+    """Lock the ledgers against trading; UsageError while another process uses a database."""
     from filelock import FileLock, Timeout
 
     with ExitStack() as stack:
@@ -243,7 +243,7 @@ def _nobody_in(home: Path, wait_seconds: float) -> Iterator[None]:
             try:
                 if path.name.startswith("ledger"):
                     stack.enter_context(FileLock(f"{path}.lock", timeout=wait_seconds))
-                # A damaged file is what a restore is for.
+                # A damaged file must not prevent its restore.
                 with suppress(HomeError), held(path, wait_seconds=wait_seconds):
                     pass
             except (WarehouseBusyError, Timeout) as error:

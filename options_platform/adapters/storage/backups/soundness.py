@@ -1,6 +1,6 @@
-"""Are the databases of a home sound? Each is opened and read to its last row.
+"""Checks the databases of a home for damage: each is opened and read completely.
 
-What does not belong here: what the rows mean (:mod:`.diagnosis`).
+Whether the rows make sense is checked in `services.market_data.diagnosis`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ LOG_ONLY = "or move {log} away, which loses what was written last, then: options
 
 @dataclass(frozen=True)
 class Database:
-    """One database: `part` is the entry of the home that it belongs to, `cause` what is wrong.
+    """The state of one database.
 
-    `busy` if another process held it, so that nothing is known. `replayed` if a process that was
-    killed had left its log, which is taken in now.
+    `part` is the entry of the home that it belongs to, `cause` the damage (None if sound). `busy`
+    if another process uses it, so that its state is unknown. `replayed` if the log of a killed
+    process was merged into it.
     """
 
     path: Path
@@ -47,13 +48,13 @@ class Database:
 def check_databases(home: Path, *, wait_seconds: float) -> Iterator[Database]:
     """The state of each DuckDB and SQLite database of the home, in the order of their names."""
     for path in sorted(home.glob("*.duckdb")):
-        left_log = path.with_name(f"{path.name}.wal").exists()
+        has_log = path.with_name(f"{path.name}.wal").exists()
         try:
             cause = _duckdb_cause(path, wait_seconds)
         except WarehouseBusyError as error:
             yield Database(path, path.name, str(error), busy=True)
         else:
-            yield Database(path, path.name, cause, replayed=left_log and cause is None)
+            yield Database(path, path.name, cause, replayed=has_log and cause is None)
     for path in sorted([*home.glob("*.db"), *home.glob("dagster/**/*.db")]):
         yield Database(path, path.relative_to(home).parts[0], _sqlite_cause(path))
 
@@ -76,28 +77,28 @@ def _duckdb_cause(path: Path, wait_seconds: float) -> str | None:
 
 
 def _sqlite_cause(path: Path) -> str | None:
-    """What SQLite's own check says; it has no checksums, so a changed value is no fault."""
+    """The result of SQLite's check; without checksums it cannot detect a changed value."""
     if path.stat().st_size == 0:
         return "it is empty"
     try:
-        # Not read-only: a log that a killed process left has to be taken in first.
+        # Not read-only, since the log of a killed process has to be merged first.
         address = f"file:{quote(str(path))}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=5.0)) as connection:
-            (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            (result,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.OperationalError as error:
-        return None if "locked" in str(error) else _in_a_line(str(error))
+        return None if "locked" in str(error) else _one_line(str(error))
     except sqlite3.DatabaseError as error:
-        return f"it is damaged: {_in_a_line(str(error))}"
-    return None if said == "ok" else f"it is damaged: {_in_a_line(said)}"
+        return f"it is damaged: {_one_line(str(error))}"
+    return None if result == "ok" else f"it is damaged: {_one_line(result)}"
 
 
-def _in_a_line(said: str) -> str:
-    """SQLite quotes what it cannot read, such as line ends and control characters of its own."""
-    return " ".join("".join(char if char.isprintable() else " " for char in said).split())
+def _one_line(message: str) -> str:
+    """The message on one line: SQLite quotes bytes that it cannot read, even line ends."""
+    return " ".join("".join(char if char.isprintable() else " " for char in message).split())
 
 
 def way_back(home: Path, database: Database) -> str:
-    """What to do about a damaged database: the newest backup there is, or what else is left."""
+    """Advice for a damaged database: restore the newest backup, or what to do without one."""
     backups = [(place, at) for place, at in recorded_backups(home) if place.is_file()]
     kind = next((name for name in WITHOUT_BACKUP if database.part.startswith(name)), "warehouse")
     if backups:

@@ -1,10 +1,10 @@
-"""Putting a restored home, or parts of one, in place of the present one; a kill loses neither.
+"""Swaps a restored home, or parts of one, with the present one; a kill loses neither.
 
-Two homes exchange their names in one step of the system. Entries of a home (parts, a home that is a
-mount of its own, a file system without that step) cannot: they are moved one by one after a plan
-that is written first, and whoever uses the home next finishes what a killed restore began.
+Two whole homes exchange their names in one system call. Entries of a home (parts, a home that is a
+mount point, a file system without that call) are moved one by one, after a plan that is written
+first; the next use of the home finishes the plan of a killed restore.
 
-What does not belong here: reading and verifying archives (:mod:`.restoring`).
+Reading and verifying archives belongs to :mod:`.restoring`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from options_platform.adapters.storage.backups.archive import (
 from options_platform.errors import HomeError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
-# What a database leaves beside itself, which belongs to the file that it was beside.
+# Files that a database creates beside itself; they are moved together with it.
 COMPANIONS = (".wal", "-wal", "-shm", "-journal")
 NEW, OLD, PLAN = "new", "old", "plan.json"
 LOCK = "restore.lock"
@@ -40,7 +40,7 @@ LOCK = "restore.lock"
 
 @dataclass(frozen=True)
 class Plan:
-    """Entries that come in, entries that only leave, and the folder for what they replace."""
+    """Entries to move in, entries to move out only, and the folder for the replaced ones."""
 
     coming: Sequence[str]
     leaving: Sequence[str]
@@ -48,7 +48,7 @@ class Plan:
 
 
 def swap_home(staged: Path, home: Path, now: datetime) -> Path | None:
-    """The whole home in one step; the folder of the files of before, None if there were none."""
+    """Swap the whole home in one step; returns the folder of the former files, None without."""
     if not home.exists():
         staged.rename(home)
         return None
@@ -65,16 +65,16 @@ def swap_home(staged: Path, home: Path, now: datetime) -> Path | None:
 
 
 def swap_entries(staged: Path, home: Path, now: datetime, *, whole: bool) -> Path:
-    """Put the entries of `staged / NEW` into the home; the folder of what they replaced.
+    """Move the entries of `staged / NEW` into the home; returns the folder of the replaced ones.
 
-    With `whole` all other entries leave it. What was done is undone if one cannot be moved.
+    With `whole`, all other entries are moved out. If one cannot be moved, all moves are undone.
     """
     coming = [path.name for path in (staged / NEW).iterdir()]
     leaving = {f"{name}{end}" for name in coming for end in COMPANIONS}
     if whole:
         leaving |= {path.name for path in home.iterdir() if not _stays(path.name)}
     present = sorted(name for name in leaving - {*coming} if os.path.lexists(home / name))
-    # A ledger is halted before it comes in.
+    # The notice of a halt comes before its ledger.
     coming.sort(key=lambda name: (not name.endswith(".halt"), name))
     plan = Plan(coming, present, _aside(now))
     (staged / OLD).mkdir(mode=PRIVATE_FOLDER)
@@ -87,9 +87,9 @@ def swap_entries(staged: Path, home: Path, now: datetime, *, whole: bool) -> Pat
 
 
 def finish_swap(home: Path) -> None:
-    """Carry out the plan of a restore that was killed while it moved entries of the home.
+    """Finish the plan of a restore that was killed while it moved entries of the home.
 
-    HomeError while another process restores the home; OSError if entries cannot be moved.
+    Raises HomeError while another process restores the home; OSError if entries cannot be moved.
     """
     if not any(home.glob(f"{UNFINISHED}*/{PLAN}")):
         return
@@ -101,7 +101,7 @@ def finish_swap(home: Path) -> None:
 
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
-    """Hold the home against other restores of entries; HomeError while one runs."""
+    """Lock the home against other restores; HomeError while one runs."""
     from filelock import FileLock, Timeout
 
     lock = home / "locks" / LOCK
@@ -120,7 +120,7 @@ def _aside(now: datetime) -> str:
 
 
 def _stays(name: str) -> bool:
-    """Whether an entry of the home is no part of what a backup holds."""
+    """Whether an entry of the home is not part of a backup."""
     return name in NOT_KEPT or name.startswith((SET_ASIDE, UNFINISHED)) or name.endswith(".lock")
 
 
@@ -134,7 +134,7 @@ def _write_plan(staged: Path, plan: Plan) -> None:
 
 
 def _carry_out(staged: Path, home: Path, plan: Plan) -> Path:
-    """Move what is not moved yet; an entry that is no longer in NEW has come in."""
+    """Move the entries that are not moved yet; an entry that is no longer in NEW was moved in."""
     new, old, aside = staged / NEW, staged / OLD, home / plan.aside
     for name in (*plan.coming, *plan.leaving) if old.exists() else ():
         comes = os.path.lexists(new / name)
@@ -173,7 +173,7 @@ def can_exchange(folder: Path) -> bool:
 
 
 def exchange(first: Path, second: Path) -> None:
-    """Give each of two paths the other's name in one step; OSError where the system cannot."""
+    """Exchange the names of two paths in one step; OSError if the system does not support it."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), str(second))

@@ -1,4 +1,4 @@
-"""The account: whose it is, its marks at each close, and its equity since the last reset."""
+"""The account at the broker, its marks at each close, and its equity since the last reset."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class AccountRecords(LedgerFile):
     """The account that the orders are at, and its marks."""
 
     def require_account(self, account_number: str) -> None:
-        """LedgerError unless that is the broker's account that the ledger's orders are at.
+        """Raise :class:`LedgerError` unless the ledger's orders are at the account of that number.
 
-        The first that is seen is kept, as a digest: the number itself is nobody's business.
+        The first number is recorded, as a digest: the number itself is confidential.
         """
         digest = hashlib.sha256(account_number.encode()).hexdigest()[:16]
         with self._reading() as connection:
-            if read_meta(connection, "account_digest") == digest:
+            if self._kept(connection, "account_digest") == digest:
                 return
         with self._transaction() as connection:
             recorded = read_meta(connection, "account_digest")
@@ -51,7 +51,7 @@ class AccountRecords(LedgerFile):
     def record_marks(
         self, positions: Sequence[Position], mark: AccountMark, broken: Sequence[BrokenMark] = ()
     ) -> None:
-        """Write the positions' marks and the account's at a close, with those of broken spreads."""
+        """Write the marks of positions, account and `broken` spreads at a close."""
         with self._transaction() as connection:
             for position in positions:
                 write_row(connection, "positions", POSITION_FIELDS, position)
@@ -69,15 +69,16 @@ class AccountRecords(LedgerFile):
                 )
 
     def last_marked(self) -> date | None:
-        """The newest session that the account was marked at."""
+        """The newest session that the account was marked at, None before the first."""
         with self._reading() as connection:
-            row = connection.execute("SELECT max(session) FROM marks").fetchone()
-        return None if row is None else row[0]
+            rows = self._rows(connection, "SELECT max(session) FROM marks")
+        newest: date | None = rows[0][0]
+        return newest
 
     def start_usd(self) -> float | None:
         """What the account began with, USD; None before its first mark.
 
-        A setting that was changed since makes neither profit nor loss.
+        It comes from the marks: a setting that is changed later makes neither profit nor loss.
         """
         with self._reading() as connection:
             row = connection.execute(
@@ -89,9 +90,7 @@ class AccountRecords(LedgerFile):
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
         with self._reading() as connection:
-            since = read_meta(connection, "counting_since")
-            rows = connection.execute(
-                "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session",
-                [since or "1900-01-01"],
-            ).fetchall()
+            since = self._kept(connection, "counting_since") or "1900-01-01"
+            query = "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session"
+            rows = self._rows(connection, query, [since])
         return [equity for (equity,) in rows]

@@ -1,4 +1,4 @@
-"""Rows of what activities and a person's word have ended, within a transaction of the ledger."""
+"""Rows of what activities and acceptances have ended, within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write_settlement(
     now: datetime,
     explained: Sequence[tuple[AcceptedEnd, int]],
 ) -> None:
-    """Write what an activity has ended, or, with counts below 0, what was taken back of it."""
+    """Write what an activity has ended or, with counts below 0, what was taken back of it."""
     at, total = naive_utc(now), sum(settlement.ended.values())
     connection.execute(
         "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -65,7 +65,7 @@ def read_ended(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, int
 
 
 def read_accepted_ends(connection: duckdb.DuckDBPyConnection) -> list[AcceptedEnd]:
-    """What ended by a person's word and no activity has told of yet, oldest first."""
+    """What ended by a person's word and no activity has confirmed yet, oldest first."""
     rows = connection.execute(
         "SELECT a.key, a.kind, a.symbol, p.position_id, p.quantity, a.happened_on "
         "FROM activities a JOIN activity_positions p USING (key) "
@@ -87,7 +87,7 @@ def write_ends(
 
 
 def take_back_ends(connection: duckdb.DuckDBPyConnection, ends: Sequence[AcceptedEnd]) -> None:
-    """Forget what ended by a person's word that was taken back."""
+    """Remove what ended by a person's word, where that was taken back."""
     for end in ends:
         _write_fewer(connection, end, end.quantity)
 

@@ -1,6 +1,6 @@
-"""What changed an account without an order: activities, renames, a person's acceptances.
+"""What changes an account without an order: activities, renames and a person's acceptances.
 
-And what the account is compared with: the ledger's side, what differed last, and since when.
+Also what the last reconciliation reported, and the ledger's side of the next one.
 """
 
 from __future__ import annotations
@@ -45,30 +45,30 @@ BESIDE, ACCEPTANCE = "beside", "acceptance"
 
 @dataclass(frozen=True)
 class EvidenceRecords(LedgerFile):
-    """What broker and person say of contracts and cash beside the orders."""
+    """Changes of contracts and cash that come from no order."""
 
     def statement(self) -> LedgerStatement:
-        """All that the broker's side is compared with, as of one moment."""
+        """The ledger's side of a comparison with the broker, at one moment."""
         with self._reading() as connection:
-            adjusted = connection.execute(
-                "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
-            ).fetchall()
-            base = read_meta(connection, "cash_base_usd")
-            ((moved,),) = connection.execute(
-                "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
-            ).fetchall()
+            adjusted = self._rows(
+                connection, "SELECT symbol, sum(quantity)::INTEGER FROM adjustments GROUP BY symbol"
+            )
+            base = self._kept(connection, "cash_base_usd")
+            ((moved,),) = self._rows(
+                connection, "SELECT coalesce(sum(cash_usd), 0.0) FROM activities"
+            )
             return LedgerStatement(
                 orders=self._orders(connection),
                 positions=self._positions(connection),
                 adjustments=dict(adjusted),
                 cash_base_usd=None if base is None else float(base),
                 activities_usd=float(moved),
-                beside=json.loads(read_meta(connection, BESIDE) or "{}"),
+                beside=json.loads(self._kept(connection, BESIDE) or "{}"),
             )
 
     def adjust(self, changes: Mapping[str, int], cash_base_usd: float | None, now: datetime,
                reason: str) -> None:  # fmt: skip
-        """Take contracts and cash over as the broker has them, for the record."""
+        """Record contracts that came or went without an order, and the base of cash, USD."""
         with self._transaction() as connection:
             at = naive_utc(now)
             for symbol, quantity in sorted(changes.items()):
@@ -79,13 +79,13 @@ class EvidenceRecords(LedgerFile):
                 write_event(connection, now, "adjusted", reason)
 
     def record_acceptance(self, acceptance: Acceptance, now: datetime, reason: str) -> None:
-        """Write what a person's word changed, and keep it so that it can be taken back."""
+        """Record what a person's acceptance changed, and keep it so that it can be taken back."""
         with self._transaction() as connection:
             self._change_by_hand(
                 connection, acceptance.changes, acceptance.beside, acceptance.after, now, reason
             )
             if acceptance.changes:
-                # A word on cash alone takes nothing of an earlier one away.
+                # An acceptance of cash alone leaves the one before it to be taken back.
                 set_meta(connection, ACCEPTANCE, _acceptances().dump_json(acceptance).decode())
             write_ends(connection, acceptance.ends, now)
             for position in acceptance.after:
@@ -93,12 +93,12 @@ class EvidenceRecords(LedgerFile):
                 write_event(connection, now, "position", detail)
 
     def acceptance(self) -> Acceptance | None:
-        """The last acceptance; None if there is none that could be taken back."""
+        """The last acceptance, None if there is none to take back."""
         text = self.kept(ACCEPTANCE)
         return None if text is None else _acceptances().validate_json(text)
 
     def take_back(self, acceptance: Acceptance, now: datetime, reason: str) -> None:
-        """Undo an acceptance: its positions are as they were before."""
+        """Undo an acceptance: its positions become what they were before it."""
         changes = {symbol: -count for symbol, count in acceptance.changes.items()}
         beside = {symbol: -count for symbol, count in acceptance.beside.items()}
         with self._transaction() as connection:
@@ -126,10 +126,9 @@ class EvidenceRecords(LedgerFile):
             write_event(connection, now, "adjusted", reason)
 
     def settled(self) -> dict[str, float]:
-        """How many contracts of each activity were taken over, by its key."""
+        """How many contracts of each activity are recorded, by its key."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT key, quantity FROM activities").fetchall()
-        return dict(rows)
+            return dict(self._rows(connection, "SELECT key, quantity FROM activities"))
 
     def record_settlement(
         self,
@@ -149,12 +148,12 @@ class EvidenceRecords(LedgerFile):
                 _add_beside(connection, settlement.adjustments)
 
     def ended_by(self, activity: Activity) -> dict[str, int]:
-        """By position_id how many contracts an activity has ended; "" are a person's own."""
+        """By position_id how many contracts an activity ended; under "" those of a person."""
         with self._reading() as connection:
             return read_ended(connection, activity.key)
 
     def accepted_ends(self) -> list[AcceptedEnd]:
-        """What ended by a person's word and no activity has told of yet, oldest first."""
+        """What ended by a person's word and no activity has confirmed yet, oldest first."""
         with self._reading() as connection:
             return read_accepted_ends(connection)
 
@@ -165,7 +164,7 @@ class EvidenceRecords(LedgerFile):
         positions: Sequence[Position],
         now: datetime,
     ) -> None:
-        """Follow contracts to their new symbols, `quantities` of each by its old one."""
+        """Record new symbols of contracts (old: new), with the `quantities` held under the old."""
         with self._transaction() as connection:
             at = naive_utc(now)
             for position in positions:
@@ -185,7 +184,9 @@ class EvidenceRecords(LedgerFile):
                 write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
-        """Keep which contracts the broker's list lacks, and since when each does."""
+        """Record which contracts are missing in the broker's list; the first time of each stays."""
+        if set(symbols) == set(self.doubts()):
+            return
         with self._transaction() as connection:
             connection.execute(
                 "DELETE FROM doubts WHERE NOT list_contains(?, symbol)", [list(symbols)]
@@ -197,13 +198,13 @@ class EvidenceRecords(LedgerFile):
                 )
 
     def doubts(self) -> dict[str, datetime]:
-        """Since when the broker's list has been lacking contracts, by symbol."""
+        """Since when contracts have been missing in the broker's list, by symbol."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT symbol, since FROM doubts").fetchall()
+            rows = self._rows(connection, "SELECT symbol, since FROM doubts")
         return {symbol: since.replace(tzinfo=UTC) for symbol, since in rows}
 
     def record_differences(self, differences: Sequence[Difference], now: datetime) -> None:
-        """Keep what the last reconciliation found; a change is an event."""
+        """Record what a reconciliation reported; a change of it is an event."""
         if list(differences) == self.differences():
             return
         text = json.dumps([asdict(difference) for difference in differences])
@@ -212,14 +213,14 @@ class EvidenceRecords(LedgerFile):
             write_event(connection, now, "reconciled", text)
 
     def differences(self) -> list[Difference]:
-        """What the last reconciliation found."""
+        """What the last reconciliation reported."""
         with self._reading() as connection:
-            text = read_meta(connection, "differences")
+            text = self._kept(connection, "differences")
         return [Difference(**item) for item in json.loads(text or "[]")]
 
 
 def _add_beside(connection: duckdb.DuckDBPyConnection, changes: Mapping[str, int]) -> None:
-    """Change what a person holds beside the positions."""
+    """Change the contracts that a person holds beside the positions."""
     held = json.loads(read_meta(connection, BESIDE) or "{}")
     for symbol, quantity in changes.items():
         held[symbol] = held.get(symbol, 0) + quantity

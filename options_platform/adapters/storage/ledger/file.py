@@ -1,21 +1,20 @@
-"""The ledger's file: who holds it, its transactions, and what every part of the ledger reads."""
+"""The file of a ledger: who holds it, its transactions, and what all its subjects read."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.adapters.storage.ledger.rows import (
-    read_meta,
     read_orders,
     read_positions,
     set_meta,
@@ -36,7 +35,7 @@ EMPTY_PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class LedgerFile:
-    """The file of one account's ledger; `label` says what its orders are: paper, live, a replay."""
+    """The file of one account's ledger; `label` says what its orders are: paper, live or replay."""
 
     path: Path
     account: str = "paper"
@@ -46,21 +45,22 @@ class LedgerFile:
 
     @property
     def exists(self) -> bool:
-        """Whether anything was ever recorded, or a halt waits to be."""
+        """Whether anything was ever recorded, or a halt waits to be recorded."""
         return self.path.exists() or notice_of(self.path).exists()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Hold the file over many steps; each of them is still a transaction of its own."""
+        """Hold the file over many steps; each is still a transaction of its own."""
         with self._connected():
             yield
 
     @contextmanager
     def trading(self) -> Iterator[None]:
-        """Be the one process that sends orders by this ledger; LedgerError if another is.
+        """Be the only process that sends orders by this ledger.
 
-        The file is held throughout, each step still a transaction of its own. The operating
-        system lets both go when the process ends, however it ends.
+        The file is held throughout, and each step is a transaction of its own. The operating system
+        releases both when the process ends, however it ends. Raises :class:`LedgerError` if another
+        process trades and does not end within `wait_seconds`.
         """
         from filelock import FileLock, Timeout
 
@@ -74,14 +74,14 @@ class LedgerFile:
             ) from error
 
     def kept(self, name: str) -> str | None:
-        """What :meth:`keep` last kept under a name, None if nothing."""
+        """The text that :meth:`keep` stored last under a name; None if there is none."""
         with self._reading() as connection:
-            return read_meta(connection, name)
+            return self._kept(connection, name)
 
     def keep(self, name: str, text: str | None, now: datetime, event: str | None = None) -> None:
-        """Keep a text under a name beside the orders, or forget it for None.
+        """Store a text under a name, beside the orders; None deletes it.
 
-        With `event` the account's events tell of it, under that name.
+        With `event` an account event of that name is written too.
         """
         with self._transaction() as connection:
             if text is None:
@@ -124,7 +124,7 @@ class LedgerFile:
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection to read by; the file is held, so nothing changes in between."""
+        """A connection to read from; the file is held, so nothing changes meanwhile."""
         with self._connected() as connection:
             self._seen(connection)
             yield connection
@@ -137,18 +137,29 @@ class LedgerFile:
         return next((o for o in self._orders(connection) if o.client_order_id == order_id), None)
 
     def _orders(self, connection: duckdb.DuckDBPyConnection) -> tuple[Order, ...]:
-        """All orders by session and id, read once for each change."""
+        """All orders by session and id; read again only after a change."""
         seen = self._seen(connection)
         if seen.orders is None:
             seen.orders = tuple(read_orders(connection, "true", []))
         return seen.orders
 
     def _positions(self, connection: duckdb.DuckDBPyConnection) -> tuple[Position, ...]:
-        """All positions by their opening, read once for each change."""
+        """All positions by the day they were opened; read again only after a change."""
         seen = self._seen(connection)
         if seen.positions is None:
             seen.positions = tuple(read_positions(connection))
         return seen.positions
+
+    def _rows(
+        self, connection: duckdb.DuckDBPyConnection, query: str, params: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query outside of a transaction, read once for each change."""
+        return self._seen(connection).rows(connection, query, params)
+
+    def _kept(self, connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+        """The text stored under a name, read once for each change."""
+        rows = self._rows(connection, "SELECT key, value FROM meta")
+        return next((str(value) for key, value in rows if key == name), None)
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -168,7 +179,10 @@ class LedgerFile:
     def _require_some_bytes(self) -> None:
         """LedgerError for a file without content, which DuckDB would take for a new one."""
         for _ in range(EMPTY_LOOKS):
-            if not self.path.exists() or self.path.stat().st_size > 0:
+            try:
+                if self.path.stat().st_size > 0:
+                    return
+            except (FileNotFoundError, NotADirectoryError):
                 return
             # Another process may be about to write its first bytes.
             time.sleep(EMPTY_PAUSE_SECONDS)

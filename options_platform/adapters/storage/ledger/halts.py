@@ -1,4 +1,4 @@
-"""Halts of new entries: recorded, and left as a notice beside a ledger that is held."""
+"""Halts of new entries: recorded in the ledger, and in a notice beside its file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class HaltRecords(LedgerFile):
         """Why new orders are halted, or None."""
         self._take_notice()
         with self._reading() as connection:
-            return read_meta(connection, "halted")
+            return self._kept(connection, "halted")
 
     def halt(self, reason: str, now: datetime | None = None) -> None:
         """Refuse new entries until :meth:`resume`; exits go on. The first reason stays.
 
-        It holds at once, also for a process that trades and has the ledger's file, and for an
-        older ledger that is put in place of this one: a notice beside it says so until it is
-        lifted. Raises :class:`LedgerError` for a broken ledger.
+        It takes effect at once, also for a process that trades and holds the file, and for an older
+        ledger that replaces this one: the notice beside the file stays until the halt is lifted.
+        Raises :class:`LedgerError` for a broken ledger.
         """
         at = now or datetime.now(UTC)
         try:
@@ -52,8 +52,8 @@ class HaltRecords(LedgerFile):
     def resume(self, reason: str = "by hand", now: datetime | None = None) -> None:
         """Allow new entries again.
 
-        After a halt of the kill switch losses count anew from the newest close; after one by hand
-        they go on counting.
+        After a halt of the kill switch losses count from the newest close on; after a halt by hand
+        they go on counting from where they did.
         """
         self._take_notice()
         with self._transaction() as connection:
@@ -68,7 +68,7 @@ class HaltRecords(LedgerFile):
         notice_of(self.path).unlink(missing_ok=True)
 
     def _take_notice(self) -> None:
-        """Record the halt of the notice beside the ledger, if it is not recorded."""
+        """Record the halt that the notice tells of, if it is not recorded yet."""
         try:
             text = notice_of(self.path).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -77,10 +77,10 @@ class HaltRecords(LedgerFile):
             notice = json.loads(text)
             reason, at = str(notice["reason"]), datetime.fromisoformat(notice["at"])
         except (ValueError, KeyError, TypeError):
-            # A power cut may leave it empty: that it is there halts.
+            # A power cut may leave it empty; that it exists is enough for a halt.
             reason, at = "a halt whose notice cannot be read", datetime.now(UTC)
         with self._reading() as connection:
-            is_recorded = read_meta(connection, "halted") is not None
+            is_recorded = self._kept(connection, "halted") is not None
         if not is_recorded:
             self._record_halt(reason, at)
 
@@ -89,5 +89,5 @@ class HaltRecords(LedgerFile):
             if read_meta(connection, "halted") is None:
                 set_meta(connection, "halted", reason)
             write_event(connection, at, "halted", reason)
-            # What was decided before it is void, whenever it is lifted.
+            # Entries that were decided before stay void, whenever the halt is lifted.
             withdraw_entries(connection, at)

@@ -23,14 +23,14 @@ class OrderRecords(LedgerFile):
     """Orders and positions of one account."""
 
     def record_intent(self, order: Order, now: datetime) -> Order:
-        """Write the order before it is sent; the recorded one if it is there already.
+        """Write an order before it is sent; the recorded one, where its id is recorded already.
 
-        Raises :class:`PlanChangedError` if another plan was recorded under its id.
+        Raises :class:`PlanChangedError` if it was recorded for another plan.
         """
         with self._transaction() as connection:
             recorded = self._order(connection, order.client_order_id)
             if recorded is not None:
-                # An adopted order does not say what it was planned as.
+                # The plan of an adopted order is not known.
                 if recorded.plan_id not in (order.plan_id, recorded.position_id):
                     raise PlanChangedError(
                         f"PLAN_CHANGED: {order.client_order_id} was recorded for plan "
@@ -48,10 +48,10 @@ class OrderRecords(LedgerFile):
         position: Position | None = None,
         detail: str | None = None,
     ) -> None:
-        """Write an order's new state and, with it, the position that it opened or closed.
+        """Write an order's new state, and with it the position that its fill opened or changed.
 
-        Raises :class:`LedgerError` for a state that may not follow the recorded one, such as that
-        of an order which has filled since it was read.
+        Raises :class:`LedgerError` for a state that may not follow the recorded one, such as any
+        other state of an order that has filled since it was read.
         """
         with self._transaction() as connection:
             recorded = self._order(connection, order.client_order_id)
@@ -62,41 +62,41 @@ class OrderRecords(LedgerFile):
                 write_row(connection, "positions", POSITION_FIELDS, position)
 
     def note(self, client_order_id: str, now: datetime, detail: str) -> None:
-        """Note what happened to a recorded order, as an event that changes nothing of it."""
+        """Write an event of a recorded order that does not change it."""
         with self._transaction() as connection:
             order = self._order(connection, client_order_id)
             if order is not None:
                 write_order_event(connection, order, now, detail)
 
     def record_position(self, position: Position, now: datetime, detail: str) -> None:
-        """Write a position that changed without an order, and why."""
+        """Write a position that changed without an order, and the reason."""
         with self._transaction() as connection:
             write_row(connection, "positions", POSITION_FIELDS, position)
             write_event(connection, now, "position", f"{position.position_id}: {detail}")
 
     def orders(self, *, session: date | None = None) -> list[Order]:
-        """The orders, of one session or all, in the order of their sessions."""
+        """The orders of one session, or all, by session and id."""
         with self._reading() as connection:
             return [o for o in self._orders(connection) if session in (None, o.session)]
 
     def order(self, client_order_id: str) -> Order | None:
-        """The order of that id."""
+        """The order with that id, None if there is none."""
         with self._reading() as connection:
             return self._order(connection, client_order_id)
 
     def working_orders(self) -> list[Order]:
-        """Orders that are, or may yet be, in the market."""
+        """The orders that are in the market, or may still get there."""
         with self._reading() as connection:
             return [order for order in self._orders(connection) if order.status in WORKING]
 
     def unsettled_orders(self) -> list[Order]:
-        """Orders whose end is not known: those that work, and those that are missing."""
+        """The orders whose end is not known: those that work, and those that are missing."""
         wanted = (*WORKING, "missing")
         with self._reading() as connection:
             return [order for order in self._orders(connection) if order.status in wanted]
 
     def positions(self, *, only_open: bool = False) -> list[Position]:
-        """The positions, in the order of their opening."""
+        """The positions by the day they were opened."""
         with self._reading() as connection:
             return [
                 position

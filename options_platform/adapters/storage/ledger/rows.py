@@ -1,4 +1,4 @@
-"""Rows of the ledger's tables, read and written within a transaction that another opened."""
+"""Rows of the ledger's tables, read and written within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARK_FIELDS = tuple(AccountMark.__dataclass_fields__)
 def read_orders(
     connection: duckdb.DuckDBPyConnection, condition: str, params: list[object]
 ) -> list[Order]:
-    """The orders that `condition` selects, by session and id."""
+    """The orders that the SQL `condition` selects, by session and id."""
     rows = connection.execute(
         f"SELECT {', '.join(ORDER_FIELDS)} FROM orders WHERE {condition} "
         "ORDER BY session, client_order_id",
@@ -44,7 +44,7 @@ def _read_order(order: Order) -> Order:
 
 
 def read_positions(connection: duckdb.DuckDBPyConnection) -> list[Position]:
-    """The positions, by their opening."""
+    """The positions by the day they were opened."""
     rows = connection.execute(
         f"SELECT {', '.join(POSITION_FIELDS)} FROM positions ORDER BY opened_on, position_id"
     ).fetchall()
@@ -57,7 +57,7 @@ def read_positions(connection: duckdb.DuckDBPyConnection) -> list[Position]:
 def write_order(
     connection: duckdb.DuckDBPyConnection, order: Order, now: datetime, detail: str | None
 ) -> None:
-    """Write an order as it is now, and the event that tells of it."""
+    """Write an order as it is now, and the event of its change."""
     at = naive_utc(now)
     placed = None if order.placed_at is None else naive_utc(order.placed_at)
     write_row(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
@@ -65,7 +65,7 @@ def write_order(
 
 
 def withdraw_entries(connection: duckdb.DuckDBPyConnection, at: datetime) -> None:
-    """Void the entries that a halt meets: none is sent, sent again, or priced anew after it."""
+    """Void the entries that exist at a halt: none is sent, sent again or repriced after it."""
     for order in read_orders(connection, "purpose = 'entry'", []):
         if order.status == "intent":
             write_order(connection, replace(order, status="not_sent", reason=HALTED), at, HALTED)
@@ -80,7 +80,7 @@ def withdraw_entries(connection: duckdb.DuckDBPyConnection, at: datetime) -> Non
 def write_order_event(
     connection: duckdb.DuckDBPyConnection, order: Order, now: datetime, detail: str | None
 ) -> None:
-    """Write what happened to an order as it is now."""
+    """Write an event of an order as it is now."""
     append_row(
         connection,
         "order_events",
@@ -100,13 +100,13 @@ def write_row(
     value: Order | Position | AccountMark,
     **more: object,
 ) -> None:
-    """Write the fields `names` of a value as a row, in place of the one of its key, the first."""
+    """Write the fields `names` of a value as a row; the first is its key, whose row is replaced."""
     row: dict[str, object] = {name: getattr(value, name) for name in names} | more
     for name in ("legs", "loose"):
         if name in row:
             row[name] = json.dumps([asdict(leg) for leg in getattr(value, name)], default=str)
     key, *others = row
-    # Three times as fast as INSERT OR REPLACE, for the rows that are there: most.
+    # Three times as fast as INSERT OR REPLACE for a row that exists, as most do.
     updated = connection.execute(
         f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in others)} WHERE {key} = ?",
         [*(row[name] for name in others), row[key]],
@@ -121,12 +121,12 @@ def write_row(
 def write_event(
     connection: duckdb.DuckDBPyConnection, now: datetime, kind: str, detail: str
 ) -> None:
-    """Note what happened to the account."""
+    """Write an event of the account."""
     append_row(connection, "account_events", naive_utc(now), kind, detail)
 
 
 def append_row(connection: duckdb.DuckDBPyConnection, table: str, *values: object) -> None:
-    """Add a row with the table's next number; one process at a time writes."""
+    """Append a row under the table's next number; only one process writes at a time."""
     marks = ", ".join("?" * len(values))
     connection.execute(
         f"INSERT INTO {table} SELECT coalesce(max(number), 0) + 1, {marks} FROM {table}",
@@ -135,16 +135,16 @@ def append_row(connection: duckdb.DuckDBPyConnection, table: str, *values: objec
 
 
 def read_meta(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
-    """What is kept under a key, or None."""
+    """The text stored under a key, or None."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
     return None if row is None else str(row[0])
 
 
 def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
-    """Keep a text under a key."""
+    """Store a text under a key."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
 
 
 def naive_utc(moment: datetime) -> datetime:
-    """The moment as the ledger stores it."""
+    """The moment as the ledger stores it: UTC without a zone."""
     return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,7 +1,7 @@
-"""The tables of the order ledger, and how an older file becomes a new one without losing a row.
+"""The tables of the order ledger, and the migration of older files, which loses no row.
 
-No column has a default: DuckDB 1.5 cannot replay a log in which a table with a default from a
-sequence is altered, and a process may be killed before its log is merged into the file.
+No column has a default: DuckDB 1.5 cannot replay a log that alters a table with a default from a
+sequence, and a process may be killed before its log is merged into the file.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ ADDED = {
     "orders": {
         "attempt": "1",
         "placed_at": "NULL::TIMESTAMP",
-        # What was given up without the broker's word may still come to light.
+        # What was given up without evidence of the broker may still turn out to have filled.
         "seen": "filled_qty > 0 OR status NOT IN ('intent', 'unknown', 'not_sent', 'pending', "
         "'rejected', 'expired')",
         "withdrawn": "false",
@@ -91,7 +91,7 @@ ADDED = {
         "loose_value_usd": "0.0",
     },
 }
-"""Columns that older files lack, and what their rows have in them."""
+"""Columns that older files do not have, and the values of their rows."""
 
 REOPENED = """
 UPDATE positions SET closed_on = NULL, exit_reason = NULL,
@@ -101,20 +101,20 @@ UPDATE positions SET closed_on = NULL, exit_reason = NULL,
         WHERE o.position_id = positions.position_id AND o.purpose = 'exit' AND filled_qty > 0)
 WHERE exit_reason = 'GONE_AT_BROKER'
 """
-"""Positions that were once ended since a list lacked them: no evidence, so they are open."""
+"""Positions that were closed because a list did not show them: no evidence, so they are open."""
 
 ACCEPTED_EARLIER = """
 INSERT INTO activity_positions
     SELECT key, regexp_extract(key, ' accepted-(\\S+) ', 1), quantity::INTEGER FROM activities
     WHERE contains(key, ' accepted-') ON CONFLICT DO NOTHING
 """
-"""The keys of assignments that a person accepted before their activity name the position."""
+"""Assignments that a person accepted before their activity came: their keys name the position."""
 
 NEWEST = "activity_positions"
-"""The table that a file of the newest layout has."""
+"""The table that only files of the newest layout have."""
 
 BY_THE_SHARE = "broken_marks"
-"""The table of layouts that count single shares; in those without it shares count in lots."""
+"""The table of layouts that count single shares; older layouts count lots of 100."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -161,7 +161,7 @@ def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
                 "UPDATE positions SET loose = ? WHERE position_id = ?",
                 [json.dumps([asdict(leg) for leg in loose], default=str), position_id],
             )
-    # An acceptance keeps positions as they were, to bring them back.
+    # An acceptance holds positions as they were, for taking it back.
     for key, text in connection.execute("FROM meta WHERE key = 'acceptance'").fetchall():
         acceptance = json.loads(text)
         for position in (*acceptance["before"], *acceptance["after"]):
@@ -171,7 +171,7 @@ def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """The query that gives the rows of an older table with the columns of now."""
+    """The query that gives the rows of an older table with today's columns."""
     columns = {
         name
         for (name,) in connection.execute(

@@ -1,4 +1,4 @@
-"""What a process knows of a ledger while it holds the file, which nobody else can change then."""
+"""What is cached of a ledger while its file is held: nobody else can change it then."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class SeenLedger:
-    """A connection whose tables and owner were looked at.
+    """A connection whose tables and owner were checked.
 
-    `orders` and `positions` are all of them as last read; None once something was written.
-    `answers` are the rows of other queries, by query and parameters; none once something was.
+    `orders` and `positions` are all rows as last read, None once something was written; `answers`
+    are the rows of other queries, by query and parameters, none once something was written.
     """
 
     owner: Mapping[str, str]
@@ -40,7 +40,7 @@ class SeenLedger:
         return self.answers[key]
 
     def forget(self) -> None:
-        """Read again what is asked for next."""
+        """Drop the cached rows: the next reader reads them again."""
         self.orders = self.positions = None
         self.answers.clear()
 
@@ -51,9 +51,10 @@ _seen: WeakKeyDictionary[duckdb.DuckDBPyConnection, SeenLedger] = WeakKeyDiction
 def seen_ledger(
     connection: duckdb.DuckDBPyConnection, name: str, owner: Mapping[str, str]
 ) -> SeenLedger:
-    """What is known of the ledger behind a connection, its tables made or brought up to date.
+    """The cache of the ledger behind a connection, its tables created or brought up to date.
 
-    `owner` holds account, label and broker; :class:`LedgerError` if the file `name` is of another.
+    `owner` holds account, label and broker. Raises :class:`LedgerError` if the file `name` is of
+    another owner.
     """
     import duckdb
 

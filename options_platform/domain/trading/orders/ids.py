@@ -1,4 +1,4 @@
-"""The ids of orders: known before anything is sent, so that asking for one twice finds one."""
+"""The ids of orders: fixed before anything is sent, so that an order asked for twice is one."""
 
 from __future__ import annotations
 

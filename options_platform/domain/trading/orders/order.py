@@ -73,8 +73,8 @@ class Order:
     `avg_price` is what was paid, in the same sense. `session` is the one whose plan it serves;
     the order works in the next one. `position_id` is the first entry's id, for entries too.
     `attempt` counts the orders sent for one purpose: it rises only after one that ended unfilled.
-    `seen` says that the broker has shown it; one that is `withdrawn` is never sent (again), and is
-    canceled wherever it shows up.
+    `seen` says that the broker has shown it. An order that is `withdrawn` is never sent, or sent
+    again, and is canceled wherever the broker shows it.
     """
 
     client_order_id: str
@@ -101,7 +101,7 @@ class Order:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can happen to it any more."""
+        """Whether its state cannot change any more."""
         return self.status in FINAL
 
     @property
@@ -111,7 +111,7 @@ class Order:
 
     @property
     def paid_usd(self) -> float:
-        """What its fills have cost, USD; negative where they brought money. Without the fees."""
+        """What its fills have cost, USD without fees; negative where they brought money."""
         return self.filled_qty * (self.avg_price or 0.0) * self.multiplier
 
     @property
@@ -121,20 +121,20 @@ class Order:
 
     @property
     def works_from(self) -> datetime:
-        """When it first stands in the market: the open of the session after that of its plan."""
+        """When it begins to work: the open of the session after that of its plan."""
         return open_time(shift(self.session, 1))
 
     @property
     def expires_at(self) -> datetime:
-        """When it ends unfilled: the close of the session after the one it was decided in."""
+        """When it expires unfilled: the close of the session after that of its plan."""
         return close_time(shift(self.session, 1))
 
     def to(self, status: str, **changes: object) -> Order:
         """The order in its next state.
 
-        In a state that is not final the order may stay with other content, such as more of it
-        filled. Raises :class:`LedgerError` if the state may not follow this one, if fewer spreads
-        would be filled than were before, or more than were ordered.
+        In a state that is not final the order may keep its state and change otherwise, as when
+        more of it fills. Raises :class:`LedgerError` if the state may not follow this one, if fewer
+        spreads would be filled than were before, or more than were ordered.
         """
         after = replace(self, status=status, **changes)  # type: ignore[arg-type]
         if after == self:
@@ -152,9 +152,9 @@ class Order:
     def shown(self, status: str, **changes: object) -> Order:
         """The order in the state that the broker shows: evidence, which may follow any state.
 
-        What was concluded without the broker's word (rejected, never sent, missing) is corrected
-        by it. Raises :class:`LedgerError` if fewer spreads would be filled than were before, or
-        more than were ordered.
+        It corrects what was concluded without evidence (rejected, never sent, missing). Raises
+        :class:`LedgerError` if fewer spreads would be filled than were before, or more than were
+        ordered.
         """
         return self._with_fills_of(
             replace(self, status=status, seen=True, **changes)  # type: ignore[arg-type]

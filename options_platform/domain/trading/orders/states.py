@@ -1,14 +1,13 @@
 """The states of an order, and which may follow which.
 
-An order is `intent` once it is recorded and nothing was sent. From the moment before its request
-leaves until the answer is recorded it is `unknown`; so a process that dies, a time-out, a broken
-connection and an error of the server all leave the same, true record, and only the broker can
-say what became of it. It is `missing` once its session is over and neither the broker's lists nor
-its look-up show it: that says nothing, so the order may still turn out to have filled. All other
-states are the broker's own words, `not_sent` aside.
+An order is an `intent` once it is recorded and before anything is sent. It is `unknown` from just
+before its request leaves until the answer is recorded, so a process that dies, a time-out, a broken
+connection and a server error all leave the same, true record: only the broker can say what became
+of it. It is `missing` once its session is over and neither the broker's lists nor its look-up show
+it; it may still have filled. All other states are the broker's own, except `not_sent`.
 
-:data:`TRANSITIONS` is what may follow by our own doing. What the broker shows is evidence and may
-follow any state; :mod:`options_platform.domain.trading.reducer` says how.
+:data:`TRANSITIONS` lists what may follow by our own steps. What the broker shows is evidence, and
+may follow any state; :mod:`options_platform.domain.trading.reducer` says how.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 FINAL = tuple(state for state, after in TRANSITIONS.items() if not after)
 
 WORKING = tuple(state for state in TRANSITIONS if state not in (*FINAL, "missing"))
-"""States in which an order is, or may yet be, in the market."""
+"""States in which an order is in the market, or may still get there."""
 
 IN_DOUBT = ("unknown", "missing")
 """States in which only the broker can say what became of an order."""

@@ -1,4 +1,4 @@
-"""Which resting orders another attempt has taken the place of."""
+"""Resting orders that another attempt has replaced."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from options_platform.domain.trading.orders import CANCELLABLE, Order, OrderLeg,
 
 
 def superseded(orders: Sequence[Order], held: Mapping[str, Mapping[OrderLeg, int]]) -> list[Order]:
-    """The resting orders that are to leave the market, since others do their work.
+    """The resting orders that have to leave the market, since others do their work.
 
-    Of each purpose and position the newest attempt alone may rest. It may not either where an
-    earlier one turns out to have filled after all: an entry that is partly filled is not sent
-    again, and an exit closes no more than its position holds.
+    Of each purpose and position only the newest attempt may rest, and not even that where an
+    earlier one has filled after all: an entry that is partly filled is not sent again, and an exit
+    closes no more than its position holds.
 
     Args:
         orders: all orders of the ledger.
@@ -40,7 +40,7 @@ def superseded(orders: Sequence[Order], held: Mapping[str, Mapping[OrderLeg, int
 
 
 def _closes_too_much(order: Order, held: Mapping[OrderLeg, int]) -> bool:
-    """Whether what an exit has not filled yet is more than its position holds of a leg."""
+    """Whether what is left of an exit is more than its position holds of a leg."""
     return any(
         held.get(replace(leg, ratio=1), 0) < leg.ratio * order.remaining
         for leg in closing(order.legs)

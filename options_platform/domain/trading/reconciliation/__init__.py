@@ -1,1 +1,4 @@
-"""Ledger and broker side by side: what differs, and what is taken over from the broker."""
+"""Ledger and broker compared: what differs, and what the ledger records from the broker.
+
+Reading the broker and writing the ledger is the subject of `services/trading/reconciliation`.
+"""

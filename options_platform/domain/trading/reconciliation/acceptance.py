@@ -1,8 +1,7 @@
-"""What a person has accepted as the broker has it, and what takes that back.
+"""What a person has accepted as the broker has it, and when that is taken back.
 
-A person's word ends positions, and it may be wrong, as where the broker's list lagged while it was
-given. So what it changed is kept: once the broker shows again what the word said was gone, the
-positions are open again.
+An acceptance ends positions, and it may be wrong, as when the broker's list lagged. So what it
+changed is kept: once the broker shows the accepted contracts again, the positions are reopened.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
 
 LONGEST_LAG = timedelta(days=2)
-"""For how long after an acceptance what the broker shows may prove it wrong."""
+"""For how long after an acceptance the broker's list may prove it wrong."""
 
 
 @dataclass(frozen=True)
 class Acceptance:
     """What one acceptance changed.
 
-    `changes` are the contracts and shares by symbol that the account has more or less since, and
-    `beside` the part of them that belongs to no position; `before` and `after` are the positions
-    that it changed, `at` is when the word was given. `ends` are the contracts that ended by it.
+    `changes` are the contracts and shares, by symbol, that the account has more or less by it, and
+    `beside` those of them that belong to no position; `before` and `after` are the positions that
+    it changed, `ends` the contracts that it ended, `at` is when it was given.
     """
 
     changes: Mapping[str, int]
@@ -39,7 +38,7 @@ class Acceptance:
 def not_reported(
     differing: Sequence[Difference], reported: Sequence[Difference]
 ) -> list[Difference]:
-    """The differences in contracts that a person has not been told of, or of another amount."""
+    """The differences in contracts that were not reported to a person, or in another amount."""
     already_reported = {(d.subject, _amounts(d)) for d in reported if d.code == "CONTRACTS"}
     return [d for d in differing if (d.subject, _amounts(d)) not in already_reported]
 
@@ -47,10 +46,10 @@ def not_reported(
 def beside_changes(
     ledger_side: LedgerStatement, changed: Mapping[str, int], after: Sequence[Position]
 ) -> dict[str, int]:
-    """By symbol what more, or less, belongs to no position once a person has accepted `changed`.
+    """By symbol how many more contracts belong to no position once `changed` are accepted.
 
-    All that the positions do not hold then: also what an earlier acceptance did not tell apart.
-    `after` are the positions that it changed.
+    They are all that the positions do not hold then, including what an earlier acceptance left.
+    `after` are the positions that the acceptance changes.
     """
     now = {p.position_id: p for p in (*ledger_side.positions, *after)}
     accepted = replace(
@@ -74,10 +73,10 @@ def is_refuted(
     now: datetime,
     by_hand: Collection[str] = (),
 ) -> bool:
-    """Whether the broker shows the accepted differences no more, and nothing came of them since.
+    """Whether the broker no longer shows the accepted differences, and nothing followed from them.
 
-    So it is where the list had lagged, or where a fill came to light that explains them; for no
-    longer than a list may lag, and not of contracts that a person has traded `by_hand`.
+    The list had lagged then, or a late fill explains the differences. It counts only for as long as
+    a list may lag, and not for contracts that a person has traded `by_hand`.
     """
     age = None if acceptance.at is None else now - acceptance.at
     if not acceptance.changes or age is None or age > LONGEST_LAG:
@@ -102,5 +101,5 @@ def _unmarked(position: Position) -> Position:
 
 
 def _amounts(difference: Difference) -> str:
-    """What a difference says of amounts, without its cause."""
+    """The amounts in the text of a difference, without its cause."""
     return difference.text.partition(" (")[0]

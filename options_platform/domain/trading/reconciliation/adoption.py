@@ -1,8 +1,8 @@
-"""Orders that the broker knows and the ledger does not, taken into it.
+"""Orders of the account that the broker has and the ledger does not, as the ledger records them.
 
-A ledger out of a backup is older than the account, and a person may replace an order at the broker.
-An id of ours is a digest of what the order is for, so it proves itself; the order that replaced
-one of ours is named by the broker.
+A ledger from a backup is older than the account, and a person may replace an order at the broker.
+An id of ours is a digest of what the order is for, so it proves that the order is ours; an order
+that replaced one of ours is named by the broker.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ADOPTED = "ADOPTED"
 
 
 def purpose_of(order_id: str) -> Purpose | None:
-    """What an order of our pattern is for, by its id; None for one of another pattern."""
+    """The purpose of an order by its id; None for an id that is not of our pattern."""
     if EXIT_ID.fullmatch(order_id):
         return "exit"
     return "entry" if ENTRY_ID.fullmatch(order_id) else None
 
 
 def adopted_entry(report: BrokerOrder, account: str) -> Order | None:
-    """The entry of `account` whose id the broker's order bears; None if it is none of ours.
+    """The entry of `account` that the broker's order is, by its id; None if it is not ours.
 
     Its position is that of the first attempt's id. Its risk is that of its legs at its price; of
     legs without a bound, the price of the underlying at its highest strike.
@@ -58,7 +58,7 @@ def adopted_entry(report: BrokerOrder, account: str) -> Order | None:
 
 
 def adopted_exit(report: BrokerOrder, tickers: Mapping[str, str]) -> Order | None:
-    """The exit of one of the positions whose id the broker's order bears, else None.
+    """The exit of one of the positions that the broker's order is, by its id; else None.
 
     `tickers` are those of the positions by position_id.
     """
@@ -74,7 +74,7 @@ def adopted_exit(report: BrokerOrder, tickers: Mapping[str, str]) -> Order | Non
 
 
 def successor(replaced: Order, report: BrokerOrder, orders: Iterable[Order]) -> Order | None:
-    """The order that a person put in the place of one of ours, as its next attempt.
+    """The order by which a person replaced one of ours, as its next attempt.
 
     None where the broker does not show what it trades.
     """

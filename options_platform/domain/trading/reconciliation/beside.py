@@ -1,8 +1,8 @@
-"""What a person's word and a person's own contracts explain of an activity, before positions do.
+"""The part of an activity that concerns a person: earlier acceptances, and contracts of their own.
 
-Once a person has accepted that contracts are gone, the activity that tells of their end comes late:
-it is the same end, and ends no other contract. And of a contract that a person holds too, the
-clearing house ends the person's as well.
+After a person has accepted that contracts have ended, their activity comes late: it confirms that
+end, and ends no other contract. And where a person holds the same contract as a position, the
+clearing house ends the person's contracts too.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from options_platform.domain.trading.reconciliation.settlement import (
 from options_platform.domain.trading.reports import Activity
 
 BY_WORD_ID = "accepted-"
-"""What the ids of ends by a person's word begin with."""
+"""The beginning of the activity ids of accepted ends."""
 
 LATEST_DAYS = 5
-"""How long after the acceptance the broker's own activity may be dated."""
+"""By how many days the broker's activity may follow the acceptance."""
 
 
 @dataclass(frozen=True)
 class AcceptedEnd:
-    """Contracts of a position that ended by a person's word on a day.
+    """Contracts of a position that a person's acceptance ended on a day.
 
-    `kind` is that of an activity where the account showed what came for them (OPASN), else
-    ACCEPTED: nothing was delivered.
+    `kind` is OPASN where the account showed the shares that were delivered for them, else ACCEPTED:
+    nothing was delivered.
     """
 
     key: str
@@ -51,7 +51,7 @@ class AcceptedEnd:
 def ends_by_word(
     before: Iterable[Position], after: Iterable[Position], on: date
 ) -> tuple[AcceptedEnd, ...]:
-    """What a person's word of a day has ended of positions, leg by leg."""
+    """The contracts that an acceptance has ended, leg by leg."""
     ends = []
     for was, position in zip(before, after, strict=True):
         for leg, count in was.held.items():
@@ -72,15 +72,15 @@ def explained_before(
     expected: Mapping[str, int],
     at_broker: Mapping[str, float],
 ) -> list[tuple[AcceptedEnd, int]]:
-    """The ends that an activity tells of, and how many contracts of each.
+    """The accepted ends that an activity confirms, and how many contracts of each.
 
     Args:
         activity: with the contracts that are not settled yet.
-        accepted: the ends by a person's word that no activity has told of yet.
+        accepted: the accepted ends that no activity has confirmed yet.
         opened: by position_id the day of its opening: nothing ended before.
         expected: contracts by symbol that the account should hold.
-        at_broker: those that the broker lists. Of an activity that is dated after the acceptance
-            it decides: where it shows all that should be there, nothing more has ended.
+        at_broker: those that the broker lists. They decide on an activity that is dated after the
+            acceptance: where all are listed that should be, no others have ended.
     """
     left = abs(round(activity.quantity))
     explained = []
@@ -109,10 +109,10 @@ def explained_before(
 def delivered_late(
     activity: Activity, end: AcceptedEnd, count: int, position: Position
 ) -> Settlement:
-    """What an activity brings of contracts that had ended by a person's word before.
+    """The settlement of an activity that confirms an accepted end.
 
-    Shares at the strike, which make a position that was closed open again; nothing where the
-    account had shown them, or for an expiry.
+    It delivers shares at the strike, which reopen a closed position; nothing where the account had
+    shown the shares before, or for an expiry.
     """
     ended = {position.position_id: count}
     leg = next(
@@ -138,10 +138,10 @@ def delivered_late(
 def settled_beside(
     activity: Activity, beside: Mapping[str, int], tickers: Iterable[str]
 ) -> Settlement:
-    """What an activity ends of the contracts that a person holds beside the positions.
+    """The settlement of contracts that a person holds beside the positions.
 
-    `beside` are those by symbol, `tickers` of the positions: a root does not say how shares of a
-    class are written.
+    `beside` are these contracts by symbol; `tickers` are those of the positions, since the root of
+    a contract does not say how a class of shares is written.
     """
     count = abs(round(activity.quantity))
     held, parts = beside.get(activity.symbol, 0), parse_symbol(activity.symbol)
@@ -162,7 +162,7 @@ def settled_beside(
 
 
 def given_back_beside(activity: Activity, count: int, tickers: Iterable[str]) -> Settlement:
-    """The reverse of :func:`settled_beside` for `count` contracts of a person's."""
+    """The reverse of :func:`settled_beside`, for `count` contracts of a person."""
     held = count if "sell" not in SIDES[activity.kind] else -count
     beside = {activity.symbol: held}
     done = settled_beside(replace(activity, quantity=count), beside, tickers)

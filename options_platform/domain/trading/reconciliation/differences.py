@@ -1,7 +1,7 @@
-"""Do ledger and broker agree? Orders, contracts, lots and cash, compared without touching either.
+"""The differences between ledger and broker: orders, contracts, lots and cash.
 
-A broker nets one contract over all spreads that hold it, so contracts are compared as sums, and
-the ledger's lots (its positions, spread by spread) with what its own orders filled.
+A broker nets a contract over all spreads that hold it, so contracts are compared as sums; the
+ledger's lots (its positions, spread by spread) are compared with what its own orders filled.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from options_platform.domain.trading.orders import FINAL, Order, contracts_held
 from options_platform.domain.trading.positions import Position
 
 SESSIONS_IN_DOUBT = 2
-"""Sessions after its own for which a missing order, never seen, keeps its ticker from trading."""
+"""For so many sessions after its own a missing order that was never shown blocks its ticker."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs: `code` the kind, `subject` the order, contract or amount, `text` a sentence.
+    """A difference: `code` is its kind, `subject` the order, contract or amount, `text` a sentence.
 
-    `amount_usd` is what the broker has more than the ledger, of cash alone.
+    `amount_usd` is how much more cash the broker has than the ledger; None for other differences.
     """
 
     code: str
@@ -37,9 +37,9 @@ class Difference:
 class LedgerStatement:
     """The ledger's side.
 
-    `adjustments` are contracts and shares that came or went without an order: by an activity, or
-    accepted by a person; `beside` are those of the accepted that belong to no position.
-    `activities_usd` is the cash that activities moved.
+    `adjustments` are contracts and shares, by symbol, that came or went without an order: by an
+    activity or a person's acceptance; `beside` are those accepted ones that belong to no position.
+    `activities_usd` is the cash that activities moved, `cash_base_usd` what cash counts from.
     """
 
     orders: tuple[Order, ...]
@@ -61,19 +61,19 @@ class LedgerStatement:
 
     @property
     def of_positions(self) -> dict[str, int]:
-        """Contracts and shares by symbol that fills and activities leave to the positions."""
+        """Contracts and shares by symbol that are the positions', by fills and activities."""
         return _added(self.contracts, {symbol: -count for symbol, count in self.beside.items()})
 
     @property
     def to_be_covered(self) -> dict[str, int]:
-        """The contracts without the sold ones that are a person's alone: no position had them."""
+        """The contracts without sold ones that only a person holds, and no position ever had."""
         had = {leg.symbol(p.ticker) for p in self.positions for leg in (*p.legs, *p.loose)}
         theirs = {s: q for s, q in self.beside.items() if q < 0 and s not in had}
         return _added(self.contracts, {symbol: -quantity for symbol, quantity in theirs.items()})
 
     @property
     def cash_flow_usd(self) -> float:
-        """What fills and activities have added to cash."""
+        """What fills and activities have added to cash, USD."""
         return self.activities_usd - sum(
             order.paid_usd + order.fees_usd for order in self.orders if order.purpose != "exercise"
         )
@@ -83,13 +83,13 @@ class LedgerStatement:
 class BrokerStatement:
     """The broker's side: state and fills by order id, contracts by symbol, cash, its clock.
 
-    `known` says which order ids the broker was asked for; of others it says nothing. `causes`
-    names, by symbol, what the clearing house did: assigned, exercised, expired. `by_hand` are the
-    symbols that orders which are not ours have traded.
+    `asked` are the ids of the orders that the broker was asked for; it says nothing of others.
+    `causes` are, by symbol, what the clearing house did: assigned, exercised, expired. `by_hand`
+    are the symbols that were traded by orders of somebody else.
     """
 
     orders: Mapping[str, tuple[str, int]]
-    known: frozenset[str]
+    asked: frozenset[str]
     contracts: Mapping[str, float]
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
@@ -105,7 +105,7 @@ def differences(
     cash_tolerance_usd: float,
     clock_tolerance_seconds: float,
 ) -> list[Difference]:
-    """Every difference, named; an empty list if both sides agree.
+    """All differences; an empty list if both sides agree.
 
     Codes: ORDER_FOREIGN, ORDER_DOUBTFUL, ORDER_MISSING, ORDER_STATE, EXERCISE, CONTRACTS, LOTS,
     LEGS, CASH, CLOCK; beside them is ACTIVITIES (:func:`unread_activities`).
@@ -116,7 +116,7 @@ def differences(
     differing += _broken_spreads(ledger_side)
     if broker.cash_usd is not None and ledger_side.cash_base_usd is not None:
         expected = ledger_side.cash_base_usd + ledger_side.cash_flow_usd
-        # A broker may charge less than the fees that are counted here, or later; never more.
+        # A broker may charge less than the fees counted here, or charge them later; never more.
         fees = sum(order.fees_usd for order in ledger_side.orders if order.purpose != "exercise")
         excess = broker.cash_usd - expected
         if not -cash_tolerance_usd <= excess <= cash_tolerance_usd + fees:
@@ -137,7 +137,7 @@ def differences(
 
 
 def unread_activities(broker: str, doubt: str) -> Difference:
-    """That what the clearing house did is not known: contracts may have been assigned."""
+    """The difference that activities cannot be read: contracts may have been assigned."""
     text = (
         f"the account's activities cannot be read ({doubt}): assignments, exercises and expiries "
         "are not known; what the list of positions lacks may have ended by one. Accept nothing "
@@ -147,10 +147,10 @@ def unread_activities(broker: str, doubt: str) -> Difference:
 
 
 def keeps_from_trading(order: Order, day: date) -> bool:
-    """Whether an order whose end is in doubt keeps its ticker from new entries on a day.
+    """Whether an order in doubt keeps new entries of its ticker from being sent on a day.
 
-    One that the broker has never shown is taken for lost two sessions after its own; it is asked
-    for in the broker's lists even so, and what they show counts.
+    An order that the broker has never shown counts as lost two sessions after its own; should the
+    broker's lists show it later, that still counts.
     """
     if order.status == "unknown":
         return True
@@ -176,7 +176,7 @@ def _order_differences(
                 'options-platform reconcile --accept "why"'
             )
             reported.append(Difference("EXERCISE", order_id, text))
-        if order_id not in broker.known:
+        if order_id not in broker.asked:
             continue
         shown = broker.orders.get(order_id)
         if shown is None:
@@ -191,7 +191,7 @@ def _order_differences(
 
 
 def _is_given_up(order: Order, status: str, filled: int) -> bool:
-    """Whether a person has ended what the broker shows as `status` for ever, and no fill of it."""
+    """Whether a person has ended an order whose cancel stays pending at the broker, unfilled."""
     return status == "cancel_pending" and order.is_final and filled == order.filled_qty
 
 
@@ -201,7 +201,7 @@ def _is_late_exercise(order: Order, now: datetime) -> bool:
 
 
 def _not_shown(order: Order, now: datetime) -> list[Difference]:
-    """What is said of an order that the broker does not show."""
+    """The difference of an order that the broker does not show, if it is one."""
     order_id = order.client_order_id
     if order.status == "unknown":
         text = (
@@ -231,7 +231,7 @@ def _not_shown(order: Order, now: datetime) -> list[Difference]:
 
 
 def contract_differences(ours: Mapping[str, int], broker: BrokerStatement) -> list[Difference]:
-    """Where the broker shows more or fewer contracts, or shares, than `ours` by symbol."""
+    """The contracts and shares of which the broker lists another number than `ours`, by symbol."""
     reported = []
     for symbol in sorted({*ours, *broker.contracts}):
         recorded, listed = ours.get(symbol, 0), broker.contracts.get(symbol, 0)
@@ -268,13 +268,13 @@ def _lot_differences(ledger_side: LedgerStatement) -> list[Difference]:
         )
         for symbol in sorted({*lots, *traded})
         if lots.get(symbol, 0) != held.get(symbol, 0)
-        # What a person holds of a contract whose positions have ended is no lot of theirs.
+        # After its positions have ended, what a person holds of a contract is no lot.
         and (symbol in lots or filled.get(symbol, 0))
     ]
 
 
 def _broken_spreads(ledger_side: LedgerStatement) -> list[Difference]:
-    """Sold contracts of open positions that nothing of the position covers any more."""
+    """Sold contracts of open positions that have lost their cover in the position."""
     return [
         Difference(
             "LEGS",

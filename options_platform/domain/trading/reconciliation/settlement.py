@@ -1,8 +1,8 @@
-"""What an assignment, an exercise, an expiry or a person's word leaves of the positions.
+"""What an assignment, an exercise, an expiry or a person's acceptance leaves of positions.
 
-A position ends by evidence alone: by its own closing fills, by an activity that the broker states
-(https://docs.alpaca.markets/docs/non-trade-activities-for-option-events), or by what a person has
-looked at and accepted. That a list of positions lacks a contract ends nothing.
+Only evidence ends a position: its own closing fills, an activity that the broker states
+(https://docs.alpaca.markets/docs/non-trade-activities-for-option-events), or what a person has
+looked at and accepted. A contract that is missing in a list of positions ends nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from options_platform.domain.trading.reports import Activity
 
 ASSIGNED, EXERCISED, EXPIRED, ACCEPTED = "ASSIGNED", "EXERCISED", "EXPIRED", "ACCEPTED"
 ENDS = {"OPASN": ASSIGNED, "OPEXC": EXERCISED, "OPEXP": EXPIRED}
-"""The activities that end contracts, and the reason of a position that they end."""
+"""The activities that end contracts, and the exit reason of a position that they end."""
 
 SIDES: dict[str, tuple[str, ...]] = {
     "OPASN": ("sell",),
@@ -33,10 +33,10 @@ SIDES: dict[str, tuple[str, ...]] = {
 class Settlement:
     """What an activity did.
 
-    `positions` are those that changed; `adjustments` contracts and shares by symbol that the
-    account has more or less than its fills leave; `cash_usd` what moved with them. `unsettled`
-    contracts belong to no position. `ended` says by position_id how many contracts ended (fewer
-    than none came back); under "" are those that a person holds beside the positions.
+    `positions` are those that changed; `adjustments` the contracts and shares, by symbol, that came
+    or went without a fill, and `cash_usd` the cash that moved with them. `unsettled` contracts
+    belong to no position. `ended` are by position_id the contracts that ended (negative ones came
+    back), under "" those that a person holds beside the positions.
     """
 
     positions: tuple[Position, ...]
@@ -56,12 +56,11 @@ def settle(
 ) -> Settlement:
     """End the contracts that an activity states, those of the oldest position first.
 
-    Of an assignment or an exercise come shares at the strike, 100 for each contract, as the broker
-    delivers them in the same moment. Contracts that no position of `positions` holds any more may
-    have been closed by a fill that came after it: then that fill has opened what it was to close,
-    and the position of `bought_back` that it was of is open again. `net` is what the account should
-    hold of the contract: of an expiry the side of it has ended, as the broker nets the others.
-    `is_renamed` says that the broker may mean a contract by its adjusted root.
+    An assignment or an exercise delivers shares at the strike, 100 for each contract, at the same
+    moment. Contracts that none of `positions` holds may have been closed by a later fill: then that
+    fill has opened what it was meant to close, and its position, one of `bought_back`, is open
+    again. `net` is what the account should hold of the contract: an expiry ends that side, since
+    the broker has netted the other. `is_renamed` allows a contract to match by its adjusted root.
     """
     is_it = is_same_contract if is_renamed else str.__eq__
     sides = SIDES[activity.kind]
@@ -85,38 +84,41 @@ def settle(
             after = without_legs(position, {leg: ended}, cash_usd=paid, came=came)
             changed.append(ended_if_empty(after, ENDS[activity.kind], activity.on))
             cash += paid
-            for one in (*came, replace(leg, side=_other(leg.side), ratio=ended)):
-                symbol = one.symbol(position.ticker)
-                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
+            back = replace(leg, side=_other(leg.side), ratio=ended)
+            _add_legs(adjustments, position.ticker, (*came, back))
     latest = {position.position_id: position for position in changed}
-    for position in bought_back:
-        current = latest.get(position.position_id, position)
-        for leg in position.legs:
-            if leg.side not in SIDES[activity.kind] or not is_it(
-                leg.symbol(position.ticker), activity.symbol
-            ):
-                continue
-            again = min(left, current.closed_contracts * leg.ratio)
-            if again <= 0 or activity.kind == "OPEXP":
-                continue
-            left -= again
-            _add(by_position, position.position_id, again)
-            came, paid = delivered(activity.kind, leg, again)
-            back = replace(leg, side=_other(leg.side), ratio=again)
-            after = without_legs(current, {}, cash_usd=paid, came=(*came, back))
-            latest[position.position_id] = replace(after, closed_on=None, exit_reason=None)
-            cash += paid
-            for one in (*came, back):
-                symbol = one.symbol(position.ticker)
-                adjustments[symbol] = adjustments.get(symbol, 0) + one.signed_ratio
+    if activity.kind != "OPEXP":
+        for position in bought_back:
+            current = latest.get(position.position_id, position)
+            for leg in position.legs:
+                is_of_leg = is_it(leg.symbol(position.ticker), activity.symbol)
+                again = min(left, current.closed_contracts * leg.ratio)
+                if not is_of_leg or leg.side not in SIDES[activity.kind] or again <= 0:
+                    continue
+                left -= again
+                _add(by_position, position.position_id, again)
+                reopened, came, paid = _reopened(activity, current, leg, again)
+                latest[position.position_id] = reopened
+                cash += paid
+                _add_legs(adjustments, position.ticker, came)
     return Settlement(tuple(latest.values()), adjustments, cash, left, by_position)
 
 
+def _reopened(
+    activity: Activity, position: Position, leg: OrderLeg, count: int
+) -> tuple[Position, tuple[OrderLeg, ...], float]:
+    """A position whose contracts ended before a fill closed them; the legs that came, the cash."""
+    came, paid = delivered(activity.kind, leg, count)
+    came = (*came, replace(leg, side=_other(leg.side), ratio=count))
+    after = without_legs(position, {}, cash_usd=paid, came=came)
+    return replace(after, closed_on=None, exit_reason=None), came, paid
+
+
 def delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...], float]:
-    """The shares that come for contracts, and the cash that comes with them, USD."""
+    """The shares that are delivered for contracts, and the cash that comes with them, USD."""
     if kind == "OPEXP":
         return (), 0.0
-    # Who holds a call, or has sold a put that is assigned, buys.
+    # The holder of a call buys, and so does the seller of a put that is assigned.
     buys = (leg.right == "call") == (leg.side == "buy")
     shares = SHARES * count
     paid = leg.strike * shares
@@ -124,7 +126,7 @@ def delivered(kind: str, leg: OrderLeg, count: int) -> tuple[tuple[OrderLeg, ...
 
 
 def ended_if_empty(position: Position, reason: str, on: date) -> Position:
-    """The position, closed on that day for that reason if nothing of it is held any more."""
+    """The position, closed on that day for that reason unless some of it is still held."""
     if position.is_held:
         return position
     return replace(position, closed_on=max(on, position.opened_on), exit_reason=reason)
@@ -133,11 +135,11 @@ def ended_if_empty(position: Position, reason: str, on: date) -> Position:
 def accepted(
     positions: Iterable[Position], missing: Mapping[str, int], on: date
 ) -> tuple[Position, ...]:
-    """The positions that change since a person has accepted what the broker lacks.
+    """The positions that change once a person accepts what is missing at the broker.
 
-    `missing` are contracts (or shares) by symbol that the positions hold and the broker does not,
-    bought ones positive. Spreads that lack all of their legs are closed at the last mark; what a
-    single leg brought is not known, and counts as nothing.
+    `missing` are contracts (or shares), by symbol, that positions hold and the broker does not,
+    bought ones positive. Spreads with all legs missing are closed at the last mark; what a single
+    leg brought is not known, and counts as 0.
     """
     left = dict(missing)
     changed: list[Position] = []
@@ -163,11 +165,11 @@ def delivered_unannounced(
     on: date,
     by_hand: Collection[str] = (),
 ) -> tuple[Activity, ...]:
-    """Assignments that the shares at the broker show, before it has stated any.
+    """Assignments that the broker's list of positions shows before any activity states them.
 
-    A sold contract is missing there, and shares of its ticker that no position explains are there
-    in its place. Once a person accepts them they are the position's, as its OPASN would make them.
-    Where the contract was traded `by_hand`, those fills explain what is there.
+    A sold contract is missing in it, and shares of its ticker that no position explains are listed
+    instead. Once a person accepts them they belong to the position, as its OPASN would have it. A
+    contract that was traded `by_hand` is left out: those fills explain the list.
     """
     expected = ledger_side.contracts
     shares: dict[str, float] = {}
@@ -200,7 +202,7 @@ def _closed_at_mark(position: Position, spreads: int) -> Position:
 
 
 def _lacking(ticker: str, leg: OrderLeg, missing: Mapping[str, int]) -> int:
-    """Contracts (or shares) of a leg's side that are missing."""
+    """How many contracts (or shares) of a leg's side are missing."""
     one = replace(leg, ratio=1).signed_ratio
     return max(0, int(missing.get(leg.symbol(ticker), 0) / one))
 
@@ -214,6 +216,11 @@ def _take(left: dict[str, int], before: Position, after: Position) -> None:
 
 def _add(counts: dict[str, int], name: str, count: int) -> None:
     counts[name] = counts.get(name, 0) + count
+
+
+def _add_legs(adjustments: dict[str, int], ticker: str, legs: Iterable[OrderLeg]) -> None:
+    for leg in legs:
+        _add(adjustments, leg.symbol(ticker), leg.signed_ratio)
 
 
 def _other(side: Literal["buy", "sell"]) -> Literal["buy", "sell"]:

@@ -1,1 +1,4 @@
-"""Requests that end positions: exits, and exercises of what covers assigned shares."""
+"""Closing positions: the reasons, the legs that are closed next, the exits and exercises.
+
+When a rule closes a position is decided in `domain/trading/exits.py`.
+"""

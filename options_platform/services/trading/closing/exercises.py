@@ -1,4 +1,4 @@
-"""The request to exercise what covers the shares of an assignment, once two looks agree on it."""
+"""Whether to exercise what covers the shares of an assignment, once two looks agree on it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ LOOKS = "exercise_looks"
 
 @dataclass(frozen=True)
 class Exercising:
-    """Decides on exercises for one account; the order itself is made by who closes positions."""
+    """Decides on exercises for one account; :mod:`.positions` makes the order."""
 
     execution: Execution
     settings: Settings
 
     def better(self, position: Position, session: date, spot: float | None) -> OrderLeg | None:
-        """The leg that can be exercised for more than the market brings at `spot`, else None.
+        """The leg whose exercise is worth more than its sale at `spot`, else None.
 
-        A broker exercises all contracts of a symbol, so none may belong to another position. One
-        attempt a session: what was refused, or has no answer, the market takes.
+        A broker exercises all contracts of a symbol, so none may belong to another position. There
+        is one attempt a session: after a refusal, or without an answer, the leg is sold.
         """
         broker, ledger = self.execution.broker, self.execution.ledger
         if spot is None or not isinstance(broker, Exercises):
@@ -56,7 +56,7 @@ class Exercising:
         return None
 
     def is_confirmed(self, position: Position, leg: OrderLeg | None, now: datetime) -> bool:
-        """Whether an earlier look said the same of `leg`; a look that says None forgets it."""
+        """Whether an earlier look chose the same `leg`; a look that chooses none starts anew."""
         ledger = self.execution.ledger
         looks: dict[str, list[str]] = json.loads(ledger.kept(LOOKS) or "{}")
         earlier = looks.pop(position.position_id, None)
@@ -79,7 +79,7 @@ class Exercising:
         return False
 
     def _quotes(self, position: Position) -> Mapping[str, Sides]:
-        """Bid and ask of what covers the shares, USD a share; none while its market is closed."""
+        """Bid and ask of what covers the shares, USD a share; empty while the market is closed."""
         broker = self.execution.broker
         if not isinstance(broker, QuotesContracts):
             return {}
@@ -94,5 +94,5 @@ class Exercising:
 
 
 def exercises_in_doubt(ledger: Ledger) -> set[str]:
-    """The positions of which a first look has found that an exercise is worth more."""
+    """The positions for which one look has found an exercise worth more, and no second yet."""
     return set(json.loads(ledger.kept(LOOKS) or "{}"))

@@ -24,7 +24,7 @@ from options_platform.services.trading.execution import Execution
 
 @dataclass(frozen=True)
 class NextLegs:
-    """What of a position is closed next, by the ledger and by what the broker lists."""
+    """Chooses what of a position is closed next, by the ledger and the broker's list."""
 
     execution: Execution
 
@@ -105,24 +105,25 @@ class NextLegs:
     ) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
 
-        Legs that close by the ledger say so, and the broker refuses what it has nothing of. Where
-        another position holds them too it does not, so no exit of this one may be in doubt; and
-        those that the ledger nets against another's other side wait for a list that agrees.
+        Legs say that they close, and the broker refuses to close what it does not have. Where
+        another position holds the same contracts it would not refuse, so no exit of this position
+        may be in doubt; legs that the ledger nets against the other side of another position wait
+        for a list that agrees.
         """
         ledger_side = self.execution.ledger.statement()
         expected, lots, left = ledger_side.contracts, ledger_side.lots, ledger_side.of_positions
         change = {leg.symbol(position.ticker): -leg.signed_ratio * contracts for leg in legs}
-        # A sold contract may need them, be it of another position, or of none.
+        # A sold contract of another position, or of a person, may need them as cover.
         adds_up = not uncovers(ledger_side.to_be_covered, change) and all(
             lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)
         )
         if not adds_up:
-            # Nobody knows what there is to close.
+            # It is not known what there is to close.
             return False
         closes = self._close_something(position, legs, contracts, expected)
         is_whole = len(legs) > 1 or legs == position.legs
         is_bought_back = legs[0].side == "sell" and not legs[0].is_shares
-        # What another position holds of its contracts the broker would take for this one's.
+        # The broker cannot tell another position's contracts from this one's.
         is_shared = any(_is_shared(expected, position, leg) for leg in legs)
         says_that_it_closes = closes and (is_whole or is_bought_back)
         if says_that_it_closes and not is_shared:
@@ -138,9 +139,10 @@ class NextLegs:
         return not {leg.symbol(position.ticker) for leg in legs} & set(doubtful)
 
     def _may_be_closed_already(self, position: Position, session: date) -> bool:
-        """Whether an exit in doubt may still close the position, or has.
+        """Whether an exit in doubt may still close the position, or has closed it.
 
-        Another would close it twice, and no broker refuses that where it has more of them.
+        Another exit would close it twice, and a broker that holds more of its contracts would not
+        refuse that.
         """
         day = shift(session, 1)
         return any(
@@ -151,7 +153,7 @@ class NextLegs:
         )
 
     def in_doubt(self, position: Position) -> tuple[str, ...]:
-        """The contracts of a position that the broker's list lacks, by symbol.
+        """The contracts of a position that are missing in the broker's list, by symbol.
 
         Raises :class:`BrokerDoubtError` while the list cannot be read.
         """
@@ -175,5 +177,5 @@ def _is_shared(expected: Mapping[str, int], position: Position, leg: OrderLeg) -
 
 
 def _covers(expected: int, leg: OrderLeg, contracts: int) -> bool:
-    """Whether what the account should hold of a leg's contract covers closing that many."""
+    """Whether the account should hold enough of a leg's contract to close that many."""
     return expected * leg.signed_ratio > 0 and abs(expected) >= abs(leg.signed_ratio) * contracts

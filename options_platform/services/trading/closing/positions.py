@@ -1,4 +1,4 @@
-"""Closing positions: which legs next, at which price, under which id."""
+"""Closing positions: the order for what is closed next, its price and its id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from options_platform.settings import Settings
 
 @dataclass(frozen=True)
 class Closing:
-    """Closes the positions of one account; nothing here asks a limit or a halt."""
+    """Closes the positions of one account; neither limits nor a halt keep it from that."""
 
     execution: Execution
     reconciler: Reconciler
@@ -47,7 +47,7 @@ class Closing:
         return NextLegs(self.execution)
 
     def at_close(self, session: date, close: MarketClose) -> Pricing:
-        """What legs are worth at the mid of a close, USD a share; None of an adjusted root."""
+        """Pricing of legs at the mid of a close, USD a share; None for an adjusted root."""
         return priced_at_close(self.settings.plan.chain, session, close)
 
     def close_position(
@@ -60,15 +60,15 @@ class Closing:
         *,
         at_once_by: Mapping[str, Quote] | None = None,
     ) -> Order | None:
-        """Send the order that closes what is to be closed next of a position; None for none.
+        """Send the order for what is closed next of a position; None if nothing is sent.
 
-        An entry that still works for the position is canceled first: its fills would be left. What
-        is to be closed is what the ledger holds, by fills and activities. Where the broker's list
-        lacks some of it, or cannot be read, whole spreads still go as one order whose legs say
-        that they close, which a broker refuses where it has nothing to close; of single legs only
-        a sold contract is bought back then. Without a price the last mark is taken for whole
-        spreads; there is no order then for a part. With `at_once_by` an order for legs that these
-        do not quote begins at the last rung.
+        An entry that still works for the position is canceled first, or its fills would be left
+        open. What is closed is what the ledger holds, by fills and activities. Where some of it is
+        missing in the broker's list, or the list cannot be read, whole spreads are still sent as
+        one order whose legs say that they close, which a broker without them refuses; of single
+        legs only a sold contract is bought back then. Without a `price` whole spreads are priced at
+        their last mark, and single legs wait. With `at_once_by` (quotes by symbol) an order with a
+        leg that is not among them begins at the last rung.
         """
         ledger = self.execution.ledger
         for order in ledger.working_orders():
@@ -100,20 +100,20 @@ class Closing:
     ) -> Order | None:
         """Send the order for what is to be closed next; None if nothing may be sent now."""
         if any(leg.expiry < shift(session, 1) for leg in legs):
-            # It has expired: the broker says how, and nobody trades it any more.
+            # An expired leg no longer trades: an activity says how it ended.
             return None
         buys_back = not legs[0].is_shares and legs[0].side == "sell"
         if self._is_being_exercised(position) and not buys_back:
-            # Once it is done the shares are gone: sold as well they would be sold twice.
+            # The exercise delivers the shares: an order too would close them twice.
             return None
         if legs[0].is_shares and price is not None:
             leg, is_confirmed = self._to_exercise(position, session, price, now)
             if leg is not None and (is_confirmed or reason.partition(":")[0] != FLATTEN):
-                # Nothing undoes an exercise, nor a sale of the shares: a second look decides, but
-                # for a person who wants to be out.
-                asked = self._exercise(position, session, leg, now) if is_confirmed else None
-                if asked is None or asked.status != "rejected":
-                    return asked
+                # Neither an exercise nor a sale of the shares can be undone, so a second look
+                # decides, unless a person flattens.
+                requested = self._exercise(position, session, leg, now) if is_confirmed else None
+                if requested is None or requested.status != "rejected":
+                    return requested
         fair = None if price is None else price(closing(legs))
         if fair is None:
             if legs != position.legs and not self.execution.broker.takes_market_orders:
@@ -127,7 +127,7 @@ class Closing:
         return self.execution.carry_out(order, Event.WANTED, now)
 
     def _is_being_exercised(self, position: Position) -> bool:
-        """Whether an exercise was asked for whose end nobody has stated yet."""
+        """Whether an exercise was requested that no activity has confirmed yet."""
         return any(
             o.purpose == "exercise"
             and o.position_id == position.position_id
@@ -138,13 +138,13 @@ class Closing:
     def _to_exercise(
         self, position: Position, session: date, price: Pricing, now: datetime
     ) -> tuple[OrderLeg | None, bool]:
-        """What is better exercised than sold, and whether an earlier look said so too."""
+        """The leg that is better exercised than sold, and whether an earlier look agrees."""
         exercising = Exercising(self.execution, self.settings)
         leg = exercising.better(position, session, price((shares_leg("buy"),)))
         return leg, exercising.is_confirmed(position, leg, now)
 
     def _exercise(self, position: Position, session: date, leg: OrderLeg, now: datetime) -> Order:
-        """Ask the broker to exercise the contracts of a leg."""
+        """Request the exercise of the contracts of a leg."""
         legs = (replace(leg, ratio=1),)
         order = self._order(position, session, ASSIGNED, legs, leg.ratio, None, 1)
         order_id = exit_order_id(f"{position.position_id}|exercise", session, 1)
@@ -153,7 +153,7 @@ class Closing:
         )
 
     def closes_what_is_left(self, order: Order) -> bool:
-        """Whether what an exit has not filled is what of its position is to be closed next."""
+        """Whether what is left of an exit is what its position has to close next."""
         current = self._open_now(order.position_id)
         if current is None:
             return False
@@ -165,7 +165,7 @@ class Closing:
         return current is not None and self.next_legs.not_refused(current, order.session)
 
     def send_again(self, order: Order, now: datetime) -> Order:
-        """Send an exit that the broker does not have, or withdraw one that closes what is gone."""
+        """Send an exit that the broker does not have; withdraw one whose legs are outdated."""
         if self.closes_what_is_left(order):
             return self.execution.carry_out(order, Event.WANTED, now)
         return self.execution.carry_out(order, Event.UNWANTED, now)
@@ -187,8 +187,8 @@ class Closing:
     ) -> Order:
         """The order that closes `contracts` spreads of `legs` of a position.
 
-        Where one price is certain it takes that: leaving matters more. Elsewhere it begins at the
-        first rung of the ladder, or with `at_floor` at the last; no spread takes the market.
+        It is a market order where the broker takes these, else it begins at the first rung of the
+        ladder, or with `at_floor` at the last.
         """
         earlier = [
             o.attempt
@@ -198,9 +198,9 @@ class Closing:
         limit = None
         if not self.execution.broker.takes_market_orders:
             prices = self.settings.ladder.prices(position.ticker, "exit", fair_price, closing(legs))
-            # Shares have one price that the market meets: their fills in pieces bear no ladder.
+            # Shares go at their worst price at once: they fill in pieces, which no ladder follows.
             limit = prices[-1] if at_floor or legs[0].is_shares else prices[0]
-        # Only one that has ended lets the next attempt exist: those that work are still leaving.
+        # There is a next attempt only once the one before has ended.
         attempt = max(earlier, default=0) + 1
         return self._order(position, session, reason, legs, contracts, limit, attempt)
 
@@ -233,7 +233,7 @@ class Closing:
 
 
 def is_leaving(order: Order) -> bool:
-    """Whether a working order closes its position; an exercise once it was asked for.
+    """Whether a working order closes its position; an exercise once it was requested.
 
     One in doubt that was withdrawn is never sent again: something else has to close it.
     """

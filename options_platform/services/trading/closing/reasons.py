@@ -30,7 +30,7 @@ FLATTEN = "FLATTEN"
 
 @dataclass(frozen=True)
 class ExitReasons:
-    """The reasons to close positions of one account."""
+    """Says why positions of one account are closed."""
 
     execution: Execution
     settings: Settings
@@ -43,9 +43,9 @@ class ExitReasons:
     def exit_due(
         self, position: Position, session: date, value: float, close: MarketClose | None = None
     ) -> str | None:
-        """The rule that closes a position that is worth `value`, USD a share, in `session`.
+        """The exit rule that closes a position worth `value`, USD a share, at a session's close.
 
-        Without the `close` of the session nothing is known of the next dividend.
+        None if no rule does. Without the `close` the next dividend is not known.
         """
         return exit_reason(
             PositionMark(
@@ -70,11 +70,12 @@ class ExitReasons:
         )
 
     def standing_reasons(self, now: datetime) -> dict[str, str]:
-        """Why open positions are to be closed whatever they are worth, by position_id.
+        """Why positions have to be closed whatever they are worth, by position_id.
 
-        A sold contract that lost its cover is bought back; shares of an assignment are closed, and
-        then what covered them; a spread whose bought contract the list has been lacking for a while
-        is closed whole; and what was once flattened stays to be closed when its order ended.
+        A sold contract without cover is bought back (LEGS_GONE); shares of an assignment are
+        closed, and then what covered them (ASSIGNED); a spread whose bought contract has been
+        missing in the broker's list for a while is closed whole (LEG_MISSING); and a position that
+        was being flattened is still to be closed after its order has ended (FLATTEN).
         """
         ledger = self.execution.ledger
         reasons = {
@@ -93,7 +94,7 @@ class ExitReasons:
         return reasons
 
     def _lasting_doubts(self, now: datetime) -> set[str]:
-        """The contracts that the broker's list has been lacking since an earlier look."""
+        """The contracts that have been missing in the broker's list since an earlier look."""
         ledger = self.execution.ledger
         symbols = [d.subject for d in ledger.differences() if d.code == "CONTRACTS"]
         since = ledger.doubts()
@@ -101,7 +102,7 @@ class ExitReasons:
         return {symbol for symbol in symbols if symbol in since and now - since[symbol] >= wait}
 
     def _cover_is_missing(self, position: Position, lasting: set[str]) -> bool:
-        """Whether the list lacks a bought contract of a position, and shows the sold ones."""
+        """Whether a bought contract of a position is missing in the list, and a sold one is not."""
         if not lasting or not any(leg.side == "sell" for leg in position.legs):
             return False
         try:

@@ -1,1 +1,4 @@
-"""Whether a planned order may be sent, and for how many contracts."""
+"""Entries: their sizes, the checks that may forbid them, and sending them.
+
+The limits themselves are in `domain/risk/`, the pause of entries in `pauses.py` beside this folder.
+"""

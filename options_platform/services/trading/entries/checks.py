@@ -1,4 +1,4 @@
-"""What may forbid an entry: differences, a pause, what is not fresh, limits, the account."""
+"""What may forbid an entry: differences, a pause, stale data, limits, the account itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SINGLE_LEVEL = 2
 
 @dataclass(frozen=True)
 class EntryChecks:
-    """The checks of one account; `closes`, `planned` and `bases` as in `TradingSession`."""
+    """The checks of one account; `closes`, `planned` and `bases` as in `Entries`."""
 
     ledger: Ledger
     broker: Broker
@@ -40,7 +40,7 @@ class EntryChecks:
     def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
         """Codes of what forbids a new entry; working orders count as filled.
 
-        Raises :class:`BrokerDoubtError` where only the broker can tell, and does not.
+        Raises :class:`BrokerDoubtError` where the broker has to answer, and does not.
         """
         codes = ["DIFFERENCE"] if differences else []
         if any(
@@ -63,7 +63,7 @@ class EntryChecks:
         ]
 
     def rules_broken(self, order: Order) -> list[str]:
-        """Codes of the own rules that an entry breaks: a pause, freshness and limits.
+        """Codes of our own rules that an entry breaks: the pause, freshness and limits.
 
         Raises as :meth:`refusals`.
         """
@@ -77,7 +77,7 @@ class EntryChecks:
             risk = o.max_loss_usd * o.remaining / o.contracts
             rest = self._exposure(o.ticker, o.legs, o.remaining, risk)
             carried_before = carried.get(o.position_id)
-            # What is filled of an entry and what works of it are one position.
+            # The filled part of an entry and the working part are one position.
             carried[o.position_id] = rest if carried_before is None else carried_before.plus(rest)
         if self.closes and not {e.ticker for e in carried.values()} <= set(self.closes):
             codes.append("STALE_DATA")
@@ -101,7 +101,7 @@ class EntryChecks:
         return codes
 
     def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
-        """What limits in percent are of, and why the broker's equity is not in it."""
+        """What limits in percent refer to, USD, and why the broker's equity is not in it, if so."""
         sizes = EntrySizes(self.ledger, self.broker, self.settings)
         try:
             return sizes.account_usd(), None
@@ -131,7 +131,7 @@ class EntryChecks:
         return self._codes(replace(basis, quotes=fresh_quotes))
 
     def _at_last_price(self, order: Order, broker: QuotesContracts, oldest: datetime) -> OrderBasis:
-        """The plan's price and the last one, None if that is older; one that never traded stands.
+        """The plan's price and the last one, None if that is older; the plan's, if none traded.
 
         An order of another session's plan is not compared: the plan's price is that of its close.
         """
@@ -148,7 +148,7 @@ class EntryChecks:
         return [check.code for check in stale(basis, self.settings.freshness)]
 
     def _order_exposure(self, order: Order) -> Exposure:
-        """What is not filled of an entry, as it was planned."""
+        """The planned exposure of what is left of an entry."""
         share = order.remaining / order.contracts
         risk, stated = order.max_loss_usd * share, self.planned.get(order.plan_id)
         if stated is None:
@@ -156,7 +156,7 @@ class EntryChecks:
         return replace(stated.scaled(share), max_loss_usd=risk)
 
     def _held_exposure(self, position: Position) -> Exposure:
-        """What is held of a position: its whole spreads, its loose legs, shares of assignments."""
+        """The exposure of a position: its whole spreads, its loose legs, shares of assignments."""
         whole = self._exposure(
             position.ticker, position.legs, position.open_contracts, position.risk_usd
         )

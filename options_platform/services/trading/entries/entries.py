@@ -1,7 +1,7 @@
 """Sending the entries that nothing forbids, and canceling those that rest.
 
-Whether an entry is allowed is asked anew each time that it would be sent; one that is not allowed
-is recorded as not sent, with the codes of what forbids it.
+An entry is checked each time before it is sent; one that may not be sent is recorded as not sent,
+with the codes of what forbids it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ FILLED_BEFORE = "FILLED_BEFORE"
 
 @dataclass(frozen=True)
 class Entries:
-    """The entries of one account.
+    """Sends the entries of one account.
 
-    `closes` are the newest known by ticker, `planned` what plans add to the risk by plan_id,
-    `bases` what they rest on; an order of another session's plan is priced at its close.
+    `closes` are the newest closes by ticker; by plan_id, `planned` is the exposure that a plan adds
+    and `bases` the data that it rests on. An order of another session's plan has neither, and is
+    valued at the close.
     """
 
     execution: Execution
@@ -65,23 +66,23 @@ class Entries:
 
         `refusals` are codes of what is known to forbid it.
 
-        One that was sent before and is in doubt is asked for, and sent again under its id only if
-        it would be allowed now. While the broker cannot be asked it stays an intent, which the next
-        run of its session sends. Raises :class:`PlanChangedError` if another plan was recorded
+        An entry that was sent before and is in doubt is looked up, and sent again under its id only
+        if it would be allowed now. While the broker does not answer it stays an intent, which the
+        next run of its session sends. Raises :class:`PlanChangedError` if another plan was recorded
         under its id.
         """
         recorded = self.ledger.order(order.client_order_id)
         is_sent = recorded is not None and recorded.status not in ("intent", "unknown")
-        if refusals or not is_sent:
-            refusals, doubt = (refusals, None) if refusals else self._refusals(order, now)
-            if refusals:
-                self._refuse(order, refusals, now)
-                return
-            if doubt is not None:
-                self.ledger.record_intent(order, now)
-                self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
-                return
-        self.execution.carry_out(order, Event.WANTED, now)
+        doubt: str | None = None
+        if not refusals and not is_sent:
+            refusals, doubt = self._refusals(order, now)
+        if refusals:
+            self._refuse(order, refusals, now)
+        elif doubt is not None:
+            self.ledger.record_intent(order, now)
+            self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
+        else:
+            self.execution.carry_out(order, Event.WANTED, now)
 
     def _refuse(self, order: Order, refusals: Sequence[str], now: datetime) -> None:
         """Record an entry as not sent, unless it was sent."""
@@ -90,7 +91,7 @@ class Entries:
             self.ledger.record(recorded.to("not_sent", reason=",".join(refusals)), now)
 
     def cancel_all(self, now: datetime) -> list[Order]:
-        """Cancel the entries that rest at the broker, for good; those that still may fill."""
+        """Cancel the entries that rest at the broker, for good; those that may still fill."""
         still_working = []
         stopped = entries_stopped(self.ledger) or HALTED
         for order in self.ledger.working_orders():
@@ -110,7 +111,7 @@ class Entries:
         return still_working
 
     def _refusals(self, order: Order, now: datetime) -> tuple[list[str], str | None]:
-        """Codes of what forbids an entry now, and what of it the broker could not say."""
+        """Codes of what forbids an entry now, and what the broker could not say about it."""
         differences = [
             difference
             for difference in self.reconciler.run(now, order.session)
@@ -128,13 +129,13 @@ class Entries:
                 doubt = str(error)
         if self._has_filled_before(order):
             refusals = [*refusals, FILLED_BEFORE]
-        # A halt may have come while the broker was asked.
+        # A halt may have come during the checks.
         if not refusals and (stopped := entries_stopped(self.ledger)) is not None:
             refusals = [stopped]
         return refusals, doubt
 
     def _has_filled_before(self, order: Order) -> bool:
-        """Whether another attempt of the entry turns out to have filled after all."""
+        """Whether another attempt of the entry has filled after all."""
         return any(
             (o.purpose, o.position_id) == ("entry", order.position_id)
             and o.client_order_id != order.client_order_id

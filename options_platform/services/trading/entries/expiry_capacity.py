@@ -1,4 +1,4 @@
-"""Whether the account can carry what positions may settle in, where they are held to expiry."""
+"""Whether the account can carry the settlement of positions that are held to expiry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Spreads = tuple[str, tuple[OrderLeg, ...], int]
 
 @dataclass(frozen=True)
 class ExpiryCheck:
-    """The policy of expiry at one account."""
+    """The rules of expiry at one account."""
 
     ledger: Ledger
     broker: Broker
@@ -42,9 +42,10 @@ class ExpiryCheck:
         return [] if self._can_carry([own, *others, *self._held()]) else [EXPIRY_SHARES]
 
     def last_decision(self, position: Position, session: date) -> date | None:
-        """The close at which leaving is decided at the latest; None while it may be held.
+        """The last close at which an exit is decided; None while the position may be held.
 
-        What the account cannot carry, or cannot be asked about, leaves as by default.
+        A position that the account cannot carry, or that it does not answer about, is closed as by
+        default.
         """
         rules = self.settings.expiry
         usual = replace(rules, hold_to_expiry=False).last_decision(position.expiry)
@@ -60,7 +61,7 @@ class ExpiryCheck:
         return [(p.ticker, p.legs, p.open_contracts) for p in held]
 
     def _can_carry(self, spreads: Sequence[Spreads]) -> bool:
-        """Whether cash pays for all shares that may come, and those to deliver are there."""
+        """Whether cash pays for all shares that may come, and those to deliver are held."""
         account = self.broker.account()
         power = account.buying_power_usd
         cash = account.cash_usd if power is None else min(account.cash_usd, power)

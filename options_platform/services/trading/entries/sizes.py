@@ -1,4 +1,4 @@
-"""How much of the planned trades an account takes: sizes by its equity, where that is less."""
+"""The sizes of entries: as planned, or smaller where the account's equity asks for that."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ class EntrySizes:
     def account_usd(self) -> float:
         """The configured value, or the account's equity if that is less, USD.
 
-        Equity is the smaller of the ledger's at its last mark, which is a backtest's, and of the
-        broker's, where it says one: the ledger knows of no money that was taken out.
+        Equity is the ledger's at its last mark, as in a backtest, or the broker's where it states
+        less: the ledger does not see withdrawals.
 
-        Raises :class:`BrokerDoubtError` while the broker cannot be asked.
+        Raises :class:`BrokerDoubtError` while the broker does not answer.
         """
         equity = self.broker.account().equity_usd
         recorded = self.recorded_usd()
         return recorded if equity is None else min(recorded, equity)
 
     def recorded_usd(self) -> float:
-        """The same without the broker's word."""
+        """The same without the broker's equity."""
         marks = self.ledger.table("marks").sort("session")["equity_usd"]
         return float(min([self.settings.account_value_usd, *marks.tail(1)]))
 
     def sized(self, trades: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
         """`trades` (rows of `trade_plan`) with the contracts that the account takes, 0 for none.
 
-        Risk and greeks go along with the contracts. A trade whose order is recorded keeps the size
-        of that: it may have been sent. While the broker cannot be asked, the ledger's equity
-        counts; what is recorded then is not sent before the limits have been asked again.
+        Risk and greeks are scaled along. A trade whose order is recorded keeps the order's size: it
+        may have been sent. While the broker does not answer, the ledger's equity counts; the checks
+        are repeated before the order is sent.
         """
         if trades.is_empty():
             return trades

@@ -1,1 +1,4 @@
-"""Prices within a session: live quotes of a position's legs and of its underlying."""
+"""Prices for decisions within a session: live quotes, last prices and the stored closes.
+
+How legs are valued from them is the subject of `domain/valuation/`.
+"""

@@ -1,7 +1,7 @@
-"""What the broker's market says now: quotes and spots, as far as they may decide anything.
+"""The broker's market now: the quotes and spots that are sound and fresh enough to decide by.
 
-Beside them stand the closes of before, by which the model values what quotes leave open; what
-follows from all of it is the subject of :mod:`options_platform.domain.valuation`.
+With them come the newest closes, from which the model values what the quotes leave open. The
+valuation itself is the subject of :mod:`options_platform.domain.valuation`.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ Closes = Mapping[str, DatedClose] | Mapping[str, MarketClose]
 OLD_QUOTE = timedelta(seconds=30)
 LOOKS, LOOK_AGAIN_SECONDS = 3, 1.0
 OLDEST_CLOSE_SESSIONS = 5
-"""A close from before says nothing of the volatility of now."""
+"""Older closes say nothing about the present volatility."""
 
 
 @dataclass(frozen=True)
 class PresentMarket:
     """The market at one moment of `day`.
 
-    `quotes` by symbol and `spots` by ticker are sound and fresh, those that are not are absent.
-    `closes` are the newest closes of before, by ticker. `old` are symbols whose quotes are sound,
-    and older than the spots may be; `unconfirmed` are last prices by ticker, far from the close
-    before, that no second look has shown yet.
+    `quotes` by symbol and `spots` by ticker hold only sound and fresh ones. `closes` are the newest
+    closes before `day`, by ticker. `old` are symbols whose quotes are sound, but older than spots
+    may be; `unconfirmed` are last prices by ticker, far from the last close, that no second look
+    has confirmed yet.
     """
 
     settings: Settings
@@ -61,7 +61,7 @@ class PresentMarket:
     unconfirmed: Mapping[str, float] = field(default_factory=dict)
 
     def are_old(self, ticker: str, legs: Sequence[OrderLeg]) -> bool:
-        """Whether the quotes of `legs` may be of before the last move of the underlying."""
+        """Whether the quotes of `legs` may be older than the last move of the underlying."""
         return any(leg.symbol(ticker) in self.old for leg in legs)
 
     def quoted(self, ticker: str, legs: Sequence[OrderLeg]) -> Quoted | None:
@@ -71,7 +71,7 @@ class PresentMarket:
         return quoted(legs, sides, self.settings.intraday) if len(sides) == len(legs) else None
 
     def modelled(self, ticker: str, legs: Sequence[OrderLeg]) -> Band | None:
-        """The value of `legs` by the model at the present spot; None where that is not known."""
+        """The value of `legs` by the model at the present spot; None without a spot or a close."""
         spot, close = self.spots.get(ticker), self.closes.get(ticker)
         if spot is None or close is None or any(is_adjusted(leg) for leg in legs):
             # What a contract of an adjusted root delivers is not known: its quotes price it alone.
@@ -80,12 +80,12 @@ class PresentMarket:
         return modelled(legs, self.day, close, spot, settings.plan.chain, settings.intraday)
 
     def offers(self, ticker: str, legs: Sequence[OrderLeg]) -> Offers | None:
-        """What an order for `legs` may be offered at; None where nothing sure is known."""
+        """The prices that an order for `legs` may be offered at; None where none is sure."""
         by_quotes, by_model = self.quoted(ticker, legs), self.modelled(ticker, legs)
         return offers(legs, by_quotes, by_model, self.settings.intraday)
 
     def fair(self, ticker: str, legs: tuple[OrderLeg, ...]) -> float | None:
-        """What the market of now would meet an order for `legs` at, shares at the spot."""
+        """The price that the market would meet an order for `legs` at now; shares at the spot."""
         if all(leg.is_shares for leg in legs):
             return self.from_first(ticker, None)(legs)
         offers = self.offers(ticker, legs)
@@ -125,9 +125,9 @@ class PresentMarket:
         return price
 
     def sure_quotes(self, ticker: str, legs: Sequence[OrderLeg]) -> dict[str, Quote]:
-        """The quotes that say, with the model, at what a position's legs trade at once.
+        """The quotes at which, confirmed by the model, a position's legs trade at once.
 
-        All of them where that is sure of the whole, else of those legs that are sure alone.
+        All of them where the whole is sure, else those of the legs that are sure on their own.
         """
         whole = {leg.symbol(ticker): self.quotes.get(leg.symbol(ticker)) for leg in legs}
         if not self._is_sure(ticker, legs):
@@ -141,11 +141,11 @@ class PresentMarket:
     def _unsure(
         self, ticker: str, legs: tuple[OrderLeg, ...], otherwise: Pricing | None
     ) -> float | None:
-        """A price where quotes are wide or missing and no spot is known."""
+        """The price where quotes are wide or missing and no spot is known."""
         price = None if otherwise is None else otherwise(legs)
         by_quotes = self.quoted(ticker, legs)
         if price is None and by_quotes is not None and all(leg.side == "buy" for leg in legs):
-            # What was sold and stands alone is bought back at any price that is quoted.
+            # A single sold leg is bought back at any price that is quoted.
             return by_quotes.band.high
         return price
 

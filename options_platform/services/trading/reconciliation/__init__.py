@@ -1,1 +1,4 @@
-"""The ledger brought in line with the broker, and what a person accepts of the rest."""
+"""Reconciling the ledger with the broker, and what a person accepts of the differences left.
+
+What differs, and what an activity ends, is decided in `domain/trading/reconciliation/`.
+"""

@@ -1,4 +1,4 @@
-"""A person's acceptance of what the broker has: contracts and cash are taken over from it."""
+"""A person's acceptance: contracts and cash are recorded as the broker has them."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ from options_platform.services.trading.reconciliation.statements import read_sta
 
 
 def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Difference]:
-    """Take over contracts and cash as the broker has them, on a person's word; what differs then.
+    """Record contracts and cash as the broker has them, on a person's word; what still differs.
 
-    Positions whose contracts the broker lacks end with it (ACCEPTED), and so do orders that are
-    missing. What the broker has beyond the positions stays beside them: nothing here
-    closes it.
+    Positions whose contracts are missing at the broker end (ACCEPTED), and so do missing orders.
+    What the broker has beyond the positions is recorded beside them: nothing closes it.
+
+    Raises :class:`LedgerError` where the broker shows what was not reported to the person before.
     """
     ledger = reconciler.ledger
     reported = ledger.differences()
-    # What a fill that nobody has heard of brought is no adjustment.
+    # A fill that is not recorded yet is no adjustment.
     reports = reconciler.take_over(now)
     ledger_side = ledger.statement()
     broker_side = read_statement(reconciler.settling, ledger_side, now, reports)
@@ -80,7 +81,7 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
 
 
 def _require_reported(differing: Sequence[Difference], reported: Sequence[Difference]) -> None:
-    """LedgerError where the broker shows other contracts than a person was told of."""
+    """Raise :class:`LedgerError` where other contracts differ than were reported before."""
     if new := not_reported(differing, reported):
         raise LedgerError(
             f"nothing was accepted: the broker shows what was not reported before "
@@ -92,9 +93,9 @@ def _require_reported(differing: Sequence[Difference], reported: Sequence[Differ
 def _of_positions(
     symbol: str, quantity: int, ledger_side: LedgerStatement, broker_side: BrokerStatement
 ) -> int:
-    """What of a contract at the broker is the positions', which hold `quantity` of it.
+    """How many of a contract at the broker are the positions', which hold `quantity` of it.
 
-    A person's own on the other side is netted there; on the same side it may be gone.
+    A person's own on the other side are netted there; those on the same side may have ended.
     """
     shown, beside = round(broker_side.contracts.get(symbol, 0)), ledger_side.beside.get(symbol, 0)
     return shown - beside if beside * quantity < 0 else shown

@@ -1,4 +1,4 @@
-"""Orders of ours that the ledger does not know, and those that replaced ours at the broker."""
+"""Adopting orders of this account that the ledger does not have, or that replaced one of it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ REPLACED = "REPLACED"
 
 @dataclass(frozen=True)
 class Adopting:
-    """Takes orders of this account into the ledger that the broker shows and it lacks."""
+    """Records orders of this account that the broker shows and the ledger does not have."""
 
     ledger: Ledger
 
     def adopt(self, reports: Mapping[str, BrokerOrder], now: datetime) -> None:
-        """Take orders of ours into the ledger that it does not know.
+        """Record the orders of this account that the ledger does not have.
 
-        Ids of ours that it lacks show that it is older than the account, as one out of a backup
-        is: it may not know of a halt either, so entries are halted until a person resumes.
+        They show that the ledger is older than the account, as one from a backup is. A halt may be
+        missing from it too, so entries are halted until a person resumes.
         """
         recorded = {order.client_order_id: order for order in self.ledger.orders()}
         unrecorded = [report for name, report in reports.items() if name not in recorded]
@@ -46,13 +46,13 @@ class Adopting:
                 now,
             )
         for order in sorted(ours, key=lambda o: (o.session, o.purpose, o.attempt)):
-            # What a halt has voided that the ledger does not know of is not priced anew.
+            # A halt that the ledger does not have may have voided it: it is not repriced.
             is_void = order.purpose == "entry"
             self.ledger.record_intent(replace(order, placed_at=now, withdrawn=is_void), now)
         self.adopt_successors(reports, now)
 
     def adopt_successors(self, reports: Mapping[str, BrokerOrder], now: datetime) -> None:
-        """Follow what a person put in the place of orders of ours, and of that in turn."""
+        """Adopt the orders by which a person replaced ours, and what replaced these in turn."""
         while self._adopted_successor(reports, now):
             pass
 
@@ -67,7 +67,7 @@ class Adopting:
                 continue
             order = successor(replaced, after, orders)
             if order is not None:
-                # What was to leave the market is to leave it under its new id too.
+                # An order that was withdrawn is withdrawn under its new id too.
                 self.ledger.record_intent(
                     replace(
                         order,
@@ -81,9 +81,9 @@ class Adopting:
         return False
 
     def without_replaced(self, reports: Mapping[str, BrokerOrder]) -> dict[str, BrokerOrder]:
-        """The reports, of an order that was replaced as canceled once its successor is known.
+        """The reports, where a replaced order counts as canceled once its successor is recorded.
 
-        So it is where the successor is nothing that could be followed, and has ended unfilled.
+        It does too where the successor cannot be adopted, and has ended unfilled.
         """
         followed = {order.client_order_id for order in self.ledger.orders()}
         followed |= {

@@ -23,28 +23,28 @@ from options_platform.settings.broker_rules import ReconcileRules
 
 @dataclass(frozen=True)
 class BrokerOrders:
-    """The broker's orders of one account, and what they change in the ledger."""
+    """Records in the ledger of one account what the broker shows of its orders."""
 
     execution: Execution
     rules: ReconcileRules
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger's side."""
+        """The ledger of the account."""
         return self.execution.ledger
 
     @property
     def broker(self) -> Broker:
-        """The broker's side."""
+        """The broker of the account."""
         return self.execution.broker
 
     @property
     def adopting(self) -> Adopting:
-        """What takes unknown orders of ours into the ledger."""
+        """Records unknown orders of this account."""
         return Adopting(self.ledger)
 
     def take_over(self, now: datetime, session: date | None) -> dict[str, BrokerOrder]:
-        """The broker's orders by id, after the ledger's were brought up to date by them.
+        """The broker's orders by id, once the ledger's are brought up to date with them.
 
         Raises :class:`BrokerDoubtError` while they cannot be listed.
         """
@@ -56,17 +56,17 @@ class BrokerOrders:
         for order_id, listed in list(reports.items()):
             order, report = orders.get(order_id), listed
             if order is not None and _rests_again(order, listed):
-                # A list that lags shows it so; its look-up is asked before anything is done.
+                # A lagging list may show it so: look it up before anything is done.
                 with suppress(BrokerDoubtError):
                     report = reports[order_id] = self.broker.find(order_id) or listed
             if order is not None and _is_news(order, report):
-                # What cannot be stays a difference, and is named as one.
+                # A report that cannot be true stays a difference, and is named as one.
                 with suppress(BrokerDoubtError):
                     self.execution.carry_out(order, Event.SHOWN, now, session, report)
         for order_id, order in unsettled.items():
             is_asked_for = order.purpose == "exercise" and order.status != "intent"
             if order_id in reports or _is_given_up(order, now) or is_asked_for:
-                # An exercise is no order that could be looked up: its activity tells of it.
+                # An exercise cannot be looked up as an order: its activity reports it.
                 continue
             try:
                 looked_up = self.broker.find(order_id)
@@ -85,7 +85,7 @@ class BrokerOrders:
         return reports
 
     def _listed(self, now: datetime) -> dict[str, BrokerOrder]:
-        # An order fills some days after it was sent, as after a long weekend, and clocks differ.
+        # An order may fill days after it was sent, as over a long weekend, and clocks differ.
         unsettled = self.ledger.unsettled_orders()
         since = compared_since(self.ledger, unsettled, now, self.rules) - timedelta(days=5)
         reports = [*self.broker.orders_since(since), *self.broker.working()]
@@ -94,7 +94,7 @@ class BrokerOrders:
     def _show_late_successors(
         self, reports: Mapping[str, BrokerOrder], now: datetime, session: date | None
     ) -> None:
-        """Follow what replaced an order by hand where only its look-up tells of that."""
+        """Adopt what replaced an order by hand where only the look-up shows the replacement."""
         before = {order.client_order_id for order in self.ledger.orders()}
         self.adopting.adopt_successors(reports, now)
         for order in self.ledger.orders():
@@ -112,7 +112,7 @@ class BrokerOrders:
                 self.ledger.record_position(after, now, "CORRECTED: all attempts of its entry")
 
     def _cancel_superseded(self, now: datetime) -> None:
-        """Cancel what rests beside another attempt that does its work, or has done it."""
+        """Cancel orders that rest beside another attempt that does their work, or has done it."""
         orders = self.ledger.orders()
         held = {p.position_id: p.held for p in self.ledger.positions()}
         for order in superseded(orders, held):
@@ -120,20 +120,20 @@ class BrokerOrders:
 
 
 def _is_given_up(order: Order, now: datetime) -> bool:
-    """Whether a missing order is asked for in the lists alone."""
+    """Whether a missing order is no longer looked up: only the lists may still show it."""
     return order.status == "missing" and not keeps_from_trading(
         order, now.astimezone(NEW_YORK).date()
     )
 
 
 def _rests_again(order: Order, report: BrokerOrder) -> bool:
-    """Whether a list shows as resting what the broker has shown as ended."""
+    """Whether a list shows an order as resting that the broker has shown as ended."""
     is_ended = order.seen and order.status in ENDED
     return is_ended and report.status in RESTING and report.filled_qty <= order.filled_qty
 
 
 def _is_news(order: Order, report: BrokerOrder) -> bool:
-    """Whether a report says anything new of an order, or shows one that should not rest."""
+    """Whether a report says something new of an order, or shows one that may have to leave."""
     recorded = (order.status, order.filled_qty, order.avg_price, order.seen)
     shown = (report.status, report.filled_qty, report.avg_price, True)
     return recorded != shown or (report.status in CANCELLABLE)

@@ -1,9 +1,9 @@
-"""Bringing ledger and broker together: take over what the broker shows, then name what differs.
+"""Reconciling ledger and broker: record what the broker reports, then name what still differs.
 
-Lists are read first: orders of ours that the ledger does not know are adopted, orders that it
-knows are brought up to date, and only what no list shows is looked up by its id. Then come the
-activities: assignments, exercises, expiries. What is left is a difference, which stops entries and
-is reported; it never ends anything.
+The broker's lists come first: orders of this account that the ledger does not have are adopted, the
+others are brought up to date, and only what no list shows is looked up by its id. Activities
+follow: assignments, exercises, expiries. What is left is a difference; it is reported and stops
+entries, and ends nothing.
 """
 
 from __future__ import annotations
@@ -32,42 +32,42 @@ from options_platform.services.trading.reconciliation.statements import read_sta
 from options_platform.settings.broker_rules import ReconcileRules
 
 NO_BROKER = "BROKER"
-# Fills go on while one side is read after the other.
+# Orders may fill between the reading of the two sides.
 LOOKS = 3
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Compares the ledger with the broker; what it finds stops new entries until it is gone."""
+    """Compares the ledger with the broker; differences stop new entries until they are resolved."""
 
     execution: Execution
     rules: ReconcileRules
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger's side."""
+        """The ledger of the account."""
         return self.execution.ledger
 
     @property
     def broker(self) -> Broker:
-        """The broker's side."""
+        """The broker of the account."""
         return self.execution.broker
 
     @property
     def broker_orders(self) -> BrokerOrders:
-        """What brings the orders of the ledger up to date."""
+        """Brings the orders of the ledger up to date."""
         return BrokerOrders(self.execution, self.rules)
 
     @property
     def settling(self) -> Settling:
-        """What ends contracts without an order."""
+        """Ends contracts that end without an order."""
         return Settling(self.execution, self.rules)
 
     def run(self, now: datetime, session: date | None = None) -> list[Difference]:
-        """Take over what the broker shows; what still differs, recorded too.
+        """Record what the broker reports; the differences that are left, which are recorded too.
 
-        A broker that gives no clear answer is itself a difference (BROKER). `session` is for a
-        broker without a clock: the newest session that it was told of.
+        A broker that gives no clear answer is a difference itself (BROKER). `session` is for a
+        broker without a clock: the newest session that it has worked.
         """
         try:
             differing = self._compared(now, session)
@@ -108,23 +108,23 @@ class Reconciler:
         return differing
 
     def take_over(self, now: datetime, session: date | None = None) -> dict[str, BrokerOrder]:
-        """The broker's orders by id, after the ledger's were brought up to date by them.
+        """The broker's orders by id, once they and its activities are recorded in the ledger.
 
-        What the clearing house did is taken over too, where it can be read. Raises
-        :class:`BrokerDoubtError` while the orders cannot be.
+        Activities that cannot be read are left out. Raises :class:`BrokerDoubtError` while the
+        orders cannot be listed.
         """
         reports = self.broker_orders.take_over(now, session)
         self.take_activities(now, session)
         return reports
 
     def take_activities(self, now: datetime, session: date | None = None) -> str | None:
-        """Take over what the clearing house did, as :meth:`Settling.take_activities` does."""
+        """Record what the clearing house did; see :meth:`Settling.take_activities`."""
         return self.settling.take_activities(now, session)
 
     def _follow_renames(
         self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
     ) -> bool:
-        """Follow contracts that a split gave another symbol."""
+        """Follow contracts whose symbol a split has changed."""
         renames = renamed_contracts(ledger_side.contracts, broker_side.contracts)
         if not renames:
             return False
@@ -145,7 +145,7 @@ class Reconciler:
     def _took_back(
         self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
     ) -> bool:
-        """Open again what a person accepted as gone, once the broker shows it after all."""
+        """Reopen what a person accepted as ended, once the broker shows it after all."""
         accepted_last = self.ledger.acceptance()
         if accepted_last is None or not is_refuted(
             accepted_last, ledger_side, broker_side.contracts, now, broker_side.by_hand

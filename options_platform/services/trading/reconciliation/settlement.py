@@ -1,8 +1,8 @@
-"""Taking over what the clearing house did with the contracts of positions.
+"""Recording what the clearing house did with the contracts of positions.
 
-The broker's own activity is evidence, also when it comes late, is corrected, or is canceled: what
-it had ended comes back then. One that tells of what a person has accepted before ends nothing else,
-and it ends a person's own contracts too.
+An activity of the broker is evidence, also when it comes late, is corrected, or is canceled: then
+what it had ended comes back. An activity that confirms what a person has accepted before ends
+nothing more; others may also end contracts that a person holds beside the positions.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL":
 
 @dataclass(frozen=True)
 class Settling:
-    """What ends contracts of the positions of one account without an order."""
+    """Ends contracts of one account that end without an order."""
 
     execution: Execution
     rules: ReconcileRules
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger's side."""
+        """The ledger of the account."""
         return self.execution.ledger
 
     def take_activities(self, now: datetime, session: date | None = None) -> str | None:
-        """Take over what the clearing house did with the contracts of open positions.
+        """Record what the clearing house did with the contracts of positions.
 
-        `session` is the newest that a broker without a clock was told of. Returns why the
+        `session` is for a broker without a clock: the newest that it has worked. Returns why the
         activities could not be read, None if they were.
         """
         if not self.ledger.positions():
@@ -60,9 +60,10 @@ class Settling:
     def causes(
         self, orders: Mapping[str, BrokerOrder], since: date, by_hand: set[str]
     ) -> dict[str, str]:
-        """By symbol what happened to it: of fills those alone that no order of ours explains.
+        """By symbol what happened to the contract, for the text of a difference.
 
-        Their symbols are added to `by_hand`.
+        Of fills only those count that no order of this account explains; their symbols are added
+        to `by_hand`.
         """
         ours = {name for report in orders.values() for name in report.broker_ids}
         causes: dict[str, str] = {}
@@ -88,7 +89,7 @@ class Settling:
         ending = [a for a in activities if a.kind in ENDS]
         stated = as_stated_now(ending)
         settled = self.ledger.settled()
-        # What was canceled is back before what takes its place ends it again.
+        # A canceled activity gives contracts back before its correction ends them again.
         for activity in stated:
             too_many = settled.get(activity.key, 0) - abs(activity.quantity)
             if too_many > 0:
@@ -100,7 +101,7 @@ class Settling:
                 self._take_over(replace(activity, quantity=left), now)
 
     def _take_over(self, activity: Activity, now: datetime) -> None:
-        """End what an activity states: what a person said before, then what positions hold."""
+        """End what an activity states: what a person has accepted, then what positions hold."""
         explained = self._explained_before(activity)
         for end, count in explained:
             position = next(p for p in self.ledger.positions() if p.position_id == end.position_id)
@@ -109,7 +110,7 @@ class Settling:
         left = activity.quantity - sum(count for _, count in explained)
         settlers = [self._of_open, self._of_persons, self._of_closed]
         if activity.kind == "OPEXC" and not self._was_asked_for(activity):
-            # Who holds a contract decides on it: before its expiry nobody else exercises it.
+            # Only the holder of a contract exercises it before its expiry.
             settlers = [self._of_persons, self._of_open, self._of_closed]
         for settle_by in settlers:
             if left <= 0:
@@ -128,7 +129,7 @@ class Settling:
         )
 
     def _explained_before(self, activity: Activity) -> list[tuple[AcceptedEnd, int]]:
-        # Most activities tell of no end that a person accepted: the account is not asked for them.
+        # Most activities confirm no acceptance: the account is not asked for them.
         ends = [
             end
             for end in self.ledger.accepted_ends()
@@ -144,7 +145,7 @@ class Settling:
         )
 
     def _of_open(self, activity: Activity) -> Settlement:
-        """Of the positions that were open on its day, those that no order closes first."""
+        """End contracts of positions that were open that day; those that no order closes first."""
         leaving = {o.position_id for o in self.ledger.working_orders() if o.purpose == "exit"}
         held = [p for p in self.ledger.positions(only_open=True) if p.opened_on <= activity.on]
         ordered = sorted(held, key=lambda position: position.position_id in leaving)
@@ -152,9 +153,9 @@ class Settling:
         return settle(activity, ordered, net=net, is_renamed=self._is_renamed(activity))
 
     def _is_renamed(self, activity: Activity) -> bool:
-        """Whether an activity may be of a contract that the ledger knows under another root.
+        """Whether an activity may mean a contract that the ledger has under another root.
 
-        Not where the account should hold the stated one, as a person does, or lists that other.
+        It may not where the ledger has the stated contract itself, or the broker lists the other.
         """
         expected = self.ledger.statement().contracts
         if expected.get(activity.symbol, 0):
@@ -170,7 +171,7 @@ class Settling:
         return settled_beside(activity, self.ledger.statement().beside, tickers)
 
     def _of_closed(self, activity: Activity) -> Settlement:
-        """Of the positions of which contracts were closed on its day or later."""
+        """End contracts that positions held on that day, and have closed since."""
         day = activity.on
         closed = [
             p
@@ -180,7 +181,7 @@ class Settling:
         return settle(activity, (), closed, is_renamed=self._is_renamed(activity))
 
     def _take_back(self, activity: Activity, count: int, now: datetime) -> None:
-        """Undo `count` contracts of an activity, those of the newest position first."""
+        """Undo `count` contracts of an activity, first those of the newest position."""
         positions = self.ledger.positions()
         ended = self.ledger.ended_by(activity) or ended_of(activity, positions)
         of_person = min(count, ended.get("", 0))
@@ -195,9 +196,9 @@ class Settling:
         self.ledger.record_settlement(activity, take_back(activity, undo, positions), now)
 
     def _netted_at_expiry(self, today: date) -> list[Activity]:
-        """What no activity tells of: expired contracts that positions hold on both sides.
+        """Expiries without an activity: contracts that positions hold on both sides.
 
-        The broker has netted them, so nothing was left there to exercise or to expire.
+        The broker has netted them, so it had nothing left to exercise or to expire.
         """
         expected, gross = self.ledger.statement().contracts, dict[str, int]()
         expiries: dict[str, date] = {}

@@ -1,4 +1,4 @@
-"""The broker's side as one statement, and from when on its orders are compared."""
+"""The broker's side of a comparison, and how far back its orders are compared."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from options_platform.settings.broker_rules import ReconcileRules
 def compared_since(
     ledger: Ledger, unsettled: Sequence[Order], now: datetime, rules: ReconcileRules
 ) -> datetime:
-    """How far back final orders are compared: to the ledger's last mark, if that is older.
+    """The moment from which final orders are compared: the ledger's last mark, if that is earlier.
 
-    A ledger out of a backup lacks what came after it.
+    A ledger from a backup has nothing of what came after it.
     """
     since = now - timedelta(days=rules.lookback_days)
     opened = [p.opened_on for p in ledger.positions(only_open=True)]
@@ -68,7 +68,7 @@ def read_statement(
         causes = settling.causes(orders, since.date(), by_hand)
     return BrokerStatement(
         orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
-        known=frozenset(asked),
+        asked=frozenset(asked),
         contracts=contracts,
         cash_usd=account.cash_usd,
         causes=causes,

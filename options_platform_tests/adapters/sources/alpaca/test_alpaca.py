@@ -67,7 +67,7 @@ def test_bars_are_one_request_for_prices_and_one_for_actions(alpaca, source):
     assert asked["timeframe"] == ["1Day"]
 
 
-def test_splits_after_the_end_count_and_dividends_share_the_basis_of_prices(alpaca, source):
+def test_splits_after_the_end_count_and_dividends_are_split_adjusted_like_prices(alpaca, source):
     alpaca.actions["SPY"] = split("SPY", date(2024, 7, 11), 4) | dividend(
         "SPY", date(2024, 6, 21), 2.0
     )
@@ -85,7 +85,7 @@ def test_a_reverse_split_has_a_factor_below_one(alpaca, source):
     assert bars.row(-1, named=True)["split_factor"] == 1.0
 
 
-def test_the_tape_of_the_last_quarter_of_an_hour_is_not_asked_for(alpaca, pauses):
+def test_the_last_quarter_of_an_hour_of_the_tape_is_not_requested(alpaca, pauses):
     now = datetime(2024, 7, 12, 16, 30, tzinfo=NEW_YORK)
     bars = opened(alpaca.address, pauses, now).bars("SPY", SPAN[0], LAST)
     assert bars["date"].max() == LAST
@@ -93,7 +93,7 @@ def test_the_tape_of_the_last_quarter_of_an_hour_is_not_asked_for(alpaca, pauses
     assert asked["end"] == ["2024-07-12T20:14:00+00:00"]
 
 
-def test_a_bar_before_its_close_is_no_empty_success(alpaca, pauses):
+def test_a_bar_that_is_not_final_is_an_error_and_not_an_empty_answer(alpaca, pauses):
     now = datetime.combine(LAST, time(15, 59), NEW_YORK)
     with pytest.raises(SourceError, match="session 2024-07-12 is not final before 16:30"):
         opened(alpaca.address, pauses, now).bars("SPY", SPAN[0], LAST)
@@ -131,9 +131,7 @@ QUIET = (200, '{"corporate_actions": {}, "next_page_token": null}')
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_lasting_fault_is_an_error_that_names_ticker_dates_and_cause(
-    alpaca, source, pauses, fault
-):
+def test_a_permanent_fault_is_an_error_with_ticker_dates_and_cause(alpaca, source, pauses, fault):
     answer, cause = FAULTS[fault]
     alpaca.faults.extend([QUIET, *[answer] * 100])
     with pytest.raises(SourceError, match="SPY for 2024-06-10 to 2024-07-10") as error:
@@ -147,7 +145,7 @@ def test_a_lasting_fault_is_an_error_that_names_ticker_dates_and_cause(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_passing_fault_is_outlived(alpaca, source, fault):
+def test_a_temporary_fault_is_retried(alpaca, source, fault):
     alpaca.faults.extend([QUIET, *[FAULTS[fault][0]] * 2])
     assert source.bars("SPY", *SPAN).height == 21
     assert alpaca.count("/bars") == 3
@@ -163,7 +161,7 @@ def test_a_passing_fault_is_outlived(alpaca, source, fault):
         (422, "check the symbol and the dates"),
     ],
 )
-def test_a_lasting_refusal_is_an_error_at_once_that_says_what_to_do(
+def test_a_permanent_refusal_is_an_immediate_error_with_advice(
     alpaca, source, pauses, status, said
 ):
     alpaca.faults.append((status, '{"message": "forbidden."}'))
@@ -207,14 +205,14 @@ def test_a_chain_joins_snapshots_contracts_and_the_close_over_all_pages(alpaca, 
     assert alpaca.count("/snapshots/") == alpaca.count("/contracts") == 4
 
 
-def test_a_class_of_shares_is_asked_for_with_a_dot_and_filed_as_asked(alpaca, source):
+def test_a_share_class_is_requested_with_a_dot_and_stored_under_its_ticker(alpaca, source):
     alpaca.bars["BRK.B"] = bars_of()
     alpaca.snapshots["BRK.B"] = {"BRKB240719C00400000": snapshot()}
     for given in (source.bars("BRK-B", *SPAN), source.option_chain("BRK-B", LAST, AFTER)):
         assert given["ticker"].unique().to_list() == ["BRK-B"]
 
 
-def test_contracts_are_asked_for_with_a_last_expiry(alpaca, source):
+def test_contracts_are_requested_up_to_a_last_expiry(alpaca, source):
     alpaca.list_chain("SPY", EXPIRIES, [125.0])
     source.option_chain("SPY", LAST, AFTER)
     asked = alpaca.queries[alpaca.requests.index("/v2/options/contracts")]
@@ -222,7 +220,7 @@ def test_contracts_are_asked_for_with_a_last_expiry(alpaca, source):
     assert asked["expiration_date_lte"] > ["2027"]
 
 
-def test_what_a_snapshot_lacks_is_null(alpaca, source):
+def test_missing_values_of_a_snapshot_are_null(alpaca, source):
     alpaca.list_chain("SPY", EXPIRIES[:1], [125.0])
     call, put = alpaca.snapshots["SPY"]
     alpaca.snapshots["SPY"][put] = {"dailyBar": {"v": 7, "t": "2024-07-12T04:00:00Z"}}
@@ -242,7 +240,7 @@ def test_quotes_of_another_session_are_refused(alpaca, source, shown):
 
 
 def test_a_chain_of_another_session_is_refused_without_a_request(alpaca, source):
-    with pytest.raises(SourceError, match=r"2024-07-11.*present one alone"):
+    with pytest.raises(SourceError, match=r"2024-07-11.*only the present one"):
         source.option_chain("SPY", date(2024, 7, 11), AFTER)
     assert alpaca.requests == []
 
@@ -275,7 +273,7 @@ def test_the_fake_answers_in_the_shape_that_was_recorded(reference_data):
         assert set(rows[0]) <= set(acts["corporate_actions"][kind][0])
 
 
-def test_a_recorded_chain_is_read_whole(alpaca, source, reference_data):
+def test_a_recorded_chain_is_read_completely(alpaca, source, reference_data):
     path = reference_data / "fixtures" / "alpaca" / "openapi_examples.json"
     routes = json.loads(path.read_text())["market-data-api"]["examples_by_route"]
     route = "GET /v1beta1/options/snapshots/{underlying_symbol}"
@@ -288,7 +286,7 @@ def test_a_recorded_chain_is_read_whole(alpaca, source, reference_data):
     assert (row["bid"], row["ask"], row["source_delta"]) == (4.15, 4.3, 0.7521304109871954)
 
 
-def test_every_row_says_who_gave_it(alpaca, source):
+def test_every_row_names_its_source(alpaca, source):
     alpaca.list_chain("SPY", EXPIRIES, [125.0])
     for given in (source.bars("SPY", *SPAN), source.option_chain("SPY", LAST, AFTER)):
         assert given.select(pl.col("source").unique()).item() == "alpaca"

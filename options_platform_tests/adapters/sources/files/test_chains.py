@@ -32,7 +32,7 @@ def earnings_of(folder, text):
     return open_source("csv", SourceOptions(csv_dir=str(folder))).earnings("AAPL", *YEAR)
 
 
-def test_the_terms_alone_are_a_chain_whose_other_columns_are_null(folder):
+def test_a_file_of_only_contract_terms_is_a_chain_with_null_in_other_columns(folder):
     found = chain_of(folder, TERMS)
     assert found.schema == SOURCE_CHAIN_SCHEMA
     assert found["right"].to_list() == ["call", "put"]
@@ -163,7 +163,7 @@ def test_dates_alone_are_earnings(folder):
     assert earnings_of(folder, "date\n2024-05-02\n")["timing"].to_list() == [None]
 
 
-def test_a_funds_file_holds_its_header_alone(folder):
+def test_the_earnings_file_of_a_fund_has_only_a_header(folder):
     assert earnings_of(folder, "date,timing\n").is_empty()
 
 
@@ -181,7 +181,7 @@ def test_a_wrong_earnings_file_is_refused_with_its_line(folder, text, said):
         earnings_of(folder, text)
 
 
-def test_missing_earnings_are_an_error_and_no_empty_success(folder):
+def test_missing_earnings_are_an_error_and_not_an_empty_answer(folder):
     source = open_source("csv", SourceOptions(csv_dir=str(folder)))
     with pytest.raises(SourceError, match=r"no AAPL_earnings\.csv"):
         source.earnings("AAPL", *YEAR)
@@ -195,7 +195,7 @@ def optionsdx(*days):
     return "\n".join([header, *lines]) + "\n"
 
 
-def test_a_chain_as_optionsdx_gives_it_is_read_as_it_comes(folder):
+def test_a_chain_of_optionsdx_is_read_as_downloaded(folder):
     found = chain_of(folder, optionsdx("2024-07-03"))
     assert found["right"].to_list() == ["call", "put"]
     assert found["contract_symbol"].to_list() == ["SPY240719C00545000", "SPY240719P00545000"]
@@ -210,7 +210,7 @@ def test_a_chain_as_optionsdx_gives_it_is_read_as_it_comes(folder):
         (optionsdx("2024-07-03", "2024-07-05"), "holds quotes of 2024-07-05, which is not the"),
         (
             optionsdx("2024-07-03", "2024-07-03").replace("13.000000", "9.500000", 1),
-            "quotes of 2 times of day of 2024-07-03; fetch the end-of-day file",
+            "quotes at 2 times of day on 2024-07-03; fetch the end-of-day file",
         ),
     ],
 )  # fmt: skip

@@ -87,7 +87,7 @@ BARS = {
 
 
 @pytest.mark.parametrize("text", BARS.values(), ids=BARS)
-def test_what_people_download_opens_as_it_comes(tmp_path, text):
+def test_common_downloads_are_read_as_they_are(tmp_path, text):
     bars = opened(tmp_path, text).bars("AAPL", *SPAN)
     assert bars["date"].to_list() == DAYS
     for name, wanted in zip(
@@ -98,7 +98,7 @@ def test_what_people_download_opens_as_it_comes(tmp_path, text):
         assert bars[name].to_list() == wanted
 
 
-def test_what_a_file_was_taken_for_is_said_in_one_line(tmp_path, caplog):
+def test_the_recognised_layout_of_a_file_is_shown_in_one_line(tmp_path, caplog):
     caplog.set_level("INFO", logger="options_platform")
     opened(tmp_path, BARS["Nasdaq.com"]).bars("AAPL", *SPAN)
     assert [r.getMessage() for r in caplog.records] == [
@@ -130,7 +130,7 @@ INDICES = {
 
 
 @pytest.mark.parametrize(("symbol", "text"), INDICES.values(), ids=INDICES)
-def test_an_index_opens_as_it_comes(tmp_path, symbol, text):
+def test_downloads_of_an_index_are_read_as_they_are(tmp_path, symbol, text):
     values = opened(tmp_path, text, f"{symbol}.csv").index_bars(symbol, *SPAN)
     known = values.drop_nulls("close")
     assert known["date"].to_list() == INDEX_DAYS
@@ -145,7 +145,7 @@ def test_the_values_of_another_index_are_refused(tmp_path, text):
         opened(tmp_path, text, "VIX.csv").index_bars("VIX", *SPAN)
 
 
-def test_events_of_another_ticker_are_refused_and_are_not_taken_for_none(tmp_path):
+def test_events_of_another_ticker_are_refused_and_do_not_count_as_none(tmp_path):
     splits = "date,dividend,split_ratio,ticker\n2024-07-02,0,4,MSFT\n"
     (tmp_path / "AAPL_actions.csv").write_text(splits)
     source = opened(tmp_path, GOOD)
@@ -202,7 +202,7 @@ CUT = {
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
 @pytest.mark.parametrize(("content", "said"), CUT.values(), ids=CUT)
-def test_a_file_that_is_cut_or_damaged_is_refused_with_the_true_reason(
+def test_a_truncated_or_damaged_file_is_refused_with_the_true_reason(
     tmp_path, content, said, ending
 ):
     if ending == ".csv.gz" and isinstance(content, str):
@@ -215,14 +215,14 @@ def test_a_file_that_is_cut_or_damaged_is_refused_with_the_true_reason(
 
 
 @pytest.mark.parametrize("kept", range(12, 700, 37))
-def test_parquet_cut_anywhere_is_refused(tmp_path, kept):
+def test_parquet_truncated_anywhere_is_refused(tmp_path, kept):
     content = PARQUET.getvalue()[:-kept]
     with pytest.raises(SourceError, match=r"AAPL\.parquet cannot be read as Parquet"):
         opened(tmp_path, content, "AAPL.parquet").bars("AAPL", *SPAN)
 
 
 @pytest.mark.parametrize("kept", range(1, len(GOOD) - len(OHLCV)))
-def test_text_cut_anywhere_never_gives_half_a_number(tmp_path, kept):
+def test_text_truncated_anywhere_never_yields_half_a_number(tmp_path, kept):
     """What is left is refused, or ends with a whole line and then lacks the last session."""
     source = opened(tmp_path, gzip.compress(GOOD[:-kept].encode()), "AAPL.csv.gz")
     with pytest.raises(SourceError, match=r"cut short|lacks its end|ends 2024-07-0|holds no rows"):
@@ -249,7 +249,7 @@ def as_read(tmp_path, content):
 
 
 @pytest.mark.parametrize("text", BARS.values(), ids=BARS)
-def test_whatever_is_read_of_a_file_cut_anywhere_is_what_the_whole_file_says(tmp_path, text):
+def test_rows_read_from_a_truncated_file_equal_those_of_the_whole_file(tmp_path, text):
     """Newest first, a cut after a whole line loses the oldest bars, which nothing can tell."""
     content = text if isinstance(text, bytes) else text.encode()
     whole = as_read(tmp_path, content)
@@ -262,7 +262,7 @@ def test_whatever_is_read_of_a_file_cut_anywhere_is_what_the_whole_file_says(tmp
     assert refused > 0.9 * len(content)
 
 
-def test_a_closing_quote_proves_the_last_line_whole(tmp_path):
+def test_a_closing_quote_proves_that_the_last_line_is_complete(tmp_path):
     text = '"' + GOOD[:-1].replace("\n", '"\n"').replace(",", '","') + '"'
     assert opened(tmp_path, text).bars("AAPL", *SPAN)["volume"].to_list() == VOLUMES
 
@@ -330,7 +330,7 @@ NOT_READABLE = {
 
 
 @pytest.mark.parametrize(("content", "said"), NOT_READABLE.values(), ids=NOT_READABLE)
-def test_what_cannot_be_read_for_sure_is_refused_with_what_to_do(tmp_path, content, said):
+def test_an_ambiguous_file_is_refused_with_advice(tmp_path, content, said):
     with pytest.raises(SourceError, match=said) as error:
         opened(tmp_path, content).bars("AAPL", *SPAN)
     assert "AAPL.csv" in str(error.value)

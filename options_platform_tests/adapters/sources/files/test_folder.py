@@ -41,7 +41,7 @@ def test_splits_of_the_actions_file_give_the_factor_to_prices_as_traded(tmp_path
     assert bars["dividend"].to_list() == [0.0, 0.0, 0.5]
 
 
-def test_a_split_counts_although_its_own_day_has_no_bar(tmp_path):
+def test_a_split_counts_although_its_ex_date_has_no_bar(tmp_path):
     (tmp_path / "SPY_actions.csv").write_text(
         "date,dividend,split_ratio\n2024-07-02,0,2\n2024-07-08,0,3\n"
     )
@@ -74,7 +74,7 @@ def test_prices_as_traded_beside_their_splits_are_refused(tmp_path, ratio, level
     assert adjusted["split_factor"].to_list() == [ratio, 1.0, 1.0]
 
 
-def test_a_true_move_or_a_small_split_is_no_reason_to_refuse(tmp_path):
+def test_a_real_move_or_a_small_split_is_not_refused(tmp_path):
     """A day of -20 per cent on a 2:1 split, and a stock dividend of 5 per cent."""
     for ratio, text in ((2, raw_rows(1.0, level=0.8)), (1.05, raw_rows(1.05))):
         actions = f"date,dividend,split_ratio\n2024-07-02,0,{ratio}\n"
@@ -106,7 +106,7 @@ def test_a_real_file_of_prices_as_traded_is_refused_and_its_adjusted_twin_is_not
     assert off.median() < 0.001
 
 
-def test_actions_of_one_day_on_several_lines_are_put_together(tmp_path):
+def test_actions_of_one_day_on_several_lines_are_combined(tmp_path):
     (tmp_path / "SPY_actions.csv").write_text(
         "date,dividend,split_ratio\n2024-07-02,0.5,0\n2024-07-02,0.25,4\n2024-07-02,,\n"
     )
@@ -139,14 +139,14 @@ def test_the_first_folder_with_the_file_wins(tmp_path):
     ],
     ids=["byte order mark", "windows lines", "blank lines at the end"],
 )
-def test_harmless_differences_are_read_through(tmp_path, change):
+def test_harmless_differences_of_format_are_accepted(tmp_path, change):
     text = HEADER + "\n".join(ROWS) + "\n"
     plain = source(tmp_path, text).bars("SPY", *SPAN)
     assert source(tmp_path, change(text)).bars("SPY", *SPAN).equals(plain)
 
 
 @pytest.mark.parametrize("kept", range(len(ROWS[-1]) + 1))
-def test_a_file_cut_anywhere_in_its_last_line_is_refused(tmp_path, kept):
+def test_a_file_truncated_anywhere_in_its_last_line_is_refused(tmp_path, kept):
     """1200 cut to 12 is a number like any other: the end of the line alone proves it whole."""
     text = HEADER + "\n".join([*ROWS[:-1], ROWS[-1][:kept]])
     with pytest.raises(SourceError, match=r"SPY\.csv (line [34][ ,]|ends 2024-07-02)"):
@@ -161,7 +161,7 @@ def test_every_real_file_ends_with_its_last_line(reference_data, folder):
         assert read_table(path, "bars", "index", "actions").frame.height > 50
 
 
-def test_a_compressed_file_cut_short_is_refused(tmp_path):
+def test_a_truncated_compressed_file_is_refused(tmp_path):
     whole = gzip.compress((HEADER + "\n".join(ROWS) + "\n").encode())
     (tmp_path / "SPY.csv.gz").write_bytes(whole)
     opened = open_source("csv", SourceOptions(csv_dir=str(tmp_path)))
@@ -214,7 +214,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("line", BAD_ROWS)
-def test_a_bad_row_is_set_aside_and_the_rest_goes_on(tmp_path, line):
+def test_a_bad_row_is_set_aside_and_the_other_rows_are_used(tmp_path, line):
     opened = source(tmp_path, HEADER + "\n".join([ROWS[0], line, ROWS[2]]) + "\n")
     found = clean_bars(opened.bars("SPY", *SPAN), sessions(*SPAN), "csv", NOW)
     assert BAD_ROWS[line] in found.quarantined["rule"].to_list()
@@ -222,7 +222,7 @@ def test_a_bad_row_is_set_aside_and_the_rest_goes_on(tmp_path, line):
     assert found.rows["close"].to_list()[2] == 103.0
 
 
-def test_a_line_that_is_there_twice_is_one_bar(tmp_path):
+def test_a_repeated_line_is_one_bar(tmp_path):
     opened = source(tmp_path, HEADER + "\n".join([*ROWS, ROWS[1]]) + "\n")
     found = clean_bars(opened.bars("SPY", *SPAN), sessions(*SPAN), "csv", NOW)
     assert found.rows["close"].to_list() == [101.0, 102.0, 103.0]
@@ -293,7 +293,7 @@ def test_an_index_file_without_a_close_in_the_range_is_refused(tmp_path, text, s
     assert "\n" not in str(error.value)
 
 
-def test_an_index_that_begins_later_has_no_rows_before(tmp_path):
+def test_an_index_has_no_rows_before_its_first_day(tmp_path):
     opened = source(tmp_path, INDEX, "VIX.csv")
     assert opened.index_bars("VIX", date(2024, 6, 3), date(2024, 6, 26)).is_empty()
     assert opened.index_bars("VIX", date(2024, 6, 3), date(2024, 6, 27)).height == 1
@@ -321,7 +321,7 @@ def test_real_files_have_no_bad_bar(reference_data, ticker):
     assert found.rows["date"].max() == span[1]
 
 
-def test_the_real_vix_lacks_no_session_since_2000(reference_data):
+def test_the_real_vix_has_every_session_since_2000(reference_data):
     opened = open_source("csv", SourceOptions(csv_dir=str(reference_data / "vol")))
     span = (date(2000, 1, 3), date(2024, 12, 31))
     keys = pl.DataFrame({"date": sessions(*span), "ticker": "SPY"})

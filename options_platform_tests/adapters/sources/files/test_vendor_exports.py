@@ -62,7 +62,7 @@ REFUSED = [export for export in EXPORTS if isinstance(export.wanted, str)]
 
 
 @pytest.mark.parametrize("export", READ, ids=[one.origin for one in READ])
-def test_an_export_is_read_right(tmp_path, export):
+def test_an_export_is_read_correctly(tmp_path, export):
     files = imported(tmp_path, export)
     assert set(export.wanted) == set(files)
     for name, wanted in export.wanted.items():
@@ -87,7 +87,7 @@ def test_an_export_that_cannot_be_read_is_refused_with_the_true_reason(tmp_path,
     assert "\n" not in str(error.value)
 
 
-def test_the_exports_are_many_and_of_many_publishers():
+def test_the_exports_cover_many_publishers():
     assert len(EXPORTS) >= 150
     assert len({export.origin.split(",")[0].split(" ")[0] for export in EXPORTS}) >= 70
     assert {len(REFUSED) > 50, len(READ) > 85} == {True}
@@ -102,7 +102,7 @@ def flat_file(folder, day, nanoseconds, close):
     return path
 
 
-def test_days_in_files_of_their_own_become_one_file_and_no_day_comes_twice(tmp_path):
+def test_files_of_single_days_become_one_file_without_a_repeated_day(tmp_path):
     days = (("2024-07-01", 1719806400000000000), ("2024-07-02", 1719892800000000000))
     paths = [flat_file(tmp_path, day, at, close) for close, (day, at) in enumerate(days, 2)]
     (made,) = convert(paths[::-1], Request())
@@ -112,14 +112,14 @@ def test_days_in_files_of_their_own_become_one_file_and_no_day_comes_twice(tmp_p
         convert([paths[0], flat_file(tmp_path, "again", days[0][1], 7)], Request())
 
 
-def test_a_row_without_its_ticker_is_not_left_out(tmp_path):
+def test_a_row_without_a_ticker_is_refused(tmp_path):
     path = flat_file(tmp_path, "2024-07-01", 1719806400000000000, 2)
     path.write_text(path.read_text() + ",100,1,2,9,1,1719806400000000000,5\n")
     with pytest.raises(PlatformError, match="has a row without its ticker"):
         convert([path], Request())
 
 
-def test_what_was_imported_is_read_back_by_the_source_csv(tmp_path):
+def test_imported_files_are_read_by_the_source_csv(tmp_path):
     from options_platform.adapters.sources import SourceOptions, open_source
 
     export = next(one for one in vendor_bars.BARS if one.origin.startswith("Alpha Vantage"))
@@ -156,7 +156,7 @@ def test_real_chains_of_vendors_are_split_by_session(reference_data, name, sessi
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=[f"{one.kind} {one.name}" for one in LAYOUTS])
-def test_every_layout_is_the_one_that_its_own_header_fits_best(tmp_path, layout):
+def test_every_header_is_recognised_as_its_own_layout(tmp_path, layout):
     """A layout that a plainer or an earlier one hides could never be chosen."""
     sides = [*layout.calls.values(), *layout.puts.values()]
     names = [*(layout.exact or layout.columns.values()), *sides]

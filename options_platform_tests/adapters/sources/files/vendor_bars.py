@@ -247,7 +247,7 @@ BARS = (
     Export(
         "a database's own table with a symbol", "AAPL.csv",
         "symbol,date,open,high,low,close,volume\nMSFT,2024-07-01,100.5,102,99,101,1000000\n",
-        "holds nothing of AAPL", {"ticker": "AAPL"},
+        "has no rows of AAPL", {"ticker": "AAPL"},
     ),
     Export(
         "NinjaTrader, export of days", "AAPL.Last.txt", "20240701;100.5;102;99;101;1000000\n",

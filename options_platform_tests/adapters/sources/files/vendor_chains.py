@@ -94,7 +94,7 @@ CHAINS = (
         "yfinance, a chain whose session nothing says", "SPY.csv",
         "contractSymbol,lastTradeDate,strike,lastPrice,bid,ask,volume,openInterest\n"
         "SPY240719C00545000,,545.0,7.45,7.4,7.5,12.0,340\n",
-        "does not say its session; give it: --session",
+        "names no session; give it: --session",
     ),
     Export(
         "ThetaData v3, option/history/eod", "SPY.csv",

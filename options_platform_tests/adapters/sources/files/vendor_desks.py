@@ -59,7 +59,7 @@ BARS = (
     Export(
         "Macrotrends, prices adjusted for dividends", "AAPL.csv",
         MACROTRENDS.format("Historical prices are adjusted for both splits and dividends"),
-        "its prices are adjusted for dividends too; fetch prices adjusted for splits alone",
+        "its prices are adjusted for dividends too; fetch prices adjusted only for splits",
     ),
     Export(
         "Macrotrends, prices adjusted for splits", "AAPL.csv",

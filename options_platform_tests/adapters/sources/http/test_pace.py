@@ -31,7 +31,7 @@ def sent(path, per_minute, gaps):
 
 
 @given(per_minute=st.integers(1, 8), gaps=st.lists(st.floats(0, 30), min_size=1, max_size=30))
-def test_no_minute_holds_more_requests_than_allowed(tmp_path_factory, per_minute, gaps):
+def test_no_minute_has_more_requests_than_allowed(tmp_path_factory, per_minute, gaps):
     times = sent(tmp_path_factory.mktemp("pace") / "requests.json", per_minute, gaps)
     for at, later in zip(times, times[per_minute:], strict=False):
         assert later - at >= MINUTE_SECONDS - 1e-6
@@ -41,7 +41,7 @@ def test_requests_within_the_limit_do_not_wait(tmp_path):
     assert sent(tmp_path / "requests.json", 5, [0.0] * 5) == [1e9] * 5
 
 
-def test_time_spent_waiting_here_counts_against_no_deadline(tmp_path):
+def test_time_spent_waiting_for_the_rate_limit_counts_against_no_deadline(tmp_path):
     clock = Clock()
     pace = Pace(tmp_path / "requests.json", 1, sleep=clock.sleep, clock=lambda: clock.now)
     before = pace.working_seconds()
@@ -52,7 +52,7 @@ def test_time_spent_waiting_here_counts_against_no_deadline(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", '["soon"]', json.dumps([9e9] * 5)])
-def test_a_broken_file_or_a_clock_that_was_set_back_blocks_nobody(tmp_path, text):
+def test_a_damaged_file_or_a_clock_set_back_blocks_no_request(tmp_path, text):
     path = tmp_path / "requests.json"
     path.write_text(text)
     assert sent(path, 5, [0.0]) == [1e9]

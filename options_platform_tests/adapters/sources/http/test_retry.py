@@ -40,7 +40,7 @@ def failing(times, error=None, value="bars"):
     return ask
 
 
-def test_a_passing_fault_is_tried_again_until_it_passes():
+def test_a_temporary_fault_is_retried_until_it_passes():
     clock = Clock()
     assert clock.policy().call(failing(3), "no bars of SPY") == "bars"
     assert len(clock.slept) == 3
@@ -58,7 +58,7 @@ def test_pauses_grow_with_jitter_and_stay_bounded():
     assert others.slept != clock.slept
 
 
-def test_the_error_tells_what_was_asked_the_cause_how_often_and_what_to_do():
+def test_the_error_names_request_cause_attempts_and_advice():
     with pytest.raises(SourceError) as error:
         Clock().policy().call(failing(9), "no bars of SPY for 2024-06-10 to 2024-07-10")
     assert str(error.value) == (
@@ -66,7 +66,7 @@ def test_the_error_tells_what_was_asked_the_cause_how_often_and_what_to_do():
     )
 
 
-def test_a_lasting_fault_is_not_tried_again():
+def test_a_permanent_fault_is_not_retried():
     clock = Clock()
     fault = FetchError("HTTP 403", passing=False, advice="check the keys")
     with pytest.raises(SourceError, match=r"^no bars \(HTTP 403\); check the keys$"):
@@ -74,7 +74,7 @@ def test_a_lasting_fault_is_not_tried_again():
     assert clock.slept == []
 
 
-def test_a_bug_keeps_its_traceback_and_is_not_tried_again():
+def test_a_bug_keeps_its_traceback_and_is_not_retried():
     clock = Clock()
     with pytest.raises(ZeroDivisionError):
         clock.policy().call(failing(9, ZeroDivisionError()), "no bars")
@@ -82,7 +82,7 @@ def test_a_bug_keeps_its_traceback_and_is_not_tried_again():
 
 
 @given(st.integers(1, 12), st.floats(0.1, 60), st.floats(1, 300), st.floats(0, 100))
-def test_it_never_tries_more_often_nor_sleeps_longer_than_it_may(attempts, first, deadline, asked):
+def test_attempts_and_pauses_stay_within_their_limits(attempts, first, deadline, asked):
     clock = Clock()
     policy = clock.policy(attempts=attempts, first_pause_seconds=first, deadline_seconds=deadline)
     fault = FetchError("HTTP 429", retry_after_seconds=asked)
@@ -114,5 +114,5 @@ def test_retry_after_is_a_number_or_a_date(header, seconds):
     ("passing", "statuses"),
     [(False, (400, 401, 403, 404, 422)), (True, (408, 429, 500, 502, 503, 504))],
 )
-def test_which_refusals_may_pass(passing, statuses):
+def test_some_http_errors_are_temporary(passing, statuses):
     assert {status_fault(status, "").passing for status in statuses} == {passing}

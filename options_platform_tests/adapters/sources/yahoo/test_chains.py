@@ -44,7 +44,7 @@ def source(yahoo, tmp_path, pauses):
         yield YahooSource(cache_dir=tmp_path, session=session, sleep=pauses.append)
 
 
-def test_a_chain_holds_every_expiry_with_one_request_each(yahoo, source):
+def test_a_chain_has_every_expiry_with_one_request_each(yahoo, source):
     yahoo.list_chain("SPY", EXPIRIES)
     found = source.option_chain("SPY", LAST, AFTER)
     assert found.schema == SOURCE_CHAIN_SCHEMA
@@ -82,7 +82,7 @@ def test_a_contract_has_its_terms_quote_and_times(yahoo, source):
     assert row["last_trade_at"] == datetime(2024, 7, 12, 19, 3, 20, tzinfo=UTC)
 
 
-def test_what_a_contract_lacks_is_null_and_bad_quotes_come_through(yahoo, source):
+def test_missing_values_are_null_and_bad_quotes_pass_through(yahoo, source):
     bare = contract("SPY", EXPIRIES[0], "C", 125.0, contractSize="ODD", bid=3.0, ask=1.0)
     for name in ("volume", "openInterest", "lastTradeDate", "impliedVolatility"):
         del bare[name]
@@ -98,7 +98,7 @@ def test_what_a_contract_lacks_is_null_and_bad_quotes_come_through(yahoo, source
 @pytest.mark.parametrize("asked", [date(2024, 7, 11), date(2024, 7, 15), date(2024, 7, 13)])
 def test_a_chain_of_another_session_is_refused_without_a_request(yahoo, source, asked):
     yahoo.list_chain("SPY", EXPIRIES)
-    with pytest.raises(SourceError, match=rf"chain of SPY for {asked}.*present one alone"):
+    with pytest.raises(SourceError, match=rf"chain of SPY for {asked}.*only the present one"):
         source.option_chain("SPY", asked, AFTER)
     assert yahoo.requests == []
 
@@ -113,7 +113,7 @@ def test_quotes_of_another_session_are_refused_whatever_the_clock_says(
     assert pauses == []
 
 
-def test_an_expiry_that_fails_is_tried_again_and_only_that_one(yahoo, source):
+def test_only_the_expiry_that_fails_is_retried(yahoo, source):
     yahoo.list_chain("SPY", EXPIRIES)
     good = yahoo.chains["SPY", None]
     yahoo.faults.extend([(200, good), (500, "{}"), (429, "Too Many Requests")])
@@ -121,7 +121,7 @@ def test_an_expiry_that_fails_is_tried_again_and_only_that_one(yahoo, source):
     assert yahoo.count("/options/") == 5
 
 
-def test_a_chain_without_one_of_its_expiries_is_no_chain(yahoo, source):
+def test_a_chain_without_one_of_its_expiries_is_refused(yahoo, source):
     yahoo.list_chain("SPY", EXPIRIES)
     good = yahoo.chains["SPY", None]
     yahoo.faults.extend([(200, good), *[(500, "{}")] * 4])
@@ -157,7 +157,7 @@ def test_a_ticker_without_options_is_an_error_at_once(yahoo, source, pauses):
     assert yahoo.count("/options/") == 1
 
 
-def test_a_class_of_shares_is_asked_for_with_a_dash_and_filed_as_asked(yahoo, source):
+def test_a_share_class_is_requested_with_a_dash_and_stored_under_its_ticker(yahoo, source):
     yahoo.list_chain("BRK-B", EXPIRIES)
     yahoo.charts["BRK-B"] = chart("BRK-B", bars_of(), kind="EQUITY")
     yahoo.calendars["BRK-B", 0] = calendar("BRK-B", [("May 4, 2024 at 8 AM EDT", "5", "5.2")])
@@ -169,7 +169,7 @@ def test_a_class_of_shares_is_asked_for_with_a_dash_and_filed_as_asked(yahoo, so
     assert [frame["ticker"].unique().to_list() for frame in given] == [["BRK.B"]] * 3
 
 
-def test_earnings_with_dates_timing_and_what_was_reported(yahoo, source):
+def test_earnings_have_date_timing_and_reported_eps(yahoo, source):
     yahoo.calendars["AAPL", 0] = calendar(
         "AAPL",
         [
@@ -191,7 +191,7 @@ def test_earnings_with_dates_timing_and_what_was_reported(yahoo, source):
     assert yahoo.count("/calendar/") == 2
 
 
-def test_a_long_past_is_read_page_by_page(yahoo, source):
+def test_a_long_history_of_earnings_is_read_page_by_page(yahoo, source):
     months = [date(2024 - n // 12, 12 - n % 12, 2) for n in range(150)]
     rows = [(f"{day:%B} {day.day}, {day.year} at 4 PM EST", "1", "1") for day in months]
     yahoo.calendars |= {
@@ -214,7 +214,9 @@ def test_a_fund_reports_nothing(yahoo, source, kind):
     assert datetime.now(UTC).timestamp() - int(begun[0]) > 7 * 86_400
 
 
-def test_a_company_without_dates_is_an_error_and_no_empty_success(yahoo, source, pauses):
+def test_a_company_without_earnings_dates_is_an_error_and_not_an_empty_answer(
+    yahoo, source, pauses
+):
     yahoo.charts["AAPL"] = chart("AAPL", bars_of(), kind="EQUITY")
     with pytest.raises(SourceError, match=r"AAPL for 2024-01-01 to 2024-12-31 \(the page holds"):
         source.earnings("AAPL", *YEAR)
@@ -224,7 +226,7 @@ def test_a_company_without_dates_is_an_error_and_no_empty_success(yahoo, source,
 @pytest.mark.parametrize(
     "answer", [(429, "Too Many Requests"), (500, ""), (200, "<html><table>"), (200, "")]
 )
-def test_a_passing_fault_of_the_calendar_is_outlived(yahoo, source, answer):
+def test_a_temporary_fault_of_the_calendar_is_retried(yahoo, source, answer):
     yahoo.faults.append(answer)
     yahoo.calendars["AAPL", 0] = calendar("AAPL", [("May 2, 2024 at 4 PM EDT", "1.5", "1.53")])
     assert source.earnings("AAPL", *YEAR).height == 1
@@ -241,7 +243,7 @@ def test_the_fake_answers_in_the_shape_that_was_recorded(reference_data):
     assert set(ours["options"][0]["calls"][0]) == set(theirs["options"][0]["calls"][0])
 
 
-def test_a_recorded_chain_is_read_whole(yahoo, source, reference_data):
+def test_a_recorded_chain_is_read_completely(yahoo, source, reference_data):
     path = reference_data / "fixtures" / "yahoo" / "options-QQQ.json"
     body = json.loads(path.read_text())["response"]["body"]
     result = body["optionChain"]["result"][0]

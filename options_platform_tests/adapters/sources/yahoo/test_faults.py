@@ -59,9 +59,7 @@ def source(yahoo, tmp_path, pauses):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_lasting_fault_is_an_error_that_names_ticker_dates_and_cause(
-    yahoo, source, pauses, fault
-):
+def test_a_permanent_fault_is_an_error_with_ticker_dates_and_cause(yahoo, source, pauses, fault):
     answer, cause = FAULTS[fault]
     yahoo.faults.extend([answer] * 100)
     with pytest.raises(SourceError, match="SPY for 2024-06-10 to 2024-07-10") as error:
@@ -74,14 +72,14 @@ def test_a_lasting_fault_is_an_error_that_names_ticker_dates_and_cause(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_passing_fault_is_outlived(yahoo, source, fault):
+def test_a_temporary_fault_is_retried(yahoo, source, fault):
     yahoo.faults.extend([FAULTS[fault][0]] * 2)
     assert source.bars("SPY", *SPAN).height == 21
     assert yahoo.count("/chart/") == 3
 
 
 @pytest.mark.parametrize("refusals", range(5))
-def test_too_many_requests_n_times_and_then_good(yahoo, source, pauses, refusals):
+def test_a_rate_limited_request_is_retried_until_it_succeeds(yahoo, source, pauses, refusals):
     """Three refusals are outlived with growing pauses; the fourth attempt is the last."""
     yahoo.faults.extend([FAULTS["too many requests"][0]] * refusals)
     if refusals < 4:
@@ -94,7 +92,7 @@ def test_too_many_requests_n_times_and_then_good(yahoo, source, pauses, refusals
     assert pauses == sorted(pauses)
 
 
-def test_the_pause_that_yahoo_asks_for_is_kept(yahoo, source, pauses):
+def test_the_pause_that_yahoo_asks_for_is_waited(yahoo, source, pauses):
     yahoo.faults.append((429, "Too Many Requests", {"Retry-After": "17"}))
     assert source.bars("SPY", *SPAN).height == 21
     assert pauses == [17.0]
@@ -120,7 +118,7 @@ def test_an_unknown_index_is_an_error(source):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_cookie_that_ran_out_is_renewed_once(yahoo, source, pauses, status):
+def test_an_expired_cookie_is_renewed_once(yahoo, source, pauses, status):
     assert source.bars("SPY", *SPAN).height == 21
     asked = len(yahoo.requests)
     yahoo.faults.append((status, UNAUTHORIZED))
@@ -142,7 +140,7 @@ def test_after_an_error_the_source_still_works(yahoo, source):
     assert source.bars("SPY", *SPAN).height == 21
 
 
-def test_a_question_for_consent_is_left_to_yfinance(yahoo):
+def test_a_page_that_asks_for_consent_is_left_to_yfinance(yahoo):
     asked = SimpleNamespace(url="https://consent.yahoo.com/v2/collectConsent", text=HTML)
     page = SimpleNamespace(url="https://query2.finance.yahoo.com/v8/x", text=HTML)
     with Rewritten(yahoo.address) as session:

@@ -65,7 +65,7 @@ def test_a_history_is_one_request_after_one_for_the_cookie_and_one_for_the_crumb
     assert len(yahoo.requests) <= 5
 
 
-def test_an_index_is_asked_for_under_yahoos_name(yahoo, source):
+def test_an_index_is_requested_under_yahoos_symbol(yahoo, source):
     yahoo.charts["^VIX"] = chart("^VIX", bars_of())
     closes = source.index_bars("VIX", *SPAN)
     assert closes["symbol"].unique().to_list() == ["VIX"]
@@ -88,7 +88,7 @@ def test_splits_multiply_to_the_factor_of_prices_as_traded(yahoo, source):
     assert bars.filter(pl.col("split_ratio") != 1.0)["date"].to_list() == [date(2024, 6, 24)]
 
 
-def test_a_bar_after_the_asked_end_is_left_out(yahoo, source):
+def test_a_bar_after_the_requested_end_is_left_out(yahoo, source):
     yahoo.charts["SPY"] = chart("SPY", bars_of())
     assert source.bars("SPY", *SPAN)["date"].max() == SPAN[1] < LAST
 
@@ -105,7 +105,7 @@ def test_the_fake_answers_in_the_shape_that_was_recorded(reference_data):
         assert set(ours["indicators"][name][0]) == set(values[0])
 
 
-def test_a_history_that_ends_early_is_asked_for_again_and_then_an_error(yahoo, source, pauses):
+def test_a_history_that_ends_early_is_retried_and_then_an_error(yahoo, source, pauses):
     yahoo.charts["SPY"] = chart("SPY", bars_of(date(2024, 6, 28)))
     with pytest.raises(SourceError, match="ends 2024-06-28, before 2024-07-12"):
         source.bars("SPY", SPAN[0], LAST)
@@ -135,14 +135,14 @@ def test_a_bad_bar_comes_through_for_the_quarantine_to_judge(yahoo, source, bad)
     assert found.quarantined["date"].to_list() == [date(2024, 6, 24)]
 
 
-def test_a_dropped_session_is_missing_and_the_rest_stands(yahoo, source):
+def test_a_session_that_the_source_drops_is_missing_and_others_stay(yahoo, source):
     rows = [row for row in bars_of() if row[0] != date(2024, 6, 24)]
     yahoo.charts["SPY"] = chart("SPY", rows)
     found = clean_bars(source.bars("SPY", *SPAN), sessions(*SPAN), "yahoo", NOW)
     assert found.quarantined.select("date", "rule").rows() == [(date(2024, 6, 24), "missing")]
 
 
-def test_both_bars_of_a_day_come_through_although_yfinance_keeps_one(yahoo, source):
+def test_both_bars_of_a_repeated_day_are_returned_although_yfinance_keeps_one(yahoo, source):
     rows = bars_of()
     rows.insert(15, (date(2024, 6, 24), 500.0, 7))
     yahoo.charts["SPY"] = chart("SPY", rows)
@@ -154,7 +154,7 @@ def test_both_bars_of_a_day_come_through_although_yfinance_keeps_one(yahoo, sour
     assert found.quarantined["rule"].unique().to_list() == ["duplicate_conflict"]
 
 
-def test_the_running_price_that_yahoo_appends_is_no_second_bar(yahoo, source):
+def test_the_running_price_that_yahoo_appends_is_not_a_bar(yahoo, source):
     yahoo.charts["SPY"] = chart("SPY", bars_of(), live=128.5)
     bars = source.bars("SPY", SPAN[0], LAST)
     assert bars.filter(pl.col("date") == LAST)["close"].to_list() == [128.5]
@@ -170,7 +170,7 @@ def test_the_running_price_that_yahoo_appends_is_no_second_bar(yahoo, source):
         (date(2024, 7, 3), (13, 30), True),
     ],
 )
-def test_a_bar_before_its_close_is_left_out_and_no_empty_success(yahoo, day, hour, final):
+def test_a_bar_that_is_not_final_is_left_out_and_is_an_error_if_requested(yahoo, day, hour, final):
     with Rewritten(yahoo.address) as session:
         source = YahooSource(
             cache_dir=None,
@@ -205,7 +205,7 @@ def test_a_half_day_is_a_session_like_others(yahoo, source):
     assert date(2024, 7, 3) in source.bars("SPY", *SPAN)["date"].to_list()
 
 
-def test_a_restated_history_is_given_as_it_is_now(yahoo, source):
+def test_a_restated_history_is_returned_as_it_is_now(yahoo, source):
     yahoo.charts["SPY"] = chart("SPY", bars_of())
     before = source.bars("SPY", *SPAN)
     split = (date(2024, 7, 11), 4)
@@ -224,14 +224,12 @@ def test_an_index_without_a_value_keeps_its_null(yahoo, source, value):
     assert closes.filter(pl.col("date") == date(2024, 6, 24))["close"].to_list() == [None]
 
 
-def test_a_stale_index_is_given_as_far_as_it_goes(yahoo, source):
+def test_a_stale_index_is_returned_up_to_its_last_close(yahoo, source):
     yahoo.charts["^VIX"] = chart("^VIX", bars_of(date(2024, 6, 28)))
     assert source.index_bars("VIX", *SPAN)["date"].max() == date(2024, 6, 28)
 
 
-def test_an_index_without_any_close_in_the_range_is_asked_for_again_and_then_an_error(
-    yahoo, source, pauses
-):
+def test_an_index_without_a_close_in_the_range_is_retried_and_then_an_error(yahoo, source, pauses):
     july = (date(2024, 7, 1), date(2024, 7, 10))
     yahoo.charts["^VIX"] = chart("^VIX", bars_of(date(2024, 6, 28)))
     with pytest.raises(SourceError, match=r"\^VIX for 2024-07-01 to 2024-07-10 .*of 2024-06-28"):
@@ -256,7 +254,7 @@ def test_index_rows_on_a_holiday_come_through_and_are_dropped_by_the_alignment(y
 
 
 @pytest.mark.parametrize("symbol", ["VIX", "VIX9D", "VIX3M", "VIX6M", "VXN", "RVX"])
-def test_the_volatility_indices_are_asked_for_with_a_caret(yahoo, source, symbol):
+def test_volatility_indices_are_requested_with_a_caret(yahoo, source, symbol):
     yahoo.charts[f"^{symbol}"] = chart(f"^{symbol}", bars_of(), kind="INDEX")
     assert source.index_bars(symbol, *SPAN)["symbol"].unique().to_list() == [symbol]
 
@@ -284,7 +282,7 @@ def test_a_recorded_split_of_four_to_one_never_looks_like_a_return(yahoo, source
     assert found.quarantined.is_empty()
 
 
-def test_recorded_dividends_lie_on_their_ex_dates(yahoo, source, reference_data):
+def test_recorded_dividends_are_on_their_ex_dates(yahoo, source, reference_data):
     name = "historical-via-chart-MSFT-dividends-2021-02-01-to-2022-01-31.csv"
     yahoo.charts["MSFT"] = recorded_chart(reference_data, name)
     bars = source.bars("MSFT", date(2021, 2, 1), date(2021, 7, 30))

@@ -32,7 +32,7 @@ def archive(home):
     return make_archive(home)
 
 
-def test_a_backup_leaves_out_what_an_earlier_restore_set_aside(home, archive, tmp_path):
+def test_a_backup_leaves_out_files_that_a_restore_set_aside(home, archive, tmp_path):
     restore(archive, home, only=("chains",))
     second = tmp_path / "second.tar.gz"
     write_archive(home, second, wait_seconds=5, now=LATER)
@@ -42,14 +42,14 @@ def test_a_backup_leaves_out_what_an_earlier_restore_set_aside(home, archive, tm
                     "warehouse.duckdb"}  # fmt: skip
 
 
-def test_an_archive_and_what_comes_out_of_it_are_private(home, archive):
+def test_an_archive_and_its_restored_files_are_private(home, archive):
     assert archive.stat().st_mode & 0o777 == 0o600
     restore(archive, home)
     for path in (home, *home.rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_a_backup_of_a_damaged_database_is_not_made_and_the_former_one_stays(home, archive):
+def test_a_damaged_database_is_not_backed_up_and_the_former_archive_stays(home, archive):
     former = archive.read_bytes()
     for name in ("mlflow.db", "warehouse.duckdb"):
         kept = (home / name).read_bytes()
@@ -71,7 +71,7 @@ def test_the_home_remembers_where_its_backups_are(home, archive, tmp_path):
     assert recorded_backups(home) == []
 
 
-def test_a_linked_folder_is_kept_with_what_is_in_it(home, tmp_path):
+def test_a_linked_folder_is_backed_up_with_its_content(home, tmp_path):
     elsewhere = tmp_path / "big-disk"
     (home / "chains").rename(elsewhere)
     (home / "chains").symlink_to(elsewhere)

@@ -53,7 +53,7 @@ def assert_refused(archive, home, said=""):
     assert beside(home) == others
 
 
-def test_a_home_comes_back_as_it_was_and_the_present_one_is_set_aside(home, archive):
+def test_a_home_is_restored_as_it_was_and_the_present_one_is_set_aside(home, archive):
     before = snapshot(home)
     (home / "warehouse.duckdb").write_bytes(b"damaged" * 5000)
     (home / "chains" / "SPY" / "2024.parquet").unlink()
@@ -68,7 +68,7 @@ def test_a_home_comes_back_as_it_was_and_the_present_one_is_set_aside(home, arch
     assert restored.aside.name == "home.before-20260309T120000"
 
 
-def test_a_home_that_is_gone_comes_back(home, archive, tmp_path):
+def test_a_deleted_home_is_restored(home, archive, tmp_path):
     elsewhere = tmp_path / "other" / "home"
     restored = restore(archive, elsewhere)
     assert restored.aside is None
@@ -106,7 +106,7 @@ def test_a_ledger_older_than_a_halt_is_halted_and_one_halted_before_keeps_its_re
     assert Ledger(home / "ledger.duckdb").halted() == "DAILY_LOSS"
 
 
-def test_an_archive_of_before_the_first_trade_halts_the_ledger_that_it_lacks(home, tmp_path):
+def test_an_archive_without_a_ledger_halts_the_ledger_too(home, tmp_path):
     (home / "ledger.duckdb").rename(tmp_path / "kept.duckdb")
     path = tmp_path / "early.tar.gz"
     write_archive(home, path, wait_seconds=5, now=NOW)
@@ -115,7 +115,7 @@ def test_an_archive_of_before_the_first_trade_halts_the_ledger_that_it_lacks(hom
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from early.tar.gz"
 
 
-def test_the_ledger_of_another_account_is_halted_though_the_archive_lacks_it(home, archive):
+def test_the_ledger_of_another_account_is_halted_though_it_is_not_in_the_archive(home, archive):
     live = Ledger(home / "ledger-live.duckdb", label="live", broker="alpaca")
     live.record_intent(ORDER, NOW)
     restored = restore(archive, home)
@@ -123,7 +123,7 @@ def test_the_ledger_of_another_account_is_halted_though_the_archive_lacks_it(hom
     assert live.halted() == "RESTORED from backup.tar.gz"
 
 
-def test_a_halt_that_was_not_recorded_yet_comes_back_with_its_own_reason(home, tmp_path):
+def test_an_unrecorded_halt_is_restored_with_its_reason(home, tmp_path):
     leave_notice(home / "ledger.duckdb", "storm", NOW)
     path = tmp_path / "noticed.tar.gz"
     write_archive(home, path, wait_seconds=5, now=NOW)
@@ -131,7 +131,7 @@ def test_a_halt_that_was_not_recorded_yet_comes_back_with_its_own_reason(home, t
     assert Ledger(home / "ledger.duckdb").halted() == "storm"
 
 
-def test_one_part_comes_back_and_the_rest_stays(home, archive):
+def test_one_part_is_restored_and_the_others_stay(home, archive):
     Ledger(home / "ledger.duckdb").note(ORDER.client_order_id, LATER, "later than the backup")
     (home / "warehouse.duckdb").write_bytes(b"damaged" * 5000)
     (home / "warehouse.duckdb.wal").write_bytes(b"the damaged one's")
@@ -158,7 +158,7 @@ def tar_of(path, members, mode="w:gz"):
     return path
 
 
-def test_what_no_backup_wrote_is_refused_before_it_is_unpacked(home, tmp_path):
+def test_a_foreign_archive_is_refused_before_it_is_unpacked(home, tmp_path):
     made = {
         "empty.tar.gz": b"",
         "text.tar.gz": b"date,open\n" * 100,
@@ -180,7 +180,7 @@ def members_of(archive):
         return [(member.name, tar.extractfile(member).read()) for member in tar]
 
 
-def test_a_member_that_was_changed_added_taken_or_moved_is_refused(home, archive, tmp_path):
+def test_a_changed_added_removed_or_moved_member_is_refused(home, archive, tmp_path):
     members = members_of(archive)
     last = len(members) - 1
     at = next(n for n, (name, _) in enumerate(members) if name == "ledger.duckdb")
@@ -203,7 +203,7 @@ def test_a_member_that_was_changed_added_taken_or_moved_is_refused(home, archive
 
 
 @pytest.mark.parametrize("name", ["../out", "/abs", "a/../../out", "a//b", "./a", ""])
-def test_a_member_that_would_land_outside_is_refused(home, archive, tmp_path, name):
+def test_a_member_with_a_path_outside_of_the_home_is_refused(home, archive, tmp_path, name):
     members = members_of(archive)
     bad = tar_of(tmp_path / "bad.tar.gz", [members[0], (name, b"1"), *members[1:]])
     assert_refused(bad, home)
@@ -223,7 +223,7 @@ def test_a_link_is_refused(home, archive, tmp_path):
     assert_refused(path, home, "which no backup would")
 
 
-def test_a_cut_or_flipped_archive_is_refused_wherever_it_is_cut_or_flipped(home, archive, tmp_path):
+def test_an_archive_truncated_or_changed_anywhere_is_refused(home, archive, tmp_path):
     whole = archive.read_bytes()
     rng = random.Random(11)
     bad = tmp_path / "bad.tar.gz"
@@ -257,7 +257,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("name", ["warehouse.duckdb", "ledger.duckdb"])
-def test_a_home_that_another_process_uses_is_left_to_it(home, archive, name):
+def test_a_home_in_use_by_another_process_is_not_restored(home, archive, name):
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(home / name)],
         stdin=subprocess.PIPE,
@@ -320,7 +320,7 @@ def test_a_restore_that_is_killed_leaves_the_old_home_or_the_new_one_whole(home,
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"
 
 
-def test_a_home_that_is_a_mount_of_its_own_comes_back_inside_it(home, archive, tmp_path):
+def test_a_home_that_is_a_mount_point_is_restored_inside_it(home, archive, tmp_path):
     volume = tmp_path / "volume"
     volume.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(volume)]
@@ -343,7 +343,7 @@ def test_a_home_that_is_a_mount_of_its_own_comes_back_inside_it(home, archive, t
         subprocess.run(["umount", "--lazy", str(volume)], check=True, timeout=30)
 
 
-def test_a_ledger_that_comes_back_alone_is_halted_too(home, archive):
+def test_a_ledger_that_is_restored_alone_is_halted_too(home, archive):
     restored = restore(archive, home, only=("ledger.duckdb",))
     assert restored.halted == ("ledger.duckdb",)
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"

@@ -58,14 +58,14 @@ def broken(settings):
     return {one.what: one.detail for one in diagnose(settings) if one.state == "BROKEN"}
 
 
-def test_a_sound_home_says_how_many_databases_were_read(settings):
+def test_a_sound_home_reports_how_many_databases_were_read(settings):
     found = {one.what: (one.state, one.detail) for one in diagnose(settings)}
     assert found["databases"] == ("ok", "5 are sound")
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
-def test_a_cut_database_is_named_with_the_backup_that_brings_it_back(
+def test_a_truncated_database_is_named_with_the_backup_that_restores_it(
     settings, tmp_path, name, share
 ):
     archive = tmp_path / "backup.tar.gz"
@@ -98,7 +98,7 @@ def test_flipped_bytes_are_damage_or_harmless_and_never_another_process(settings
     assert damaged >= (60 if name == "warehouse.duckdb" else 15)
 
 
-def test_damage_that_is_quoted_from_the_file_stays_in_one_line(settings):
+def test_damage_with_a_quote_from_the_file_is_reported_in_one_line(settings):
     path = settings.home / "mlflow.db"
     content = path.read_bytes()
     assert content.count(b"CREATE TABLE runs") == 1
@@ -124,7 +124,7 @@ def test_a_log_that_was_damaged_may_be_moved_away_instead(settings):
     assert "options-platform reconcile" in found
 
 
-def test_what_a_killed_process_left_is_taken_in_and_said_of_a_ledger(settings):
+def test_the_log_of_a_killed_process_is_merged_and_reported_for_a_ledger(settings):
     code = (
         "import os, sys, duckdb\nc = duckdb.connect(sys.argv[1])\n"
         "c.execute(\"INSERT INTO meta VALUES ('a', 'b')\")\nos._exit(0)"

@@ -115,7 +115,7 @@ def test_a_restore_of_entries_that_is_killed_anywhere_is_finished_by_the_next_co
         assert not list(home.glob(".restoring-*/plan.json"))
 
 
-def test_a_swap_that_fails_leaves_the_home(home, monkeypatch):
+def test_a_failed_swap_leaves_the_home_unchanged(home, monkeypatch):
     archive, before = make_archive(home), mine(home)
 
     def fail(*_):
@@ -151,7 +151,7 @@ def test_entries_that_cannot_all_be_moved_are_moved_back(home, monkeypatch, fail
     assert not [path for path in home.iterdir() if path.name.startswith((".rest", "before"))]
 
 
-def test_a_home_on_a_file_system_without_an_exchange_of_names_comes_back(home, monkeypatch):
+def test_a_home_on_a_file_system_without_name_exchange_is_restored(home, monkeypatch):
     archive = make_archive(home)
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())
     assert not can_exchange(home.parent)
@@ -163,7 +163,7 @@ def test_a_home_on_a_file_system_without_an_exchange_of_names_comes_back(home, m
     assert beside(home) == ["backup.tar.gz", "home"]
 
 
-def test_an_exchange_gives_each_the_others_name(tmp_path):
+def test_an_exchange_swaps_two_names(tmp_path):
     if not can_exchange(tmp_path):
         pytest.skip("this file system exchanges no names")
     first, second = tmp_path / "a", tmp_path / "b"

@@ -104,7 +104,7 @@ def test_an_older_ledger_keeps_every_row(older):
 
 
 @pytest.mark.parametrize("is_older", [True, False])
-def test_what_was_recorded_before_a_kill_is_there_after_it(older, tmp_path, is_older):
+def test_records_written_before_a_kill_survive_it(older, tmp_path, is_older):
     """The log of the killed process has to be replayable, that of new tables too."""
     path = older if is_older else tmp_path / "new.duckdb"
     assert killed_in(path).returncode == -9
@@ -115,7 +115,7 @@ def test_what_was_recorded_before_a_kill_is_there_after_it(older, tmp_path, is_o
     assert ours["detail"].to_list() == ["intent", "SENDING"]
 
 
-def test_every_change_of_an_order_is_an_event_that_stays(ledger):
+def test_every_change_of_an_order_is_a_permanent_event(ledger):
     ledger.record_intent(ORDER, NOW)
     order = ORDER.to("unknown", placed_at=NOW)
     ledger.record(order, NOW, detail="SENDING")
@@ -164,7 +164,7 @@ def test_halting_and_resuming_are_kept_with_their_reasons(ledger):
 
 
 @pytest.mark.parametrize(("halt", "counted"), [("lunch", 3), ("DRAWDOWN: 4,000 USD lost", 1)])
-def test_losses_count_anew_only_after_the_kill_switch_was_reset(ledger, halt, counted):
+def test_losses_count_from_zero_only_after_a_reset_of_the_kill_switch(ledger, halt, counted):
     for day, equity in enumerate((100_000.0, 98_000.0, 96_000.0), start=2):
         mark = AccountMark(DAY.replace(day=day), equity, 0.0, equity, 0.0, 0.0, 0)
         ledger.record_marks([], mark)
@@ -173,7 +173,7 @@ def test_losses_count_anew_only_after_the_kill_switch_was_reset(ledger, halt, co
     assert len(ledger.equities_since_reset()) == counted
 
 
-def test_a_halt_holds_at_once_and_outlives_a_ledger_that_cannot_be_opened(ledger):
+def test_a_halt_is_in_force_at_once_even_if_the_ledger_cannot_be_opened(ledger):
     ledger.record_intent(ORDER, NOW)
     whole = ledger.path.read_bytes()
     ledger.path.write_bytes(b"scrambled" * 1000)
@@ -186,7 +186,7 @@ def test_a_halt_holds_at_once_and_outlives_a_ledger_that_cannot_be_opened(ledger
     assert ledger.table("account_events")["kind"].to_list() == ["halted", "resumed"]
 
 
-def test_differences_are_kept_until_they_are_gone(ledger):
+def test_differences_are_kept_until_they_are_resolved(ledger):
     found = [Difference("CASH", "cash", "cash is off")]
     for _ in range(2):
         ledger.record_differences(found, NOW)

@@ -18,7 +18,7 @@ def ledger(tmp_path):
     return Ledger(tmp_path / "ledger.duckdb")
 
 
-def test_a_change_is_read_while_the_file_is_held(ledger):
+def test_a_change_is_read_while_the_file_is_open(ledger):
     with ledger.holding():
         assert (ledger.orders(), ledger.positions()) == ([], [])
         ledger.record_intent(ORDER, NOW)
@@ -34,14 +34,14 @@ def test_a_change_is_read_while_the_file_is_held(ledger):
 
 def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger, monkeypatch):
     read = []
-    rows = ledger_seen.SeenLedger.rows
+    rows = seen.SeenLedger.rows
 
-    def counted(seen, connection, query, params=()):
-        if (query, *params) not in seen.answers:
+    def counted(this, connection, query, params=()):
+        if (query, *params) not in this.answers:
             read.append(query)
-        return rows(seen, connection, query, params)
+        return rows(this, connection, query, params)
 
-    monkeypatch.setattr(ledger_seen.SeenLedger, "rows", counted)
+    monkeypatch.setattr(seen.SeenLedger, "rows", counted)
     with ledger.holding():
         for count, text in enumerate(("first", "second", None), 1):
             ledger.keep("word", text, NOW)
@@ -50,8 +50,8 @@ def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger,
         ledger.halt("by hand", NOW)
         assert ledger.halted() == "by hand"
         ledger.adjust({"SPY240119C00480000": 2}, 1.5, NOW, "looked at")
-        assert ledger.books().adjustments == {"SPY240119C00480000": 2}
-        assert ledger.books().cash_base_usd == 1.5
+        assert ledger.statement().adjustments == {"SPY240119C00480000": 2}
+        assert ledger.statement().cash_base_usd == 1.5
         ledger.record_doubts(["SPY240119C00480000"], NOW)
         assert ledger.doubts() == {"SPY240119C00480000": NOW}
         ledger.record_doubts(["SPY240119C00480000"], NOW.replace(hour=16))
@@ -61,7 +61,7 @@ def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger,
     assert Ledger(ledger.path).halted() == "by hand"
 
 
-def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
+def test_a_change_that_was_rolled_back_is_not_read(ledger, monkeypatch):
     with ledger.holding():
         ledger.record_intent(ORDER, NOW)
 
@@ -80,7 +80,7 @@ def test_a_change_that_was_taken_back_is_not_read(ledger, monkeypatch):
         assert [order.status for order in ledger.orders()] == ["intent"]
 
 
-def test_what_another_process_wrote_in_between_is_read(ledger):
+def test_rows_that_another_process_wrote_meanwhile_are_read(ledger):
     ledger.record_intent(ORDER, NOW)
     assert len(ledger.orders()) == 1
     # A ledger of its own opens the file anew, as another process does.
@@ -88,7 +88,7 @@ def test_what_another_process_wrote_in_between_is_read(ledger):
     assert len(ledger.orders()) == 2
 
 
-def test_the_tables_are_looked_at_once_while_the_file_is_held(ledger, monkeypatch):
+def test_the_tables_are_checked_once_while_the_file_is_open(ledger, monkeypatch):
     looks = []
 
     def prepare(connection):
@@ -103,7 +103,7 @@ def test_the_tables_are_looked_at_once_while_the_file_is_held(ledger, monkeypatc
     assert len(looks) == 1
 
 
-def test_another_accounts_ledger_is_refused_while_the_file_is_held_by_its_owner(ledger):
+def test_another_accounts_ledger_is_refused_while_its_owner_has_the_file_open(ledger):
     with ledger.holding():
         ledger.record_intent(ORDER, NOW)
         with pytest.raises(LedgerError, match="belongs to account paper"):

@@ -9,9 +9,9 @@ from options_platform.domain.trading.reconciliation.beside import (
     AcceptedEnd,
     delivered_late,
     ends_by_word,
+    explained_before,
     given_back_beside,
     settled_beside,
-    told_before,
 )
 from options_platform.domain.trading.reconciliation.settlement import accepted
 from options_platform_tests.domain.trading.reconciliation.test_settlement import (
@@ -29,7 +29,7 @@ BOOKS = {SYMBOL: -1, BOUGHT.symbol("SPY"): 2}
 
 
 def told(stated, end=END, at_broker=BOOKS, opened=OPENED):
-    return [count for _, count in told_before(stated, [end], opened, BOOKS, at_broker)]
+    return [count for _, count in explained_before(stated, [end], opened, BOOKS, at_broker)]
 
 
 def test_an_activity_of_before_the_acceptance_tells_of_what_was_accepted():

@@ -21,7 +21,7 @@ LONG, SHORT = (leg.symbol("SPY") for leg in LEGS)
 LEDGER_SIDE = LedgerStatement((FILLED,), (LOT,), cash_base_usd=100_000.0)
 AGREED = BrokerStatement(
     orders={FILLED.client_order_id: ("filled", 5)},
-    known=frozenset({FILLED.client_order_id}),
+    asked=frozenset({FILLED.client_order_id}),
     contracts={LONG: 5, SHORT: -5},
     cash_usd=100_000.0 - 2.0 * 500 - 6.5,
     clock=NOW,
@@ -64,7 +64,7 @@ def test_an_order_that_the_broker_does_not_have_is_in_doubt_missing_or_rightly_a
         ledger_side = LedgerStatement((order,), ())
         broker = BrokerStatement({}, frozenset({order.client_order_id}), {}, None)
         assert [code for code, _ in codes(ledger_side, broker)] == found, status
-        assert codes(ledger_side, replace(broker, known=frozenset())) == []
+        assert codes(ledger_side, replace(broker, asked=frozenset())) == []
 
 
 def test_a_leg_that_is_gone_is_named_with_its_cause():

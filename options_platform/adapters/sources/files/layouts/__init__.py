@@ -1,7 +1,7 @@
-"""The layouts of files that can be read, each recognised by its header.
+"""The known layouts of files, each recognised by its header.
 
-A new vendor is one entry in the file of its kind. Here stand what columns are called and what
-prices mean; how text becomes numbers and dates stands in `text/numbers.py` and `text/dates.py`.
+A new publisher is one entry in the module of its kind. An entry names columns and says how prices
+are adjusted; parsing numbers and dates belongs to `text/numbers.py` and `text/dates.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from options_platform.adapters.sources.files.layouts.events import ACTIONS, EARN
 from options_platform.adapters.sources.files.layouts.layout import Kind, Layout, Match, recognise
 from options_platform.adapters.sources.files.layouts.prices import BARS, INDICES
 
-# Of those that fit a header, the one that needs most columns counts, and of equals the first.
+# Of the layouts that fit a header, the one that requires most columns is used; of equals the first.
 LAYOUTS: tuple[Layout, ...] = (*CHAINS, *BARS, *ACTIONS, *EARNINGS, *INDICES)
 
 __all__ = ["LAYOUTS", "Kind", "Layout", "Match", "recognise"]

@@ -1,4 +1,4 @@
-"""What a layout of files is: which column of theirs is which of ours, and what its prices mean."""
+"""A layout: the names of a publisher's columns, and the conventions of its prices."""
 
 from __future__ import annotations
 
@@ -11,24 +11,33 @@ from options_platform.adapters.sources.files.text.rows import plain_names
 
 Kind = Literal["bars", "index", "actions", "earnings", "chain"]
 ONE_VALUE = "*"
-"""In `columns`: the only other column of the file, whatever its name."""
+"""Stands in `columns` for the only other column of the file, whatever its name."""
 TICKER_NAMES = ("ticker", "symbol", "act symbol", "tic", "oftic", "security", "ts code")
-"""Columns that say whose a row is, except in chains, where a symbol may be a contract's."""
+"""Columns with the ticker of a row; not in chains, where a symbol may be a contract's."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """The files of one publisher.
 
-    `columns` (required) and `optional` map our names to theirs, written plain: lower case, no
-    brackets or signs; a second column of a name is `bid 2`. A chain with calls and puts side by
-    side has theirs in `calls` and `puts`. `exact` is how the header begins to the letter, where
-    nothing else tells two publishers apart. `order` is that of day and month in `01/02/2020`.
-    `as_traded` prices, and dividends as they were paid, are not adjusted for splits. `no_bars` says
-    why they are no bars of a ticker (an index is paid no dividends, so they may be its). `scale`
-    multiplies, `skip` lines below the header hold no data, and a last line that begins with
-    `footer` is none. `alone` allows no other columns. `stamped` files say above the header when
-    their quotes were made.
+    Attributes:
+        name: the publisher, as messages name it.
+        kind: kind of the rows.
+        columns: required columns: the platform's name to the file's name in plain spelling (lower
+            case, no brackets or signs); the second column of the same name is `bid 2`.
+        optional: columns that are read if present, like `columns`.
+        calls: columns of the call, for a chain with a call and a put in each row.
+        puts: columns of the put, likewise.
+        exact: first names of the header, literally, if only these identify the publisher.
+        order: order of day and month in `01/02/2020`.
+        as_traded: prices, and dividends as paid, are not adjusted for splits.
+        no_bars: why the file cannot serve as bars of a ticker; it can as values of an index,
+            which pays no dividends.
+        scale: factors to apply, by column.
+        skip: number of lines below the header without data.
+        footer: beginning of a last line without data.
+        alone: the file has no other columns.
+        stamped: the time of the quotes is above the header.
     """
 
     name: str
@@ -49,13 +58,13 @@ class Layout:
 
     @property
     def required(self) -> int:
-        """How many columns it needs."""
+        """Number of required columns."""
         return len(self.columns) + len(self.calls) + len(self.puts)
 
     def match(self, header: Sequence[str]) -> dict[str, str] | None:
-        """Our name of each of the file's columns that counts; None if it is no such file."""
-        written = [name.strip() for name in header]
-        if self.exact and tuple(written[: len(self.exact)]) != self.exact:
+        """The file's column for each of the platform's; None if the header does not fit."""
+        literal = [name.strip() for name in header]
+        if self.exact and tuple(literal[: len(self.exact)]) != self.exact:
             return None
         names = [name for name in plain_names(header) if not name.startswith("#")]
         columns = dict(self.columns)
@@ -69,20 +78,20 @@ class Layout:
         if not required <= set(names) or (self.alone and required != set(names)):
             return None
         if columns.get("date") == "time" and "date" in names:
-            # Where both stand, the time is one of day.
+            # Beside a date, the column `time` is a time of day.
             return None
         columns |= {ours: name for ours, name in self.optional.items() if name in names}
         if self.kind in ("bars", "index") and "time" in names:
             columns.setdefault("clock", "time")
-        owner = next((name for name in TICKER_NAMES if name in names), None)
-        if owner is not None and self.kind != "chain":
-            columns.setdefault("ticker", owner)
+        ticker = next((name for name in TICKER_NAMES if name in names), None)
+        if ticker is not None and self.kind != "chain":
+            columns.setdefault("ticker", ticker)
         return columns
 
 
 @dataclass(frozen=True)
 class Match:
-    """A file's layout, and its columns by our names."""
+    """A file's layout, and its columns by the platform's names."""
 
     layout: Layout
     columns: Mapping[str, str]
@@ -91,7 +100,10 @@ class Match:
 def recognise(
     header: Sequence[str], layouts: Sequence[Layout], kinds: Collection[Kind]
 ) -> Match | None:
-    """The layout of those kinds that names most of the header's columns, of equals the first."""
+    """The layout of these kinds that fits the header and requires most columns; None if none fits.
+
+    Of equals the first is used.
+    """
     fitting = [
         Match(layout, columns)
         for layout in layouts

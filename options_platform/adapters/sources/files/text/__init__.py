@@ -1,1 +1,4 @@
-"""Text of files as typed columns: separators, dates, times and numbers."""
+"""Parses the text of files into typed columns: separators, dates, times and numbers.
+
+Names of columns and conventions of publishers belong to `layouts`.
+"""

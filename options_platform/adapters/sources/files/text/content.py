@@ -1,7 +1,6 @@
-"""What a file holds, whatever its name says: CSV text, Parquet, or a reason why it is neither.
+"""Reads the content of a file, whatever its name: CSV text, Parquet, or an error for another kind.
 
-Compression is undone and encodings are read by their marks. How text becomes a table stands in
-`rows`.
+It decompresses, and detects encodings by their byte order marks. Parsing text belongs to `rows`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ ZIP = b"PK\x03\x04"
 AS_CSV = "save it as CSV (UTF-8)"
 AS_TABLE = "write it as CSV or Parquet"
 UNPACK = "unpack it"
-# Bytes that a file begins with -> what such a file is, and what to do with it.
+# First bytes of a file -> its kind, and what to do with it.
 FOREIGN: dict[bytes, tuple[str, str]] = {
     b"\xd0\xcf\x11\xe0": ("an Excel workbook (.xls)", AS_CSV),
     b"SQLite format 3": ("an SQLite database", "export the table as CSV with its header"),
@@ -49,12 +48,12 @@ FOREIGN: dict[bytes, tuple[str, str]] = {
         "fetch that: git lfs pull",
     ),
 }
-# The same where the bytes are letters: a file of text may begin so too, and holds no zeros.
+# The same for bytes that are letters; a text file may begin with them, but has no zero bytes.
 BINARY: dict[bytes, tuple[str, str]] = {
     b"ORC": ("an ORC file", "write it as Parquet"),
     b"RDX": ("an .RData file of R", "write it with write.csv or arrow::write_parquet"),
 }
-# The same for bytes that stand further in: where they begin.
+# The same for bytes at a later position.
 INSIDE: dict[tuple[int, bytes], tuple[str, str]] = {
     (4, b"Standard Jet DB"): ("a database of Access", "export the table as CSV with its header"),
     (4, b"Standard ACE DB"): ("a database of Access", "export the table as CSV with its header"),
@@ -62,13 +61,13 @@ INSIDE: dict[tuple[int, bytes], tuple[str, str]] = {
     (12, b"\xc2\xea\x81\x60"): ("a data set of SAS (.sas7bdat)", AS_TABLE),
     (257, b"ustar"): ("a tar archive", UNPACK),
 }
-# A file inside a zip -> what the zip is, and what to do with it.
+# A file inside a zip -> the kind of the zip, and what to do with it.
 PACKED: dict[str, tuple[str, str]] = {
     "[Content_Types].xml": ("an Excel workbook (.xlsx)", AS_CSV),
     "content.xml": ("an OpenDocument spreadsheet (.ods)", AS_CSV),
     "Index/Document.iwa": ("a spreadsheet of Numbers", AS_CSV),
 }
-# The marks of encodings; that of UTF-32 begins with that of UTF-16.
+# Byte order marks; that of UTF-32 begins with that of UTF-16.
 MARKS = {
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",
@@ -87,7 +86,10 @@ SQL = re.compile(
 
 
 def content_of(path: Path) -> bytes:
-    """The file's bytes, unpacked if it is gzip or a zip of one file; SourceError if damaged."""
+    """The file's bytes, unpacked if it is gzip or a zip of one file.
+
+    Raises :class:`SourceError` for a damaged file, and for one of a foreign kind.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -104,7 +106,7 @@ def content_of(path: Path) -> bytes:
 
 
 def _foreign(content: bytes) -> tuple[str, str] | None:
-    """What the content is, and what to do with it, if it is neither text nor Parquet."""
+    """The kind of a foreign content and what to do with it; None for text and Parquet."""
     marks = {(0, mark): kind for mark, kind in FOREIGN.items()} | INSIDE
     if b"\x00" in content:
         marks |= {(0, mark): kind for mark, kind in BINARY.items()}
@@ -112,7 +114,7 @@ def _foreign(content: bytes) -> tuple[str, str] | None:
 
 
 def is_parquet(path: Path, content: bytes) -> bool:
-    """Whether it is Parquet; SourceError if it should be, and lacks its beginning or end."""
+    """Whether the content is Parquet; SourceError if its beginning or its end is missing."""
     if content.startswith(PARQUET):
         if len(content) < 12 or not content.endswith(PARQUET):
             raise SourceError(
@@ -128,7 +130,10 @@ def is_parquet(path: Path, content: bytes) -> bool:
 
 
 def text_of(path: Path, content: bytes) -> str:
-    """The text, with line feeds alone; SourceError for what is no UTF-8, UTF-16 or UTF-32 table."""
+    """The text with line feeds as line ends.
+
+    Raises :class:`SourceError` for text that is not UTF-8, UTF-16 or UTF-32, or not a table.
+    """
     encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), "utf-8")
     if encoding == "utf-8" and b"\x00" in content:
         raise SourceError(
@@ -138,7 +143,7 @@ def text_of(path: Path, content: bytes) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        # Of UTF-16 only half a character at the end, which is where a file was cut.
+        # Half a UTF-16 character at the end of a file shows that it was truncated.
         if encoding != "utf-8" and error.end >= len(content) - 4:
             raise SourceError(
                 f"{path.name} is cut short in its last character; fetch the file again"
@@ -157,7 +162,7 @@ def _refuse_other_text(path: Path, text: str) -> None:
     start = " ".join(text.split())[:80]
     if PAGE.match(text):
         raise SourceError(f"{path.name} is a web page ({start!r}), no data; fetch the file again")
-    # Headers such as <DATE>,<OPEN> have tags that nothing ends.
+    # Headers such as <DATE>,<OPEN> look like tags, but without closing ones.
     if XML.match(text) and ("</" in text or "/>" in text):
         raise SourceError(f"{path.name} is XML ({start!r}); ask its publisher for CSV")
     if JSON.match(text):

@@ -1,4 +1,4 @@
-"""Dates written as text: one reading for a whole column, or the reason why there is none."""
+"""Parses dates in text: one format for a whole column, or an error if it is ambiguous."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 
 NEW_YORK = "America/New_York"
 Order = Literal["", "mdy", "dmy"]
-# What a date looks like -> how to read it; a time of day may follow each.
+# Pattern of a date -> its format; a time of day may follow each.
 STYLES = {
     r"^\d{4}-\d{1,2}-\d{1,2}$": "%Y-%m-%d",
     r"^\d{4}/\d{1,2}/\d{1,2}$": "%Y/%m/%d",
@@ -21,7 +21,7 @@ STYLES = {
     r"^[a-z]{3,9} \d{1,2} \d{4}$": "%B %d %Y",
     r"^[a-z]{3,9} [a-z]{3,9} \d{1,2} \d{4}$": "%A %B %d %Y",
 }
-# Numbers are read in the order of these; two of the three may leave one reading alone.
+# The orders in which numeric dates are tried.
 ORDERS = {
     "mdy": ("month", "day", "year"),
     "dmy": ("day", "month", "year"),
@@ -29,32 +29,32 @@ ORDERS = {
 }
 SLASHED = r"^(\d{1,2})[/-](\d{1,2})[/-](\d{2}|\d{4})$"
 TIME = r"[T ](\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?)\s*(.*)$"
-# A time of day in a column of its own, `09:31` or `093100`.
+# A time of day in a separate column, `09:31` or `093100`.
 ALONE = r"^(\d{1,2}:\d{2}.*|\d{6})$"
 EPOCH = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 OFFSET = r"^([+-]\d{2}):?(\d{2})?$"
 UTC = ("Z", "UTC", "GMT")
-# Zones in which a time of day is New York's own; without one it is taken for that.
+# Zones of New York; a time of day without a zone counts as New York's.
 LOCAL = ("", "-04:00", "-05:00", "-0400", "-0500", "ET", "EST", "EDT")
 STAMP = r"^(\d{4}[-/]\d{2}[-/]\d{2}([T ].*)?|\d+)?$"
 WRITE = "write dates like 2024-12-31"
 
 
 class DateTextError(ValueError):
-    """A column of dates has no one reading; the message says why and what to write."""
+    """A column of dates is ambiguous or unreadable; the message says why and what to write."""
 
 
 def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
-    """The dates of `texts`, null where a text is no date.
+    """The dates of `texts`; null for a text that is not a date.
 
-    A time of day is left out; with an offset from UTC it makes an instant (`_of_new_york`), as
-    numbers of 10 to 19 digits do, counted since 1970. Days and months that could be either are
-    read as `order` says, else as the only order that fits the whole column.
-    DateTextError where more than one fits, or none.
+    A time of day is ignored; with an offset from UTC the text is an instant (`_of_new_york`), as
+    are numbers of 10 to 19 digits, which count from 1970. Dates such as 01/02/2020 are read in
+    `order`, or else in the only order that fits the whole column. Raises
+    :class:`DateTextError` if several orders fit, or none.
     """
     text = texts.cast(pl.String).str.strip_chars().rename("text").to_frame()
-    # A chain repeats each of its few dates on thousands of lines.
+    # A chain repeats a few dates on thousands of lines, so each is parsed once.
     split = text.unique(maintain_order=True).select(
         day=pl.col("text").str.replace(TIME, "").str.strip_chars(),
         clock=pl.col("text").str.extract(TIME, 1),
@@ -77,12 +77,12 @@ def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
 
 
 def are_stamps(texts: pl.Series) -> bool:
-    """Whether all texts are ISO dates and times or numbers, which `times` reads as a column."""
+    """Whether all texts are ISO dates and times or numbers, which the module `times` parses."""
     return bool(texts.str.strip_chars().str.contains(STAMP).fill_null(value=True).all())
 
 
 def times_of_day(stamps: pl.Series) -> pl.Series:
-    """The time of day of each stamp as text, null for a date alone; seconds since 1970 have one."""
+    """The time of day of each stamp as text, also of seconds since 1970; null for a plain date."""
     if isinstance(stamps.dtype, pl.Datetime):
         return stamps.dt.time().cast(pl.String)
     text = stamps.cast(pl.String).str.strip_chars().rename("text").to_frame()
@@ -110,7 +110,7 @@ def _styled(pattern: str, style: str) -> pl.Expr:
 
 
 def _instants() -> list[pl.Expr]:
-    """Numbers since 1970 as dates: those of midnight UTC as they are, others in New York."""
+    """Dates of numbers since 1970: at midnight UTC the date in UTC, otherwise in New York."""
     dates: list[pl.Expr] = []
     for digits, unit in EPOCH.items():
         fits = pl.col("day").str.contains(rf"^\d{{{digits}}}$")
@@ -124,10 +124,10 @@ def _instants() -> list[pl.Expr]:
 
 
 def _of_new_york() -> pl.Expr:
-    """`date`, or that of the instant which a time of day with an offset from UTC makes of it.
+    """`date`, or for a time of day with an offset from UTC the session of that instant.
 
-    Midnight is the date's own. Midnight UTC shown in another zone is that of UTC: so daily bars
-    are written by what knows no sessions. Every other instant has the date of New York.
+    A local midnight keeps its date. An instant at midnight UTC has the date in UTC, because some
+    programs write daily bars so. Every other instant has the date in New York.
     """
     hours = pl.col("zone").str.extract(OFFSET, 1).cast(pl.Int32, strict=False)
     minutes = pl.col("zone").str.extract(OFFSET, 2).cast(pl.Int32, strict=False).fill_null(0)
@@ -154,17 +154,17 @@ def _in_order(order: str) -> pl.Expr:
     }
     numbers = {name: part.cast(pl.Int32, strict=False) for name, part in parts.items()}
     year = pl.when(numbers["year"] < 100).then(2000 + numbers["year"]).otherwise(numbers["year"])
-    written = pl.format(
+    iso = pl.format(
         "{}-{}-{}",
         year.cast(pl.String).str.zfill(4),
         numbers["month"].cast(pl.String).str.zfill(2),
         numbers["day"].cast(pl.String).str.zfill(2),
     )
-    return written.str.to_date("%Y-%m-%d", strict=False)
+    return iso.str.to_date("%Y-%m-%d", strict=False)
 
 
 def _order_of(days: pl.Series) -> str:
-    """The one order in which every date exists."""
+    """The only order in which every date exists; DateTextError if there are several or none."""
     frame = days.to_frame("day")
     long_year = days.str.contains(r"\d{4}$").any()
     orders = [order for order in ORDERS if not (long_year and order == "ymd")]
@@ -180,7 +180,7 @@ def _order_of(days: pl.Series) -> str:
 
 
 def hours_of(texts: pl.Series) -> pl.Series:
-    """The time of day in New York in hours, null where a date stands alone or in another zone."""
+    """The time of day in New York in hours; null for a plain date and for another zone."""
     text = texts.cast(pl.String).str.strip_chars()
     clock = text.str.extract(TIME, 1).str.to_lowercase()
     hour = clock.str.extract(r"^(\d+):", 1).cast(pl.Float64)

@@ -1,10 +1,10 @@
-"""Numbers written as text: `$1,234.50`, `1.234,50`, `45.12M`, and the ways to say unknown."""
+"""Parses numbers in text: `$1,234.50`, `1.234,50`, `45.12M`, and the markers for unknown."""
 
 from __future__ import annotations
 
 import polars as pl
 
-# How exports write that a value is not known; `.` is FRED's, `ND` that of H.15, `\N` databases'.
+# Markers for an unknown value; `.` is FRED's, `ND` that of H.15, `\N` that of databases.
 UNKNOWN = ("", ".", "-", "--", "null", "none", "na", "n/a", "#n/a", r"\n", "nil", "n/d", "nd")
 SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 CURRENCY = "[$€£¥]"
@@ -17,20 +17,20 @@ GROUPED = {
 
 
 class NumberTextError(ValueError):
-    """The decimal mark cannot be told; the message says why and what to write."""
+    """The decimal mark is ambiguous; the message says why and what to write."""
 
 
 def cleaned(texts: pl.Expr) -> pl.Expr:
-    """Lower case without blanks and currency signs; null where it says unknown."""
+    """The texts in lower case without blanks and currency signs; null for an unknown value."""
     text = texts.cast(pl.String).str.strip_chars().str.to_lowercase()
-    given = pl.when(~text.is_in(UNKNOWN)).then(text)
-    return given.str.replace_all(CURRENCY, "").str.replace_all(GAPS, "")
+    known = pl.when(~text.is_in(UNKNOWN)).then(text)
+    return known.str.replace_all(CURRENCY, "").str.replace_all(GAPS, "")
 
 
 def decimal_mark(texts: pl.Series) -> str:
     """The decimal mark of all `texts`, cleaned: a dot unless one of them proves a comma.
 
-    NumberTextError if they prove both, or if `1,234` is all there is.
+    Raises :class:`NumberTextError` if they prove both, or if texts like `1,234` leave it open.
     """
     bare = texts.drop_nulls().unique().str.replace(r"[kmbt]$", "")
     commas = bare.filter(bare.str.contains(",", literal=True))
@@ -62,7 +62,7 @@ def decimal_mark(texts: pl.Series) -> str:
 
 
 def number_expr(text: pl.Expr, mark: str) -> pl.Expr:
-    """The numbers of cleaned texts, null where one is none; 45.12m is 45,120,000."""
+    """The numbers of cleaned texts (45.12m is 45,120,000); null for text that is not a number."""
     bare = text.str.replace(r"[kmbt]$", "")
     times = text.str.extract(r"\d([kmbt])$", 1).replace_strict(
         SUFFIXES, default=1.0, return_dtype=pl.Float64

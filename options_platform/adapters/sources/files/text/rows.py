@@ -1,4 +1,4 @@
-"""Lines of text made a table: separator, header, and the proof that no line is cut."""
+"""Parses lines of text into a table: separator, header, and the check that no line is truncated."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import polars as pl
 from options_platform.errors import SourceError
 
 SEPARATORS = (",", ";", "\t", "|")
-# A title, a time and a source stand above the header of some downloads.
+# Some downloads have a title, a time and a source above the header.
 HEADER_WITHIN = 30
 
-# A row of another kind among those of prices, as on a page of Yahoo.
+# Words in a row that is not a row of prices, as on Yahoo's pages.
 WORDS = re.compile(r"\b(dividend|split|distribution|spin-?off)\b", re.IGNORECASE)
 Recognised = TypeVar("Recognised")
 
 
 @dataclass(frozen=True)
 class Header:
-    """Where the header stands: `line` from 0, `separator`, and `names` as they are written."""
+    """The position of a header: `line` from 0, its `separator`, and its literal `names`."""
 
     line: int
     separator: str
@@ -33,25 +33,27 @@ class Header:
 
 
 def plain(name: str) -> str:
-    """A column's name without case, brackets and signs: `<Close/Last>` is `close last`."""
+    """A column's name in plain spelling, without case, brackets and signs: `<Close/Last>` is
+    `close last`.
+    """
     return re.sub(r"[\W_]+", " ", name.casefold()).strip()
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
-    """Each name plain; one that comes again is numbered (`bid`, `bid 2`), one without is `#3`."""
-    seen: dict[str, int] = {}
+    """Plain names; a repeated one is numbered (`bid`, `bid 2`), an empty one becomes e.g. `#3`."""
+    counts: dict[str, int] = {}
     unique = []
     for at, raw in enumerate(names):
         name = plain(raw) or f"#{at}"
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+        counts[name] = counts.get(name, 0) + 1
+        unique.append(name if counts[name] == 1 else f"{name} {counts[name]}")
     return unique
 
 
 def find_header(
     lines: Sequence[str], recognise: Callable[[Sequence[str]], Recognised | None]
 ) -> tuple[Header, Recognised] | None:
-    """The first line that `recognise` knows as a header, by any separator; None where none is."""
+    """The first line that `recognise` accepts as a header, with any separator; None without one."""
     for at, line in enumerate(lines[:HEADER_WITHIN]):
         for separator in SEPARATORS:
             if separator not in line:
@@ -66,17 +68,18 @@ def find_header(
 def read_rows(
     path: Path, lines: Sequence[str], header: Header, *, whole: bool, skip: int = 0
 ) -> pl.DataFrame:
-    """The rows below the header as text, under plain names, with the `line` each stands on.
+    """The rows below the header as text, under plain names, each with its `line`.
 
     Args:
-        path: named in errors.
-        lines: all lines of the file, those of an end page left out.
-        header: where its header stands.
+        path: path of the file, for error messages.
+        lines: all lines of the file without a footer.
+        header: position of the header.
         whole: whether the last line ended with a line feed.
-        skip: lines below the header that hold no data.
+        skip: number of lines below the header without data.
 
-    SourceError for a line with fewer or more fields than the header, and for a last line that
-    may be cut: half of a number is a number, so its end is all that proves it whole.
+    Raises :class:`SourceError` for a line with fewer or more fields than the header, and for a
+    last line that may be truncated: a part of a number is a number too, so only a line end proves
+    that it is complete.
     """
     first = header.line + 1 + skip
     last = len(lines)
@@ -114,8 +117,8 @@ def _closed(line: str) -> bool:
 
 
 def _require_whole_lines(path: Path, lines: Sequence[str], header: Header, first: int) -> None:
-    # A reader fills the missing fields of a short line with null, as if they had been empty.
-    wanted = len(header.names)
+    # Polars fills the missing fields of a short line with null, like empty ones.
+    expected = len(header.names)
     quoted = any('"' in line for line in lines)
     if quoted:
         reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=header.separator)
@@ -127,22 +130,22 @@ def _require_whole_lines(path: Path, lines: Sequence[str], header: Header, first
         text = lines[at - 1].strip(' "')
         if fields == 1 and text and not text[0].isdigit():
             raise SourceError(
-                f"{path.name} line {line} holds {text[:40]!r} in place of {wanted} fields; remove "
-                "it, or fetch the file again"
+                f"{path.name} line {line} holds {text[:40]!r} in place of {expected} fields; "
+                "remove it, or fetch the file again"
             )
-        if fields < wanted and at < len(lines) and WORDS.search(text):
+        if fields < expected and at < len(lines) and WORDS.search(text):
             shown = " ".join(text.replace(header.separator, " ").split())[:40]
             raise SourceError(
-                f"{path.name} line {line} holds {shown!r} in place of {wanted} fields; remove it, "
-                "or fetch the file again"
+                f"{path.name} line {line} holds {shown!r} in place of {expected} fields; "
+                "remove it, or fetch the file again"
             )
-        if fields < wanted:
+        if fields < expected:
             raise SourceError(
                 f"{path.name} line {line} is cut short: {fields if text else 'none'} of "
-                f"{wanted} fields; fetch the file again"
+                f"{expected} fields; fetch the file again"
             )
-        if fields > wanted:
+        if fields > expected:
             raise SourceError(
                 f"{path.name} line {line} has more fields than the header, {fields} in place of "
-                f"{wanted}; correct it, or fetch it again"
+                f"{expected}; correct it, or fetch it again"
             )

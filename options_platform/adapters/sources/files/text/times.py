@@ -1,16 +1,16 @@
-"""Which session a stamp in a user's file means, whatever type the column has.
+"""Converts time stamps of files, of any type, to the sessions that they mean.
 
-A daily bar carries a date, but files hold it as a midnight (of UTC, of New York, of the writer's
-own zone), as the time of the close, as a number or as a category. A midnight that was moved into
-another zone reads as the evening before, and each bar would lie a session early. So all stamps of a
-column are looked at together:
+A daily bar has a date, but files store it as a midnight (of UTC, of New York, or of the writer's
+zone), as the time of the close, as a number or as a category. A midnight that was converted to
+another zone reads as the evening before, which would put each bar a session early. So all stamps
+of a column are interpreted together:
 
-1. all are midnights of the column's own zone, of UTC or of New York: that zone's date is meant;
-2. all lie between 4:00 and 20:00 in New York: its date is meant;
-3. else the one reading that puts no stamp on a weekend, if there is just one;
-4. else, and for a type that holds no dates, :class:`StampError` says why.
+1. if all are midnights of the column's zone, of UTC or of New York: the date in that zone;
+2. if all lie between 4:00 and 20:00 in New York: the date there;
+3. otherwise the reading that puts no stamp on a weekend, if there is only one;
+4. otherwise, and for a type that is not a date, :class:`StampError`.
 
-What does not belong here: opening files, and layouts of vendors.
+Opening files and the layouts of publishers do not belong here.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from datetime import time
 import polars as pl
 
 MIDNIGHT, EARLIEST, LATEST = time(0), time(4), time(20)
-# As Polars counts them from Monday, 1.
+# Polars counts weekdays from Monday, 1.
 SATURDAY = 6
 NEW_YORK = "America/New_York"
 LIKE = "a date like 2024-12-31"
 INSTANT = pl.Datetime("us", "UTC")
 WALL = pl.Datetime("us")
-# Numbers that are a day: by its digits, counted from 1970 (to 2028), or as spreadsheets count.
+# Numbers that mean a day: its digits, days since 1970 (to 2028), or a spreadsheet's days.
 FIRST_DIGITS, LAST_DIGITS = 19_000_101, 21_001_231
 FIRST_DAY, LAST_DAY = 7_000, 21_500
 SPREADSHEET_EPOCH = 25_569
@@ -38,13 +38,13 @@ ISO = (
     r"^(\d{4}[-/]\d{2}[-/]\d{2})"
     r"(?:[T ](\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?) ?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
-# A file whose days are off by one has days on a weekend and none on one of the weekdays.
+# Dates that are off by one day fall on weekends, and never on one of the weekdays.
 MANY_WEEKENDS, HARDLY_ANY = 0.1, 0.02
 FEWEST_DAYS = 10
 
 
 class StampError(ValueError):
-    """A column of dates or times that cannot be read; `row` is the first bad one, None for all."""
+    """A column of dates or times cannot be read; `row` is the first bad row, None for all."""
 
     def __init__(self, why: str, row: int | None = None) -> None:
         super().__init__(why)
@@ -52,9 +52,9 @@ class StampError(ValueError):
 
 
 def days_of(stamps: pl.Series) -> pl.Series:
-    """The date that each stamp means, as a column of dates without nulls; see the module.
+    """The session of each stamp, as dates without nulls; see the rules of the module.
 
-    Raises :class:`StampError`.
+    Raises :class:`StampError` for a value that is not a date, and for an ambiguous column.
     """
     days = _days(stamps)
     unknown = days.is_null().arg_true()
@@ -65,9 +65,9 @@ def days_of(stamps: pl.Series) -> pl.Series:
 
 
 def require_trading_days(days: pl.Series) -> None:
-    """Raise :class:`StampError` where dates are off by a day: on weekends, and none on a weekday.
+    """Raise :class:`StampError` if dates are off by a day: many on weekends, none on a weekday.
 
-    Few dates say nothing.
+    Fewer than ten dates are accepted.
     """
     weekday = days.dt.weekday()
     weekends = int((weekday >= SATURDAY).sum())
@@ -78,15 +78,15 @@ def require_trading_days(days: pl.Series) -> None:
             row = int((weekday >= SATURDAY).arg_true()[0])
             raise StampError(
                 f"{days[row]} and {weekends - 1} more dates fall on a weekend and hardly any on a "
-                f"{name}: the days are off by one, as where midnights were moved to another zone",
+                f"{name}: the days are off by one, as if midnights were moved to another zone",
                 row,
             )
 
 
 def instants_of(stamps: pl.Series) -> pl.Series:
-    """The moments of a column as UTC times; empty text and null are null.
+    """The stamps as UTC times; empty text and null are null.
 
-    Raises :class:`StampError` for times without a zone, since they could be of any.
+    Raises :class:`StampError` for times without a zone, which are ambiguous.
     """
     if isinstance(stamps.dtype, pl.Datetime):
         if stamps.dtype.time_zone is None:
@@ -141,10 +141,10 @@ def _of_text(text: pl.Series) -> pl.Series:
 
 
 def _of_numbers(numbers: pl.Series) -> pl.Series:
-    given = numbers.drop_nulls()
-    if given.is_empty():
+    values = numbers.drop_nulls()
+    if values.is_empty():
         return numbers.cast(pl.Date)
-    if bool(given.is_between(FIRST_DIGITS, LAST_DIGITS).all()):
+    if bool(values.is_between(FIRST_DIGITS, LAST_DIGITS).all()):
         return numbers.cast(pl.String).str.to_date("%Y%m%d", strict=False)
     for epoch in (0, SPREADSHEET_EPOCH):
         days = numbers - epoch
@@ -154,27 +154,27 @@ def _of_numbers(numbers: pl.Series) -> pl.Series:
 
 
 def _since_1970(numbers: pl.Series) -> pl.Series:
-    """UTC times of numbers that count from 1970 in the one unit that all of them fit."""
-    given = numbers.drop_nulls()
-    for a_second in UNITS:
-        low, high = FIRST_SECOND * a_second, LAST_SECOND * a_second
-        if bool(given.is_between(low, high).all()):
+    """UTC times of numbers that count from 1970, in the only unit that fits all of them."""
+    values = numbers.drop_nulls()
+    for per_second in UNITS:
+        low, high = FIRST_SECOND * per_second, LAST_SECOND * per_second
+        if bool(values.is_between(low, high).all()):
             micros = (
-                numbers * (1_000_000 // a_second) if a_second <= 1_000_000 else numbers // 1_000
+                numbers * (1_000_000 // per_second) if per_second <= 1_000_000 else numbers // 1_000
             )
             return micros.cast(WALL).dt.replace_time_zone("UTC")
     raise StampError(
-        f"numbers like {given[0]} are neither days nor seconds since 1970; write {LIKE}"
+        f"numbers like {values[0]} are neither days nor seconds since 1970; write {LIKE}"
     )
 
 
 def _of_walls(walls: pl.Series) -> pl.Series:
-    """Stamps without a zone: their own date, or the next one where they are moved midnights."""
-    given = walls.drop_nulls()
+    """Sessions of stamps without a zone: their date, or the next one for converted midnights."""
+    stamps = walls.drop_nulls()
     dates = walls.dt.date()
-    if _all_midnight(given) or _all_by_day(given):
+    if _all_midnight(stamps) or _all_by_day(stamps):
         return dates
-    return _only_without_weekends([dates, walls.dt.offset_by("5h").dt.date()], given)
+    return _only_without_weekends([dates, walls.dt.offset_by("5h").dt.date()], stamps)
 
 
 def _of_instants(utc: pl.Series, *, local: pl.Series | None) -> pl.Series:
@@ -195,7 +195,7 @@ def _only_without_weekends(readings: list[pl.Series], shown: pl.Series) -> pl.Se
     if fitting and all(days.equals(fitting[0]) for days in fitting):
         return fitting[0]
     raise StampError(
-        f"times like {shown[0]:%Y-%m-%d %H:%M} do not say which session they are of; write {LIKE}"
+        f"times like {shown[0]:%Y-%m-%d %H:%M} do not show which session they are of; write {LIKE}"
     )
 
 
@@ -209,7 +209,7 @@ def _all_by_day(walls: pl.Series) -> bool:
 
 
 def _parts(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The time that an ISO text shows, and its offset from UTC; null where it has none."""
+    """The local time of an ISO text, and its offset from UTC; null if it has none."""
     clean = text.str.strip_chars()
     day = clean.str.extract(ISO, 1).str.replace_all("/", "-")
     at = clean.str.extract(ISO, 2).fill_null("00:00").str.replace(",", ".", literal=True)

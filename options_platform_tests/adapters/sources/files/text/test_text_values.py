@@ -51,14 +51,14 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize("text", WRITTEN)
-def test_a_date_is_that_of_the_session_that_is_meant(text):
+def test_a_date_is_read_as_the_session_that_it_means(text):
     assert dates_of(pl.Series([text, None])).to_list() == [DAY, None]
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "2024-13-01", "2024-02-30", "45475", "1/2", "12345678", "Foo 2, 2024"]
 )
-def test_what_is_no_date_is_null(text):
+def test_text_that_is_not_a_date_is_null(text):
     assert dates_of(pl.Series([text])).to_list() == [None]
 
 
@@ -73,12 +73,14 @@ def test_what_is_no_date_is_null(text):
         (["7/2/2024 16:00:00", "7/15/2024 16:00:00"], "", DAY),
     ],
 )
-def test_day_and_month_are_read_as_told_or_as_the_whole_column_allows(texts, order, wanted):
+def test_day_and_month_are_read_in_the_given_order_or_the_only_one_that_fits_the_column(
+    texts, order, wanted
+):
     assert dates_of(pl.Series(texts), order)[0] == wanted
 
 
 @pytest.mark.parametrize("texts", [["01/02/2020", "03/04/2020"], ["07/15/2024", "15/07/2024"]])
-def test_dates_of_no_or_of_two_orders_are_refused(texts):
+def test_dates_that_fit_no_order_or_two_are_refused(texts):
     with pytest.raises(DateTextError, match="write dates like 2024-12-31"):
         dates_of(pl.Series(texts))
 
@@ -112,11 +114,11 @@ def numbers(texts):
         (["12x", "7"], [None, 7.0]),
     ],
 )
-def test_numbers_are_read_in_one_way_for_all(texts, wanted):
+def test_all_numbers_have_the_same_decimal_mark(texts, wanted):
     assert numbers(texts) == wanted
 
 
 @pytest.mark.parametrize("texts", [["1,234"], ["1,234", "5,678"], ["101,25", "101.25"]])
-def test_numbers_that_may_mean_two_things_are_refused(texts):
+def test_ambiguous_numbers_are_refused(texts):
     with pytest.raises(NumberTextError, match="write"):
         numbers(texts)

@@ -69,7 +69,7 @@ READ = {
 
 
 @pytest.mark.parametrize("kind", READ)
-def test_the_session_that_is_meant_is_read(kind):
+def test_a_stamp_is_read_as_the_session_that_it_means(kind):
     days = days_of(READ[kind])
     assert days.to_list() == DAYS
     assert (days.name, days.dtype) == ("date", pl.Date)
@@ -102,10 +102,10 @@ def test_a_few_days_of_summer_are_read_like_the_whole_year(kind):
         (pl.Series([[1]]), None, "type List"),
         (pl.Series([b"\xff\xfe"]), None, "bytes that are no text"),
         # The evening of a Tuesday in New York: its midnight of UTC, or the end of late trading?
-        (EVENING, None, "2024-07-02 20:00 do not say which session"),
+        (EVENING, None, "2024-07-02 20:00 do not show which session"),
     ],
 )
-def test_what_holds_no_dates_is_refused_with_the_reason(stamps, row, why):
+def test_a_column_without_dates_is_refused_with_the_reason(stamps, row, why):
     with pytest.raises(StampError, match=why) as fault:
         days_of(stamps)
     assert fault.value.row == row
@@ -121,7 +121,7 @@ def test_days_that_are_off_by_one_are_refused(zone):
         require_trading_days(days)
 
 
-def test_a_calendar_with_every_day_of_the_week_is_no_shifted_one():
+def test_a_calendar_with_every_day_of_the_week_is_not_off_by_one():
     every = pl.date_range(date(2024, 1, 1), date(2024, 3, 1), eager=True)
     require_trading_days(every)
 
@@ -177,7 +177,7 @@ def written(folder, dates, kind):
         "categories",
     ],
 )
-def test_files_of_every_kind_are_read_on_the_session_that_is_meant(tmp_path, stamps, kind):
+def test_files_of_every_kind_are_read_with_the_right_sessions(tmp_path, stamps, kind):
     source = written(tmp_path, READ[stamps], kind)
     span = (DAYS[0], DAYS[-1])
     assert source.bars("SPY", *span)["date"].to_list() == DAYS
