@@ -94,7 +94,7 @@ class BrokerStatement:
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
     clock: datetime | None = None
-    by_hand: frozenset[str] = frozenset()
+    by_hand: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def differences(
