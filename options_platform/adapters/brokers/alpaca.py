@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -32,6 +31,7 @@ from options_platform.adapters.sources.alpaca.keys import Keys, require_keys, re
 from options_platform.domain.chain.occ_symbols import share_symbol
 from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.orders import Order
+from options_platform.domain.trading.reconciliation.adoption import purpose_of
 from options_platform.errors import BrokerError, SettingsError
 from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
 
@@ -235,14 +235,17 @@ class AlpacaBroker:
         """The number of orders on a page, and the readable ones with their submission times.
 
         An unreadable order, perhaps not the platform's, hides no other; the platform's are then
-        looked up by id. Raises ValueError if no order of a page can be read.
+        looked up by id. Raises ValueError if no order of a page can be read, unless all of them
+        have ids that are none of the platform's.
         """
-        rows = []
+        rows, may_be_ours = [], False
         page = shapes.listed(answer)
         for row in page:
-            with suppress(*shapes.UNREADABLE):
+            try:
                 rows.append((shapes.moment(row["submitted_at"]), self._order(row)))
-        if page and not rows:
+            except shapes.UNREADABLE:
+                may_be_ours = may_be_ours or not _is_foreign(row)
+        if may_be_ours and not rows:
             raise ValueError("no order of the list can be read")
         return len(page), rows
 
@@ -344,6 +347,12 @@ class AlpacaBroker:
                 f"{str(self.rules.live).lower()}; set the other keys"
             )
         return keys
+
+
+def _is_foreign(row: Any) -> bool:
+    """Whether an order that cannot be read has an id that is none of the platform's."""
+    number = row.get("client_order_id") if isinstance(row, dict) else None
+    return isinstance(number, str) and purpose_of(number) is None
 
 
 def _of_id(answer: Any, client_order_id: str) -> Any:

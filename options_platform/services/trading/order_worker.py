@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError, WorksAtClose
@@ -66,6 +66,8 @@ class OrderWorker:
     """Works the orders of one account."""
 
     trading: TradingSession
+    seen: list[PresentMarket] = field(default_factory=list, compare=False, repr=False)
+    """The market of the present step: it is asked for once, for all that is held."""
 
     def advance(self, now: datetime) -> list[Order]:
         """One step of each order: bring it up to date, cancel it after its rung, send the next.
@@ -85,6 +87,7 @@ class OrderWorker:
         With `follows_market` what a person flattens is priced anew where the market has left its
         last rung behind.
         """
+        self.seen.clear()
         purposes, waiting = self._take_over(now, purposes)
         for order in self._working(purposes):
             if order.status in ("intent", "unknown"):
@@ -214,7 +217,7 @@ class OrderWorker:
         """Whether what a person flattens rests where the market has left it behind."""
         if not _is_of_flatten(order):
             return False
-        offers = self._market(order).offers(order.ticker, order.legs)
+        offers = self._market().offers(order.ticker, order.legs)
         return offers is not None and self.is_beyond(order, offers.first)
 
     def _has_traded(self, order: Order, rung: timedelta) -> bool:
@@ -280,15 +283,25 @@ class OrderWorker:
         """Where a stop begins anew whose floor the market has left behind; None for others."""
         if order.reason not in STOPS and not _is_of_flatten(order):
             return None
-        fair = self._market(order).fair(order.ticker, order.legs)
-        rules = self.trading.settings.ladder
+        market, rules = self._market(), self.trading.settings.ladder
+        fair = market.fair(order.ticker, order.legs)
+        if _is_of_flatten(order):
+            # As a flatten begins: where the market is met at once.
+            fair = market.at_once(order.ticker, None)(order.legs)
         return None if fair is None else price_after_floor(order, fair, rules)
 
-    def _market(self, priced: Order | Position) -> PresentMarket:
-        trading = self.trading
-        return present_market(
-            trading.broker, trading.settings, trading.closes, [priced], trading.ledger
-        )
+    def _market(self) -> PresentMarket:
+        """The market of what is held, and of the exits that work."""
+        trading, ledger = self.trading, self.trading.ledger
+        if not self.seen:
+            priced: list[Order | Position] = [
+                *ledger.positions(only_open=True),
+                *self._working(("exit",)),
+            ]
+            self.seen.append(
+                present_market(trading.broker, trading.settings, trading.closes, priced, ledger)
+            )
+        return self.seen[0]
 
     def _close_rest(self, order: Order, now: datetime) -> None:
         """Close what is left of a position whose exit was for other legs."""
@@ -305,14 +318,14 @@ class OrderWorker:
         at_close = None
         if newest is not None:
             at_close = self.trading.closing.at_close(newest.session, newest.close)
-        return self._market(position).at_once(position.ticker, at_close)
+        return self._market().at_once(position.ticker, at_close)
 
     def _next_price(self, order: Order) -> float | None:
         orders = self.trading.ledger.orders(session=order.session)
         price = next_price(order, orders, self.trading.settings.ladder)
         if price is None or order.purpose == "entry":
             return price
-        offers = self._market(order).offers(order.ticker, order.legs)
+        offers = self._market().offers(order.ticker, order.legs)
         return price if offers is None else price_within(order, price, offers.worst)
 
 

@@ -15,7 +15,7 @@ from options_platform.domain.trading.closing import (
     without_cover,
 )
 from options_platform.domain.trading.closing import in_doubt as contracts_in_doubt
-from options_platform.domain.trading.cover import uncovers
+from options_platform.domain.trading.cover import most_covered
 from options_platform.domain.trading.orders import Order, OrderLeg, closing
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import keeps_from_trading
@@ -89,7 +89,16 @@ class NextLegs:
             elif without_cover(position, missing) is not None:
                 # No leg of what another position nets says that it closes: nobody would refuse it.
                 parts[-1] = shown
-        return parts
+        return [self._covered(position, *part) for part in parts]
+
+    def _covered(self, position: Position, legs: tuple[OrderLeg, ...], contracts: int) -> Part:
+        """As many of a part as may be closed: a sold contract may need the rest.
+
+        Be it of another position, or of none.
+        """
+        change = {leg.symbol(position.ticker): -leg.signed_ratio for leg in legs}
+        to_be_covered = self.execution.ledger.statement().to_be_covered
+        return legs, most_covered(to_be_covered, change, contracts)
 
     def _close_something(
         self, position: Position, legs: tuple[OrderLeg, ...], contracts: int,
@@ -112,9 +121,7 @@ class NextLegs:
         """
         ledger_side = self.execution.ledger.statement()
         expected, lots, left = ledger_side.contracts, ledger_side.lots, ledger_side.of_positions
-        change = {leg.symbol(position.ticker): -leg.signed_ratio * contracts for leg in legs}
-        # A sold contract of another position, or of a person, may need them as cover.
-        adds_up = not uncovers(ledger_side.to_be_covered, change) and all(
+        adds_up = contracts > 0 and all(
             lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)
         )
         if not adds_up:
@@ -146,11 +153,19 @@ class NextLegs:
         """
         day = shift(session, 1)
         return any(
-            o.purpose == "exit"
-            and o.position_id == position.position_id
-            and keeps_from_trading(o, day)
+            keeps_from_trading(o, day) or self._may_have_closed(position, o)
             for o in self.execution.ledger.unsettled_orders()
+            if o.purpose == "exit" and o.position_id == position.position_id
         )
+
+    def _may_have_closed(self, position: Position, order: Order) -> bool:
+        """Whether the broker's list lacks what a missing exit would have closed."""
+        if order.status != "missing":
+            return False
+        try:
+            return bool(symbols_of(position, order.legs) & set(self.in_doubt(position)))
+        except BrokerDoubtError:
+            return True
 
     def in_doubt(self, position: Position) -> tuple[str, ...]:
         """The contracts of a position that are missing in the broker's list, by symbol.
