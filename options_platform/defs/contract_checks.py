@@ -14,11 +14,11 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import OPTION_CHAIN, Table
 from options_platform.defs.market_data.checks import make_market_checks
 from options_platform.defs.shared.context import run_range
-from options_platform.defs.shared.partitions import first_date, newest_date
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.checks.tables import ExpectedPartitions, Finding, Rule, rules_for
 from options_platform.services.market_data.listing import first_bars, unlisted
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""Our event storage beside Dagster's own: the same run, the same answers to every reader."""
+"""The platform's event storage beside Dagster's: the same run, the same answers to every reader."""
 
 import inspect
 import os

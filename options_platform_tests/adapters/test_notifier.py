@@ -62,7 +62,7 @@ def test_the_command_sends_a_test_and_shows_no_address(there, tmp_path, monkeypa
     assert [title for title, _ in there.got] == ["paper: a test"]
     there.status = 500
     assert main(["alerts", "test"]) == 1
-    told = capsys.readouterr()
-    assert there.password not in told.out + told.err
+    printed = capsys.readouterr()
+    assert there.password not in printed.out + printed.err
     assert main(["alerts"]) == 0
     assert "No alerts." in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""`backtest` as a user has it, on the home of a finished backfill."""
+"""`backtest` as a user runs it, on the home of a finished backfill."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The command line as a user has it: real processes, exit codes, one line for each error."""
+"""The command line as a user runs it: real processes, exit codes, one line for each error."""
 
 import json
 import os
@@ -53,10 +53,16 @@ class Shell:
         (self.csv / "SPY.csv").write_text(header + "\n".join(lines) + "\n")
 
     def run(self, *arguments, **environment):
+        return self._started("-m", "options_platform", *arguments, **environment)
+
+    def python(self, code):
+        return self._started("-c", code)
+
+    def _started(self, *arguments, **environment):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
         own = {"OPTIONS_HOME": str(self.home), "OPTIONS_CSV_DIR": str(self.csv)}
         return subprocess.run(
-            [sys.executable, "-m", "options_platform", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=kept | BASE | own | environment,
             capture_output=True,
@@ -86,18 +92,18 @@ def shell(filled, tmp_path):
     return copy
 
 
-def refused(shell, done, said):
-    """One line that says what to do, a code, and the tables as before."""
+def refused(shell, done, message):
+    """One line with advice, an exit code, and unchanged tables."""
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if line.startswith("options-platform: ")]
     assert len(lines) == 1, done.stderr
-    assert said in lines[0]
+    assert message in lines[0]
     assert "Traceback" not in done.stderr
     assert shell.table().height == len(DAYS)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("backfill", "--tickers", "NOSUCH"), "NOSUCH is not among the tickers"),
         (("backfill", "--tickers", "../x"), "no ticker"),
@@ -115,24 +121,24 @@ def refused(shell, done, said):
         (("bakfill",), "bakfill"),
     ],
 )
-def test_a_wrong_request_is_refused(filled, arguments, said):
-    refused(filled, filled.run(*arguments), said)
+def test_a_wrong_request_is_refused(filled, arguments, message):
+    refused(filled, filled.run(*arguments), message)
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"OPTIONS_TICKER": "SPY"}, "did you mean tickers"),
         ({"OPTIONS_WORKERS": "two"}, "workers"),
         ({"OPTIONS_TICKERS": "../x"}, "no ticker"),
     ],
 )
-def test_a_wrong_setting_is_refused(filled, environment, said):
-    refused(filled, filled.run("backfill", **environment), said)
+def test_a_wrong_setting_is_refused(filled, environment, message):
+    refused(filled, filled.run("backfill", **environment), message)
 
 
 @pytest.mark.parametrize(
-    ("lines", "header", "said"),
+    ("lines", "header", "message"),
     [
         ([r.rsplit(",", 1)[0] for r in rows()], HEADER.replace(",volume", ""), "volume"),
         (["02.01.24,100,102,99,101,101,1000"], HEADER, "date"),
@@ -141,9 +147,9 @@ def test_a_wrong_setting_is_refused(filled, environment, said):
         (rows(20), HEADER, "ends"),
     ],
 )
-def test_a_broken_file_is_refused_and_the_tables_stay(shell, lines, header, said):
+def test_a_broken_file_is_refused_and_the_tables_stay(shell, lines, header, message):
     shell.write(lines, header)
-    refused(shell, shell.run("backfill", "--select", DATA), said)
+    refused(shell, shell.run("backfill", "--select", DATA), message)
 
 
 def test_bad_rows_are_set_aside_and_reported(shell):
@@ -283,6 +289,18 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(eval(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["backfill", "--start", "2024-01-06"], ["daily", "--date", "2024-02-19"]]
+)
+def test_what_only_reads_and_what_is_refused_load_no_dagster(shell, words):
+    code = (
+        "import sys; from options_platform.cli import main\n"
+        f"code = main({words!r})\n"
+        "print(code, 'dagster' in sys.modules)"
+    )
+    assert shell.python(code).stdout.splitlines()[-1] in ("0 False", "2 False")
 
 
 def test_logs_are_structured_lines_in_the_home(filled):

@@ -25,14 +25,14 @@ def home(simulated_home, tmp_path, monkeypatch):
     return copy
 
 
-def told(capsys, *arguments):
+def needs_of(capsys, *arguments):
     assert main(["feasibility", "--json", *arguments]) == 0
     return json.loads(capsys.readouterr().out)
 
 
 def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch):
     monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", "1000")
-    small = told(capsys, "--sessions", "400")
+    small = needs_of(capsys, "--sessions", "400")
     assert small["strategies"]
     for row in small["strategies"]:
         needs = [row[f"needed_for_{what}_usd"] for what in ("sizing", "limits", "greeks")]
@@ -41,14 +41,14 @@ def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch
         assert row["plans"] > 0
     enough = max(row["account_needed_usd"] for row in small["strategies"])
     monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", str(enough + 1))
-    large = told(capsys, "--sessions", "400")
+    large = needs_of(capsys, "--sessions", "400")
     assert all(row["fits"] for row in large["strategies"])
 
 
 def test_it_begins_with_the_first_plan_however_early_the_data_begin(home, capsys, monkeypatch):
-    """A home whose daily run is all that ever ran has plans of late sessions alone."""
+    """A home with only a daily run has plans of late sessions only."""
     monkeypatch.setenv("OPTIONS_START", str(home.start - timedelta(days=200)))
-    assert told(capsys, "--sessions", "1000")["first"] >= str(home.start)
+    assert needs_of(capsys, "--sessions", "1000")["first"] >= str(home.start)
 
 
 def test_a_table_for_people_and_a_home_without_plans(home, capsys, monkeypatch, tmp_path):

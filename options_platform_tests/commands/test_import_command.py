@@ -39,7 +39,7 @@ def test_an_import_goes_to_the_folder_of_the_source_csv(work, monkeypatch, capsy
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["HistoricalData_1.csv", "--to", "data"], "has a ticker; give it: --ticker"),
         (["HistoricalData_1.csv", "--ticker", "AAPL"], "name the folder to write to: --to FOLDER"),
@@ -47,10 +47,10 @@ def test_an_import_goes_to_the_folder_of_the_source_csv(work, monkeypatch, capsy
         (["--to", "data"], "the following arguments are required: FILE"),
     ],
 )
-def test_an_import_names_the_missing_information(work, capsys, arguments, said):
+def test_an_import_names_the_missing_information(work, capsys, arguments, message):
     assert main(["import", *arguments]) != 0
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
     assert not (work / "data").exists()
 

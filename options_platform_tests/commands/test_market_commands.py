@@ -1,4 +1,4 @@
-"""`quarantine` and `bars` as a user has them."""
+"""`quarantine` and `bars` as a user runs them."""
 
 import json
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""`record` as a user has it, on a home that has traded."""
+"""`record` as a user runs it, on a home that has traded."""
 
 import json
 import shutil
@@ -51,22 +51,22 @@ def home(traded, monkeypatch):
 
 def test_the_record_shows_that_paper_and_backtest_agree_trade_by_trade(home, traded, capsys):
     assert main(["record", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert len(told["journal"]) == len(traded.ledger.positions()) > 10
-    assert {row["state"] for row in told["drift"]} == {"same"}
-    assert [row["metric"] for row in told["targets"]] == ["trades", "win_rate", "profit_factor"]
-    assert told["targets"][0]["state"] == "too few"
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed["journal"]) == len(traded.ledger.positions()) > 10
+    assert {row["state"] for row in printed["drift"]} == {"same"}
+    assert [row["metric"] for row in printed["targets"]] == ["trades", "win_rate", "profit_factor"]
+    assert printed["targets"][0]["state"] == "too few"
 
 
 def test_the_journal_is_written_with_its_drift(home, traded, tmp_path, capsys):
     file = tmp_path / "journal.csv"
     assert main(["record", "--csv", str(file)]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     rows = pl.read_csv(file)
     assert rows.height == len(traded.ledger.positions())
     assert rows["drift"].unique().to_list() == ["same"]
-    assert f"{rows.height} same, 0 differs, 0 only paper, 0 only backtest" in told
-    assert "win_rate" in told
+    assert f"{rows.height} same, 0 differs, 0 only paper, 0 only backtest" in printed
+    assert "win_rate" in printed
 
 
 def test_a_fill_of_today_is_mentioned_and_does_not_stop_the_record(
@@ -84,9 +84,9 @@ def test_a_fill_of_today_is_mentioned_and_does_not_stop_the_record(
     ledger.record(intent.to("unknown"), NOW)
     ledger.record(order, NOW)
     assert main(["record"]) == 0
-    told = capsys.readouterr().out
-    assert f"{len(later.positions) - 1} same, 0 differs, 0 only paper, 0 only backtest" in told
-    assert "1 more have fills after the newest marked session" in told
+    printed = capsys.readouterr().out
+    assert f"{len(later.positions) - 1} same, 0 differs, 0 only paper, 0 only backtest" in printed
+    assert "1 more have fills after the newest marked session" in printed
 
 
 def test_an_unwritable_journal_is_reported_in_one_line(home, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""`research` keeps the years that choose apart from those that score."""
+"""`research` separates the years that choose from those that score."""
 
 import argparse
 from datetime import date

@@ -1,4 +1,4 @@
-"""A search goes on where it was killed, and writes down each of its trials."""
+"""A search resumes where it was killed, and records each of its trials."""
 
 import json
 import os
@@ -49,10 +49,10 @@ def test_a_resumed_search_ends_like_an_uninterrupted_one(tmp_path, monkeypatch, 
     killed = set(warehouse.read(TRIALS)["trial_id"])
     assert 1 <= len(killed) <= 2
     assert main([*ASKED, "direction", "--trials", "2"]) == 0
-    told = capfd.readouterr()
-    assert json.loads(told.out) == whole
-    assert "1/2" not in told.err
-    assert "2/2" in told.err
+    printed = capfd.readouterr()
+    assert json.loads(printed.out) == whole
+    assert "1/2" not in printed.err
+    assert "2/2" in printed.err
     trials = warehouse.read(TRIALS)
     assert trials["purpose"].unique().to_list() == ["search"]
     assert killed < set(trials["trial_id"])

@@ -1,4 +1,4 @@
-"""The hands on trading as a user has them: real processes at a fake Alpaca."""
+"""The commands of trading as a user runs them: real processes at a fake Alpaca."""
 
 import json
 import os
@@ -82,18 +82,18 @@ def test_orders_positions_and_reconcile_speak_json_and_agree(shell):
         assert position["days_to_expiry"] == (expiry - marked).days > 0
         assert datetime.fromisoformat(order["placed_at"]).utcoffset() == timedelta(0)
     newest = max(datetime.fromisoformat(order["updated_at"]) for order in orders["orders"])
-    for told in (orders, positions):
-        assert newest <= datetime.fromisoformat(told["as_of"]) <= datetime.now(UTC)
+    for printed in (orders, positions):
+        assert newest <= datetime.fromisoformat(printed["as_of"]) <= datetime.now(UTC)
     assert shell.json("reconcile") == []
     assert "agree" in shell.run("reconcile").stdout
 
 
 def test_the_tables_fit_a_terminal_and_show_their_time(shell):
     for name in ("orders", "positions"):
-        *_, heading, _, _, told = shell.run(name).stdout.splitlines()
+        *_, heading, _, _, printed = shell.run(name).stdout.splitlines()
         assert heading.split()[0] == ("session" if name == "orders" else "position")
-        assert f"{datetime.now(UTC):%Y-%m-%d}" in told
-        assert "options-platform reconcile" in told
+        assert f"{datetime.now(UTC):%Y-%m-%d}" in printed
+        assert "options-platform reconcile" in printed
         assert max(map(len, shell.run(name).stdout.splitlines())) <= 100
     for position in shell.json("positions")["positions"]:
         text = shell.run("positions").stdout
@@ -104,10 +104,12 @@ def test_the_tables_fit_a_terminal_and_show_their_time(shell):
 
 
 def test_a_broker_that_does_not_answer_is_not_a_difference_to_accept(shell):
-    told = shell.run("reconcile", code=1, OPTIONS_ALPACA__FAKE_ADDRESS="http://127.0.0.1:9").stdout
-    assert "Check the connection and the broker's keys" in told
-    assert "--accept" not in told
-    assert "curl.se" not in told
+    printed = shell.run(
+        "reconcile", code=1, OPTIONS_ALPACA__FAKE_ADDRESS="http://127.0.0.1:9"
+    ).stdout
+    assert "Check the connection and the broker's keys" in printed
+    assert "--accept" not in printed
+    assert "curl.se" not in printed
 
 
 def test_a_halt_keeps_its_first_reason_and_nothing_halted_is_not_resumed(shell):
@@ -133,8 +135,8 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
     assert "--yes" in refused.stderr
     assert shell.fake.count(POST) == 2
     held = {position["position_id"] for position in shell.json("positions")["positions"]}
-    told = shell.run("flatten", "--yes").stdout
-    assert "2 positions closed, none open.\n" in told
+    printed = shell.run("flatten", "--yes").stdout
+    assert "2 positions closed, none open.\n" in printed
     assert shell.fake.book.positions == {}
     assert shell.json("positions")["positions"] == []
     assert len(held) == 2
@@ -164,9 +166,9 @@ def test_status_shows_a_pause_and_doubtful_quotes_and_resume_ends_the_pause(shel
     day = now.astimezone(NEW_YORK).date()
     decided = Evidence(False, -1.0, -1.0, True, Look(unsure_since=now))
     keep_looks(ledger, day, {first: decided, second: replace(decided, by_model=False)}, now)
-    told = shell.json("status")
-    assert told["paused"].startswith("DAILY_LOSS")
-    assert (told["halted"], list(told["unsure_quotes"])) == (None, [first])
+    printed = shell.json("status")
+    assert printed["paused"].startswith("DAILY_LOSS")
+    assert (printed["halted"], list(printed["unsure_quotes"])) == (None, [first])
     lines = shell.run("status").stdout.splitlines()
     assert len([line for line in lines if "PAUSED" in line or "DOUBT" in line]) == 2
     assert shell.run("resume").stdout == "New orders are allowed again.\n"
@@ -181,7 +183,7 @@ def test_work_has_nothing_to_do_when_no_order_works(shell):
 
 
 def leaving(shell):
-    """An exit of one position that rests at the broker; its id."""
+    """Send an exit of one position that rests at the broker; returns its id."""
     shell.fake.fills = "rest"
     service, now = trader(shell.home, shell.fake.address), datetime.now(UTC)
     position = service.ledger.positions()[0]
@@ -207,9 +209,9 @@ def test_work_names_an_exit_that_was_rejected_and_fails(shell):
     number = leaving(shell)
     shell.fake.script("reject", {"client_order_id": number})
     assert [row["status"] for row in shell.json("work", code=1)] == ["rejected"]
-    said = shell.run("work", code=1).stdout
-    assert f"{number} was rejected" in said
-    assert "options-platform flatten" in said
+    output = shell.run("work", code=1).stdout
+    assert f"{number} was rejected" in output
+    assert "options-platform flatten" in output
 
 
 def test_another_broker_needs_another_account_name(shell):

@@ -1,4 +1,4 @@
-"""The asset checks in real runs on a real instance: what is broken stops what rests on it."""
+"""The asset checks in real runs on a real instance: broken rows stop everything downstream."""
 
 from datetime import date
 
@@ -23,7 +23,7 @@ DATA = ("raw_ohlcv", "vix", "features", "labels")
 
 
 class Sabotaged(Warehouse):
-    """A warehouse in which a statement is run right after a table was written."""
+    """A warehouse that runs a statement right after a table was written."""
 
     def __init__(self, settings, table, statement):
         super().__init__(settings.warehouse_path, wait_seconds=30)
@@ -106,15 +106,15 @@ def test_the_shell_names_the_failed_check_in_one_line(tmp_path):
     settings = small(tmp_path)
     table, statement, _ = BROKEN[0]
     broken = Sabotaged(settings, table, statement)
-    with pytest.raises(RunFailedError) as said:
+    with pytest.raises(RunFailedError) as error:
         run_job(settings, PartitionRange(START, END, settings.tickers), warehouse=broken)
-    assert str(said.value).startswith("vix.sessions_complete: 2 rows: Each session of the range")
-    assert f"e.g. {DAY} QQQ; {DAY} SPY; nothing downstream was computed" in str(said.value)
-    assert "\n" not in str(said.value)
+    assert str(error.value).startswith("vix.sessions_complete: 2 rows: Each session of the range")
+    assert f"e.g. {DAY} QQQ; {DAY} SPY; nothing downstream was computed" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_bad_row_warns_and_does_not_block(tmp_path):
-    """A bar that was set aside is reported, and the rest of the data goes on."""
+    """A bar that is set aside is reported, and the other rows are used."""
     settings = small(tmp_path)
     gone = ", ".join(f"{name} = NULL" for name in ("open", "high", "low", "close"))
     statement = f"UPDATE raw_ohlcv SET bad_reason = 'nan_price', {gone} WHERE date = '{DAY}'"

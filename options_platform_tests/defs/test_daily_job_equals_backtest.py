@@ -35,7 +35,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 def request_of_the_schedule(settings, at):
-    """What the daily schedule asks for at that moment: the tags of its run."""
+    """The tags of the run that the daily schedule requests at that time."""
     context = dg.build_schedule_context(scheduled_execution_time=at)
     (request,) = make_schedule(settings).evaluate_tick(context).run_requests
     return request.tags

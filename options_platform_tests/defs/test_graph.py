@@ -1,4 +1,4 @@
-"""The asset graph as Dagster sees it: names, order, words, owners, kinds, checks, policies."""
+"""The asset graph as Dagster sees it: names, dependencies, owners, kinds, checks, policies."""
 
 import dagster as dg
 import pytest

@@ -1,4 +1,4 @@
-"""How often the assets ask a source over HTTP, and that its rate limit is kept."""
+"""The number of HTTP requests of the assets, and their rate limit."""
 
 import json
 from datetime import UTC, date, datetime

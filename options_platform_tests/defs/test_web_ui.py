@@ -1,4 +1,4 @@
-"""The web UI as a user starts it: a backfill launched there, and what the pages show."""
+"""The web UI as a user starts it: a backfill launched there, and its pages."""
 
 import json
 import os
@@ -225,18 +225,18 @@ def test_the_report_opens_without_errors_in_its_console(home, backfilled, tmp_pa
     settings = make_platform_settings(home, start=START, end=END, tickers=TICKERS)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30)
     path = write_report(settings, warehouse, now=datetime(2026, 1, 2, tzinfo=NEW_YORK))
-    said, asked = [], []
+    messages, asked = [], []
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
         assert page.title().startswith("options-platform")
         assert page.locator("img").count() >= 2
         browser.close()
-    assert said == []
+    assert messages == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 

@@ -1,4 +1,4 @@
-"""An account at the fake server, asked over HTTP as any client does."""
+"""An account at the fake server, used over HTTP like by any client."""
 
 import json
 from datetime import datetime
@@ -13,7 +13,7 @@ STRIKE_USD = 47_500.0
 
 
 class Client:
-    """Requests to one server; an answer is its status and body, JSON where it is that."""
+    """Requests to one server; an answer is its status and body, parsed if it is JSON."""
 
     def __init__(self, fake):
         self.fake = fake

@@ -1,4 +1,4 @@
-"""A server of its own for each test, with a clock that the test holds."""
+"""A separate server for each test, with a clock that the test sets."""
 
 import pytest
 

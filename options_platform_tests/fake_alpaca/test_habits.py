@@ -1,4 +1,4 @@
-"""What the fake server shows may lag, lack or be capped, while the account itself goes on."""
+"""Answers of the fake server may lag or be incomplete, while the account itself is correct."""
 
 import time
 from datetime import timedelta
@@ -105,7 +105,7 @@ def test_cash_may_lag_too(client, account):
 def test_a_gateway_before_the_broker_answers_with_its_own_pages(
     client, account, page, status, content_type, words
 ):
-    """The order was taken all the same."""
+    """The order was accepted all the same."""
     account.script("faults", {"do": "status_after", "page": page})
     found = client.raw("POST", "/v2/orders", SINGLE)
     assert found[0] == status

@@ -1,4 +1,4 @@
-"""Alpaca's wire: bars, corporate actions, option snapshots and contracts, page by page."""
+"""A fake Alpaca for market data: bars, corporate actions, snapshots and contracts, page by page."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta

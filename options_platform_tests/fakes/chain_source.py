@@ -1,4 +1,4 @@
-"""The simulated market with option chains and earnings; sessions can be taken away."""
+"""The simulated market with option chains and earnings; sessions can be removed."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ STRIKES = np.arange(0.80, 1.2001, 0.02)
 
 
 class ChainSource(SimulatedSource):
-    """A simulated source whose chains are quoted off the synthetic surface."""
+    """A simulated source with chains that differ from the synthetic surface."""
 
     def __init__(self, seed: int = 7, *, without: frozenset[date] = frozenset()) -> None:
         super().__init__(seed)

@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1 with faults on demand, for the wires of data providers."""
+"""A real HTTP server on 127.0.0.1 with faults on demand, to fake data providers."""
 
 import threading
 from collections import deque
@@ -79,7 +79,7 @@ class FakeServer:
         return True
 
     def answer(self, path, query):
-        """The body, or (status, body), for a request without a fault."""
+        """The body, or (status, body), of the answer to a request without a fault."""
         raise NotImplementedError
 
     def answered(self, path, query):

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that takes what notifiers send."""
+"""A real HTTP server on loopback that receives alerts."""
 
 import json
 from contextlib import contextmanager

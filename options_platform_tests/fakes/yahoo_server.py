@@ -1,4 +1,4 @@
-"""Yahoo's wire: charts, option chains and the earnings calendar, in the shapes it answers in."""
+"""A fake Yahoo: charts, option chains and the earnings calendar, in Yahoo's format."""
 
 import json
 from datetime import UTC, date, datetime, time

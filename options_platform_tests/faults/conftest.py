@@ -15,7 +15,7 @@ def fake():
 
 @pytest.fixture
 def resting():
-    """A server that lets orders work."""
+    """A server at which orders rest."""
     with server(fills="rest") as made:
         yield made
 

@@ -40,7 +40,7 @@ def trade(made, tickers=("SPY",), *, now=NOW, session=SESSION, spot=250.0, **cha
 
 
 def advance(made, now=NOW, fake=None):
-    """One step of the desk at `now`, by the clocks of both sides."""
+    """One step of the order worker at `now`, by the clocks of both sides."""
     if fake is not None:
         at_clock(fake, now)
     return OrderWorker(made).advance(now)
@@ -65,8 +65,8 @@ def start(home, address, step="never", tickers=("SPY",), action="trade", **envir
 
 
 def ended(process, seconds=120):
-    _, said = process.communicate(timeout=seconds)
-    return process.returncode, said
+    _, output = process.communicate(timeout=seconds)
+    return process.returncode, output
 
 
 def kill_when(process, happened, seconds=60):
@@ -115,7 +115,7 @@ def daily(made, fake, day, spots, tickers=(), *, at_night=False):
 
 
 def open_beside(made, order, legs, number="beside"):
-    """Another position of these legs, opened as that of `order` was."""
+    """Another position with these legs, opened like that of `order`."""
     another = replace(
         order,
         client_order_id=number,
@@ -134,7 +134,7 @@ def open_beside(made, order, legs, number="beside"):
 
 
 def seen_once(made, fake, now=NOW):
-    """A look at the quotes of now, as long before it as the one that confirms it must come."""
+    """A check at the quotes of now, early enough that the next one confirms it."""
     earlier = now - timedelta(seconds=made.settings.intraday.confirm_seconds)
     at_clock(fake, earlier)
     found = IntradayCheck(made).run(earlier)
@@ -143,7 +143,7 @@ def seen_once(made, fake, now=NOW):
 
 
 def accept(made, now, reason):
-    """A person looks at what differs, and takes it over; what differs then."""
+    """Reconcile and accept the differences; returns those that remain."""
     made.reconcile(now)
     return accept_unseen(made, now, reason)
 
@@ -166,7 +166,7 @@ def lose_the_bought_leg(fake):
 
 
 def resting_on_its_floor(made, fake, reason, *, climb=True):
-    """An exit decided on the close at 1.86 that nothing meets: its floor brings 1.12."""
+    """An exit decided on the close at 1.86 that does not fill; its floor is 1.12."""
     fake.fills = "rest"
     position = made.ledger.positions()[0]
     with made.ledger.trading():
@@ -197,7 +197,7 @@ def closed_at_once(made, fake):
 
 
 def assert_sound(made, fake):
-    """Nothing lost and nothing doubled: each side knows the other's orders and contracts."""
+    """Nothing is lost or doubled: each side knows the other's orders and contracts."""
     ours = {o.client_order_id: o for o in made.ledger.orders() if o.status != "not_sent"}
     theirs = {o["client_order_id"]: o for o in fake.book.orders.values()}
     assert set(theirs) <= set(ours)
@@ -217,7 +217,7 @@ def assert_sound(made, fake):
 
 
 def assert_full_disk_lost_nothing(home, fake):
-    """Whatever of a first order could be written: done again, there is one."""
+    """However much of a first order could be written, a repeated run leaves one order."""
     made = trader(home, fake.address)
     # A ledger is made whole or not at all.
     assert not made.ledger.path.exists() or made.ledger.path.stat().st_size >= SMALLEST_LEDGER

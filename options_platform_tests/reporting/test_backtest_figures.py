@@ -1,4 +1,4 @@
-"""Every plot of a backtest is a picture, also of an account that was ruined or never traded."""
+"""Every plot of a backtest is a valid image, also of a ruined account or one that never traded."""
 
 import struct
 from datetime import date

@@ -47,10 +47,10 @@ def test_complete_data_have_no_gap_and_are_not_behind():
     found = data_section(STORED, ("AAA", "BBB"), DAYS[-1])
     assert found["gaps"] == found["quarantine"] == found["revisions"] == []
     for ticker in ("AAA", "BBB"):
-        told = of(found, ticker)
-        assert (told["sessions"], told["missing"], told["set_aside"]) == (len(DAYS), 0, 0)
-        assert (told["first"], told["last"], told["sessions_behind"]) == (DAYS[0], DAYS[-1], 0)
-        assert told["sources"] == "test"
+        row = of(found, ticker)
+        assert (row["sessions"], row["missing"], row["set_aside"]) == (len(DAYS), 0, 0)
+        assert (row["first"], row["last"], row["sessions_behind"]) == (DAYS[0], DAYS[-1], 0)
+        assert row["sources"] == "test"
 
 
 def test_a_ticker_that_ends_early_is_behind_by_its_sessions():

@@ -1,4 +1,4 @@
-"""The true defects of real files stand in the report, each by its name."""
+"""The report names the known defects of real files."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def words_of(settings):
 
 
 def made_of(reference_data, tmp_path, *, ticker, files, start, end, **changes):
-    """A home over bars and indices of a folder of the real files."""
+    """A home with bars and indices from a folder of real files."""
     folders = os.pathsep.join(str(folder) for folder in (tmp_path, *files))
     settings = make_platform_settings(
         tmp_path / "home", source="csv", csv_dir=folders, tickers=(ticker,), start=start, end=end,
@@ -51,13 +51,13 @@ def test_the_defects_of_qqq_and_of_the_vix_are_named(reference_data, tmp_path):
     closes = raw.select("date", "ticker").unique().with_columns(close=pl.lit(None, pl.Float64))
     gates = {"rate": 0.036, "dividend": 0.005, "fetched_at": NOW}
     ChainStore(settings.chains_path).write(judge_chains(raw, closes, ChainGates(), **gates))
-    said = words_of(settings)
-    assert "QQQ 2020-09-21 adj_close misses the dividend of 0.38824 USD" in said
-    assert "VIX6M high_below_low warning 1 1 0 0 2019-07-05 2019-07-05" in said
-    assert re.search(r"VIX outside_range warning \d+", said)
-    assert re.search(r"VIX implausible_high warning \d+", said)
-    assert re.search(r"QQQ 2026-02-11 CROSSED 7 ", said)
-    assert re.search(r"QQQ 2026-02-11 IV_BOUNDS \d+ ", said)
+    page = words_of(settings)
+    assert "QQQ 2020-09-21 adj_close misses the dividend of 0.38824 USD" in page
+    assert "VIX6M high_below_low warning 1 1 0 0 2019-07-05 2019-07-05" in page
+    assert re.search(r"VIX outside_range warning \d+", page)
+    assert re.search(r"VIX implausible_high warning \d+", page)
+    assert re.search(r"QQQ 2026-02-11 CROSSED 7 ", page)
+    assert re.search(r"QQQ 2026-02-11 IV_BOUNDS \d+ ", page)
 
 
 def test_the_gap_of_qqq_and_nvdas_adjusted_prices_are_named(reference_data, tmp_path):

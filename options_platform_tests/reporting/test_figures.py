@@ -1,4 +1,4 @@
-"""The plots: valid PNG images for ordinary and for poor data, never a warning."""
+"""The plots: valid PNG images for ordinary and for poor data, without warnings."""
 
 import base64
 import struct

@@ -18,7 +18,7 @@ from options_platform_tests.reporting.test_report import Page
 
 @pytest.fixture(scope="module")
 def traded(tmp_path_factory):
-    """A home after two months of paper trading, with the data that they rested on."""
+    """A home after two months of paper trading, with its market data."""
     run = paper_run(tmp_path_factory.mktemp("traded"))
     warehouse = Warehouse(run.settings.warehouse_path, wait_seconds=10.0)
     warehouse.write([(RAW_OHLCV, run.bars), (VIX, run.vix.select(VIX.schema.names()))])
@@ -44,7 +44,7 @@ def test_the_page_shows_targets_positions_trades_and_drift(traded):
 
 
 def test_marks_made_with_tenors_that_are_no_longer_stored_show_as_drift(traded):
-    """The home holds no tenors of the VIX, by which the account was marked and filled."""
+    """The home has no tenors of the VIX, with which the account was marked and filled."""
     settings, warehouse = traded
     section = paper_section(settings, warehouse, open_ledger(settings))
     assert {row["state"] for row in section["states"]} >= {"differs"}

@@ -1,4 +1,4 @@
-"""The report of a small simulated home: whole, in one file, safe, and honest."""
+"""The report of a small simulated home: complete, in one file, safe, and honest."""
 
 import re
 import shutil
@@ -67,8 +67,8 @@ def test_every_section_is_there_with_its_content(report):
     assert {"data", "models", "regimes", "plan", "orders", "made"} <= set(ids)
     assert len(page.all("img")) >= 6
     naive = ("class frequencies (naive)", "persistence (naive)")
-    for said in ("SPY", "QQQ", *naive, "Targets of the plan", "not_sent", "BACKFILL"):
-        assert said in page.text
+    for text in ("SPY", "QQQ", *naive, "Targets of the plan", "not_sent", "BACKFILL"):
+        assert text in page.text
     assert "simulated" in page.text
     assert "{{" not in text
     assert "{%" not in text

@@ -1,4 +1,4 @@
-"""The research page's tables hold what is stored, and keep choosing and scoring years apart."""
+"""The research page's tables show the stored rows, and separate choosing from scoring years."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""The tearsheet in the report: whole, labelled, and readable in a browser."""
+"""The tearsheet in the report: complete, labelled, and readable in a browser."""
 
 import shutil
 from dataclasses import replace

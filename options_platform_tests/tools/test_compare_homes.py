@@ -1,4 +1,4 @@
-"""Two homes are compared row by row: what differs is named, whichever home has it."""
+"""Two homes are compared row by row, and every difference is named, whichever home has it."""
 
 import shutil
 from datetime import UTC, datetime
@@ -45,12 +45,12 @@ def compared(homes, capsys, *options):
 
 
 def test_a_home_and_its_copy_have_the_same_rows_in_every_column(homes, capsys):
-    code, said = compared(homes, capsys, "--every-column")
+    code, output = compared(homes, capsys, "--every-column")
     assert code == 0
-    assert 'same    warehouse.duckdb "main"."bars": 3 rows, 3 columns' in said
-    assert 'same    warehouse.duckdb "marts"."months": 1 rows, 1 columns' in said
-    assert 'same    ledger.duckdb "main"."orders": 1 rows' in said
-    assert "same    chains: 1 files" in said
+    assert 'same    warehouse.duckdb "main"."bars": 3 rows, 3 columns' in output
+    assert 'same    warehouse.duckdb "marts"."months": 1 rows, 1 columns' in output
+    assert 'same    ledger.duckdb "main"."orders": 1 rows' in output
+    assert "same    chains: 1 files" in output
 
 
 @pytest.mark.parametrize(
@@ -71,17 +71,17 @@ def test_a_different_value_row_or_table_is_named_whichever_home_has_it(
     homes, capsys, statement, named, changed
 ):
     run(homes[changed] / "warehouse.duckdb", statement)
-    code, said = compared(homes if changed else homes[::-1], capsys)
+    code, output = compared(homes if changed else homes[::-1], capsys)
     assert code == 1
-    assert named in said
-    assert said.endswith("1 differ\n")
+    assert named in output
+    assert output.endswith("1 differ\n")
 
 
 def test_an_order_in_only_one_ledger_is_named(homes, capsys):
     run(homes[1] / "ledger.duckdb", "DELETE FROM orders")
-    code, said = compared(homes, capsys)
+    code, output = compared(homes, capsys)
     assert code == 1
-    assert 'ledger.duckdb "main"."orders": 1 rows only before, 0 only after' in said
+    assert 'ledger.duckdb "main"."orders": 1 rows only before, 0 only after' in output
 
 
 def test_clock_times_are_compared_only_on_request(homes, capsys):
@@ -96,17 +96,17 @@ def test_a_missing_or_different_chain_is_named(homes, capsys, changed):
     pl.read_parquet(path).with_columns(bid=pl.lit(2.0)).write_parquet(path)
     assert "2024-06-03.parquet: other columns or rows" in compared(homes, capsys)[1]
     path.unlink()
-    code, said = compared(homes, capsys)
+    code, output = compared(homes, capsys)
     assert code == 1
-    assert f"{path} is missing" in said
+    assert f"{path} is missing" in output
 
 
 def test_a_missing_database_is_named_and_a_folder_without_any_is_not_a_home(
     homes, capsys, tmp_path
 ):
     (homes[0] / "ledger.duckdb").unlink()
-    code, said = compared(homes, capsys)
+    code, output = compared(homes, capsys)
     assert code == 1
-    assert "DIFFERS ledger.duckdb" in said
+    assert "DIFFERS ledger.duckdb" in output
     with pytest.raises(FileNotFoundError, match="has no database"):
         main([str(homes[0]), str(tmp_path)])

@@ -21,7 +21,6 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.defs.shared.context import run_range
-from options_platform.defs.shared.partitions import newest_date
 from options_platform.domain.features.registry import feature_version
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.dataset import make_dataset
@@ -37,6 +36,7 @@ from options_platform.models.monitoring.health import (
 )
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import Settings
 
 DESCRIPTIONS = {

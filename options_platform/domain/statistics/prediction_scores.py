@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from options_platform.common import Floats
 
@@ -159,6 +158,8 @@ def student_low(draws: Floats, blocks: int, tail: float, least_error: float = 0.
     number of draws (Efron and Tibshirani 1993, chapter 12). The standard error is at least
     `least_error`.
     """
+    from scipy.special import stdtrit
+
     if blocks < 2:
         return float("-inf")
     error = max(float(np.nanstd(draws[1:], ddof=1)), least_error)

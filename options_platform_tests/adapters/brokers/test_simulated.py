@@ -34,17 +34,17 @@ def worked(broker, order, market=MARKET, session=NEXT):
 @pytest.mark.parametrize("model", ["mid", "default", "worst"])
 def test_a_fill_has_the_price_of_its_model_and_fees_for_each_contract_and_leg(tmp_path, model):
     broker = opened(tmp_path, model=model)
-    found = worked(broker, replace(ORDER, limit_price=None))
-    assert (found.status, found.filled_qty) == ("filled", 5)
-    assert found.avg_price == price(broker, fills=FillRules(model=model))
-    assert found.fees_usd == pytest.approx(5 * 2 * 0.65)
+    order = worked(broker, replace(ORDER, limit_price=None))
+    assert (order.status, order.filled_qty) == ("filled", 5)
+    assert order.avg_price == price(broker, fills=FillRules(model=model))
+    assert order.fees_usd == pytest.approx(5 * 2 * 0.65)
     assert broker.working() == []
 
 
 def test_an_order_does_not_work_in_the_session_that_decided_it(tmp_path):
     broker = opened(tmp_path)
-    found = worked(broker, replace(ORDER, limit_price=None), session=ORDER.session)
-    assert found.status == "submitted"
+    order = worked(broker, replace(ORDER, limit_price=None), session=ORDER.session)
+    assert order.status == "submitted"
 
 
 def test_a_limit_is_kept_for_debits_and_for_credits(tmp_path):
@@ -56,15 +56,15 @@ def test_a_limit_is_kept_for_debits_and_for_credits(tmp_path):
             order = replace(
                 ORDER, client_order_id=f"{name}{fair}", legs=legs, limit_price=round(limit, 2)
             )
-            found = worked(broker, order)
-            assert found.status == status
-            assert found.reason == (None if status == "filled" else "LIMIT_NOT_REACHED")
+            order = worked(broker, order)
+            assert order.status == status
+            assert order.reason == (None if status == "filled" else "LIMIT_NOT_REACHED")
     assert price(broker, LEGS) > 0 > price(broker, sold)
 
 
 def test_a_ticker_without_a_close_lets_its_order_expire(tmp_path):
-    found = worked(opened(tmp_path), ORDER, market={})
-    assert (found.status, found.reason, found.filled_qty) == ("expired", "NO_MARKET", 0)
+    order = worked(opened(tmp_path), ORDER, market={})
+    assert (order.status, order.reason, order.filled_qty) == ("expired", "NO_MARKET", 0)
 
 
 def test_working_a_session_twice_changes_nothing(tmp_path):
@@ -91,26 +91,26 @@ def held_into_expiry(tmp_path, spot):
     assert len(broker.holdings()) == 2
     for _ in range(2):
         broker.work(LAST, {"SPY": MarketClose(spot, 0.13)})
-    told = [(a.kind, a.symbol, a.quantity, a.price) for a in broker.activities(LAST)]
-    return broker, entry, broker.account().cash_usd - before, told
+    activities = [(a.kind, a.symbol, a.quantity, a.price) for a in broker.activities(LAST)]
+    return broker, entry, broker.account().cash_usd - before, activities
 
 
 def test_an_option_that_expires_out_of_the_money_is_removed_with_an_activity(tmp_path):
-    broker, entry, cash, told = held_into_expiry(tmp_path, 480.0)
+    broker, entry, cash, activities = held_into_expiry(tmp_path, 480.0)
     assert broker.holdings() == []
     assert cash == 0.0
-    assert told == [
+    assert activities == [
         ("OPEXP", SPREAD[1].symbol("SPY"), -entry.filled_qty, None),
         ("OPEXP", SPREAD[0].symbol("SPY"), entry.filled_qty, None),
     ]
 
 
 def test_a_sold_leg_alone_in_the_money_is_assigned_into_shares_at_its_strike(tmp_path):
-    broker, entry, cash, told = held_into_expiry(tmp_path, 472.0)
+    broker, entry, cash, activities = held_into_expiry(tmp_path, 472.0)
     shares = 100 * entry.filled_qty
     assert broker.holdings() == [Holding("SPY", shares)]
     assert cash == pytest.approx(-475.0 * shares)
-    assert told == [
+    assert activities == [
         ("OPEXP", SPREAD[1].symbol("SPY"), -entry.filled_qty, None),
         ("OPASN", SPREAD[0].symbol("SPY"), entry.filled_qty, None),
         ("OPTRD", "SPY", shares, 475.0),
@@ -185,8 +185,8 @@ def test_a_file_that_counts_lots_is_migrated_to_single_shares_once(tmp_path):
     broker.submit(sale)
     next_day = shift(LAST, 1)
     broker.work(next_day, {"SPY": MarketClose(471.37, 0.13)})
-    rest = replace(sale, client_order_id="r", contracts=300, session=next_day)
-    broker.submit(rest)
+    remainder = replace(sale, client_order_id="r", contracts=300, session=next_day)
+    broker.submit(remainder)
     cash, held_shares = broker.account().cash_usd, broker.holdings()
     write_in_lots(broker.path)
     for _ in range(2):

@@ -148,7 +148,7 @@ def test_the_order_is_a_setting(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"OPTIONS_FALLBACK_SOURCES": "yahoo"}, "each source once"),
         ({"OPTIONS_FALLBACK_SOURCES": "alpaca,alpaca"}, "each source once"),
@@ -158,8 +158,8 @@ def test_the_order_is_a_setting(tmp_path):
         ({"OPTIONS_REQUESTS_PER_MINUTE__YAHO": "5"}, "did you mean yahoo"),
     ],
 )
-def test_an_impossible_order_of_sources_is_refused_in_one_line(tmp_path, environment, said):
-    with pytest.raises(SettingsError, match=said):
+def test_an_impossible_order_of_sources_is_refused_in_one_line(tmp_path, environment, message):
+    with pytest.raises(SettingsError, match=message):
         load_settings(tmp_path, environment)
 
 

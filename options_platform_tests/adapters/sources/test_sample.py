@@ -57,7 +57,7 @@ def test_a_name_that_the_sample_does_not_have_is_refused_with_those_it_has(ticke
 
 
 def test_a_date_after_its_end_is_refused():
-    with pytest.raises(SourceError, match="ends 2018-12-31, but 2019-01-02"):
+    with pytest.raises(SourceError, match="ends 2018-12-31, before 2019-01-02"):
         SampleSource().bars("SPY", SPAN[0], date(2019, 1, 2))
 
 

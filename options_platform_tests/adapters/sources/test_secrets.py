@@ -1,4 +1,4 @@
-"""Keys appear in no error, no log, no text of an object, and nowhere behind an error."""
+"""Keys appear in no error, no log, no repr, and nowhere in the chain of an error."""
 
 import logging
 import sys
@@ -35,7 +35,7 @@ FAULTS = {
 
 
 def everything_behind(error):
-    """All that can be reached from an error: its chain, arguments, attributes, and frames' text."""
+    """Everything reachable from an error: its chain, arguments, attributes, and frames."""
     seen, queue, texts = set(), [error], []
     while queue:
         thing = queue.pop()

@@ -52,7 +52,7 @@ print(source.bars("SPY", date(2015, 1, 2), date(2015, 3, 31)).hash_rows().sum())
 
 
 def test_a_ticker_is_the_same_in_any_process_and_after_any_other_request():
-    said = [
+    outputs = [
         subprocess.run(
             [sys.executable, "-c", ASK.format(before=before)],
             check=True,
@@ -61,7 +61,7 @@ def test_a_ticker_is_the_same_in_any_process_and_after_any_other_request():
         ).stdout
         for before in ("", "source.bars('QQQ', date(2015, 1, 2), date(2015, 3, 31))")
     ]
-    assert said[0] == said[1] != ""
+    assert outputs[0] == outputs[1] != ""
 
 
 def test_seed_and_ticker_change_the_market():
@@ -82,12 +82,12 @@ def test_it_is_labelled_as_not_real_with_its_seed():
 
 @pytest.fixture(params=["shorter", "longer"])
 def other_calendar(request, monkeypatch):
-    """A calendar that ends with 2016: nothing after it exists yet; or one with years more."""
+    """A calendar that ends with 2016, or one with more years."""
     known = tuple(day for day in all_sessions() if day.year <= 2016)
     if request.param == "longer":
         more = (all_sessions()[-1] + timedelta(days=n) for n in range(1, 900))
         known = (*all_sessions(), *(day for day in more if day.weekday() < 5))
-    caches = (simulated._market, simulated._bars, simulated._index, simulated._own_index)
+    caches = (simulated._market, simulated._bars, simulated._index, simulated._ticker_index)
 
     def forget():
         for cache in caches:

@@ -133,7 +133,7 @@ def at_the_money(source, ticker, session):
 
 
 def test_a_chain_is_quoted_around_the_volatility_of_its_own_ticker():
-    """What a ticker's chains expect follows what it does, not the index of another."""
+    """The volatility of a ticker's chains follows the ticker, not the index of another."""
     source, year = SimulatedSource(7), (date(2016, 1, 4), date(2016, 12, 30))
     realised, expected = {}, {}
     for ticker in ("AAPL", "MSFT", "XOM", "IBM"):

@@ -24,7 +24,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def holder(path):
-    """A second process that holds the file until it is told to let go."""
+    """A second process that keeps the file open until it is told to stop."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)],
         stdin=subprocess.PIPE,
@@ -42,11 +42,11 @@ def test_a_file_in_use_is_an_error_after_a_limited_time_with_user_and_advice(pat
     with pytest.raises(WarehouseBusyError) as error, held(path, wait_seconds=0.5):
         pass
     assert time.monotonic() - started < 3
-    said = str(error.value)
-    assert str(path) in said
-    assert f"process {holder.pid}" in said
-    assert "try again" in said
-    assert "\n" not in said
+    message = str(error.value)
+    assert str(path) in message
+    assert f"process {holder.pid}" in message
+    assert "try again" in message
+    assert "\n" not in message
 
 
 def test_a_file_that_is_released_in_time_is_opened(path, holder):
@@ -141,7 +141,7 @@ def read_all(path, wait_seconds=30.0):
 def test_a_changed_byte_is_reported_as_damage_or_is_harmless(tmp_path, ledger_bytes):
     whole, log = ledger_bytes
     path, beside = tmp_path / "block.duckdb", tmp_path / "block.duckdb.wal"
-    said = []
+    message = []
 
     def reopened(content, wal):
         path.write_bytes(content)
@@ -149,7 +149,7 @@ def test_a_changed_byte_is_reported_as_damage_or_is_harmless(tmp_path, ledger_by
         try:
             return read_all(path)
         except DamagedError as error:
-            said.append(str(error))
+            message.append(str(error))
             return None
 
     sound = reopened(whole, log)
@@ -167,8 +167,8 @@ def test_a_changed_byte_is_reported_as_damage_or_is_harmless(tmp_path, ledger_by
         # What a torn log says before its tear is true; nothing that was never written is read.
         assert rows is None or set(rows["order_events"]) <= set(sound["order_events"]), offset
     assert damaged > 100
-    assert all(str(path) in line and "options-platform doctor" in line for line in said)
-    assert not any("\n" in line or "held by another" in line for line in said)
+    assert all(str(path) in line and "options-platform doctor" in line for line in message)
+    assert not any("\n" in line or "held by another" in line for line in message)
     # A file that is held is waited for, half a minute here; one that is damaged never is.
     assert time.monotonic() - began < 60
 

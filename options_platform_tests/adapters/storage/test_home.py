@@ -32,12 +32,12 @@ def test_a_home_is_created_with_all_its_folders(tmp_path):
 def test_dagster_is_configured_to_batch_its_events_in_the_home(tmp_path, name):
     settings = home_at(tmp_path / name, workers=3)
     prepare_home(settings)
-    told = yaml.safe_load(dagster_yaml(settings).read_text())
-    storage = told["event_log_storage"]
+    config = yaml.safe_load(dagster_yaml(settings).read_text())
+    storage = config["event_log_storage"]
     assert storage["class"] == "BatchedSqliteEventLogStorage"
     assert storage["config"]["base_dir"] == str(settings.dagster_home / "history" / "runs")
-    assert told["run_coordinator"]["config"]["max_concurrent_runs"] == 4
-    assert told["telemetry"] == {"enabled": False}
+    assert config["run_coordinator"]["config"]["max_concurrent_runs"] == 4
+    assert config["telemetry"] == {"enabled": False}
 
 
 def test_dagster_itself_accepts_the_file(tmp_path):
@@ -180,7 +180,7 @@ def test_foreign_files_in_the_homes_folder_keep_their_permissions(tmp_path, open
 
 @pytest.fixture
 def open_umask():
-    """That of most machines, where others may read."""
+    """The umask of most machines, which lets others read."""
     before = os.umask(0o022)
     yield
     os.umask(before)

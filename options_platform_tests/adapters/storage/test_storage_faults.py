@@ -1,4 +1,4 @@
-"""A full disk and a damaged file are named, through whatever they arrive in; a bug is not."""
+"""A full disk and a damaged file are recognised in any library's error; a bug is not changed."""
 
 import errno
 import sqlite3
@@ -12,7 +12,7 @@ from options_platform.errors import DamagedError, DiskFullError
 
 @pytest.fixture
 def small(tmp_path):
-    """A real SQLite database of four pages that may not grow."""
+    """A real SQLite database limited to four pages."""
     path = tmp_path / "runs.db"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE t (x)")

@@ -1,4 +1,4 @@
-"""What MLflow's registry calls champion can be loaded by anyone, and predicts what is stored."""
+"""The champion in MLflow's registry loads anywhere and predicts the stored values."""
 
 import shutil
 from datetime import UTC, date, datetime

@@ -95,9 +95,9 @@ def test_a_changed_file_is_refused_by_its_hash(tmp_path):
     data = bytearray(path.read_bytes())
     data[100] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ModelStoreError, match="hash differs") as said:
+    with pytest.raises(ModelStoreError, match="hash differs") as error:
         open_store(tmp_path).load("direction", hashes(record("2017-10")))
-    assert "model_folds" in str(said.value)
+    assert "model_folds" in str(error.value)
     # The other fold is untouched.
     assert open_store(tmp_path).load("direction", hashes(record("2017-11")))
 
@@ -206,16 +206,16 @@ def start(code, *arguments):
 
 def run(code, *arguments):
     process = start(code, *arguments)
-    said, _ = process.communicate(timeout=240)
-    return subprocess.CompletedProcess(process.args, process.returncode, said)
+    output, _ = process.communicate(timeout=240)
+    return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
 def test_of_three_processes_that_need_the_same_folds_one_trains_and_two_read(tmp_path):
     processes = [start(WALK, tmp_path) for _ in range(3)]
-    said = [process.communicate(timeout=240)[0].split() for process in processes]
+    output = [process.communicate(timeout=240)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(int(count) for count, _ in said) == [0, 0, 3]
-    assert len({total for _, total in said}) == 1
+    assert sorted(int(count) for count, _ in output) == [0, 0, 3]
+    assert len({total for _, total in output}) == 1
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")

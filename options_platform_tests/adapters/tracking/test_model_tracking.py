@@ -1,4 +1,4 @@
-"""MLflow as its users expect it: runs in runs, a model with its signature, and nothing pickled."""
+"""MLflow as its users expect it: nested runs, a model with its signature, and nothing pickled."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The sensors that tell people, with a ledger, Dagster's instance and a receiver that are real."""
+"""The alert sensors, with a real ledger, Dagster instance and receiver."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -28,13 +28,13 @@ def there():
 
 @pytest.fixture
 def urls(there):
-    """The addresses to tell; a test may add others."""
+    """The addresses for alerts; a test may add others."""
     return [there.url]
 
 
 @pytest.fixture
 def broken(urls):
-    """A second address, which takes nothing."""
+    """A second address that refuses everything."""
     with receiver() as found:
         found.status = 503
         urls.append(found.url)

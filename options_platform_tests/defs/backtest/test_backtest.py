@@ -76,13 +76,13 @@ def test_the_rule_trace_has_every_decision(outcome, warehouse):
 
 def test_the_results_of_a_run_are_in_its_metadata(outcome):
     (event,) = outcome.asset_materializations_for_node("backtest")
-    told = event.metadata
-    assert told["run"].value == "configured"
-    assert told["chain_source"].value == "synthetic"
-    assert "sharpe_low" in told["scores"].value
-    assert "profit_factor" in told["targets"].value
+    metadata = event.metadata
+    assert metadata["run"].value == "configured"
+    assert metadata["chain_source"].value == "synthetic"
+    assert "sharpe_low" in metadata["scores"].value
+    assert "profit_factor" in metadata["targets"].value
     for plot in ("equity", "drawdown"):
-        assert told[plot].value.startswith(f"![{plot}](data:image/png;base64,")
+        assert metadata[plot].value.startswith(f"![{plot}](data:image/png;base64,")
 
 
 def test_a_run_of_another_name_is_added_and_a_repeated_one_replaced(outcome, settings, warehouse):

@@ -1,4 +1,4 @@
-"""Option chains through Dagster: what is stored, what is skipped, and what rests on them."""
+"""Option chains through Dagster: stored and skipped sessions, and the assets that use them."""
 
 import os
 from datetime import date

@@ -1,4 +1,4 @@
-"""Chains taken on the evening of their session, and what the night makes of them."""
+"""Chains fetched on the evening of their session, and their use in the nightly run."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -143,12 +143,12 @@ def test_the_schedule_is_off_by_default_and_fires_on_sessions(settings):
     assert schedule.execution_timezone == "America/New_York"
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
-    def told(day):
+    def tick(day):
         context = dg.build_schedule_context(scheduled_execution_time=at(day, 16, 45))
         return schedule.evaluate_tick(context)
 
-    assert [request.run_key for request in told(DAY).run_requests] == ["chains 2017-01-11"]
-    assert "no New York session" in told(date(2017, 1, 16)).skip_message
+    assert [request.run_key for request in tick(DAY).run_requests] == ["chains 2017-01-11"]
+    assert "no New York session" in tick(date(2017, 1, 16)).skip_message
 
 
 def test_the_job_takes_the_snapshot(settings):

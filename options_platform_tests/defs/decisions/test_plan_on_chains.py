@@ -1,4 +1,4 @@
-"""The asset `trade_plan` rests on the stored chain of its session where there is one."""
+"""The asset `trade_plan` uses the stored chain of its session if there is one."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What runs of the data assets store besides their own partitions, and what they refuse."""
+"""Runs of the data assets: rows outside their partitions, and refusals."""
 
 import shutil
 from datetime import date
@@ -36,9 +36,9 @@ def test_missing_sessions_are_named_with_the_command_that_fills_them():
     holed = bars.filter(~bars["date"].is_in(days))
     selected = PartitionRange(DAY, date(2017, 12, 29), ("AAA",))
     require_whole(bars, selected, "raw_ohlcv")
-    with pytest.raises(IncompleteDataError) as said:
+    with pytest.raises(IncompleteDataError) as error:
         require_whole(holed, selected, "raw_ohlcv")
-    assert str(said.value) == (
+    assert str(error.value) == (
         "raw_ohlcv lacks 5 sessions of AAA (2016-02-01 to 2016-02-05); run: options-platform "
         "backfill --start 2016-02-01 --end 2016-02-05 --select raw_ohlcv,vix"
     )

@@ -1,4 +1,4 @@
-"""The whole job where a ticker is halted, delisted, or listed later than the others."""
+"""The whole job with tickers that are halted, delisted, or listed later than the others."""
 
 import shutil
 from dataclasses import replace
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.long
 
 
 class PartSource:
-    """The simulated market, in which some tickers trade for a part of the time."""
+    """The simulated market, in which some tickers trade only part of the time."""
 
     def __init__(self, lives):
         self.whole, self.lives = SimulatedSource(7), lives
@@ -102,8 +102,8 @@ def test_a_backfill_over_a_delisted_and_a_newly_listed_ticker_gives_every_table(
 
 def test_checks_status_and_alerts_name_the_ticker_that_has_no_bar(whole, monkeypatch, capsys):
     settings, outcomes = whole
-    told = " ".join(warning for outcome in outcomes for warning in outcome.warnings)
-    assert f"OLD ends {DELISTED}" in told
+    warnings = " ".join(warning for outcome in outcomes for warning in outcome.warnings)
+    assert f"OLD ends {DELISTED}" in warnings
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30)
     assert without_bars(warehouse, settings).select("ticker", "last").rows() == [("OLD", DELISTED)]
     alerts = alerts_of(settings, open_ledger(settings), NOON)
@@ -117,7 +117,7 @@ def test_checks_status_and_alerts_name_the_ticker_that_has_no_bar(whole, monkeyp
 
 
 def test_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
-    """As a backfill of the web UI arrives."""
+    """Runs as in a backfill of the web UI."""
     settings = platform(tmp_path)
     for ticker in TICKERS:
         run(settings, PartSource(LIVES), tickers=[ticker], assets=DATA_ASSETS)
@@ -163,7 +163,7 @@ def morning_after(day):
 
 @pytest.fixture
 def cut_home(simulated_home, tmp_path):
-    """A backfilled home of SPY and QQQ that lacks the last four sessions."""
+    """A backfilled home of SPY and QQQ without the last four sessions."""
     copy = tmp_path / "home"
     shutil.copytree(simulated_home.home, copy)
     settings = make_platform_settings(

@@ -1,4 +1,4 @@
-"""What a session is traded on where a ticker has no bar of it."""
+"""The closes of a session in which a ticker has no bar."""
 
 from datetime import date
 
@@ -44,5 +44,5 @@ def test_a_position_in_a_halted_ticker_is_marked_at_its_last_close_however_old(m
 
 
 def test_a_ticker_that_is_no_longer_updated_has_no_close(market):
-    """Nobody said that it has no bar: what it holds may have moved."""
+    """Nothing shows that it has no bar, so its position may have moved."""
     assert "SPY" not in closes(market, date(2024, 4, 1), date(2024, 4, 1))

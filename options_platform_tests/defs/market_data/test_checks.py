@@ -19,7 +19,7 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
 
 def checked(home, source, second=None, *, start=FIRST, end=LAST, **changes):
-    """Each check of `raw_ohlcv` with whether it passed and what it says."""
+    """Each check of `raw_ohlcv`: whether it passed, and its description."""
     settings = make_platform_settings(
         home, tickers=("SPY",), start=start, end=end, second_source="sample" if second else "",
         **changes,
@@ -67,7 +67,7 @@ def test_each_finding_is_named(source, tmp_path):
     hole = pl.col("date").is_between(date(2023, 11, 6), date(2023, 11, 10))
     source.history["SPY"] = source.history["SPY"].filter(~hole)
     found = checked(tmp_path / "home", source, second)
-    failed = {name: said for name, (passed, said) in found.items() if not passed}
+    failed = {name: text for name, (passed, text) in found.items() if not passed}
     assert set(failed) == {"cross_source", "adjusted_closes", "sessions_have_bars", "bad_bars"}
     assert "1 of 139 closes differ from second, e.g. 2024-01-17" in failed["cross_source"]
     assert "SPY 2024-02-15: adj_close misses the dividend of 0.8 USD" in failed["adjusted_closes"]
@@ -82,20 +82,20 @@ def test_a_failing_second_source_is_reported_and_stops_nothing(source, tmp_path)
 
 def test_spy_of_two_vendors_passes_the_check(reference_data, tmp_path):
     """Yahoo's closes against Alpha Vantage's agree, against LEAN's they differ on 639 days."""
-    said = {}
+    results = {}
     for name, end in (("SPY_alphavantage", date(2022, 4, 6)), ("SPY_lean", date(2021, 3, 31))):
         folder = tmp_path / name
         folder.mkdir()
         frame = pl.read_csv(reference_data / "prices_alt" / f"{name}.csv", infer_schema=False)
         frame.with_columns(adj_close="close").write_csv(folder / "SPY.csv")
         start = date.fromisoformat(frame["date"].min())
-        said[name] = checked(
+        results[name] = checked(
             tmp_path / f"home-{name}", CsvSource(str(reference_data / "prices")),
             CsvSource(str(folder)), start=start, end=end,
         )["cross_source"]  # fmt: skip
-    assert said["SPY_alphavantage"] == (True, None)
-    assert not said["SPY_lean"][0]
-    assert "SPY: 639 of 5849 closes differ from csv" in said["SPY_lean"][1]
+    assert results["SPY_alphavantage"] == (True, None)
+    assert not results["SPY_lean"][0]
+    assert "SPY: 639 of 5849 closes differ from csv" in results["SPY_lean"][1]
 
 
 def test_market_data_goes_stale_after_the_longest_weekend(tmp_path):

@@ -1,4 +1,4 @@
-"""A restated bar in the whole platform: what was made from it is stale, says Dagster itself."""
+"""A restated bar in the whole platform: Dagster shows everything computed from it as stale."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""The blocking checks of the model assets: they fire on a leak, and on skill that was lost."""
+"""The blocking checks of the model assets: they fail on a leak and on lost skill."""
 
 from datetime import date
 

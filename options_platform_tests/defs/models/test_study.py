@@ -1,4 +1,4 @@
-"""What a backfill leaves in MLflow and in the UI about its models."""
+"""The records of a backfill's models in MLflow and in the UI."""
 
 from datetime import date
 
@@ -32,23 +32,23 @@ def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
 
 
 @pytest.mark.parametrize(
-    ("asset", "told"), [("direction_model", "auc_macro"), ("volatility_model", "rmse")]
+    ("asset", "metric"), [("direction_model", "auc_macro"), ("volatility_model", "rmse")]
 )
 def test_a_models_scores_are_on_its_newest_session_and_as_one_line_on_all_others(
-    simulated_home, asset, told
+    simulated_home, asset, metric
 ):
     with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
         newest = metadata_of(instance, asset, partition_key(simulated_home.end, "SPY"))
         older = metadata_of(instance, asset, partition_key(date(2016, 12, 30), "QQQ"))
         shown = instance.get_latest_materialization_event(dg.AssetKey(asset))
     assert shown.asset_materialization.partition.startswith(str(simulated_home.end))
-    assert told in newest["scores"].value
+    assert metric in newest["scores"].value
     assert "regime neutral" in newest["by_regime"].value
     assert "vix" in newest["importance"].value
     assert ("calibration" in newest) == (asset == "direction_model")
     assert list(older) == ["summary"]
     assert older["summary"] == newest["summary"]
-    assert f"{told} 0." in older["summary"].value
+    assert f"{metric} 0." in older["summary"].value
     assert "(naive 0." in older["summary"].value
 
 

@@ -65,7 +65,7 @@ def instance(settings):
 
 
 def materialize(settings, instance, asset, *, day=END, tags=None):
-    """As *Materialize* in the web UI does it: the assets' own job, which has no tags of ours."""
+    """As *Materialize* in the web UI: the implicit asset job, without the platform's tags."""
     definitions = build_defs(settings, now=lambda: NOW)
     selected = PartitionRange(day, day, settings.tickers)
     return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -139,7 +139,7 @@ class _Quiet:
 
 
 class _Stopping:
-    """The instance, but that stopping a run is only written down."""
+    """The instance, except that requests to stop a run are only recorded."""
 
     def __init__(self, instance, stopped):
         self._instance, self._stopped = instance, stopped

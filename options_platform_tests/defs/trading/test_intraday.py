@@ -1,4 +1,4 @@
-"""The job that checks stops within a session, as the web UI and its schedule start it."""
+"""The job that checks stops within a session, as started by the web UI and its schedule."""
 
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -44,16 +44,16 @@ def test_a_run_closes_stopped_positions_and_reports_them(tmp_path, fake):
     done = run(made, NOW)
     assert done.success
     (output,) = (e for e in done.all_events if e.is_successful_output)
-    told = output.step_output_data.metadata
-    assert told["checked"].value == 1
-    assert told["stopped"].value == {position.position_id: "STOP_LOSS"}
+    metadata = output.step_output_data.metadata
+    assert metadata["checked"].value == 1
+    assert metadata["stopped"].value == {position.position_id: "STOP_LOSS"}
     assert fake.book.positions == {}
     assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
     assert fake.count(POST) == 2
 
 
 def crashed(made, fake):
-    """The held spread quoted far below its stop; the underlying fell from 250 to 230."""
+    """The open spread quoted far below its stop; the underlying fell from 250 to 230."""
     for leg in made.ledger.positions()[0].legs:
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 1.0, "ask": 1.02})
     fake.script("trade", {"ticker": "SPY", "price": 230.0})
@@ -128,7 +128,7 @@ def test_its_schedule_is_off_and_runs_only_while_new_york_trades(tmp_path):
 
 def test_live_trading_is_in_the_description_of_job_and_step(tmp_path):
     live = {"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}}
-    for changes, said in ((live, True), ({"broker": "alpaca"}, False)):
+    for changes, is_live in ((live, True), ({"broker": "alpaca"}, False)):
         job = make_intraday_job(make_settings({"home": tmp_path, **changes}))
-        assert (LIVE_NOTE in job.description) is said
-        assert (LIVE_NOTE in job.nodes[0].definition.description) is said
+        assert (LIVE_NOTE in job.description) is is_live
+        assert (LIVE_NOTE in job.nodes[0].definition.description) is is_live

@@ -128,7 +128,7 @@ def test_live_trading_is_shown_in_the_web_ui():
     from options_platform.settings import make_settings
 
     live = make_settings({"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}})
-    for settings, said in ((live, True), (make_settings({"broker": "alpaca"}), False)):
+    for settings, is_live in ((live, True), (make_settings({"broker": "alpaca"}), False)):
         asset = make_paper_orders(settings)
         described = next(iter(asset.specs)).description
-        assert (LIVE_NOTE in described) is said
+        assert (LIVE_NOTE in described) is is_live

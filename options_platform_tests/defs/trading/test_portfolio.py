@@ -117,12 +117,12 @@ def test_bars_that_are_restated_later_fail_the_check_of_the_accounts_balance(
 def test_a_check_reports_a_difference_until_it_is_resolved(settings, warehouse, traded):
     for found in ([Difference("CASH", "cash", "5.00 USD more at the broker")], []):
         traded.record_differences(found, NOW)
-        told = [
+        reported = [
             (check.check_name, check.description)
             for check in materialise(settings).get_asset_check_evaluations()
             if not check.passed
         ]
-        assert told == [("reconciled", f"{one.code}: {one.text}") for one in found]
+        assert reported == [("reconciled", f"{one.code}: {one.text}") for one in found]
 
 
 def test_a_position_of_today_is_named_until_the_close_of_today_is_stored(
@@ -141,5 +141,5 @@ def test_a_position_of_today_is_named_until_the_close_of_today_is_stored(
     outcome = materialise(settings)
     assert [c.check_name for c in outcome.get_asset_check_evaluations() if not c.passed] == []
     assert warehouse.read(FILLS).filter(position_id="new").height == 1
-    (told,) = outcome.asset_materializations_for_node("ledger_views")[1:2]
-    assert told.metadata["opened_after_newest_close"].value == ["new"]
+    (reported,) = outcome.asset_materializations_for_node("ledger_views")[1:2]
+    assert reported.metadata["opened_after_newest_close"].value == ["new"]

@@ -1,4 +1,4 @@
-"""Closing at Alpaca: every position, whatever the broker says or does not say."""
+"""Closing at Alpaca: every position, whatever the broker reports."""
 
 import shutil
 from datetime import timedelta
@@ -21,7 +21,7 @@ from options_platform_tests.faults.world import (
 
 
 def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fake):
-    """Bought at 1.86 and quoted at 0.40: yesterday's price would never be met."""
+    """Bought at 1.86 and quoted at 0.40: an exit at yesterday's price would never fill."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -46,7 +46,7 @@ def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fak
 
 
 def test_flattening_uses_the_close_if_quotes_are_impossible(tmp_path, fake):
-    """5 wide and quoted as worth -10: not 25, but the floor from the close."""
+    """5 wide and quoted at -10: the exit uses not 25 but the floor from the close."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -61,7 +61,7 @@ def test_flattening_uses_the_close_if_quotes_are_impossible(tmp_path, fake):
 
 
 def test_no_closing_order_pays_to_sell_a_debit_spread_or_gives_it_away(tmp_path, fake):
-    """Worth a cent: through the far side it would cost 0.09 to sell, and 0.00 is a gift."""
+    """Worth a cent: at the far quotes it would cost 0.09 to sell, and 0.00 gives it away."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -98,18 +98,18 @@ def test_positions_that_cannot_be_listed_for_a_while_are_closed_completely(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("told", "after"),
+    ("fields", "after"),
     [({"filled_qty": "1"}, "partially_filled"), ({"status": "rejected"}, "rejected")],
     ids=["fewer fills than before", "rejected after a fill"],
 )
-def test_an_impossible_answer_does_not_prevent_other_closings(tmp_path, resting, told, after):
+def test_an_impossible_answer_does_not_prevent_other_closings(tmp_path, resting, fields, after):
     made = trader(tmp_path, resting.address)
     one, other = trade(made, ("SPY", "QQQ"))
     resting.script("fill", {"client_order_id": one.client_order_id, "spreads": 2})
     resting.script("fill", {"client_order_id": other.client_order_id})
     assert made.reconcile(NOW) == []
     resting.fills = "limit"
-    resting.book.by_client_id(one.client_order_id).update(told)
+    resting.book.by_client_id(one.client_order_id).update(fields)
     trade(made, ("SPY", "QQQ"))
     advance(made, NOW, resting)
     Flattening(made, {}).run(NOW)
@@ -147,7 +147,7 @@ def test_a_read_that_is_refused_once_does_not_prevent_closing(tmp_path, fake, pa
 @pytest.mark.parametrize("spreads", [3, 8])
 @pytest.mark.parametrize("again", ["flatten", "work", "daily"])
 def test_an_exit_whose_answer_was_lost_is_not_sent_twice(tmp_path, fake, away, spreads, again):
-    """It fills on at the broker, whose positions can be read and whose orders cannot."""
+    """It fills further at the broker, whose positions can be read but whose orders cannot."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

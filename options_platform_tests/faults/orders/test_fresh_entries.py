@@ -1,4 +1,4 @@
-"""An entry goes out on fresh data into the market that it was planned for, or not at all."""
+"""An entry is sent on fresh data into the market it was planned for, or not at all."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ def test_a_stale_plan_does_not_wait_for_a_broker_that_does_not_answer(tmp_path, 
 
 @pytest.mark.parametrize(("price", "reason"), [(258.0, "PRICE_MOVED"), (243.0, None)])
 def test_an_entry_does_not_follow_a_market_that_has_moved_away(tmp_path, resting, price, reason):
-    """Planned at 250 USD; at its first rung the ticker trades 3.2% above, or 2.8% below."""
+    """Planned at 250 USD; at its first step the ticker trades 3.2% above, or 2.8% below."""
     made = trader(tmp_path, resting.address)
     trade(made)
     made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})

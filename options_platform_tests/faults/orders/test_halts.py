@@ -1,4 +1,4 @@
-"""A halt holds at once, whatever is on its way, and keeps nothing from being closed."""
+"""A halt is in force at once, also for orders on their way, and never prevents closing."""
 
 import time
 from datetime import timedelta
@@ -105,7 +105,7 @@ def test_an_entry_that_was_being_sent_when_a_halt_came_is_canceled_at_once(tmp_p
 
 
 def test_an_intent_from_before_a_halt_is_not_sent_after_it(tmp_path, resting):
-    """Left over from an evening without a broker: only a new plan or a person asks for more."""
+    """Left over from an evening without a broker: only a new plan or a person sends it."""
     made = trader(tmp_path, resting.address)
     resting.script("faults", {"on": "GET /v2/account", "do": "status", "status": 502, "times": 999})
     assert [o.status for o in trade(made)] == ["intent"]

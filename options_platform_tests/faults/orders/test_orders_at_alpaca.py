@@ -1,4 +1,4 @@
-"""The second promise at Alpaca: whatever goes wrong, one order, and the ledger says what is so."""
+"""The second promise at Alpaca: whatever fails, there is one order, and the ledger is right."""
 
 import time
 from datetime import timedelta
@@ -163,7 +163,7 @@ def test_a_request_that_arrives_after_its_time_out_is_one_order(tmp_path, fake):
 
 
 def test_an_id_that_the_broker_already_has_is_looked_up(tmp_path, fake):
-    """A broker that lists an order late says at first that it has none."""
+    """A broker that lists an order late reports at first that it has none."""
     fake.script("faults", {"do": "drop_after"})
     late = {"do": "status", "times": 99, "after": POST}
     fake.script("faults", late | {"on": "GET /v2/orders:by", "status": 404})
@@ -203,7 +203,7 @@ def test_a_refusal_is_final_and_reported(tmp_path, fake):
 
 @pytest.mark.parametrize("status", [403, 408])
 def test_a_refusal_of_an_accepted_order_is_not_believed(tmp_path, fake, status):
-    """Whoever stands between may refuse what the broker has."""
+    """A gateway may refuse an order that the broker has accepted."""
     fake.script("faults", {"do": "status_after", "status": status})
     made = trader(tmp_path, fake.address)
     assert trade(made)[0].status == "filled"
@@ -280,7 +280,7 @@ def test_an_entry_is_not_sent_once_its_session_is_over_by_the_brokers_clock(tmp_
 
 
 def test_an_order_in_doubt_that_never_arrived_is_missing_after_its_session(tmp_path, fake):
-    """It keeps its ticker from trading for two sessions, is asked for, and is never booked."""
+    """It blocks its ticker for two sessions, is looked up, and is never booked."""
     fake.script("faults", {"do": "drop"})
     made = trader(tmp_path, fake.address)
     assert trade(made)[0].status == "unknown"
@@ -298,7 +298,7 @@ def test_an_order_in_doubt_that_never_arrived_is_missing_after_its_session(tmp_p
 
 @pytest.mark.parametrize("page", ["not found", "empty lists"])
 def test_a_fill_that_a_lookup_misses_is_adopted_when_it_appears(tmp_path, resting, page):
-    """A gateway's 404, or lists that lag a day: the fill comes to light later, and counts."""
+    """A gateway's 404, or lists that lag a day: the fill appears later, and counts."""
     made = trader(tmp_path, resting.address)
     (order,) = trade(made)
     resting.script("fill", {"client_order_id": order.client_order_id})
@@ -335,7 +335,7 @@ def test_a_forbidden_page_of_a_gateway_is_no_refusal(tmp_path, fake, lag):
 
 
 def test_a_refusal_that_the_broker_takes_back_is_corrected(tmp_path, fake):
-    """It refused in JSON of its own, and shows the order filled later on."""
+    """It refused in JSON, and later shows the order as filled."""
     fake.script("lag", {"of": ["orders", "lookups"], "requests": 99})
     refusal = {"code": 40310000, "message": "insufficient buying power"}
     fake.script("faults", {"do": "status_after", "status": 403, "body": refusal})

@@ -1,4 +1,4 @@
-"""The second promise: kill -9 at any step of sending, do it again, and there is one order."""
+"""The second promise: after kill -9 at any step and a repeated run there is one order."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What stays to be closed whatever it is worth: a naked contract, and what was flattened."""
+"""Positions that must be closed at any price: naked contracts, and flattened positions."""
 
 from datetime import date, timedelta
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.long
 def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(
     tmp_path, fake, accepted
 ):
-    """Accepting what the broker has makes no spread of it, and lets no entry through."""
+    """Accepting the broker's contracts makes no spread of them, and allows no entry."""
     made = trader(tmp_path, fake.address)
     trade(made)
     lose_the_bought_leg(fake)
@@ -46,7 +46,7 @@ def test_a_sold_contract_that_lost_its_cover_is_bought_back_by_the_daily_run(
 
 @pytest.mark.parametrize("quoted", [True, False])
 def test_a_single_short_contract_is_bought_back_at_its_quote_or_reported(tmp_path, fake, quoted):
-    """The lost contract has no quote any more; the mark of the spread prices no half of it."""
+    """The lost contract has no quote; the mark of the spread cannot price half of it."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
@@ -85,8 +85,8 @@ def test_a_position_whose_flattening_order_expired_is_closed_by_the_next_daily_r
     for day in (NOW.date(), date(2015, 1, 6)):
         fake.script("close", {})
         daily(made, fake, day, {"SPY": 252.0})
-    told = sorted((o.session, o.status, o.reason) for o in exits(made))
-    assert told == [
+    sent = sorted((o.session, o.status, o.reason) for o in exits(made))
+    assert sent == [
         (SESSION, "expired", "FLATTEN"),
         (NOW.date(), "expired", "FLATTEN"),
         (date(2015, 1, 6), "accepted", "FLATTEN"),
@@ -111,7 +111,7 @@ def test_a_naked_contract_is_bought_back_though_the_broker_answers_only_some_req
 
 
 def test_a_single_list_without_a_long_leg_closes_nothing(tmp_path, fake):
-    """A doubt that does not last ends with the next look that finds the leg again."""
+    """A temporary doubt ends with the next check that finds the leg again."""
     made = trader(tmp_path, fake.address, doubt=60)
     trade(made)
     quote(fake, made.ledger.positions()[0].legs, (2.9, 1.0), 0.02)

@@ -1,4 +1,4 @@
-"""Orders that work at Alpaca: fills in part, cancels, and the ladder of prices, through kills."""
+"""Working orders at Alpaca: partial fills, cancels and repricing, also through kills."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -132,7 +132,7 @@ def test_a_step_placed_overnight_rests_in_the_market_for_its_time(tmp_path, rest
 
 
 def test_work_continues_while_an_exit_waits_to_be_sent_again(tmp_path, fake):
-    """Canceled for its next rung, and then the broker's orders cannot be read for a while."""
+    """Canceled for its next step, and then the broker's orders cannot be read for a while."""
 
     def die(step):
         if step == "canceled":

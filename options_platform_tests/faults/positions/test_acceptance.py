@@ -1,4 +1,4 @@
-"""What a person accepts: what was reported and nothing else, and it can be taken back."""
+"""Acceptance by a person: only reported differences, and it can be undone."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ from options_platform_tests.faults.world import (
 
 @pytest.fixture
 def made(tmp_path, fake):
-    """An account that holds eight spreads."""
+    """An account with eight open spreads."""
     opened = trader(tmp_path, fake.address)
     trade(opened)
     return opened

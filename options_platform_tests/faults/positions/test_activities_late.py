@@ -1,4 +1,4 @@
-"""Activities that come after a person's word, or are corrected: each end counts once."""
+"""Activities that come after an acceptance, or are corrected: each end counts once."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ def sold(fake):
 
 
 def flattened(made, fake):
-    """Everything closed, however many runs that takes."""
+    """Run until everything is closed."""
     for _ in range(4):
         Flattening(made, HIGH).run(NOW)
         advance(made, NOW, fake)
@@ -184,7 +184,7 @@ def test_an_assignment_from_before_the_lookback_is_adopted(made, fake):
 
 
 def test_contracts_and_shares_that_a_person_traded_do_not_count_as_an_assignment(made, fake):
-    """Fills of orders that are not ours explain what is missing, and what is there."""
+    """Fills of foreign orders explain missing and additional contracts."""
     short = sold(fake)
     for symbol, quantity in ((short, 8), ("SPY", -800)):
         fake.script("move", {"symbol": symbol, "quantity": quantity, "by_hand": True})
@@ -249,7 +249,7 @@ def test_an_exercise_that_was_not_requested_here_belongs_to_the_person_with_the_
 
 
 def test_an_assignment_that_an_older_ledger_had_accepted_counts_once_too(made, fake):
-    """It did not record which positions activities were of, but in the keys of these."""
+    """It recorded the positions of activities only in their keys."""
     fake.script("freeze", {"of": ["activities"]})
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
     accept(made, NOW, "assigned, says the broker's page")

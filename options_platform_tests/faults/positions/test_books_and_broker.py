@@ -1,4 +1,4 @@
-"""What the ledger believes of the broker: another account, lost orders, odd lists, late orders."""
+"""Ledger against broker: another account, lost orders, odd lists, late orders."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -102,7 +102,7 @@ def test_an_order_canceled_by_a_halt_is_not_sent_again_after_it(tmp_path, restin
 def test_an_order_that_the_broker_lost_is_missing_until_a_person_accepts_it(
     tmp_path, fake, purpose
 ):
-    """As when a paper account is reset; a position that it would have closed is closed anew."""
+    """As after the reset of a paper account; its open position is closed again."""
     made = trader(tmp_path, fake.address)
     if purpose == "entry":
         fake.fills = "rest"
@@ -194,7 +194,7 @@ def test_an_entry_is_not_sent_after_the_close_while_the_clock_cannot_be_read(
 
 
 def test_an_entry_that_arrived_after_the_close_is_canceled_at_once(tmp_path, resting):
-    """It was held up between its check and its request, and would work in the next session."""
+    """It was delayed between its check and its request, and would work in the next session."""
 
     def hold_up(step):
         if step == "sending":

@@ -1,4 +1,4 @@
-"""Evidence in parts, late, unannounced or beyond what is expected: nothing is lost or wedged."""
+"""Partial, late or unexpected evidence: nothing is lost, and no position gets stuck."""
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -35,7 +35,7 @@ def sold(fake):
 
 
 def flattened(made, fake):
-    """Everything closed, however many runs that takes."""
+    """Run until everything is closed."""
     for _ in range(4):
         Flattening(made, HIGH).run(NOW)
         advance(made, NOW, fake)
@@ -136,7 +136,7 @@ def test_an_assignment_of_before_the_fill_was_noticed_counts(tmp_path, fake):
 
 
 def test_a_close_that_another_position_nets_in_part_waits_for_a_list_that_agrees(made, fake):
-    """Eight of a contract are bought here and five sold there: the account holds three."""
+    """One position buys eight of a contract and another sells five: the account has three."""
     fake.script("rules", {"refuses_uncovered": False})
     first = made.ledger.orders()[0]
     low, _ = first.legs
@@ -206,7 +206,7 @@ def test_an_exit_replaced_by_an_odd_number_of_shares_is_followed(made, fake):
 
 
 def test_an_exit_replaced_by_an_order_that_cannot_be_followed_ends_with_its_session(made, fake):
-    """A fraction of a share is no order of ours."""
+    """The platform never orders a fraction of a share."""
     fake.fills = "rest"
     fake.script("assign", {"symbol": sold(fake)})
     Flattening(made, HIGH).run(NOW)

@@ -1,4 +1,4 @@
-"""What was once flattened is followed by the market too, once it holds shares."""
+"""A flattened position whose shares remain is offered at the market again."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Positions that lost legs: activities end them, lists do not, and no closing uncovers a short."""
+"""Positions that lost legs: activities close them, lists do not, and no exit uncovers a short."""
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -41,7 +41,7 @@ def sold(fake):
 
 
 def assert_nothing_is_uncovered(fake):
-    """As many contracts bought as sold of each right and expiry, or shares for them."""
+    """Each right and expiry has as many long as short contracts, or shares that cover them."""
     options = {s: q for s, q in contracts(fake).items() if len(s) > 6}
     assert sum(options.values()) >= 0, contracts(fake)
 
@@ -49,7 +49,7 @@ def assert_nothing_is_uncovered(fake):
 @pytest.mark.parametrize("hidden", ["sold", "bought", "both"])
 @pytest.mark.parametrize("by", ["flatten", "stop"])
 def test_a_list_without_some_legs_sells_no_half_of_a_spread(tmp_path, fake, hidden, by):
-    """The whole spread goes as one order whose legs say that they close."""
+    """The whole spread is sent as one order whose legs are marked as closing."""
     made = trader(tmp_path, fake.address)
     trade(made)
     names = {"sold": [sold(fake)], "bought": [bought(fake)]}.get(hidden, list(contracts(fake)))
@@ -72,7 +72,7 @@ def test_a_list_without_some_legs_sells_no_half_of_a_spread(tmp_path, fake, hidd
 
 @pytest.mark.parametrize("late", ["positions", "all"])
 def test_an_empty_list_of_positions_closes_nothing(tmp_path, fake, late):
-    """It lags behind the entry's fill: the position lives on, stops and all."""
+    """It lags behind the entry's fill: the position stays open, with its stops."""
     made = trader(tmp_path, fake.address)
     if late == "positions":
         fake.script("lag", {"of": ["positions"], "requests": 999})
@@ -255,7 +255,7 @@ def test_an_assignment_does_not_reduce_a_position_that_was_opened_later(tmp_path
 # Ids in either order of the working exits.
 @pytest.mark.parametrize("number", ["beside", "beside2", "beside3"])
 def test_a_fill_found_by_another_positions_lookup_is_counted_once(tmp_path, fake, number):
-    """Both leave; the later one's fill is missed at the contract that the two share."""
+    """Both exit; the later one's fill is missing in the contract that the two share."""
     made = trader(tmp_path, fake.address)
     first = trade(made)[0]
     low, high = first.legs
@@ -276,7 +276,7 @@ def test_a_fill_found_by_another_positions_lookup_is_counted_once(tmp_path, fake
 
 @pytest.mark.parametrize("by", ["flatten", "daily"])
 def test_a_long_contract_that_no_longer_exists_leaves_no_short_uncovered(tmp_path, fake, by):
-    """The broker refuses to close the whole; the sold contract is bought back, the rest named."""
+    """The broker refuses to close the whole; the short is bought back, the rest is reported."""
     made = trader(tmp_path, fake.address)
     trade(made)
     lose_the_bought_leg(fake)
@@ -373,7 +373,7 @@ def test_contracts_that_a_split_renamed_are_followed_and_closed(tmp_path, fake):
 
 
 def test_the_remaining_legs_of_a_stop_are_priced_by_their_quotes(tmp_path, fake):
-    """Without closes, as the intraday check has none, the spread's mark says nothing of one leg."""
+    """Without closes, as in the intraday check, the spread's mark cannot value one leg."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

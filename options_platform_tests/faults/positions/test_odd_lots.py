@@ -1,4 +1,4 @@
-"""Orders for shares that fill in odd lots: each share is booked, and what is left is followed."""
+"""Orders for shares that fill in odd lots: each share is booked, and the remainder is closed."""
 
 import json
 import shutil
@@ -77,7 +77,7 @@ def assert_cash_is_the_accounts(made, fake, before=100_000.0):
 
 
 def close_all(made, fake, at=NOW):
-    """Fill what works until nothing is left; shares are never left uncovered on the way."""
+    """Fill working orders until none is left, without uncovering shares on the way."""
     for _ in range(6):
         for order in made.ledger.working_orders():
             fill(fake, order, None)
@@ -96,7 +96,7 @@ def close_all(made, fake, at=NOW):
 
 @pytest.mark.parametrize("pieces", [(150,), (1,), (99, 1), (799,), (33, 167, 1)])
 def test_an_odd_fill_is_booked_by_the_share_and_the_remainder_is_closed(made, fake, pieces):
-    """150 of 800: the order has 650 left, and so has the position."""
+    """150 of 800 fill: order and position both have 650 left."""
     flatten(made)
     order = working(made)
     assert (order.contracts, fake.book.quantity("SPY")) == (800, -800)
@@ -143,7 +143,7 @@ def test_one_share_of_a_hundred_is_booked(tmp_path, fake):
 
 
 def test_three_odd_pieces_over_two_sessions_are_one_position(made, fake):
-    """The order ends with its session, the next one is for what it left."""
+    """The order ends with its session, and the next one is for the remainder."""
     flatten(made)
     first = working(made)
     fill(fake, first, 33)
@@ -187,7 +187,7 @@ def test_shares_are_marked_one_by_one_to_the_cent(made, fake):
 
 @pytest.mark.parametrize("by", ["flatten", "halt"])
 def test_a_remaining_odd_lot_is_closed_after_a_flatten_and_during_a_halt(made, fake, by):
-    """A flatten replaces what works by an order for the rest; a halt lets the exit go on."""
+    """A flatten replaces the working order by one for the remainder; a halt does not."""
     flatten(made)
     first = working(made)
     fill(fake, first, 777)
@@ -243,23 +243,23 @@ def test_accepting_an_odd_difference_of_shares_corrects_it(made, fake, differenc
 
 def test_a_flatten_that_cannot_close_shares_reports_how_many(made, fake):
     fake.script("move", {"symbol": "SPY", "quantity": 51})
-    said = [line for line in flatten(made) if "nothing closes" in line]
-    assert len(said) == 1
-    assert "+8C253; -800 shares" in said[0]
+    texts = [line for line in flatten(made) if "nothing closes" in line]
+    assert len(texts) == 1
+    assert "+8C253; -800 shares" in texts[0]
 
 
 def test_messages_show_the_number_of_shares(made, fake):
     flatten(made)
     fill(fake, working(made), 151)
     made.reconcile(NOW)
-    (said,) = shares_held(made.ledger.positions()).values()
-    assert "holds -649 shares of SPY" in said
+    (texts,) = shares_held(made.ledger.positions()).values()
+    assert "holds -649 shares of SPY" in texts
     (alert,) = [a for a in alerts_of(made.settings, made.ledger, NOW) if "CRITICAL" in a.title]
     assert "-649 shares of SPY" in alert.text
 
 
 def test_the_next_session_does_not_wait_for_a_full_lot(made, fake):
-    """Shares that are left when a session ends are offered anew at the next close's price."""
+    """Remaining shares are offered again in the next session at its close's price."""
     flatten(made)
     fill(fake, working(made), 798)
     fake.script("close", {})
@@ -306,7 +306,7 @@ def write_in_lots(path):
 
 @pytest.mark.parametrize("state", ["accepted", "partially_filled"])
 def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake, state):
-    """It knows of one lot that filled at most; the broker has filled half a lot more since."""
+    """It has at most one filled lot; the broker has filled half a lot more since."""
     flatten(made)
     order = working(made)
     if state == "partially_filled":

@@ -1,4 +1,4 @@
-"""Positions that hold the same contracts: neither keeps the other from being closed."""
+"""Positions with the same contracts: neither prevents the other from being closed."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_listed_spreads_are_closed_though_a_person_has_closed_one_of_them(both, 
 
 
 def test_as_many_spreads_are_closed_as_the_list_shows(both, fake):
-    """Four of sixteen are left: the whole is refused, and then what there is is closed."""
+    """Four of sixteen remain: closing all is refused, and then the four are closed."""
     halved(fake)
     halved(fake)
     daily(both, fake, NOW.date(), {"SPY": 200.0})

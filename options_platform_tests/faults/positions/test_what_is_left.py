@@ -1,4 +1,4 @@
-"""What is left of positions once legs have ended is stopped, closed and covered like the rest."""
+"""The remaining legs of positions are stopped, closed and covered like whole positions."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -185,7 +185,7 @@ def test_flattening_closes_what_two_positions_net_in_part(made, fake):
 
 
 def test_a_missing_long_contract_is_noticed_though_another_position_nets_it(made, fake):
-    """It is sold by hand: what it covered is bought back alone, and nothing is opened."""
+    """It is sold by hand: its short is bought back alone, and nothing is opened."""
     fake.script("rules", {"refuses_uncovered": False})
     first = made.ledger.orders()[0]
     _, high = first.legs

@@ -1,4 +1,4 @@
-"""Before an ex-date: the daily run at Alpaca closes what its rule closes, and only then."""
+"""Before an ex-date the daily run at Alpaca closes the positions of its rule, and only then."""
 
 from dataclasses import replace
 from datetime import timedelta

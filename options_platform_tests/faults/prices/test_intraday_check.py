@@ -1,4 +1,4 @@
-"""The check of stops within a session: it closes what a stop closes, once, and opens nothing."""
+"""The check of stops within a session: it closes stopped positions once, and opens nothing."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -31,14 +31,14 @@ from options_platform_tests.faults.world import (
 
 @pytest.fixture
 def made(tmp_path, fake):
-    """An account that bought one spread at its limit."""
+    """An account with one long spread, bought at its limit."""
     found = trader(tmp_path, fake.address)
     trade(found)
     return found
 
 
 def quoted(made, fake, share, *, width=0.02):
-    """Quote the held spread at `share` of what was paid for it."""
+    """Quote the open spread at `share` of its entry price."""
     position = made.ledger.positions()[0]
     assert position.entry_price > 0
     prices = {"sell": 1.0, "buy": 1.0 + share * position.entry_price}
@@ -110,7 +110,7 @@ def test_an_unusable_quote_stops_nothing_and_is_reported(made, fake, fault):
 
 @pytest.mark.parametrize("sold", [6.0, 25.0])
 def test_impossible_quotes_stop_nothing_and_halt_nothing(made, fake, sold):
-    """A spread that was bought is worth nothing at the least: a stub's ask says -9.50."""
+    """A long spread is worth at least nothing, but a stub quote implies -9.50."""
     position = made.ledger.positions()[0]
     for leg, ask in zip(position.legs, (0.5, sold), strict=True):
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 0.0, "ask": ask})
@@ -120,7 +120,7 @@ def test_impossible_quotes_stop_nothing_and_halt_nothing(made, fake, sold):
 
 
 def test_wide_quotes_of_a_spread_at_its_maximum_loss_stop_it(made, fake):
-    """Its mid is just outside of what it can be worth, by less than its quotes are apart."""
+    """Its mid is just outside its possible values, by less than the width of its quotes."""
     position = made.ledger.positions()[0]
     for leg, (bid, ask) in zip(position.legs, ((0.05, 0.10), (0.0, 0.30)), strict=True):
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": bid, "ask": ask})

@@ -1,4 +1,4 @@
-"""A loss within a session pauses entries at once and halts them once it is sure."""
+"""A loss within a session pauses entries at once, and halts them once it is confirmed."""
 
 import time
 from dataclasses import replace
@@ -69,14 +69,14 @@ def test_a_check_without_the_loss_lifts_the_pause(made, fake):
     look(made, fake, MINUTE, LOSS)
     found = look(made, fake, 2 * MINUTE, WELL)
     assert (found.paused, found.halted) == (None, None)
-    told = made.ledger.table("account_events").filter(kind="paused")["detail"].to_list()
-    assert [text.partition(":")[0] for text in told] == ["since 2015-01-05T10", "lifted"]
+    details = made.ledger.table("account_events").filter(kind="paused")["detail"].to_list()
+    assert [text.partition(":")[0] for text in details] == ["since 2015-01-05T10", "lifted"]
     trade(made, ("SPY", "QQQ"), now=NOW + 2 * MINUTE)
     assert entry(made, "QQQ").status == "accepted"
 
 
 def test_wide_quotes_pause_and_do_not_halt_until_the_underlying_agrees(made, fake):
-    """The mids stay as they were: 4 USD of width in each leg leave any value open."""
+    """The mids do not change, but 4 USD of width in each leg allow any value."""
     assert look(made, fake, MINUTE, (2.1, 2.0), 4.0, spot=250.0).paused is not None
     for after in (2, 8):
         found = look(made, fake, after * MINUTE, (2.1, 2.0), 4.0, spot=250.0)

@@ -1,4 +1,4 @@
-"""Last prices that cannot be, or that only one look shows, decide nothing; real ones do."""
+"""Impossible last prices, and those seen in only one check, decide nothing; real ones do."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -54,7 +54,7 @@ def test_a_price_that_is_not_a_number_does_not_end_the_check(made, fake, price):
 
 
 def test_a_contract_of_an_adjusted_root_is_never_priced_by_the_model(tmp_path, fake):
-    """The stock is at half after a split, and the spread is worth what it was."""
+    """The stock trades at half after a split, and the spread has the same value."""
     made = replace(trader(tmp_path, fake.address), closes=DATED)
     trade(made)
     fake.script("split", {"ticker": "SPY"})

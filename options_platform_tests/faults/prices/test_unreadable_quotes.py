@@ -1,4 +1,4 @@
-"""A quote that cannot be read is no quote, and says nothing of the others."""
+"""An unreadable quote counts as none and does not affect the others."""
 
 from datetime import timedelta
 

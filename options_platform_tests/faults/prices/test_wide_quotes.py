@@ -1,4 +1,4 @@
-"""Quotes that leave a price open: no stop of theirs alone, none silenced, and no bad offer."""
+"""Wide quotes: they alone cause no stop, silence none, and lead to no bad offer."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -64,7 +64,7 @@ def quoted(made, fake, sold, bought):
 
 
 def crash_quoted(made, fake):
-    """Worth -4.50 by the mids, and anything by what is quoted."""
+    """Worth -4.50 by the mids, but anything within the quotes."""
     quoted(made, fake, (0.0, 12.0), (0.0, 3.0))
 
 
@@ -141,7 +141,7 @@ def test_the_underlying_confirms_a_stop_at_the_first_check(made, fake):
 def test_wide_quotes_and_the_underlying_together_stop_at_once_at_the_models_price(
     made, fake, stale
 ):
-    """A last trade that is old says nothing of now."""
+    """An old last trade does not count."""
     crash_quoted(made, fake)
     if stale:
         at_clock(fake, NOW - timedelta(minutes=6))
@@ -153,7 +153,7 @@ def test_wide_quotes_and_the_underlying_together_stop_at_once_at_the_models_pric
 
 
 def test_quotes_that_imply_the_stop_on_either_side_confirm_it_however_wide(made, fake):
-    """Whatever lies between them is a loss of more than the stop."""
+    """Every value between the quotes is a loss of more than the stop."""
     quoted(made, fake, (3.0, 5.0), (0.5, 1.5))
     assert look(made, fake, spot=CALM).stopped == {}
     found = look(made, fake, timedelta(minutes=1), spot=CALM)
@@ -169,7 +169,7 @@ def test_the_maximum_loss_in_tight_quotes_stops_though_the_model_shows_no_loss(m
 
 
 def unsure(made, fake, kind):
-    """Quotes that would hide a crash: their mid is no loss, or there are none."""
+    """Quotes that would hide a crash: their mid shows no loss, or there are none."""
     if kind == "wide":
         quoted(made, fake, (0.0, 1.3), (0.0, 1.0))
         return
@@ -214,7 +214,7 @@ def test_quotes_that_are_tight_again_end_the_alert(made, fake):
 
 
 def test_without_a_spot_the_mid_of_wide_quotes_stops_it_after_the_same_time(made, fake):
-    """It fails closed; the offer does not: 4.50 is what nobody asked."""
+    """The stop is confirmed, but it does not pay 4.50, which nobody asked."""
     crash_quoted(made, fake)
     assert look(made, fake).stopped == {}
     fault = {"on": "GET /v2/stocks/trades", "do": "status", "status": 500, "times": 999}
@@ -234,7 +234,7 @@ def test_without_usable_quotes_and_spot_the_position_is_reported_as_unpriced(mad
 
 
 def watched(made, fake, *, spot=None, closes_after=None):
-    """A run that looks again until nothing is in doubt; its outcome, and how long it waited."""
+    """A run that checks until nothing is in doubt; returns its outcome and its waiting time."""
     waits = []
 
     def sleep(seconds):
@@ -313,7 +313,7 @@ def test_flattening_at_wide_quotes_stays_within_the_model_and_a_tenth_of_the_wid
 
 
 def test_no_step_passes_the_model_while_quotes_are_wide_and_tight_ones_allow_it(made, fake):
-    """A stop that began at tight quotes of 2.00: their ladder ends at 2.80."""
+    """A stop that began at tight quotes of 2.00, so that repricing ends at 2.80."""
     quoted(made, fake, (2.5, 2.6), (0.5, 0.6))
     look(made, fake)
     look(made, fake, timedelta(minutes=1))
@@ -356,6 +356,6 @@ def test_a_worthless_debit_spread_is_offered_at_a_cent_each_session(tmp_path, fa
     for day in (NOW.date(), NOW.date() + timedelta(days=1)):
         fake.script("close", {})
         daily(made, fake, day, {"SPY": 180.0})
-    told = [(order.limit_price, order.status) for order in made.ledger.orders()[1:]]
-    assert told == [(-0.01, "expired"), (-0.01, "expired"), (-0.01, "accepted")]
+    offers = [(order.limit_price, order.status) for order in made.ledger.orders()[1:]]
+    assert offers == [(-0.01, "expired"), (-0.01, "expired"), (-0.01, "accepted")]
     assert made.ledger.positions()[0].closed_on is None

@@ -39,12 +39,12 @@ def run(seed, say=lambda _: None, *, over_http=None):
 
 
 def is_over_http(seed):
-    """Whether a sequence takes the long way, over sockets: one in ten."""
+    """Whether a sequence uses sockets: one in ten does."""
     return seed % 10 == 0
 
 
 def settle(world):
-    """Honest lists, orders that fill, and enough runs: then both sides agree, or say why not."""
+    """With correct lists and enough runs, both sides agree or the difference is reported."""
     world.say("settling")
     world.fake.faults.clear()
     world.arrive()
@@ -62,23 +62,23 @@ def settle(world):
 
 
 def difference(world):
-    """What the ledger has of orders and contracts otherwise than the account, and does not name."""
+    """Unreported differences of orders and contracts between ledger and account."""
     made = world.service()
     with made.ledger.holding():
         ours = {order.client_order_id: order for order in made.ledger.orders()}
         contracts = made.ledger.statement().contracts
         differences = made.ledger.differences()
     # Where the broker's own answers tell everything, naming a difference is not enough.
-    said = " ".join(f"{d.subject} {d.text}" for d in differences) if world.needs_person else ""
+    reported = " ".join(f"{d.subject} {d.text}" for d in differences) if world.needs_person else ""
     for order in world.truth.ours():
         name = order["client_order_id"]
         known = ours[name].filled_qty if name in ours else 0
-        if known != int(order["filled_qty"]) and name not in said:
+        if known != int(order["filled_qty"]) and name not in reported:
             return f"FILL_LOST: {name} filled {order['filled_qty']}, {known} in the ledger"
     held = world.fake.book.quantities()
     for symbol in sorted({*held, *contracts}):
         here, there = contracts.get(symbol, 0), held.get(symbol, 0)
-        if here != there and symbol not in said:
+        if here != there and symbol not in reported:
             kind = "CONTRACTS_LOST" if contract_of(symbol) else "SHARES_LOST"
             return f"{kind}: {there} {symbol}, {here} in the ledger"
     if held and not world.needs_person:
@@ -87,7 +87,7 @@ def difference(world):
 
 
 def failures(seeds):
-    """What broke in the sequences of these seeds, by seed."""
+    """The broken promises in the sequences of these seeds, by seed."""
     found = {}
     for seed in seeds:
         try:
@@ -101,7 +101,7 @@ def failures(seeds):
 
 
 def main(arguments):
-    """Run the seeds asked for; 1 if any failed."""
+    """Run the requested seeds; returns 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", help="first..last")
@@ -121,8 +121,8 @@ def main(arguments):
             kinds[text.partition(":")[0]] += 1
             print(f"seed {seed}: {text}", flush=True)
     each = (time.process_time() - began) / (last - first + 1)
-    told = f"{last - first + 1} sequences, {sum(kinds.values())} failed {dict(kinds)}"
-    print(f"{told}; {each:.2f} CPU s each")
+    summary = f"{last - first + 1} sequences, {sum(kinds.values())} failed {dict(kinds)}"
+    print(f"{summary}; {each:.2f} CPU s each")
     return 1 if kinds else 0
 
 

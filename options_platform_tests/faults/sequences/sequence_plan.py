@@ -53,7 +53,7 @@ READINGS = ("orders", "lookups", "positions", "activities", "account")
 
 @dataclass(frozen=True)
 class Action:
-    """One action by the name of its method, what it takes, and where its process is killed."""
+    """One action: the name of its method, its arguments, and where its process is killed."""
 
     name: str
     given: tuple[object, ...] = ()
@@ -66,7 +66,7 @@ class Action:
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """A seed's sequence; `refuses_uncovered`: whether the broker helps to keep shorts covered."""
+    """A seed's sequence; `refuses_uncovered`: whether the broker refuses uncovered shorts."""
 
     seed: int
     refuses_uncovered: bool
@@ -76,7 +76,7 @@ class SequencePlan:
 
 
 def plan_of(seed: int) -> SequencePlan:
-    """The sequence of a seed, always the same."""
+    """The sequence of a seed, the same every time."""
     draw = random.Random(seed)
     habits = tuple(sorted(draw.sample(sorted(HABITS), draw.randint(2, 3))))
     tracks = [HABITS[habit](draw) for habit in habits]
@@ -106,7 +106,7 @@ def _with_kill(draw: random.Random, action: Action) -> Action:
 
 
 def _common(draw: random.Random) -> Action:
-    """What happens in any sequence; half of it by a process of ours."""
+    """Common actions of any sequence; half of them by a process of the platform."""
     return draw.choice(
         [
             Action("fault", (draw.choice(POST_FAULTS),)),
@@ -131,7 +131,7 @@ def _next_session(draw: random.Random, legs: str | None = None) -> Action:
 
 
 def _opened(draw: random.Random) -> list[Action]:
-    """A position that is open: what has worked so far fills, or what a new session plans does."""
+    """Open a position: working entries fill, or those planned by a new session."""
     if draw.random() < 0.5:
         return [Action("fill_all")]
     return [Action("resume"), _next_session(draw, draw.choice(["call", "put"])), Action("fill_all")]
@@ -144,7 +144,7 @@ def _closing(draw: random.Random) -> Action:
 
 
 def _leaving(draw: random.Random) -> Action:
-    """What closes positions for certain: all of them, or those at their stop."""
+    """Actions that close positions: all of them, or those at their stop."""
     return draw.choice([Action("flatten"), Action("flatten"), Action("check", ("stop",))])
 
 

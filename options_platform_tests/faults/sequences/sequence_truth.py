@@ -23,11 +23,11 @@ EXIT = re.compile(r"(\d{8})-exit(?:-(\d+))?-[0-9a-f]{10}")
 
 
 class BrokenPromiseError(AssertionError):
-    """What may never happen has happened; its text begins with the kind."""
+    """A promise is broken; the message begins with the kind."""
 
 
 class Truth:
-    """The orders of ours at one fake account; `account` is the ledger's name for it."""
+    """The platform's orders at one fake account; `account` is the ledger's name for it."""
 
     def __init__(self, book, account="paper"):
         self.book = book
@@ -41,11 +41,11 @@ class Truth:
         self.positions[client_order_id(self.account, session, ticker, "entry")] = contracts
 
     def entries(self):
-        """Ids of the entries that the broker took."""
+        """Ids of the entries that the broker accepted."""
         return {o["client_order_id"] for o in self.ours() if ENTRY.fullmatch(o["client_order_id"])}
 
     def ours(self):
-        """Orders under ids of ours."""
+        """Orders with ids of the platform."""
         return [
             order
             for order in self.book.orders.values()
@@ -53,11 +53,11 @@ class Truth:
         ]
 
     def working(self):
-        """Orders of ours that may fill."""
+        """Orders of the platform that may fill."""
         return [order for order in self.ours() if order["status"] in OPEN]
 
     def of_positions(self):
-        """All orders by purpose and position; one that replaced ours by hand counts as ours."""
+        """All orders by purpose and position; replacements by hand count too."""
         found = defaultdict(list)
         for order in self.book.orders.values():
             first = order
@@ -83,18 +83,18 @@ class Truth:
         return None
 
     def excuse(self):
-        """Take over what a script did to the account: shorts that it uncovered."""
+        """Excuse the shorts that a script uncovered."""
         self.naked = self._naked(self.book.quantities())
 
     def excuse_crossing(self, symbol):
-        """Let orders that work now fill beyond what a script left of a contract."""
+        """Allow orders working now to fill more contracts than a script left."""
         for order in self.book.orders.values():
             for leg in order["legs"] or [order]:
                 if order["status"] in OPEN and leg["symbol"] == symbol:
                     self.crossing[self._original(symbol)] += _rest(order, leg)
 
     def check(self):
-        """Raise :class:`BrokenPromiseError` for whatever does not hold."""
+        """Raise :class:`BrokenPromiseError` for a broken promise."""
         orders = self.of_positions()
         opened = defaultdict(Counter)
         for (purpose, position), members in orders.items():
@@ -112,8 +112,8 @@ class Truth:
     def _check_doubles(self, purpose, position, members):
         working = [order for order in members if order["status"] in OPEN]
         if len(working) > 1:
-            told = ", ".join(f"{o['client_order_id']} {o['status']}" for o in working)
-            raise BrokenPromiseError(f"DOUBLED: {purpose} of {position}: {told}")
+            statuses = ", ".join(f"{o['client_order_id']} {o['status']}" for o in working)
+            raise BrokenPromiseError(f"DOUBLED: {purpose} of {position}: {statuses}")
         filled = sum(number(order["filled_qty"]) for order in members)
         at_work = sum(number(o["qty"]) - number(o["filled_qty"]) for o in working)
         if purpose == "entry" and filled + at_work > self.positions[position]:
@@ -136,7 +136,7 @@ class Truth:
                 )
 
     def _check_crossings(self, orders):
-        """A contract that we only ever bought is never short, and the other way round."""
+        """A contract that the platform only bought is never short, and vice versa."""
         sides = defaultdict(set)
         for (purpose, _), members in orders.items():
             for order in members if purpose == "entry" else ():
@@ -151,7 +151,7 @@ class Truth:
                 raise BrokenPromiseError(f"CROSSED: {quantity} of {symbol}")
 
     def _check_shares(self):
-        """Orders of ours bring shares nearer to none, whatever all of them fill."""
+        """The platform's orders bring shares closer to zero, whichever of them fill."""
         at_work = Counter()
         for order in self.working():
             for (symbol, side), count in self._at_work(order).items():
@@ -205,7 +205,7 @@ class Truth:
         )
 
     def _original(self, symbol):
-        """A contract's name of before a split, also of one that was netted to nothing then."""
+        """A contract's symbol before a split, also of one that was netted to zero then."""
         contract = contract_of(symbol)
         return symbol if contract is None else renamed(symbol, contract.root.rstrip("0123456789"))
 

@@ -13,7 +13,7 @@ from curl_cffi import requests
 
 
 class Answer:
-    """As much of a response as alpaca-py and our session look at."""
+    """The parts of a response that alpaca-py and the platform's session read."""
 
     def __init__(self, status, page):
         self.status_code, self.text = status, page.text
@@ -23,12 +23,12 @@ class Answer:
         return json.loads(self.text)
 
     def raise_for_status(self):
-        """Our session has judged the status before."""
+        """The platform's session has checked the status before."""
 
 
 @contextmanager
 def short_wire(fake):
-    """Within it every session of curl asks `fake`, and no other server."""
+    """Within the block every curl session uses `fake` and no other server."""
 
     def request(_session, method, url, *, params=None, json=None, **_options):
         parts = urlsplit(url)

@@ -109,7 +109,7 @@ class SequenceWorld:
         return f"works: {', '.join(working) or '-'}; holds: {self.fake.book.quantities()}"
 
     def process(self, act, kill=None):
-        """Act in a process of its own, which may end at a step."""
+        """Act in a separate process, which may end at a step."""
 
         def at(step):
             if step == kill:
@@ -132,13 +132,13 @@ class SequenceWorld:
             raise BrokenPromiseError(f"UNASKED: {sorted(new)}")
 
     def service(self, at=lambda _: None):
-        """A service over the sequence's ledger, as a new process makes it."""
+        """A trading session on the sequence's ledger, as a new process creates it."""
         return TradingSession(
             open_ledger(self.settings), open_broker(self.settings), self.settings, at
         )
 
     def daily_run(self, kill=None):
-        """The daily run of the last close, done again while the next session trades."""
+        """The daily run of the last close, repeated while the next session trades."""
         self._run_session(kill)
 
     def next_session(self, legs, spot, kill=None):
@@ -217,7 +217,7 @@ class SequenceWorld:
             self.fake.book.cancel(working[at % len(working)])
 
     def lose_leg(self, side, count):
-        """Contracts vanish from the account, and nothing tells why."""
+        """Contracts disappear from the account without an activity."""
         for symbol, quantity in self._contracts(side)[:1]:
             self.truth.excuse_crossing(symbol)
             lost = quantity if count is None else min(count, abs(quantity)) * _sign(quantity)
@@ -239,7 +239,7 @@ class SequenceWorld:
         self.truth.excuse()
 
     def lie(self, kind, of, length):
-        """Lists lag, stay, lack something, or are of yesterday."""
+        """Lists lag, freeze, are incomplete, or are of yesterday."""
         if kind == "lag":
             self.fake.script("lag", {"of": of, "requests": length})
         elif kind == "freeze":
@@ -280,7 +280,7 @@ class SequenceWorld:
 
     @contextmanager
     def ledger_held(self):
-        """Hold the ledger's file over many processes; opening it costs more than using it."""
+        """Keep the ledger's file open over many processes; opening it is slow."""
         self._holding.enter_context(self.service().ledger.holding())
         try:
             yield
@@ -331,7 +331,7 @@ class SequenceWorld:
         return {ticker: MarketClose(spot, VOL) for ticker in self.plan.tickers}
 
     def _quote_all(self, kind):
-        """Quote all contracts: soundly, at a stop's loss, so wide that it says nothing, or not."""
+        """Quote all contracts: well, at a stop's loss, too wide, or not at all."""
         for ticker, close in self.closes[self.session].items():
             self.fake.chains.trade(ticker, close.spot)
         for symbol in all_symbols(self.plan.tickers):
@@ -347,7 +347,7 @@ def _sign(quantity):
 
 @cache
 def planned(legs, session, tickers):
-    """Plans and their legs: one spread of that kind a ticker, on the same contracts each day."""
+    """Plans and their legs: one spread of that kind per ticker, on the same contracts each day."""
     strategy, chosen, limit = SPREADS[legs]
     plans, plan_legs = _base(tickers)
     width, debit = 5.0, limit > 0
@@ -385,7 +385,7 @@ def _base(tickers):
 
 @cache
 def all_symbols(tickers):
-    """All contracts that any plan may trade, also under the name that a split gives them."""
+    """All contracts that any plan may trade, also under their symbol after a split."""
     from options_platform.domain.chain.occ_symbols import symbol_of
 
     symbols = {

@@ -1,4 +1,4 @@
-"""The second thousand of the random sequences, in a file that another worker takes."""
+"""The second thousand of the random sequences, in a separate file for another test worker."""
 
 import pytest
 

@@ -97,9 +97,9 @@ def test_a_seed_gives_the_same_sequence_over_sockets_and_without(seed):
 
 
 def test_a_seed_gives_the_same_sequence_in_any_process():
-    """Whatever the order of sets is there."""
+    """The order of sets differs between processes."""
     command = [sys.executable, "-m", SEQUENCES, "--seed", "12", "--verbose"]
-    told = {
+    outputs = {
         subprocess.run(
             command,
             env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -109,15 +109,15 @@ def test_a_seed_gives_the_same_sequence_in_any_process():
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(told) == 1
+    assert len(outputs) == 1
 
 
 def test_one_command_repeats_one_sequence(capsys):
     assert main(["--seed", "8", "--verbose"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("seed 8: ")
-    assert sum("daily_run" in line for line in told) >= 1
-    assert told[-1] == "seed 8: all promises kept"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("seed 8: ")
+    assert sum("daily_run" in line for line in lines) >= 1
+    assert lines[-1] == "seed 8: all promises kept"
 
 
 def test_all_promises_are_kept_in_a_few_sequences():

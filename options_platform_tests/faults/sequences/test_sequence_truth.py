@@ -1,4 +1,4 @@
-"""Each promise of the random sequences is seen to be broken where it is."""
+"""The checks of the random sequences catch each broken promise."""
 
 from datetime import date
 
@@ -142,7 +142,7 @@ def test_assigned_shares_are_closed_and_no_more_of_them(account):
 
 
 def test_the_cover_of_assigned_shares_is_sold_only_after_the_shares(account):
-    """An odd lot that is left short needs a bought call as a whole hundred does."""
+    """A short odd lot needs a long call just like a hundred shares."""
     account.open()
     account.fake.script("assign", {"symbol": SHORT, "contracts": 3})
     account.truth.excuse()

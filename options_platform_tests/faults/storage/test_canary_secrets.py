@@ -1,4 +1,4 @@
-"""Secrets are nowhere: in no file of the home, no exception, no output and no page of the UI."""
+"""Secrets appear in no file of the home, no exception, no output and no page of the UI."""
 
 import base64
 import json
@@ -66,7 +66,7 @@ def leaks_in(data, where):
 
 
 def leaks_below(folder):
-    """Where a canary stands in the files of a folder; databases are read value by value too."""
+    """The places of a canary in the files of a folder; databases are also read value by value."""
     found = []
     for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
         where, data = str(path.relative_to(folder)), path.read_bytes()
@@ -118,7 +118,7 @@ def test_the_search_finds_planted_secrets(tmp_path):
 
 @dataclass
 class Heard:
-    """All that a person may get to see."""
+    """Everything that a person may see."""
 
     texts: dict = field(default_factory=dict)
 
@@ -167,8 +167,8 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
             if status != 200:
                 fault = {"on": "", "do": "status", "status": status, "body": ECHO, "times": 10_000}
                 fake.script("faults", fault)
-            told = run(settings, start=END, end=END, backfill=False, now=now)[0].warnings
-            heard.texts[f"run at {status}"] = "\n".join(told).encode()
+            warnings = run(settings, start=END, end=END, backfill=False, now=now)[0].warnings
+            heard.texts[f"run at {status}"] = "\n".join(warnings).encode()
         # What fails is said, and the server did hear the keys' account asked for.
         assert b"paper_orders.reconciled: BROKER" in heard.texts["run at 401"]
         assert b"no account for" in heard.texts["run at 401"]
@@ -216,8 +216,8 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
                 heard.texts[f"events of {one['runId']}"] = json.dumps(events).encode()
         finally:
             web.stop()
-    said = capfd.readouterr()
-    heard.texts["printed"] = (said.out + said.err + caplog.text).encode()
+    printed = capfd.readouterr()
+    heard.texts["printed"] = (printed.out + printed.err + caplog.text).encode()
     assert all(heard.texts[name] for name in (*COMMANDS, *PAGES))
     assert heard.leaks() == []
     assert leaks_below(home) == []

@@ -75,10 +75,10 @@ def full_but_for(folder, kilobytes):
 def test_an_order_on_a_full_disk_is_neither_lost_nor_doubled(disk, kilobytes):
     with server() as fake:
         with full_but_for(disk, kilobytes):
-            code, said = ended(start(disk, fake.address))
-            assert (code, "Traceback" in said) in ((0, False), (1, False)), said
+            code, output = ended(start(disk, fake.address))
+            assert (code, "Traceback" in output) in ((0, False), (1, False)), output
             if code:
-                (line,) = (text for text in said.splitlines() if text.startswith("refused: "))
+                (line,) = (text for text in output.splitlines() if text.startswith("refused: "))
                 assert "no new order is sent" in line or "nothing was sent" in line
             if kilobytes == 0:
                 assert code == 1
@@ -92,8 +92,8 @@ def test_a_disk_that_fills_up_between_two_sessions_orders_keeps_the_first(disk, 
         made = trader(disk, fake.address)
         trade(made)
         with full_but_for(disk, kilobytes):
-            code, said = ended(start(disk, fake.address, tickers=("SPY", "QQQ")))
-            assert (code, "Traceback" in said) in ((0, False), (1, False)), said
+            code, output = ended(start(disk, fake.address, tickers=("SPY", "QQQ")))
+            assert (code, "Traceback" in output) in ((0, False), (1, False)), output
         trade(made, ("SPY", "QQQ"))
         assert statuses(fake) == ["filled", "filled"]
         assert fake.count(POST) == 2
@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_between_two_sessions_orders_keeps_the_first(disk, 
 
 
 def backfilled(shell, code, **environment):
-    """The only line of ours that a backfill says, and no traceback of anybody."""
+    """The only line that the platform prints in a backfill, without a traceback."""
     done = shell.run("backfill", "--select", DATA, **environment)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

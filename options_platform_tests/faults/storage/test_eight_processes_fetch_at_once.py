@@ -1,4 +1,4 @@
-"""Eight processes of one home ask one server at once, through the real yfinance."""
+"""Eight processes of one home request from one server at once, through the real yfinance."""
 
 import json
 import os
@@ -73,16 +73,16 @@ def test_eight_processes_fetch_without_a_lock_error_or_a_doubled_row(tmp_path):
         for process in processes:
             process.stdin.write("go\n")
             process.stdin.flush()
-        said = [process.communicate(timeout=240) for process in processes]
-    assert [process.returncode for process in processes] == [0] * PROCESSES, said
+        outputs = [process.communicate(timeout=240) for process in processes]
+    assert [process.returncode for process in processes] == [0] * PROCESSES, outputs
     days = [str(day) for day in sessions(date(2024, 6, 10), date(2024, 7, 10))]
-    answers = [json.loads(out) for out, _ in said]
+    answers = [json.loads(out) for out, _ in outputs]
     for answer in answers:
         assert set(answer["days"]) == set(TICKERS)
         assert all(given == days for given in answer["days"].values())
         assert answer["closes"] == answers[0]["closes"]
         assert answer["index"] == len(days)
-    assert not any("lock" in errors.lower() for _, errors in said)
+    assert not any("lock" in errors.lower() for _, errors in outputs)
     assert list(tmp_path.rglob("*.db")) == []
     # One request a ticker and kind in each process.
     assert server.count("/chart/") == PROCESSES * (len(TICKERS) + 1)

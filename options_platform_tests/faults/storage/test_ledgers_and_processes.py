@@ -1,4 +1,4 @@
-"""Several processes, and ledgers that are old, damaged or full: one order, or why there is none."""
+"""Several processes, and old, damaged or full ledgers: one order, or an error that says why not."""
 
 import threading
 import time
@@ -55,15 +55,15 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
 
 
 def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
-    """The second waits for the first, is told so when that hangs, and sends nothing."""
+    """The second waits for the first, reports so if that hangs, and sends nothing."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
     first = start(tmp_path, fake.address, TIMEOUT="60")
     deadline = time.monotonic() + 60
     while fake.count(POST) == 0 and time.monotonic() < deadline:
         time.sleep(0.01)
-    code, said = ended(start(tmp_path, fake.address, WAIT="0.2"))
+    code, output = ended(start(tmp_path, fake.address, WAIT="0.2"))
     assert code == 1
-    assert "another process trades by ledger.duckdb" in said
+    assert "another process trades by ledger.duckdb" in output
     fake.script("release", {})
     assert ended(first)[0] == 0
     made = trader(tmp_path, fake.address)
@@ -139,18 +139,18 @@ def test_a_damaged_ledger_sends_nothing_and_reports_it_in_one_line(tmp_path, fak
     path.write_bytes(
         {"cut": whole[: len(whole) // 3], "scrambled": b"\x7f" * len(whole), "emptied": b""}[damage]
     )
-    code, said = ended(start(tmp_path, fake.address, tickers=TICKERS))
+    code, output = ended(start(tmp_path, fake.address, tickers=TICKERS))
     assert code == 1
-    refused = [line for line in said.splitlines() if line.startswith("refused: ")]
+    refused = [line for line in output.splitlines() if line.startswith("refused: ")]
     assert len(refused) == 1
     assert "ledger.duckdb cannot be used" in refused[0]
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     assert fake.count(POST) == 1
 
 
 @pytest.mark.parametrize("kilobytes", [4, 64, 300, 900])
 def test_a_full_disk_loses_no_order(tmp_path, fake, kilobytes):
-    """Files may not grow past a size: wherever that hits, doing it again ends with one order."""
-    code, said = ended(start(tmp_path, fake.address, MOST_BYTES=str(kilobytes * 1024)))
-    assert (code, "Traceback" in said) in ((0, False), (1, False)), said
+    """Files may not grow past a size; wherever that fails, repeating ends with one order."""
+    code, output = ended(start(tmp_path, fake.address, MOST_BYTES=str(kilobytes * 1024)))
+    assert (code, "Traceback" in output) in ((0, False), (1, False)), output
     assert_full_disk_lost_nothing(tmp_path, fake)

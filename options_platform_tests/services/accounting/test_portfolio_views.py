@@ -1,4 +1,4 @@
-"""The views of a position that was assigned: each close to the cent, shares one by one."""
+"""The views of an assigned position: balanced to the cent at each close, shares one by one."""
 
 from dataclasses import replace
 from datetime import date
@@ -31,7 +31,7 @@ def market():
 
 
 def views_of(made, market):
-    """The views, which keep every rule: days add up, and equity is cash and positions."""
+    """The views, after checking every rule: days add up, and equity is cash plus positions."""
     views = make_portfolio(
         ledger_snapshot(made.ledger), market, rules_of_a_paper_account(made.settings)
     )
@@ -42,7 +42,7 @@ def views_of(made, market):
 
 
 def filled(fake, made, number):
-    """What works fills: shares in odd lots on the first days, the rest whole."""
+    """Fill working orders: shares in odd lots on the first days, everything else completely."""
     for order in made.ledger.working_orders():
         pieces = 51 + number if order.legs[0].is_shares and number < 4 else None
         fake.script("fill", {"client_order_id": order.client_order_id, "spreads": pieces})

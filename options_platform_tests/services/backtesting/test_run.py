@@ -1,4 +1,4 @@
-"""A backtest of a home: what is loaded, that a grid in processes gives what one process gives."""
+"""A backtest of a home: its data, and grids whose results do not depend on the processes."""
 
 import shutil
 from datetime import UTC, date, datetime
@@ -25,7 +25,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def quiet(*_):
-    """Nobody is told."""
+    """A progress listener that shows nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +89,11 @@ def test_backtest_and_daily_run_expect_the_same_dividend_from_all_stored_ones(
 def test_several_processes_give_the_results_of_one(simulated_home, data):
     texts = ["exits.credit_stop=1,2", "plan.sizing.risk_pct=0.01,0.03"]
     variants, _ = make_variants(texts, simulated_home.plan, simulated_home.backtest_rules)
-    told = []
+    progress = []
     one = run_grid(variants, data, 1, quiet)
-    two = run_grid(variants, data, 2, lambda *done: told.append(done))
+    two = run_grid(variants, data, 2, lambda *done: progress.append(done))
     assert [score.variant.name for score in two] == [variant.name for variant in variants]
-    assert told[-1] == ("variants", 4, 4)
+    assert progress[-1] == ("variants", 4, 4)
     for left, right in zip(one, two, strict=True):
         assert np.array_equal(left.equity, right.equity)
         assert left.trades.trades == right.trades.trades > 0
@@ -125,10 +125,10 @@ def test_every_variant_is_recorded_as_a_trial_once(tmp_path, warehouse, simulate
 
 
 def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
-    told = []
+    progress = []
     run = run_with_baselines(
         data, simulated_home.plan, simulated_home.backtest_rules,
-        lambda *done: told.append(done), seeds=3,
+        lambda *done: progress.append(done), seeds=3,
     )  # fmt: skip
     assert run.scores.filter(pl.col("kind") == "model")["fill_model"].to_list() == [
         "mid", "default", "worst",
@@ -141,7 +141,7 @@ def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     assert run.model is run.band["default"]
     # The model has no gain over itself.
     assert run.scores["sharpe_gain"].null_count() == 3
-    assert told[-1] == ("backtests", 12, 12)
+    assert progress[-1] == ("backtests", 12, 12)
     assert run.draws.select("name", "seed").rows() == [
         (name, seed) for name in ("random_direction", "shuffled_signal") for seed in range(3)
     ]

@@ -16,7 +16,7 @@ from options_platform_tests.updating import NOW, Market
 
 
 class EndingSource(ScriptedSource):
-    """Like the sources of the platform, it raises where a history ends before the range does."""
+    """Like the platform's sources, it raises if a history ends before the range."""
 
     def cut(self, ticker, *, first=FIRST, last=LAST):
         whole = self.history[ticker]

@@ -1,4 +1,4 @@
-"""Incremental fetching, holes and decisions on bars, on a real warehouse."""
+"""Incremental fetching, missing bars and decisions on bars, on a real warehouse."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -72,17 +72,17 @@ def test_a_good_bar_stays_when_the_source_later_drops_it(market):
 
 
 def test_the_entry_for_a_missing_bar_stays_correct_while_it_is_missing(market):
-    """A kept bar is not set aside, and nobody has given another one until it comes again."""
+    """A kept bar is not set aside; its entry stays open until the source has the bar again."""
     market.run(end=shift(LAST, -1))
     whole, lost = market.source.history["SPY"], (shift(LAST, -4), shift(LAST, -3))
     market.source.history["SPY"] = changed(
         whole.filter(pl.col("date") != lost[0]), lost[1], close=None
     )
-    told = ("date", "rule", "severity", "status", "note")
+    columns = ("date", "rule", "severity", "status", "note")
     for start in (LAST, shift(LAST, -2), LAST):
         update = market.run(start=start, end=LAST)
         assert market.rows()["bad_reason"].null_count() == market.rows().height
-        assert market.rows(QUARANTINE).select(told).rows() == [
+        assert market.rows(QUARANTINE).select(columns).rows() == [
             (lost[0], "missing", "warning", "open", None),
             (lost[1], "nan_price", "set_aside", "open", None),
         ]

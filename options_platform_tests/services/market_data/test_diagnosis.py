@@ -1,4 +1,4 @@
-"""What `doctor` and `status` find in a home and its source."""
+"""The findings of `doctor` and `status` in a home and its source."""
 
 import json
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""Index closes: what is asked for, what is asked again, and what a source that lost them does."""
+"""Index closes: which are requested, which again, and a source that loses some."""
 
 from datetime import date
 

@@ -84,7 +84,7 @@ def test_an_empty_home_accepts_any_market(tmp_path):
 
 
 def test_a_home_of_the_sample_refuses_files_in_one_line(tmp_path):
-    """As a user meets it: first the sample, later a folder of files, in one home."""
+    """As for a user: first the sample, later a folder of files, in one home."""
     span = {"start": FIRST.replace(year=2014), "end": LAST.replace(year=2014), "tickers": ("SPY",)}
     home = tmp_path / "home"
     run(make_platform_settings(home, source="sample", **span), assets=["raw_ohlcv"])

@@ -59,7 +59,7 @@ def test_a_backfill_of_everything_asks_once_even_for_a_restated_history(market):
 
 
 def split_4_for_1(frame, day):
-    """What a source gives once a 4:1 split has happened on `day`."""
+    """The bars of a source after a 4:1 split on `day`."""
     before, of_day = pl.col("date") < day, pl.col("date") == day
     prices = [
         pl.when(before).then(pl.col(name) / 4).otherwise(name).alias(name)

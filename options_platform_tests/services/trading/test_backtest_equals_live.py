@@ -1,4 +1,4 @@
-"""One code path: the backtest makes the trades that live paper trading makes."""
+"""One code path: the backtest makes the same trades as live paper trading."""
 
 import polars as pl
 import pytest

@@ -152,7 +152,7 @@ def test_a_temporary_fault_is_retried(alpaca, source, fault):
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         (401, "check the keys"),
         (403, "check the keys in the environment, and what the account's data plan allows"),
@@ -162,10 +162,10 @@ def test_a_temporary_fault_is_retried(alpaca, source, fault):
     ],
 )
 def test_a_permanent_refusal_is_an_immediate_error_with_advice(
-    alpaca, source, pauses, status, said
+    alpaca, source, pauses, status, message
 ):
     alpaca.faults.append((status, '{"message": "forbidden."}'))
-    with pytest.raises(SourceError, match=rf"SPY for 2024.*HTTP {status}: forbidden.*{said}"):
+    with pytest.raises(SourceError, match=rf"SPY for 2024.*HTTP {status}: forbidden.*{message}"):
         source.bars("SPY", *SPAN)
     assert pauses == []
     assert len(alpaca.requests) == 1

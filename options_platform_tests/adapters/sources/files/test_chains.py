@@ -79,7 +79,7 @@ def test_parquet_and_gzip_are_read_likewise(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("expiry,right\n2024-07-19,call\n", "lacks the columns strike"),
         ("expiry,right,strike\n", "holds no rows"),
@@ -102,8 +102,8 @@ def test_parquet_and_gzip_are_read_likewise(folder):
         ("expiry,right,strike,ticker\n2024-07-19,call,5,QQQ\n", "line 2 is of QQQ, not of SPY"),
     ],
 )
-def test_a_file_that_cannot_be_trusted_is_refused_with_its_line(folder, text, said):
-    with pytest.raises(SourceError, match=f"SPY_2024-07-03.csv.*{said}") as error:
+def test_a_file_that_cannot_be_trusted_is_refused_with_its_line(folder, text, message):
+    with pytest.raises(SourceError, match=f"SPY_2024-07-03.csv.*{message}") as error:
         chain_of(folder, text)
     assert "\n" not in str(error.value)
 
@@ -168,7 +168,7 @@ def test_the_earnings_file_of_a_fund_has_only_a_header(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("date,timing\n2024-05-02,noon\n", "line 2: 'noon' is neither before_open nor"),
         ("date\n2024-13-02\n", "line 2"),
@@ -176,8 +176,8 @@ def test_the_earnings_file_of_a_fund_has_only_a_header(folder):
         ("", "is empty"),
     ],
 )
-def test_a_wrong_earnings_file_is_refused_with_its_line(folder, text, said):
-    with pytest.raises(SourceError, match=rf"AAPL_earnings\.csv.*{said}"):
+def test_a_wrong_earnings_file_is_refused_with_its_line(folder, text, message):
+    with pytest.raises(SourceError, match=rf"AAPL_earnings\.csv.*{message}"):
         earnings_of(folder, text)
 
 
@@ -205,7 +205,7 @@ def test_a_chain_of_optionsdx_is_read_as_downloaded(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (optionsdx("2024-07-03", "2024-07-05"), "holds quotes of 2024-07-05, which is not the"),
         (
@@ -214,8 +214,8 @@ def test_a_chain_of_optionsdx_is_read_as_downloaded(folder):
         ),
     ],
 )  # fmt: skip
-def test_a_chain_of_several_sessions_or_times_is_refused(folder, text, said):
-    with pytest.raises(SourceError, match=said):
+def test_a_chain_of_several_sessions_or_times_is_refused(folder, text, message):
+    with pytest.raises(SourceError, match=message):
         chain_of(folder, text)
 
 

@@ -1,4 +1,4 @@
-"""Files as their publishers write them; each layout's origin is named beside it."""
+"""Files as their publishers write them, each with its origin."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ def opened(tmp_path, text, name="AAPL.csv"):
 
 
 def rows(template, days, *, header="", newest_first=False, thousands=False):
-    """Three days in the words of a publisher."""
+    """Three days in the format of a publisher."""
     lines = []
     for at, day in enumerate(days):
         fields = {"o": OPENS[at], "h": HIGHS[at], "l": LOWS[at], "c": CLOSES[at], "v": VOLUMES[at]}
@@ -201,14 +201,14 @@ CUT = {
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
-@pytest.mark.parametrize(("content", "said"), CUT.values(), ids=CUT)
+@pytest.mark.parametrize(("content", "message"), CUT.values(), ids=CUT)
 def test_a_truncated_or_damaged_file_is_refused_with_the_true_reason(
-    tmp_path, content, said, ending
+    tmp_path, content, message, ending
 ):
     if ending == ".csv.gz" and isinstance(content, str):
         content = gzip.compress(content.encode())
     source = opened(tmp_path, content, f"AAPL{ending}")
-    with pytest.raises(SourceError, match=said) as error:
+    with pytest.raises(SourceError, match=message) as error:
         source.bars("AAPL", *SPAN)
     assert f"AAPL{ending}" in str(error.value)
     assert "\n" not in str(error.value)
@@ -223,7 +223,7 @@ def test_parquet_truncated_anywhere_is_refused(tmp_path, kept):
 
 @pytest.mark.parametrize("kept", range(1, len(GOOD) - len(OHLCV)))
 def test_text_truncated_anywhere_never_yields_half_a_number(tmp_path, kept):
-    """What is left is refused, or ends with a whole line and then lacks the last session."""
+    """The truncated text is refused, or ends with a complete line and misses the last session."""
     source = opened(tmp_path, gzip.compress(GOOD[:-kept].encode()), "AAPL.csv.gz")
     with pytest.raises(SourceError, match=r"cut short|lacks its end|ends 2024-07-0|holds no rows"):
         source.bars("AAPL", *SPAN)
@@ -329,9 +329,9 @@ NOT_READABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("content", "said"), NOT_READABLE.values(), ids=NOT_READABLE)
-def test_an_ambiguous_file_is_refused_with_advice(tmp_path, content, said):
-    with pytest.raises(SourceError, match=said) as error:
+@pytest.mark.parametrize(("content", "message"), NOT_READABLE.values(), ids=NOT_READABLE)
+def test_an_ambiguous_file_is_refused_with_advice(tmp_path, content, message):
+    with pytest.raises(SourceError, match=message) as error:
         opened(tmp_path, content).bars("AAPL", *SPAN)
     assert "AAPL.csv" in str(error.value)
     assert "\n" not in str(error.value)

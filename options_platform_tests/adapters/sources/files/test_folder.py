@@ -185,15 +185,15 @@ def test_parquet_dates_of_any_kind_are_read(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (pl.when(pl.col("close") != 102).then("date").alias("date"), "line 3"),
         (pl.concat_list("close").alias("close"), "column close"),
     ],
 )
-def test_a_parquet_file_with_wrong_types_is_refused(tmp_path, spoil, said):
+def test_a_parquet_file_with_wrong_types_is_refused(tmp_path, spoil, message):
     parquet_frame().with_columns(spoil).write_parquet(tmp_path / "SPY.parquet")
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         open_source("csv", SourceOptions(csv_dir=str(tmp_path))).bars("SPY", *SPAN)
 
 
@@ -238,7 +238,7 @@ def test_a_parquet_file_is_read_likewise(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (HEADER.replace(",close", "") + "2024-07-01,1,1,1,1,1\n", "lacks the columns close"),
         (
@@ -261,10 +261,10 @@ def test_a_parquet_file_is_read_likewise(tmp_path):
         ("\n\n", "is empty"),
     ],
 )
-def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, said):
+def test_a_broken_file_is_refused_with_its_name_in_one_line(tmp_path, text, message):
     with pytest.raises(SourceError, match=r"SPY\.csv") as error:
         source(tmp_path, text).bars("SPY", *SPAN)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -272,7 +272,7 @@ INDEX = "date,close\n2024-06-27,12.2\n2024-06-28,12.4\n2024-07-05,12.5\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "span", "said"),
+    ("text", "span", "message"),
     [
         (INDEX, (date(2024, 7, 8), date(2024, 7, 12)), "its last close is of 2024-07-05"),
         (INDEX, SPAN, "holds no close of these days, only others from 2024-06-27 to 2024-07-05"),
@@ -282,14 +282,14 @@ INDEX = "date,close\n2024-06-27,12.2\n2024-06-28,12.4\n2024-07-05,12.5\n"
     ],
     ids=["ended", "hole", "one close", "all empty", "a holiday's alone"],
 )
-def test_an_index_file_without_a_close_in_the_range_is_refused(tmp_path, text, span, said):
+def test_an_index_file_without_a_close_in_the_range_is_refused(tmp_path, text, span, message):
     opened = source(tmp_path, text, "VIX.csv")
-    if said is None:
+    if message is None:
         assert opened.index_bars("VIX", *span)["close"].to_list() == [12.5]
         return
-    with pytest.raises(SourceError, match=r"VIX\.csv says nothing of VIX for 2024-07") as error:
+    with pytest.raises(SourceError, match=r"VIX\.csv has no closes of VIX for 2024-07") as error:
         opened.index_bars("VIX", *span)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 

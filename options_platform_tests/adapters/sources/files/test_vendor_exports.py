@@ -1,4 +1,4 @@
-"""Each export of a vendor is read right, or refused with the true reason."""
+"""Each export of a vendor is read correctly, or refused with the true reason."""
 
 import gzip
 from datetime import date
@@ -53,7 +53,7 @@ def imported(folder, export):
 
 
 def shown(value):
-    """A value as a file of the csv layout would hold it."""
+    """A value as text of the csv layout."""
     return value if isinstance(value, float | None) else str(value)
 
 
@@ -107,7 +107,7 @@ def test_files_of_single_days_become_one_file_without_a_repeated_day(tmp_path):
     paths = [flat_file(tmp_path, day, at, close) for close, (day, at) in enumerate(days, 2)]
     (made,) = convert(paths[::-1], Request())
     assert made.rows["close"].to_list() == [2.0, 3.0]
-    assert made.said == "bars of Polygon's flat files, prices as traded and 1 more"
+    assert made.origin == "bars of Polygon's flat files, prices as traded and 1 more"
     with pytest.raises(PlatformError, match=r"several of the files give AAPL\.csv for 2024-07-01"):
         convert([paths[0], flat_file(tmp_path, "again", days[0][1], 7)], Request())
 

@@ -1,4 +1,4 @@
-"""Bars of charting programs, desks, exchanges and databases of research."""
+"""Bars of charting programs, trading desks, exchanges and research databases."""
 
 from options_platform_tests.adapters.sources.files.vendor_export import Export
 

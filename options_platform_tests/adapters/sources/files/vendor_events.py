@@ -1,4 +1,4 @@
-"""Indices, dividends, splits and earnings of vendors, and what databases write."""
+"""Indices, dividends, splits and earnings of vendors, and exports of databases."""
 
 import io
 import pickle
@@ -180,7 +180,7 @@ ACTIONS = (
     ),
     Export(
         "Yahoo's site, dividends alone", "AAPL_dividends.csv", "Date,Dividends\n2020-08-07,0.82\n",
-        "says nothing of AAPL's splits; import the file of its splits with it",
+        "has no splits of AAPL; import the file of its splits with it",
     ),
 )  # fmt: skip
 REPORT = {"date": "2024-08-01", "timing": "after_close"}

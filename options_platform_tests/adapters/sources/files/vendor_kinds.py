@@ -1,4 +1,4 @@
-"""Files that are no text: what programs, databases and downloads leave under the name of a CSV."""
+"""Files of programs, databases and downloads that are named like a CSV but are not text."""
 
 import io
 import pickle
@@ -24,7 +24,7 @@ def zipped(**members):
 
 
 def encrypted():
-    """A zip whose entry says that it has a password."""
+    """A zip with an entry that needs a password."""
     content = bytearray(zipped(**{NAME: "Date,Close\n"}))
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1

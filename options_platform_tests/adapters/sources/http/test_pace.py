@@ -19,7 +19,7 @@ class Clock:
 
 
 def sent(path, per_minute, gaps):
-    """When requests are sent that come after these pauses."""
+    """The times at which requests after these pauses are sent."""
     clock = Clock()
     pace = Pace(path, per_minute, sleep=clock.sleep, clock=lambda: clock.now)
     times = []

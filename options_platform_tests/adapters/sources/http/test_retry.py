@@ -14,7 +14,7 @@ from options_platform.errors import SourceError
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that advances only by sleeping."""
 
     def __init__(self):
         self.now = 0.0
@@ -29,7 +29,7 @@ class Clock:
 
 
 def failing(times, error=None, value="bars"):
-    """Something that fails `times` times, then gives `value`."""
+    """A function that fails `times` times, then returns `value`."""
     left = [error or FetchError("no connection")] * times
 
     def ask():

@@ -130,7 +130,7 @@ def test_a_chain_without_one_of_its_expiries_is_refused(yahoo, source):
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         ('{"optionChain": {"result": [], "error": null}}', "an empty answer"),
         ('{"optionChain": {"result": null, "error": null}}', "cannot read"),
@@ -139,11 +139,13 @@ def test_a_chain_without_one_of_its_expiries_is_refused(yahoo, source):
         (chain("SPY", EXPIRIES, EXPIRIES[0], spot=None), "no price of the underlying"),
     ],
 )
-def test_an_unusable_chain_is_an_error_after_bounded_retries(yahoo, source, pauses, answer, said):
+def test_an_unusable_chain_is_an_error_after_bounded_retries(
+    yahoo, source, pauses, answer, message
+):
     yahoo.faults.extend([(200, answer)] * 10)
     with pytest.raises(SourceError, match="chain of SPY for 2024-07-12") as error:
         source.option_chain("SPY", LAST, AFTER)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert len(pauses) == 3
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the wire, through the real yfinance."""
+"""Faults of the connection, through the real yfinance."""
 
 from datetime import date
 from types import SimpleNamespace
@@ -80,7 +80,7 @@ def test_a_temporary_fault_is_retried(yahoo, source, fault):
 
 @pytest.mark.parametrize("refusals", range(5))
 def test_a_rate_limited_request_is_retried_until_it_succeeds(yahoo, source, pauses, refusals):
-    """Three refusals are outlived with growing pauses; the fourth attempt is the last."""
+    """Three refusals are retried with growing pauses; the fourth attempt is the last."""
     yahoo.faults.extend([FAULTS["too many requests"][0]] * refusals)
     if refusals < 4:
         assert source.bars("SPY", *SPAN).height == 21
@@ -144,7 +144,7 @@ def test_a_page_that_asks_for_consent_is_left_to_yfinance(yahoo):
     asked = SimpleNamespace(url="https://consent.yahoo.com/v2/collectConsent", text=HTML)
     page = SimpleNamespace(url="https://query2.finance.yahoo.com/v8/x", text=HTML)
     with Rewritten(yahoo.address) as session:
-        session.heard("/v8/finance/chart/SPY", asked)
+        session.check_body("/v8/finance/chart/SPY", asked)
         assert session.chart is None
         with pytest.raises(FetchError, match="HTML page"):
-            session.heard("/v8/finance/chart/SPY", page)
+            session.check_body("/v8/finance/chart/SPY", page)

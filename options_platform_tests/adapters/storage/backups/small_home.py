@@ -1,4 +1,4 @@
-"""A small home with one of each kind of file, its archive, and what a restore makes of both."""
+"""A small home with one of each kind of file, its archive, and its restored content."""
 
 import random
 import sqlite3
@@ -56,7 +56,7 @@ def restore(archive, home, only=()):
 
 
 def snapshot(folder):
-    """Everything below `folder`, but for the locks that a look may leave."""
+    """Everything below `folder` except lock files."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""What `backup` writes: private, whole, without what was set aside, and remembered by the home."""
+"""The archive of `backup`: private, complete, without files set aside, and recorded in the home."""
 
 import tarfile
 from pathlib import Path

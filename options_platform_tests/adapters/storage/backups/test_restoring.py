@@ -1,4 +1,4 @@
-"""An archive comes back whole, or the home stays as it is: cut, tampered, foreign, busy, full."""
+"""A restore is complete or leaves the home unchanged, also for bad archives and full disks."""
 
 import gzip
 import io
@@ -42,12 +42,12 @@ def archive(home):
     return make_archive(home)
 
 
-def assert_refused(archive, home, said=""):
+def assert_refused(archive, home, message=""):
     before, others = snapshot(home), beside(home)
     with pytest.raises(UsageError) as error:
         restore(archive, home)
     assert "nothing was changed" in str(error.value)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert snapshot(home) == before
     assert beside(home) == others

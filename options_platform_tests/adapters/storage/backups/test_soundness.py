@@ -1,4 +1,4 @@
-"""`doctor` reads every database to its end, and says what is damaged and what brings it back."""
+"""`doctor` reads every database completely, and reports damage and how to restore it."""
 
 import random
 import sqlite3

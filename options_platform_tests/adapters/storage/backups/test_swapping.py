@@ -1,4 +1,4 @@
-"""A home is whole after a restore that fails or is killed, wherever it stood."""
+"""A home is complete after a restore that fails or is killed at any step."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def home(tmp_path):
 
 
 def mine(folder):
-    """What the home holds, without what restores leave in it."""
+    """The content of the home, without files left by restores."""
     aside = ("before-", ".restoring-", "locks", "dagster/dagster.yaml", "reports", "logs")
     return {name: data for name, data in snapshot(folder).items() if not name.startswith(aside)}
 

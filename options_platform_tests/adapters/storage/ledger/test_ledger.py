@@ -213,21 +213,21 @@ def test_a_ledger_of_another_broker_or_label_is_refused(ledger):
 def test_one_process_at_a_time_trades(ledger):
     from threading import Thread
 
-    said = []
+    outcomes = []
     impatient = replace(ledger, wait_seconds=0.1)
 
     def trade():
         try:
             with impatient.trading():
-                said.append("traded")
+                outcomes.append("traded")
         except LedgerError as error:
-            said.append(str(error))
+            outcomes.append(str(error))
 
     with ledger.trading():
         other = Thread(target=trade)
         other.start()
         other.join()
-    assert len(said) == 1
-    assert "another process trades by ledger.duckdb" in said[0]
+    assert len(outcomes) == 1
+    assert "another process trades by ledger.duckdb" in outcomes[0]
     trade()
-    assert said[1] == "traded"
+    assert outcomes[1] == "traded"

@@ -1,4 +1,4 @@
-"""What is kept of a ledger in memory is never older than the file."""
+"""The copy of a ledger in memory is never older than the file."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

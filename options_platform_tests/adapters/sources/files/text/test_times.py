@@ -208,9 +208,9 @@ def test_parquet_with_a_bare_offset_or_an_old_name_of_a_zone_is_read(tmp_path, z
 
 
 def test_parquet_of_a_zone_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(SourceError, match=r"SPY\.parquet .*time zone 'Mars/Base'") as said:
+    with pytest.raises(SourceError, match=r"SPY\.parquet .*time zone 'Mars/Base'") as error:
         bars_with(tmp_path, "Mars/Base").bars("SPY", DAYS[0], DAYS[-1])
-    assert "\n" not in str(said.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_file_whose_days_are_off_by_one_is_refused_with_its_name_and_line(tmp_path):
@@ -218,6 +218,8 @@ def test_a_file_whose_days_are_off_by_one_is_refused_with_its_name_and_line(tmp_
     source = written(tmp_path, moved, "parquet")
     for ask in (lambda: source.bars("SPY", DAYS[0], DAYS[-1]),
                 lambda: source.index_bars("VIX", DAYS[0], DAYS[-1])):  # fmt: skip
-        with pytest.raises(SourceError, match=r"(SPY|VIX)\.parquet line 6: 2024-01-07 and") as said:
+        with pytest.raises(
+            SourceError, match=r"(SPY|VIX)\.parquet line 6: 2024-01-07 and"
+        ) as error:
             ask()
-        assert "\n" not in str(said.value)
+        assert "\n" not in str(error.value)
