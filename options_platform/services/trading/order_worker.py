@@ -5,7 +5,7 @@ Each step reads the ledger, so that one that was interrupted is simply done agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -89,29 +89,35 @@ class OrderWorker:
         """
         self.seen.clear()
         purposes, waiting = self._take_over(now, purposes)
+        beside = {order.client_order_id for order in waiting}
         for order in self._working(purposes):
+            if order.client_order_id in beside:
+                continue
             if order.status in ("intent", "unknown"):
                 self._send(order, now)
             elif self._is_to_be_repriced(order, now, follows_market=follows_market):
                 reason = REPRICE if order.purpose == "entry" else order.reason
                 self._cancel(order, reason, REPRICE, now)
-        self.send_again(now, purposes)
+        self.send_again(now, purposes, beside)
         if "entry" in purposes and entries_stopped(self.trading.ledger) is not None:
             # One whose request was on its way may have arrived since.
             self.trading.entries.cancel_all(now)
         for order in self._working(purposes):
             if order.withdrawn and order.status in CANCELLABLE:
                 self.trading.execution.carry_out(order, Event.UNWANTED, now)
-        return [*waiting, *self._working(purposes)]
+        working = self._working(purposes)
+        return [*waiting, *(o for o in working if o.client_order_id not in beside)]
 
-    def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> None:
+    def send_again(
+        self, now: datetime, purposes: Sequence[Purpose], beside: Collection[str] = ()
+    ) -> None:
         """Send the next attempt of what ended with something left to do.
 
         Where the legs of an exit are not, or no longer, what is left of its position, what is left
-        is closed instead.
+        is closed instead. Orders of the ids `beside` wait.
         """
         for order in self._to_send_again(now):
-            if order.purpose not in purposes:
+            if order.purpose not in purposes or order.client_order_id in beside:
                 continue
             if order.purpose == "entry" or self.trading.closing.closes_what_is_left(order):
                 self._send_next(order, now)
@@ -161,28 +167,29 @@ class OrderWorker:
     ) -> tuple[Sequence[Purpose], list[Order]]:
         """Bring the ledger up to date; the purposes that can be worked, and the orders that wait.
 
-        While the broker's lists cannot be read, exits go on by their own look-ups, if these are
+        While the broker's lists cannot be read, each exit goes on by its own look-up, if that is
         answered; all else waits.
         """
         try:
             self.trading.reconciler.take_over(now)
         except BrokerDoubtError:
             orders = [*self._working(purposes), *self._to_send_again(now)]
-            purposes = ("exit",) if self._are_looked_up(orders) else ()
-            for order in self._working(purposes):
+            looked_up = [order for order in orders if self._is_looked_up(order)]
+            for order in looked_up:
                 self.trading.execution.carry_out(order, Event.LOOK, now)
-            return purposes, [order for order in orders if order.purpose not in purposes]
+            waiting = [order for order in orders if order not in looked_up]
+            return (("exit",) if looked_up else ()), waiting
         return purposes, []
 
-    def _are_looked_up(self, orders: Sequence[Order]) -> bool:
-        """Whether there are exits among `orders`, and the broker answers for each by its id."""
-        exits = [order for order in orders if order.purpose == "exit"]
+    def _is_looked_up(self, order: Order) -> bool:
+        """Whether it is an exit, and the broker answers for it by its id."""
+        if order.purpose != "exit":
+            return False
         try:
-            for order in exits:
-                self.trading.broker.find(order.client_order_id)
+            self.trading.broker.find(order.client_order_id)
         except BrokerDoubtError:
             return False
-        return bool(exits)
+        return True
 
     def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
         return [o for o in self.trading.ledger.working_orders() if o.purpose in purposes]
