@@ -61,6 +61,7 @@ class SimulatedBroker:
     works_at_close: bool = True
     quotes_contracts: bool = False
     exercises_contracts: bool = False
+    verifies_account: bool = False
 
     def holding(self) -> AbstractContextManager[object]:
         """Keep the file open over many steps; each step is still a separate transaction."""

@@ -33,9 +33,11 @@ __all__ = [
     "OrderRefusedError",
     "Quote",
     "QuotesContracts",
+    "VerifiesAccount",
     "WorksAtClose",
     "exercises_contracts",
     "quotes_contracts",
+    "verifies_account",
     "works_at_close",
 ]
 
@@ -132,6 +134,11 @@ class Broker(Protocol):
         """Whether it fits :class:`Exercises`."""
         ...
 
+    @property
+    def verifies_account(self) -> bool:
+        """Whether it fits :class:`VerifiesAccount`."""
+        ...
+
     def account(self) -> BrokerAccount:
         """The account as it stands."""
         ...
@@ -205,6 +212,14 @@ class Exercises(Broker, Protocol):
         ...
 
 
+class VerifiesAccount(Broker, Protocol):
+    """A broker that sends nothing before it has seen which account the keys are of."""
+
+    def close_unseen(self) -> None:
+        """Send exits also while the account cannot be read: it was verified before."""
+        ...
+
+
 class WorksAtClose(Broker, Protocol):
     """A broker that has no market of its own: it is told each session's closes."""
 
@@ -230,3 +245,8 @@ def quotes_contracts(broker: Broker) -> TypeGuard[QuotesContracts]:
 def exercises_contracts(broker: Broker) -> TypeGuard[Exercises]:
     """Whether the broker exercises on request."""
     return broker.exercises_contracts
+
+
+def verifies_account(broker: Broker) -> TypeGuard[VerifiesAccount]:
+    """Whether the broker checks whose account the keys are of before it sends."""
+    return broker.verifies_account

@@ -21,7 +21,7 @@ from functools import cached_property
 
 import polars as pl
 
-from options_platform.adapters.ports.broker import Broker, Quote, works_at_close
+from options_platform.adapters.ports.broker import Broker, Quote, verifies_account, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.risk import after_closes, reason_of
@@ -153,6 +153,8 @@ class TradingSession:
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.
         """
         with self.ledger.trading():
+            if verifies_account(self.broker) and self.ledger.knows_account():
+                self.broker.close_unseen()
             # An account that may not trade is refused once something is sent.
             with suppress(BrokerError):
                 self.ledger.require_account(self.broker.account().number)
@@ -210,7 +212,7 @@ class TradingSession:
                 is_unsent = order.session == session and order.status in ("intent", "unknown")
                 is_exit = order.purpose == "exit"
                 after = self.closing.send_again(order, now) if is_unsent and is_exit else order
-                if after.status in WORKING:
+                if after.status in WORKING and is_leaving(after):
                     leaving.add(order.position_id)
         return leaving
 

@@ -331,3 +331,17 @@ def test_neither_alpaca_py_nor_curl_is_loaded_before_the_first_request():
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_doubt"), [("mine", False), ("20150102-exit-437ba0e09b", True), (None, True)]
+)
+def test_a_list_of_orders_that_cannot_be_read_is_a_doubt_unless_they_are_somebody_elses(
+    number, is_doubt
+):
+    page = [{"client_order_id": number, "status": "unheard of"}] * 2
+    if is_doubt:
+        with pytest.raises(ValueError, match="no order of the list can be read"):
+            broker()._rows(page)
+    else:
+        assert broker()._rows(page) == (2, [])
