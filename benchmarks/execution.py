@@ -17,7 +17,7 @@ from pathlib import Path
 from alpaca.trading.client import TradingClient
 
 from options_platform.adapters.brokers.alpaca_shapes import request_of
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.domain.trading.position_fills import after_fill
 from options_platform.testing.alpaca_account import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from options_platform.domain.backtest import AssignmentRules, BacktestRules
-from options_platform.domain.trading.fills import AT_MID, leg_prices, net_price
+from options_platform.domain.trading.fill_prices import AT_MID, leg_prices, net_price
 from options_platform.services.trading.order_worker import OrderWorker
 
 CENT = 0.005

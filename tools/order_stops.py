@@ -34,7 +34,7 @@ from typing import Any
 
 import options_platform
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reducer import Action, Decision
 from options_platform.fake_alpaca import FakeAlpaca

@@ -16,12 +16,12 @@ from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.rule_trace import asked_rules
 from options_platform.domain.planning.selection import target_dte, wanted_strategy
-from options_platform.domain.planning.strikes import StrikeRules
+from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.sizing import contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Leg
 from options_platform.domain.trading import ex_dividend
-from options_platform.domain.trading.fills import FILL_MODELS
+from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.settings import Settings
 from tools.markdown import table
 

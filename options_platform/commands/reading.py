@@ -28,7 +28,7 @@ from options_platform.services.market_data.inventory import (
 )
 from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.replay import replay_ledger
-from options_platform.services.trading.stop_looks import valued_by_model
+from options_platform.services.trading.stop_look_store import valued_by_model
 from options_platform.settings import Settings
 
 # Columns to print and their short headings: a row has to fit a terminal.

@@ -14,7 +14,7 @@ from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.exposures import DatedClose, newest_closes
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference

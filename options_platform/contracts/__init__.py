@@ -5,9 +5,10 @@ asset checks, the column metadata in the Dagster UI and the data dictionary in t
 derived from that declaration.
 
 Nothing is computed, read or written here, and contracts import no other part of the platform
-except `common` and `errors`. Two things are declared elsewhere: the columns of `features`, which
-come from the feature declarations (`domain/features/table.py`), and the list of tables in a
-warehouse (`adapters/storage/tables.py`).
+except `common` and `errors`. Three things are declared elsewhere: the columns of `features`, which
+come from the feature declarations (`domain/features/table.py`), the list of tables in a warehouse
+(`adapters/storage/tables.py`), and the SQL marts, whose files in `dbt_like_sql/` name the unit of a
+column in its suffix (`_usd`, `_pct`) or in their first comment.
 """
 
 from __future__ import annotations

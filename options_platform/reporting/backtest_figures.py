@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import Floats
-from options_platform.domain.trading.fills import FILL_MODELS
+from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.reporting.figures import (
     INK,
     LINES,

@@ -15,7 +15,7 @@ from options_platform.domain.backtest_study.baseline_registry import BASELINES
 from options_platform.domain.backtest_study.draws import draw_bands
 from options_platform.domain.backtest_study.scorecard import MODEL, against_seed
 from options_platform.domain.statistics.breakdown import BREAKDOWNS, breakdown, monthly_returns
-from options_platform.domain.trading.fills import FILL_MODELS
+from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.domain.trading.positions import Position
 from options_platform.reporting import backtest_figures as drawn
 from options_platform.reporting.figures import data_uri, payoff_at_expiry

@@ -20,9 +20,9 @@ from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.domain.trading.alerts import AlertRules
-from options_platform.domain.trading.exits import ExitRules
+from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
-from options_platform.domain.trading.fills import FillRules
+from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
 from options_platform.settings.broker_rules import (
     AlpacaRules,

@@ -16,7 +16,7 @@ from options_platform.domain.trading.repricing import deciding_session
 from options_platform.domain.valuation import Evidence, Look
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.trading.pauses import Pause, pause
-from options_platform.services.trading.stop_looks import keep_looks
+from options_platform.services.trading.stop_look_store import keep_looks
 from options_platform.testing.alpaca_account import trader
 from options_platform_tests.faults.world import POST, trade
 

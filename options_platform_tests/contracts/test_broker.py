@@ -13,7 +13,7 @@ from options_platform.adapters.ports.broker import (
     works_at_close,
 )
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import TRANSITIONS, WORKING, closing
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.settings import make_settings

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.exposures import DatedClose
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.reducer import Event
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.intraday_stops import IntradayCheck

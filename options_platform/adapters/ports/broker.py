@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeGuard
 
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.reports import Activity, BrokerOrder
 from options_platform.errors import BrokerError

@@ -27,7 +27,7 @@ from options_platform.domain.backtest.paths import TradePaths, trade_paths
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.risk import Check, KillSwitch, refusals
-from options_platform.domain.trading.exits import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005

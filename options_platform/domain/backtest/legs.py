@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import last_trading_days
 from options_platform.domain.chain import TermStructure, option_sign
-from options_platform.domain.trading.fills import LEG_SIDES
+from options_platform.domain.trading.fill_prices import LEG_SIDES
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]

@@ -20,7 +20,7 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_metrics
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.statistics.curve import sharpe
-from options_platform.domain.trading.fills import FILL_MODELS
+from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.errors import UsageError
 
 PLAN = "plan"

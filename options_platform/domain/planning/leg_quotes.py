@@ -22,7 +22,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.chain.term_structure import row_term
 from options_platform.domain.planning.expiries import ChainOf, Dates, LegExpiries
-from options_platform.domain.planning.strikes import StrikeRules
+from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.pricing import black_scholes
 from options_platform.domain.strategies.base import Leg, Right, Strategy
 from options_platform.domain.strategies.opening import open_spread

@@ -38,7 +38,7 @@ from options_platform.domain.planning.selection import (
     select_strategies,
 )
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
-from options_platform.domain.planning.strikes import StrikeRules
+from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
 from options_platform.domain.risk.sizing import SizingRules, contracts
 from options_platform.domain.strategies import STRATEGIES

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from options_platform.common import Floats
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.pricing import CALL, intrinsic_value
-from options_platform.domain.trading.fills import AT_MID, LEG_SIDES, MarketClose, leg_prices
+from options_platform.domain.trading.fill_prices import AT_MID, LEG_SIDES, MarketClose, leg_prices
 from options_platform.domain.trading.orders import OrderLeg
 
 TO_LEAVE = 2

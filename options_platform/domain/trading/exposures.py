@@ -16,7 +16,7 @@ import polars as pl
 from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.risk.limits import ONE_PERCENT
-from options_platform.domain.trading.fills import LEG_SIDES, MarketClose
+from options_platform.domain.trading.fill_prices import LEG_SIDES, MarketClose
 from options_platform.domain.trading.orders import SHARES, OrderLeg
 from options_platform.domain.trading.positions import BrokenMark, Position
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
-from options_platform.domain.trading.exits import STOPS
+from options_platform.domain.trading.exit_rules import STOPS
 from options_platform.domain.trading.orders import (
     LadderRules,
     Order,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import AT_MID, MarketClose, net_price
 from options_platform.domain.trading.orders import OrderLeg, bounds_of
 from options_platform.domain.valuation.band import Band
 from options_platform.domain.valuation.rules import ValuationRules

@@ -13,7 +13,7 @@ import polars as pl
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
 from options_platform.domain.backtest_study.draws import DRAW_SCHEMA, draw_row, median_seed
-from options_platform.domain.trading.fills import FILL_MODELS
+from options_platform.domain.trading.fill_prices import FILL_MODELS
 
 Results = dict[str, BacktestResult]
 Done = Callable[[], None]

@@ -12,7 +12,7 @@ import polars as pl
 from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.chain.term_structure import known_rates, term_ratios
 from options_platform.domain.market.ex_dates import NextDividend, next_dividends
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import Order, OrderLeg, client_order_id, in_lowest_terms
 
 Market = Mapping[date, Mapping[str, MarketClose]]

@@ -13,7 +13,7 @@ from options_platform.domain.trading.closing import shares_held
 from options_platform.errors import LedgerError
 from options_platform.services.market_data.inventory import without_bars
 from options_platform.services.trading.pauses import pause_of
-from options_platform.services.trading.stop_looks import valued_by_model
+from options_platform.services.trading.stop_look_store import valued_by_model
 from options_platform.settings import Settings
 
 WAIT_SECONDS = 5.0

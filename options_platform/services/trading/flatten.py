@@ -14,7 +14,7 @@ from datetime import datetime
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
 from options_platform.domain.trading.closing import legs_text
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import Order, OrderLeg
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reducer import Event

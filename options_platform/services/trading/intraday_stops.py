@@ -4,8 +4,8 @@
 2. Ledger and broker are reconciled, and working exits take their next rung.
 3. Open positions are valued by the broker's quotes, and by the model at the present spot where the
    quotes are wide or missing, or have been for too long; see
-   :mod:`options_platform.domain.valuation.stops`. What a look shows is kept in the ledger: a stop
-   needs a second look, or the underlying, to confirm it.
+   :mod:`options_platform.domain.valuation.stop_evidence`. What a look shows is kept in the ledger:
+   a stop needs a second look, or the underlying, to confirm it.
 4. Losses beyond their limits pause entries and cancel those that work; a later look that confirms
    them trips the kill switch, and one that no longer shows them lifts the pause.
 5. A position that is stopped, or has a sold leg without its cover, gets an exit order, under the id
@@ -25,10 +25,10 @@ from datetime import date, datetime
 
 from options_platform.adapters.ports.broker import quotes_contracts
 from options_platform.domain.risk import after_look, reason_of
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.broken_spreads import comparable, is_judged_whole, judged_legs
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import SHARES
 from options_platform.domain.trading.positions import Position, mark_account
-from options_platform.domain.trading.remains import comparable, is_judged_whole, judged_legs
 from options_platform.domain.trading.repricing import deciding_session
 from options_platform.domain.valuation import Evidence, Look, judge
 from options_platform.errors import UsageError
@@ -49,7 +49,7 @@ from options_platform.services.trading.prices.live_quotes import (
     present_market,
 )
 from options_platform.services.trading.session import TradingSession
-from options_platform.services.trading.stop_looks import keep_looks, looks_of
+from options_platform.services.trading.stop_look_store import keep_looks, looks_of
 from options_platform.settings.broker_rules import IntradayRules
 
 SHORTEST_WAIT_SECONDS = 1.0

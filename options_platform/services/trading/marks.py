@@ -9,7 +9,7 @@ from datetime import date
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.trading.exposures import broken_mark
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import multiplier_of
 from options_platform.domain.trading.positions import Position, mark_account
 from options_platform.services.trading.prices.live_quotes import priced_at_close

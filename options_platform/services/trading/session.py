@@ -25,12 +25,12 @@ from options_platform.adapters.ports.broker import Broker, Quote, verifies_accou
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.risk import after_closes, reason_of
+from options_platform.domain.trading.broken_spreads import comparable, judged_legs
 from options_platform.domain.trading.exposures import DatedClose, newest_closes, planned_exposures
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.order_basis import order_bases
 from options_platform.domain.trading.orders import WORKING, Order
 from options_platform.domain.trading.reducer import Event
-from options_platform.domain.trading.remains import comparable, judged_legs
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.closing.positions import Closing, is_leaving

@@ -7,7 +7,7 @@ import pytest
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ports.broker import Holding
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import OrderLeg, closing, shares_leg
 from options_platform.settings import make_settings
 from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER

@@ -16,7 +16,7 @@ from options_platform.domain.accounting.trading_record import (
     targets_of,
 )
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.fills import FillRules
+from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform_tests.domain.accounting.test_portfolio import filled_after
 from options_platform_tests.paper_run import paper_run

@@ -11,7 +11,7 @@ from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import ChainRules, SurfaceRules
 from options_platform.domain.risk import RiskRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.fills import FillRules
+from options_platform.domain.trading.fill_prices import FillRules
 
 NO_LIMITS = RiskRules.unlimited()
 FLAT = ChainRules(surface=SurfaceRules.flat(), width_scale=0.0)

@@ -10,7 +10,7 @@ import pytest
 from options_platform.domain.backtest import AssignmentRules
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.ex_dividend import ExDividendRules
-from options_platform.domain.trading.exits import ExitRules
+from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform_tests.domain.backtest.bull_puts import EXPIRY, HELD, bull_put, run
 from options_platform_tests.domain.backtest.small import (
     DAYS,

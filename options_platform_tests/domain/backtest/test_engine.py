@@ -10,9 +10,9 @@ from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.risk import KillSwitchRules, RiskRules
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exits import ExitRules
+from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
-from options_platform.domain.trading.fills import FillRules
+from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.bull_puts import (
     BULL_PUT,

@@ -21,8 +21,8 @@ from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exits import ExitRules
-from options_platform.domain.trading.fills import FillRules
+from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.testing.market import random_market
 from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.domain.backtest.small import DAYS, NO_LIMITS, market, plan, together

@@ -23,7 +23,7 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.trading.exits import ExitRules
+from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform_tests.domain.backtest.small import FLAT, FREE
 
 VOL, TICKERS, EVERY = 0.2, 110, 23

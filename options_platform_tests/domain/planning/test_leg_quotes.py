@@ -17,7 +17,7 @@ from options_platform.domain.planning.selection import SelectionRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import AT_MID, MarketClose, net_price
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.testing.plan_rows import BATCH
 from options_platform.testing.synthetic_chains import synthetic_chain

@@ -14,7 +14,7 @@ from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.rule_trace import rule_trace
 from options_platform.domain.planning.selection import SelectionRules
-from options_platform.domain.planning.strikes import StrikeRules
+from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.pricing.payoff import payoff
 from options_platform.domain.risk import RiskRules
 from options_platform.domain.risk.sizing import SizingRules

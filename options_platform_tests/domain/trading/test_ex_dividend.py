@@ -13,7 +13,7 @@ from options_platform.domain.trading.ex_dividend import (
     before_ex_date,
     calls_to_close,
 )
-from options_platform.domain.trading.fills import AT_MID, MarketClose, leg_prices
+from options_platform.domain.trading.fill_prices import AT_MID, MarketClose, leg_prices
 from options_platform.domain.trading.orders import OrderLeg
 
 DAY, EXPIRY = date(2024, 2, 1), date(2024, 3, 15)

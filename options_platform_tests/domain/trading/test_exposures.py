@@ -4,7 +4,7 @@ import pytest
 
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.trading.exposures import DatedClose, newest_closes, spread_exposure
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg, shares_leg
 
 DAY, FAR = date(2024, 1, 2), date(2024, 2, 16)

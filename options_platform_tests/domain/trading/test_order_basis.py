@@ -5,7 +5,7 @@ import polars as pl
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.risk import FreshnessRules, stale
 from options_platform.domain.trading.exposures import DatedClose
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.order_basis import order_bases
 from options_platform.testing.plan_rows import one
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import AT_MID, MarketClose, net_price
 from options_platform.domain.valuation import ValuationRules, modelled
 from options_platform_tests.domain.trading.orders.test_bounds import leg
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
 from options_platform.testing.alpaca_account import NOW, SESSION, trader

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from options_platform.domain.trading.exposures import DatedClose
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.testing.alpaca_account import NOW, SESSION, TICKERS, plans_of, trader
 from options_platform_tests.faults.world import POST, advance, assert_sound, contracts, trade

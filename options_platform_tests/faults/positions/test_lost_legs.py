@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 import pytest
 
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.intraday_stops import IntradayCheck

@@ -11,7 +11,7 @@ import pytest
 
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.closing import shares_held
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker

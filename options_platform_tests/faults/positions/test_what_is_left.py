@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.services.trading.closing.exercises import exercises_in_doubt
 from options_platform.services.trading.flatten import Flattening

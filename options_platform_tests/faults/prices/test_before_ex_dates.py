@@ -8,7 +8,7 @@ import pytest
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.market.ex_dates import NextDividend
 from options_platform.domain.trading.exposures import DatedClose
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, trader
 from options_platform_tests.faults.world import at_clock, exits, trade

@@ -15,7 +15,7 @@ import polars as pl
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.errors import PlatformError
 from options_platform.fake_alpaca.checks import OPEN
 from options_platform.fake_alpaca.symbols import contract_of, renamed

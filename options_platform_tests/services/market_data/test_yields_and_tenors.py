@@ -10,7 +10,7 @@ from options_platform.contracts import MARKET_SERIES
 from options_platform.domain.backtest import make_market
 from options_platform.domain.chain import ChainRules, SurfaceRules
 from options_platform.domain.pricing import CALL, black_scholes
-from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.errors import SourceError
 from options_platform.services.market_data.yields_and_tenors import (

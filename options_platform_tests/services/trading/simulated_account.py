@@ -9,7 +9,7 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.plan import PlanRules, build_plans
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform.testing.market import NOW

@@ -4,7 +4,7 @@ import polars as pl
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.testing.market import NOW
 from options_platform_tests.services.trading.simulated_account import (
     DAYS,

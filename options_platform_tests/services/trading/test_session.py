@@ -11,7 +11,7 @@ from options_platform.contracts import PAPER_ORDERS, POSITIONS
 from options_platform.domain.accounting.portfolio import portfolio_rows
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import KillSwitchRules
-from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import TRANSITIONS, Order, OrderLeg, client_order_id
 from options_platform.errors import LedgerError
 from options_platform.services.accounting.portfolio_views import ledger_snapshot

@@ -13,7 +13,7 @@ from options_platform.adapters.storage.ledger.rows import (
     write_event,
     write_row,
 )
-from options_platform.domain.trading.reconciliation.beside import BY_WORD_ID, AcceptedEnd
+from options_platform.domain.trading.reconciliation.manual_holdings import BY_WORD_ID, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reports import Activity
 

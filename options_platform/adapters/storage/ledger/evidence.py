@@ -35,8 +35,8 @@ from options_platform.domain.trading.reconciliation.acceptance import (
     is_open_to_proof,
     without,
 )
-from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
+from options_platform.domain.trading.reconciliation.manual_holdings import AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reports import Activity
 

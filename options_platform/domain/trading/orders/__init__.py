@@ -8,7 +8,6 @@ from options_platform.domain.trading.orders.increments import (
     has_own_grid,
     on_grid,
 )
-from options_platform.domain.trading.orders.ladder import LadderRules, ladder
 from options_platform.domain.trading.orders.order import (
     SHARES,
     Order,
@@ -21,6 +20,7 @@ from options_platform.domain.trading.orders.order import (
     multiplier_of,
     shares_leg,
 )
+from options_platform.domain.trading.orders.price_ladder import LadderRules, ladder
 from options_platform.domain.trading.orders.states import (
     CANCELLABLE,
     ENDED,

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.positions import Position
-from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
+from options_platform.domain.trading.reconciliation.manual_holdings import AcceptedEnd
 
 SESSIONS_OF_LAG = 2
 """For how many sessions after an acceptance the broker's list may prove it wrong."""

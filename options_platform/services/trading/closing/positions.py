@@ -9,7 +9,7 @@ from datetime import date, datetime
 from options_platform.adapters.ports.broker import Quote
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.closing import Part
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import (
     Order,
     OrderLeg,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
+from options_platform.domain.trading.broken_spreads import judged_legs
 from options_platform.domain.trading.closing import (
     has_shares,
     has_uncovered_short,
@@ -13,10 +14,9 @@ from options_platform.domain.trading.closing import (
     without_cover,
 )
 from options_platform.domain.trading.ex_dividend import before_ex_date
-from options_platform.domain.trading.exits import PositionMark, exit_reason
-from options_platform.domain.trading.fills import MarketClose
+from options_platform.domain.trading.exit_rules import PositionMark, exit_reason
+from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.positions import Position
-from options_platform.domain.trading.remains import judged_legs
 from options_platform.services.trading.closing.next_legs import NextLegs
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
 from options_platform.services.trading.execution import Execution

@@ -23,7 +23,7 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.trading.exposures import DatedClose
-from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price, shares_price
+from options_platform.domain.trading.fill_prices import AT_MID, MarketClose, net_price, shares_price
 from options_platform.domain.trading.orders import Order, OrderLeg
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.renames import is_adjusted

@@ -11,13 +11,13 @@ from options_platform.domain.trading.reconciliation.acceptance import (
     beside_changes,
     not_reported,
 )
-from options_platform.domain.trading.reconciliation.beside import ends_by_word
 from options_platform.domain.trading.reconciliation.differences import (
     BrokerStatement,
     Difference,
     LedgerStatement,
     contract_differences,
 )
+from options_platform.domain.trading.reconciliation.manual_holdings import ends_by_word
 from options_platform.domain.trading.reconciliation.settlement import (
     ACCEPTED,
     accepted,

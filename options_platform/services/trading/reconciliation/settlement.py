@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 from options_platform.adapters.ports.broker import Activity, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
-from options_platform.domain.trading.reconciliation.beside import (
+from options_platform.domain.trading.reconciliation.manual_holdings import (
     AcceptedEnd,
     delivered_late,
     explained_before,

@@ -17,7 +17,9 @@ from options_platform.domain.trading.orders import (
     contracts_held,
     exit_order_id,
     in_lowest_terms,
-    ladder,
+)
+from options_platform.domain.trading.orders import (
+    price_ladder as ladder,
 )
 from options_platform.errors import LedgerError
 

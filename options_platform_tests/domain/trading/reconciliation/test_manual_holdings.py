@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from options_platform.domain.trading.reconciliation.beside import (
+from options_platform.domain.trading.reconciliation.manual_holdings import (
     AcceptedEnd,
     delivered_late,
     ends_by_word,

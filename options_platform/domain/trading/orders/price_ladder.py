@@ -1,7 +1,8 @@
 """At which prices an order is worked: from the fair one in steps to a floor, never beyond.
 
 A spread is never sent as a market order: its legs are quoted wide, and a market order pays any
-price. In the convention of :class:`~options_platform.domain.trading.orders.order.Order` (debit
+price. Which price comes next is in `domain/trading/repricing.py`, the worst price of an exit in
+`domain/valuation/offers.py`. In the convention of :class:`~options_platform.domain.trading.orders.order.Order` (debit
 positive, credit negative) a worse price is always a higher one, for debits and credits alike.
 """
 

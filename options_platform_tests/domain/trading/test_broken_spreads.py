@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from options_platform.domain.trading.broken_spreads import comparable, judged_legs
 from options_platform.domain.trading.closing import (
     in_doubt,
     is_rest_of_cover,
@@ -13,7 +14,6 @@ from options_platform.domain.trading.closing import (
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.domain.trading.positions import without_legs
 from options_platform.domain.trading.reconciliation.settlement import settle
-from options_platform.domain.trading.remains import comparable, judged_legs
 from options_platform_tests.domain.trading.reconciliation.test_settlement import (
     BOUGHT,
     EXPIRY,

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.trading import fills
-from options_platform.domain.trading.fills import (
+from options_platform.domain.trading import fill_prices as fills
+from options_platform.domain.trading.fill_prices import (
     AT_MID,
     FILL_MODELS,
     FillRules,
