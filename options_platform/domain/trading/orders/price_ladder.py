@@ -2,8 +2,9 @@
 
 A spread is never sent as a market order: its legs are quoted wide, and a market order pays any
 price. Which price comes next is in `domain/trading/repricing.py`, the worst price of an exit in
-`domain/valuation/offers.py`. In the convention of :class:`~options_platform.domain.trading.orders.order.Order` (debit
-positive, credit negative) a worse price is always a higher one, for debits and credits alike.
+`domain/valuation/offers.py`. In the convention of
+:class:`~options_platform.domain.trading.orders.order.Order` (debit positive, credit negative) a
+worse price is always a higher one, for debits and credits alike.
 """
 
 from __future__ import annotations
