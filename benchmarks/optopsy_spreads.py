@@ -20,7 +20,8 @@ import polars as pl
 
 from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.chain import ChainRules, synthetic_chain
+from options_platform.domain.chain import ChainRules
+from options_platform.testing.synthetic_chains import synthetic_chain
 from options_platform.testing.vertical_spreads import vertical_spreads
 
 GOAL = 10.0

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from options_platform.adapters.storage.home import make_files_private
-from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
+from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
 from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.backtest.assets import make_backtest
@@ -39,7 +39,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     set_closures(settings.unplanned_closures)
     platform = make_platform(settings, **overrides)
     chains = [make_chains(settings)] if source_gives(platform, "chain") else []
-    tables = (*ASSET_TABLES, *CHAIN_TABLES) if chains else ASSET_TABLES
+    tables = (*ASSET_TABLES, *EVENT_TABLES, *(CHAIN_TABLES if chains else ()))
     with warnings.catch_warnings():
         # Backfill policies are marked beta. The job mixes two of them on purpose: a run of the
         # job does everything at once, a backfill from the UI goes in two phases.

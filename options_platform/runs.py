@@ -23,6 +23,7 @@ from options_platform.settings import Settings
 
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
 CHAIN_ASSETS = ("option_chain", "iv_history")
+EVENT_ASSETS = ("earnings",)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _existing(
         return assets
     if not backfill:
         return None
-    names = [table.name for table in ASSET_TABLES]
+    names = [*(table.name for table in ASSET_TABLES), *EVENT_ASSETS]
     if by_chain(settings) and set(CHAIN_ASSETS) <= existing:
         names += CHAIN_ASSETS
     return names
@@ -142,8 +143,8 @@ def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list
 def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
     from options_platform.adapters.storage.tables import ASSET_TABLES
 
-    names = list(assets) if assets else [table.name for table in ASSET_TABLES]
-    early = (*DATA_ASSETS, *CHAIN_ASSETS)
+    names = list(assets) if assets else [*(t.name for t in ASSET_TABLES), *EVENT_ASSETS]
+    early = (*DATA_ASSETS, *CHAIN_ASSETS, *EVENT_ASSETS)
     data = [name for name in names if name in early]
     later = [name for name in names if name not in early]
     return [part for part in (data, later) if part]

@@ -18,4 +18,12 @@ LONGEST = (
     "defs/test_daily_job_equals_backtest.py",
     "adapters/storage/backups/test_swapping.py",
     "faults/storage/test_disk_full.py",
+    "faults/storage/test_eight_processes_fetch_at_once.py",
+    "faults/positions/test_odd_lots.py",
+    "adapters/tracking/test_model_store.py",
+    "faults/positions/test_lost_legs.py",
+    "faults/positions/test_activities_late.py",
+    "adapters/storage/backups/test_soundness.py",
+    "commands/test_backtest_command.py",
+    "models/test_promotion.py",
 )

@@ -13,7 +13,12 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.storage.marts import Mart, load_marts
-from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, SIDE_TABLES
+from options_platform.adapters.storage.tables import (
+    ASSET_TABLES,
+    CHAIN_TABLES,
+    EVENT_TABLES,
+    SIDE_TABLES,
+)
 from options_platform.contracts import BACKTEST_TABLES, LEDGER_VIEWS, Column, Table
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
@@ -100,6 +105,9 @@ def data_dictionary() -> str:
         "## Assets",
         "Each is a Dagster asset, partitioned by date and ticker.",
         *(_table_page(table) for table in ASSET_TABLES),
+        "## Events",
+        "Assets that have rows for some sessions only, and for days ahead.",
+        *(_table_page(table) for table in EVENT_TABLES),
         "## Option chains",
         (
             "Assets of sources with option chains. `option_chain` is stored in files, "

@@ -37,6 +37,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reducer import Action, Decision
+from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, server, trader
 
@@ -87,8 +88,10 @@ class OrderProfile:
             self._note(frame)
 
     def _is_ours(self, value: object) -> bool:
-        number = self.order.client_order_id if self.order is not None else None
-        return number is not None and number in (value, getattr(value, "client_order_id", None))
+        if self.order is None:
+            return False
+        order_id = self.order.client_order_id
+        return order_id in (value, getattr(value, "client_order_id", None))
 
     def _is_asked_for(self, frame: FrameType) -> bool:
         """Whether the broker's adapter was called with the order or its id."""
@@ -147,7 +150,6 @@ def order_stops(home: Path) -> list[Stop]:
     profile = OrderProfile()
     with server(fills="rest") as fake:
         trading = trader(home, fake.address)
-        _warm_up(trading)
         with _profiled(profile):
             _daily_run(trading, fake, is_first=True)
         (order,) = trading.ledger.orders()
@@ -159,13 +161,7 @@ def order_stops(home: Path) -> list[Stop]:
     return list(profile.stops)
 
 
-def _warm_up(trading: TradingSession) -> None:
-    """Make the client and the ledger, so that only the order is followed."""
-    trading.broker.account()
-    trading.ledger.orders()
-
-
-def _daily_run(trading: TradingSession, fake: Any, *, is_first: bool) -> None:
+def _daily_run(trading: TradingSession, fake: FakeAlpaca, *, is_first: bool) -> None:
     session = SESSION if is_first else shift(SESSION, 1)
     evening = datetime.combine(session, time(16, 31), NEW_YORK)
     fake.script("clock", {"offset_seconds": (evening - NOW).total_seconds()})

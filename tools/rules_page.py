@@ -19,6 +19,7 @@ from options_platform.domain.planning.selection import target_dte, wanted_strate
 from options_platform.domain.planning.strikes import StrikeRules
 from options_platform.domain.risk.sizing import contracts
 from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.strategies.base import Leg
 from options_platform.domain.trading import ex_dividend
 from options_platform.domain.trading.fills import FILL_MODELS
 from options_platform.settings import Settings
@@ -138,7 +139,7 @@ def _strategies() -> list[str]:
             f"`{strategy.name}`",
             strategy.kind,
             strategy.bias,
-            ", ".join(f"{leg.side} {leg.right} ({leg.role})" for leg in strategy.legs),
+            ", ".join(_leg(leg) for leg in strategy.legs),
             "bounded"
             if strategy.defined_risk
             else "not bounded: needs `plan.allow_undefined_risk`",
@@ -151,12 +152,19 @@ def _strategies() -> list[str]:
     ]
 
 
+def _leg(leg: Leg) -> str:
+    count = f"{leg.ratio} " if leg.ratio > 1 else ""
+    away = f", {leg.widths:g} widths" if leg.widths else ""
+    return f"{leg.side} {count}{leg.right} ({leg.role}{away})"
+
+
 def _undefined_risk(plan: PlanRules) -> list[str]:
     allowed = str(plan.allow_undefined_risk).lower()
     return [
         *_section("Undefined risk", "plan.undefined_risk", plan.undefined_risk),
         (
-            "Short straddles and strangles are planned only with `plan.allow_undefined_risk` "
+            "What sells contracts that no bought one of its right covers, such as short straddles "
+            "and strangles, is planned only with `plan.allow_undefined_risk` "
             f"(default {allowed}), and only if `plan.selection.strategy` names one. Their stated "
             "maximum loss is the capital at risk: the larger of the broker's margin on top of the "
             "proceeds (FINRA Rule 4210, Cboe) and the loss in the stress. Sizes, limits and buying "
@@ -230,7 +238,7 @@ def _size(plan: PlanRules) -> list[str]:
 
 
 def _refusals(plan: PlanRules) -> list[str]:
-    rows = ((f"`{code}`", REASONS[code], threshold) for code, _, threshold in asked_rules(plan))
+    rows = ((f"`{own.code}`", REASONS[own.code], own.threshold) for own in asked_rules(plan))
     return [
         "## Refusals of a plan",
         (

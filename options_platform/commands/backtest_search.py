@@ -13,7 +13,7 @@ from options_platform.commands.backtest_output import about, number, record, say
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.commands.search import open_optuna
 from options_platform.domain.backtest import BacktestRules
-from options_platform.domain.backtest_study.choices import Span, parse_choices, varied
+from options_platform.domain.backtest_study.choices import SettingRange, parse_choices, varied
 from options_platform.domain.backtest_study.judgement import judge
 from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import Variant, VariantScore
@@ -100,7 +100,7 @@ def search(
 
 
 def _suggested(trial: Any, key: str, choice: Mapping[str, Any] | Any) -> Any:
-    if not isinstance(choice, Span):
+    if not isinstance(choice, SettingRange):
         return trial.suggest_categorical(key, choice)
     if choice.whole:
         return trial.suggest_int(key, int(choice.low), int(choice.high))

@@ -34,9 +34,9 @@ def demo(args: argparse.Namespace) -> int:
     """
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.common import PartitionRange
-    from options_platform.defs.shared.partitions import first_date, newest_date
     from options_platform.reporting.report import report_path
     from options_platform.runs import run_backtest, run_job, run_reporting
+    from options_platform.services.market_data.session_bounds import first_date, newest_date
     from options_platform.services.trading.replay import replay
 
     if not 2 <= args.sessions <= 250:
@@ -53,7 +53,7 @@ def demo(args: argparse.Namespace) -> int:
         say("2. The history was stored by this code with these settings: nothing to backfill")
     else:
         days = len(sessions_between(history.start, history.end))
-        say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: nine assets")
+        say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: ten assets")
         run_job(settings, history, progress=progress, backfill=True)
         (settings.home / STAMP).write_text(_fingerprint(settings))
 

@@ -59,7 +59,7 @@ POSITION_COLUMNS = {
 
 def status(args: argparse.Namespace) -> int:
     """Print the stored tables, their freshness, open problems, and the newest decisions."""
-    from options_platform.defs.shared.partitions import newest_date
+    from options_platform.services.market_data.session_bounds import newest_date
 
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)

@@ -22,10 +22,9 @@ def backfill(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` for sessions, tickers or assets that the settings do not have.
     """
-    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
+    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
     from options_platform.common import PartitionRange
-    from options_platform.defs.shared.partitions import first_date, newest_date
-    from options_platform.runs import asset_names, run_job
+    from options_platform.services.market_data.session_bounds import first_date, newest_date
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
@@ -34,7 +33,11 @@ def backfill(args: argparse.Namespace) -> int:
     if start > end:
         raise UsageError(f"--start {start} is after --end {end}")
     tickers = chosen_tickers(args.tickers, settings)
-    names = [table.name for table in (*ASSET_TABLES, *CHAIN_TABLES)]
+
+    # Dagster is loaded once nothing is left to refuse.
+    from options_platform.runs import asset_names, run_job
+
+    names = [table.name for table in (*ASSET_TABLES, *EVENT_TABLES, *CHAIN_TABLES)]
     assets = asset_names(names, args.select) if args.select else None
     selected = PartitionRange(start, end, tickers)
     count = len(sessions(start, end))
@@ -49,12 +52,14 @@ def backfill(args: argparse.Namespace) -> int:
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send its orders."""
     from options_platform.common import PartitionRange
-    from options_platform.defs.shared.partitions import newest_date
-    from options_platform.runs import history_assets, run_job
+    from options_platform.services.market_data.session_bounds import newest_date
 
     settings = ready_settings()
     newest = newest_date(settings, datetime.now(UTC))
     day = _session_from(args.date or newest, settings, newest)
+
+    from options_platform.runs import history_assets, run_job
+
     progress = ConsoleProgress()
     missing = _missing_history(settings, day)
     if len(missing) > FILLED_BY_DAILY:
@@ -105,8 +110,8 @@ def _missing_history(settings: Settings, day: date) -> list[date]:
     """Sessions before `day` for which a ticker has no bar though it was listed or not asked for."""
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.contracts import RAW_OHLCV
-    from options_platform.defs.shared.partitions import first_date
     from options_platform.services.market_data.listing import asked_until
+    from options_platform.services.market_data.session_bounds import first_date
 
     warehouse = Warehouse(settings.warehouse_path)
     stored = warehouse.read(

@@ -23,13 +23,14 @@ from options_platform.contracts.backtest import (
     BACKTEST_TABLES,
     BACKTEST_TRADES,
 )
-from options_platform.contracts.chains import EARNINGS, GATES, IV_HISTORY, OPTION_CHAIN
+from options_platform.contracts.chains import GATES, IV_HISTORY, OPTION_CHAIN
 from options_platform.contracts.decisions import (
     REGIME,
     REGIME_TRANSITIONS,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
 )
+from options_platform.contracts.earnings import EARNINGS
 from options_platform.contracts.features import DIRECTIONS, GARCH_PARAMS, LABELS
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,

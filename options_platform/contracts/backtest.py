@@ -56,7 +56,10 @@ BACKTEST_TRADES = Table(
         usd("slippage_usd", "cost of the fills against the mids"),
         usd("pnl_usd", "profit or loss after fees"),
         usd("max_loss_usd", "maximum loss at the entry's fill, fees included"),
-        usd("max_profit_usd", "maximum profit at the entry's fill, fees deducted"),
+        usd(
+            "max_profit_usd",
+            "maximum profit at the entry's fill, fees deducted; null without a bound",
+        ),
         usd("delta_usd", "P&L from moves of the underlying, first order"),
         usd("gamma_usd", "P&L from moves of the underlying, second order"),
         usd("theta_usd", "P&L from the passage of time"),

@@ -1,4 +1,4 @@
-"""Tables of option chains, the implied volatility taken from them, and earnings dates."""
+"""Tables of option chains and of the implied volatility taken from them."""
 
 from __future__ import annotations
 
@@ -100,24 +100,5 @@ IV_HISTORY = Table(
             low=0.0,
         ),
         Column("missing", pl.String, "why `iv_30d` is null; null where it has a value"),
-    ),
-)
-
-EARNINGS = Table(
-    "earnings",
-    "Earnings reports, past and scheduled, as of the last fetch.",
-    (
-        Column("date", pl.Date, "day of the report", nullable=False),
-        TICKER,
-        Column(
-            "timing",
-            pl.String,
-            "before the open or after the close; null if the source does not report it",
-            values=("before_open", "after_close"),
-        ),
-        Column("eps_estimate", pl.Float64, "estimated earnings per share", "USD a share"),
-        Column("eps_reported", pl.Float64, "reported earnings per share; null before the report"),
-        Column("source", pl.String, "source of the row", nullable=False),
-        Column("fetched_at", TIMESTAMP, "when the row was fetched", nullable=False),
     ),
 )

@@ -52,7 +52,7 @@ TRADE_PLAN = Table(
         Column(
             "spot", pl.Float64, "price of the underlying, see strike_basis", "USD a share", low=0.0
         ),
-        Column("expiry", pl.Date, "expiry of all legs"),
+        Column("expiry", pl.Date, "expiry of all legs; the first of several"),
         Column("dte", pl.Int32, "days from the session to `expiry`", "calendar days", low=0),
         Column("target_dte", pl.Int32, "DTE that the DTE rule aims at", "calendar days", low=0),
         Column(
@@ -61,7 +61,7 @@ TRADE_PLAN = Table(
         Column("contracts", pl.Int32, "number of spreads", nullable=False, low=0),
         Column("limit_price", pl.Float64, "debit positive, credit negative", "USD a share"),
         usd("max_loss_usd", "maximum loss, or capital at risk where it is undefined, plus fees"),
-        usd("max_profit_usd", "maximum profit, fees deducted"),
+        usd("max_profit_usd", "maximum profit, fees deducted; null without a bound"),
         Column("net_delta", pl.Float64, "delta", "shares, whole position"),
         Column("net_gamma", pl.Float64, "gamma", "shares per USD, whole position"),
         Column("net_theta", pl.Float64, "theta", "USD per calendar day, whole position"),

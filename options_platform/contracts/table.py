@@ -33,13 +33,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: `key` is the primary key; a write replaces all rows of its `partition` values."""
+    """A table: `key` is the primary key; a write replaces all rows of its `partition` values.
+
+    With `is_events` a session has rows only if something happened, and rows may lie ahead; an
+    asset's table otherwise has a row for each session.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = KEY
     partition: tuple[str, ...] = KEY
+    is_events: bool = False
 
     @property
     def schema(self) -> pl.Schema:

@@ -14,11 +14,11 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import OPTION_CHAIN, Table
 from options_platform.defs.market_data.checks import make_market_checks
 from options_platform.defs.shared.context import run_range
-from options_platform.defs.shared.partitions import first_date, newest_date
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.checks.tables import ExpectedPartitions, Finding, Rule, rules_for
+from options_platform.domain.checks.tables import ExpectedPartitions, Finding, TableRule, rules_for
 from options_platform.services.market_data.listing import first_bars, unlisted
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
 
 
@@ -63,14 +63,16 @@ def rows_to_judge(
     end = selected.end if selected else newest_date(settings, platform.now())
     firsts = first_bars(platform.warehouse, tickers)
     firsts |= dict.fromkeys(unlisted(platform.warehouse, tickers, end), date.max)
-    rows = platform.warehouse.read(table, tickers=tickers, start=start, end=end)
-    if selected is None and rows.height:
+    # Events may lie ahead of the newest session.
+    until = None if table.is_events else end
+    rows = platform.warehouse.read(table, tickers=tickers, start=start, end=until)
+    if selected is None and rows.height and not table.is_events:
         end = rows["date"].to_list()[-1]
     return rows, ExpectedPartitions(sessions(start, end), tickers, firsts)
 
 
 def check_result(
-    table: Table, rule: Rule, finding: Finding, expected: ExpectedPartitions
+    table: Table, rule: TableRule, finding: Finding, expected: ExpectedPartitions
 ) -> dg.AssetCheckResult:
     """The finding of a rule as a Dagster check result, with examples of the failing rows."""
     severity = dg.AssetCheckSeverity.ERROR if rule.blocking else dg.AssetCheckSeverity.WARN

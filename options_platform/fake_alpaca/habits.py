@@ -35,7 +35,7 @@ class State:
 
 
 @dataclass
-class Span:
+class HabitSpan:
     """How long a habit lasts; each call of `looks` uses one of its `requests`."""
 
     now: Callable[[], datetime]
@@ -66,8 +66,8 @@ class Habits:
         self._request = 0
         self._states: deque[State] = deque(maxlen=KEPT_STATES)
         self._lags: dict[Reading, tuple[int, float]] = {}
-        self._frozen: dict[Reading, tuple[State, Span]] = {}
-        self._hidden: list[tuple[frozenset[str] | None, Span]] = []
+        self._frozen: dict[Reading, tuple[State, HabitSpan]] = {}
+        self._hidden: list[tuple[frozenset[str] | None, HabitSpan]] = []
 
     def lag(self, of: Reading | Iterable[Reading], *, requests: int = 0,
             seconds: float = 0.0) -> None:  # fmt: skip
@@ -176,9 +176,11 @@ class Habits:
                 return state
         return self._states[0]
 
-    def _span(self, requests: int | None, seconds: float | None, until: datetime | None) -> Span:
+    def _span(
+        self, requests: int | None, seconds: float | None, until: datetime | None
+    ) -> HabitSpan:
         deadline = None if seconds is None else time.monotonic() + seconds
-        return Span(self._book.now, requests, deadline, until)
+        return HabitSpan(self._book.now, requests, deadline, until)
 
 
 def _readings(of: Reading | Iterable[Reading]) -> list[Reading]:

@@ -3,7 +3,7 @@
 The model of month M is trained on sessions whose labels were known before M begins, and predicts
 the sessions of M. This purges labels that overlap the predicted month (Lopez de Prado, Advances in
 Financial Machine Learning, chapter 7), at least the horizon of the label. An embargo widens the gap
-by further sessions. `sklearn_splitter.py` provides the same folds to scikit-learn.
+by further sessions.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import polars as pl
 
 from options_platform.contracts import DIRECTIONS
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.strategies.base import payoff
+from options_platform.domain.pricing.payoff import payoff
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -249,12 +249,14 @@ def payoff_at_expiry(
 ) -> bytes:
     """Profit of the whole position at expiry in USD, against the price of the underlying.
 
+    All legs must have one expiry.
+
     The plot is centred on `spot`; set `mark_spot` to False if that is not a market price.
     """
     strikes = legs["strike"].to_numpy()
     reach = max(0.04 * spot, 1.6 * float(np.max(np.abs(strikes - spot))))
     prices = np.linspace(spot - reach, spot + reach, 400)
-    sides = np.where(legs["side"].to_numpy() == "buy", 1.0, -1.0)
+    sides = np.where(legs["side"].to_numpy() == "buy", 1.0, -1.0) * legs["ratio"].to_numpy()
     signs = np.where(legs["right"].to_numpy() == "call", 1.0, -1.0)
     profit = 100.0 * contracts * (payoff(sides, signs, strikes, prices) - limit_price)
     with new_figure(2.2, width=4.4) as (axes, made):

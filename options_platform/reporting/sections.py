@@ -162,7 +162,8 @@ def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
 def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
     plan_legs = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
     plot = None
-    if plan_legs.height:
+    # With several expiries the payoff depends on more than the spot.
+    if plan_legs["expiry"].n_unique() == 1:
         png = figures.payoff_at_expiry(
             plan_legs, plan["limit_price"], plan["spot"], plan["contracts"]
         )

@@ -211,9 +211,9 @@ def _open_positions(stored: StoredBacktest, is_set: pl.Expr) -> list[dict[str, A
 def _payoff(legs: pl.DataFrame, price: float, spot: float | None, contracts: int) -> str | None:
     """Plot of the payoff as a data URI, around `spot` or, if None, around the mean strike.
 
-    None for legs with several expiries or ratios, whose payoff depends on more than the spot.
+    None for legs with several expiries, whose payoff depends on more than the spot.
     """
-    if legs["expiry"].n_unique() > 1 or (legs["ratio"] != 1).any():
+    if legs["expiry"].n_unique() > 1:
         return None
     centre = float(legs["strike"].to_numpy().mean()) if spot is None else spot
     return data_uri(payoff_at_expiry(legs, price, centre, contracts, mark_spot=spot is not None))

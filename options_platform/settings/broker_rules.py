@@ -15,20 +15,28 @@ LIVE_NOTE = "LIVE TRADING: these orders move REAL MONEY."
 
 
 @dataclass(frozen=True)
-class AlpacaRules:
-    """Trading at Alpaca; paper unless three things agree.
+class LiveRules:
+    """What every broker that can move real money asks for first.
 
     Live trading needs `live` here and the account's number in `accounts`, both from the settings'
     file and not from the environment, and the same number in the variable OPTIONS_LIVE_MONEY. An
     entry whose maximum loss is above `live_max_order_usd` is never sent live. `accounts` also binds
-    paper trading if it is set. `fake_address` sends everything to a server on this machine
-    (`options-platform fake-alpaca`).
-    Reading is tried again after `retry_seconds`, then twice as long; sending never is.
+    paper trading if it is set.
     """
 
     live: bool = False
     accounts: tuple[str, ...] = ()
     live_max_order_usd: float = 500.0
+
+
+@dataclass(frozen=True)
+class AlpacaRules(LiveRules):
+    """Trading at Alpaca; paper unless three things agree.
+
+    `fake_address` sends everything to a server on this machine (`options-platform fake-alpaca`).
+    Reading is tried again after `retry_seconds`, then twice as long; sending never is.
+    """
+
     fake_address: str = ""
     timeout_seconds: float = 15.0
     retry_seconds: float = 0.1

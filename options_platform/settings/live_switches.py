@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from options_platform.errors import SettingsError
-from options_platform.settings.broker_rules import AlpacaRules
+from options_platform.settings.broker_rules import LiveRules
+from options_platform.settings.brokers import BROKERS
 
 OFF = frozenset({"false", "f", "no", "n", "off", "0"})
 
@@ -25,22 +26,34 @@ def require_live_by_file(
     Both are settings as they were read, before they are validated; the names of variables are in
     lower case there.
     """
-    file_rules, rules = _part(in_file, "alpaca"), _part(in_environment, "alpaca")
-    under = f"under [alpaca] in {file_name}"
+    for entry in BROKERS:
+        if entry.live_rules is not None:
+            _require_by_file(entry.name, entry.live_rules, in_file, in_environment, file_name)
+
+
+def _require_by_file(
+    broker: str,
+    part: str,
+    in_file: Mapping[str, Any],
+    in_environment: Mapping[str, Any],
+    file_name: str,
+) -> None:
+    file_rules, rules = _part(in_file, part), _part(in_environment, part)
+    under, prefix = f"under [{part}] in {file_name}", f"OPTIONS_{part.upper()}__"
     if "live" in rules and not _is_off(rules["live"]):
-        raise SettingsError(_refused("OPTIONS_ALPACA__LIVE", f"live = true {under}"))
+        raise SettingsError(_refused(f"{prefix}LIVE", f"live = true {under}"))
     if "accounts" in rules:
-        raise SettingsError(_refused("OPTIONS_ALPACA__ACCOUNTS", f'accounts = ["NUMBER"] {under}'))
+        raise SettingsError(_refused(f"{prefix}ACCOUNTS", f'accounts = ["NUMBER"] {under}'))
     if _is_off(rules.get("live", file_rules.get("live", False))):
         return
-    if in_environment.get("broker") == "alpaca" != in_file.get("broker"):
-        line = f'broker = "alpaca" at the top of {file_name}, since alpaca.live is on there'
+    if in_environment.get("broker") == broker != in_file.get("broker"):
+        line = f'broker = "{broker}" at the top of {file_name}, since {part}.live is on there'
         raise SettingsError(_refused("OPTIONS_BROKER", line))
     if "live_max_order_usd" in rules:
-        highest = file_rules.get("live_max_order_usd", AlpacaRules.live_max_order_usd)
+        highest = file_rules.get("live_max_order_usd", LiveRules.live_max_order_usd)
         if not _is_at_most(rules["live_max_order_usd"], highest):
             line = f"it {under}; a variable may only lower it, and it is {highest} now"
-            raise SettingsError(_refused("OPTIONS_ALPACA__LIVE_MAX_ORDER_USD", line))
+            raise SettingsError(_refused(f"{prefix}LIVE_MAX_ORDER_USD", line))
 
 
 def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -24,6 +23,7 @@ from options_platform.settings.file import require_safe_home, toml_values
 from options_platform.settings.live_switches import require_live_by_file
 from options_platform.settings.sensible import require_sensible
 from options_platform.settings.settings import Settings
+from options_platform.settings.sources import source_entry
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -34,16 +34,6 @@ FILE_NAME = "options.toml"
 # live trading, and the addresses of alerts, which are secrets.
 ALERT_URLS = "OPTIONS_ALERT_URLS"
 NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH, ALERT_URLS})
-# Where a source's history is worth starting, and where a frozen one ends.
-DEFAULT_START = {
-    "sample": date(2010, 1, 4),
-    "simulated": date(2015, 1, 2),
-    "csv": date(2005, 1, 3),
-    "yahoo": date(2005, 1, 3),
-    "alpaca": date(2016, 1, 4),
-}
-DEFAULT_END = {"sample": date(2018, 12, 31)}
-DEFAULT_TICKERS = {"sample": ("SPY", "QQQ")}
 
 
 def load_settings(
@@ -79,12 +69,11 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     from pydantic import ValidationError
 
     merged = _filled(values, Settings())
-    source = str(merged.get("source", Settings.source))
-    merged.setdefault("start", DEFAULT_START.get(source, Settings.start))
-    if source in DEFAULT_END:
-        merged.setdefault("end", DEFAULT_END[source])
-    if source in DEFAULT_TICKERS:
-        merged.setdefault("tickers", DEFAULT_TICKERS[source])
+    source = source_entry(str(merged.get("source", Settings.source)))
+    for name in ("start", "end", "tickers"):
+        default = getattr(source, name, None)
+        if default is not None:
+            merged.setdefault(name, default)
     try:
         settings = _validator().validate_python(merged)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from options_platform.domain.calendar.closures import parse_closures
 from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import SettingsError
 from options_platform.settings.settings import Settings
+from options_platform.settings.sources import SOURCES
 
 
 def require_sensible(settings: Settings) -> None:
@@ -48,12 +49,13 @@ def _require_sensible_sources(settings: Settings) -> None:
         raise SettingsError("setting fallback_sources: each source once, and not the source itself")
     if any(limit < 1 for limit in settings.requests_per_minute.values()):
         raise SettingsError("setting requests_per_minute: at least 1")
-    if "csv" in order and not settings.csv_dir:
-        raise SettingsError(
-            "source csv needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
-        )
-    if settings.second_source == "csv" and not settings.second_csv_dir:
-        raise SettingsError("second_source csv needs a folder: set OPTIONS_SECOND_CSV_DIR")
+    for name in (entry.name for entry in SOURCES if entry.needs_folder):
+        if name in order and not settings.csv_dir:
+            raise SettingsError(
+                f"source {name} needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
+            )
+        if settings.second_source == name and not settings.second_csv_dir:
+            raise SettingsError(f"second_source {name} needs a folder: set OPTIONS_SECOND_CSV_DIR")
     if not 1 <= settings.overlap_sessions <= 250:
         raise SettingsError("setting overlap_sessions: 1 to 250 sessions")
     if not 0 < settings.cross_source_tolerance < 1:

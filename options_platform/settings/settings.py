@@ -29,8 +29,8 @@ from options_platform.settings.broker_rules import (
     IntradayRules,
     ReconcileRules,
 )
-
-SourceName = Literal["sample", "csv", "simulated", "yahoo", "alpaca"]
+from options_platform.settings.brokers import BrokerName, broker_entry
+from options_platform.settings.sources import SOURCES, SourceName
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,11 @@ class Settings:
     source: SourceName = "yahoo"
     fallback_sources: tuple[SourceName, ...] = ()
     requests_per_minute: dict[str, int] = field(
-        default_factory=lambda: {"yahoo": 60, "alpaca": 180}
+        default_factory=lambda: {
+            entry.name: entry.requests_per_minute
+            for entry in SOURCES
+            if entry.requests_per_minute is not None
+        }
     )
     csv_dir: str = ""
     overlap_sessions: int = 10
@@ -58,7 +62,7 @@ class Settings:
     closures: tuple[str, ...] = ()
     simulated_seed: int = 7
     iv_symbol: dict[str, str] = field(default_factory=dict)
-    broker: Literal["simulated", "alpaca"] = "simulated"
+    broker: BrokerName = "simulated"
     account: str = "paper"
     account_value_usd: float = 100_000.0
     max_risk_usd: float | None = None
@@ -126,7 +130,8 @@ class Settings:
     @property
     def is_live(self) -> bool:
         """Whether orders are meant to move real money."""
-        return self.broker == "alpaca" and self.alpaca.live
+        part = broker_entry(self.broker).live_rules
+        return part is not None and bool(getattr(self, part).live)
 
     @property
     def chains_path(self) -> Path:

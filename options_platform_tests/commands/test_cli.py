@@ -53,10 +53,16 @@ class Shell:
         (self.csv / "SPY.csv").write_text(header + "\n".join(lines) + "\n")
 
     def run(self, *arguments, **environment):
+        return self._started("-m", "options_platform", *arguments, **environment)
+
+    def python(self, code):
+        return self._started("-c", code)
+
+    def _started(self, *arguments, **environment):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
         own = {"OPTIONS_HOME": str(self.home), "OPTIONS_CSV_DIR": str(self.csv)}
         return subprocess.run(
-            [sys.executable, "-m", "options_platform", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=kept | BASE | own | environment,
             capture_output=True,
@@ -283,6 +289,18 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(eval(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["backfill", "--start", "2024-01-06"], ["daily", "--date", "2024-02-19"]]
+)
+def test_what_only_reads_and_what_is_refused_load_no_dagster(shell, words):
+    code = (
+        "import sys; from options_platform.cli import main\n"
+        f"code = main({words!r})\n"
+        "print(code, 'dagster' in sys.modules)"
+    )
+    assert shell.python(code).stdout.splitlines()[-1] in ("0 False", "2 False")
 
 
 def test_logs_are_structured_lines_in_the_home(filled):

@@ -6,17 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from options_platform.adapters.brokers import BROKERS, open_broker
+from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ports.broker import (
     DuplicateOrderError,
     OrderRefusedError,
-    WorksAtClose,
+    works_at_close,
 )
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import TRANSITIONS, WORKING, closing
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.settings import make_settings
+from options_platform.settings.broker_rules import LiveRules
+from options_platform.settings.brokers import BROKER_NAMES, broker_entry
 from options_platform_tests.domain.trading.orders.test_orders import LEGS, ORDER
 
 LIMIT = replace(ORDER, limit_price=9.0)
@@ -30,7 +32,7 @@ class Simulated:
         self.settings = {}
 
     def fill(self, broker, order):
-        assert isinstance(broker, WorksAtClose)
+        assert works_at_close(broker)
         broker.work(shift(order.session, 1), {"SPY": MarketClose(470.0, 0.13)})
 
 
@@ -42,11 +44,11 @@ class Alpaca:
         self.settings = {"alpaca": {"fake_address": fake.address, "timeout_seconds": 5}}
 
     def fill(self, broker, order):
-        assert not isinstance(broker, WorksAtClose)
+        assert not works_at_close(broker)
         self.fake.script("fill", {"client_order_id": order.client_order_id})
 
 
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(params=BROKER_NAMES)
 def world(request):
     if request.param == "simulated":
         yield request.param, Simulated()
@@ -73,11 +75,31 @@ def fill(world):
 
 
 def test_a_new_broker_has_a_name_an_account_and_no_orders(broker):
-    assert broker.name in BROKERS
+    assert broker.name in BROKER_NAMES
     assert broker.account().cash_usd == 100_000
     assert broker.working() == []
     assert broker.holdings() == []
     assert broker.find(ORDER.client_order_id) is None
+
+
+def test_it_says_itself_what_more_it_can_do(broker):
+    can = {"work": broker.works_at_close, "quotes": broker.quotes_contracts}
+    for method, is_said in (can | {"exercise": broker.exercises_contracts}).items():
+        assert hasattr(broker, method) == is_said
+    assert hasattr(broker, "holding") == broker.works_at_close
+    assert hasattr(broker, "last_prices") == broker.quotes_contracts
+    assert hasattr(broker, "close_unseen") == broker.verifies_account
+
+
+def test_it_is_never_live_unless_its_own_rules_say_so(world, tmp_path):
+    name, behind = world
+    made = make_settings({"home": tmp_path, "broker": name, **behind.settings})
+    assert not made.is_live
+    part = broker_entry(name).live_rules
+    if part is not None:
+        assert isinstance(getattr(made, part), LiveRules)
+        given = {"live": True, "accounts": ["A1"]}
+        assert make_settings({"home": tmp_path, "broker": name, part: given}).is_live
 
 
 def test_a_submitted_order_works_and_is_found_by_its_client_order_id(broker):
@@ -180,7 +202,7 @@ def test_orders_since_a_time_include_those_filled_and_canceled(broker, fill):
 def test_only_a_broker_that_fills_at_the_close_accepts_market_orders(broker):
     market = replace(ORDER, limit_price=None)
     if broker.takes_market_orders:
-        assert isinstance(broker, WorksAtClose)
+        assert works_at_close(broker)
         broker.submit(market)
         return
     with pytest.raises(OrderRefusedError, match="no limit"):

@@ -18,7 +18,7 @@ from options_platform.adapters.ports.market_data import (
     INDEX_SCHEMA,
     SOURCE_CHAIN_SCHEMA,
 )
-from options_platform.adapters.sources import PROXY_SOURCES, SOURCES, SourceOptions, open_source
+from options_platform.adapters.sources import SourceOptions, open_source
 from options_platform.adapters.sources.alpaca.source import AlpacaSource
 from options_platform.adapters.sources.fallback import FallbackSource
 from options_platform.adapters.sources.yahoo.source import YahooSource
@@ -26,6 +26,7 @@ from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, sessions, shift
 from options_platform.domain.market.bars import clean_bars
 from options_platform.errors import PlatformError, ShortHistoryError, SourceError
+from options_platform.settings.sources import PROXY_SOURCES, SOURCE_NAMES, source_entry
 from options_platform.testing.market import NOW
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 
@@ -98,7 +99,7 @@ def standing_in(tmp_path):
 ORDERS = {"alpaca, yahoo": in_order, "nothing, csv": standing_in}
 
 
-@pytest.fixture(params=[*SOURCES, *ORDERS])
+@pytest.fixture(params=[*SOURCE_NAMES, *ORDERS])
 def source(request, tmp_path):
     if request.param in OPENED | ORDERS:
         yield from (OPENED | ORDERS)[request.param](tmp_path)
@@ -109,7 +110,7 @@ def source(request, tmp_path):
 def giving(kind):
     """Run a test with each source that declares this kind of data."""
     anywhere = SourceOptions(csv_dir=str(Path(__file__).parent))
-    names = [name for name in SOURCES if kind in open_source(name, anywhere).info.kinds]
+    names = [name for name in SOURCE_NAMES if kind in open_source(name, anywhere).info.kinds]
     names += ORDERS
     return pytest.mark.parametrize("source", names, indirect=True)
 
@@ -269,6 +270,7 @@ def test_a_kind_of_data_that_it_does_not_declare_is_refused(source):
             source.index_bars("VIX", *SPAN)
     assert hasattr(source, "option_chain") == ("chain" in source.info.kinds)
     assert hasattr(source, "earnings") == ("earnings" in source.info.kinds)
+    assert hasattr(source, "understood") == source.info.reads_files
 
 
 def test_hostile_tickers_are_refused(source):
@@ -281,6 +283,13 @@ def test_hostile_tickers_are_refused(source):
 
 def test_a_source_describes_itself(source):
     assert source.info.label
-    assert source.info.name in SOURCES
+    assert source.info.name in SOURCE_NAMES
     assert source.info.adjustment == "split"
     assert source.info.proxy == (source.info.name in PROXY_SOURCES)
+
+
+def test_what_is_said_of_a_source_before_it_is_opened_is_so(source):
+    entry = source_entry(source.info.name)
+    assert (source.info.first_date or entry.start) <= entry.start
+    assert source.info.last_date == entry.end
+    assert set(entry.tickers or ()) <= set(source.info.tickers or entry.tickers or ())

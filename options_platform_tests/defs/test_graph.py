@@ -5,7 +5,7 @@ import pytest
 
 from options_platform.adapters.storage.marts import FOLDER
 from options_platform.adapters.storage.tables import ASSET_TABLES
-from options_platform.contracts import DIRECTION_MODEL, IV_HISTORY, VOLATILITY_MODEL
+from options_platform.contracts import DIRECTION_MODEL, EARNINGS, IV_HISTORY, VOLATILITY_MODEL
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME, MONEY_TAG, REPORTING_JOB_NAME
 from options_platform.defs.models.checks import DESCRIPTIONS
@@ -46,8 +46,21 @@ def test_there_are_nine_assets_and_those_derived_from_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
     marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
     views = {"fills", "positions", "portfolio"}
-    assert names == {*NINE, "option_chain", "iv_history", "backtest", *views, *marts, "report"}
+    chains = {"option_chain", "iv_history"}
+    assert names == {*NINE, *chains, "earnings", "backtest", *views, *marts, "report"}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
+
+
+def test_earnings_are_an_asset_of_their_own_in_the_daily_job(definitions, graph):
+    node = graph.get(dg.AssetKey("earnings"))
+    assert node.partitions_def == graph.get(dg.AssetKey("raw_ohlcv")).partitions_def
+    assert (node.group_name, node.parent_keys) == ("market_data", set())
+    keys = definitions.resolve_job_def(JOB_NAME).asset_layer.executable_asset_keys
+    assert dg.AssetKey("earnings") in keys
+    checks = {key.name for key in graph.asset_check_keys if key.asset_key == node.key}
+    assert checks == {rule.name for rule in rules_for(EARNINGS)}
+    assert "sessions_complete" not in checks
+    assert "reports_apart" in checks
 
 
 @pytest.mark.parametrize("name", NINE)
@@ -168,7 +181,7 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
 def test_one_job_and_one_schedule_serve_all(definitions):
     job = definitions.resolve_job_def(JOB_NAME)
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
-        *NINE, "option_chain", "iv_history",
+        *NINE, "option_chain", "iv_history", "earnings",
     }  # fmt: skip
     schedules = list(definitions.resolve_all_job_defs())
     assert JOB_NAME in {one.name for one in schedules}

@@ -1,4 +1,4 @@
-"""The first promise: a row depends neither on how runs are split nor on later data."""
+"""The first promise: a row does not depend on how the runs were cut, nor on what came later."""
 
 import shutil
 from datetime import date
@@ -39,7 +39,7 @@ def test_one_run_has_predictions_and_plans(whole):
 
 @pytest.mark.long
 def test_two_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
-    """(b) Runs as in a backfill of the web UI, tickers in another order in each phase."""
+    """(b) As a backfill of the web UI arrives, tickers in another order in each phase."""
     settings = make_platform_settings(tmp_path / "phases")
     for ticker in ("SPY", "QQQ"):
         run(settings, tickers=[ticker], assets=DATA_ASSETS)

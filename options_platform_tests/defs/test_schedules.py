@@ -13,8 +13,8 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from options_platform.definitions import build_defs
 from options_platform.defs.schedules import make_schedule
-from options_platform.defs.shared.partitions import newest_date
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions
+from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import make_settings
 
 TICKERS = ("SPY", "QQQ", "IWM")

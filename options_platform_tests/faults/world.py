@@ -150,13 +150,13 @@ def accept(made, now, reason):
 
 def codes(made, now=NOW):
     """What differs as of `now`, by code."""
-    with made.trading():
+    with made.exclusively():
         return {difference.code for difference in made.reconciler.run(now)}
 
 
 def accept_unseen(made, now, reason):
     """A person takes over what differs without a look at it, as the command does."""
-    with made.trading():
+    with made.exclusively():
         return take_as_reported(made.reconciler, now, reason)
 
 
@@ -207,13 +207,13 @@ def assert_sound(made, fake):
     held = {s: int(q) for s, (q, _) in fake.book.positions.items()}
     assert made.ledger.statement().contracts == held
     by_purpose = {}
-    for order in ours.values():
+    for order in made.ledger.orders():
         key = (order.session, order.ticker, order.purpose, order.position_id)
         by_purpose.setdefault(key, []).append(order)
     for orders in by_purpose.values():
         orders.sort(key=lambda order: order.attempt)
         assert [order.attempt for order in orders] == list(range(1, len(orders) + 1))
-        assert all(order.is_final for order in orders[:-1])
+        assert all(order.is_final or order.withdrawn for order in orders[:-1])
 
 
 def assert_full_disk_lost_nothing(home, fake):

@@ -13,10 +13,10 @@ DAYS = np.array(sessions(START, END), dtype="datetime64[D]")
 KNOWN = np.array([shift(day, 5) for day in sessions(START, END)], dtype="datetime64[D]")
 
 
-def folds(dates=DAYS, known=KNOWN, labelled=None, **options):
+def folds(dates=DAYS, known_on=KNOWN, labelled=None, **options):
     labelled = np.ones(len(dates), dtype=bool) if labelled is None else labelled
     options = {"start": date(2020, 3, 1), "end": END} | options
-    return list(monthly_folds(dates, known, labelled, **options))
+    return list(monthly_folds(dates, known_on, labelled, **options))
 
 
 def test_monthly_folds_in_order_predict_each_row_once():

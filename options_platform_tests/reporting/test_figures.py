@@ -66,6 +66,7 @@ def legs():
             "side": ["sell", "buy", "sell", "buy"],
             "right": ["put", "put", "call", "call"],
             "strike": [95.0, 90.0, 105.0, 110.0],
+            "ratio": [1, 1, 1, 1],
         }
     )
 

@@ -66,7 +66,7 @@ def test_the_account_is_set_in_one_place(tmp_path):
         ("home = ", {}, "cannot be read as TOML"),
         ("start = 2020-01-02\nend = 2019-01-02", {}, "before start"),
         ("[plan.selection]\nmin_dte = 50", {}, "min_dte <= max_dte"),
-        ("[plan.selection]\nstrategy = 'calendar'", {}, "no plan can size the strategy calendar"),
+        ("[plan.selection]\nstrategy = 'short_straddle'", {}, "short_straddle takes plan.allow"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_says_what_to_do(tmp_path, toml, environment, said):

@@ -1,40 +1,28 @@
-"""The brokers by name; adding one is a file beside these and a line in :data:`BROKERS`."""
+"""The brokers; a new one is a file here and a line in `settings.brokers.BROKERS`.
+
+The file has a class that fits :class:`~options_platform.adapters.ports.broker.Broker` and a
+function `open_broker` that makes one of the settings.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
+from typing import Protocol, cast
 
-from options_platform.adapters.brokers.alpaca import AlpacaBroker
-from options_platform.adapters.brokers.simulated import SimulatedBroker
 from options_platform.adapters.ports.broker import Broker
 from options_platform.settings import Settings
+from options_platform.settings.brokers import broker_entry
 
 
-def open_simulated(settings: Settings, folder: Path | None = None) -> SimulatedBroker:
-    """The simulated broker of the account, whose file lies in `folder` (default: the home)."""
-    path = settings.simulated_broker_path
-    return SimulatedBroker(
-        path if folder is None else folder / path.name,
-        chain=settings.plan.chain,
-        fills=settings.fills,
-        costs=settings.plan.costs,
-        wait_seconds=settings.warehouse_wait_seconds,
-        start_usd=settings.account_value_usd,
-    )
+class BrokerFile(Protocol):
+    """What the file of a broker holds beside its class."""
 
-
-def open_alpaca(settings: Settings) -> AlpacaBroker:
-    """The account at Alpaca."""
-    return AlpacaBroker(settings.alpaca, settings.plan.costs)
-
-
-BROKERS: dict[str, Callable[[Settings], Broker]] = {
-    "simulated": open_simulated,
-    "alpaca": open_alpaca,
-}
+    def open_broker(self, settings: Settings) -> Broker:
+        """The account; nothing is asked of it yet."""
+        ...
 
 
 def open_broker(settings: Settings) -> Broker:
     """The broker that the settings name."""
-    return BROKERS[settings.broker](settings)
+    module = import_module(f"{__name__}.{broker_entry(settings.broker).module}")
+    return cast("BrokerFile", module).open_broker(settings)

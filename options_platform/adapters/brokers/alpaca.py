@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
@@ -32,7 +31,9 @@ from options_platform.adapters.sources.alpaca.keys import Keys, require_keys, re
 from options_platform.domain.chain.occ_symbols import share_symbol
 from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.orders import Order
+from options_platform.domain.trading.reconciliation.adoption import purpose_of
 from options_platform.errors import BrokerError, SettingsError
+from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
 
 READ_ATTEMPTS = 3
@@ -55,6 +56,10 @@ class AlpacaBroker:
     keys: Keys | None = None
     name: str = "alpaca"
     takes_market_orders: bool = False
+    works_at_close: bool = False
+    quotes_contracts: bool = True
+    exercises_contracts: bool = True
+    verifies_account: bool = True
 
     def account(self) -> BrokerAccount:
         """The account; BrokerError if its number is not allowed, or live trading not confirmed."""
@@ -65,6 +70,13 @@ class AlpacaBroker:
         # An order then needs no further request between the last check of a halt and its sending.
         self.__dict__["_allowed_client"] = self._client
         return account
+
+    def close_unseen(self) -> None:
+        """Send exits also while the account's page fails: whose it is was verified before.
+
+        An answer that names an account which may not be traded refuses them all the same.
+        """
+        self.__dict__["_closes_unseen"] = True
 
     def clock(self) -> BrokerClock | None:
         """Alpaca's clock."""
@@ -84,7 +96,8 @@ class AlpacaBroker:
                 f"order {order.client_order_id} may lose {order.max_loss_usd:.0f} USD, above "
                 "alpaca.live_max_order_usd; nothing was sent"
             )
-        request, client = shapes.request_of(order, expected), self._allowed_client
+        request = shapes.request_of(order, expected)
+        client = self._closing_client if order.purpose == "exit" else self._allowed_client
         what = f"order {order.client_order_id}"
         accepted = asked(
             what, lambda: self._order(_of_id(client.submit_order(request), order.client_order_id))
@@ -227,14 +240,17 @@ class AlpacaBroker:
         """The number of orders on a page, and the readable ones with their submission times.
 
         An unreadable order, perhaps not the platform's, hides no other; the platform's are then
-        looked up by id. Raises ValueError if no order of a page can be read.
+        looked up by id. Raises ValueError if no order of a page can be read, unless all of them
+        have ids that are none of the platform's.
         """
-        rows = []
+        rows, may_be_ours = [], False
         page = shapes.listed(answer)
         for row in page:
-            with suppress(*shapes.UNREADABLE):
+            try:
                 rows.append((shapes.moment(row["submitted_at"]), self._order(row)))
-        if page and not rows:
+            except shapes.UNREADABLE:
+                may_be_ours = may_be_ours or not _is_foreign(row)
+        if may_be_ours and not rows:
             raise ValueError("no order of the list can be read")
         return len(page), rows
 
@@ -273,6 +289,16 @@ class AlpacaBroker:
         """The client, after the check that its account may trade."""
         self.account()
         return self._client
+
+    @property
+    def _closing_client(self) -> Any:
+        """The client for exits: those of an account that was verified before go on in a doubt."""
+        try:
+            return self._allowed_client
+        except BrokerDoubtError:
+            if not self.__dict__.get("_closes_unseen", False):
+                raise
+            return self._client
 
     @cached_property
     def _client(self) -> Any:
@@ -328,6 +354,12 @@ class AlpacaBroker:
         return keys
 
 
+def _is_foreign(row: Any) -> bool:
+    """Whether an order that cannot be read has an id that is none of the platform's."""
+    number = row.get("client_order_id") if isinstance(row, dict) else None
+    return isinstance(number, str) and purpose_of(number) is None
+
+
 def _of_id(answer: Any, client_order_id: str) -> Any:
     """The order of an answer; BrokerDoubtError for another order, e.g. from a proxy's cache."""
     if answer["client_order_id"] != client_order_id:
@@ -352,3 +384,8 @@ def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, s
             f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
             "nothing was sent"
         )
+
+
+def open_broker(settings: Settings) -> AlpacaBroker:
+    """The account at Alpaca."""
+    return AlpacaBroker(settings.alpaca, settings.plan.costs)

@@ -303,7 +303,7 @@ def activity_of(row: Mapping[str, Any]) -> Activity:
     if str(row.get("side", "")).startswith("sell"):
         quantity = -abs(quantity)
     price = row.get("price")
-    day = row.get("date")
+    day, at = row.get("date"), row.get("transaction_time")
     return Activity(
         activity_id=str(row["id"]),
         kind=str(row["activity_type"]),
@@ -316,6 +316,7 @@ def activity_of(row: Mapping[str, Any]) -> Activity:
         order_id=row.get("order_id") or None,
         status=str(row.get("status") or "executed").lower(),
         previous_id=row.get("previous_id") or None,
+        at=moment(at) if at else None,
     )
 
 

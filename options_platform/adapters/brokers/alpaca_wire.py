@@ -33,7 +33,6 @@ DATA_HOST = "data.alpaca.markets"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_CONTENT = 204
 NOT_FOUND = 404
-TOO_MANY = 429
 SERVER_ERROR = 500
 Answer = TypeVar("Answer")
 DataClient = TypeVar("DataClient", bound=RESTClient)

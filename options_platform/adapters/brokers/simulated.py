@@ -40,6 +40,7 @@ from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.expiry_policy import outcome_of
 from options_platform.domain.trading.fills import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import Order, OrderLeg, multiplier_of
+from options_platform.settings import Settings
 
 CENT = 0.005
 Outcome = Literal["reject", "partial"]
@@ -57,6 +58,10 @@ class SimulatedBroker:
     start_usd: float = 100_000.0
     name: str = "simulated"
     takes_market_orders: bool = True
+    works_at_close: bool = True
+    quotes_contracts: bool = False
+    exercises_contracts: bool = False
+    verifies_account: bool = False
 
     def holding(self) -> AbstractContextManager[object]:
         """Keep the file open over many steps; each step is still a separate transaction."""
@@ -292,3 +297,16 @@ class SimulatedBroker:
                 f"reason, worked_on FROM orders WHERE {condition} ORDER BY client_order_id",
                 params,
             ).fetchall()
+
+
+def open_broker(settings: Settings, folder: Path | None = None) -> SimulatedBroker:
+    """The simulated broker of the account, whose file lies in `folder` (default: the home)."""
+    path = settings.simulated_broker_path
+    return SimulatedBroker(
+        path if folder is None else folder / path.name,
+        chain=settings.plan.chain,
+        fills=settings.fills,
+        costs=settings.plan.costs,
+        wait_seconds=settings.warehouse_wait_seconds,
+        start_usd=settings.account_value_usd,
+    )

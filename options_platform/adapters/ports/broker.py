@@ -1,8 +1,9 @@
 """What the platform asks of a broker.
 
-To add one: write a class with these methods in a file in `adapters/brokers/`, list it in `BROKERS`,
-and give `options_platform_tests/contracts/test_broker.py` a way to open it; that suite says what it
-must do. Orders are known by the client's id alone, which a broker keeps unique.
+To add one: write a class with these methods and its `open_broker` in a file in `adapters/brokers/`,
+list it in `settings.brokers.BROKERS`, and give `options_platform_tests/contracts/test_broker.py` a
+way to open it; that suite says what it must do. Orders are known by the client's id alone, which a
+broker keeps unique.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import Order
@@ -32,7 +33,12 @@ __all__ = [
     "OrderRefusedError",
     "Quote",
     "QuotesContracts",
+    "VerifiesAccount",
     "WorksAtClose",
+    "exercises_contracts",
+    "quotes_contracts",
+    "verifies_account",
+    "works_at_close",
 ]
 
 
@@ -113,6 +119,26 @@ class Broker(Protocol):
         """Whether an order without a limit is taken: only where one price is certain."""
         ...
 
+    @property
+    def works_at_close(self) -> bool:
+        """Whether it fits :class:`WorksAtClose`."""
+        ...
+
+    @property
+    def quotes_contracts(self) -> bool:
+        """Whether it fits :class:`QuotesContracts`."""
+        ...
+
+    @property
+    def exercises_contracts(self) -> bool:
+        """Whether it fits :class:`Exercises`."""
+        ...
+
+    @property
+    def verifies_account(self) -> bool:
+        """Whether it fits :class:`VerifiesAccount`."""
+        ...
+
     def account(self) -> BrokerAccount:
         """The account as it stands."""
         ...
@@ -163,8 +189,7 @@ class Broker(Protocol):
         ...
 
 
-@runtime_checkable
-class QuotesContracts(Protocol):
+class QuotesContracts(Broker, Protocol):
     """A broker that also says at what its contracts and their underlyings trade now."""
 
     def quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
@@ -176,8 +201,7 @@ class QuotesContracts(Protocol):
         ...
 
 
-@runtime_checkable
-class Exercises(Protocol):
+class Exercises(Broker, Protocol):
     """A broker that exercises bought contracts on request."""
 
     def exercise(self, symbol: str) -> None:
@@ -188,8 +212,15 @@ class Exercises(Protocol):
         ...
 
 
-@runtime_checkable
-class WorksAtClose(Protocol):
+class VerifiesAccount(Broker, Protocol):
+    """A broker that sends nothing before it has seen which account the keys are of."""
+
+    def close_unseen(self) -> None:
+        """Send exits also while the account cannot be read: it was verified before."""
+        ...
+
+
+class WorksAtClose(Broker, Protocol):
     """A broker that has no market of its own: it is told each session's closes."""
 
     def holding(self) -> AbstractContextManager[object]:
@@ -199,3 +230,23 @@ class WorksAtClose(Protocol):
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`; one worked before is left."""
         ...
+
+
+def works_at_close(broker: Broker) -> TypeGuard[WorksAtClose]:
+    """Whether the broker is told each session's closes."""
+    return broker.works_at_close
+
+
+def quotes_contracts(broker: Broker) -> TypeGuard[QuotesContracts]:
+    """Whether the broker says at what its contracts trade."""
+    return broker.quotes_contracts
+
+
+def exercises_contracts(broker: Broker) -> TypeGuard[Exercises]:
+    """Whether the broker exercises on request."""
+    return broker.exercises_contracts
+
+
+def verifies_account(broker: Broker) -> TypeGuard[VerifiesAccount]:
+    """Whether the broker checks whose account the keys are of before it sends."""
+    return broker.verifies_account

@@ -1,7 +1,7 @@
 """What the platform asks of the outside world; each port has one folder of adapters.
 
 Adding a source: one file in `adapters/sources/` with a class that fits :class:`MarketDataSource`
-and one line in `adapters/sources/__init__.py`; the contract suite in
+and its `open_source`, and one line in `settings.sources.SOURCES`; the contract suite in
 `options_platform_tests/contracts/` then runs against it. Adding a broker works the same way.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeGuard
 
 import polars as pl
 
@@ -101,7 +101,7 @@ class SourceInfo:
     open to close are adjusted for: split (the platform's own convention), none, or
     split_and_dividend; sources stand in for each other only where it is the same. `stand_ins`
     names the sources that may answer in its place, `series` those of `market_series` that it
-    has, to be asked for like an index.
+    has, to be asked for like an index. `reads_files` is whether it reads a folder of files.
     """
 
     name: str
@@ -115,9 +115,19 @@ class SourceInfo:
     adjustment: Literal["split", "none", "split_and_dividend"] = "split"
     series: tuple[str, ...] = ()
     stand_ins: tuple[str, ...] = ()
+    reads_files: bool = False
 
 
-class MarketDataSource(Protocol):
+class Source(Protocol):
+    """Whatever gives data of some kind."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source can give."""
+        ...
+
+
+class MarketDataSource(Source, Protocol):
     """A provider of daily bars and index bars.
 
     Rows come back as the provider has them, bad ones included (`domain.market.bars` sets those
@@ -126,11 +136,6 @@ class MarketDataSource(Protocol):
     and a history that ends before `end` :class:`~options_platform.errors.ShortHistoryError`, with
     the bars that there are.
     """
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the source can give."""
-        ...
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """Daily bars of `ticker` from `start` to `end`, both included, in :data:`BAR_SCHEMA`.
@@ -149,13 +154,8 @@ class MarketDataSource(Protocol):
         ...
 
 
-class OptionChainSource(Protocol):
+class OptionChainSource(Source, Protocol):
     """A provider of option chains."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the source can give."""
-        ...
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
         """The chain of `ticker` at the close of `session`, in :data:`SOURCE_CHAIN_SCHEMA`.
@@ -168,13 +168,8 @@ class OptionChainSource(Protocol):
         ...
 
 
-class EarningsSource(Protocol):
+class EarningsSource(Source, Protocol):
     """A provider of the dates of earnings reports."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the source can give."""
-        ...
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """Reports of `ticker` from `start` to `end`, planned ones too, in :data:`EARNINGS_SCHEMA`.
@@ -182,3 +177,26 @@ class EarningsSource(Protocol):
         Empty for a fund, which reports nothing; an unreadable answer raises SourceError.
         """
         ...
+
+
+class FileSource(MarketDataSource, Protocol):
+    """A source that reads files of whoever runs it, and can say what it takes them for."""
+
+    def understood(self, name: str) -> str:
+        """What the file of a ticker or symbol is taken for; SourceError where it is unreadable."""
+        ...
+
+
+def gives_chains(source: Source) -> TypeGuard[OptionChainSource]:
+    """Whether the source says that it has option chains."""
+    return "chain" in source.info.kinds
+
+
+def gives_earnings(source: Source) -> TypeGuard[EarningsSource]:
+    """Whether the source says that it has dates of earnings reports."""
+    return "earnings" in source.info.kinds
+
+
+def reads_files(source: Source) -> TypeGuard[FileSource]:
+    """Whether the source says that it reads files."""
+    return source.info.reads_files

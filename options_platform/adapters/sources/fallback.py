@@ -21,14 +21,22 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import TypeVar
 
 import polars as pl
 
-from options_platform.adapters.ports.market_data import MarketDataSource, SourceInfo
+from options_platform.adapters.ports.market_data import (
+    MarketDataSource,
+    Source,
+    SourceInfo,
+    gives_chains,
+    gives_earnings,
+)
 from options_platform.errors import ShortHistoryError, SourceError
 
 PUBLISHED_INDICES = frozenset({"VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX", "VXN", "RVX"})
+
+Able = TypeVar("Able", bound=Source)
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +67,7 @@ class FallbackSource:
             tickers=_all_of([info.tickers for info in infos]),
             indices=_all_of([info.indices for info in infos if "index" in info.kinds]),
             stand_ins=tuple(info.name for info in infos[1:]),
+            reads_files=False,
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -70,7 +79,8 @@ class FallbackSource:
             return info.adjustment == adjustment and has_ticker
 
         what = f"bars of {ticker} for {start} to {end}"
-        return self._first("bars", what, lambda s: s.bars(ticker, start, end), fits)
+        able = [source for source in self._sources if "bars" in source.info.kinds]
+        return self._first(able, what, lambda s: s.bars(ticker, start, end), fits)
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
         """Bars of the index from the first source that has them."""
@@ -80,28 +90,30 @@ class FallbackSource:
             return symbol in PUBLISHED_INDICES and has_index
 
         what = f"bars of {symbol} for {start} to {end}"
-        return self._first("index", what, lambda s: s.index_bars(symbol, start, end), fits)
+        able = [source for source in self._sources if "index" in source.info.kinds]
+        return self._first(able, what, lambda s: s.index_bars(symbol, start, end), fits)
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
         """The option chain from the first source that has it."""
         what = f"option chain of {ticker} for {session}"
-        return self._first("chain", what, lambda s: s.option_chain(ticker, session, now))
+        able = [source for source in self._sources if gives_chains(source)]
+        return self._first(able, what, lambda s: s.option_chain(ticker, session, now))
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """The earnings reports from the first source that has them."""
         what = f"earnings of {ticker} for {start} to {end}"
-        return self._first("earnings", what, lambda s: s.earnings(ticker, start, end))
+        able = [source for source in self._sources if gives_earnings(source)]
+        return self._first(able, what, lambda s: s.earnings(ticker, start, end))
 
     def _first(
         self,
-        kind: str,
+        able: Sequence[Able],
         what: str,
-        ask: Callable[[Any], pl.DataFrame],
+        ask: Callable[[Able], pl.DataFrame],
         fits: Callable[[SourceInfo], bool] = lambda _: True,
     ) -> pl.DataFrame:
         causes: list[str] = []
         short: ShortHistoryError | None = None
-        able = [source for source in self._sources if kind in source.info.kinds]
         for source in able:
             if source is not self._sources[0] and not fits(source.info):
                 continue

@@ -14,6 +14,7 @@ import polars as pl
 
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.index_range import why_no_answer
+from options_platform.adapters.sources.options import SourceOptions
 from options_platform.errors import SourceError
 
 FIRST, LAST = date(2010, 1, 4), date(2018, 12, 31)
@@ -112,3 +113,8 @@ def _read(name: str) -> pl.DataFrame:
                 pl.col("Date").str.to_date("%m/%d/%Y").alias("date"), pl.exclude("Date")
             )
     raise SourceError(f"the data set {name} of the package arch is missing; run: make install")
+
+
+def open_source(_: SourceOptions) -> SampleSource:
+    """The bundled series."""
+    return SampleSource()

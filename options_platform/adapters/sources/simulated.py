@@ -20,6 +20,7 @@ import polars as pl
 
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources import simulated_options
+from options_platform.adapters.sources.options import SourceOptions
 from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import all_sessions, newest_final_session
 from options_platform.domain.feature_engine.iv_history import CHAIN
@@ -218,3 +219,8 @@ def _volatility_index(seed: int, symbol: str, noise: Floats, factor: float) -> p
         },
         schema=INDEX_SCHEMA,
     )
+
+
+def open_source(options: SourceOptions) -> SimulatedSource:
+    """The simulated market of the seed."""
+    return SimulatedSource(options.seed, options.iv_symbols)

@@ -52,6 +52,9 @@ ASSET_TABLES = (
 CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
 """Assets of sources with option chains; `option_chain` is stored in files."""
 
+EVENT_TABLES = (EARNINGS,)
+"""Assets that have rows for some sessions only."""
+
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
     MODEL_PREDICTIONS,
@@ -68,7 +71,6 @@ SIDE_TABLES = (
     CHAMPIONS,
     MODEL_SCORES,
     MODEL_IMPORTANCE,
-    EARNINGS,
 )
 
 
@@ -81,6 +83,7 @@ def tables() -> dict[str, Table]:
             *ASSET_TABLES,
             IV_HISTORY,
             *SIDE_TABLES,
+            *EVENT_TABLES,
             *LEDGER_VIEWS,
             *BACKTEST_TABLES,
         )

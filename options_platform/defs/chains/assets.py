@@ -6,7 +6,7 @@ So `option_chain` tells Dagster of each partition that has a chain and of no oth
 reasons of those that have none in its metadata, while `iv_history` has a row for every session.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -19,7 +19,7 @@ from options_platform.defs.chains.iv_history import write_history
 from options_platform.defs.shared.asset_options import DATA_POLICY, asset_options
 from options_platform.defs.shared.context import run_range, selected_range
 from options_platform.defs.shared.partitions import partition_key, platform_partitions
-from options_platform.services.market_data.chains import Fetched, fetch_chains, fetch_earnings
+from options_platform.services.market_data.chains import Fetched, fetch_chains
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
@@ -46,8 +46,7 @@ def make_chains(settings: Settings) -> dg.AssetsDefinition:
         chosen = context.op_execution_context
         if dg.AssetKey(OPTION_CHAIN.name) in chosen.selected_asset_keys:
             selected = selected_range(context, settings)
-            fetched = fetch_chains(platform, selected)
-            yield from _report(context, fetched, fetch_earnings(platform, selected))
+            yield from _report(context, fetch_chains(platform, selected))
         if dg.AssetKey(IV_HISTORY.name) in chosen.selected_asset_keys:
             selected = selected_range(context, settings)
             yield _written(context, write_history(context, platform, selected), selected)
@@ -77,9 +76,7 @@ def _spec(table: Table, settings: Settings, deps: list[str], *, kinds: set[str])
     )
 
 
-def _report(
-    context: dg.AssetExecutionContext, fetched: Fetched, no_earnings: Mapping[str, str]
-) -> Iterator[dg.MaterializeResult]:
+def _report(context: dg.AssetExecutionContext, fetched: Fetched) -> Iterator[dg.MaterializeResult]:
     """Tell Dagster of the partitions that have a chain, and why the others have none."""
     key, whole = OPTION_CHAIN.name, not fetched.skipped
     for row in fetched.shares.iter_rows(named=True):
@@ -89,8 +86,6 @@ def _report(
             "good_quotes": row["good"],
             "good_share": row["share"],
         }
-        if row["ticker"] in no_earnings:
-            metadata["earnings_not_known"] = no_earnings[row["ticker"]]
         if whole:
             context.add_asset_metadata(metadata, asset_key=key, partition_key=str(partition))
         else:

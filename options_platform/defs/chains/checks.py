@@ -7,12 +7,12 @@ import dagster as dg
 from options_platform.common import PartitionRange
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.defs.contract_checks import check_result
-from options_platform.defs.shared.partitions import first_date, newest_date
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.checks.chains import chain_rules, chains_missing, merged
-from options_platform.domain.checks.tables import ExpectedPartitions, Finding, Rule
+from options_platform.domain.checks.tables import ExpectedPartitions, Finding, TableRule
 from options_platform.services.market_data.listing import first_bars
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
 
 
@@ -50,8 +50,8 @@ def judge_stored(
     yield check_result(OPTION_CHAIN, _known(missing), missing, asked)
 
 
-def _known(finding: Finding) -> Rule:
-    return Rule(
+def _known(finding: Finding) -> TableRule:
+    return TableRule(
         "chains_known",
         "Each session of the range since the ticker's first bar has its chain.",
         lambda *_: finding,

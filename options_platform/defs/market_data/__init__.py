@@ -1,1 +1,1 @@
-"""The assets `raw_ohlcv` and `vix`, and their checks."""
+"""The assets `raw_ohlcv`, `vix` and `earnings`, and their checks."""

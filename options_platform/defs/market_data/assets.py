@@ -6,7 +6,6 @@ from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.defs.shared.asset_options import asset_options, freshness_policy
 from options_platform.defs.shared.context import report_rows, result, selected_range
-from options_platform.defs.shared.partitions import first_date
 from options_platform.defs.shared.unchanged import report_unchanged
 from options_platform.domain.feature_engine.iv_history import series_names
 from options_platform.services.market_data.bars import UpdateRequest, update_bars
@@ -14,6 +13,7 @@ from options_platform.services.market_data.indices import update_indices
 from options_platform.services.market_data.own_chain_source import OwnIvSource
 from options_platform.services.market_data.own_chains import vix_inputs
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import first_date
 from options_platform.services.market_data.yields_and_tenors import update_series
 from options_platform.settings import Settings
 

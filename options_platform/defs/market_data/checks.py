@@ -11,13 +11,13 @@ import polars as pl
 from options_platform.common import PartitionRange
 from options_platform.contracts import RAW_OHLCV
 from options_platform.defs.shared.context import run_range
-from options_platform.defs.shared.partitions import first_date, newest_date
 from options_platform.domain.checks.tables import Finding
 from options_platform.domain.market.corporate_actions import adjusted_throughout, adjustment_gaps
 from options_platform.domain.market.coverage import freshness
 from options_platform.domain.market.cross_source import compare_closes
 from options_platform.errors import PlatformError
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
 
 SHOWN = 5

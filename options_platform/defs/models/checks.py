@@ -21,13 +21,12 @@ from options_platform.contracts import (
     Table,
 )
 from options_platform.defs.shared.context import run_range
-from options_platform.defs.shared.partitions import newest_date
 from options_platform.domain.features.registry import feature_version
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.dataset import make_dataset
 from options_platform.models.monitoring.alarms import direction_alarms, volatility_alarms
 from options_platform.models.monitoring.health import (
-    Verdict,
+    HealthFinding,
     fold_losses,
     fresh,
     kept_skill,
@@ -37,6 +36,7 @@ from options_platform.models.monitoring.health import (
 )
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import Settings
 
 DESCRIPTIONS = {
@@ -88,7 +88,7 @@ def _checks_of(table: Table, target: str, settings: Settings) -> dg.AssetChecksD
     return checks
 
 
-def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, Verdict]:
+def judge(platform: Platform, table: Table, target: str, end: date) -> dict[str, HealthFinding]:
     """The verdict by check name, on the rows up to `end` or the newest stored row."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
     rows = warehouse.read(table, tickers=tickers, end=end)

@@ -26,8 +26,6 @@ from options_platform.defs.shared.partitions import partition_key, range_between
 from options_platform.reporting.figures import data_uri
 from options_platform.settings import Settings
 
-SHOWN_ROWS = 5
-
 
 class HasRun(Protocol):
     """A Dagster context of an asset or a check."""

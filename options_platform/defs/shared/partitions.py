@@ -16,7 +16,7 @@ from dagster._core.storage.tags import (
 )
 
 from options_platform.common import PartitionRange
-from options_platform.domain.calendar.sessions import all_sessions, holidays, newest_session
+from options_platform.domain.calendar.sessions import holidays
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -106,16 +106,3 @@ def neighbours(tickers: tuple[str, ...], pool: tuple[str, ...]) -> list[tuple[st
             groups.append(tuple(current))
             current = []
     return [*groups, tuple(current)] if current else groups
-
-
-def newest_date(settings: Settings, now: datetime) -> date:
-    """The newest session with a partition: the last completed one, or the last up to `end`."""
-    newest = newest_session(now)
-    if settings.end is None or settings.end >= newest:
-        return newest
-    return max(day for day in all_sessions() if day <= settings.end)
-
-
-def first_date(settings: Settings) -> date:
-    """The first session on or after the settings' start."""
-    return min(day for day in all_sessions() if day >= settings.start)

@@ -21,9 +21,10 @@ from options_platform.contracts import (
 from options_platform.defs.jobs import ORDERS_GROUP
 from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options
 from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
-from options_platform.defs.shared.partitions import BACKFILL_TAG, newest_date
+from options_platform.defs.shared.partitions import BACKFILL_TAG
 from options_platform.defs.shared.sending import begin_sending
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.planning.plan_tables import market_closes, order_rows, unsent_rows
 from options_platform.services.trading.session import TradingSession

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class Book:
         self.contracts: list[int] = trades["contracts"].to_list()
         self.limit_price: list[float] = trades["limit_price"].to_list()
         self.max_loss_usd: list[float] = trades["max_loss_usd"].to_list()
-        self.max_profit_usd: list[float] = trades["max_profit_usd"].to_list()
+        profits = trades["max_profit_usd"].fill_null(math.inf)
+        self.max_profit_usd: list[float] = profits.to_list()
         # Plans of a benchmark have no greeks; they count from the first mark on.
         planned_greeks = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
         self._planned = trades.select(planned_greeks).rows()
@@ -283,6 +285,7 @@ class Book:
             for name in GREEKS
         ]
         fees = position.fee_cents / CENTS
+        most = position.max_profit_usd if math.isfinite(position.max_profit_usd) else None
         session = self.market.sessions[session_number]
         opened_on = self.market.sessions[position.opened]
         self._rows["trades"].append(
@@ -291,6 +294,6 @@ class Book:
                 opened_on, session if reason is not None else None, position.expiry,
                 position.contracts, position.entry_price, price if reason is not None else None,
                 reason, (session - opened_on).days, fees, slippage, pnl, position.max_loss_usd,
-                position.max_profit_usd, *parts, pnl + fees + slippage - sum(parts),
+                most, *parts, pnl + fees + slippage - sum(parts),
             )
         )  # fmt: skip

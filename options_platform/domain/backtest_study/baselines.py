@@ -20,9 +20,9 @@ from options_platform.domain.planning.plan import (
     SHARES,
     PlanRules,
     build_plans,
-    plan_id,
     plan_selected,
 )
+from options_platform.domain.planning.plan_rows import plan_id
 from options_platform.domain.planning.selection import NONE, select_strategies
 from options_platform.domain.pricing import PUT
 

@@ -17,7 +17,7 @@ NOTHING = "none"
 
 
 @dataclass(frozen=True)
-class Span:
+class SettingRange:
     """A range of a setting for the search, both ends included; `whole` allows integers only."""
 
     low: float
@@ -26,7 +26,7 @@ class Span:
 
 
 def parse_choices(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -> dict[str, Any]:
-    """Parse the settings to vary: for each setting a list of values, or a :class:`Span`.
+    """Parse the settings to vary: for each setting a list of values, or a :class:`SettingRange`.
 
     Raises :class:`UsageError` for another format, an unknown setting (suggesting the nearest one)
     or a value of the wrong type.
@@ -51,13 +51,13 @@ def parse_choices(texts: Sequence[str], plan: PlanRules, rules: BacktestRules) -
 
 def make_variants(
     texts: Sequence[str], plan: PlanRules, rules: BacktestRules
-) -> tuple[list[Variant], dict[str, Span]]:
+) -> tuple[list[Variant], dict[str, SettingRange]]:
     """Every combination of the listed values, and the ranges, which only the search can vary.
 
     Raises :class:`UsageError` like `parse_choices`, and for a value that the setting refuses.
     """
     choices = parse_choices(texts, plan, rules)
-    spans = {key: choice for key, choice in choices.items() if isinstance(choice, Span)}
+    spans = {key: choice for key, choice in choices.items() if isinstance(choice, SettingRange)}
     listed = {key: choice for key, choice in choices.items() if key not in spans}
     return varied(plan, rules, listed), spans
 
@@ -117,8 +117,8 @@ def _read(key: str, text: str, hint: Any) -> Any:
         raise UsageError(f"--vary {key}: {text!r}: {error.errors()[0]['msg']}") from error
 
 
-def _span(key: str, low: Any, high: Any) -> Span:
+def _span(key: str, low: Any, high: Any) -> SettingRange:
     numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high))
     if not numbers or not low < high:
         raise UsageError(f"--vary {key}: a range goes from a lower number to a higher one")
-    return Span(float(low), float(high), isinstance(low, int) and isinstance(high, int))
+    return SettingRange(float(low), float(high), isinstance(low, int) and isinstance(high, int))

@@ -94,11 +94,6 @@ def sessions(start: date, end: date) -> list[date]:
     return list(every[bisect_left(every, start) : bisect_right(every, end)])
 
 
-def session_frame(start: date, end: date) -> pl.DataFrame:
-    """The sessions from `start` to `end`, both included, as a frame with one column, `date`."""
-    return pl.DataFrame({"date": sessions(start, end)}, schema={"date": pl.Date})
-
-
 @calendar_cache
 def ordinals() -> pl.DataFrame:
     """Every session (`date`) with its number in the calendar (`session`)."""

@@ -8,8 +8,7 @@ OCC symbols, put-call parity, the volatility surface and arbitrage checks belong
 chains does not (`adapters/sources/`), nor does choosing strikes for a trade (`planning/`).
 """
 
-from options_platform.domain.chain.arbitrage import arbitrages
-from options_platform.domain.chain.chain import CHAIN_SCHEMA, Chain, real_chain, synthetic_chain
+from options_platform.domain.chain.chain import CHAIN_SCHEMA, Chain, real_chain
 from options_platform.domain.chain.listing import snap_strike, strike_nearest_delta, strike_step
 from options_platform.domain.chain.quotes import TICK, Quotes, option_sign, quote, years_of
 from options_platform.domain.chain.rules import ChainRules
@@ -32,7 +31,6 @@ __all__ = [
     "Quotes",
     "SurfaceRules",
     "TermStructure",
-    "arbitrages",
     "atm_vol",
     "index_at",
     "index_for_atm",
@@ -43,6 +41,5 @@ __all__ = [
     "strike_nearest_delta",
     "strike_step",
     "surface_iv",
-    "synthetic_chain",
     "years_of",
 ]

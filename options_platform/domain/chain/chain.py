@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-import numpy as np
 import polars as pl
 
-from options_platform.domain.chain.listing import RANGE_DEVIATIONS, snap_strike, strike_step
-from options_platform.domain.chain.quotes import quote
-from options_platform.domain.chain.rules import ChainRules
-from options_platform.domain.chain.surface import NO_TERM, TermStructure, atm_vol
-from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT
 from options_platform.errors import PricingError
 
 CHAIN_SCHEMA = pl.Schema(
@@ -113,54 +106,3 @@ def real_chain(rows: pl.DataFrame) -> Chain:
         raise PricingError(f"the stored chain of {ticker} for {session} has no good quote")
     quotes = good.select(CHAIN_SCHEMA.names()).sort("expiry", "right", "strike")
     return Chain(session, ticker, float(good["spot"].median()), "real", quotes.cast(CHAIN_SCHEMA))  # type: ignore[arg-type]
-
-
-def synthetic_chain(
-    session: date,
-    ticker: str,
-    spot: float,
-    index: float,
-    expiries: Sequence[date],
-    rules: ChainRules,
-    term: TermStructure = NO_TERM,
-) -> Chain:
-    """Synthetic quotes of the listed strikes around `spot`, for each expiry after the session.
-
-    Strikes reach four standard deviations to either side. `index` is the ticker's volatility
-    index, an annualised fraction. The quotes equal those of :func:`quote` bit for bit.
-
-    Raises :class:`PricingError` if no expiry is after the session.
-    """
-    at = np.array([spot])
-    step = strike_step(at)
-    frames = []
-    for expiry in sorted(expiries):
-        years = np.array([(expiry - session).days / DAYS_A_YEAR])
-        if years[0] <= 0:
-            continue
-        deviation = atm_vol(years, np.array([index]), rules.surface, term) * np.sqrt(years)
-        reach = int(np.ceil(RANGE_DEVIATIONS * deviation[0] * spot / step[0]))
-        strikes = snap_strike(at, step) + step * np.arange(-reach, reach + 1)
-        strikes = strikes[strikes > 0]
-        for right, sign in (("call", CALL), ("put", PUT)):
-            quotes = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
-            frames.append(
-                pl.DataFrame(
-                    {
-                        "expiry": expiry,
-                        "right": right,
-                        "strike": strikes,
-                        "bid": quotes.bid,
-                        "mid": quotes.mid,
-                        "ask": quotes.ask,
-                        "iv": quotes.iv,
-                        "delta": quotes.greeks.delta,
-                        "volume": None,
-                        "open_interest": None,
-                    },
-                    schema=CHAIN_SCHEMA,
-                )
-            )
-    if not frames:
-        raise PricingError(f"no expiry after {session} to quote {ticker} for")
-    return Chain(session, ticker, spot, "synthetic", pl.concat(frames))

@@ -95,13 +95,14 @@ def _unexplained(tables: BacktestTables) -> Finding:
 def _beyond_maximum(tables: BacktestTables) -> Finding:
     """A position settled at expiry cannot lose more than its maximum loss.
 
-    Naked strategies are exempt: they have no maximum loss, only capital at risk.
+    Strategies of undefined risk are exempt: they have no maximum loss, only capital at risk. So are
+    those with several expiries, which end at the market price of the legs that live on.
     """
-    naked = pl.col("strategy").is_in(
-        [name for name, strategy in STRATEGIES.items() if strategy.naked]
-    )
+    is_exact = [own.defined_risk and own.one_expiry for own in STRATEGIES.values()]
+    inexact = [name for name, exact in zip(STRATEGIES, is_exact, strict=True) if not exact]
     settled = tables.trades.filter(
-        ~naked.fill_null(value=False) & (pl.col("exit_reason") == SETTLED)
+        ~pl.col("strategy").is_in(inexact).fill_null(value=False)
+        & (pl.col("exit_reason") == SETTLED)
     )
     wrong = settled.filter(-pl.col("pnl_usd") > pl.col("max_loss_usd") + CENT)
     return _finding(wrong, ("fill_model", "plan_id", "ticker", "pnl_usd", "max_loss_usd"))

@@ -11,7 +11,13 @@ from datetime import date
 import polars as pl
 
 from options_platform.contracts import Table
-from options_platform.domain.checks.tables import COMMON, ExpectedPartitions, Finding, Rule
+from options_platform.domain.checks.tables import (
+    COMMON,
+    EACH_SESSION,
+    ExpectedPartitions,
+    Finding,
+    TableRule,
+)
 
 CHAIN = ["date", "ticker"]
 SHOWN = 5
@@ -23,28 +29,28 @@ SMALLEST_THETA = 0.005
 SMALLEST_VEGA = 0.01
 
 
-def chain_rules(min_good_share: float) -> tuple[Rule, ...]:
+def chain_rules(min_good_share: float) -> tuple[TableRule, ...]:
     """The rules of `option_chain`: those of its contract, which block, and of its quality.
 
     Args:
         min_good_share: least fraction of good quotes among a chain's standard, unexpired contracts.
     """
-    contract = tuple(rule for rule in COMMON if rule.name != "sessions_complete")
+    contract = tuple(rule for rule in COMMON if rule is not EACH_SESSION)
     return (
         *contract,
-        Rule(
+        TableRule(
             "good_share",
             f"At least {min_good_share:.0%} of each chain's standard contracts have good quotes.",
             lambda _, frame, __: _few_good(frame, min_good_share),
             blocking=False,
         ),
-        Rule(
+        TableRule(
             "source_iv",
             "The source's implied volatilities of good quotes are not bounds of its solver.",
             _source_iv,
             blocking=False,
         ),
-        Rule(
+        TableRule(
             "source_units",
             "The source's theta and vega have the same units as the computed ones.",
             _source_units,

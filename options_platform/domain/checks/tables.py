@@ -14,18 +14,21 @@ import polars as pl
 
 from options_platform.contracts import (
     DIRECTION_MODEL,
+    EARNINGS,
     LABELS,
     RAW_OHLCV,
     TRADE_PLAN,
     VIX,
     Table,
 )
+from options_platform.domain.calendar.sessions import is_session
 from options_platform.domain.feature_engine.labels import HORIZON, known_too_early
 from options_platform.domain.market.coverage import holes_of
 
 SUM_TOLERANCE = 1e-9
 SHOWN = 5
 FROZEN_SESSIONS = 6
+LEAST_BETWEEN_REPORTS = 40
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class ExpectedPartitions:
 
 
 @dataclass(frozen=True)
-class Rule:
+class TableRule:
     """A named rule; a violated blocking rule stops all downstream assets."""
 
     name: str
@@ -63,9 +66,13 @@ class Rule:
     blocking: bool = True
 
 
-def rules_for(table: Table) -> tuple[Rule, ...]:
-    """The rules of a table: the common ones, then those of this table."""
-    return COMMON + TABLE_RULES.get(table.name, ())
+def rules_for(table: Table) -> tuple[TableRule, ...]:
+    """The rules of a table: those of every contract, then its own.
+
+    Of events no session has to have one.
+    """
+    common = tuple(rule for rule in COMMON if rule is not EACH_SESSION or not table.is_events)
+    return common + TABLE_RULES.get(table.name, ())
 
 
 def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -166,6 +173,18 @@ def _frozen_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Fin
     return _finding(frozen.sort("ticker", "date"), table, "iv_close")
 
 
+def _reports_off_sessions(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    off = pl.Series([d for d in frame["date"].unique() if not is_session(d)], dtype=pl.Date)
+    return _finding(frame.filter(pl.col("date").is_in(off.implode())), table, "source")
+
+
+def _reports_too_near(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    """Nearer than a quarter allows: one of them is doubled, or moved without being taken away."""
+    since = pl.col("date").diff().over("ticker", order_by="date").dt.total_days()
+    near = frame.filter((since < LEAST_BETWEEN_REPORTS).fill_null(value=False))
+    return _finding(near.sort("ticker", "date"), table, "source")
+
+
 def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     return _finding(known_too_early(frame), table)
 
@@ -197,51 +216,73 @@ def _finding(rows: pl.DataFrame, table: Table, *extra: str) -> Finding:
     return Finding(rows.height, examples)
 
 
-COMMON = (
-    Rule("schema", "Columns and types match the contract.", _schema),
-    Rule("keys_unique", "No two rows share the primary key.", _unique),
-    Rule("nulls", "Nulls occur only where the contract allows them.", _nulls),
-    Rule(
-        "sessions_complete",
-        "Each session of the range since the ticker's first bar has a row.",
-        _complete,
-    ),
-    Rule("ranges", "Values are finite, within their range and allowed values.", _ranges),
+EACH_SESSION = TableRule(
+    "sessions_complete",
+    "Each session of the range since the ticker's first bar has a row.",
+    _complete,
 )
 
-TABLE_RULES: dict[str, tuple[Rule, ...]] = {
+COMMON = (
+    TableRule("schema", "Columns and types match the contract.", _schema),
+    TableRule("keys_unique", "No two rows share the primary key.", _unique),
+    TableRule("nulls", "Nulls occur only where the contract allows them.", _nulls),
+    EACH_SESSION,
+    TableRule("ranges", "Values are finite, within their range and allowed values.", _ranges),
+)
+
+TABLE_RULES: dict[str, tuple[TableRule, ...]] = {
     RAW_OHLCV.name: (
-        Rule("ohlc_order", "Good bars have 0 < low <= open, close <= high.", _ohlc_order),
-        Rule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
-        Rule("sessions_have_bars", "Each session has a bar.", _missing_sessions, blocking=False),
+        TableRule("ohlc_order", "Good bars have 0 < low <= open, close <= high.", _ohlc_order),
+        TableRule("bad_bars", "No bar was set aside.", _bad_bars, blocking=False),
+        TableRule(
+            "sessions_have_bars", "Each session has a bar.", _missing_sessions, blocking=False
+        ),
     ),
     VIX.name: (
-        Rule("index_known", "Each session has a volatility index.", _missing_vix, blocking=False),
-        Rule(
+        TableRule(
+            "index_known", "Each session has a volatility index.", _missing_vix, blocking=False
+        ),
+        TableRule(
             "index_of_the_day",
             "No session's index was carried forward from the previous one.",
             _carried_vix,
             blocking=False,
         ),
-        Rule(
+        TableRule(
             "index_moves",
             f"No index is unchanged for {FROZEN_SESSIONS} sessions.",
             _frozen_vix,
             blocking=False,
         ),
     ),
+    EARNINGS.name: (
+        TableRule(
+            "reports_on_sessions",
+            "Each report is on a New York session.",
+            _reports_off_sessions,
+            blocking=False,
+        ),
+        TableRule(
+            "reports_apart",
+            f"Reports of a ticker are at least {LEAST_BETWEEN_REPORTS} calendar days apart.",
+            _reports_too_near,
+            blocking=False,
+        ),
+    ),
     LABELS.name: (
-        Rule(
+        TableRule(
             "known_after",
             f"A label is known {HORIZON} sessions after its date, not earlier.",
             _known_after,
         ),
     ),
     DIRECTION_MODEL.name: (
-        Rule("probabilities", "The three probabilities sum to 1, or all are null.", _probabilities),
+        TableRule(
+            "probabilities", "The three probabilities sum to 1, or all are null.", _probabilities
+        ),
     ),
     TRADE_PLAN.name: (
-        Rule(
+        TableRule(
             "plans_whole",
             "A trade has expiry, price, size and loss; a no-trade has a reason and no size.",
             _trades_whole,

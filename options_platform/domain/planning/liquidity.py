@@ -47,7 +47,7 @@ def illiquid(
     """Whether a spread of sound quotes breaks a gate, one answer a row.
 
     Args:
-        sides: +1 bought, -1 sold, shape [legs].
+        sides: contracts of each leg, sold ones negative, shape [legs].
         bid: USD a share, shape [rows, legs]; `ask`, `open_interest` and `volume` likewise.
         ask: see `bid`.
         net_price: USD a share, shape [rows].
@@ -57,9 +57,17 @@ def illiquid(
     """
     sold = sides < 0
     low_bid = np.any((bid[:, sold] < rules.min_bid_usd) | (bid[:, sold] <= 0.0), axis=1)
-    wide = np.sum(ask - bid, axis=1) > rules.max_width_share * np.abs(net_price)
+    wide = np.sum(np.abs(sides) * (ask - bid), axis=1) > rules.max_width_share * np.abs(net_price)
     broken = low_bid | wide
     for known, least in ((open_interest, rules.min_open_interest), (volume, rules.min_volume)):
         if known is not None:
             broken = broken | np.any(known < least, axis=1)
     return np.asarray(broken)
+
+
+def asked_of_quotes(rules: LiquidityRules) -> str:
+    """The gates in words."""
+    return (
+        f"bid {rules.min_bid_usd:g}, width {rules.max_width_share:g} of the net, "
+        f"open interest {rules.min_open_interest:g}, volume {rules.min_volume:g}"
+    )

@@ -14,7 +14,7 @@ REASONS: dict[str, str] = {
     "IRON_CONDOR_DISABLED": "the matrix asks for an iron condor, which is switched off",
     "VOL_VETO_DEBIT": "IV rank is forecast to fall: no debit spread",
     "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
-    "UNBOUNDED": "the strategy's legs do not bound each other, and undefined risk is not allowed",
+    "UNBOUNDED": "the strategy's loss has no bound, and undefined risk is not allowed",
     "NO_EXPIRY": "no listed expiry within the allowed days",
     "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
     "between zero and the width of the narrower wing",

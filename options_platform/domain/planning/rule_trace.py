@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from options_platform.domain.planning.liquidity import LiquidityRules
-from options_platform.domain.planning.plan import PlanRules
-from options_platform.domain.planning.selection import BY_MATRIX, CONDOR, NONE, wanted_strategy
-from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.planning.plan import PlanRules, spread_refusals
+from options_platform.domain.planning.refusals import RefusalRule
+from options_platform.domain.planning.selection import selection_refusals, with_wanted
 
 LEDGER_SCHEMA = pl.Schema(
     {
@@ -28,7 +27,6 @@ LEDGER_SCHEMA = pl.Schema(
 )
 """`outcome` is passed, refused or not_reached; `value` is null where nothing was known."""
 
-Rule = tuple[str, pl.Expr, str]
 ACCOUNT_STEP = 100
 
 
@@ -47,20 +45,9 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         "date", "ticker", "decision", "dte", "limit_price", "width", "contracts",
         code=pl.col("reasons").list.first(),
     )  # fmt: skip
-    rows = (
-        inputs.with_columns(
-            wanted=wanted_strategy(rules.selection),
-            p_max=pl.max_horizontal("p_bearish", "p_neutral", "p_bullish"),
-        )
-        .join(shown, on=["date", "ticker"], how="inner")
-        .with_columns(
-            kind=pl.col("wanted").replace_strict(
-                {name: strategy.kind for name, strategy in STRATEGIES.items()}, default=None
-            )
-        )
-    )
+    rows = with_wanted(inputs, rules.selection).join(shown, on=["date", "ticker"], how="inner")
     asked = asked_rules(rules)
-    order = {code: step for step, (code, _, _) in enumerate(asked, start=1)}
+    order = {rule.code: step for step, rule in enumerate(asked, start=1)}
     refused_at = (
         pl.when(pl.col("decision") == "no_trade")
         .then(pl.col("code").replace_strict(order, default=None, return_dtype=pl.Int32))
@@ -72,16 +59,16 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
             "date",
             "ticker",
             step=pl.lit(step, pl.Int32),
-            rule=pl.lit(code),
-            value=value,
-            threshold=pl.lit(threshold),
+            rule=pl.lit(rule.code),
+            value=rule.value,
+            threshold=pl.lit(rule.threshold),
             outcome=pl.when(pl.col("refused_at") == step)
             .then(pl.lit("refused"))
             .when(pl.col("refused_at") < step)
             .then(pl.lit("not_reached"))
             .otherwise(pl.lit("passed")),
         )
-        for step, (code, value, threshold) in enumerate(asked, start=1)
+        for step, rule in enumerate(asked, start=1)
     ]
     return pl.concat(frames).select(LEDGER_SCHEMA.names()).sort("date", "ticker", "step")
 
@@ -103,60 +90,6 @@ def account_trace(refusals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def asked_rules(rules: PlanRules) -> list[Rule]:
-    """The plan's rules in the order in which they are asked: code, value and threshold."""
-    chosen, liquidity = rules.selection, rules.liquidity
-    return [
-        ("BAD_BAR", pl.col("bad_reason"), "none"),
-        ("NO_VIX", _number("vix"), "known"),
-        ("NO_REGIME", pl.col("regime"), "known"),
-        ("NO_PREDICTION", pl.col("direction"), "known"),
-        (
-            "LOW_CONFIDENCE",
-            _number("p_max"),
-            f"at least {chosen.min_probability:g} in the neutral regime"
-            if chosen.strategy == BY_MATRIX
-            else "any",
-        ),
-        ("NO_EDGE", pl.col("wanted"), f"not {NONE}"),
-        (
-            "IRON_CONDOR_DISABLED",
-            pl.col("wanted"),
-            "any" if chosen.condors_allowed else f"not {CONDOR}",
-        ),
-        (
-            "VOL_VETO_DEBIT",
-            _number("iv_rank_change_pred"),
-            f"at least {chosen.veto_debit_below:g} for a debit",
-        ),
-        (
-            "VOL_VETO_CREDIT",
-            _number("iv_rank_change_pred"),
-            f"at most {chosen.veto_credit_above:g} for a credit",
-        ),
-        (
-            "UNBOUNDED",
-            pl.col("wanted"),
-            "legs that bound each other"
-            + (", or short straddles and strangles" if rules.allow_undefined_risk else ""),
-        ),
-        ("NO_EXPIRY", _number("dte"), f"{chosen.min_dte} to {chosen.max_dte} days"),
-        ("BAD_QUOTE", _number("limit_price"), "sound quotes, a price between zero and the width"),
-        (
-            "ILLIQUID",
-            _number("limit_price"),
-            _asked_of_quotes(liquidity),
-        ),
-        ("RISK_BUDGET", _number("contracts"), "at least 1 contract"),
-    ]
-
-
-def _asked_of_quotes(rules: LiquidityRules) -> str:
-    return (
-        f"bid {rules.min_bid_usd:g}, width {rules.max_width_share:g} of the net, "
-        f"open interest {rules.min_open_interest:g}, volume {rules.min_volume:g}"
-    )
-
-
-def _number(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.Float64).round(6).cast(pl.String)
+def asked_rules(rules: PlanRules) -> tuple[RefusalRule, ...]:
+    """The plan's rules in the order in which they are asked."""
+    return (*selection_refusals(rules.selection), *spread_refusals(rules))

@@ -13,6 +13,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.planning.refusals import (
+    RefusalRule,
+    as_text,
+    first_refusal,
+    is_missing,
+)
 from options_platform.domain.strategies import STRATEGIES
 
 DEBIT = {"bullish": "bull_call_spread", "bearish": "bear_put_spread"}
@@ -71,38 +77,66 @@ def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFra
     Needed columns: bad_reason, vix, iv_close, regime, direction, p_bearish, p_neutral,
     p_bullish, iv_rank, iv_rank_change_pred. The first refusal that applies is given.
     """
-    wanted = wanted_strategy(rules)
-    rows = inputs.with_columns(wanted.alias("wanted"), target_dte=target_dte(rules))
-    kind = pl.col("wanted").replace_strict(
-        {name: strategy.kind for name, strategy in STRATEGIES.items()}, default=None
-    )
-    change = pl.col("iv_rank_change_pred")
-    unsure = (pl.col("regime") == "neutral") & (pl.col("direction") != "neutral")
-    unsure = unsure & (rules.strategy == BY_MATRIX)
-    p_max = pl.max_horizontal("p_bearish", "p_neutral", "p_bullish")
-    refusal = (
-        pl.when(pl.col("bad_reason").is_not_null())
-        .then(pl.lit("BAD_BAR"))
-        .when(_missing("vix") | _missing("iv_close"))
-        .then(pl.lit("NO_VIX"))
-        .when(pl.col("regime").is_null())
-        .then(pl.lit("NO_REGIME"))
-        .when(pl.col("direction").is_null() | _missing("iv_rank_change_pred"))
-        .then(pl.lit("NO_PREDICTION"))
-        .when(unsure & (p_max < rules.min_probability))
-        .then(pl.lit("LOW_CONFIDENCE"))
-        .when(pl.col("wanted") == NONE)
-        .then(pl.lit("NO_EDGE"))
-        .when(pl.lit(not rules.condors_allowed) & (pl.col("wanted") == CONDOR))
-        .then(pl.lit("IRON_CONDOR_DISABLED"))
-        .when((kind == "debit") & (change < rules.veto_debit_below))
-        .then(pl.lit("VOL_VETO_DEBIT"))
-        .when((kind == "credit") & (change > rules.veto_credit_above))
-        .then(pl.lit("VOL_VETO_CREDIT"))
-    )
-    rows = rows.with_columns(refusal.alias("refusal"))
+    rows = with_wanted(inputs, rules).with_columns(target_dte=target_dte(rules))
+    rows = rows.with_columns(refusal=first_refusal(selection_refusals(rules)))
     strategy = pl.when(pl.col("refusal").is_null()).then("wanted").otherwise(pl.lit(NONE))
-    return rows.with_columns(strategy.alias("strategy")).drop("wanted")
+    return rows.with_columns(strategy.alias("strategy")).drop("wanted", "kind", "p_max")
+
+
+def with_wanted(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
+    """`inputs` with what the refusals look at beside its own columns.
+
+    `wanted` is the strategy that is asked for, `kind` whether it is a debit or a credit (null for
+    none), `p_max` the probability of the likeliest direction.
+    """
+    kinds = {name: strategy.kind for name, strategy in STRATEGIES.items()}
+    return inputs.with_columns(
+        wanted_strategy(rules).alias("wanted"),
+        p_max=pl.max_horizontal("p_bearish", "p_neutral", "p_bullish"),
+    ).with_columns(kind=pl.col("wanted").replace_strict(kinds, default=None))
+
+
+def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
+    """The rules that are asked of `with_wanted`, in their order."""
+    change = pl.col("iv_rank_change_pred")
+    is_unsure = (pl.col("regime") == "neutral") & (pl.col("direction") != "neutral")
+    by_matrix = rules.strategy == BY_MATRIX
+    return (
+        RefusalRule("BAD_BAR", pl.col("bad_reason"), "none", pl.col("bad_reason").is_not_null()),
+        RefusalRule("NO_VIX", as_text("vix"), "known", is_missing("vix") | is_missing("iv_close")),
+        RefusalRule("NO_REGIME", pl.col("regime"), "known", pl.col("regime").is_null()),
+        RefusalRule(
+            "NO_PREDICTION",
+            pl.col("direction"),
+            "known",
+            pl.col("direction").is_null() | is_missing("iv_rank_change_pred"),
+        ),
+        RefusalRule(
+            "LOW_CONFIDENCE",
+            as_text("p_max"),
+            f"at least {rules.min_probability:g} in the neutral regime" if by_matrix else "any",
+            is_unsure & pl.lit(by_matrix) & (pl.col("p_max") < rules.min_probability),
+        ),
+        RefusalRule("NO_EDGE", pl.col("wanted"), f"not {NONE}", pl.col("wanted") == NONE),
+        RefusalRule(
+            "IRON_CONDOR_DISABLED",
+            pl.col("wanted"),
+            "any" if rules.condors_allowed else f"not {CONDOR}",
+            pl.lit(not rules.condors_allowed) & (pl.col("wanted") == CONDOR),
+        ),
+        RefusalRule(
+            "VOL_VETO_DEBIT",
+            as_text("iv_rank_change_pred"),
+            f"at least {rules.veto_debit_below:g} for a debit",
+            (pl.col("kind") == "debit") & (change < rules.veto_debit_below),
+        ),
+        RefusalRule(
+            "VOL_VETO_CREDIT",
+            as_text("iv_rank_change_pred"),
+            f"at most {rules.veto_credit_above:g} for a credit",
+            (pl.col("kind") == "credit") & (change > rules.veto_credit_above),
+        ),
+    )
 
 
 def target_dte(rules: SelectionRules) -> pl.Expr:
@@ -133,7 +167,3 @@ def wanted_strategy(rules: SelectionRules) -> pl.Expr:
                 chain.append(pl.when(here & cheap).then(pl.lit(DEBIT[direction])))
                 chain.append(pl.when(here).then(pl.lit(CREDIT[direction])))
     return pl.coalesce(*chain, pl.lit(NONE))
-
-
-def _missing(column: str) -> pl.Expr:
-    return pl.col(column).is_null() | pl.col(column).is_nan()

@@ -12,7 +12,7 @@ from options_platform.domain.pricing.american import american_price
 from options_platform.domain.pricing.european import Greeks, black_scholes, european_price
 from options_platform.domain.pricing.implied_vol import implied_vol
 from options_platform.domain.pricing.lattice import lattice_price
-from options_platform.domain.pricing.strikes import probability_itm, strike_for_delta
+from options_platform.domain.pricing.strikes import probability_itm
 from options_platform.domain.pricing.units import CALL, DAYS_A_YEAR, PUT, intrinsic_value
 
 __all__ = [
@@ -27,5 +27,4 @@ __all__ = [
     "intrinsic_value",
     "lattice_price",
     "probability_itm",
-    "strike_for_delta",
 ]

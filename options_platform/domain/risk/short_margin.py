@@ -35,57 +35,72 @@ class UndefinedRiskRules:
 
 
 @dataclass(frozen=True)
-class ShortLegs:
-    """Short legs, arrays of shape [rows, legs]; `spot` has shape [rows].
+class QuotedPositions:
+    """Positions with short options that nothing covers, of the same legs at other strikes.
 
-    `sign` is +1 for calls and -1 for puts; `years` the time to expiry; `vol` the implied volatility
-    (annualised fraction); prices in USD a share.
+    `sides` are the contracts of each leg, bought ones positive, and `sign` is +1 for calls and -1
+    for puts, both of shape [legs]; `spot` has shape [rows], the others [rows, legs]. `years` is the
+    time left, `vol` the implied volatility; prices USD a share.
     """
 
     spot: Floats
-    strike: Floats
+    sides: Floats
     sign: Floats
+    strike: Floats
     mid: Floats
     years: Floats
     vol: Floats
 
 
-def short_margin(spot: Floats, strike: Floats, sign: Floats, rate: float, minimum: float) -> Floats:
-    """Margin of a short straddle or strangle in excess of its proceeds, USD a share, shape [rows].
+def short_margin(
+    spot: Floats, sides: Floats, strike: Floats, sign: Floats, rate: float, minimum: float
+) -> Floats:
+    """Margin of the short options without cover beside their proceeds, USD a share, [rows].
 
-    The margin of a leg is max(`rate` x spot - out-of-the-money amount, `minimum` x spot for a call
-    or x strike for a put). The larger of call and put counts, since only one can expire in the
-    money. The rule also requires the proceeds of both, which the account has received. Source:
-    FINRA Rule 4210(f)(2)(E) and the Cboe margin manual, short straddles and strangles, with 20% and
-    10% for equities and ETFs. `spot` has shape [rows], `strike` and `sign` [rows, legs].
+    Of each contract max(`rate` x spot - what it is out of the money, `minimum` x spot for a call, x
+    strike for a put); of calls and puts the larger, since only one can end in the money. The
+    proceeds of both, which the rule asks for too, are what selling them brought: FINRA Rule
+    4210(f)(2)(E) and Cboe's margin manual, short straddles and strangles, 20% and 10% for equities
+    and exchange-traded funds. A bought contract covers a sold one of its right; of those sold, the
+    dearest lack one. Legs along the last axis of `strike`, the only one of `sides` and `sign`.
     """
     under = spot[..., None]
     outside = np.maximum(sign * (strike - under), 0.0)
     base = np.where(sign > 0, under, strike)
-    return np.asarray(np.max(np.maximum(rate * under - outside, minimum * base), axis=-1))
+    each = np.maximum(rate * under - outside, minimum * base)
+    need = np.zeros_like(spot)
+    for right in np.unique(sign):
+        own = sign == right
+        uncovered = max(-float(np.sum(sides[own])), 0.0)
+        if uncovered:
+            need = np.maximum(need, uncovered * np.max(each[..., own & (sides < 0)], axis=-1))
+    return np.asarray(need)
 
 
-def stress_loss(legs: ShortLegs, move: float, rate: float, dividend: float) -> Floats:
-    """Larger loss of an instantaneous move up or down by `move`, USD a share, shape [rows].
+def stress_loss(legs: QuotedPositions, move: float, rate: float, dividend: float) -> Floats:
+    """What the position loses at most if the spot moves by `move` up or down at once, [rows].
 
     Legs are repriced at their current implied volatilities, at least at their intrinsic values.
     """
     worst = np.full(legs.spot.shape, -np.inf)
-    for factor in (1.0 - move, 1.0 + move):
-        at = legs.spot[:, None] * factor
-        model_price = european_price(
-            at, legs.strike, legs.years, legs.vol, rate, dividend, legs.sign
-        )
-        value = np.maximum(model_price, np.maximum(legs.sign * (at - legs.strike), 0.0))
-        worst = np.maximum(worst, np.sum(value - legs.mid, axis=1))
+    for way in (1.0 - move, 1.0 + move):
+        at = legs.spot[:, None] * way
+        held = european_price(at, legs.strike, legs.years, legs.vol, rate, dividend, legs.sign)
+        value = np.maximum(held, np.maximum(legs.sign * (at - legs.strike), 0.0))
+        worst = np.maximum(worst, np.sum(-legs.sides * (value - legs.mid), axis=1))
     return worst
 
 
 def capital_at_risk(
-    legs: ShortLegs, rules: UndefinedRiskRules, rate: float, dividend: float
+    legs: QuotedPositions, rules: UndefinedRiskRules, rate: float, dividend: float
 ) -> Floats:
-    """The larger of margin and stress loss, USD a share, before fees; shape [rows]."""
+    """The larger of margin and stress loss, USD a share, without fees; shape [rows].
+
+    What the position costs, where it is a debit, is at risk beside the margin.
+    """
     margin = short_margin(
-        legs.spot, legs.strike, legs.sign, rules.margin_rate, rules.margin_minimum
+        legs.spot, legs.sides, legs.strike, legs.sign, rules.margin_rate, rules.margin_minimum
     )
-    return np.maximum(margin, stress_loss(legs, rules.stress_move, rate, dividend))
+    debit = np.maximum(np.sum(legs.sides * legs.mid, axis=1), 0.0)
+    stress = stress_loss(legs, rules.stress_move, rate, dividend)
+    return np.asarray(np.maximum(margin + debit, stress))

@@ -53,25 +53,6 @@ def bootstrap_interval(
     return interval_of(float(statistic(returns)), drawn)
 
 
-def bootstrap_difference(
-    returns: Floats,
-    other: Floats,
-    statistic: Statistic,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> Interval:
-    """Interval of the statistic of `returns` minus that of `other`, over the same sessions.
-
-    Raises :class:`ValueError` if the two have different lengths.
-    """
-    if len(returns) != len(other):
-        raise ValueError(f"{len(returns)} returns cannot be paired with {len(other)}")
-    at = block_positions(len(returns), draws=draws, seed=seed)
-    drawn = statistic(returns[at]) - statistic(other[at])
-    return interval_of(float(statistic(returns) - statistic(other)), drawn)
-
-
 def interval_of(value: float, drawn: Floats) -> Interval:
     """Interval of a value from its draws; draws that are not finite are ignored."""
     finite_draws = drawn[np.isfinite(drawn)]

@@ -14,7 +14,6 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from options_platform.common import Floats
 
@@ -41,6 +40,8 @@ def probabilistic_sharpe_ratio(
         skewness: skewness of the returns.
         kurtosis: kurtosis of the returns, 3 for normal ones.
     """
+    from scipy.special import ndtr
+
     spread = 1.0 - skewness * sharpe + (kurtosis - 1.0) / 4.0 * sharpe**2
     return float(ndtr((sharpe - benchmark) * np.sqrt(periods - 1) / np.sqrt(spread)))
 
@@ -52,6 +53,8 @@ def expected_best_sharpe(variance: float, trials: int) -> float:
         variance: variance of the trials' Sharpe ratios, per period.
         trials: number of independent trials; the result is 0 for a single one.
     """
+    from scipy.special import ndtri
+
     if trials < 2:
         return 0.0
     first = ndtri(1.0 - 1.0 / trials)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
 
 from options_platform.common import Floats
 
@@ -40,6 +39,8 @@ def paired_test(loss: Floats, other: Floats, *, lags: int = LAGS) -> PairedTest:
 
     The p-value is 1 with fewer than 12 folds or with constant differences.
     """
+    from scipy.special import stdtr
+
     difference = other - loss
     difference = difference[np.isfinite(difference)]
     count = len(difference)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from options_platform.common import Floats
 
@@ -73,14 +72,6 @@ def auc(score: Floats, positive: Bools, weights: Floats) -> Floats:
     drawn = weights[:, positive]
     won = np.einsum("ij,ij->i", drawn, beaten)
     return _ratio(won, drawn.sum(axis=1) * below[:, -1])
-
-
-def macro_auc(probabilities: Floats, target: NDArray[np.int64], weights: Floats) -> Floats:
-    """Unweighted mean of the one-versus-rest AUC of each class."""
-    classes = range(probabilities.shape[1])
-    return np.asarray(
-        np.mean([auc(probabilities[:, k], target == k, weights) for k in classes], axis=0)
-    )
 
 
 def mean(values: Floats, weights: Floats) -> Floats:
@@ -159,6 +150,8 @@ def student_low(draws: Floats, blocks: int, tail: float, least_error: float = 0.
     number of draws (Efron and Tibshirani 1993, chapter 12). The standard error is at least
     `least_error`.
     """
+    from scipy.special import stdtrit
+
     if blocks < 2:
         return float("-inf")
     error = max(float(np.nanstd(draws[1:], ddof=1)), least_error)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from options_platform.common import Floats
+from options_platform.domain.pricing import CALL, PUT
 
 Side = Literal["buy", "sell"]
 Right = Literal["call", "put"]
@@ -18,24 +19,46 @@ Bias = Literal["bullish", "bearish", "neutral"]
 
 @dataclass(frozen=True)
 class Leg:
-    """One leg, its strike given by its role.
+    """`ratio` contracts of one leg, its strike and expiry given by its role.
 
-    The anchor is chosen by delta (at the spot in a centred strategy), the wing lies the width
-    further out of the money, `near` has the anchor's strike and an earlier expiry.
+    The anchor is chosen by delta (at the spot in a centred strategy). A wing lies `widths` times
+    the width further out of the money, further in where that is negative. `near` expires earlier
+    than the others, at the anchor's strike where `widths` is 0.
     """
 
     side: Side
     right: Right
     role: Role
+    ratio: int = 1
+    widths: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.ratio < 1:
+            raise ValueError("the ratio of a leg is at least 1")
+        if (self.role == "anchor" and self.widths) or (self.role == "wing" and self.widths == 0):
+            raise ValueError("a wing lies some widths from its anchor, an anchor none")
+
+    @property
+    def widths_out(self) -> float:
+        """How many widths the strike lies from the anchor's, out of the money."""
+        if self.widths is not None:
+            return self.widths
+        return 1.0 if self.role == "wing" else 0.0
+
+    @property
+    def signed_ratio(self) -> int:
+        """Contracts for each spread, negative where they are sold."""
+        return self.ratio if self.side == "buy" else -self.ratio
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A spread with equal ratios.
+    """A spread, of whatever legs.
 
     A debit spread buys its anchors, a credit spread sells them; anything else is refused when
     the strategy is declared, since it would turn one into the other. `centred` puts the anchors
-    at the spot. Without `defined_risk` the loss has no bound, and it takes a permission to trade.
+    at the spot. Where legs expire apart, `near` ones expire first, and the others `days_between`
+    calendar days later, or at the listed expiry nearest to that.
     """
 
     name: str
@@ -43,33 +66,25 @@ class Strategy:
     bias: Bias
     legs: tuple[Leg, ...]
     centred: bool = False
+    days_between: int = 28
 
     def __post_init__(self) -> None:
         wanted = "buy" if self.kind == "debit" else "sell"
         for leg in self.legs:
-            if (leg.side == wanted) != (leg.role == "anchor"):
+            if leg.role == "anchor" and leg.side != wanted:
                 raise ValueError(f"{self.name}: a {self.kind} spread must {wanted} its anchors")
+        if all(leg.role == "near" for leg in self.legs):
+            raise ValueError(f"{self.name}: near legs expire before others, and there are none")
 
     @property
     def defined_risk(self) -> bool:
-        """Whether every leg that is sold has one of its right that is bought."""
+        """Whether each contract that is sold has a bought one of its right that lives as long."""
+        living = [self.legs, tuple(leg for leg in self.legs if leg.role != "near")]
         return all(
-            sum(1 if leg.side == "buy" else -1 for leg in self.legs if leg.right == right) >= 0
+            sum(leg.signed_ratio for leg in legs if leg.right == right) >= 0
+            for legs in living
             for right in self.rights
         )
-
-    @property
-    def paired(self) -> bool:
-        """Whether the legs of each right are an anchor and its wing, which bound each other."""
-        return all(
-            sorted(leg.role for leg in self.legs if leg.right == right) == ["anchor", "wing"]
-            for right in self.rights
-        )
-
-    @property
-    def naked(self) -> bool:
-        """Whether it only sells, and so has no bound to its loss."""
-        return all(leg.side == "sell" and leg.role == "anchor" for leg in self.legs)
 
     @property
     def one_expiry(self) -> bool:
@@ -77,37 +92,21 @@ class Strategy:
         return all(leg.role != "near" for leg in self.legs)
 
     @property
+    def winged(self) -> bool:
+        """Whether strikes of one right lie apart."""
+        return any(leg.widths_out for leg in self.legs)
+
+    @property
     def rights(self) -> tuple[Right, ...]:
         """The rights in use, in the legs' order, each once."""
         return tuple(dict.fromkeys(leg.right for leg in self.legs))
 
+    @property
+    def sides(self) -> Floats:
+        """Contracts of each leg, bought ones positive, shape [legs]."""
+        return np.array([float(leg.signed_ratio) for leg in self.legs])
 
-def payoff(sides: Floats, signs: Floats, strikes: Floats, spot: Floats) -> Floats:
-    """Value at expiry of one spread, USD a share, before what was paid for it.
-
-    Args:
-        sides: +1 bought, -1 sold, shape [legs].
-        signs: +1 call, -1 put, shape [legs].
-        strikes: shape [legs].
-        spot: prices of the underlying, any shape.
-    """
-    spot = np.asarray(spot, dtype=np.float64)[..., None]
-    return np.asarray(np.sum(sides * np.maximum(signs * (spot - strikes), 0.0), axis=-1))
-
-
-def max_loss(kind: Kind, widths: Floats, net_price: Floats) -> Floats:
-    """Largest loss of one spread at expiry, USD a share, without fees.
-
-    A debit spread loses its debit; a credit spread its wider wing less the credit (`net_price`
-    is negative for credits). `widths` has one column for each right.
-    """
-    if kind == "debit":
-        return net_price
-    return np.asarray(np.max(widths, axis=1) + net_price)
-
-
-def max_profit(kind: Kind, widths: Floats, net_price: Floats) -> Floats:
-    """Largest profit of one spread at expiry, USD a share, without fees."""
-    if kind == "debit":
-        return np.asarray(np.min(widths, axis=1) - net_price)
-    return -net_price
+    @property
+    def signs(self) -> Floats:
+        """+1 call, -1 put, shape [legs]."""
+        return np.array([CALL if leg.right == "call" else PUT for leg in self.legs])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from options_platform.domain.chain import Chain, ChainRules
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT
-from options_platform.domain.strategies.base import Leg, Strategy
+from options_platform.domain.strategies.base import Leg, Right, Strategy
 from options_platform.domain.strategies.spread import Spread, SpreadLeg
+from options_platform.domain.strategies.strike_choice import choose_strikes
 from options_platform.errors import PricingError
 
 
@@ -34,46 +36,71 @@ def open_spread(
     """
     if not strategy.defined_risk and not undefined_risk_allowed:
         raise PricingError(
-            f"{strategy.name} can lose without bound; allow it (undefined_risk_allowed), or take "
-            "iron_butterfly or iron_condor"
+            f"{strategy.name} can lose without bound; allow it (undefined_risk_allowed), or take a "
+            "strategy with wings"
         )
     if not strategy.one_expiry and (near_expiry is None or near_expiry >= expiry):
         raise PricingError(f"{strategy.name} needs a near_expiry before {expiry}")
-    anchors = {right: _anchor(strategy, chain, expiry, right, delta) for right in strategy.rights}
+    listed = ChainStrikes(chain, expiry, near_expiry)
+    strikes = choose_strikes(strategy, listed, delta, width)
     legs = tuple(
-        _leg(leg, chain, near_expiry if leg.role == "near" else expiry, anchors[leg.right], width)
-        for leg in strategy.legs
+        _leg(chain, leg, listed.expiry_of(leg), strike)
+        for leg, strike in zip(strategy.legs, strikes, strict=True)
     )
     return Spread(strategy.name, chain.spot, legs, rules.risk_free_rate, rules.dividend_yield)
 
 
-def _anchor(strategy: Strategy, chain: Chain, expiry: date, right: str, delta: float) -> float:
-    if not strategy.centred:
-        return float(str(chain.nearest_delta(expiry, right, delta)["strike"]))
-    side = chain.side(expiry, right)
-    distance = (pl.col("strike") - chain.spot).abs()
-    return float(side.sort(distance, "strike")["strike"][0])
+@dataclass(frozen=True)
+class ChainStrikes:
+    """The strikes of one chain; any may raise :class:`PricingError` where it lacks one."""
+
+    chain: Chain
+    expiry: date
+    near_expiry: date | None
+
+    def expiry_of(self, leg: Leg) -> date:
+        """When the leg expires."""
+        return self.near_expiry if leg.role == "near" and self.near_expiry else self.expiry
+
+    def at_spot(self, right: Right) -> float:
+        """The one nearest to the spot."""
+        distance = (pl.col("strike") - self.chain.spot).abs()
+        return float(self.chain.side(self.expiry, right).sort(distance, "strike")["strike"][0])
+
+    def nearest_delta(self, right: Right, delta: float) -> float:
+        """The one whose quote has the delta nearest to `delta`."""
+        return float(str(self.chain.nearest_delta(self.expiry, right, delta)["strike"]))
+
+    def away(self, leg: Leg, anchor: float, width: float) -> float:
+        """The one nearest to the leg's widths from `anchor`, of those with a volatility."""
+        sign = CALL if leg.right == "call" else PUT
+        wanted = anchor + sign * (leg.widths_out * width)
+        beyond = (pl.col("strike") - anchor) * (wanted - anchor) > 0
+        rows = _quoted(self.chain, leg, self.expiry_of(leg)).filter(beyond)
+        if rows.is_empty():
+            raise _no_strike(self.chain, leg, anchor, self.expiry_of(leg))
+        return float(rows.sort((pl.col("strike") - wanted).abs(), "strike")["strike"][0])
 
 
-def _leg(leg: Leg, chain: Chain, expiry: date | None, anchor: float, width: float) -> SpreadLeg:
-    assert expiry is not None  # noqa: S101 (open_spread has refused a calendar without one)
-    sign = CALL if leg.right == "call" else PUT
-    rows = chain.side(expiry, leg.right).filter(pl.col("iv").is_not_null())
-    if leg.role == "wing":
-        wanted = anchor + sign * width
-        rows = rows.filter((pl.col("strike") - anchor) * sign > 0)
-        rows = rows.sort((pl.col("strike") - wanted).abs(), "strike")
-    else:
-        rows = rows.filter(pl.col("strike") == anchor)
+def _quoted(chain: Chain, leg: Leg, expiry: date) -> pl.DataFrame:
+    return chain.side(expiry, leg.right).filter(pl.col("iv").is_not_null())
+
+
+def _no_strike(chain: Chain, leg: Leg, strike: float, expiry: date) -> PricingError:
+    return PricingError(
+        f"{chain.ticker} lists no {leg.right} for the {leg.role} at {strike:g}, {expiry}, "
+        f"on {chain.session}"
+    )
+
+
+def _leg(chain: Chain, leg: Leg, expiry: date, strike: float) -> SpreadLeg:
+    rows = _quoted(chain, leg, expiry).filter(pl.col("strike") == strike)
     if rows.is_empty():
-        raise PricingError(
-            f"{chain.ticker} lists no {leg.right} for the {leg.role} at {anchor:g}, {expiry}, "
-            f"on {chain.session}"
-        )
+        raise _no_strike(chain, leg, strike, expiry)
     quote = rows.row(0, named=True)
     return SpreadLeg(
-        side=1.0 if leg.side == "buy" else -1.0,
-        sign=sign,
+        side=float(leg.signed_ratio),
+        sign=CALL if leg.right == "call" else PUT,
         strike=quote["strike"],
         years=(expiry - chain.session).days / DAYS_A_YEAR,
         iv=quote["iv"],

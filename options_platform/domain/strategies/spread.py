@@ -15,18 +15,17 @@ from options_platform.domain.pricing import (
     CALL,
     Greeks,
     black_scholes,
-    european_price,
-    intrinsic_value,
     probability_itm,
 )
+from options_platform.domain.pricing.payoff import spots_around, value_at_first_expiry
 from options_platform.domain.risk.short_margin import short_margin
 
-GRID_DEVIATIONS, GRID_POINTS = 6.0, 4001
+GRID_POINTS = 4001
 
 
 @dataclass(frozen=True)
 class SpreadLeg:
-    """One leg: `side` +1 bought, -1 sold; `sign` +1 call, -1 put; prices in USD a share."""
+    """One leg: `side` contracts, sold ones negative; `sign` +1 call, -1 put; USD a share."""
 
     side: float
     sign: float
@@ -65,18 +64,14 @@ class Spread:
 
     def payoff(self, spot: Floats) -> Floats:
         """Value at the first expiry, USD a share, before what was paid for it."""
-        spot = np.asarray(spot, dtype=np.float64)
-        total = np.zeros_like(spot)
-        for leg in self.legs:
-            value = intrinsic_value(spot, np.array(leg.strike), np.array(leg.sign))
-            left = leg.years - self.years
-            if left > 0:
-                at = (left, leg.iv, self.rate, self.dividend, leg.sign)
-                held = european_price(np.maximum(spot, 1e-9), np.array(leg.strike), *at)  # type: ignore[arg-type]
-                # Listed options may be exercised, so one is never worth less than that.
-                value = np.maximum(value, held)
-            total = total + leg.side * value
-        return total
+        left = self._each("years") - self.years
+        return value_at_first_expiry(
+            self._each("side"), self._each("sign"), self._each("strike"), left, self._each("iv"),
+            spot, self.rate, self.dividend,
+        )  # fmt: skip
+
+    def _each(self, name: str) -> Floats:
+        return np.array([getattr(leg, name) for leg in self.legs], dtype=np.float64)
 
     def profit(self, spot: Floats) -> Floats:
         """Profit at the first expiry, USD a share, without fees."""
@@ -172,9 +167,11 @@ class Spread:
         if self.max_loss < float("inf"):
             return max(self.max_loss, 0.0)
         sold = [leg for leg in self.legs if leg.side < 0]
-        strikes, signs = (np.array([getattr(leg, n) for leg in sold]) for n in ("strike", "sign"))
-        need = short_margin(np.array(self.spot), strikes, signs, rate, minimum)
-        return float(need) + sum(leg.mid for leg in sold)
+        at = np.array(self.spot)
+        need = short_margin(
+            at, self._each("side"), self._each("strike"), self._each("sign"), rate, minimum
+        )
+        return float(need) + sum(-leg.side * leg.mid for leg in sold)
 
     def _slope_above(self) -> float:
         """How the value changes with the spot above every strike, when only calls count."""
@@ -184,6 +181,5 @@ class Spread:
         strikes = [leg.strike for leg in self.legs]
         if self.one_expiry:
             return np.array(sorted({0.0, *strikes, 2.0 * max(strikes)}))
-        vol = max(leg.iv for leg in self.legs)
-        reach = GRID_DEVIATIONS * vol * np.sqrt(max(leg.years for leg in self.legs))
-        return np.asarray(self.spot * np.exp(np.linspace(-reach, reach, GRID_POINTS)))
+        vol, years = (np.array(max(getattr(leg, n) for leg in self.legs)) for n in ("iv", "years"))
+        return spots_around(np.array(self.spot), vol, years, GRID_POINTS)

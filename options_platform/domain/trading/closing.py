@@ -1,32 +1,37 @@
 """What of a position is closed next; no step leaves a short uncovered, whatever lists show.
 
-An uncovered sold contract comes first, then whole spreads, as one order. Of the other loose legs,
-sold contracts are bought back first, shares follow, and a bought contract is sold last: only once
-what it covers has ended, by a fill or an activity. So no order here depends on the legs that a list
-of positions shows.
+A sold contract that nothing covers goes first, then whole spreads, as one order. Of other loose
+legs sold contracts are bought back first, shares follow, and a bought contract is sold last: its
+order is only sent once what it covers has ended, by a fill or an activity. So no order here depends
+on which legs a list of positions shows. What the broker has refused gives way to what comes next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from options_platform.domain.trading.orders import SHARES, OrderLeg
 from options_platform.domain.trading.positions import Position
 
+Part = tuple[tuple[OrderLeg, ...], int]
+"""Legs of a position, and how many spreads of them."""
 
-def next_to_close(position: Position) -> tuple[tuple[OrderLeg, ...], int]:
-    """The legs to close next, and how many spreads of them; no legs and 0 if nothing is held."""
-    naked = next((leg for leg in position.loose if _is_uncovered(position, leg)), None)
-    if naked is not None:
-        return (replace(naked, ratio=1),), naked.ratio
+
+def next_to_close(position: Position) -> Iterator[Part]:
+    """What may be closed next, the most pressing first: legs, and how many spreads of them.
+
+    Each sold contract that nothing covers, then the whole spreads, or where there are none one of
+    the other loose legs: what comes after that one may protect it.
+    """
+    naked = [leg for leg in position.loose if _is_uncovered(position, leg)]
+    for leg in naked:
+        yield (replace(leg, ratio=1),), leg.ratio
     if position.open_contracts:
-        return position.legs, position.open_contracts
-    loose = sorted(position.loose, key=_turn)
-    if not loose:
-        return (), 0
-    first = loose[0]
-    return (replace(first, ratio=1),), first.ratio
+        yield position.legs, position.open_contracts
+        return
+    for leg in sorted((leg for leg in position.loose if leg not in naked), key=_turn)[:1]:
+        yield (replace(leg, ratio=1),), leg.ratio
 
 
 def _turn(leg: OrderLeg) -> tuple[int, str]:
@@ -136,7 +141,7 @@ def without_cover(position: Position, missing: Collection[str]) -> OrderLeg | No
 
 def what_the_broker_shows(
     position: Position, expected: Mapping[str, int], at_broker: Mapping[str, float]
-) -> tuple[tuple[OrderLeg, ...], int]:
+) -> Part:
     """What to close of whole spreads once the broker has refused to close them all.
 
     A sold contract alone where its cover is missing in the list; else as many whole spreads as are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import date
 
@@ -37,6 +38,20 @@ def uncovers(contracts: Mapping[str, int], change: Mapping[str, int]) -> bool:
     symbols = {*contracts, *change}
     after = uncovered_count({s: contracts.get(s, 0) + change.get(s, 0) for s in symbols})
     return any(count > before.get(kind, 0) for kind, count in after.items())
+
+
+def most_covered(contracts: Mapping[str, int], change: Mapping[str, int], most: int) -> int:
+    """How many times `change` may be traded, at the most `most`, and leave nothing more uncovered.
+
+    Each time more takes no less cover than the one before.
+    """
+
+    def uncovers_after(times: int) -> bool:
+        return uncovers(contracts, {symbol: count * times for symbol, count in change.items()})
+
+    if not uncovers_after(most):
+        return most
+    return bisect_left(range(1, most), 1, key=lambda times: int(uncovers_after(times)))
 
 
 def _uncovered(members: list[tuple[date, int]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -14,9 +15,10 @@ class ExitRules:
 
     Credit spreads: take `credit_take_profit` of the credit, stop when the loss reaches
     `credit_stop` credits, at most `credit_stop_cap` of the maximum loss. Debit spreads: take
-    `debit_take_profit` of the maximum profit, stop at `debit_stop` of the debit. All: close when
-    the days left reach min(`exit_dte`, half the entry's), before an ex-date as `ex_dividend` has
-    it, and at the latest when the rules of expiry ask for it.
+    `debit_take_profit` of the maximum profit, or of the debit where the profit has no bound, stop
+    at `debit_stop` of the debit. All: close when the days left reach min(`exit_dte`, half the
+    entry's), before an ex-date as `ex_dividend` has it, and at the latest when the rules of expiry
+    ask for it.
     """
 
     credit_take_profit: float = 0.5
@@ -44,9 +46,9 @@ class PositionMark:
     """A position on a session's close; prices are per share of one spread.
 
     `entry_price` and `close_price` are net: debit positive, credit negative. `close_price` is
-    what the spread is worth now, in the same sense. `last_decision_on` is the last close at which
-    leaving before the expiry can be decided, None if it is held into it. `before_ex_date` is
-    whether a sold call is to be closed before an ex-date.
+    what the spread is worth now, in the same sense. `max_profit` is infinite without a bound.
+    `last_decision_on` is the last close at which leaving before the expiry can be decided, None if
+    it is held into it. `before_ex_date` is whether a sold call is to be closed before an ex-date.
     """
 
     entry_price: float
@@ -80,7 +82,8 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
         target = rules.credit_take_profit * credit
     else:
         stop = rules.debit_stop * mark.entry_price
-        target = rules.debit_take_profit * mark.max_profit
+        most = mark.max_profit if math.isfinite(mark.max_profit) else mark.entry_price
+        target = rules.debit_take_profit * most
     if -profit >= stop:
         return "STOP_LOSS"
     if mark.before_ex_date:

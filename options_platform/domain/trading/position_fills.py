@@ -84,7 +84,7 @@ def with_all_attempts(position: Position, entries: Iterable[Order]) -> Position:
 
 
 def _share_filled(order: Order, amount_usd: float) -> float:
-    return amount_usd * (order.filled_qty / order.contracts)
+    return amount_usd * (order.filled_qty / order.contracts) if order.filled_qty else 0.0
 
 
 def _better_than_planned_usd(order: Order) -> float:

@@ -89,7 +89,7 @@ AS_SHOWN = "as shown"
 
 
 @dataclass(frozen=True)
-class Rule:
+class OrderRule:
     """One line of the table: in `states`, after `event`, if `when` holds: `then` and `action`."""
 
     states: tuple[str, ...]
@@ -160,50 +160,51 @@ ALL = tuple(TRANSITIONS)
 UNSETTLED = ("unknown", *RESTING)
 AT_BROKER = (*UNSETTLED, "missing")
 OVER = ("not_sent", *ENDED)
-LACKING_OPEN = ("intent", "unknown")
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[OrderRule, ...] = (
     # What is asked for.
-    Rule(OVER, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
-    Rule(OVER, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
-    Rule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
-    Rule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
-    Rule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
-    Rule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
-    Rule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
-         "it may rest by now"),
-    Rule(OVER, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
+    OrderRule(OVER, Event.LOOK, _always, SAME, Action.NONE, "it has ended"),
+    OrderRule(OVER, Event.WANTED, _always, SAME, Action.NONE, "it has ended"),
+    OrderRule(ALL, Event.LOOK, _always, SAME, Action.ASK, "the broker knows"),
+    OrderRule(ALL, Event.WANTED, _always, SAME, Action.ASK, "an earlier run may have sent it"),
+    OrderRule(("intent",), Event.UNWANTED, _always, "not_sent", Action.NONE, "nothing was sent"),
+    OrderRule(CANCELLABLE, Event.UNWANTED, _always, SAME, Action.CANCEL, "it rests"),
+    OrderRule(("cancel_pending", "unknown", "missing"), Event.UNWANTED, _always, SAME, Action.ASK,
+              "it may rest by now"),
+    OrderRule(OVER, Event.UNWANTED, _always, SAME, Action.NONE, "it has ended"),
     # What the broker shows: evidence, whatever was concluded before.
-    Rule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
-         "it rests though it had ended, and nobody wants it to"),
-    Rule(ALL, Event.SHOWN, _shows_less, SAME, Action.NONE, "older than what is recorded"),
-    Rule(UNSETTLED, Event.SHOWN, _is_stuck, "missing", Action.NONE,
-         "its session is over, and the broker does not show how it ended"),
-    Rule(("missing",), Event.SHOWN, _is_stuck, SAME, Action.NONE,
-         "its session is over, and the broker does not show how it ended"),
-    Rule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
-         "it rests, and nobody wants it to"),
-    Rule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
+    OrderRule(ENDED, Event.SHOWN, _rests_though_ended, SAME, Action.CANCEL,
+              "it rests though it had ended, and nobody wants it to"),
+    OrderRule(ALL, Event.SHOWN, _shows_less, SAME, Action.NONE, "older than what is recorded"),
+    OrderRule(UNSETTLED, Event.SHOWN, _is_stuck, "missing", Action.NONE,
+              "its session is over, and the broker does not show how it ended"),
+    OrderRule(("missing",), Event.SHOWN, _is_stuck, SAME, Action.NONE,
+              "its session is over, and the broker does not show how it ended"),
+    OrderRule(ALL, Event.SHOWN, _rests_unwanted, AS_SHOWN, Action.CANCEL,
+              "it rests, and nobody wants it to"),
+    OrderRule(ALL, Event.SHOWN, _always, AS_SHOWN, Action.NONE, "the broker shows it"),
     # What the broker does not show: no evidence.
-    Rule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
-    Rule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE, "nothing was sent"),
-    Rule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
-    Rule(UNSETTLED, Event.ABSENT, _is_over, "missing", Action.NONE,
-         "its session is over, and the broker does not show it"),
-    Rule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
-    Rule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
-    Rule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
+    OrderRule(("intent",), Event.ABSENT, _is_over, "expired", Action.NONE, "NEVER_SENT"),
+    OrderRule(("intent",), Event.ABSENT, _is_withdrawn, "not_sent", Action.NONE,
+              "nothing was sent"),
+    OrderRule(("intent",), Event.ABSENT, _is_wanted, "unknown", Action.SEND, "SENDING"),
+    OrderRule(UNSETTLED, Event.ABSENT, _is_over, "missing", Action.NONE,
+              "its session is over, and the broker does not show it"),
+    OrderRule(("unknown",), Event.ABSENT, _is_withdrawn, SAME, Action.NONE, "it may still arrive"),
+    OrderRule(("unknown",), Event.ABSENT, _is_wanted, SAME, Action.SEND, "SENDING"),
+    OrderRule(ALL, Event.ABSENT, _always, SAME, Action.NONE, "absence is no evidence"),
     # The answer to sending it.
-    Rule(("unknown",), Event.TAKEN, _always, "submitted", Action.ASK, "its id is taken"),
-    Rule(("unknown",), Event.REFUSED, _always, "rejected", Action.NONE, "the broker refused it"),
-    Rule(ALL, Event.TAKEN, _always, SAME, Action.ASK, "its id is taken"),
-    Rule(ALL, Event.REFUSED, _always, SAME, Action.NONE, "another answer came first"),
-    Rule(ALL, Event.SILENT, _always, SAME, Action.NONE, "no answer is no evidence"),
+    OrderRule(("unknown",), Event.TAKEN, _always, "submitted", Action.ASK, "its id is taken"),
+    OrderRule(("unknown",), Event.REFUSED, _always, "rejected", Action.NONE,
+              "the broker refused it"),
+    OrderRule(ALL, Event.TAKEN, _always, SAME, Action.ASK, "its id is taken"),
+    OrderRule(ALL, Event.REFUSED, _always, SAME, Action.NONE, "another answer came first"),
+    OrderRule(ALL, Event.SILENT, _always, SAME, Action.NONE, "no answer is no evidence"),
 )  # fmt: skip
 """The table. An `intent` was never sent, by the ledger's own record, so it may end."""
 
 
-def rule_for(order: Order, happening: Happening) -> Rule:
+def rule_for(order: Order, happening: Happening) -> OrderRule:
     """The first rule that fits."""
     return next(
         rule
@@ -247,14 +248,14 @@ def _as_shown(order: Order, report: BrokerOrder | None) -> Order:
     )
 
 
-def _reason(order: Order, rule: Rule, happening: Happening) -> str | None:
+def _reason(order: Order, rule: OrderRule, happening: Happening) -> str | None:
     """The reason of an order in a state that a rule concludes."""
     if rule.then == "expired" and (order.purpose != "exit" or order.reason is None):
         return rule.why
     return with_words(order, happening.words)
 
 
-def _detail(before: Order, after: Order, rule: Rule, happening: Happening) -> str | None:
+def _detail(before: Order, after: Order, rule: OrderRule, happening: Happening) -> str | None:
     """The detail of the event in the ledger: why, or what a report of the broker corrects."""
     if happening.event is not Event.SHOWN:
         return rule.why

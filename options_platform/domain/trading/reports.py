@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Activity:
     its trade in shares may bear one id. `order_id` is the broker's of the order that was filled.
     `status` is executed, correct or canceled: a corrected one counts as it says now, a canceled one
     never happened; others (pending) say nothing yet. `previous_id` is that of the activity that
-    one with a new id corrects or cancels.
+    one with a new id corrects or cancels. `at` is the moment of a fill.
     """
 
     activity_id: str
@@ -52,6 +52,7 @@ class Activity:
     order_id: str | None = None
     status: str = "executed"
     previous_id: str | None = None
+    at: datetime | None = None
 
     @property
     def key(self) -> str:

@@ -8,7 +8,13 @@ from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
 from options_platform.domain.trading.exits import STOPS
-from options_platform.domain.trading.orders import LadderRules, Order, down_to_tick
+from options_platform.domain.trading.orders import (
+    LadderRules,
+    Order,
+    down_to_tick,
+    has_own_grid,
+    on_grid,
+)
 
 REPRICE = "REPRICE"
 """The reason of an entry whose cancel makes room for its next attempt."""
@@ -53,11 +59,12 @@ def has_something_left(order: Order, open_positions: Collection[str]) -> bool:
 
     An entry is, if it was canceled to be repriced and nothing of it has filled; an exit, while its
     position is among the `open_positions` (ids): one that has filled leaves something where the
-    position had lost a leg.
+    position had lost a leg, and one that was withdrawn unsent all of it.
     """
     if order.purpose == "entry":
         return (order.status, order.reason, order.filled_qty) == ("canceled", REPRICE, 0)
-    return order.status in ("canceled", "filled") and order.position_id in open_positions
+    is_over = order.status in ("canceled", "filled", "not_sent")
+    return is_over and order.position_id in open_positions
 
 
 def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> float | None:
@@ -87,7 +94,7 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
             return None
         if attempt.limit_price not in prices:
             # One that was priced anew climbs from its own price.
-            prices = rules.prices(order.purpose, attempt.limit_price, attempt.legs)
+            prices = rules.prices(order.ticker, order.purpose, attempt.limit_price, attempt.legs)
     limit = order.limit_price
     return None if limit is None else next((price for price in prices if price > limit), None)
 
@@ -98,16 +105,18 @@ def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> fl
     `fair_price` is what the order's legs cost now. None while the limit may still be met, and
     without a limit.
     """
-    first = rules.prices("exit", fair_price, order.legs)[0]
+    first = rules.prices(order.ticker, "exit", fair_price, order.legs)[0]
     return first if order.limit_price is not None and first > order.limit_price else None
 
 
 def price_within(order: Order, price: float, worst: float) -> float | None:
     """The price of an order's next rung, USD a share, where none may be above `worst`.
 
-    None if the order rests there, or higher, already.
+    None if the order stands there, or higher, already. A single option's is the next on its grid.
     """
     allowed = price if price <= worst else down_to_tick(worst)
+    if has_own_grid(order.ticker, order.legs):
+        allowed = on_grid(allowed, sells=order.legs[0].side == "sell")
     stands = order.limit_price is not None and allowed <= order.limit_price
     return None if stands else allowed
 

@@ -11,7 +11,7 @@ from options_platform.domain.valuation.offers import Offers, offers
 from options_platform.domain.valuation.quoted import Quoted, quoted
 from options_platform.domain.valuation.rules import ValuationRules
 from options_platform.domain.valuation.spots import is_contradicted, is_far
-from options_platform.domain.valuation.stops import Evidence, Look, Verdict, judge, verdict_of
+from options_platform.domain.valuation.stops import Evidence, Look, StopVerdict, judge, verdict_of
 
 __all__ = [
     "Band",
@@ -19,8 +19,8 @@ __all__ = [
     "Look",
     "Offers",
     "Quoted",
+    "StopVerdict",
     "ValuationRules",
-    "Verdict",
     "is_contradicted",
     "is_far",
     "judge",

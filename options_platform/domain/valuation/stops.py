@@ -29,7 +29,7 @@ from options_platform.domain.valuation.rules import ValuationRules
 IsStop = Callable[[float], bool]
 
 
-class Verdict(StrEnum):
+class StopVerdict(StrEnum):
     """Position of the quoted value relative to the stop."""
 
     BEYOND = "beyond"
@@ -71,16 +71,16 @@ class Evidence:
     look: Look
 
 
-def verdict_of(by_quotes: Quoted | None, is_stop: IsStop) -> Verdict:
+def verdict_of(by_quotes: Quoted | None, is_stop: IsStop) -> StopVerdict:
     """Position of the quotes relative to a stop; `is_stop` tests a value in USD a share."""
     if by_quotes is None:
-        return Verdict.UNSURE
+        return StopVerdict.UNSURE
     if not by_quotes.is_wide:
-        return Verdict.BEYOND if is_stop(by_quotes.mid) else Verdict.WITHIN
+        return StopVerdict.BEYOND if is_stop(by_quotes.mid) else StopVerdict.WITHIN
     ends = {is_stop(by_quotes.band.low), is_stop(by_quotes.band.high)}
     if len(ends) > 1:
-        return Verdict.UNSURE
-    return Verdict.BEYOND if ends.pop() else Verdict.WITHIN
+        return StopVerdict.UNSURE
+    return StopVerdict.BEYOND if ends.pop() else StopVerdict.WITHIN
 
 
 def judge(
@@ -110,11 +110,11 @@ def judge(
     sure = _sure(by_quotes, by_model)
     model_is_beyond = by_model is not None and is_stop(by_model.high)
     verdict = verdict_of(by_quotes, is_stop)
-    if verdict is Verdict.WITHIN and are_old and model_is_beyond:
-        verdict = Verdict.UNSURE
-    if verdict is Verdict.WITHIN:
+    if verdict is StopVerdict.WITHIN and are_old and model_is_beyond:
+        verdict = StopVerdict.UNSURE
+    if verdict is StopVerdict.WITHIN:
         return Evidence(False, mid, sure, False, Look())
-    if verdict is Verdict.BEYOND:
+    if verdict is StopVerdict.BEYOND:
         look = Look(beyond_since=before.beyond_since or at)
         is_second = _lasts(before.beyond_since, at, rules.confirm_seconds)
         return Evidence(is_second or model_is_beyond, mid, sure, False, look)

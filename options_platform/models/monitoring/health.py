@@ -29,7 +29,7 @@ OLDEST_TRAINING_SESSIONS = 42
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HealthFinding:
     """Outcome of a question about a model, as text and figures."""
 
     passed: bool
@@ -37,13 +37,15 @@ class Verdict:
     figures: Mapping[str, float | str] = field(default_factory=dict)
 
 
-def not_too_good(alarms: Sequence[Alarm]) -> Verdict:
+def not_too_good(alarms: Sequence[Alarm]) -> HealthFinding:
     """Whether no score is too good to be true."""
     firing = [str(alarm) for alarm in alarms if alarm.fires]
     figures = {alarm.name: str(alarm) for alarm in alarms}
     if firing:
-        return Verdict(False, f"too good to be true, look for a leak: {'; '.join(firing)}", figures)
-    return Verdict(True, "no score is too good to be true", figures)
+        return HealthFinding(
+            False, f"too good to be true, look for a leak: {'; '.join(firing)}", figures
+        )
+    return HealthFinding(True, "no score is too good to be true", figures)
 
 
 def fold_losses(predictions: pl.DataFrame, labels: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -70,7 +72,7 @@ def fold_losses(predictions: pl.DataFrame, labels: pl.DataFrame, target: str) ->
     )
 
 
-def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
+def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> HealthFinding:
     """Whether the model's mean loss over its newest 24 folds is below that of the naive forecast.
 
     Rows have equal weight, so a month with only its first labels hardly matters. With fewer folds
@@ -86,12 +88,12 @@ def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
     theirs = losses.filter(pl.col("model") == naive).select("fold", naive_loss="loss")
     both = ours.join(theirs, on="fold").sort("fold").tail(SKILL_FOLDS)
     if both.height < SKILL_FOLDS:
-        return Verdict(True, f"{both.height} months are too few to tell the skill of {model}")
+        return HealthFinding(True, f"{both.height} months are too few to tell the skill of {model}")
     test = paired_test(both["naive_loss"].to_numpy(), both["loss"].to_numpy())
     gain = float(np.average(both["naive_loss"] - both["loss"], weights=both["rows"]))
     figures = {"gain": gain, "p_of_lost_skill": test.p_value, "folds": float(test.folds)}
     if gain > 0.0:
-        return Verdict(
+        return HealthFinding(
             True,
             f"{model} is better than {naive} by {gain:.2g} on the last {SKILL_FOLDS} months",
             figures,
@@ -101,7 +103,7 @@ def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
         if test.beats(LOST_LEVEL)
         else "there may be nothing to learn in this market, as in a simulated one"
     )
-    return Verdict(
+    return HealthFinding(
         False,
         f"the mean loss of {model} on the last {SKILL_FOLDS} months is not below that of {naive} "
         f"(gain {gain:.2g}): {why}; do not trade on it before it is understood, see: "
@@ -110,7 +112,7 @@ def kept_skill(losses: pl.DataFrame, model: str, naive: str) -> Verdict:
     )
 
 
-def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> Verdict:
+def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> HealthFinding:
     """Whether the newest predictions come from models trained up to at most 42 sessions earlier.
 
     Args:
@@ -119,12 +121,14 @@ def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> Verdict:
     """
     with_model = rows.filter(pl.col("model_id").is_not_null())
     if with_model.is_empty():
-        return Verdict(True, "no model yet: too little history to train on")
+        return HealthFinding(True, "no model yet: too little history to train on")
     newest = rows.filter(pl.col("date") == pl.col("date").max())
     missing = newest.filter(pl.col("model_id").is_null())
     if missing.height:
         names = ", ".join(missing["ticker"].to_list())
-        return Verdict(False, f"the newest session has no model for {names}; backfill its month")
+        return HealthFinding(
+            False, f"the newest session has no model for {names}; backfill its month"
+        )
     ends = folds.select("model_id", "train_end").unique("model_id")
     joined = newest.join(ends, on="model_id", how="left")
     ages = [
@@ -133,37 +137,37 @@ def fresh(rows: pl.DataFrame, folds: pl.DataFrame) -> Verdict:
     ]
     figures = {"sessions_since_training": float(max(ages))}
     if max(ages) > OLDEST_TRAINING_SESSIONS:
-        return Verdict(
+        return HealthFinding(
             False,
             f"the model is stale: its training ends {max(ages)} sessions before what it predicts "
             f"(at most {OLDEST_TRAINING_SESSIONS}); are labels missing? run: options-platform "
             "backfill --select features,labels",
             figures,
         )
-    return Verdict(True, f"training ends {max(ages)} sessions before the prediction", figures)
+    return HealthFinding(True, f"training ends {max(ages)} sessions before the prediction", figures)
 
 
-def same_features(versions: Sequence[str], current: str) -> Verdict:
+def same_features(versions: Sequence[str], current: str) -> HealthFinding:
     """Whether all features were computed with the current feature declarations."""
     others = sorted(set(versions) - {current})
     if others:
-        return Verdict(
+        return HealthFinding(
             False,
             f"features of version {', '.join(others)} stand beside those of {current}; run: "
             "options-platform backfill --select features",
             {"current": current, "others": ", ".join(others)},
         )
-    return Verdict(True, f"all features are of version {current}", {"current": current})
+    return HealthFinding(True, f"all features are of version {current}", {"current": current})
 
 
-def no_drift(data: Dataset) -> Verdict:
+def no_drift(data: Dataset) -> HealthFinding:
     """Whether the inputs are valid and similar to the past; see `input_faults.py`, `drift.py`."""
     if faults := input_faults(data):
         more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
-        return Verdict(False, "; ".join(faults[:5]) + more, {"faults": "; ".join(faults)})
+        return HealthFinding(False, "; ".join(faults[:5]) + more, {"faults": "; ".join(faults)})
     drift = input_drift(data)
     if drift.is_empty():
-        return Verdict(True, "too little history to tell drift")
+        return HealthFinding(True, "too little history to tell drift")
     drifted = drift.filter("drifted")["input"].to_list()
     share = len(drifted) / drift.height
     top = drift.sort("psi", descending=True).row(0, named=True)
@@ -174,13 +178,13 @@ def no_drift(data: Dataset) -> Verdict:
         "highest_ks": float(np.max(drift["ks"].to_numpy())),
     }
     if share > DRIFTED_SHARE:
-        return Verdict(
+        return HealthFinding(
             False,
             f"{share:.0%} of the inputs depart further from the past than ever before: "
             f"{', '.join(drifted[:5])}",
             figures,
         )
-    return Verdict(True, f"{len(drifted)} of {drift.height} inputs drifted", figures)
+    return HealthFinding(True, f"{len(drifted)} of {drift.height} inputs drifted", figures)
 
 
 def _sessions_between(first: date, last: date) -> int:

@@ -1,24 +1,23 @@
-"""Fetches and stores option chains and earnings dates, and reports what was skipped."""
+"""Fetches and stores option chains, and reports what was skipped."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import polars as pl
 
+from options_platform.adapters.ports.market_data import gives_chains
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.common import PartitionRange
-from options_platform.contracts import EARNINGS, OPTION_CHAIN, RAW_OHLCV
+from options_platform.contracts import OPTION_CHAIN, RAW_OHLCV
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions
 from options_platform.domain.chain.ingest import judge_chains
 from options_platform.domain.checks.chains import good_shares
 from options_platform.errors import SourceError
 from options_platform.services.market_data.one_market import require_same_market
-from options_platform.services.market_data.platform import Platform, source_gives
+from options_platform.services.market_data.platform import Platform
 
 BATCH = 20
-EARNINGS_AHEAD = timedelta(days=120)
 Key = tuple[date, str]
 
 
@@ -74,7 +73,9 @@ def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[K
 
 
 def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[pl.DataFrame]:
-    source: Any = platform.source()
+    source = platform.source()
+    if not gives_chains(source):
+        raise SourceError(f"{source.info.name} gives no option chains")
     chains = []
     for day, ticker in keys:
         try:
@@ -98,32 +99,3 @@ def traded_closes(platform: Platform, selected: PartitionRange) -> pl.DataFrame:
     return bars.select(
         "date", "ticker", close=pl.col("close") * pl.col("split_factor").fill_null(1.0)
     )
-
-
-def fetch_earnings(platform: Platform, selected: PartitionRange) -> dict[str, str]:
-    """Store the reports of the range and the planned ones of the four months after it.
-
-    Those stored for these days before are replaced: a planned report that moved is gone. Returns
-    why the dates of a ticker could not be had; its stored ones stay then.
-    """
-    if not source_gives(platform, "earnings"):
-        return {}
-    source: Any = platform.source()
-    until = selected.end + EARNINGS_AHEAD
-    today = platform.now().astimezone(NEW_YORK).date()
-    failed = {}
-    for ticker in selected.tickers:
-        try:
-            found = source.earnings(ticker, selected.start, until)
-        except SourceError as error:
-            failed[ticker] = str(error)
-            continue
-        stamp = pl.lit(platform.now()).cast(EARNINGS.schema["fetched_at"])
-        told = pl.when(pl.col("date") <= today).then(pl.col("eps_reported"))
-        rows = found.with_columns(fetched_at=stamp, eps_reported=told)
-        rows = rows.unique(EARNINGS.key, keep="first")
-        if rows.height:
-            scope = PartitionRange(selected.start, until, (ticker,))
-            frame = rows.select(EARNINGS.schema.names())
-            platform.warehouse.write([(EARNINGS, frame)], scope=scope)
-    return failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
@@ -16,7 +16,7 @@ from options_platform.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-    from options_platform.adapters.ports.market_data import SourceInfo
+    from options_platform.adapters.ports.market_data import FileSource, SourceInfo
 
 NEEDED = ("dagster", "duckdb", "polars", "mlflow", "xgboost-cpu", "scikit-learn", "arch")
 LOW_DISK_BYTES = 2_000_000_000
@@ -101,6 +101,7 @@ def _databases(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _sources(settings: Settings) -> Iterator[Diagnosis]:
+    from options_platform.adapters.ports.market_data import reads_files
     from options_platform.adapters.sources import open_source, require_ready, source_options
 
     try:
@@ -136,15 +137,13 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
         else Diagnosis("indices", Diagnosis.OK, ", ".join(symbols))
     )
     yield from _market(settings, info)
-    if settings.source == "csv":
-        yield from _files(settings.csv_dir, (*settings.tickers, *symbols))
+    alone = open_source(settings.source, replace(source_options(settings), fallbacks=()))
+    if reads_files(alone):
+        yield from _files(alone, (*settings.tickers, *symbols))
 
 
-def _files(folders: str, names: Sequence[str]) -> Iterator[Diagnosis]:
-    """The recognised layout of each file of the source csv."""
-    from options_platform.adapters.sources.files.folder import CsvSource
-
-    source = CsvSource(folders)
+def _files(source: FileSource, names: Sequence[str]) -> Iterator[Diagnosis]:
+    """The recognised layout of each file of the source."""
     for name in names:
         try:
             yield Diagnosis(f"file of {name}", Diagnosis.OK, source.understood(name))

@@ -7,15 +7,15 @@ from datetime import date
 import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
-from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES
+from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
-from options_platform.contracts import EARNINGS, OPTION_CHAIN, QUARANTINE, RAW_OHLCV, Table
+from options_platform.contracts import OPTION_CHAIN, QUARANTINE, RAW_OHLCV, Table
 from options_platform.contracts.market import SET_ASIDE
 from options_platform.domain.market.coverage import freshness
 from options_platform.settings import Settings
 
-LISTED_TABLES = (*ASSET_TABLES, *CHAIN_TABLES, EARNINGS)
+LISTED_TABLES = (*ASSET_TABLES, *CHAIN_TABLES, *EVENT_TABLES)
 
 
 def stored_keys(settings: Settings, warehouse: Warehouse, table: Table) -> pl.DataFrame:

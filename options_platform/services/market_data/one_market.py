@@ -7,10 +7,10 @@ Rows of several real sources may be mixed: they are of the same market, and each
 from __future__ import annotations
 
 from options_platform.adapters.ports.market_data import SourceInfo
-from options_platform.adapters.sources import PROXY_SOURCES
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV
 from options_platform.errors import UsageError
+from options_platform.settings.sources import PROXY_SOURCES
 
 
 def require_same_market(warehouse: Warehouse, source: SourceInfo) -> None:

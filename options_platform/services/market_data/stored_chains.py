@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 
-from options_platform.adapters.sources import PROXY_SOURCES
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.chain import Chain, real_chain
 from options_platform.errors import PricingError
+from options_platform.settings.sources import PROXY_SOURCES
 
 
 def stored_chains(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
@@ -23,6 +24,7 @@ def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) ->
     assert isinstance(session, date)  # noqa: S101 (the contract's type)
     order_id = client_order_id(account, session, ticker, "entry")
     plan_legs = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
+    profit = plan["max_profit_usd"]
     order = Order(
         client_order_id=order_id,
         session=session,
@@ -38,7 +40,7 @@ def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) ->
         contracts=int(str(plan["contracts"])),
         limit_price=float(str(plan["limit_price"])),
         max_loss_usd=float(str(plan["max_loss_usd"])),
-        max_profit_usd=float(str(plan["max_profit_usd"])),
+        max_profit_usd=math.inf if profit is None else float(str(profit)),
     )
     return in_lowest_terms(order)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import (
@@ -17,8 +17,8 @@ from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     BrokerOrder,
     DuplicateOrderError,
-    Exercises,
     OrderRefusedError,
+    exercises_contracts,
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
@@ -46,6 +46,8 @@ from options_platform.services.trading.pauses import entries_stopped
 
 Step = Callable[[str], None]
 MOST_WORDS = 160
+CANCEL_AGAIN = timedelta(minutes=2)
+"""For how long an answered cancel of an order in the same state is not asked for again."""
 ANOTHER_ORDER = "ANOTHER_ORDER"
 
 
@@ -63,6 +65,10 @@ class Execution:
     ledger: Ledger
     broker: Broker
     at: Step = no_step
+    cancels: dict[str, tuple[datetime, str, int]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """By order id when the broker last answered its cancel, and the order's state then."""
 
     def carry_out(
         self,
@@ -120,7 +126,7 @@ class Execution:
         """Request the exercise of the bought contract of an order of that purpose, once."""
         recorded = self.ledger.record_intent(order, now)
         self.at("intent recorded")
-        if recorded.status != "intent" or not isinstance(self.broker, Exercises):
+        if recorded.status != "intent" or not exercises_contracts(self.broker):
             return recorded
         sending = recorded.to("unknown", placed_at=now)
         self.ledger.record(sending, now, detail="SENDING")
@@ -299,9 +305,17 @@ class Execution:
             return False
 
     def _ask_to_cancel(self, order: Order, now: datetime) -> None:
+        known = self.cancels.get(order.client_order_id)
+        state = (order.status, order.filled_qty)
+        if known is not None and known[1:] == state and now - known[0] < CANCEL_AGAIN:
+            return
         try:
             self.broker.cancel(order.client_order_id)
-        except (OrderRefusedError, BrokerDoubtError) as cause:
+            self.cancels[order.client_order_id] = (now, *state)
+        except OrderRefusedError as refused:
+            self.cancels[order.client_order_id] = (now, *state)
+            self.ledger.note(order.client_order_id, now, f"CANCEL: {_words(refused)}")
+        except BrokerDoubtError as cause:
             self.ledger.note(order.client_order_id, now, f"CANCEL: {_words(cause)}")
 
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:

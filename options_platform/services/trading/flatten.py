@@ -83,6 +83,7 @@ class Flattening:
                 "a minute again: options-platform flatten"
                 for ticker, spot in unconfirmed.items()
             ]
+            problems += [d.text for d in ledger.differences() if d.code == "LOTS"]
             return problems + [
                 f"{p.position_id}: {p.open_contracts} spreads are open ({legs_text(p)}), "
                 "and nothing closes them"

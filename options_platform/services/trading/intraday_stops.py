@@ -23,8 +23,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from options_platform.adapters.ports.broker import QuotesContracts
+from options_platform.adapters.ports.broker import quotes_contracts
 from options_platform.domain.risk import after_look, reason_of
+from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import SHARES
 from options_platform.domain.trading.positions import Position, mark_account
 from options_platform.domain.trading.remains import comparable, is_judged_whole, judged_legs
@@ -135,7 +136,7 @@ class IntradayCheck:
     def _open_now(self) -> datetime:
         """The broker's time while its market trades, else :class:`UsageError`."""
         broker = self.trading.broker
-        if not isinstance(broker, QuotesContracts):
+        if not quotes_contracts(broker):
             raise UsageError(
                 f"the broker {broker.name} fills at the close and quotes nothing before it; stops "
                 "are the daily run's"
@@ -236,7 +237,8 @@ class IntradayCheck:
                 continue
             reason = standing_reason if standing_reason in AT_ONCE else None
             if reason is None and position_id in evidence:
-                reason = self._stop_due(position, session, evidence[position_id])
+                close = self._close_at_spot(position, session, market)
+                reason = self._stop_due(position, session, evidence[position_id], close)
             if reason is None:
                 continue
             if order is None:
@@ -250,12 +252,26 @@ class IntradayCheck:
                 worker.overtake(order, reason, now)
         return stopped
 
-    def _stop_due(self, position: Position, session: date, evidence: Evidence) -> str | None:
-        """The stop that closes a position; an expiry that is near needs no quote."""
-        due = self.trading.closing.reasons.exit_due(position, session, position.mark_price)
-        if due == "EXPIRY_NEAR":
-            return due
-        return "STOP_LOSS" if evidence.is_stopped else None
+    def _close_at_spot(
+        self, position: Position, session: date, market: PresentMarket
+    ) -> MarketClose | None:
+        """The deciding session's close, which knows the next dividend, with the spot of now.
+
+        None unless both are known.
+        """
+        newest, spot = self.trading.closes.get(position.ticker), market.spots.get(position.ticker)
+        if newest is None or newest.session != session or spot is None:
+            return None
+        return replace(newest.close, spot=spot)
+
+    def _stop_due(
+        self, position: Position, session: date, evidence: Evidence, close: MarketClose | None
+    ) -> str | None:
+        """What closes a position now; an expiry or an ex-date that is near needs no quote."""
+        due = self.trading.closing.reasons.exit_due(position, session, position.mark_price, close)
+        if evidence.is_stopped and due != "EXPIRY_NEAR":
+            return "STOP_LOSS"
+        return due if due in ("EXPIRY_NEAR", "EX_DIVIDEND") else None
 
     def _at_close(self, position: Position) -> Pricing | None:
         newest = self.trading.closes.get(position.ticker)

@@ -5,12 +5,12 @@ Each step reads the ledger, so that one that was interrupted is simply done agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.ports.broker import BrokerDoubtError, WorksAtClose
+from options_platform.adapters.ports.broker import BrokerDoubtError, works_at_close
 from options_platform.domain.trading.exits import STOPS
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
@@ -52,7 +52,7 @@ def session_to_decide(trading: TradingSession, now: datetime) -> date:
     By the broker's clock where it can be read: this machine's may be off.
     """
     last = trading.ledger.last_marked()
-    if isinstance(trading.broker, WorksAtClose) and last is not None:
+    if works_at_close(trading.broker) and last is not None:
         return last
     try:
         clock = plausible_clock(trading.broker, now)
@@ -66,6 +66,8 @@ class OrderWorker:
     """Works the orders of one account."""
 
     trading: TradingSession
+    seen: list[PresentMarket] = field(default_factory=list, compare=False, repr=False)
+    """The market of the present step: it is asked for once, for all that is held."""
 
     def advance(self, now: datetime) -> list[Order]:
         """One step of each order: bring it up to date, cancel it after its rung, send the next.
@@ -85,30 +87,37 @@ class OrderWorker:
         With `follows_market` what a person flattens is priced anew where the market has left its
         last rung behind.
         """
+        self.seen.clear()
         purposes, waiting = self._take_over(now, purposes)
+        beside = {order.client_order_id for order in waiting}
         for order in self._working(purposes):
+            if order.client_order_id in beside:
+                continue
             if order.status in ("intent", "unknown"):
                 self._send(order, now)
             elif self._is_to_be_repriced(order, now, follows_market=follows_market):
                 reason = REPRICE if order.purpose == "entry" else order.reason
                 self._cancel(order, reason, REPRICE, now)
-        self.send_again(now, purposes)
+        self.send_again(now, purposes, beside)
         if "entry" in purposes and entries_stopped(self.trading.ledger) is not None:
             # One whose request was on its way may have arrived since.
             self.trading.entries.cancel_all(now)
         for order in self._working(purposes):
             if order.withdrawn and order.status in CANCELLABLE:
                 self.trading.execution.carry_out(order, Event.UNWANTED, now)
-        return [*waiting, *self._working(purposes)]
+        working = self._working(purposes)
+        return [*waiting, *(o for o in working if o.client_order_id not in beside)]
 
-    def send_again(self, now: datetime, purposes: Sequence[Purpose]) -> None:
+    def send_again(
+        self, now: datetime, purposes: Sequence[Purpose], beside: Collection[str] = ()
+    ) -> None:
         """Send the next attempt of what ended with something left to do.
 
         Where the legs of an exit are not, or no longer, what is left of its position, what is left
-        is closed instead.
+        is closed instead. Orders of the ids `beside` wait.
         """
         for order in self._to_send_again(now):
-            if order.purpose not in purposes:
+            if order.purpose not in purposes or order.client_order_id in beside:
                 continue
             if order.purpose == "entry" or self.trading.closing.closes_what_is_left(order):
                 self._send_next(order, now)
@@ -158,28 +167,29 @@ class OrderWorker:
     ) -> tuple[Sequence[Purpose], list[Order]]:
         """Bring the ledger up to date; the purposes that can be worked, and the orders that wait.
 
-        While the broker's lists cannot be read, exits go on by their own look-ups, if these are
+        While the broker's lists cannot be read, each exit goes on by its own look-up, if that is
         answered; all else waits.
         """
         try:
             self.trading.reconciler.take_over(now)
         except BrokerDoubtError:
             orders = [*self._working(purposes), *self._to_send_again(now)]
-            purposes = ("exit",) if self._are_looked_up(orders) else ()
-            for order in self._working(purposes):
+            looked_up = [order for order in orders if self._is_looked_up(order)]
+            for order in looked_up:
                 self.trading.execution.carry_out(order, Event.LOOK, now)
-            return purposes, [order for order in orders if order.purpose not in purposes]
+            waiting = [order for order in orders if order not in looked_up]
+            return (("exit",) if looked_up else ()), waiting
         return purposes, []
 
-    def _are_looked_up(self, orders: Sequence[Order]) -> bool:
-        """Whether there are exits among `orders`, and the broker answers for each by its id."""
-        exits = [order for order in orders if order.purpose == "exit"]
+    def _is_looked_up(self, order: Order) -> bool:
+        """Whether it is an exit, and the broker answers for it by its id."""
+        if order.purpose != "exit":
+            return False
         try:
-            for order in exits:
-                self.trading.broker.find(order.client_order_id)
+            self.trading.broker.find(order.client_order_id)
         except BrokerDoubtError:
             return False
-        return bool(exits)
+        return True
 
     def _working(self, purposes: Sequence[Purpose]) -> list[Order]:
         return [o for o in self.trading.ledger.working_orders() if o.purpose in purposes]
@@ -205,7 +215,8 @@ class OrderWorker:
 
     def _rung_is_over(self, order: Order, now: datetime) -> bool:
         rung = timedelta(seconds=self.trading.settings.ladder.rung_seconds)
-        if order.placed_at is None or now - order.placed_at < rung:
+        is_void = order.purpose == "entry" and order.withdrawn
+        if order.placed_at is None or now - order.placed_at < rung or is_void:
             return False
         return self._next_price(order) is not None and self._has_traded(order, rung)
 
@@ -213,7 +224,7 @@ class OrderWorker:
         """Whether what a person flattens rests where the market has left it behind."""
         if not _is_of_flatten(order):
             return False
-        offers = self._market(order).offers(order.ticker, order.legs)
+        offers = self._market().offers(order.ticker, order.legs)
         return offers is not None and self.is_beyond(order, offers.first)
 
     def _has_traded(self, order: Order, rung: timedelta) -> bool:
@@ -238,8 +249,15 @@ class OrderWorker:
     def _to_send_again(self, now: datetime) -> list[Order]:
         open_positions = self._open_positions()
         return [
-            order for order in self._last_attempts(now) if has_something_left(order, open_positions)
+            order
+            for order in self._last_attempts(now)
+            if has_something_left(order, open_positions) or self._leaves_a_way(order)
         ]
+
+    def _leaves_a_way(self, order: Order) -> bool:
+        """Whether the broker refused an exit, and not all that may be closed in its place."""
+        is_refused = order.purpose == "exit" and order.status == "rejected"
+        return is_refused and self.trading.closing.has_a_way(order)
 
     def _last_attempts(self, now: datetime) -> list[Order]:
         session = session_to_decide(self.trading, now)
@@ -272,21 +290,33 @@ class OrderWorker:
         """Where a stop begins anew whose floor the market has left behind; None for others."""
         if order.reason not in STOPS and not _is_of_flatten(order):
             return None
-        fair = self._market(order).fair(order.ticker, order.legs)
-        rules = self.trading.settings.ladder
+        market, rules = self._market(), self.trading.settings.ladder
+        fair = market.fair(order.ticker, order.legs)
+        if _is_of_flatten(order):
+            # As a flatten begins: where the market is met at once.
+            fair = market.at_once(order.ticker, None)(order.legs)
         return None if fair is None else price_after_floor(order, fair, rules)
 
-    def _market(self, priced: Order | Position) -> PresentMarket:
-        trading = self.trading
-        return present_market(
-            trading.broker, trading.settings, trading.closes, [priced], trading.ledger
-        )
+    def _market(self) -> PresentMarket:
+        """The market of what is held, and of the exits that work."""
+        trading, ledger = self.trading, self.trading.ledger
+        if not self.seen:
+            priced: list[Order | Position] = [
+                *ledger.positions(only_open=True),
+                *self._working(("exit",)),
+            ]
+            self.seen.append(
+                present_market(trading.broker, trading.settings, trading.closes, priced, ledger)
+            )
+        return self.seen[0]
 
     def _close_rest(self, order: Order, now: datetime) -> None:
         """Close what is left of a position whose exit was for other legs."""
         for position in self.trading.ledger.positions(only_open=True):
             if position.position_id == order.position_id:
-                reason, price = order.reason or "EXIT", self._price_of(position)
+                # Without what the broker said of the one before.
+                reason = (order.reason or "EXIT").partition(":")[0]
+                price = self._price_of(position)
                 self.trading.closing.close_position(position, order.session, reason, price, now)
 
     def _price_of(self, position: Position) -> Pricing:
@@ -295,14 +325,14 @@ class OrderWorker:
         at_close = None
         if newest is not None:
             at_close = self.trading.closing.at_close(newest.session, newest.close)
-        return self._market(position).at_once(position.ticker, at_close)
+        return self._market().at_once(position.ticker, at_close)
 
     def _next_price(self, order: Order) -> float | None:
         orders = self.trading.ledger.orders(session=order.session)
         price = next_price(order, orders, self.trading.settings.ladder)
         if price is None or order.purpose == "entry":
             return price
-        offers = self._market(order).offers(order.ticker, order.legs)
+        offers = self._market().offers(order.ticker, order.legs)
         return price if offers is None else price_within(order, price, offers.worst)
 
 

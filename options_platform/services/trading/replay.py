@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.brokers import open_simulated
+from options_platform.adapters.brokers import simulated
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
@@ -60,7 +60,7 @@ def replay(
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:
         folder = Path(scratch)
         ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
-        broker = open_simulated(settings, folder)
+        broker = simulated.open_broker(settings, folder)
         trading = TradingSession(ledger, broker, settings)
         # These files are private: holding them throughout saves opening them for each step.
         with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):

@@ -21,7 +21,7 @@ from functools import cached_property
 
 import polars as pl
 
-from options_platform.adapters.ports.broker import Broker, Quote, WorksAtClose
+from options_platform.adapters.ports.broker import Broker, Quote, verifies_account, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.risk import after_closes, reason_of
@@ -112,7 +112,7 @@ class TradingSession:
                 closes = market.get(day, {})
                 # A mark is of its close: what has filled since is no part of it.
                 is_new = last is None or day > last
-                if is_new and isinstance(self.broker, WorksAtClose):
+                if is_new and works_at_close(self.broker):
                     self.broker.work(day, closes)
                 for order in self._orders_to_settle() if is_new else ():
                     self.execution.carry_out(order, Event.LOOK, now, day)
@@ -136,7 +136,7 @@ class TradingSession:
             if entries_stopped(self.ledger) is not None:
                 # An entry that was being sent when the halt came had passed its check.
                 entries.cancel_all(now)
-            if not isinstance(self.broker, WorksAtClose):
+            if not works_at_close(self.broker):
                 self.reconciler.run(now, session)
             if changed:
                 raise changed[0]
@@ -153,6 +153,8 @@ class TradingSession:
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.
         """
         with self.ledger.trading():
+            if verifies_account(self.broker) and self.ledger.knows_account():
+                self.broker.close_unseen()
             # An account that may not trade is refused once something is sent.
             with suppress(BrokerError):
                 self.ledger.require_account(self.broker.account().number)
@@ -165,7 +167,7 @@ class TradingSession:
             self.ledger.halt(reason_of(switch.tripped), now)
 
     def _broker_held(self) -> AbstractContextManager[object]:
-        return self.broker.holding() if isinstance(self.broker, WorksAtClose) else nullcontext()
+        return self.broker.holding() if works_at_close(self.broker) else nullcontext()
 
     def _orders_to_settle(self) -> list[Order]:
         """The orders that worked in a session; a requested exercise cannot be looked up."""
@@ -210,7 +212,7 @@ class TradingSession:
                 is_unsent = order.session == session and order.status in ("intent", "unknown")
                 is_exit = order.purpose == "exit"
                 after = self.closing.send_again(order, now) if is_unsent and is_exit else order
-                if after.status in WORKING:
+                if after.status in WORKING and is_leaving(after):
                     leaving.add(order.position_id)
         return leaving
 

@@ -1,4 +1,4 @@
-"""The connection to Alpaca: requests sent once, the right host, and no secret in any message."""
+"""The wire to Alpaca: one request, one answer, the right host, no secret in sight."""
 
 import json
 import logging
@@ -156,7 +156,7 @@ def test_one_leg_is_a_simple_order_with_a_positive_price_for_both_sides(at_fake,
 
 
 def test_no_order_or_activity_is_missed_if_pages_are_shorter_than_requested(at_fake, fake):
-    """Each order has a different second, so that a page of 50 ends between two."""
+    """Each order at its own second, so that a page of 50 ends between two."""
     fake.fills = "limit"
     fake.script("page_cap", {"cap": 50})
     start = fake.now()
@@ -174,7 +174,7 @@ STOCK = {"symbol": "T", "side": "buy", "qty": "1", "type": "limit", "limit_price
 
 
 def test_an_assignment_is_not_missed_if_a_page_ends_between_its_two_activities(at_fake, fake):
-    """Both activities have one id; after 49 fills the page ends between them."""
+    """Both of the pair have one id; 49 fills come before them, so the page ends between."""
     symbol = LEGS[0].symbol("SPY")
     for at in range(49):
         fake.book.submit(STOCK | {"client_order_id": str(at)})
@@ -297,7 +297,7 @@ def test_the_switch_of_live_trading_is_no_setting_of_a_file(tmp_path):
 
 
 def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
-    """The server repeats the request in its answer, as a careless one might."""
+    """The server repeats what it was sent, as a careless one might."""
     caplog.set_level(logging.DEBUG)
     made = AlpacaBroker(
         AlpacaRules(fake_address=fake.address, timeout_seconds=0.5),
@@ -309,9 +309,9 @@ def test_no_error_log_or_text_shows_a_key(fake, caplog, capfd):
     texts = [repr(made)]
     for status in (401, 403, 422, 429, 500):
         fake.script("faults", {"on": "POST", "do": "status", "status": status, "body": echo})
-        with pytest.raises(BrokerError) as raised:
+        with pytest.raises(BrokerError) as said:
             made.submit(ORDER)
-        error = raised.value
+        error = said.value
         while error is not None:
             texts += [repr(error), str(vars(error))]
             error = error.__cause__ or error.__context__
@@ -331,3 +331,17 @@ def test_neither_alpaca_py_nor_curl_is_loaded_before_the_first_request():
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_doubt"), [("mine", False), ("20150102-exit-437ba0e09b", True), (None, True)]
+)
+def test_a_list_of_orders_that_cannot_be_read_is_a_doubt_unless_they_are_somebody_elses(
+    number, is_doubt
+):
+    page = [{"client_order_id": number, "status": "unheard of"}] * 2
+    if is_doubt:
+        with pytest.raises(ValueError, match="no order of the list can be read"):
+            broker()._rows(page)
+    else:
+        assert broker()._rows(page) == (2, [])

@@ -1,4 +1,4 @@
-"""All nine assets through the command line, on real SPY, QQQ and VIX."""
+"""All assets through the command line, on real SPY, QQQ and VIX."""
 
 import json
 import os

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from options_platform.common import PartitionRange
 from options_platform.defs.shared.partitions import (
-    first_date,
     neighbours,
-    newest_date,
     partition_key,
     platform_partitions,
     range_between,
@@ -26,6 +24,7 @@ from options_platform.domain.calendar.sessions import (
     shift,
 )
 from options_platform.errors import UsageError
+from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import make_settings
 
 TICKERS = ("SPY", "QQQ", "IWM")
@@ -98,13 +97,6 @@ def test_every_asset_partition_is_a_session_and_a_ticker(tmp_path):
         for day in sessions(START, date(2015, 1, 30))
         for ticker in TICKERS
     }
-
-
-def test_dates_are_bounded_by_the_settings(tmp_path):
-    now = datetime(2026, 1, 5, 12, tzinfo=NEW_YORK)
-    assert newest_date(settings_of(tmp_path), now) == date(2026, 1, 2)
-    assert newest_date(settings_of(tmp_path, end=date(2024, 7, 4)), now) == date(2024, 7, 3)
-    assert first_date(settings_of(tmp_path, start=date(2015, 1, 1))) == date(2015, 1, 2)
 
 
 @pytest.mark.parametrize(

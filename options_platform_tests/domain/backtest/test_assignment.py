@@ -28,8 +28,8 @@ def test_a_short_call_is_assigned_before_the_ex_date_if_its_put_costs_less_than_
     trade = result.trades.row(0, named=True)
     assert (trade["exit_reason"], trade["closed_on"]) == ("ASSIGNED", ex_day)
     # Shares are sold at 95 and bought at 100, the dividend is owed, and the long call is sold.
-    held = run(planned, rules=rules)
-    mark = held.marks.filter(pl.col("session") == ex_day)["mark_price"][0]
+    unassigned = run(planned, rules=rules)
+    mark = unassigned.marks.filter(pl.col("session") == ex_day)["mark_price"][0]
     assert trade["exit_price"] < -6.5 + 0.05
     assert trade["exit_price"] == pytest.approx(-5.0 - 1.5, abs=0.05)
     assert mark > trade["exit_price"]

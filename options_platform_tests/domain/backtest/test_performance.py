@@ -7,11 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.domain.backtest.results import EQUITY, FILLS, TRADES, BacktestResult
-from options_platform.domain.backtest.targets import against_targets
 from options_platform.domain.backtest.trade_metrics import trade_metrics
 from options_platform.domain.statistics.bootstrap import (
     block_positions,
-    bootstrap_difference,
     bootstrap_interval,
 )
 from options_platform.domain.statistics.breakdown import BREAKDOWNS, breakdown, monthly_returns
@@ -186,17 +184,7 @@ def test_monthly_returns_worked_by_hand():
     assert months["return"].to_list() == pytest.approx([0.01, 1005 / 1010 - 1, 1030 / 1005 - 1])
 
 
-def test_targets_are_met_or_missed_and_an_undefined_metric_is_missed():
-    curve = curve_metrics(YEAR[:4], np.array([100.0, 110.0, 99.0, 108.9]))
-    table = against_targets(curve, trade_metrics(result(ROWS)))
-    assert dict(table.select("metric", "met").iter_rows()) == {
-        "sharpe": True, "win_rate": True, "profit_factor": False,
-    }  # fmt: skip
-    unknown = against_targets(curve, trade_metrics(result([])))
-    assert not unknown.filter(pl.col("metric") == "win_rate")["met"][0]
-
-
-def test_blocks_are_consecutive_sessions_and_every_session_is_equally_likely():
+def test_blocks_are_runs_of_sessions_and_every_session_is_as_likely():
     at = block_positions(50, draws=4000, block=10, seed=1)
     assert at.shape == (4000, 50)
     steps = np.diff(at[:, :10], axis=1) % 50
@@ -213,17 +201,6 @@ def test_intervals_cover_the_true_value_about_as_often_as_stated():
         interval = bootstrap_interval(returns, lambda r: np.mean(r, axis=-1), draws=300, seed=draw)
         covered += interval.low <= 0.0005 <= interval.high
     assert 0.85 < covered / 150 < 1.0
-
-
-def test_a_difference_is_paired_so_the_common_market_cancels():
-    random = np.random.default_rng(5)
-    market = random.normal(0, 0.02, 800)
-    better, worse = market + 0.001, market
-    paired = bootstrap_difference(better, worse, lambda r: np.mean(r, axis=-1))
-    assert paired.low == pytest.approx(0.001)
-    assert paired.high == pytest.approx(0.001)
-    with pytest.raises(ValueError, match="cannot be paired"):
-        bootstrap_difference(better, worse[1:], sharpe)
 
 
 def test_annual_return_compounds():

@@ -2,7 +2,7 @@ import pytest
 
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest_study.choices import (
-    Span,
+    SettingRange,
     make_variant,
     make_variants,
     parse_choices,
@@ -38,8 +38,8 @@ def test_values_are_parsed_to_the_type_of_their_setting():
 
 def test_a_range_is_for_the_search_and_stays_integer_for_integer_settings():
     variants, spans = make_variants(["exits.exit_dte=5..21", "exits.credit_stop=1..3"], PLAN, RULES)
-    assert spans == {"exits.exit_dte": Span(5.0, 21.0, True),
-                     "exits.credit_stop": Span(1.0, 3.0, False)}  # fmt: skip
+    assert spans == {"exits.exit_dte": SettingRange(5.0, 21.0, True),
+                     "exits.credit_stop": SettingRange(1.0, 3.0, False)}  # fmt: skip
     assert [variant.name for variant in variants] == ["as set"]
 
 
@@ -102,7 +102,7 @@ def test_one_value_applies_to_every_regime_of_a_setting_by_regime():
         "plan.strikes.short_delta=2", "plan.strikes.long_delta.neutral=-0.2",
         "plan.strikes.width_usd=0", "plan.selection.min_dte=50", "plan.selection.min_probability=2",
         "exits.credit_stop=0", "exits.exit_dte=-5", "plan.liquidity.max_width_share=-1",
-        "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=calendar",
+        "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=short_straddle",
     ],
 )  # fmt: skip
 def test_a_meaningless_value_is_refused_by_its_setting(text):

@@ -10,10 +10,10 @@ from options_platform.domain.chain import (
     ChainRules,
     quote,
     strike_nearest_delta,
-    synthetic_chain,
 )
 from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.errors import PricingError
+from options_platform.testing.synthetic_chains import synthetic_chain
 
 RULES = ChainRules()
 DAY = date(2024, 1, 2)

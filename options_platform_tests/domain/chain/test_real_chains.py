@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.chain import CHAIN_SCHEMA, SurfaceRules, arbitrages, real_chain
+from options_platform.domain.chain import CHAIN_SCHEMA, SurfaceRules, real_chain
 from options_platform.domain.pricing import black_scholes
 from options_platform.errors import PricingError
+from options_platform.testing.arbitrage import arbitrages
 from tools import calibrate_chain
 
 DAY = date(2026, 2, 11)

@@ -95,15 +95,15 @@ def _index_features(v: pd.Series, ticker_index: pd.Series, hv20: pd.Series) -> d
         else:
             regime[at] = "neutral"
     out["regime"] = regime
-    known = np.array([name is not None for name in regime])
+    has_regime = np.array([name is not None for name in regime])
     for name in ("low_vol", "high_vol", "iv_expansion", "iv_contraction", "neutral"):
-        out[f"regime_{name}"] = np.where(known, (regime == name).astype(float), np.nan)
+        out[f"regime_{name}"] = np.where(has_regime, (regime == name).astype(float), np.nan)
     days, changed = np.full(len(v), np.nan), np.full(len(v), np.nan)
-    for at in np.flatnonzero(known):
+    for at in np.flatnonzero(has_regime):
         same = at > 0 and regime[at - 1] == regime[at]
         days[at] = days[at - 1] + 1 if same else 0
         last = range(max(1, at - 4), at + 1)
-        changed[at] = any(known[i - 1] and regime[i] != regime[i - 1] for i in last)
+        changed[at] = any(has_regime[i - 1] and regime[i] != regime[i - 1] for i in last)
     return out | {"days_in_regime": days, "regime_change_1w": changed}
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest_study.baselines import always
-from options_platform.domain.chain import ChainRules, TermStructure, synthetic_chain
+from options_platform.domain.chain import ChainRules, TermStructure
 from options_platform.domain.chain.term_structure import row_term
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
@@ -20,6 +20,7 @@ from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.trading.fills import AT_MID, MarketClose, net_price
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.testing.plan_rows import BATCH
+from options_platform.testing.synthetic_chains import synthetic_chain
 
 RULES = PlanRules(
     selection=SelectionRules(iron_condor_enabled=True),
@@ -111,15 +112,31 @@ def test_thin_chains_are_refused_by_their_open_interest():
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_only_legs_that_bound_each_other_are_planned(name):
+def test_only_what_has_a_bound_to_its_loss_is_planned(name):
     plans, legs = always(SOME, name, RULES)
     codes = {code for codes in plans["reasons"] for code in codes}
-    if STRATEGIES[name].paired:
+    if STRATEGIES[name].defined_risk:
         assert "UNBOUNDED" not in codes
         assert legs.height > 0
     else:
         assert codes == {"UNBOUNDED"}
         assert legs.is_empty()
+
+
+@pytest.mark.parametrize("name", ["long_straddle", "long_strangle"])
+@pytest.mark.parametrize("real", [False, True])
+def test_what_is_only_bought_loses_its_debit_and_gains_without_bound(name, real):
+    rules = replace(RULES, selection=SelectionRules(strategy=name))
+    plans, legs = build_plans(SOME, rules, chains(SOME) if real else None)
+    trades = plans.filter(pl.col("decision") == "trade")
+    assert trades.height > 20
+    fees = 4.0 * rules.costs.fee_per_contract_usd
+    each = (100.0 * pl.col("limit_price") + fees) * pl.col("contracts")
+    off = trades.select((pl.col("max_loss_usd") - each).abs().max()).item()
+    assert off < 1e-6
+    assert trades["max_profit_usd"].null_count() == trades.height
+    assert trades["width"].null_count() == trades.height
+    assert legs["side"].unique().to_list() == ["buy"]
 
 
 NAKED = ("short_straddle", "short_strangle")
@@ -166,10 +183,8 @@ def test_the_permission_alone_changes_no_plan_of_the_matrix():
         assert before.equals(after)
 
 
-def test_naked_strategies_are_among_those_that_are_not_planned():
-    refused = {name for name, own in STRATEGIES.items() if not own.paired}
-    assert {"short_straddle", "short_strangle"} <= refused
-    assert all(STRATEGIES[name].defined_risk for name in set(STRATEGIES) - refused)
+def test_what_takes_a_permission_is_what_sells_without_cover():
+    assert {name for name, own in STRATEGIES.items() if not own.defined_risk} == set(NAKED)
 
 
 def test_tenors_move_prices_by_their_ratio_to_the_vix():

@@ -10,8 +10,8 @@ from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.selection import SelectionRules
+from options_platform.domain.pricing.payoff import payoff
 from options_platform.domain.risk.sizing import SizingRules, contracts
-from options_platform.domain.strategies.base import payoff
 from options_platform.testing.plan_rows import BATCH, one
 
 CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=True))

@@ -10,7 +10,6 @@ from options_platform.domain.pricing import (
     european_price,
     intrinsic_value,
     probability_itm,
-    strike_for_delta,
 )
 from options_platform.errors import PricingError
 from options_platform_tests.domain.pricing.quantlib import VALUES, option
@@ -118,16 +117,7 @@ def test_call_prices_fall_and_put_prices_rise_with_the_strike_and_both_are_conve
     assert np.all(dearer >= price - 1e-12)
 
 
-@given(spot=PRICES, years=YEARS, vol=VOLS, delta=st.floats(0.05, 0.6), sign=SIGNS)
-@settings(deadline=None, max_examples=40)
-def test_the_strike_for_a_delta_has_that_delta(spot, years, vol, delta, sign):
-    spot, years, vol = arrays(spot, years, vol)
-    strike = strike_for_delta(spot, np.array([delta]), years, vol, 0.03, 0.015, sign)
-    greeks = black_scholes(spot, strike, years, vol, 0.03, 0.015, sign)
-    assert abs(greeks.delta[0]) == pytest.approx(delta, abs=1e-9)
-
-
-def test_the_probability_in_the_money_is_the_slope_of_the_price_in_the_strike():
+def test_the_probability_in_the_money_is_the_slope_of_the_price_by_the_strike():
     spot, strike, years, vol = 100.0, np.array([95.0]), 0.25, 0.3
     up = european_price(spot, strike + 1e-3, years, vol, 0.03, 0.01, PUT)
     down = european_price(spot, strike - 1e-3, years, vol, 0.03, 0.01, PUT)
@@ -166,12 +156,7 @@ def test_impossible_inputs_are_refused_by_name_never_priced_at_zero(changed, nam
         black_scholes(*arrays(*inputs.values()), 0.0, 0.0, np.array([1.0]))
 
 
-def test_a_delta_that_no_strike_has_is_refused():
-    with pytest.raises(PricingError, match="no strike has an absolute delta of 1"):
-        strike_for_delta(*arrays(100, 1.0, 0.1, 0.2), 0.0, 0.0, CALL)
-
-
-def test_at_expiry_the_value_of_an_option_is_its_intrinsic_value():
+def test_at_expiry_an_option_is_worth_what_exercising_pays():
     strikes = np.array([90.0, 100.0, 110.0])
     assert intrinsic_value(100.0, strikes, CALL).tolist() == [10.0, 0.0, 0.0]
     assert intrinsic_value(100.0, strikes, PUT).tolist() == [0.0, 0.0, 10.0]

@@ -19,7 +19,7 @@ from options_platform.domain.planning.selection import SelectionRules
 from options_platform.domain.pricing import european_price
 from options_platform.domain.risk import RiskRules
 from options_platform.domain.risk.short_margin import (
-    ShortLegs,
+    QuotedPositions,
     UndefinedRiskRules,
     capital_at_risk,
     short_margin,
@@ -32,9 +32,10 @@ from options_platform.testing.market import random_market
 from options_platform.testing.plan_inputs import plan_inputs
 
 
-def margin(spot, strikes, signs):
-    margins = short_margin(np.array([spot]), np.array([strikes]), np.array([signs]), 0.20, 0.10)
-    return float(margins[0])
+def margin(spot, strikes, signs, sides=None):
+    sides = np.array(sides or [-1.0] * len(strikes))
+    legs = np.array([spot]), sides, np.array([strikes]), np.array(signs)
+    return float(short_margin(*legs, 0.20, 0.10)[0])
 
 
 def test_the_margin_of_a_naked_option_equals_hulls_example():
@@ -52,11 +53,18 @@ def test_a_short_strangle_needs_only_the_larger_of_both_margins():
     assert margin(100.0, [100.0, 100.0], [-1.0, 1.0]) == pytest.approx(20.0)
 
 
+def test_only_what_no_bought_contract_covers_takes_a_margin():
+    # One of two sold calls is covered; the other one takes 20 - 10 at a spot of 100.
+    assert margin(100.0, [105.0, 110.0], [1.0, 1.0], [1.0, -2.0]) == pytest.approx(10.0)
+    assert margin(100.0, [105.0, 110.0], [1.0, 1.0], [1.0, -3.0]) == pytest.approx(20.0)
+    assert margin(100.0, [105.0, 110.0], [1.0, 1.0], [2.0, -1.0]) == 0.0
+
+
 def strangle(spot=100.0, years=1e-9):
-    pair = [np.array([pair]) for pair in ([90.0, 110.0], [-1.0, 1.0], [1.0, 0.8])]
-    strike, sign, mid = pair
-    shape = np.ones((1, 2))
-    return ShortLegs(np.array([spot]), strike, sign, mid, years * shape, 0.2 * shape)
+    sides, sign, shape = np.array([-1.0, -1.0]), np.array([-1.0, 1.0]), np.ones((1, 2))
+    strike, mid = np.array([[90.0, 110.0]]), np.array([[1.0, 0.8]])
+    at = np.array([spot])
+    return QuotedPositions(at, sides, sign, strike, mid, years * shape, 0.2 * shape)
 
 
 def test_the_stress_is_the_worse_of_a_fall_and_a_rise():

@@ -5,11 +5,12 @@ from datetime import date
 import numpy as np
 import pytest
 
-from options_platform.domain.chain import ChainRules, SurfaceRules, synthetic_chain
+from options_platform.domain.chain import ChainRules, SurfaceRules
 from options_platform.domain.pricing import DAYS_A_YEAR, european_price
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.opening import open_spread
 from options_platform.errors import PricingError
+from options_platform.testing.synthetic_chains import synthetic_chain
 
 DAY, NEAR, FAR = date(2024, 1, 2), date(2024, 1, 19), date(2024, 2, 16)
 RULES = ChainRules()
@@ -45,7 +46,7 @@ def test_no_spot_loses_or_gains_more_than_the_bounds(strategy):
 def test_risk_is_defined_or_takes_a_permission(strategy):
     assert strategy.defined_risk == (opened(strategy).max_loss < np.inf)
     if not strategy.defined_risk:
-        with pytest.raises(PricingError, match="iron_butterfly or iron_condor"):
+        with pytest.raises(PricingError, match="a strategy with wings"):
             opened(strategy, undefined_risk_allowed=False)
 
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from options_platform.domain.pricing.payoff import payoff, payoff_range
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.strategies.base import Leg, Strategy, max_loss, max_profit, payoff
+from options_platform.domain.strategies.base import Leg, Strategy
 
 PRICES = np.linspace(0, 200, 2001)  # every ten cents, strikes included
 KINDS_AND_VIEWS = {
@@ -83,9 +84,10 @@ def test_maximum_loss_and_profit_are_those_of_the_payoff_on_a_grid(name, share, 
     strategy = STRATEGIES[name]
     net = width * share * (1 if strategy.kind == "debit" else -1)
     found = profit(strategy, net, distance=float(distance), width=float(width))
-    widths = np.full((1, len(strategy.rights)), float(width))
-    assert max_loss(strategy.kind, widths, np.array([net]))[0] == pytest.approx(-found.min())
-    assert max_profit(strategy.kind, widths, np.array([net]))[0] == pytest.approx(found.max())
+    sides, signs, strikes = built(strategy, float(distance), float(width))
+    low, high = (float(end[0]) for end in payoff_range(sides, signs, strikes[None]))
+    assert net - low == pytest.approx(-found.min())
+    assert high - net == pytest.approx(found.max())
 
 
 def test_a_condor_loses_at_most_its_wider_wing():
@@ -94,10 +96,10 @@ def test_a_condor_loses_at_most_its_wider_wing():
     sides, signs, strikes = built(condor)
     strikes[1] = 90.0  # the bought put, 5 below the sold one at 95
     found = payoff(sides, signs, strikes, PRICES) + 2.0
-    assert max_loss("credit", np.array([[5.0, 10.0]]), np.array([-2.0]))[0] == 8.0
+    low, high = payoff_range(sides, signs, strikes[None])
+    assert (low[0], high[0]) == (-10.0, 0.0)
     assert found.min() == pytest.approx(-8.0)
     assert found[0] == pytest.approx(-3.0)
-    assert max_profit("credit", np.array([[5.0, 10.0]]), np.array([-2.0]))[0] == 2.0
 
 
 def test_hulls_bull_spread():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from options_platform.domain.trading.cover import uncovered_count, uncovers
+from options_platform.domain.trading.cover import most_covered, uncovered_count, uncovers
 
 SOLD, BOUGHT = "SPY240315P00470000", "SPY240315P00465000"
 NEAR, FAR = "SPY240308P00465000", "SPY240419P00465000"
@@ -34,3 +34,11 @@ def test_a_close_uncovers_where_it_takes_more_cover_than_shorts():
     assert not uncovers(contracts, {SOLD: 1, BOUGHT: -2})
     # What is naked already is no reason to keep anything else.
     assert not uncovers({SOLD: -1, CALL: 1}, {CALL: -1})
+
+
+def test_as_much_is_sold_as_leaves_the_sold_contracts_their_cover():
+    contracts = {SOLD: -3, BOUGHT: 8}
+    assert most_covered(contracts, {BOUGHT: -1}, 8) == 5
+    assert most_covered(contracts, {BOUGHT: -1}, 4) == 4
+    assert most_covered(contracts, {SOLD: 1, BOUGHT: -1}, 3) == 3
+    assert most_covered({SOLD: -3, BOUGHT: 3}, {BOUGHT: -1}, 3) == 0

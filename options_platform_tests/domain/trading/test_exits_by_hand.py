@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from datetime import date
 
@@ -31,6 +32,9 @@ DEBIT = replace(CREDIT, entry_price=2.0, close_price=2.0, max_loss=2.0, max_prof
         (replace(DEBIT, close_price=3.8), "TAKE_PROFIT"),  # 60% of the maximum profit of 3
         (replace(DEBIT, close_price=1.0), "STOP_LOSS"),  # half of the debit
         (replace(DEBIT, close_price=1.1), None),
+        # A profit without bound: 60% of the debit.
+        (replace(DEBIT, max_profit=math.inf, close_price=3.2), "TAKE_PROFIT"),
+        (replace(DEBIT, max_profit=math.inf, close_price=3.1), None),
         (replace(CREDIT, session=date(2024, 2, 24)), "TIME"),  # 20 days left, min(21, 20)
         (replace(CREDIT, session=date(2024, 3, 14)), "EXPIRY_NEAR"),
         (replace(CREDIT, before_ex_date=True), "EX_DIVIDEND"),

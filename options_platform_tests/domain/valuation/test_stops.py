@@ -8,8 +8,8 @@ from options_platform.domain.valuation import (
     Band,
     Look,
     Quoted,
+    StopVerdict,
     ValuationRules,
-    Verdict,
     judge,
     verdict_of,
 )
@@ -44,13 +44,13 @@ SHORT, LONG = Look(unsure_since=ago(seconds=899)), Look(unsure_since=ago(seconds
 @pytest.mark.parametrize(
     ("by_quotes", "verdict"),
     [
-        (BEYOND, Verdict.BEYOND),
-        (WITHIN, Verdict.WITHIN),
-        (wide(-4.5), Verdict.UNSURE),
-        (wide(-0.5), Verdict.UNSURE),
-        (wide(-3.0, -5.0, -1.0), Verdict.BEYOND),
-        (wide(-0.4, -0.9, 0.0), Verdict.WITHIN),
-        (None, Verdict.UNSURE),
+        (BEYOND, StopVerdict.BEYOND),
+        (WITHIN, StopVerdict.WITHIN),
+        (wide(-4.5), StopVerdict.UNSURE),
+        (wide(-0.5), StopVerdict.UNSURE),
+        (wide(-3.0, -5.0, -1.0), StopVerdict.BEYOND),
+        (wide(-0.4, -0.9, 0.0), StopVerdict.WITHIN),
+        (None, StopVerdict.UNSURE),
     ],
 )
 def test_quotes_are_unsure_if_they_are_wide_around_the_stop(by_quotes, verdict):

@@ -1,4 +1,4 @@
-"""Several attempts of one order: the fills of each count, and nothing is sent twice."""
+"""Several attempts of one order: whatever fills or rests of each counts, and nothing is doubled."""
 
 from dataclasses import replace
 from datetime import timedelta

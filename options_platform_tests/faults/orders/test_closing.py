@@ -41,7 +41,7 @@ def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fak
     prices = [order.limit_price for order in exits(made)]
     assert prices == sorted(prices)
     # It ends on the floor of the ladder from there.
-    assert prices[1:] == made.settings.ladder.prices("exit", -0.10, order.legs)
+    assert prices[1:] == made.settings.ladder.prices("SPY", "exit", -0.10, order.legs)
     assert_sound(made, fake)
 
 
@@ -57,7 +57,7 @@ def test_flattening_uses_the_close_if_quotes_are_impossible(tmp_path, fake):
     (order,) = exits(made)
     fair = made.closing.at_close(SESSION, close)(order.legs)
     assert fair < 0
-    assert order.limit_price == made.settings.ladder.prices("exit", fair, order.legs)[-1]
+    assert order.limit_price == made.settings.ladder.prices("SPY", "exit", fair, order.legs)[-1]
 
 
 def test_no_closing_order_pays_to_sell_a_debit_spread_or_gives_it_away(tmp_path, fake):

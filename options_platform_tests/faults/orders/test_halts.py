@@ -9,6 +9,7 @@ from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
+from options_platform.services.trading.pauses import Pause, lift_pause, pause
 from options_platform.testing.alpaca_account import NOW, TICKERS, trader
 from options_platform_tests.faults.world import (
     POST,
@@ -191,3 +192,28 @@ def test_an_order_replaced_by_hand_is_followed_and_not_sent_beside_its_successor
     fake.script("fill", {"client_order_id": after.client_order_id})
     assert made.reconcile(NOW) == []
     assert_sound(made, fake)
+
+
+@pytest.mark.parametrize("stop", ["halt", "pause"])
+def test_an_entry_that_a_stop_could_not_cancel_is_not_priced_anew_once_that_is_over(
+    tmp_path, resting, stop
+):
+    """Cancels come to nothing for a while; what was to leave the market leaves it, for good."""
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    times = 3 if stop == "halt" else 2
+    away = {"on": "DELETE /v2/orders", "do": "status", "status": 503, "times": times}
+    resting.script("faults", away)
+    if stop == "halt":
+        OrderWorker(made).halt(NOW, "storm")
+        made.ledger.resume("looked at it", NOW)
+    else:
+        pause(made.ledger, Pause("DAILY_LOSS", NOW), NOW)
+        with made.exclusively():
+            made.entries.cancel_all(NOW)
+        lift_pause(made.ledger, "a later look shows no loss beyond a limit", NOW)
+    for minute in range(2, 8):
+        advance(made, NOW + timedelta(minutes=minute), resting)
+    assert resting.count(POST) == 1
+    assert statuses(resting) == ["canceled"]
+    assert_sound(made, resting)

@@ -18,6 +18,7 @@ from options_platform_tests.faults.world import (
     codes,
     contracts,
     exits,
+    open_beside,
     trade,
 )
 
@@ -66,16 +67,16 @@ def test_accepting_only_cash_changes_no_earlier_acceptance_and_closes_no_contrac
     bought = max(contracts(fake), key=contracts(fake).get)
     fake.script("move", {"symbol": bought, "quantity": 1})
     accept(made, NOW, "mine")
-    kept = made.ledger.acceptance()
+    kept = made.ledger.acceptances()
     fake.script("move", {"symbol": bought, "quantity": -1})
     made.reconcile(NOW)
     assert accept(made, NOW, "sold it again") == []
     assert made.ledger.positions()[0].open_contracts == 8
     with fake.lock:
         fake.book.cash += 500.0
-    before = made.ledger.acceptance()
+    before = made.ledger.acceptances()
     assert accept(made, NOW, "interest") == []
-    assert made.ledger.acceptance() == before != kept
+    assert made.ledger.acceptances() == before != kept
 
 
 def test_contracts_that_a_person_opens_much_later_are_no_position_of_the_platform(made, fake):
@@ -115,3 +116,71 @@ def test_flatten_sells_assigned_shares_at_once_though_exercising_may_bring_more(
     made.reconcile(NOW)
     assert "SPY" not in contracts(fake)
     assert fake.count("POST /v2/positions") == 0
+
+
+def hidden_when_accepted(made, fake, moment=NOW):
+    at_clock(fake, moment)
+    fake.script("hide", {"symbols": [s for s in contracts(fake) if s.startswith("SPY")]})
+    accept(made, moment, "gone, says the list")
+    assert made.ledger.positions(only_open=True) == []
+
+
+def is_open_again(made, fake, moment):
+    fake.script("honest", {})
+    at_clock(fake, moment)
+    differing = made.reconcile(moment)
+    return differing == [] and len(made.ledger.positions(only_open=True)) == 1
+
+
+def test_a_word_of_friday_evening_is_taken_back_on_tuesday(made, fake):
+    friday = NOW + timedelta(days=4, hours=7)
+    hidden_when_accepted(made, fake, friday)
+    assert is_open_again(made, fake, friday + timedelta(days=4))
+
+
+def test_a_trade_by_hand_before_the_word_keeps_nothing_from_being_taken_back(made, fake):
+    bought = max(contracts(fake), key=contracts(fake).get)
+    for quantity in (1, -1):
+        fake.script("move", {"symbol": bought, "quantity": quantity, "by_hand": True})
+    hidden_when_accepted(made, fake, NOW + timedelta(minutes=1))
+    assert is_open_again(made, fake, NOW + timedelta(minutes=2))
+
+
+def test_contracts_that_a_person_trades_after_the_word_are_no_position_again(made, fake):
+    held = contracts(fake)
+    for symbol, quantity in held.items():
+        fake.script("move", {"symbol": symbol, "quantity": -quantity})
+    accept(made, NOW, "closed by hand")
+    at_clock(fake, NOW + timedelta(minutes=1))
+    for symbol, quantity in held.items():
+        fake.script("move", {"symbol": symbol, "quantity": quantity, "by_hand": True})
+    assert not is_open_again(made, fake, NOW + timedelta(minutes=2))
+
+
+def test_a_word_on_something_else_besides_stands_while_the_positions_come_back(made, fake):
+    fake.script("move", {"symbol": "AAPL", "quantity": 50})
+    hidden_when_accepted(made, fake)
+    assert is_open_again(made, fake, NOW + timedelta(minutes=2))
+    assert made.ledger.statement().beside == {"AAPL": 50}
+
+
+def test_a_second_word_keeps_nothing_of_the_first_from_being_taken_back(made, fake):
+    hidden_when_accepted(made, fake)
+    fake.script("move", {"symbol": "AAPL", "quantity": 50})
+    accept(made, NOW, "50 AAPL are mine")
+    assert is_open_again(made, fake, NOW + timedelta(minutes=2))
+    assert made.ledger.statement().beside == {"AAPL": 50}
+
+
+def test_of_two_positions_the_one_that_is_there_is_open_again(made, fake):
+    (first,) = made.ledger.positions()
+    other = tuple(replace(leg, strike=leg.strike + 10.0) for leg in first.legs)
+    open_beside(made, made.ledger.orders()[0], other)
+    fake.script("hide", {})
+    accept(made, NOW, "both gone, says the list")
+    fake.script("honest", {})
+    for leg in other:
+        symbol = leg.symbol("SPY")
+        fake.script("move", {"symbol": symbol, "quantity": -contracts(fake)[symbol]})
+    assert made.reconcile(NOW) == []
+    assert [p.position_id for p in made.ledger.positions(only_open=True)] == [first.position_id]

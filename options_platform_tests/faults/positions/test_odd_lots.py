@@ -287,7 +287,7 @@ def write_in_lots(path):
         )
         kept = connection.execute("SELECT value FROM meta WHERE key = 'acceptance'").fetchall()
         for (text,) in kept:
-            acceptance = json.loads(text)
+            (*_, acceptance) = json.loads(text)
             for position in (*acceptance["before"], *acceptance["after"]):
                 for leg in position["loose"]:
                     leg["ratio"] //= 100 if leg["right"] == "shares" else 1

@@ -1,15 +1,18 @@
 """Positions with the same contracts: neither prevents the other from being closed."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from options_platform.domain.calendar.sessions import shift
 from options_platform.services.trading.flatten import Flattening
 from options_platform.testing.alpaca_account import NOW, SESSION, trader
 from options_platform_tests.faults.world import (
     CLOSES,
     DATED,
     accept,
+    at_clock,
     codes,
     contracts,
     daily,
@@ -88,3 +91,47 @@ def test_an_exit_in_doubt_stops_its_own_position_and_not_the_other(both, fake):
     both.reconcile(NOW)
     assert both.ledger.order(sent.client_order_id).status == "filled"
     assert sorted(contracts(fake).values()) == [-8, 8]
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_missing_exit_is_sent_again_only_once_the_list_shows_what_it_would_have_closed(
+    both, fake, is_gone
+):
+    """The lists of orders never show it; two sessions later that alone is believed."""
+    fake.script("faults", {"do": "underway"})
+    first = both.ledger.positions()[0]
+    with both.exclusively():
+        both.closing.close_position(first, SESSION, "STOP_LOSS", None, NOW)
+    for number in range(4):
+        daily(both, fake, shift(NOW.date(), number), {"SPY": 251.0})
+    assert exits(both)[0].status == "missing"
+    if is_gone:
+        halved(fake)
+    later = NOW + timedelta(days=7)
+    at_clock(fake, later)
+    both.reconcile(later)
+    with both.exclusively():
+        sent = both.closing.close_position(
+            both.ledger.positions()[0], shift(later.date(), -1), "STOP_LOSS", None, later
+        )
+    assert (sent is None) == is_gone
+
+
+def test_spreads_of_an_entrys_other_attempt_are_a_position_though_the_rest_of_it_has_closed(
+    tmp_path, resting
+):
+    """As a former version's ledger has it, which counted the newest attempt alone."""
+    made = replace(trader(tmp_path, resting.address), closes=DATED)
+    (order,) = trade(made)
+    resting.script("fill", {"client_order_id": order.client_order_id, "spreads": 3})
+    replaced = {"client_order_id": order.client_order_id, "qty": "8", "limit_price": "1.95"}
+    resting.script("replace", replaced)
+    other = next(o for o in resting.book.orders.values() if o["status"] == "new")
+    resting.script("fill", {"client_order_id": other["client_order_id"]})
+    made.reconcile(NOW)
+    (whole,) = made.ledger.positions()
+    assert whole.contracts == 8
+    alone = replace(whole, contracts=5, closed_contracts=5, closed_on=NOW.date(), exit_price=1.0)
+    made.ledger.record_position(alone, NOW, "as a former version had it")
+    made.reconcile(NOW)
+    assert made.ledger.positions()[0].open_contracts == 3

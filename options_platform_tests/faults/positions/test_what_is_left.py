@@ -209,4 +209,4 @@ def test_the_daily_run_offers_a_naked_short_at_its_last_step(made, fake):
     close = MarketClose(262.0, 0.18)
     price = made.closing.at_close(NOW.date(), close)((replace(high, side="buy"),))
     assert order.reason == "LEGS_GONE"
-    assert order.limit_price == made.settings.ladder.prices("exit", price, order.legs)[-1]
+    assert order.limit_price == made.settings.ladder.prices("SPY", "exit", price, order.legs)[-1]

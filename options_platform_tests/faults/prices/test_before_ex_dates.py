@@ -7,9 +7,11 @@ import pytest
 
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.market.ex_dates import NextDividend
+from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fills import MarketClose
-from options_platform.testing.alpaca_account import NOW, plans_of, trader
-from options_platform_tests.faults.world import exits, trade
+from options_platform.services.trading.intraday_stops import IntradayCheck
+from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, trader
+from options_platform_tests.faults.world import at_clock, exits, trade
 
 DAY = NOW.date()
 
@@ -41,3 +43,26 @@ def test_a_short_call_in_the_money_is_closed_by_an_order_for_the_session_before_
     for order in exits(made):
         assert order.works_from.date() == shift(DAY, 1)
         assert len(order.legs) == 2
+
+
+@pytest.mark.parametrize(
+    ("spot", "coming", "reasons"),
+    [
+        (285.0, NextDividend(5.0, 2), ["EX_DIVIDEND"]),
+        (285.0, NextDividend(5.0, 30), []),
+        (285.0, None, []),
+        (251.0, NextDividend(5.0, 2), []),
+    ],
+)
+def test_a_call_that_comes_into_the_money_in_the_last_session_is_closed_by_the_check_of_stops(
+    tmp_path, fake, spot, coming, reasons
+):
+    close = replace(MarketClose(250.0, 0.18), next_dividend=coming)
+    made = replace(trader(tmp_path, fake.address), closes={"SPY": DatedClose(SESSION, close)})
+    trade(made)
+    fake.fills = "rest"
+    for minutes in (0, 2):
+        at_clock(fake, NOW + timedelta(minutes=minutes))
+        fake.script("trade", {"ticker": "SPY", "price": spot})
+        IntradayCheck(made).run(NOW + timedelta(minutes=minutes))
+    assert [order.reason for order in exits(made)] == reasons

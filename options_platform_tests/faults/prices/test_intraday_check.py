@@ -271,7 +271,7 @@ def test_a_stop_replaces_an_exit_whose_floor_the_market_has_left(made, fake, rea
     for minute in (3, 4, 5):
         advance(made, NOW + timedelta(minutes=minute), fake)
     prices = [order.limit_price for order in exits(made)[new.attempt - 1 :]]
-    assert prices == made.settings.ladder.prices("exit", -0.4, new.legs)
+    assert prices == made.settings.ladder.prices("SPY", "exit", -0.4, new.legs)
     assert_sound(made, fake)
 
 

@@ -5,6 +5,8 @@ import pytest
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.strategies import STRATEGIES
+from options_platform_tests.domain.strategies.test_other_shapes import BACKSPREAD, DOUBLE_CALENDAR
 from options_platform_tests.paper_run import FIRST, LIMITS, WIDE, paper_run
 
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -77,3 +79,25 @@ def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):
     trades, at_broker = both(run)
     assert [row[:-1] for row in trades] == [row[:-1] for row in at_broker]
     assert len(trades) > 5
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [STRATEGIES["long_straddle"], BACKSPREAD, DOUBLE_CALENDAR],
+    ids=lambda own: own.name,
+)
+def test_a_strategy_of_any_shape_makes_the_same_trades_in_both(tmp_path, monkeypatch, strategy):
+    monkeypatch.setitem(STRATEGIES, strategy.name, strategy)
+    plan = {
+        "selection": {"strategy": strategy.name, "veto_credit_above": 1.0},
+        "strikes": {"short_delta": dict.fromkeys(REGIMES, 0.5), "width_mode": "expected_move",
+                    "width_moves": 0.9},
+        "liquidity": {"max_width_share": 2.0},
+    }  # fmt: skip
+    run = paper_run(tmp_path, plan=plan, account_value_usd=500_000.0)
+    ours, live = both(run)
+    assert len(ours) > 3
+    assert [row[:-1] for row in ours] == [row[:-1] for row in live]
+    assert {row[1] for row in live} == {strategy.name}
+    equity = run.ledger.table("marks").sort("session")["equity_usd"]
+    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)

@@ -23,6 +23,7 @@ from options_platform.adapters.sources.alpaca.keys import Keys, require_keys, re
 from options_platform.adapters.sources.finality import final_rows, require_reach
 from options_platform.adapters.sources.http.pace import Pace
 from options_platform.adapters.sources.http.retry import FetchError, NoPricesError, RetryPolicy
+from options_platform.adapters.sources.options import SourceOptions
 from options_platform.domain.calendar.sessions import NEW_YORK, newest_final_session
 from options_platform.domain.chain.occ_symbols import share_symbol
 from options_platform.domain.market.bars import require_ticker
@@ -225,3 +226,17 @@ def _read() -> Iterator[None]:
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         first = next(iter(str(error).splitlines()), "")[:160]
         raise FetchError(f"the answer cannot be read: {type(error).__name__}: {first}") from error
+
+
+def open_source(options: SourceOptions) -> AlpacaSource:
+    """Alpaca at the pace of the options."""
+    return AlpacaSource(
+        cache_dir=options.cache_dir,
+        requests_per_minute=options.requests_per_minute.get(AlpacaSource.info.name),
+    )
+
+
+def require_ready() -> None:
+    """SourceError if the package or the keys are missing."""
+    require_package()
+    require_keys()

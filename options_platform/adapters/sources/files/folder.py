@@ -20,6 +20,7 @@ from options_platform.adapters.sources.files.events import read_earnings
 from options_platform.adapters.sources.files.prices import PRICES, described, read_bars, read_index
 from options_platform.adapters.sources.files.reading import find, names_in, read_table
 from options_platform.adapters.sources.index_range import why_no_answer
+from options_platform.adapters.sources.options import SourceOptions
 from options_platform.contracts.market import SERIES
 from options_platform.domain.calendar.sessions import newest_final_session
 from options_platform.domain.market.bars import require_ticker
@@ -49,6 +50,7 @@ class CsvSource:
             indices=names,
             kinds=frozenset({"bars", "index", "chain", "earnings"}),
             series=tuple(name for name in SERIES if find(self._folders, name)),
+            reads_files=True,
         )
 
     def bars(self, ticker: str, start: date, end: date) -> pl.DataFrame:
@@ -121,3 +123,8 @@ class CsvSource:
             shown = " or ".join(str(folder) for folder in self._folders)
             raise SourceError(f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}")
         return path
+
+
+def open_source(options: SourceOptions) -> CsvSource:
+    """The files of the folder."""
+    return CsvSource(options.csv_dir)

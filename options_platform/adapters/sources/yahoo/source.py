@@ -26,6 +26,7 @@ from options_platform.adapters.sources.finality import LOOK_BACK, final_rows, re
 from options_platform.adapters.sources.http.pace import Pace
 from options_platform.adapters.sources.http.retry import FetchError, NoPricesError, RetryPolicy
 from options_platform.adapters.sources.index_range import why_no_answer
+from options_platform.adapters.sources.options import SourceOptions
 from options_platform.adapters.sources.yahoo import tables as yahoo_tables
 from options_platform.adapters.sources.yahoo.library import open_symbol, raised_errors
 from options_platform.domain.calendar.sessions import NEW_YORK, newest_final_session
@@ -217,3 +218,11 @@ class YahooSource:
 def _symbol(ticker: str) -> str:
     """Yahoo's symbol of a ticker; a share class has a dash: BRK-B for BRK.B."""
     return ticker.replace(".", "-")
+
+
+def open_source(options: SourceOptions) -> YahooSource:
+    """Yahoo at the pace of the options."""
+    return YahooSource(
+        cache_dir=options.cache_dir,
+        requests_per_minute=options.requests_per_minute.get(YahooSource.info.name),
+    )

@@ -43,6 +43,11 @@ class AccountRecords(LedgerFile):
                     "another name, which has a ledger of its own"
                 )
 
+    def knows_account(self) -> bool:
+        """Whether the account of the orders was seen before."""
+        with self._reading() as connection:
+            return read_meta(connection, "account_digest") is not None
+
     def record_marks(
         self, positions: Sequence[Position], mark: AccountMark, broken: Sequence[BrokenMark] = ()
     ) -> None:

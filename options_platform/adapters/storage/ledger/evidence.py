@@ -30,7 +30,11 @@ from options_platform.adapters.storage.ledger.rows import (
     write_row,
 )
 from options_platform.domain.trading.positions import Position
-from options_platform.domain.trading.reconciliation.acceptance import Acceptance
+from options_platform.domain.trading.reconciliation.acceptance import (
+    Acceptance,
+    is_open_to_proof,
+    without,
+)
 from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
 from options_platform.domain.trading.reconciliation.settlement import Settlement
@@ -84,28 +88,33 @@ class EvidenceRecords(LedgerFile):
             self._change_by_hand(
                 connection, acceptance.changes, acceptance.beside, acceptance.after, now, reason
             )
-            if acceptance.changes:
-                # An acceptance of cash alone leaves the one before it to be taken back.
-                set_meta(connection, ACCEPTANCE, _acceptances().dump_json(acceptance).decode())
+            kept = [one for one in _read_acceptances(connection) if is_open_to_proof(one, now)]
+            _write_acceptances(connection, [*kept, acceptance])
             write_ends(connection, acceptance.ends, now)
             for position in acceptance.after:
                 detail = f"{position.position_id}: ACCEPTED: {reason}"
                 write_event(connection, now, "position", detail)
 
-    def acceptance(self) -> Acceptance | None:
-        """The last acceptance, None if there is none to take back."""
-        text = self.kept(ACCEPTANCE)
-        return None if text is None else _acceptances().validate_json(text)
+    def acceptances(self) -> list[Acceptance]:
+        """The acceptances that may still be taken back, oldest first."""
+        with self._reading() as connection:
+            return _read_acceptances(connection)
 
-    def take_back(self, acceptance: Acceptance, now: datetime, reason: str) -> None:
-        """Undo an acceptance: its positions become what they were before it."""
-        changes = {symbol: -count for symbol, count in acceptance.changes.items()}
-        beside = {symbol: -count for symbol, count in acceptance.beside.items()}
+    def take_back(
+        self, acceptance: Acceptance, part: Acceptance, now: datetime, reason: str
+    ) -> None:
+        """Undo part of an acceptance: its positions become what they were before it."""
+        changes = {symbol: -count for symbol, count in part.changes.items()}
+        beside = {symbol: -count for symbol, count in part.beside.items()}
         with self._transaction() as connection:
-            self._change_by_hand(connection, changes, beside, acceptance.before, now, reason)
-            connection.execute("DELETE FROM meta WHERE key = ?", [ACCEPTANCE])
-            take_back_ends(connection, acceptance.ends)
-            for position in acceptance.before:
+            self._change_by_hand(connection, changes, beside, part.before, now, reason)
+            left = [
+                without(one, part) if one == acceptance else one
+                for one in _read_acceptances(connection)
+            ]
+            _write_acceptances(connection, left)
+            take_back_ends(connection, part.ends)
+            for position in part.before:
                 write_event(connection, now, "position", f"{position.position_id}: {reason}")
 
     def _change_by_hand(
@@ -227,8 +236,21 @@ def _add_beside(connection: duckdb.DuckDBPyConnection, changes: Mapping[str, int
     set_meta(connection, BESIDE, json.dumps({s: count for s, count in held.items() if count}))
 
 
+def _read_acceptances(connection: duckdb.DuckDBPyConnection) -> list[Acceptance]:
+    text = read_meta(connection, ACCEPTANCE) or "[]"
+    # Former versions kept the last one alone.
+    return _acceptances().validate_json(text if text.startswith("[") else f"[{text}]")
+
+
+def _write_acceptances(
+    connection: duckdb.DuckDBPyConnection, acceptances: Sequence[Acceptance]
+) -> None:
+    kept = [one for one in acceptances if one.before or one.beside]
+    set_meta(connection, ACCEPTANCE, _acceptances().dump_json(kept).decode())
+
+
 @cache
-def _acceptances() -> TypeAdapter[Acceptance]:
+def _acceptances() -> TypeAdapter[list[Acceptance]]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Acceptance)
+    return TypeAdapter(list[Acceptance])

@@ -2,12 +2,13 @@
 
 from options_platform.domain.trading.orders.bounds import bounds_of, possible_value
 from options_platform.domain.trading.orders.ids import client_order_id, exit_order_id
-from options_platform.domain.trading.orders.ladder import (
+from options_platform.domain.trading.orders.increments import (
     TICK_USD,
-    LadderRules,
     down_to_tick,
-    ladder,
+    has_own_grid,
+    on_grid,
 )
+from options_platform.domain.trading.orders.ladder import LadderRules, ladder
 from options_platform.domain.trading.orders.order import (
     SHARES,
     Order,
@@ -51,9 +52,11 @@ __all__ = [
     "contracts_of",
     "down_to_tick",
     "exit_order_id",
+    "has_own_grid",
     "in_lowest_terms",
     "ladder",
     "multiplier_of",
+    "on_grid",
     "possible_value",
     "shares_leg",
 ]

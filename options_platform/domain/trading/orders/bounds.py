@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from options_platform.domain.pricing import CALL, PUT, intrinsic_value
+from options_platform.domain.pricing import CALL, PUT
+from options_platform.domain.pricing.payoff import payoff_range
 from options_platform.domain.trading.orders.order import SHARES, OrderLeg, multiplier_of
 
 # A leg's mid is known to a tick, and early exercise adds what interest it earns.
@@ -47,14 +48,10 @@ def bounds_of(legs: Sequence[OrderLeg]) -> Bounds:
     signs = np.array([PUT if leg.right == "put" else CALL for leg in legs])
     unit = multiplier_of(legs)
     ratios = np.array([leg.signed_ratio * (1 if leg.is_shares else SHARES) / unit for leg in legs])
-    spots = np.concatenate(([0.0], strikes))[:, None]
-    paid = intrinsic_value(spots, strikes, signs) @ ratios
-    calls = float(ratios[signs == CALL].sum())
-    has_low = calls >= 0 and _outlive(legs, "buy", "sell")
-    has_high = calls <= 0 and _outlive(legs, "sell", "buy")
+    low, high = (float(np.round(end[0], 4)) for end in payoff_range(ratios, signs, strikes[None]))
     return Bounds(
-        low=float(np.round(paid.min(), 4)) if has_low else -math.inf,
-        high=float(np.round(paid.max(), 4)) if has_high else math.inf,
+        low=low if _outlive(legs, "buy", "sell") else -math.inf,
+        high=high if _outlive(legs, "sell", "buy") else math.inf,
     )
 
 

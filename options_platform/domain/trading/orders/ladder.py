@@ -7,14 +7,17 @@ positive, credit negative) a worse price is always a higher one, for debits and 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from options_platform.domain.trading.orders.bounds import bounds_of
+from options_platform.domain.trading.orders.increments import (
+    SLACK,
+    TICK_USD,
+    down_to_tick,
+    has_own_grid,
+    on_grid,
+)
 from options_platform.domain.trading.orders.order import OrderLeg, Purpose
-
-TICK_USD = 0.01
-SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class LadderRules:
     `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
     `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
     leaves the bounds of what its legs can be worth, and legs that bring money never end below one
-    cent a share, also where they are worth nothing: at 0.00 a position is given away. Shares give
+    cent a share, also where they are worth nothing: at 0.00 a position is given away. The prices of
+    a single option are on its grid (:mod:`.increments`), rounded towards being filled. Shares give
     way by `shares_concession` of their price. The last rung stands until the order expires.
     """
 
@@ -49,7 +53,7 @@ class LadderRules:
             raise ValueError("exit_concession_usd is not negative")
 
     def prices(
-        self, purpose: Purpose, fair_price: float, legs: tuple[OrderLeg, ...]
+        self, ticker: str, purpose: Purpose, fair_price: float, legs: tuple[OrderLeg, ...]
     ) -> list[float]:
         """The prices of an order's attempts, USD a share, from the fair one to the floor.
 
@@ -65,7 +69,10 @@ class LadderRules:
             worst = min(worst, -TICK_USD)
             first = min(first, worst)
         give = max(self.exit_concession * abs(first), self.exit_concession_usd)
-        return ladder(first, min(first + give, worst) - first, self.rungs, keep_sign=False)
+        prices = ladder(first, min(first + give, worst) - first, self.rungs, keep_sign=False)
+        if has_own_grid(ticker, legs):
+            return sorted({on_grid(price, sells=legs[0].side == "sell") for price in prices})
+        return prices
 
 
 def ladder(
@@ -91,8 +98,3 @@ def ladder(
         if not prices or price > prices[-1] + SLACK:
             prices.append(price)
     return prices
-
-
-def down_to_tick(price: float, tick: float = TICK_USD) -> float:
-    """The price rounded to the tick in the order's favour, USD a share."""
-    return round(math.floor(price / tick + SLACK) * tick, 10)

@@ -72,6 +72,7 @@ class Order:
     `limit_price` is per share and net, debit positive, credit negative; None takes the market.
     `avg_price` is what was paid, in the same sense. `session` is the one whose plan it serves;
     the order works in the next one. `position_id` is the first entry's id, for entries too.
+    `max_profit_usd` is infinite where the profit has no bound.
     `attempt` counts the orders sent for one purpose: it rises only after one that ended unfilled.
     `seen` says that the broker has shown it. An order that is `withdrawn` is never sent, or sent
     again, and is canceled wherever the broker shows it.

@@ -6,16 +6,17 @@ changed is kept: once the broker shows the accepted contracts again, the positio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.beside import AcceptedEnd
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
 
-LONGEST_LAG = timedelta(days=2)
-"""For how long after an acceptance the broker's list may prove it wrong."""
+SESSIONS_OF_LAG = 2
+"""For how many sessions after an acceptance the broker's list may prove it wrong."""
 
 
 @dataclass(frozen=True)
@@ -66,32 +67,93 @@ def beside_changes(
     return {symbol: count for symbol, count in moved.items() if count}
 
 
-def is_refuted(
+def is_open_to_proof(acceptance: Acceptance, now: datetime) -> bool:
+    """Whether the broker's list may still prove an acceptance wrong."""
+    if acceptance.at is None:
+        return False
+    day = acceptance.at.astimezone(NEW_YORK).date()
+    return now.astimezone(NEW_YORK).date() <= shift(day, SESSIONS_OF_LAG)
+
+
+def refuted(
     acceptance: Acceptance,
     ledger_side: LedgerStatement,
     at_broker: Mapping[str, float],
-    now: datetime,
-    by_hand: Collection[str] = (),
-) -> bool:
-    """Whether the broker no longer shows the accepted differences, and nothing followed from them.
+    by_hand: Mapping[str, datetime],
+) -> Acceptance | None:
+    """The part of an acceptance that the broker's list proves wrong; None if it proves nothing.
 
-    The list had lagged then, or a late fill explains the differences. It counts only for as long as
-    a list may lag, and not for contracts that a person has traded `by_hand`.
+    That is position by position: each is open again whose contracts are all listed again beyond
+    what the account should hold, and that nothing has changed since; and of what belongs to no
+    position what a late fill has explained. The list had lagged then. A contract that a person has
+    traded `by_hand` (when, by symbol) after the acceptance proves nothing.
     """
-    age = None if acceptance.at is None else now - acceptance.at
-    if not acceptance.changes or age is None or age > LONGEST_LAG:
-        return False
-    if set(by_hand) & set(acceptance.changes):
-        return False
+    traded = {s for s, at in by_hand.items() if acceptance.at is None or at > acceptance.at}
     expected = ledger_side.contracts
+    beyond = {s: at_broker.get(s, 0) - expected.get(s, 0) for s in {*at_broker, *expected}}
     positions = {position.position_id: position for position in ledger_side.positions}
-    shows_again = all(
-        at_broker.get(symbol, 0) == expected.get(symbol, 0) - change
-        for symbol, change in acceptance.changes.items()
+    changes, pairs = dict[str, int](), list[tuple[Position, Position]]()
+    for before, after in zip(acceptance.before, acceptance.after, strict=True):
+        gone = _difference(before, after)
+        current = positions.get(after.position_id)
+        is_same = current is not None and _unmarked(current) == _unmarked(after)
+        if is_same and gone and not traded & gone.keys() and _are_there(gone, beyond):
+            pairs.append((before, after))
+            for symbol, count in gone.items():
+                beyond[symbol] -= count
+                changes[symbol] = changes.get(symbol, 0) - count
+    beside = {
+        symbol: count
+        for symbol, count in acceptance.beside.items()
+        if symbol not in traded and beyond.get(symbol, 0) == -count
+    }
+    if not pairs and not beside:
+        return None
+    for symbol, count in beside.items():
+        changes[symbol] = changes.get(symbol, 0) + count
+    numbers = {before.position_id for before, _ in pairs}
+    return replace(
+        acceptance,
+        changes={symbol: count for symbol, count in changes.items() if count},
+        beside=beside,
+        before=tuple(before for before, _ in pairs),
+        after=tuple(after for _, after in pairs),
+        ends=tuple(end for end in acceptance.ends if end.position_id in numbers),
     )
-    return shows_again and all(
-        p.position_id in positions and _unmarked(positions[p.position_id]) == _unmarked(p)
-        for p in acceptance.after
+
+
+def without(acceptance: Acceptance, part: Acceptance) -> Acceptance:
+    """What is left of an acceptance once part of it was taken back."""
+    numbers = {position.position_id for position in part.before}
+    kept = [
+        pair
+        for pair in zip(acceptance.before, acceptance.after, strict=True)
+        if pair[0].position_id not in numbers
+    ]
+    return replace(
+        acceptance,
+        beside={s: count for s, count in acceptance.beside.items() if s not in part.beside},
+        before=tuple(before for before, _ in kept),
+        after=tuple(after for _, after in kept),
+        ends=tuple(end for end in acceptance.ends if end.position_id not in numbers),
+    )
+
+
+def _difference(before: Position, after: Position) -> dict[str, int]:
+    """By symbol what a position held before, and no longer does; sold contracts are negative."""
+    gone: dict[str, int] = {}
+    for position, sign in ((before, 1), (after, -1)):
+        for leg, count in position.held.items():
+            symbol = leg.symbol(position.ticker)
+            gone[symbol] = gone.get(symbol, 0) + sign * leg.signed_ratio * count
+    return {symbol: count for symbol, count in gone.items() if count}
+
+
+def _are_there(gone: Mapping[str, int], beyond: Mapping[str, float]) -> bool:
+    """Whether the list shows all of what was gone, beyond what it should."""
+    return all(
+        beyond.get(s, 0) >= count if count > 0 else beyond.get(s, 0) <= count
+        for s, count in gone.items()
     )
 
 

@@ -66,8 +66,13 @@ class LedgerStatement:
 
     @property
     def to_be_covered(self) -> dict[str, int]:
-        """The contracts without sold ones that only a person holds, and no position ever had."""
-        had = {leg.symbol(p.ticker) for p in self.positions for leg in (*p.legs, *p.loose)}
+        """The contracts without sold ones that only a person holds, and no open position has."""
+        had = {
+            leg.symbol(p.ticker)
+            for p in self.positions
+            if p.closed_on is None
+            for leg in (*p.legs, *p.loose)
+        }
         theirs = {s: q for s, q in self.beside.items() if q < 0 and s not in had}
         return _added(self.contracts, {symbol: -quantity for symbol, quantity in theirs.items()})
 
@@ -94,7 +99,7 @@ class BrokerStatement:
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
     clock: datetime | None = None
-    by_hand: frozenset[str] = frozenset()
+    by_hand: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def differences(

@@ -8,7 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.ports.broker import BrokerDoubtError, Exercises, QuotesContracts
+from options_platform.adapters.ports.broker import (
+    BrokerDoubtError,
+    exercises_contracts,
+    quotes_contracts,
+)
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.domain.trading.positions import Position
@@ -38,7 +42,7 @@ class Exercising:
         is one attempt a session: after a refusal, or without an answer, the leg is sold.
         """
         broker, ledger = self.execution.broker, self.execution.ledger
-        if spot is None or not isinstance(broker, Exercises):
+        if spot is None or not exercises_contracts(broker):
             return None
         leg = exercise_is_worth_more(position, spot, self._quotes(position), self.settings.intraday)
         if leg is None or any(
@@ -81,7 +85,7 @@ class Exercising:
     def _quotes(self, position: Position) -> Mapping[str, Sides]:
         """Bid and ask of what covers the shares, USD a share; empty while the market is closed."""
         broker = self.execution.broker
-        if not isinstance(broker, QuotesContracts):
+        if not quotes_contracts(broker):
             return {}
         symbols = [leg.symbol(position.ticker) for leg in covers_of_shares(position)]
         age = self.settings.intraday.max_quote_age_seconds

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.closing import in_doubt as contracts_in_doubt
 from options_platform.domain.trading.closing import (
+    Part,
     next_to_close,
     what_the_broker_shows,
     without_cover,
 )
-from options_platform.domain.trading.cover import uncovers
-from options_platform.domain.trading.orders import (
-    OrderLeg,
-)
+from options_platform.domain.trading.closing import in_doubt as contracts_in_doubt
+from options_platform.domain.trading.cover import most_covered
+from options_platform.domain.trading.orders import Order, OrderLeg, closing
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import keeps_from_trading
 from options_platform.services.trading.execution import Execution
@@ -29,43 +28,88 @@ class NextLegs:
 
     execution: Execution
 
-    def of(self, position: Position, session: date) -> tuple[tuple[OrderLeg, ...], int]:
-        """The legs to close next, and how many spreads of them; no legs and 0 for nothing.
+    def of(self, position: Position, session: date, tried: Collection[Part] = ()) -> Part | None:
+        """What to close next; None where nothing may be sent now, beyond what was `tried`.
 
-        Whole spreads, unless the broker has refused to close them or another position nets their
-        contracts. Then, where a bought contract is missing in its list, the sold one is bought back
-        alone: that leaves nothing uncovered. Where sold ones are missing, as many whole spreads are
-        closed as the list shows.
+        What the broker has refused in the session waits until nothing else is left to send.
         """
-        legs, contracts = next_to_close(position)
-        is_alone = position.open_contracts and legs != position.legs
-        if is_alone and self._may_be_closed_already(position, session):
-            # While the buy-back of a single contract is in doubt, whole spreads are closed.
-            legs, contracts = position.legs, position.open_contracts
-        is_refused = len(legs) > 1 and any(
-            o.purpose == "exit"
+        refused = self._refused(position, session)
+        parts = [part for part in self._parts(position, refused) if part not in tried]
+        parts.sort(key=refused.__contains__)
+        return next((part for part in parts if self._is_safe(position, *part, session)), None)
+
+    def not_refused(self, position: Position, session: date) -> bool:
+        """Whether there is something to close that the broker has not refused in the session."""
+        return self.of(position, session, self._refused(position, session)) is not None
+
+    def is_next(self, position: Position, order: Order) -> bool:
+        """Whether nothing is to be closed before what an exit has not filled yet."""
+        refused = self._refused(position, order.session)
+        for legs, contracts in self._parts(position, refused):
+            if (closing(legs), contracts) == (order.legs, order.remaining):
+                return True
+            is_refused = (legs, contracts) in refused
+            if not is_refused and self._is_safe(position, legs, contracts, order.session):
+                return False
+        return False
+
+    def _refused(self, position: Position, session: date) -> list[Part]:
+        """What of a position the broker has refused to close in a session."""
+        return [
+            (closing(o.legs), o.contracts)
+            for o in self.execution.ledger.orders(session=session)
+            if o.purpose == "exit"
             and o.position_id == position.position_id
             and o.status == "rejected"
-            and len(o.legs) > 1
-            for o in self.execution.ledger.orders(session=session)
-        )
+        ]
+
+    def _parts(self, position: Position, refused: Collection[Part]) -> list[Part]:
+        """What may be closed next, in that order; less of the whole where its list lacks some.
+
+        Where the broker's list lacks a bought contract, the sold one is bought back alone: that
+        leaves nothing uncovered, and the bought one stays to be closed. Where it lacks sold ones,
+        as many whole spreads as it shows are closed.
+        """
+        parts: list[Part] = []
         expected = self.execution.ledger.statement().contracts
-        is_netted = len(legs) > 1 and not all(
+        for legs, contracts in next_to_close(position):
+            parts.append((legs, contracts))
+            is_refused = (legs, contracts) in refused
+            is_netted = not self._close_something(position, legs, contracts, expected)
+            if len(legs) == 1 or not (is_refused or is_netted):
+                continue
+            try:
+                at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
+            except BrokerDoubtError:
+                continue
+            shown = what_the_broker_shows(position, expected, at_broker)
+            missing = contracts_in_doubt(position, expected, at_broker)
+            if is_refused:
+                parts.append(shown)
+            elif without_cover(position, missing) is not None:
+                # No leg of what another position nets says that it closes: nobody would refuse it.
+                parts[-1] = shown
+        return [self._covered(position, *part) for part in parts]
+
+    def _covered(self, position: Position, legs: tuple[OrderLeg, ...], contracts: int) -> Part:
+        """As many of a part as may be closed: a sold contract may need the rest.
+
+        Be it of another position, or of none.
+        """
+        change = {leg.symbol(position.ticker): -leg.signed_ratio for leg in legs}
+        to_be_covered = self.execution.ledger.statement().to_be_covered
+        return legs, most_covered(to_be_covered, change, contracts)
+
+    def _close_something(
+        self, position: Position, legs: tuple[OrderLeg, ...], contracts: int,
+        expected: Mapping[str, int],
+    ) -> bool:  # fmt: skip
+        """Whether the account should hold what an order for `legs` closes."""
+        return all(
             _covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts) for leg in legs
         )
-        if not is_refused and not is_netted:
-            return legs, contracts
-        try:
-            at_broker = {one.symbol: one.quantity for one in self.execution.broker.holdings()}
-        except BrokerDoubtError:
-            return legs, contracts
-        missing = contracts_in_doubt(position, expected, at_broker)
-        # Legs that another position nets do not say that they close: nobody would refuse them.
-        if is_refused or without_cover(position, missing) is not None:
-            return what_the_broker_shows(position, expected, at_broker)
-        return legs, contracts
 
-    def are_safe(
+    def _is_safe(
         self, position: Position, legs: tuple[OrderLeg, ...], contracts: int, session: date
     ) -> bool:
         """Whether an order for `legs` leaves nothing uncovered, whatever the broker's list shows.
@@ -77,25 +121,23 @@ class NextLegs:
         """
         ledger_side = self.execution.ledger.statement()
         expected, lots, left = ledger_side.contracts, ledger_side.lots, ledger_side.of_positions
-        change = {leg.symbol(position.ticker): -leg.signed_ratio * contracts for leg in legs}
-        # A sold contract of another position, or of a person, may need them as cover.
-        adds_up = not uncovers(ledger_side.to_be_covered, change) and all(
+        adds_up = contracts > 0 and all(
             lots.get(s, 0) == left.get(s, 0) for s in symbols_of(position, legs)
         )
         if not adds_up:
             # It is not known what there is to close.
             return False
-        closes = all(_covers(expected.get(leg.symbol(position.ticker), 0), leg, contracts)
-                     for leg in legs)  # fmt: skip
+        closes = self._close_something(position, legs, contracts, expected)
         is_whole = len(legs) > 1 or legs == position.legs
+        is_bought_back = legs[0].side == "sell" and not legs[0].is_shares
         # The broker cannot tell another position's contracts from this one's.
         is_shared = any(_is_shared(expected, position, leg) for leg in legs)
-        if closes and is_whole and not is_shared:
+        says_that_it_closes = closes and (is_whole or is_bought_back)
+        if says_that_it_closes and not is_shared:
             return True
         if self._may_be_closed_already(position, session):
             return False
-        is_bought_back = legs[0].side == "sell" and not legs[0].is_shares
-        if closes and (is_whole or is_bought_back):
+        if says_that_it_closes:
             return True
         try:
             doubtful = self.in_doubt(position)
@@ -111,11 +153,19 @@ class NextLegs:
         """
         day = shift(session, 1)
         return any(
-            o.purpose == "exit"
-            and o.position_id == position.position_id
-            and keeps_from_trading(o, day)
+            keeps_from_trading(o, day) or self._may_have_closed(position, o)
             for o in self.execution.ledger.unsettled_orders()
+            if o.purpose == "exit" and o.position_id == position.position_id
         )
+
+    def _may_have_closed(self, position: Position, order: Order) -> bool:
+        """Whether the broker's list lacks what a missing exit would have closed."""
+        if order.status != "missing":
+            return False
+        try:
+            return bool(symbols_of(position, order.legs) & set(self.in_doubt(position)))
+        except BrokerDoubtError:
+            return True
 
     def in_doubt(self, position: Position) -> tuple[str, ...]:
         """The contracts of a position that are missing in the broker's list, by symbol.

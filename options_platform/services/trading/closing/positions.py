@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from options_platform.adapters.ports.broker import Quote
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.trading.closing import Part
 from options_platform.domain.trading.fills import MarketClose
 from options_platform.domain.trading.orders import (
     Order,
@@ -76,32 +77,30 @@ class Closing:
         current = self._open_now(position.position_id)
         if current is None:
             return None
-        sent = self._closed_next(current, session, reason, price, now, at_once_by)
-        if sent is None or sent.status != "rejected":
-            return sent
-        if sent.purpose == "exercise":
-            # What could not be exercised is sold in the market.
-            return self._closed_next(current, session, reason, price, now, at_once_by)
-        legs, contracts = self.next_legs.of(current, session)
-        if (closing(legs), contracts) == (sent.legs, sent.contracts):
-            return sent
-        return self._closed_next(current, session, reason, price, now, at_once_by)
+        tried: list[Part] = []
+        sent: Order | None = None
+        while (part := self.next_legs.of(current, session, tried)) is not None:
+            tried.append(part)
+            after = self._closed(current, *part, session, reason, price, now, at_once_by)
+            if after is None or after.status != "rejected":
+                return sent if after is None else after
+            sent = after
+        return sent
 
-    def _closed_next(
+    def _closed(
         self,
         position: Position,
+        legs: tuple[OrderLeg, ...],
+        contracts: int,
         session: date,
         reason: str,
         price: Pricing | None,
         now: datetime,
         at_once_by: Mapping[str, Quote] | None,
     ) -> Order | None:
-        """Send the order for what is closed next; None if nothing may be sent now."""
-        legs, contracts = self.next_legs.of(position, session)
+        """Send the order for what is to be closed next; None if nothing may be sent now."""
         if any(leg.expiry < shift(session, 1) for leg in legs):
             # An expired leg no longer trades: an activity says how it ended.
-            return None
-        if not legs or not self.next_legs.are_safe(position, legs, contracts, session):
             return None
         buys_back = not legs[0].is_shares and legs[0].side == "sell"
         if self._is_being_exercised(position) and not buys_back:
@@ -112,7 +111,9 @@ class Closing:
             if leg is not None and (is_confirmed or reason.partition(":")[0] != FLATTEN):
                 # Neither an exercise nor a sale of the shares can be undone, so a second look
                 # decides, unless a person flattens.
-                return self._exercise(position, session, leg, now) if is_confirmed else None
+                requested = self._exercise(position, session, leg, now) if is_confirmed else None
+                if requested is None or requested.status != "rejected":
+                    return requested
         fair = None if price is None else price(closing(legs))
         if fair is None:
             if legs != position.legs and not self.execution.broker.takes_market_orders:
@@ -156,9 +157,12 @@ class Closing:
         current = self._open_now(order.position_id)
         if current is None:
             return False
-        legs, contracts = self.next_legs.of(current, order.session)
-        left = self.execution.as_recorded(order).remaining
-        return (closing(legs), contracts) == (order.legs, left)
+        return self.next_legs.is_next(current, self.execution.as_recorded(order))
+
+    def has_a_way(self, order: Order) -> bool:
+        """Whether something of an exit's position may be closed that was not refused before."""
+        current = self._open_now(order.position_id)
+        return current is not None and self.next_legs.not_refused(current, order.session)
 
     def send_again(self, order: Order, now: datetime) -> Order:
         """Send an exit that the broker does not have; withdraw one whose legs are outdated."""
@@ -193,7 +197,7 @@ class Closing:
         ]
         limit = None
         if not self.execution.broker.takes_market_orders:
-            prices = self.settings.ladder.prices("exit", fair_price, closing(legs))
+            prices = self.settings.ladder.prices(position.ticker, "exit", fair_price, closing(legs))
             # Shares go at their worst price at once: they fill in pieces, which no ladder follows.
             limit = prices[-1] if at_floor or legs[0].is_shares else prices[0]
         # There is a next attempt only once the one before has ended.
@@ -229,5 +233,10 @@ class Closing:
 
 
 def is_leaving(order: Order) -> bool:
-    """Whether a working order closes its position; an exercise once it was requested."""
+    """Whether a working order closes its position; an exercise once it was requested.
+
+    One in doubt that was withdrawn is never sent again: something else has to close it.
+    """
+    if order.status == "unknown" and order.withdrawn:
+        return False
     return order.purpose == "exit" or (order.purpose == "exercise" and order.status != "intent")

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, QuotesContracts
+from options_platform.adapters.ports.broker import (
+    Broker,
+    BrokerDoubtError,
+    QuotesContracts,
+    quotes_contracts,
+)
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.risk import Exposure, OrderBasis, refusals, stale
@@ -111,7 +116,7 @@ class EntryChecks:
     def _moved(self, order: Order) -> list[str]:
         """PRICE_MOVED and CROSSED_QUOTE by the broker's market of now, while it trades."""
         broker = self.broker
-        if not isinstance(broker, QuotesContracts):
+        if not quotes_contracts(broker):
             return []
         clock = broker.clock()
         if clock is None or not clock.is_open:

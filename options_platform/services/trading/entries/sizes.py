@@ -102,4 +102,6 @@ class EntrySizes:
                 self.settings.plan.sizing,
             ).contracts
         share = contracts / planned
-        return {**plan, "contracts": contracts, **{name: plan[name] * share for name in SCALED}}
+        # A profit without bound is null whatever the size.
+        scaled = {name: plan[name] * share for name in SCALED if plan[name] is not None}
+        return {**plan, "contracts": contracts, **scaled}

@@ -12,7 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, Quote, QuotesContracts
+from options_platform.adapters.ports.broker import (
+    Broker,
+    BrokerDoubtError,
+    Quote,
+    QuotesContracts,
+    quotes_contracts,
+)
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.chain import ChainRules
@@ -179,10 +185,10 @@ def present_market(
     trade is asked for at once: what a person does has no second look.
     """
     clock = None
-    if isinstance(broker, QuotesContracts):
+    if quotes_contracts(broker):
         with suppress(BrokerDoubtError):
             clock = broker.clock()
-    if clock is None or not clock.is_open or not isinstance(broker, QuotesContracts):
+    if clock is None or not clock.is_open or not quotes_contracts(broker):
         return PresentMarket(settings, date.min)
     rules, wanted = settings.intraday, list(of)
     day = clock.now.astimezone(NEW_YORK).date()

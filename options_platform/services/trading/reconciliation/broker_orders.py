@@ -105,7 +105,7 @@ class BrokerOrders:
 
     def _count_all_attempts(self, now: datetime) -> None:
         entries = [order for order in self.ledger.orders() if order.purpose == "entry"]
-        for position in self.ledger.positions(only_open=True):
+        for position in self.ledger.positions():
             of_it = (order for order in entries if order.position_id == position.position_id)
             after = with_all_attempts(position, of_it)
             if after != position:

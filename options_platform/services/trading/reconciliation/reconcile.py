@@ -13,7 +13,7 @@ from datetime import date, datetime
 
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.reconciliation.acceptance import is_refuted
+from options_platform.domain.trading.reconciliation.acceptance import is_open_to_proof, refuted
 from options_platform.domain.trading.reconciliation.differences import (
     BrokerStatement,
     Difference,
@@ -146,10 +146,13 @@ class Reconciler:
         self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
     ) -> bool:
         """Reopen what a person accepted as ended, once the broker shows it after all."""
-        accepted_last = self.ledger.acceptance()
-        if accepted_last is None or not is_refuted(
-            accepted_last, ledger_side, broker_side.contracts, now, broker_side.by_hand
-        ):
-            return False
-        self.ledger.take_back(accepted_last, now, "CORRECTED: the broker shows it after all")
-        return True
+        is_any = False
+        for acceptance in reversed(self.ledger.acceptances()):
+            if not is_open_to_proof(acceptance, now):
+                continue
+            part = refuted(acceptance, ledger_side, broker_side.contracts, broker_side.by_hand)
+            if part is not None:
+                reason = "CORRECTED: the broker shows it after all"
+                self.ledger.take_back(acceptance, part, now, reason)
+                ledger_side, is_any = self.ledger.statement(), True
+        return is_any

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from options_platform.adapters.ports.broker import Activity, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.reconciliation.beside import (
     AcceptedEnd,
     delivered_late,
@@ -58,12 +59,12 @@ class Settling:
         return None
 
     def causes(
-        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: set[str]
+        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: dict[str, datetime]
     ) -> dict[str, str]:
         """By symbol what happened to the contract, for the text of a difference.
 
         Of fills only those count that no order of this account explains; their symbols are added
-        to `by_hand`.
+        to `by_hand`, with the time of the last.
         """
         ours = {name for report in orders.values() for name in report.broker_ids}
         causes: dict[str, str] = {}
@@ -75,7 +76,8 @@ class Settling:
                     continue
                 if activity.kind in CAUSES:
                     if activity.kind == "FILL":
-                        by_hand.add(activity.symbol)
+                        when = activity.at or datetime.combine(activity.on, time.max, NEW_YORK)
+                        by_hand[activity.symbol] = max(when, by_hand.get(activity.symbol, when))
                     cause = CAUSES[activity.kind]
                     suffix = " by an order that is not ours" if activity.kind == "FILL" else ""
                     causes[activity.symbol] = f"{cause} on {activity.on}{suffix}"

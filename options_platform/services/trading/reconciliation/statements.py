@@ -63,7 +63,7 @@ def read_statement(
     clock = broker.clock()
     contracts = {h.symbol: h.quantity for h in broker.holdings()}
     causes: dict[str, str] = {}
-    by_hand: set[str] = set()
+    by_hand: dict[str, datetime] = {}
     if contracts != ledger_side.contracts:
         causes = settling.causes(orders, since.date(), by_hand)
     return BrokerStatement(
@@ -73,5 +73,5 @@ def read_statement(
         cash_usd=account.cash_usd,
         causes=causes,
         clock=None if clock is None else clock.now,
-        by_hand=frozenset(by_hand),
+        by_hand=by_hand,
     )

@@ -124,7 +124,7 @@ def test_no_spot_at_expiry_pays_what_is_out_of_bounds(legs, spot):
 )
 def test_a_closing_ladder_rises_and_stays_within_the_bounds(legs, fair, rungs, share, usd):
     rules = LadderRules(rungs=rungs, exit_concession=share, exit_concession_usd=usd)
-    prices, bounds = rules.prices("exit", fair, legs), bounds_of(legs)
+    prices, bounds = rules.prices("SPY", "exit", fair, legs), bounds_of(legs)
     assert 1 <= len(prices) <= rungs
     assert all(later > earlier for earlier, later in itertools.pairwise(prices))
     assert all(bounds.low - 1e-9 <= price <= bounds.high + 1e-9 for price in prices)
@@ -143,21 +143,23 @@ def test_a_closing_ladder_rises_and_stays_within_the_bounds(legs, fair, rungs, s
 def test_no_rung_gives_away_what_brings_money(legs, fair, rungs, usd):
     rules = LadderRules(rungs=rungs, exit_concession_usd=usd)
     if bounds_of(legs).high <= 0 or fair < 0:
-        assert rules.prices("exit", fair, legs)[-1] <= -0.01
+        assert rules.prices("SPY", "exit", fair, legs)[-1] <= -0.01
 
 
 @pytest.mark.parametrize("fair", [-0.003, 0.0, 0.04, 3.0])
 @pytest.mark.parametrize("legs", ["-C100 +C105", "-C100", "+P95 -P100"])
 def test_a_worthless_debit_position_asks_a_cent_on_every_rung(legs, fair):
     """Whatever the quotes say, its closing legs cost nothing at the most."""
-    assert LadderRules().prices("exit", fair, [leg(text) for text in legs.split()]) == [-0.01]
+    assert LadderRules().prices("SPY", "exit", fair, [leg(text) for text in legs.split()]) == [
+        -0.01
+    ]
 
 
 def test_a_worthless_calendar_asks_a_cent_too_and_a_credit_spread_is_bought_back_for_nothing():
     calendar = (leg("-C100", LATER), leg("+C100"))
-    assert LadderRules().prices("exit", 0.02, calendar) == [-0.01]
+    assert LadderRules().prices("SPY", "exit", 0.02, calendar) == [-0.01]
     credit = (leg("+C100"), leg("-C105"))
-    assert LadderRules(rungs=2).prices("exit", -0.02, credit) == [0.0, 0.1]
+    assert LadderRules(rungs=2).prices("SPY", "exit", -0.02, credit) == [0.0, 0.1]
 
 
 def test_shares_are_worth_between_nothing_and_no_bound():

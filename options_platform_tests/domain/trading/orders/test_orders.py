@@ -172,22 +172,24 @@ def test_a_ladder_worked_by_hand():
     """A debit of 2.00 that may give way by 10%: 2.00, 2.10, 2.20; a credit likewise to 1.80."""
     rules = LadderRules(rungs=3, entry_concession=0.1, exit_concession=0.1)
     for purpose in ("entry", "exit"):
-        assert rules.prices(purpose, 2.0, LEGS) == pytest.approx([2.0, 2.1, 2.2])
-        assert rules.prices(purpose, -2.0, closing(LEGS)) == pytest.approx([-2.0, -1.9, -1.8])
+        assert rules.prices("SPY", purpose, 2.0, LEGS) == pytest.approx([2.0, 2.1, 2.2])
+        assert rules.prices("SPY", purpose, -2.0, closing(LEGS)) == pytest.approx(
+            [-2.0, -1.9, -1.8]
+        )
 
 
 def test_what_is_nearly_worthless_is_closed_at_a_cost_and_never_opened_at_one():
     rules = LadderRules(rungs=3)
-    assert rules.prices("exit", 0.02, LEGS) == pytest.approx([0.02, 0.07, 0.12])
-    assert rules.prices("entry", -0.02, LEGS) == pytest.approx([-0.02])
+    assert rules.prices("SPY", "exit", 0.02, LEGS) == pytest.approx([0.02, 0.07, 0.12])
+    assert rules.prices("SPY", "entry", -0.02, LEGS) == pytest.approx([-0.02])
 
 
 def test_an_exit_never_pays_more_than_the_width_and_gives_no_spread_away():
     """470/475: buying it back costs at most 5, selling it brings at least a cent."""
     rules = LadderRules(rungs=4)
-    assert rules.prices("exit", 4.6, LEGS) == pytest.approx([4.6, 4.73, 4.86, 5.0])
-    assert rules.prices("exit", 25.0, LEGS) == [5.0]
-    assert rules.prices("exit", -0.02, closing(LEGS)) == pytest.approx([-0.02, -0.01])
+    assert rules.prices("SPY", "exit", 4.6, LEGS) == pytest.approx([4.6, 4.73, 4.86, 5.0])
+    assert rules.prices("SPY", "exit", 25.0, LEGS) == [5.0]
+    assert rules.prices("SPY", "exit", -0.02, closing(LEGS)) == pytest.approx([-0.02, -0.01])
 
 
 @given(

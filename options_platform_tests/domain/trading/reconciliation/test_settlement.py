@@ -93,17 +93,17 @@ def test_an_assignment_ends_no_bought_contract():
 
 def test_legs_are_closed_in_an_order_that_uncovers_nothing():
     (assigned,) = settle(activity("OPASN", SOLD, 2), [SPREAD]).positions
-    assert next_to_close(assigned) == ((shares_leg("buy"),), 200)
+    assert next(next_to_close(assigned)) == ((shares_leg("buy"),), 200)
     (naked,) = accepted([SPREAD], {BOUGHT.symbol("SPY"): 2}, DAY)
     assert has_uncovered_short(naked)
-    assert next_to_close(naked) == ((SOLD,), 2)
-    assert next_to_close(SPREAD) == (SPREAD.legs, 2)
+    assert next(next_to_close(naked)) == ((SOLD,), 2)
+    assert next(next_to_close(SPREAD)) == (SPREAD.legs, 2)
 
 
 def test_a_sold_contract_that_nothing_covers_is_bought_back_before_whole_spreads():
     (half,) = accepted([SPREAD], {BOUGHT.symbol("SPY"): 1}, DAY)
     assert half.open_contracts == 1
-    assert next_to_close(half) == ((SOLD,), 1)
+    assert next(next_to_close(half)) == ((SOLD,), 1)
 
 
 def test_the_sold_contract_alone_is_closed_only_where_the_list_lacks_its_cover():
@@ -138,7 +138,7 @@ def test_an_odd_lot_covers_no_sold_contract(shares, naked):
     call = OrderLeg("sell", "call", 480.0, EXPIRY, 2)
     held = replace(SPREAD, contracts=2, broken_contracts=2, loose=(call, shares_leg("buy", shares)))
     assert has_uncovered_short(held) is naked
-    assert next_to_close(held) == ((replace(call, ratio=1),), 2)
+    assert next(next_to_close(held)) == ((replace(call, ratio=1),), 2)
 
 
 @pytest.mark.parametrize(("shares", "legs"), [(200, (BOUGHT,)), (199, ()), (250, (BOUGHT,))])
@@ -163,7 +163,7 @@ def test_an_odd_number_of_shares_that_a_person_accepts_as_missing_leaves_the_res
     (assigned,) = settle(activity("OPASN", SOLD, 2), [SPREAD]).positions
     (after,) = accepted([assigned], {"SPY": 51}, DAY)
     assert shares_leg("buy", 149) in after.loose
-    assert next_to_close(after) == ((shares_leg("buy"),), 149)
+    assert next(next_to_close(after)) == ((shares_leg("buy"),), 149)
 
 
 def test_an_expiry_ends_the_side_that_the_account_holds_net_of_both():

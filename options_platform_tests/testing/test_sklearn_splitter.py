@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.models.sklearn_splitter import WalkForwardSplit
 from options_platform.models.walk_forward import (
     Fold,
     LeakError,
@@ -18,6 +17,7 @@ from options_platform.models.walk_forward import (
     monthly_folds,
     require_purged,
 )
+from options_platform.testing.sklearn_splitter import WalkForwardSplit
 
 DAYS = np.array(sessions(date(2015, 1, 2), date(2017, 6, 30)), dtype="datetime64[D]")
 

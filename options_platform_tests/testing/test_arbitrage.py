@@ -6,7 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from options_platform.domain.calendar.expiries import listed_expiries
-from options_platform.domain.chain import Chain, ChainRules, arbitrages, synthetic_chain
+from options_platform.domain.chain import Chain, ChainRules
+from options_platform.testing.arbitrage import arbitrages
+from options_platform.testing.synthetic_chains import synthetic_chain
 
 RULES = ChainRules()
 DAY = date(2024, 1, 2)

@@ -1,0 +1,39 @@
+"""`earnings`: the dates of earnings reports, a partition each; most sessions have none."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from options_platform.contracts import EARNINGS
+from options_platform.defs.shared.asset_options import asset_options
+from options_platform.defs.shared.context import result, selected_range
+from options_platform.services.market_data.earnings import EarningsUpdate, update_earnings
+from options_platform.services.market_data.platform import Platform
+from options_platform.settings import Settings
+
+
+def make_earnings(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `earnings`; of a source without such dates it stays empty and says so."""
+
+    @dg.asset(**asset_options(EARNINGS, settings, group="market_data", kinds={"source"}))
+    def earnings(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> dg.MaterializeResult:
+        selected = selected_range(context, settings)
+        update = update_earnings(platform, selected)
+        return result(context, update.rows, selected, _told(update, platform))
+
+    return earnings
+
+
+def _told(update: EarningsUpdate, platform: Platform) -> dict[str, Any]:
+    """Where the rows come from, how many are planned yet, and why some or all are unknown."""
+    if update.nothing_given is not None:
+        return {"why_empty": update.nothing_given}
+    planned = update.rows.filter(pl.col("date") > platform.now().date())
+    told = {"source": platform.source().info.label, "planned_reports": planned.height}
+    if update.unknown:
+        reasons = "\n".join(f"- {ticker}: {why}" for ticker, why in update.unknown.items())
+        told["not_known"] = dg.MetadataValue.md(reasons)
+    return told

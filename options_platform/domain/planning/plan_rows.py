@@ -1,0 +1,107 @@
+"""Rows of `trade_plan` and `trade_plan_legs`, and the hash that names a plan."""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.chain import Quotes
+from options_platform.domain.planning.expiries import LegExpiries
+from options_platform.domain.planning.selection import NONE
+from options_platform.domain.strategies.base import Strategy
+
+
+def leg_rows(
+    rows: pl.DataFrame, strategy: Strategy, quotes: list[Quotes], expiries: LegExpiries
+) -> pl.DataFrame:
+    """The legs of each row of one strategy, as in `trade_plan_legs` but for the plan's id."""
+    frames = [
+        rows.select("date", "ticker").with_columns(
+            leg=pl.lit(number, pl.Int32),
+            side=pl.lit(leg.side),
+            right=pl.lit(leg.right),
+            strike=pl.Series(q.strike),
+            expiry=pl.Series(expiries.of(leg)).cast(pl.Date),
+            ratio=pl.lit(leg.ratio, pl.Int32),
+            iv=pl.Series(q.iv),
+            delta=pl.Series(q.greeks.delta),
+            bid=pl.Series(q.bid),
+            mid=pl.Series(q.mid),
+            ask=pl.Series(q.ask),
+        )
+        for number, (leg, q) in enumerate(zip(strategy.legs, quotes, strict=True), start=1)
+    ]
+    return pl.concat(frames).sort("date", "ticker", "leg")
+
+
+def traded_rows(
+    rows: pl.DataFrame, legs: pl.DataFrame, strategy: Strategy, source: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that trade as rows of `trade_plan` and of `trade_plan_legs`."""
+    if rows.is_empty():
+        return TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty()
+    legs = legs.join(rows.select("date", "ticker"), on=["date", "ticker"], how="semi")
+    shown = legs.group_by("date", "ticker", maintain_order=True).agg(
+        pl.concat_str(["side", "right", pl.col("strike").cast(pl.String), "expiry"], separator=" ")
+    )
+    texts = dict(zip(shown.select("date", "ticker").rows(), shown["side"].to_list(), strict=True))
+    ids = [
+        plan_id(day, ticker, strategy.name, texts[day, ticker], count, price)
+        for day, ticker, count, price in rows.select(
+            "date", "ticker", "contracts", "limit_price"
+        ).iter_rows()
+    ]
+    reasons = pl.concat_list(
+        pl.concat_str(pl.lit("REGIME_"), pl.col("regime").str.to_uppercase()),
+        pl.concat_str(pl.lit("DIRECTION_"), pl.col("direction").str.to_uppercase()),
+    )
+    plans = rows.with_columns(
+        plan_id=pl.Series(ids),
+        decision=pl.lit("trade"),
+        reasons=reasons,
+        chain_source=pl.lit(source),
+    ).select(TRADE_PLAN.schema.names())
+    keyed = legs.join(plans.select("date", "ticker", "plan_id"), on=["date", "ticker"])
+    return plans, keyed.select(TRADE_PLAN_LEGS.schema.names())
+
+
+def plan_id(day: object, ticker: str, strategy: str, *content: object) -> str:
+    """A short hash of a plan's key and content."""
+    text = "|".join([str(day), ticker, strategy, *(str(part) for part in content)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def refused_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """Plans without a trade; what was chosen before the refusal is not kept."""
+    ids = [
+        plan_id(day, ticker, NONE, code)
+        for day, ticker, code in rows.select("date", "ticker", "refusal").iter_rows()
+    ]
+    kept = ("date", "ticker", "direction", "confidence", "regime", "iv_rank", "spot", "target_dte")
+    return (
+        rows.select(*kept, "refusal", "strike_basis")
+        .with_columns(
+            plan_id=pl.Series(ids, dtype=pl.String),
+            decision=pl.lit("no_trade"),
+            strategy=pl.lit(NONE),
+            reasons=pl.concat_list("refusal"),
+            contracts=pl.lit(0, pl.Int32),
+            **{
+                name: pl.lit(None, dtype)
+                for name, dtype in TRADE_PLAN.schema.items()
+                if name
+                not in (
+                    *kept,
+                    "plan_id",
+                    "decision",
+                    "reasons",
+                    "strategy",
+                    "contracts",
+                    "strike_basis",
+                )
+            },
+        )
+        .select(TRADE_PLAN.schema.names())
+    )

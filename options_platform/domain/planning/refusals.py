@@ -1,0 +1,41 @@
+"""What a rule that refuses a plan is.
+
+`selection` lists those that are asked of predictions, `plan` those that are asked of a priced
+spread. The plan refuses by them and the rule trace reports them, both from these lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class RefusalRule:
+    """One rule: it refuses a row of a plan with `code` where `refuses` is true.
+
+    `value` is what the rule looks at, as text, null where it is not known; `threshold` says in
+    words what it asks for.
+    """
+
+    code: str
+    value: pl.Expr
+    threshold: str
+    refuses: pl.Expr
+
+
+def first_refusal(rules: Sequence[RefusalRule]) -> pl.Expr:
+    """The code of the first rule that refuses a row; null where none does."""
+    return pl.coalesce(pl.when(rule.refuses).then(pl.lit(rule.code)) for rule in rules)
+
+
+def as_text(column: str) -> pl.Expr:
+    """A number as the rule trace shows it."""
+    return pl.col(column).cast(pl.Float64).round(6).cast(pl.String)
+
+
+def is_missing(column: str) -> pl.Expr:
+    """Whether the column holds no number."""
+    return pl.col(column).is_null() | pl.col(column).is_nan()

@@ -1,0 +1,50 @@
+"""Where the strikes of a strategy's legs lie, on whatever lists them."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from options_platform.domain.strategies.base import Leg, Right, Strategy
+
+Strike = TypeVar("Strike")
+
+
+class ListedStrikes(Protocol[Strike]):
+    """The strikes to choose from: of one chain, or of a row each of many.
+
+    A strike is a number in the former and an array [rows] in the latter; deltas are absolute,
+    distances USD a share.
+    """
+
+    def at_spot(self, right: Right) -> Strike:
+        """The one nearest to the spot."""
+        ...
+
+    def nearest_delta(self, right: Right, delta: Strike) -> Strike:
+        """The one whose delta is nearest to `delta`."""
+        ...
+
+    def away(self, leg: Leg, anchor: Strike, width: Strike) -> Strike:
+        """The one nearest to the leg's widths from `anchor`, never `anchor` itself."""
+        ...
+
+
+def choose_strikes(
+    strategy: Strategy, listed: ListedStrikes[Strike], delta: Strike, width: Strike
+) -> list[Strike]:
+    """The strike of each leg.
+
+    Args:
+        strategy: whose legs they are.
+        listed: the strikes that there are.
+        delta: absolute delta of the anchors, where they do not lie at the spot.
+        width: USD a share between an anchor and its wing.
+    """
+    anchors = {
+        right: listed.at_spot(right) if strategy.centred else listed.nearest_delta(right, delta)
+        for right in strategy.rights
+    }
+    return [
+        listed.away(leg, anchors[leg.right], width) if leg.widths_out else anchors[leg.right]
+        for leg in strategy.legs
+    ]

@@ -1,0 +1,21 @@
+"""The first and the newest session that the settings ask for; known without loading Dagster."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from options_platform.domain.calendar.sessions import all_sessions, newest_session
+from options_platform.settings import Settings
+
+
+def newest_date(settings: Settings, now: datetime) -> date:
+    """The newest session with a partition: the last completed one, or the last up to `end`."""
+    newest = newest_session(now)
+    if settings.end is None or settings.end >= newest:
+        return newest
+    return max(day for day in all_sessions() if day <= settings.end)
+
+
+def first_date(settings: Settings) -> date:
+    """The first session on or after the settings' start."""
+    return min(day for day in all_sessions() if day >= settings.start)

@@ -1,0 +1,156 @@
+"""Exits that are lost on their way, or refused: what is left is closed all the same, and once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from options_platform.domain.trading.orders import closing
+from options_platform.errors import LedgerError
+from options_platform.services.trading.flatten import Flattening
+from options_platform.services.trading.intraday_stops import IntradayCheck
+from options_platform.testing.alpaca_account import NOW, SESSION, trader
+from options_platform_tests.faults.world import (
+    CLOSES,
+    DATED,
+    POST,
+    accept,
+    advance,
+    assert_sound,
+    at_clock,
+    contracts,
+    exits,
+    statuses,
+    trade,
+)
+
+CRASH = 225.0
+
+
+@pytest.fixture
+def made(tmp_path, fake):
+    """An account that holds three sold spreads, at a broker that fills what its prices meet."""
+    made = replace(trader(tmp_path, fake.address), closes=DATED)
+    trade(made, regime="iv_contraction")
+    fake.fills = "limit"
+    return made
+
+
+def lose_one_bought_contract(made, fake):
+    (position,) = made.ledger.positions()
+    bought = next(leg for leg in position.legs if leg.side == "buy").symbol("SPY")
+    fake.script("move", {"symbol": bought, "quantity": -1})
+    accept(made, NOW, "sold one by hand")
+
+
+def check(made, fake, minute, spot=CRASH):
+    moment = NOW + timedelta(minutes=minute)
+    at_clock(fake, moment)
+    fake.script("trade", {"ticker": "SPY", "price": spot})
+    return IntradayCheck(made).run(moment)
+
+
+def close(made, reason="STOP_LOSS"):
+    with made.exclusively():
+        return made.closing.close_position(made.ledger.positions()[0], SESSION, reason, None, NOW)
+
+
+def flatten(made, fake, minute):
+    moment = NOW + timedelta(minutes=minute)
+    at_clock(fake, moment)
+    return Flattening(made, CLOSES, pause=lambda seconds: None).run(moment)
+
+
+def test_a_lost_buy_back_of_a_naked_contract_is_sent_again(made, fake):
+    lose_one_bought_contract(made, fake)
+    fake.script("faults", {"on": POST, "do": "status", "status": 502})
+    check(made, fake, 0)
+    assert exits(made)[0].status == "unknown"
+    for minute in (5, 10, 15):
+        check(made, fake, minute)
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+def test_a_refused_buy_back_of_a_naked_contract_keeps_no_whole_spread_from_being_closed(made, fake):
+    lose_one_bought_contract(made, fake)
+    sold = next(leg for leg in made.ledger.positions()[0].legs if leg.side == "sell")
+    refusal = {"code": 42210000, "message": "invalid limit_price"}
+    fake.script("faults", {"on": POST, "do": "status", "status": 422, "body": refusal})
+    check(made, fake, 0)
+    alone, whole = exits(made)
+    assert (alone.status, alone.legs) == ("rejected", closing((replace(sold, ratio=1),)))
+    assert (whole.status, len(whole.legs)) == ("filled", 2)
+    check(made, fake, 5)
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+def test_what_rests_beside_a_refused_part_is_left_to_rest(made, fake):
+    lose_one_bought_contract(made, fake)
+    fake.fills = "rest"
+    refusal = {"code": 42210000, "message": "invalid limit_price"}
+    fake.script("faults", {"on": POST, "do": "status", "status": 422, "body": refusal})
+    check(made, fake, 0)
+    advance(made, NOW, fake)
+    assert [order.status for order in exits(made)] == ["rejected", "accepted"]
+
+
+def outage_of_a_flatten(made, fake, how, times):
+    """A stop's exit and all that a person's flatten sends are lost on their way."""
+    fake.fills = "rest"
+    fake.script("faults", {"on": POST, "do": how, "status": 502, "times": times})
+    close(made)
+    assert flatten(made, fake, 1)
+    assert exits(made)[0].withdrawn
+
+
+def test_a_position_whose_lost_exit_was_withdrawn_is_closed_by_the_next_attempt(made, fake):
+    outage_of_a_flatten(made, fake, "status", 3)
+    advance(made, NOW + timedelta(minutes=2), fake)
+    lost, following = exits(made)
+    assert (lost.status, following.status, following.reason) == ("unknown", "accepted", "FLATTEN")
+    fake.script("fill", {"client_order_id": following.client_order_id})
+    made.reconcile(NOW + timedelta(minutes=2))
+    assert contracts(fake) == {}
+    assert made.ledger.positions()[0].closed_on
+
+
+@pytest.mark.parametrize("first", ["the lost one fills", "the next one fills"])
+def test_a_lost_exit_that_arrives_after_all_closes_nothing_twice(made, fake, first):
+    """It was withdrawn, so it leaves the market again; where it has filled, the other does."""
+    outage_of_a_flatten(made, fake, "underway", 2)
+    lost, following = exits(made)
+    assert (lost.status, following.status) == ("unknown", "accepted")
+    if first == "the lost one fills":
+        fake.script("cancel", {"client_order_id": following.client_order_id})
+        fake.script("arrive", {})
+        fake.script("fill", {"client_order_id": lost.client_order_id})
+    else:
+        fake.script("arrive", {})
+    for minute in (2, 3):
+        made.reconcile(NOW + timedelta(minutes=minute))
+        for working in made.ledger.working_orders():
+            if working.status != "unknown":
+                fake.script("fill", {"client_order_id": working.client_order_id})
+    made.reconcile(NOW + timedelta(minutes=4))
+    assert contracts(fake) == {}
+    assert {"new", "partially_filled"}.isdisjoint(statuses(fake))
+    assert made.ledger.positions()[0].closed_on
+    assert_sound(made, fake)
+
+
+def test_exits_go_on_while_the_page_of_an_account_that_was_verified_fails(tmp_path, made, fake):
+    again = replace(trader(tmp_path, fake.address), closes=DATED)
+    fake.script("faults", {"on": "GET /v2/account", "do": "status", "status": 503, "times": 99})
+    assert close(again).status == "accepted"
+    assert again.reconcile(NOW)[0].startswith("the account: HTTP 503")
+
+
+def test_no_exit_is_sent_to_an_account_that_answers_with_another_number(tmp_path, made, fake):
+    again = replace(trader(tmp_path, fake.address), closes=DATED)
+    fake.book.number = "another"
+    sent = fake.count(POST)
+    with pytest.raises(LedgerError, match="another account"):
+        close(again)
+    assert fake.count(POST) == sent
