@@ -80,7 +80,7 @@ def test_an_index_that_stops_is_carried_once_then_null_then_an_error(tmp_path):
         row = market.rows(VIX, date=day).row(0, named=True)
         assert (row["vix"] is None, row["vix_age"]) == ((number > 1), 1 if number == 1 else None)
     before = market.rows(VIX)
-    with pytest.raises(SourceError, match=rf"VIX\.csv says nothing.*last close is of {last}"):
+    with pytest.raises(SourceError, match=rf"VIX\.csv has no closes.*last close is of {last}"):
         market.run_index(start=shift(last, 11), end=shift(last, 11))
     assert market.rows(VIX).equals(before)
     calm_index().write_csv(tmp_path / "VIX.csv")
