@@ -15,11 +15,9 @@ from options_platform.domain.trading.orders import (
     OrderLeg,
     bounds_of,
     closing,
+    ladder,
     possible_value,
     shares_leg,
-)
-from options_platform.domain.trading.orders import (
-    price_ladder as ladder,
 )
 from options_platform.domain.trading.orders.bounds import Bounds
 

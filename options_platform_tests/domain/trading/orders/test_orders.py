@@ -17,9 +17,7 @@ from options_platform.domain.trading.orders import (
     contracts_held,
     exit_order_id,
     in_lowest_terms,
-)
-from options_platform.domain.trading.orders import (
-    price_ladder as ladder,
+    ladder,
 )
 from options_platform.errors import LedgerError
 
