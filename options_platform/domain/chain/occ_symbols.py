@@ -59,20 +59,20 @@ def symbol_expr(root: pl.Expr, expiry: pl.Expr, right: pl.Expr, strike: pl.Expr)
     return pl.concat_str(root, expiry.dt.strftime("%y%m%d"), letter, thousandths)
 
 
-def own_root(ticker: pl.Expr) -> pl.Expr:
+def standard_root(ticker: pl.Expr) -> pl.Expr:
     """The standard OCC root of a ticker: `BRKB` for `BRK.B`."""
     return ticker.str.replace_all(r"[.\-]", "")
 
 
-def own_symbol(ticker: pl.Expr) -> pl.Expr:
+def standard_symbol(ticker: pl.Expr) -> pl.Expr:
     """The symbol with the ticker's standard root, from columns `expiry`, `right`, `strike`."""
-    return symbol_expr(own_root(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike"))
+    return symbol_expr(standard_root(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike"))
 
 
 def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
     """Whether the root belongs to standard contracts of the ticker."""
     return pl.any_horizontal(
-        *(root == pl.concat_str(own_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
+        *(root == pl.concat_str(standard_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
-from options_platform.domain.trading.exit_rules import STOPS
+from options_platform.domain.trading.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     LadderRules,
     Order,
@@ -85,7 +85,7 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
             break
         is_other = order.purpose == "exit" and before.reason != order.reason
         # An exit that a stop has overtaken bears the stop's reason, and stands on its own rung.
-        if is_other and order.reason not in STOPS:
+        if is_other and order.reason not in IMMEDIATE_REASONS:
             break
         attempts.append(before)
     prices: list[float] = []
@@ -99,7 +99,7 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
     return None if limit is None else next((price for price in prices if price > limit), None)
 
 
-def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
+def price_after_worst(order: Order, fair_price: float, rules: LadderRules) -> float | None:
     """The price of a new ladder, USD a share, once the market is beyond the last rung of an exit.
 
     `fair_price` is what the order's legs cost now. None while the limit may still be met, and
