@@ -97,7 +97,7 @@ def build_parser() -> Parser:
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
     for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="read the demo's replay ledger")
-    feasible = reading("feasibility", "show the smallest account in which each strategy fits")
+    feasible = reading("feasibility", "show how much money each strategy needs in the account")
     feasible.add_argument(
         "--sessions", type=int, default=252, help="newest sessions to plan (default: 252)"
     )
@@ -140,7 +140,9 @@ def _add_trading(reading: Callable[[str, str], Parser]) -> None:
         sub.add_argument("--reason", help="why, for the record (default: by hand)")
     flatten = reading("flatten", "halt, cancel every order and close every position")
     flatten.add_argument("--yes", action="store_true", help="do not ask")
-    alerts = reading("alerts", "show the conditions that raise an alert, or test the addresses")
+    alerts = reading(
+        "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
+    )
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
     fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
     fake.add_argument("--port", type=int, default=8765)
@@ -256,15 +258,19 @@ def _add_market(
         "--to", metavar="FOLDER", help="folder to write to (default: OPTIONS_CSV_DIR)"
     )
     files.add_argument("--ticker", help="ticker of the files, or the one ticker to convert")
-    files.add_argument("--session", type=_date, help="session of a chain whose file names none")
+    files.add_argument(
+        "--session", type=_date, help="session of an option chain, if its file has none"
+    )
     files.add_argument("--no-splits", action="store_true", help="the ticker had no splits")
     files.add_argument("--no-dividends", action="store_true", help="the ticker paid no dividends")
     files.add_argument(
-        "--whole", action="store_true", help="accept a last line without a line end as complete"
-    )
+        "--whole", action="store_true",
+        help="also read a file whose last line has no line end; check first that it is complete",
+    )  # fmt: skip
     files.add_argument("--replace", action="store_true", help="overwrite existing files")
     chains = reading(
-        "chain-snapshot", "store today's option chains, from half an hour after the close on"
+        "chain-snapshot",
+        "fetch and store today's option chains; run it half an hour after the close",
     )
     chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
 

@@ -10,7 +10,7 @@ def steps(tmp_path_factory):
     return order_steps(tmp_path_factory.mktemp("home"))
 
 
-def test_an_order_is_followed_from_the_daily_run_to_its_fill_in_at_most_twelve_stops(steps):
+def test_an_order_is_followed_from_the_daily_run_to_its_fill_in_at_most_twelve_steps(steps):
     assert len(steps) <= MOST_STEPS
 
 
@@ -19,5 +19,5 @@ def test_the_way_goes_through_the_reducer_the_ledger_and_the_broker(steps):
     assert {"decide", "OrderRecords.record", "AlpacaBroker.submit", "after_fill"} <= functions
 
 
-def test_the_docs_list_the_stops_that_are_measured(steps):
+def test_the_docs_list_the_steps_that_are_measured(steps):
     assert listed_steps(PAGE.read_text(encoding="utf-8")) == steps

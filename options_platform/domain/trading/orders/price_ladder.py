@@ -1,4 +1,4 @@
-"""The prices at which an order is worked: from the fair price in steps to the worst, never beyond.
+"""The prices of an order's attempts: from the fair one in steps to the worst, never beyond.
 
 A spread is never sent as a market order: its legs are quoted wide, and a market order pays any
 price. Which price comes next is in `domain/trading/repricing.py`, the worst price of an exit in
