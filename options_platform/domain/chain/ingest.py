@@ -24,9 +24,9 @@ from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.calendar.sessions import last_trading_days, session_times
 from options_platform.domain.chain.occ_symbols import (
     is_standard,
+    parse_symbols,
     standard_root,
     standard_symbol,
-    parse_symbols,
     symbol_expr,
 )
 from options_platform.domain.chain.put_call_parity import implied_spots, pair_breaks_parity

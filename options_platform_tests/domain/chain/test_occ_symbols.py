@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from options_platform.domain.chain.occ_symbols import (
     is_standard,
-    standard_symbol,
     parse_symbols,
     share_symbol,
+    standard_symbol,
     symbol_expr,
     symbol_of,
 )

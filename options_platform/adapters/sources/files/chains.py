@@ -20,7 +20,7 @@ from options_platform.adapters.sources.files.reading import (
 )
 from options_platform.adapters.sources.files.symbols import require_symbol, symbol_in_file
 from options_platform.domain.calendar.sessions import close_time
-from options_platform.domain.chain.occ_symbols import standard_symbol, parse_symbols, symbol_expr
+from options_platform.domain.chain.occ_symbols import parse_symbols, standard_symbol, symbol_expr
 from options_platform.errors import SourceError
 
 RIGHTS = {"call": "call", "c": "call", "put": "put", "p": "put", "calls": "call", "puts": "put"}
