@@ -116,7 +116,7 @@ def _add_results(reading: AddCommand) -> None:
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
     for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="read the demo's replay ledger")
-    feasible = reading("feasibility", "show the smallest account in which each strategy fits")
+    feasible = reading("feasibility", "show how much money each strategy needs in the account")
     feasible.add_argument(
         "--sessions", type=int, default=252, help="newest sessions to plan (default: 252)"
     )
@@ -194,15 +194,19 @@ def _add_market(add: AddCommand, reading: AddCommand) -> None:
         "--to", metavar="FOLDER", help="folder to write to (default: OPTIONS_CSV_DIR)"
     )
     files.add_argument("--ticker", help="ticker of the files, or the one ticker to convert")
-    files.add_argument("--session", type=_date, help="session of a chain whose file names none")
+    files.add_argument(
+        "--session", type=_date, help="session of an option chain, if its file has none"
+    )
     files.add_argument("--no-splits", action="store_true", help="the ticker had no splits")
     files.add_argument("--no-dividends", action="store_true", help="the ticker paid no dividends")
     files.add_argument(
-        "--whole", action="store_true", help="accept a last line without a line end as complete"
-    )
+        "--whole", action="store_true",
+        help="also read a file whose last line has no line end; check first that it is complete",
+    )  # fmt: skip
     files.add_argument("--replace", action="store_true", help="overwrite existing files")
     chains = reading(
-        "chain-snapshot", "store today's option chains, from half an hour after the close on"
+        "chain-snapshot",
+        "fetch and store today's option chains; run it half an hour after the close",
     )
     chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
 
@@ -227,7 +231,9 @@ def _add_trading(reading: AddCommand) -> None:
 
 
 def _add_alerts(reading: AddCommand) -> None:
-    alerts = reading("alerts", "show the conditions that raise an alert, or test the addresses")
+    alerts = reading(
+        "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
+    )
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
 
 

@@ -27,7 +27,7 @@ def rules_of_a_paper_account(settings) -> BacktestRules:
 class Market:
     """Fills working orders at the fill model's price while a session is open.
 
-    Before each close it fills what works, once the desk's ladder has come to that price.
+    Before each close it fills what works, once the ladder of the order has come to that price.
     """
 
     def __init__(self, trading, fake, closes):

@@ -61,7 +61,7 @@ def test_the_page_of_rules_follows_the_settings_and_the_code():
     assert {name for name in named if "." in name} <= settings
 
 
-def test_every_table_and_column_stands_in_the_data_dictionary():
+def test_every_table_and_column_is_in_the_data_dictionary():
     page = PAGES["data-dictionary.md"]()
     for table in tables().values():
         section = page.split(f"\n### {table.name}\n")[1].split("\n### ")[0]

@@ -128,7 +128,9 @@ def data_dictionary() -> str:
         "## Marts",
         (
             "Tables of the schema `marts`, each the result of its file in `dbt_like_sql/`; every "
-            "build replaces all of them."
+            "build replaces all of them. A column that is taken from a table has the unit it has "
+            "there; any other has it in its name or in the file's first comment. Counts and shares "
+            "(0 to 1) have none."
         ),
         markdown_table(
             ("Mart", "Content"),

@@ -1,4 +1,4 @@
-"""`alerts`: shows the conditions that raise an alert now, and tests the addresses."""
+"""`alerts`: shows what is wrong now, and sends a test message to the addresses of alerts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from options_platform.services.trading.account_state import alerts_of
 
 
 def alerts(args: argparse.Namespace) -> int:
-    """Show the conditions that raise an alert now, or send a test to every address.
+    """Show the alerts that are active, or send a test message to every address.
 
     Raises :class:`UsageError` for a test without addresses.
     """

@@ -1,4 +1,4 @@
-"""`feasibility`: the smallest account in which each strategy fits the sizing and the limits."""
+"""`feasibility`: how much money each strategy needs in the account, by sizing and by limits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 def feasibility(args: argparse.Namespace) -> int:
-    """Plan the newest sessions again with at least one spread; print the account that each needs.
+    """Plan the newest sessions again with one spread at least; print what each strategy needs.
 
     Raises :class:`IncompleteDataError` before the first plan.
     """

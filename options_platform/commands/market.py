@@ -1,4 +1,4 @@
-"""`quarantine`, `bars` and `chain-snapshot`: suspicious rows, stored bars, today's chains."""
+"""`quarantine`, `bars` and `chain-snapshot`: rows set aside, stored bars, today's chains."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Walk-forward training: the model of each fold is trained once, stored, and read from then on.
 
-1. Each month of the range becomes a fold with purged training rows (`models/walk_forward`).
+1. Each month of the range becomes a fold with purged training rows (`models/walk_forward.py`).
 2. A fold is identified by the hash of its training rows, the model's parameters, the version of the
    fitting code and the library versions.
 3. Stored folds are read. Missing folds are trained under the model's lock, so that of several runs

@@ -1,7 +1,7 @@
 """The sources of market data; a new one is a file in `adapters/sources/` and a line in `SOURCES`.
 
-What a source is in full it says itself once it is opened (`SourceInfo`); here stands what has to
-be known before. Nothing is imported, so that reading the settings stays quick.
+A source describes itself once it is opened (`SourceInfo`); an entry has what must be known before.
+Nothing is imported, so that reading the settings stays quick.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal
 class SourceEntry:
     """A source by name; `module` is its file in `adapters/sources/`, which opens it.
 
-    `is_proxy` marks data that stands in for the tickers' own, as `SourceInfo.proxy` does. `start`,
-    `end` and `tickers` are what the settings ask for where they do not say: where its history is
-    worth starting, where a frozen one ends. `requests_per_minute` is its limit where it has one;
-    `needs_folder` says that it reads files of a folder.
+    `is_proxy` marks data in place of the tickers' own (simulated, or of an index), as
+    `SourceInfo.proxy` does. `start`, `end` and `tickers` are the defaults of those settings: where
+    its history is worth starting, where a frozen one ends. `requests_per_minute` is its limit where
+    it has one; `needs_folder` says that it reads files of a folder.
     """
 
     name: str

@@ -165,8 +165,8 @@ def lose_the_bought_leg(fake):
     fake.script("move", {"symbol": bought, "quantity": -contracts(fake)[bought]})
 
 
-def resting_on_its_floor(made, fake, reason, *, climb=True):
-    """An exit decided on the close at 1.86 that does not fill; its floor is 1.12."""
+def resting_at_its_worst_price(made, fake, reason, *, climb=True):
+    """An exit decided on the close at 1.86 that does not fill; its worst price is 1.12."""
     fake.fills = "rest"
     position = made.ledger.positions()[0]
     with made.ledger.trading():

@@ -140,7 +140,7 @@ class Broker(Protocol):
         ...
 
     def account(self) -> BrokerAccount:
-        """The account as it stands."""
+        """The account as it is now."""
         ...
 
     def clock(self) -> BrokerClock | None:

@@ -24,7 +24,7 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.chain.listing import RANGE_DEVIATIONS
-from options_platform.domain.chain.occ_symbols import own_symbol
+from options_platform.domain.chain.occ_symbols import standard_symbol
 
 LONGEST_DAYS = 75
 # Funds report no earnings.
@@ -66,7 +66,7 @@ def chain(
         table.with_columns(
             quoted_at=pl.lit(at_close),
             ticker=pl.lit(ticker),
-            contract_symbol=own_symbol(pl.lit(ticker)),
+            contract_symbol=standard_symbol(pl.lit(ticker)),
             bid=quotes.bid,
             ask=quotes.ask,
             last=np.round(quotes.mid, 2),

@@ -45,8 +45,8 @@ def chain_values(
 ) -> pl.DataFrame:
     """The volatility in the stored chains of the range's tickers.
 
-    A value that is stored for a session before the range came from its chain alone, so it stands
-    and the chain is not read again.
+    A value that is stored for a session before the range came from its chain alone, so it is
+    kept, and the chain is not read again.
     """
     known = stored.filter((pl.col("date") < selected.start) & pl.col("iv_30d").is_not_null())
     done = set(known.select("date", "ticker").rows())

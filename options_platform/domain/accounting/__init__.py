@@ -1,5 +1,5 @@
-"""The account from its orders: fills, daily positions and equity, and the trading record.
+"""Fills, daily positions, equity and the trading record, from a snapshot of the order ledger.
 
-These views are rebuilt from a snapshot of the order ledger. Reading and writing the ledger does
-not belong here (`adapters/storage/`), nor do decisions about orders (`domain/trading/`).
+Reading and writing the ledger belongs to `adapters/storage/`, decisions about orders to
+`domain/trading/`.
 """

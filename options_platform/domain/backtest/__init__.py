@@ -4,7 +4,7 @@ Exits and risk limits are decided by the same functions as in live trading, and 
 before the session after its decision. The same inputs always give the same frames.
 
 Only a single run belongs here. Baselines, variants and their comparison are in
-`backtest_study/`; loading a market and storing results in `services/backtesting/`.
+`domain/backtest_study/`; loading a market and storing results in `services/backtesting/`.
 """
 
 from options_platform.domain.backtest.engine import run_backtest

@@ -1,6 +1,6 @@
 """No-skill baselines drawn with many seeds: the distribution of results by luck alone.
 
-Rules that few draws beat deserve attention.
+The fewer draws reach the Sharpe ratio of the rules, the less luck explains it.
 """
 
 from __future__ import annotations
@@ -78,17 +78,20 @@ def median_seed(draws: pl.DataFrame, name: str) -> int:
 
 
 def draw_bands(draws: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
-    """Rank of the rules among the draws of each baseline, as `BAND_SCHEMA`.
+    """The Sharpe ratio of the rules beside those of the draws of each baseline, as `BAND_SCHEMA`.
+
+    Draws without a Sharpe ratio, which made no trade, are left out and not counted.
 
     Args:
         draws: rows of `DRAW_SCHEMA`, all under one fill model.
         scores: the scorecard; the model's row under the same fill model is used.
 
     Returns:
-        One row per baseline: mean and 5% and 95% quantiles of the Sharpe ratios of its draws;
-        `better`, the fraction of draws at least as good as the rules; and the Monte Carlo
-        `p_value` (1 + number of such draws) / (1 + draws), which is never zero (Davison and
-        Hinkley 1997, 4.11). Both are null if the rules made no trade.
+        One row per baseline: number of its draws; mean and 5% and 95% quantiles of their Sharpe
+        ratios; `better`, the fraction of them at least as good as the rules (equal ones count);
+        and the Monte Carlo `p_value` (1 + number of those) / (1 + draws), which is never zero
+        (Davison and Hinkley 1997, 4.11). `better` and `p_value` are null if the rules made no
+        trade. A baseline of which no draw has a Sharpe ratio has no row.
     """
     model = scores.filter(pl.col("name") == MODEL).select("fill_model", model_sharpe="sharpe")
     as_good = (pl.col("sharpe") >= pl.col("model_sharpe")).sum()

@@ -5,7 +5,7 @@ stored real chain: it has listed strikes, implied volatilities from the ticker's
 and a modelled bid-ask width. Plans made from it have `chain_source = synthetic`.
 
 OCC symbols, put-call parity, the volatility surface and arbitrage checks belong here. Fetching
-chains does not (`adapters/sources/`), nor does choosing strikes for a trade (`planning/`).
+chains does not (`adapters/sources/`), nor does choosing strikes for a trade (`domain/planning/`).
 """
 
 from options_platform.domain.chain.chain import CHAIN_SCHEMA, Chain, real_chain

@@ -24,9 +24,9 @@ from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.calendar.sessions import last_trading_days, session_times
 from options_platform.domain.chain.occ_symbols import (
     is_standard,
-    own_root,
-    own_symbol,
     parse_symbols,
+    standard_root,
+    standard_symbol,
     symbol_expr,
 )
 from options_platform.domain.chain.put_call_parity import implied_spots, pair_breaks_parity
@@ -124,10 +124,10 @@ def _identified(raw: pl.DataFrame) -> pl.DataFrame:
         contract_symbol=pl.when(pl.col("root").is_not_null())
         .then(symbol_expr(pl.col("root"), pl.col("expiry"), pl.col("right"), pl.col("strike")))
         .otherwise(pl.col("contract_symbol").str.replace_all(r"\s", ""))
-        .fill_null(own_symbol(pl.col("ticker"))),
+        .fill_null(standard_symbol(pl.col("ticker"))),
         # An unreadable symbol says nothing about the deliverable: no root, hence not standard.
         root=pl.when(pl.col("contract_symbol").is_null())
-        .then(own_root(pl.col("ticker")))
+        .then(standard_root(pl.col("ticker")))
         .otherwise(pl.col("root")),
     )
     unidentified = named.filter(

@@ -21,7 +21,10 @@ _DATED = r"(\d{6})\s*([CP])\s*"
 _OCC = _ROOT + _DATED + r"(\d{8})$"
 _DOLLARS = r"^\.([A-Z][A-Z0-9./]{0,6}?)" + _DATED + r"(\d{1,6}(?:\.\d{1,3})?)$"
 STANDARD_SUFFIXES = ("", "W", "P")
-"""Suffixes of a ticker's standard roots: none, and W (weekly) and P (PM-settled) of indices."""
+"""What a standard root appends to the ticker: nothing, or for an index also W or P.
+
+`SPXW` are the weekly options of SPX, and a root in P those that settle at the close (PM).
+"""
 
 
 def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
@@ -59,27 +62,30 @@ def symbol_expr(root: pl.Expr, expiry: pl.Expr, right: pl.Expr, strike: pl.Expr)
     return pl.concat_str(root, expiry.dt.strftime("%y%m%d"), letter, thousandths)
 
 
-def own_root(ticker: pl.Expr) -> pl.Expr:
+def standard_root(ticker: pl.Expr) -> pl.Expr:
     """The standard OCC root of a ticker: `BRKB` for `BRK.B`."""
     return ticker.str.replace_all(r"[.\-]", "")
 
 
-def own_symbol(ticker: pl.Expr) -> pl.Expr:
-    """The symbol with the ticker's standard root, from columns `expiry`, `right`, `strike`."""
-    return symbol_expr(own_root(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike"))
+def standard_symbol(ticker: pl.Expr) -> pl.Expr:
+    """The OCC symbol with the ticker's standard root, from columns `expiry`, `right`, `strike`."""
+    return symbol_expr(standard_root(ticker), pl.col("expiry"), pl.col("right"), pl.col("strike"))
 
 
 def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
     """Whether the root belongs to standard contracts of the ticker."""
     return pl.any_horizontal(
-        *(root == pl.concat_str(own_root(ticker), pl.lit(suffix)) for suffix in STANDARD_SUFFIXES)
+        *(
+            root == pl.concat_str(standard_root(ticker), pl.lit(suffix))
+            for suffix in STANDARD_SUFFIXES
+        )
     )
 
 
 def share_symbol(ticker: str) -> str:
-    """The ticker as brokers and the tape spell it: share classes with a dot, `BRK.B` for `BRK-B`.
+    """The ticker as brokers and exchange feeds spell it: share classes with a dot, `BRK.B`.
 
-    The platform accepts both spellings as tickers. All communication with brokers uses this one.
+    The platform accepts `BRK-B` and `BRK.B` as tickers, and writes to brokers only the latter.
     """
     return ticker.replace("-", ".")
 

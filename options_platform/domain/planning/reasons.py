@@ -1,4 +1,4 @@
-"""The codes in `trade_plan.reasons`: the sentence that each stands for, and their counts."""
+"""The codes in `trade_plan.reasons`: the sentence that each means, and their counts."""
 
 from __future__ import annotations
 

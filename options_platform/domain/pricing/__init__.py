@@ -5,7 +5,7 @@ continuously compounded); time in years of 365 days; theta and charm per calenda
 and vomma per vol point (0.01); rho per percentage point of the rate. `sign` is +1 for calls and -1
 for puts. A time or volatility of zero is refused: at expiry use `intrinsic_value`.
 
-Formulas belong here; quotes and chains do not (`chain/`).
+Formulas belong here; quotes and chains do not (`domain/chain/`).
 """
 
 from options_platform.domain.pricing.american import american_price

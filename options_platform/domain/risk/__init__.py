@@ -1,7 +1,7 @@
 """Risk management: position sizing, account limits, kill switch, freshness of an order's inputs.
 
 The same functions serve the backtest and live orders. Choosing a strategy and its strikes does not
-belong here (`planning/`), nor do exit rules (`trading/`).
+belong here (`domain/planning/`), nor do exit rules (`domain/trading/`).
 """
 
 from options_platform.domain.risk.feasibility import FEASIBILITY_SCHEMA, feasibility

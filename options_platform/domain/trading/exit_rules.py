@@ -37,8 +37,8 @@ class ExitRules:
             raise ValueError("exit_dte must not be negative")
 
 
-STOPS = frozenset({"EXPIRY_NEAR", "STOP_LOSS", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"})
-"""The reasons that do not wait for a close; profit and time do, as they do in a backtest."""
+IMMEDIATE_REASONS = frozenset({"EXPIRY_NEAR", "STOP_LOSS", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"})
+"""Reasons of exits that are not put off to a close; profit and time are, as in a backtest."""
 
 
 @dataclass(frozen=True)

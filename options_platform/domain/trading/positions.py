@@ -79,7 +79,7 @@ class Position:
 
     @property
     def units(self) -> int:
-        """Shares that a price of one USD stands for."""
+        """Shares that its contracts are for."""
         return SHARES * self.contracts
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
-from options_platform.domain.trading.exit_rules import STOPS
+from options_platform.domain.trading.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     LadderRules,
     Order,
@@ -71,8 +71,8 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
     """The price of the rung above an order's, USD a share; None on the last and without a limit.
 
     A ladder goes on from attempt to attempt among `orders` while each was canceled to be repriced;
-    an exit for another reason that is no stop, one after an order that filled or was rejected, and
-    an attempt whose price is on no rung begin a new one.
+    an exit for another reason that is not immediate, one after an order that filled or was
+    rejected, and an attempt whose price is on no rung begin a new one.
     """
     same = {
         other.attempt: other
@@ -84,8 +84,8 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
         if before.status != "canceled":
             break
         is_other = order.purpose == "exit" and before.reason != order.reason
-        # An exit that a stop has overtaken bears the stop's reason, and stands on its own rung.
-        if is_other and order.reason not in STOPS:
+        # An exit that a stop has overtaken has the stop's reason, and stays on its own rung.
+        if is_other and order.reason not in IMMEDIATE_REASONS:
             break
         attempts.append(before)
     prices: list[float] = []
@@ -99,7 +99,7 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
     return None if limit is None else next((price for price in prices if price > limit), None)
 
 
-def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> float | None:
+def price_after_worst(order: Order, fair_price: float, rules: LadderRules) -> float | None:
     """The price of a new ladder, USD a share, once the market is beyond the last rung of an exit.
 
     `fair_price` is what the order's legs cost now. None while the limit may still be met, and
@@ -112,13 +112,13 @@ def price_after_floor(order: Order, fair_price: float, rules: LadderRules) -> fl
 def price_within(order: Order, price: float, worst: float) -> float | None:
     """The price of an order's next rung, USD a share, where none may be above `worst`.
 
-    None if the order stands there, or higher, already. A single option's is the next on its grid.
+    None if the order rests there, or higher, already. A single option's is the next on its grid.
     """
     allowed = price if price <= worst else down_to_tick(worst)
     if has_own_grid(order.ticker, order.legs):
         allowed = on_grid(allowed, sells=order.legs[0].side == "sell")
-    stands = order.limit_price is not None and allowed <= order.limit_price
-    return None if stands else allowed
+    is_there = order.limit_price is not None and allowed <= order.limit_price
+    return None if is_there else allowed
 
 
 def deciding_session(now: datetime) -> date:

@@ -1,4 +1,4 @@
-"""The first and the newest session that the settings ask for; known without loading Dagster."""
+"""The first and the newest session of the settings, for commands that do not load Dagster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from options_platform.settings import Settings
 
 
 def newest_date(settings: Settings, now: datetime) -> date:
-    """The newest session with a partition: the last completed one, or the last up to `end`."""
+    """The newest session with a partition: the last completed one, or the last up to `end`.
+
+    `now` has a time zone; `end` is the last day of the settings, None for no end.
+    """
     newest = newest_session(now)
     if settings.end is None or settings.end >= newest:
         return newest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError, works_at_close
-from options_platform.domain.trading.exit_rules import STOPS
+from options_platform.domain.trading.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
     Order,
@@ -27,7 +27,7 @@ from options_platform.domain.trading.repricing import (
     has_something_left,
     last_attempts,
     next_price,
-    price_after_floor,
+    price_after_worst,
     price_within,
     with_next_attempt,
 )
@@ -130,7 +130,7 @@ class OrderWorker:
         return (
             order.status in CANCELLABLE
             and self._next_price(order) is None
-            and price_after_floor(order, fair_price, rules) is not None
+            and price_after_worst(order, fair_price, rules) is not None
         )
 
     def overtake(self, order: Order, reason: str, now: datetime) -> None:
@@ -278,7 +278,7 @@ class OrderWorker:
             following = replace(with_next_attempt(order, order_id, price), reason=None)
             self.trading.entries.send(following, now)
             return
-        # A floor was reached before: what is left of an exit stays there, but for a stop.
+        # The worst price was reached before: what is left of an exit stays there, but for a stop.
         price = self._stop_price(order) if price is None else price
         price = order.limit_price if price is None else price
         if price is not None:
@@ -287,15 +287,15 @@ class OrderWorker:
             self.trading.execution.carry_out(following, Event.WANTED, now)
 
     def _stop_price(self, order: Order) -> float | None:
-        """Where a stop begins anew whose floor the market has left behind; None for others."""
-        if order.reason not in STOPS and not _is_of_flatten(order):
+        """Where a stop begins anew once the market is beyond its worst price; None for others."""
+        if order.reason not in IMMEDIATE_REASONS and not _is_of_flatten(order):
             return None
         market, rules = self._market(), self.trading.settings.ladder
         fair = market.fair(order.ticker, order.legs)
         if _is_of_flatten(order):
             # As a flatten begins: where the market is met at once.
             fair = market.at_once(order.ticker, None)(order.legs)
-        return None if fair is None else price_after_floor(order, fair, rules)
+        return None if fair is None else price_after_worst(order, fair, rules)
 
     def _market(self) -> PresentMarket:
         """The market of what is held, and of the exits that work."""

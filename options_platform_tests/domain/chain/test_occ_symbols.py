@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from options_platform.domain.chain.occ_symbols import (
     is_standard,
-    own_symbol,
     parse_symbols,
     share_symbol,
+    standard_symbol,
     symbol_expr,
     symbol_of,
 )
@@ -101,7 +101,7 @@ def test_a_symbol_built_from_parts_parses_to_the_same_parts(root, expiry, right,
 def test_a_contract_without_a_symbol_gets_the_standard_root_of_its_ticker():
     frame = pl.DataFrame({"expiry": [date(2024, 7, 19)], "right": ["put"], "strike": [400.5]})
     for ticker in ("BRK.B", "BRK-B", "BRKB"):
-        assert frame.select(own_symbol(pl.lit(ticker))).item() == "BRKB240719P00400500"
+        assert frame.select(standard_symbol(pl.lit(ticker))).item() == "BRKB240719P00400500"
 
 
 @pytest.mark.parametrize(

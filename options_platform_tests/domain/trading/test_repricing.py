@@ -8,7 +8,7 @@ from options_platform.domain.trading.orders import LadderRules
 from options_platform.domain.trading.repricing import (
     deciding_session,
     next_price,
-    price_after_floor,
+    price_after_worst,
     price_within,
     with_next_attempt,
 )
@@ -82,7 +82,7 @@ def test_a_ladder_begins_anew_with_another_reason_and_after_an_order_that_filled
     assert next_price(third, [first, other, third], EXITS) == 1.68
 
 
-def test_an_exit_that_was_priced_anew_ends_on_the_floor_of_its_own_ladder():
+def test_an_exit_that_was_priced_anew_ends_at_the_worst_price_of_its_own_ladder():
     """2.00 is on no rung of 1.00: the rungs from there on are 2.00, 2.40 and 2.80."""
     orders = [exit_attempt(1, 1.0), exit_attempt(2, 2.0)]
     while (price := next_price(orders[-1], orders, EXITS)) is not None and len(orders) < 9:
@@ -119,10 +119,10 @@ def test_no_rung_is_above_the_worst_price_that_is_allowed(price, worst, allowed)
 
 def test_a_market_beyond_an_exits_limit_is_followed_and_one_short_of_it_is_not():
     standing = exit_attempt(3, 1.4, "accepted")
-    assert price_after_floor(standing, 1.41, EXITS) == 1.41
-    assert price_after_floor(standing, 1.4, EXITS) is None
-    assert price_after_floor(standing, 0.9, EXITS) is None
+    assert price_after_worst(standing, 1.41, EXITS) == 1.41
+    assert price_after_worst(standing, 1.4, EXITS) is None
+    assert price_after_worst(standing, 0.9, EXITS) is None
     # What 470/475 costs is 5 at most.
-    assert price_after_floor(standing, 7.0, EXITS) == 5.0
-    assert price_after_floor(replace(standing, limit_price=5.0), 7.0, EXITS) is None
-    assert price_after_floor(replace(standing, limit_price=None), 7.0, EXITS) is None
+    assert price_after_worst(standing, 7.0, EXITS) == 5.0
+    assert price_after_worst(replace(standing, limit_price=5.0), 7.0, EXITS) is None
+    assert price_after_worst(replace(standing, limit_price=None), 7.0, EXITS) is None

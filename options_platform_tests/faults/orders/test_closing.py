@@ -40,13 +40,13 @@ def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fak
         advance(made, NOW + timedelta(minutes=minute), fake)
     prices = [order.limit_price for order in exits(made)]
     assert prices == sorted(prices)
-    # It ends on the floor of the ladder from there.
+    # It ends at the worst price of the ladder from there.
     assert prices[1:] == made.settings.ladder.prices("SPY", "exit", -0.10, order.legs)
     assert_sound(made, fake)
 
 
 def test_flattening_uses_the_close_if_quotes_are_impossible(tmp_path, fake):
-    """5 wide and quoted at -10: the exit uses not 25 but the floor from the close."""
+    """5 wide and quoted at -10: the exit uses not 25 but the worst price from the close."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

@@ -79,7 +79,7 @@ def test_a_cancel_that_comes_too_late_finds_the_fill(tmp_path, resting):
     assert_sound(made, resting)
 
 
-def test_an_order_is_repriced_step_by_step_to_its_floor_and_rests_there(tmp_path, resting):
+def test_an_order_is_repriced_step_by_step_to_its_worst_price_and_rests_there(tmp_path, resting):
     made = trader(tmp_path, resting.address)
     trade(made)
     for minute in range(1, 8):

@@ -21,7 +21,7 @@ from options_platform_tests.faults.world import (
     exits,
     kill_when,
     open_beside,
-    resting_on_its_floor,
+    resting_at_its_worst_price,
     seen_once,
     start,
     statuses,
@@ -74,7 +74,7 @@ def test_a_stop_sends_one_exit_from_the_mid_on_however_often_it_is_checked(made,
     # Rounded to the tick in the order's favour.
     assert order.limit_price == pytest.approx(-0.4 * position.entry_price, abs=0.011)
     assert fake.count(POST) == 2
-    # The ladder goes on from one check to the next, to its floor.
+    # The ladder goes on from one check to the next, to its worst price.
     for minute in range(1, 6):
         fake.script("clock", {"offset_seconds": 60 * minute})
         IntradayCheck(made).run(NOW + timedelta(minutes=minute))
@@ -254,15 +254,15 @@ def test_two_checks_at_once_send_one_closing_order(tmp_path, made, fake):
 
 
 @pytest.mark.parametrize("reason", ["TIME", "TAKE_PROFIT", "FLATTEN", "STOP_LOSS"])
-def test_a_stop_replaces_an_exit_whose_floor_the_market_has_left(made, fake, reason):
-    floor = resting_on_its_floor(made, fake, reason)
-    assert floor.limit_price == pytest.approx(-1.12)
+def test_a_stop_replaces_an_exit_whose_worst_price_the_market_has_left(made, fake, reason):
+    worst = resting_at_its_worst_price(made, fake, reason)
+    assert worst.limit_price == pytest.approx(-1.12)
     position = quoted(made, fake, 0.4 / 1.86)
     seen_once(made, fake, NOW + timedelta(minutes=2))
     found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
     assert found.stopped == {position.position_id: "STOP_LOSS"}
     *_, old, new = exits(made)
-    assert (old.attempt, old.status) == (floor.attempt, "canceled")
+    assert (old.attempt, old.status) == (worst.attempt, "canceled")
     assert (new.attempt, new.status, new.reason) == (old.attempt + 1, "accepted", "STOP_LOSS")
     assert new.limit_price == pytest.approx(-0.4)
     assert statuses(fake).count("new") == 1
@@ -276,16 +276,16 @@ def test_a_stop_replaces_an_exit_whose_floor_the_market_has_left(made, fake, rea
 
 
 def test_an_exit_that_is_repriced_or_may_still_fill_is_not_replaced(made, fake):
-    first = resting_on_its_floor(made, fake, "TIME", climb=False)
+    first = resting_at_its_worst_price(made, fake, "TIME", climb=False)
     quoted(made, fake, 0.4 / 1.86)
     assert IntradayCheck(made).run(NOW).stopped == {}
     assert exits(made) == [first]
     for minute in (1, 2):
         advance(made, NOW + timedelta(minutes=minute), fake)
-    floor = exits(made)[-1]
+    worst = exits(made)[-1]
     quoted(made, fake, 1.2 / 1.86)
     assert IntradayCheck(made).run(NOW + timedelta(minutes=2)).stopped == {}
-    assert exits(made)[-1] == floor
+    assert exits(made)[-1] == worst
 
 
 def test_the_exit_before_expiry_replaces_a_resting_exit_too(tmp_path, fake):
@@ -295,7 +295,7 @@ def test_the_exit_before_expiry_replaces_a_resting_exit_too(tmp_path, fake):
     near = tuple(replace(leg, expiry=date(2015, 1, 6)) for leg in first.legs)
     open_beside(made, first, near, "0near")
     position = made.ledger.positions()[0]
-    resting_on_its_floor(made, fake, "TIME")
+    resting_at_its_worst_price(made, fake, "TIME")
     quoted(made, fake, 0.55)
     found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
     assert found.stopped == {position.position_id: "EXPIRY_NEAR"}
@@ -304,7 +304,7 @@ def test_the_exit_before_expiry_replaces_a_resting_exit_too(tmp_path, fake):
 
 
 def test_a_stop_waits_for_a_pending_cancel_and_does_not_sell_its_fills_twice(made, fake):
-    floor = resting_on_its_floor(made, fake, "TIME")
+    worst = resting_at_its_worst_price(made, fake, "TIME")
     quoted(made, fake, 0.4 / 1.86)
     seen_once(made, fake, NOW + timedelta(minutes=2))
     fake.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
@@ -312,11 +312,11 @@ def test_a_stop_waits_for_a_pending_cancel_and_does_not_sell_its_fills_twice(mad
     for _ in range(2):
         IntradayCheck(made).run(later)
     assert [o.status for o in exits(made)] == ["canceled"] * 2 + ["cancel_pending"]
-    fake.script("fill", {"client_order_id": floor.client_order_id, "spreads": 3})
-    fake.script("cancel", {"client_order_id": floor.client_order_id})
+    fake.script("fill", {"client_order_id": worst.client_order_id, "spreads": 3})
+    fake.script("cancel", {"client_order_id": worst.client_order_id})
     IntradayCheck(made).run(later)
     new = exits(made)[-1]
-    assert (new.attempt, new.contracts, new.limit_price) == (floor.attempt + 1, 5, -0.4)
+    assert (new.attempt, new.contracts, new.limit_price) == (worst.attempt + 1, 5, -0.4)
     fake.script("fill", {"client_order_id": new.client_order_id})
     assert made.reconcile(later) == []
     assert contracts(fake) == {}
@@ -329,13 +329,13 @@ def test_a_stop_waits_for_a_pending_cancel_and_does_not_sell_its_fills_twice(mad
 def test_a_check_killed_while_it_replaces_an_exit_leaves_one_working_order(
     tmp_path, made, fake, step
 ):
-    floor = resting_on_its_floor(made, fake, "TIME")
+    worst = resting_at_its_worst_price(made, fake, "TIME")
     quoted(made, fake, 0.4 / 1.86)
     seen_once(made, fake, NOW + timedelta(minutes=2))
     assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
     for _ in range(2):
         IntradayCheck(made).run(NOW)
     new = exits(made)[-1]
-    assert (new.attempt, new.reason, new.limit_price) == (floor.attempt + 1, "STOP_LOSS", -0.4)
+    assert (new.attempt, new.reason, new.limit_price) == (worst.attempt + 1, "STOP_LOSS", -0.4)
     assert statuses(fake) == ["canceled"] * 3 + ["filled", "new"]
     assert_sound(made, fake)

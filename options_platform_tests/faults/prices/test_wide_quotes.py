@@ -20,7 +20,7 @@ from options_platform_tests.faults.world import (
     exits,
     open_beside,
     quote,
-    resting_on_its_floor,
+    resting_at_its_worst_price,
     start,
     trade,
 )
@@ -333,11 +333,11 @@ def test_no_step_passes_the_model_while_quotes_are_wide_and_tight_ones_allow_it(
 
 @pytest.mark.parametrize("spot", [CALM, CRASH])
 def test_a_stop_replaces_a_resting_exit_at_the_models_price_not_at_wide_mids(made, fake, spot):
-    floor = resting_on_its_floor(made, fake, "TIME")
+    worst = resting_at_its_worst_price(made, fake, "TIME")
     crash_quoted(made, fake)
     found = look(made, fake, timedelta(minutes=3), spot=spot)
     if spot == CALM:
-        assert (found.stopped, exits(made)[-1]) == ({}, floor)
+        assert (found.stopped, exits(made)[-1]) == ({}, worst)
         return
     assert found.stopped == {number(made): "STOP_LOSS"}
     assert (exits(made)[-1].limit_price, exits(made)[-1].reason) == (1.94, "STOP_LOSS")

@@ -1,7 +1,7 @@
 """A year of sessions at the fake Alpaca gives the trades and the equity of the backtest.
 
 The market is the test's: before each close it fills what works at the fill model's price, once the
-desk's ladder has come to that price.
+ladder of the order has come to that price.
 """
 
 from datetime import date, datetime, time

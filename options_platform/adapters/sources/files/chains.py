@@ -20,7 +20,7 @@ from options_platform.adapters.sources.files.reading import (
 )
 from options_platform.adapters.sources.files.symbols import require_symbol, symbol_in_file
 from options_platform.domain.calendar.sessions import close_time
-from options_platform.domain.chain.occ_symbols import own_symbol, parse_symbols, symbol_expr
+from options_platform.domain.chain.occ_symbols import parse_symbols, standard_symbol, symbol_expr
 from options_platform.errors import SourceError
 
 RIGHTS = {"call": "call", "c": "call", "put": "put", "p": "put", "calls": "call", "puts": "put"}
@@ -95,7 +95,7 @@ def chain_of(path: Path, quotes: pl.DataFrame, ticker: str, session: date) -> pl
     unknown = {name: pl.lit(None) for name in SOURCE_CHAIN_SCHEMA if name not in quotes.columns}
     chain = quotes.with_columns(**unknown).with_columns(
         pl.col("quoted_at").cast(SOURCE_CHAIN_SCHEMA["quoted_at"]).fill_null(at_close),
-        pl.col("contract_symbol").cast(pl.String).fill_null(own_symbol(pl.lit(ticker))),
+        pl.col("contract_symbol").cast(pl.String).fill_null(standard_symbol(pl.lit(ticker))),
         ticker=pl.lit(ticker),
         source=pl.lit("csv"),
     )

@@ -1,4 +1,8 @@
-"""Converts files of any known layout into the csv layout: one per ticker, kind and session."""
+"""Converts files of any known layout into files that the source csv reads.
+
+There is one for the prices of each ticker, one for its actions, one for its earnings, and one for
+each session of its option chains.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,11 @@ NAMED_FOR = re.compile(
 
 @dataclass(frozen=True)
 class Imported:
-    """A file to write: its `name` in the folder, its `rows`, and the layout they came from."""
+    """A file to write.
+
+    `name` is its path in the folder of the source csv (`SPY.csv`, `options/SPY_2024-12-31.csv`),
+    `origin` says in words which layout, or for actions which files, its rows were read from.
+    """
 
     name: str
     rows: pl.DataFrame
@@ -53,9 +61,11 @@ class ActionsPart:
 
 @dataclass(frozen=True)
 class Request:
-    """Facts that the files may not contain.
+    """What the user says about the files, for what they do not say themselves.
 
-    `whole` confirms that a last line without a line end is complete.
+    `ticker` names the ticker of files without one, or the only one to convert; `session` is that of
+    a chain whose file has none. `no_splits` and `no_dividends` say that there were none, where only
+    the other kind of action is given. `whole` accepts a last line without a line end as complete.
     """
 
     ticker: str | None = None
@@ -66,11 +76,12 @@ class Request:
 
 
 def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
-    """Convert `paths` into files of the csv layout.
+    """Read `paths`, and return the files for the source csv that their rows make; write nothing.
 
-    Several files with different days of one ticker become one file, and so do its dividends and
-    splits. Raises :class:`SourceError` for a damaged or ambiguous file, and :class:`UsageError`
-    if a ticker or session is needed, or if several files have the same days.
+    A file with several tickers or sessions is split. Several files with different days of one
+    ticker are joined, and so are its dividends and splits. Raises :class:`SourceError` for a
+    damaged or ambiguous file, and :class:`UsageError` if a ticker or session is needed, or if
+    several files have the same days.
     """
     if request.ticker is not None:
         require_ticker(request.ticker)
@@ -99,11 +110,15 @@ def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
 
 
 def _merged(name: str, files: Sequence[Imported], names: Collection[str]) -> Imported:
-    """One file of all files with this name, if their days differ and their basis is the same."""
+    """The rows of all `files` called `name`, as one file.
+
+    `names` are those of all files of this import. Raises :class:`UsageError` if the files share a
+    day, differ in their columns or have no dates, or if an actions file of the ticker is among
+    `names`: each file's prices are adjusted for its own splits only.
+    """
     if len(files) == 1:
         return files[0]
     columns = {tuple(file.rows.columns) for file in files}
-    # A file that adjusts its prices for its splits does not know those of a later file.
     adjusted = name.replace(".csv", "_actions.csv") in names
     if len(columns) > 1 or adjusted or "date" not in files[0].rows.columns:
         raise UsageError(f"several of the files make {name}; import one of them")

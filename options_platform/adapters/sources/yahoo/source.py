@@ -180,7 +180,7 @@ class YahooSource:
             if not listed._underlying:  # noqa: SLF001
                 raise FetchError("an empty answer")
             raise FetchError("it lists no options", passing=False, advice="check the symbol")
-        table = yahoo_tables.contracts(ticker, options)
+        table = yahoo_tables.option_contracts(ticker, options)
         shown = table["quoted_at"][0].astimezone(NEW_YORK).date()
         if shown != session:
             raise FetchError(

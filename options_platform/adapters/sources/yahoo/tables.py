@@ -69,7 +69,7 @@ def first_day(chart: Any) -> date | None:
     return None if stamp is None else datetime.fromtimestamp(stamp, NEW_YORK).date()
 
 
-def contracts(ticker: str, options: Any) -> pl.DataFrame:
+def option_contracts(ticker: str, options: Any) -> pl.DataFrame:
     """The calls and puts of one expiry in SOURCE_CHAIN_SCHEMA, from yfinance's `Options`.
 
     Raises :class:`FetchError` without a price of the underlying or a readable contract symbol.

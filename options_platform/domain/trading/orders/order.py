@@ -73,7 +73,8 @@ class Order:
     `avg_price` is what was paid, in the same sense. `session` is the one whose plan it serves;
     the order works in the next one. `position_id` is the first entry's id, for entries too.
     `max_profit_usd` is infinite where the profit has no bound.
-    `attempt` counts the orders sent for one purpose: it rises only after one that ended unfilled.
+    `attempt` counts the orders of one purpose and position, from 1: it rises after an attempt that
+    ended with something left to do.
     `seen` says that the broker has shown it. An order that is `withdrawn` is never sent, or sent
     again, and is canceled wherever the broker shows it.
     """

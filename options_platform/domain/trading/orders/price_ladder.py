@@ -1,10 +1,11 @@
-"""At which prices an order is worked: from the fair one in steps to a floor, never beyond.
+"""The prices of an order's attempts: from the fair one in steps to the worst, never beyond.
 
 A spread is never sent as a market order: its legs are quoted wide, and a market order pays any
 price. Which price comes next is in `domain/trading/repricing.py`, the worst price of an exit in
 `domain/valuation/offers.py`. In the convention of
 :class:`~options_platform.domain.trading.orders.order.Order` (debit positive, credit negative) a
-worse price is always a higher one, for debits and credits alike.
+worse price is always a higher one, for debits and credits alike, so the worst of a ladder is its
+highest.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from options_platform.domain.trading.orders.order import OrderLeg, Purpose
 class LadderRules:
     """How orders are worked.
 
-    `rungs` prices, each standing for `rung_seconds`; an entry gives way by up to
+    `rungs` prices, each kept for `rung_seconds`; an entry gives way by up to
     `entry_concession` of its fair price, an exit by up to `exit_concession` and at least by
     `exit_concession_usd` a share: what is nearly worthless has to be closed too. An exit never
     leaves the bounds of what its legs can be worth, and legs that bring money never end below one
     cent a share, also where they are worth nothing: at 0.00 a position is given away. The prices of
     a single option are on its grid (:mod:`.increments`), rounded towards being filled. Shares give
-    way by `shares_concession` of their price. The last rung stands until the order expires.
+    way by `shares_concession` of their price. The last rung rests until the order expires.
     """
 
     rungs: int = 4
@@ -46,7 +47,7 @@ class LadderRules:
         if self.rungs < 1:
             raise ValueError("a ladder has at least one rung")
         if not self.rung_seconds > 0:
-            raise ValueError("a rung stands for more than 0 seconds")
+            raise ValueError("a rung lasts more than 0 seconds")
         if not (0 <= self.entry_concession < 1 and 0 <= self.exit_concession < 1):
             raise ValueError("a concession is a share of the fair price, from 0 to below 1")
         if not 0 <= self.shares_concession < 1:
@@ -57,7 +58,7 @@ class LadderRules:
     def prices(
         self, ticker: str, purpose: Purpose, fair_price: float, legs: tuple[OrderLeg, ...]
     ) -> list[float]:
-        """The prices of an order's attempts, USD a share, from the fair one to the floor.
+        """The prices of an order's attempts, USD a share, from the fair one to the worst.
 
         `legs` are the order's; those of an exit bound its prices.
         """
@@ -90,11 +91,11 @@ def ladder(
     Rounded to the tick in the order's favour, strictly rising, at most `rungs` of them. With
     `keep_sign` a credit stays a credit.
     """
-    floor = fair_price + give_usd
+    worst = fair_price + give_usd
     prices: list[float] = []
     for rung in range(rungs):
         share = rung / (rungs - 1) if rungs > 1 else 0.0
-        price = down_to_tick(fair_price + share * (floor - fair_price), tick)
+        price = down_to_tick(fair_price + share * (worst - fair_price), tick)
         if keep_sign and fair_price < 0 and price > -tick + SLACK:
             break
         if not prices or price > prices[-1] + SLACK:

@@ -120,9 +120,9 @@ class Closing:
                 return None
             fair = -position.mark_price
         symbols = {leg.symbol(position.ticker) for leg in legs if not leg.is_shares}
-        at_floor = at_once_by is not None and not symbols <= at_once_by.keys()
+        at_worst_price = at_once_by is not None and not symbols <= at_once_by.keys()
         order = self._exit_order(
-            position, session, reason, fair, legs, contracts, at_floor=at_floor
+            position, session, reason, fair, legs, contracts, at_worst_price=at_worst_price
         )
         return self.execution.carry_out(order, Event.WANTED, now)
 
@@ -183,12 +183,12 @@ class Closing:
         legs: tuple[OrderLeg, ...],
         contracts: int,
         *,
-        at_floor: bool,
+        at_worst_price: bool,
     ) -> Order:
         """The order that closes `contracts` spreads of `legs` of a position.
 
         It is a market order where the broker takes these, else it begins at the first rung of the
-        ladder, or with `at_floor` at the last.
+        ladder, or with `at_worst_price` at the last.
         """
         earlier = [
             o.attempt
@@ -199,7 +199,7 @@ class Closing:
         if not self.execution.broker.takes_market_orders:
             prices = self.settings.ladder.prices(position.ticker, "exit", fair_price, closing(legs))
             # Shares go at their worst price at once: they fill in pieces, which no ladder follows.
-            limit = prices[-1] if at_floor or legs[0].is_shares else prices[0]
+            limit = prices[-1] if at_worst_price or legs[0].is_shares else prices[0]
         # There is a next attempt only once the one before has ended.
         attempt = max(earlier, default=0) + 1
         return self._order(position, session, reason, legs, contracts, limit, attempt)

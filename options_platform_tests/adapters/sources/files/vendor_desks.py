@@ -104,7 +104,7 @@ BARS = (
         "TradeStation, data window with ticks up and down", "AAPL.txt",
         '"Date","Time","Open","High","Low","Close","Up","Down"\n'
         "07/01/2024,16:00,100.5,102,99,101,600000,400000\n",
-        "its volume stands in Up and Down",
+        "its volume is in Up and Down",
     ),
     Export(
         "MultiCharts, minutes with a column of times", "AAPL.txt",

@@ -197,7 +197,9 @@ def test_an_exit_never_pays_more_than_the_width_and_gives_no_spread_away():
     st.floats(0, 20),
     st.integers(1, 9),
 )
-def test_a_ladder_rises_from_the_fair_price_to_its_floor_and_keeps_its_sign(fair, give, rungs):
+def test_a_ladder_rises_from_the_fair_price_to_its_worst_price_and_keeps_its_sign(
+    fair, give, rungs
+):
     prices = ladder(fair, give, rungs)
     assert 1 <= len(prices) <= rungs
     assert prices[0] == pytest.approx(fair)

@@ -1,7 +1,7 @@
 """The known layouts of files, each recognised by its header.
 
 A new publisher is one entry in the module of its kind. An entry names columns and says how prices
-are adjusted; parsing numbers and dates belongs to `text/numbers.py` and `text/dates.py`.
+are adjusted; parsing numbers and dates belongs to `files/text/`.
 """
 
 from __future__ import annotations

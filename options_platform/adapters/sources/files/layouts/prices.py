@@ -209,7 +209,7 @@ BARS = (
         "TradeStation, with the volume of ticks up and down",
         "bars",
         DAY | OHLC | {"volume": "up", "down": "down"},
-        no_bars="its volume stands in Up and Down, which intraday bars have; export daily ones",
+        no_bars="its volume is in Up and Down, which intraday bars have; export daily ones",
     ),
     Layout("TradeStation, or another with Vol", "bars", DAY | OHLC | {"volume": "vol"}),
     Layout("Refinitiv Eikon", "bars", OHLCV | {"date": "exchange date"}),

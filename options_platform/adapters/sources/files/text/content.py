@@ -1,6 +1,7 @@
 """Reads the content of a file, whatever its name: CSV text, Parquet, or an error for another kind.
 
-It decompresses, and detects encodings by their byte order marks. Parsing text belongs to `rows`.
+It decompresses, and detects encodings by their byte order marks. Splitting text into rows belongs
+to :mod:`.rows`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ZIP = b"PK\x03\x04"
 AS_CSV = "save it as CSV (UTF-8)"
 AS_TABLE = "write it as CSV or Parquet"
 UNPACK = "unpack it"
-# First bytes of a file -> its kind, and what to do with it.
+# First bytes of a refused file -> its kind, and what to do with it.
 FOREIGN: dict[bytes, tuple[str, str]] = {
     b"\xd0\xcf\x11\xe0": ("an Excel workbook (.xls)", AS_CSV),
     b"SQLite format 3": ("an SQLite database", "export the table as CSV with its header"),
@@ -48,12 +49,13 @@ FOREIGN: dict[bytes, tuple[str, str]] = {
         "fetch that: git lfs pull",
     ),
 }
-# The same for bytes that are letters; a text file may begin with them, but has no zero bytes.
+# First bytes that a table may begin with too: they count only in a file with zero bytes, which
+# text does not have.
 BINARY: dict[bytes, tuple[str, str]] = {
     b"ORC": ("an ORC file", "write it as Parquet"),
     b"RDX": ("an .RData file of R", "write it with write.csv or arrow::write_parquet"),
 }
-# The same for bytes at a later position.
+# Position and bytes of a refused file -> its kind, and what to do with it.
 INSIDE: dict[tuple[int, bytes], tuple[str, str]] = {
     (4, b"Standard Jet DB"): ("a database of Access", "export the table as CSV with its header"),
     (4, b"Standard ACE DB"): ("a database of Access", "export the table as CSV with its header"),
@@ -61,7 +63,7 @@ INSIDE: dict[tuple[int, bytes], tuple[str, str]] = {
     (12, b"\xc2\xea\x81\x60"): ("a data set of SAS (.sas7bdat)", AS_TABLE),
     (257, b"ustar"): ("a tar archive", UNPACK),
 }
-# A file inside a zip -> the kind of the zip, and what to do with it.
+# A file inside a refused zip -> the kind of the zip, and what to do with it.
 PACKED: dict[str, tuple[str, str]] = {
     "[Content_Types].xml": ("an Excel workbook (.xlsx)", AS_CSV),
     "content.xml": ("an OpenDocument spreadsheet (.ods)", AS_CSV),

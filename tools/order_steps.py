@@ -1,7 +1,7 @@
-"""The stops of one order on its way from the daily run to its fill, counted by a profiler.
+"""The steps of one order on its way from the daily run to its fill, counted by a profiler.
 
 Two daily runs trade at the fake Alpaca server, over HTTP: the first sends an entry order, which
-rests; it fills the next morning, and the run of that evening takes the fill over. A *stop* is a
+rests; it fills the next morning, and the run of that evening takes the fill over. A *step* is a
 function of the project that somebody who follows this order has to enter. It is in
 `services/trading`, `domain/trading`, the adapter of the broker or the ledger, and on the call
 stack when
@@ -14,9 +14,9 @@ stack when
 Each function counts once, however often it is passed; a lambda belongs to the function that it is
 written in. The way ends with the row that says `filled`. What only answers a question on the way
 (may the entry be sent, is the session over, how is a report read) returns before any of this
-happens, and is no stop; neither is the SQL below the ledger's methods.
+happens, and is no step; neither is the SQL below the ledger's methods.
 
-`python -m tools.order_stops` prints the list that stands in docs/architecture.md.
+`python -m tools.order_steps` prints the list in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, server, trader
 
-MOST_STOPS = 12
+MOST_STEPS = 12
 PACKAGE = Path(options_platform.__file__).parent
 ROOMS = ("services/trading", "domain/trading", "adapters/brokers", "adapters/storage/ledger")
 BROKER, ROW_WRITER = "adapters/brokers", "write_order"
@@ -52,7 +52,7 @@ LISTED = re.compile(r"^\d+\. `([\w.]+)` in `([\w/.]+)`", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Stop:
+class Step:
     """A function on the way, by its qualified name, and its file below the package."""
 
     function: str
@@ -63,7 +63,7 @@ class Stop:
 class OrderProfile:
     """A profiler that follows one order: the first entry that the ledger writes."""
 
-    stops: dict[Stop, None] = field(default_factory=dict)
+    steps: dict[Step, None] = field(default_factory=dict)
     order: Any = None
     is_filled: bool = False
 
@@ -116,7 +116,7 @@ class OrderProfile:
             file = _file_of(caller)
             if file is not None and file.startswith(ROOMS):
                 name = caller.f_code.co_qualname.partition(".<locals>")[0]
-                self.stops.setdefault(Stop(name, file))
+                self.steps.setdefault(Step(name, file))
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -145,8 +145,8 @@ def _profiled(profile: OrderProfile) -> Iterator[None]:
         sys.setprofile(None)
 
 
-def order_stops(home: Path) -> list[Stop]:
-    """The stops of an entry order of two daily runs in `home`, in the order they are entered."""
+def order_steps(home: Path) -> list[Step]:
+    """The steps of an entry order of two daily runs in `home`, in the order they are entered."""
     profile = OrderProfile()
     with server(fills="rest") as fake:
         trading = trader(home, fake.address)
@@ -158,7 +158,7 @@ def order_stops(home: Path) -> list[Stop]:
             _daily_run(trading, fake, is_first=False)
         if not profile.is_filled:
             raise RuntimeError("the order of the daily run has not filled")
-    return list(profile.stops)
+    return list(profile.steps)
 
 
 def _daily_run(trading: TradingSession, fake: FakeAlpaca, *, is_first: bool) -> None:
@@ -170,17 +170,17 @@ def _daily_run(trading: TradingSession, fake: FakeAlpaca, *, is_first: bool) -> 
     trading.run_session(session, plans if is_first else plans.clear(), legs, market, evening)
 
 
-def listed_stops(page: str) -> list[Stop]:
-    """The stops that the text of docs/architecture.md lists."""
+def listed_steps(page: str) -> list[Step]:
+    """The steps that the text of docs/architecture.md lists."""
     section = page.partition(HEADING)[2].partition("\n## ")[0]
-    return [Stop(*found) for found in LISTED.findall(section)]
+    return [Step(*found) for found in LISTED.findall(section)]
 
 
 def main() -> None:
     """Print the list."""
     with tempfile.TemporaryDirectory() as folder:
-        for number, stop in enumerate(order_stops(Path(folder)), start=1):
-            print(f"{number}. `{stop.function}` in `{stop.file}`")
+        for number, step in enumerate(order_steps(Path(folder)), start=1):
+            print(f"{number}. `{step.function}` in `{step.file}`")
 
 
 if __name__ == "__main__":
