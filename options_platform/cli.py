@@ -58,6 +58,10 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see: {self.prog} --help")
 
 
+AddCommand = Callable[[str, str], Parser]
+"""Adds a command by its name and help text, and returns its parser."""
+
+
 def build_parser() -> Parser:
     """The parser of all commands."""
     parser = Parser(
@@ -77,18 +81,33 @@ def build_parser() -> Parser:
         sub.add_argument("--json", action="store_true", help="print JSON for programs")
         return sub
 
+    # `--help` lists the commands in this order.
+    _add_runs(add)
+    _add_results(reading)
+    _add_model_commands(reading)
+    _add_backtest(reading)
+    _add_market(add, reading)
+    _add_trading(reading)
+    _add_alerts(reading)
+    _add_fake_alpaca(reading)
+    _add_care(add, reading)
+    _add_ui(add)
+    return parser
+
+
+def _add_runs(add: AddCommand) -> None:
     demo = add("demo", "run the whole platform on the bundled sample data, then show a report")
     demo.add_argument("--sessions", type=int, default=20, help="sessions to replay (default: 20)")
-
     backfill = add("backfill", "compute a range of sessions, from raw bars to trade plans")
     backfill.add_argument("--start", type=_date, help="first session (default: setting start)")
     backfill.add_argument("--end", type=_date, help="last session (default: the newest)")
     backfill.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
     backfill.add_argument("--select", type=_names, help="assets, e.g. raw_ohlcv,vix (default: all)")
-
     daily = add("daily", "compute one session for all tickers and send its orders")
     daily.add_argument("--date", type=_date, help="the session (default: the newest)")
 
+
+def _add_results(reading: AddCommand) -> None:
     reading("status", "show the stored tables, how fresh they are, and the newest decisions")
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
@@ -105,61 +124,9 @@ def build_parser() -> Parser:
     export.add_argument(
         "--to", help="file to write (default: exports/features.parquet in the home)"
     )
-    _add_model_commands(reading)
-    _add_backtest(reading)
-    _add_market(commands, reading)
-    _add_trading(reading)
-    reading("doctor", "check the installation, the settings, the home and the data")
-    backup = add("backup", "write the home to one archive")
-    backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
-    restore = add("restore", "restore a home from an archive")
-    restore.add_argument("archive", help="file written by backup")
-    restore.add_argument(
-        "--only", type=_names, metavar="NAMES",
-        help="parts of the home, e.g. warehouse.duckdb,mlflow.db (default: all)",
-    )  # fmt: skip
-    ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
-    ui.add_argument("--port", type=int, default=3000)
-    return parser
 
 
-def _add_trading(reading: Callable[[str, str], Parser]) -> None:
-    reconcile = reading("reconcile", "compare the ledger with the broker")
-    reconcile.add_argument(
-        "--accept",
-        metavar="WHY",
-        help="correct the ledger to the broker's contracts and cash, for this reason",
-    )
-    work = reading("work", "reprice working orders step by step until none is working")
-    work.add_argument("--once", action="store_true", help="one step only, e.g. from a schedule")
-    for name, text in (
-        ("halt", "stop new orders until resumed"),
-        ("resume", "allow new orders again"),
-    ):
-        sub = reading(name, text)
-        sub.add_argument("--reason", help="why, for the record (default: by hand)")
-    flatten = reading("flatten", "halt, cancel every order and close every position")
-    flatten.add_argument("--yes", action="store_true", help="do not ask")
-    alerts = reading(
-        "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
-    )
-    alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
-    fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
-    fake.add_argument("--port", type=int, default=8765)
-    fake.add_argument(
-        "--fills",
-        choices=("limit", "rest", "half", "market"),
-        default="limit",
-        help="how orders fill: at their limit, not at all (they rest), half of the quantity, or "
-        "at the quotes of the simulated market (default: limit)",
-    )
-    fake.add_argument("--cash", type=float, default=100_000.0, help="cash at the start, in USD")
-    fake.add_argument(
-        "--seed", type=int, default=7, help="seed of the simulated market (default: 7)"
-    )
-
-
-def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
+def _add_model_commands(reading: AddCommand) -> None:
     models = reading("models", "list each target's champion and challengers, promote or roll back")
     models.add_argument("action", choices=("list", "promote", "rollback"))
     models.add_argument("name", nargs="?", help="candidate to promote")
@@ -182,7 +149,7 @@ def _add_model_commands(reading: Callable[[str, str], Parser]) -> None:
     search.add_argument("--start", type=_date, help="first session to predict")
 
 
-def _add_backtest(reading: Callable[[str, str], Parser]) -> None:
+def _add_backtest(reading: AddCommand) -> None:
     backtest = reading("backtest", "backtest the stored predictions beside their baselines")
     backtest.add_argument("--start", type=_date, help="first session (default: first prediction)")
     backtest.add_argument("--end", type=_date, help="last session (default: last prediction)")
@@ -203,39 +170,8 @@ def _add_backtest(reading: Callable[[str, str], Parser]) -> None:
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 only if it did everything that it was asked to do."""
-    try:
-        args = build_parser().parse_args(arguments)
-        module, function = COMMANDS[args.command]
-        run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
-        return int(run(args) or 0)
-    except PlatformError as error:
-        return _print_error(error)
-    except BrokenPipeError:
-        return 1
-    except KeyboardInterrupt:
-        print("options-platform: interrupted", file=sys.stderr)
-        return 130
-    except Exception as error:
-        from options_platform.adapters.storage.storage_faults import storage_fault
-
-        fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
-        if fault is None:
-            raise
-        return _print_error(fault)
-
-
-def _print_error(error: PlatformError) -> int:
-    print(f"options-platform: {error}", file=sys.stderr)
-    return error.exit_code
-
-
-def _add_market(
-    commands: argparse._SubParsersAction[Parser], reading: Callable[[str, str], Parser]
-) -> None:
-    text = "list, accept or reject the rows that were set aside"
-    quarantine = commands.add_parser("quarantine", help=text, description=text)
+def _add_market(add: AddCommand, reading: AddCommand) -> None:
+    quarantine = add("quarantine", "list, accept or reject the rows that were set aside")
     quarantine.add_argument(
         "action", nargs="?", choices=("list", "accept", "reject"), default="list"
     )
@@ -273,6 +209,93 @@ def _add_market(
         "fetch and store today's option chains; run it half an hour after the close",
     )
     chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+
+
+def _add_trading(reading: AddCommand) -> None:
+    reconcile = reading("reconcile", "compare the ledger with the broker")
+    reconcile.add_argument(
+        "--accept",
+        metavar="WHY",
+        help="correct the ledger to the broker's contracts and cash, for this reason",
+    )
+    work = reading("work", "reprice working orders step by step until none is working")
+    work.add_argument("--once", action="store_true", help="one step only, e.g. from a schedule")
+    for name, text in (
+        ("halt", "stop new orders until resumed"),
+        ("resume", "allow new orders again"),
+    ):
+        sub = reading(name, text)
+        sub.add_argument("--reason", help="why, for the record (default: by hand)")
+    flatten = reading("flatten", "halt, cancel every order and close every position")
+    flatten.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_alerts(reading: AddCommand) -> None:
+    alerts = reading(
+        "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
+    )
+    alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
+
+
+def _add_fake_alpaca(reading: AddCommand) -> None:
+    fake = reading("fake-alpaca", "serve a fake Alpaca on 127.0.0.1, to try trading out")
+    fake.add_argument("--port", type=int, default=8765)
+    fake.add_argument(
+        "--fills",
+        choices=("limit", "rest", "half", "market"),
+        default="limit",
+        help="how orders fill: at their limit, not at all (they rest), half of the quantity, or "
+        "at the quotes of the simulated market (default: limit)",
+    )
+    fake.add_argument("--cash", type=float, default=100_000.0, help="cash at the start, in USD")
+    fake.add_argument(
+        "--seed", type=int, default=7, help="seed of the simulated market (default: 7)"
+    )
+
+
+def _add_care(add: AddCommand, reading: AddCommand) -> None:
+    reading("doctor", "check the installation, the settings, the home and the data")
+    backup = add("backup", "write the home to one archive")
+    backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
+    restore = add("restore", "restore a home from an archive")
+    restore.add_argument("archive", help="file written by backup")
+    restore.add_argument(
+        "--only", type=_names, metavar="NAMES",
+        help="parts of the home, e.g. warehouse.duckdb,mlflow.db (default: all)",
+    )  # fmt: skip
+
+
+def _add_ui(add: AddCommand) -> None:
+    ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
+    ui.add_argument("--port", type=int, default=3000)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 only if it did everything that it was asked to do."""
+    try:
+        args = build_parser().parse_args(arguments)
+        module, function = COMMANDS[args.command]
+        run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
+        return int(run(args) or 0)
+    except PlatformError as error:
+        return _print_error(error)
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("options-platform: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        from options_platform.adapters.storage.storage_faults import storage_fault
+
+        fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
+        if fault is None:
+            raise
+        return _print_error(fault)
+
+
+def _print_error(error: PlatformError) -> int:
+    print(f"options-platform: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _moment(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Shared by the commands: settings with a ready home, printing, and progress."""
+"""Shared by the commands: settings with a ready home, printing, progress, and Optuna."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from options_platform.adapters.storage.home import enter_home, prepare_home
+from options_platform.errors import PlatformError
 from options_platform.logs import configure_logs
 from options_platform.settings import Settings, load_settings
 
@@ -97,3 +98,15 @@ class ConsoleProgress:
         else:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def open_optuna() -> Any:
+    """The module Optuna, logging warnings only; :class:`PlatformError` if it is not installed."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise PlatformError(
+            "the search needs Optuna; install the extra: pip install options-platform[search]"
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna

@@ -133,28 +133,11 @@ def walk_forward(
         LeakError: a fold trains on labels that become known only in its predicted sessions.
     """
     if folds is None:
-        trainable = np.zeros(len(data.sample), dtype=bool)
-        trainable[model.trainable(data.sample)] = True
-        folds = monthly_folds(
-            data.dates,
-            data.known_on,
-            trainable,
-            start=start,
-            end=end,
-            window_sessions=model.window_sessions,
-            embargo_sessions=model.embargo_sessions,
-            predict_sessions=predict_sessions,
-        )
+        folds = _folds_of_model(model, data, start, end, predict_sessions)
     folds = list(folds)
     for fold in folds:
         require_purged(fold, data.known_on, data.dates[fold.predict].min())
-    row_hashes = _row_hashes(data)
-    data_hash = _short_hash(row_hashes)
-    records = {
-        fold.name: _record(model, fold, data, row_hashes, data_hash)
-        for fold in folds
-        if _enough(fold, data)
-    }
+    records = _records(model, folds, data)
     hashes = {name: record.input_hash for name, record in records.items()}
     fitted = store.load(model.name, hashes)
     if len(fitted) < len(hashes):
@@ -170,6 +153,24 @@ def walk_forward(
             progress=progress,
         )
     return _predict(model, folds, records, fitted, data)
+
+
+def _folds_of_model(
+    model: FoldModel, data: Dataset, start: date, end: date, predict_sessions: int | None
+) -> Iterator[Fold]:
+    """The monthly folds with the window and the embargo of the model."""
+    trainable = np.zeros(len(data.sample), dtype=bool)
+    trainable[model.trainable(data.sample)] = True
+    return monthly_folds(
+        data.dates,
+        data.known_on,
+        trainable,
+        start=start,
+        end=end,
+        window_sessions=model.window_sessions,
+        embargo_sessions=model.embargo_sessions,
+        predict_sessions=predict_sessions,
+    )
 
 
 def _train_missing(
@@ -247,6 +248,17 @@ def _predict(
         for name, values in predictions.items():
             columns.setdefault(name, np.full(len(rows), np.nan))[begin:stop] = values
     return Walk(model.name, rows, names, ids, columns, fitted)
+
+
+def _records(model: FoldModel, folds: Sequence[Fold], data: Dataset) -> dict[str, FoldRecord]:
+    """By name, the records of the folds with enough sessions to train on."""
+    row_hashes = _row_hashes(data)
+    data_hash = _short_hash(row_hashes)
+    return {
+        fold.name: _record(model, fold, data, row_hashes, data_hash)
+        for fold in folds
+        if _enough(fold, data)
+    }
 
 
 def _enough(fold: Fold, data: Dataset) -> bool:

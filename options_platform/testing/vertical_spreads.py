@@ -42,21 +42,8 @@ def vertical_spreads(
         share; debit positive), and profit_share, the profit over the absolute entry price (null
         where that is zero).
     """
-    dte = (pl.col("expiry") - pl.col("date")).dt.total_days()
-    rows = (
-        quotes.lazy()
-        .filter(pl.col("right") == right)
-        .with_columns(dte=dte, mid=(pl.col("bid") + pl.col("ask")) / 2.0)
-    )
-    quoted = (pl.col("bid") > min_quote_usd) & (pl.col("ask") > min_quote_usd)
-    within = pl.col("dte").is_between(max(MIN_DTE, exit_dte + 1), max_entry_dte)
-    exit_quotes = rows.filter(pl.col("dte") == exit_dte).select(*CHAIN, "strike", exit_mid="mid")
-    legs = (
-        rows.filter(quoted & within)
-        .join(exit_quotes, on=[*CHAIN, "strike"], how="inner")
-        .sort("ticker", "date", "expiry", "strike")
-        .select("ticker", "date", "expiry", "dte", "strike", "mid", "exit_mid")
-        .collect()
+    legs = _legs(
+        quotes.lazy().filter(pl.col("right") == right), max_entry_dte, exit_dte, min_quote_usd
     )
     starts = legs.select(
         pl.struct("ticker", "date", "expiry").rle_id().cast(pl.Int64).alias("chain")
@@ -78,6 +65,27 @@ def vertical_spreads(
                 (pl.col("exit_value") - pl.col("entry_price")) / pl.col("entry_price").abs()
             )
         )
+    )
+
+
+def _legs(
+    quotes: pl.LazyFrame, max_entry_dte: int, exit_dte: int, min_quote_usd: float
+) -> pl.DataFrame:
+    """The quotes that may be entered, with the mid of the same contract on its exit day.
+
+    Sorted by ticker, date, expiry and strike.
+    """
+    dte = (pl.col("expiry") - pl.col("date")).dt.total_days()
+    rows = quotes.with_columns(dte=dte, mid=(pl.col("bid") + pl.col("ask")) / 2.0)
+    quoted = (pl.col("bid") > min_quote_usd) & (pl.col("ask") > min_quote_usd)
+    within = pl.col("dte").is_between(max(MIN_DTE, exit_dte + 1), max_entry_dte)
+    exit_quotes = rows.filter(pl.col("dte") == exit_dte).select(*CHAIN, "strike", exit_mid="mid")
+    return (
+        rows.filter(quoted & within)
+        .join(exit_quotes, on=[*CHAIN, "strike"], how="inner")
+        .sort("ticker", "date", "expiry", "strike")
+        .select("ticker", "date", "expiry", "dte", "strike", "mid", "exit_mid")
+        .collect()
     )
 
 

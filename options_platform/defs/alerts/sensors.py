@@ -1,7 +1,7 @@
 """The sensors that send alerts: on failed runs and on the state of the account."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -14,90 +14,119 @@ from options_platform.defs.alerts.failed_runs import (
     read_cursor,
     write_cursor,
 )
-from options_platform.domain.trading.alerts import not_told, still_told
+from options_platform.domain.trading.alerts import Alert, not_told, still_told
 from options_platform.errors import NotifyError, WarehouseBusyError
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.settings import Settings
 
 MOST_AT_ONCE = 20
+NO_ADDRESSES = dg.SkipReason(f"no addresses for alerts; set {VARIABLE}")
 
 
 def make_alert_sensors(
     settings: Settings, notifier: Callable[[], Notifier | None] = open_notifier
 ) -> list[dg.SensorDefinition]:
     """Both sensors; they run by default if the environment names addresses for alerts."""
-    state = dg.DefaultSensorStatus.RUNNING if is_configured() else dg.DefaultSensorStatus.STOPPED
+    return [_failed_run_sensor(settings, notifier), _account_sensor(settings, notifier)]
 
+
+def _failed_run_sensor(
+    settings: Settings, notifier: Callable[[], Notifier | None]
+) -> dg.SensorDefinition:
     @dg.sensor(
         name="alert_on_failed_run",
         description="Reports each failed run with its first error; repeats until delivered.",
         minimum_interval_seconds=settings.alerts.every_seconds,
-        default_status=state,
+        default_status=_default_status(),
     )
     def alert_on_failed_run(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         sender = notifier()
         if sender is None:
-            return dg.SkipReason(f"no addresses for alerts; set {VARIABLE}")
+            return NO_ADDRESSES
         cursors = read_cursor(context.cursor, sender.numbers, datetime.now(UTC))
         failed: dict[str, FailedRun] = {}
-        sent_now, problems = 0, []
+        deliveries = _Deliveries(sender)
         for number, delivered in cursors.items():
-            undelivered, sent = failed_runs(context.instance, delivered), []
+            undelivered = failed_runs(context.instance, delivered)
             failed |= {run.run_id: run for run in undelivered}
-            for run in undelivered[:MOST_AT_ONCE]:
-                try:
-                    sender.send_to(number, f"run of {run.job} failed", run.text)
-                    sent.append(run.run_id)
-                except NotifyError as error:
-                    problems.append(str(error))
+            sent = deliveries.send(
+                number,
+                [
+                    Alert(run.run_id, f"run of {run.job} failed", run.text)
+                    for run in undelivered[:MOST_AT_ONCE]
+                ],
+            )
             cursors[number] = delivered.after(undelivered, sent)
-            sent_now += len(sent)
         context.update_cursor(write_cursor(cursors))
-        if problems:
-            context.log.error(problems[0])
-        return dg.SkipReason(
-            f"{len(failed)} runs failed; {sent_now} messages sent, {len(problems)} not delivered"
-        )
+        return deliveries.result(context, f"{len(failed)} runs failed")
 
+    return alert_on_failed_run
+
+
+def _account_sensor(
+    settings: Settings, notifier: Callable[[], Notifier | None]
+) -> dg.SensorDefinition:
     @dg.sensor(
         name="alert_on_account",
         description="Reports once: a halt, differences between ledger and broker, rejected orders, "
         "a drawdown, a missing daily run; a difference of cash again once it has doubled.",
         minimum_interval_seconds=settings.alerts.every_seconds,
-        default_status=state,
+        default_status=_default_status(),
     )
     def alert_on_account(
         context: dg.SensorEvaluationContext, platform: dg.ResourceParam[Platform]
     ) -> dg.SkipReason:
         sender = notifier()
         if sender is None:
-            return dg.SkipReason(f"no addresses for alerts; set {VARIABLE}")
+            return NO_ADDRESSES
         try:
             alerts = alerts_of(settings, open_ledger(settings), platform.now())
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
         sizes_by_address = _read_cursor(context.cursor, sender)
-        sent_now, problems = 0, []
+        deliveries = _Deliveries(sender)
         for number, sizes in sizes_by_address.items():
-            sent = []
-            for alert in not_told(alerts, sizes):
-                try:
-                    sender.send_to(number, alert.title, alert.text)
-                    sent.append(alert.key)
-                except NotifyError as error:
-                    problems.append(str(error))
+            sent = deliveries.send(number, not_told(alerts, sizes))
             # An alert that failed is not recorded, so the next tick sends it again.
             sizes_by_address[number] = still_told(alerts, sizes, sent)
-            sent_now += len(sent)
         context.update_cursor(json.dumps(sizes_by_address))
-        if problems:
-            context.log.error(problems[0])
-        return dg.SkipReason(
-            f"{len(alerts)} alerts; {sent_now} messages sent, {len(problems)} not delivered"
-        )
+        return deliveries.result(context, f"{len(alerts)} alerts")
 
-    return [alert_on_failed_run, alert_on_account]
+    return alert_on_account
+
+
+def _default_status() -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if is_configured() else dg.DefaultSensorStatus.STOPPED
+
+
+class _Deliveries:
+    """What one tick of a sensor sends: how many messages were delivered, and which failed."""
+
+    def __init__(self, sender: Notifier) -> None:
+        self._sender = sender
+        self._delivered = 0
+        self._problems: list[str] = []
+
+    def send(self, number: int, alerts: Iterable[Alert]) -> list[str]:
+        """Send the alerts to the address of that number; returns the keys of those delivered."""
+        sent = []
+        for alert in alerts:
+            try:
+                self._sender.send_to(number, alert.title, alert.text)
+                sent.append(alert.key)
+            except NotifyError as error:
+                self._problems.append(str(error))
+        self._delivered += len(sent)
+        return sent
+
+    def result(self, context: dg.SensorEvaluationContext, subject: str) -> dg.SkipReason:
+        """The tick's result, which counts the messages; the first failure is logged."""
+        if self._problems:
+            context.log.error(self._problems[0])
+        return dg.SkipReason(
+            f"{subject}; {self._delivered} messages sent, {len(self._problems)} not delivered"
+        )
 
 
 def _read_cursor(cursor: str | None, sender: Notifier) -> dict[int, dict[str, float]]:

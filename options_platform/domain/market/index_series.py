@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -50,31 +50,7 @@ def align_indices(
         source: name of the source, stored for sessions without a close.
         fetched_at: when the closes were fetched.
     """
-    sessions = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
-    good = (
-        closes.unique()
-        .filter(pl.col("close").is_finite() & (pl.col("close") > 0))
-        .filter(pl.len().over("date", "symbol") == 1)
-        .join(sessions, on="date", how="semi")
-    )
-    symbols = sorted({"VIX", *iv_symbols.values()})
-    grid = (
-        sessions.join(pl.DataFrame({"symbol": symbols}), how="cross")
-        .join(good, on=["date", "symbol"], how="left")
-        .sort("symbol", "date")
-    )
-    before = pl.col("close").shift(1).over("symbol")
-    grid = grid.select(
-        "date",
-        "symbol",
-        source=pl.col("source").fill_null(pl.col("source").shift(1).over("symbol")),
-        close=pl.col("close").fill_null(before),
-        age=pl.when(pl.col("close").is_not_null())
-        .then(0)
-        .when(before.is_not_null())
-        .then(1)
-        .cast(pl.Int32),
-    )
+    grid = _carried_closes(closes, sorted({VIX_SYMBOL, *iv_symbols.values()}))
     index_by_ticker = pl.DataFrame(
         {"ticker": list(iv_symbols), "iv_symbol": list(iv_symbols.values())},
         schema={"ticker": pl.String, "iv_symbol": pl.String},
@@ -88,7 +64,7 @@ def align_indices(
             how="left",
         )
         .join(
-            grid.filter(pl.col("symbol") == "VIX").select(
+            grid.filter(pl.col("symbol") == VIX_SYMBOL).select(
                 "date", vix=pl.col("close"), vix_age=pl.col("age")
             ),
             on="date",
@@ -100,6 +76,34 @@ def align_indices(
         )
         .select(VIX.schema.names())
         .sort("date", "ticker")
+    )
+
+
+def _carried_closes(closes: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
+    """Source, close and age of each symbol on each session, carried forward once."""
+    sessions = pl.DataFrame({"date": all_sessions()}, schema={"date": pl.Date})
+    good = (
+        closes.unique()
+        .filter(pl.col("close").is_finite() & (pl.col("close") > 0))
+        .filter(pl.len().over("date", "symbol") == 1)
+        .join(sessions, on="date", how="semi")
+    )
+    grid = (
+        sessions.join(pl.DataFrame({"symbol": symbols}), how="cross")
+        .join(good, on=["date", "symbol"], how="left")
+        .sort("symbol", "date")
+    )
+    before = pl.col("close").shift(1).over("symbol")
+    return grid.select(
+        "date",
+        "symbol",
+        source=pl.col("source").fill_null(pl.col("source").shift(1).over("symbol")),
+        close=pl.col("close").fill_null(before),
+        age=pl.when(pl.col("close").is_not_null())
+        .then(0)
+        .when(before.is_not_null())
+        .then(1)
+        .cast(pl.Int32),
     )
 
 

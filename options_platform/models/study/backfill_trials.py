@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from options_platform.models.selection.trials import LOSS, Trial
 from options_platform.models.study.model_study import COLUMNS, NAIVE, SHIPPED
 from options_platform.models.volatility import AR1, SeedVolatility
 
+PURPOSE = "backfill"
 BASELINE_PARAMETERS: dict[str, Mapping[str, Any]] = {
     "prior": PriorDirection().parameters,
     "vix_logit": DirectionBlend("logit", (VIX_LOGIT,)).parameters,
@@ -71,6 +73,7 @@ def backfill_trials(
         end: last session of the backfill.
         tried_at: time of the trial.
     """
+    backfill = _Backfill(target, champion, data_hash, sorted(tickers), start, end, tried_at)
     known_labels = labels.filter(pl.col("known_on") <= end)
     rows = predictions.filter(
         pl.col("date").is_between(start, end)
@@ -80,45 +83,72 @@ def backfill_trials(
     naive = rows.filter(model=NAIVE[target])
     evaluate = evaluate_direction if target == "direction" else evaluate_volatility
     every = evaluate(rows, known_labels, with_interval=False)
-    trials = []
-    for model in every["model"].unique().sort():
-        is_shipped = model == SHIPPED[target]
-        parameters = {
-            **(blend_of(target, champion).parameters if is_shipped else BASELINE_PARAMETERS[model]),
-            "pooled": True,
-        }
-        spec = {
-            "target": target, "model": model, "parameters": parameters, "data": data_hash,
-            "tickers": sorted(tickers), "start": start.isoformat(), "end": end.isoformat(),
-            "purpose": "backfill",
-        }  # fmt: skip
-        trial_id = hashlib.sha256(to_json(spec)).hexdigest()[:16]
-        of_model = rows.filter(model=model).join(naive, on=KEY, how="semi")
-        naive_rows = naive.join(of_model, on=KEY, how="semi")
-        folds = (
-            fold_losses(of_model, known_labels, target)
-            .join(
-                fold_losses(naive_rows, known_labels, target).select("fold", naive_loss="loss"),
-                on="fold",
-            )
-            .with_columns(trial_id=pl.lit(trial_id))
-            .select(pl.col(name).cast(dtype) for name, dtype in TRIAL_FOLDS.schema.items())
+    return [
+        backfill.trial(
+            model,
+            _paired_losses(rows.filter(model=model), naive, known_labels, target),
+            headline(every, model),
         )
-        scores = headline(every, model)
+        for model in every["model"].unique().sort()
+    ]
+
+
+def _paired_losses(
+    of_model: pl.DataFrame, naive: pl.DataFrame, labels: pl.DataFrame, target: str
+) -> pl.DataFrame:
+    """Loss of the model and of the naive forecast per fold, on the rows that both predict."""
+    model_rows = of_model.join(naive, on=KEY, how="semi")
+    naive_rows = naive.join(model_rows, on=KEY, how="semi")
+    naive_losses = fold_losses(naive_rows, labels, target).select("fold", naive_loss="loss")
+    return fold_losses(model_rows, labels, target).join(naive_losses, on="fold")
+
+
+@dataclass(frozen=True)
+class _Backfill:
+    """What all trials of a backfill share; `tickers` are sorted."""
+
+    target: str
+    champion: str
+    data_hash: str
+    tickers: list[str]
+    start: date
+    end: date
+    tried_at: datetime
+
+    def trial(self, model: str, losses: pl.DataFrame, scores: Mapping[str, float]) -> Trial:
+        """The trial of a model, from its losses per fold and its headline scores."""
+        parameters = self._parameters(model)
+        trial_id = self._trial_id(model, parameters)
+        folds = losses.with_columns(trial_id=pl.lit(trial_id)).select(
+            pl.col(name).cast(dtype) for name, dtype in TRIAL_FOLDS.schema.items()
+        )
         row = {
             "trial_id": trial_id,
-            "target": target,
-            "model": champion if is_shipped else model,
-            "purpose": "backfill",
+            "target": self.target,
+            "model": self.champion if model == SHIPPED[self.target] else model,
+            "purpose": PURPOSE,
             "parameters": json.dumps(parameters, sort_keys=True),
-            "data_hash": data_hash,
-            "first": start,
-            "last": end,
+            "data_hash": self.data_hash,
+            "first": self.start,
+            "last": self.end,
             "rows": int(folds["rows"].sum()),
-            "loss": scores.get(LOSS[target]),
-            "naive_loss": scores.get(f"{LOSS[target]} baseline"),
+            "loss": scores.get(LOSS[self.target]),
+            "naive_loss": scores.get(f"{LOSS[self.target]} baseline"),
             "scores": json.dumps(scores, sort_keys=True),
-            "tried_at": tried_at,
+            "tried_at": self.tried_at,
         }
-        trials.append(Trial(pl.DataFrame([row], schema=TRIALS.schema), folds))
-    return trials
+        return Trial(pl.DataFrame([row], schema=TRIALS.schema), folds)
+
+    def _parameters(self, model: str) -> dict[str, Any]:
+        if model == SHIPPED[self.target]:
+            return {**blend_of(self.target, self.champion).parameters, "pooled": True}
+        return {**BASELINE_PARAMETERS[model], "pooled": True}
+
+    def _trial_id(self, model: str, parameters: Mapping[str, Any]) -> str:
+        """Id of a trial: the same model, parameters, data, tickers and range give the same id."""
+        spec = {
+            "target": self.target, "model": model, "parameters": parameters,
+            "data": self.data_hash, "tickers": self.tickers, "start": self.start.isoformat(),
+            "end": self.end.isoformat(), "purpose": PURPOSE,
+        }  # fmt: skip
+        return hashlib.sha256(to_json(spec)).hexdigest()[:16]

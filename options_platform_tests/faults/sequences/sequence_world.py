@@ -6,11 +6,8 @@ of its own over the same ledger; a kill ends it by an exception that nothing cat
 
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from pathlib import Path
-
-import polars as pl
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import open_ledger
@@ -18,27 +15,21 @@ from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.errors import PlatformError
 from options_platform.fake_alpaca.checks import OPEN
-from options_platform.fake_alpaca.symbols import contract_of, renamed
+from options_platform.fake_alpaca.symbols import contract_of
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.session import TradingSession
-from options_platform.testing.alpaca_account import NOW, SESSION, WIDE, plans_of, server, trader
+from options_platform.testing.alpaca_account import NOW, SESSION, WIDE, server, trader
+from options_platform_tests.faults.sequences.sequence_spreads import (
+    CONTRACTS,
+    all_symbols,
+    bid_ask,
+    planned,
+)
 from options_platform_tests.faults.sequences.sequence_truth import EXIT, BrokenPromiseError, Truth
 
-CONTRACTS, FIRST_SPOT, VOL = 3, 250.0, 0.18
-EXPIRY = date(2015, 1, 30)
-# Side, right and strike of both legs, and the limit of one spread: debits positive.
-SPREADS = {
-    "call": ("bull_call_spread", [("buy", "call", 253.0), ("sell", "call", 258.0)], 1.86),
-    "across": ("bull_call_spread", [("buy", "call", 258.0), ("sell", "call", 263.0)], 0.65),
-    "reverse": ("bear_call_spread", [("sell", "call", 253.0), ("buy", "call", 258.0)], -1.80),
-    "put": ("bull_put_spread", [("sell", "put", 247.0), ("buy", "put", 242.0)], -1.20),
-}
-MIDS = {
-    "sound": {253.0: 2.65, 258.0: 0.80, 263.0: 0.15, 247.0: 2.20, 242.0: 1.00},
-    "stop": {253.0: 1.00, 258.0: 0.70, 263.0: 0.10, 247.0: 5.60, 242.0: 1.70},
-}
+FIRST_SPOT, VOL = 250.0, 0.18
 # Shares that fill where a plan draws so many spreads: brokers fill any number of them.
 ODD_LOTS = {None: None, 1: 1, 2: 134}
 LIMITS = {
@@ -335,64 +326,9 @@ class SequenceWorld:
         for ticker, close in self.closes[self.session].items():
             self.fake.chains.trade(ticker, close.spot)
         for symbol in all_symbols(self.plan.tickers):
-            mid = MIDS.get(kind, MIDS["sound"])[contract_of(symbol).strike]
-            sides = {"sound": (mid - 0.02, mid + 0.02), "stop": (mid - 0.02, mid + 0.02)}
-            bid, ask = sides.get(kind, (0.0, 12.0 if kind == "wide" else 0.0))
+            bid, ask = bid_ask(symbol, kind)
             self.fake.chains.quote(symbol, bid, ask)
 
 
 def _sign(quantity):
     return 1 if quantity > 0 else -1
-
-
-@cache
-def planned(legs, session, tickers):
-    """Plans and their legs: one spread of that kind per ticker, on the same contracts each day."""
-    strategy, chosen, limit = SPREADS[legs]
-    plans, plan_legs = _base(tickers)
-    width, debit = 5.0, limit > 0
-    loss = limit if debit else width + limit
-    number = pl.concat_str(pl.lit(f"{session:%m%d}-{legs}-"), pl.col("ticker"))
-    plans = plans.with_columns(
-        date=pl.lit(session),
-        plan_id=number,
-        strategy=pl.lit(strategy),
-        contracts=pl.lit(CONTRACTS, plans.schema["contracts"]),
-        limit_price=pl.lit(limit),
-        max_loss_usd=pl.lit(loss * 100 * CONTRACTS),
-        max_profit_usd=pl.lit((width - loss) * 100 * CONTRACTS),
-    )
-    sides, rights, strikes = zip(*chosen, strict=True)
-    plan_legs = plan_legs.with_columns(
-        date=pl.lit(session),
-        plan_id=number,
-        side=_by_leg(sides, plan_legs.schema["side"]),
-        right=_by_leg(rights, plan_legs.schema["right"]),
-        strike=_by_leg(strikes, pl.Float64()),
-    )
-    return plans, plan_legs
-
-
-def _by_leg(values, kind):
-    first, second = (pl.lit(value, kind) for value in values)
-    return pl.when(pl.col("leg") == 1).then(first).otherwise(second)
-
-
-@cache
-def _base(tickers):
-    return plans_of(tickers)
-
-
-@cache
-def all_symbols(tickers):
-    """All contracts that any plan may trade, also under their symbol after a split."""
-    from options_platform.domain.chain.occ_symbols import symbol_of
-
-    symbols = {
-        symbol_of(ticker, EXPIRY, right, strike)
-        for _, legs, _ in SPREADS.values()
-        for _, right, strike in legs
-        for ticker in tickers
-    }
-    split = {renamed(symbol, "SPY1") for symbol in symbols if symbol.startswith("SPY")}
-    return tuple(sorted(symbols | split))
