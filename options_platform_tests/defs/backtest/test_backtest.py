@@ -103,7 +103,7 @@ def test_a_run_of_another_name_is_added_and_a_repeated_one_replaced(outcome, set
     [
         ({"settings": ["exits.credit_stopp=1"]}, "did you mean credit_stop"),
         ({"settings": ["exits.credit_stop=1,2"]}, "one value a setting"),
-        ({"start": "yesterday"}, "is no date"),
+        ({"start": "yesterday"}, "is not a date"),
     ],
 )
 def test_an_impossible_configuration_fails_with_its_cause(settings, config, message):
