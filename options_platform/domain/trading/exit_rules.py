@@ -37,7 +37,9 @@ class ExitRules:
             raise ValueError("exit_dte must not be negative")
 
 
-IMMEDIATE_REASONS = frozenset({"EXPIRY_NEAR", "STOP_LOSS", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"})
+IMMEDIATE_REASONS = frozenset(
+    {"EXPIRY_NEAR", "STOP_LOSS", "EX_DIVIDEND", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"}
+)
 """Reasons of exits that are not put off to a close; profit and time are, as in a backtest."""
 
 

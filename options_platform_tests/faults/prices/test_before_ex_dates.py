@@ -11,7 +11,7 @@ from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, trader
-from options_platform_tests.faults.world import at_clock, exits, trade
+from options_platform_tests.faults.world import advance, at_clock, exits, quote, trade
 
 DAY = NOW.date()
 
@@ -66,3 +66,25 @@ def test_a_call_that_comes_into_the_money_in_the_last_session_is_closed_by_the_c
         fake.script("trade", {"ticker": "SPY", "price": spot})
         IntradayCheck(made).run(NOW + timedelta(minutes=minutes))
     assert [order.reason for order in exits(made)] == reasons
+
+
+def test_an_exit_before_an_ex_date_follows_a_market_that_leaves_its_worst_price(tmp_path, fake):
+    """As a stop does: the same price again at each check would be one attempt each."""
+    close = replace(MarketClose(250.0, 0.18), next_dividend=NextDividend(5.0, 2))
+    made = replace(trader(tmp_path, fake.address), closes={"SPY": DatedClose(SESSION, close)})
+    trade(made)
+    fake.fills = "rest"
+    (position,) = made.ledger.positions()
+    for number in range(24):
+        # The sold call becomes dearer than its cover, to the end that all exits rest far below.
+        spread = 2.0 if number < 10 else 0.3
+        quote(fake, position.legs, (30.0 + spread, 30.0), 0.04)
+        minute = 5 * number
+        at_clock(fake, NOW + timedelta(minutes=minute))
+        fake.script("trade", {"ticker": "SPY", "price": 285.0})
+        IntradayCheck(made).run(NOW + timedelta(minutes=minute))
+        advance(made, NOW + timedelta(minutes=minute + 1), fake)
+    sent = exits(made)
+    assert {order.reason for order in sent} == {"EX_DIVIDEND"}
+    assert len(sent) == len({order.limit_price for order in sent})
+    assert sent[-1].limit_price >= -0.3
