@@ -47,7 +47,10 @@ from options_platform.services.trading.pauses import entries_stopped
 Step = Callable[[str], None]
 MOST_WORDS = 160
 CANCEL_AGAIN = timedelta(minutes=2)
-"""For how long an answered cancel of an order in the same state is not asked for again."""
+"""For how long an answered cancel of an order in the same state is not asked for again.
+
+A halt or a flatten asks at once, see :meth:`Execution.cancel_afresh`.
+"""
 ANOTHER_ORDER = "ANOTHER_ORDER"
 
 
@@ -140,6 +143,10 @@ class Execution:
             return self._noted(sending, doubt, now)
         self.ledger.record(after, now)
         return after
+
+    def cancel_afresh(self) -> None:
+        """Ask again for each cancel that is wanted from now on, also for one just answered."""
+        self.cancels.clear()
 
     def as_recorded(self, order: Order) -> Order:
         """The order as the ledger has it by now; `order` itself if it is not recorded."""
@@ -307,8 +314,10 @@ class Execution:
     def _ask_to_cancel(self, order: Order, now: datetime) -> None:
         known = self.cancels.get(order.client_order_id)
         state = (order.status, order.filled_qty)
-        if known is not None and known[1:] == state and now - known[0] < CANCEL_AGAIN:
-            return
+        if known is not None and known[1:] == state:
+            # A clock that was set back says nothing of how long ago that was.
+            if timedelta(0) <= now - known[0] < CANCEL_AGAIN:
+                return
         try:
             self.broker.cancel(order.client_order_id)
             self.cancels[order.client_order_id] = (now, *state)

@@ -48,6 +48,7 @@ class Flattening:
         # First of all: a process that trades now sends no new entry.
         ledger.halt(self.reason, now)
         with self.trading.exclusively():
+            self.trading.execution.cancel_afresh()
             self.trading.reconciler.run(now)
             problems = self._cancel(now)
             refused: dict[str, Order] = {}

@@ -206,6 +206,7 @@ class IntradayCheck:
                 pause(ledger, Pause(reason_of(decision.lost), at), now)
             elif decision.lost is not None and decision.step == "halt":
                 ledger.halt(reason_of(decision.lost), now)
+                trading.execution.cancel_afresh()
                 lift_pause(ledger, "halted", now)
         if entries_stopped(ledger) is not None:
             trading.entries.cancel_all(now)

@@ -154,6 +154,7 @@ class OrderWorker:
         self.trading.ledger.halt(reason, now)
         try:
             with self.trading.exclusively():
+                self.trading.execution.cancel_afresh()
                 with suppress(BrokerDoubtError):
                     self.trading.reconciler.take_over(now)
                 return self.trading.entries.cancel_all(now)

@@ -165,6 +165,7 @@ class TradingSession:
         switch = after_closes(equities_usd, self.settings.risk.kill_switch)
         if switch is not None and switch.tripped is not None and self.ledger.halted() is None:
             self.ledger.halt(reason_of(switch.tripped), now)
+            self.execution.cancel_afresh()
 
     def _broker_held(self) -> AbstractContextManager[object]:
         return self.broker.holding() if works_at_close(self.broker) else nullcontext()

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from options_platform.adapters.brokers.alpaca import AlpacaBroker
 from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
@@ -217,3 +218,45 @@ def test_an_entry_that_a_stop_could_not_cancel_is_not_priced_anew_once_that_is_o
     assert resting.count(POST) == 1
     assert statuses(resting) == ["canceled"]
     assert_sound(made, resting)
+
+
+@pytest.mark.parametrize("hours_back", [0, 1])
+@pytest.mark.parametrize("how", ["a halt", "a flatten"])
+def test_a_halt_cancels_at_once_what_a_repricing_has_asked_to_be_canceled(
+    tmp_path, resting, monkeypatch, how, hours_back
+):
+    """The cancel was answered and undone; reconciles alone would wait before they ask again."""
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    cancel, asked = AlpacaBroker.cancel, []
+
+    def cancels_the_second_time(broker, order_id):
+        asked.append(order_id)
+        if len(asked) > 1:
+            cancel(broker, order_id)
+
+    monkeypatch.setattr(AlpacaBroker, "cancel", cancels_the_second_time)
+    moment = NOW + timedelta(minutes=1, seconds=5)
+    advance(made, moment, resting)
+    assert (len(asked), statuses(resting)) == (1, ["new"])
+    moment += timedelta(seconds=10) - timedelta(hours=hours_back)
+    if how == "a halt":
+        assert OrderWorker(made).halt(moment, "storm") == []
+    else:
+        Flattening(made, {}).run(moment)
+    assert statuses(resting) == ["canceled"]
+    assert_sound(made, resting)
+
+
+def test_a_clock_that_was_set_back_does_not_put_off_the_next_cancel(tmp_path, resting, monkeypatch):
+    made = trader(tmp_path, resting.address)
+    trade(made)
+    asked = []
+    monkeypatch.setattr(AlpacaBroker, "cancel", lambda _broker, order_id: asked.append(order_id))
+    moment = NOW + timedelta(minutes=1, seconds=5)
+    advance(made, moment, resting)
+    made.ledger.halt("storm", moment)
+    advance(made, moment, resting)
+    assert len(asked) == 1
+    advance(made, moment - timedelta(hours=1))
+    assert len(asked) > 1
