@@ -59,11 +59,14 @@ def has_something_left(order: Order, open_positions: Collection[str]) -> bool:
 
     An entry is, if it was canceled to be repriced and nothing of it has filled; an exit, while its
     position is among the `open_positions` (ids): one that has filled leaves something where the
-    position had lost a leg, and one that was withdrawn unsent all of it.
+    position had lost a leg, one that was withdrawn unsent all of it, and one that was withdrawn
+    in doubt, as its legs were outdated, what is there by now.
     """
     if order.purpose == "entry":
         return (order.status, order.reason, order.filled_qty) == ("canceled", REPRICE, 0)
-    is_over = order.status in ("canceled", "filled", "not_sent")
+    is_over = order.status in ("canceled", "filled", "not_sent") or (
+        order.status == "unknown" and order.withdrawn
+    )
     return is_over and order.position_id in open_positions
 
 

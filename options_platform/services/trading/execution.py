@@ -314,10 +314,8 @@ class Execution:
     def _ask_to_cancel(self, order: Order, now: datetime) -> None:
         known = self.cancels.get(order.client_order_id)
         state = (order.status, order.filled_qty)
-        if known is not None and known[1:] == state:
-            # A clock that was set back says nothing of how long ago that was.
-            if timedelta(0) <= now - known[0] < CANCEL_AGAIN:
-                return
+        if known is not None and known[1:] == state and _is_recent(known[0], now):
+            return
         try:
             self.broker.cancel(order.client_order_id)
             self.cancels[order.client_order_id] = (now, *state)
@@ -330,6 +328,11 @@ class Execution:
     def _noted(self, order: Order, doubt: BrokerDoubtError, now: datetime) -> Order:
         self.ledger.note(order.client_order_id, now, f"DOUBT: {_words(doubt)}")
         return order
+
+
+def _is_recent(asked: datetime, now: datetime) -> bool:
+    """Whether a cancel was asked for just now; a clock that was set back does not tell."""
+    return timedelta(0) <= now - asked < CANCEL_AGAIN
 
 
 def _words(cause: Exception) -> str:

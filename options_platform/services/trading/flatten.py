@@ -93,7 +93,11 @@ class Flattening:
             ]
 
     def _cancel(self, now: datetime) -> list[str]:
-        """Cancel what rests at the broker; an exit in doubt is looked up or sent again first."""
+        """Cancel what rests at the broker; an exit in doubt is looked up or sent again first.
+
+        One that stays in doubt is not withdrawn: it closes its position for this flatten, sent
+        again under its id until the broker answers, and follows the market from then on.
+        """
         problems = []
         ledger = self.trading.ledger
         execution, closing = self.trading.execution, self.trading.closing
@@ -103,7 +107,13 @@ class Flattening:
             if order.purpose == "exit" and order.status == "unknown":
                 execution.carry_out(order, Event.LOOK, now)
                 if execution.as_recorded(order).status == "unknown":
-                    closing.send_again(order, now)
+                    lost = closing.send_again(order, now, self.reason)
+                    if lost.status == "unknown" and is_leaving(lost):
+                        problems.append(
+                            f"{order.client_order_id} is unknown: it is sent again, under its id, "
+                            "with each step of work"
+                        )
+                        continue
             after = execution.carry_out(order, Event.UNWANTED, now)
             if not after.is_final:
                 problems.append(f"{order.client_order_id} is {after.status}: not canceled yet")

@@ -119,7 +119,9 @@ class OrderWorker:
         for order in self._to_send_again(now):
             if order.purpose not in purposes or order.client_order_id in beside:
                 continue
-            if order.purpose == "entry" or self.trading.closing.closes_what_is_left(order):
+            is_in_doubt = order.status == "unknown"
+            is_entry = order.purpose == "entry"
+            if is_entry or (not is_in_doubt and self.trading.closing.closes_what_is_left(order)):
                 self._send_next(order, now)
             else:
                 self._close_rest(order, now)

@@ -20,6 +20,7 @@ from options_platform_tests.faults.world import (
     at_clock,
     contracts,
     exits,
+    open_beside,
     statuses,
     trade,
 )
@@ -97,29 +98,77 @@ def test_what_rests_beside_a_refused_part_is_left_to_rest(made, fake):
 
 
 def outage_of_a_flatten(made, fake, how, times):
-    """A stop's exit and all that a person's flatten sends are lost on their way."""
+    """A stop's exit is lost on its way, and again as a person flattens."""
     fake.fills = "rest"
     fake.script("faults", {"on": POST, "do": how, "status": 502, "times": times})
     close(made)
     assert flatten(made, fake, 1)
-    assert exits(made)[0].withdrawn
 
 
-def test_a_position_whose_lost_exit_was_withdrawn_is_closed_by_the_next_attempt(made, fake):
+def test_an_exit_lost_in_an_outage_is_sent_again_under_its_id_and_becomes_the_flattens(made, fake):
     outage_of_a_flatten(made, fake, "status", 3)
     advance(made, NOW + timedelta(minutes=2), fake)
-    lost, following = exits(made)
-    assert (lost.status, following.status, following.reason) == ("unknown", "accepted", "FLATTEN")
-    fake.script("fill", {"client_order_id": following.client_order_id})
-    made.reconcile(NOW + timedelta(minutes=2))
+    assert [(o.status, o.reason) for o in exits(made)] == [("unknown", "FLATTEN")]
+    advance(made, NOW + timedelta(minutes=3), fake)
+    (order,) = exits(made)
+    assert (order.status, order.reason) == ("accepted", "FLATTEN")
+    fake.script("fill", {"client_order_id": order.client_order_id})
+    made.reconcile(NOW + timedelta(minutes=4))
     assert contracts(fake) == {}
     assert made.ledger.positions()[0].closed_on
+
+
+def test_both_positions_on_the_same_contracts_are_closed_after_an_outage(tmp_path, fake):
+    made = replace(trader(tmp_path, fake.address), closes=DATED)
+    (order,) = trade(made, regime="iv_contraction")
+    open_beside(made, order, order.legs)
+    fake.fills = "limit"
+    fake.script("faults", {"on": POST, "do": "status", "status": 502, "times": 6})
+    assert flatten(made, fake, 0)
+    flatten(made, fake, 5)
+    for minute in (10, 11, 12):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    assert contracts(fake) == {}
+    assert_sound(made, fake)
+
+
+def test_a_late_request_closes_no_contracts_of_a_person_that_nobody_has_reported(made, fake):
+    held = contracts(fake)
+    for symbol, quantity in held.items():
+        fake.script("move", {"symbol": symbol, "quantity": quantity})
+    outage_of_a_flatten(made, fake, "underway", 2)
+    for following in exits(made)[1:]:
+        fake.script("fill", {"client_order_id": following.client_order_id})
+    fake.fills = "limit"
+    fake.script("arrive", {})
+    fake.script("fill", {"client_order_id": exits(made)[0].client_order_id})
+    for minute in range(2, 8):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    assert contracts(fake) == held
+    assert made.ledger.positions()[0].closed_on
+
+
+def withdrawn_in_doubt(made, fake, how, times=1):
+    """An exit lost on its way and withdrawn, as former versions did in a flatten."""
+    fake.fills = "rest"
+    fake.script("faults", {"on": POST, "do": how, "status": 502, "times": times})
+    close(made)
+    (lost,) = exits(made)
+    made.ledger.record(replace(lost, withdrawn=True), NOW)
+
+
+def test_an_exit_withdrawn_in_doubt_is_wanted_again_under_its_id(made, fake):
+    withdrawn_in_doubt(made, fake, "status")
+    advance(made, NOW + timedelta(minutes=2), fake)
+    assert [(o.status, o.withdrawn) for o in exits(made)] == [("accepted", False)]
+    assert_sound(made, fake)
 
 
 @pytest.mark.parametrize("first", ["the lost one fills", "the next one fills"])
 def test_a_lost_exit_that_arrives_after_all_closes_nothing_twice(made, fake, first):
     """It was withdrawn, so it leaves the market again; where it has filled, the other does."""
-    outage_of_a_flatten(made, fake, "underway", 2)
+    withdrawn_in_doubt(made, fake, "underway")
+    close(made, "FLATTEN")
     lost, following = exits(made)
     assert (lost.status, following.status) == ("unknown", "accepted")
     if first == "the lost one fills":
@@ -138,6 +187,25 @@ def test_a_lost_exit_that_arrives_after_all_closes_nothing_twice(made, fake, fir
     assert {"new", "partially_filled"}.isdisjoint(statuses(fake))
     assert made.ledger.positions()[0].closed_on
     assert_sound(made, fake)
+
+
+@pytest.mark.parametrize("gone", ["a contract", "a whole spread"])
+def test_what_is_left_is_closed_once_the_legs_of_a_lost_exit_are_outdated(made, fake, gone):
+    fake.script("faults", {"on": POST, "do": "status", "status": 502, "times": 9})
+    flatten(made, fake, 0)
+    (position,) = made.ledger.positions()
+    for leg in position.legs:
+        if gone == "a whole spread" or leg.side == "buy":
+            sign = -1 if leg.side == "buy" else 1
+            fake.script("move", {"symbol": leg.symbol("SPY"), "quantity": sign})
+    accept(made, NOW, "closed one by hand")
+    fake.faults.clear()
+    for minute in range(1, 9):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    lost = exits(made)[0]
+    assert (lost.status, lost.withdrawn) == ("unknown", True)
+    assert contracts(fake) == {}
+    assert {order.reason for order in exits(made)} == {"FLATTEN"}
 
 
 def test_exits_go_on_while_the_page_of_an_account_that_was_verified_fails(tmp_path, made, fake):

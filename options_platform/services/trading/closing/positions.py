@@ -164,11 +164,34 @@ class Closing:
         current = self._open_now(order.position_id)
         return current is not None and self.next_legs.not_refused(current, order.session)
 
-    def send_again(self, order: Order, now: datetime) -> Order:
-        """Send an exit that the broker does not have; withdraw one whose legs are outdated."""
-        if self.closes_what_is_left(order):
-            return self.execution.carry_out(order, Event.WANTED, now)
-        return self.execution.carry_out(order, Event.UNWANTED, now)
+    def send_again(self, order: Order, now: datetime, reason: str | None = None) -> Order:
+        """Send an exit that the broker does not have; withdraw one whose legs are outdated.
+
+        One in doubt is sent under its own id, of which the broker takes one order, whenever the
+        first request arrives. Another id would close twice where the account holds more of the
+        contracts than the position: those of another position, or a person's that nobody has
+        reported yet. So one that was withdrawn is wanted again, as long as no other exit of its
+        position has followed; its `reason` becomes the given one.
+        """
+        if not self.closes_what_is_left(order):
+            return self.execution.carry_out(order, Event.UNWANTED, now)
+        recorded = self.execution.as_recorded(order)
+        if recorded.status == "unknown":
+            if recorded.withdrawn and not self._is_newest_exit(recorded):
+                return recorded
+            wanted = replace(recorded, withdrawn=False, reason=reason or recorded.reason)
+            if wanted != recorded:
+                self.execution.ledger.record(wanted, now, detail="WANTED_AGAIN")
+            return self.execution.carry_out(wanted, Event.WANTED, now)
+        return self.execution.carry_out(order, Event.WANTED, now)
+
+    def _is_newest_exit(self, order: Order) -> bool:
+        """Whether no exit of the order's position came after it."""
+        return all(
+            (other.session, other.attempt) <= (order.session, order.attempt)
+            for other in self.execution.ledger.orders()
+            if (other.purpose, other.position_id) == ("exit", order.position_id)
+        )
 
     def _open_now(self, position_id: str) -> Position | None:
         held = self.execution.ledger.positions(only_open=True)
