@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from options_platform.adapters.brokers.alpaca import AlpacaBroker
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
 from options_platform.testing.alpaca_account import NOW, trader
@@ -48,6 +49,7 @@ def test_positions_accepted_as_closed_are_open_again_once_the_broker_shows_them(
     accept(made, NOW, "gone, says the list")
     assert made.ledger.positions(only_open=True) == []
     fake.script("honest", {})
+    assert made.reconcile(NOW) != []
     assert made.reconcile(NOW) == []
     assert made.ledger.positions() == before
     assert Flattening(made, CLOSES).run(NOW) == []
@@ -126,8 +128,10 @@ def hidden_when_accepted(made, fake, moment=NOW):
 
 
 def is_open_again(made, fake, moment):
+    """Whether the second of two looks at an honest list has opened the position again."""
     fake.script("honest", {})
     at_clock(fake, moment)
+    made.reconcile(moment)
     differing = made.reconcile(moment)
     return differing == [] and len(made.ledger.positions(only_open=True)) == 1
 
@@ -157,6 +161,84 @@ def test_contracts_that_a_person_trades_after_the_word_are_no_position_again(mad
     assert not is_open_again(made, fake, NOW + timedelta(minutes=2))
 
 
+def bought_again_by_hand(made, fake, moment):
+    """A person closes the position, says so, and buys the same contracts at `moment`."""
+    held = contracts(fake)
+    for symbol, quantity in held.items():
+        fake.script("move", {"symbol": symbol, "quantity": -quantity})
+    assert accept(made, NOW, "closed by hand") == []
+    at_clock(fake, moment)
+    for symbol, quantity in held.items():
+        fake.script("move", {"symbol": symbol, "quantity": quantity, "by_hand": True})
+
+
+def test_a_word_stands_while_the_activities_cannot_be_read(made, fake):
+    later = NOW + timedelta(hours=3)
+    bought_again_by_hand(made, fake, later)
+    page = "GET /v2/account/activities"
+    fake.script("faults", {"on": page, "do": "status", "status": 503, "times": 40})
+    for _ in range(3):
+        assert made.reconcile(later) != []
+    assert made.ledger.positions(only_open=True) == []
+
+
+def test_a_word_stands_while_the_activities_may_lag_behind_the_list(tmp_path, fake):
+    made = trader(tmp_path, fake.address, doubt=900)
+    trade(made)
+    later = NOW + timedelta(hours=3)
+    bought_again_by_hand(made, fake, later)
+    with fake.lock:
+        fills = [a for a in fake.book.activities if a.get("order_id", "").startswith("by-hand")]
+        fake.book.activities[:] = [a for a in fake.book.activities if a not in fills]
+    for minutes in (0, 10):
+        at_clock(fake, later + timedelta(minutes=minutes))
+        assert made.reconcile(later + timedelta(minutes=minutes)) != []
+    with fake.lock:
+        fake.book.activities += fills
+    made.reconcile(later + timedelta(minutes=20))
+    assert made.ledger.positions(only_open=True) == []
+
+
+def test_a_word_stands_while_an_order_of_ours_on_the_same_contracts_may_have_filled(
+    made, fake, monkeypatch
+):
+    """It fills after the orders were listed and before the positions are, look after look."""
+    (order,) = made.ledger.orders()
+    for symbol, quantity in contracts(fake).items():
+        fake.script("move", {"symbol": symbol, "quantity": -quantity})
+    assert accept(made, NOW, "closed by hand") == []
+    fake.fills = "rest"
+    open_beside(made, order, order.legs)
+    holdings, spreads = AlpacaBroker.holdings, [1, 1, 1, 1, 1, 1, 1, 1]
+
+    def with_a_fill_before(broker):
+        if spreads:
+            fake.script("fill", {"client_order_id": "beside", "spreads": spreads.pop()})
+        return holdings(broker)
+
+    monkeypatch.setattr(AlpacaBroker, "holdings", with_a_fill_before)
+    for minutes in (5, 10, 15, 20):
+        at_clock(fake, NOW + timedelta(minutes=minutes))
+        made.reconcile(NOW + timedelta(minutes=minutes))
+    assert [p.position_id for p in made.ledger.positions(only_open=True)] == ["beside"]
+
+
+def test_no_assignment_is_accepted_while_the_activities_cannot_be_read(tmp_path, fake):
+    """They tell whether shares were delivered, or bought by hand, as here."""
+    made = trader(tmp_path, fake.address)
+    trade(made, regime="iv_contraction")
+    sold = min(contracts(fake), key=contracts(fake).get)
+    for symbol, quantity in ((sold, 3), ("SPY", 300)):
+        fake.script("move", {"symbol": symbol, "quantity": quantity, "by_hand": True})
+    page = "GET /v2/account/activities"
+    fake.script("faults", {"on": page, "do": "status", "status": 503, "times": 60})
+    with pytest.raises(LedgerError, match="activities cannot be read"):
+        accept(made, NOW, "bought back, and shares of mine")
+    fake.faults.clear()
+    assert accept(made, NOW, "bought back, and shares of mine") == []
+    assert made.ledger.statement().beside == {"SPY": 300}
+
+
 def test_a_word_on_something_else_besides_stands_while_the_positions_come_back(made, fake):
     fake.script("move", {"symbol": "AAPL", "quantity": 50})
     hidden_when_accepted(made, fake)
@@ -182,5 +264,6 @@ def test_of_two_positions_the_one_that_is_there_is_open_again(made, fake):
     for leg in other:
         symbol = leg.symbol("SPY")
         fake.script("move", {"symbol": symbol, "quantity": -contracts(fake)[symbol]})
+    made.reconcile(NOW)
     assert made.reconcile(NOW) == []
     assert [p.position_id for p in made.ledger.positions(only_open=True)] == [first.position_id]

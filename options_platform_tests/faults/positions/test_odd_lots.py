@@ -338,6 +338,7 @@ def test_an_acceptance_in_lots_is_undone_as_that_many_shares(made, fake):
     assert shares_of(made) == -700
     write_in_lots(made.ledger.path)
     fake.script("move", {"symbol": "SPY", "quantity": -100})
+    made.reconcile(NOW)
     assert made.reconcile(NOW) == []
     assert shares_of(made) == -800
     flatten(made)

@@ -6,7 +6,7 @@ changed is kept: once the broker shows the accepted contracts again, the positio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -80,15 +80,20 @@ def refuted(
     ledger_side: LedgerStatement,
     at_broker: Mapping[str, float],
     by_hand: Mapping[str, datetime],
+    working: Collection[str] = (),
+    shown_before: Collection[str] = (),
 ) -> Acceptance | None:
     """The part of an acceptance that the broker's list proves wrong; None if it proves nothing.
 
     That is position by position: each is open again whose contracts are all listed again beyond
-    what the account should hold, and that nothing has changed since; and of what belongs to no
-    position what a late fill has explained. The list had lagged then. A contract that a person has
-    traded `by_hand` (when, by symbol) after the acceptance proves nothing.
+    what the account should hold, that an earlier look showed too (`shown_before`, symbols), and
+    that nothing has changed since; and of what belongs to no position what a late fill has
+    explained. The list had lagged then. A contract that a person has traded `by_hand` (when, by
+    symbol) after the acceptance proves nothing, nor does one that an order of this account still
+    trades (`working`): it may have filled between the broker's two lists.
     """
     traded = {s for s, at in by_hand.items() if acceptance.at is None or at > acceptance.at}
+    traded |= set(working)
     expected = ledger_side.contracts
     beyond = {s: at_broker.get(s, 0) - expected.get(s, 0) for s in {*at_broker, *expected}}
     positions = {position.position_id: position for position in ledger_side.positions}
@@ -97,7 +102,8 @@ def refuted(
         gone = _difference(before, after)
         current = positions.get(after.position_id)
         is_same = current is not None and _unmarked(current) == _unmarked(after)
-        if is_same and gone and not traded & gone.keys() and _are_there(gone, beyond):
+        is_evidence = gone.keys() <= set(shown_before) - traded
+        if is_same and gone and is_evidence and _are_there(gone, beyond):
             pairs.append((before, after))
             for symbol, count in gone.items():
                 beyond[symbol] -= count

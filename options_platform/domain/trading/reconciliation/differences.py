@@ -90,7 +90,8 @@ class BrokerStatement:
 
     `asked` are the ids of the orders that the broker was asked for; it says nothing of others.
     `causes` are, by symbol, what the clearing house did: assigned, exercised, expired. `by_hand`
-    are the symbols that were traded by orders of somebody else.
+    are the symbols that were traded by orders of somebody else, with the time of the last; None
+    while the broker does not tell.
     """
 
     orders: Mapping[str, tuple[str, int]]
@@ -99,7 +100,7 @@ class BrokerStatement:
     cash_usd: float | None
     causes: Mapping[str, str] = field(default_factory=dict)
     clock: datetime | None = None
-    by_hand: Mapping[str, datetime] = field(default_factory=dict)
+    by_hand: Mapping[str, datetime] | None = field(default_factory=dict)
 
 
 def differences(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
+from options_platform.adapters.ports.broker import Activity
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.reconciliation.acceptance import (
     Acceptance,
@@ -35,7 +36,8 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
     Positions whose contracts are missing at the broker end (ACCEPTED), and so do missing orders.
     What the broker has beyond the positions is recorded beside them: nothing closes it.
 
-    Raises :class:`LedgerError` where the broker shows what was not reported to the person before.
+    Raises :class:`LedgerError` where the broker shows what was not reported to the person before,
+    and where contracts may have been assigned, or traded by hand, and it does not tell which.
     """
     ledger = reconciler.ledger
     reported = ledger.differences()
@@ -45,9 +47,7 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
     broker_side = read_statement(reconciler.settling, ledger_side, now, reports)
     _require_reported(contract_differences(ledger_side.contracts, broker_side), reported)
     today = now.astimezone(NEW_YORK).date()
-    for activity in delivered_unannounced(
-        ledger_side, broker_side.contracts, today, broker_side.by_hand
-    ):
+    for activity in _delivered(ledger_side, broker_side, today):
         open_now = ledger.positions(only_open=True)
         ledger.record_settlement(activity, settle(activity, open_now), now)
     ledger_side = ledger.statement()
@@ -78,6 +78,21 @@ def accept(reconciler: Reconciler, now: datetime, reason: str) -> list[Differenc
     ledger.record_acceptance(acceptance, now, reason)
     ledger.adjust({}, base, now, reason)
     return reconciler.run(now)
+
+
+def _delivered(
+    ledger_side: LedgerStatement, broker_side: BrokerStatement, today: date
+) -> tuple[Activity, ...]:
+    """Assignments that the list shows and no activity states; the trades of a person are none."""
+    by_hand, listed = broker_side.by_hand, broker_side.contracts
+    delivered = delivered_unannounced(ledger_side, listed, today, by_hand or ())
+    if delivered and by_hand is None:
+        raise LedgerError(
+            "nothing was accepted: the broker's activities cannot be read, which tell whether "
+            f"{', '.join(a.symbol for a in delivered)} was assigned or traded by hand; again in a "
+            "while: options-platform reconcile"
+        )
+    return delivered
 
 
 def _require_reported(differing: Sequence[Difference], reported: Sequence[Difference]) -> None:

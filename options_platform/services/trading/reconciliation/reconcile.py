@@ -9,11 +9,16 @@ entries, and ends nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.reconciliation.acceptance import is_open_to_proof, refuted
+from options_platform.domain.trading.orders import contracts_of
+from options_platform.domain.trading.reconciliation.acceptance import (
+    Acceptance,
+    is_open_to_proof,
+    refuted,
+)
 from options_platform.domain.trading.reconciliation.differences import (
     BrokerStatement,
     Difference,
@@ -145,14 +150,34 @@ class Reconciler:
     def _took_back(
         self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
     ) -> bool:
-        """Reopen what a person accepted as ended, once the broker shows it after all."""
-        is_any = False
+        """Reopen what a person accepted as ended, once the broker shows it after all.
+
+        Where it does not tell what was traded by hand since, that is no evidence.
+        """
+        is_any, by_hand = False, broker_side.by_hand
+        if by_hand is None:
+            return False
+        working = {s for order in self.ledger.working_orders() for s in contracts_of(order)}
         for acceptance in reversed(self.ledger.acceptances()):
             if not is_open_to_proof(acceptance, now):
                 continue
-            part = refuted(acceptance, ledger_side, broker_side.contracts, broker_side.by_hand)
+            shown = self._shown_before(acceptance, now)
+            listed = broker_side.contracts
+            part = refuted(acceptance, ledger_side, listed, by_hand, working, shown)
             if part is not None:
                 reason = "CORRECTED: the broker shows it after all"
                 self.ledger.take_back(acceptance, part, now, reason)
                 ledger_side, is_any = self.ledger.statement(), True
         return is_any
+
+    def _shown_before(self, acceptance: Acceptance, now: datetime) -> set[str]:
+        """The contracts that have differed since a look after an acceptance, long enough ago.
+
+        A trade by hand may reach the activities later than the list.
+        """
+        wait = timedelta(seconds=self.rules.doubt_seconds)
+        return {
+            symbol
+            for symbol, since in self.ledger.doubts().items()
+            if now - since >= wait and (acceptance.at is None or since >= acceptance.at)
+        }

@@ -8,7 +8,6 @@ nothing more; others may also end contracts that a person holds beside the posit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
@@ -59,29 +58,28 @@ class Settling:
         return None
 
     def causes(
-        self, orders: Mapping[str, BrokerOrder], since: date, by_hand: dict[str, datetime]
-    ) -> dict[str, str]:
-        """By symbol what happened to the contract, for the text of a difference.
+        self, orders: Mapping[str, BrokerOrder], since: date
+    ) -> tuple[dict[str, str], dict[str, datetime]]:
+        """By symbol what happened to the contract, and when somebody else last traded it.
 
-        Of fills only those count that no order of this account explains; their symbols are added
-        to `by_hand`, with the time of the last.
+        The first is for the text of a difference. Of fills only those count that no order of this
+        account explains. Raises :class:`BrokerDoubtError` while the activities cannot be read.
         """
         ours = {name for report in orders.values() for name in report.broker_ids}
         causes: dict[str, str] = {}
-        # They only say why.
-        with suppress(BrokerDoubtError):
-            for activity in self.execution.broker.activities(since):
-                is_ours = activity.order_id is None or activity.order_id in ours
-                if activity.kind == "FILL" and is_ours:
-                    continue
-                if activity.kind in CAUSES:
-                    if activity.kind == "FILL":
-                        when = activity.at or datetime.combine(activity.on, time.max, NEW_YORK)
-                        by_hand[activity.symbol] = max(when, by_hand.get(activity.symbol, when))
-                    cause = CAUSES[activity.kind]
-                    suffix = " by an order that is not ours" if activity.kind == "FILL" else ""
-                    causes[activity.symbol] = f"{cause} on {activity.on}{suffix}"
-        return causes
+        by_hand: dict[str, datetime] = {}
+        for activity in self.execution.broker.activities(since):
+            is_ours = activity.order_id is None or activity.order_id in ours
+            if activity.kind == "FILL" and is_ours:
+                continue
+            if activity.kind in CAUSES:
+                if activity.kind == "FILL":
+                    when = activity.at or datetime.combine(activity.on, time.max, NEW_YORK)
+                    by_hand[activity.symbol] = max(when, by_hand.get(activity.symbol, when))
+                cause = CAUSES[activity.kind]
+                suffix = " by an order that is not ours" if activity.kind == "FILL" else ""
+                causes[activity.symbol] = f"{cause} on {activity.on}{suffix}"
+        return causes, by_hand
 
     def _take_activities(self, now: datetime, session: date | None) -> None:
         today = now.date() if session is None else min(session, now.date())

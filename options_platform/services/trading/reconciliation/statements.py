@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from options_platform.adapters.ports.broker import BrokerOrder
+from options_platform.adapters.ports.broker import BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.orders import WORKING, Order
@@ -63,9 +63,12 @@ def read_statement(
     clock = broker.clock()
     contracts = {h.symbol: h.quantity for h in broker.holdings()}
     causes: dict[str, str] = {}
-    by_hand: dict[str, datetime] = {}
+    by_hand: dict[str, datetime] | None = {}
     if contracts != ledger_side.contracts:
-        causes = settling.causes(orders, since.date(), by_hand)
+        try:
+            causes, by_hand = settling.causes(orders, since.date())
+        except BrokerDoubtError:
+            by_hand = None
     return BrokerStatement(
         orders={name: (report.status, report.filled_qty) for name, report in orders.items()},
         asked=frozenset(asked),
