@@ -89,6 +89,7 @@ def test_it_says_itself_what_more_it_can_do(broker):
     assert hasattr(broker, "holding") == broker.works_at_close
     assert hasattr(broker, "last_prices") == broker.quotes_contracts
     assert hasattr(broker, "close_unseen") == broker.verifies_account
+    assert hasattr(broker, "keys_digest") == broker.verifies_account
 
 
 def test_it_is_never_live_unless_its_own_rules_say_so(world, tmp_path):

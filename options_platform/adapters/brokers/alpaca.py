@@ -6,6 +6,7 @@ are repeated a few times, requests that send an order never: see :mod:`.alpaca_w
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from options_platform.adapters.brokers import alpaca_shapes as shapes
+from options_platform.adapters.brokers.alpaca_accounts import may_be_traded, require_allowed
 from options_platform.adapters.ports.broker import (
     Activity,
     BrokerAccount,
@@ -32,9 +34,9 @@ from options_platform.domain.chain.occ_symbols import share_symbol
 from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.reconciliation.adoption import purpose_of
-from options_platform.errors import BrokerError, SettingsError
+from options_platform.errors import SettingsError
 from options_platform.settings import Settings
-from options_platform.settings.broker_rules import LIVE_SWITCH, AlpacaRules
+from options_platform.settings.broker_rules import AlpacaRules
 
 READ_ATTEMPTS = 3
 ORDERS_A_PAGE = 500
@@ -71,12 +73,17 @@ class AlpacaBroker:
         self.__dict__["_allowed_client"] = self._client
         return account
 
-    def close_unseen(self) -> None:
+    def keys_digest(self, account_digest: str) -> str:
+        """A digest of the key's id and the account; the secret is no part of it."""
+        return hashlib.sha256(f"{account_digest}:{self._keys().key}".encode()).hexdigest()[:16]
+
+    def close_unseen(self, account_digest: str) -> None:
         """Send exits also while the account's page fails: whose it is was verified before.
 
-        An answer that names an account which may not be traded refuses them all the same.
+        The settings have to allow that account by then, too. An answer that names an account which
+        may not be traded refuses them all the same.
         """
-        self.__dict__["_closes_unseen"] = True
+        self.__dict__["_verified_before"] = account_digest
 
     def clock(self) -> BrokerClock | None:
         """Alpaca's clock."""
@@ -296,7 +303,8 @@ class AlpacaBroker:
         try:
             return self._allowed_client
         except BrokerDoubtError:
-            if not self.__dict__.get("_closes_unseen", False):
+            verified: str | None = self.__dict__.get("_verified_before")
+            if verified is None or not may_be_traded(verified, self.rules, self.environment):
                 raise
             return self._client
 
@@ -367,23 +375,6 @@ def _of_id(answer: Any, client_order_id: str) -> Any:
             f"order {client_order_id}: Alpaca answered with order {answer['client_order_id']}"
         )
     return answer
-
-
-def require_allowed(number: str, rules: AlpacaRules, environment: Mapping[str, str]) -> None:
-    """Raise BrokerError unless the account with this number may be traded under `rules`.
-
-    If `rules` list accounts, it has to be one of them; for live trading the environment has to
-    name it as well.
-    """
-    if rules.accounts and number not in rules.accounts:
-        raise BrokerError(
-            "the keys belong to an account that alpaca.accounts does not list; nothing was sent"
-        )
-    if rules.live and environment.get(LIVE_SWITCH) != number:
-        raise BrokerError(
-            f"live trading is set, but {LIVE_SWITCH} does not hold the account's number; "
-            "nothing was sent"
-        )
 
 
 def open_broker(settings: Settings) -> AlpacaBroker:

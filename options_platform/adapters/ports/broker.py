@@ -8,6 +8,7 @@ broker keeps unique.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = [
     "QuotesContracts",
     "VerifiesAccount",
     "WorksAtClose",
+    "digest_of",
     "exercises_contracts",
     "quotes_contracts",
     "verifies_account",
@@ -215,8 +217,15 @@ class Exercises(Broker, Protocol):
 class VerifiesAccount(Broker, Protocol):
     """A broker that sends nothing before it has seen which account the keys are of."""
 
-    def close_unseen(self) -> None:
-        """Send exits also while the account cannot be read: it was verified before."""
+    def keys_digest(self, account_digest: str) -> str:
+        """A digest of the keys and the account together; neither can be read from it."""
+        ...
+
+    def close_unseen(self, account_digest: str) -> None:
+        """Send exits also while the account cannot be read, if the settings allow it.
+
+        These keys were verified before as those of the account with that :func:`digest_of`.
+        """
         ...
 
 
@@ -230,6 +239,11 @@ class WorksAtClose(Broker, Protocol):
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`; one worked before is left."""
         ...
+
+
+def digest_of(account_number: str) -> str:
+    """What is kept of an account's number, which is confidential."""
+    return hashlib.sha256(account_number.encode()).hexdigest()[:16]
 
 
 def works_at_close(broker: Broker) -> TypeGuard[WorksAtClose]:

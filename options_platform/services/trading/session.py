@@ -21,7 +21,13 @@ from functools import cached_property
 
 import polars as pl
 
-from options_platform.adapters.ports.broker import Broker, Quote, verifies_account, works_at_close
+from options_platform.adapters.ports.broker import (
+    Broker,
+    Quote,
+    digest_of,
+    verifies_account,
+    works_at_close,
+)
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.risk import after_closes, reason_of
@@ -153,12 +159,26 @@ class TradingSession:
         Raises :class:`LedgerError` if another process trades, or the keys are another account's.
         """
         with self.ledger.trading():
-            if verifies_account(self.broker) and self.ledger.knows_account():
-                self.broker.close_unseen()
-            # An account that may not trade is refused once something is sent.
-            with suppress(BrokerError):
-                self.ledger.require_account(self.broker.account().number)
+            self._verify_account()
             yield
+
+    def _verify_account(self) -> None:
+        """See whose account it is; while its page fails, the same keys as before may go on closing.
+
+        Raises :class:`LedgerError` if the keys are another account's.
+        """
+        broker, ledger = self.broker, self.ledger
+        account = ledger.account_digest()
+        if verifies_account(broker) and account is not None:
+            known = ledger.verified_keys()
+            if known is not None and known == broker.keys_digest(account):
+                broker.close_unseen(account)
+        # An account that may not trade is refused once something is sent.
+        with suppress(BrokerError):
+            number = broker.account().number
+            ledger.require_account(number)
+            if verifies_account(broker):
+                ledger.record_verified_keys(broker.keys_digest(digest_of(number)))
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:
         """Halt until a person resumes, once losses have passed their limits."""

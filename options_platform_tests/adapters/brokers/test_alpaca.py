@@ -12,7 +12,8 @@ import pytest
 from alpaca.data.historical import OptionHistoricalDataClient, StockHistoricalDataClient
 
 from options_platform.adapters.brokers import alpaca_shapes as shapes
-from options_platform.adapters.brokers.alpaca import AlpacaBroker, require_allowed
+from options_platform.adapters.brokers.alpaca import AlpacaBroker
+from options_platform.adapters.brokers.alpaca_accounts import require_allowed
 from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     LastPrice,

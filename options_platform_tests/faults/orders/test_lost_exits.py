@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from options_platform.adapters.sources.alpaca.keys import Keys
 from options_platform.domain.trading.orders import closing
 from options_platform.errors import LedgerError
 from options_platform.services.trading.flatten import Flattening
@@ -222,3 +223,39 @@ def test_no_exit_is_sent_to_an_account_that_answers_with_another_number(tmp_path
     with pytest.raises(LedgerError, match="another account"):
         close(again)
     assert fake.count(POST) == sent
+
+
+def sent_unseen(home, fake, *, keys=None, **rules):
+    """Whether an exit is sent, with these keys and rules, while the account's page fails."""
+    again = replace(trader(home, fake.address), closes=DATED)
+    broker = replace(again.broker, rules=replace(again.broker.rules, **rules), keys=keys)
+    fake.script("faults", {"on": "GET /v2/account", "do": "status", "status": 503, "times": 99})
+    sent = fake.count(POST)
+    close(replace(again, broker=broker))
+    return fake.count(POST) > sent
+
+
+@pytest.mark.parametrize("is_other", [False, True])
+def test_only_the_keys_that_verified_an_account_close_while_its_page_fails(
+    tmp_path, made, fake, is_other
+):
+    """The others may be of another account, whose positions would be closed."""
+    keys = Keys("ANOTHER-KEY" if is_other else "FAKE-KEY", "SECRET")
+    assert sent_unseen(tmp_path, fake, keys=keys) == (not is_other)
+
+
+@pytest.mark.parametrize("is_excluded", [False, True])
+def test_an_account_that_the_settings_exclude_by_now_is_not_closed_unseen(
+    tmp_path, made, fake, is_excluded
+):
+    accounts = ("SOMEONE-ELSE",) if is_excluded else (fake.book.number,)
+    assert sent_unseen(tmp_path, fake, accounts=accounts) == (not is_excluded)
+
+
+def test_no_part_of_a_key_is_in_the_ledger(tmp_path, made):
+    key = Keys("AN-UNUSUAL-KEY", "AN-UNUSUAL-SECRET")
+    again = replace(made, broker=replace(made.broker, keys=key))
+    again.reconcile(NOW)
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"UNUSUAL" not in written
+    assert made.ledger.verified_keys() not in (None, made.ledger.account_digest())

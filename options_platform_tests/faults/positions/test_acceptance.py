@@ -202,14 +202,14 @@ def test_a_word_stands_while_the_activities_may_lag_behind_the_list(tmp_path, fa
 def test_a_word_stands_while_an_order_of_ours_on_the_same_contracts_may_have_filled(
     made, fake, monkeypatch
 ):
-    """It fills after the orders were listed and before the positions are, look after look."""
+    """It fills after the orders were listed and before the positions are."""
     (order,) = made.ledger.orders()
     for symbol, quantity in contracts(fake).items():
         fake.script("move", {"symbol": symbol, "quantity": -quantity})
     assert accept(made, NOW, "closed by hand") == []
     fake.fills = "rest"
     open_beside(made, order, order.legs)
-    holdings, spreads = AlpacaBroker.holdings, [1, 1, 1, 1, 1, 1, 1, 1]
+    holdings, spreads = AlpacaBroker.holdings, [8]
 
     def with_a_fill_before(broker):
         if spreads:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from options_platform.adapters.ports.broker import digest_of
 from options_platform.adapters.storage.ledger.file import NOTHING_SENT, LedgerFile
 from options_platform.adapters.storage.ledger.rows import (
     MARK_FIELDS,
@@ -28,7 +28,7 @@ class AccountRecords(LedgerFile):
 
         The first number is recorded, as a digest: the number itself is confidential.
         """
-        digest = hashlib.sha256(account_number.encode()).hexdigest()[:16]
+        digest = digest_of(account_number)
         with self._reading() as connection:
             if self._kept(connection, "account_digest") == digest:
                 return
@@ -43,10 +43,21 @@ class AccountRecords(LedgerFile):
                     "another name, which has a ledger of its own"
                 )
 
-    def knows_account(self) -> bool:
-        """Whether the account of the orders was seen before."""
+    def account_digest(self) -> str | None:
+        """The digest of the account of the orders; None before it was seen."""
         with self._reading() as connection:
-            return read_meta(connection, "account_digest") is not None
+            return self._kept(connection, "account_digest")
+
+    def verified_keys(self) -> str | None:
+        """The digest of the keys that the account was last verified with; None before that."""
+        with self._reading() as connection:
+            return self._kept(connection, "keys_digest")
+
+    def record_verified_keys(self, keys_digest: str) -> None:
+        """Record that the keys of that digest are those of the ledger's account."""
+        if keys_digest != self.verified_keys():
+            with self._transaction() as connection:
+                set_meta(connection, "keys_digest", keys_digest)
 
     def record_marks(
         self, positions: Sequence[Position], mark: AccountMark, broken: Sequence[BrokenMark] = ()
