@@ -74,8 +74,10 @@ class AlpacaBroker:
         return account
 
     def keys_digest(self, account_digest: str) -> str:
-        """A digest of the key's id and the account; the secret is no part of it."""
-        return hashlib.sha256(f"{account_digest}:{self._keys().key}".encode()).hexdigest()[:16]
+        """A digest of account, server and the key's id; the secret is no part of it."""
+        server = self.rules.fake_address or ("live" if self.rules.live else "paper")
+        text = f"{account_digest}:{server}:{self._keys().key}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def close_unseen(self, account_digest: str) -> None:
         """Send exits also while the account's page fails: whose it is was verified before.

@@ -11,7 +11,13 @@ from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, trader
-from options_platform_tests.faults.world import advance, at_clock, exits, quote, trade
+from options_platform_tests.faults.world import (
+    advance,
+    at_clock,
+    exits,
+    quote,
+    trade,
+)
 
 DAY = NOW.date()
 
