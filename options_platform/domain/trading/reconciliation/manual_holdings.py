@@ -29,7 +29,7 @@ BY_WORD_ID = "accepted-"
 """The beginning of the activity ids of accepted ends."""
 
 SOLD_BY_PERSON, BOUGHT_BY_PERSON = "", "bought"
-"""What an activity has ended of a person's contracts is recorded under these instead of a position."""
+"""The owners, in place of a position, of a person's contracts that an activity has ended."""
 
 LATEST_DAYS = 5
 """By how many days the broker's activity may follow the acceptance."""
