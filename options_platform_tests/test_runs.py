@@ -35,7 +35,7 @@ def test_a_failed_step_says_its_own_error_in_one_line(tmp_path):
     with pytest.raises(RunFailedError) as said:
         run(settings, assets=["features"])
     shown = str(said.value)
-    assert shown.startswith("features: raw_ohlcv has no rows for 1 sessions of SPY")
+    assert shown.startswith("features: raw_ohlcv has no rows for 1 session(s) of SPY")
     assert "run: options-platform backfill" in shown
     assert "\n" not in shown
 

@@ -133,6 +133,6 @@ def _raise_incomplete(table: str, missing: pl.DataFrame) -> None:
     first, ticker = missing.row(0)
     last = max(missing["date"].to_list())
     raise IncompleteDataError(
-        f"{table} has no rows for {missing.height} sessions of {ticker} ({first} to {last}); "
+        f"{table} has no rows for {missing.height} session(s) of {ticker} ({first} to {last}); "
         f"run: options-platform backfill --start {first} --end {last} --select raw_ohlcv,vix"
     )

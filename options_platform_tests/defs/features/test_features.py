@@ -39,8 +39,8 @@ def test_missing_sessions_are_named_with_the_command_that_fills_them():
     with pytest.raises(IncompleteDataError) as error:
         require_whole(holed, selected, "raw_ohlcv")
     assert str(error.value) == (
-        "raw_ohlcv lacks 5 sessions of AAA (2016-02-01 to 2016-02-05); run: options-platform "
-        "backfill --start 2016-02-01 --end 2016-02-05 --select raw_ohlcv,vix"
+        "raw_ohlcv has no rows for 5 session(s) of AAA (2016-02-01 to 2016-02-05); run: "
+        "options-platform backfill --start 2016-02-01 --end 2016-02-05 --select raw_ohlcv,vix"
     )
-    with pytest.raises(IncompleteDataError, match="lacks 1 sessions of BBB"):
+    with pytest.raises(IncompleteDataError, match=r"no rows for 1 session\(s\) of BBB"):
         require_whole(bars, PartitionRange(DAY, DAY, ("BBB",)), "raw_ohlcv")

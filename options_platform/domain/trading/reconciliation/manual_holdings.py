@@ -28,6 +28,9 @@ from options_platform.domain.trading.reports import Activity
 BY_WORD_ID = "accepted-"
 """The beginning of the activity ids of accepted ends."""
 
+SOLD_BY_PERSON, BOUGHT_BY_PERSON = "", "bought"
+"""The owners, in place of a position, of a person's contracts that an activity has ended."""
+
 LATEST_DAYS = 5
 """By how many days the broker's activity may follow the acceptance."""
 
@@ -158,16 +161,19 @@ def settled_beside(
     for leg_of_shares in shares:
         symbol = leg_of_shares.symbol(named[0] if named else base)
         adjustments[symbol] = leg_of_shares.signed_ratio
-    return Settlement((), adjustments, paid, count - ended, {"": ended})
+    owner = BOUGHT_BY_PERSON if held > 0 else SOLD_BY_PERSON
+    return Settlement((), adjustments, paid, count - ended, {owner: ended})
 
 
-def given_back_beside(activity: Activity, count: int, tickers: Iterable[str]) -> Settlement:
-    """The reverse of :func:`settled_beside`, for `count` contracts of a person."""
-    held = count if "sell" not in SIDES[activity.kind] else -count
-    beside = {activity.symbol: held}
+def given_back_beside(
+    activity: Activity, count: int, owner: str, tickers: Iterable[str]
+) -> Settlement:
+    """The reverse of :func:`settled_beside`, for `count` contracts recorded under `owner`."""
+    is_bought = owner == BOUGHT_BY_PERSON or "sell" not in SIDES[activity.kind]
+    beside = {activity.symbol: count if is_bought else -count}
     done = settled_beside(replace(activity, quantity=count), beside, tickers)
     back = {symbol: -quantity for symbol, quantity in done.adjustments.items()}
-    return Settlement((), back, -done.cash_usd, 0, {"": -count})
+    return Settlement((), back, -done.cash_usd, 0, {owner: -count})
 
 
 def _is_same(symbol: str, stated: str) -> bool:

@@ -15,6 +15,8 @@ from options_platform.adapters.ports.broker import Activity, BrokerDoubtError, B
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.reconciliation.manual_holdings import (
+    BOUGHT_BY_PERSON,
+    SOLD_BY_PERSON,
     AcceptedEnd,
     delivered_late,
     explained_before,
@@ -184,11 +186,13 @@ class Settling:
         """Undo `count` contracts of an activity, first those of the newest position."""
         positions = self.ledger.positions()
         ended = self.ledger.ended_by(activity) or ended_of(activity, positions)
-        of_person = min(count, ended.get("", 0))
-        if of_person:
-            settlement = given_back_beside(activity, of_person, {p.ticker for p in positions})
-            self.ledger.record_settlement(activity, settlement, now)
-            count -= of_person
+        tickers = {position.ticker for position in positions}
+        for owner in (SOLD_BY_PERSON, BOUGHT_BY_PERSON):
+            of_person = min(count, ended.get(owner, 0))
+            if of_person:
+                settlement = given_back_beside(activity, of_person, owner, tickers)
+                self.ledger.record_settlement(activity, settlement, now)
+                count -= of_person
         undo: dict[str, int] = {}
         for position in reversed(positions):
             undo[position.position_id] = min(count, ended.get(position.position_id, 0))

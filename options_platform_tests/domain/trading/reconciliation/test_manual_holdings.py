@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from options_platform.domain.trading.reconciliation.manual_holdings import (
+    BOUGHT_BY_PERSON,
+    SOLD_BY_PERSON,
     AcceptedEnd,
     delivered_late,
     ends_by_word,
@@ -68,8 +70,13 @@ def test_a_persons_sold_contracts_are_assigned_to_the_person(held, ended):
     assert done.adjustments == ({SYMBOL: ended, "SPY": 100 * ended} if ended else {})
 
 
-def test_a_reversal_gives_them_back():
-    done = settled_beside(activity("OPASN", SOLD, 1), {SYMBOL: -1}, ["SPY"])
-    back = given_back_beside(activity("OPASN", SOLD, 0), 1, ["SPY"])
+@pytest.mark.parametrize(
+    ("kind", "held", "owner"),
+    [("OPASN", -1, SOLD_BY_PERSON), ("OPEXP", -1, SOLD_BY_PERSON), ("OPEXP", 1, BOUGHT_BY_PERSON)],
+)
+def test_a_reversal_gives_a_persons_contracts_back_on_their_side(kind, held, owner):
+    done = settled_beside(activity(kind, SOLD, 1), {SYMBOL: held}, ["SPY"])
+    assert done.ended == {owner: 1}
+    back = given_back_beside(activity(kind, SOLD, 0), 1, owner, ["SPY"])
     assert {s: -q for s, q in back.adjustments.items()} == done.adjustments
-    assert (back.cash_usd, back.ended) == (-done.cash_usd, {"": -1})
+    assert (back.cash_usd, back.ended) == (-done.cash_usd, {owner: -1})
