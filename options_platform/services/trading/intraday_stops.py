@@ -258,10 +258,12 @@ class IntradayCheck:
     ) -> MarketClose | None:
         """The deciding session's close, which knows the next dividend, with the spot of now.
 
-        None unless both are known.
+        None unless both are known, and quotes price the position: one print alone closes nothing.
         """
         newest, spot = self.trading.closes.get(position.ticker), market.spots.get(position.ticker)
         if newest is None or newest.session != session or spot is None:
+            return None
+        if market.quoted(position.ticker, judged_legs(position)) is None:
             return None
         return replace(newest.close, spot=spot)
 

@@ -52,21 +52,26 @@ def test_a_short_call_in_the_money_is_closed_by_an_order_for_the_session_before_
 
 
 @pytest.mark.parametrize(
-    ("spot", "coming", "reasons"),
+    ("spot", "coming", "has_quotes", "reasons"),
     [
-        (285.0, NextDividend(5.0, 2), ["EX_DIVIDEND"]),
-        (285.0, NextDividend(5.0, 30), []),
-        (285.0, None, []),
-        (251.0, NextDividend(5.0, 2), []),
+        (285.0, NextDividend(5.0, 2), True, ["EX_DIVIDEND"]),
+        (285.0, NextDividend(5.0, 30), True, []),
+        (285.0, None, True, []),
+        (251.0, NextDividend(5.0, 2), True, []),
+        # Prints alone are no evidence that closes a position.
+        (285.0, NextDividend(5.0, 2), False, []),
     ],
 )
 def test_a_call_that_comes_into_the_money_in_the_last_session_is_closed_by_the_check_of_stops(
-    tmp_path, fake, spot, coming, reasons
+    tmp_path, fake, spot, coming, has_quotes, reasons
 ):
     close = replace(MarketClose(250.0, 0.18), next_dividend=coming)
     made = replace(trader(tmp_path, fake.address), closes={"SPY": DatedClose(SESSION, close)})
     trade(made)
     fake.fills = "rest"
+    if has_quotes:
+        (position,) = made.ledger.positions()
+        quote(fake, position.legs, (32.0, 30.0), 0.04)
     for minutes in (0, 2):
         at_clock(fake, NOW + timedelta(minutes=minutes))
         fake.script("trade", {"ticker": "SPY", "price": spot})
