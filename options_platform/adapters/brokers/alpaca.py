@@ -366,8 +366,8 @@ class AlpacaBroker:
 
 def _is_foreign(row: Any) -> bool:
     """Whether an order that cannot be read has an id that is none of the platform's."""
-    number = row.get("client_order_id") if isinstance(row, dict) else None
-    return isinstance(number, str) and purpose_of(number) is None
+    order_id = row.get("client_order_id") if isinstance(row, dict) else None
+    return isinstance(order_id, str) and purpose_of(order_id) is None
 
 
 def _of_id(answer: Any, client_order_id: str) -> Any:

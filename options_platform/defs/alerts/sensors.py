@@ -14,7 +14,7 @@ from options_platform.defs.alerts.failed_runs import (
     read_cursor,
     write_cursor,
 )
-from options_platform.domain.trading.alerts import Alert, not_told, still_told
+from options_platform.domain.trading.alerts import Alert, sent_sizes, unsent
 from options_platform.errors import NotifyError, WarehouseBusyError
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.account_state import alerts_of
@@ -87,9 +87,9 @@ def _account_sensor(
         sizes_by_address = _read_cursor(context.cursor, sender)
         deliveries = _Deliveries(sender)
         for number, sizes in sizes_by_address.items():
-            sent = deliveries.send(number, not_told(alerts, sizes))
+            sent = deliveries.send(number, unsent(alerts, sizes))
             # An alert that failed is not recorded, so the next tick sends it again.
-            sizes_by_address[number] = still_told(alerts, sizes, sent)
+            sizes_by_address[number] = sent_sizes(alerts, sizes, sent)
         context.update_cursor(json.dumps(sizes_by_address))
         return deliveries.result(context, f"{len(alerts)} alerts")
 

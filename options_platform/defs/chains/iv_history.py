@@ -48,10 +48,10 @@ def chain_values(
     A value that is stored for a session before the range came from its chain alone, so it is
     kept, and the chain is not read again.
     """
-    known = stored.filter((pl.col("date") < selected.start) & pl.col("iv_30d").is_not_null())
-    done = set(known.select("date", "ticker").rows())
-    found = platform.chains.stored(tickers=selected.tickers, end=selected.end)
-    keys = [key for key in found if key not in done]
+    kept = stored.filter((pl.col("date") < selected.start) & pl.col("iv_30d").is_not_null())
+    done = set(kept.select("date", "ticker").rows())
+    stored_chains = platform.chains.stored(tickers=selected.tickers, end=selected.end)
+    keys = [key for key in stored_chains if key not in done]
     rates = platform.settings.plan.chain
     values = [
         chain_iv(
@@ -62,4 +62,4 @@ def chain_values(
         )
         for at in range(0, max(len(keys), 1), BATCH)
     ]
-    return pl.concat([known.select(values[0].columns), *values])
+    return pl.concat([kept.select(values[0].columns), *values])

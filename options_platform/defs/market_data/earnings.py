@@ -22,18 +22,18 @@ def make_earnings(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         update = update_earnings(platform, selected)
-        return result(context, update.rows, selected, _told(update, platform))
+        return result(context, update.rows, selected, _origin(update, platform))
 
     return earnings
 
 
-def _told(update: EarningsUpdate, platform: Platform) -> dict[str, Any]:
+def _origin(update: EarningsUpdate, platform: Platform) -> dict[str, Any]:
     """Where the rows come from, how many are planned yet, and why some or all are unknown."""
     if update.nothing_given is not None:
         return {"why_empty": update.nothing_given}
     planned = update.rows.filter(pl.col("date") > platform.now().date())
-    told = {"source": platform.source().info.label, "planned_reports": planned.height}
+    metadata = {"source": platform.source().info.label, "planned_reports": planned.height}
     if update.unknown:
         reasons = "\n".join(f"- {ticker}: {why}" for ticker, why in update.unknown.items())
-        told["not_known"] = dg.MetadataValue.md(reasons)
-    return told
+        metadata["not_known"] = dg.MetadataValue.md(reasons)
+    return metadata

@@ -170,8 +170,8 @@ def _known(value: object) -> float:
 
 def _anchor_delta(rows: pl.DataFrame, strategy: Strategy, rules: StrikeRules) -> Floats:
     deltas = rules.long_delta if strategy.kind == "debit" else rules.short_delta
-    found = rows["regime"].replace_strict(deltas, return_dtype=pl.Float64)
-    return np.asarray(found.to_numpy(), dtype=np.float64)
+    by_regime = rows["regime"].replace_strict(deltas, return_dtype=pl.Float64)
+    return np.asarray(by_regime.to_numpy(), dtype=np.float64)
 
 
 def width_of(

@@ -70,10 +70,10 @@ def short_margin(
     each = np.maximum(rate * under - outside, minimum * base)
     need = np.zeros_like(spot)
     for right in np.unique(sign):
-        own = sign == right
-        uncovered = max(-float(np.sum(sides[own])), 0.0)
+        of_right = sign == right
+        uncovered = max(-float(np.sum(sides[of_right])), 0.0)
         if uncovered:
-            need = np.maximum(need, uncovered * np.max(each[..., own & (sides < 0)], axis=-1))
+            need = np.maximum(need, uncovered * np.max(each[..., of_right & (sides < 0)], axis=-1))
     return np.asarray(need)
 
 

@@ -96,20 +96,20 @@ class Spread:
         """The spots at the first expiry between profit and loss, ascending."""
         spots = self._knots()
         values = self.profit(spots)
-        found = []
+        crossings = []
         for n in np.flatnonzero(values[:-1] * values[1:] < 0):
             share = values[n] / (values[n] - values[n + 1])
-            found.append(float(spots[n] + share * (spots[n + 1] - spots[n])))
+            crossings.append(float(spots[n] + share * (spots[n + 1] - spots[n])))
         # A payoff of zero right on a knot, where the sign changes across it.
-        found += [
+        crossings += [
             float(spots[n])
             for n in range(1, len(spots) - 1)
             if values[n] == 0 and values[n - 1] * values[n + 1] < 0
         ]
         slope = self._slope_above()
         if slope * values[-1] < 0:
-            found.append(float(spots[-1] - values[-1] / slope))
-        return tuple(sorted(found))
+            crossings.append(float(spots[-1] - values[-1] / slope))
+        return tuple(sorted(crossings))
 
     @property
     def probability_of_profit(self) -> float:

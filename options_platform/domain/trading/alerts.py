@@ -103,8 +103,8 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     fall = _drawdown(state.equities_usd)
     if fall >= rules.drawdown_pct:
         text = (
-            f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; told "
-            f"from {100 * rules.drawdown_pct:.1f}% on"
+            f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; "
+            f"reported from {100 * rules.drawdown_pct:.1f}% on"
         )
         alerts.append(Alert("drawdown", f"{name}: drawdown", text))
     alerts += [
@@ -166,22 +166,24 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
     return day if now >= late else shift(day, -1)
 
 
-def not_told(alerts: Sequence[Alert], told: Mapping[str, float]) -> list[Alert]:
-    """The alerts that were not sent yet, or have grown since; `told` are sent sizes by key."""
+def unsent(alerts: Sequence[Alert], sizes: Mapping[str, float]) -> list[Alert]:
+    """The alerts that were not sent yet, or have grown since; `sizes` were sent, by key."""
     return [
         alert
         for alert in alerts
-        if alert.key not in told or alert.size >= GROWN * told[alert.key] > 0
+        if alert.key not in sizes or alert.size >= GROWN * sizes[alert.key] > 0
     ]
 
 
-def still_told(
-    alerts: Sequence[Alert], told: Mapping[str, float], sent: Collection[str]
+def sent_sizes(
+    alerts: Sequence[Alert], before: Mapping[str, float], sent: Collection[str]
 ) -> dict[str, float]:
     """By key the size that was sent, before or now, of the conditions that still hold."""
     now = {alert.key: alert.size for alert in alerts}
     return {
-        key: now[key] if key in sent else told[key] for key in sorted(now) if key in {*told, *sent}
+        key: now[key] if key in sent else before[key]
+        for key in sorted(now)
+        if key in {*before, *sent}
     }
 
 

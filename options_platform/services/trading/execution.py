@@ -312,9 +312,9 @@ class Execution:
             return False
 
     def _ask_to_cancel(self, order: Order, now: datetime) -> None:
-        known = self.cancels.get(order.client_order_id)
+        earlier = self.cancels.get(order.client_order_id)
         state = (order.status, order.filled_qty)
-        if known is not None and known[1:] == state and _is_recent(known[0], now):
+        if earlier is not None and earlier[1:] == state and _is_recent(earlier[0], now):
             return
         try:
             self.broker.cancel(order.client_order_id)

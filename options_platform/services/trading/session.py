@@ -170,15 +170,15 @@ class TradingSession:
         broker, ledger = self.broker, self.ledger
         account = ledger.account_digest()
         if verifies_account(broker) and account is not None:
-            known = ledger.verified_keys()
-            if known is not None and known == broker.keys_digest(account):
+            verified = ledger.verified_keys()
+            if verified is not None and verified == broker.keys_digest(account):
                 broker.close_unseen(account)
         # An account that may not trade is refused once something is sent.
         with suppress(BrokerError):
-            number = broker.account().number
-            ledger.require_account(number)
+            account_number = broker.account().number
+            ledger.require_account(account_number)
             if verifies_account(broker):
-                ledger.record_verified_keys(broker.keys_digest(digest_of(number)))
+                ledger.record_verified_keys(broker.keys_digest(digest_of(account_number)))
 
     def trip(self, equities_usd: Sequence[float], now: datetime) -> None:
         """Halt until a person resumes, once losses have passed their limits."""

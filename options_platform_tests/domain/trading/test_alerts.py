@@ -13,8 +13,8 @@ from options_platform.domain.trading.alerts import (
     AlertRules,
     account_alerts,
     newest_due,
-    not_told,
-    still_told,
+    sent_sizes,
+    unsent,
 )
 from options_platform.domain.trading.orders import Order, OrderLeg
 from options_platform.domain.trading.reconciliation.differences import Difference
@@ -95,9 +95,9 @@ def test_each_spell_of_a_condition_is_told_once(spells):
     told, before = {}, set()
     for holding in spells:
         found = [Alert(key, "", "") for key in sorted(holding)]
-        fresh = [alert.key for alert in not_told(found, told)]
+        fresh = [alert.key for alert in unsent(found, told)]
         assert set(fresh) == holding - before
-        told = still_told(found, told, fresh)
+        told = sent_sizes(found, told, fresh)
         before = holding
 
 
@@ -107,10 +107,10 @@ def test_a_difference_in_cash_is_told_again_each_time_it_has_doubled(amounts):
     for amount in amounts:
         differ = (Difference("CASH", "cash", "the broker has less", -amount),)
         found = account_alerts(replace(CALM, differences=differ), SATURDAY_NOON, RULES)
-        fresh = not_told(found, told)
+        fresh = unsent(found, told)
         rung += [alert.size for alert in fresh]
         assert max(amounts[: amounts.index(amount) + 1]) < 2 * rung[-1]
-        told = still_told(found, told, [alert.key for alert in fresh])
+        told = sent_sizes(found, told, [alert.key for alert in fresh])
     assert rung[0] == amounts[0]
     assert all(later >= 2 * earlier for earlier, later in pairwise(rung))
 
@@ -119,17 +119,17 @@ def test_cents_do_not_ring_and_a_difference_that_grew_does():
     told = {"difference CASH cash": 100.0}
     for amount, count in ((100.04, 0), (199.99, 0), (5_100.0, 1), (40.0, 0)):
         alert = Alert("difference CASH cash", "", "", amount)
-        assert len(not_told([alert], told)) == count, amount
+        assert len(unsent([alert], told)) == count, amount
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8))
 def test_what_was_not_delivered_is_tried_again_until_it_is(delivered):
     found, told, count = [Alert("halted", "", "")], {}, 0
     for works in delivered:
-        fresh = [alert.key for alert in not_told(found, told)]
+        fresh = [alert.key for alert in unsent(found, told)]
         sent = fresh if works else []
         count += len(sent)
-        told = still_told(found, told, sent)
+        told = sent_sizes(found, told, sent)
     assert count == (1 if any(delivered) else 0)
 
 

@@ -33,13 +33,13 @@ class ExpiryCheck:
         """
         if not self.settings.expiry.hold_to_expiry:
             return []
-        own = (order.ticker, order.legs, order.remaining)
+        this_entry = (order.ticker, order.legs, order.remaining)
         others = [
             (o.ticker, o.legs, o.remaining)
             for o in self.ledger.working_orders()
             if o.purpose == "entry" and o.client_order_id != order.client_order_id
         ]
-        return [] if self._can_carry([own, *others, *self._held()]) else [EXPIRY_SHARES]
+        return [] if self._can_carry([this_entry, *others, *self._held()]) else [EXPIRY_SHARES]
 
     def last_decision(self, position: Position, session: date) -> date | None:
         """The last close at which an exit is decided; None while the position may be held.

@@ -23,8 +23,8 @@ class NumberTextError(ValueError):
 def cleaned(texts: pl.Expr) -> pl.Expr:
     """The texts in lower case without blanks and currency signs; null for an unknown value."""
     text = texts.cast(pl.String).str.strip_chars().str.to_lowercase()
-    known = pl.when(~text.is_in(UNKNOWN)).then(text)
-    return known.str.replace_all(CURRENCY, "").str.replace_all(GAPS, "")
+    stated = pl.when(~text.is_in(UNKNOWN)).then(text)
+    return stated.str.replace_all(CURRENCY, "").str.replace_all(GAPS, "")
 
 
 def decimal_mark(texts: pl.Series) -> str:
