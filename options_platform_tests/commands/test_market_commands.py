@@ -32,6 +32,7 @@ def shell(tmp_path_factory):
     return shell
 
 
+@pytest.mark.long
 def test_a_row_set_aside_is_listed_accepted_and_then_in_the_data(shell):
     before = datetime.now(UTC)
     listed = json.loads(shell.run("quarantine", "--json").stdout)

@@ -210,6 +210,7 @@ def run(code, *arguments):
     return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
+@pytest.mark.long
 def test_of_three_processes_that_need_the_same_folds_one_trains_and_two_read(tmp_path):
     processes = [start(WALK, tmp_path) for _ in range(3)]
     output = [process.communicate(timeout=240)[0].split() for process in processes]

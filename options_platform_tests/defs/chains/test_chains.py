@@ -143,6 +143,7 @@ def test_day_by_day_gives_the_same_volatility_as_one_backfill(filled, tmp_path):
     assert left.equals(right)
 
 
+@pytest.mark.long
 def test_a_chain_of_a_later_session_changes_no_earlier_row(filled, tmp_path):
     settings, _, _ = filled
     short = platform_of(tmp_path / "short")

@@ -80,6 +80,7 @@ def test_a_failing_second_source_is_reported_and_stops_nothing(source, tmp_path)
     assert "SPY cannot be compared: no SPY.csv" in found["cross_source"][1]
 
 
+@pytest.mark.long
 def test_spy_of_two_vendors_passes_the_check(reference_data, tmp_path):
     """Yahoo's closes against Alpha Vantage's agree, against LEAN's they differ on 639 days."""
     results = {}

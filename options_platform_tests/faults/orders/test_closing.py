@@ -19,6 +19,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.long
+
 
 def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fake):
     """Bought at 1.86 and quoted at 0.40: an exit at yesterday's price would never fill."""

@@ -22,6 +22,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.long
+
 
 def test_the_plans_of_a_day_become_filled_orders_and_positions(tmp_path, fake):
     made = trader(tmp_path, fake.address)

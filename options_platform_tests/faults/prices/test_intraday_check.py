@@ -28,6 +28,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def made(tmp_path, fake):
