@@ -246,6 +246,9 @@ def test_an_exercise_that_was_not_requested_here_belongs_to_the_person_with_the_
     assert made.reconcile(NOW) == []
     assert spreads(made) == [(8, 0)]
     assert made.ledger.statement().beside == {"SPY": 200}
+    fake.script("restate", {"symbol": long})
+    assert made.reconcile(NOW) == []
+    assert made.ledger.statement().beside == {long: 2}
 
 
 def test_an_assignment_that_an_older_ledger_had_accepted_counts_once_too(made, fake):

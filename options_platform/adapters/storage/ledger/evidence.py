@@ -36,7 +36,7 @@ from options_platform.domain.trading.reconciliation.acceptance import (
     without,
 )
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
-from options_platform.domain.trading.reconciliation.manual_holdings import AcceptedEnd
+from options_platform.domain.trading.reconciliation.manual_holdings import PERSONS, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reports import Activity
 
@@ -153,11 +153,11 @@ class EvidenceRecords(LedgerFile):
         """
         with self._transaction() as connection:
             write_settlement(connection, activity, settlement, now, explained)
-            if "" in settlement.ended:
+            if not settlement.ended.keys().isdisjoint(PERSONS):
                 _add_beside(connection, settlement.adjustments)
 
     def ended_by(self, activity: Activity) -> dict[str, int]:
-        """By position_id how many contracts an activity ended; under "" those of a person."""
+        """How many contracts an activity ended, by position_id or, for a person's, by `PERSONS`."""
         with self._reading() as connection:
             return read_ended(connection, activity.key)
 

@@ -31,6 +31,8 @@ BY_WORD_ID = "accepted-"
 SOLD_BY_PERSON, BOUGHT_BY_PERSON = "", "bought"
 """The owners, in place of a position, of a person's contracts that an activity has ended."""
 
+PERSONS = (SOLD_BY_PERSON, BOUGHT_BY_PERSON)
+
 LATEST_DAYS = 5
 """By how many days the broker's activity may follow the acceptance."""
 

@@ -15,8 +15,7 @@ from options_platform.adapters.ports.broker import Activity, BrokerDoubtError, B
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.reconciliation.manual_holdings import (
-    BOUGHT_BY_PERSON,
-    SOLD_BY_PERSON,
+    PERSONS,
     AcceptedEnd,
     delivered_late,
     explained_before,
@@ -187,7 +186,7 @@ class Settling:
         positions = self.ledger.positions()
         ended = self.ledger.ended_by(activity) or ended_of(activity, positions)
         tickers = {position.ticker for position in positions}
-        for owner in (SOLD_BY_PERSON, BOUGHT_BY_PERSON):
+        for owner in PERSONS:
             of_person = min(count, ended.get(owner, 0))
             if of_person:
                 settlement = given_back_beside(activity, of_person, owner, tickers)
