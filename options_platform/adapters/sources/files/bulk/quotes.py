@@ -134,8 +134,7 @@ def typed(reading: Reading, batch: Batch) -> Typed:
         values |= {name: parts[name] for name in ("expiry", "right", "strike")}
         faults.append((parts["expiry"].is_null(), "contract_symbol", "is no OCC symbol"))
     if "right" in raw.columns:
-        text = raw["right"].cast(pl.String).str.strip_chars().str.to_lowercase()
-        values["right"] = text.replace_strict(RIGHTS, default=None, return_dtype=pl.String)
+        values["right"] = _rights(raw["right"])
         faults.append((values["right"].is_null(), "right", "is neither call nor put"))
     no_strike = ~(values["strike"] > 0).fill_null(value=False)
     faults.append((no_strike, "strike", "is no strike above 0"))
@@ -198,6 +197,16 @@ def _one_a_row(head: Head, frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _rights(texts: pl.Series) -> pl.Series:
+    """call or put for each text, null where it is neither; each distinct text is read once."""
+    different = texts.unique().drop_nulls()
+    plain = different.cast(pl.String).str.strip_chars().str.to_lowercase()
+    rights = plain.replace_strict(RIGHTS, default=None, return_dtype=pl.String)
+    if different.equals(rights):
+        return texts
+    return texts.replace_strict(different, rights, default=None, return_dtype=pl.String)
+
+
 def _days(reading: Reading, stamps: pl.Series) -> pl.Series:
     """The date of each value, null where it is none; each distinct value is read once."""
     if stamps.dtype == pl.Date:
@@ -249,9 +258,10 @@ def _numbers(
             raise SourceError(
                 f"{reading.head.path.name}: the column {name} holds no numbers; correct it"
             )
-        number = number.cast(pl.Float64).fill_nan(None)
-        if number.is_infinite().any():
+        number = number.cast(pl.Float64)
+        if not number.is_finite().all():
             faults.append((number.is_infinite().fill_null(value=False), name, "is no number"))
+            number = number.fill_nan(None)
         if name in layout.unknown:
             number = number.set(number == layout.unknown[name], None)
         values[name] = number * layout.scale[name] if name in layout.scale else number
