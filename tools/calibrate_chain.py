@@ -20,6 +20,7 @@ from options_platform.domain.chain import (
     NO_TERM,
     SurfaceRules,
     TermStructure,
+    Underlying,
     index_for_atm,
     surface_iv,
 )
@@ -120,10 +121,11 @@ def errors(chain: RealChain, rules: SurfaceRules) -> pl.DataFrame:
         pl.col("delta").abs().is_between(0.10, 0.60) & pl.col("dte").is_between(14, 45)
     )
     years = points["dte"].to_numpy() / 365.0
-    fitted = surface_iv(
-        points["forward"].to_numpy(), points["strike"].to_numpy(), years,
-        np.full(points.height, index), rules, carry=0.0, term=chain.term,
+    underlying = Underlying.of(
+        chain.name[:3], date.fromisoformat(chain.name[4:]), points["forward"].to_numpy(),
+        np.full(points.height, index), chain.term,
     )  # fmt: skip
+    fitted = surface_iv(underlying, points["strike"].to_numpy(), years, rules, carry=0.0)
     return points.with_columns(
         error_points=pl.Series(100.0 * (fitted - points["iv"].to_numpy())), model=pl.Series(fitted)
     )

@@ -9,7 +9,7 @@ import polars as pl
 from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.calendar.expiries import listed_expiries
-from options_platform.domain.chain import ChainRules, index_for_atm, option_sign, quote
+from options_platform.domain.chain import ChainRules, Underlying, index_for_atm, option_sign, quote
 from options_platform.domain.chain.occ_symbols import symbol_expr
 from options_platform.errors import SourceError
 
@@ -63,10 +63,9 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
     grid = grid.join(pl.DataFrame({"right": ["call", "put"]}), how="cross")
     years = (grid["expiry"] - session).dt.total_days().to_numpy() / 365.0
     quotes = quote(
-        np.full(grid.height, spot),
+        Underlying.of(ticker, session, np.full(grid.height, spot), np.full(grid.height, index)),
         grid["strike"].to_numpy(),
         years,
-        np.full(grid.height, index),
         option_sign(grid["right"].to_numpy().astype(str)),
         rules,
     )

@@ -15,7 +15,7 @@ from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.calendar.expiries import choose_expiries
 from options_platform.domain.chain import quote, snap_strike, strike_step, years_of
-from options_platform.domain.chain.term_structure import row_term
+from options_platform.domain.chain.term_structure import row_underlying
 from options_platform.domain.planning.plan import (
     SHARES,
     PlanRules,
@@ -142,10 +142,10 @@ def _cash_secured(
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     day, last = row["date"], expiry.astype(object)
     spot = np.array([row["close"] * (row["split_factor"] or 1.0)])
-    strike = snap_strike(spot, strike_step(spot))
+    underlying = row_underlying(pl.DataFrame([row]), spot)
+    strike = snap_strike(spot, strike_step(underlying))
     years = years_of(np.array([(last - day).days]))
-    index, term = np.array([row["iv_close"] / 100.0]), row_term(pl.DataFrame([row]))
-    quotes = quote(spot, strike, years, index, np.array([PUT]), rules.chain, term)
+    quotes = quote(underlying, strike, years, np.array([PUT]), rules.chain)
     contracts = int(rules.sizing.account_value_usd // (SHARES * strike[0]))
     if contracts < 1:
         return None

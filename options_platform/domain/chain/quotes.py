@@ -12,11 +12,10 @@ from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import (
     INDEX_DAYS,
     LEVEL_AT,
-    NO_TERM,
-    TermStructure,
     atm_vol,
     surface_iv,
 )
+from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Greeks, black_scholes
 
 TICK = 0.01
@@ -37,23 +36,17 @@ class Quotes:
 
 
 def quote(
-    spot: Floats,
-    strike: Floats,
-    years: Floats,
-    index: Floats,
-    sign: Floats,
-    rules: ChainRules,
-    term: TermStructure = NO_TERM,
+    underlying: Underlying, strike: Floats, years: Floats, sign: Floats, rules: ChainRules
 ) -> Quotes:
-    """Synthetic quotes for the ticker's volatility `index` (annualised fraction).
+    """Synthetic quotes of options on `underlying`; `sign` is +1 for calls and -1 for puts.
 
     Bid and ask are whole cents; a bid below one cent is zero. Raises :class:`PricingError` like
     `black_scholes`; in particular, an option at expiry has an intrinsic value but no quote.
     """
-    rate, dividend = term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    iv = surface_iv(spot, strike, years, index, rules.surface, carry=rate - dividend, term=term)
-    greeks = black_scholes(spot, strike, years, iv, rate, dividend, sign)
-    half = 0.5 * _width(greeks.vega, years, atm_vol(years, index, rules.surface, term), rules)
+    rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
+    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend)
+    greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
+    half = 0.5 * _width(greeks.vega, years, atm_vol(underlying, years, rules.surface), rules)
     bid = np.maximum(np.floor((greeks.price - half) / TICK + 1e-9) * TICK, 0.0)
     ask = np.ceil((greeks.price + half) / TICK - 1e-9) * TICK
     bid = np.asarray(np.round(bid, 2), dtype=np.float64)

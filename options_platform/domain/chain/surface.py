@@ -14,12 +14,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from options_platform.common import Floats
 from options_platform.domain.chain import calibration
+from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.domain.pricing.units import require_positive
 
@@ -55,31 +56,12 @@ class SurfaceRules:
         return cls(1.0, 0.0, 0.0, ((0.0, 0.0),) * 3, 0.0, ((30.0, 0.0, 0.0, 0.0, 1.0),), 1e-6)
 
 
-@dataclass(frozen=True)
-class TermStructure:
-    """9-, 93- and 182-day volatility indices and the short rate; annualised fractions, NaN if
-    missing."""
-
-    days_9: Floats = field(default_factory=lambda: np.array(np.nan))
-    days_93: Floats = field(default_factory=lambda: np.array(np.nan))
-    days_182: Floats = field(default_factory=lambda: np.array(np.nan))
-    rate: Floats = field(default_factory=lambda: np.array(np.nan))
-
-    def rate_or(self, fallback: float) -> Floats:
-        """The short rate; `fallback` where it is missing."""
-        return np.where(np.isnan(self.rate), fallback, self.rate)
-
-
-NO_TERM = TermStructure()
-
-
-def index_at(
-    years: Floats, index: Floats, rules: SurfaceRules, term: TermStructure = NO_TERM
-) -> Floats:
+def index_at(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """The volatility index of any tenor, an annualised fraction; flat below 9 and above 182 days.
 
     Raises :class:`PricingError` unless years and index are positive.
     """
+    index, term = underlying.index, underlying.term
     require_positive(years=years, volatility_index=index)
     log_level = np.log(index / LEVEL_AT)
     quoted = (term.days_9, term.days_93, term.days_182)
@@ -100,11 +82,9 @@ def index_at(
     return np.asarray(np.sqrt(total / days), dtype=np.float64)
 
 
-def atm_vol(
-    years: Floats, index: Floats, rules: SurfaceRules, term: TermStructure = NO_TERM
-) -> Floats:
+def atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """At-the-money-forward implied volatility, an annualised fraction."""
-    tenor_index = index_at(years, index, rules, term)
+    tenor_index = index_at(underlying, years, rules)
     level = rules.level * np.power(tenor_index / LEVEL_AT, rules.level_power)
     level = level * np.power(years * DAYS_A_YEAR / INDEX_DAYS, rules.level_term)
     return np.asarray(np.maximum(tenor_index * level, rules.lowest_iv), dtype=np.float64)
@@ -121,21 +101,19 @@ def index_for_atm(atm_30d: Floats, rules: SurfaceRules) -> Floats:
 
 
 def surface_iv(
-    spot: Floats,
+    underlying: Underlying,
     strike: Floats,
     years: Floats,
-    index: Floats,
     rules: SurfaceRules,
     *,
     carry: Floats | float,
-    term: TermStructure = NO_TERM,
 ) -> Floats:
     """Implied volatility of a strike, an annualised fraction; arrays broadcast.
 
     `carry` is the rate less the dividend yield, annualised and continuously compounded.
     """
-    atm = atm_vol(years, index, rules, term)
-    moneyness = np.log(strike / (spot * np.exp(carry * years))) / (atm * np.sqrt(years))
+    atm = atm_vol(underlying, years, rules)
+    moneyness = np.log(strike / (underlying.spot * np.exp(carry * years))) / (atm * np.sqrt(years))
     fade = np.minimum(np.power(atm / SKEW_AT, rules.skew_fade), LARGEST_FADE)
     shape = smile(moneyness, years, rules.smile)
     ratio = np.sqrt(np.maximum(1.0 + fade * shape, SMALLEST_RATIO**2))
