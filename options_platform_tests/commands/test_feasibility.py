@@ -8,6 +8,7 @@ import pytest
 from options_platform.cli import main
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
 from options_platform.testing.plan_rows import one
 
@@ -37,6 +38,9 @@ def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch
     for row in small["strategies"]:
         needs = [row[f"needed_for_{what}_usd"] for what in ("sizing", "limits", "greeks")]
         assert row["account_needed_usd"] == max(needs) > row["max_loss_usd"] > 0
+        assert row["needed_in_full_usd"] > row["needed_for_sizing_usd"]
+        assert row["width"] > 0
+        assert 0 < row["fees_share"] < 1
         assert row["fits"] is False
         assert row["plans"] > 0
     enough = max(row["account_needed_usd"] for row in small["strategies"])
@@ -63,9 +67,12 @@ def test_one_spread_is_the_plan_over_its_contracts():
     plans, _ = build_plans(one(), PlanRules())
     (plan,) = plans.iter_rows(named=True)
     (whole,) = planned_exposures(plans).values()
-    (row,) = one_spread_rows(plans).iter_rows(named=True)
+    (row,) = one_spread_rows(plans, CostRules()).iter_rows(named=True)
     assert plan["contracts"] > 1
     assert row["max_loss_usd"] * plan["contracts"] == pytest.approx(plan["max_loss_usd"])
+    # Two legs in and out for 0.65 USD each, of what the spread can gain.
+    gain = 100 * (row["width"] - plan["limit_price"])
+    assert row["fees_share"] == pytest.approx(2.60 / gain)
     for name in ("delta_usd", "gamma_usd", "vega_usd", "theta_usd"):
         assert row[name] * plan["contracts"] == pytest.approx(getattr(whole, name))
-    assert one_spread_rows(TRADE_PLAN.empty()).is_empty()
+    assert one_spread_rows(TRADE_PLAN.empty(), CostRules()).is_empty()
