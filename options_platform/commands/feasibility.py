@@ -12,6 +12,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.planning.fees import fee_shares
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.risk import feasibility as judge
 from options_platform.domain.trading.exposures import one_spread_rows
@@ -56,7 +57,8 @@ def feasibility(args: argparse.Namespace) -> int:
         settings.plan.sizing, account_value_usd=ANY_SPREAD_FITS, max_contracts=1, max_risk_usd=None
     )
     plans, _ = build_plans(inputs, replace(settings.plan, sizing=sizing))
-    rows = one_spread_rows(plans, settings.plan.costs)
+    trades = plans.filter(pl.col("decision") == "trade")
+    rows = one_spread_rows(trades).with_columns(fee_shares(trades, settings.plan.costs))
     confidence = dict(rows.group_by("strategy").agg(pl.col("confidence").median()).iter_rows())
     needs = judge(rows, settings.plan.sizing, settings.risk, confidence=confidence)
     counts = rows.group_by("ticker", "strategy").len("plans")

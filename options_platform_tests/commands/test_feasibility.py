@@ -8,7 +8,6 @@ import pytest
 from options_platform.cli import main
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.planning.plan import PlanRules, build_plans
-from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
 from options_platform.testing.plan_rows import one
 
@@ -67,12 +66,9 @@ def test_one_spread_is_the_plan_over_its_contracts():
     plans, _ = build_plans(one(), PlanRules())
     (plan,) = plans.iter_rows(named=True)
     (whole,) = planned_exposures(plans).values()
-    (row,) = one_spread_rows(plans, CostRules()).iter_rows(named=True)
+    (row,) = one_spread_rows(plans).iter_rows(named=True)
     assert plan["contracts"] > 1
     assert row["max_loss_usd"] * plan["contracts"] == pytest.approx(plan["max_loss_usd"])
-    # Two legs in and out for 0.65 USD each, of what the spread can gain.
-    gain = 100 * (row["width"] - plan["limit_price"])
-    assert row["fees_share"] == pytest.approx(2.60 / gain)
     for name in ("delta_usd", "gamma_usd", "vega_usd", "theta_usd"):
         assert row[name] * plan["contracts"] == pytest.approx(getattr(whole, name))
-    assert one_spread_rows(TRADE_PLAN.empty(), CostRules()).is_empty()
+    assert one_spread_rows(TRADE_PLAN.empty()).is_empty()

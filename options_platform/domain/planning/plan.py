@@ -18,6 +18,7 @@ from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
+from options_platform.domain.planning.fees import round_trip_fees
 from options_platform.domain.planning.leg_quotes import (
     QuotedLegs,
     chain_quotes,
@@ -231,7 +232,7 @@ def _price(
     """`rows` of one strategy with price, bounds, size and greeks, and what is wrong with quotes."""
     sides, bid, ask = strategy.sides, quoted.each("bid"), quoted.each("ask")
     net = np.round(_total(sides, quoted.each("mid")), 2)
-    fees = 2.0 * float(np.abs(sides).sum()) * rules.costs.fees_on(rows["date"].to_numpy())
+    fees = round_trip_fees(strategy, rows["date"].to_numpy(), rules.costs)
     bounds = spread_bounds(
         strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk
     )

@@ -16,8 +16,6 @@ import polars as pl
 from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.risk.limits import ONE_PERCENT
-from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.fill_prices import LEG_SIDES, MarketClose
 from options_platform.domain.trading.orders import SHARES, OrderLeg
 from options_platform.domain.trading.positions import BrokenMark, Position
@@ -61,12 +59,11 @@ def planned_exposures(plans: pl.DataFrame) -> dict[str, Exposure]:
     }
 
 
-def one_spread_rows(plans: pl.DataFrame, costs: CostRules) -> pl.DataFrame:
+def one_spread_rows(plans: pl.DataFrame) -> pl.DataFrame:
     """What one spread of each trade of `plans` adds.
 
-    Columns ticker, strategy, regime, confidence and width of the plan; max_loss_usd, delta_usd,
-    gamma_usd, vega_usd and theta_usd, as in :class:`Exposure`; and fees_share, the fees of entry
-    and exit over the maximum profit before them, null where that has no bound.
+    Columns ticker, strategy, regime, confidence and width of the plan, and max_loss_usd, delta_usd,
+    gamma_usd, vega_usd and theta_usd, as in :class:`Exposure`.
     """
     trades = plans.filter(pl.col("decision") == "trade")
     exposures = planned_exposures(trades)
@@ -76,18 +73,8 @@ def one_spread_rows(plans: pl.DataFrame, costs: CostRules) -> pl.DataFrame:
     ]
     schema = dict.fromkeys(names, pl.Float64)
     each = pl.DataFrame(values, schema=schema, orient="row") / trades["contracts"]
-    sides = {name: float(np.abs(own.sides).sum()) for name, own in STRATEGIES.items()}
-    legs = trades["strategy"].replace_strict(sides, return_dtype=pl.Float64)
-    fees = 2.0 * legs * costs.fees_on(trades["date"].to_numpy())
-    profit = trades["max_profit_usd"] / trades["contracts"] + fees
-    return pl.concat(
-        [
-            trades.select("ticker", "strategy", "regime", "confidence", "width"),
-            each,
-            pl.DataFrame({"fees_share": fees / profit}),
-        ],
-        how="horizontal",
-    )
+    shown = trades.select("ticker", "strategy", "regime", "confidence", "width")
+    return pl.concat([shown, each], how="horizontal")
 
 
 def broken_mark(
