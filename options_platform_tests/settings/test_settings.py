@@ -56,6 +56,12 @@ def test_the_account_is_set_in_one_place(tmp_path):
         ("[exits]\nexit_dts = 1", {}, "did you mean exit_dte"),
         ("", {"hme": "x"}, "did you mean home"),
         ("", {"exits__exit_dt": "3"}, "did you mean exit_dte"),
+        (
+            "[plan.sizing]\nallow_min_one = true",
+            {},
+            "plan.sizing.allow_min_one is no longer a setting: one spread is traded by default",
+        ),
+        ("", {"plan__sizing__allow_min_one": "true"}, "at_least_one=false rounds down to none"),
         ("workers = 'many'", {}, "setting workers"),
         ("", {"workers": "0"}, "at least 1"),
         ("", {"start": "2024-13-01"}, "setting start"),

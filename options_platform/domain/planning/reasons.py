@@ -21,7 +21,7 @@ REASONS: dict[str, str] = {
     "between zero and the width of the narrower wing",
     "ILLIQUID": "the bid of a sold leg is too low or none, the quotes are too wide for the price, "
     "or open interest or volume too small",
-    "RISK_BUDGET": "the risk budget is smaller than one spread's maximum loss",
+    "RISK_BUDGET": "one spread's maximum loss is more than the account may risk",
     "REGIME_LOW_VOL": "trade: regime low_vol",
     "REGIME_HIGH_VOL": "trade: regime high_vol",
     "REGIME_IV_EXPANSION": "trade: regime iv_expansion",
