@@ -16,6 +16,7 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
+from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.market.index_series import iv_basis_of
@@ -159,6 +160,13 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             ~pl.col("strategy").is_in(permitted),
         ),
         RefusalRule(
+            "NO_OPTIONS",
+            pl.col("date").cast(pl.String),
+            "a session with options on the ticker",
+            pl.col("expiry").is_null() & (pl.col("date") < _first_options()),
+            pl.format("sessions from {} on", _first_options()),
+        ),
+        RefusalRule(
             "NO_EXPIRY",
             as_text("dte"),
             f"{chosen.min_dte} to {chosen.max_dte} days",
@@ -180,6 +188,11 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "RISK_BUDGET", as_text("contracts"), "at least 1 contract", pl.col("contracts") < 1
         ),
     )
+
+
+def _first_options() -> pl.Expr:
+    """The first session with options on the row's ticker; null where it is not known."""
+    return pl.col("ticker").replace_strict(FIRST_OPTIONS, default=None, return_dtype=pl.Date)
 
 
 def _split(rows: pl.DataFrame, *rules: RefusalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -211,11 +224,11 @@ def _plan_strategy(
         if chain_of is None
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
-    _, no_expiry, *of_prices = spread_refusals(rules)
+    _, no_options, no_expiry, *of_prices = spread_refusals(rules)
     if chain_of is not None:
         rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
     rows = rows.with_columns(expiry=pl.Series(expiries.first).cast(pl.Date))
-    rows, unlisted = _split(rows, no_expiry)
+    rows, unlisted = _split(rows, no_options, no_expiry)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
     expiries = expiries.known()

@@ -15,6 +15,7 @@ REASONS: dict[str, str] = {
     "VOL_VETO_DEBIT": "IV rank is forecast to fall: no debit spread",
     "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
     "UNBOUNDED": "the strategy's loss has no bound, and undefined risk is not allowed",
+    "NO_OPTIONS": "options on the ticker were not listed yet in this session",
     "NO_EXPIRY": "no listed expiry within the allowed days",
     "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
     "between zero and the width of the narrower wing",

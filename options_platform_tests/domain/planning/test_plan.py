@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.selection import SelectionRules
@@ -170,3 +172,22 @@ def test_days_to_expiry_follow_regime_and_rank():
     for plan in build_plans(BATCH, CONDORS)[0].drop_nulls("dte").iter_rows(named=True):
         assert 14 <= plan["dte"] <= 45
         assert plan["dte"] == (plan["expiry"] - plan["date"]).days
+
+
+def test_before_options_on_spy_were_listed_no_plan_trades_and_the_refusal_says_from_when():
+    first = date(2005, 1, 10)
+    days = sessions(date(2004, 12, 20), date(2005, 1, 31))
+    rows = pl.concat([one().with_columns(date=pl.lit(day)) for day in days])
+    plans, legs = build_plans(rows, CONDORS)
+    before = plans.filter(pl.col("date") < first)
+    assert before["decision"].unique().to_list() == ["no_trade"]
+    assert before["reasons"].to_list() == [["NO_OPTIONS"]] * before.height
+    assert before["needs"].unique().to_list() == ["sessions from 2005-01-10 on"]
+    after = plans.filter(pl.col("date") >= first)
+    assert "trade" in after["decision"].to_list()
+    assert not [codes for codes in after["reasons"].to_list() if "NO_OPTIONS" in codes]
+    assert legs["date"].min() >= first
+    # QQQ had options by then, and of a stock the first day is not known.
+    for ticker in ("QQQ", "XYZ"):
+        others, _ = build_plans(rows.with_columns(ticker=pl.lit(ticker)), CONDORS)
+        assert "NO_OPTIONS" not in {code for codes in others["reasons"] for code in codes}
