@@ -17,6 +17,8 @@ import polars as pl
 from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.vol_errors import vol_error
+from options_platform.domain.market.index_series import iv_basis_of
 from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
 from options_platform.domain.planning.leg_quotes import (
     QuotedLegs,
@@ -97,7 +99,7 @@ def build_plans(
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
             direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
-            where known vix9d, vix3m and vix6m.
+            where known iv_symbol, vix9d, vix3m and vix6m.
         rules: all settings of the plan.
         chain_of: gives the stored real chain of a date and ticker, which the plan then rests on.
 
@@ -112,7 +114,7 @@ def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
-    rows = with_inputs_of_plans(rows).with_columns(
+    rows = _with_index(with_inputs_of_plans(rows)).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))
@@ -132,6 +134,16 @@ def plan_selected(
         pl.concat(plans).sort("date", "ticker"),
         pl.concat(legs).sort("date", "ticker", "leg"),
     )
+
+
+def _with_index(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with what the ticker's index measures, and the error at the expiry asked for."""
+    rows = rows.with_columns(iv_basis=iv_basis_of(pl.col("ticker"), pl.col("iv_symbol")))
+    return rows.with_columns(vol_error=_error_at("target_dte"))
+
+
+def _error_at(dte: str) -> pl.Expr:
+    return vol_error(pl.col("ticker"), pl.col("iv_basis"), pl.col(dte))
 
 
 def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
@@ -200,6 +212,8 @@ def _plan_strategy(
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
     _, no_expiry, *of_prices = spread_refusals(rules)
+    if chain_of is not None:
+        rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
     rows = rows.with_columns(expiry=pl.Series(expiries.first).cast(pl.Date))
     rows, unlisted = _split(rows, no_expiry)
     if rows.is_empty():
@@ -211,6 +225,8 @@ def _plan_strategy(
         else chain_quotes(rows, expiries, strategy, rules.strikes, rules.chain, chain_of)
     )
     priced = _price(rows, strategy, rules, quoted)
+    if chain_of is None:
+        priced = priced.with_columns(vol_error=_error_at("dte"))
     legs = leg_rows(priced, strategy, quoted.quotes, expiries)
     trades, refused = _split(priced, *of_prices)
     source = "synthetic" if chain_of is None else "real"
