@@ -48,7 +48,7 @@ class SelectionRules:
     vetoes still hold."""
 
     strategy: str = BY_MATRIX
-    iron_condor_enabled: bool = False
+    iron_condor_enabled: bool = True
     min_probability: float = 0.50
     debit_below_iv_rank: float = 0.5
     veto_debit_below: float = -0.05
