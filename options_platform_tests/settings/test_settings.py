@@ -19,7 +19,7 @@ def test_defaults_are_those_of_the_contract(tmp_path):
     assert settings.source == "yahoo"
     assert settings.account_value_usd == 100_000
     assert settings.max_risk_usd is None
-    assert settings.iron_condor_enabled is False
+    assert settings.iron_condor_enabled is True
     assert settings.home == tmp_path / ".options"
 
 
@@ -53,8 +53,8 @@ def test_the_level_of_confidence_is_set_and_a_constant_replaces_it(tmp_path):
 
 
 def test_the_account_is_set_in_one_place(tmp_path):
-    settings = load(tmp_path, iron_condor_enabled="true", max_risk_usd="250")
-    assert settings.plan.selection.iron_condor_enabled
+    settings = load(tmp_path, iron_condor_enabled="false", max_risk_usd="250")
+    assert settings.plan.selection.iron_condor_enabled is False
     assert settings.plan.sizing.max_risk_usd == 250
     with pytest.raises(SettingsError, match="set max_risk_usd itself"):
         load(tmp_path, plan__sizing__max_risk_usd="10")

@@ -50,7 +50,7 @@ class SelectionRules:
     every regime, whatever the predicted direction and its probability; the vetoes still hold."""
 
     strategy: str = BY_MATRIX
-    iron_condor_enabled: bool = False
+    iron_condor_enabled: bool = True
     confident_share: float = 1 / 3
     fewest_calls: int = 60
     min_probability: float | None = None

@@ -19,7 +19,8 @@ from options_platform.domain.pricing.payoff import payoff
 from options_platform.domain.risk.sizing import SizingRules, contracts
 from options_platform.testing.plan_rows import BATCH, one
 
-CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
+CONDORS = PlanRules()
+NO_CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=False))
 
 
 def plan_of(frame, rules=CONDORS):
@@ -115,7 +116,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("code", REFUSALS)
 def test_each_refusal_is_given_where_it_applies(code):
-    plan = plan_of(one(**REFUSALS[code]), PlanRules())
+    plan = plan_of(one(**REFUSALS[code]), NO_CONDORS)
     assert plan["decision"] == "no_trade"
     assert plan["reasons"] == [code]
     assert code in REASONS

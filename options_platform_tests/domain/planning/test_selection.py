@@ -7,7 +7,8 @@ from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.selection import SelectionRules, select_strategies, upper_part
 
-CONDORS = SelectionRules(iron_condor_enabled=True)
+CONDORS = SelectionRules()
+WITHOUT_CONDORS = SelectionRules(iron_condor_enabled=False)
 DIRECTIONS = ("bullish", "bearish", "neutral")
 
 # (regime, direction, IV rank below one half): strategy, or the code of the refusal.
@@ -80,11 +81,12 @@ def test_the_matrix(regime, direction, iv_rank, column):
 
 
 @pytest.mark.parametrize("regime", ["high_vol", "iv_contraction"])
-def test_condors_are_off_unless_switched_on(regime):
-    assert answer(SelectionRules(), regime=regime, **sure("neutral")) == "IRON_CONDOR_DISABLED"
+def test_condors_are_traded_unless_switched_off(regime):
+    assert answer(regime=regime, **sure("neutral")) == "iron_condor"
+    assert answer(WITHOUT_CONDORS, regime=regime, **sure("neutral")) == "IRON_CONDOR_DISABLED"
     # Switching them off leaves everything else as it is.
     for direction in ("bullish", "bearish"):
-        assert answer(SelectionRules(), regime=regime, **sure(direction)) == answer(
+        assert answer(WITHOUT_CONDORS, regime=regime, **sure(direction)) == answer(
             regime=regime, **sure(direction)
         )
 
