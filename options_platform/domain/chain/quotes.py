@@ -44,9 +44,10 @@ def quote(
     `black_scholes`; in particular, an option at expiry has an intrinsic value but no quote.
     """
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend)
+    atm = atm_vol(underlying, years, rules.surface)
+    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=atm)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
-    half = 0.5 * _width(greeks.vega, years, atm_vol(underlying, years, rules.surface), rules)
+    half = 0.5 * _width(greeks.vega, years, atm, rules)
     bid = np.maximum(np.floor((greeks.price - half) / TICK + 1e-9) * TICK, 0.0)
     ask = np.ceil((greeks.price + half) / TICK - 1e-9) * TICK
     bid = np.asarray(np.round(bid, 2), dtype=np.float64)

@@ -42,7 +42,7 @@ def test_on_the_flat_surface_every_volatility_is_the_index():
 @given(atm=st.floats(0.05, 0.9))
 @settings(deadline=None, max_examples=30)
 def test_the_index_for_an_at_the_money_volatility_reproduces_it(atm):
-    index = index_for_atm(np.array([atm]), RULES.surface)
+    index = index_for_atm("SPY", np.array([atm]), RULES.surface)
     assert atm_vol(spy(index), np.array([30 / 365]), RULES.surface) == pytest.approx(atm)
 
 
