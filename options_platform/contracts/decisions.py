@@ -73,6 +73,30 @@ TRADE_PLAN = Table(
             "basis of spot and strikes: as traded, or split-adjusted",
             values=("as_traded", "adjusted"),
         ),
+        Column("needs", pl.String, "what would let a refused plan through; null on a trade"),
+        Column(
+            "call_rank",
+            pl.Float64,
+            "share of the ticker's earlier directional calls that were less probable",
+            "0 to 1",
+            low=0.0,
+            high=1.0,
+        ),
+        Column("earlier_calls", pl.Int32, "directional calls that call_rank counts", low=0),
+        Column("iv_symbol", pl.String, "volatility index that synthetic quotes rest on"),
+        Column(
+            "iv_basis",
+            pl.String,
+            "whose volatility that is: the ticker's own index, the market's, or a chain's",
+            values=("own", "market", "chain"),
+        ),
+        Column(
+            "vol_error",
+            pl.Float64,
+            "measured error of the synthetic implied volatility; null on a real chain",
+            "vol points",
+            low=0.0,
+        ),
     ),
 )
 

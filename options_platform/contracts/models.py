@@ -30,6 +30,7 @@ DIRECTION_MODEL = Table(
         Column("confidence", pl.Float64, "(p - 1/3) / (2/3) of that class", low=0.0, high=1.0),
         FOLD,
         MODEL_ID,
+        Column("variant", pl.String, "champion that predicted; null from a former version"),
     ),
 )
 

@@ -37,6 +37,9 @@ class Table:
 
     With `is_events` a session has rows only if something happened, and rows may lie ahead; an
     asset's table otherwise has a row for each session.
+
+    A stored table of a former version may lack nullable columns, which are read as null and added
+    by the next write; with `fixed_columns` it is refused, since its values are computed together.
     """
 
     name: str
@@ -45,11 +48,17 @@ class Table:
     key: tuple[str, ...] = KEY
     partition: tuple[str, ...] = KEY
     is_events: bool = False
+    fixed_columns: bool = False
 
     @property
     def schema(self) -> pl.Schema:
         """Column names and Polars types, in order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Names of the columns that hold no null: the key's, and those that are not nullable."""
+        return frozenset(c.name for c in self.columns if not c.nullable) | {*self.key}
 
     def column(self, name: str) -> Column:
         """The column with that name; raises KeyError for an unknown name."""
@@ -77,7 +86,8 @@ class Table:
         ]
         if wrong:
             raise ContractError(f"{self.name}: {'; '.join(wrong)}; nothing was written")
-        required = [c.name for c in self.columns if not c.nullable or c.name in self.key]
+        never_null = self.required
+        required = [name for name in self.schema if name in never_null]
         counts = frame.select(pl.col(required).null_count()).row(0, named=True)
         nulls = [f"{name} ({count} rows)" for name, count in counts.items() if count]
         if nulls:

@@ -206,7 +206,8 @@ def predict_direction(
             baseline = walk_forward(model, data, **options, may_train=name in baselines)
             every.append(prediction_rows(baseline, data, model.name))
     of_tickers = pl.col("ticker").is_in(list(tickers))
-    shipped = with_call(every[0]).select(DIRECTION_MODEL.schema.names())
+    shipped = with_call(every[0]).with_columns(variant=pl.lit(None, pl.String))
+    shipped = shipped.select(DIRECTION_MODEL.schema.names())
     predicted = pl.col("p_neutral").is_not_null()
     return (
         shipped.filter(of_tickers),

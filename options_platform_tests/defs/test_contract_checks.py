@@ -74,7 +74,7 @@ BROKEN = [
         f"UPDATE raw_ohlcv SET high = low / 2 WHERE date = '{DAY}'",
         "raw_ohlcv.ohlc_order",
     ),
-    (RAW_OHLCV, "ALTER TABLE raw_ohlcv DROP COLUMN volume", None),
+    (RAW_OHLCV, "ALTER TABLE raw_ohlcv DROP COLUMN source", None),
 ]
 
 

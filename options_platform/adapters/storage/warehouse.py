@@ -115,25 +115,24 @@ class Warehouse:
     ) -> pl.DataFrame:
         """The table's rows, sorted by its key; an empty frame with its schema if there are none.
 
-        Raises :class:`ContractError` if the stored table has the schema of another version.
+        A nullable column that a table of a former version lacks is null in every row. Raises
+        :class:`ContractError` if the stored table differs from this version's in any other way.
         """
         schema = table.schema
         names = list(columns) if columns is not None else schema.names()
-        conditions, params = _conditions(tickers, start, end)
-        listed = ", ".join(f'"{name}"' for name in names)
-        order = ", ".join(f'"{name}"' for name in table.key)
-        query = f'SELECT {listed} FROM "{table.name}"{conditions} ORDER BY {order}'
+        conditions = _conditions(tickers, start, end)
         import duckdb
 
         with self._connection() as connection:
             try:
-                # `sql(query, params=...)` copies value by value, which is forty times slower.
-                frame = connection.execute(query, params).pl()
+                frame = _select(connection, table, names, conditions)
             except duckdb.CatalogException:
                 return table.empty().select(names)
             except duckdb.BinderException:
-                _require_same_columns(table, _stored_columns(connection, table.name))
-                raise
+                absent = _columns_to_add(table, _stored_columns(connection, table.name))
+                if not absent:
+                    raise
+                frame = _select(connection, table, names, conditions, absent)
         return frame.cast({name: schema[name] for name in names})
 
     def query(
@@ -198,6 +197,21 @@ def _conditions(
     return (" WHERE " + " AND ".join(parts) if parts else ""), params
 
 
+def _select(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    names: Sequence[str],
+    conditions: tuple[str, list[Any]],
+    absent: Sequence[str] = (),
+) -> pl.DataFrame:
+    listed = ", ".join(f'NULL AS "{name}"' if name in absent else f'"{name}"' for name in names)
+    order = ", ".join(f'"{name}"' for name in table.key)
+    where, params = conditions
+    query = f'SELECT {listed} FROM "{table.name}"{where} ORDER BY {order}'
+    # `sql(query, params=...)` copies value by value, which is forty times slower.
+    return connection.execute(query, params).pl()
+
+
 def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
     rows = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() "
@@ -210,27 +224,38 @@ def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[st
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Create the table, or add the nullable columns that one of a former version lacks."""
     stored = _stored_columns(connection, table.name)
     if stored:
-        _require_same_columns(table, stored)
+        for name in _columns_to_add(table, stored):
+            connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {_defined(table, name)}')
         return
-    required = {c.name for c in table.columns if not c.nullable} | set(table.key)
-    lines = [
-        f'"{name}" {_TYPES[_instance(dtype)]}{" NOT NULL" if name in required else ""}'
-        for name, dtype in table.schema.items()
-    ]
+    lines = [_defined(table, name) for name in table.schema.names()]
     connection.execute(f'CREATE TABLE "{table.name}" ({", ".join(lines)})')
 
 
-def _require_same_columns(table: Table, stored: dict[str, str]) -> None:
+def _defined(table: Table, name: str) -> str:
+    """The column's name, type and null rule in SQL."""
+    kind = _TYPES[_instance(table.schema[name])]
+    return f'"{name}" {kind}' + (" NOT NULL" if name in table.required else "")
+
+
+def _columns_to_add(table: Table, stored: dict[str, str]) -> list[str]:
+    """The nullable columns that a table of a former version lacks, in order.
+
+    Raises :class:`ContractError` if the stored table differs in any other way.
+    """
     expected = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
-    if stored != expected:
-        changed = sorted(set(stored.items()) ^ set(expected.items()))
+    needed = {*expected} if table.fixed_columns else table.required
+    absent = [name for name in expected if name not in stored and name not in needed]
+    changed = {name for name, _ in stored.items() ^ expected.items()} - {*absent}
+    if changed:
         raise ContractError(
             f"the stored table {table.name} has another schema than this version's "
-            f"({', '.join(sorted({name for name, _ in changed}))}); rebuild it in a new "
+            f"({', '.join(sorted(changed))}); rebuild it in a new "
             "OPTIONS_HOME, or drop the table and backfill it"
         )
+    return absent
 
 
 def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:

@@ -19,4 +19,5 @@ FEATURES_TABLE = Table(
         ),
         Column("feature_version", pl.String, "hash of the feature declarations", nullable=False),
     ),
+    fixed_columns=True,
 )

@@ -29,8 +29,18 @@ from options_platform.domain.planning.liquidity import (
     illiquid,
     unsound,
 )
-from options_platform.domain.planning.plan_rows import leg_rows, refused_rows, traded_rows
-from options_platform.domain.planning.refusals import RefusalRule, as_text, first_refusal
+from options_platform.domain.planning.plan_rows import (
+    leg_rows,
+    refused_rows,
+    traded_rows,
+    with_inputs_of_plans,
+)
+from options_platform.domain.planning.refusals import (
+    RefusalRule,
+    as_text,
+    first_needs,
+    first_refusal,
+)
 from options_platform.domain.planning.selection import (
     BY_MATRIX,
     NONE,
@@ -101,8 +111,8 @@ def build_plans(
 def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The same for rows whose `strategy`, `refusal` and `target_dte` are chosen already."""
-    rows = rows.with_columns(
+    """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
+    rows = with_inputs_of_plans(rows).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))
@@ -162,7 +172,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
 
 def _split(rows: pl.DataFrame, *rules: RefusalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows that no rule refuses, and the plans of those that one does."""
-    asked = rows.with_columns(refusal=first_refusal(rules))
+    asked = rows.with_columns(refusal=first_refusal(rules), needs=first_needs(rules))
     is_refused = pl.col("refusal").is_not_null()
     return asked.filter(~is_refused), refused_rows(asked.filter(is_refused))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -11,6 +12,23 @@ from options_platform.domain.chain import Quotes
 from options_platform.domain.planning.expiries import LegExpiries
 from options_platform.domain.planning.selection import NONE
 from options_platform.domain.strategies.base import Strategy
+
+KEPT = (
+    "date",
+    "ticker",
+    "direction",
+    "confidence",
+    "regime",
+    "iv_rank",
+    "spot",
+    "target_dte",
+    "strike_basis",
+    "needs",
+)
+"""What a refused plan shows of the row that it was made from."""
+
+OF_INPUTS = ("call_rank", "earlier_calls", "iv_symbol", "iv_basis", "vol_error")
+"""What every plan takes over from its inputs, null where they do not have it."""
 
 
 def leg_rows(
@@ -62,6 +80,7 @@ def traded_rows(
         decision=pl.lit("trade"),
         reasons=reasons,
         chain_source=pl.lit(source),
+        needs=pl.lit(None, pl.String),
     ).select(TRADE_PLAN.schema.names())
     keyed = legs.join(plans.select("date", "ticker", "plan_id"), on=["date", "ticker"])
     return plans, keyed.select(TRADE_PLAN_LEGS.schema.names())
@@ -79,29 +98,28 @@ def refused_rows(rows: pl.DataFrame) -> pl.DataFrame:
         plan_id(day, ticker, NONE, code)
         for day, ticker, code in rows.select("date", "ticker", "refusal").iter_rows()
     ]
-    kept = ("date", "ticker", "direction", "confidence", "regime", "iv_rank", "spot", "target_dte")
     return (
-        rows.select(*kept, "refusal", "strike_basis")
+        rows.select(*KEPT, *OF_INPUTS, "refusal")
         .with_columns(
             plan_id=pl.Series(ids, dtype=pl.String),
             decision=pl.lit("no_trade"),
             strategy=pl.lit(NONE),
             reasons=pl.concat_list("refusal"),
             contracts=pl.lit(0, pl.Int32),
-            **{
-                name: pl.lit(None, dtype)
-                for name, dtype in TRADE_PLAN.schema.items()
-                if name
-                not in (
-                    *kept,
-                    "plan_id",
-                    "decision",
-                    "reasons",
-                    "strategy",
-                    "contracts",
-                    "strike_basis",
-                )
-            },
         )
+        .pipe(_with_nulls, TRADE_PLAN.schema.names())
         .select(TRADE_PLAN.schema.names())
+    )
+
+
+def with_inputs_of_plans(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with null in each of `OF_INPUTS` that they do not have."""
+    return _with_nulls(rows, OF_INPUTS)
+
+
+def _with_nulls(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    return rows.with_columns(
+        pl.lit(None, TRADE_PLAN.schema[name]).alias(name)
+        for name in names
+        if name not in rows.columns
     )

@@ -17,18 +17,28 @@ class RefusalRule:
     """One rule: it refuses a row of a plan with `code` where `refuses` is true.
 
     `value` is what the rule looks at, as text, null where it is not known; `threshold` says in
-    words what it asks for.
+    words what it asks for. `needs` says in words what would let the row through, the threshold
+    where it is not set.
     """
 
     code: str
     value: pl.Expr
     threshold: str
     refuses: pl.Expr
+    needs: pl.Expr | None = None
 
 
 def first_refusal(rules: Sequence[RefusalRule]) -> pl.Expr:
     """The code of the first rule that refuses a row; null where none does."""
     return pl.coalesce(pl.when(rule.refuses).then(pl.lit(rule.code)) for rule in rules)
+
+
+def first_needs(rules: Sequence[RefusalRule]) -> pl.Expr:
+    """What would let a row through that is refused; null where no rule refuses it."""
+    return pl.coalesce(
+        pl.when(rule.refuses).then(pl.lit(rule.threshold) if rule.needs is None else rule.needs)
+        for rule in rules
+    )
 
 
 def as_text(column: str) -> pl.Expr:

@@ -16,6 +16,7 @@ from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.refusals import (
     RefusalRule,
     as_text,
+    first_needs,
     first_refusal,
     is_missing,
 )
@@ -72,13 +73,15 @@ class SelectionRules:
 
 
 def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
-    """`inputs` with `strategy` (a name or none), `refusal` (a code or null) and `target_dte`.
+    """`inputs` with `strategy` (a name or none), `refusal` (a code or null), `needs` (what would
+    let a refused row through, null where none refuses) and `target_dte`.
 
     Needed columns: bad_reason, vix, iv_close, regime, direction, p_bearish, p_neutral,
     p_bullish, iv_rank, iv_rank_change_pred. The first refusal that applies is given.
     """
     rows = with_wanted(inputs, rules).with_columns(target_dte=target_dte(rules))
-    rows = rows.with_columns(refusal=first_refusal(selection_refusals(rules)))
+    refusals = selection_refusals(rules)
+    rows = rows.with_columns(refusal=first_refusal(refusals), needs=first_needs(refusals))
     strategy = pl.when(pl.col("refusal").is_null()).then("wanted").otherwise(pl.lit(NONE))
     return rows.with_columns(strategy.alias("strategy")).drop("wanted", "kind", "p_max")
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import PartitionRange
-from options_platform.contracts import LABELS, REGIME, REGIME_TRANSITIONS
+from options_platform.contracts import LABELS, REGIME, REGIME_TRANSITIONS, TRADE_PLAN
+from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.errors import ContractError, HomeError, WarehouseBusyError
 
 FIRST = date(2024, 1, 2)
@@ -133,10 +134,125 @@ def test_hostile_tickers_are_data_not_sql(warehouse):
 def test_a_table_of_another_version_is_refused_by_name(warehouse):
     with held(warehouse.path, wait_seconds=1) as connection:
         connection.execute("CREATE TABLE labels (date DATE, ticker VARCHAR, old DOUBLE)")
-    with pytest.raises(ContractError, match="another schema"):
+    # `known_on` may not be null, and `old` is of no version; what is only absent does not count.
+    with pytest.raises(
+        ContractError, match=r"another schema than this version's \(known_on, old\)"
+    ):
         warehouse.read(LABELS)
-    with pytest.raises(ContractError, match="another schema"):
+    with pytest.raises(
+        ContractError, match=r"another schema than this version's \(known_on, old\)"
+    ):
         warehouse.write([(LABELS, labels())])
+
+
+def former_plans(path, **types):
+    """A `trade_plan` as a former version stored it, with one row; `types` differ in addition."""
+    without = ("needs", "call_rank", "earlier_calls", "iv_symbol")
+    kinds = {"date": "DATE", "reasons": "VARCHAR[]", "expiry": "DATE"}
+    kinds |= {n: "DOUBLE" for n, kind in TRADE_PLAN.schema.items() if kind == pl.Float64}
+    kinds |= {n: "INTEGER" for n, kind in TRADE_PLAN.schema.items() if kind == pl.Int32}
+    columns = [n for n in {**TRADE_PLAN.schema, **types} if n not in without]
+    lines = [
+        f'"{name}" {(kinds | types).get(name, "VARCHAR")}'
+        + (" NOT NULL" if name in TRADE_PLAN.required else "")
+        for name in columns
+    ]
+    with held(path, wait_seconds=1) as connection:
+        connection.execute(f"CREATE TABLE trade_plan ({', '.join(lines)})")
+        connection.execute(
+            "INSERT INTO trade_plan BY NAME SELECT DATE '2024-01-02' AS date, 'SPY' AS ticker, "
+            "'p' AS plan_id, 'no_trade' AS decision, ['NO_EDGE'] AS reasons, 'none' AS strategy, "
+            "0 AS contracts, 470.5 AS spot"
+        )
+
+
+def plan(day, **values):
+    row = {
+        "date": day, "ticker": "SPY", "plan_id": str(day), "decision": "no_trade",
+        "reasons": ["NO_EDGE"], "strategy": "none", "contracts": 0,
+    }  # fmt: skip
+    return pl.DataFrame([row | values], schema=TRADE_PLAN.schema)
+
+
+def test_nullable_columns_that_a_former_version_did_not_store_are_read_as_null(warehouse):
+    former_plans(warehouse.path)
+    bytes_before = warehouse.path.read_bytes()
+    row = warehouse.read(TRADE_PLAN, start=FIRST, tickers=["SPY"])
+    assert row.schema == TRADE_PLAN.schema
+    assert row.equals(plan(FIRST, plan_id="p", spot=470.5))
+    some = warehouse.read(TRADE_PLAN, columns=["needs", "spot"])
+    assert some.rows() == [(None, 470.5)]
+    assert some.schema == {"needs": pl.String, "spot": pl.Float64}
+    assert warehouse.path.read_bytes() == bytes_before
+
+
+def test_a_home_that_cannot_be_written_is_read_with_nulls(warehouse):
+    former_plans(warehouse.path)
+    warehouse.path.chmod(0o444)
+    assert warehouse.read(TRADE_PLAN)["earlier_calls"].to_list() == [None]
+
+
+@pytest.mark.parametrize("how", ["write", "scope", "replace", "upsert", "create_all"])
+def test_the_next_write_adds_the_new_columns_and_keeps_every_row(warehouse, how):
+    former_plans(warehouse.path)
+    second = date(2024, 1, 3)
+    new = plan(second, needs="a call of the models", call_rank=0.5)
+    {
+        "write": lambda: warehouse.write([(TRADE_PLAN, new)]),
+        "scope": lambda: warehouse.write(
+            [(TRADE_PLAN, new)], scope=PartitionRange(second, second, ("SPY",))
+        ),
+        "replace": lambda: warehouse.replace([(TRADE_PLAN, new)], "plan_id", str(second)),
+        "upsert": lambda: warehouse.upsert(TRADE_PLAN, new),
+        "create_all": warehouse.create_all,
+    }[how]()
+    expected = [plan(FIRST, plan_id="p", spot=470.5)] + ([new] if how != "create_all" else [])
+    assert warehouse.read(TRADE_PLAN).equals(pl.concat(expected))
+    added = warehouse.query(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE column_name IN ('needs', 'call_rank', 'earlier_calls') ORDER BY 1"
+    )
+    assert added.rows() == [
+        ("call_rank", "DOUBLE", True),
+        ("earlier_calls", "INTEGER", True),
+        ("needs", "VARCHAR", True),
+    ]
+
+
+def test_a_write_that_fails_leaves_the_former_columns(warehouse, monkeypatch):
+    former_plans(warehouse.path)
+    monkeypatch.setattr("options_platform.adapters.storage.warehouse._insert", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        warehouse.write([(TRADE_PLAN, plan(date(2024, 1, 3)))])
+    names = warehouse.query("SELECT column_name FROM duckdb_columns()")["column_name"]
+    assert "needs" not in names.to_list()
+    assert warehouse.read(TRADE_PLAN).height == 1
+
+
+@pytest.mark.parametrize(
+    ("former", "named"),
+    [
+        ({"contracts": "BIGINT"}, "contracts"),
+        ({"spot": "VARCHAR", "iv_rank": "INTEGER"}, "iv_rank, spot"),
+        ({"plan_name": "VARCHAR"}, "plan_name"),
+    ],
+)
+def test_a_table_that_differs_otherwise_is_refused_although_columns_may_be_added(
+    warehouse, former, named
+):
+    former_plans(warehouse.path, **former)
+    for use in (warehouse.read, lambda table: warehouse.write([(table, plan(FIRST))])):
+        with pytest.raises(ContractError, match=rf"another schema than this version's \({named}\)"):
+            use(TRADE_PLAN)
+
+
+def test_features_without_one_of_their_columns_are_refused(warehouse):
+    # Their nulls would be learnt from as if nothing had been measurable.
+    columns = ", ".join(f"{name} DOUBLE" for name in FEATURES_TABLE.schema if name != "rsi_14")
+    with held(warehouse.path, wait_seconds=1) as connection:
+        connection.execute(f"CREATE TABLE features ({columns})")
+    with pytest.raises(ContractError, match="rsi_14"):
+        warehouse.read(FEATURES_TABLE)
 
 
 def test_an_unwritable_folder_is_reported_in_one_line(tmp_path):

@@ -52,7 +52,9 @@ def platform(tmp_path):
         every = pl.concat(
             [predictions(labels, "direction", sharpness, 1), predictions(labels, "prior", 0.0, 2)]
         )
-        own = with_call(every.filter(pl.col("model") == "direction"))
+        own = with_call(every.filter(pl.col("model") == "direction")).with_columns(
+            variant=pl.lit("blend")
+        )
         fold = {
             "model": "direction", "fold": "2017-12", "input_hash": "h", "model_id": "direction-x",
             "run_id": "r", "path": "p", "sha256": "s", "train_rows": 1, "train_end": train_end,

@@ -33,6 +33,7 @@ PREDICTIONS = BARS.select(
     confidence=0.25,
     fold=pl.lit("2016-03"),
     model_id=pl.lit("m"),
+    variant=pl.lit("blend"),
 )
 HONEST = {
     RAW_OHLCV: BARS,

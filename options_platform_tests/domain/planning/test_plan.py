@@ -116,6 +116,29 @@ def test_each_refusal_is_given_where_it_applies(code):
     assert code in REASONS
 
 
+def test_every_refused_row_says_what_would_let_it_through_and_no_trade_does():
+    plans, _ = build_plans(BATCH, CONDORS)
+    refused = pl.col("decision") == "no_trade"
+    assert plans.filter(refused)["needs"].null_count() == 0
+    assert plans.filter(~refused)["needs"].unique().to_list() == [None]
+
+
+def test_what_the_inputs_say_of_calls_and_index_stands_on_every_plan():
+    said = {
+        "call_rank": 0.75, "earlier_calls": 80, "iv_symbol": "VXN", "iv_basis": "own",
+        "vol_error": 0.6,
+    }  # fmt: skip
+    with_index = BATCH.with_columns(
+        pl.lit(value, TRADE_PLAN.schema[name]).alias(name) for name, value in said.items()
+    )
+    plans, legs = build_plans(with_index, CONDORS)
+    assert plans.select(list(said)).unique().row(0, named=True) == said
+    without, same_legs = build_plans(BATCH, CONDORS)
+    assert without.select(list(said)).unique().row(0, named=True) == dict.fromkeys(said)
+    assert plans.drop(list(said)).equals(without.drop(list(said)))
+    assert legs.equals(same_legs)
+
+
 def test_a_budget_below_one_spread_refuses_and_the_seeds_floor_restores_it():
     poor = replace(CONDORS, sizing=SizingRules(account_value_usd=2000.0))
     assert plan_of(one(), poor)["reasons"] == ["RISK_BUDGET"]
