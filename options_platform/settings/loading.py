@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from options_platform.domain.calendar.sessions import set_closures
+from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import SettingsError
 from options_platform.settings.broker_rules import LIVE_SWITCH
@@ -34,6 +35,21 @@ FILE_NAME = "options.toml"
 # live trading, and the addresses of alerts, which are secrets.
 ALERT_URLS = "OPTIONS_ALERT_URLS"
 NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH, ALERT_URLS})
+
+
+REMOVED = {
+    **dict.fromkeys(
+        ("level", "level_power", "level_term"),
+        "the volatility at the money is solved from the index itself; name tickers whose index is "
+        "one at the money in plan.chain.surface.at_the_money, and move it by "
+        "plan.chain.surface.iv_points or iv_scale",
+    ),
+    **dict.fromkeys(
+        ("smile", "skew_fade"),
+        "plan.chain.surface.smiles has c, p, q, rho and wing of a ticker or class",
+    ),
+}
+"""What replaced settings of the surface that former versions had."""
 
 
 def load_settings(
@@ -85,6 +101,7 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
         ) from error
     require_sensible(settings)
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
+    settings = replace(settings, plan=_with_own_chains(settings))
     try:
         settings.plan.require_tradable()
     except ValueError as error:
@@ -129,6 +146,15 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
     )
     selection = replace(plan.selection, iron_condor_enabled=settings.iron_condor_enabled)
     return replace(plan, sizing=sizing, selection=selection)
+
+
+def _with_own_chains(settings: Settings) -> PlanRules:
+    """The plan's rules with the tickers whose index is that of their own chains, at the money."""
+    surface = settings.plan.chain.surface
+    own = {ticker for ticker, symbol in settings.iv_symbol.items() if symbol == CHAIN}
+    named = tuple(sorted(own | set(surface.at_the_money)))
+    chain = replace(settings.plan.chain, surface=replace(surface, at_the_money=named))
+    return replace(settings.plan, chain=chain)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -185,6 +211,8 @@ def _require_known(values: Mapping[str, Any], kind: type, *, where: str) -> None
 
 
 def _raise_unknown(where: str, key: str, known: list[str]) -> None:
+    if key in REMOVED and "at_the_money" in known:
+        raise SettingsError(f"{where}the setting {key!r} no longer exists: {REMOVED[key]}")
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
     raise SettingsError(f"{where}unknown setting {key!r}; {hint}")

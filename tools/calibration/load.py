@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ class RealChain:
         return f"{self.session:%Y-%m}"
 
 
+@cache
 def load(folder: Path) -> list[RealChain]:
     """The chains that the surface is fitted to; `folder` has the reference data."""
     raw = [
@@ -70,6 +72,7 @@ def load(folder: Path) -> list[RealChain]:
     return [_chain(ticker, day, rows, series) for ticker, day, rows in raw]
 
 
+@cache
 def load_stressed(folder: Path) -> list[RealChain]:
     """SPXW in January and February 2018, one expiry a session; never in the fit."""
     rows = pl.read_csv(

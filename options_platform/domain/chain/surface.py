@@ -35,6 +35,8 @@ Ints = NDArray[np.int64]
 TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
 INDEX_DAYS = 30.0
 LEVEL_AT = 0.20
+# Days are years x 365, so that the election day itself may come out a little later than it is.
+SAME_DAY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _jump(
     size = np.clip(share, 0.0, np.maximum(most, 0.0)) * between
     even = np.clip((days - first) / (second - first), 0.0, 1.0)
     inside = (days > first) & (days < second)
-    return np.where(inside, size * ((days > ahead) - even), 0.0)
+    return np.where(inside, size * ((days > ahead + SAME_DAY) - even), 0.0)
 
 
 def _node_totals(
