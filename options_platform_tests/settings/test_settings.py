@@ -73,6 +73,7 @@ def test_the_account_is_set_in_one_place(tmp_path):
             "plan.sizing.allow_min_one is no longer a setting: one spread is traded by default",
         ),
         ("", {"plan__sizing__allow_min_one": "true"}, "at_least_one=false rounds down to none"),
+        ("[plan.chain.surface]\nlevel = 0.9", {}, "solved from the index itself"),
         ("workers = 'many'", {}, "setting workers"),
         ("", {"workers": "0"}, "at least 1"),
         ("", {"start": "2024-13-01"}, "setting start"),
