@@ -155,12 +155,14 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "legs that bound each other"
             + (", or a loss without bound" if rules.allow_undefined_risk else ""),
             ~pl.col("strategy").is_in(permitted),
+            pl.lit("plan.allow_undefined_risk=true"),
         ),
         RefusalRule(
             "NO_EXPIRY",
             as_text("dte"),
             f"{chosen.min_dte} to {chosen.max_dte} days",
             pl.col("expiry").is_null(),
+            pl.lit(f"a listed expiry {chosen.min_dte} to {chosen.max_dte} days away"),
         ),
         RefusalRule(
             "BAD_QUOTE",
