@@ -9,7 +9,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.commands.common import say
 from options_platform.domain.backtest_study.variants import VariantScore
-from options_platform.domain.market.index_series import foreign_indices
+from options_platform.domain.market.index_series import foreign_indices, iv_basis
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.services.market_data.own_indices import foreign_note
@@ -36,6 +36,7 @@ def about(data: BacktestData) -> dict[str, Any]:
         "last": data.last,
         "chain_source": "synthetic",
         "iv_symbols": data.iv_symbols,
+        "iv_basis": {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()},
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
         "interest": bool(data.market.interest.any()),
     }

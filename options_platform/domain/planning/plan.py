@@ -16,8 +16,12 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
+from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.vol_errors import vol_error
+from options_platform.domain.market.index_series import iv_basis_of
 from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
+from options_platform.domain.planning.fees import round_trip_fees
 from options_platform.domain.planning.leg_quotes import (
     QuotedLegs,
     chain_quotes,
@@ -29,6 +33,7 @@ from options_platform.domain.planning.liquidity import (
     illiquid,
     unsound,
 )
+from options_platform.domain.planning.needs import needs_account
 from options_platform.domain.planning.plan_rows import (
     leg_rows,
     refused_rows,
@@ -50,7 +55,7 @@ from options_platform.domain.planning.selection import (
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
-from options_platform.domain.risk.sizing import SizingRules, contracts
+from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.trading.costs import CostRules
@@ -97,7 +102,7 @@ def build_plans(
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
             direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
-            where known vix9d, vix3m and vix6m.
+            where known iv_symbol, vix9d, vix3m and vix6m.
         rules: all settings of the plan.
         chain_of: gives the stored real chain of a date and ticker, which the plan then rests on.
 
@@ -112,7 +117,7 @@ def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
-    rows = with_inputs_of_plans(rows).with_columns(
+    rows = _with_index(with_inputs_of_plans(rows)).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))
@@ -134,10 +139,21 @@ def plan_selected(
     )
 
 
+def _with_index(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with what the ticker's index measures, and the error at the expiry asked for."""
+    rows = rows.with_columns(iv_basis=iv_basis_of(pl.col("ticker"), pl.col("iv_symbol")))
+    return rows.with_columns(vol_error=_error_at("target_dte"))
+
+
+def _error_at(dte: str) -> pl.Expr:
+    return vol_error(pl.col("ticker"), pl.col("iv_basis"), pl.col(dte))
+
+
 def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of a chosen strategy: its shape, expiry, quotes and size."""
     chosen = rules.selection
     permitted = [own.name for own in STRATEGIES.values() if rules.permits(own)]
+    at_least_one = rules.sizing.at_least_one
     return (
         RefusalRule(
             "UNBOUNDED",
@@ -145,6 +161,13 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "legs that bound each other"
             + (", or a loss without bound" if rules.allow_undefined_risk else ""),
             ~pl.col("strategy").is_in(permitted),
+        ),
+        RefusalRule(
+            "NO_OPTIONS",
+            pl.col("date").cast(pl.String),
+            "a session with options on the ticker",
+            pl.col("expiry").is_null() & (pl.col("date") < _first_options()),
+            pl.format("sessions from {} on", _first_options()),
         ),
         RefusalRule(
             "NO_EXPIRY",
@@ -165,9 +188,19 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             pl.col("illiquid"),
         ),
         RefusalRule(
-            "RISK_BUDGET", as_text("contracts"), "at least 1 contract", pl.col("contracts") < 1
+            "RISK_BUDGET",
+            as_text("contracts"),
+            "1 contract within the budget"
+            + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
+            pl.col("contracts") < 1,
+            needs_account(rules.sizing),
         ),
     )
+
+
+def _first_options() -> pl.Expr:
+    """The first session with options on the row's ticker; null where it is not known."""
+    return pl.col("ticker").replace_strict(FIRST_OPTIONS, default=None, return_dtype=pl.Date)
 
 
 def _split(rows: pl.DataFrame, *rules: RefusalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -199,9 +232,11 @@ def _plan_strategy(
         if chain_of is None
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
-    _, no_expiry, *of_prices = spread_refusals(rules)
+    _, no_options, no_expiry, *of_prices = spread_refusals(rules)
+    if chain_of is not None:
+        rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
     rows = rows.with_columns(expiry=pl.Series(expiries.first).cast(pl.Date))
-    rows, unlisted = _split(rows, no_expiry)
+    rows, unlisted = _split(rows, no_options, no_expiry)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
     expiries = expiries.known()
@@ -211,6 +246,8 @@ def _plan_strategy(
         else chain_quotes(rows, expiries, strategy, rules.strikes, rules.chain, chain_of)
     )
     priced = _price(rows, strategy, rules, quoted)
+    if chain_of is None:
+        priced = priced.with_columns(vol_error=_error_at("dte"))
     legs = leg_rows(priced, strategy, quoted.quotes, expiries)
     trades, refused = _split(priced, *of_prices)
     source = "synthetic" if chain_of is None else "real"
@@ -224,7 +261,7 @@ def _price(
     """`rows` of one strategy with price, bounds, size and greeks, and what is wrong with quotes."""
     sides, bid, ask = strategy.sides, quoted.each("bid"), quoted.each("ask")
     net = np.round(_total(sides, quoted.each("mid")), 2)
-    fees = 2.0 * float(np.abs(sides).sum()) * rules.costs.fees_on(rows["date"].to_numpy())
+    fees = round_trip_fees(strategy, rows["date"].to_numpy(), rules.costs)
     bounds = spread_bounds(
         strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk
     )
@@ -232,11 +269,12 @@ def _price(
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
+    scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
     price = net if strategy.kind == "debit" else -net
     bad = ~(price > 0) | (price >= bounds.price_limit) | ~(bounds.loss > 0) | unsound(bid, ask)
     thin = illiquid(sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume)
     safe = np.where(bad, 1.0, loss_usd)
-    count = contracts(safe, multiplier.to_numpy(), rows["confidence"].to_numpy(), rules.sizing)
+    count = contracts(safe, *scales, rules.sizing)
     size = SHARES * count
     bounded = np.where(np.isfinite(bounds.profit), bounds.profit, np.nan)
     greek = {
@@ -247,6 +285,8 @@ def _price(
         dte=(pl.col("expiry") - pl.col("date")).dt.total_days().cast(pl.Int32),
         width=pl.Series(widest(strategy, quoted.each("strike"))).fill_nan(None),
         contracts=pl.Series(count),
+        spread_loss_usd=pl.Series(loss_usd),
+        account_needed=pl.Series(account_needed(safe, *scales, rules.sizing)),
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
         max_profit_usd=pl.Series((bounded * SHARES - fees) * count).fill_nan(None),

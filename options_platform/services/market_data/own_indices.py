@@ -16,6 +16,7 @@ from options_platform.adapters.ports.market_data import MarketDataSource, Source
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import VIX
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.feature_engine.iv_history import CHAIN, series_names
 from options_platform.domain.market.index_series import (
     CHAIN_PREFIX,
@@ -113,7 +114,7 @@ def index_notes(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
 
 def foreign_note(ticker: str, symbol: str, own: str | None) -> str:
     """That a ticker is priced on an index that is not its own, and what would change that."""
-    note = f"{ticker} is priced on the {symbol}, which is not its own volatility"
+    note = market_note(ticker, symbol)
     if own is None:
         chain = f"OPTIONS_IV_SYMBOL__{ticker}={CHAIN}"
         return f"{note}; it has no index of its own (once a year of chains is stored: {chain})"

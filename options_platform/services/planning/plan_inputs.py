@@ -26,7 +26,7 @@ def plan_inputs(
     """
     columns = {
         RAW_OHLCV: ["close", "split_factor", "bad_reason"],
-        VIX: ["vix", "iv_close"],
+        VIX: ["vix", "iv_close", "iv_symbol"],
         FEATURES_TABLE: ["iv_rank"],
         REGIME: ["regime"],
         DIRECTION_MODEL: ["direction", "p_bearish", "p_neutral", "p_bullish", "confidence"],

@@ -69,6 +69,10 @@ def test_account_settings_apply_to_the_plan_or_the_backtest_they_belong_to():
         ("exits.exit_dte=9..3", "from a lower number to a higher one"),
         ("fills.model=best", "must be one of mid, default, worst"),
         ("backtest.entry_order=stop", "Input should be 'market' or 'limit'"),
+        (
+            "plan.sizing.allow_min_one=true",
+            "no setting plan.sizing.allow_min_one to vary any more: one spread is traded",
+        ),
         ("plan=1", "no setting plan to vary|Input should be"),
     ],
 )

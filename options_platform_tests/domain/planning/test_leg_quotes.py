@@ -70,6 +70,19 @@ def test_a_stored_chain_that_equals_the_synthetic_one_gives_the_same_trades(both
         assert anchored[name].to_list() == anchored[f"{name}_real"].to_list()
 
 
+def test_a_plan_on_a_real_chain_has_no_error_of_the_surface_traded_or_refused():
+    rows = SOME.with_columns(iv_symbol=pl.lit("VIX"))
+    rules = replace(RULES, sizing=SizingRules(account_value_usd=20_000.0))
+    synthetic, _ = build_plans(rows, rules)
+    real, _ = build_plans(rows, rules, chains(SOME))
+    priced = synthetic["reasons"].list.first().is_in(["RISK_BUDGET", "BAD_QUOTE", "ILLIQUID"])
+    priced |= synthetic["decision"] == "trade"
+    assert 10 < priced.sum() < priced.len()
+    assert synthetic["vol_error"].null_count() == 0
+    assert real.filter(priced)["vol_error"].null_count() == priced.sum()
+    assert real.filter(~priced)["vol_error"].equals(synthetic.filter(~priced)["vol_error"])
+
+
 def test_each_row_rests_on_its_own_chain_alone():
     of = chains(SOME)
     some = set(SOME["date"].to_list()[::3])

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources.files.bulk.session import read_session
 from options_platform.adapters.sources.files.chains import read_chain
 from options_platform.adapters.sources.files.events import read_earnings
 from options_platform.adapters.sources.files.fred import IndexFiles, index_files, indices_of
@@ -97,14 +98,34 @@ class CsvSource:
         )
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The chain of `options/TICKER_YYYY-MM-DD`, for any session that is over."""
-        name = f"options/{require_ticker(ticker)}_{session}"
+        """The chain of `options/TICKER_YYYY-MM-DD`, for any session that is over.
+
+        Without that file it is read from those of the month or of the year, `TICKER_YYYY-MM` and
+        `TICKER_YYYY`, as `options-platform import` writes them or as they were downloaded.
+        """
+        names = [
+            f"options/{require_ticker(ticker)}_{period}"
+            for period in (session, f"{session:%Y-%m}", f"{session:%Y}")
+        ]
         if session > newest_final_session(now):
             raise SourceError(
                 f"csv has no chain of {ticker} for {session}: the newest complete session is "
                 f"{newest_final_session(now)}; ask for that one"
             )
-        return read_chain(self._find(name), ticker, session)
+        paths = [find(self._folders, name) for name in names]
+        if paths[0] is not None:
+            return read_chain(paths[0], ticker, session)
+        for path in paths[1:]:
+            chain = None if path is None else read_session(path, ticker, session)
+            if chain is not None:
+                return chain
+        stored = next((path for path in paths if path is not None), None)
+        if stored is not None:
+            raise SourceError(
+                f"{stored.name} has no quotes of {ticker} for {session}; add them, or drop the "
+                "session"
+            )
+        return read_chain(self._find(names[0]), ticker, session)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """The reports of `TICKER_earnings`; the file of a fund has only a header."""
