@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 _LEVEL = (
-    "the volatility at the money is solved from the index; plan.chain.surface.at_the_money names "
-    "tickers whose index is one at the money, and plan.chain.surface.iv_points and iv_scale move it"
+    "the volatility at the money is solved from the index itself; plan.chain.surface.at_the_money "
+    "names tickers whose index is one at the money, and plan.chain.surface.iv_points and iv_scale "
+    "move it"
 )
 _SMILE = "plan.chain.surface.smiles has c, p, q, rho and wing of each ticker or class"
 RETIRED: dict[str, str] = {

@@ -5,7 +5,6 @@ import pytest
 
 from options_platform.domain.planning.fees import fee_shares
 from options_platform.domain.planning.plan import PlanRules, build_plans
-from options_platform.domain.planning.selection import SelectionRules
 from options_platform.domain.trading.costs import CostRules
 from options_platform.testing.plan_rows import BATCH, one
 
@@ -20,7 +19,7 @@ def test_a_debit_pays_its_four_fees_of_what_the_width_leaves():
 
 
 def test_each_strategy_pays_for_its_own_legs_whatever_trades_beside_it():
-    plans, _ = build_plans(BATCH, PlanRules(selection=SelectionRules(iron_condor_enabled=True)))
+    plans, _ = build_plans(BATCH, PlanRules())
     trades = plans.filter(pl.col("decision") == "trade")
     shares = fee_shares(trades, CostRules())
     per_spread = trades["max_profit_usd"] / trades["contracts"]

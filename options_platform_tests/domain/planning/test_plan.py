@@ -19,7 +19,8 @@ from options_platform.domain.pricing.payoff import payoff
 from options_platform.domain.risk.sizing import SizingRules, contracts
 from options_platform.testing.plan_rows import BATCH, one
 
-CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
+CONDORS = PlanRules()
+NO_CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=False))
 
 
 def plan_of(frame, rules=CONDORS):
@@ -102,7 +103,7 @@ REFUSALS = {
     "NO_VIX": {"vix": float("nan")},
     "NO_REGIME": {"regime": None},
     "NO_PREDICTION": {"direction": None},
-    "LOW_CONFIDENCE": {"regime": "neutral", "p_bullish": 0.45},
+    "LOW_CONFIDENCE": {"regime": "neutral", "call_rank": 0.45},
     "NO_EDGE": {"regime": "iv_expansion", "direction": "neutral"},
     "IRON_CONDOR_DISABLED": {"regime": "high_vol", "direction": "neutral"},
     "VOL_VETO_DEBIT": {"iv_rank_change_pred": -0.06},
@@ -115,7 +116,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("code", REFUSALS)
 def test_each_refusal_is_given_where_it_applies(code):
-    plan = plan_of(one(**REFUSALS[code]), PlanRules())
+    plan = plan_of(one(**REFUSALS[code]), NO_CONDORS)
     assert plan["decision"] == "no_trade"
     assert plan["reasons"] == [code]
     assert code in REASONS
@@ -135,11 +136,25 @@ def test_what_the_inputs_say_of_calls_and_index_stands_on_every_plan():
     )
     plans, legs = build_plans(with_index, CONDORS)
     assert plans.select(list(said)).unique().row(0, named=True) == said
-    without, same_legs = build_plans(BATCH, CONDORS)
-    assert without.select(list(said)).unique().row(0, named=True) == dict.fromkeys(said)
-    of_index = ["iv_basis", "vol_error"]
-    assert plans.drop([*said, *of_index]).equals(without.drop([*said, *of_index]))
+    ranks = ["call_rank", "earlier_calls"]
+    same = BATCH.with_columns(with_index.select(ranks))
+    without, same_legs = build_plans(same, CONDORS)
+    of_index = ["iv_symbol", "iv_basis", "vol_error"]
+    assert build_plans(BATCH, CONDORS)[0].select(ranks).equals(BATCH.select(ranks))
+    changed = [*ranks, *of_index]
+    assert plans.drop(changed).equals(without.drop(changed))
     assert legs.equals(same_legs)
+
+
+def test_a_trade_of_the_neutral_regime_says_that_its_call_is_confident():
+    plans, _ = build_plans(BATCH, CONDORS)
+    trades = plans.filter(pl.col("decision") == "trade")
+    says_so = pl.col("reasons").list.contains("CONFIDENT_CALL")
+    assert trades.filter(says_so).height > 5
+    assert trades.filter(says_so).equals(trades.filter(pl.col("regime") == "neutral"))
+    assert (trades.filter(says_so)["call_rank"] >= 2 / 3 - 1e-12).all()
+    constant = replace(CONDORS, selection=replace(CONDORS.selection, min_probability=0.4))
+    assert not build_plans(BATCH, constant)[0].select(says_so.any()).item()
 
 
 def loss_of_one():
