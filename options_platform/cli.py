@@ -134,6 +134,10 @@ def _add_model_commands(reading: AddCommand) -> None:
     research = reading("research", "compare the candidates of the models, recording each trial")
     research.add_argument("--target", choices=("direction", "iv_rank"), help="default: both")
     research.add_argument("--models", type=_names, help="candidates, e.g. logit,trees")
+    research.add_argument(
+        "--confidence", action="store_true",
+        help="compare levels at which a call counts as confident, by calibration",
+    )  # fmt: skip
     research.add_argument("--start", type=_date, help="first session to predict")
     research.add_argument("--end", type=_date, help="last session to predict, up to 2020")
     research.add_argument(

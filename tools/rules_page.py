@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -15,9 +15,13 @@ from options_platform.domain.backtest.rules import BacktestOptions, BacktestRule
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.rule_trace import asked_rules
-from options_platform.domain.planning.selection import target_dte, wanted_strategy
+from options_platform.domain.planning.selection import (
+    target_dte,
+    upper_part,
+    wanted_strategy,
+)
 from options_platform.domain.planning.strike_settings import StrikeRules
-from options_platform.domain.risk.sizing import contracts
+from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Leg
 from options_platform.domain.trading import ex_dividend
@@ -29,6 +33,9 @@ DIRECTIONS = ("bullish", "neutral", "bearish")
 RANKS = (0.2, 0.4, 0.6, 0.8)
 CONFIDENCES = (0.0, 0.5, 1.0)
 EXAMPLE_LOSS_USD = 400.0
+EXAMPLE_REGIME, EXAMPLE_CONFIDENCE = "high_vol", 0.23
+EXAMPLE_LOSSES_USD = (198.0, 465.0, 791.0, 995.0, 2_010.0)
+EXAMPLE_ACCOUNTS_USD = (10_000.0, 25_000.0, 50_000.0, 100_000.0)
 # Settings of the account that are not below `plan.sizing`.
 AT_THE_TOP = {name: name for name in ("account_value_usd", "max_risk_usd")}
 
@@ -112,9 +119,13 @@ def _matrix(plan: PlanRules) -> list[str]:
         "## Strategy",
         table(("Regime", *DIRECTIONS), rows),
         (
-            f"In the neutral regime a directional trade needs a calibrated probability of at least "
-            f"{selection.min_probability:g}. A forecast change of IV rank below "
-            f"{selection.veto_debit_below:g} "
+            f"In the neutral regime a directional trade needs a confident call: one in the "
+            f"{upper_part(selection.confident_share)} (`confident_share`) of the probabilities of "
+            "the ticker's own bullish and bearish calls in all earlier months, in any regime, by "
+            f"the same model; with fewer than {selection.fewest_calls} of them (`fewest_calls`) "
+            "none is confident. `min_probability` (default "
+            f"{_shown(selection.min_probability)}) sets a constant probability in place of that "
+            f"level. A forecast change of IV rank below {selection.veto_debit_below:g} "
             f"vetoes a debit, above {selection.veto_credit_above:g} a credit. Iron condors are "
             f"{'on' if selection.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
             "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
@@ -233,8 +244,30 @@ def _size(plan: PlanRules) -> list[str]:
         "the account is the smaller of `account_value_usd` and the account's equity, for sizes and "
         "limits, in backtests and live.",
         table(header, rows),
+        f"{_first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
+        _single_spreads(sizing),
         _values("plan.sizing", sizing),
     ]
+
+
+def _single_spreads(sizing: SizingRules) -> str:
+    """What accounts make of spreads with larger and larger losses."""
+    losses = np.array(EXAMPLE_LOSSES_USD)
+    scales = (
+        np.full(len(losses), sizing.regime_multiplier[EXAMPLE_REGIME]),
+        np.full(len(losses), EXAMPLE_CONFIDENCE),
+    )
+    counts = [
+        contracts(losses, *scales, replace(sizing, account_value_usd=account))
+        for account in EXAMPLE_ACCOUNTS_USD
+    ]
+    needed = account_needed(losses, *scales, sizing)
+    rows = (
+        (f"{loss:,.0f} USD", *(str(own[n]) for own in counts), f"{needed[n]:,.0f} USD")
+        for n, loss in enumerate(losses)
+    )
+    accounts = (f"Contracts with {account:,.0f} USD" for account in EXAMPLE_ACCOUNTS_USD)
+    return table(("One spread can lose", *accounts, "Smallest account"), rows)
 
 
 def _refusals(plan: PlanRules) -> list[str]:

@@ -39,6 +39,9 @@ def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch
     for row in small["strategies"]:
         needs = [row[f"needed_for_{what}_usd"] for what in ("sizing", "limits", "greeks")]
         assert row["account_needed_usd"] == max(needs) > row["max_loss_usd"] > 0
+        assert row["needed_in_full_usd"] > row["needed_for_sizing_usd"]
+        assert row["width"] > 0
+        assert 0 < row["fees_share"] < 1
         assert row["fits"] is False
         assert row["plans"] > 0
     enough = max(row["account_needed_usd"] for row in small["strategies"])

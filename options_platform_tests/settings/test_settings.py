@@ -19,7 +19,7 @@ def test_defaults_are_those_of_the_contract(tmp_path):
     assert settings.source == "yahoo"
     assert settings.account_value_usd == 100_000
     assert settings.max_risk_usd is None
-    assert settings.iron_condor_enabled is False
+    assert settings.iron_condor_enabled is True
     assert settings.home == tmp_path / ".options"
 
 
@@ -41,9 +41,20 @@ def test_none_empties_a_list_and_an_optional_value_and_blanks_are_unset(tmp_path
         load(tmp_path, baselines="sed")
 
 
+def test_the_level_of_confidence_is_set_and_a_constant_replaces_it(tmp_path):
+    level = load(tmp_path).plan.selection
+    assert (level.confident_share, level.fewest_calls, level.min_probability) == (1 / 3, 60, None)
+    toml = "[plan.selection]\nmin_probability = 0.4\nconfident_share = 0.25\n"
+    assert load(tmp_path, toml).plan.selection.min_probability == 0.4
+    back = load(tmp_path, toml, plan__selection__min_probability="none").plan.selection
+    assert (back.confident_share, back.min_probability) == (0.25, None)
+    with pytest.raises(SettingsError, match="confident_share"):
+        load(tmp_path, "[plan.selection]\nconfident_share = 0\n")
+
+
 def test_the_account_is_set_in_one_place(tmp_path):
-    settings = load(tmp_path, iron_condor_enabled="true", max_risk_usd="250")
-    assert settings.plan.selection.iron_condor_enabled
+    settings = load(tmp_path, iron_condor_enabled="false", max_risk_usd="250")
+    assert settings.plan.selection.iron_condor_enabled is False
     assert settings.plan.sizing.max_risk_usd == 250
     with pytest.raises(SettingsError, match="set max_risk_usd itself"):
         load(tmp_path, plan__sizing__max_risk_usd="10")
@@ -56,6 +67,13 @@ def test_the_account_is_set_in_one_place(tmp_path):
         ("[exits]\nexit_dts = 1", {}, "did you mean exit_dte"),
         ("", {"hme": "x"}, "did you mean home"),
         ("", {"exits__exit_dt": "3"}, "did you mean exit_dte"),
+        (
+            "[plan.sizing]\nallow_min_one = true",
+            {},
+            "plan.sizing.allow_min_one is no longer a setting: one spread is traded by default",
+        ),
+        ("", {"plan__sizing__allow_min_one": "true"}, "at_least_one=false rounds down to none"),
+        ("[plan.chain.surface]\nlevel = 0.9", {}, "solved from the index itself"),
         ("workers = 'many'", {}, "setting workers"),
         ("", {"workers": "0"}, "at least 1"),
         ("", {"start": "2024-13-01"}, "setting start"),

@@ -94,7 +94,9 @@ def strike_nearest_delta(
     ladder = np.maximum(ladder, step[:, None])
     columns, years, sign = underlying.column(), years[:, None], sign[:, None]
     rate, dividend = columns.term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    iv = surface_iv(columns, ladder, years, rules.surface, carry=rate - dividend)
+    iv = surface_iv(
+        columns, ladder, years, rules.surface, carry=rate - dividend, atm=widest[:, None]
+    )
     deltas = black_scholes(columns.spot, ladder, years, iv, rate, dividend, sign).delta
     distance = np.abs(np.abs(deltas) - delta[:, None])
     # A row must not search beyond its own range, however far the ranges of other rows reach.

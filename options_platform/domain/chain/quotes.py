@@ -46,9 +46,10 @@ def quote(
     value but no quote.
     """
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend)
+    atm = atm_vol(underlying, years, rules.surface)
+    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=atm)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
-    half = 0.5 * _width(greeks.vega, years, atm_vol(underlying, years, rules.surface), rules)
+    half = 0.5 * _width(greeks.vega, years, atm, rules)
     low, high = greeks.price - half, greeks.price + half
     low_tick, high_tick = tick_size(underlying, low), tick_size(underlying, high)
     bid = np.maximum(np.floor(low / low_tick + 1e-9) * low_tick, 0.0)

@@ -21,6 +21,7 @@ from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.market.index_series import iv_basis_of
 from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
+from options_platform.domain.planning.fees import round_trip_fees
 from options_platform.domain.planning.leg_quotes import (
     QuotedLegs,
     chain_quotes,
@@ -32,6 +33,7 @@ from options_platform.domain.planning.liquidity import (
     illiquid,
     unsound,
 )
+from options_platform.domain.planning.needs import needs_account
 from options_platform.domain.planning.plan_rows import (
     leg_rows,
     refused_rows,
@@ -53,7 +55,7 @@ from options_platform.domain.planning.selection import (
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
-from options_platform.domain.risk.sizing import SizingRules, contracts
+from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.trading.costs import CostRules
@@ -151,6 +153,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of a chosen strategy: its shape, expiry, quotes and size."""
     chosen = rules.selection
     permitted = [own.name for own in STRATEGIES.values() if rules.permits(own)]
+    at_least_one = rules.sizing.at_least_one
     return (
         RefusalRule(
             "UNBOUNDED",
@@ -185,7 +188,12 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             pl.col("illiquid"),
         ),
         RefusalRule(
-            "RISK_BUDGET", as_text("contracts"), "at least 1 contract", pl.col("contracts") < 1
+            "RISK_BUDGET",
+            as_text("contracts"),
+            "1 contract within the budget"
+            + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
+            pl.col("contracts") < 1,
+            needs_account(rules.sizing),
         ),
     )
 
@@ -253,7 +261,7 @@ def _price(
     """`rows` of one strategy with price, bounds, size and greeks, and what is wrong with quotes."""
     sides, bid, ask = strategy.sides, quoted.each("bid"), quoted.each("ask")
     net = np.round(_total(sides, quoted.each("mid")), 2)
-    fees = 2.0 * float(np.abs(sides).sum()) * rules.costs.fees_on(rows["date"].to_numpy())
+    fees = round_trip_fees(strategy, rows["date"].to_numpy(), rules.costs)
     bounds = spread_bounds(
         strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk
     )
@@ -261,11 +269,12 @@ def _price(
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
+    scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
     price = net if strategy.kind == "debit" else -net
     bad = ~(price > 0) | (price >= bounds.price_limit) | ~(bounds.loss > 0) | unsound(bid, ask)
     thin = illiquid(sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume)
     safe = np.where(bad, 1.0, loss_usd)
-    count = contracts(safe, multiplier.to_numpy(), rows["confidence"].to_numpy(), rules.sizing)
+    count = contracts(safe, *scales, rules.sizing)
     size = SHARES * count
     bounded = np.where(np.isfinite(bounds.profit), bounds.profit, np.nan)
     greek = {
@@ -276,6 +285,8 @@ def _price(
         dte=(pl.col("expiry") - pl.col("date")).dt.total_days().cast(pl.Int32),
         width=pl.Series(widest(strategy, quoted.each("strike"))).fill_nan(None),
         contracts=pl.Series(count),
+        spread_loss_usd=pl.Series(loss_usd),
+        account_needed=pl.Series(account_needed(safe, *scales, rules.sizing)),
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
         max_profit_usd=pl.Series((bounded * SHARES - fees) * count).fill_nan(None),

@@ -74,7 +74,8 @@ def traded_rows(
     reasons = pl.concat_list(
         pl.concat_str(pl.lit("REGIME_"), pl.col("regime").str.to_uppercase()),
         pl.concat_str(pl.lit("DIRECTION_"), pl.col("direction").str.to_uppercase()),
-    )
+        pl.when("confident_call").then(pl.lit("CONFIDENT_CALL")),
+    ).list.drop_nulls()
     plans = rows.with_columns(
         plan_id=pl.Series(ids),
         decision=pl.lit("trade"),
