@@ -21,6 +21,7 @@ from options_platform.contracts.backtest import (
     BACKTEST_FILLS,
     BACKTEST_MARKS,
     BACKTEST_SCORES,
+    BACKTEST_SOURCES,
     BACKTEST_TABLES,
     BACKTEST_TRADES,
 )
@@ -71,6 +72,7 @@ __all__ = (
     "BACKTEST_FILLS",
     "BACKTEST_MARKS",
     "BACKTEST_SCORES",
+    "BACKTEST_SOURCES",
     "BACKTEST_TABLES",
     "BACKTEST_TRADES",
     "CHAMPIONS",

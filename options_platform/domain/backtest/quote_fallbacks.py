@@ -26,10 +26,10 @@ def by_parity(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> 
 
     Args:
         wanted: row, leg, date, ticker, last_day, right, sign, strike and cents.
-        chains: quotes with `cents` and `sound`, whether the quote's price is good.
+        chains: quotes with `cents` and `two_sided`, whether bid and ask are sound, if wide.
         rules: the rates.
     """
-    other = chains.filter("sound").select(
+    other = chains.filter("two_sided").select(
         *EXPIRY, "cents", "bid", "ask", "spot", "years",
         right=pl.when(pl.col("right") == "call").then(pl.lit("put")).otherwise(pl.lit("call")),
     )  # fmt: skip
@@ -54,15 +54,19 @@ def by_parity(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> 
 def by_smile(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
     """Prices at the volatility between the good strikes of the expiry, in `PRICES`.
 
-    Total variance is linear in ln(K / F) between the out-of-the-money strikes; there are at least
-    five, and one on either side of the wanted strike. Bid and ask are unknown.
+    Total variance is linear in ln(K / F) between the strikes, each at its out-of-the-money quote if
+    that is good; there are at least five, and one on either side of the wanted strike. Bid and ask
+    are unknown.
     """
     smiles = chains.filter(pl.col("quality").is_null() & (pl.col("iv") > 0) & (pl.col("years") > 0))
     carry = rules.risk_free_rate - rules.dividend_yield
     k = (pl.col("strike") / pl.col("spot")).log() - carry * pl.col("years")
-    smiles = smiles.with_columns(k=k, variance=pl.col("iv") ** 2 * pl.col("years")).filter(
-        (pl.col("right") == "call") == (pl.col("k") > 0)
+    smiles = smiles.with_columns(
+        k=k,
+        variance=pl.col("iv") ** 2 * pl.col("years"),
+        in_the_money=(pl.col("right") == "call") != (k > 0),
     )
+    smiles = smiles.sort("in_the_money").unique([*EXPIRY, "cents"], keep="first")
     points = smiles.sort("k").partition_by(EXPIRY, as_dict=True)
     frames = []
     for key, legs in wanted.partition_by(EXPIRY, as_dict=True, maintain_order=True).items():

@@ -2,10 +2,11 @@
 
 For each leg and session the first that there is, from best to worst:
 
-1. `REAL`: a good two-sided quote of the contract. A far option that has an ask and no bid is marked
-   at half its ask, and sold for nothing.
+1. `REAL`: a good two-sided quote of the contract, or a wide one if parity gives none that is
+   narrower. A far option with an ask and no bid is marked at half its ask, and sold for nothing.
 2. `PARITY`: the quote of the other right at the strike, moved by put-call parity (Hull, section
-   11.4): exact for European options; of American ones only for a leg out of the money.
+   11.4): exact for European options; of American ones only for a leg out of the money. It is not
+   used if the smile lies outside that quote, which is then a wrong one.
 3. `SMILE`: the volatility between the good strikes of the expiry on this session, interpolated in
    total variance.
 4. `SHIFTED`: the surface, moved by the leg's last difference from it; half of it is left after five
@@ -19,7 +20,6 @@ have no real price here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -125,9 +125,7 @@ def real_legs(modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules) -> 
     shape = modelled.alive.shape
     keys = wanted.select(EXPIRY).unique()
     chains = _with_cents(stored.quotes(keys))
-    found = _own(wanted, chains)
-    found = _filled(found, lambda missing: by_parity(missing, chains, rules), PARITY)
-    found = _filled(found, lambda missing: by_smile(missing, chains, rules), SMILE)
+    found = _best(_own(wanted, chains), chains, rules)
     values = {name: np.full(shape, np.nan) for name in ("bid", "mid", "ask", "iv")}
     source = np.where(modelled.alive, SYNTHETIC, 0).astype(np.int64)
     no_bid = np.zeros(shape, dtype=bool)
@@ -181,21 +179,25 @@ def _with_cents(chains: pl.DataFrame) -> pl.DataFrame:
     return (
         standard.with_columns(
             cents=(pl.col("strike") * 100.0).round().cast(pl.Int64),
-            sound=_is_sound(),
+            sound=_has_quality("IV_BOUNDS"),
+            two_sided=_has_quality("IV_BOUNDS", "WIDE"),
         )
         .sort("contract_symbol", descending=True)
         .unique(CONTRACT, keep="first", maintain_order=True)
     )
 
 
-def _is_sound() -> pl.Expr:
-    """Whether a quote's price is good; deep in the money it may still give no volatility."""
-    good = pl.col("quality").is_null() | (pl.col("quality") == "IV_BOUNDS")
-    return good & (pl.col("bid") > 0) & (pl.col("ask") >= pl.col("bid"))
+def _has_quality(*tolerated: str) -> pl.Expr:
+    """Whether a two-sided quote failed no gate, or one that is tolerated.
+
+    Deep in the money a good price may give no volatility, which fails IV_BOUNDS.
+    """
+    fine = pl.col("quality").is_null() | pl.col("quality").is_in(tolerated)
+    return (fine & (pl.col("bid") > 0) & (pl.col("ask") >= pl.col("bid"))).fill_null(value=False)
 
 
 def _own(wanted: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    quotes = chains.select(*CONTRACT, "bid", "ask", "iv", "sound", "quality")
+    quotes = chains.select(*CONTRACT, "bid", "ask", "iv", "sound", "two_sided", "quality")
     joined = wanted.join(quotes, on=CONTRACT, how="left", maintain_order="left")
     lone_ask = (
         pl.col("far")
@@ -203,31 +205,53 @@ def _own(wanted: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("bid").fill_null(0.0) == 0)
         & (pl.col("ask") > 0)
     ).fill_null(value=False)
-    real = pl.col("sound").fill_null(value=False) | lone_ask
-    bid = pl.col("bid").fill_null(0.0)
-    return joined.with_columns(
-        bid=pl.when(real).then(bid),
-        ask=pl.when(real).then("ask"),
-        mid=pl.when(real).then((bid + pl.col("ask")) / 2.0),
-        iv=pl.when(real & ~lone_ask).then("iv"),
-        source=pl.when(real).then(pl.lit(REAL)),
-        no_bid=lone_ask,
-    ).drop("sound", "quality")
+    good = pl.col("sound").fill_null(value=False) | lone_ask
+    usable = good | pl.col("two_sided").fill_null(value=False)
+    return (
+        joined.with_columns(
+            bid=pl.when(usable).then(pl.col("bid").fill_null(0.0)),
+            ask=pl.when(usable).then("ask"),
+            iv=pl.when(usable & ~lone_ask).then("iv"),
+            source=pl.when(good).then(pl.lit(REAL)),
+            no_bid=lone_ask,
+        )
+        .with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2.0)
+        .drop("sound", "two_sided", "quality")
+    )
 
 
-def _filled(
-    found: pl.DataFrame, fallback: Callable[[pl.DataFrame], pl.DataFrame], source: int
-) -> pl.DataFrame:
-    """`found` with the prices of a fallback (row, leg, bid, mid, ask, iv) where it has none."""
-    missing = found.filter(pl.col("source").is_null())
+def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
+    """`own` with the prices and the source of the best fallback where it has no good quote."""
+    missing = own.filter(pl.col("source").is_null())
     if missing.is_empty():
-        return found
-    prices = fallback(missing.drop("bid", "mid", "ask", "iv")).with_columns(new=pl.lit(source))
-    joined = found.join(prices, on=["row", "leg"], how="left", suffix="_new", maintain_order="left")
-    return joined.with_columns(
-        *(pl.coalesce(name, f"{name}_new").alias(name) for name in ("bid", "mid", "ask", "iv")),
-        source=pl.coalesce("source", "new"),
-    ).select(found.columns)
+        return own
+    wanted = missing.drop("bid", "mid", "ask", "iv")
+    both = missing
+    for name, prices in (
+        ("parity", by_parity(wanted, chains, rules)),
+        ("smile", by_smile(wanted, chains, rules)),
+    ):
+        key = ["row", "leg"]
+        both = both.join(prices, on=key, how="left", suffix=f"_{name}", maintain_order="left")
+    width, parity_width = pl.col("ask") - pl.col("bid"), pl.col("ask_parity") - pl.col("bid_parity")
+    off = (pl.col("mid_parity") - pl.col("mid_smile")).abs() > parity_width / 2.0
+    parity = pl.col("mid_parity").is_not_null() & ~off.fill_null(value=False)
+    wide = pl.col("mid").is_not_null() & ((width <= parity_width) | ~parity)
+    source = (
+        pl.when(wide).then(pl.lit(REAL))
+        .when(parity).then(pl.lit(PARITY))
+        .when(pl.col("mid_smile").is_not_null()).then(pl.lit(SMILE))
+    )  # fmt: skip
+    chosen = both.with_columns(source=source).with_columns(
+        pl.when(pl.col("source") == REAL)
+        .then(name)
+        .when(pl.col("source") == PARITY)
+        .then(f"{name}_parity")
+        .otherwise(f"{name}_smile")
+        .alias(name)
+        for name in ("bid", "mid", "ask", "iv")
+    )
+    return pl.concat([own.filter(pl.col("source").is_not_null()), chosen.select(own.columns)])
 
 
 def _covered(modelled: ModelledLegs, wanted: pl.DataFrame, chains: pl.DataFrame) -> Bools:

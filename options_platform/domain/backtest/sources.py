@@ -57,3 +57,11 @@ def real_share(sources: pl.DataFrame) -> float:
     """Mean share of real quotes over the trades of a run; 0 without trades."""
     share = sources["real_share"].mean()
     return float(share) if isinstance(share, float) else 0.0
+
+
+def run_source(sources: pl.DataFrame) -> str:
+    """real, mixed or synthetic: what all trades of a run rest on; synthetic without trades."""
+    names = sources["chain_source"].unique().to_list()
+    if len(names) == 1:
+        return str(names[0])
+    return "mixed" if names else "synthetic"
