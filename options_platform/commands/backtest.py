@@ -215,7 +215,7 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
 
 def _show_confident(added: pl.DataFrame) -> None:
     """The trades of the neutral regime, which only confident calls make."""
-    if not added["trades"].any():
+    if added["trades"].sum() == 0:
         say("No confident call was traded in the neutral regime.")
         return
     say("Trades of confident calls in the neutral regime; without_neutral above is the model "
