@@ -134,6 +134,10 @@ def _add_model_commands(reading: AddCommand) -> None:
     research = reading("research", "compare the candidates of the models, recording each trial")
     research.add_argument("--target", choices=("direction", "iv_rank"), help="default: both")
     research.add_argument("--models", type=_names, help="candidates, e.g. logit,trees")
+    research.add_argument(
+        "--confidence", action="store_true",
+        help="compare levels at which a call counts as confident, by calibration",
+    )  # fmt: skip
     research.add_argument("--start", type=_date, help="first session to predict")
     research.add_argument("--end", type=_date, help="last session to predict, up to 2020")
     research.add_argument(
@@ -188,7 +192,7 @@ def _add_market(add: AddCommand, reading: AddCommand) -> None:
     bars.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T12:00Z (default: now)")
     bars.add_argument("--start", type=_date, help="first session (default: the first stored)")
     bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
-    files = reading("import", "convert downloaded files into the layout of the source csv")
+    files = reading("import", "convert downloaded files into those of the source csv")
     files.add_argument("files", nargs="+", metavar="FILE", help="file of any known publisher")
     files.add_argument(
         "--to", metavar="FOLDER", help="folder to write to (default: OPTIONS_CSV_DIR)"

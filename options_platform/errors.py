@@ -35,6 +35,10 @@ class SourceError(PlatformError):
     """A market data source returned nothing usable; names source, ticker, dates and cause."""
 
 
+class UnknownSymbolError(SourceError):
+    """A source answered that it has no such symbol; asking again would not help."""
+
+
 class ShortHistoryError(SourceError):
     """A source answered correctly, but a ticker's history ends before the requested range does.
 

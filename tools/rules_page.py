@@ -15,7 +15,11 @@ from options_platform.domain.backtest.rules import BacktestOptions, BacktestRule
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.rule_trace import asked_rules
-from options_platform.domain.planning.selection import target_dte, wanted_strategy
+from options_platform.domain.planning.selection import (
+    target_dte,
+    upper_part,
+    wanted_strategy,
+)
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
@@ -115,9 +119,13 @@ def _matrix(plan: PlanRules) -> list[str]:
         "## Strategy",
         table(("Regime", *DIRECTIONS), rows),
         (
-            f"In the neutral regime a directional trade needs a calibrated probability of at least "
-            f"{selection.min_probability:g}. A forecast change of IV rank below "
-            f"{selection.veto_debit_below:g} "
+            f"In the neutral regime a directional trade needs a confident call: one in the "
+            f"{upper_part(selection.confident_share)} (`confident_share`) of the probabilities of "
+            "the ticker's own bullish and bearish calls in all earlier months, in any regime, by "
+            f"the same model; with fewer than {selection.fewest_calls} of them (`fewest_calls`) "
+            "none is confident. `min_probability` (default "
+            f"{_shown(selection.min_probability)}) sets a constant probability in place of that "
+            f"level. A forecast change of IV rank below {selection.veto_debit_below:g} "
             f"vetoes a debit (in {', '.join(selection.veto_debit_regimes)}), above "
             f"{selection.veto_credit_above:g} a credit. Iron condors are "
             f"{'on' if selection.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "

@@ -20,6 +20,7 @@ from options_platform.commands.common import (
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest.results import HELD_NOTE
 from options_platform.domain.backtest_study.choices import make_variant, make_variants
+from options_platform.domain.backtest_study.confident_trades import confident_trades
 from options_platform.domain.backtest_study.judgement import Judgement, judge
 from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, scored
@@ -88,14 +89,16 @@ def _single(
     )  # fmt: skip
     record(settings, warehouse, data, [scored((base, run.model))])
     targets = against_seed(run.scores)
+    added = confident_trades(run.model.trades, run.plan.selection)
     if args.json:
         print_json({**about(data), "settings": base.name,
                     "fill_model": base.rules.fills.model,
                     "held_to_expiry": held_to_expiry(run.curves),
                     "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
+                    "confident_trades": added.to_dicts(),
                     "targets": targets.to_dicts()})  # fmt: skip
         return 0
-    _show(run, targets)
+    _show(run, targets, added)
     return 0
 
 
@@ -167,7 +170,7 @@ def _spells(chosen: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
+def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     say_about(run.data)
     rows = [
         {
@@ -187,6 +190,7 @@ def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
     say("Random baselines, drawn many times (their row above is the median draw); better is the "
         "share of draws that did at least as well as the model:")  # fmt: skip
     print_table([_drawn(row) for row in run.bands.to_dicts()], DRAWN)
+    _show_confident(added)
     say("Targets of the plan:")
     shown = [
         {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",
@@ -194,6 +198,31 @@ def _show(run: BacktestRun, targets: pl.DataFrame) -> None:
         for row in targets.to_dicts()
     ]  # fmt: skip
     print_table(shown, ("fill_model", "metric", "value", "interval", "target", "met"))
+
+
+def _show_confident(added: pl.DataFrame) -> None:
+    """The trades of the neutral regime, which only confident calls make."""
+    if not added["trades"].any():
+        say("No confident call was traded in the neutral regime.")
+        return
+    say("Trades of confident calls in the neutral regime; without_neutral above is the model "
+        "without them:")  # fmt: skip
+    rows = [
+        {
+            "period": row["period"],
+            "trades": row["trades"],
+            "win_rate": f"{_two(row['win_rate'])} {_interval(row, 'win_rate')}",
+            "profit_factor": f"{_two(row['profit_factor'])} {_interval(row, 'profit_factor')}",
+            "pnl_usd": f"{row['pnl_usd']:,.0f} [{_whole(row['pnl_usd_low'])}, "
+            f"{_whole(row['pnl_usd_high'])}]",
+        }
+        for row in added.to_dicts()
+    ]
+    print_table(rows, ("period", "trades", "win_rate", "profit_factor", "pnl_usd"))
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.commands.common import say
 from options_platform.domain.backtest_study.variants import VariantScore
-from options_platform.domain.market.index_series import foreign_indices
+from options_platform.domain.market.index_series import foreign_indices, iv_basis
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import backtest_trials
+from options_platform.services.market_data.own_indices import foreign_note
 from options_platform.settings import Settings
 
 
@@ -35,6 +36,7 @@ def about(data: BacktestData) -> dict[str, Any]:
         "last": data.last,
         "chain_source": "synthetic",
         "iv_symbols": data.iv_symbols,
+        "iv_basis": {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()},
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
         "interest": bool(data.market.interest.any()),
     }
@@ -43,9 +45,8 @@ def about(data: BacktestData) -> dict[str, Any]:
 def say_about(data: BacktestData) -> None:
     """Print the data of a backtest for people, with its weaknesses."""
     say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
-    for ticker, index in foreign_indices(data.iv_symbols).items():
-        say(f"{ticker} is priced on the VIX. Its volatility index is {index}; if the source has "
-            f"it: OPTIONS_IV_SYMBOL__{ticker}={index}, then backfill again.")  # fmt: skip
+    for ticker, own in foreign_indices(data.iv_symbols).items():
+        say(f"{foreign_note(ticker, data.iv_symbols[ticker], own)}.")
     if not data.market.interest.any():
         say("No yields are stored: cash earns no interest, and Sharpe ratios use plain returns.")
     elif stale := int(data.market.yield_stale.sum()):

@@ -16,6 +16,7 @@ from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import TRADE_PLAN, Table
+from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text, shares_held
 from options_platform.domain.trading.positions import Position
@@ -105,6 +106,9 @@ def status(args: argparse.Namespace) -> int:
     if summary["decisions"]:
         say("Newest decisions:")
         print_table(summary["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
+        for row in summary["decisions"]:
+            if row["iv_basis"] == "market":
+                say(market_note(row["ticker"], row["iv_symbol"]))
     return 0
 
 
@@ -191,9 +195,9 @@ def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dic
 
 
 def _newest_plans(warehouse: Warehouse) -> list[dict[str, Any]]:
-    plans = warehouse.read(
-        TRADE_PLAN, columns=["date", "ticker", "decision", "strategy", "reasons"]
-    )
+    of_index = ["iv_symbol", "iv_basis", "vol_error"]
+    columns = ["date", "ticker", "decision", "strategy", "reasons", *of_index]
+    plans = warehouse.read(TRADE_PLAN, columns=columns)
     return plans.filter(pl.col("date") == pl.col("date").max()).to_dicts()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -16,15 +17,23 @@ from options_platform.commands.common import (
     ready_settings,
     say,
 )
+from options_platform.domain.backtest_study.confident_trades import LAST_OF_CHOICE
 from options_platform.errors import IncompleteDataError, UsageError
 
+if TYPE_CHECKING:
+    from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.models.study.confidence import LevelScore
+    from options_platform.settings import Settings
+
 YEARS_TO_LEARN = 3
-LAST_OF_CHOICE = date(2020, 12, 31)
 SHOWN = ("model", "rows", "loss", "naive_loss", "auc_macro", "change_sign", "new")
+LEVEL_COLUMNS = ("level", "rated", "calls", "mean_p", "hit_rate", "gap", "advantage")
 
 
 def research(args: argparse.Namespace) -> int:
     """Score the candidates on the years up to 2020, or the chosen one on the years after.
+
+    With `--confidence` the candidates are levels at which a call counts as confident.
 
     Raises :class:`IncompleteDataError` without features, and :class:`UsageError` for unknown
     candidates or a second look at the years that score the choice.
@@ -44,6 +53,8 @@ def research(args: argparse.Namespace) -> int:
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
     start, end = _range(args, features)
+    if args.confidence:
+        return _confidence(args, settings, warehouse, start, end)
     log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
     results: list[dict[str, Any]] = []
     for target, candidates in CANDIDATES.items():
@@ -75,6 +86,85 @@ def research(args: argparse.Namespace) -> int:
         raise UsageError(f"no candidate is called {', '.join(args.models or ())}")
     _show(args, results, start, end)
     return 0
+
+
+def _confidence(
+    args: argparse.Namespace, settings: Settings, warehouse: Warehouse, start: date, end: date
+) -> int:
+    """Score the levels of confidence on the stored calls of the neutral regime."""
+    from options_platform.adapters.tracking.trial_log import TrialLog
+    from options_platform.contracts import LABELS, REGIME, TRIALS
+    from options_platform.models.study.confidence import (
+        LEVELS,
+        TARGET,
+        ConfidenceStudy,
+        choose_level,
+        confidence_trial,
+    )
+    from options_platform.services.planning.ranked_calls import stored_calls
+
+    chosen = [level for level in LEVELS if not args.models or level.name in args.models]
+    if not chosen:
+        raise UsageError(f"no level is called {', '.join(args.models)}; see: research --confidence")
+    if args.final and not args.again:
+        names = [level.name for level in chosen]
+        _require_one_look(warehouse.read(TRIALS), TARGET, names)
+    study = ConfidenceStudy(
+        stored_calls(warehouse, settings.tickers, end),
+        warehouse.read(REGIME, tickers=settings.tickers, end=end),
+        warehouse.read(LABELS, tickers=settings.tickers, end=end),
+        start=start,
+        end=end,
+        rules=settings.plan.selection,
+    )
+    scores = [study.score(level) for level in chosen]
+    if not any(score.rated for score in scores):
+        raise IncompleteDataError(
+            f"no directional call of the neutral regime from {start} to {end} has "
+            f"{study.fewest} earlier ones and a known outcome; run: options-platform backfill"
+        )
+    purpose, now = "final" if args.final else "choice", datetime.now(UTC)
+    trials = [confidence_trial(study, score, purpose=purpose, tried_at=now) for score in scores]
+    TrialLog(settings.home, warehouse).record_all(trials)
+    best = choose_level(scores).name if len(scores) == len(LEVELS) else None
+    if args.json:
+        print_json({"levels": [_level_row(score) for score in scores], "chosen": best})
+        return 0
+    say(f"Calls of the neutral regime, {start} to {end}. gap: mean probability less hit rate; "
+        "advantage: hit rate of the confident calls less that of the others; both with 95% "
+        "intervals.")  # fmt: skip
+    print_table([_shown_level(_level_row(score)) for score in scores], LEVEL_COLUMNS)
+    if best is not None:
+        say(f"By the rule of choice: {best}.")
+    return 0
+
+
+def _level_row(score: LevelScore) -> dict[str, Any]:
+    row = {
+        "level": score.level.name, "rated": score.rated, "calls": score.calls,
+        "mean_p": score.mean_p, "hit_rate": score.hit_rate, "gap_of_all": score.gap_of_all,
+    }  # fmt: skip
+    for name, interval in (("gap", score.gap), ("advantage", score.advantage)):
+        row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return {
+        name: None if isinstance(value, float) and isnan(value) else value
+        for name, value in row.items()
+    }
+
+
+def _shown_level(row: dict[str, Any]) -> dict[str, Any]:
+    def shown(name: str) -> str:
+        return "-" if row[name] is None else f"{row[name]:.3f}"
+
+    return {
+        **row,
+        "mean_p": shown("mean_p"),
+        "hit_rate": shown("hit_rate"),
+        **{
+            name: f"{shown(name)} [{shown(f'{name}_low')}, {shown(f'{name}_high')}]"
+            for name in ("gap", "advantage")
+        },
+    }
 
 
 def _require_one_look(trials: pl.DataFrame, target: str, names: Sequence[str]) -> None:

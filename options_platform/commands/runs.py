@@ -136,6 +136,7 @@ def _report_outcomes(warnings: Sequence[str]) -> None:
 def _show_plans(settings: Settings, day: date) -> None:
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
+    from options_platform.domain.chain.vol_errors import market_note
 
     warehouse = Warehouse(settings.warehouse_path)
     plans = warehouse.read(TRADE_PLAN, start=day, end=day, tickers=settings.tickers)
@@ -145,3 +146,5 @@ def _show_plans(settings: Settings, day: date) -> None:
         trade = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
         order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")
         say(f"  {row['ticker']}: {trade} [{', '.join(row['reasons'])}], order {order}")
+        if row["iv_basis"] == "market":
+            say(f"    {market_note(row['ticker'], row['iv_symbol'])}")

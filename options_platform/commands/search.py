@@ -19,8 +19,9 @@ from options_platform.commands.common import (
     ready_settings,
     say,
 )
-from options_platform.commands.research import LAST_OF_CHOICE, YEARS_TO_LEARN
+from options_platform.commands.research import YEARS_TO_LEARN
 from options_platform.contracts import LABELS
+from options_platform.domain.backtest_study.confident_trades import LAST_OF_CHOICE
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.models.selection.search import Nest, candidate_of, nests, suggested

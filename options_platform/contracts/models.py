@@ -115,8 +115,9 @@ TRIALS = Table(
         Column(
             "target",
             pl.String,
-            "target of the model variant, or `backtest` for a variant of the trading rules",
-            values=("direction", "iv_rank", "backtest"),
+            "target of the model variant, `backtest` for a variant of the trading rules, or "
+            "`confidence` for a level at which a call counts as confident",
+            values=("direction", "iv_rank", "backtest", "confidence"),
         ),
         Column("model", pl.String, "name of the variant", nullable=False),
         Column(
@@ -135,12 +136,14 @@ TRIALS = Table(
         Column(
             "loss",
             pl.Float64,
-            "log loss (direction), RMSE (iv_rank), or minus the Sharpe ratio (backtest)",
+            "log loss (direction), RMSE (iv_rank), minus the Sharpe ratio (backtest), or mean "
+            "probability less hit rate, absolute (confidence)",
         ),
         Column(
             "naive_loss",
             pl.Float64,
-            "loss of the naive forecast: class frequencies, persistence, or cash",
+            "loss of the naive forecast: class frequencies, persistence, or cash; for confidence, "
+            "of all calls",
         ),
         Column("scores", pl.String, "all scores with their intervals and baselines, JSON"),
         Column("tried_at", TIMESTAMP, "when the variant was first scored", nullable=False),
@@ -159,8 +162,8 @@ TRIAL_FOLDS = Table(
         Column(
             "loss",
             pl.Float64,
-            "mean log loss (direction), mean squared error (iv_rank), or minus the mean daily "
-            "excess return (backtest)",
+            "mean log loss (direction), mean squared error (iv_rank), minus the mean daily "
+            "excess return (backtest), or mean probability less hit rate (confidence)",
         ),
         Column("naive_loss", pl.Float64, "loss of the naive forecast"),
     ),

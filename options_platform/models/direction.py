@@ -31,6 +31,8 @@ from options_platform.models.training import FoldStore, NotStoredError, Walk, wa
 from options_platform.models.trees import fit_trees, predict_trees
 
 SHIPPED = "direction"
+DEFAULT_VARIANT = "scaled_calm_trees"
+"""Candidate name of the shipped default."""
 PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
 VOLATILITY_LEVELS = ("vix", "hv_20")
 DIRECTION_PARTS: tuple[Part, ...] = (
@@ -206,7 +208,8 @@ def predict_direction(
             baseline = walk_forward(model, data, **options, may_train=name in baselines)
             every.append(prediction_rows(baseline, data, model.name))
     of_tickers = pl.col("ticker").is_in(list(tickers))
-    shipped = with_call(every[0]).with_columns(variant=pl.lit(None, pl.String))
+    variant = DEFAULT_VARIANT if champion is None else champion.name
+    shipped = with_call(every[0]).with_columns(variant=pl.lit(variant))
     shipped = shipped.select(DIRECTION_MODEL.schema.names())
     predicted = pl.col("p_neutral").is_not_null()
     return (

@@ -14,11 +14,12 @@ import polars as pl
 
 from options_platform.domain.statistics.paired_test import PairedTest, paired_test
 from options_platform.errors import UsageError
+from options_platform.models.direction import DEFAULT_VARIANT
 from options_platform.models.monitoring.alarms import too_good_scores
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.selection.candidates import CANDIDATES
 
-DEFAULT = {"direction": "scaled_calm_trees", "iv_rank": "har_ridge_strong_calm_trees"}
+DEFAULT = {"direction": DEFAULT_VARIANT, "iv_rank": "har_ridge_strong_calm_trees"}
 """Candidate names of the shipped defaults, by target."""
 LEVEL = 0.05
 

@@ -47,6 +47,7 @@ from options_platform.domain.features.registry import feature_version
 from options_platform.domain.trading.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
+from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.research import research_section
@@ -110,6 +111,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "plan": sections.plan_section(plans, warehouse.read(TRADE_PLAN_LEGS))
         if plans.height
         else None,
+        "outlook": outlook_section(settings, warehouse) if plans.height else None,
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(

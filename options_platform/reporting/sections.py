@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.reasons import REASONS, refusals_by_reason
 from options_platform.models.evaluation import (
     calibration_curve,
@@ -169,7 +170,14 @@ def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
         )
         plot = figures.data_uri(png)
     meanings = [REASONS.get(code, code) for code in plan["reasons"]]
-    return {**plan, "legs": plan_legs.to_dicts(), "meanings": meanings, "plot": plot}
+    note = market_note(plan["ticker"], plan["iv_symbol"]) if plan["iv_basis"] == "market" else None
+    return {
+        **plan,
+        "legs": plan_legs.to_dicts(),
+        "meanings": meanings,
+        "plot": plot,
+        "market_note": note,
+    }
 
 
 def order_section(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from options_platform.domain.calendar.sessions import set_closures
+from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.errors import SettingsError
@@ -86,6 +87,7 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
         ) from error
     require_sensible(settings)
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
+    settings = replace(settings, plan=_with_own_chains(settings))
     try:
         settings.plan.require_tradable()
     except ValueError as error:
@@ -130,6 +132,15 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
     )
     selection = replace(plan.selection, iron_condor_enabled=settings.iron_condor_enabled)
     return replace(plan, sizing=sizing, selection=selection)
+
+
+def _with_own_chains(settings: Settings) -> PlanRules:
+    """The plan's rules with the tickers whose index is that of their own chains, at the money."""
+    surface = settings.plan.chain.surface
+    own = {ticker for ticker, symbol in settings.iv_symbol.items() if symbol == CHAIN}
+    named = tuple(sorted(own | set(surface.at_the_money)))
+    chain = replace(settings.plan.chain, surface=replace(surface, at_the_money=named))
+    return replace(settings.plan, chain=chain)
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -157,8 +157,3 @@ class Settings:
     def unplanned_closures(self) -> tuple[Closure, ...]:
         """The closures that are set."""
         return parse_closures(self.closures)
-
-    @property
-    def iv_symbols(self) -> dict[str, str]:
-        """The volatility index of each ticker; the VIX where none is set."""
-        return {ticker: self.iv_symbol.get(ticker, "VIX") for ticker in self.tickers}

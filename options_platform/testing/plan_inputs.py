@@ -8,6 +8,7 @@ import polars as pl
 from options_platform.contracts import GARCH_PARAMS
 from options_platform.domain.feature_engine.compute import compute_features
 from options_platform.domain.feature_engine.regime import RegimeRules, compute_regime
+from options_platform.domain.planning.call_ranks import call_ranks
 
 
 def plan_inputs(bars: pl.DataFrame, vix: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
@@ -24,7 +25,7 @@ def plan_inputs(bars: pl.DataFrame, vix: pl.DataFrame, seed: int = 0) -> pl.Data
     )
     p = random.dirichlet([2.0, 2.0, 2.0], rows.height)
     names = np.array(["bearish", "neutral", "bullish"])
-    return rows.with_columns(
+    rows = rows.with_columns(
         direction=pl.Series(names[p.argmax(axis=1)]),
         p_bearish=pl.Series(p[:, 0]),
         p_neutral=pl.Series(p[:, 1]),
@@ -32,3 +33,7 @@ def plan_inputs(bars: pl.DataFrame, vix: pl.DataFrame, seed: int = 0) -> pl.Data
         confidence=pl.Series((p.max(axis=1) - 1 / 3) / (2 / 3)),
         iv_rank_change_pred=pl.Series(random.normal(0.0, 0.03, rows.height)),
     )
+    predictions = rows.with_columns(
+        fold=pl.col("date").dt.strftime("%Y-%m"), variant=pl.lit("random")
+    )
+    return rows.join(call_ranks(predictions), on=["date", "ticker"], maintain_order="left")

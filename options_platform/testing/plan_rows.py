@@ -35,7 +35,11 @@ def random_rows(count: int = 600, seed: int = 5) -> pl.DataFrame:
             "iv_rank_change_pred": random.normal(0, 0.05, count),
         }
     )
-    return frame.with_columns(iv_close=pl.col("vix"))
+    return frame.with_columns(
+        iv_close=pl.col("vix"),
+        call_rank=pl.Series(random.uniform(0, 1, count)),
+        earlier_calls=pl.lit(100, pl.Int32),
+    )
 
 
 BATCH = random_rows()
@@ -55,6 +59,8 @@ def one(**changes: object) -> pl.DataFrame:
         "p_bullish": 0.7,
         "confidence": 0.55,
         "iv_rank_change_pred": 0.0,
+        "call_rank": 1.0,
+        "earlier_calls": 100,
     } | changes
     schema = BATCH.schema
     return BATCH.head(1).with_columns(

@@ -14,6 +14,7 @@ from options_platform.domain.chain import (
     Chain,
     ChainRules,
     TermStructure,
+    Underlying,
     atm_vol,
     quote,
     snap_strike,
@@ -41,18 +42,19 @@ def synthetic_chain(
     Raises :class:`PricingError` if no expiry is after the session.
     """
     at = np.array([spot])
-    step = strike_step(at)
+    underlying = Underlying.of(ticker, session, at, np.array([index]), term)
+    step = strike_step(underlying)
     frames = []
     for expiry in sorted(expiries):
         years = np.array([(expiry - session).days / DAYS_A_YEAR])
         if years[0] <= 0:
             continue
-        deviation = atm_vol(years, np.array([index]), rules.surface, term) * np.sqrt(years)
+        deviation = atm_vol(underlying, years, rules.surface) * np.sqrt(years)
         reach = int(np.ceil(RANGE_DEVIATIONS * deviation[0] * spot / step[0]))
         strikes = snap_strike(at, step) + step * np.arange(-reach, reach + 1)
         strikes = strikes[strikes > 0]
         for right, sign in (("call", CALL), ("put", PUT)):
-            quotes = quote(at, strikes, years, np.array([index]), np.array([sign]), rules, term)
+            quotes = quote(underlying, strikes, years, np.array([sign]), rules)
             frames.append(
                 pl.DataFrame(
                     {

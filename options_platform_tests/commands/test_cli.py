@@ -197,6 +197,13 @@ def test_another_process_in_the_warehouse_is_waited_for_and_then_named(filled):
     refused(filled, done, "held by another process")
 
 
+def test_doctor_says_how_often_the_rules_trade_and_which_cells_do_not(filled, capsys):
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for text in ("note  pace: ", "note  paper trading: 30 closed", "note  matrix: "):
+        assert text in shown
+
+
 def test_status_orders_and_doctor_speak_json(filled):
     found = json.loads(filled.run("status", "--json").stdout)
     assert found["tables"][0] == {

@@ -9,7 +9,7 @@ import polars as pl
 from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.calendar.expiries import listed_expiries
-from options_platform.domain.chain import ChainRules, index_for_atm, option_sign, quote
+from options_platform.domain.chain import ChainRules, Underlying, index_for_atm, option_sign, quote
 from options_platform.domain.chain.occ_symbols import symbol_expr
 from options_platform.errors import SourceError
 
@@ -56,17 +56,16 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
     `atm` is the volatility at the money in 30 days.
     """
     rules = rules or ChainRules()
-    index = float(index_for_atm(np.array(atm), rules.surface))
+    index = float(index_for_atm(ticker, np.array(atm), rules.surface))
     grid = pl.DataFrame({"expiry": listed_expiries(ticker, session)}).join(
         pl.DataFrame({"strike": np.round(spot * STRIKES)}).unique(maintain_order=True), how="cross"
     )
     grid = grid.join(pl.DataFrame({"right": ["call", "put"]}), how="cross")
     years = (grid["expiry"] - session).dt.total_days().to_numpy() / 365.0
     quotes = quote(
-        np.full(grid.height, spot),
+        Underlying.of(ticker, session, np.full(grid.height, spot), np.full(grid.height, index)),
         grid["strike"].to_numpy(),
         years,
-        np.full(grid.height, index),
         option_sign(grid["right"].to_numpy().astype(str)),
         rules,
     )

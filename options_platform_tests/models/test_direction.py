@@ -14,6 +14,7 @@ from options_platform.models.direction import (
     predict_direction,
     with_call,
 )
+from options_platform.models.promotion import DEFAULT, blend_of
 from options_platform_tests.models.rows import (
     END,
     POOL,
@@ -43,6 +44,7 @@ def test_probabilities_sum_to_one_and_rows_fit_their_contracts(december):
     DIRECTION_MODEL.validate(shipped)
     MODEL_PREDICTIONS.validate(every)
     assert shipped.height == 20 * len(POOL)
+    assert shipped["variant"].unique().to_list() == [DEFAULT["direction"]]
     for frame in (shipped, every):
         total = frame.select(pl.sum_horizontal(PROBABILITIES))
         np.testing.assert_allclose(total.to_series().to_numpy(), 1.0, atol=1e-12)
@@ -152,3 +154,11 @@ def test_normalised_rows_sum_to_one_and_keep_their_proportions():
     probabilities = normalised(raw)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-15)
     np.testing.assert_allclose(probabilities[1], [0.25, 0.25, 0.5])
+
+
+def test_each_row_names_the_champion_that_predicted_it():
+    start = date(2017, 12, 22)
+    shipped, _ = predict(start=start, champion=blend_of("direction", "scaled"))
+    assert shipped["variant"].unique().to_list() == ["scaled"]
+    default, _ = predict(start=start, champion=blend_of("direction", DEFAULT["direction"]))
+    assert default.equals(predict(start=start)[0])

@@ -19,7 +19,8 @@ def test_every_setting_is_listed_once_with_its_value(tmp_path):
     values = {row["name"]: row["value"] for row in rows}
     assert values["tickers"] == "SPY, DIA"
     assert values["max_risk_usd"] == "none"
-    assert values["plan.selection.min_probability"] == "0.5"
+    assert values["plan.selection.fewest_calls"] == "60"
+    assert values["plan.selection.min_probability"] == "none"
 
 
 def test_only_what_differs_from_the_default_is_marked(tmp_path):

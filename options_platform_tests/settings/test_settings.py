@@ -41,6 +41,17 @@ def test_none_empties_a_list_and_an_optional_value_and_blanks_are_unset(tmp_path
         load(tmp_path, baselines="sed")
 
 
+def test_the_level_of_confidence_is_set_and_a_constant_replaces_it(tmp_path):
+    level = load(tmp_path).plan.selection
+    assert (level.confident_share, level.fewest_calls, level.min_probability) == (1 / 3, 60, None)
+    toml = "[plan.selection]\nmin_probability = 0.4\nconfident_share = 0.25\n"
+    assert load(tmp_path, toml).plan.selection.min_probability == 0.4
+    back = load(tmp_path, toml, plan__selection__min_probability="none").plan.selection
+    assert (back.confident_share, back.min_probability) == (0.25, None)
+    with pytest.raises(SettingsError, match="confident_share"):
+        load(tmp_path, "[plan.selection]\nconfident_share = 0\n")
+
+
 def test_the_account_is_set_in_one_place(tmp_path):
     settings = load(tmp_path, iron_condor_enabled="false", max_risk_usd="250")
     assert settings.plan.selection.iron_condor_enabled is False
@@ -62,6 +73,7 @@ def test_the_account_is_set_in_one_place(tmp_path):
             "plan.sizing.allow_min_one is no longer a setting: one spread is traded by default",
         ),
         ("", {"plan__sizing__allow_min_one": "true"}, "at_least_one=false rounds down to none"),
+        ("[plan.chain.surface]\nlevel = 0.9", {}, "solved from the index itself"),
         ("workers = 'many'", {}, "setting workers"),
         ("", {"workers": "0"}, "at least 1"),
         ("", {"start": "2024-13-01"}, "setting start"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from options_platform.adapters.ports.market_data import MarketDataSource
 from options_platform.adapters.sources.options import SourceOptions
+from options_platform.domain.market.index_series import OWN_INDEX
 from options_platform.errors import UsageError
 from options_platform.settings.sources import SOURCE_NAMES, source_entry
 
@@ -37,7 +38,7 @@ def source_options(settings: Settings) -> SourceOptions:
         cache_dir=settings.home / "cache",
         requests_per_minute=settings.requests_per_minute,
         fallbacks=settings.fallback_sources,
-        iv_symbols=settings.iv_symbol,
+        iv_symbols=OWN_INDEX | settings.iv_symbol,
     )
 
 

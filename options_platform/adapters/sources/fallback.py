@@ -32,9 +32,10 @@ from options_platform.adapters.ports.market_data import (
     gives_chains,
     gives_earnings,
 )
-from options_platform.errors import ShortHistoryError, SourceError
+from options_platform.domain.market.index_series import OWN_INDEX
+from options_platform.errors import ShortHistoryError, SourceError, UnknownSymbolError
 
-PUBLISHED_INDICES = frozenset({"VIX", "VIX9D", "VIX3M", "VIX6M", "VVIX", "VXN", "RVX"})
+PUBLISHED_INDICES = frozenset({"VIX9D", "VIX3M", "VIX6M", "VVIX", *OWN_INDEX.values()})
 
 Able = TypeVar("Able", bound=Source)
 
@@ -113,6 +114,7 @@ class FallbackSource:
         fits: Callable[[SourceInfo], bool] = lambda _: True,
     ) -> pl.DataFrame:
         causes: list[str] = []
+        unknown = True
         short: ShortHistoryError | None = None
         for source in able:
             if source is not self._sources[0] and not fits(source.info):
@@ -121,6 +123,7 @@ class FallbackSource:
                 answer = ask(source)
             except SourceError as error:
                 causes.append(str(error))
+                unknown = unknown and isinstance(error, UnknownSymbolError)
                 if short is None and isinstance(error, ShortHistoryError):
                     short = error
                 continue
@@ -133,7 +136,9 @@ class FallbackSource:
             text = f"no source gave {what}: {' | '.join(causes)}"
         else:
             text = f"no source provides the {what}; add one to OPTIONS_FALLBACK_SOURCES"
-        raise SourceError(text) if short is None else ShortHistoryError(text, short.bars)
+        if short is not None:
+            raise ShortHistoryError(text, short.bars)
+        raise UnknownSymbolError(text) if unknown else SourceError(text)
 
 
 def _all_of(names: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:

@@ -15,7 +15,7 @@ import polars as pl
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.adapters.sources.options import SourceOptions
-from options_platform.errors import SourceError
+from options_platform.errors import SourceError, UnknownSymbolError
 
 FIRST, LAST = date(2010, 1, 4), date(2018, 12, 31)
 # ticker -> (data set of arch, divisor that scales it to the fund's price range)
@@ -70,7 +70,7 @@ class SampleSource:
         Raises :class:`SourceError` for another index, or a range without closes.
         """
         if symbol not in INDICES:
-            raise SourceError(f"the sample has no index {symbol}, only {', '.join(INDICES)}")
+            raise UnknownSymbolError(f"the sample has no index {symbol}, only {', '.join(INDICES)}")
         closes = _read("vix").drop_nulls("vix").filter(pl.col("date") <= LAST)
         closes = closes.select("date", close="vix")
         fault = why_no_answer(closes, start, end, min(closes["date"].to_list()))

@@ -18,6 +18,7 @@ from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.calendar.sessions import all_sessions, close_time
 from options_platform.domain.chain import (
     ChainRules,
+    Underlying,
     option_sign,
     quote,
     strike_step,
@@ -47,16 +48,17 @@ def chain(
     """
     listed = listed_expiries(ticker, session)
     expiries = [day for day in listed if (day - session).days <= LONGEST_DAYS]
-    grid = pl.concat([_ladder(day, session, spot, index) for day in expiries])
+    close = Underlying.of(ticker, session, np.array([spot]), np.array([index]))
+    step = float(strike_step(close)[0])
+    grid = pl.concat([_ladder(day, session, spot, index, step) for day in expiries])
     rights = pl.DataFrame({"right": ["call", "put"]})
     table = grid.join(rights, how="cross", maintain_order="left_right")
     days = table.select((pl.col("expiry") - session).dt.total_days()).to_series().to_numpy()
     strikes, count = table["strike"].to_numpy(), table.height
     quotes = quote(
-        np.full(count, spot),
+        Underlying.of(ticker, session, np.full(count, spot), np.full(count, index)),
         strikes,
         years_of(days),
-        np.full(count, index),
         option_sign(table["right"].to_numpy()),
         ChainRules(),
     )
@@ -87,11 +89,10 @@ def chain(
     )
 
 
-def _ladder(expiry: date, session: date, spot: float, index: float) -> pl.DataFrame:
+def _ladder(expiry: date, session: date, spot: float, index: float, step: float) -> pl.DataFrame:
     """`expiry` and `strike`: the listed strikes within four deviations of the spot."""
     years = years_of(np.array([(expiry - session).days]))
     reach = RANGE_DEVIATIONS * index * float(np.sqrt(years[0]))
-    step = float(strike_step(np.array([spot]))[0])
     low = max(np.floor(spot * np.exp(-reach) / step), 1.0)
     high = np.ceil(spot * np.exp(reach) / step)
     strikes = np.arange(low, high + 1.0) * step

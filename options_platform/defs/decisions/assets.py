@@ -5,10 +5,10 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
-from options_platform.common import KEY
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options, where_listed
-from options_platform.defs.shared.context import pictures, result, selected_range
+from options_platform.defs.shared.context import pictures, report_rows, result, selected_range
 from options_platform.domain.feature_engine.regime import compute_regime, regime_transitions
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.plan import build_plans
@@ -16,7 +16,7 @@ from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
-from options_platform.services.planning.plan_inputs import plan_inputs
+from options_platform.services.planning.later_plans import make_plans
 from options_platform.settings import Settings
 
 PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
@@ -82,10 +82,16 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
-        span = (selected.tickers, selected.start, selected.end)
-        chain_of = stored_chains(platform.chains, *span)
-        plans, legs = build_plans(plan_inputs(platform.warehouse, *span), settings.plan, chain_of)
-        platform.warehouse.write([(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)], scope=selected)
+
+        def build(inputs: pl.DataFrame, scope: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
+            chain_of = stored_chains(platform.chains, scope.tickers, scope.start, scope.end)
+            return build_plans(inputs, settings.plan, chain_of)
+
+        made = make_plans(platform.warehouse, selected, build)
+        frames = [(TRADE_PLAN, made.plans), (TRADE_PLAN_LEGS, made.legs)]
+        platform.warehouse.write(frames, scope=made.scope)
+        later = report_rows(context, TRADE_PLAN, made.later)
+        plans = made.plans.filter(pl.col("date") <= selected.end)
         counts = refusals_by_reason(plans)
         drawn = (lambda: figures.refusals(counts)) if counts.height else None
         return result(
@@ -93,6 +99,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
             plans,
             selected,
             {
+                "later_plans_made_anew": later,
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "on_real_chains": plans.filter(pl.col("chain_source") == "real").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),

@@ -7,11 +7,11 @@ from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.defs.shared.asset_options import asset_options, freshness_policy
 from options_platform.defs.shared.context import report_rows, result, selected_range
 from options_platform.defs.shared.unchanged import report_unchanged
-from options_platform.domain.feature_engine.iv_history import series_names
 from options_platform.services.market_data.bars import UpdateRequest, update_bars
 from options_platform.services.market_data.indices import update_indices
 from options_platform.services.market_data.own_chain_source import OwnIvSource
 from options_platform.services.market_data.own_chains import vix_inputs
+from options_platform.services.market_data.own_indices import resolved_iv_symbols
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date
 from options_platform.services.market_data.yields_and_tenors import update_series
@@ -79,11 +79,14 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         series = update_series(
             source, platform.warehouse, first_date(settings), selected.end, platform.now()
         )
+        symbols = resolved_iv_symbols(
+            settings, source, platform.warehouse, platform.now(), selected.tickers
+        )
         update = update_indices(
             OwnIvSource(source, platform.warehouse),
             platform.warehouse,
             update_request(settings, selected),
-            series_names(settings.iv_symbols),
+            symbols,
             platform.now(),
         )
         platform.warehouse.write(update.frames(VIX))

@@ -1,4 +1,8 @@
-"""`direction_model` and `volatility_model`: walk-forward predictions, one fold per month."""
+"""`direction_model` and `volatility_model`: walk-forward predictions, one fold per month.
+
+A run also predicts the direction of earlier sessions without a stored prediction, since a plan
+ranks a call among all calls of earlier months.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +11,7 @@ import polars as pl
 
 from options_platform.adapters.tracking.model_registry import ModelRegistry
 from options_platform.adapters.tracking.model_store import ModelStore
-from options_platform.common import PartitionRange
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import (
     DIRECTION_MODEL,
     LABELS,
@@ -23,7 +27,12 @@ from options_platform.defs.shared.asset_options import (
     asset_options,
     where_listed,
 )
-from options_platform.defs.shared.context import result, selected_range
+from options_platform.defs.shared.context import (
+    report_earlier_rows,
+    report_rows,
+    result,
+    selected_range,
+)
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.models.dataset import model_inputs
 from options_platform.models.direction import predict_direction
@@ -33,6 +42,7 @@ from options_platform.models.study.model_study import SHIPPED
 from options_platform.models.volatility import predict_volatility
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.planning.ranked_calls import outdated_plans, unpredicted
 from options_platform.settings import Settings
 
 SUMMARY = {
@@ -74,10 +84,11 @@ def _make_model(
         store = ModelStore(settings.home, warehouse)
         registry = ModelRegistry(settings.home, warehouse)
         champion = registry.champion(target)
+        earlier = _to_predict_before(platform, selected, table)
         shipped, all_models = predict(
             warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
             warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
-            start=selected.start,
+            start=min([selected.start, *earlier["date"]]),
             end=selected.end,
             tickers=selected.tickers,
             pool=listed_pool(warehouse, settings.tickers, selected.end),
@@ -87,7 +98,13 @@ def _make_model(
             progress=platform.progress,
             champion=blend_of(target, champion),
         )
+        shipped, all_models = (_within(frame, selected, earlier) for frame in (shipped, all_models))
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, all_models)])
+        report_earlier_rows(context, table, shipped, selected.start)
+        if table is DIRECTION_MODEL:
+            # A plan made with ranks that are no longer these is stale.
+            outdated = outdated_plans(warehouse, selected.tickers, selected.end)
+            report_rows(context, table, outdated)
         is_backfill = selected.start < selected.end
         if is_backfill:
             study_backfill(platform, target, selected, store, champion, context.run.run_id)
@@ -105,6 +122,25 @@ def _make_model(
         )
 
     return model
+
+
+def _to_predict_before(platform: Platform, selected: PartitionRange, table: Table) -> pl.DataFrame:
+    """date and ticker of the sessions before the run's range that it has to predict as well."""
+    rows = unpredicted(platform.warehouse, selected.tickers, selected.start)
+    return rows if table is DIRECTION_MODEL else rows.clear()
+
+
+def _within(
+    predictions: pl.DataFrame, selected: PartitionRange, earlier: pl.DataFrame
+) -> pl.DataFrame:
+    """The rows of the run's range and of the `earlier` sessions."""
+    before = predictions.filter(pl.col("date") < selected.start)
+    return pl.concat(
+        [
+            before.join(earlier, on=KEY, how="semi", maintain_order="left"),
+            predictions.filter(pl.col("date") >= selected.start),
+        ]
+    )
 
 
 def wanted_baselines(selected: PartitionRange, settings: Settings) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from options_platform.common import Floats
 from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import TermStructure, quote
+from options_platform.domain.chain import quote
 from options_platform.domain.pricing import PUT
 
 
@@ -36,9 +36,8 @@ def assigned_legs(
     at = np.nonzero(candidates)
     if len(at[0]):
         puts = quote(
-            priced.spot[at], strike[at], priced.years[at], priced.index[at],
-            np.full(len(at[0]), PUT), rules.chain,
-            TermStructure(*(x[at] if x.ndim else x for x in vars(priced.term).values())),
+            priced.underlying.at(at), strike[at], priced.years[at], np.full(len(at[0]), PUT),
+            rules.chain,
         )  # fmt: skip
         deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
     return deep

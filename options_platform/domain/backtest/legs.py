@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import last_trading_days
-from options_platform.domain.chain import TermStructure, option_sign
+from options_platform.domain.chain import Underlying, option_sign
 from options_platform.domain.trading.fill_prices import LEG_SIDES
 
 Bools = NDArray[np.bool_]
@@ -39,7 +39,8 @@ class PricedLegs:
     """Priced legs, shape [rows, legs]; prices in USD a share, the intrinsic value at expiry.
 
     `alive` is False for expired or absent legs and on rows without data. `opening` and `closing`
-    are the fill model's prices. `greeks` are net of all legs, shape [rows].
+    are the fill model's prices. `underlying` has arrays of this shape, harmless where nothing is
+    alive. `greeks` are net of all legs, shape [rows].
     """
 
     alive: Bools
@@ -51,9 +52,7 @@ class PricedLegs:
     delta: Floats
     intrinsic: Floats
     years: Floats
-    index: Floats
-    term: TermStructure
-    spot: Floats
+    underlying: Underlying
     greeks: dict[str, Floats]
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.backtest.assignment import assigned_legs, closing_after_assignment
@@ -27,7 +26,7 @@ from options_platform.domain.backtest.legs import (
 )
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import NO_TERM, quote, years_of
+from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.ex_dividend import calls_to_close
@@ -86,11 +85,7 @@ def trade_paths(
     has_data = np.isfinite(spot) & np.isfinite(index) & (index > 0)
     row = _carried(has_data, first[trade])
     spot = np.where(has_data, spot, spot[row])
-    ratios = None if market.term_ratios is None else market.term_ratios[:, session]
-    rate = None if market.short_rate is None else market.short_rate[session]
-    priced = _price(
-        all_legs, trade, market.days[session], spot, index, has_data, ratios, rate, rules
-    )
+    priced = _price(all_legs, trade, market, column[trade], session, spot, index, has_data, rules)
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(all_legs, trade, priced, dividend, rules)
     after = closing_after_assignment(all_legs, trade, priced, exercised, spot, dividend)
@@ -132,16 +127,17 @@ def _before_ex_date(
     at = session, column[trade]
     due = rules.exits.ex_dividend.dividend_due(coming[at] * factor, ahead[at])
     must_close = calls_to_close(
-        legs.side[trade], legs.sign[trade], legs.strike[trade], priced.spot, priced.mid,
+        legs.side[trade], legs.sign[trade], legs.strike[trade], priced.underlying.spot, priced.mid,
         due[:, None],
     )  # fmt: skip
     return np.asarray((must_close & priced.alive).any(axis=1))
 
 
 def _price(
-    legs: Legs, trade: Ints, days: NDArray[np.datetime64], spot: Floats, index: Floats,
-    has_data: Bools, ratios: Floats | None, rate: Floats | None, rules: BacktestRules,
+    legs: Legs, trade: Ints, market: BacktestMarket, column: Ints, session: Ints, spot: Floats,
+    index: Floats, has_data: Bools, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
+    days = market.days[session]
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     days_left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
     alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & has_data[:, None]
@@ -151,10 +147,19 @@ def _price(
     safe_index = np.where(alive, index[:, None], 0.2)
     years = years_of(np.where(alive, days_left, 30))
     term = NO_TERM
-    if ratios is not None and rate is not None:
-        *tenors, short = (np.where(alive, row[:, None], np.nan) for row in (*ratios, rate))
+    if market.term_ratios is not None and market.short_rate is not None:
+        known = *market.term_ratios[:, session], market.short_rate[session]
+        *tenors, short = (np.where(alive, row[:, None], np.nan) for row in known)
         term = term_of(safe_index, tenors, short)
-    quotes = quote(safe_spot, safe_strike, years, safe_index, sign, rules.chain, term)
+    underlying = Underlying(
+        names=tuple(market.tickers),
+        ticker=np.broadcast_to(column[:, None], alive.shape),
+        session=np.broadcast_to(days[:, None], alive.shape),
+        spot=safe_spot,
+        index=safe_index,
+        term=term,
+    )
+    quotes = quote(underlying, safe_strike, years, sign, rules.chain)
     intrinsic = np.where(side != 0, intrinsic_value(spot[:, None], strike, sign), 0.0)
 
     def or_intrinsic(values: Floats) -> Floats:
@@ -172,9 +177,7 @@ def _price(
         delta=each["delta"],
         intrinsic=intrinsic,
         years=years,
-        index=safe_index,
-        term=term,
-        spot=safe_spot,
+        underlying=underlying,
         greeks={name: leg_sum(side, values) for name, values in each.items()},
     )
 

@@ -18,6 +18,7 @@ from options_platform.domain.backtest_study.baselines import (
     put_write,
     random_direction,
     shuffled_signal,
+    without_neutral,
 )
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import RiskRules
@@ -82,6 +83,9 @@ BASELINES: dict[str, Baseline] = {
             comparison.inputs, comparison.plan, comparison.market.tickers[0]
         ),
         _cash_secured,
+    ),
+    "without_neutral": Baseline(
+        lambda comparison, _: without_neutral(comparison.inputs, comparison.plan)
     ),
     "random_direction": Baseline(
         lambda comparison, seed: random_direction(comparison.inputs, comparison.plan, seed),

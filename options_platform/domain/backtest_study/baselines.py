@@ -15,7 +15,7 @@ from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.calendar.expiries import choose_expiries
 from options_platform.domain.chain import quote, snap_strike, strike_step, years_of
-from options_platform.domain.chain.term_structure import row_term
+from options_platform.domain.chain.term_structure import row_underlying
 from options_platform.domain.planning.plan import (
     SHARES,
     PlanRules,
@@ -23,11 +23,16 @@ from options_platform.domain.planning.plan import (
     plan_selected,
 )
 from options_platform.domain.planning.plan_rows import plan_id
-from options_platform.domain.planning.selection import NONE, select_strategies
+from options_platform.domain.planning.selection import (
+    NONE,
+    asks_for_confidence,
+    select_strategies,
+)
 from options_platform.domain.pricing import PUT
 
 CLASSES = ("bearish", "neutral", "bullish")
-PREDICTION = ("direction", "p_bearish", "p_neutral", "p_bullish", "confidence")
+CALL = ("direction", "call_rank", "earlier_calls")
+PREDICTION = (*CALL, "p_bearish", "p_neutral", "p_bullish", "confidence")
 HORIZON, THRESHOLD = 5, 0.01
 ROLL_DTE, ROLL_RANGE = 30, (21, 40)
 
@@ -60,17 +65,37 @@ def always(inputs: pl.DataFrame, strategy: str, rules: PlanRules) -> Frames:
         strategy=pl.when(blocked).then(pl.lit(NONE)).otherwise(pl.lit(strategy)),
         refusal=pl.when(blocked).then("refusal"),
         confidence=pl.lit(1.0),
+        confident_call=pl.lit(value=False),
+    )
+    return plan_selected(rows, rules)
+
+
+def without_neutral(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
+    """The plans without the trades of the neutral regime, however confident their calls.
+
+    The model's gain over them is what the level of confidence adds.
+    """
+    rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
+    directional = asks_for_confidence(rules.selection)
+    rows = rows.with_columns(
+        strategy=pl.when(directional).then(pl.lit(NONE)).otherwise("strategy"),
+        refusal=pl.when(directional & pl.col("refusal").is_null())
+        .then(pl.lit("LOW_CONFIDENCE"))
+        .otherwise("refusal"),
     )
     return plan_selected(rows, rules)
 
 
 def random_direction(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Frames:
-    """Plans from random directions, each class as frequent as in the model's predictions."""
+    """Plans from random directions, each class as frequent as in the model's predictions.
+
+    A direction comes with its rank among earlier calls, so as many of them are confident.
+    """
     random = np.random.default_rng(seed)
     predicted = inputs.filter(pl.col("direction").is_not_null())
-    drawn = random.permutation(predicted["direction"].to_numpy())
-    randomised = predicted.with_columns(direction=pl.Series(drawn))
-    return build_plans(_with_predictions(inputs, randomised, ("direction",)), rules)
+    drawn = predicted.select(CALL)[random.permutation(predicted.height)]
+    randomised = predicted.with_columns(drawn)
+    return build_plans(_with_predictions(inputs, randomised, CALL), rules)
 
 
 def shuffled_signal(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Frames:
@@ -99,7 +124,12 @@ def oracle(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
         .when(pl.col("ahead").is_not_null())
         .then(pl.lit("neutral"))
     )
-    foreseen = move.with_columns(direction=direction, confidence=pl.lit(1.0)).with_columns(
+    foreseen = move.with_columns(
+        direction=direction,
+        confidence=pl.lit(1.0),
+        call_rank=pl.lit(1.0),
+        earlier_calls=pl.lit(rules.selection.fewest_calls, pl.Int32),
+    ).with_columns(
         (pl.col("direction") == name).cast(pl.Float64).alias(f"p_{name}") for name in CLASSES
     )
     return build_plans(foreseen.drop("ahead"), rules)
@@ -142,10 +172,10 @@ def _cash_secured(
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     day, last = row["date"], expiry.astype(object)
     spot = np.array([row["close"] * (row["split_factor"] or 1.0)])
-    strike = snap_strike(spot, strike_step(spot))
+    underlying = row_underlying(pl.DataFrame([row]), spot)
+    strike = snap_strike(spot, strike_step(underlying))
     years = years_of(np.array([(last - day).days]))
-    index, term = np.array([row["iv_close"] / 100.0]), row_term(pl.DataFrame([row]))
-    quotes = quote(spot, strike, years, index, np.array([PUT]), rules.chain, term)
+    quotes = quote(underlying, strike, years, np.array([PUT]), rules.chain)
     contracts = int(rules.sizing.account_value_usd // (SHARES * strike[0]))
     if contracts < 1:
         return None

@@ -13,14 +13,13 @@ from options_platform.domain.chain.listing import snap_strike, strike_nearest_de
 from options_platform.domain.chain.quotes import TICK, Quotes, option_sign, quote, years_of
 from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import (
-    NO_TERM,
     SurfaceRules,
-    TermStructure,
     atm_vol,
     index_at,
     index_for_atm,
     surface_iv,
 )
+from options_platform.domain.chain.underlying import NO_TERM, TermStructure, Underlying
 
 __all__ = [
     "CHAIN_SCHEMA",
@@ -31,6 +30,7 @@ __all__ = [
     "Quotes",
     "SurfaceRules",
     "TermStructure",
+    "Underlying",
     "atm_vol",
     "index_at",
     "index_for_atm",

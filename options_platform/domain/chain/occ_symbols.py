@@ -25,6 +25,8 @@ STANDARD_SUFFIXES = ("", "W", "P")
 
 `SPXW` are the weekly options of SPX, and a root in P those that settle at the close (PM).
 """
+FORMER_ROOTS = {"QQQ": "QQQQ"}
+"""Roots of contracts under a ticker's former symbol (QQQ from 2004-12-01 to 2011-03-22)."""
 
 
 def parse_symbols(symbols: pl.Series) -> pl.DataFrame:
@@ -78,7 +80,8 @@ def is_standard(root: pl.Expr, ticker: pl.Expr) -> pl.Expr:
         *(
             root == pl.concat_str(standard_root(ticker), pl.lit(suffix))
             for suffix in STANDARD_SUFFIXES
-        )
+        ),
+        *((ticker == name) & (root == former) for name, former in FORMER_ROOTS.items()),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import Floats
-from options_platform.domain.chain import TermStructure
+from options_platform.domain.chain.underlying import TermStructure, Underlying
 
 TENORS = ("vix9d", "vix3m", "vix6m")
 """Columns with the closes of the other tenors, index points like `vix` and `iv_close`."""
@@ -73,3 +73,15 @@ def row_term(rows: pl.DataFrame) -> TermStructure:
     `SHORT_RATE`."""
     index = rows["iv_close"].cast(pl.Float64).to_numpy() / 100.0
     return term_of(index, term_ratios(rows), known_rates(rows))
+
+
+def row_underlying(rows: pl.DataFrame, spot: Floats) -> Underlying:
+    """What the options of each row are priced on, shape [rows].
+
+    Args:
+        rows: date, ticker, and the columns of :func:`row_term`.
+        spot: close of each row, USD a share as traded.
+    """
+    days = rows["date"].to_numpy().astype("datetime64[D]")
+    index = rows["iv_close"].to_numpy() / 100.0
+    return Underlying.of(rows["ticker"], days, spot, index, row_term(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
 import polars as pl
 
@@ -12,21 +13,52 @@ from options_platform.domain.calendar.sessions import all_sessions
 
 TOLERANCE = 1e-6
 VIX_SYMBOL = "VIX"
-OWN_INDEX = {"QQQ": "VXN", "IWM": "RVX", "DIA": "VXD", "GLD": "GVZ", "USO": "OVX", "EEM": "VXEEM"}
-"""Cboe volatility index of an underlying other than the S&P 500, where one exists."""
+OWN_INDEX = {
+    "SPY": "VIX", "VOO": "VIX", "IVV": "VIX", "QQQ": "VXN", "IWM": "RVX", "DIA": "VXD",
+    "AAPL": "VXAPL", "AMZN": "VXAZN", "GOOGL": "VXGOG", "GOOG": "VXGOG", "GS": "VXGS",
+    "IBM": "VXIBM", "GLD": "GVZ", "SLV": "VXSLV", "GDX": "VXGDX", "USO": "OVX", "XLE": "VXXLE",
+    "EEM": "VXEEM", "EFA": "VXEFA", "EWZ": "VXEWZ", "FXI": "VXFXI", "TLT": "VXTLT",
+}  # fmt: skip
+"""Cboe's volatility index of 30 days on the options of a ticker, or on those of the index that it
+tracks, as Cboe and FRED list them; some have ended."""
+CHAIN_PREFIX = "CHAIN:"
+Basis = Literal["own", "chain", "market"]
 
 
-def foreign_indices(iv_symbols: Mapping[str, str]) -> dict[str, str]:
-    """Tickers configured to use the VIX although Cboe has a dedicated index, with that index.
+def iv_basis(ticker: str, symbol: str) -> Basis:
+    """What the volatility index of a ticker measures.
 
-    Their options are priced as if they moved like the S&P 500. The platform only warns, and does
-    not switch by itself: the dedicated index may begin years later, and a ticker has one index for
-    its whole history.
+    own: Cboe's index of the ticker's own options (`OWN_INDEX`); chain: the ticker's stored option
+    chains; market: anything else, such as the VIX for a stock.
+    """
+    if symbol.startswith(CHAIN_PREFIX):
+        return "chain"
+    return "own" if OWN_INDEX.get(ticker) == symbol else "market"
+
+
+def iv_basis_of(ticker: pl.Expr, symbol: pl.Expr) -> pl.Expr:
+    """:func:`iv_basis` of columns; null where the symbol is null."""
+    own = ticker.replace_strict(OWN_INDEX, default=None, return_dtype=pl.String)
+    return (
+        pl.when(symbol.is_null())
+        .then(None)
+        .when(symbol.str.starts_with(CHAIN_PREFIX))
+        .then(pl.lit("chain"))
+        .when(symbol.eq_missing(own))
+        .then(pl.lit("own"))
+        .otherwise(pl.lit("market"))
+    )
+
+
+def foreign_indices(iv_symbols: Mapping[str, str]) -> dict[str, str | None]:
+    """Tickers that are priced on an index that is not theirs, with their own; None without one.
+
+    Their options are priced as if their volatility were that of another underlying.
     """
     return {
-        ticker: OWN_INDEX[ticker]
+        ticker: OWN_INDEX.get(ticker)
         for ticker, symbol in iv_symbols.items()
-        if symbol == VIX_SYMBOL and ticker in OWN_INDEX
+        if iv_basis(ticker, symbol) == "market"
     }
 
 

@@ -12,7 +12,7 @@ from options_platform.common import Floats
 from options_platform.domain.chain import (
     ChainRules,
     Quotes,
-    TermStructure,
+    Underlying,
     option_sign,
     quote,
     snap_strike,
@@ -20,7 +20,7 @@ from options_platform.domain.chain import (
     strike_step,
     years_of,
 )
-from options_platform.domain.chain.term_structure import row_term
+from options_platform.domain.chain.term_structure import row_underlying
 from options_platform.domain.planning.expiries import ChainOf, Dates, LegExpiries
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.pricing import black_scholes
@@ -60,14 +60,15 @@ def synthetic_quotes(
     chain: ChainRules,
 ) -> QuotedLegs:
     """The legs on the synthetic chains of the rows."""
-    spot, atm = rows["spot"].to_numpy(), rows["iv_close"].to_numpy() / 100.0
-    term, last = row_term(rows), years_of(_dte(rows, expiries.last))
-    listed = _GridStrikes(spot, atm, last, strike_step(spot), chain, term)
+    underlying = row_underlying(rows, rows["spot"].to_numpy())
+    last = years_of(_dte(rows, expiries.last))
+    listed = _GridStrikes(underlying, last, strike_step(underlying), chain)
+    spot, atm = underlying.spot, underlying.index
     width = width_of(rows, spot, atm, years_of(_dte(rows, expiries.first)), strikes)
     prices = choose_strikes(strategy, listed, _anchor_delta(rows, strategy, strikes), width)
     years = [years_of(_dte(rows, expiries.of(leg))) for leg in strategy.legs]
     quotes = [
-        quote(spot, price, left, atm, _signs(rows, leg.right), chain, term)
+        quote(underlying, price, left, _signs(rows, leg.right), chain)
         for leg, price, left in zip(strategy.legs, prices, years, strict=True)
     ]
     unknown = np.full((rows.height, len(quotes)), np.nan)
@@ -119,25 +120,21 @@ def chain_quotes(
 class _GridStrikes:
     """The strikes of the synthetic chains, a row each; `years` to the expiry of the anchors."""
 
-    spot: Floats
-    atm: Floats
+    underlying: Underlying
     years: Floats
     step: Floats
     rules: ChainRules
-    term: TermStructure
 
     def at_spot(self, right: Right) -> Floats:  # noqa: ARG002
-        return snap_strike(self.spot, self.step)
+        return snap_strike(self.underlying.spot, self.step)
 
     def nearest_delta(self, right: Right, delta: Floats) -> Floats:
-        sign = option_sign(np.full(len(self.spot), right))
-        return strike_nearest_delta(
-            self.spot, self.years, self.atm, sign, delta, self.rules, self.term
-        )
+        sign = option_sign(np.full(len(self.years), right))
+        return strike_nearest_delta(self.underlying, self.years, sign, delta, self.rules)
 
     def away(self, leg: Leg, anchor: Floats, width: Floats) -> Floats:
         distance = np.maximum(snap_strike(abs(leg.widths_out) * width, self.step), self.step)
-        sign = option_sign(np.full(len(self.spot), leg.right)) * np.sign(leg.widths_out)
+        sign = option_sign(np.full(len(self.years), leg.right)) * np.sign(leg.widths_out)
         return np.asarray(np.maximum(anchor + sign * distance, self.step))
 
 

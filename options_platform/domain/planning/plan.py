@@ -17,7 +17,10 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
+from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.vol_errors import vol_error
+from options_platform.domain.market.index_series import iv_basis_of
 from options_platform.domain.planning.expiries import (
     ChainOf,
     LegExpiries,
@@ -106,7 +109,7 @@ def build_plans(
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
             direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
-            where known vix9d, vix3m and vix6m.
+            where known iv_symbol, vix9d, vix3m and vix6m.
         rules: all settings of the plan.
         chain_of: gives the stored real chain of a date and ticker, which the plan then rests on.
 
@@ -121,7 +124,7 @@ def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
-    rows = with_inputs_of_plans(rows).with_columns(
+    rows = _with_index(with_inputs_of_plans(rows)).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))
@@ -143,6 +146,16 @@ def plan_selected(
     )
 
 
+def _with_index(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with what the ticker's index measures, and the error at the expiry asked for."""
+    rows = rows.with_columns(iv_basis=iv_basis_of(pl.col("ticker"), pl.col("iv_symbol")))
+    return rows.with_columns(vol_error=_error_at("target_dte"))
+
+
+def _error_at(dte: str) -> pl.Expr:
+    return vol_error(pl.col("ticker"), pl.col("iv_basis"), pl.col(dte))
+
+
 def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of a chosen strategy: its shape, expiry, quotes and size."""
     chosen = rules.selection
@@ -156,6 +169,13 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             + (", or a loss without bound" if rules.allow_undefined_risk else ""),
             ~pl.col("strategy").is_in(permitted),
             pl.lit("plan.allow_undefined_risk=true"),
+        ),
+        RefusalRule(
+            "NO_OPTIONS",
+            pl.col("date").cast(pl.String),
+            "a session with options on the ticker",
+            pl.col("expiry").is_null() & (pl.col("date") < _first_options()),
+            pl.format("sessions from {} on", _first_options()),
         ),
         RefusalRule(
             "NO_EXPIRY",
@@ -187,6 +207,11 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
     )
 
 
+def _first_options() -> pl.Expr:
+    """The first session with options on the row's ticker; null where it is not known."""
+    return pl.col("ticker").replace_strict(FIRST_OPTIONS, default=None, return_dtype=pl.Date)
+
+
 def _split(rows: pl.DataFrame, *rules: RefusalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows that no rule refuses, and the plans of those that one does."""
     asked = rows.with_columns(refusal=first_refusal(rules), needs=first_needs(rules))
@@ -216,12 +241,14 @@ def _plan_strategy(
         if chain_of is None
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
-    _, no_expiry, *of_prices = spread_refusals(rules)
+    _, no_options, no_expiry, *of_prices = spread_refusals(rules)
+    if chain_of is not None:
+        rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
     rows = rows.with_columns(
         expiry=pl.Series(expiries.first).cast(pl.Date),
         last_expiry=pl.Series(expiries.last).cast(pl.Date),
     )
-    rows, unlisted = _split(rows, no_expiry)
+    rows, unlisted = _split(rows, no_options, no_expiry)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
 
@@ -248,6 +275,8 @@ def _priced(
         else chain_quotes(rows, expiries, strategy, rules.strikes, rules.chain, chain_of)
     )
     priced = _price(rows, strategy, rules, quoted)
+    if chain_of is None:
+        priced = priced.with_columns(vol_error=_error_at("dte"))
     return priced, leg_rows(priced, strategy, quoted.quotes, expiries)
 
 

@@ -3,7 +3,8 @@
 The matrix is the plan's section 5.1 with its holes filled: iv_contraction and high_vol with a
 neutral direction call for an iron condor, iv_expansion with a neutral direction for nothing,
 and a confident direction in the neutral regime for a debit spread where IV rank is below one
-half, else for a credit spread.
+half, else for a credit spread. A direction is confident if it is among the surest of the ticker's
+earlier calls (`call_ranks`).
 """
 
 from __future__ import annotations
@@ -43,14 +44,18 @@ def _base_dte() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class SelectionRules:
-    """`min_probability` is the calibrated probability that counts as confident; the vetoes are
-    changes of IV rank (0 to 1), and that of debits holds in `veto_debit_regimes` only; days are
-    calendar days. `strategy` other than `matrix` trades the one that it names in every regime,
-    whatever the predicted direction and its probability; the vetoes still hold."""
+    """A call is confident if its probability is in the upper `confident_share` (a fraction) of the
+    ticker's earlier directional calls, of which there must be `fewest_calls`; `min_probability`, if
+    set, is the probability that counts as confident instead. The vetoes are changes of IV rank (0
+    to 1), and that of debits holds in `veto_debit_regimes` only; days are calendar days. `strategy`
+    other than `matrix` trades the one that it names in every regime, whatever the predicted
+    direction and its probability; the vetoes still hold."""
 
     strategy: str = BY_MATRIX
     iron_condor_enabled: bool = True
-    min_probability: float = 0.50
+    confident_share: float = 1 / 3
+    fewest_calls: int = 60
+    min_probability: float | None = None
     debit_below_iv_rank: float = 0.5
     veto_debit_below: float = -0.05
     veto_debit_regimes: tuple[str, ...] = ("low_vol", "high_vol", "iv_contraction", "neutral")
@@ -65,8 +70,12 @@ class SelectionRules:
     def __post_init__(self) -> None:
         if self.strategy not in (BY_MATRIX, *STRATEGIES):
             raise ValueError(f"strategy is {BY_MATRIX} or one of {', '.join(STRATEGIES)}")
-        if not 0.0 <= self.min_probability <= 1.0:
-            raise ValueError("min_probability lies between 0 and 1")
+        if self.min_probability is not None and not 0.0 <= self.min_probability <= 1.0:
+            raise ValueError("min_probability lies between 0 and 1, or is none")
+        if not 0.0 < self.confident_share <= 1.0:
+            raise ValueError("confident_share is above 0, and at most 1")
+        if self.fewest_calls < 1:
+            raise ValueError("fewest_calls is at least 1")
         unknown = sorted({*self.veto_debit_regimes} - {*REGIMES})
         if unknown:
             raise ValueError(f"veto_debit_regimes: {unknown[0]} is none of {', '.join(REGIMES)}")
@@ -82,13 +91,19 @@ def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFra
     let a refused row through, null where none refuses) and `target_dte`.
 
     Needed columns: bad_reason, vix, iv_close, regime, direction, p_bearish, p_neutral,
-    p_bullish, iv_rank, iv_rank_change_pred. The first refusal that applies is given.
+    p_bullish, call_rank, earlier_calls, iv_rank, iv_rank_change_pred. The first refusal that
+    applies is given.
     """
     rows = with_wanted(inputs, rules).with_columns(target_dte=target_dte(rules))
     refusals = selection_refusals(rules)
     rows = rows.with_columns(refusal=first_refusal(refusals), needs=first_needs(refusals))
     strategy = pl.when(pl.col("refusal").is_null()).then("wanted").otherwise(pl.lit(NONE))
-    return rows.with_columns(strategy.alias("strategy")).drop("wanted", "kind", "p_max")
+    is_level = rules.min_probability is None
+    confident_call = asks_for_confidence(rules) & is_confident(rules) & pl.lit(is_level)
+    return rows.with_columns(
+        strategy.alias("strategy"),
+        confident_call=confident_call & pl.col("refusal").is_null(),
+    ).drop("wanted", "kind", "p_max")
 
 
 def with_wanted(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
@@ -107,8 +122,6 @@ def with_wanted(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
 def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of `with_wanted`, in their order."""
     change = pl.col("iv_rank_change_pred")
-    is_unsure = (pl.col("regime") == "neutral") & (pl.col("direction") != "neutral")
-    by_matrix = rules.strategy == BY_MATRIX
     return (
         RefusalRule(
             "BAD_BAR",
@@ -138,12 +151,7 @@ def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
             pl.col("direction").is_null() | is_missing("iv_rank_change_pred"),
             pl.lit("predictions of direction and volatility, after about two years of history"),
         ),
-        RefusalRule(
-            "LOW_CONFIDENCE",
-            as_text("p_max"),
-            f"at least {rules.min_probability:g} in the neutral regime" if by_matrix else "any",
-            is_unsure & pl.lit(by_matrix) & (pl.col("p_max") < rules.min_probability),
-        ),
+        _low_confidence(rules),
         RefusalRule(
             "NO_EDGE",
             pl.col("wanted"),
@@ -200,6 +208,64 @@ def _traded_directions(rules: SelectionRules) -> pl.Expr:
         for regime, directions in traded.iter_rows()
     }
     return pl.col("regime").replace_strict(texts, default=None, return_dtype=pl.String)
+
+
+def _low_confidence(rules: SelectionRules) -> RefusalRule:
+    """A direction in the neutral regime is traded only if the call is confident."""
+    by_matrix, least = rules.strategy == BY_MATRIX, rules.min_probability
+    refuses = asks_for_confidence(rules) & ~is_confident(rules)
+    if least is not None:
+        threshold = f"at least {least:g} in the neutral regime" if by_matrix else "any"
+        return RefusalRule("LOW_CONFIDENCE", as_text("p_max"), threshold, refuses)
+    asked = f"in the {upper_part(rules.confident_share)} of {rules.fewest_calls} earlier calls or "
+    threshold = f"{asked}more, in the neutral regime" if by_matrix else "any"
+    earlier = pl.col("earlier_calls").fill_null(0)
+    needs = (
+        pl.when(earlier < rules.fewest_calls)
+        .then(
+            pl.format(
+                f"{rules.fewest_calls} earlier directional calls of this model; {{}} are stored",
+                earlier,
+            )
+        )
+        .otherwise(
+            pl.format(
+                f"a rank of {1.0 - rules.confident_share:.4f} among {{}} earlier calls; it is {{}}",
+                earlier,
+                pl.col("call_rank").round(4),
+            )
+        )
+    )
+    return RefusalRule("LOW_CONFIDENCE", as_text("call_rank"), threshold, refuses, needs)
+
+
+def asks_for_confidence(rules: SelectionRules) -> pl.Expr:
+    """Whether a row is traded only if its call is confident: a direction in the neutral regime."""
+    is_directional = (pl.col("direction") != "neutral").fill_null(value=False)
+    in_regime = (pl.col("regime") == "neutral").fill_null(value=False)
+    return pl.lit(rules.strategy == BY_MATRIX) & in_regime & is_directional
+
+
+def is_confident(rules: SelectionRules) -> pl.Expr:
+    """Whether the call of a row counts as confident; false where its rank is not known.
+
+    With `min_probability` the rows need `p_max`, otherwise `call_rank` and `earlier_calls`.
+    """
+    if rules.min_probability is not None:
+        return (pl.col("p_max") >= rules.min_probability).fill_null(value=False)
+    # Two thirds as a share of calls and as 1 - 1/3 differ in the last bit.
+    bound = 1.0 - rules.confident_share - 1e-12
+    is_sure = pl.col("call_rank").fill_nan(None).fill_null(-1.0) >= bound
+    return is_sure & (pl.col("earlier_calls").fill_null(0) >= rules.fewest_calls)
+
+
+def upper_part(share: float) -> str:
+    """The upper `share` of something in words: upper third, upper 40%."""
+    names = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}
+    parts = round(1.0 / share)
+    if parts in names and abs(1.0 / parts - share) < 1e-6:
+        return f"upper {names[parts]}"
+    return f"upper {100.0 * share:g}%"
 
 
 def target_dte(rules: SelectionRules) -> pl.Expr:

@@ -68,6 +68,8 @@ class AccountState:
     missing for so long that the model values the position. `without_bars` are the tickers that
     have no good bar of the newest stored session, and the one of their last; `assigned` says by
     position_id what shares an assignment or an exercise has left in an open position.
+    `market_priced` says of the tickers that the newest session plans to trade on an index that is
+    not their own how far off their prices may be.
     """
 
     account: str
@@ -81,6 +83,7 @@ class AccountState:
     unsure: Mapping[str, str] = field(default_factory=dict)
     without_bars: Sequence[tuple[str, date | None]] = ()
     assigned: Mapping[str, str] = field(default_factory=dict)
+    market_priced: Mapping[str, str] = field(default_factory=dict)
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -115,6 +118,10 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             "halted, delisted or late at the source; see: options-platform status",
         )
         for ticker, last in state.without_bars
+    ]
+    alerts += [
+        Alert(f"index {ticker}", f"{name}: {ticker} is not priced on its own volatility", text)
+        for ticker, text in state.market_priced.items()
     ]
     due = min(newest_due(now, rules), state.data_end or date.max)
     # An account that never traded has no schedule to miss, whatever was backfilled.

@@ -118,15 +118,12 @@ def spread_exposure(
     spot, units = at.close.spot, SHARES * contracts
     sums = dict.fromkeys(("delta", "gamma", "theta", "vega"), 0.0)
     if alive:
-        index = np.full(len(alive), at.close.implied_vol)
         greeks = quote(
-            np.full(len(alive), spot),
+            at.close.underlying(at.session, len(alive)),
             np.array([leg.strike for leg in alive]),
             years_of(np.array([(leg.expiry - at.session).days for leg in alive])),
-            index,
             option_sign(np.array([leg.right for leg in alive])),
             chain,
-            at.close.term(len(alive)),
         ).greeks
         sides = [LEG_SIDES[leg.side] * leg.ratio for leg in alive]
         for name in sums:

@@ -20,6 +20,7 @@ from options_platform.contracts.backtest import FILL_MODEL_NAMES
 from options_platform.domain.chain import (
     ChainRules,
     TermStructure,
+    Underlying,
     option_sign,
     quote,
     years_of,
@@ -94,6 +95,7 @@ class MarketClose:
 
     `term_ratios` and `short_rate` are those of `domain.chain.term_structure`; None where one is not
     known. `next_dividend` is the one to expect at this close, as traded; None where none is.
+    Without a `ticker` options are priced like those of a ticker that has no surface of its own.
     """
 
     spot: float
@@ -101,9 +103,14 @@ class MarketClose:
     term_ratios: tuple[float | None, ...] = (None, None, None)
     short_rate: float | None = None
     next_dividend: NextDividend | None = None
+    ticker: str = ""
 
-    def term(self, legs: int) -> TermStructure:
-        """The term structure of this close, once for each leg."""
+    def underlying(self, session: date, legs: int) -> Underlying:
+        """What options are priced on at this close of `session`, once for each leg."""
+        spot, index = np.full(legs, self.spot), np.full(legs, self.implied_vol)
+        return Underlying.of(self.ticker, session, spot, index, self._term(legs))
+
+    def _term(self, legs: int) -> TermStructure:
         values = (*self.term_ratios, self.short_rate)
         *ratios, rate = (np.full(legs, math.nan if own is None else own) for own in values)
         return term_of(np.full(legs, self.implied_vol), ratios, rate)
@@ -150,10 +157,8 @@ def leg_prices(
     prices = intrinsic_value(np.array(market.spot), strikes, signs)
     alive = days > 0
     if alive.any():
-        spot = np.full(len(legs), market.spot)
-        index = np.full(len(legs), market.implied_vol)
-        years, term = years_of(np.maximum(days, 1)), market.term(len(legs))
-        quotes = quote(spot, strikes, years, index, signs, chain, term)
+        underlying = market.underlying(session, len(legs))
+        quotes = quote(underlying, strikes, years_of(np.maximum(days, 1)), signs, chain)
         filled = fills.leg_prices(sides, quotes.bid, quotes.mid, quotes.ask)
         prices = np.where(alive, filled, prices)
     return np.asarray(prices, dtype=np.float64)

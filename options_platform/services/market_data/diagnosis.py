@@ -103,6 +103,7 @@ def _databases(settings: Settings) -> Iterator[Diagnosis]:
 def _sources(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.adapters.ports.market_data import reads_files
     from options_platform.adapters.sources import open_source, require_ready, source_options
+    from options_platform.domain.feature_engine.iv_history import CHAIN
 
     try:
         for name in (settings.source, *settings.fallback_sources):
@@ -122,9 +123,7 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
         if missing
         else Diagnosis("source", Diagnosis.OK, f"{info.name}: {info.label}")
     )
-    from options_platform.domain.feature_engine.iv_history import CHAIN
-
-    symbols = sorted({"VIX", *settings.iv_symbols.values()} - {CHAIN})
+    symbols = sorted({"VIX", *_iv_symbols(settings, info).values()} - {CHAIN})
     missing = _missing_names(symbols, info.indices if "index" in info.kinds else ())
     yield (
         Diagnosis(
@@ -140,6 +139,18 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
     alone = open_source(settings.source, replace(source_options(settings), fallbacks=()))
     if reads_files(alone):
         yield from _files(alone, (*settings.tickers, *symbols))
+
+
+def _iv_symbols(settings: Settings, info: SourceInfo) -> dict[str, str]:
+    """The index of each ticker; only those that are set where the warehouse cannot be read."""
+    from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.services.market_data.own_indices import expected_iv_symbols
+
+    try:
+        warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
+        return expected_iv_symbols(settings, info, warehouse)
+    except PlatformError:
+        return dict(settings.iv_symbol)
 
 
 def _files(source: FileSource, names: Sequence[str]) -> Iterator[Diagnosis]:
@@ -192,6 +203,7 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         open_entries,
         stored_keys,
     )
+    from options_platform.services.market_data.own_indices import index_notes
 
     if not settings.warehouse_path.exists():
         yield Diagnosis("warehouse", Diagnosis.NOTE, "empty; run: options-platform backfill")
@@ -201,6 +213,8 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         for table in LISTED_TABLES:
             yield _table(table.name, settings.tickers, stored_keys(settings, warehouse, table))
         aside, warnings = open_entries(warehouse)
+        for ticker, note in index_notes(settings, warehouse).items():
+            yield Diagnosis(f"index of {ticker}", Diagnosis.NOTE, note)
     except PlatformError as error:
         yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))
         return

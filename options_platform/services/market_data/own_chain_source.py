@@ -10,9 +10,8 @@ from options_platform.adapters.ports.market_data import INDEX_SCHEMA, MarketData
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import IV_HISTORY
 from options_platform.domain.feature_engine.iv_history import CHAIN, chain_closes
+from options_platform.domain.market.index_series import CHAIN_PREFIX
 from options_platform.errors import SourceError
-
-PREFIX = f"{CHAIN}:"
 
 
 class OwnIvSource:
@@ -36,9 +35,9 @@ class OwnIvSource:
 
         Raises :class:`SourceError` if none is stored in the range and the source has no chains.
         """
-        if not symbol.startswith(PREFIX):
+        if not symbol.startswith(CHAIN_PREFIX):
             return self._source.index_bars(symbol, start, end)
-        ticker = symbol.removeprefix(PREFIX)
+        ticker = symbol.removeprefix(CHAIN_PREFIX)
         history = self._warehouse.read(IV_HISTORY, tickers=[ticker], start=start, end=end)
         if history.is_empty() and "chain" not in self.info.kinds:
             raise SourceError(

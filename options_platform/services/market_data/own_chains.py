@@ -6,7 +6,7 @@ from options_platform.settings import Settings
 
 def by_chain(settings: Settings) -> tuple[str, ...]:
     """The tickers whose `iv_symbol` is CHAIN."""
-    return tuple(name for name, symbol in settings.iv_symbols.items() if symbol == CHAIN)
+    return tuple(name for name, symbol in settings.iv_symbol.items() if symbol == CHAIN)
 
 
 def vix_inputs(settings: Settings) -> list[str]:

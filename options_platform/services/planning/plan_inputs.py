@@ -13,20 +13,29 @@ from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, REGIME, VIX, 
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
+from options_platform.services.planning.ranked_calls import stored_ranks
 
 
 def plan_inputs(
-    warehouse: Warehouse, tickers: Sequence[str], start: date, end: date
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    start: date,
+    end: date,
+    *,
+    only: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The inputs of plans, one row per stored bar of the range, including bars set aside.
 
+    `only` has the date and ticker of the bars that are wanted (default: all of the range).
+
     Columns are those of `raw_ohlcv`, `vix`, `features`, `regime` and both models that planning
-    needs, and the tenors of the VIX if stored. Raises :class:`IncompleteDataError` if a table has
-    no row for a bar.
+    needs, the rank of each call among earlier ones, and the tenors of the VIX if stored. Raises
+    :class:`IncompleteDataError` if a table has no row for a bar, or if predictions are missing
+    that ranks are computed from.
     """
     columns = {
         RAW_OHLCV: ["close", "split_factor", "bad_reason"],
-        VIX: ["vix", "iv_close"],
+        VIX: ["vix", "iv_close", "iv_symbol"],
         FEATURES_TABLE: ["iv_rank"],
         REGIME: ["regime"],
         DIRECTION_MODEL: ["direction", "p_bearish", "p_neutral", "p_bullish", "confidence"],
@@ -42,10 +51,12 @@ def plan_inputs(
         )
         for table, names in columns.items()
     ]
-    joined = frames[0]
+    joined = frames[0] if only is None else frames[0].join(only, on=KEY, how="semi")
     for table, frame in zip(list(columns)[1:], frames[1:], strict=True):
         _require_rows(table.name, joined, frame)
         joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
+    ranks = stored_ranks(warehouse, tickers, start, end)
+    joined = joined.join(ranks, on=KEY, how="left", maintain_order="left")
     tenors = stored_tenors(warehouse)
     if tenors is None:
         return joined

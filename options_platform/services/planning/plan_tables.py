@@ -123,6 +123,6 @@ def market_closes(
         *ratios, rate = (value if value == value else None for value in term)  # noqa: PLR0124 - NaN
         dividend = None if amount is None else NextDividend(amount * factor, ahead)
         market.setdefault(day, {})[ticker] = MarketClose(
-            close * factor, iv / 100.0, tuple(ratios), rate, dividend
+            close * factor, iv / 100.0, tuple(ratios), rate, dividend, ticker
         )
     return market

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
+import polars as pl
+
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import newest_session, shift
+from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.trading.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.trading.closing import shares_held
 from options_platform.errors import LedgerError
@@ -28,7 +32,10 @@ def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
     """
     try:
         state = replace(
-            account_state(ledger, now), data_end=settings.end, without_bars=_without_bars(settings)
+            account_state(ledger, now),
+            data_end=settings.end,
+            without_bars=_without_bars(settings),
+            market_priced=_market_priced(settings),
         )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
@@ -41,6 +48,21 @@ def _without_bars(settings: Settings) -> list[tuple[str, date | None]]:
         return []
     absent = without_bars(Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS), settings)
     return list(absent.select("ticker", "last").iter_rows())
+
+
+def _market_priced(settings: Settings) -> dict[str, str]:
+    """The tickers that the newest plans trade on an index that is not their own, with the error."""
+    if not settings.warehouse_path.exists():
+        return {}
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
+    columns = ["date", "ticker", "decision", "iv_symbol", "iv_basis"]
+    plans = warehouse.read(TRADE_PLAN, columns=columns, tickers=settings.tickers)
+    newest = plans.filter(pl.col("date") == pl.col("date").max())
+    traded = newest.filter((pl.col("decision") == "trade") & (pl.col("iv_basis") == "market"))
+    return {
+        ticker: market_note(ticker, symbol)
+        for ticker, symbol in traded.select("ticker", "iv_symbol").iter_rows()
+    }
 
 
 def account_state(ledger: Ledger, now: datetime) -> AccountState:

@@ -116,6 +116,7 @@ def test_one_value_applies_to_every_regime_of_a_setting_by_regime():
         "plan.sizing.risk_pct=-1", "plan.sizing.risk_pct=nan", "account_value_usd=0",
         "plan.strikes.short_delta=2", "plan.strikes.long_delta.neutral=-0.2",
         "plan.strikes.width_usd=0", "plan.selection.min_dte=50", "plan.selection.min_probability=2",
+        "plan.selection.confident_share=0", "plan.selection.fewest_calls=0",
         "exits.credit_stop=0", "exits.exit_dte=-5", "plan.liquidity.max_width_share=-1",
         "plan.chain.risk_free_rate=inf", "start_usd=nan", "plan.selection.strategy=short_straddle",
     ],
@@ -135,3 +136,14 @@ def test_related_settings_are_validated_together():
          "plan.allow_undefined_risk=true"], PLAN, RULES,
     )  # fmt: skip
     assert (variant.plan.selection.min_dte, variant.plan.selection.max_dte) == (50, 60)
+
+
+def test_the_level_of_confidence_can_be_varied_and_replaced_by_a_constant():
+    variants, _ = make_variants(
+        ["plan.selection.confident_share=0.25,0.5", "plan.selection.min_probability=none,0.4"],
+        PLAN, RULES,
+    )  # fmt: skip
+    levels = [
+        (v.plan.selection.confident_share, v.plan.selection.min_probability) for v in variants
+    ]
+    assert levels == [(0.25, None), (0.25, 0.4), (0.5, None), (0.5, 0.4)]

@@ -66,7 +66,7 @@ def test_a_variant_gives_the_same_result_as_when_run_alone():
     for variant, result in run_variants(fill_band(PLAN, RULES), inputs, market):
         alone = run_backtest(*build_plans(inputs, variant.plan), market, variant.rules)
         assert result.equity.equals(alone.equity)
-        assert result.trades.height > 5
+        assert result.trades.height >= 5
 
 
 DAYS = sessions(date(2015, 1, 2), date(2020, 12, 31))

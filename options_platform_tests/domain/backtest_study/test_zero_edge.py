@@ -16,6 +16,7 @@ from options_platform.domain.backtest import AssignmentRules, BacktestMarket, ru
 from options_platform.domain.calendar.expiries import choose_expiries
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import (
+    Underlying,
     option_sign,
     snap_strike,
     strike_nearest_delta,
@@ -72,7 +73,8 @@ def planned(strategy, market):
     near = choose_expiries(days, np.full(len(days), 16), 10, 21, names)
     assert (near < far).all()
     years, index = years_of((far - days).astype(np.int64)), np.full(len(days), VOL)
-    step, delta = strike_step(spot), np.full(len(days), DELTA[strategy.kind])
+    underlying = Underlying.of(names, days, spot, index)
+    step, delta = strike_step(underlying), np.full(len(days), DELTA[strategy.kind])
     ids = [f"{day}-{name}" for day, name in zip(days, ticker, strict=True)]
     shared = {"date": days, "ticker": ticker, "plan_id": ids}
     legs = []
@@ -81,7 +83,7 @@ def planned(strategy, market):
         anchor = (
             snap_strike(spot, step)
             if strategy.centred
-            else strike_nearest_delta(spot, years, index, sign, delta, FLAT)
+            else strike_nearest_delta(underlying, years, sign, delta, FLAT)
         )
         legs.append(
             pl.DataFrame(

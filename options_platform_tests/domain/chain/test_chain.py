@@ -8,6 +8,7 @@ from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.chain import (
     Chain,
     ChainRules,
+    Underlying,
     quote,
     strike_nearest_delta,
 )
@@ -28,9 +29,9 @@ def test_a_synthetic_chain_has_the_quotes_that_plans_are_priced_with():
     synthetic = chain()
     expiry = EXPIRIES[4]
     years = np.array([(expiry - DAY).days / DAYS_A_YEAR])
-    spot, index, sign = np.array([250.0]), np.array([0.2]), np.array([-1.0])
-    strike = strike_nearest_delta(spot, years, index, sign, np.array([0.3]), RULES)
-    quoted = quote(spot, strike, years, index, sign, RULES)
+    spy, sign = Underlying.of("SPY", DAY, np.array([250.0]), np.array([0.2])), np.array([-1.0])
+    strike = strike_nearest_delta(spy, years, sign, np.array([0.3]), RULES)
+    quoted = quote(spy, strike, years, sign, RULES)
     listed = synthetic.contract(expiry, "put", float(strike[0]))
     assert listed["bid"] == quoted.bid[0]
     assert listed["ask"] == quoted.ask[0]

@@ -1,12 +1,18 @@
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.domain.chain import ChainRules, atm_vol, quote, years_of
+from options_platform.domain.chain import ChainRules, Underlying, atm_vol, quote, years_of
 from options_platform.errors import PricingError
 
 RULES = ChainRules()
+
+
+def spy(spot, index):
+    return Underlying.of("SPY", date(2024, 1, 2), np.array([spot]), np.array([index]))
 
 
 @given(
@@ -18,11 +24,10 @@ RULES = ChainRules()
 )
 @settings(deadline=None)
 def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, index, sign):
-    spots, strikes, indices, signs = (
-        np.array([value]) for value in (spot, spot * moneyness, index, sign)
-    )
+    underlying = spy(spot, index)
+    strikes, signs = np.array([spot * moneyness]), np.array([sign])
     years = years_of(np.array([days]))
-    quoted = quote(spots, strikes, years, indices, signs, RULES)
+    quoted = quote(underlying, strikes, years, signs, RULES)
     price, bid, mid, ask = (
         part[0] for part in (quoted.greeks.price, quoted.bid, quoted.mid, quoted.ask)
     )
@@ -35,7 +40,7 @@ def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, in
         assert side == pytest.approx(round(side, 2), abs=1e-12)
     # Each side is at least half the modelled width from the price, unless the bid is zero.
     a, by_vega, by_vol, by_term = RULES.width
-    vega, atm = max(quoted.greeks.vega[0], 1e-4), atm_vol(years, indices, RULES.surface)[0]
+    vega, atm = max(quoted.greeks.vega[0], 1e-4), atm_vol(underlying, years, RULES.surface)[0]
     width = 0.01 * np.exp(a) * (vega / 0.1) ** by_vega * (atm / 0.2) ** by_vol
     width *= (days / 30) ** by_term
     assert ask - price >= 0.5 * width - 1e-6
@@ -44,10 +49,10 @@ def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, in
 
 def test_quotes_widen_with_volatility_and_near_the_money():
     years, sign = np.array([30 / 365]), np.array([-1.0])
-    spot, strikes = np.array([400.0]), np.array([340.0, 400.0])
+    strikes = np.array([340.0, 400.0])
     widths = []
     for index in (0.12, 0.2, 0.4):
-        quoted = quote(spot, strikes, years, np.array([index]), sign, RULES)
+        quoted = quote(spy(400.0, index), strikes, years, sign, RULES)
         widths.append(quoted.ask - quoted.bid)
         assert np.all(quoted.bid <= quoted.mid)
         assert np.all(quoted.ask >= quoted.bid + 0.01 - 1e-9)
@@ -58,7 +63,7 @@ def test_quotes_widen_with_volatility_and_near_the_money():
 @pytest.mark.parametrize("index", [0.0, float("nan")])
 def test_a_quote_without_a_volatility_is_refused(index):
     with pytest.raises(PricingError):
-        quote(*(np.array([x]) for x in (100.0, 100.0, 0.1, index, 1.0)), RULES)
+        quote(spy(100.0, index), *(np.array([x]) for x in (100.0, 0.1, 1.0)), RULES)
 
 
 def test_a_year_has_365_days():

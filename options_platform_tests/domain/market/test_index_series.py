@@ -6,9 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.adapters.ports.market_data import INDEX_SCHEMA
+from options_platform.adapters.sources.fallback import PUBLISHED_INDICES
 from options_platform.contracts import VIX
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.market.index_series import align_indices, foreign_indices
+from options_platform.domain.market.index_series import (
+    OWN_INDEX,
+    align_indices,
+    foreign_indices,
+    iv_basis,
+    iv_basis_of,
+)
 from options_platform.testing.market import NOW
 
 DAYS = sessions(date(2024, 6, 3), date(2024, 6, 28))
@@ -90,6 +97,26 @@ def test_an_index_value_is_from_today_or_yesterday_never_from_the_future(values,
     assert of(short, "SPY", "vix")[:cut] == shown[:cut]
 
 
-def test_a_ticker_on_the_vix_with_a_dedicated_index_is_reported():
+def test_a_ticker_that_is_not_on_its_own_index_is_reported_with_its_own():
     assert foreign_indices({"SPY": "VIX", "QQQ": "VIX", "IWM": "RVX"}) == {"QQQ": "VXN"}
     assert foreign_indices({"QQQ": "VXN", "AAPL": "CHAIN:AAPL"}) == {}
+    assert foreign_indices({"MSFT": "VIX", "IWM": "VXN"}) == {"MSFT": None, "IWM": "RVX"}
+
+
+@pytest.mark.parametrize(
+    ("ticker", "symbol", "basis"),
+    [("SPY", "VIX", "own"), ("VOO", "VIX", "own"), ("QQQ", "VXN", "own"), ("QQQ", "VIX", "market"),
+     ("MSFT", "VIX", "market"), ("GOOGL", "VXGOG", "own"), ("AAPL", "CHAIN:AAPL", "chain"),
+     ("MSFT", None, None)],
+)  # fmt: skip
+def test_the_basis_of_a_price_is_the_tickers_own_index_its_chain_or_the_market(
+    ticker, symbol, basis
+):
+    row = pl.DataFrame({"t": [ticker], "s": [symbol]}, schema={"t": pl.String, "s": pl.String})
+    assert row.select(iv_basis_of(pl.col("t"), pl.col("s"))).item() == basis
+    if symbol is not None:
+        assert iv_basis(ticker, symbol) == basis
+
+
+def test_every_own_index_may_be_read_from_another_source():
+    assert set(OWN_INDEX.values()) <= PUBLISHED_INDICES

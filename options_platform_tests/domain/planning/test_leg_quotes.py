@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest_study.baselines import always
-from options_platform.domain.chain import ChainRules, TermStructure
+from options_platform.domain.chain import ChainRules, TermStructure, Underlying, quote
 from options_platform.domain.chain.term_structure import row_term
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
@@ -68,6 +68,19 @@ def test_a_stored_chain_that_equals_the_synthetic_one_gives_the_same_trades(both
     assert anchored.height > 0.9 * same.height
     for name in ("strategy", "contracts", "width", "limit_price", "max_loss_usd", "net_vega"):
         assert anchored[name].to_list() == anchored[f"{name}_real"].to_list()
+
+
+def test_a_plan_on_a_real_chain_has_no_error_of_the_surface_traded_or_refused():
+    rows = SOME.with_columns(iv_symbol=pl.lit("VIX"))
+    rules = replace(RULES, sizing=SizingRules(account_value_usd=20_000.0))
+    synthetic, _ = build_plans(rows, rules)
+    real, _ = build_plans(rows, rules, chains(SOME))
+    priced = synthetic["reasons"].list.first().is_in(["RISK_BUDGET", "BAD_QUOTE", "ILLIQUID"])
+    priced |= synthetic["decision"] == "trade"
+    assert 10 < priced.sum() < priced.len()
+    assert synthetic["vol_error"].null_count() == 0
+    assert real.filter(priced)["vol_error"].null_count() == priced.sum()
+    assert real.filter(~priced)["vol_error"].equals(synthetic.filter(~priced)["vol_error"])
 
 
 def test_each_row_rests_on_its_own_chain_alone():
@@ -205,14 +218,13 @@ def test_live_prices_follow_the_same_tenors():
     legs = [OrderLeg("sell", "put", 95.0, date(2020, 2, 21)),
             OrderLeg("buy", "put", 90.0, date(2020, 2, 21))]  # fmt: skip
     day, chain = date(2020, 1, 2), ChainRules()
-    plain = net_price(legs, day, MarketClose(100.0, 0.2), chain, AT_MID)
-    steep = net_price(legs, day, MarketClose(100.0, 0.2, (None, 1.3, None)), chain, AT_MID)
+    plain = net_price(legs, day, MarketClose(100.0, 0.2, ticker="SPY"), chain, AT_MID)
+    rising = MarketClose(100.0, 0.2, (None, 1.3, None), ticker="SPY")
+    steep = net_price(legs, day, rising, chain, AT_MID)
     years = np.full(2, 50 / 365.0)
-    from options_platform.domain.chain import quote
-
     term = TermStructure(days_93=np.full(2, 0.26))
-    wanted = quote(np.full(2, 100.0), np.array([95.0, 90.0]), years, np.full(2, 0.2),
-                   np.full(2, -1.0), chain, term)  # fmt: skip
+    underlying = Underlying.of("SPY", day, np.full(2, 100.0), np.full(2, 0.2), term)
+    wanted = quote(underlying, np.array([95.0, 90.0]), years, np.full(2, -1.0), chain)
     assert steep == pytest.approx(wanted.mid[1] - wanted.mid[0])
     assert steep < plain < 0
 

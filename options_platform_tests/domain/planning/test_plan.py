@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.needs import in_dollars
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
@@ -102,7 +104,7 @@ REFUSALS = {
     "NO_VIX": {"vix": float("nan")},
     "NO_REGIME": {"regime": None},
     "NO_PREDICTION": {"direction": None},
-    "LOW_CONFIDENCE": {"regime": "neutral", "p_bullish": 0.45},
+    "LOW_CONFIDENCE": {"regime": "neutral", "call_rank": 0.45},
     "NO_EDGE": {"regime": "iv_expansion", "direction": "neutral"},
     "IRON_CONDOR_DISABLED": {"regime": "high_vol", "direction": "neutral"},
     "VOL_VETO_DEBIT": {"iv_rank_change_pred": -0.06},
@@ -129,19 +131,31 @@ def test_every_refused_row_says_what_would_let_it_through_and_no_trade_does():
 
 
 def test_what_the_inputs_say_of_calls_and_index_stands_on_every_plan():
-    said = {
-        "call_rank": 0.75, "earlier_calls": 80, "iv_symbol": "VXN", "iv_basis": "own",
-        "vol_error": 0.6,
-    }  # fmt: skip
+    said = {"call_rank": 0.75, "earlier_calls": 80, "iv_symbol": "VXN"}
     with_index = BATCH.with_columns(
         pl.lit(value, TRADE_PLAN.schema[name]).alias(name) for name, value in said.items()
     )
     plans, legs = build_plans(with_index, CONDORS)
     assert plans.select(list(said)).unique().row(0, named=True) == said
-    without, same_legs = build_plans(BATCH, CONDORS)
-    assert without.select(list(said)).unique().row(0, named=True) == dict.fromkeys(said)
-    assert plans.drop(list(said)).equals(without.drop(list(said)))
+    ranks = ["call_rank", "earlier_calls"]
+    same = BATCH.with_columns(with_index.select(ranks))
+    without, same_legs = build_plans(same, CONDORS)
+    of_index = ["iv_symbol", "iv_basis", "vol_error"]
+    assert build_plans(BATCH, CONDORS)[0].select(ranks).equals(BATCH.select(ranks))
+    changed = [*ranks, *of_index]
+    assert plans.drop(changed).equals(without.drop(changed))
     assert legs.equals(same_legs)
+
+
+def test_a_trade_of_the_neutral_regime_says_that_its_call_is_confident():
+    plans, _ = build_plans(BATCH, CONDORS)
+    trades = plans.filter(pl.col("decision") == "trade")
+    says_so = pl.col("reasons").list.contains("CONFIDENT_CALL")
+    assert trades.filter(says_so).height > 5
+    assert trades.filter(says_so).equals(trades.filter(pl.col("regime") == "neutral"))
+    assert (trades.filter(says_so)["call_rank"] >= 2 / 3 - 1e-12).all()
+    constant = replace(CONDORS, selection=replace(CONDORS.selection, min_probability=0.4))
+    assert not build_plans(BATCH, constant)[0].select(says_so.any()).item()
 
 
 def loss_of_one():
@@ -175,9 +189,9 @@ def test_what_a_budget_needs_is_the_setting_that_refuses():
     loss = math.ceil(loss_of_one())
     account = 100 * math.ceil(loss_of_one() / 0.02 / 100.0)
     for rules, needs in (
-        (with_account(1e5, max_risk_usd=50.0), f"max_risk_usd of {loss}"),
+        (with_account(1e5, max_risk_usd=5.0), f"max_risk_usd of {loss}"),
         (
-            with_account(2000.0, max_risk_usd=50.0),
+            with_account(2000.0, max_risk_usd=5.0),
             f"an account of {account:,} USD and max_risk_usd of {loss}",
         ),
         (
@@ -223,3 +237,22 @@ def test_days_to_expiry_follow_regime_and_rank():
     for plan in build_plans(BATCH, CONDORS)[0].drop_nulls("dte").iter_rows(named=True):
         assert 14 <= plan["dte"] <= 45
         assert plan["dte"] == (plan["expiry"] - plan["date"]).days
+
+
+def test_before_options_on_spy_were_listed_no_plan_trades_and_the_refusal_says_from_when():
+    first = date(2005, 1, 10)
+    days = sessions(date(2004, 12, 20), date(2005, 1, 31))
+    rows = pl.concat([one().with_columns(date=pl.lit(day)) for day in days])
+    plans, legs = build_plans(rows, CONDORS)
+    before = plans.filter(pl.col("date") < first)
+    assert before["decision"].unique().to_list() == ["no_trade"]
+    assert before["reasons"].to_list() == [["NO_OPTIONS"]] * before.height
+    assert before["needs"].unique().to_list() == ["sessions from 2005-01-10 on"]
+    after = plans.filter(pl.col("date") >= first)
+    assert "trade" in after["decision"].to_list()
+    assert not [codes for codes in after["reasons"].to_list() if "NO_OPTIONS" in codes]
+    assert legs["date"].min() >= first
+    # QQQ had options by then, and of a stock the first day is not known.
+    for ticker in ("QQQ", "XYZ"):
+        others, _ = build_plans(rows.with_columns(ticker=pl.lit(ticker)), CONDORS)
+        assert "NO_OPTIONS" not in {code for codes in others["reasons"] for code in codes}

@@ -5,7 +5,7 @@ import pytest
 
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.reasons import REASONS
-from options_platform.domain.planning.selection import SelectionRules, select_strategies
+from options_platform.domain.planning.selection import SelectionRules, select_strategies, upper_part
 
 CONDORS = SelectionRules()
 WITHOUT_CONDORS = SelectionRules(iron_condor_enabled=False)
@@ -43,11 +43,14 @@ def rows(**changes):
         "p_bearish": 0.1,
         "p_neutral": 0.2,
         "p_bullish": 0.7,
+        "call_rank": 1.0,
+        "earlier_calls": 60,
         "iv_rank": 0.4,
         "iv_rank_change_pred": 0.0,
     } | changes
     texts = ("bad_reason", "regime", "direction")
     schema = {name: pl.String if name in texts else pl.Float64 for name in values}
+    schema["earlier_calls"] = pl.Int32
     return pl.DataFrame([values], schema=schema)
 
 
@@ -124,23 +127,92 @@ def test_the_regimes_in_which_a_forecast_vetoes_debits_are_a_setting():
 
 
 @pytest.mark.parametrize(
-    ("regime", "p", "wanted"),
+    ("regime", "rank", "wanted"),
     [
-        ("neutral", 0.4999, "LOW_CONFIDENCE"),
-        ("neutral", 0.5, BULL_DEBIT),
-        ("low_vol", 0.35, BULL_DEBIT),  # elsewhere the regime is the edge
-        ("high_vol", 0.35, BULL_CREDIT),
+        ("neutral", 0.66, "LOW_CONFIDENCE"),
+        ("neutral", 2 / 3, BULL_DEBIT),
+        ("neutral", 40 / 60, BULL_DEBIT),
+        ("neutral", 1.0, BULL_DEBIT),
+        ("neutral", None, "LOW_CONFIDENCE"),
+        ("neutral", float("nan"), "LOW_CONFIDENCE"),
+        ("low_vol", 0.0, BULL_DEBIT),  # elsewhere the regime is the edge
+        ("high_vol", None, BULL_CREDIT),
     ],
 )
-def test_only_the_neutral_regime_asks_for_confidence(regime, p, wanted):
-    rest = (1 - p) / 2
-    found = answer(regime=regime, p_bullish=p, p_neutral=rest, p_bearish=rest)
-    assert found == wanted
+def test_only_the_neutral_regime_asks_for_a_call_in_the_upper_third(regime, rank, wanted):
+    assert answer(regime=regime, call_rank=rank) == wanted
 
 
-def test_the_bound_of_confidence_is_a_setting():
-    rules = SelectionRules(min_probability=0.75)
-    assert answer(rules, regime="neutral") == "LOW_CONFIDENCE"
+def test_59_earlier_calls_are_too_few_and_60_are_enough():
+    assert answer(regime="neutral", earlier_calls=59) == "LOW_CONFIDENCE"
+    assert answer(regime="neutral", earlier_calls=None) == "LOW_CONFIDENCE"
+    assert answer(regime="neutral", earlier_calls=60) == BULL_DEBIT
+    assert answer(SelectionRules(fewest_calls=43), regime="neutral", earlier_calls=43) == BULL_DEBIT
+
+
+def test_the_share_of_confident_calls_is_a_setting():
+    half = SelectionRules(confident_share=0.5)
+    assert answer(half, regime="neutral", call_rank=0.5) == BULL_DEBIT
+    assert answer(half, regime="neutral", call_rank=0.49) == "LOW_CONFIDENCE"
+    # With all of them, the least probable call is confident too.
+    assert (
+        answer(SelectionRules(confident_share=1.0), regime="neutral", call_rank=0.0) == BULL_DEBIT
+    )
+
+
+def test_a_constant_probability_replaces_the_level():
+    rules = SelectionRules(min_probability=0.5)
+    for p, wanted in ((0.4999, "LOW_CONFIDENCE"), (0.5, BULL_DEBIT)):
+        rest = (1 - p) / 2
+        classes = {"p_bullish": p, "p_neutral": rest, "p_bearish": rest}
+        for rank in (0.0, 1.0, None):
+            assert answer(rules, regime="neutral", call_rank=rank, **classes) == wanted
+
+
+def test_a_call_that_is_not_sure_says_what_would_do():
+    assert select(regime="neutral", call_rank=0.41, earlier_calls=212)["needs"] == (
+        "a rank of 0.6667 among 212 earlier calls; it is 0.41"
+    )
+    assert select(regime="neutral", earlier_calls=43)["needs"] == (
+        "60 earlier directional calls of this model; 43 are stored"
+    )
+    constant = SelectionRules(min_probability=0.75)
+    assert select(constant, regime="neutral")["needs"] == "at least 0.75 in the neutral regime"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"regime": "neutral"}, True),
+        ({"regime": "neutral", "call_rank": 0.5}, False),
+        ({"regime": "low_vol"}, False),
+        ({"regime": "neutral", "direction": "neutral"}, False),
+        ({"regime": None, "direction": None}, False),
+    ],
+)
+def test_a_row_says_whether_it_trades_because_the_call_is_confident(changes, wanted):
+    assert select(**changes)["confident_call"] is wanted
+    # A constant probability is no level.
+    assert select(SelectionRules(min_probability=0.5), **changes)["confident_call"] is False
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(1 / 3, "upper third"), (0.3333333, "upper third"), (0.25, "upper quarter"),
+     (0.4, "upper 40%"), (1.0, "upper 100%")],
+)  # fmt: skip
+def test_a_share_is_put_in_words(share, words):
+    assert upper_part(share) == words
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("confident_share", 0.0), ("confident_share", 1.1), ("fewest_calls", 0),
+     ("min_probability", 1.5)],
+)  # fmt: skip
+def test_a_level_that_means_nothing_is_refused(setting, value):
+    with pytest.raises(ValueError, match=setting):
+        SelectionRules(**{setting: value})
 
 
 @pytest.mark.parametrize(

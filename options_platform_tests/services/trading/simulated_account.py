@@ -57,7 +57,7 @@ def planned_with(made, day):
 
 def market(closes, iv=0.18):
     return {
-        day: {"SPY": MarketClose(float(close), iv)}
+        day: {"SPY": MarketClose(float(close), iv, ticker="SPY")}
         for day, close in zip(DAYS, closes, strict=False)
     }
 

@@ -284,4 +284,4 @@ def test_unknown_closes_are_absent_from_the_market():
     )
     vix = pl.DataFrame({"date": DAYS[:3], "ticker": "SPY", "iv_close": [20.0, 20.0, 20.0]})
     bars = bars.with_columns(dividend=0.0)
-    assert market_closes(bars, vix) == {DAYS[0]: {"SPY": MarketClose(200.0, 0.2)}}
+    assert market_closes(bars, vix) == {DAYS[0]: {"SPY": MarketClose(200.0, 0.2, ticker="SPY")}}

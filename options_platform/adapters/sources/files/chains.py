@@ -145,15 +145,22 @@ def _require_one_time_of_day(path: Path, frame: pl.DataFrame) -> None:
         )
 
 
-def _with_stamp(above: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with `session` and `quoted_at` from the text above the header, if it has a time."""
+def quote_stamp(above: str) -> datetime | None:
+    """The time of the quotes in the text above a header; None if it has none."""
     stamp = STAMP.search(above)
     if stamp is None:
-        return frame
+        return None
     month, day, year, clock, half = stamp.groups()
     form = "%b %d %Y %I:%M %p" if half else "%b %d %Y %H:%M"
     text = f"{month[:3]} {day} {year} {clock} {half or ''}".strip()
-    quoted = datetime.strptime(text, form).replace(tzinfo=ZoneInfo("America/New_York"))
+    return datetime.strptime(text, form).replace(tzinfo=ZoneInfo("America/New_York"))
+
+
+def _with_stamp(above: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with `session` and `quoted_at` from the text above the header, if it has a time."""
+    quoted = quote_stamp(above)
+    if quoted is None:
+        return frame
     return frame.with_columns(session=pl.lit(quoted.date()), quoted_at=pl.lit(quoted))
 
 

@@ -1,7 +1,7 @@
 """Converts files of any known layout into files that the source csv reads.
 
-There is one for the prices of each ticker, one for its actions, one for its earnings, and one for
-each session of its option chains.
+There is one for the prices of each ticker, one for its actions and one for its earnings. Option
+chains, which may not fit into memory, are imported by `bulk/`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from options_platform.adapters.sources.actions import paid_after_splits
-from options_platform.adapters.sources.files.chains import chain_of, read_quotes
 from options_platform.adapters.sources.files.events import (
     daily_actions,
     part_of_actions,
@@ -32,7 +30,8 @@ ENDING = re.compile(r"\.(csv|txt|tsv|gz|zip|parquet)$", re.IGNORECASE)
 # A ticker with what publishers append to it in file names.
 NAMED_FOR = re.compile(
     r"^\^?([A-Za-z][A-Za-z0-9.\-]{0,9}?)"
-    r"(_history|[._]us([._]d)?|_d|_daily|_actions|_earnings|_dividends|_splits)?$",
+    r"(_history|[._]us([._]d)?|_d|_daily|_actions|_earnings|_dividends|_splits"
+    r"|(_eod|_options|_chains?)?_\d{4}(-?\d{2}){0,2}|_eod|_options|_chains?)?$",
     re.IGNORECASE,
 )
 
@@ -41,8 +40,8 @@ NAMED_FOR = re.compile(
 class Imported:
     """A file to write.
 
-    `name` is its path in the folder of the source csv (`SPY.csv`, `options/SPY_2024-12-31.csv`),
-    `origin` says in words which layout, or for actions which files, its rows were read from.
+    `name` is its path in the folder of the source csv (`SPY.csv`), `origin` says in words which
+    layout, or for actions which files, its rows were read from.
     """
 
     name: str
@@ -63,13 +62,12 @@ class ActionsPart:
 class Request:
     """What the user says about the files, for what they do not say themselves.
 
-    `ticker` names the ticker of files without one, or the only one to convert; `session` is that of
-    a chain whose file has none. `no_splits` and `no_dividends` say that there were none, where only
-    the other kind of action is given. `whole` accepts a last line without a line end as complete.
+    `ticker` names the ticker of files without one, or the only one to convert. `no_splits` and
+    `no_dividends` say that there were none, where only the other kind of action is given. `whole`
+    accepts a last line without a line end as complete.
     """
 
     ticker: str | None = None
-    session: date | None = None
     no_splits: bool = False
     no_dividends: bool = False
     whole: bool = False
@@ -78,10 +76,10 @@ class Request:
 def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
     """Read `paths`, and return the files for the source csv that their rows make; write nothing.
 
-    A file with several tickers or sessions is split. Several files with different days of one
+    A file with several tickers is split. Several files with different days of one
     ticker are joined, and so are its dividends and splits. Raises :class:`SourceError` for a
-    damaged or ambiguous file, and :class:`UsageError` if a ticker or session is needed, or if
-    several files have the same days.
+    damaged or ambiguous file, and :class:`UsageError` if a ticker is needed, or if several files
+    have the same days.
     """
     if request.ticker is not None:
         require_ticker(request.ticker)
@@ -94,7 +92,10 @@ def convert(paths: Sequence[Path], request: Request) -> list[Imported]:
                 part = ActionsPart(path, frame, as_paid=table.layout.as_traded)
                 parts.setdefault(ticker, []).append(part)
         elif table.layout.kind == "chain":
-            converted += _chains(table, request)
+            raise SourceError(
+                f"{path.name} holds option chains in lines that are not ended by line feeds; "
+                "save it as CSV (UTF-8)"
+            )
         elif table.layout.kind == "earnings":
             converted += _earnings(table, request)
         else:
@@ -150,23 +151,6 @@ def _prices(table: FileTable, request: Request) -> list[Imported]:
 def _names_an_index(frame: pl.DataFrame) -> bool:
     """Whether the symbol in the file is an index, as in Yahoo's `^VIX`."""
     return "ticker" in frame.columns and str(frame["ticker"][0]).startswith("^")
-
-
-def _chains(table: FileTable, request: Request) -> list[Imported]:
-    quotes = read_quotes(table)
-    if "session" not in quotes.columns:
-        if request.session is None:
-            raise UsageError(f"{table.path.name} names no session; give it: --session")
-        quotes = quotes.with_columns(session=pl.lit(request.session))
-    files = []
-    for ticker, of_ticker in _by_ticker(table, quotes, request):
-        for session in of_ticker["session"].unique():
-            rows = of_ticker.filter(pl.col("session") == session)
-            chain = chain_of(table.path, rows, ticker, session).drop("source", "ticker")
-            filled = [name for name in chain.columns if chain[name].null_count() < chain.height]
-            name = f"options/{ticker}_{session}.csv"
-            files.append(Imported(name, chain.select(filled), described(table)))
-    return sorted(files, key=lambda file: file.name)
 
 
 def _earnings(table: FileTable, request: Request) -> list[Imported]:
@@ -225,7 +209,7 @@ def _by_ticker(
     if the file has no column of tickers.
     """
     if "ticker" not in frame.columns or frame["ticker"].null_count() == frame.height:
-        return [(request.ticker or _ticker_of(table.path), frame)]
+        return [(request.ticker or ticker_of(table.path), frame)]
     without_ticker = frame.filter(pl.col("ticker").is_null())
     if without_ticker.height:
         raise SourceError(f"{table.path.name} has a row without its ticker; correct it")
@@ -248,7 +232,8 @@ def _by_ticker(
     return chosen
 
 
-def _ticker_of(path: Path) -> str:
+def ticker_of(path: Path) -> str:
+    """The ticker that the name of a file begins with; :class:`UsageError` if there is none."""
     stem = path.name
     while ENDING.search(stem):
         stem = ENDING.sub("", stem)

@@ -15,16 +15,18 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.sources.files.bulk.session import read_session
 from options_platform.adapters.sources.files.chains import read_chain
 from options_platform.adapters.sources.files.events import read_earnings
-from options_platform.adapters.sources.files.prices import PRICES, described, read_bars, read_index
+from options_platform.adapters.sources.files.fred import IndexFiles, index_files, indices_of
+from options_platform.adapters.sources.files.prices import PRICES, described, read_bars
 from options_platform.adapters.sources.files.reading import find, names_in, read_table
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.adapters.sources.options import SourceOptions
 from options_platform.contracts.market import SERIES
 from options_platform.domain.calendar.sessions import newest_final_session
 from options_platform.domain.market.bars import require_ticker
-from options_platform.errors import ShortHistoryError, SourceError
+from options_platform.errors import ShortHistoryError, SourceError, UnknownSymbolError
 
 
 class CsvSource:
@@ -47,9 +49,9 @@ class CsvSource:
             f"files in {folders}",
             proxy=False,
             tickers=names,
-            indices=names,
+            indices=indices_of(names),
             kinds=frozenset({"bars", "index", "chain", "earnings"}),
-            series=tuple(name for name in SERIES if find(self._folders, name)),
+            series=tuple(name for name in SERIES if index_files(self._folders, name)),
             reads_files=True,
         )
 
@@ -73,17 +75,18 @@ class CsvSource:
         return table
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
-        """The bars of the index's file; open, high and low may be null.
+        """The bars of the index's file, and FRED's closes of days that it lacks (`files.fred`).
 
-        Raises :class:`SourceError` if the file has no close in the range, though it began before.
+        Open, high and low may be null. Raises :class:`SourceError` if the files have no close in
+        the range, though they began before.
         """
-        path = self._find(require_ticker(symbol))
-        table = read_index(path, symbol)
+        files = self._index_files(symbol)
+        table = files.read()
         unknown = {name: pl.lit(None) for name in PRICES if name not in table.columns}
         fault = why_no_answer(table, start, end, min(table["date"].to_list()))
         if fault:
             raise SourceError(
-                f"{path.name} has no closes of {symbol} for {start} to {end}: {fault}; bring the "
+                f"{files.names} has no closes of {symbol} for {start} to {end}: {fault}; bring the "
                 "file up to date, or choose an earlier end (OPTIONS_END)"
             )
         return (
@@ -95,14 +98,34 @@ class CsvSource:
         )
 
     def option_chain(self, ticker: str, session: date, now: datetime) -> pl.DataFrame:
-        """The chain of `options/TICKER_YYYY-MM-DD`, for any session that is over."""
-        name = f"options/{require_ticker(ticker)}_{session}"
+        """The chain of `options/TICKER_YYYY-MM-DD`, for any session that is over.
+
+        Without that file it is read from those of the month or of the year, `TICKER_YYYY-MM` and
+        `TICKER_YYYY`, as `options-platform import` writes them or as they were downloaded.
+        """
+        names = [
+            f"options/{require_ticker(ticker)}_{period}"
+            for period in (session, f"{session:%Y-%m}", f"{session:%Y}")
+        ]
         if session > newest_final_session(now):
             raise SourceError(
                 f"csv has no chain of {ticker} for {session}: the newest complete session is "
                 f"{newest_final_session(now)}; ask for that one"
             )
-        return read_chain(self._find(name), ticker, session)
+        paths = [find(self._folders, name) for name in names]
+        if paths[0] is not None:
+            return read_chain(paths[0], ticker, session)
+        for path in paths[1:]:
+            chain = None if path is None else read_session(path, ticker, session)
+            if chain is not None:
+                return chain
+        stored = next((path for path in paths if path is not None), None)
+        if stored is not None:
+            raise SourceError(
+                f"{stored.name} has no quotes of {ticker} for {session}; add them, or drop the "
+                "session"
+            )
+        return read_chain(self._find(names[0]), ticker, session)
 
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """The reports of `TICKER_earnings`; the file of a fund has only a header."""
@@ -110,19 +133,32 @@ class CsvSource:
         return reports.filter(pl.col("date").is_between(start, end)).sort("date")
 
     def understood(self, name: str) -> str:
-        """The recognised layout of the file of a ticker or symbol, as text.
+        """The recognised layout of the files of a ticker or symbol, as text.
 
-        Raises :class:`SourceError` if the file is missing or cannot be read.
+        Raises :class:`SourceError` if there is no file, or one that cannot be read.
         """
+        files = index_files(self._folders, name)
+        if files is not None and files.fred is not None:
+            return files.understood()
         table = read_table(self._find(require_ticker(name)), "bars", "index")
         return f"{table.path.name}: {described(table)}"
 
     def _find(self, name: str) -> Path:
         path = find(self._folders, name)
         if path is None:
-            shown = " or ".join(str(folder) for folder in self._folders)
-            raise SourceError(f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}")
+            raise self._no_file(name)
         return path
+
+    def _index_files(self, symbol: str) -> IndexFiles:
+        files = index_files(self._folders, require_ticker(symbol))
+        if files is None:
+            raise self._no_file(symbol)
+        return files
+
+    def _no_file(self, name: str) -> UnknownSymbolError:
+        shown = " or ".join(str(folder) for folder in self._folders)
+        text = f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}"
+        return UnknownSymbolError(text)
 
 
 def open_source(options: SourceOptions) -> CsvSource:

@@ -38,11 +38,16 @@ FOR_DIVIDENDS = re.compile(r"(?<!not )\badjusted for [^\n]*\bdividends?\b", re.I
 DAILY = ("", "d", "daily", "1d", "1440")
 # Generic names for the column of a single value; and names that identify a series.
 UNNAMED = ("close", "value", "price", "last", "px last", "adj close", "level")
+FRED_NAMES = {
+    "VIX": "VIXCLS", "VIX3M": "VXVCLS", "VXN": "VXNCLS", "RVX": "RVXCLS", "VXD": "VXDCLS",
+    "VXAPL": "VXAPLCLS", "VXAZN": "VXAZNCLS", "VXGOG": "VXGOGCLS", "VXGS": "VXGSCLS",
+    "VXIBM": "VXIBMCLS", "GVZ": "GVZCLS", "OVX": "OVXCLS", "VXSLV": "VXSLVCLS",
+    "VXGDX": "VXGDXCLS", "VXXLE": "VXXLECLS", "VXEEM": "VXEEMCLS", "VXEWZ": "VXEWZCLS",
+    "VXFXI": "VXFXICLS",
+}  # fmt: skip
+"""FRED's series of each index of Cboe's, https://fred.stlouisfed.org/categories/32425."""
 SERIES_NAMES = {
-    "vixcls": "VIX",
-    "vxncls": "VXN",
-    "vxvcls": "VIX3M",
-    "rvxcls": "RVX",
+    **{series.lower(): symbol for symbol, series in FRED_NAMES.items()},
     "dgs3mo": "DGS3MO",
     "dgs3mo pct": "DGS3MO",
     "riflgfcm03 n b": "DGS3MO",

@@ -8,13 +8,25 @@ from options_platform.adapters.sources.files.reading import FileTable
 from options_platform.adapters.sources.files.text.rows import plain
 from options_platform.errors import SourceError
 
+# Roots of an index's weekly or PM-settled options, which some publishers give as the underlying,
+# and the former symbol of QQQ (2004-12-01 to 2011-03-22).
+TICKERS_OF_ROOTS = {
+    "SPXW": "SPX",
+    "SPXPM": "SPX",
+    "NDXP": "NDX",
+    "RUTW": "RUT",
+    "VIXW": "VIX",
+    "XSPW": "XSP",
+    "QQQQ": "QQQ",
+}
+
 
 def symbol_in_file(name: str) -> str:
-    """The ticker for a publisher's symbol: SPY for `spy.us`, VIX for `^VIX`."""
+    """The ticker for a publisher's symbol: SPY for `spy.us`, VIX for `^VIX`, SPX for `SPXW`."""
     bare = name.strip().upper().lstrip("^$").removeprefix("I:")
     for ending in (".US", "-US", " US EQUITY", " INDEX", " US"):
         bare = bare.removesuffix(ending)
-    return bare
+    return TICKERS_OF_ROOTS.get(bare, bare)
 
 
 def same_symbol(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from options_platform.errors import ShortHistoryError, SourceError
+from options_platform.errors import ShortHistoryError, SourceError, UnknownSymbolError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 PASSING_STATUS = frozenset({408, 425, 429})
+UNKNOWN = 404
 SERVER_ERROR = 500
 LATER = "try again later"
 
@@ -116,7 +117,8 @@ class RetryPolicy:
         """Return the answer of `ask`, repeated after temporary failures.
 
         Raises :class:`SourceError` with a message that begins with `what`; it is a
-        :class:`ShortHistoryError` if the last answer was good but ended too early.
+        :class:`ShortHistoryError` if the last answer was good but ended too early, and an
+        :class:`UnknownSymbolError` if the source has no such symbol, or no price of it.
         """
         import tenacity
 
@@ -139,6 +141,8 @@ class RetryPolicy:
             tries = int(retrying.statistics.get("attempt_number", 1))
             if fault.bars is not None:
                 raise ShortHistoryError(_message(what, fault, tries), fault.bars) from None
+            if fault.status == UNKNOWN or isinstance(fault, NoPricesError):
+                raise UnknownSymbolError(_message(what, fault, tries)) from None
             raise SourceError(_message(what, fault, tries)) from None
 
     def _pause(self, state: object) -> float:

@@ -24,7 +24,12 @@ from options_platform.adapters.ports.market_data import (
 )
 from options_platform.adapters.sources.finality import LOOK_BACK, final_rows, require_reach
 from options_platform.adapters.sources.http.pace import Pace
-from options_platform.adapters.sources.http.retry import FetchError, NoPricesError, RetryPolicy
+from options_platform.adapters.sources.http.retry import (
+    UNKNOWN,
+    FetchError,
+    NoPricesError,
+    RetryPolicy,
+)
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.adapters.sources.options import SourceOptions
 from options_platform.adapters.sources.yahoo import tables as yahoo_tables
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REPORTS_A_PAGE = 100
-UNKNOWN = 404
 # Yahoo's instrument types that report no earnings.
 NO_COMPANIES = frozenset({"ETF", "MUTUALFUND", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE"})
 

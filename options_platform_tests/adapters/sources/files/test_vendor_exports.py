@@ -1,12 +1,16 @@
 """Each export of a vendor is read correctly, or refused with the true reason."""
 
 import gzip
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
-from options_platform.adapters.sources.files.conversion import Request, convert
+from options_platform.adapters.sources import SourceOptions, open_source
+from options_platform.adapters.sources.files.bulk.head import chain_head
+from options_platform.adapters.sources.files.bulk.importing import ChainRequest, import_chains
+from options_platform.adapters.sources.files.bulk.months import sessions_in
+from options_platform.adapters.sources.files.conversion import Request, convert, ticker_of
 from options_platform.adapters.sources.files.layouts import LAYOUTS, recognise
 from options_platform.adapters.sources.files.layouts.layout import ONE_VALUE
 from options_platform.adapters.sources.files.text.rows import plain
@@ -20,6 +24,7 @@ from options_platform_tests.adapters.sources.files import (
     vendor_kinds,
 )
 
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
 EXPORTS = (
     *vendor_bars.BARS,
     *vendor_events.DATABASES,
@@ -46,10 +51,37 @@ def written(folder, export):
 
 
 def imported(folder, export):
+    """The files that an import makes: tables, and each chain as the source csv reads it."""
     asked = dict(export.asked)
-    if "session" in asked:
-        asked["session"] = date.fromisoformat(asked["session"])
-    return {one.name: one.rows for one in convert(written(folder, export), Request(**asked))}
+    session = asked.pop("session", None)
+    paths = written(folder, export)
+    heads = {path: chain_head(path) for path in paths}
+    tables = convert([path for path in paths if heads[path] is None], Request(**asked))
+    made = {one.name: one.rows for one in tables}
+    for head in (head for head in heads.values() if head is not None):
+        only = asked.get("ticker")
+        request = ChainRequest(
+            ticker=only or (None if "ticker" in head.columns else ticker_of(head.path)),
+            only=only,
+            session=session and date.fromisoformat(session),
+            whole=asked.get("whole", False),
+        )
+        made |= chains_of(
+            folder / "made", import_chains(head, folder / "made" / "options", request)
+        )
+    return made
+
+
+def chains_of(folder, result):
+    """Each imported chain, under the name of a file of its session."""
+    source = open_source("csv", SourceOptions(csv_dir=str(folder)))
+    chains = {}
+    for month in result.months:
+        ticker = month.rsplit("_", 1)[0]
+        for day in sessions_in(folder / "options" / f"{month}.parquet"):
+            chain = source.option_chain(ticker, date.fromisoformat(day), NOW)
+            chains[f"options/{ticker}_{day}.csv"] = chain
+    return chains
 
 
 def shown(value):
@@ -120,8 +152,6 @@ def test_a_row_without_a_ticker_is_refused(tmp_path):
 
 
 def test_imported_files_are_read_by_the_source_csv(tmp_path):
-    from options_platform.adapters.sources import SourceOptions, open_source
-
     export = next(one for one in vendor_bars.BARS if one.origin.startswith("Alpha Vantage"))
     folder = tmp_path / "csv"
     folder.mkdir()
@@ -147,12 +177,16 @@ def test_imported_files_are_read_by_the_source_csv(tmp_path):
         ("options/earnings_straddles/AAPL.csv", None),
     ],
 )
-def test_real_chains_of_vendors_are_split_by_session(reference_data, name, sessions):
-    made = convert([reference_data / name], Request())
-    assert sessions is None or len(made) == sessions
+def test_real_chains_of_vendors_are_imported_without_losing_a_quote(
+    reference_data, tmp_path, name, sessions
+):
+    head = chain_head(reference_data / name)
+    result = import_chains(head, tmp_path / "options", ChainRequest())
     raw = pl.read_csv(reference_data / name, infer_schema=False)
-    assert sum(one.rows.height for one in made) == raw.height
-    assert all(one.name.startswith("options/") for one in made)
+    assert (result.read, result.written, result.refused) == (raw.height, raw.height, 0)
+    chains = chains_of(tmp_path, result)
+    assert sessions is None or len(chains) == sessions
+    assert sum(chain.height for chain in chains.values()) == raw.height
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=[f"{one.kind} {one.name}" for one in LAYOUTS])

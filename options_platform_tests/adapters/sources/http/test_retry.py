@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from options_platform.adapters.sources.http.retry import (
     FetchError,
+    NoPricesError,
     RetryPolicy,
     seconds_of,
     status_fault,
 )
-from options_platform.errors import SourceError
+from options_platform.errors import SourceError, UnknownSymbolError
 
 
 class Clock:
@@ -116,3 +117,18 @@ def test_retry_after_is_a_number_or_a_date(header, seconds):
 )
 def test_some_http_errors_are_temporary(passing, statuses):
     assert {status_fault(status, "").passing for status in statuses} == {passing}
+
+
+@pytest.mark.parametrize(
+    ("fault", "unknown"),
+    [(status_fault(404, "No data found"), True), (NoPricesError("no prices"), True),
+     (status_fault(429, "slow down"), False), (FetchError("a time-out"), False)],
+)  # fmt: skip
+def test_a_symbol_is_unknown_by_the_sources_answer_and_never_by_a_failure(fault, unknown):
+    def ask():
+        raise fault
+
+    policy = RetryPolicy(attempts=2, sleep=lambda _: None)
+    with pytest.raises(SourceError) as error:
+        policy.call(ask, "no bars of ^VXN")
+    assert isinstance(error.value, UnknownSymbolError) == unknown

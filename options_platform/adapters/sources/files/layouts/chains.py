@@ -8,6 +8,11 @@ from options_platform.adapters.sources.files.layouts.layout import Layout
 GREEKS = {f"source_{name}": name for name in ("delta", "gamma", "theta", "vega")}
 QUOTE = {"bid": "bid", "ask": "ask"}
 TRADED = {"last": "last", "volume": "volume", "open_interest": "open interest"}
+UNDERLYING = {
+    "ticker": "underlying",
+    "contract_symbol": "contract symbol",
+    "spot": "underlying price",
+}
 TERMS = {"expiry": "expiration", "strike": "strike", "right": "type"}
 
 
@@ -36,7 +41,8 @@ CHAINS = (
         "the csv layout",
         "chain",
         {"expiry": "expiry", "right": "right", "strike": "strike"},
-        {name: name.replace("_", " ") for name in SOURCE_CHAIN_SCHEMA if name != "source"},
+        {"session": "session"}
+        | {name: name.replace("_", " ") for name in SOURCE_CHAIN_SCHEMA if name != "source"},
     ),
     Layout(
         "OptionsDX",
@@ -128,6 +134,7 @@ CHAINS = (
         {"last": "last", "volume": "volume", "open_interest": "openinterest"}
         | {"source_iv": "impliedvol"},
         order="mdy",
+        unknown={"source_iv": 0.3},
     ),
     Layout(
         "Alpha Vantage",
@@ -250,10 +257,16 @@ CHAINS = (
         | {"source_iv": "implied volatility"},
     ),
     Layout(
+        "a table with date, expiration, type and iv",
+        "chain",
+        {"session": "date"} | TERMS | QUOTE | {"source_iv": "iv"},
+        TRADED | GREEKS | UNDERLYING,
+    ),
+    Layout(
         "a table with date, expiration and type",
         "chain",
         {"session": "date"} | TERMS | QUOTE,
-        TRADED | {"ticker": "underlying", "contract_symbol": "contract symbol"},
+        TRADED | GREEKS | UNDERLYING | {"source_iv": "implied volatility"},
     ),
     Layout(
         "a table with expiration and type",

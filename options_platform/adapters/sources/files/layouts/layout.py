@@ -34,6 +34,7 @@ class Layout:
         no_bars: why the file cannot serve as bars of a ticker; it can as values of an index,
             which pays no dividends.
         scale: factors to apply, by column.
+        unknown: values that stand for an unknown one, by column.
         skip: number of lines below the header without data.
         footer: beginning of a last line without data.
         alone: the file has no other columns.
@@ -51,6 +52,7 @@ class Layout:
     as_traded: bool = False
     no_bars: str = ""
     scale: Mapping[str, float] = field(default_factory=dict)
+    unknown: Mapping[str, float] = field(default_factory=dict)
     skip: int = 0
     footer: str = ""
     alone: bool = False

@@ -8,7 +8,7 @@ from typing import Literal
 import polars as pl
 
 NEW_YORK = "America/New_York"
-Order = Literal["", "mdy", "dmy"]
+Order = Literal["", "mdy", "dmy", "ymd"]
 # Pattern of a date -> its format; a time of day may follow each.
 STYLES = {
     r"^\d{4}-\d{1,2}-\d{1,2}$": "%Y-%m-%d",
@@ -22,7 +22,7 @@ STYLES = {
     r"^[a-z]{3,9} [a-z]{3,9} \d{1,2} \d{4}$": "%A %B %d %Y",
 }
 # The orders in which numeric dates are tried.
-ORDERS = {
+ORDERS: dict[Order, tuple[str, str, str]] = {
     "mdy": ("month", "day", "year"),
     "dmy": ("day", "month", "year"),
     "ymd": ("year", "month", "day"),
@@ -69,7 +69,7 @@ def dates_of(texts: pl.Series, order: Order = "") -> pl.Series:
     )
     numbered = parsed.filter(pl.col("day").str.contains(SLASHED))
     if numbered.height:
-        chosen = order or _order_of(numbered["day"])
+        chosen = order or order_of(numbered["day"])
         parsed = parsed.with_columns(date=pl.coalesce("date", _in_order(chosen)))
     read = parsed.select("text", date=_of_new_york())
     joined = text.join(read, on="text", how="left", maintain_order="left", nulls_equal=True)
@@ -148,7 +148,7 @@ def _of_new_york() -> pl.Expr:
     )
 
 
-def _in_order(order: str) -> pl.Expr:
+def _in_order(order: Order) -> pl.Expr:
     parts = {
         name: pl.col("day").str.extract(SLASHED, at) for at, name in enumerate(ORDERS[order], 1)
     }
@@ -163,8 +163,11 @@ def _in_order(order: str) -> pl.Expr:
     return iso.str.to_date("%Y-%m-%d", strict=False)
 
 
-def _order_of(days: pl.Series) -> str:
-    """The only order in which every date exists; DateTextError if there are several or none."""
+def order_of(days: pl.Series) -> Order:
+    """The only order in which every one of `days`, such as 01/02/2020, exists.
+
+    Raises :class:`DateTextError` if there are several, or none.
+    """
     frame = days.to_frame("day")
     long_year = days.str.contains(r"\d{4}$").any()
     orders = [order for order in ORDERS if not (long_year and order == "ymd")]

@@ -1,0 +1,67 @@
+"""Stored plans of later sessions that a run has to make anew.
+
+If a past month is predicted anew, the calls of all later months are ranked by another list. The run
+that makes the plans of the past month therefore makes those later plans anew whose ranks differ, in
+the same transaction. A daily run has no later plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+import polars as pl
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import KEY, PartitionRange
+from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS, Table
+from options_platform.services.planning.plan_inputs import plan_inputs
+from options_platform.services.planning.ranked_calls import outdated_plans
+
+Plans = tuple[pl.DataFrame, pl.DataFrame]
+"""Rows of `trade_plan` and of `trade_plan_legs`."""
+
+
+@dataclass(frozen=True)
+class MadePlans:
+    """The plans to store for all partitions of `scope`; `later` are the keys after the run's range
+    whose plans were made anew, the others there are as they were stored."""
+
+    plans: pl.DataFrame
+    legs: pl.DataFrame
+    scope: PartitionRange
+    later: pl.DataFrame
+
+
+def make_plans(
+    warehouse: Warehouse,
+    selected: PartitionRange,
+    build: Callable[[pl.DataFrame, PartitionRange], Plans],
+) -> MadePlans:
+    """The plans of the run's range and of later sessions whose calls have other ranks by now.
+
+    `build` makes the plans of planning inputs, which lie in the range that it is given.
+    """
+    later = outdated_plans(warehouse, selected.tickers, selected.end)
+    scope = replace(selected, end=max([selected.end, *later["date"]]))
+    inputs = plan_inputs(warehouse, selected.tickers, selected.start, selected.end)
+    if later.is_empty():
+        return MadePlans(*build(inputs, scope), scope, later)
+    anew = plan_inputs(warehouse, scope.tickers, min(later["date"]), scope.end, only=later)
+    plans, legs = build(pl.concat([inputs, anew]), scope)
+    kept = [
+        _stored(warehouse, table, scope, selected.end).join(later, on=KEY, how="anti")
+        for table in (TRADE_PLAN, TRADE_PLAN_LEGS)
+    ]
+    return MadePlans(
+        pl.concat([plans, kept[0]]).sort(KEY),
+        pl.concat([legs, kept[1]]).sort(*KEY, "leg"),
+        scope,
+        later,
+    )
+
+
+def _stored(warehouse: Warehouse, table: Table, scope: PartitionRange, after: date) -> pl.DataFrame:
+    rows = warehouse.read(table, tickers=scope.tickers, start=after, end=scope.end)
+    return rows.filter(pl.col("date") > after)
