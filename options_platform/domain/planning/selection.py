@@ -185,31 +185,6 @@ def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     )
 
 
-def _needs_change(wanted: str) -> pl.Expr:
-    forecast = pl.col("iv_rank_change_pred").round(3).cast(pl.String)
-    return pl.format("a forecast change of IV rank of {}, not {}", pl.lit(wanted), forecast)
-
-
-def _except_in(rules: SelectionRules) -> str:
-    exempt = [regime for regime in REGIMES if regime not in rules.veto_debit_regimes]
-    return f", except in {' and '.join(exempt)}" if exempt else ""
-
-
-def _traded_directions(rules: SelectionRules) -> pl.Expr:
-    """The predictions that the matrix trades in a row's regime, in words."""
-    cells = pl.DataFrame(
-        [(regime, direction, 0.0) for regime in REGIMES for direction in ORDER_OF_DIRECTIONS],
-        schema=("regime", "direction", "iv_rank"),
-        orient="row",
-    )
-    traded = cells.filter(wanted_strategy(rules) != NONE).group_by("regime").agg("direction")
-    texts = {
-        regime: f"a {' or '.join(directions)} prediction in {regime}"
-        for regime, directions in traded.iter_rows()
-    }
-    return pl.col("regime").replace_strict(texts, default=None, return_dtype=pl.String)
-
-
 def _low_confidence(rules: SelectionRules) -> RefusalRule:
     """A direction in the neutral regime is traded only if the call is confident."""
     by_matrix, least = rules.strategy == BY_MATRIX, rules.min_probability
@@ -266,6 +241,31 @@ def upper_part(share: float) -> str:
     if parts in names and abs(1.0 / parts - share) < 1e-6:
         return f"upper {names[parts]}"
     return f"upper {100.0 * share:g}%"
+
+
+def _needs_change(wanted: str) -> pl.Expr:
+    forecast = pl.col("iv_rank_change_pred").round(3).cast(pl.String)
+    return pl.format("a forecast change of IV rank of {}, not {}", pl.lit(wanted), forecast)
+
+
+def _except_in(rules: SelectionRules) -> str:
+    exempt = [regime for regime in REGIMES if regime not in rules.veto_debit_regimes]
+    return f", except in {' and '.join(exempt)}" if exempt else ""
+
+
+def _traded_directions(rules: SelectionRules) -> pl.Expr:
+    """The predictions that the matrix trades in a row's regime, in words."""
+    cells = pl.DataFrame(
+        [(regime, direction, 0.0) for regime in REGIMES for direction in ORDER_OF_DIRECTIONS],
+        schema=("regime", "direction", "iv_rank"),
+        orient="row",
+    )
+    traded = cells.filter(wanted_strategy(rules) != NONE).group_by("regime").agg("direction")
+    texts = {
+        regime: f"a {' or '.join(directions)} prediction in {regime}"
+        for regime, directions in traded.iter_rows()
+    }
+    return pl.col("regime").replace_strict(texts, default=None, return_dtype=pl.String)
 
 
 def target_dte(rules: SelectionRules) -> pl.Expr:
