@@ -39,8 +39,8 @@ class PricedLegs:
     """Priced legs, shape [rows, legs]; prices in USD a share, the intrinsic value at expiry.
 
     `alive` is False for expired or absent legs and on rows without data. `opening` and `closing`
-    are the fill model's prices. `underlying` has arrays of this shape, harmless where nothing is
-    alive. `greeks` are net of all legs, shape [rows].
+    are the fill model's prices. `underlying` has shape [rows, 1], with harmless values on rows
+    without data. `greeks` are net of all legs, shape [rows].
     """
 
     alive: Bools
