@@ -20,6 +20,7 @@ from options_platform.contracts import (
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
+    BACKTEST_PRICE_RISK,
     BACKTEST_SCORES,
     BACKTEST_TRADES,
     CHAMPIONS,
@@ -131,6 +132,7 @@ def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
     """The rows of the backtest run that the report shows."""
     read = {
         "scores": BACKTEST_SCORES, "draws": BACKTEST_DRAWS,
+        "price_risk": BACKTEST_PRICE_RISK,
         "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
         "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
     }  # fmt: skip

@@ -31,10 +31,11 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert main(["backtest"]) == 0
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
-                 "on synthetic chains", "cash earns no interest", "p_value"):  # fmt: skip
+                 "on synthetic chains", "cash earns no interest", "p_value",
+                 "with one vol point less"):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
-    assert "backtests 46/46" in shown.err
+    assert "backtests 49/49" in shown.err
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):
@@ -49,6 +50,9 @@ def test_json_has_every_score_with_its_interval(home, capsys):
         "random_direction": 20, "shuffled_signal": 20,
     }  # fmt: skip
     assert all(1 / 21 <= row["p_value"] <= 1.0 for row in found["draws"])
+    assert {row["scenario"] for row in found["price_risk"]} == {
+        "as_measured", "iv_minus_1pt", "iv_minus_8pct",
+    }  # fmt: skip
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
 
 

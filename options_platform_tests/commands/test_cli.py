@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.cli import main
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.features.table import FEATURES_TABLE

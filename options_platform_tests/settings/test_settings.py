@@ -169,3 +169,34 @@ def test_a_closure_that_is_set_is_no_session_and_one_in_another_form_is_refused(
         SettingsError, match=r"setting closures: .* 2026-12-09 announced 2026-12-01"
     ):
         load(tmp_path, closures="2027-03-10")
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement"),
+    [
+        ("level", "plan.chain.surface.at_the_money names"),
+        ("level_power", "solved from the index"),
+        ("level_term", "iv_scale move it"),
+        ("smile", "plan.chain.surface.smiles has c, p, q, rho and wing"),
+        ("skew_fade", "plan.chain.surface.smiles has"),
+    ],
+)
+def test_a_setting_of_the_former_surface_is_answered_with_what_replaced_it(
+    tmp_path, name, replacement
+):
+    (tmp_path / "options.toml").write_text(f"[plan.chain.surface]\n{name} = 1.0\n")
+    with pytest.raises(SettingsError, match=f"{name} is no longer a setting: .*{replacement}"):
+        load_settings(tmp_path, {})
+
+
+def test_a_ticker_on_its_own_chains_has_an_index_at_the_money(tmp_path):
+    (tmp_path / "options.toml").write_text('[iv_symbol]\nSPY = "CHAIN"\n')
+    assert load_settings(tmp_path, {}).plan.chain.surface.at_the_money == ("SPY",)
+    assert load_settings(tmp_path / "none", {}).plan.chain.surface.at_the_money == ()
+
+
+def test_numbers_of_a_smile_that_allow_arbitrage_are_refused_with_the_reason(tmp_path):
+    text = "[plan.chain.surface.smiles]\nSPY = {c = 0.8, p = 9.0, q = 0.7, rho = -0.66}\n"
+    (tmp_path / "options.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"a smile needs -q/2 <= p <= 3\.5"):
+        load_settings(tmp_path, {})

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+_LEVEL = (
+    "the volatility at the money is solved from the index itself; plan.chain.surface.at_the_money "
+    "names tickers whose index is one at the money, and plan.chain.surface.iv_points and iv_scale "
+    "move it"
+)
+_SMILE = "plan.chain.surface.smiles has c, p, q, rho and wing of each ticker or class"
 RETIRED: dict[str, str] = {
     "plan.sizing.allow_min_one": "one spread is traded by default if its maximum loss fits "
     "plan.sizing.risk_pct of the account; plan.sizing.at_least_one=false rounds down to none",
-    **dict.fromkeys(
-        (
-            "plan.chain.surface.level",
-            "plan.chain.surface.level_power",
-            "plan.chain.surface.level_term",
-        ),
-        "the volatility at the money is solved from the index itself; name tickers whose index is "
-        "one at the money in plan.chain.surface.at_the_money, and move it by "
-        "plan.chain.surface.iv_points or iv_scale",
-    ),
-    **dict.fromkeys(
-        ("plan.chain.surface.smile", "plan.chain.surface.skew_fade"),
-        "plan.chain.surface.smiles has c, p, q, rho and wing of a ticker or class",
-    ),
+    "plan.chain.surface.level": _LEVEL,
+    "plan.chain.surface.level_power": _LEVEL,
+    "plan.chain.surface.level_term": _LEVEL,
+    "plan.chain.surface.smile": _SMILE,
+    "plan.chain.surface.skew_fade": _SMILE,
 }
 """By dotted name what replaced the setting."""
