@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +21,7 @@ from options_platform.domain.planning.selection import (
     wanted_strategy,
 )
 from options_platform.domain.planning.strike_settings import StrikeRules
-from options_platform.domain.risk.sizing import contracts
+from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Leg
 from options_platform.domain.trading import ex_dividend
@@ -33,6 +33,9 @@ DIRECTIONS = ("bullish", "neutral", "bearish")
 RANKS = (0.2, 0.4, 0.6, 0.8)
 CONFIDENCES = (0.0, 0.5, 1.0)
 EXAMPLE_LOSS_USD = 400.0
+EXAMPLE_REGIME, EXAMPLE_CONFIDENCE = "high_vol", 0.23
+EXAMPLE_LOSSES_USD = (198.0, 465.0, 791.0, 995.0, 2_010.0)
+EXAMPLE_ACCOUNTS_USD = (10_000.0, 25_000.0, 50_000.0, 100_000.0)
 # Settings of the account that are not below `plan.sizing`.
 AT_THE_TOP = {name: name for name in ("account_value_usd", "max_risk_usd")}
 
@@ -123,7 +126,8 @@ def _matrix(plan: PlanRules) -> list[str]:
             "none is confident. `min_probability` (default "
             f"{_shown(selection.min_probability)}) sets a constant probability in place of that "
             f"level. A forecast change of IV rank below {selection.veto_debit_below:g} "
-            f"vetoes a debit, above {selection.veto_credit_above:g} a credit. Iron condors are "
+            f"vetoes a debit (in {', '.join(selection.veto_debit_regimes)}), above "
+            f"{selection.veto_credit_above:g} a credit. Iron condors are "
             f"{'on' if selection.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
             "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
             f"whatever the prediction (default `{selection.strategy}`)."
@@ -241,8 +245,30 @@ def _size(plan: PlanRules) -> list[str]:
         "the account is the smaller of `account_value_usd` and the account's equity, for sizes and "
         "limits, in backtests and live.",
         table(header, rows),
+        f"{_first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
+        _single_spreads(sizing),
         _values("plan.sizing", sizing),
     ]
+
+
+def _single_spreads(sizing: SizingRules) -> str:
+    """What accounts make of spreads with larger and larger losses."""
+    losses = np.array(EXAMPLE_LOSSES_USD)
+    scales = (
+        np.full(len(losses), sizing.regime_multiplier[EXAMPLE_REGIME]),
+        np.full(len(losses), EXAMPLE_CONFIDENCE),
+    )
+    counts = [
+        contracts(losses, *scales, replace(sizing, account_value_usd=account))
+        for account in EXAMPLE_ACCOUNTS_USD
+    ]
+    needed = account_needed(losses, *scales, sizing)
+    rows = (
+        (f"{loss:,.0f} USD", *(str(own[n]) for own in counts), f"{needed[n]:,.0f} USD")
+        for n, loss in enumerate(losses)
+    )
+    accounts = (f"Contracts with {account:,.0f} USD" for account in EXAMPLE_ACCOUNTS_USD)
+    return table(("One spread can lose", *accounts, "Smallest account"), rows)
 
 
 def _refusals(plan: PlanRules) -> list[str]:

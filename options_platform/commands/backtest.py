@@ -9,7 +9,13 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_output import about, number, record, say_about
+from options_platform.commands.backtest_output import (
+    about,
+    number,
+    record,
+    say_about,
+    say_price_risk,
+)
 from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
@@ -95,6 +101,7 @@ def _single(
                     "fill_model": base.rules.fills.model,
                     "held_to_expiry": held_to_expiry(run.curves),
                     "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
+                    "price_risk": run.price_risk.to_dicts(),
                     "confident_trades": added.to_dicts(),
                     "targets": targets.to_dicts()})  # fmt: skip
         return 0
@@ -184,6 +191,7 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals are 95% by block bootstrap; model_gain is the model's Sharpe ratio minus that "
         "of the row.")  # fmt: skip
+    say_price_risk(run.price_risk)
     if to_expiry := held_to_expiry(run.curves):
         counts = ", ".join(f"{name} ({count} trades)" for name, count in to_expiry.items())
         say(f"{counts}: {HELD_NOTE}")

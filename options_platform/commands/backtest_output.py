@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
+
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.commands.common import say
+from options_platform.domain.backtest_study.price_risk import rests_on_surface, sentence
 from options_platform.domain.backtest_study.variants import VariantScore
 from options_platform.domain.market.index_series import foreign_indices, iv_basis
 from options_platform.services.backtesting.run import BacktestData
@@ -51,6 +54,14 @@ def say_about(data: BacktestData) -> None:
         say("No yields are stored: cash earns no interest, and Sharpe ratios use plain returns.")
     elif stale := int(data.market.yield_stale.sum()):
         say(f"On {stale} sessions the yield is unknown or older than a week.")
+
+
+def say_price_risk(rows: pl.DataFrame) -> None:
+    """Print what the results are worth at lower implied volatilities."""
+    say("At lower implied volatilities, since synthetic prices err by about a vol point; entries, "
+        "sizes, marks, stops and exits are run anew:")  # fmt: skip
+    for row in rests_on_surface(rows).to_dicts():
+        say(f"  {sentence(row)}.")
 
 
 def number(value: float) -> float | None:

@@ -11,7 +11,7 @@ from options_platform.adapters.storage.backups.restoring import restore_archive
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import DiskFullError, HomeError, UsageError
-from options_platform.services.market_data.diagnosis import Diagnosis, diagnose
+from options_platform.services.market_data.diagnosis import NEEDED, Diagnosis, diagnose
 from options_platform.settings import load_settings
 
 
@@ -19,6 +19,10 @@ def doctor(args: argparse.Namespace) -> int:
     """Check everything that a run needs; 1 if anything is broken."""
     settings = load_settings()
     findings = diagnose(settings)
+    if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
+        from options_platform.services.backtesting.outlook_findings import outlook_findings
+
+        findings += outlook_findings(settings, findings)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.domain.accounting.trading_record import (
@@ -16,11 +16,14 @@ from options_platform.domain.accounting.trading_record import (
     ONLY_PAPER,
     OPEN,
     SAME,
+    TOO_FEW,
     Record,
 )
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.accounting.trading_record import paper_record
+from options_platform.services.backtesting.outlook import outlook_or_problem, until_text
 from options_platform.services.trading.replay import replay_ledger
+from options_platform.settings import Settings
 
 TARGETS = ("metric", "value", "low", "high", "target", "state")
 DRIFT = ("plan_id", "ticker", "state", "entry_difference", "exit_difference",
@@ -52,9 +55,17 @@ def record(args: argparse.Namespace) -> int:
         )
     else:
         _show(paper)
+        if TOO_FEW in paper.targets["state"]:
+            _say_until(settings, warehouse, ledger)
         if args.csv:
             say(f"Journal of {paper.journal.height} trades: {args.csv}")
     return 0
+
+
+def _say_until(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> None:
+    """Say when enough trades will have closed, if there are predictions to tell it by."""
+    outlook = outlook_or_problem(settings, warehouse, ledger)
+    say(outlook if isinstance(outlook, str) else until_text(outlook))
 
 
 def write_journal(record: Record, path: Path) -> None:

@@ -236,6 +236,31 @@ BACKTEST_DRAWS = Table(
     partition=("run",),
 )
 
+BACKTEST_PRICE_RISK = Table(
+    "backtest_price_risk",
+    "Results of the model and of baselines that sell options if every implied volatility is lower "
+    "than the surface says, all under the configured fill model: entries, sizes, marks, stops and "
+    "exits are run anew.",
+    (
+        RUN,
+        Column("name", pl.String, "model or a baseline", nullable=False),
+        Column("scenario", pl.String, "how volatilities were moved", nullable=False),
+        Column("iv_points", pl.Float64, "added to the volatility at the money", "vol points"),
+        _number("iv_scale", "multiplies the volatility at the money"),
+        Column("trades", pl.Int64, "closed trades", "trades"),
+        _number("sharpe", "annualised Sharpe ratio of excess returns; null after a ruin"),
+        _number("sharpe_low", "lower end of its 95% block-bootstrap interval"),
+        _number("sharpe_high", "upper end of the interval"),
+        _number("cagr", "compound annual growth rate", "fraction"),
+        _number("max_drawdown", "largest fall from a peak", "fraction"),
+        _number("win_rate", "share of closed trades with a profit", "fraction"),
+        _number("profit_factor", "sum of profits over sum of losses"),
+        usd("equity_usd", "equity at the end"),
+    ),
+    key=("run", "name", "scenario"),
+    partition=("run",),
+)
+
 BACKTEST_DECISIONS = Table(
     "backtest_decisions",
     "The rule trace: the rules applied to each date and ticker, in order, with value, threshold "
@@ -262,5 +287,6 @@ BACKTEST_TABLES = (
     BACKTEST_CURVES,
     BACKTEST_SCORES,
     BACKTEST_DRAWS,
+    BACKTEST_PRICE_RISK,
     BACKTEST_DECISIONS,
 )

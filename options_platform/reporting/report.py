@@ -20,6 +20,7 @@ from options_platform.contracts import (
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
+    BACKTEST_PRICE_RISK,
     BACKTEST_SCORES,
     BACKTEST_TRADES,
     CHAMPIONS,
@@ -47,6 +48,7 @@ from options_platform.domain.features.registry import feature_version
 from options_platform.domain.trading.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
+from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.research import research_section
@@ -110,6 +112,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "plan": sections.plan_section(plans, warehouse.read(TRADE_PLAN_LEGS))
         if plans.height
         else None,
+        "outlook": outlook_section(settings, warehouse) if plans.height else None,
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
@@ -129,6 +132,7 @@ def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
     """The rows of the backtest run that the report shows."""
     read = {
         "scores": BACKTEST_SCORES, "draws": BACKTEST_DRAWS,
+        "price_risk": BACKTEST_PRICE_RISK,
         "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
         "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
     }  # fmt: skip

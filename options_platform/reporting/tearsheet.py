@@ -13,6 +13,7 @@ from options_platform.contracts.backtest import KINDS
 from options_platform.domain.backtest.results import HELD_NOTE, SETTLED
 from options_platform.domain.backtest_study.baseline_registry import BASELINES
 from options_platform.domain.backtest_study.draws import draw_bands
+from options_platform.domain.backtest_study.price_risk import SCENARIOS, rests_on_surface
 from options_platform.domain.backtest_study.scorecard import MODEL, against_seed
 from options_platform.domain.statistics.breakdown import BREAKDOWNS, breakdown, monthly_returns
 from options_platform.domain.trading.fill_prices import FILL_MODELS
@@ -33,6 +34,7 @@ class StoredBacktest:
 
     scores: pl.DataFrame
     draws: pl.DataFrame
+    price_risk: pl.DataFrame
     curves: pl.DataFrame
     equity: pl.DataFrame
     trades: pl.DataFrame
@@ -65,6 +67,7 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
             {**row, "shown": drawn.shown_name(row["name"])}
             for row in draw_bands(stored.draws, stored.scores).to_dicts()
         ],
+        "price_risk": _price_risk(stored.price_risk),
         "targets": [
             {**row, "metric": METRICS[row["metric"]]}
             for row in against_seed(pl.DataFrame(ordered, schema=stored.scores.schema)).to_dicts()
@@ -103,6 +106,22 @@ def position_cards(positions: Sequence[Position]) -> list[dict[str, Any]]:
             ),
         }
         for position in positions[:SHOWN_POSITIONS]
+    ]
+
+
+def _price_risk(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Each result with its verdict and its rows by scenario; empty for a run of former versions."""
+    if rows.is_empty():
+        return []
+    scenarios = list(SCENARIOS)
+    ordered = rows.sort(pl.col("scenario").replace_strict(scenarios, range(len(scenarios))))
+    return [
+        {
+            "shown": drawn.shown_name(verdict["name"]),
+            "rests_on_surface": verdict["rests_on_surface"],
+            "rows": ordered.filter(pl.col("name") == verdict["name"]).to_dicts(),
+        }
+        for verdict in rests_on_surface(rows).to_dicts()
     ]
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from options_platform.domain.calendar.sessions import set_closures
+from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
+from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.errors import SettingsError
 from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform.settings.file import require_safe_home, toml_values
@@ -85,6 +87,7 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
         ) from error
     require_sensible(settings)
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
+    settings = replace(settings, plan=_with_own_chains(settings))
     try:
         settings.plan.require_tradable()
     except ValueError as error:
@@ -106,7 +109,7 @@ def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "") -> dic
         elif isinstance(default, dict) and default:
             for name in value:
                 if name not in default:
-                    _raise_unknown(f"setting {where}{key}: ", str(name), list(default))
+                    _raise_unknown(f"setting {where}{key}: ", (str(name),), list(default))
             filled[key] = {**default, **value}
     return filled
 
@@ -129,6 +132,15 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
     )
     selection = replace(plan.selection, iron_condor_enabled=settings.iron_condor_enabled)
     return replace(plan, sizing=sizing, selection=selection)
+
+
+def _with_own_chains(settings: Settings) -> PlanRules:
+    """The plan's rules with the tickers whose index is that of their own chains, at the money."""
+    surface = settings.plan.chain.surface
+    own = {ticker for ticker, symbol in settings.iv_symbol.items() if symbol == CHAIN}
+    named = tuple(sorted(own | set(surface.at_the_money)))
+    chain = replace(settings.plan.chain, surface=replace(surface, at_the_money=named))
+    return replace(settings.plan, chain=chain)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -162,7 +174,7 @@ def _field_type(path: list[str], name: str) -> Any:
             raise SettingsError(f"{name}: {'.'.join(path[:depth])} has no parts of its own")
         hints = get_type_hints(kind)
         if part not in hints:
-            _raise_unknown(f"{name}: ", part, list(hints))
+            _raise_unknown(f"{name}: ", path[: depth + 1], list(hints))
         kind = hints[part]
     return kind
 
@@ -175,16 +187,23 @@ def _read(text: str, kind: Any) -> object:
     return None if empty and type(None) in get_args(kind) else text
 
 
-def _require_known(values: Mapping[str, Any], kind: type, *, where: str) -> None:
+def _require_known(
+    values: Mapping[str, Any], kind: type, *, where: str, inside: tuple[str, ...] = ()
+) -> None:
     hints = get_type_hints(kind)
     for key, value in values.items():
+        path = (*inside, key)
         if key not in hints:
-            _raise_unknown(f"{where}: ", key, list(hints))
+            _raise_unknown(f"{where}: ", path, list(hints))
         if is_dataclass(hints[key]) and isinstance(value, Mapping):
-            _require_known(value, hints[key], where=f"{where} [{key}]")
+            _require_known(value, hints[key], where=f"{where} [{key}]", inside=path)
 
 
-def _raise_unknown(where: str, key: str, known: list[str]) -> None:
+def _raise_unknown(where: str, path: Sequence[str], known: list[str]) -> None:
+    """Say what replaced a retired setting, or else which known one the last part resembles."""
+    name, key = ".".join(path), path[-1]
+    if name in RETIRED:
+        raise SettingsError(f"{where}{name} is no longer a setting: {RETIRED[name]}")
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
     raise SettingsError(f"{where}unknown setting {key!r}; {hint}")

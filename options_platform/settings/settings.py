@@ -66,7 +66,7 @@ class Settings:
     account: str = "paper"
     account_value_usd: float = 100_000.0
     max_risk_usd: float | None = None
-    iron_condor_enabled: bool = False
+    iron_condor_enabled: bool = True
     baselines: tuple[Literal["seed"], ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0

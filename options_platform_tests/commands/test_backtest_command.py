@@ -32,10 +32,10 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
                  "on synthetic chains", "cash earns no interest", "p_value", "without_neutral",
-                 "No confident call was traded"):  # fmt: skip
+                 "No confident call was traded", "with one vol point less"):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
-    assert "backtests 47/47" in shown.err
+    assert "backtests 50/50" in shown.err
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):
@@ -50,6 +50,9 @@ def test_json_has_every_score_with_its_interval(home, capsys):
         "random_direction": 20, "shuffled_signal": 20,
     }  # fmt: skip
     assert all(1 / 21 <= row["p_value"] <= 1.0 for row in found["draws"])
+    assert {row["scenario"] for row in found["price_risk"]} == {
+        "as_measured", "iv_minus_1pt", "iv_minus_8pct",
+    }  # fmt: skip
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
     added = {row["period"]: row["trades"] for row in found["confident_trades"]}
     assert added == {"all": 0, "to 2020": 0, "2021 on": 0}

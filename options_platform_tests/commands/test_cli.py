@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.cli import main
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.features.table import FEATURES_TABLE
@@ -195,6 +196,13 @@ def test_another_process_in_the_warehouse_is_waited_for_and_then_named(filled):
         holder.wait()
         holder.stdout.close()
     refused(filled, done, "held by another process")
+
+
+def test_doctor_says_how_often_the_rules_trade_and_which_cells_do_not(filled, capsys):
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for text in ("note  pace: ", "note  paper trading: 30 closed", "note  matrix: "):
+        assert text in shown
 
 
 def test_status_orders_and_doctor_speak_json(filled):

@@ -3,10 +3,12 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
 
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
-from options_platform.contracts import TRADE_PLAN
+from options_platform.contracts import DIRECTION_MODEL, TRADE_PLAN
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
 from options_platform.testing.plan_rows import one
@@ -37,12 +39,36 @@ def test_each_strategy_shows_the_account_that_it_needs(home, capsys, monkeypatch
     for row in small["strategies"]:
         needs = [row[f"needed_for_{what}_usd"] for what in ("sizing", "limits", "greeks")]
         assert row["account_needed_usd"] == max(needs) > row["max_loss_usd"] > 0
+        assert row["needed_in_full_usd"] > row["needed_for_sizing_usd"]
+        assert row["width"] > 0
+        assert 0 < row["fees_share"] < 1
         assert row["fits"] is False
         assert row["plans"] > 0
     enough = max(row["account_needed_usd"] for row in small["strategies"])
     monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", str(enough + 1))
     large = needs_of(capsys, "--sessions", "400")
     assert all(row["fits"] for row in large["strategies"])
+
+
+def test_the_pace_of_trading_and_the_cells_of_the_matrix_are_beside_it(home, capsys):
+    pace = needs_of(capsys)["pace"]
+    assert set(pace["by_ticker"]) == {"SPY", "QQQ"}
+    assert pace["all"]["low"] <= pace["all"]["a_year"] <= pace["all"]["high"]
+    assert pace["needed_paper_trades"] == 30
+    assert len(pace["cells"]) == 14
+    assert main(["feasibility"]) == 0
+    shown = capsys.readouterr().out
+    for text in ("trades a year (95%: ", "never called", "30 closed paper trades are needed"):
+        assert text in shown
+
+
+def test_plans_without_predictions_have_no_pace(home, capsys):
+    warehouse = Warehouse(home.warehouse_path, wait_seconds=10.0)
+    calls = warehouse.read(DIRECTION_MODEL)
+    warehouse.upsert(DIRECTION_MODEL, calls.with_columns(direction=pl.lit(None, pl.String)))
+    assert needs_of(capsys)["pace"] is None
+    assert main(["feasibility"]) == 0
+    assert "How often the rules trade is not known yet" in capsys.readouterr().out
 
 
 def test_it_begins_with_the_first_plan_however_early_the_data_begin(home, capsys, monkeypatch):

@@ -87,6 +87,8 @@ def test_a_fill_of_today_is_mentioned_and_does_not_stop_the_record(
     printed = capsys.readouterr().out
     assert f"{len(later.positions) - 1} same, 0 differs, 0 only paper, 0 only backtest" in printed
     assert "1 more have fills after the newest marked session" in printed
+    # This home has plans, but none of the predictions that a pace is computed from.
+    assert "How often the rules trade is not known yet" in printed
 
 
 def test_an_unwritable_journal_is_reported_in_one_line(home, tmp_path, capsys):

@@ -56,7 +56,7 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
     `atm` is the volatility at the money in 30 days.
     """
     rules = rules or ChainRules()
-    index = float(index_for_atm(np.array(atm), rules.surface))
+    index = float(index_for_atm(ticker, np.array(atm), rules.surface))
     grid = pl.DataFrame({"expiry": listed_expiries(ticker, session)}).join(
         pl.DataFrame({"strike": np.round(spot * STRIKES)}).unique(maintain_order=True), how="cross"
     )

@@ -69,6 +69,8 @@ def test_every_section_is_there_with_its_content(report):
     naive = ("class frequencies (naive)", "persistence (naive)")
     for text in ("SPY", "QQQ", *naive, "Targets of the plan", "not_sent", "BACKFILL"):
         assert text in page.text
+    for text in ("What to expect", "trades a year (95%: ", "never called", "30 closed paper"):
+        assert text in page.text
     assert "simulated" in page.text
     assert "{{" not in text
     assert "{%" not in text

@@ -19,7 +19,7 @@ def test_defaults_are_those_of_the_contract(tmp_path):
     assert settings.source == "yahoo"
     assert settings.account_value_usd == 100_000
     assert settings.max_risk_usd is None
-    assert settings.iron_condor_enabled is False
+    assert settings.iron_condor_enabled is True
     assert settings.home == tmp_path / ".options"
 
 
@@ -53,8 +53,8 @@ def test_the_level_of_confidence_is_set_and_a_constant_replaces_it(tmp_path):
 
 
 def test_the_account_is_set_in_one_place(tmp_path):
-    settings = load(tmp_path, iron_condor_enabled="true", max_risk_usd="250")
-    assert settings.plan.selection.iron_condor_enabled
+    settings = load(tmp_path, iron_condor_enabled="false", max_risk_usd="250")
+    assert settings.plan.selection.iron_condor_enabled is False
     assert settings.plan.sizing.max_risk_usd == 250
     with pytest.raises(SettingsError, match="set max_risk_usd itself"):
         load(tmp_path, plan__sizing__max_risk_usd="10")
@@ -67,6 +67,13 @@ def test_the_account_is_set_in_one_place(tmp_path):
         ("[exits]\nexit_dts = 1", {}, "did you mean exit_dte"),
         ("", {"hme": "x"}, "did you mean home"),
         ("", {"exits__exit_dt": "3"}, "did you mean exit_dte"),
+        (
+            "[plan.sizing]\nallow_min_one = true",
+            {},
+            "plan.sizing.allow_min_one is no longer a setting: one spread is traded by default",
+        ),
+        ("", {"plan__sizing__allow_min_one": "true"}, "at_least_one=false rounds down to none"),
+        ("[plan.chain.surface]\nlevel = 0.9", {}, "solved from the index itself"),
         ("workers = 'many'", {}, "setting workers"),
         ("", {"workers": "0"}, "at least 1"),
         ("", {"start": "2024-13-01"}, "setting start"),
@@ -162,3 +169,34 @@ def test_a_closure_that_is_set_is_no_session_and_one_in_another_form_is_refused(
         SettingsError, match=r"setting closures: .* 2026-12-09 announced 2026-12-01"
     ):
         load(tmp_path, closures="2027-03-10")
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement"),
+    [
+        ("level", "plan.chain.surface.at_the_money names"),
+        ("level_power", "solved from the index"),
+        ("level_term", "iv_scale move it"),
+        ("smile", "plan.chain.surface.smiles has c, p, q, rho and wing"),
+        ("skew_fade", "plan.chain.surface.smiles has"),
+    ],
+)
+def test_a_setting_of_the_former_surface_is_answered_with_what_replaced_it(
+    tmp_path, name, replacement
+):
+    (tmp_path / "options.toml").write_text(f"[plan.chain.surface]\n{name} = 1.0\n")
+    with pytest.raises(SettingsError, match=f"{name} is no longer a setting: .*{replacement}"):
+        load_settings(tmp_path, {})
+
+
+def test_a_ticker_on_its_own_chains_has_an_index_at_the_money(tmp_path):
+    (tmp_path / "options.toml").write_text('[iv_symbol]\nSPY = "CHAIN"\n')
+    assert load_settings(tmp_path, {}).plan.chain.surface.at_the_money == ("SPY",)
+    assert load_settings(tmp_path / "none", {}).plan.chain.surface.at_the_money == ()
+
+
+def test_numbers_of_a_smile_that_allow_arbitrage_are_refused_with_the_reason(tmp_path):
+    text = "[plan.chain.surface.smiles]\nSPY = {c = 0.8, p = 9.0, q = 0.7, rho = -0.66}\n"
+    (tmp_path / "options.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"a smile needs -q/2 <= p <= 3\.5"):
+        load_settings(tmp_path, {})

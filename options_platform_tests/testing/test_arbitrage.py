@@ -44,7 +44,7 @@ def with_quote(base: Chain, expiry, right, strike, **values) -> Chain:
     [
         ("MONOTONE", "put", 245.0, {"bid": 12.0, "ask": 12.1}),
         ("CONVEX", "call", 255.0, {"bid": 9.5, "ask": 9.6}),
-        ("CALENDAR", "call", 262.0, {"bid": 0.01, "ask": 0.02}),
+        ("CALENDAR", "call", 258.0, {"bid": 0.01, "ask": 0.02}),
     ],
 )
 def test_a_wrong_quote_is_reported_as_its_kind_of_arbitrage(rule, right, strike, values):

@@ -26,6 +26,8 @@ READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility
 SCORES = ("name", "fill_model", "trades", "equity_usd", "sharpe", "sharpe_low", "sharpe_high",
           "max_drawdown", "win_rate", "profit_factor", "sharpe_gain")  # fmt: skip
 BANDS = ("name", "draws", "sharpe_mean", "sharpe_p05", "sharpe_p95", "better", "p_value")
+PRICE_RISK = ("name", "scenario", "trades", "sharpe", "sharpe_low", "sharpe_high", "cagr",
+              "max_drawdown")  # fmt: skip
 TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
 
 
@@ -101,6 +103,7 @@ def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
         "final_equity_usd": float(run.model.equity["equity_usd"][-1]),
         "scores": dg.MetadataValue.md(markdown_table(run.scores, SCORES)),
         "draws_without_skill": dg.MetadataValue.md(markdown_table(run.bands, BANDS)),
+        "price_risk": dg.MetadataValue.md(markdown_table(run.price_risk, PRICE_RISK)),
         "targets": dg.MetadataValue.md(markdown_table(targets, TARGETS)),
         **{n: dg.MetadataValue.md(f"![{n}]({figures.data_uri(png)})") for n, png in drawn.items()},
     }

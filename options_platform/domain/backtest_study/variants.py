@@ -19,6 +19,7 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_metrics
 from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.errors import UsageError
@@ -205,7 +206,9 @@ def _for_all(old: Any, value: Any, key: str) -> Any:
 
 
 def raise_unknown(key: str, part: str, known_names: Sequence[str], *, top: bool) -> NoReturn:
-    """Raise :class:`UsageError` suggesting the known name nearest to `part`."""
+    """Raise :class:`UsageError` with what replaced a retired setting, or else the nearest name."""
+    if key in RETIRED:
+        raise UsageError(f"no setting {key} to vary any more: {RETIRED[key]}")
     names = (
         [*known_names, PLAN, *(name for name in PLACES if "." not in name)]
         if top

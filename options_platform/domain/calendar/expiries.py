@@ -17,6 +17,9 @@ after the session are listed. The programs assumed here:
 - Every weekday of SPY and QQQ since November 2022 (87 FR 70880): two expiries per weekday, but the
   exchanges list the second on different days, so only the next one is assumed.
 
+Nothing is listed before a ticker's first options: SPY 2005-01-10 (all six exchanges of the time),
+QQQ 1999-03-10 (Amex, announced for the fund's first day). No such date of another ticker is kept.
+
 A stock has monthlies and Friday weeklies only. Exchanges decide each quarter which stocks have
 weeklies, and since January 2026 Mondays and Wednesdays; no list of these is kept here. Every
 expiry given here was listed; further ones may have been.
@@ -99,6 +102,9 @@ CLASSES: dict[str, tuple[Program, ...]] = {
 }
 """Programs by ticker; any other ticker is a stock."""
 
+FIRST_OPTIONS = {"SPY": date(2005, 1, 10), "QQQ": date(1999, 3, 10)}
+"""First session with options on a ticker."""
+
 
 def ticker_class(ticker: str) -> str:
     """The key of the ticker's programs: the ticker itself, or `stock`."""
@@ -108,6 +114,8 @@ def ticker_class(ticker: str) -> str:
 def listed_expiries(ticker: str, session: date) -> tuple[date, ...]:
     """Expiries listed on `session` and later than it, ascending, as last trading days."""
     sessions = np.array([session], dtype="datetime64[D]")
+    if session < FIRST_OPTIONS.get(ticker, date.min):
+        return ()
     expiries = _listed(ticker_class(ticker), sessions)[0]
     return tuple(np.unique(expiries[~np.isnat(expiries)]).tolist())
 
@@ -128,8 +136,8 @@ def choose_expiries(
         tickers: underlying of each row.
 
     Returns:
-        One expiry per row, shape [rows]; NaT if none is listed in the range (before weeklies
-        existed, and near the end of the calendar).
+        One expiry per row, shape [rows]; NaT if none is listed in the range (before options on the
+        ticker or weeklies existed, and near the end of the calendar).
     """
     chosen = np.full(len(sessions), np.datetime64("NaT", "D"))
     classes = np.array([ticker_class(ticker) for ticker in tickers])
@@ -144,7 +152,8 @@ def choose_expiries(
         # Search backwards, so that argmin returns the later expiry of a tie.
         at = listed.shape[1] - 1 - np.argmin(distance[:, ::-1], axis=1)
         best = np.take_along_axis(listed, at[:, None], axis=1)[:, 0]
-        chosen[rows] = np.where(inside.any(axis=1), best, np.datetime64("NaT", "D"))
+        exists = inside.any(axis=1) & (days >= np.datetime64(FIRST_OPTIONS.get(name, date.min)))
+        chosen[rows] = np.where(exists, best, np.datetime64("NaT", "D"))
     return chosen
 
 

@@ -1,20 +1,23 @@
 """Calibrated constants of synthetic chains, and their data.
 
-`python -m tools.calibrate_chain FOLDER` fits them again. The smile and the level are fitted to
-SPY's end-of-day chain of 2015-01-05 and closing chain of 2020-10-05, and to intraday chains of SPY
-and QQQ on 2026-02-11 and 2026-02-12 (public copies of exchange and Yahoo quotes, not part of this
-project); the term structure to closes of VIX9D, VIX3M and VIX6M from 2008 to 2024.
-docs/synthetic-chains.md gives the leave-one-date-out errors of the implied volatility.
+`python -m tools.calibrate_chain FOLDER` fits them again. `SMILES` are fitted to chains of SPY
+(2015-01-05, 2020-10-05, 2026-02-11 and 2026-02-12), QQQ (the last two), AAPL (2014-06-06 and
+2026-02-11), GOOG (2015-12-24) and NVDA (2026-02-11), public copies of exchange and Yahoo quotes
+that are not part of this project; `TERM` to closes of VIX9D, VIX3M and VIX6M from 2011 to 2024.
+docs/synthetic-chains.md has the errors.
 """
 
-LEVEL = 0.854
-LEVEL_POWER = 0.1652
-LEVEL_TERM = -0.0522
+from options_platform.domain.chain.ssvi import Smile
+
+SMILES = {
+    "fund": Smile(c=0.7911, p=0.1582, q=0.6996, rho=-0.6598, wing=0.1105),
+    "QQQ": Smile(c=0.7918, p=0.1577, q=0.6995, rho=-0.6601, wing=0.1105),
+    "SPY": Smile(c=0.7903, p=0.1588, q=0.6997, rho=-0.6596, wing=0.1105),
+    "stock": Smile(c=0.8546, p=-0.1153, q=0.2307, rho=-0.2128, wing=0.1334),
+    "AAPL": Smile(c=0.8556, p=-0.116, q=0.2321, rho=-0.2085, wing=0.1329),
+    "GOOG": Smile(c=0.8526, p=-0.1139, q=0.2278, rho=-0.2135, wing=0.1335),
+    "NVDA": Smile(c=0.8554, p=-0.11605, q=0.2321, rho=-0.2162, wing=0.1338),
+}
+FUNDS = ("SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VTI")
 TERM = ((-0.035, 0.136), (0.092, -0.167), (0.152, -0.3))
-SKEW_FADE = -0.6812
-SMILE: tuple[tuple[float, ...], ...] = (
-    (7.0, 0.4655, -0.0413, 1.2836, 0.6192),
-    (30.0, 0.773, 0.0156, 1.2538, 1.0491),
-    (90.0, 1.059, 0.0761, 1.4236, 1.6714),
-)
 WIDTH = (0.993, 0.377, 1.633, 0.123)

@@ -1,6 +1,23 @@
-"""Listed strikes of the synthetic chain, and the listed strike nearest to a delta."""
+"""Listed strikes of the synthetic chain, and the listed strike nearest to a delta.
+
+Options on the funds SPY, QQQ, IWM and DIA have strikes one dollar apart since they are listed
+(Cboe's product specifications). Above 200 USD the distance was five dollars, until 2014-08-28 for
+SPY and DIA (79 FR 53799) and 2019-05-07 for QQQ and IWM (84 FR 23617 and notices of the exchanges).
+
+Strikes of stocks are 2.50 USD apart up to a price of 25, 5 up to 200 and 10 above (the exchanges'
+basic rule). Since 2009-03-17 those up to 50 are 1 USD apart (the one-dollar program, expanded to 55
+stocks an exchange). Since 2012-11-08 short-term series have strikes 0.50 apart below 75, 1 up to
+150 and 2.50 above (77 FR 68177); chains of AAPL, NVDA and GOOG of 2014, 2015 and 2026 have 5 above
+150 in expiries of three to eight weeks. Assumed here are 1 up to 150, and 5 above.
+
+Near the spot every strike given here was listed; further ones, mainly of expiries within two weeks,
+were too. Far from the spot some classes list fewer.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -10,17 +27,47 @@ from options_platform.domain.chain.surface import atm_vol, surface_iv
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import black_scholes
 
-STEPS = ((25.0, 0.5), (1000.0, 1.0), (np.inf, 5.0))
 RANGE_DEVIATIONS = 4.0
+Steps = tuple[tuple[float, float], ...]
+"""Highest spot and distance of strikes, USD, ascending."""
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """The distances of a class's strikes from `since` on."""
+
+    since: date
+    steps: Steps
+
+
+FUND_FIRST: Steps = ((200.0, 1.0), (np.inf, 5.0))
+FUND_LATER: Steps = ((1000.0, 1.0), (np.inf, 5.0))
+SPY_AND_DIA = (Spacing(date.min, FUND_FIRST), Spacing(date(2014, 8, 28), FUND_LATER))
+QQQ_AND_IWM = (Spacing(date.min, FUND_FIRST), Spacing(date(2019, 5, 7), FUND_LATER))
+SPACINGS = {"SPY": SPY_AND_DIA, "DIA": SPY_AND_DIA, "QQQ": QQQ_AND_IWM, "IWM": QQQ_AND_IWM}
+STOCK = (
+    Spacing(date.min, ((25.0, 2.5), (200.0, 5.0), (np.inf, 10.0))),
+    Spacing(date(2009, 3, 17), ((50.0, 1.0), (200.0, 5.0), (np.inf, 10.0))),
+    Spacing(date(2012, 11, 8), ((150.0, 1.0), (np.inf, 5.0))),
+)
 
 
 def strike_step(underlying: Underlying) -> Floats:
-    """Distance between listed strikes, USD: 0.5 up to a spot of 25, 1 up to 1,000, 5 above."""
-    limits = np.array([limit for limit, _ in STEPS[:-1]])
-    steps = np.array([step for _, step in STEPS])
-    return np.asarray(
-        steps[np.searchsorted(limits, underlying.spot, side="left")], dtype=np.float64
+    """Distance between listed strikes around the spot, USD; shape [rows]."""
+    shape = np.broadcast_shapes(
+        underlying.ticker.shape, underlying.session.shape, underlying.spot.shape
     )
+    step = np.empty(shape)
+    for position, name in enumerate(underlying.names):
+        spacings = SPACINGS.get(name, STOCK)
+        starts = np.array([spacing.since for spacing in spacings[1:]], dtype="datetime64[D]")
+        valid = np.searchsorted(starts, underlying.session, side="right")
+        for at, spacing in enumerate(spacings):
+            limits = np.array([limit for limit, _ in spacing.steps[:-1]])
+            steps = np.array([step for _, step in spacing.steps])
+            rows = (underlying.ticker == position) & (valid == at)
+            step = np.where(rows, steps[np.searchsorted(limits, underlying.spot)], step)
+    return np.asarray(step, dtype=np.float64)
 
 
 def snap_strike(strike: Floats, step: Floats) -> Floats:
@@ -47,7 +94,9 @@ def strike_nearest_delta(
     ladder = np.maximum(ladder, step[:, None])
     columns, years, sign = underlying.column(), years[:, None], sign[:, None]
     rate, dividend = columns.term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    iv = surface_iv(columns, ladder, years, rules.surface, carry=rate - dividend)
+    iv = surface_iv(
+        columns, ladder, years, rules.surface, carry=rate - dividend, atm=widest[:, None]
+    )
     deltas = black_scholes(columns.spot, ladder, years, iv, rate, dividend, sign).delta
     distance = np.abs(np.abs(deltas) - delta[:, None])
     # A row must not search beyond its own range, however far the ranges of other rows reach.

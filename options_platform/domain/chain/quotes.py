@@ -15,6 +15,7 @@ from options_platform.domain.chain.surface import (
     atm_vol,
     surface_iv,
 )
+from options_platform.domain.chain.ticks import tick_size
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Greeks, black_scholes
 
@@ -40,15 +41,19 @@ def quote(
 ) -> Quotes:
     """Synthetic quotes of options on `underlying`; `sign` is +1 for calls and -1 for puts.
 
-    Bid and ask are whole cents; a bid below one cent is zero. Raises :class:`PricingError` like
-    `black_scholes`; in particular, an option at expiry has an intrinsic value but no quote.
+    Bid and ask are whole ticks of the session (`tick_size`); a bid below one tick is zero. Raises
+    :class:`PricingError` like `black_scholes`; in particular, an option at expiry has an intrinsic
+    value but no quote.
     """
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend)
+    atm = atm_vol(underlying, years, rules.surface)
+    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=atm)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
-    half = 0.5 * _width(greeks.vega, years, atm_vol(underlying, years, rules.surface), rules)
-    bid = np.maximum(np.floor((greeks.price - half) / TICK + 1e-9) * TICK, 0.0)
-    ask = np.ceil((greeks.price + half) / TICK - 1e-9) * TICK
+    half = 0.5 * _width(greeks.vega, years, atm, rules)
+    low, high = greeks.price - half, greeks.price + half
+    low_tick, high_tick = tick_size(underlying, low), tick_size(underlying, high)
+    bid = np.maximum(np.floor(low / low_tick + 1e-9) * low_tick, 0.0)
+    ask = np.ceil(high / high_tick - 1e-9) * high_tick
     bid = np.asarray(np.round(bid, 2), dtype=np.float64)
     ask = np.asarray(np.round(ask, 2), dtype=np.float64)
     mid = np.asarray(0.5 * (bid + ask), dtype=np.float64)

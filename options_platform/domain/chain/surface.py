@@ -1,103 +1,127 @@
 """Synthetic implied volatility surface: from a volatility index to the volatility of a strike.
 
-1. Term: the 30-day index and the 9-, 93- and 182-day indices; a missing one is estimated from the
-   30-day index. Total variance is linear in time between the tenors.
-2. Level: an index replicates a variance swap, so it is above the at-the-money volatility:
-       atm = level x index x (index / 0.20)^level_power x (T / 30 days)^level_term
-3. Smile: with x = ln(K / F) / (atm sqrt(T)),
-       (iv / atm)^2 = 1 + (atm / 0.18)^skew_fade (h(x) - h(0)),
-       h(x) = b (rho (x - m) + sqrt((x - m)^2 + s^2)),
-   the form of Gatheral's SVI. Its parameters are linear in ln T between the calibrated tenors, and
-   x is clipped to `SMILE_RANGE`.
+1. Tenors: the 30-day index and the 9-, 93- and 182-day indices; a missing one is estimated from the
+   30-day index.
+2. Level: at these tenors the volatility at the money is the one whose smile, as a log contract, is
+   worth the index (:mod:`level <options_platform.domain.chain.level>`). Total variance at the money
+   is linear in time between the tenors, but for the night of an election
+   (:mod:`events <options_platform.domain.chain.events>`), and its volatility flat before the first
+   and after the last.
+3. Smile: SSVI and a put wing, with the ticker's five numbers
+   (:mod:`ssvi <options_platform.domain.chain.ssvi>`).
+
+Total variance at the money rises from tenor to tenor at least as fast as `Smile.slowest` demands,
+so that the surface is free of calendar arbitrage whatever the quoted indices are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.chain import calibration
+from options_platform.domain.chain.events import days_to_election, election_jump
+from options_platform.domain.chain.level import level_table, ratios
+from options_platform.domain.chain.ssvi import Smile, SmileRows, curvature, total_variance
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.domain.pricing.units import require_positive
 
+Ints = NDArray[np.int64]
+
 TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
 INDEX_DAYS = 30.0
-LEVEL_AT, SKEW_AT = 0.20, 0.18
-# Flat outside this range: otherwise far calls in a calm market would be cheaper for later expiries.
-SMILE_RANGE = (-6.0, 2.5)
-LARGEST_FADE = 1.4
-SMALLEST_RATIO = 0.3
+LEVEL_AT = 0.20
+# Days are years x 365, so that the election day itself may come out a little later than it is.
+SAME_DAY = 1e-3
 
 
 @dataclass(frozen=True)
 class SurfaceRules:
     """Parameters of the surface; `calibration` documents the defaults.
 
-    `term` holds a and b of ln(index of the tenor / 30-day index) = a + b ln(30-day index / 0.20)
-    for 9, 93 and 182 days. `smile` holds one row per tenor: days, b, rho, m and s. `lowest_iv` is
-    the floor of every volatility, an annualised fraction.
+    `smiles` holds a smile for each ticker with chains of its own, and for the classes `fund` (the
+    tickers of `funds`) and `stock` (any other). `term` holds a and b of ln(index of the tenor /
+    30-day index) = a + b ln(30-day index / 0.20) for 9, 93 and 182 days.
+
+    The index of the tickers in `at_the_money` is a volatility at the money, not one of a log
+    contract. `is_flat`: every volatility is the 30-day index. `iv_scale` multiplies and `iv_points`
+    (vol points) is added to the volatility at the money, and the smile moves along. `lowest_iv` is
+    the floor of the volatility at the money, an annualised fraction.
     """
 
-    level: float = calibration.LEVEL
-    level_power: float = calibration.LEVEL_POWER
-    level_term: float = calibration.LEVEL_TERM
+    smiles: dict[str, Smile] = field(default_factory=lambda: dict(calibration.SMILES))
+    funds: tuple[str, ...] = calibration.FUNDS
     term: tuple[tuple[float, float], ...] = calibration.TERM
-    skew_fade: float = calibration.SKEW_FADE
-    smile: tuple[tuple[float, ...], ...] = calibration.SMILE
+    at_the_money: tuple[str, ...] = ()
+    is_flat: bool = False
+    iv_points: float = 0.0
+    iv_scale: float = 1.0
     lowest_iv: float = 0.03
+
+    def __post_init__(self) -> None:
+        missing = {"fund", "stock"} - set(self.smiles)
+        if missing or len(self.term) != len(TERM_DAYS) - 1:
+            raise ValueError("smiles need those of fund and stock, and term three pairs of numbers")
+        if not (self.iv_scale > 0 and self.lowest_iv > 0):
+            raise ValueError("iv_scale and lowest_iv must be above zero")
 
     @classmethod
     def flat(cls) -> SurfaceRules:
-        """A surface without term structure, level or smile: every volatility is the index."""
-        return cls(1.0, 0.0, 0.0, ((0.0, 0.0),) * 3, 0.0, ((30.0, 0.0, 0.0, 0.0, 1.0),), 1e-6)
+        """A surface on which every volatility is the index."""
+        return cls(is_flat=True, lowest_iv=1e-6)
+
+    def class_of(self, ticker: str) -> str:
+        """The name of the ticker's smile: its own, or that of its class."""
+        if ticker in self.smiles:
+            return ticker
+        return "fund" if ticker in self.funds else "stock"
+
+    def smile_of(self, ticker: str) -> Smile:
+        """The ticker's smile."""
+        return self.smiles[self.class_of(ticker)]
 
 
 def index_at(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """The volatility index of any tenor, an annualised fraction; flat below 9 and above 182 days.
 
-    Raises :class:`PricingError` unless years and index are positive.
+    Total variance is linear in time between the tenors. Raises :class:`PricingError` unless years
+    and index are positive.
     """
-    index, term = underlying.index, underlying.term
-    require_positive(years=years, volatility_index=index)
-    log_level = np.log(index / LEVEL_AT)
-    quoted = (term.days_9, term.days_93, term.days_182)
-    estimated = [index * np.exp(a + b * log_level) for a, b in rules.term]
-    near, far, last = (
-        np.where(np.isnan(value), estimate, value)
-        for value, estimate in zip(quoted, estimated, strict=True)
-    )
+    nodes = _tenor_indices(underlying, years, rules)
+    totals = [vol * vol * days for vol, days in zip(nodes, TERM_DAYS, strict=True)]
     days = years * DAYS_A_YEAR
-    nodes = [near, index, far, last]
-    totals = [vol * vol * at for vol, at in zip(nodes, TERM_DAYS, strict=True)]
-    total = near * near * days
-    for n in range(3):
-        share = (days - TERM_DAYS[n]) / (TERM_DAYS[n + 1] - TERM_DAYS[n])
-        between = totals[n] + share * (totals[n + 1] - totals[n])
-        total = np.where(days > TERM_DAYS[n], between, total)
-    total = np.where(days > TERM_DAYS[-1], last * last * days, total)
-    return np.asarray(np.sqrt(total / days), dtype=np.float64)
+    return np.asarray(np.sqrt(_between(days, totals) / days), dtype=np.float64)
 
 
 def atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """At-the-money-forward implied volatility, an annualised fraction."""
-    tenor_index = index_at(underlying, years, rules)
-    level = rules.level * np.power(tenor_index / LEVEL_AT, rules.level_power)
-    level = level * np.power(years * DAYS_A_YEAR / INDEX_DAYS, rules.level_term)
-    return np.asarray(np.maximum(tenor_index * level, rules.lowest_iv), dtype=np.float64)
+    if rules.is_flat:
+        require_positive(years=years, volatility_index=underlying.index)
+        atm = np.broadcast_to(underlying.index, np.broadcast(underlying.index, years).shape)
+    else:
+        days = years * DAYS_A_YEAR
+        totals, growth = _node_totals(underlying, years, rules)
+        jump = _jump(underlying, days, totals, growth)
+        atm = np.sqrt((_between(days, totals) + jump) / days)
+    moved = atm * rules.iv_scale + rules.iv_points / 100.0
+    return np.asarray(np.maximum(moved, rules.lowest_iv), dtype=np.float64)
 
 
-def index_for_atm(atm_30d: Floats, rules: SurfaceRules) -> Floats:
+def index_for_atm(ticker: str, atm_30d: Floats, rules: SurfaceRules) -> Floats:
     """The 30-day index that gives a 30-day at-the-money volatility of `atm_30d`.
 
-    The inverse of `atm_vol` above its floor; both are annualised fractions.
+    The inverse of `atm_vol` but for `iv_points` and `iv_scale`, to about 1e-5 of its value; both
+    are annualised fractions.
     """
-    power = 1.0 + rules.level_power
-    scaled = np.asarray(atm_30d) / (rules.level * LEVEL_AT)
-    return np.asarray(LEVEL_AT * np.power(scaled, 1.0 / power), dtype=np.float64)
+    atm = np.asarray(atm_30d, dtype=np.float64)
+    if rules.is_flat or ticker in rules.at_the_money:
+        return atm
+    _, by_atm = level_table(rules.smile_of(ticker), INDEX_DAYS)
+    return np.asarray(atm / ratios([by_atm], None, atm), dtype=np.float64)
 
 
 def surface_iv(
@@ -107,25 +131,110 @@ def surface_iv(
     rules: SurfaceRules,
     *,
     carry: Floats | float,
+    atm: Floats | None = None,
 ) -> Floats:
     """Implied volatility of a strike, an annualised fraction; arrays broadcast.
 
-    `carry` is the rate less the dividend yield, annualised and continuously compounded.
+    `carry` is the rate less the dividend yield, annualised and continuously compounded. `atm` is
+    what :func:`atm_vol` gives for the same rows, where the caller has it.
     """
-    atm = atm_vol(underlying, years, rules)
-    moneyness = np.log(strike / (underlying.spot * np.exp(carry * years))) / (atm * np.sqrt(years))
-    fade = np.minimum(np.power(atm / SKEW_AT, rules.skew_fade), LARGEST_FADE)
-    shape = smile(moneyness, years, rules.smile)
-    ratio = np.sqrt(np.maximum(1.0 + fade * shape, SMALLEST_RATIO**2))
-    return np.asarray(np.maximum(atm * ratio, rules.lowest_iv), dtype=np.float64)
+    atm = atm_vol(underlying, years, rules) if atm is None else atm
+    if rules.is_flat:
+        return np.asarray(np.broadcast_to(atm, np.broadcast(atm, strike).shape))
+    smile = _smile_rows(underlying, rules)
+    log_moneyness = np.log(strike / (underlying.spot * np.exp(carry * years)))
+    psi = curvature(smile, years, atm)
+    total = total_variance(log_moneyness, atm * atm * years, psi, smile)
+    return np.asarray(np.sqrt(total / years), dtype=np.float64)
 
 
-def smile(moneyness: Floats, years: Floats, rows: Sequence[Sequence[float]]) -> Floats:
-    """h(x) - h(0): the squared ratio of a strike's volatility to the at-the-money one, minus 1."""
-    x = np.clip(moneyness, *SMILE_RANGE)
-    at = np.log(np.array([row[0] for row in rows]))
-    when = np.log(years * DAYS_A_YEAR)
-    b, rho, m, s = (np.interp(when, at, [row[n] for row in rows]) for n in range(1, 5))
-    away = rho * (x - m) + np.sqrt((x - m) ** 2 + s * s)
-    centre = -rho * m + np.sqrt(m * m + s * s)
-    return np.asarray(b * (away - centre), dtype=np.float64)
+def _between(days: Floats, totals: list[Floats]) -> Floats:
+    """Total variance at `days`: linear between the tenors, proportional to time outside."""
+    total = totals[0] * (days / TERM_DAYS[0])
+    for n in range(3):
+        share = (days - TERM_DAYS[n]) / (TERM_DAYS[n + 1] - TERM_DAYS[n])
+        linear = totals[n] + share * (totals[n + 1] - totals[n])
+        total = np.where(days > TERM_DAYS[n], linear, total)
+    return np.where(days > TERM_DAYS[-1], totals[-1] * (days / TERM_DAYS[-1]), total)
+
+
+def _tenor_indices(underlying: Underlying, years: Floats, rules: SurfaceRules) -> list[Floats]:
+    """The index of each of `TERM_DAYS`: quoted, or estimated from the 30-day index."""
+    index, term = underlying.index, underlying.term
+    require_positive(years=years, volatility_index=index)
+    log_level = np.log(index / LEVEL_AT)
+    near, far, last = (
+        np.where(np.isnan(quoted), index * np.exp(a + b * log_level), quoted)
+        for quoted, (a, b) in zip(
+            (term.days_9, term.days_93, term.days_182), rules.term, strict=True
+        )
+    )
+    return [near, index, far, last]
+
+
+def _jump(
+    underlying: Underlying, days: Floats, totals: list[Floats], growth: Floats
+) -> Floats | float:
+    """What an election between the first two tenors adds to the total variance at `days`."""
+    ahead = days_to_election(underlying.session)
+    first, second = TERM_DAYS[:2]
+    if not ((ahead > first) & (ahead < second)).any():
+        return 0.0
+    index, term = underlying.index, underlying.term
+    quoted = (term.days_9, index, term.days_93, term.days_182)
+    indices = [vol * vol * at for vol, at in zip(quoted, TERM_DAYS, strict=True)]
+    share = election_jump(ahead, indices, TERM_DAYS)
+    # What is left to rise evenly must rise as fast as the smile demands.
+    between = totals[1] - totals[0]
+    most = 1.0 - growth * totals[1] * (second - first) / (first * between)
+    size = np.clip(share, 0.0, np.maximum(most, 0.0)) * between
+    even = np.clip((days - first) / (second - first), 0.0, 1.0)
+    inside = (days > first) & (days < second)
+    return np.where(inside, size * ((days > ahead + SAME_DAY) - even), 0.0)
+
+
+def _node_totals(
+    underlying: Underlying, years: Floats, rules: SurfaceRules
+) -> tuple[list[Floats], Floats]:
+    """Total variance at the money (volatility squared x days) at each of `TERM_DAYS`, and the
+    least d ln total / d ln T of each row."""
+    names, position = _smile_positions(underlying, rules)
+    smiles = [rules.smile_of(name) for name in names]
+    as_given = [name in rules.at_the_money for name in names]
+    slowest = np.array([smile.slowest for smile in smiles])
+    growth = slowest[0] if position is None else np.take(slowest, position)
+    totals: list[Floats] = []
+    indices = _tenor_indices(underlying, years, rules)
+    for n, (days, index) in enumerate(zip(TERM_DAYS, indices, strict=True)):
+        tables = [
+            np.ones_like(table) if given else table
+            for given, (table, _) in zip(
+                as_given, (level_table(smile, days) for smile in smiles), strict=True
+            )
+        ]
+        atm = index * ratios(tables, position, index)
+        total = atm * atm * days
+        if n:
+            least = 1.0 + growth * (days / TERM_DAYS[n - 1] - 1.0)
+            total = np.maximum(total, totals[-1] * least)
+        totals.append(total)
+    return totals, np.asarray(growth)
+
+
+def _smile_positions(
+    underlying: Underlying, rules: SurfaceRules
+) -> tuple[tuple[str, ...], Ints | None]:
+    """The tickers that differ in their surface, and each row's position among them."""
+    kinds = [(rules.smile_of(name), name in rules.at_the_money) for name in underlying.names]
+    distinct = list(dict.fromkeys(kinds))
+    names = tuple(underlying.names[kinds.index(kind)] for kind in distinct)
+    if len(names) == 1:
+        return names, None
+    positions = np.array([distinct.index(kind) for kind in kinds], dtype=np.int64)
+    return names, np.take(positions, underlying.ticker)
+
+
+def _smile_rows(underlying: Underlying, rules: SurfaceRules) -> SmileRows:
+    names, position = _smile_positions(underlying, rules)
+    rows = SmileRows.of(*(rules.smile_of(name) for name in names))
+    return rows if position is None else rows.take(position)

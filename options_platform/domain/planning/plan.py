@@ -3,23 +3,31 @@
 1. `selection` names the strategy or the refusal of every row.
 2. The rows that trade are taken strategy by strategy: expiry, strikes by delta on the stored
    chain of the day or else the synthetic one, quotes, net price, maximum loss and profit.
-3. `sizing` gives the number of contracts; nothing that fits the budget is a refusal as well.
+3. `sizing` gives the number of contracts; a spread that the budget refuses is tried at narrower
+   widths, and nothing that fits is a refusal as well.
 Every row is computed from itself alone, so a session's plan is the same in any range.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
+from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.market.index_series import iv_basis_of
-from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
+from options_platform.domain.planning.expiries import (
+    ChainOf,
+    LegExpiries,
+    chain_expiries,
+    listed_expiries,
+)
+from options_platform.domain.planning.fees import round_trip_fees
 from options_platform.domain.planning.leg_quotes import (
     QuotedLegs,
     chain_quotes,
@@ -31,6 +39,8 @@ from options_platform.domain.planning.liquidity import (
     illiquid,
     unsound,
 )
+from options_platform.domain.planning.narrowing import Priced, narrow_to_fit
+from options_platform.domain.planning.needs import needs_account
 from options_platform.domain.planning.plan_rows import (
     leg_rows,
     refused_rows,
@@ -52,7 +62,7 @@ from options_platform.domain.planning.selection import (
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
-from options_platform.domain.risk.sizing import SizingRules, contracts
+from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.trading.costs import CostRules
@@ -150,6 +160,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of a chosen strategy: its shape, expiry, quotes and size."""
     chosen = rules.selection
     permitted = [own.name for own in STRATEGIES.values() if rules.permits(own)]
+    at_least_one = rules.sizing.at_least_one
     return (
         RefusalRule(
             "UNBOUNDED",
@@ -157,12 +168,21 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "legs that bound each other"
             + (", or a loss without bound" if rules.allow_undefined_risk else ""),
             ~pl.col("strategy").is_in(permitted),
+            pl.lit("plan.allow_undefined_risk=true"),
+        ),
+        RefusalRule(
+            "NO_OPTIONS",
+            pl.col("date").cast(pl.String),
+            "a session with options on the ticker",
+            pl.col("expiry").is_null() & (pl.col("date") < _first_options()),
+            pl.format("sessions from {} on", _first_options()),
         ),
         RefusalRule(
             "NO_EXPIRY",
             as_text("dte"),
             f"{chosen.min_dte} to {chosen.max_dte} days",
             pl.col("expiry").is_null(),
+            pl.lit(f"a listed expiry {chosen.min_dte} to {chosen.max_dte} days away"),
         ),
         RefusalRule(
             "BAD_QUOTE",
@@ -177,9 +197,19 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             pl.col("illiquid"),
         ),
         RefusalRule(
-            "RISK_BUDGET", as_text("contracts"), "at least 1 contract", pl.col("contracts") < 1
+            "RISK_BUDGET",
+            as_text("contracts"),
+            "1 contract within the budget"
+            + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
+            pl.col("contracts") < 1,
+            needs_account(rules.sizing),
         ),
     )
+
+
+def _first_options() -> pl.Expr:
+    """The first session with options on the row's ticker; null where it is not known."""
+    return pl.col("ticker").replace_strict(FIRST_OPTIONS, default=None, return_dtype=pl.Date)
 
 
 def _split(rows: pl.DataFrame, *rules: RefusalRule) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -211,14 +241,34 @@ def _plan_strategy(
         if chain_of is None
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
-    _, no_expiry, *of_prices = spread_refusals(rules)
+    _, no_options, no_expiry, *of_prices = spread_refusals(rules)
     if chain_of is not None:
         rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
-    rows = rows.with_columns(expiry=pl.Series(expiries.first).cast(pl.Date))
-    rows, unlisted = _split(rows, no_expiry)
+    rows = rows.with_columns(
+        expiry=pl.Series(expiries.first).cast(pl.Date),
+        last_expiry=pl.Series(expiries.last).cast(pl.Date),
+    )
+    rows, unlisted = _split(rows, no_options, no_expiry)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
-    expiries = expiries.known()
+
+    def price(some: pl.DataFrame, strikes: StrikeRules) -> Priced:
+        return _priced(some, strategy, replace(rules, strikes=strikes), chain_of)
+
+    priced, legs = narrow_to_fit(*price(rows, rules.strikes), strategy, rules.strikes, price)
+    trades, refused = _split(priced, *of_prices)
+    source = "synthetic" if chain_of is None else "real"
+    plans, legs = traded_rows(trades, legs, strategy, source)
+    return pl.concat([unlisted, refused, plans]), legs
+
+
+def _priced(
+    rows: pl.DataFrame, strategy: Strategy, rules: PlanRules, chain_of: ChainOf | None
+) -> Priced:
+    """The rows, whose expiries are chosen, with strikes, prices and sizes; and their legs."""
+    expiries = LegExpiries(
+        *(rows[name].to_numpy().astype("datetime64[D]") for name in ("expiry", "last_expiry"))
+    )
     quoted = (
         synthetic_quotes(rows, expiries, strategy, rules.strikes, rules.chain)
         if chain_of is None
@@ -227,11 +277,7 @@ def _plan_strategy(
     priced = _price(rows, strategy, rules, quoted)
     if chain_of is None:
         priced = priced.with_columns(vol_error=_error_at("dte"))
-    legs = leg_rows(priced, strategy, quoted.quotes, expiries)
-    trades, refused = _split(priced, *of_prices)
-    source = "synthetic" if chain_of is None else "real"
-    plans, legs = traded_rows(trades, legs, strategy, source)
-    return pl.concat([unlisted, refused, plans]), legs
+    return priced, leg_rows(priced, strategy, quoted.quotes, expiries)
 
 
 def _price(
@@ -240,7 +286,7 @@ def _price(
     """`rows` of one strategy with price, bounds, size and greeks, and what is wrong with quotes."""
     sides, bid, ask = strategy.sides, quoted.each("bid"), quoted.each("ask")
     net = np.round(_total(sides, quoted.each("mid")), 2)
-    fees = 2.0 * float(np.abs(sides).sum()) * rules.costs.fees_on(rows["date"].to_numpy())
+    fees = round_trip_fees(strategy, rows["date"].to_numpy(), rules.costs)
     bounds = spread_bounds(
         strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk
     )
@@ -248,11 +294,12 @@ def _price(
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
+    scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
     price = net if strategy.kind == "debit" else -net
     bad = ~(price > 0) | (price >= bounds.price_limit) | ~(bounds.loss > 0) | unsound(bid, ask)
     thin = illiquid(sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume)
     safe = np.where(bad, 1.0, loss_usd)
-    count = contracts(safe, multiplier.to_numpy(), rows["confidence"].to_numpy(), rules.sizing)
+    count = contracts(safe, *scales, rules.sizing)
     size = SHARES * count
     bounded = np.where(np.isfinite(bounds.profit), bounds.profit, np.nan)
     greek = {
@@ -263,9 +310,12 @@ def _price(
         dte=(pl.col("expiry") - pl.col("date")).dt.total_days().cast(pl.Int32),
         width=pl.Series(widest(strategy, quoted.each("strike"))).fill_nan(None),
         contracts=pl.Series(count),
+        spread_loss_usd=pl.Series(loss_usd),
+        account_needed=pl.Series(account_needed(safe, *scales, rules.sizing)),
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
         max_profit_usd=pl.Series((bounded * SHARES - fees) * count).fill_nan(None),
+        fee_share=(pl.Series(fees) / pl.Series(bounded * SHARES)).fill_nan(None),
         **{f"net_{name}": pl.Series(values) for name, values in greek.items()},
         bad_quote=pl.Series(bad),
         illiquid=pl.Series(thin),

@@ -15,12 +15,13 @@ REASONS: dict[str, str] = {
     "VOL_VETO_DEBIT": "IV rank is forecast to fall: no debit spread",
     "VOL_VETO_CREDIT": "IV rank is forecast to rise: no credit spread",
     "UNBOUNDED": "the strategy's loss has no bound, and undefined risk is not allowed",
+    "NO_OPTIONS": "options on the ticker were not listed yet in this session",
     "NO_EXPIRY": "no listed expiry within the allowed days",
     "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
     "between zero and the width of the narrower wing",
     "ILLIQUID": "the bid of a sold leg is too low or none, the quotes are too wide for the price, "
     "or open interest or volume too small",
-    "RISK_BUDGET": "the risk budget is smaller than one spread's maximum loss",
+    "RISK_BUDGET": "one spread's maximum loss is more than the account may risk",
     "REGIME_LOW_VOL": "trade: regime low_vol",
     "REGIME_HIGH_VOL": "trade: regime high_vol",
     "REGIME_IV_EXPANSION": "trade: regime iv_expansion",
@@ -30,6 +31,7 @@ REASONS: dict[str, str] = {
     "DIRECTION_BULLISH": "trade: predicted bullish",
     "DIRECTION_BEARISH": "trade: predicted bearish",
     "DIRECTION_NEUTRAL": "trade: predicted neutral",
+    "NARROWED": "trade: narrower than the regime's width, which this account cannot carry",
 }
 
 

@@ -17,8 +17,8 @@ class RefusalRule:
     """One rule: it refuses a row of a plan with `code` where `refuses` is true.
 
     `value` is what the rule looks at, as text, null where it is not known; `threshold` says in
-    words what it asks for. `needs` says in words what would let the row through, the threshold
-    where it is not set.
+    words what it asks for. `needs` says in words what would let the row through; where it is null
+    or not set, the threshold does.
     """
 
     code: str
@@ -35,10 +35,12 @@ def first_refusal(rules: Sequence[RefusalRule]) -> pl.Expr:
 
 def first_needs(rules: Sequence[RefusalRule]) -> pl.Expr:
     """What would let a row through that is refused; null where no rule refuses it."""
-    return pl.coalesce(
-        pl.when(rule.refuses).then(pl.lit(rule.threshold) if rule.needs is None else rule.needs)
-        for rule in rules
-    )
+    return pl.coalesce(pl.when(rule.refuses).then(_needs(rule)) for rule in rules)
+
+
+def _needs(rule: RefusalRule) -> pl.Expr:
+    threshold = pl.lit(rule.threshold)
+    return threshold if rule.needs is None else pl.coalesce(rule.needs, threshold)
 
 
 def as_text(column: str) -> pl.Expr:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from options_platform.domain.risk.rules import RiskRules
-from options_platform.domain.risk.sizing import SizingRules
+from options_platform.domain.risk.sizing import SizingRules, largest_loss, risk_budget
 
 FEASIBILITY_SCHEMA = pl.Schema(
     {
         "ticker": pl.String,
         "strategy": pl.String,
+        "width": pl.Float64,
         "max_loss_usd": pl.Float64,
+        "fees_share": pl.Float64,
         "needed_for_sizing_usd": pl.Float64,
+        "needed_in_full_usd": pl.Float64,
         "needed_for_limits_usd": pl.Float64,
         "needed_for_greeks_usd": pl.Float64,
         "account_needed_usd": pl.Float64,
         "fits": pl.Boolean,
     }
 )
+
+OPTIONAL = ("width", "fees_share")
 
 
 def feasibility(
@@ -32,10 +38,14 @@ def feasibility(
 ) -> pl.DataFrame:
     """The smallest account that can trade one spread of each strategy, `FEASIBILITY_SCHEMA`.
 
+    `needed_for_sizing_usd` takes one spread, which may exceed the budget of its regime and
+    confidence where `at_least_one` is set; from `needed_in_full_usd` on it fits that budget too.
+
     Args:
         one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included; the
             median is taken over the rows of a ticker and strategy. Limits on greeks are included
-            if it has delta_usd, gamma_usd, vega_usd and theta_usd (as in :class:`Exposure`).
+            if it has delta_usd, gamma_usd, vega_usd and theta_usd (as in :class:`Exposure`);
+            width (USD a share) and fees_share are null if it does not have them.
         sizing: sizing rules; if `max_risk_usd` is below the loss, no account is large enough and
             `account_needed_usd` is null.
         rules: limits of the account.
@@ -49,21 +59,28 @@ def feasibility(
         rules.max_group_risk_pct,
         rules.max_total_risk_pct,
     )
-    confidence_expr = pl.col("strategy").replace_strict(
-        confidences, default=0.0, return_dtype=pl.Float64
-    )
-    multiplier = pl.col("regime").replace_strict(
+    multiplier = one_spread["regime"].replace_strict(
         sizing.regime_multiplier, default=1.0, return_dtype=pl.Float64
     )
+    each_confidence = one_spread["strategy"].replace_strict(
+        confidences, default=0.0, return_dtype=pl.Float64
+    )
     cap = float("inf") if sizing.max_risk_usd is None else sizing.max_risk_usd
-    needed = pl.col("max_loss_usd") / (sizing.risk_pct * multiplier * (0.5 + 0.5 * confidence_expr))
+    one_dollar = replace(sizing, account_value_usd=1.0, max_risk_usd=None)
+    scales = multiplier.to_numpy(), each_confidence.to_numpy()
     account = pl.max_horizontal(
         "needed_for_sizing_usd", "needed_for_limits_usd", "needed_for_greeks_usd"
     )
-    medians = ("max_loss_usd", "needed_for_sizing_usd", "needed_for_greeks_usd")
+    medians = (
+        "width", "max_loss_usd", "fees_share", "needed_for_sizing_usd", "needed_in_full_usd",
+        "needed_for_greeks_usd",
+    )  # fmt: skip
+    shown = [pl.lit(None, pl.Float64).alias(n) for n in OPTIONAL if n not in one_spread.columns]
     return (
         one_spread.with_columns(
-            needed_for_sizing_usd=needed,
+            *shown,
+            needed_for_sizing_usd=pl.col("max_loss_usd") / largest_loss(*scales, one_dollar),
+            needed_in_full_usd=pl.col("max_loss_usd") / risk_budget(*scales, one_dollar),
             needed_for_greeks_usd=_needed_for_greeks(one_spread, rules),
         )
         .group_by("ticker", "strategy")

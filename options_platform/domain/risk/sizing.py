@@ -1,5 +1,8 @@
 """Position sizing: the number of spreads that fit the risk budget, possibly zero.
 
+One spread is traded although the budget, which regime and confidence scale down, is smaller, if its
+maximum loss fits the unscaled share of the account.
+
 A trade plan is sized by the configured account value. When the entry is made, in a backtest or at
 a broker, the smaller of that value and the account's equity counts, both for sizes
 (:func:`size_at`) and for percentage limits.
@@ -29,15 +32,18 @@ class SizingRules:
     """Sizing rules: `account_value_usd` x `risk_pct` is the base risk of a trade.
 
     `max_risk_usd` caps the budget (None: no cap), `max_contracts` the number of spreads.
-    `allow_min_one` trades at least one spread even if it exceeds the budget. `regime_multiplier`
-    scales the budget by regime. Raises ValueError for values out of range.
+    `regime_multiplier` scales the budget by regime; 0 trades nothing there. With `at_least_one` one
+    spread is traded although the scaled budget is smaller, if its maximum loss fits `risk_pct` of
+    the account and `max_risk_usd`.
+
+    Raises ValueError for values out of range.
     """
 
     account_value_usd: float = 100_000.0
     risk_pct: float = 0.02
     max_risk_usd: float | None = None
     max_contracts: int = 10
-    allow_min_one: bool = False
+    at_least_one: bool = True
     regime_multiplier: dict[str, float] = field(default_factory=_multipliers)
 
     def __post_init__(self) -> None:
@@ -62,11 +68,45 @@ def contracts(
     """Number of spreads whose maximum loss fits the risk budget.
 
     The budget is account value x risk_pct x regime multiplier x (0.5 + 0.5 x confidence), at most
-    `max_risk_usd`. With `allow_min_one` the result is at least one. All arrays have shape [rows].
+    `max_risk_usd`. With `at_least_one` a single spread may exceed it, see :func:`largest_loss`. All
+    arrays have shape [rows].
     """
     count = np.floor(risk_budget(multiplier, confidence, rules) / max_loss_per_spread_usd)
-    count = np.clip(count, 1 if rules.allow_min_one else 0, rules.max_contracts)
-    return count.astype(np.int32)
+    one_fits = max_loss_per_spread_usd <= largest_loss(multiplier, confidence, rules)
+    return np.clip(np.maximum(count, one_fits), 0, rules.max_contracts).astype(np.int32)
+
+
+def largest_loss(
+    multiplier: NDArray[np.float64], confidence: NDArray[np.float64], rules: SizingRules
+) -> NDArray[np.float64]:
+    """The largest maximum loss of a single spread that is traded, USD, shape [rows].
+
+    It is the risk budget, or with `at_least_one` the unscaled account value x risk_pct (at most
+    `max_risk_usd`) if that is more and the budget is not zero.
+    """
+    budget = risk_budget(multiplier, confidence, rules)
+    if not rules.at_least_one:
+        return budget
+    unscaled = risk_budget(np.ones(1), np.ones(1), rules)
+    return np.where(budget > 0.0, np.maximum(budget, unscaled), budget)
+
+
+def account_needed(
+    max_loss_per_spread_usd: NDArray[np.float64],
+    multiplier: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    rules: SizingRules,
+) -> NDArray[np.float64]:
+    """The smallest account that takes one spread, USD, rounded up to 100; shape [rows].
+
+    `max_risk_usd` is not looked at: where it is below the loss no account is large enough. Infinite
+    where the regime multiplier is zero.
+    """
+    one_dollar = replace(rules, account_value_usd=1.0, max_risk_usd=None)
+    share = largest_loss(multiplier, confidence, one_dollar)
+    with np.errstate(divide="ignore"):
+        hundreds = np.round(max_loss_per_spread_usd / share / 100.0, 9)
+    return np.asarray(np.ceil(hundreds) * 100.0)
 
 
 def risk_budget(
@@ -81,7 +121,7 @@ def risk_budget(
 class Size:
     """Number of spreads that an account can take: zero if `loss_usd` exceeds `budget_usd`.
 
-    `loss_usd` is the maximum loss of one spread.
+    `loss_usd` is the maximum loss of one spread, `budget_usd` the :func:`largest_loss` of one.
     """
 
     contracts: int
@@ -113,7 +153,7 @@ def size_at(
         return Size(0, loss, 0.0)
     smaller = replace(rules, account_value_usd=min(rules.account_value_usd, equity_usd))
     inputs = np.array([multiplier]), np.array([confidence])
-    budget = float(risk_budget(*inputs, smaller)[0])
+    budget = float(largest_loss(*inputs, smaller)[0])
     if equity_usd >= rules.account_value_usd:
         return Size(planned, loss, budget)
     fitting = int(contracts(np.array([loss]), *inputs, smaller)[0])

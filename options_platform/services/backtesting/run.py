@@ -18,6 +18,7 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BaselineComparison
 from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.draws import draw_bands
+from options_platform.domain.backtest_study.price_risk import SCENARIOS, price_risk
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
     Variant,
@@ -65,7 +66,8 @@ class BacktestRun:
     """One run: the model under each fill model, the baselines, and the scores of all.
 
     `band` has the model's result by fill model; `draws` are the draws of the random baselines, and
-    `bands` compare the model with their distribution.
+    `bands` compare the model with their distribution. `price_risk` has the rows of
+    `backtest_price_risk` without `run`.
     """
 
     data: BacktestData
@@ -76,6 +78,7 @@ class BacktestRun:
     scores: pl.DataFrame
     draws: pl.DataFrame
     bands: pl.DataFrame
+    price_risk: pl.DataFrame
 
     @property
     def model(self) -> BacktestResult:
@@ -130,11 +133,11 @@ def run_with_baselines(
     seeds: int,
     workers: int = 1,
 ) -> BacktestRun:
-    """Backtest the configured rules and every baseline under each fill model.
+    """Backtest the configured rules and every baseline under each fill model, and at lower prices.
 
     Random baselines are drawn `seeds` times, only under the configured fill model.
     """
-    total = len(baseline_tasks(seeds)) + 2
+    total = len(baseline_tasks(seeds)) + 2 + len(SCENARIOS)
     finished = 0
     progress("backtests", 0, total)
 
@@ -155,7 +158,13 @@ def run_with_baselines(
     scores = scorecard(curves, data.market)
     bands = draw_bands(baselines.draws, scores)
     step()
-    return BacktestRun(data, plan, rules, band, curves, scores, baselines.draws, bands)
+    moved = []
+    for rows in price_risk(comparison, scores):
+        moved.append(rows)
+        step()
+    return BacktestRun(
+        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved)
+    )
 
 
 def run_grid(

@@ -11,6 +11,7 @@ from options_platform.contracts import (
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
+    BACKTEST_PRICE_RISK,
     BACKTEST_SCORES,
     BACKTEST_TRADES,
     Table,
@@ -40,6 +41,7 @@ def backtest_frames(run: BacktestRun, name: str) -> Frames:
         (BACKTEST_CURVES, _curves(run)),
         (BACKTEST_SCORES, run.scores),
         (BACKTEST_DRAWS, run.draws),
+        (BACKTEST_PRICE_RISK, run.price_risk),
         (BACKTEST_DECISIONS, _decisions(run)),
     ]
     return [(table, _fitted(table, rows, name)) for table, rows in frames]

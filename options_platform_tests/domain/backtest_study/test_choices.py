@@ -69,6 +69,10 @@ def test_account_settings_apply_to_the_plan_or_the_backtest_they_belong_to():
         ("exits.exit_dte=9..3", "from a lower number to a higher one"),
         ("fills.model=best", "must be one of mid, default, worst"),
         ("backtest.entry_order=stop", "Input should be 'market' or 'limit'"),
+        (
+            "plan.sizing.allow_min_one=true",
+            "no setting plan.sizing.allow_min_one to vary any more: one spread is traded",
+        ),
         ("plan=1", "no setting plan to vary|Input should be"),
     ],
 )
@@ -76,6 +80,17 @@ def test_a_setting_that_cannot_be_varied_is_refused_in_one_line(text, message):
     with pytest.raises(UsageError, match=message) as caught:
         make_variants([text], PLAN, RULES)
     assert "\n" not in str(caught.value)
+
+
+def test_a_value_of_several_parts_is_joined_by_a_plus():
+    variants, _ = make_variants(["plan.strikes.narrower_usd=5+2,1,none"], PLAN, RULES)
+    assert [v.plan.strikes.narrower_usd for v in variants] == [(5.0, 2.0), (1.0,), ()]
+    (vetoed,), _ = make_variants(
+        ["plan.selection.veto_debit_regimes=iv_expansion+neutral"], PLAN, RULES
+    )
+    assert vetoed.plan.selection.veto_debit_regimes == ("iv_expansion", "neutral")
+    with pytest.raises(UsageError, match="veto_debit_regimes: calm is none of low_vol"):
+        make_variants(["plan.selection.veto_debit_regimes=calm"], PLAN, RULES)
 
 
 def test_a_setting_may_be_varied_only_once():

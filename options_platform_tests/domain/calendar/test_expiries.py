@@ -242,3 +242,12 @@ def test_a_closure_from_the_settings_moves_expiries_from_its_announcement_on():
         set_closures([])
     assert is_session(closure.day)
     assert date(2027, 3, 19) in listed_expiries("AAPL", date(2027, 3, 10))
+
+
+def test_no_expiry_is_listed_before_the_first_options_on_a_ticker():
+    # Options on SPY began on six exchanges on Monday, 2005-01-10.
+    assert listed_expiries("SPY", date(2005, 1, 7)) == ()
+    assert listed_expiries("SPY", date(2005, 1, 10)) == (date(2005, 1, 21), date(2005, 2, 18))
+    assert np.isnat(choose(date(2005, 1, 7), 30, "SPY"))
+    assert choose(date(2005, 1, 10), 30, "SPY") == np.datetime64("2005-02-18")
+    assert choose(date(2001, 1, 8), 30, "QQQ") == np.datetime64("2001-02-16")

@@ -16,7 +16,7 @@ from options_platform.testing.market import NOW
 from options_platform_tests.fakes.chain_source import synthetic_chain
 
 DAY = date(2024, 6, 3)
-SPOT, ATM = 500.0, 0.16
+SPOT, ATM = 500.0, 0.17
 RATES = {"rate": 0.03, "dividend": 0.015}
 CLOSE = pl.DataFrame({"date": [DAY], "ticker": ["SPY"], "close": [SPOT]})
 SYMBOL = "SPY240705C00510000"

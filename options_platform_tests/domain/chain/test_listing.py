@@ -1,6 +1,7 @@
 from datetime import date
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -34,10 +35,65 @@ def arrays(*values):
 
 
 @pytest.mark.parametrize(
-    ("spot", "step"), [(5.0, 0.5), (25.0, 0.5), (25.01, 1.0), (450.0, 1.0), (5000.0, 5.0)]
+    ("ticker", "session", "spot", "step"),
+    [
+        ("SPY", date(2005, 1, 10), 118.0, 1.0),
+        ("SPY", date(2014, 8, 27), 200.5, 5.0),
+        ("SPY", date(2014, 8, 28), 200.5, 1.0),
+        ("SPY", date(2026, 2, 11), 692.3, 1.0),
+        ("SPY", date(2026, 2, 11), 5000.0, 5.0),
+        # The one-dollar strikes of QQQ near its low of 2002: no half dollars.
+        ("QQQ", date(2002, 10, 9), 20.0, 1.0),
+        ("QQQ", date(2019, 5, 6), 200.5, 5.0),
+        ("QQQ", date(2020, 6, 1), 235.0, 1.0),
+        ("AAPL", date(2003, 6, 2), 17.6, 2.5),
+        ("AAPL", date(2006, 6, 1), 62.0, 5.0),
+        ("GOOG", date(2008, 6, 2), 570.0, 10.0),
+        ("AAPL", date(2014, 6, 6), 645.6, 5.0),
+        ("NVDA", date(2026, 2, 11), 190.8, 5.0),
+    ],
 )
-def test_the_distance_of_listed_strikes_depends_on_the_price(spot, step):
-    assert strike_step(spy(spot))[0] == step
+def test_strikes_are_as_far_apart_as_the_exchanges_listed_them(ticker, session, spot, step):
+    one = Underlying.of(ticker, session, np.array([spot]), np.array([0.2]))
+    assert strike_step(one).tolist() == [step]
+
+
+def test_each_row_has_the_strikes_of_its_ticker_and_session():
+    sessions = np.array(["2002-10-09", "2014-08-27", "2014-06-06"], dtype="datetime64[D]")
+    rows = Underlying.of(
+        ["QQQ", "SPY", "AAPL"], sessions, np.array([20.0, 200.5, 645.6]), np.full(3, 0.2)
+    )
+    assert strike_step(rows).tolist() == [1.0, 5.0, 5.0]
+    for n, step in enumerate(strike_step(rows)):
+        assert strike_step(rows.at(slice(n, n + 1))).tolist() == [step]
+
+
+REAL_CHAINS = (
+    ("spy_eod/SPY_2015-01-05", "SPY", date(2015, 1, 5), 201.72, 0.8),
+    ("yahoo/SPY_20201005T2014Z", "SPY", date(2020, 10, 5), 339.76, 0.75),
+    ("yahoo/QQQ_20260211T1631Z", "QQQ", date(2026, 2, 11), 610.61, 0.8),
+    ("yahoo/AAPL_20260211T1727Z", "AAPL", date(2026, 2, 11), 279.51, 1.0),
+    ("yahoo/NVDA_20260211T1630Z", "NVDA", date(2026, 2, 11), 190.79, 1.0),
+    ("lean/AAPL_2014-06-06_quotes", "AAPL", date(2014, 6, 6), 645.57, 0.85),
+    ("lean/GOOG_2015-12-24_quotes", "GOOG", date(2015, 12, 24), 748.4, 0.95),
+)
+
+
+@pytest.mark.parametrize(("file", "ticker", "day", "spot", "share"), REAL_CHAINS)
+def test_the_strikes_given_are_in_the_real_chains(
+    reference_data, file, ticker, day, spot, share
+):  # fmt: skip
+    """Within 7% of the spot; new weeklies and quarterlies of funds list some every fifth dollar."""
+    rows = pl.read_csv(reference_data / f"options/{file}.csv.gz", infer_schema_length=None)
+    rows = rows.with_columns(expiry=pl.col("expiration").str.to_date())
+    dte = (pl.col("expiry") - day).dt.total_days()
+    step = strike_step(Underlying.of(ticker, day, np.array([spot]), np.array([0.2])))[0]
+    grid = step * np.arange(np.ceil(0.93 * spot / step), np.floor(1.07 * spot / step) + 1)
+    listed = [
+        np.isin(grid, expiry["strike"].to_numpy())
+        for _, expiry in rows.filter(dte.is_between(14, 60)).group_by("expiry")
+    ]
+    assert np.mean(listed) >= share
 
 
 @given(st.floats(0.01, 6000), SPOTS)

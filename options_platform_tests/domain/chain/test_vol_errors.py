@@ -29,9 +29,9 @@ def test_a_ticker_on_the_markets_index_is_further_off_than_any_on_its_own():
 
 
 def test_the_error_is_that_of_the_tickers_expiries():
-    """SPY's three months with the month left out: 14 to 21 days .89, 2.55 and .40."""
-    assert error_of(("SPY", "own", 14))[0] == pytest.approx((0.89 + 2.55 + 0.40) / 3, abs=0.05)
-    assert error_of(("SPY", "own", 45))[0] == pytest.approx((0.49 + 0.57 + 0.65) / 3, abs=0.05)
+    """SPY's three months with the month left out: 14 to 21 days 1.02, 1.03 and .20."""
+    assert error_of(("SPY", "own", 14))[0] == pytest.approx((1.02 + 1.03 + 0.20) / 3, abs=0.05)
+    assert error_of(("SPY", "own", 45))[0] == pytest.approx((0.52 + 0.37 + 0.25) / 3, abs=0.05)
     assert error_of(("SPY", "own", 21))[0] > error_of(("SPY", "own", 22))[0]
 
 

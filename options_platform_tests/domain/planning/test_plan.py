@@ -1,4 +1,6 @@
+import math
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -7,14 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.planning.needs import in_dollars
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.selection import SelectionRules
+from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.pricing.payoff import payoff
 from options_platform.domain.risk.sizing import SizingRules, contracts
 from options_platform.testing.plan_rows import BATCH, one
 
-CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
+CONDORS = PlanRules()
+NO_CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=False))
 
 
 def plan_of(frame, rules=CONDORS):
@@ -110,7 +117,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("code", REFUSALS)
 def test_each_refusal_is_given_where_it_applies(code):
-    plan = plan_of(one(**REFUSALS[code]), PlanRules())
+    plan = plan_of(one(**REFUSALS[code]), NO_CONDORS)
     assert plan["decision"] == "no_trade"
     assert plan["reasons"] == [code]
     assert code in REASONS
@@ -124,22 +131,19 @@ def test_every_refused_row_says_what_would_let_it_through_and_no_trade_does():
 
 
 def test_what_the_inputs_say_of_calls_and_index_stands_on_every_plan():
-    said = {
-        "call_rank": 0.75, "earlier_calls": 80, "iv_symbol": "VXN", "iv_basis": "own",
-        "vol_error": 0.6,
-    }  # fmt: skip
+    said = {"call_rank": 0.75, "earlier_calls": 80, "iv_symbol": "VXN"}
     with_index = BATCH.with_columns(
         pl.lit(value, TRADE_PLAN.schema[name]).alias(name) for name, value in said.items()
     )
     plans, legs = build_plans(with_index, CONDORS)
     assert plans.select(list(said)).unique().row(0, named=True) == said
-    ranks = list(said)[:2]
+    ranks = ["call_rank", "earlier_calls"]
     same = BATCH.with_columns(with_index.select(ranks))
     without, same_legs = build_plans(same, CONDORS)
-    of_index = [name for name in said if name not in ranks]
-    assert without.select(of_index).unique().row(0, named=True) == dict.fromkeys(of_index)
+    of_index = ["iv_symbol", "iv_basis", "vol_error"]
     assert build_plans(BATCH, CONDORS)[0].select(ranks).equals(BATCH.select(ranks))
-    assert plans.drop(list(said)).equals(without.drop(list(said)))
+    changed = [*ranks, *of_index]
+    assert plans.drop(changed).equals(without.drop(changed))
     assert legs.equals(same_legs)
 
 
@@ -154,11 +158,57 @@ def test_a_trade_of_the_neutral_regime_says_that_its_call_is_confident():
     assert not build_plans(BATCH, constant)[0].select(says_so.any()).item()
 
 
-def test_a_budget_below_one_spread_refuses_and_the_seeds_floor_restores_it():
-    poor = replace(CONDORS, sizing=SizingRules(account_value_usd=2000.0))
-    assert plan_of(one(), poor)["reasons"] == ["RISK_BUDGET"]
-    floor = replace(poor, sizing=replace(poor.sizing, allow_min_one=True))
-    assert plan_of(one(), floor)["contracts"] == 1
+def loss_of_one():
+    """The maximum loss of one spread of the row `one`, USD."""
+    plan = plan_of(one())
+    return plan["max_loss_usd"] / plan["contracts"]
+
+
+def with_account(account_value_usd, **sizing):
+    return replace(CONDORS, sizing=SizingRules(account_value_usd=account_value_usd, **sizing))
+
+
+def test_a_budget_below_one_spread_trades_one_while_it_fits_2_percent_of_the_account():
+    # A confidence of zero halves the budget: of 2% of this account to three quarters of a spread.
+    plan = plan_of(one(confidence=0.0), with_account(1.5 * loss_of_one() / 0.02))
+    assert plan["contracts"] == 1
+    assert plan["max_loss_usd"] == pytest.approx(loss_of_one())
+
+
+def test_a_spread_that_the_account_cannot_carry_names_the_account_that_would_do():
+    plan = plan_of(one(), with_account(2000.0))
+    needed = 100.0 * math.ceil(loss_of_one() / 0.02 / 100.0)
+    assert plan["reasons"] == ["RISK_BUDGET"]
+    assert plan["needs"] == f"an account of {needed:,.0f} USD"
+    assert plan_of(one(), with_account(needed))["contracts"] == 1
+    too_small = replace(with_account(needed - 100.0), strikes=StrikeRules(narrow_to_fit=False))
+    assert plan_of(one(), too_small)["reasons"] == ["RISK_BUDGET"]
+
+
+def test_what_a_budget_needs_is_the_setting_that_refuses():
+    loss = math.ceil(loss_of_one())
+    account = 100 * math.ceil(loss_of_one() / 0.02 / 100.0)
+    for rules, needs in (
+        (with_account(1e5, max_risk_usd=50.0), f"max_risk_usd of {loss}"),
+        (
+            with_account(2000.0, max_risk_usd=50.0),
+            f"an account of {account:,} USD and max_risk_usd of {loss}",
+        ),
+        (
+            with_account(1e5, regime_multiplier=dict.fromkeys(REGIMES, 0.0)),
+            "plan.sizing.regime_multiplier of low_vol above 0",
+        ),
+    ):
+        plan = plan_of(one(), rules)
+        assert (plan["reasons"], plan["needs"]) == (["RISK_BUDGET"], needs)
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [(99.0, "99"), (99.1, "100"), (999.5, "1,000"), (123456.0, "123,456"), (1e6, "1,000,000")],
+)
+def test_dollars_are_rounded_up_and_grouped(usd, text):
+    assert pl.select(x=pl.lit(usd)).select(in_dollars("x")).item() == text
 
 
 def test_sizes_worked_by_hand():
@@ -167,7 +217,9 @@ def test_sizes_worked_by_hand():
     assert contracts(*args, SizingRules()).tolist() == [4]
     assert contracts(*args, SizingRules(max_risk_usd=600.0)).tolist() == [1]
     assert contracts(np.array([10.0]), *args[1:], SizingRules()).tolist() == [10]
-    assert contracts(np.array([1501.0]), *args[1:], SizingRules()).tolist() == [0]
+    assert contracts(np.array([1501.0]), *args[1:], SizingRules()).tolist() == [1]
+    down = SizingRules(at_least_one=False)
+    assert contracts(np.array([1501.0]), *args[1:], down).tolist() == [0]
 
 
 def test_strikes_are_those_of_the_price_as_traded():
@@ -185,3 +237,22 @@ def test_days_to_expiry_follow_regime_and_rank():
     for plan in build_plans(BATCH, CONDORS)[0].drop_nulls("dte").iter_rows(named=True):
         assert 14 <= plan["dte"] <= 45
         assert plan["dte"] == (plan["expiry"] - plan["date"]).days
+
+
+def test_before_options_on_spy_were_listed_no_plan_trades_and_the_refusal_says_from_when():
+    first = date(2005, 1, 10)
+    days = sessions(date(2004, 12, 20), date(2005, 1, 31))
+    rows = pl.concat([one().with_columns(date=pl.lit(day)) for day in days])
+    plans, legs = build_plans(rows, CONDORS)
+    before = plans.filter(pl.col("date") < first)
+    assert before["decision"].unique().to_list() == ["no_trade"]
+    assert before["reasons"].to_list() == [["NO_OPTIONS"]] * before.height
+    assert before["needs"].unique().to_list() == ["sessions from 2005-01-10 on"]
+    after = plans.filter(pl.col("date") >= first)
+    assert "trade" in after["decision"].to_list()
+    assert not [codes for codes in after["reasons"].to_list() if "NO_OPTIONS" in codes]
+    assert legs["date"].min() >= first
+    # QQQ had options by then, and of a stock the first day is not known.
+    for ticker in ("QQQ", "XYZ"):
+        others, _ = build_plans(rows.with_columns(ticker=pl.lit(ticker)), CONDORS)
+        assert "NO_OPTIONS" not in {code for codes in others["reasons"] for code in codes}

@@ -7,7 +7,8 @@ from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.selection import SelectionRules, select_strategies, upper_part
 
-CONDORS = SelectionRules(iron_condor_enabled=True)
+CONDORS = SelectionRules()
+WITHOUT_CONDORS = SelectionRules(iron_condor_enabled=False)
 DIRECTIONS = ("bullish", "bearish", "neutral")
 
 # (regime, direction, IV rank below one half): strategy, or the code of the refusal.
@@ -80,11 +81,12 @@ def test_the_matrix(regime, direction, iv_rank, column):
 
 
 @pytest.mark.parametrize("regime", ["high_vol", "iv_contraction"])
-def test_condors_are_off_unless_switched_on(regime):
-    assert answer(SelectionRules(), regime=regime, **sure("neutral")) == "IRON_CONDOR_DISABLED"
+def test_condors_are_traded_unless_switched_off(regime):
+    assert answer(regime=regime, **sure("neutral")) == "iron_condor"
+    assert answer(WITHOUT_CONDORS, regime=regime, **sure("neutral")) == "IRON_CONDOR_DISABLED"
     # Switching them off leaves everything else as it is.
     for direction in ("bullish", "bearish"):
-        assert answer(SelectionRules(), regime=regime, **sure(direction)) == answer(
+        assert answer(WITHOUT_CONDORS, regime=regime, **sure(direction)) == answer(
             regime=regime, **sure(direction)
         )
 
@@ -96,6 +98,9 @@ def test_condors_are_off_unless_switched_on(regime):
         ({"iv_rank_change_pred": -0.0501}, "VOL_VETO_DEBIT"),
         ({"iv_rank_change_pred": -0.05}, BULL_DEBIT),
         ({"iv_rank_change_pred": 0.9}, BULL_DEBIT),
+        # The regime's own condition makes the forecast fall there.
+        ({"regime": "iv_expansion", "iv_rank_change_pred": -0.9}, BULL_DEBIT),
+        ({"regime": "neutral", "iv_rank_change_pred": -0.0501}, "VOL_VETO_DEBIT"),
         ({"regime": "high_vol", "iv_rank_change_pred": 0.0501}, "VOL_VETO_CREDIT"),
         ({"regime": "high_vol", "iv_rank_change_pred": 0.05}, BULL_CREDIT),
         ({"regime": "high_vol", "iv_rank_change_pred": -0.9}, BULL_CREDIT),
@@ -107,6 +112,18 @@ def test_condors_are_off_unless_switched_on(regime):
 )
 def test_the_volatility_forecast_vetoes(changes, wanted):
     assert answer(**changes) == wanted
+
+
+def test_the_regimes_in_which_a_forecast_vetoes_debits_are_a_setting():
+    everywhere = SelectionRules(veto_debit_regimes=REGIMES)
+    falls = {"regime": "iv_expansion", "iv_rank_change_pred": -0.06}
+    assert answer(everywhere, **falls) == "VOL_VETO_DEBIT"
+    assert answer(SelectionRules(veto_debit_regimes=()), iv_rank_change_pred=-0.06) == BULL_DEBIT
+    # The veto of credits holds in every regime.
+    credit = SelectionRules(strategy="bull_put_spread", veto_debit_regimes=())
+    assert answer(credit, regime="iv_expansion", iv_rank_change_pred=0.06) == "VOL_VETO_CREDIT"
+    with pytest.raises(ValueError, match="veto_debit_regimes: calm is none of low_vol"):
+        SelectionRules(veto_debit_regimes=("calm",))
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,28 @@ def spreads(*losses, strategy="bull_put_spread", regime="high_vol"):
 def test_the_account_that_one_spread_needs_worked_by_hand():
     needed_accounts = feasibility(spreads(400, 500, 600), SizingRules(risk_pct=0.02), RiskRules())
     assert needed_accounts.schema == FEASIBILITY_SCHEMA
-    # high_vol halves the risk, and so does a confidence of 0: 500 / (0.02 x 0.5 x 0.5).
     (row,) = needed_accounts.iter_rows(named=True)
-    assert row["needed_for_sizing_usd"] == pytest.approx(100_000.0)
+    # One spread is within 2% of 25,000; high_vol halves the budget, and a confidence of 0 again.
+    assert row["needed_for_sizing_usd"] == pytest.approx(25_000.0)
+    assert row["needed_in_full_usd"] == pytest.approx(100_000.0)
     assert row["needed_for_limits_usd"] == pytest.approx(500.0 / 0.03)
-    assert (row["account_needed_usd"], row["fits"]) == (pytest.approx(100_000.0), True)
+    assert (row["account_needed_usd"], row["fits"]) == (pytest.approx(25_000.0), True)
+    assert (row["width"], row["fees_share"]) == (None, None)
+
+
+def test_width_and_fees_are_medians_where_they_are_known():
+    rows = spreads(400, 500, 600).with_columns(
+        width=pl.Series([5.0, 10.0, 10.0]), fees_share=pl.Series([0.02, 0.05, None])
+    )
+    (row,) = feasibility(rows, SizingRules(), RiskRules()).iter_rows(named=True)
+    assert (row["width"], row["fees_share"]) == (10.0, pytest.approx(0.035))
 
 
 def test_confidence_and_account_value_decide_whether_a_strategy_fits():
-    sizing = SizingRules(account_value_usd=60_000.0)
+    assert feasibility(spreads(500), SizingRules(account_value_usd=60_000.0), RiskRules())[
+        "fits"
+    ].item()
+    sizing = SizingRules(account_value_usd=60_000.0, at_least_one=False)
     assert not feasibility(spreads(500), sizing, RiskRules())["fits"].item()
     sure = {"bull_put_spread": 1.0}
     needed_accounts = feasibility(spreads(500), sizing, RiskRules(), confidence=sure)

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.risk.sizing import SizingRules, contracts, size_at
+from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts, size_at
 
 RULES = SizingRules()
 
@@ -27,14 +29,87 @@ def seed_plan(account, width, credit, multiplier, confidence):
     regime=st.sampled_from(REGIMES),
     confidence=st.floats(0, 1),
 )
-def test_with_a_minimum_of_one_the_size_equals_the_original_formula(
+def test_the_size_is_the_original_formula_except_that_one_spread_must_fit_2_percent(
     account, width, share, regime, confidence
 ):
     multiplier = RULES.regime_multiplier[regime]
     loss = (width - width * share) * 100
-    rules = SizingRules(account_value_usd=account, allow_min_one=True)
+    rules = SizingRules(account_value_usd=account)
     wanted = seed_plan(account, width, width * share, multiplier, confidence)
+    if wanted == 1 and loss > 0.02 * account:
+        wanted = 0
     assert size_of_one_trade(loss, multiplier, confidence, rules) == wanted
+
+
+# 100,000 USD in high_vol at a confidence of 0.23: the budget is 2,000 x 0.5 x 0.615 = 615 USD.
+HIGH_VOL = (0.5, 0.23)
+
+
+@pytest.mark.parametrize(
+    ("loss", "wanted", "needed"),
+    [
+        (300.0, 2, 15_000.0),
+        (791.0, 1, 39_600.0),
+        (995.0, 1, 49_800.0),
+        (2000.0, 1, 100_000.0),
+        (2000.01, 0, 100_100.0),
+    ],
+)
+def test_one_spread_may_exceed_the_budget_of_its_regime_but_not_2_percent(loss, wanted, needed):
+    assert size_of_one_trade(loss, *HIGH_VOL) == wanted
+    assert account_of_one_spread(loss, *HIGH_VOL) == needed
+
+
+def test_the_cap_in_dollars_holds_for_a_single_spread_too():
+    capped = SizingRules(max_risk_usd=700.0)
+    assert size_of_one_trade(791.0, *HIGH_VOL, capped) == 0
+    assert size_of_one_trade(700.0, *HIGH_VOL, capped) == 1
+
+
+@pytest.mark.parametrize(("loss", "wanted", "needed"), [(465.0, 0, 23_300.0), (198.0, 1, 9_900.0)])
+def test_a_small_account_takes_one_spread_within_2_percent(loss, wanted, needed):
+    small = SizingRules(account_value_usd=10_000.0)
+    assert size_of_one_trade(loss, 1.0, 0.2, small) == wanted
+    assert account_of_one_spread(loss, 1.0, 0.2, small) == needed
+
+
+def test_without_the_single_spread_the_budget_rounds_down_to_none():
+    rules = SizingRules(at_least_one=False)
+    assert size_of_one_trade(791.0, *HIGH_VOL, rules) == 0
+    # 791 / (0.02 x 0.5 x 0.615) = 128,617.9
+    assert account_of_one_spread(791.0, *HIGH_VOL, rules) == 128_700.0
+    assert size_of_one_trade(615.0, *HIGH_VOL, rules) == 1
+
+
+def test_a_multiplier_of_zero_switches_a_regime_off_for_every_account():
+    off = {"high_vol": 0.0}
+    rules = SizingRules(regime_multiplier=RULES.regime_multiplier | off)
+    assert size_of_one_trade(5.0, 0.0, 1.0, rules) == 0
+    assert account_of_one_spread(5.0, 0.0, 1.0, rules) == np.inf
+    assert size_at(50_000.0, 1, 5.0, "high_vol", 1.0, rules).contracts == 0
+
+
+def account_of_one_spread(loss, multiplier, confidence, rules=RULES):
+    scales = np.array([multiplier]), np.array([confidence])
+    return float(account_needed(np.array([loss]), *scales, rules)[0])
+
+
+@given(
+    loss=st.floats(1, 1e5),
+    multiplier=st.floats(0.1, 2),
+    confidence=st.floats(0, 1),
+    at_least_one=st.booleans(),
+)
+def test_the_account_that_is_named_takes_one_spread_and_100_less_than_it_none(
+    loss, multiplier, confidence, at_least_one
+):
+    rules = SizingRules(at_least_one=at_least_one)
+    needed = account_of_one_spread(loss, multiplier, confidence, rules)
+    enough = replace(rules, account_value_usd=needed + 0.01)
+    assert size_of_one_trade(loss, multiplier, confidence, enough) >= 1
+    if needed > 100.0:
+        too_small = replace(rules, account_value_usd=needed - 100.01)
+        assert size_of_one_trade(loss, multiplier, confidence, too_small) == 0
 
 
 def test_the_regime_multipliers_are_the_specified_ones():
@@ -69,8 +144,14 @@ def test_the_loss_of_the_whole_position_fits_the_budget_and_the_cap(
     rules = SizingRules(max_risk_usd=cap)
     count = size_of_one_trade(loss, multiplier, confidence, rules)
     assert 0 <= count <= 10
-    assert count * loss <= min(cap, 2000 * multiplier * (0.5 + 0.5 * confidence)) * (1 + 1e-12)
+    budget = 2000 * multiplier * (0.5 + 0.5 * confidence)
+    single = 2000.0 if count == 1 else 0.0
+    assert count * loss <= min(cap, max(budget, single)) * (1 + 1e-12)
     assert count <= size_of_one_trade(loss, multiplier, confidence)
+    down = replace(rules, at_least_one=False)
+    rounded_down = size_of_one_trade(loss, multiplier, confidence, down)
+    assert rounded_down * loss <= min(cap, budget) * (1 + 1e-12)
+    assert count == rounded_down or (count, rounded_down) == (1, 0)
 
 
 def at(equity, planned=5, loss=2000.0, confidence=1.0, regime="low_vol", rules=RULES):

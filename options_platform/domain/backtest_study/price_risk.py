@@ -1,0 +1,131 @@
+"""What a backtest is worth if the prices that it rests on are wrong.
+
+Synthetic prices come from a surface whose error is about a vol point. So the rules, and baselines
+that sell options, are run anew with every implied volatility moved: entries, sizes, marks, stops
+and exits all follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from options_platform.contracts import BACKTEST_PRICE_RISK
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
+from options_platform.domain.backtest_study.scorecard import MODEL, curves_of, scorecard
+from options_platform.domain.backtest_study.variants import run_variants, vary
+
+AS_MEASURED = "as_measured"
+BESIDE = ("always_bull_put", "always_iron_condor", "put_write")
+"""The baselines that are run anew with the model."""
+LARGE_CHANGE = 0.2
+POINTS, SCALE = "plan.chain.surface.iv_points", "plan.chain.surface.iv_scale"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Volatilities at the money times `iv_scale`, plus `iv_points` vol points."""
+
+    iv_points: float = 0.0
+    iv_scale: float = 1.0
+
+
+SCENARIOS = {
+    AS_MEASURED: Scenario(),
+    "iv_minus_1pt": Scenario(iv_points=-1.0),
+    "iv_minus_8pct": Scenario(iv_scale=0.92),
+}
+"""The surface as calibrated, one vol point lower, and 8% lower."""
+
+
+def with_scenario(comparison: BaselineComparison, scenario: Scenario) -> BaselineComparison:
+    """The comparison with the volatilities of its plans and of its market moved by a scenario."""
+    surface = comparison.plan.chain.surface
+    choices = {
+        POINTS: [surface.iv_points * scenario.iv_scale + scenario.iv_points],
+        SCALE: [surface.iv_scale * scenario.iv_scale],
+    }
+    (moved,) = vary(comparison.plan, comparison.rules, choices)
+    return replace(comparison, plan=moved.plan, rules=moved.rules)
+
+
+def price_risk(comparison: BaselineComparison, scores: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Rows of `backtest_price_risk` without `run`, scenario by scenario.
+
+    Args:
+        comparison: what was run as configured.
+        scores: rows of `backtest_scores` of that run, which are those of `AS_MEASURED`.
+    """
+    fill = comparison.rules.fills.model
+    names = [MODEL, *BESIDE]
+    shown = (pl.col("fill_model") == fill) & pl.col("name").is_in(names)
+    for name, scenario in SCENARIOS.items():
+        own = scores.filter(shown)
+        if name != AS_MEASURED:
+            moved = with_scenario(comparison, scenario)
+            curves = curves_of({fill: _model(moved)}, _baselines(moved), {}, fill)
+            own = scorecard(curves, moved.market)
+        yield _rows(own, name, scenario)
+
+
+def rests_on_surface(rows: pl.DataFrame) -> pl.DataFrame:
+    """Whether each result holds only at the surface's own prices.
+
+    It rests on the surface if its Sharpe ratio changes by more than `LARGE_CHANGE`, or if its
+    interval excludes zero as measured, and in some scenario does not.
+
+    Returns:
+        name, sharpe, one column of the Sharpe ratio a scenario, and rests_on_surface.
+    """
+    wide = rows.pivot("scenario", index="name", values=["sharpe", "sharpe_low", "sharpe_high"])
+    moved = [name for name in SCENARIOS if name != AS_MEASURED]
+
+    def clear(scenario: str) -> pl.Expr:
+        low, high = (pl.col(f"sharpe_{end}_{scenario}") for end in ("low", "high"))
+        return ((low > 0) | (high < 0)).fill_null(value=False)
+
+    base = pl.col(f"sharpe_{AS_MEASURED}")
+    changes = [(pl.col(f"sharpe_{name}") - base).abs() > LARGE_CHANGE for name in moved]
+    unclear = [clear(AS_MEASURED) & ~clear(name) for name in moved]
+    rests = pl.any_horizontal(*changes, *unclear).fill_null(value=True)
+    shown = [pl.col(f"sharpe_{name}").alias(name) for name in moved]
+    return wide.select("name", base.alias("sharpe"), *shown, rests_on_surface=rests)
+
+
+def sentence(row: dict[str, object]) -> str:
+    """One row of :func:`rests_on_surface` in words."""
+    others = ", ".join(
+        f"{_two(row[name])} {words}"
+        for name, words in (
+            ("iv_minus_1pt", "with one vol point less"),
+            ("iv_minus_8pct", "with 8% less"),
+        )
+    )
+    verdict = "; rests on the surface" if row["rests_on_surface"] else ""
+    return f"{row['name']}: Sharpe {_two(row['sharpe'])} ({others}){verdict}"
+
+
+def _model(comparison: BaselineComparison) -> BacktestResult:
+    variants = vary(comparison.plan, comparison.rules, {})
+    ((_, result),) = run_variants(variants, comparison.inputs, comparison.market)
+    return result
+
+
+def _baselines(comparison: BaselineComparison) -> dict[str, dict[str, BacktestResult]]:
+    return {name: BASELINES[name].run(comparison) for name in BESIDE}
+
+
+def _rows(scores: pl.DataFrame, name: str, scenario: Scenario) -> pl.DataFrame:
+    columns = [column for column in BACKTEST_PRICE_RISK.schema.names() if column != "run"]
+    return scores.with_columns(
+        scenario=pl.lit(name),
+        iv_points=pl.lit(scenario.iv_points),
+        iv_scale=pl.lit(scenario.iv_scale),
+    ).select(columns)
+
+
+def _two(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else "undefined"

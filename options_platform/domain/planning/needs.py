@@ -1,0 +1,38 @@
+"""What would let a refused plan through, in words."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from options_platform.domain.risk.sizing import SizingRules
+
+
+def needs_account(sizing: SizingRules) -> pl.Expr:
+    """What a spread needs that the risk budget refuses: an account, or another setting.
+
+    Columns: regime, account_needed (USD, infinite where the regime is switched off) and
+    spread_loss_usd, the maximum loss of one spread.
+    """
+    account = pl.format("an account of {} USD", in_dollars("account_needed"))
+    switched_off = pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime"))
+    cap = math.inf if sizing.max_risk_usd is None else sizing.max_risk_usd
+    higher_cap = pl.format("max_risk_usd of {}", in_dollars("spread_loss_usd"))
+    fits = pl.col("account_needed") <= sizing.account_value_usd
+    return (
+        pl.when(pl.col("account_needed").is_infinite())
+        .then(switched_off)
+        .when(pl.col("spread_loss_usd") <= cap)
+        .then(account)
+        .when(fits)
+        .then(higher_cap)
+        .otherwise(pl.format("{} and {}", account, higher_cap))
+    )
+
+
+def in_dollars(column: str) -> pl.Expr:
+    """The amount rounded up to whole dollars, with commas between thousands."""
+    digits = pl.col(column).ceil().cast(pl.Int64, strict=False).cast(pl.String)
+    groups = digits.str.reverse().str.replace_all(r"(\d{3})", "${1},").str.strip_chars_end(",")
+    return groups.str.reverse()

@@ -1,0 +1,38 @@
+"""What `doctor` says of the pace of trading and of the cells of the matrix that did not trade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.errors import PlatformError
+from options_platform.services.backtesting.outlook import make_outlook, pace_text, until_text
+from options_platform.services.market_data.diagnosis import Diagnosis
+from options_platform.settings import Settings
+
+WAIT_SECONDS = 5.0
+
+
+def outlook_findings(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Notes on the pace of trading; one that says why it is unknown, if it is.
+
+    `findings` are those of the other checks: nothing is read from a database that they call broken.
+    """
+    broken = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
+    if broken & {settings.warehouse_path.name, settings.ledger_path.name, "warehouse", "home"}:
+        return [_note("pace", "not computed, since a database is damaged")]
+    if not settings.warehouse_path.exists():
+        return [_note("pace", "not computed without predictions; run: options-platform backfill")]
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
+    try:
+        outlook = make_outlook(settings, warehouse, open_ledger(settings))
+    except PlatformError as error:
+        return [_note("pace", f"not computed: {error}")]
+    notes = [_note("pace", pace_text(outlook)), _note("paper trading", until_text(outlook))]
+    span = f"in the last {outlook.recent_span}"
+    return notes + [_note("matrix", f"{text}, {span}") for text in outlook.idle_cells]
+
+
+def _note(what: str, detail: str) -> Diagnosis:
+    return Diagnosis(what, Diagnosis.NOTE, detail)

@@ -1,0 +1,192 @@
+"""The tables of docs/synthetic-chains.md: errors of the surface where it was not fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from scipy.stats import t as student
+
+from tools.calibration.fit import CLASSES, RIDGE, RIDGES, left_out, without_ticker
+from tools.calibration.judge import LONGEST, SHORTEST, SPREADS, errors, rules_of, spread_prices
+from tools.calibration.load import RealChain
+from tools.markdown import table
+
+LIMITS = {"10-60": 1.0, "2-10": 1.5}
+"""Largest mean absolute error of a chain in vol points, by absolute delta."""
+CREDIT_LIMIT_PCT = 7.0
+DELTAS = {"10-60": (0.10, 0.60), "2-10": (0.02, 0.10), "10-25": (0.10, 0.25)}
+TENORS = {"14-21": (14, 21), "22-35": (22, 35), "36-60": (36, 60)}
+FUNDS = CLASSES["fund"]
+STRESSED_FROM = "2018-02-05"
+
+
+def left_out_errors(
+    chains: Sequence[RealChain], tickers: Sequence[str] = FUNDS, ridge: float = RIDGE
+) -> list[tuple[RealChain, pl.DataFrame]]:
+    """Each chain of `tickers` with the errors of the surface fitted without its month."""
+    return [
+        (chain, errors(chain, rules_of(chain.ticker, left_out(chains, chain.market, ridge))))
+        for chain in chains
+        if chain.ticker in tickers
+    ]
+
+
+def left_out_credits(chains: Sequence[RealChain]) -> pl.DataFrame:
+    """Rows of `spread_prices` with `error_pct`, of the funds with their month left out."""
+    parts = [
+        spread_prices(chain, rules_of(chain.ticker, left_out(chains, chain.market)))
+        for chain in chains
+        if chain.ticker in FUNDS
+    ]
+    return _relative(pl.concat(parts))
+
+
+def mean_error(rows: pl.DataFrame, delta: str, right: str | None = None) -> float:
+    """The mean absolute error of a band of absolute delta, vol points; NaN without options."""
+    low, high = DELTAS[delta]
+    inside = (pl.col("delta").abs() >= low) & (pl.col("delta").abs() < high)
+    if right:
+        inside &= pl.col("right") == right
+    value = rows.filter(inside)["error_points"].abs().mean()
+    return float("nan") if value is None else float(value)  # type: ignore[arg-type]
+
+
+def clustered(rows: pl.DataFrame) -> tuple[float, float, float, int]:
+    """Mean of `error_pct`, its 95% interval clustered by session, and the number of sessions.
+
+    A session's mean counts once; the interval is Student's over sessions.
+    """
+    means = rows.group_by("session").agg(pl.col("error_pct").mean())["error_pct"].to_numpy()
+    count = len(means)
+    if count < 2:
+        return float(means.mean()), float("nan"), float("nan"), count
+    half = float(student.ppf(0.975, count - 1) * means.std(ddof=1) / np.sqrt(count))
+    middle = float(means.mean())
+    return middle, middle - half, middle + half, count
+
+
+def misses(chains: Sequence[RealChain]) -> list[str]:
+    """The chains and spreads that exceed their limits, in words."""
+    found = [
+        f"{chain.name}, {delta} delta: {error:.2f} vol points (limit {limit:g})"
+        for chain, rows in left_out_errors(chains)
+        for delta, limit in LIMITS.items()
+        if (error := mean_error(rows, delta)) > limit
+    ]
+    credits_ = left_out_credits(chains)
+    for name in list(SPREADS)[:2]:
+        middle = clustered(credits_.filter(pl.col("spread") == name))[0]
+        if abs(middle) > CREDIT_LIMIT_PCT:
+            found.append(f"{name}: {middle:+.1f}% (limit {CREDIT_LIMIT_PCT:g}%)")
+    return found
+
+
+def page(chains: Sequence[RealChain], stressed: Sequence[RealChain]) -> str:
+    """The tables, as Markdown."""
+    parts = [
+        _chains_table(chains),
+        _credits_table(left_out_credits(chains)),
+        _stressed_table(chains, stressed),
+        _classes_table(chains),
+        _choices(chains),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _chains_table(chains: Sequence[RealChain]) -> str:
+    rows = []
+    for chain, errors_ in left_out_errors(chains):
+        by_tenor = [
+            mean_error(errors_.filter(pl.col("dte").is_between(*days)), "10-60")
+            for days in TENORS.values()
+        ]
+        cells = [mean_error(errors_, delta) for delta in LIMITS]
+        sides = [
+            mean_error(errors_, delta, right)
+            for delta in ("10-25", "2-10")
+            for right in ("put", "call")
+        ]
+        numbers = [f"{value:.2f}" for value in (*cells, *by_tenor, *sides)]
+        rows.append([chain.name, f"{100 * chain.index:.1f}", str(errors_.height), *numbers])
+    header = [
+        "chain", "index", "options", *(f"{delta} delta" for delta in LIMITS),
+        *(f"{days} days" for days in TENORS),
+        "puts 10-25", "calls 10-25", "puts 2-10", "calls 2-10",
+    ]  # fmt: skip
+    missed = misses(chains)
+    verdict = "Missed: " + "; ".join(missed) + "." if missed else "No limit is exceeded."
+    return table(header, rows) + "\n\n" + verdict
+
+
+def _credits_table(credits_: pl.DataFrame) -> str:
+    rows = []
+    for name in SPREADS:
+        own = credits_.filter(pl.col("spread") == name)
+        cells = []
+        for days in ((SHORTEST, LONGEST), *TENORS.values()):
+            middle, low, high, count = clustered(own.filter(pl.col("dte").is_between(*days)))
+            cells.append(f"{middle:+.1f} ({low:+.1f} to {high:+.1f}, {count})")
+        rows.append([name, *cells])
+    return table(["spread", f"{SHORTEST}-{LONGEST} days", *TENORS], rows)
+
+
+def _stressed_table(chains: Sequence[RealChain], stressed: Sequence[RealChain]) -> str:
+    rows = []
+    kinds = {
+        "January to 2018-02-02": [c for c in stressed if str(c.session) < STRESSED_FROM],
+        "from 2018-02-05": [c for c in stressed if str(c.session) >= STRESSED_FROM],
+    }
+    smiles = left_out(chains, "2018-02")
+    for name, own in kinds.items():
+        near = [c for c in own if c.points["dte"].is_between(SHORTEST, LONGEST).any()]
+        every = pl.concat([errors(chain, rules_of("SPXW", smiles)) for chain in near])
+        prices = _relative(pl.concat([spread_prices(c, rules_of("SPXW", smiles)) for c in near]))
+        cells = [f"{mean_error(every, delta):.2f}" for delta in LIMITS]
+        cells += [f"{mean_error(every, '2-10', right):.2f}" for right in ("put", "call")]
+        for spread in list(SPREADS)[:2]:
+            middle, low, high, _ = clustered(prices.filter(pl.col("spread") == spread))
+            cells.append(f"{middle:+.1f} ({low:+.1f} to {high:+.1f})")
+        rows.append([f"SPXW, {name}", str(len(near)), *cells])
+    header = ["chains", "sessions", *(f"{delta} delta" for delta in LIMITS), "puts 2-10",
+              "calls 2-10", "put spread .16/.05, %", "put spread .10/.03, %"]  # fmt: skip
+    return table(header, rows)
+
+
+def _classes_table(chains: Sequence[RealChain]) -> str:
+    rows = []
+    for name, tickers in CLASSES.items():
+        for ticker in tickers:
+            smile = without_ticker(chains, ticker)
+            for chain in (chain for chain in chains if chain.ticker == ticker):
+                own = errors(chain, rules_of(ticker, {name: smile}))
+                cells = [f"{mean_error(own, delta):.2f}" for delta in LIMITS]
+                rows.append([name, chain.name, f"{100 * chain.index:.1f}", *cells])
+    return table(["class", "chain", "index", *(f"{delta} delta" for delta in LIMITS)], rows)
+
+
+def _choices(chains: Sequence[RealChain]) -> str:
+    """The ridge, and the election: the errors with each choice."""
+    rows = []
+    for ridge in RIDGES:
+        both = [rows_ for _, rows_ in left_out_errors(chains, ridge=ridge)]
+        cells = [f"{np.mean([mean_error(own, delta) for own in both]):.3f}" for delta in LIMITS]
+        rows.append([f"ridge {ridge:g}", "mean of all", *cells])
+    for chain in (c for c in chains if c.name == "SPY 2020-10-05"):
+        rules = rules_of(chain.ticker, left_out(chains, chain.market))
+        for name, moved in (("with the election", chain), ("without", _without_election(chain))):
+            own = errors(moved, rules)
+            cells = [f"{mean_error(own, delta):.3f}" for delta in LIMITS]
+            rows.append([name, chain.name, *cells])
+    return table(["choice", "chains", *(f"{delta} delta" for delta in LIMITS)], rows)
+
+
+def _without_election(chain: RealChain) -> RealChain:
+    """The chain as of a session with no election ahead; prices depend on nothing else of it."""
+    return replace(chain, session=chain.session.replace(year=chain.session.year + 1))
+
+
+def _relative(prices: pl.DataFrame) -> pl.DataFrame:
+    return prices.with_columns(error_pct=100.0 * (pl.col("model") / pl.col("real") - 1.0))
