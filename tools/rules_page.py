@@ -294,6 +294,7 @@ def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
                 ("`backtest.entry_order`", rules.entry_order),
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
                 ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
+                ("`backtest.chains`", rules.chains),
             ),
         ),
         "## Random baselines",

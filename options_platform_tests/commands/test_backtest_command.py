@@ -70,6 +70,22 @@ def test_the_trades_that_the_level_of_confidence_adds_are_shown_apart(home, caps
     assert int(row.split()[2]) > 0
 
 
+def test_a_grid_of_accounts_shows_what_their_size_does(home, capsys):
+    accounts = ["backtest", "--workers", "1", "--vary", "account_value_usd=10000,1000000"]
+    assert main(accounts) == 0
+    shown = capsys.readouterr().out
+    for text in ("By account, the smallest first", "refused_by_budget", "risk_as_sized", "10,000"):
+        assert text in shown
+    assert main([*accounts, "--json"]) == 0
+    small, large = json.loads(capsys.readouterr().out)["accounts"]
+    assert (small["account_value_usd"], large["account_value_usd"]) == (10_000.0, 1_000_000.0)
+    assert small["narrowed"] + small["refused_by_budget"] > 0
+    assert large["narrowed"] == large["refused_by_budget"] == 0
+    assert max(small["risk_as_sized"], large["risk_as_sized"]) <= 0.02
+    assert main(["backtest", "--workers", "1", "--vary", "exits.exit_dte=7", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accounts"] is None
+
+
 PATIENT = ("debit_stop", "debit_take_profit", "credit_take_profit", "credit_stop_cap")
 
 
