@@ -126,7 +126,8 @@ def _matrix(plan: PlanRules) -> list[str]:
             "none is confident. `min_probability` (default "
             f"{_shown(selection.min_probability)}) sets a constant probability in place of that "
             f"level. A forecast change of IV rank below {selection.veto_debit_below:g} "
-            f"vetoes a debit, above {selection.veto_credit_above:g} a credit. Iron condors are "
+            f"vetoes a debit (in {', '.join(selection.veto_debit_regimes)}), above "
+            f"{selection.veto_credit_above:g} a credit. Iron condors are "
             f"{'on' if selection.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
             "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
             f"whatever the prediction (default `{selection.strategy}`)."
@@ -293,6 +294,7 @@ def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
                 ("`backtest.entry_order`", rules.entry_order),
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
                 ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
+                ("`backtest.chains`", rules.chains),
             ),
         ),
         "## Random baselines",

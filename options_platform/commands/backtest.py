@@ -8,13 +8,16 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.backtest_output import (
     about,
+    chain_sources,
     number,
     record,
     say_about,
     say_price_risk,
+    say_sources,
 )
 from options_platform.commands.common import (
     ConsoleProgress,
@@ -72,7 +75,8 @@ def backtest(args: argparse.Namespace) -> int:
     variants, spans = make_variants(args.vary, plan, rules)
     if spans and args.optuna is None:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
-    data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end)
+    store = ChainStore(settings.chains_path)
+    data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
     if args.optuna is not None:
         from options_platform.commands.backtest_search import search
 
@@ -97,7 +101,7 @@ def _single(
     targets = against_seed(run.scores)
     added = confident_trades(run.model.trades, run.plan.selection)
     if args.json:
-        print_json({**about(data), "settings": base.name,
+        print_json({**about(data), **chain_sources(run.model), "settings": base.name,
                     "fill_model": base.rules.fills.model,
                     "held_to_expiry": held_to_expiry(run.curves),
                     "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
@@ -179,6 +183,7 @@ def _spells(chosen: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     say_about(run.data)
+    say_sources(run.model)
     rows = [
         {
             **row,

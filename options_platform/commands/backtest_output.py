@@ -10,6 +10,8 @@ import polars as pl
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.commands.common import say
+from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.sources import real_share, run_source
 from options_platform.domain.backtest_study.price_risk import rests_on_surface, sentence
 from options_platform.domain.backtest_study.variants import VariantScore
 from options_platform.domain.market.index_series import foreign_indices, iv_basis
@@ -37,7 +39,7 @@ def about(data: BacktestData) -> dict[str, Any]:
         "tickers": data.market.tickers,
         "first": data.first,
         "last": data.last,
-        "chain_source": "synthetic",
+        "stored_chains": data.market.chains is not None,
         "iv_symbols": data.iv_symbols,
         "iv_basis": {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()},
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
@@ -47,7 +49,10 @@ def about(data: BacktestData) -> dict[str, Any]:
 
 def say_about(data: BacktestData) -> None:
     """Print the data of a backtest for people, with its weaknesses."""
-    say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on synthetic chains.")
+    chains = "synthetic chains"
+    if data.market.chains is not None:
+        chains = "stored real chains where there are any, elsewhere synthetic ones"
+    say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on {chains}.")
     for ticker, own in foreign_indices(data.iv_symbols).items():
         say(f"{foreign_note(ticker, data.iv_symbols[ticker], own)}.")
     if not data.market.interest.any():
@@ -62,6 +67,27 @@ def say_price_risk(rows: pl.DataFrame) -> None:
         "sizes, marks, stops and exits are run anew:")  # fmt: skip
     for row in rests_on_surface(rows).to_dicts():
         say(f"  {sentence(row)}.")
+
+
+def chain_sources(result: BacktestResult) -> dict[str, Any]:
+    """How many trades rest on real quotes, as JSON fields."""
+    sources = result.sources["chain_source"]
+    return {
+        "chain_source": run_source(result.sources),
+        "real_share": real_share(result.sources),
+        "trades_by_source": {
+            name: int((sources == name).sum()) for name in ("real", "mixed", "synthetic")
+        },
+    }
+
+
+def say_sources(result: BacktestResult) -> None:
+    """Print how much of the trades rests on real quotes, unless nothing does."""
+    stated = chain_sources(result)
+    if stated["chain_source"] == "synthetic":
+        return
+    counts = ", ".join(f"{count} {name}" for name, count in stated["trades_by_source"].items())
+    say(f"{100 * stated['real_share']:.0f}% of all leg prices are real quotes; trades: {counts}.")
 
 
 def number(value: float) -> float | None:

@@ -22,6 +22,7 @@ from options_platform.contracts.backtest import (
     BACKTEST_MARKS,
     BACKTEST_PRICE_RISK,
     BACKTEST_SCORES,
+    BACKTEST_SOURCES,
     BACKTEST_TABLES,
     BACKTEST_TRADES,
 )
@@ -73,6 +74,7 @@ __all__ = (
     "BACKTEST_MARKS",
     "BACKTEST_PRICE_RISK",
     "BACKTEST_SCORES",
+    "BACKTEST_SOURCES",
     "BACKTEST_TABLES",
     "BACKTEST_TRADES",
     "CHAMPIONS",

@@ -279,6 +279,54 @@ BACKTEST_DECISIONS = Table(
     partition=("run",),
 )
 
+QUOTE_SOURCES = ("none", "real", "parity", "smile", "shifted", "synthetic")
+"""Where the price of a leg is from; `domain.backtest.real_quotes` defines each of them."""
+
+BACKTEST_SOURCES = Table(
+    "backtest_sources",
+    "How much of each trade rests on real quotes of stored option chains.",
+    (
+        RUN,
+        FILL,
+        PLAN,
+        Column(
+            "chain_source",
+            pl.String,
+            "real if entry, exit and 90% of the marks are; synthetic if all marks are; else mixed",
+            nullable=False,
+            values=("real", "mixed", "synthetic"),
+        ),
+        Column(
+            "real_share",
+            pl.Float64,
+            "legs times sessions at a real quote of the contract, of all",
+            "fraction",
+            nullable=False,
+            low=0.0,
+            high=1.0,
+        ),
+        Column(
+            "entry_source",
+            pl.String,
+            "source of the leg with the worst price at the entry",
+            nullable=False,
+            values=QUOTE_SOURCES,
+        ),
+        Column(
+            "exit_source",
+            pl.String,
+            "likewise at the exit, or the last mark; none where the legs are settled at expiry",
+            nullable=False,
+            values=QUOTE_SOURCES,
+        ),
+        _count("marks_real", "marks from real quotes of every leg", "sessions"),
+        _count("marks_mixed", "marks from real quotes in part, or derived from them", "sessions"),
+        _count("marks_synthetic", "marks from the surface alone", "sessions"),
+    ),
+    key=("run", "fill_model", "plan_id"),
+    partition=("run",),
+)
+
 BACKTEST_TABLES = (
     BACKTEST_EQUITY,
     BACKTEST_TRADES,
@@ -289,4 +337,5 @@ BACKTEST_TABLES = (
     BACKTEST_DRAWS,
     BACKTEST_PRICE_RISK,
     BACKTEST_DECISIONS,
+    BACKTEST_SOURCES,
 )

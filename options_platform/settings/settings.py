@@ -103,6 +103,7 @@ class Settings:
             entry_order=self.backtest.entry_order,
             buying_power=self.backtest.buying_power,
             resume_after_sessions=self.backtest.resume_after_sessions,
+            chains=self.backtest.chains,
         )
 
     @property

@@ -35,7 +35,7 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
                  "with one vol point less"):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
-    assert "backtests 49/49" in shown.err
+    assert "backtests 50/50" in shown.err
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):

@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.cli import main
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.features.table import FEATURES_TABLE
@@ -198,13 +197,6 @@ def test_another_process_in_the_warehouse_is_waited_for_and_then_named(filled):
     refused(filled, done, "held by another process")
 
 
-def test_doctor_says_how_often_the_rules_trade_and_which_cells_do_not(filled, capsys):
-    assert main(["doctor"]) == 0
-    shown = capsys.readouterr().out
-    for text in ("note  pace: ", "note  paper trading: 30 closed", "note  matrix: "):
-        assert text in shown
-
-
 def test_status_orders_and_doctor_speak_json(filled):
     found = json.loads(filled.run("status", "--json").stdout)
     assert found["tables"][0] == {
@@ -218,7 +210,10 @@ def test_status_orders_and_doctor_speak_json(filled):
         assert json.loads(filled.run(name, "--json").stdout) == {"as_of": None, name: []}
     doctor = filled.run("doctor", "--json")
     assert doctor.returncode == 0, doctor.stdout
-    assert all({"state", "what", "detail"} <= set(row) for row in json.loads(doctor.stdout))
+    rows = json.loads(doctor.stdout)
+    assert all({"state", "what", "detail"} <= set(row) for row in rows)
+    (pace,) = [row for row in rows if row["what"] == "pace"]
+    assert (pace["state"], "options-platform backfill" in pace["detail"]) == ("note", True)
 
 
 def test_halt_and_resume(shell):

@@ -12,6 +12,7 @@ from options_platform.contracts.backtest import CONFIGURED
 from options_platform.defs.models.study import markdown_table
 from options_platform.defs.shared.asset_options import OWNERS
 from options_platform.defs.shared.context import table_schema
+from options_platform.domain.backtest.sources import real_share, run_source
 from options_platform.domain.backtest_study.choices import make_variant
 from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, scored
@@ -61,8 +62,9 @@ def make_backtest() -> dg.AssetsDefinition:
         settings = platform.settings
         variant = make_variant(config.settings, settings.plan, settings.backtest_rules)
         data = load_backtest(
-            platform.warehouse, settings.tickers, _day(config.start), _day(config.end)
-        )
+            platform.warehouse, settings.tickers, _day(config.start), _day(config.end),
+            platform.chains,
+        )  # fmt: skip
         run = run_with_baselines(
             data, variant.plan, variant.rules, platform.progress,
             seeds=settings.backtest.baseline_seeds, workers=settings.workers,
@@ -96,7 +98,8 @@ def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
         "run": name,
         "settings": variant.name,
         "range": f"{sessions[0]} to {sessions[-1]}, {', '.join(run.data.market.tickers)}",
-        "chain_source": "synthetic",
+        "chain_source": run_source(run.model.sources),
+        "real_share": real_share(run.model.sources),
         "held_to_expiry": held_to_expiry(run.curves),
         "dagster/row_count": run.model.trades.height,
         "closed_trades": closed,

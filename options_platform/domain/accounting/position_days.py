@@ -13,7 +13,8 @@ from options_platform.contracts import POSITIONS
 from options_platform.domain.accounting.fills import fitted
 from options_platform.domain.accounting.snapshot import BROKEN_MARKS, LedgerSnapshot
 from options_platform.domain.backtest import BacktestMarket, BacktestRules
-from options_platform.domain.backtest.paths import GREEKS, trade_paths
+from options_platform.domain.backtest.leg_marks import GREEKS
+from options_platform.domain.backtest.paths import trade_paths
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.orders import SHARES
 from options_platform.domain.trading.positions import Position

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from options_platform.domain.backtest.paths import GREEKS
+from options_platform.domain.backtest.leg_marks import GREEKS
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 

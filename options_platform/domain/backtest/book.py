@@ -10,11 +10,13 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.domain.backtest import results
+from options_platform.domain.backtest.leg_marks import GREEKS
 from options_platform.domain.backtest.legs import Bools
 from options_platform.domain.backtest.market import BacktestMarket
-from options_platform.domain.backtest.paths import GREEKS, TradePaths
+from options_platform.domain.backtest.paths import TradePaths
 from options_platform.domain.backtest.position import CENTS, BacktestPosition, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.backtest.sources import SOURCES, sources_of
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.risk.sizing import Size, SizingRules, size_at
 from options_platform.domain.trading.orders import SHARES
@@ -50,7 +52,16 @@ class Book:
         self._interest = self._session_fees = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {
             name: []
-            for name in ("trades", "fills", "marks", "equity", "greeks", "exposures", "refusals")
+            for name in (
+                "trades",
+                "fills",
+                "marks",
+                "equity",
+                "greeks",
+                "exposures",
+                "refusals",
+                "sources",
+            )
         }
 
     @property
@@ -238,6 +249,7 @@ class Book:
             "greeks": results.GREEKS_BY_TICKER,
             "exposures": results.EXPOSURES,
             "refusals": results.REFUSALS,
+            "sources": SOURCES,
         }
         frames = {
             name: pl.DataFrame(self._rows[name], schema=schema, orient="row")
@@ -276,6 +288,9 @@ class Book:
         mid: float, reason: str | None,
     ) -> None:  # fmt: skip
         trade, row = position.trade, position.row(session_number)
+        self._rows["sources"].append(
+            sources_of(position.plan_id, self.paths.source[position.first_row : row + 1])
+        )
         strategy, regime, direction, planned_on = self._plan_labels[trade]
         pnl = (proceeds - position.entry_cents - position.fee_cents) / CENTS
         opened_at = float(self.paths.mark[position.first_row])

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -113,23 +114,27 @@ class _Loop:
     def _close(self, session_number: int) -> None:
         for position in list(self.book.open.values()):
             at_expiry = session_number == position.last_session
-            if (
-                position.exit_reason is not None
-                and self.paths.has_data[position.row(session_number)]
-            ):
+            row = position.row(session_number)
+            has_data = bool(self.paths.has_data[row])
+            if position.exit_reason is not None and has_data and self.paths.fillable[row]:
                 self.book.close(position, session_number, position.exit_reason)
             elif at_expiry:
-                settled = bool(self.paths.has_data[position.row(session_number)])
-                self.book.close(position, session_number, SETTLED if settled else "NO_MARKET")
+                self.book.close(position, session_number, SETTLED if has_data else "NO_MARKET")
+            elif position.exit_reason is not None and has_data:
+                # The order works on: without two-sided quotes of all legs nothing fills.
+                self.book.refuse(position.trade, session_number, "NO_QUOTE", math.nan, math.nan)
 
     def _open(self, session_number: int) -> None:
         for trade in self.working:
             row = int(self.paths.first[trade])
             if self.paths.length[trade] == 0 or not self.paths.has_data[row]:
-                self.book.refuse(trade, session_number, "NO_MARKET", float("nan"), float("nan"))
+                self.book.refuse(trade, session_number, "NO_MARKET", math.nan, math.nan)
                 continue
             if self.market.days[session_number] >= self.paths.legs.first_expiry[trade]:
-                self.book.refuse(trade, session_number, "EXPIRED", float("nan"), float("nan"))
+                self.book.refuse(trade, session_number, "EXPIRED", math.nan, math.nan)
+                continue
+            if not self.paths.fillable[row]:
+                self.book.refuse(trade, session_number, "NO_QUOTE", math.nan, math.nan)
                 continue
             price = float(self.paths.opening[row])
             limit = self.book.limit_price[trade]
@@ -162,10 +167,14 @@ class _Loop:
                 position.exit_reason, position.assigned_on = "ASSIGNED", session_number
                 continue
             if self.rules.exits is not None:
+                # A mark without quotes of this session is no evidence of a profit or a loss.
+                measured = bool(self.paths.evidence[row])
                 position.exit_reason = exit_reason(
                     PositionMark(
                         entry_price=position.entry_price,
-                        close_price=float(self.paths.mark[row]),
+                        close_price=float(self.paths.mark[row])
+                        if measured
+                        else position.entry_price,
                         max_loss=position.max_loss_usd / position.units,
                         max_profit=position.max_profit_usd / position.units,
                         entry_dte=position.entry_dte,
@@ -205,7 +214,7 @@ class _Loop:
             expiry = self._expiry[trade]
             if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
                 days = (expiry - session).days
-                self.book.refuse(trade, session_number, "EXPIRY_NEAR", days, float("nan"))
+                self.book.refuse(trade, session_number, "EXPIRY_NEAR", days, math.nan)
                 continue
             if not self._fits(trade, session_number):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -11,7 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.common import Floats
+from options_platform.domain.backtest.real_quotes import RealQuotes
+from options_platform.domain.backtest.rules import ChainUse
 from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.chain import Chain
 from options_platform.domain.chain.term_structure import known_rates, short_rates, term_ratios
 from options_platform.domain.market.ex_dates import next_dividends
 from options_platform.domain.pricing import DAYS_A_YEAR
@@ -34,6 +38,7 @@ class BacktestMarket:
     configured rate. `next_dividend` and `sessions_to_ex_date`: the dividend expected at each close,
     split-adjusted, and sessions to its ex-date, as in
     :class:`~options_platform.domain.market.ex_dates.NextDividend`; None expects no dividends.
+    `chains`: the stored real chains; None if there are none.
     """
 
     sessions: list[date]
@@ -49,11 +54,16 @@ class BacktestMarket:
     short_rate: Floats | None = None
     next_dividend: Floats | None = None
     sessions_to_ex_date: Floats | None = None
+    chains: RealQuotes | None = None
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
         """The sessions as an array of dates, shape [sessions]."""
         return np.array(self.sessions, dtype="datetime64[D]")
+
+    def chain_of(self, use: ChainUse) -> Callable[[date, str], Chain | None] | None:
+        """Gives plans the stored chain of a day; None if there are none, or they are not used."""
+        return None if self.chains is None or use == "synthetic" else self.chains.chain
 
 
 def make_market(

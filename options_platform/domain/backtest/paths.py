@@ -15,6 +15,7 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.domain.backtest.assignment import assigned_legs, closing_after_assignment
+from options_platform.domain.backtest.leg_marks import modelled_marks, real_marks
 from options_platform.domain.backtest.legs import (
     Bools,
     Ints,
@@ -25,13 +26,12 @@ from options_platform.domain.backtest.legs import (
     trade_legs,
 )
 from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.real_quotes import ModelledLegs
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.ex_dividend import calls_to_close
-
-GREEKS = ("delta", "gamma", "theta", "vega")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class TradePaths:
     and at the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
     `assigned_closing`: closing value in the session after. `before_ex_date`: a short call should be
     closed because of the dividend expected at this close. `parts`: the change of the mark since the
-    previous row, attributed to `GREEKS`.
+    previous row, attributed to `GREEKS`. `source`, shape [rows, legs], `fillable` and `evidence`
+    as in `PricedLegs`.
     """
 
     legs: Legs
@@ -64,6 +65,9 @@ class TradePaths:
     leg_assigned: Floats
     greeks: dict[str, Floats]
     parts: dict[str, Floats]
+    source: Ints
+    fillable: Bools
+    evidence: Bools
 
 
 def trade_paths(
@@ -82,10 +86,13 @@ def trade_paths(
     factor = market.factor[planned, column][trade]
     spot = market.close[session, column[trade]] * factor
     index = market.index[session, column[trade]]
+    scale = factor / market.factor[session, column[trade]]
     has_data = np.isfinite(spot) & np.isfinite(index) & (index > 0)
     row = _carried(has_data, first[trade])
     spot = np.where(has_data, spot, spot[row])
-    priced = _price(all_legs, trade, market, column[trade], session, spot, index, has_data, rules)
+    priced = _price(
+        all_legs, trade, market, column[trade], session, spot, index, has_data, scale, rules
+    )
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(all_legs, trade, priced, dividend, rules)
     after = closing_after_assignment(all_legs, trade, priced, exercised, spot, dividend)
@@ -114,6 +121,9 @@ def trade_paths(
         leg_assigned=after,
         greeks=greeks,
         parts=_attribution(all_legs.side[trade], priced, spot, session, market, starts, row),
+        source=priced.source,
+        fillable=priced.fillable,
+        evidence=priced.evidence,
     )
 
 
@@ -135,7 +145,7 @@ def _before_ex_date(
 
 def _price(
     legs: Legs, trade: Ints, market: BacktestMarket, column: Ints, session: Ints, spot: Floats,
-    index: Floats, has_data: Bools, rules: BacktestRules,
+    index: Floats, has_data: Bools, scale: Floats, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
     days = market.days[session]
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
@@ -160,25 +170,35 @@ def _price(
         term=term,
     )
     quotes = quote(underlying, safe_strike, years, sign, rules.chain)
+    if market.chains is None or rules.chains == "synthetic":
+        marks = modelled_marks(quotes, alive, rules)
+    else:
+        modelled = ModelledLegs(
+            tuple(market.tickers), trade, column, days, scale, alive, sign, strike,
+            legs.last_day[trade], quotes.greeks.delta, quotes.iv,
+        )  # fmt: skip
+        marks = real_marks(quotes, years, underlying, modelled, market.chains, rules)
     intrinsic = np.where(side != 0, intrinsic_value(spot[:, None], strike, sign), 0.0)
 
     def or_intrinsic(values: Floats) -> Floats:
         return np.where(alive, values, intrinsic)
 
-    bid, mid, ask = quotes.bid, quotes.mid, quotes.ask
-    each = {name: np.where(alive, getattr(quotes.greeks, name), 0.0) for name in GREEKS}
+    each = {name: np.where(alive, values, 0.0) for name, values in marks.greeks.items()}
     return PricedLegs(
         alive=alive,
-        mid=or_intrinsic(mid),
-        opening=or_intrinsic(rules.fills.leg_prices(side, bid, mid, ask)),
-        closing=or_intrinsic(rules.fills.leg_prices(-side, bid, mid, ask)),
-        iv=quotes.iv,
+        mid=or_intrinsic(marks.mid),
+        opening=or_intrinsic(marks.fill_prices(side, rules)),
+        closing=or_intrinsic(marks.fill_prices(-side, rules)),
+        iv=marks.iv,
         vega=each["vega"],
         delta=each["delta"],
         intrinsic=intrinsic,
         years=years,
         underlying=underlying,
         greeks={name: leg_sum(side, values) for name, values in each.items()},
+        source=marks.source,
+        fillable=marks.fillable,
+        evidence=marks.evidence,
     )
 
 

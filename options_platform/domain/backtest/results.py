@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
+
+from options_platform.domain.backtest.sources import SOURCES
 
 TRADES = pl.Schema(
     {
@@ -152,6 +154,7 @@ class BacktestResult:
     greeks: pl.DataFrame
     exposures: pl.DataFrame
     refusals: pl.DataFrame
+    sources: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SOURCES))
 
     @property
     def held_to_expiry(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.risk import RiskRules
@@ -13,6 +13,8 @@ from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
+
+ChainUse = Literal["real_if_stored", "real_only", "synthetic"]
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,17 @@ class BacktestOptions:
     buying_power: bool = True
     resume_after_sessions: int | None = 21
     baseline_seeds: int = 20
+    chains: ChainUse = "real_if_stored"
 
     def __post_init__(self) -> None:
         if self.baseline_seeds < 1:
             raise ValueError("baseline_seeds must be at least 1")
+        _require_use(self.chains)
+
+
+def _require_use(chains: str) -> None:
+    if chains not in get_args(ChainUse):
+        raise ValueError(f"chains must be one of {', '.join(get_args(ChainUse))}, not {chains}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,9 @@ class BacktestRules:
     maximum losses of all positions and of the entry. Once `risk.kill_switch` has halted entries,
     they resume after `resume_after_sessions`, as if a person had looked; never if that is None.
     Entries are reduced to what `sizing` allows at the equity of the session; without it the planned
-    contracts are traded.
+    contracts are traded. `chains`: with `real_if_stored` plans, fills and marks use stored real
+    chains where there are any, and the surface elsewhere; with `real_only` nothing is traded
+    without real quotes; `synthetic` ignores them.
     """
 
     start_usd: float = 100_000.0
@@ -73,8 +84,10 @@ class BacktestRules:
     entry_order: Literal["market", "limit"] = "market"
     buying_power: bool = True
     resume_after_sessions: int | None = 21
+    chains: ChainUse = "real_if_stored"
 
     def __post_init__(self) -> None:
+        _require_use(self.chains)
         if not 0.0 < self.start_usd < math.inf:
             raise ValueError("start_usd must be a positive number")
 

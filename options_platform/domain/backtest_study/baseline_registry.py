@@ -20,6 +20,7 @@ from options_platform.domain.backtest_study.baselines import (
     shuffled_signal,
     without_neutral,
 )
+from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import RiskRules
 
@@ -35,6 +36,11 @@ class BaselineComparison:
     market: BacktestMarket
     plan: PlanRules
     rules: BacktestRules
+
+    @property
+    def chain_of(self) -> ChainOf | None:
+        """Gives plans the stored chains; None if there are none, or they are not used."""
+        return self.market.chain_of(self.rules.chains)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,11 @@ class Baseline:
 
 
 def _always(strategy: str) -> Baseline:
-    return Baseline(lambda comparison, _: always(comparison.inputs, strategy, comparison.plan))
+    return Baseline(
+        lambda comparison, _: always(
+            comparison.inputs, strategy, comparison.plan, comparison.chain_of
+        )
+    )
 
 
 def _cash_secured(rules: BacktestRules) -> BacktestRules:
@@ -85,16 +95,24 @@ BASELINES: dict[str, Baseline] = {
         _cash_secured,
     ),
     "without_neutral": Baseline(
-        lambda comparison, _: without_neutral(comparison.inputs, comparison.plan)
+        lambda comparison, _: without_neutral(
+            comparison.inputs, comparison.plan, comparison.chain_of
+        )
     ),
     "random_direction": Baseline(
-        lambda comparison, seed: random_direction(comparison.inputs, comparison.plan, seed),
+        lambda comparison, seed: random_direction(
+            comparison.inputs, comparison.plan, seed, comparison.chain_of
+        ),
         drawn=True,
     ),
     "shuffled_signal": Baseline(
-        lambda comparison, seed: shuffled_signal(comparison.inputs, comparison.plan, seed),
+        lambda comparison, seed: shuffled_signal(
+            comparison.inputs, comparison.plan, seed, comparison.chain_of
+        ),
         drawn=True,
     ),
-    "oracle_direction": Baseline(lambda comparison, _: oracle(comparison.inputs, comparison.plan)),
+    "oracle_direction": Baseline(
+        lambda comparison, _: oracle(comparison.inputs, comparison.plan, comparison.chain_of)
+    ),
 }
 """Baselines by name; `put_write` trades the market's first ticker."""

@@ -1,6 +1,7 @@
 """Baselines of a backtest: strategies without the model, and predictions without skill.
 
-Plans of baselines run through the same engine and costs as the plans of the model.
+Plans of baselines run through the same engine and costs as the plans of the model. `chain_of` gives
+the stored real chain of a date and ticker, from which they are planned like those of the model.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.calendar.expiries import choose_expiries
 from options_platform.domain.chain import quote, snap_strike, strike_step, years_of
 from options_platform.domain.chain.term_structure import row_underlying
+from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import (
     SHARES,
     PlanRules,
@@ -57,7 +59,9 @@ def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Float
     return np.asarray(start_usd * np.cumprod(np.where(np.isfinite(growth), growth, 1.0)))
 
 
-def always(inputs: pl.DataFrame, strategy: str, rules: PlanRules) -> Frames:
+def always(
+    inputs: pl.DataFrame, strategy: str, rules: PlanRules, chain_of: ChainOf | None = None
+) -> Frames:
     """Plans of one strategy on every session with complete data and a regime."""
     rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
     blocked = pl.col("refusal").is_in(["BAD_BAR", "NO_VIX", "NO_REGIME"]).fill_null(value=False)
@@ -67,10 +71,12 @@ def always(inputs: pl.DataFrame, strategy: str, rules: PlanRules) -> Frames:
         confidence=pl.lit(1.0),
         confident_call=pl.lit(value=False),
     )
-    return plan_selected(rows, rules)
+    return plan_selected(rows, rules, chain_of)
 
 
-def without_neutral(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
+def without_neutral(
+    inputs: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
+) -> Frames:
     """The plans without the trades of the neutral regime, however confident their calls.
 
     The model's gain over them is what the level of confidence adds.
@@ -83,10 +89,12 @@ def without_neutral(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
         .then(pl.lit("LOW_CONFIDENCE"))
         .otherwise("refusal"),
     )
-    return plan_selected(rows, rules)
+    return plan_selected(rows, rules, chain_of)
 
 
-def random_direction(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Frames:
+def random_direction(
+    inputs: pl.DataFrame, rules: PlanRules, seed: int = 0, chain_of: ChainOf | None = None
+) -> Frames:
     """Plans from random directions, each class as frequent as in the model's predictions.
 
     A direction comes with its rank among earlier calls, so as many of them are confident.
@@ -95,10 +103,12 @@ def random_direction(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> F
     predicted = inputs.filter(pl.col("direction").is_not_null())
     drawn = predicted.select(CALL)[random.permutation(predicted.height)]
     randomised = predicted.with_columns(drawn)
-    return build_plans(_with_predictions(inputs, randomised, CALL), rules)
+    return build_plans(_with_predictions(inputs, randomised, CALL), rules, chain_of)
 
 
-def shuffled_signal(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Frames:
+def shuffled_signal(
+    inputs: pl.DataFrame, rules: PlanRules, seed: int = 0, chain_of: ChainOf | None = None
+) -> Frames:
     """Plans from the model's predictions, randomly permuted over the sessions of each ticker."""
     random = np.random.default_rng(seed)
     shuffled = []
@@ -109,10 +119,11 @@ def shuffled_signal(inputs: pl.DataFrame, rules: PlanRules, seed: int = 0) -> Fr
         shuffled.append(
             of_ticker.select("date", "ticker").hstack(of_ticker.select(PREDICTION)[order])
         )
-    return build_plans(_with_predictions(inputs, pl.concat(shuffled), PREDICTION), rules)
+    predicted = _with_predictions(inputs, pl.concat(shuffled), PREDICTION)
+    return build_plans(predicted, rules, chain_of)
 
 
-def oracle(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
+def oracle(inputs: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None) -> Frames:
     """Plans from the true direction of the next five sessions: an upper bound, no strategy."""
     ahead = pl.col("close").shift(-HORIZON).over("ticker") / pl.col("close") - 1.0
     move = inputs.sort("date", "ticker").with_columns(ahead=ahead)
@@ -132,7 +143,7 @@ def oracle(inputs: pl.DataFrame, rules: PlanRules) -> Frames:
     ).with_columns(
         (pl.col("direction") == name).cast(pl.Float64).alias(f"p_{name}") for name in CLASSES
     )
-    return build_plans(foreseen.drop("ahead"), rules)
+    return build_plans(foreseen.drop("ahead"), rules, chain_of)
 
 
 def put_write(inputs: pl.DataFrame, rules: PlanRules, ticker: str) -> Frames:

@@ -1,10 +1,13 @@
-"""Parsing of settings to vary: `exits.credit_stop=1.5,2`, or `exits.credit_stop=0.5..3`."""
+"""Parsing of settings to vary: `exits.credit_stop=1.5,2`, or `exits.credit_stop=0.5..3`.
+
+A value of several parts is joined by a plus: `plan.strikes.narrower_usd=5+2,none`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +17,7 @@ from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import UsageError
 
 NOTHING = "none"
+AND = "+"
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,10 @@ def _hint(key: str, plan: PlanRules, rules: BacktestRules) -> Any:
 def _read(key: str, text: str, hint: Any) -> Any:
     if text.lower() == NOTHING and type(None) in get_args(hint):
         return None
+    is_list = get_origin(hint) is tuple
+    value = ([] if text.lower() == NOTHING else text.split(AND)) if is_list else text
     try:
-        return TypeAdapter(hint).validate_python(text)
+        return TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
         raise UsageError(f"--vary {key}: {text!r}: {error.errors()[0]['msg']}") from error
 

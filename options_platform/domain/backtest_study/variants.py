@@ -36,6 +36,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "exits.take_profit": ("exits.credit_take_profit", "exits.debit_take_profit"),
     "backtest.assignment": ("assignment",),
     "backtest.buying_power": ("buying_power",),
+    "backtest.chains": ("chains",),
     "backtest.entry_order": ("entry_order",),
 }
 """Settings that map to other fields than their name says, or to several fields."""
@@ -106,10 +107,12 @@ def run_variants(
     variants: Sequence[Variant], inputs: pl.DataFrame, market: BacktestMarket
 ) -> Iterator[tuple[Variant, BacktestResult]]:
     """Each variant with its result; plans are rebuilt only if the planning rules change."""
-    made: tuple[PlanRules, tuple[pl.DataFrame, pl.DataFrame]] | None = None
+    made: tuple[tuple[PlanRules, bool], tuple[pl.DataFrame, pl.DataFrame]] | None = None
     for variant in variants:
-        if made is None or made[0] != variant.plan:
-            made = variant.plan, build_plans(inputs, variant.plan)
+        stored = market.chain_of(variant.rules.chains)
+        key = variant.plan, stored is not None
+        if made is None or made[0] != key:
+            made = key, build_plans(inputs, variant.plan, stored)
         yield variant, run_backtest(*made[1], market, variant.rules)
 
 

@@ -26,7 +26,7 @@ STANDARD_SUFFIXES = ("", "W", "P")
 `SPXW` are the weekly options of SPX, and a root in P those that settle at the close (PM).
 """
 FORMER_ROOTS = {"QQQ": "QQQQ"}
-"""Roots of contracts under a ticker's former symbol (QQQ from 2004-12-01 to 2011-03-22)."""
+"""Roots under a ticker's former symbol: QQQ was QQQQ from 2004-12-01 to 2011-03-22."""
 
 
 def parse_symbols(symbols: pl.Series) -> pl.DataFrame:

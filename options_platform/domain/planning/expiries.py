@@ -38,11 +38,6 @@ class LegExpiries:
         """When the leg of each row expires."""
         return self.first if leg.role == "near" else self.last
 
-    def known(self) -> LegExpiries:
-        """Those of the rows that have some."""
-        listed = ~np.isnat(self.first)
-        return LegExpiries(self.first[listed], self.last[listed])
-
 
 def listed_expiries(rows: pl.DataFrame, strategy: Strategy, rules: SelectionRules) -> LegExpiries:
     """By the exchange's calendar: the first nearest to the target within the rules' days."""

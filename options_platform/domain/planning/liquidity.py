@@ -68,6 +68,7 @@ def illiquid(
 def asked_of_quotes(rules: LiquidityRules) -> str:
     """The gates in words."""
     return (
-        f"bid {rules.min_bid_usd:g}, width {rules.max_width_share:g} of the net, "
-        f"open interest {rules.min_open_interest:g}, volume {rules.min_volume:g}"
+        f"a bid of {rules.min_bid_usd:g} on each sold leg, quotes no wider than "
+        f"{rules.max_width_share:g} of the net price, open interest of "
+        f"{rules.min_open_interest:g} and volume of {rules.min_volume:g}"
     )

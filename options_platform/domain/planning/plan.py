@@ -3,13 +3,14 @@
 1. `selection` names the strategy or the refusal of every row.
 2. The rows that trade are taken strategy by strategy: expiry, strikes by delta on the stored
    chain of the day or else the synthetic one, quotes, net price, maximum loss and profit.
-3. `sizing` gives the number of contracts; nothing that fits the budget is a refusal as well.
+3. `sizing` gives the number of contracts; a spread that the budget refuses is tried at narrower
+   widths, and nothing that fits is a refusal as well.
 Every row is computed from itself alone, so a session's plan is the same in any range.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,12 @@ from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.market.index_series import iv_basis_of
-from options_platform.domain.planning.expiries import ChainOf, chain_expiries, listed_expiries
+from options_platform.domain.planning.expiries import (
+    ChainOf,
+    LegExpiries,
+    chain_expiries,
+    listed_expiries,
+)
 from options_platform.domain.planning.fees import round_trip_fees
 from options_platform.domain.planning.leg_quotes import (
     QuotedLegs,
@@ -33,6 +39,7 @@ from options_platform.domain.planning.liquidity import (
     illiquid,
     unsound,
 )
+from options_platform.domain.planning.narrowing import Priced, narrow_to_fit
 from options_platform.domain.planning.needs import needs_account
 from options_platform.domain.planning.plan_rows import (
     leg_rows,
@@ -161,6 +168,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "legs that bound each other"
             + (", or a loss without bound" if rules.allow_undefined_risk else ""),
             ~pl.col("strategy").is_in(permitted),
+            pl.lit("plan.allow_undefined_risk=true"),
         ),
         RefusalRule(
             "NO_OPTIONS",
@@ -174,6 +182,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             as_text("dte"),
             f"{chosen.min_dte} to {chosen.max_dte} days",
             pl.col("expiry").is_null(),
+            pl.lit(f"a listed expiry {chosen.min_dte} to {chosen.max_dte} days away"),
         ),
         RefusalRule(
             "BAD_QUOTE",
@@ -235,11 +244,31 @@ def _plan_strategy(
     _, no_options, no_expiry, *of_prices = spread_refusals(rules)
     if chain_of is not None:
         rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
-    rows = rows.with_columns(expiry=pl.Series(expiries.first).cast(pl.Date))
+    rows = rows.with_columns(
+        expiry=pl.Series(expiries.first).cast(pl.Date),
+        last_expiry=pl.Series(expiries.last).cast(pl.Date),
+    )
     rows, unlisted = _split(rows, no_options, no_expiry)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
-    expiries = expiries.known()
+
+    def price(some: pl.DataFrame, strikes: StrikeRules) -> Priced:
+        return _priced(some, strategy, replace(rules, strikes=strikes), chain_of)
+
+    priced, legs = narrow_to_fit(*price(rows, rules.strikes), strategy, rules.strikes, price)
+    trades, refused = _split(priced, *of_prices)
+    source = "synthetic" if chain_of is None else "real"
+    plans, legs = traded_rows(trades, legs, strategy, source)
+    return pl.concat([unlisted, refused, plans]), legs
+
+
+def _priced(
+    rows: pl.DataFrame, strategy: Strategy, rules: PlanRules, chain_of: ChainOf | None
+) -> Priced:
+    """The rows, whose expiries are chosen, with strikes, prices and sizes; and their legs."""
+    expiries = LegExpiries(
+        *(rows[name].to_numpy().astype("datetime64[D]") for name in ("expiry", "last_expiry"))
+    )
     quoted = (
         synthetic_quotes(rows, expiries, strategy, rules.strikes, rules.chain)
         if chain_of is None
@@ -248,11 +277,7 @@ def _plan_strategy(
     priced = _price(rows, strategy, rules, quoted)
     if chain_of is None:
         priced = priced.with_columns(vol_error=_error_at("dte"))
-    legs = leg_rows(priced, strategy, quoted.quotes, expiries)
-    trades, refused = _split(priced, *of_prices)
-    source = "synthetic" if chain_of is None else "real"
-    plans, legs = traded_rows(trades, legs, strategy, source)
-    return pl.concat([unlisted, refused, plans]), legs
+    return priced, leg_rows(priced, strategy, quoted.quotes, expiries)
 
 
 def _price(
@@ -290,6 +315,7 @@ def _price(
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
         max_profit_usd=pl.Series((bounded * SHARES - fees) * count).fill_nan(None),
+        fee_share=(pl.Series(fees) / pl.Series(bounded * SHARES)).fill_nan(None),
         **{f"net_{name}": pl.Series(values) for name, values in greek.items()},
         bad_quote=pl.Series(bad),
         illiquid=pl.Series(thin),

@@ -75,6 +75,7 @@ def traded_rows(
         pl.concat_str(pl.lit("REGIME_"), pl.col("regime").str.to_uppercase()),
         pl.concat_str(pl.lit("DIRECTION_"), pl.col("direction").str.to_uppercase()),
         pl.when("confident_call").then(pl.lit("CONFIDENT_CALL")),
+        pl.when("narrowed").then(pl.lit("NARROWED")),
     ).list.drop_nulls()
     plans = rows.with_columns(
         plan_id=pl.Series(ids),

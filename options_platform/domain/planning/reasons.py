@@ -31,6 +31,7 @@ REASONS: dict[str, str] = {
     "DIRECTION_BULLISH": "trade: predicted bullish",
     "DIRECTION_BEARISH": "trade: predicted bearish",
     "DIRECTION_NEUTRAL": "trade: predicted neutral",
+    "NARROWED": "trade: narrower than the regime's width, which this account cannot carry",
 }
 
 

@@ -28,6 +28,7 @@ CREDIT = {"bullish": "bull_put_spread", "bearish": "bear_call_spread"}
 CONDOR = "iron_condor"
 NONE = "none"
 BY_MATRIX = "matrix"
+ORDER_OF_DIRECTIONS = ("bullish", "bearish", "neutral")
 
 MATRIX: dict[str, dict[str, str]] = {
     "low_vol": {**DEBIT, "neutral": NONE},
@@ -46,8 +47,9 @@ class SelectionRules:
     """A call is confident if its probability is in the upper `confident_share` (a fraction) of the
     ticker's earlier directional calls, of which there must be `fewest_calls`; `min_probability`, if
     set, is the probability that counts as confident instead. The vetoes are changes of IV rank (0
-    to 1); days are calendar days. `strategy` other than `matrix` trades the one that it names in
-    every regime, whatever the predicted direction and its probability; the vetoes still hold."""
+    to 1), and that of debits holds in `veto_debit_regimes` only; days are calendar days. `strategy`
+    other than `matrix` trades the one that it names in every regime, whatever the predicted
+    direction and its probability; the vetoes still hold."""
 
     strategy: str = BY_MATRIX
     iron_condor_enabled: bool = True
@@ -56,6 +58,7 @@ class SelectionRules:
     min_probability: float | None = None
     debit_below_iv_rank: float = 0.5
     veto_debit_below: float = -0.05
+    veto_debit_regimes: tuple[str, ...] = ("low_vol", "high_vol", "iv_contraction", "neutral")
     veto_credit_above: float = 0.05
     base_dte: dict[str, int] = field(default_factory=_base_dte)
     high_iv_rank: float = 0.7
@@ -73,6 +76,9 @@ class SelectionRules:
             raise ValueError("confident_share is above 0, and at most 1")
         if self.fewest_calls < 1:
             raise ValueError("fewest_calls is at least 1")
+        unknown = sorted({*self.veto_debit_regimes} - {*REGIMES})
+        if unknown:
+            raise ValueError(f"veto_debit_regimes: {unknown[0]} is none of {', '.join(REGIMES)}")
 
     @property
     def condors_allowed(self) -> bool:
@@ -117,34 +123,64 @@ def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of `with_wanted`, in their order."""
     change = pl.col("iv_rank_change_pred")
     return (
-        RefusalRule("BAD_BAR", pl.col("bad_reason"), "none", pl.col("bad_reason").is_not_null()),
-        RefusalRule("NO_VIX", as_text("vix"), "known", is_missing("vix") | is_missing("iv_close")),
-        RefusalRule("NO_REGIME", pl.col("regime"), "known", pl.col("regime").is_null()),
+        RefusalRule(
+            "BAD_BAR",
+            pl.col("bad_reason"),
+            "none",
+            pl.col("bad_reason").is_not_null(),
+            pl.lit("a bar of the session that passes the quarantine"),
+        ),
+        RefusalRule(
+            "NO_VIX",
+            as_text("vix"),
+            "known",
+            is_missing("vix") | is_missing("iv_close"),
+            pl.lit("a volatility index of the session or the one before"),
+        ),
+        RefusalRule(
+            "NO_REGIME",
+            pl.col("regime"),
+            "known",
+            pl.col("regime").is_null(),
+            pl.lit("every input of the regime rules: the index, IV rank and HV/IV"),
+        ),
         RefusalRule(
             "NO_PREDICTION",
             pl.col("direction"),
             "known",
             pl.col("direction").is_null() | is_missing("iv_rank_change_pred"),
+            pl.lit("predictions of direction and volatility, after about two years of history"),
         ),
         _low_confidence(rules),
-        RefusalRule("NO_EDGE", pl.col("wanted"), f"not {NONE}", pl.col("wanted") == NONE),
+        RefusalRule(
+            "NO_EDGE",
+            pl.col("wanted"),
+            f"not {NONE}",
+            pl.col("wanted") == NONE,
+            _traded_directions(rules),
+        ),
         RefusalRule(
             "IRON_CONDOR_DISABLED",
             pl.col("wanted"),
             "any" if rules.condors_allowed else f"not {CONDOR}",
             pl.lit(not rules.condors_allowed) & (pl.col("wanted") == CONDOR),
+            pl.lit("iron_condor_enabled=true"),
         ),
         RefusalRule(
             "VOL_VETO_DEBIT",
             as_text("iv_rank_change_pred"),
-            f"at least {rules.veto_debit_below:g} for a debit",
-            (pl.col("kind") == "debit") & (change < rules.veto_debit_below),
+            f"at least {rules.veto_debit_below:g} for a debit{_except_in(rules)}",
+            (pl.col("kind") == "debit")
+            & pl.col("regime").is_in(rules.veto_debit_regimes)
+            & (change < rules.veto_debit_below),
+            _needs_change(f"at least {rules.veto_debit_below:g}"),
         ),
         RefusalRule(
             "VOL_VETO_CREDIT",
             as_text("iv_rank_change_pred"),
             f"at most {rules.veto_credit_above:g} for a credit",
             (pl.col("kind") == "credit") & (change > rules.veto_credit_above),
+            _needs_change(f"at most {rules.veto_credit_above:g}"),
         ),
     )
 
@@ -207,6 +243,31 @@ def upper_part(share: float) -> str:
     return f"upper {100.0 * share:g}%"
 
 
+def _needs_change(wanted: str) -> pl.Expr:
+    forecast = pl.col("iv_rank_change_pred").round(3).cast(pl.String)
+    return pl.format("a forecast change of IV rank of {}, not {}", pl.lit(wanted), forecast)
+
+
+def _except_in(rules: SelectionRules) -> str:
+    exempt = [regime for regime in REGIMES if regime not in rules.veto_debit_regimes]
+    return f", except in {' and '.join(exempt)}" if exempt else ""
+
+
+def _traded_directions(rules: SelectionRules) -> pl.Expr:
+    """The predictions that the matrix trades in a row's regime, in words."""
+    cells = pl.DataFrame(
+        [(regime, direction, 0.0) for regime in REGIMES for direction in ORDER_OF_DIRECTIONS],
+        schema=("regime", "direction", "iv_rank"),
+        orient="row",
+    )
+    traded = cells.filter(wanted_strategy(rules) != NONE).group_by("regime").agg("direction")
+    texts = {
+        regime: f"a {' or '.join(directions)} prediction in {regime}"
+        for regime, directions in traded.iter_rows()
+    }
+    return pl.col("regime").replace_strict(texts, default=None, return_dtype=pl.String)
+
+
 def target_dte(rules: SelectionRules) -> pl.Expr:
     """Days to expiry that the rule asks for (the plan's section 5.3); null without a regime."""
     base = pl.col("regime").replace_strict(rules.base_dte, default=None, return_dtype=pl.Int32)
@@ -227,7 +288,7 @@ def wanted_strategy(rules: SelectionRules) -> pl.Expr:
     cheap = pl.col("iv_rank") < rules.debit_below_iv_rank
     chain: list[pl.Expr] = []
     for regime in REGIMES:
-        for direction in ("bullish", "bearish", "neutral"):
+        for direction in ORDER_OF_DIRECTIONS:
             here = (pl.col("regime") == regime) & (pl.col("direction") == direction)
             if regime in MATRIX:
                 chain.append(pl.when(here).then(pl.lit(MATRIX[regime][direction])))

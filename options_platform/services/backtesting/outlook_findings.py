@@ -1,4 +1,4 @@
-"""What `doctor` says of the pace of trading and of the cells of the matrix that did not trade."""
+"""What `doctor` says of the pace of trading, the account, and the cells that did not trade."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.errors import PlatformError
 from options_platform.services.backtesting.outlook import make_outlook, pace_text, until_text
 from options_platform.services.market_data.diagnosis import Diagnosis
+from options_platform.services.planning.strategy_needs import strategy_needs
 from options_platform.settings import Settings
 
 WAIT_SECONDS = 5.0
+NEWEST_SESSIONS = 252
 
 
 def outlook_findings(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
@@ -27,9 +29,11 @@ def outlook_findings(settings: Settings, findings: Sequence[Diagnosis]) -> list[
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
     try:
         outlook = make_outlook(settings, warehouse, open_ledger(settings))
+        needs = strategy_needs(settings, warehouse, NEWEST_SESSIONS)
     except PlatformError as error:
         return [_note("pace", f"not computed: {error}")]
     notes = [_note("pace", pace_text(outlook)), _note("paper trading", until_text(outlook))]
+    notes += [_note("account", text) for text in needs.notes]
     span = f"in the last {outlook.recent_span}"
     return notes + [_note("matrix", f"{text}, {span}") for text in outlook.idle_cells]
 

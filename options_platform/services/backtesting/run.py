@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from multiprocessing import get_context
 
 import polars as pl
 
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
@@ -30,6 +31,7 @@ from options_platform.domain.backtest_study.variants import (
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.baseline_runs import baseline_tasks, run_baselines
+from options_platform.services.backtesting.real_chains import StoredQuotes
 from options_platform.services.market_data.yields_and_tenors import (
     stored_dividends,
     stored_tenors,
@@ -91,8 +93,11 @@ def load_backtest(
     tickers: Sequence[str],
     start: date | None = None,
     end: date | None = None,
+    chains: ChainStore | None = None,
 ) -> BacktestData:
     """Bars, indices and stored predictions from `start` (default: the first prediction) to `end`.
+
+    `chains` are the stored option chains, from which trades are planned, marked and filled.
 
     Raises :class:`IncompleteDataError` without any predictions, and :class:`UsageError` if the
     range has fewer than two sessions of them.
@@ -120,6 +125,8 @@ def load_backtest(
         stored_tenors(warehouse),
         stored_dividends(warehouse, tickers, last),
     )
+    if chains is not None and (quotes := StoredQuotes(chains, tickers, first, last)):
+        market = replace(market, chains=quotes)
     indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
     return BacktestData(plan_inputs(warehouse, tickers, first, last), market, indices)
 

@@ -13,6 +13,7 @@ from options_platform.contracts import (
     BACKTEST_MARKS,
     BACKTEST_PRICE_RISK,
     BACKTEST_SCORES,
+    BACKTEST_SOURCES,
     BACKTEST_TRADES,
     Table,
 )
@@ -28,6 +29,7 @@ RESULTS: dict[Table, str] = {
     BACKTEST_TRADES: "trades",
     BACKTEST_FILLS: "fills",
     BACKTEST_MARKS: "marks",
+    BACKTEST_SOURCES: "sources",
 }
 
 
@@ -66,7 +68,8 @@ def _curves(run: BacktestRun) -> pl.DataFrame:
 
 
 def _decisions(run: BacktestRun) -> pl.DataFrame:
-    plans, _ = build_plans(run.data.inputs, run.plan)
+    stored = run.data.market.chain_of(run.rules.chains)
+    plans, _ = build_plans(run.data.inputs, run.plan, stored)
     trace = rule_trace(run.data.inputs, plans, run.plan)
     return pl.concat([trace, account_trace(run.model.refusals)])
 

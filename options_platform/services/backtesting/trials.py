@@ -63,6 +63,8 @@ def data_hash(data: BacktestData) -> str:
     market = data.market
     for grid in (market.close, market.factor, market.dividend, market.index, market.interest):
         digest.update(grid.tobytes())
+    if market.chains is not None:
+        digest.update(market.chains.fingerprint.encode())
     return digest.hexdigest()[:16]
 
 

@@ -82,6 +82,17 @@ def test_a_setting_that_cannot_be_varied_is_refused_in_one_line(text, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_value_of_several_parts_is_joined_by_a_plus():
+    variants, _ = make_variants(["plan.strikes.narrower_usd=5+2,1,none"], PLAN, RULES)
+    assert [v.plan.strikes.narrower_usd for v in variants] == [(5.0, 2.0), (1.0,), ()]
+    (vetoed,), _ = make_variants(
+        ["plan.selection.veto_debit_regimes=iv_expansion+neutral"], PLAN, RULES
+    )
+    assert vetoed.plan.selection.veto_debit_regimes == ("iv_expansion", "neutral")
+    with pytest.raises(UsageError, match="veto_debit_regimes: calm is none of low_vol"):
+        make_variants(["plan.selection.veto_debit_regimes=calm"], PLAN, RULES)
+
+
 def test_a_setting_may_be_varied_only_once():
     with pytest.raises(UsageError, match="given twice"):
         make_variants(["exits.exit_dte=7", "exits.exit_dte=14"], PLAN, RULES)

@@ -9,6 +9,8 @@ from options_platform.domain.chain.vol_errors import (
     market_note,
     vol_error,
 )
+from tools.calibration.load import load
+from tools.calibration.report import left_out_errors, mean_error
 
 COLUMNS = {"ticker": pl.String, "iv_basis": pl.String, "dte": pl.Int32}
 
@@ -29,10 +31,25 @@ def test_a_ticker_on_the_markets_index_is_further_off_than_any_on_its_own():
 
 
 def test_the_error_is_that_of_the_tickers_expiries():
-    """SPY's three months with the month left out: 14 to 21 days 1.02, 1.03 and .20."""
-    assert error_of(("SPY", "own", 14))[0] == pytest.approx((1.02 + 1.03 + 0.20) / 3, abs=0.05)
-    assert error_of(("SPY", "own", 45))[0] == pytest.approx((0.52 + 0.37 + 0.25) / 3, abs=0.05)
     assert error_of(("SPY", "own", 21))[0] > error_of(("SPY", "own", 22))[0]
+    assert error_of(("QQQ", "own", 35))[0] > error_of(("QQQ", "own", 36))[0]
+
+
+@pytest.mark.parametrize(("first", "last"), [(14, 21), (22, 35), (36, 60)])
+def test_the_errors_are_those_of_the_surface_as_it_is(reference_data, first, last):
+    """Measured anew on every real chain of SPY and QQQ, with its month left out."""
+    of_month = {}
+    for chain, rows in left_out_errors(load(reference_data), ("SPY", "QQQ")):
+        error = mean_error(rows.filter(pl.col("dte").is_between(first, last)), "10-60")
+        of_month.setdefault(chain.ticker, {}).setdefault(chain.market, []).append(error)
+    measured = {
+        ticker: sum(sum(errors) / len(errors) for errors in months.values()) / len(months)
+        for ticker, months in of_month.items()
+    }
+    measured["IWM"] = max(measured.values())
+    for ticker, error in measured.items():
+        for basis in ("own", "chain"):
+            assert error_of((ticker, basis, last))[0] == pytest.approx(error, abs=0.06)
 
 
 def test_without_an_expiry_the_error_of_the_shortest_is_given_and_without_a_basis_none():

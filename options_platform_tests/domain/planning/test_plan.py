@@ -15,6 +15,7 @@ from options_platform.domain.planning.needs import in_dollars
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.selection import SelectionRules
+from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.pricing.payoff import payoff
 from options_platform.domain.risk.sizing import SizingRules, contracts
 from options_platform.testing.plan_rows import BATCH, one
@@ -180,7 +181,8 @@ def test_a_spread_that_the_account_cannot_carry_names_the_account_that_would_do(
     assert plan["reasons"] == ["RISK_BUDGET"]
     assert plan["needs"] == f"an account of {needed:,.0f} USD"
     assert plan_of(one(), with_account(needed))["contracts"] == 1
-    assert plan_of(one(), with_account(needed - 100.0))["reasons"] == ["RISK_BUDGET"]
+    too_small = replace(with_account(needed - 100.0), strikes=StrikeRules(narrow_to_fit=False))
+    assert plan_of(one(), too_small)["reasons"] == ["RISK_BUDGET"]
 
 
 def test_what_a_budget_needs_is_the_setting_that_refuses():

@@ -33,7 +33,10 @@ def test_a_veto_names_its_value_and_its_threshold_and_ends_the_asking():
     plans, _ = build_plans(inputs, PlanRules())
     ledger = rule_trace(inputs, plans, PlanRules())
     veto = ledger.row(by_predicate=pl.col("rule") == "VOL_VETO_DEBIT", named=True)
-    assert (veto["value"], veto["threshold"]) == ("-0.06", "at least -0.05 for a debit")
+    assert (veto["value"], veto["threshold"]) == (
+        "-0.06",
+        "at least -0.05 for a debit, except in iv_expansion",
+    )
     assert veto["outcome"] == "refused"
     after = ledger.filter(pl.col("step") > veto["step"])["outcome"].unique().to_list()
     assert after == ["not_reached"]

@@ -98,6 +98,9 @@ def test_condors_are_traded_unless_switched_off(regime):
         ({"iv_rank_change_pred": -0.0501}, "VOL_VETO_DEBIT"),
         ({"iv_rank_change_pred": -0.05}, BULL_DEBIT),
         ({"iv_rank_change_pred": 0.9}, BULL_DEBIT),
+        # The regime's own condition makes the forecast fall there.
+        ({"regime": "iv_expansion", "iv_rank_change_pred": -0.9}, BULL_DEBIT),
+        ({"regime": "neutral", "iv_rank_change_pred": -0.0501}, "VOL_VETO_DEBIT"),
         ({"regime": "high_vol", "iv_rank_change_pred": 0.0501}, "VOL_VETO_CREDIT"),
         ({"regime": "high_vol", "iv_rank_change_pred": 0.05}, BULL_CREDIT),
         ({"regime": "high_vol", "iv_rank_change_pred": -0.9}, BULL_CREDIT),
@@ -109,6 +112,18 @@ def test_condors_are_traded_unless_switched_off(regime):
 )
 def test_the_volatility_forecast_vetoes(changes, wanted):
     assert answer(**changes) == wanted
+
+
+def test_the_regimes_in_which_a_forecast_vetoes_debits_are_a_setting():
+    everywhere = SelectionRules(veto_debit_regimes=REGIMES)
+    falls = {"regime": "iv_expansion", "iv_rank_change_pred": -0.06}
+    assert answer(everywhere, **falls) == "VOL_VETO_DEBIT"
+    assert answer(SelectionRules(veto_debit_regimes=()), iv_rank_change_pred=-0.06) == BULL_DEBIT
+    # The veto of credits holds in every regime.
+    credit = SelectionRules(strategy="bull_put_spread", veto_debit_regimes=())
+    assert answer(credit, regime="iv_expansion", iv_rank_change_pred=0.06) == "VOL_VETO_CREDIT"
+    with pytest.raises(ValueError, match="veto_debit_regimes: calm is none of low_vol"):
+        SelectionRules(veto_debit_regimes=("calm",))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from options_platform.services.backtesting.outlook import (
 from options_platform.services.backtesting.outlook_findings import outlook_findings
 from options_platform.services.backtesting.run import load_backtest
 from options_platform.services.market_data.diagnosis import Diagnosis
+from options_platform.services.planning.strategy_needs import strategy_needs
 from options_platform_tests.platform import make_platform_settings
 
 
@@ -136,6 +137,18 @@ def test_doctor_shows_the_pace_and_one_note_for_each_cell_that_did_not_trade(set
     assert len(shown) == idle.height > 0
     assert shown[0].startswith(outlook.idle_cells[0])
     assert findings[0].detail == pace_text(outlook)
+
+
+def test_doctor_names_the_smallest_account_of_each_strategy_that_does_not_fit(settings):
+    poor = replace(settings.plan.sizing, account_value_usd=2_000.0)
+    small = replace(settings, plan=replace(settings.plan, sizing=poor))
+    shown = [finding.detail for finding in outlook_findings(small, []) if finding.what == "account"]
+    needs = strategy_needs(small, Warehouse(small.warehouse_path), 252).needs
+    assert len(shown) == needs.height > 1
+    cheapest = needs.row(0, named=True)
+    assert f"has {cheapest['account_needed_usd']:,.0f} USD" in shown[0]
+    rich = [finding.what for finding in outlook_findings(settings, [])]
+    assert "account" not in rich
 
 
 @pytest.mark.parametrize("what", ["warehouse.duckdb", "ledger.duckdb"])

@@ -1,0 +1,102 @@
+"""Prices of contracts that have no good quote, from other quotes of the same chain and expiry."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from options_platform.domain.chain import ChainRules
+from options_platform.domain.pricing import black_scholes, implied_vol
+
+EXPIRY = ["date", "ticker", "last_day"]
+# Options on these indices cannot be exercised early.
+EUROPEAN = ("SPX", "XSP", "NDX", "RUT", "VIX", "DJX")
+SMALLEST_SMILE = 5
+PRICES = pl.Schema(
+    {"row": pl.Int64, "leg": pl.Int64} | dict.fromkeys(("bid", "mid", "ask", "iv"), pl.Float64)
+)
+
+
+def by_parity(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
+    """Quotes moved from the other right at the strike, in `PRICES`.
+
+    call - put = S exp(-qT) - K exp(-rT), with the spot that the quotes of the expiry imply at the
+    same rates, so that an error in the rates hardly matters. Of American options only those out of
+    the money are priced so, whose early exercise is worth little.
+
+    Args:
+        wanted: row, leg, date, ticker, last_day, right, sign, strike and cents.
+        chains: quotes with `cents` and `two_sided`, whether bid and ask are sound, if wide.
+        rules: the rates.
+    """
+    other = chains.filter("two_sided").select(
+        *EXPIRY, "cents", "bid", "ask", "spot", "years",
+        right=pl.when(pl.col("right") == "call").then(pl.lit("put")).otherwise(pl.lit("call")),
+    )  # fmt: skip
+    pairs = wanted.join(other, on=[*EXPIRY, "right", "cents"], maintain_order="left")
+    rate, dividend = rules.risk_free_rate, rules.dividend_yield
+    spot, strike, years = pl.col("spot"), pl.col("strike"), pl.col("years")
+    forward = spot * (-dividend * years).exp() - strike * (-rate * years).exp()
+    exact = pl.col("ticker").is_in(EUROPEAN) | (pl.col("sign") * (spot - strike) <= 0)
+    moved = pairs.filter(exact & (years > 0)).with_columns(
+        bid=(pl.col("bid") + pl.col("sign") * forward).clip(lower_bound=0.0),
+        ask=pl.col("ask") + pl.col("sign") * forward,
+    )
+    priced = moved.with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2.0).filter(pl.col("ask") > 0)
+    values = {name: priced[name].to_numpy() for name in ("mid", "spot", "strike", "years", "sign")}
+    vol = implied_vol(
+        values["mid"], values["spot"], values["strike"], values["years"], rate, dividend,
+        values["sign"],
+    )  # fmt: skip
+    return priced.with_columns(iv=pl.Series(vol).fill_nan(None)).select(PRICES.names())
+
+
+def by_smile(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
+    """Prices at the volatility between the good strikes of the expiry, in `PRICES`.
+
+    Total variance is linear in ln(K / F) between the strikes, each at its out-of-the-money quote if
+    that is good; there are at least five, and one on either side of the wanted strike. Bid and ask
+    are unknown.
+    """
+    smiles = chains.filter(pl.col("quality").is_null() & (pl.col("iv") > 0) & (pl.col("years") > 0))
+    carry = rules.risk_free_rate - rules.dividend_yield
+    k = (pl.col("strike") / pl.col("spot")).log() - carry * pl.col("years")
+    smiles = smiles.with_columns(
+        k=k,
+        variance=pl.col("iv") ** 2 * pl.col("years"),
+        in_the_money=(pl.col("right") == "call") != (k > 0),
+    )
+    smiles = smiles.sort("in_the_money").unique([*EXPIRY, "cents"], keep="first")
+    points = smiles.sort("k").partition_by(EXPIRY, as_dict=True)
+    frames = []
+    for key, legs in wanted.partition_by(EXPIRY, as_dict=True, maintain_order=True).items():
+        of_expiry = points.get(key)
+        if of_expiry is not None and of_expiry.height >= SMALLEST_SMILE:
+            frames.append(_interpolated(legs, of_expiry, rules))
+    return pl.concat([pl.DataFrame(schema=PRICES), *frames])
+
+
+def _interpolated(legs: pl.DataFrame, smile: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
+    spot, years = smile["spot"].median(), smile["years"].median()
+    assert isinstance(spot, float)  # noqa: S101 (there are five strikes)
+    assert isinstance(years, float)  # noqa: S101
+    rate, dividend = rules.risk_free_rate, rules.dividend_yield
+    strike, sign = legs["strike"].to_numpy(), legs["sign"].to_numpy()
+    k = np.log(strike / spot) - (rate - dividend) * years
+    variance = np.interp(k, smile["k"].to_numpy(), smile["variance"].to_numpy(), np.nan, np.nan)
+    inside = np.isfinite(variance)
+    vol = np.sqrt(variance[inside] / years)
+    priced = black_scholes(
+        np.full(len(vol), spot), strike[inside], np.full(len(vol), years), vol, rate, dividend,
+        sign[inside],
+    )  # fmt: skip
+    return (
+        legs.filter(pl.Series(inside))
+        .select("row", "leg")
+        .with_columns(
+            bid=pl.lit(None, pl.Float64),
+            mid=pl.Series(priced.price),
+            ask=pl.lit(None, pl.Float64),
+            iv=pl.Series(vol),
+        )
+    )

@@ -1,0 +1,92 @@
+"""Gives the stored chains of a home to a backtest; chains of a proxy source are left out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.domain.backtest.real_quotes import CHAIN_QUOTES
+from options_platform.domain.chain import Chain, real_chain
+from options_platform.errors import PricingError
+from options_platform.settings.sources import PROXY_SOURCES
+
+COLUMNS = [*(name for name in CHAIN_QUOTES if name != "last_day"), "dte", "source"]
+# Chains kept in memory for making plans, which asks for each of them a few times in a row.
+KEPT_CHAINS = 300
+
+
+class StoredQuotes:
+    """The stored chains of some tickers, read when they are asked for.
+
+    Only the expiries of trades are kept in memory. A copy in another process reads them again.
+    """
+
+    def __init__(self, store: ChainStore, tickers: Sequence[str], start: date, end: date) -> None:
+        self._store = store
+        self._keys = frozenset(store.stored(tickers=tickers, start=start, end=end))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._read: dict[tuple[date, str], tuple[set[date], pl.DataFrame]] = {}
+        self._chains: dict[tuple[date, str], Chain | None] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_store": self._store, "_keys": self._keys}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def __bool__(self) -> bool:
+        """Whether there is any stored chain."""
+        return bool(self._keys)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash (16 hex digits) of the dates and tickers of the stored chains."""
+        text = ",".join(f"{day}{ticker}" for day, ticker in sorted(self._keys))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def chain(self, day: date, ticker: str) -> Chain | None:
+        """The good quotes of a stored chain; None without one, or if it comes from a proxy."""
+        key = day, ticker
+        if key not in self._keys:
+            return None
+        if key not in self._chains:
+            while len(self._chains) >= KEPT_CHAINS:
+                del self._chains[next(iter(self._chains))]
+            self._chains[key] = self._good(key)
+        return self._chains[key]
+
+    def _good(self, key: tuple[date, str]) -> Chain | None:
+        rows = self._store.read([key])
+        try:
+            return None if rows["source"].is_in(PROXY_SOURCES).any() else real_chain(rows)
+        except PricingError:
+            return None
+
+    def quotes(self, wanted: pl.DataFrame) -> pl.DataFrame:
+        """Stored quotes in CHAIN_QUOTES of the wanted date, ticker and last_day."""
+        frames = [pl.DataFrame(schema=CHAIN_QUOTES)]
+        grouped = wanted.group_by("date", "ticker", maintain_order=True).agg("last_day")
+        for day, ticker, last_days in grouped.iter_rows():
+            if (day, ticker) in self._keys:
+                frames.append(self._of_expiries((day, ticker), set(last_days)))
+        return pl.concat(frames)
+
+    def _of_expiries(self, key: tuple[date, str], last_days: set[date]) -> pl.DataFrame:
+        read, rows = self._read.get(key, (set(), pl.DataFrame(schema=CHAIN_QUOTES)))
+        if not last_days <= read:
+            read = read | last_days
+            stored = self._store.read([key], columns=COLUMNS)
+            real = stored.filter(~pl.col("source").is_in(PROXY_SOURCES))
+            rows = real.with_columns(
+                last_day=pl.col("date") + pl.duration(days=pl.col("dte"))
+            ).filter(pl.col("last_day").is_in(list(read)))
+            rows = rows.select(CHAIN_QUOTES.names()).cast(dict(CHAIN_QUOTES))  # type: ignore[arg-type]
+            self._read[key] = read, rows
+        return rows.filter(pl.col("last_day").is_in(list(last_days)))

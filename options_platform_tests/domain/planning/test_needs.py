@@ -1,0 +1,104 @@
+"""Every refusal says what would let the row through, whichever rule refused it."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.planning.reasons import REASONS
+from options_platform.domain.planning.rule_trace import asked_rules
+from options_platform.domain.planning.selection import SelectionRules
+from options_platform.domain.risk.sizing import SizingRules
+from options_platform.testing.plan_rows import BATCH, one
+from options_platform_tests.domain.planning.test_leg_quotes import chains
+from options_platform_tests.domain.planning.test_plan import REFUSALS
+
+FAR = BATCH["date"].max() + timedelta(days=3000)
+NO_CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=False))
+STRANGLES = PlanRules(selection=SelectionRules(strategy="short_strangle"))
+POOR = PlanRules(sizing=SizingRules(account_value_usd=500.0))
+
+NEEDS = {
+    "BAD_BAR": "a bar of the session that passes the quarantine",
+    "NO_VIX": "a volatility index of the session or the one before",
+    "NO_REGIME": "every input of the regime rules: the index, IV rank and HV/IV",
+    "NO_PREDICTION": "predictions of direction and volatility, after about two years of history",
+    "NO_EDGE": "a bullish or bearish prediction in iv_expansion",
+    "IRON_CONDOR_DISABLED": "iron_condor_enabled=true",
+    "VOL_VETO_DEBIT": "a forecast change of IV rank of at least -0.05, not -0.06",
+    "VOL_VETO_CREDIT": "a forecast change of IV rank of at most 0.05, not 0.06",
+    "UNBOUNDED": "plan.allow_undefined_risk=true",
+    "NO_EXPIRY": "a listed expiry 14 to 45 days away",
+    "BAD_QUOTE": "sound quotes, a price between zero and the width",
+    "ILLIQUID": "a bid of 0.05 on each sold leg, quotes no wider than 0.5 of the net price, "
+    "open interest of 0 and volume of 0",
+}
+"""Those that do not depend on the row's price."""
+
+
+def plans_of_each_code():
+    """The plans of a row for each code, under rules in which that row meets it."""
+    return {
+        code: build_plans(one(**changes), NO_CONDORS)[0] for code, changes in REFUSALS.items()
+    } | {
+        "UNBOUNDED": build_plans(one(), STRANGLES)[0],
+        "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
+        "RISK_BUDGET": build_plans(one(), POOR)[0],
+    }
+
+
+def test_every_code_has_its_sentence_and_says_what_it_needs():
+    plans = plans_of_each_code()
+    assert set(plans) == {rule.code for rule in asked_rules(PlanRules())}
+    for code, plan in plans.items():
+        assert plan["reasons"].to_list() == [[code]]
+        assert code in REASONS
+        needs = plan["needs"].item()
+        assert needs
+        if code in NEEDS:
+            assert needs == NEEDS[code]
+
+
+def test_a_batch_with_refusals_of_many_rules_leaves_none_without_its_need():
+    rows = pl.concat(
+        one(**changes).with_columns(date=pl.lit(date(2016, 3, 1) + timedelta(days=7 * n)))
+        for n, changes in enumerate(REFUSALS.values())
+    )
+    plans, _ = build_plans(pl.concat([rows, BATCH.filter(pl.col("date").dt.year() == 2015)]), POOR)
+    assert plans["decision"].unique().to_list() == ["no_trade"]
+    assert set(plans["reasons"].list.first()) >= {*REFUSALS, "RISK_BUDGET"} - {
+        "IRON_CONDOR_DISABLED", "BAD_QUOTE"
+    }  # fmt: skip
+    assert plans["needs"].null_count() == 0
+    assert plans["needs"].str.len_chars().min() > 5
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_what_a_regime_trades_is_read_from_the_matrix(regime):
+    """Following the advice, the row is traded or refused for another reason."""
+    refused = one(regime=regime, direction="neutral", p_neutral=0.8, p_bullish=0.1)
+    plan = build_plans(refused, PlanRules())[0].row(0, named=True)
+    if plan["reasons"] != ["NO_EDGE"]:
+        assert plan["strategy"] == "iron_condor"
+        return
+    assert plan["needs"] == f"a bullish or bearish prediction in {regime}"
+    advised = build_plans(one(regime=regime), PlanRules())[0].row(0, named=True)
+    assert advised["decision"] == "trade"
+
+
+def test_following_the_advice_of_a_veto_lets_the_row_through():
+    vetoed = one(iv_rank_change_pred=-0.12)
+    plan = build_plans(vetoed, PlanRules())[0].row(0, named=True)
+    assert plan["needs"] == "a forecast change of IV rank of at least -0.05, not -0.12"
+    assert build_plans(one(iv_rank_change_pred=-0.05), PlanRules())[0]["decision"].item() == "trade"
+
+
+def test_a_setting_that_is_named_lets_the_row_through():
+    condor = one(regime="high_vol", direction="neutral", p_neutral=0.8, p_bullish=0.1)
+    assert build_plans(condor, NO_CONDORS)[0]["needs"].item() == "iron_condor_enabled=true"
+    assert build_plans(condor, PlanRules())[0]["strategy"].item() == "iron_condor"
+    allowed = replace(STRANGLES, allow_undefined_risk=True, sizing=SizingRules(1e6))
+    assert build_plans(one(), allowed)[0]["strategy"].item() == "short_strangle"
