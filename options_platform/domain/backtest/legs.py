@@ -40,9 +40,10 @@ class PricedLegs:
 
     `alive` is False for expired or absent legs and on rows without data. `opening` and `closing`
     are the fill model's prices. `underlying` has shape [rows, 1], with harmless values on rows
-    without data. `greeks` are net of all legs, shape [rows]. `source` says where a price is from,
-    as in `real_quotes`. `fillable`, shape [rows]: whether the legs can be traded on this session;
-    `evidence`, shape [rows]: whether the marks show a profit or loss on which an exit may rest.
+    without data. `greeks` are net of all legs, shape [rows]. `source` says where each price is
+    from, as in `real_quotes`. `fillable`, shape [rows]: whether the legs can be traded on this
+    session; `evidence`, shape [rows]: whether the marks show a profit or loss on which an exit may
+    rest.
     """
 
     alive: Bools
