@@ -101,12 +101,12 @@ def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
     best = int(np.nanargmax(ratios))
     ratio = ratios[best]
     ratios = np.concatenate([ratios, np.array(others, dtype=np.float64)])
-    ratios = ratios[np.isfinite(ratios)]
+    defined = ratios[np.isfinite(ratios)]
     return deflated_sharpe_ratio(
         ratio,
         periods=len(returns),
-        variance=float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0,
-        trials=len(ratios),
+        variance=float(np.var(defined, ddof=1)) if len(defined) > 1 else 0.0,
+        trials=len(defined),
         skewness=float(skew(returns[:, best])),
         kurtosis=float(kurtosis(returns[:, best], fisher=False)),
     )
