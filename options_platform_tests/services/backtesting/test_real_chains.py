@@ -358,3 +358,10 @@ def test_a_stored_chain_of_the_surface_itself_changes_no_mark(index, raw, tmp_pa
     for greek in ("delta", "gamma", "theta", "vega"):
         model = pairs[f"{greek}_model"].abs().max()
         assert (pairs[greek] - pairs[f"{greek}_model"]).abs().max() <= 0.05 * model
+
+
+def test_chains_of_the_simulated_market_are_no_real_ones(raw, index, tmp_path):
+    store = stored(raw.with_columns(source=pl.lit("simulated")), tmp_path)
+    assert not StoredQuotes(store, ["SPX"], date(2018, 1, 1), date(2018, 12, 31))
+    result = trade(PLANNED, market(closes_of(raw, "SPX"), index, store), HELD)
+    assert result.sources["real_share"].item() == 0.0
