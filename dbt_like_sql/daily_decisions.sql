@@ -15,6 +15,8 @@ SELECT
     d.p_bullish,
     d.direction AS predicted_direction,
     d.confidence,
+    p.call_rank,
+    p.earlier_calls,
     m.iv_rank_change_pred,
     m.expected_rv,
     m.p_regime_shift,

@@ -28,11 +28,12 @@ from options_platform.commands.common import (
 )
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest.results import HELD_NOTE
+from options_platform.domain.backtest_study.account_sizes import account_table
 from options_platform.domain.backtest_study.choices import make_variant, make_variants
 from options_platform.domain.backtest_study.confident_trades import confident_trades
 from options_platform.domain.backtest_study.judgement import Judgement, judge
 from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
-from options_platform.domain.backtest_study.variants import Variant, scored
+from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
 from options_platform.errors import UsageError
 from options_platform.services.backtesting.run import (
     BacktestData,
@@ -58,6 +59,9 @@ GRID = (
     "profit_factor",
 )
 DRAWN = ("name", "draws", "sharpe_mean", "5%-95%", "model_sharpe", "better", "p_value")
+ACCOUNT = "account_value_usd"
+BY_ACCOUNT = (ACCOUNT, "trades", "narrowed", "refused_by_budget", "fees_of_profit", "risk_as_sized",
+              "risk_as_filled", "largest_loss", "cagr", "max_drawdown")  # fmt: skip
 FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
 
 
@@ -127,12 +131,31 @@ def _grid(
     scores = run_grid(every, data, workers, ConsoleProgress())
     earlier = earlier_ratios(warehouse, every)
     record(settings, warehouse, data, scores)
-    show_judgement(args, data, judge(scores, data.market, earlier))
+    by_account = any(text.startswith(f"{ACCOUNT}=") for text in args.vary)
+    accounts = _accounts(scores) if by_account else None
+    show_judgement(args, data, judge(scores, data.market, earlier), accounts)
     return 0
 
 
-def show_judgement(args: argparse.Namespace, data: BacktestData, judgement: Judgement) -> None:
-    """Print the variants of a grid, the role of luck, and the result of a walk-forward choice."""
+def _accounts(scores: list[VariantScore]) -> pl.DataFrame:
+    """What the size of the account does to each variant."""
+    return account_table(
+        [score.variant.name for score in scores],
+        [score.variant.plan.sizing.account_value_usd for score in scores],
+        [score.sizes for score in scores if score.sizes is not None],
+    )
+
+
+def show_judgement(
+    args: argparse.Namespace,
+    data: BacktestData,
+    judgement: Judgement,
+    accounts: pl.DataFrame | None = None,
+) -> None:
+    """Print the variants of a grid, the role of luck, and the result of a walk-forward choice.
+
+    `accounts` are rows of `ACCOUNTS`, where the grid varies the size of the account.
+    """
     walked = judgement.walk_forward
     if args.json:
         forward = None
@@ -148,7 +171,8 @@ def show_judgement(args: argparse.Namespace, data: BacktestData, judgement: Judg
             {**about(data), "variants": judgement.table.fill_nan(None).to_dicts(),
              "trials": judgement.trials, "deflated_sharpe": number(judgement.deflated_sharpe),
              "overfitting_probability": number(judgement.overfitting_probability),
-             "walk_forward": forward}
+             "walk_forward": forward,
+             "accounts": None if accounts is None else accounts.fill_nan(None).to_dicts()}
         )  # fmt: skip
         return
     say_about(data)
@@ -156,6 +180,9 @@ def show_judgement(args: argparse.Namespace, data: BacktestData, judgement: Judg
     print_table([_cells(row) for row in judgement.table.head(SHOWN_VARIANTS).to_dicts()], GRID)
     if judgement.table["held_to_expiry"].any():
         say(HELD_NOTE)
+    if accounts is not None:
+        say("By account, the smallest first; shares are of the account, fees of the gross profit:")
+        print_table([_account_cells(row) for row in accounts.to_dicts()], BY_ACCOUNT)
     say(f"Variants tried so far: {judgement.trials}. Deflated Sharpe ratio of the best one: "
         f"{judgement.deflated_sharpe:.2f} (above 0.95 is more than luck).")  # fmt: skip
     say(f"Probability of backtest overfitting: {judgement.overfitting_probability:.2f}.")
@@ -215,7 +242,7 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
 
 def _show_confident(added: pl.DataFrame) -> None:
     """The trades of the neutral regime, which only confident calls make."""
-    if not added["trades"].any():
+    if added["trades"].sum() == 0:
         say("No confident call was traded in the neutral regime.")
         return
     say("Trades of confident calls in the neutral regime; without_neutral above is the model "
@@ -244,6 +271,14 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(row.get(name), float):
             shown[name] = f"{100 * row[name]:.1f}%"
     return shown
+
+
+def _account_cells(row: dict[str, Any]) -> dict[str, Any]:
+    texts = {
+        name: "-" if row[name] != row[name] else f"{100 * row[name]:.1f}%"
+        for name in BY_ACCOUNT[BY_ACCOUNT.index("fees_of_profit") :]
+    }
+    return {**row, **texts, ACCOUNT: f"{row[ACCOUNT]:,.0f}"}
 
 
 def _drawn(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,14 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.sources import real_share, run_source
 from options_platform.domain.backtest_study.price_risk import rests_on_surface, sentence
 from options_platform.domain.backtest_study.variants import VariantScore
+from options_platform.domain.chain.vol_errors import error_of
 from options_platform.domain.market.index_series import foreign_indices, iv_basis
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.services.market_data.own_indices import foreign_note
 from options_platform.settings import Settings
+
+USUAL_DTE = 30
 
 
 def record(
@@ -34,14 +37,19 @@ def record(
 
 
 def about(data: BacktestData) -> dict[str, Any]:
-    """The data of a backtest, as JSON fields: tickers, first and last session, chains, yields."""
+    """The data of a backtest, as JSON fields: tickers, first and last session, chains, yields.
+
+    `vol_error` is that of synthetic prices of each ticker at 30 days, vol points.
+    """
+    bases = {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()}
     return {
         "tickers": data.market.tickers,
         "first": data.first,
         "last": data.last,
         "stored_chains": data.market.chains is not None,
         "iv_symbols": data.iv_symbols,
-        "iv_basis": {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()},
+        "iv_basis": bases,
+        "vol_error": {t: error_of(t, basis, USUAL_DTE) for t, basis in bases.items()},
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
         "interest": bool(data.market.interest.any()),
     }

@@ -31,11 +31,11 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert main(["backtest"]) == 0
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
-                 "on synthetic chains", "cash earns no interest", "p_value",
-                 "with one vol point less"):  # fmt: skip
+                 "on synthetic chains", "cash earns no interest", "p_value", "without_neutral",
+                 "No confident call was traded", "with one vol point less"):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
-    assert "backtests 49/49" in shown.err
+    assert "backtests 50/50" in shown.err
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):
@@ -54,6 +54,36 @@ def test_json_has_every_score_with_its_interval(home, capsys):
         "as_measured", "iv_minus_1pt", "iv_minus_8pct",
     }  # fmt: skip
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
+    added = {row["period"]: row["trades"] for row in found["confident_trades"]}
+    assert added == {"all": 0, "to 2020": 0, "2021 on": 0}
+
+
+def test_the_trades_that_the_level_of_confidence_adds_are_shown_apart(home, capsys, monkeypatch):
+    monkeypatch.setenv("OPTIONS_BACKTEST__BASELINE_SEEDS", "1")
+    # The simulated history is short: fewer calls have to do, and all of them count.
+    monkeypatch.setenv("OPTIONS_PLAN__SELECTION__FEWEST_CALLS", "5")
+    monkeypatch.setenv("OPTIONS_PLAN__SELECTION__CONFIDENT_SHARE", "1")
+    assert main(["backtest"]) == 0
+    shown = capsys.readouterr().out
+    assert "Trades of confident calls in the neutral regime" in shown
+    (row,) = (line for line in shown.splitlines() if line.startswith("to 2020"))
+    assert int(row.split()[2]) > 0
+
+
+def test_a_grid_of_accounts_shows_what_their_size_does(home, capsys):
+    accounts = ["backtest", "--workers", "1", "--vary", "account_value_usd=10000,1000000"]
+    assert main(accounts) == 0
+    shown = capsys.readouterr().out
+    for text in ("By account, the smallest first", "refused_by_budget", "risk_as_sized", "10,000"):
+        assert text in shown
+    assert main([*accounts, "--json"]) == 0
+    small, large = json.loads(capsys.readouterr().out)["accounts"]
+    assert (small["account_value_usd"], large["account_value_usd"]) == (10_000.0, 1_000_000.0)
+    assert small["narrowed"] + small["refused_by_budget"] > 0
+    assert large["narrowed"] == large["refused_by_budget"] == 0
+    assert max(small["risk_as_sized"], large["risk_as_sized"]) <= 0.02
+    assert main(["backtest", "--workers", "1", "--vary", "exits.exit_dte=7", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accounts"] is None
 
 
 PATIENT = ("debit_stop", "debit_take_profit", "credit_take_profit", "credit_stop_cap")

@@ -99,4 +99,7 @@ def test_a_backtest_says_it_with_the_command_that_changes_it(capsys):
     assert "MSFT is priced on the VIX" in shown
     assert "it has no index of its own" in shown
     assert "SPY is priced" not in shown
-    assert about(data)["iv_basis"] == {"SPY": "own", "QQQ": "market", "MSFT": "market"}
+    fields = about(data)
+    assert fields["iv_basis"] == {"SPY": "own", "QQQ": "market", "MSFT": "market"}
+    assert fields["vol_error"]["QQQ"] == fields["vol_error"]["MSFT"] == 7.0
+    assert 0 < fields["vol_error"]["SPY"] < 2.0

@@ -67,6 +67,7 @@ def test_every_section_is_there_with_its_content(report):
     assert {"data", "models", "regimes", "plan", "orders", "made"} <= set(ids)
     assert len(page.all("img")) >= 6
     naive = ("class frequencies (naive)", "persistence (naive)")
+    assert re.search(r"surer than \d+% of \d+ earlier calls", page.text)
     for text in ("SPY", "QQQ", *naive, "Targets of the plan", "not_sent", "BACKFILL"):
         assert text in page.text
     for text in ("What to expect", "trades a year (95%: ", "never called", "30 closed paper"):

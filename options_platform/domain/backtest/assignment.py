@@ -36,8 +36,8 @@ def assigned_legs(
     at = np.nonzero(candidates)
     if len(at[0]):
         puts = quote(
-            priced.underlying.at(at), strike[at], priced.years[at], np.full(len(at[0]), PUT),
-            rules.chain,
+            priced.underlying.at((at[0], 0)), strike[at], priced.years[at],
+            np.full(len(at[0]), PUT), rules.chain,
         )  # fmt: skip
         deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
     return deep

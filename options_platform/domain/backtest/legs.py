@@ -39,10 +39,11 @@ class PricedLegs:
     """Priced legs, shape [rows, legs]; prices in USD a share, the intrinsic value at expiry.
 
     `alive` is False for expired or absent legs and on rows without data. `opening` and `closing`
-    are the fill model's prices. `underlying` has arrays of this shape, harmless where nothing is
-    alive. `greeks` are net of all legs, shape [rows]. `source` says where each price is from, as
-    in `real_quotes`. `fillable`, shape [rows]: whether the legs can be traded on this session;
-    `evidence`, shape [rows]: whether the marks show a profit or loss on which an exit may rest.
+    are the fill model's prices. `underlying` has shape [rows, 1], with harmless values on rows
+    without data. `greeks` are net of all legs, shape [rows]. `source` says where each price is
+    from, as in `real_quotes`. `fillable`, shape [rows]: whether the legs can be traded on this
+    session; `evidence`, shape [rows]: whether the marks show a profit or loss on which an exit may
+    rest.
     """
 
     alive: Bools

@@ -151,20 +151,20 @@ def _price(
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     days_left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
     alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & has_data[:, None]
-    # Legs that cannot be priced get harmless inputs; the results are discarded below.
-    safe_spot = np.where(alive, spot[:, None], 100.0)
-    safe_strike = np.where(alive, strike, 100.0)
-    safe_index = np.where(alive, index[:, None], 0.2)
+    # What cannot be priced gets harmless inputs; the results are discarded below.
+    safe_spot = np.where(has_data, spot, 100.0)[:, None]
+    safe_strike = np.where(alive, strike, safe_spot)
+    safe_index = np.where(has_data, index, 0.2)[:, None]
     years = years_of(np.where(alive, days_left, 30))
     term = NO_TERM
     if market.term_ratios is not None and market.short_rate is not None:
         known = *market.term_ratios[:, session], market.short_rate[session]
-        *tenors, short = (np.where(alive, row[:, None], np.nan) for row in known)
+        *tenors, short = (row[:, None] for row in known)
         term = term_of(safe_index, tenors, short)
     underlying = Underlying(
         names=tuple(market.tickers),
-        ticker=np.broadcast_to(column[:, None], alive.shape),
-        session=np.broadcast_to(days[:, None], alive.shape),
+        ticker=column[:, None],
+        session=days[:, None],
         spot=safe_spot,
         index=safe_index,
         term=term,

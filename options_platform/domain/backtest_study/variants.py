@@ -18,6 +18,7 @@ from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_metrics
+from options_platform.domain.backtest_study.account_sizes import SizeFigures, size_figures
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.domain.statistics.curve import sharpe
@@ -107,22 +108,42 @@ def run_variants(
     variants: Sequence[Variant], inputs: pl.DataFrame, market: BacktestMarket
 ) -> Iterator[tuple[Variant, BacktestResult]]:
     """Each variant with its result; plans are rebuilt only if the planning rules change."""
+    for variant, _, result in _runs(variants, inputs, market):
+        yield variant, result
+
+
+def score_variants(
+    variants: Sequence[Variant], inputs: pl.DataFrame, market: BacktestMarket
+) -> Iterator[VariantScore]:
+    """The score of each variant, with what it says of the account."""
+    for variant, plans, result in _runs(variants, inputs, market):
+        sizes = size_figures(plans, result, variant.plan.sizing.account_value_usd)
+        yield replace(scored((variant, result)), sizes=sizes)
+
+
+def _runs(
+    variants: Sequence[Variant], inputs: pl.DataFrame, market: BacktestMarket
+) -> Iterator[tuple[Variant, pl.DataFrame, BacktestResult]]:
     made: tuple[tuple[PlanRules, bool], tuple[pl.DataFrame, pl.DataFrame]] | None = None
     for variant in variants:
         stored = market.chain_of(variant.rules.chains)
         key = variant.plan, stored is not None
         if made is None or made[0] != key:
             made = key, build_plans(inputs, variant.plan, stored)
-        yield variant, run_backtest(*made[1], market, variant.rules)
+        yield variant, made[1][0], run_backtest(*made[1], market, variant.rules)
 
 
 @dataclass(frozen=True)
 class VariantScore:
-    """Score of a variant in a grid: equity at each session (USD) and metrics of its trades."""
+    """Score of a variant in a grid: equity at each session (USD) and metrics of its trades.
+
+    `sizes` is what the run says of its account, None where its plans were not at hand.
+    """
 
     variant: Variant
     equity: Floats
     trades: TradeMetrics
+    sizes: SizeFigures | None = None
 
 
 def scored(pair: tuple[Variant, BacktestResult]) -> VariantScore:

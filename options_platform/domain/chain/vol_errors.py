@@ -73,6 +73,12 @@ def vol_error(ticker: pl.Expr, iv_basis: pl.Expr, dte: pl.Expr) -> pl.Expr:
     return pl.coalesce(*fits)
 
 
+def error_of(ticker: str, iv_basis: str, dte: int) -> float:
+    """:func:`vol_error` of one ticker."""
+    fields = (pl.lit(ticker), pl.lit(iv_basis), pl.lit(dte))
+    return float(pl.select(vol_error(*fields)).item())
+
+
 def market_note(ticker: str, symbol: str) -> str:
     """One sentence, without its full stop: a ticker is priced on an index that is not its own."""
     low, high = MARKET_POINTS

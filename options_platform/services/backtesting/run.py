@@ -26,7 +26,7 @@ from options_platform.domain.backtest_study.variants import (
     VariantScore,
     fill_band,
     run_variants,
-    scored,
+    score_variants,
 )
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
@@ -189,7 +189,7 @@ def _scores(
     variants: Sequence[Variant], data: BacktestData, workers: int
 ) -> Iterator[VariantScore]:
     if workers == 1 or len(variants) == 1:
-        yield from map(scored, run_variants(variants, data.inputs, data.market))
+        yield from score_variants(variants, data.inputs, data.market)
         return
     # Neighbouring variants often share the plan's rules, so a block makes its plans only once.
     size = max(1, min(8, len(variants) // workers))
@@ -211,4 +211,4 @@ def _keep_data(data: BacktestData) -> None:
 
 def _run_block(block: Sequence[Variant]) -> list[VariantScore]:
     (data,) = _DATA
-    return [scored(pair) for pair in run_variants(block, data.inputs, data.market)]
+    return list(score_variants(block, data.inputs, data.market))

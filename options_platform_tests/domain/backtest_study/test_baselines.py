@@ -14,6 +14,7 @@ from options_platform.domain.backtest_study.baselines import (
     put_write,
     random_direction,
     shuffled_signal,
+    without_neutral,
 )
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
@@ -130,3 +131,44 @@ def test_only_no_skill_baselines_depend_on_the_seed(made):
     for name, baseline in BASELINES.items():
         ends = [baseline.planned(comparison, seed)[0] for seed in (1, 2)]
         assert ends[0].equals(ends[1]) is not baseline.drawn, name
+
+
+def test_without_neutral_is_the_model_less_its_trades_of_the_neutral_regime(made):
+    many = replace(RULES, selection=replace(RULES.selection, confident_share=1.0, fewest_calls=9))
+    plans, legs = build_plans(made[2], many)
+    kept, kept_legs = without_neutral(made[2], many)
+    is_added = (pl.col("regime") == "neutral") & (pl.col("decision") == "trade")
+    added = plans.filter(is_added)
+    assert added.height > 5
+    assert kept.filter(is_added).is_empty()
+    assert kept.filter(pl.col("regime") != "neutral").equals(
+        plans.filter(pl.col("regime") != "neutral")
+    )
+    refused = kept.join(added, on=["date", "ticker"], how="semi")
+    assert refused["reasons"].to_list() == [["LOW_CONFIDENCE"]] * added.height
+    assert kept_legs.equals(legs.join(added, on="plan_id", how="anti", maintain_order="left"))
+
+
+def test_without_neutral_is_the_model_where_the_level_adds_no_trade(made):
+    bars, vix, inputs = made
+    none = replace(RULES, selection=replace(RULES.selection, min_probability=1.0))
+    comparison = BaselineComparison(inputs, make_market(bars, vix), none, BacktestRules())
+    ((_, result),) = BASELINES["without_neutral"].run(comparison).items()
+    model = run_backtest(*build_plans(inputs, none), comparison.market, BacktestRules())
+    assert result.equity.equals(model.equity)
+    # One strategy in place of the matrix asks for no confidence, so nothing is left out.
+    fixed = replace(RULES, selection=SelectionRules(strategy="bull_put_spread"))
+    assert without_neutral(inputs, fixed)[0].equals(build_plans(inputs, fixed)[0])
+
+
+def test_random_directions_are_confident_as_often_as_the_models(made):
+    def confident(plans):
+        return plans["call_rank"].drop_nulls().sort()
+
+    model, _ = build_plans(made[2], RULES)
+    for baseline in (random_direction, shuffled_signal):
+        plans, _ = baseline(made[2], RULES, seed=3)
+        assert confident(plans).equals(confident(model))
+        # A rank comes with its direction: a neutral one has none.
+        neutral = plans.filter(pl.col("direction") == "neutral")
+        assert neutral["call_rank"].null_count() == neutral.height

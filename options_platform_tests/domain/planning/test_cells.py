@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.cells import CELLS, cell_text, matrix_cells
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
@@ -36,7 +37,8 @@ def test_a_frame_with_every_state():
             {"regime": "low_vol"},
             {"regime": "low_vol", "direction": "neutral"},
             veto, veto, {**veto, "bad_reason": "BAD"}, {**veto, "direction": "neutral"},
-        )
+        ),
+        PlanRules(selection=SelectionRules(veto_debit_regimes=REGIMES)),
     )  # fmt: skip
     traded = cells["low_vol", "bullish", "bull_call_spread"]
     assert (traded["state"], traded["rows"], traded["called"], traded["trades"]) == (

@@ -31,6 +31,7 @@ NEEDS = {
     "VOL_VETO_DEBIT": "a forecast change of IV rank of at least -0.05, not -0.06",
     "VOL_VETO_CREDIT": "a forecast change of IV rank of at most 0.05, not 0.06",
     "UNBOUNDED": "plan.allow_undefined_risk=true",
+    "NO_OPTIONS": "sessions from 2005-01-10 on",
     "NO_EXPIRY": "a listed expiry 14 to 45 days away",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
     "ILLIQUID": "a bid of 0.05 on each sold leg, quotes no wider than 0.5 of the net price, "
@@ -45,6 +46,9 @@ def plans_of_each_code():
         code: build_plans(one(**changes), NO_CONDORS)[0] for code, changes in REFUSALS.items()
     } | {
         "UNBOUNDED": build_plans(one(), STRANGLES)[0],
+        "NO_OPTIONS": build_plans(one().with_columns(date=pl.lit(date(2004, 6, 1))), PlanRules())[
+            0
+        ],
         "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
         "RISK_BUDGET": build_plans(one(), POOR)[0],
     }

@@ -189,9 +189,9 @@ def test_what_a_budget_needs_is_the_setting_that_refuses():
     loss = math.ceil(loss_of_one())
     account = 100 * math.ceil(loss_of_one() / 0.02 / 100.0)
     for rules, needs in (
-        (with_account(1e5, max_risk_usd=50.0), f"max_risk_usd of {loss}"),
+        (with_account(1e5, max_risk_usd=5.0), f"max_risk_usd of {loss}"),
         (
-            with_account(2000.0, max_risk_usd=50.0),
+            with_account(2000.0, max_risk_usd=5.0),
             f"an account of {account:,} USD and max_risk_usd of {loss}",
         ),
         (

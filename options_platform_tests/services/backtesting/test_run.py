@@ -133,7 +133,7 @@ def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     assert run.scores.filter(pl.col("kind") == "model")["fill_model"].to_list() == [
         "mid", "default", "worst",
     ]  # fmt: skip
-    assert run.scores["name"].n_unique() == 1 + 6 + 2
+    assert run.scores["name"].n_unique() == 1 + 7 + 2
     fills = dict(run.scores.group_by("name").agg(pl.col("fill_model").n_unique()).iter_rows())
     drawn = {"random_direction", "shuffled_signal"}
     assert {name for name, count in fills.items() if count == 1} == drawn | {"hold_QQQ", "hold_SPY"}
@@ -141,7 +141,7 @@ def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     assert run.model is run.band["default"]
     # The model has no gain over itself.
     assert run.scores["sharpe_gain"].null_count() == 3
-    assert progress[-1] == ("backtests", 15, 15)
+    assert progress[-1] == ("backtests", 16, 16)
     assert run.draws.select("name", "seed").rows() == [
         (name, seed) for name in ("random_direction", "shuffled_signal") for seed in range(3)
     ]

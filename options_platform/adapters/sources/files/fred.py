@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -78,14 +79,20 @@ class IndexFiles:
                 f"{common.height} days, most on {day} ({ours:g} and {theirs:g}); correct one, or "
                 "remove it"
             )
-        if common.height < FEWEST_COMMON and own.height and fred.height:
-            first, last = sorted((own["date"], fred["date"]), key=lambda days: days.min())  # type: ignore[arg-type, return-value]
-            missing = sessions(first.max(), last.min())[1:-1]  # type: ignore[arg-type]
-            if len(missing) > LONGEST_GAP:
-                raise SourceError(
-                    f"{self.names} cannot be joined: {len(missing)} sessions lie between them, so "
-                    "nothing shows that they are the same index; remove one, or fill the gap"
-                )
+        missing = _sessions_between(own["date"].to_list(), fred["date"].to_list())
+        if common.height < FEWEST_COMMON and missing > LONGEST_GAP:
+            raise SourceError(
+                f"{self.names} cannot be joined: {missing} sessions lie between them, so nothing "
+                "shows that they are the same index; remove one, or fill the gap"
+            )
+
+
+def _sessions_between(some: Sequence[date], others: Sequence[date]) -> int:
+    """The number of sessions after the earlier series and before the later one; 0 if they meet."""
+    if not some or not others:
+        return 0
+    (_, end), (begin, _) = sorted((min(days), max(days)) for days in (some, others))
+    return len([day for day in sessions(end, begin) if end < day < begin])
 
 
 def index_files(folders: Sequence[Path], symbol: str) -> IndexFiles | None:
