@@ -1,6 +1,7 @@
 import ast
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from options_platform.domain.chain import ChainRules
@@ -38,3 +39,74 @@ def test_the_surface_is_not_fitted_to_the_published_indices():
         ]
         assert not [name for name in imported if "benchmarks" in name or "strategy_indic" in name]
         assert "cboe_strategy_indices" not in path.read_text()
+
+
+LARGEST_GAPS = {"PUT": 2.0, "CNDR": 4.0, "PPUT": 1.5}
+"""Points a year in single spans, whatever the prices are taken at."""
+RICH_PUTS = {("PUT", "2020-12 to 2021-12"): 5.0}
+"""In early 2021 the VIX was 1.4 times the at-the-money volatility (see the published rolls)."""
+
+
+@pytest.fixture(scope="module")
+def indices(reference_data):
+    return strategy_indices.table(reference_data, ChainRules())
+
+
+@pytest.mark.parametrize(("index", "points"), [("PUT", 0.5), ("CNDR", 1.5)])
+def test_over_eleven_years_the_rules_of_an_index_earn_what_it_earned(indices, index, points):
+    row = indices.row(
+        by_predicate=(pl.col("index") == index) & (pl.col("span") == "2007-12 to 2018-12"),
+        named=True,
+    )
+    for prices in ("middle of the quotes", "SPX's own quotes"):
+        assert row[prices] == pytest.approx(row["published"], abs=points), prices
+
+
+def test_every_span_of_the_published_indices_is_near(indices):
+    prices = [variant.name for variant in strategy_indices.VARIANTS]
+    assert indices.height == 20
+    for row in indices.iter_rows(named=True):
+        largest = RICH_PUTS.get((row["index"], row["span"]), LARGEST_GAPS[row["index"]])
+        nearest = min(abs(row[name] - row["published"]) for name in prices)
+        assert nearest <= largest, row
+        assert abs(row["middle of the quotes"] - row["published"]) <= largest, row
+
+
+def test_spx_quotes_cost_the_seller_of_condors_more_than_the_seller_of_puts(indices):
+    whole = indices.filter(pl.col("span") == "2007-12 to 2018-12")
+    costs = dict(
+        whole.select(
+            "index", pl.col("middle of the quotes") - pl.col("SPX's own quotes")
+        ).iter_rows()
+    )  # fmt: skip
+    assert 0.1 < costs["PUT"] < 0.5 < costs["CNDR"] < 1.0
+    assert 0.0 < costs["PPUT"] < 0.4
+
+
+def test_spx_is_quoted_as_wide_as_the_table_takes_it(reference_data):
+    """Half widths of SPXW in January and February 2018, as a share of the VIX, in volatility."""
+    rows = pl.read_csv(
+        reference_data / "options/spx/SPXW_2018-01_2018-02_eod.csv.gz", infer_schema_length=None
+    ).with_columns(pl.col("quotedate", "expiration").str.to_date())
+    vix = pl.read_csv(reference_data / "vol/VIX.csv", try_parse_dates=True)
+    half = 0.5 * (pl.col("ask") - pl.col("bid"))
+    shares = (
+        rows.join(vix.select(quotedate="date", vix="close"), on="quotedate")
+        .filter(
+            (pl.col("bid") > 0)
+            & (pl.col("impliedvol") != 0.3)
+            & pl.col("delta").abs().is_between(0.03, 0.60)
+            & ((pl.col("expiration") - pl.col("quotedate")).dt.total_days() >= 5)
+        )
+        .group_by(pl.col("quotedate").dt.month())
+        .agg((half / (pl.col("vega") / 100.0) / pl.col("vix")).median())
+    )
+    calm, stressed = (dict(shares.iter_rows())[month] for month in (1, 2))
+    assert calm < strategy_indices.SPX_HALF_WIDTH < stressed
+    assert stressed < 1.5 * strategy_indices.SPX_HALF_WIDTH
+
+
+def test_prices_of_published_rolls_are_off_by_less_than_five_vol_points(history):
+    rolls = strategy_indices.modelled_rolls(history, ChainRules())
+    assert rolls.height == 4
+    assert rolls["error_vol_points"].abs().max() < 5.0

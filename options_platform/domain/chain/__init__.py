@@ -10,7 +10,7 @@ chains does not (`adapters/sources/`), nor does choosing strikes for a trade (`d
 
 from options_platform.domain.chain.chain import CHAIN_SCHEMA, Chain, real_chain
 from options_platform.domain.chain.listing import snap_strike, strike_nearest_delta, strike_step
-from options_platform.domain.chain.quotes import TICK, Quotes, option_sign, quote, years_of
+from options_platform.domain.chain.quotes import Quotes, option_sign, quote, years_of
 from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import (
     SurfaceRules,
@@ -20,17 +20,18 @@ from options_platform.domain.chain.surface import (
     surface_iv,
 )
 from options_platform.domain.chain.underlying import NO_TERM, TermStructure, Underlying
+from options_platform.domain.chain.width import WidthRules
 
 __all__ = [
     "CHAIN_SCHEMA",
     "NO_TERM",
-    "TICK",
     "Chain",
     "ChainRules",
     "Quotes",
     "SurfaceRules",
     "TermStructure",
     "Underlying",
+    "WidthRules",
     "atm_vol",
     "index_at",
     "index_for_atm",

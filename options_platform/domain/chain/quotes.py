@@ -9,19 +9,11 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
-from options_platform.domain.chain.surface import (
-    INDEX_DAYS,
-    LEVEL_AT,
-    atm_vol,
-    surface_iv,
-)
+from options_platform.domain.chain.surface import atm_vol, surface_iv
 from options_platform.domain.chain.ticks import tick_size
 from options_platform.domain.chain.underlying import Underlying
+from options_platform.domain.chain.width import quoted_width
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Greeks, black_scholes
-
-TICK = 0.01
-VEGA_AT = 0.1
-SMALLEST_VEGA = 1e-4
 
 
 @dataclass(frozen=True)
@@ -41,34 +33,28 @@ def quote(
 ) -> Quotes:
     """Synthetic quotes of options on `underlying`; `sign` is +1 for calls and -1 for puts.
 
-    Bid and ask are whole ticks of the session (`tick_size`); a bid below one tick is zero. Raises
-    :class:`PricingError` like `black_scholes`; in particular, an option at expiry has an intrinsic
-    value but no quote.
+    Bid and ask are half the width of `quoted_width` from the model price, rounded to the nearest
+    tick of the session (`tick_size`), so that the mean quoted width is the modelled one; they are
+    at least a tick apart, and the model price is between them. A bid below half a tick is zero.
+    Raises :class:`PricingError` like `black_scholes`; in particular, an option at expiry has an
+    intrinsic value but no quote.
     """
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
     atm = atm_vol(underlying, years, rules.surface)
     iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=atm)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
-    half = 0.5 * _width(greeks.vega, years, atm, rules)
-    low, high = greeks.price - half, greeks.price + half
-    low_tick, high_tick = tick_size(underlying, low), tick_size(underlying, high)
-    bid = np.maximum(np.floor(low / low_tick + 1e-9) * low_tick, 0.0)
-    ask = np.ceil(high / high_tick - 1e-9) * high_tick
-    bid = np.asarray(np.round(bid, 2), dtype=np.float64)
-    ask = np.asarray(np.round(ask, 2), dtype=np.float64)
+    modelled = rules.width_scale * quoted_width(underlying, greeks.vega, years, atm, rules.width)
+    half = 0.5 * np.maximum(modelled, tick_size(underlying, greeks.price))
+    bid = np.maximum(_nearest_tick(underlying, greeks.price - half), 0.0)
+    ask = _nearest_tick(underlying, greeks.price + half)
     mid = np.asarray(0.5 * (bid + ask), dtype=np.float64)
     return Quotes(strike, bid, mid, ask, iv, greeks)
 
 
-def _width(vega: Floats, years: Floats, atm: Floats, rules: ChainRules) -> Floats:
-    a, by_vega, by_vol, by_term = rules.width
-    log_width = (
-        a
-        + by_vega * np.log(np.maximum(vega, SMALLEST_VEGA) / VEGA_AT)
-        + by_vol * np.log(atm / LEVEL_AT)
-        + by_term * np.log(years * DAYS_A_YEAR / INDEX_DAYS)
-    )
-    return np.asarray(rules.width_scale * TICK * np.exp(log_width), dtype=np.float64)
+def _nearest_tick(underlying: Underlying, price: Floats) -> Floats:
+    """The price of the nearest tick, the higher one from the middle between two."""
+    tick = tick_size(underlying, price)
+    return np.asarray(np.round(np.floor(price / tick + 0.5 + 1e-9) * tick, 2), dtype=np.float64)
 
 
 def option_sign(rights: NDArray[np.str_]) -> Floats:

@@ -229,7 +229,7 @@ def test_a_position_near_expiry_is_closed_even_if_the_deciding_session_has_no_ba
 
 def test_an_entry_too_close_to_expiry_is_refused_unless_it_may_be_held_to_expiry():
     rules = replace(HELD, exits=NO_OTHER_EXIT)
-    near = [(side, right, strike, DAYS[3]) for side, right, strike, _ in BULL_PUT]
+    near = [(side, right, strike + 5.0, DAYS[3]) for side, right, strike, _ in BULL_PUT]
     late, in_time = (
         plan(DAYS[0], legs, price=-0.1, loss=4.9, profit=0.1)
         for legs in ([(*leg[:3], DAYS[2]) for leg in near], near)

@@ -1,5 +1,7 @@
 """The backtest on SPY and QQQ, 2003 to 2024."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -71,8 +73,9 @@ def test_writing_puts_on_spy_resembles_cboes_put_index(made):
     )  # fmt: skip
     comparison = BaselineComparison(inputs.filter(spy), only, PLAN, BacktestRules())
     result = BASELINES["put_write"].run(comparison)["default"]
-    # SPY has had options since 2005-01-10.
+    # SPY has had options for the twenty years from 2005 on.
     assert result.trades.height > 240
+    assert result.trades["opened_on"].min() >= date(2005, 1, 10)
     equity = result.equity["equity_usd"].to_numpy()
     ours, index = returns_of(equity), returns_of(buy_and_hold(only, "SPY", 1e5))
     beta = np.cov(ours, index)[0, 1] / np.var(index)

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.domain.chain import ChainRules, Underlying, atm_vol, quote, years_of
+from options_platform.domain.chain import (
+    ChainRules,
+    Underlying,
+    WidthRules,
+    atm_vol,
+    quote,
+    years_of,
+)
+from options_platform.domain.chain.ticks import tick_size
+from options_platform.domain.chain.width import quoted_width
 from options_platform.errors import PricingError
 
 RULES = ChainRules()
@@ -38,13 +47,44 @@ def test_quotes_are_whole_cents_around_the_model_price(spot, moneyness, days, in
     assert mid == 0.5 * (bid + ask)
     for side in (bid, ask):
         assert side == pytest.approx(round(side, 2), abs=1e-12)
-    # Each side is at least half the modelled width from the price, unless the bid is zero.
-    a, by_vega, by_vol, by_term = RULES.width
-    vega, atm = max(quoted.greeks.vega[0], 1e-4), atm_vol(underlying, years, RULES.surface)[0]
-    width = 0.01 * np.exp(a) * (vega / 0.1) ** by_vega * (atm / 0.2) ** by_vol
-    width *= (days / 30) ** by_term
-    assert ask - price >= 0.5 * width - 1e-6
-    assert bid == 0 or price - bid >= 0.5 * width - 1e-6
+    # Each side is half the modelled width from the price, to the nearest cent.
+    atm = atm_vol(underlying, years, RULES.surface)
+    width = quoted_width(underlying, quoted.greeks.vega, years, atm, RULES.width)[0]
+    half = max(0.5 * width, 0.005)
+    assert ask - price == pytest.approx(half, abs=0.005 + 1e-6)
+    assert bid == 0 or price - bid == pytest.approx(half, abs=0.005 + 1e-6)
+
+
+@pytest.mark.parametrize("ticker", ["SPY", "QQQ", "AAPL"])
+@pytest.mark.parametrize("session", [date(2006, 6, 1), date(2024, 1, 2)])
+def test_rounding_to_ticks_does_not_widen_quotes(ticker, session):
+    """Over many prices, the mean quoted width is the modelled one where that is above a tick."""
+    spots = np.linspace(300.0, 340.0, 4001)
+    underlying = Underlying.of(ticker, session, spots, np.full(len(spots), 0.3))
+    years = np.full(len(spots), 30 / 365)
+    quoted = quote(underlying, 0.93 * spots, years, np.full(len(spots), -1.0), RULES)
+    atm = atm_vol(underlying, years, RULES.surface)
+    width = quoted_width(underlying, quoted.greeks.vega, years, atm, RULES.width)
+    width = np.maximum(width, tick_size(underlying, quoted.greeks.price))
+    assert np.mean(quoted.ask - quoted.bid) == pytest.approx(np.mean(width), rel=0.02)
+
+
+def test_quotes_at_the_close_are_wider_than_in_the_session():
+    spot = np.array([400.0])
+    arguments = (np.array([380.0]), np.array([30 / 365]), np.array([-1.0]))
+    for ticker in ("SPY", "QQQ", "IWM", "AAPL"):
+        underlying = Underlying.of(ticker, date(2024, 1, 2), spot, np.array([0.3]))
+        widths = {}
+        for hour in ("session", "close"):
+            rules = ChainRules(width=WidthRules(hour=hour))
+            quoted = quote(underlying, *arguments, rules)
+            widths[hour] = quoted.ask[0] - quoted.bid[0]
+        assert widths["close"] > 1.5 * widths["session"]
+
+
+def test_another_hour_is_refused():
+    with pytest.raises(ValueError, match="is session or close, not 'noon'"):
+        WidthRules(hour="noon")
 
 
 def test_quotes_widen_with_volatility_and_near_the_money():
