@@ -90,7 +90,7 @@ def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
 
     `others` are Sharpe ratios per period of trials over other periods: they count as trials, but
     cannot be the best. Include each trial once, because copies reduce the variance between trials.
-    NaN if no column varies.
+    A trial that never varies has no ratio and does not count; NaN if no column varies.
     """
     # Loading scipy.stats takes a second, and every daily run imports this module.
     from scipy.stats import kurtosis, skew
@@ -101,12 +101,12 @@ def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
     best = int(np.nanargmax(ratios))
     ratio = ratios[best]
     ratios = np.concatenate([ratios, np.array(others, dtype=np.float64)])
-    ratios = ratios[np.isfinite(ratios)]
+    defined = ratios[np.isfinite(ratios)]
     return deflated_sharpe_ratio(
         ratio,
         periods=len(returns),
-        variance=float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0,
-        trials=len(ratios),
+        variance=float(np.var(defined, ddof=1)) if len(defined) > 1 else 0.0,
+        trials=len(defined),
         skewness=float(skew(returns[:, best])),
         kurtosis=float(kurtosis(returns[:, best], fisher=False)),
     )

@@ -124,3 +124,9 @@ def test_folds_without_a_loss_are_left_out():
     other[::2] += 0.1
     loss[3] = np.nan
     assert paired_test(loss, other).folds == 19
+
+
+def test_a_trial_that_never_traded_leaves_the_ratio_of_the_only_other_one():
+    daily = np.random.default_rng(3).normal(0.001, 0.01, 500)
+    alone = deflated_best(daily[:, None])
+    assert deflated_best(np.stack([daily, np.zeros(500)], axis=1)) == pytest.approx(alone)
