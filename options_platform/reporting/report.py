@@ -22,6 +22,7 @@ from options_platform.contracts import (
     BACKTEST_MARKS,
     BACKTEST_PRICE_RISK,
     BACKTEST_SCORES,
+    BACKTEST_SOURCES,
     BACKTEST_TRADES,
     CHAMPIONS,
     CORPORATE_ACTIONS,
@@ -135,6 +136,7 @@ def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
         "price_risk": BACKTEST_PRICE_RISK,
         "curves": BACKTEST_CURVES, "equity": BACKTEST_EQUITY,
         "trades": BACKTEST_TRADES, "fills": BACKTEST_FILLS, "marks": BACKTEST_MARKS,
+        "sources": BACKTEST_SOURCES,
     }  # fmt: skip
     is_shown = pl.col("run") == CONFIGURED
     return StoredBacktest(

@@ -11,6 +11,7 @@ import polars as pl
 
 from options_platform.contracts.backtest import KINDS
 from options_platform.domain.backtest.results import HELD_NOTE, SETTLED
+from options_platform.domain.backtest.sources import real_share, run_source
 from options_platform.domain.backtest_study.baseline_registry import BASELINES
 from options_platform.domain.backtest_study.draws import draw_bands
 from options_platform.domain.backtest_study.price_risk import SCENARIOS, rests_on_surface
@@ -40,6 +41,7 @@ class StoredBacktest:
     trades: pl.DataFrame
     fills: pl.DataFrame
     marks: pl.DataFrame
+    sources: pl.DataFrame
 
 
 def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
@@ -68,6 +70,7 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
             for row in draw_bands(stored.draws, stored.scores).to_dicts()
         ],
         "price_risk": _price_risk(stored.price_risk),
+        "sources": _sources(stored.sources.filter(is_set)),
         "targets": [
             {**row, "metric": METRICS[row["metric"]]}
             for row in against_seed(pl.DataFrame(ordered, schema=stored.scores.schema)).to_dicts()
@@ -107,6 +110,16 @@ def position_cards(positions: Sequence[Position]) -> list[dict[str, Any]]:
         }
         for position in positions[:SHOWN_POSITIONS]
     ]
+
+
+def _sources(sources: pl.DataFrame) -> dict[str, Any]:
+    """What the trades' prices rest on; synthetic for a run of former versions."""
+    names = sources["chain_source"]
+    return {
+        "chain_source": run_source(sources),
+        "real_share": real_share(sources),
+        "trades": {name: int((names == name).sum()) for name in ("real", "mixed", "synthetic")},
+    }
 
 
 def _price_risk(rows: pl.DataFrame) -> list[dict[str, Any]]:

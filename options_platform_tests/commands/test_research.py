@@ -1,13 +1,17 @@
 """`research` separates the years that choose from those that score."""
 
 import argparse
+import json
+import shutil
 from datetime import date
 
 import polars as pl
 import pytest
 
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import build_parser, main
 from options_platform.commands.research import _range, _require_one_look
+from options_platform.contracts import TRIALS
 from options_platform.errors import UsageError
 
 FEATURES = pl.DataFrame({"date": [date(2000, 1, 3), date(2024, 12, 31)]})
@@ -73,3 +77,35 @@ def test_the_model_commands_parse_and_refuse_an_empty_home(tmp_path, monkeypatch
     assert '"champion": "yes"' in capsys.readouterr().out
     assert main(["models", "rollback"]) == 2
     assert "--target direction or iv_rank" in capsys.readouterr().err
+
+
+def test_levels_of_confidence_are_compared_counted_and_looked_at_once(
+    simulated_home, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    shutil.copy(simulated_home.warehouse_path, folder / "warehouse.duckdb")
+    for name, value in {
+        "HOME": folder, "SOURCE": "simulated", "TICKERS": "SPY,QQQ", "START": simulated_home.start,
+        "END": simulated_home.end, "PLAN__SELECTION__FEWEST_CALLS": "5",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"OPTIONS_{name}", str(value))
+    months = ["--start", "2016-06-01", "--end", "2017-03-31"]
+    for _ in range(2):
+        assert main(["research", "--confidence", *months, "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert len(shown["levels"]) == 12
+        assert shown["levels"][0]["level"] == "upper_third"
+        assert any(row["calls"] for row in shown["levels"])
+        assert shown["chosen"] in {row["level"] for row in shown["levels"]}
+    trials = Warehouse(folder / "warehouse.duckdb").read(TRIALS)
+    assert trials.filter(target="confidence").height == 12
+    final = ["research", "--confidence", "--final", *months]
+    assert main([*final, "--models", "upper_third,upper_half"]) == 2
+    assert "name one variant" in capsys.readouterr().err
+    assert main([*final, "--models", "upper_third"]) == 0
+    assert "By the rule" not in capsys.readouterr().out
+    assert main([*final, "--models", "upper_half"]) == 2
+    assert "upper_third was scored on them already" in capsys.readouterr().err
+    assert main(["research", "--confidence", *months, "--models", "upper_tenth"]) == 2
+    assert "no level is called upper_tenth" in capsys.readouterr().err

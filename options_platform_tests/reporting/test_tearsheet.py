@@ -89,6 +89,22 @@ def test_the_page_names_its_data_and_assumptions(settings, warehouse):
     assert ">met<" in page or ">MISSED<" in page
 
 
+def test_the_section_states_how_many_trades_rest_on_real_quotes(section, warehouse):
+    assert section["sources"]["chain_source"] == "synthetic"
+    stored = stored_backtest(warehouse)
+    first = stored.sources["plan_id"] == stored.sources["plan_id"][0]
+    half_real = stored.sources.with_columns(
+        chain_source=pl.when(first).then(pl.lit("real")).otherwise("chain_source"),
+        real_share=pl.when(first).then(1.0).otherwise("real_share"),
+    )
+    sources = tearsheet_section(replace(stored, sources=half_real))["sources"]
+    assert sources["chain_source"] == "mixed"
+    assert sources["trades"]["real"] == 1
+    assert 0.0 < sources["real_share"] < 1.0
+    none = tearsheet_section(replace(stored, sources=stored.sources.clear()))["sources"]
+    assert (none["chain_source"], none["real_share"]) == ("synthetic", 0.0)
+
+
 def test_a_home_without_a_backtest_says_how_to_make_one(simulated_home):
     empty = Warehouse(simulated_home.warehouse_path, wait_seconds=10.0)
     assert tearsheet_section(stored_backtest(empty)) is None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import atm_vol, surface_iv
-from options_platform.domain.chain.ticks import tick_size
+from options_platform.domain.chain.ticks import STEP_CHANGES_AT, tick_steps
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.chain.width import quoted_width
 from options_platform.domain.pricing import CALL, DAYS_A_YEAR, PUT, Greeks, black_scholes
@@ -34,7 +34,7 @@ def quote(
     """Synthetic quotes of options on `underlying`; `sign` is +1 for calls and -1 for puts.
 
     Bid and ask are half the width of `quoted_width` from the model price, rounded to the nearest
-    tick of the session (`tick_size`), so that the mean quoted width is the modelled one; they are
+    tick of the session (`ticks`), so that the mean quoted width is the modelled one; they are
     at least a tick apart, and the model price is between them. A bid below half a tick is zero.
     Raises :class:`PricingError` like `black_scholes`; in particular, an option at expiry has an
     intrinsic value but no quote.
@@ -44,16 +44,17 @@ def quote(
     iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=atm)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
     modelled = rules.width_scale * quoted_width(underlying, greeks.vega, years, atm, rules.width)
-    half = 0.5 * np.maximum(modelled, tick_size(underlying, greeks.price))
-    bid = np.maximum(_nearest_tick(underlying, greeks.price - half), 0.0)
-    ask = _nearest_tick(underlying, greeks.price + half)
+    steps = tick_steps(underlying)
+    half = 0.5 * np.maximum(modelled, np.where(greeks.price < STEP_CHANGES_AT, *steps))
+    bid = np.maximum(_nearest_tick(greeks.price - half, steps), 0.0)
+    ask = _nearest_tick(greeks.price + half, steps)
     mid = np.asarray(0.5 * (bid + ask), dtype=np.float64)
     return Quotes(strike, bid, mid, ask, iv, greeks)
 
 
-def _nearest_tick(underlying: Underlying, price: Floats) -> Floats:
+def _nearest_tick(price: Floats, steps: tuple[Floats, Floats]) -> Floats:
     """The price of the nearest tick, the higher one from the middle between two."""
-    tick = tick_size(underlying, price)
+    tick = np.where(price < STEP_CHANGES_AT, *steps)
     return np.asarray(np.round(np.floor(price / tick + 0.5 + 1e-9) * tick, 2), dtype=np.float64)
 
 

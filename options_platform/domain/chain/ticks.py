@@ -58,14 +58,19 @@ def tick_size(underlying: Underlying, price: Floats) -> Floats:
 
     `price` broadcasts against the rows of `underlying`, and so does the result.
     """
+    below, above = tick_steps(underlying)
+    return np.where(price < STEP_CHANGES_AT, below, above)
+
+
+def tick_steps(underlying: Underlying) -> tuple[Floats, Floats]:
+    """The steps below and from `STEP_CHANGES_AT` of each row of `underlying`; USD a share."""
     shape = np.broadcast_shapes(underlying.ticker.shape, underlying.session.shape)
     below, above = np.empty(shape), np.empty(shape)
     for position, name in enumerate(underlying.names):
         schedule = SCHEDULES.get(name, OTHERS)
         starts = np.array([ticks.since for ticks in schedule[1:]], dtype="datetime64[D]")
         valid = np.searchsorted(starts, underlying.session, side="right")
-        rows = np.broadcast_to(underlying.ticker == position, shape)
-        steps = np.array([(ticks.below, ticks.above) for ticks in schedule])[valid]
-        below = np.where(rows, steps[..., 0], below)
-        above = np.where(rows, steps[..., 1], above)
-    return np.where(price < STEP_CHANGES_AT, below, above)
+        rows = underlying.ticker == position
+        below = np.where(rows, np.array([ticks.below for ticks in schedule])[valid], below)
+        above = np.where(rows, np.array([ticks.above for ticks in schedule])[valid], above)
+    return below, above

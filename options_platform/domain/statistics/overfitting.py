@@ -90,7 +90,7 @@ def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
 
     `others` are Sharpe ratios per period of trials over other periods: they count as trials, but
     cannot be the best. Include each trial once, because copies reduce the variance between trials.
-    NaN if no column varies.
+    A trial that never varies has no ratio and does not count; NaN if no column varies.
     """
     # Loading scipy.stats takes a second, and every daily run imports this module.
     from scipy.stats import kurtosis, skew

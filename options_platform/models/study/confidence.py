@@ -214,7 +214,7 @@ def confidence_trial(
     """
     parameters = {**asdict(score.level), "fewest_calls": study.fewest}
     spec = {
-        "target": TARGET, "parameters": parameters, "data": study.data_hash,
+        "target": TARGET, "parameters": parameters, "data": study.data_hash, "purpose": purpose,
         "start": study.start.isoformat(), "end": study.end.isoformat(),
     }  # fmt: skip
     trial_id = hashlib.sha256(to_json(spec)).hexdigest()[:16]

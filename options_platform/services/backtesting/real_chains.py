@@ -16,7 +16,7 @@ from options_platform.settings.sources import PROXY_SOURCES
 
 COLUMNS = [*(name for name in CHAIN_QUOTES if name != "last_day"), "dte", "source"]
 # Chains kept in memory for making plans, which asks for each of them a few times in a row.
-KEPT_CHAINS = 300
+KEPT_CHAINS = 500
 
 
 class StoredQuotes:
@@ -27,8 +27,16 @@ class StoredQuotes:
 
     def __init__(self, store: ChainStore, tickers: Sequence[str], start: date, end: date) -> None:
         self._store = store
-        self._keys = frozenset(store.stored(tickers=tickers, start=start, end=end))
+        keys = store.stored(tickers=tickers, start=start, end=end)
+        # A home holds one market, so one chain shows whether a ticker's chains are simulated.
+        first = {ticker: (day, ticker) for day, ticker in reversed(keys)}
+        proxies = {ticker for ticker, key in first.items() if self._is_proxy(key)}
+        self._keys = frozenset(key for key in keys if key[1] not in proxies)
         self._forget()
+
+    def _is_proxy(self, key: tuple[date, str]) -> bool:
+        sources = self._store.read([key], columns=["source"])["source"]
+        return bool(sources.is_in(PROXY_SOURCES).any())
 
     def _forget(self) -> None:
         self._read: dict[tuple[date, str], tuple[set[date], pl.DataFrame]] = {}
@@ -42,7 +50,7 @@ class StoredQuotes:
         self._forget()
 
     def __bool__(self) -> bool:
-        """Whether there is any stored chain."""
+        """Whether there is any stored chain that is not a proxy's."""
         return bool(self._keys)
 
     @property
@@ -63,9 +71,8 @@ class StoredQuotes:
         return self._chains[key]
 
     def _good(self, key: tuple[date, str]) -> Chain | None:
-        rows = self._store.read([key])
         try:
-            return None if rows["source"].is_in(PROXY_SOURCES).any() else real_chain(rows)
+            return None if self._is_proxy(key) else real_chain(self._store.read([key]))
         except PricingError:
             return None
 

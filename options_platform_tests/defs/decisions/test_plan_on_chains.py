@@ -9,6 +9,10 @@ import pytest
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.backtest_study.variants import Variant, run_variants
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.planning.plan import build_plans
+from options_platform.services.backtesting.run import load_backtest
 from options_platform_tests.platform import run
 
 
@@ -41,3 +45,30 @@ def test_a_plan_uses_only_the_chain_of_its_day_alone_or_in_a_range(settings):
     run(settings, before["date"][0], end, assets=["trade_plan"])
     assert warehouse.read(TRADE_PLAN).equals(alone)
     assert warehouse.read(TRADE_PLAN_LEGS).equals(legs)
+
+
+def test_a_backtest_plans_on_the_stored_chain_of_a_day_as_its_nightly_run_does(settings):
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    store = ChainStore(settings.chains_path)
+    first = shift(settings.end, -9)
+    run(settings, first, settings.end, assets=["option_chain", "iv_history"])
+    keys = store.stored(tickers=settings.tickers, start=first, end=settings.end)
+    store.write(store.read(keys).with_columns(source=pl.lit("csv")))
+    run(settings, first, settings.end, assets=["trade_plan"])
+    nightly = warehouse.read(TRADE_PLAN, start=first, end=settings.end)
+    data = load_backtest(warehouse, settings.tickers, end=settings.end, chains=store)
+    variant = Variant("as set", settings.plan, settings.backtest_rules)
+    stored = data.market.chain_of(variant.rules.chains)
+    plans, _ = build_plans(data.inputs, settings.plan, stored)
+    tested = plans.filter(pl.col("date") >= first)
+    compared = ["date", "ticker", "decision", "strategy", "expiry", "limit_price", "chain_source"]
+    assert tested.select(compared).equals(nightly.select(compared))
+    assert "real" in tested["chain_source"].to_list()
+    ((_, result),) = run_variants([variant], data.inputs, data.market)
+    late = result.trades.filter(pl.col("opened_on") > first)["plan_id"]
+    sources = result.sources.filter(pl.col("plan_id").is_in(late.implode()))
+    assert sources.height
+    assert (sources["real_share"] > 0.9).all()
+    early = result.trades.filter(pl.col("closed_on") < first)["plan_id"]
+    before = result.sources.filter(pl.col("plan_id").is_in(early.implode()))
+    assert before["chain_source"].unique().to_list() == ["synthetic"]

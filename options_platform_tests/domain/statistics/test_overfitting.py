@@ -50,6 +50,13 @@ def test_noise_does_not_survive_deflation_and_skill_does():
     assert np.isnan(deflated_best(np.zeros((10, 3))))
 
 
+def test_a_trial_that_never_trades_counts_for_nothing_even_beside_a_single_other_one():
+    traded = np.random.default_rng(3).normal(0.05, 1.0, size=(240, 1))
+    idle = np.zeros((240, 2))
+    assert deflated_best(np.hstack([idle, traded])) == deflated_best(traded)
+    assert 0.5 < deflated_best(traded) < 1.0
+
+
 def test_logits_equal_the_algorithm_written_as_loops():
     returns = np.random.default_rng(2).normal(size=(48, 7))
     blocks = np.split(returns, 6)

@@ -9,9 +9,11 @@ import pytest
 
 from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
 from options_platform.domain.backtest import run_backtest
+from options_platform.domain.backtest_study.variants import vary
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import Underlying, quote
 from options_platform.domain.chain.occ_symbols import standard_symbol
+from options_platform.domain.planning.plan import PlanRules
 from options_platform.services.backtesting.real_chains import StoredQuotes
 from options_platform_tests.domain.backtest.small import plan
 from options_platform_tests.services.backtesting.real_files import (
@@ -358,3 +360,18 @@ def test_a_stored_chain_of_the_surface_itself_changes_no_mark(index, raw, tmp_pa
     for greek in ("delta", "gamma", "theta", "vega"):
         model = pairs[f"{greek}_model"].abs().max()
         assert (pairs[greek] - pairs[f"{greek}_model"]).abs().max() <= 0.05 * model
+
+
+def test_chains_of_the_simulated_market_are_no_real_ones(raw, index, tmp_path):
+    store = stored(raw.with_columns(source=pl.lit("simulated")), tmp_path)
+    assert not StoredQuotes(store, ["SPX"], date(2018, 1, 1), date(2018, 12, 31))
+    result = trade(PLANNED, market(closes_of(raw, "SPX"), index, store), HELD)
+    assert result.sources["real_share"].item() == 0.0
+
+
+def test_the_use_of_stored_chains_may_be_varied():
+    choices = {"backtest.chains": ["synthetic", "real_only"]}
+    varied = vary(PlanRules(), RULES, choices)
+    assert [variant.rules.chains for variant in varied] == ["synthetic", "real_only"]
+    with pytest.raises(ValueError, match="chains must be one of real_if_stored"):
+        replace(RULES, chains="real")

@@ -51,11 +51,13 @@ class TextRules:
     """How the text of a file is read.
 
     `whole` confirms that a last line without a line end is complete; with `typed` False all
-    numbers are kept as text, since a comma is their decimal mark.
+    numbers are kept as text, since a comma is their decimal mark. `dates` are the file's columns
+    that hold dates like 2024-12-31 and nothing else, which are parsed as such.
     """
 
     whole: bool = False
     typed: bool = True
+    dates: frozenset[str] = frozenset()
 
 
 def read_batches(
@@ -76,7 +78,7 @@ def read_sample(head: Head) -> pl.DataFrame:
     """Some of the first rows of a file of text, as text; lines with other fields are left out."""
     block = "".join(f"{line}\n" for line in head.sample).encode()
     good, _, _ = _sorted_out(head, block, head.first_line)
-    frame = _read(head, good, typed=False)
+    frame = _read(head, good, None)
     return pl.DataFrame(schema=dict.fromkeys(_columns(head), pl.String)) if frame is None else frame
 
 
@@ -114,12 +116,12 @@ def _blocks(head: Head, stream: IO[bytes], place: Place, rules: TextRules) -> It
                     "cut short; fetch the file again, or end the line if it is whole "
                     "(options-platform import --whole)"
                 )
-        batch = _parsed(head, block, place, typed=rules.typed)
+        batch = _parsed(head, block, place, rules)
         place = batch.end
         yield batch
 
 
-def _parsed(head: Head, block: bytes, place: Place, *, typed: bool) -> Batch:
+def _parsed(head: Head, block: bytes, place: Place, rules: TextRules) -> Batch:
     """The rows of a block of whole lines.
 
     A line with too many fields cannot be parsed, and one with too few has no last field: if neither
@@ -127,12 +129,12 @@ def _parsed(head: Head, block: bytes, place: Place, *, typed: bool) -> Batch:
     """
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
     end = Place(place.at + len(block), place.line + lines)
-    frame = _read_either(head, block, typed=typed)
+    frame = _read_either(head, block, rules)
     if frame is not None and frame.height == lines and _are_whole(head, block, frame):
         numbers = pl.Series("line", np.arange(place.line, end.line))
         return Batch(frame.with_columns(numbers), pl.DataFrame(schema=REFUSED_SCHEMA), end)
     good, lines_of_good, broken = _sorted_out(head, block, place.line)
-    frame = _read_either(head, good, typed=typed)
+    frame = _read_either(head, good, rules)
     if frame is None or frame.height != len(lines_of_good):
         raise SourceError(
             f"{head.path.name} cannot be read as CSV between lines {place.line} and "
@@ -147,15 +149,20 @@ def _are_whole(head: Head, block: bytes, frame: pl.DataFrame) -> bool:
     return block.count(head.separator.encode()) == frame.height * (len(head.names) - 1)
 
 
-def _read_either(head: Head, block: bytes, *, typed: bool) -> pl.DataFrame | None:
-    frame = _read(head, block, typed=True) if typed else None
-    return _read(head, block, typed=False) if frame is None else frame
+def _read_either(head: Head, block: bytes, rules: TextRules) -> pl.DataFrame | None:
+    frame = _read(head, block, rules) if rules.typed else None
+    return _read(head, block, None) if frame is None else frame
 
 
-def _read(head: Head, block: bytes, *, typed: bool) -> pl.DataFrame | None:
-    """The columns of a block that are read; None if a line or, `typed`, a number does not fit."""
-    floats = _float_columns(head) if typed else frozenset()
-    kinds = {name: pl.Float64() if name in floats else pl.String() for name in head.names}
+def _read(head: Head, block: bytes, typed: TextRules | None) -> pl.DataFrame | None:
+    """The columns of a block that are read, as text unless `typed`.
+
+    None if a line, a number or a date does not fit.
+    """
+    kinds: dict[str, pl.DataType] = {name: pl.String() for name in head.names}
+    if typed is not None:
+        kinds |= dict.fromkeys(_float_columns(head), pl.Float64())
+        kinds |= dict.fromkeys(typed.dates, pl.Date())
     if not block:
         return pl.DataFrame(schema={name: kinds[name] for name in _columns(head)})
     try:

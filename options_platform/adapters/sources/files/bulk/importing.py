@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.sources.files.bulk.batches import Place, TextRules, read_batches
+from options_platform.adapters.sources.files.bulk.batches import Place, read_batches
 from options_platform.adapters.sources.files.bulk.head import Head, fingerprint
 from options_platform.adapters.sources.files.bulk.months import write_months
 from options_platform.adapters.sources.files.bulk.quotes import Reading, reading_of, typed
@@ -96,8 +96,7 @@ def _read_all(reading: Reading, spool: Spool, request: ChainRequest, progress: P
         return
     reading.clocks = state.clocks
     place = Place(state.at, state.line) if state.at >= 0 else None
-    rules = TextRules(whole=request.whole, typed=reading.mark == ".")
-    for batch in read_batches(head, place, rules):
+    for batch in read_batches(head, place, reading.text_rules(whole=request.whole)):
         sides = 2 if head.layout.calls else 1
         result = typed(reading, batch)
         state.read += sides * (batch.frame.height + batch.broken.height)

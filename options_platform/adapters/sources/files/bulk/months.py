@@ -111,7 +111,12 @@ def _write(path: Path, quotes: pl.DataFrame, imports: dict[str, str]) -> None:
     try:
         with part.open("wb") as file:
             with pq.ParquetWriter(
-                file, table.schema, compression="lz4", use_dictionary=FEW_VALUES
+                file,
+                table.schema,
+                compression="snappy",
+                use_dictionary=FEW_VALUES,
+                # Only sessions are looked for.
+                write_statistics=["session"],
             ) as writer:
                 at = 0
                 for length in lengths:

@@ -16,6 +16,7 @@ from options_platform.adapters.sources.files.bulk.batches import (
     FLOATS,
     REFUSED_SCHEMA,
     Batch,
+    TextRules,
     read_sample,
 )
 from options_platform.adapters.sources.files.bulk.head import Head
@@ -42,6 +43,7 @@ from options_platform.domain.market.bars import TICKER_PATTERN
 from options_platform.errors import SourceError, UsageError
 
 DATES = ("session", "expiry")
+ISO = r"^\d{4}-\d{2}-\d{2}$"
 COLUMNS = tuple(name for name in SOURCE_CHAIN_SCHEMA if name not in ("ticker", "source"))
 
 
@@ -50,7 +52,8 @@ class Reading:
     """How one file is read.
 
     `ticker` is that of a file that names none, `only` the one ticker to keep, `session` that of a
-    file without sessions; `mark` is the decimal mark and `order` the order of day and month.
+    file without sessions; `mark` is the decimal mark and `order` the order of day and month;
+    `iso` are the file's columns with dates like 2024-12-31 and nothing else.
     `clocks` has the time of day of each session's quotes, if the file has a column of it.
     """
 
@@ -60,8 +63,13 @@ class Reading:
     session: date | None = None
     mark: str = "."
     order: Order = ""
+    iso: frozenset[str] = frozenset()
     clocks: dict[str, str] = field(default_factory=dict)
     days: dict[str, date | None] = field(default_factory=dict)
+
+    def text_rules(self, *, whole: bool = False) -> TextRules:
+        """How its text is read; `whole` confirms that a last line without a line end is one."""
+        return TextRules(whole, self.mark == ".", self.iso)
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,11 @@ def reading_of(
         if texts:
             clean = pl.concat(texts).to_frame().select(cleaned(pl.col("text"))).to_series()
             reading.mark = decimal_mark(clean)
+        reading.iso = frozenset(
+            head.columns[name]
+            for name in DATES
+            if name in sample.columns and sample[name].str.contains(ISO).all()
+        )
         dates = [sample[name].rename("day") for name in DATES if name in sample.columns]
         if dates and not reading.order:
             days = pl.concat(dates).str.strip_chars().str.extract(r"^(\S+)", 1).drop_nulls()

@@ -35,7 +35,7 @@ def read_session(path: Path, ticker: str, session: date) -> pl.DataFrame | None:
         )
     reading = reading_of(head, ticker=ticker, only=ticker, session=None)
     frames = []
-    for batch in _batches(head, session, typed_numbers=reading.mark == "."):
+    for batch in _batches(head, session, reading.text_rules()):
         result = typed(reading, batch)
         if result.refused.height:
             line, reason, _ = result.refused.sort("line").row(0)
@@ -51,9 +51,9 @@ def read_session(path: Path, ticker: str, session: date) -> pl.DataFrame | None:
     return chain_of(path, quotes, ticker, session)
 
 
-def _batches(head: Head, session: date, *, typed_numbers: bool) -> Iterator[Batch]:
+def _batches(head: Head, session: date, rules: TextRules) -> Iterator[Batch]:
     if head.separator:
-        yield from read_batches(head, rules=TextRules(typed=typed_numbers))
+        yield from read_batches(head, rules=rules)
         return
     groups = _row_groups(head, session)
     if groups:
