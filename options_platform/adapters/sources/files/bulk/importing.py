@@ -11,7 +11,7 @@ import polars as pl
 
 from options_platform.adapters.sources.files.bulk.batches import Place, read_batches
 from options_platform.adapters.sources.files.bulk.head import Head, fingerprint
-from options_platform.adapters.sources.files.bulk.months import write_months
+from options_platform.adapters.sources.files.bulk.months import holds_sessions, write_months
 from options_platform.adapters.sources.files.bulk.quotes import Reading, reading_of, typed
 from options_platform.adapters.sources.files.bulk.spool import Spool
 from options_platform.errors import SourceError
@@ -28,7 +28,7 @@ class ChainRequest:
 
     `ticker` is that of a file that names none, `only` the one ticker to keep; `session` that of a
     file without sessions; `whole` accepts a last line without a line end; `replace` allows to
-    overwrite sessions of other imports.
+    overwrite quotes of other imports, and to rewrite month files of another origin.
     """
 
     ticker: str | None = None
@@ -68,7 +68,7 @@ def import_chains(
     not interrupted. `progress` gets the number of quotes read so far.
 
     Raises :class:`SourceError` if the file is damaged, or more than 1% of its rows cannot be read;
-    :class:`UsageError` if ticker or session are missing, or sessions of another import would be
+    :class:`UsageError` if ticker or session are missing, or quotes of another import would be
     overwritten.
     """
     name = fingerprint(head.path, (request.ticker, request.only, request.session, request.whole))
@@ -146,7 +146,12 @@ def _finish(spool: Spool, refusals: Path) -> None:
 
 
 def _has_all_months(spool: Spool, folder: Path) -> bool:
-    return all((folder / f"{name}.parquet").exists() for name in spool.progress.months)
+    """Whether the month files still hold the sessions as this import wrote them."""
+    state = spool.progress
+    return all(
+        holds_sessions(folder / f"{name}.parquet", state.sessions.get(name), spool.folder.name)
+        for name in state.months
+    )
 
 
 def _refusals_path(folder: Path, head: Head) -> Path:

@@ -26,8 +26,9 @@ class Progress:
     """How far the import of a file has come.
 
     `at` and `line` are the place behind the last chunk; `chunks` has the size in bytes of each
-    chunk, `months` the finished files. Counted are the quotes `read`, `kept`, `refused`, and those
-    of `others`, tickers that were not asked for.
+    chunk, `months` the number of quotes in each finished file and `sessions` their sessions.
+    Counted are the quotes `read`, `kept`, `refused`, and those of `others`, tickers that were not
+    asked for.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Progress:
     clocks: dict[str, str] = field(default_factory=dict)
     complete: bool = False
     months: dict[str, int] = field(default_factory=dict)
+    sessions: dict[str, list[str]] = field(default_factory=dict)
     finished: bool = False
 
 
@@ -149,8 +151,9 @@ def _stored_progress(folder: Path) -> Progress | None:
         return None
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
-        return Progress(**{name.name: stored[name.name] for name in fields(Progress)})
-    except (ValueError, KeyError, TypeError) as error:
+        names = {one.name for one in fields(Progress)}
+        return Progress(**{name: value for name, value in stored.items() if name in names})
+    except (ValueError, AttributeError, TypeError) as error:
         raise SourceError(
             f"{path} is no record of an import; delete its folder and import again"
         ) from error

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from options_platform.adapters.sources.files.bulk import batches
 from options_platform.adapters.sources.files.bulk.head import chain_head
-from options_platform.errors import SourceError, UsageError
+from options_platform.errors import SourceError
 from options_platform_tests.adapters.sources.files.bulk import fixtures
 
 TEXTS = {
@@ -214,23 +214,6 @@ def test_a_second_import_is_not_done_again(tmp_path):
     month.unlink()
     assert not fixtures.run(path, tmp_path, ticker="SPY").was_done
     assert read(tmp_path, "2024-07-01") == expected("2024-07-01")
-
-
-def test_another_file_adds_its_sessions_and_replaces_those_of_others_only_on_request(tmp_path):
-    header, *rows = fixtures.table().splitlines()
-    for name, lines in (("first", rows[:10]), ("second", rows[10:]), ("both", rows)):
-        (tmp_path / name).write_text("\n".join([header, *lines]).replace("5.1", "5.2") + "\n")
-    for name in ("second", "first"):
-        fixtures.run(tmp_path / name, tmp_path, ticker="SPY")
-    chains = [fixtures.chain(tmp_path, day) for day in fixtures.DAYS]
-    assert [chain.height for chain in chains] == [10, 10]
-    with pytest.raises(UsageError, match="has the session 2024-07-01 and 1 more from another file"):
-        fixtures.run(tmp_path / "both", tmp_path, ticker="SPY")
-    (tmp_path / "both").write_text(fixtures.table())
-    fixtures.run(tmp_path / "both", tmp_path, ticker="SPY", replace=True)
-    assert [read(tmp_path, day) for day in fixtures.DAYS] == [
-        expected(day) for day in fixtures.DAYS
-    ]
 
 
 @settings(max_examples=30, deadline=None)
