@@ -25,6 +25,9 @@ IMPORTS = b"options_platform_imports"
 # Columns with few values, worth a dictionary; of prices and greeks it costs more than it saves.
 FEW_VALUES = ["session", "expiry", "right", "strike", "spot"]
 
+# Values of a column that are encoded at once: most of a session.
+BATCH = 16_384
+
 
 def write_months(spool: Spool, folder: Path, fingerprint: str, *, replace: bool) -> None:
     """Write the quotes of a complete spool into the month files of `folder`.
@@ -174,6 +177,7 @@ def _write(path: Path, quotes: pl.DataFrame, imports: Mapping[str, Sequence[str]
                 use_dictionary=FEW_VALUES,
                 # Only sessions are looked for.
                 write_statistics=["session"],
+                write_batch_size=BATCH,
             ) as writer:
                 at = 0
                 for length in lengths:
