@@ -19,6 +19,8 @@ from options_platform.errors import SourceError
 RECORDS = ".imports"
 # A file with a larger share of unreadable rows is not what its header says, and is refused.
 MOST_REFUSED = 0.01
+# No listed option lives longer than ten years.
+MOST_DAYS = 3_660
 Progressing = Callable[[int], None] | None
 
 
@@ -73,20 +75,25 @@ def import_chains(
     """
     name = fingerprint(head.path, (request.ticker, request.only, request.session, request.whole))
     spool = Spool(folder / RECORDS / name, head.path.name)
+    refusals = folder / f"{head.path.name}.{name[:8]}.refused.csv"
+    modified = head.path.stat().st_mtime_ns
     done = spool.progress.finished and _has_all_months(spool, folder)
-    if spool.progress.finished and not done:
+    # The file may have changed between its ends; quotes that have not are found to be the same.
+    if spool.progress.modified != modified or (spool.progress.finished and not done):
         spool.reset()
+        spool.progress.modified, done = modified, False
     if not done:
         reading = reading_of(
             head, ticker=request.ticker, only=request.only, session=request.session
         )
+        reading.most_days = MOST_DAYS
         _read_all(reading, spool, request, progress)
         write_months(spool, folder, name, replace=request.replace)
-        _finish(spool, _refusals_path(folder, head))
+        _finish(spool, refusals)
     state = spool.progress
     return ImportedChains(
         head.path, state.read, state.kept, state.refused, state.others, dict(state.months),
-        _refusals_path(folder, head) if state.refused else None, done,
+        refusals if state.refused else None, done,
     )  # fmt: skip
 
 
@@ -152,7 +159,3 @@ def _has_all_months(spool: Spool, folder: Path) -> bool:
         holds_sessions(folder / f"{name}.parquet", state.sessions.get(name), spool.folder.name)
         for name in state.months
     )
-
-
-def _refusals_path(folder: Path, head: Head) -> Path:
-    return folder / f"{head.path.name}.refused.csv"

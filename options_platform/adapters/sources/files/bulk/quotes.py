@@ -55,7 +55,8 @@ class Reading:
     `ticker` is that of a file that names none, `only` the one ticker to keep, `session` that of a
     file without sessions; `mark` is the decimal mark and `order` the order of day and month;
     `iso` are the file's columns with dates like 2024-12-31 and nothing else.
-    `clocks` has the time of day of each session's quotes, if the file has a column of it.
+    `clocks` has the time of day of each session's quotes, if the file has a column of it. An
+    expiry of more than `most_days` after the session is refused, if that is set.
     """
 
     head: Head
@@ -65,6 +66,7 @@ class Reading:
     mark: str = "."
     order: Order = ""
     iso: frozenset[str] = frozenset()
+    most_days: int | None = None
     clocks: dict[str, str] = field(default_factory=dict)
     days: dict[str, date | None] = field(default_factory=dict)
 
@@ -155,6 +157,10 @@ def typed(reading: Reading, batch: Batch) -> Typed:
     if "session" not in values:
         values["session"] = pl.repeat(reading.session, raw.height, dtype=pl.Date, eager=True)
     faults.append((~_in(values["session"], _sessions), "session", "is no session of the exchange"))
+    if reading.most_days is not None:
+        days_left = values["expiry"].cast(pl.Int32) - values["session"].cast(pl.Int32)
+        far = (days_left > reading.most_days).fill_null(value=False)
+        faults.append((far, "expiry", "is more than ten years after the session"))
     values["ticker"] = _tickers(reading, raw, faults)
     if "root" in raw.columns:
         root = pl.lit(raw["root"].cast(pl.String).str.strip_chars().str.strip_chars_start("^"))

@@ -31,7 +31,7 @@ class Progress:
     `at` and `line` are the place behind the last chunk; `chunks` has the size in bytes of each
     chunk, `months` the number of quotes in each finished file and `sessions` their sessions.
     Counted are the quotes `read`, `kept`, `refused`, and those of `others`, tickers that were not
-    asked for.
+    asked for. `modified` is the time of the file's last change, in nanoseconds since 1970.
     """
 
     file: str
@@ -47,6 +47,7 @@ class Progress:
     months: dict[str, int] = field(default_factory=dict)
     sessions: dict[str, list[str]] = field(default_factory=dict)
     finished: bool = False
+    modified: int = 0
 
 
 @dataclass(frozen=True)
