@@ -13,7 +13,7 @@ def needs_account(sizing: SizingRules) -> pl.Expr:
     """What a spread needs that the risk budget refuses: an account, or another setting.
 
     Columns: regime, account_needed (USD, infinite where the regime is switched off) and
-    spread_loss_usd, the maximum loss of one spread.
+    spread_loss_usd, the maximum loss of one spread; both at the width that needs least.
     """
     account = pl.format("an account of {} USD", in_dollars("account_needed"))
     switched_off = pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime"))

@@ -139,16 +139,24 @@ def test_doctor_shows_the_pace_and_one_note_for_each_cell_that_did_not_trade(set
     assert findings[0].detail == pace_text(outlook)
 
 
+def with_account(settings, value):
+    sizing = replace(settings.plan.sizing, account_value_usd=value)
+    return replace(settings, plan=replace(settings.plan, sizing=sizing))
+
+
+def account_notes(settings):
+    return [note.detail for note in outlook_findings(settings, []) if note.what == "account"]
+
+
 def test_doctor_names_the_smallest_account_of_each_strategy_that_does_not_fit(settings):
-    poor = replace(settings.plan.sizing, account_value_usd=2_000.0)
-    small = replace(settings, plan=replace(settings.plan, sizing=poor))
-    shown = [finding.detail for finding in outlook_findings(small, []) if finding.what == "account"]
+    small = with_account(settings, 1_000.0)
+    shown = account_notes(small)
     needs = strategy_needs(small, Warehouse(small.warehouse_path), 252).needs
     assert len(shown) == needs.height > 1
     cheapest = needs.row(0, named=True)
-    assert f"has {cheapest['account_needed_usd']:,.0f} USD" in shown[0]
-    rich = [finding.what for finding in outlook_findings(settings, [])]
-    assert "account" not in rich
+    assert f"half of the plans need {math.ceil(cheapest['smallest_account_usd']):,} USD" in shown[0]
+    assert f"at full width half need {math.ceil(cheapest['account_needed_usd']):,} USD" in shown[0]
+    assert account_notes(settings) == []
 
 
 @pytest.mark.parametrize("what", ["warehouse.duckdb", "ledger.duckdb"])
