@@ -67,7 +67,7 @@ def narrow_to_fit(
 
 
 def _with_smaller_needs(rows: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
-    """`rows` with the needs of `refused`, the same rows at another width, where they are smaller."""
+    """`rows` with the needs of the same rows `refused` at another width, where these are less."""
     tried = refused.select(*KEY, *NEEDS)
     return rows.join(tried, on=KEY, how="left", suffix="_tried", maintain_order="left").select(
         pl.min_horizontal(name, f"{name}_tried").alias(name) if name in NEEDS else name

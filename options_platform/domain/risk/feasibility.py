@@ -84,7 +84,7 @@ def feasibility(one_spread: pl.DataFrame, sizing: SizingRules, rules: RiskRules)
         .with_columns(fits=2 * (pl.col("full_width") + pl.col("narrower")) >= pl.col("plans"))
         .sort("ticker", "strategy")
         .select(FEASIBILITY_SCHEMA.names())
-        .cast(dict(FEASIBILITY_SCHEMA))
+        .cast(dict(FEASIBILITY_SCHEMA))  # type: ignore[arg-type]
     )
 
 

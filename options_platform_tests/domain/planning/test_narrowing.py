@@ -57,7 +57,8 @@ def test_only_rows_that_the_budget_refuses_change():
     refused = as_configured.join(keys, on=["date", "ticker"], how="semi")
     assert refused["reasons"].to_list() == [["RISK_BUDGET"]] * narrowed.height
     unchanged = as_configured.join(keys, on=["date", "ticker"], how="anti")
-    assert plans.filter(~NARROWED).equals(unchanged)
+    # What is refused at every width needs the width that loses least.
+    assert plans.filter(~NARROWED).drop("needs").equals(unchanged.drop("needs"))
     assert legs.join(keys, on=["date", "ticker"], how="anti").equals(configured_legs)
     refused_still = plans.filter(pl.col("reasons").list.first() == "RISK_BUDGET")
     assert refused_still.height > 10
@@ -119,7 +120,7 @@ def test_the_account_that_is_named_trades_the_row_and_no_smaller_one_does(accoun
     """Smaller accounts are tried in steps of 100 USD, from 500 USD less on."""
     refused = needed_by(build_plans(BATCH, at_account(account))[0])
     assert refused.height > 20
-    for needed in refused["needed"].unique():
+    for needed in refused["needed"].unique().sort().gather_every(9):
         rows = BATCH.join(refused.filter(needed=needed), on=["date", "ticker"], how="semi")
         named = build_plans(rows, at_account(needed))[0]
         assert set(named["decision"]) == {"trade"}
