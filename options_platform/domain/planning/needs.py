@@ -6,7 +6,7 @@ import math
 
 import polars as pl
 
-from options_platform.domain.risk.sizing import SizingRules
+from options_platform.domain.risk.sizing import TOLERANCE, SizingRules
 
 
 def needs_account(sizing: SizingRules) -> pl.Expr:
@@ -23,7 +23,7 @@ def needs_account(sizing: SizingRules) -> pl.Expr:
     return (
         pl.when(pl.col("account_needed").is_infinite())
         .then(switched_off)
-        .when(pl.col("spread_loss_usd") <= cap)
+        .when(pl.col("spread_loss_usd") * (1.0 - TOLERANCE) <= cap)
         .then(account)
         .when(fits)
         .then(higher_cap)

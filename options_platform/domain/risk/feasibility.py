@@ -8,7 +8,12 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain.risk.rules import RiskRules
-from options_platform.domain.risk.sizing import SizingRules, largest_loss, risk_budget
+from options_platform.domain.risk.sizing import (
+    TOLERANCE,
+    SizingRules,
+    largest_loss,
+    risk_budget,
+)
 
 FEASIBILITY_SCHEMA = pl.Schema(
     {
@@ -125,7 +130,8 @@ def _by_plan(rows: pl.DataFrame, sizing: SizingRules) -> pl.DataFrame:
 
     Like the plan, the account takes the widest that its size allows; a limit may refuse that.
     """
-    taken = pl.col("sized_usd") <= sizing.account_value_usd
+    enough = sizing.account_value_usd * (1.0 + TOLERANCE)
+    taken = pl.col("sized_usd") <= enough
     return (
         rows.sort("width", descending=True, nulls_last=True, maintain_order=True)
         .group_by("ticker", "strategy", "plan_id", maintain_order=True)
@@ -135,9 +141,7 @@ def _by_plan(rows: pl.DataFrame, sizing: SizingRules) -> pl.DataFrame:
             taken_width=pl.col("width").filter(taken).first(),
             taken_usd=pl.col("need_usd").filter(taken).first(),
         )
-        .with_columns(
-            trades=(pl.col("taken_usd") <= sizing.account_value_usd).fill_null(value=False)
-        )
+        .with_columns(trades=(pl.col("taken_usd") <= enough).fill_null(value=False))
     )
 
 
