@@ -63,7 +63,7 @@ def _note(row: dict[str, Any]) -> str:
 
 
 def _dollars(amount_usd: float) -> str:
-    return f"{math.ceil(amount_usd):,} USD"
+    return f"{math.ceil(round(amount_usd, 6)):,} USD"
 
 
 def strategy_needs(settings: Settings, warehouse: Warehouse, sessions: int) -> StrategyNeeds:
