@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -22,8 +22,10 @@ from options_platform.domain.planning.cells import TRADED, cell_text, matrix_cel
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.statistics.trade_pace import (
     SESSIONS_A_YEAR,
+    PastStarts,
     TimeTo,
     TradePace,
+    past_starts,
     share_of_starts,
     time_to,
     trade_pace,
@@ -44,9 +46,10 @@ class Outlook:
 
     `recent` is the pace of the last 1,260 sessions, `by_ticker` the entries a year of each ticker
     in the joint run. `closed` paper trades have ended; `until` is the time until `FEWEST_TRADES`
-    have, in years, with the median time that a trade is held; `share_of_starts` the share of past
-    sessions after which the missing ones were opened within 1, 2 and 3 years, None without so long
-    a history. `cells` are those of `matrix_cells` over the recent sessions.
+    have, in years at the mean pace, with the median time that a trade is held, and `starts` the
+    same from each past session on; `share_of_starts` the share of past sessions after which the
+    missing ones were opened within 1, 2 and 3 years, None without so long a history. `cells` are
+    those of `matrix_cells` over the recent sessions.
     """
 
     account_value_usd: float
@@ -57,15 +60,9 @@ class Outlook:
     by_ticker: Mapping[str, float]
     closed: int
     until: TimeTo
+    starts: PastStarts
     share_of_starts: Mapping[int, float | None]
     cells: pl.DataFrame
-
-    @property
-    def reached_on(self) -> date | None:
-        """The day of the 30th closed trade at the mean pace; None where it may never come."""
-        if not math.isfinite(self.until.years):
-            return None
-        return self.last + timedelta(days=self.until.years * DAYS_A_YEAR)
 
     @property
     def recent_span(self) -> str:
@@ -94,7 +91,8 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
     pace = trade_pace(entries)
     closed = sum(p.closed_on is not None for p in ledger.positions()) if ledger.exists else 0
     missing = max(FEWEST_TRADES - closed, 0)
-    held = trades.drop_nulls("closed_on")["days_held"].median()
+    median_days = trades.drop_nulls("closed_on")["days_held"].median()
+    held = median_days / DAYS_A_YEAR if isinstance(median_days, float) else 0.0
     return Outlook(
         account_value_usd=settings.account_value_usd,
         first=sessions[0],
@@ -106,7 +104,8 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
             for ticker in data.market.tickers
         },
         closed=closed,
-        until=_until_closed(time_to(pace, missing), held if isinstance(held, float) else 0.0),
+        until=_until_closed(time_to(pace, missing), held),
+        starts=_starts_closed(past_starts(entries, missing), held),
         share_of_starts={years: share_of_starts(entries, missing, years) for years in STARTS},
         cells=matrix_cells(data.inputs, plans, settings.plan.selection, recent[0]),
     )
@@ -142,12 +141,32 @@ def until_text(outlook: Outlook) -> str:
     """When the trades that the record of paper trading needs will have closed, as a sentence."""
     if outlook.closed >= FEWEST_TRADES:
         return f"{FEWEST_TRADES} closed paper trades are needed, and {outlook.closed} have closed."
-    until, day = outlook.until, outlook.reached_on
-    when = f"about {_span(until.years)}, on {day}" if day is not None else "it may never come"
-    latest = _span(until.latest) if math.isfinite(until.latest) else "never"
+    until, starts = outlook.until, outlook.starts
+    mean = "it may never come"
+    if math.isfinite(until.years):
+        mean = f"the rest takes about {_span(until.years)}"
     return (
-        f"{FEWEST_TRADES} closed paper trades are needed, {outlook.closed} have closed; the rest "
-        f"takes at this pace: {when} ({_span(until.earliest)} to {latest})."
+        f"{FEWEST_TRADES} closed paper trades are needed, {outlook.closed} have closed. At the "
+        f"mean pace {mean} (95% interval of the mean: {_span(until.earliest)} to "
+        f"{_span(until.latest)}). {_starts_text(starts)}"
+    )
+
+
+def _starts_text(starts: PastStarts) -> str:
+    """How long it took from past sessions on, as sentences."""
+    if not math.isfinite(starts.low):
+        return f"From none of {starts.starts:,} past sessions was it reached in the backtest."
+    unknown = "longer than the backtest tells"
+    median, high = (
+        _span(years) if math.isfinite(years) else unknown for years in (starts.median, starts.high)
+    )
+    within = ""
+    if starts.within_year is not None:
+        within = f"; {starts.within_year:.0%} of them had so many opened within a year"
+    return (
+        f"From {starts.starts:,} past sessions on: median {median}, 10% to 90% of the starts "
+        f"{_span(starts.low)} to {high}{within}; {starts.unreached:,} did not get there before the "
+        "backtest ended."
     )
 
 
@@ -166,7 +185,10 @@ def outlook_fields(outlook: Outlook) -> dict[str, object]:
         "years_until": _finite(until.years),
         "years_until_earliest": _finite(until.earliest),
         "years_until_latest": _finite(until.latest),
-        "reached_on": outlook.reached_on,
+        "starts": {
+            name: _finite(value) if isinstance(value, float) else value
+            for name, value in vars(outlook.starts).items()
+        },
         "share_of_starts": dict(outlook.share_of_starts),
         "cells": outlook.cells.to_dicts(),
     }
@@ -180,11 +202,18 @@ def _entries(trades: pl.DataFrame, sessions: list[date]) -> Floats:
     return np.asarray(joined["len"].fill_null(0).to_numpy(), dtype=np.float64)
 
 
-def _until_closed(opened: TimeTo, days_held: float) -> TimeTo:
+def _until_closed(opened: TimeTo, held: float) -> TimeTo:
     """The time until trades close, from the time until they are opened; 0 stays 0."""
-    held = days_held / DAYS_A_YEAR
     times = (opened.years, opened.earliest, opened.latest)
     return TimeTo(*(years + held if years else 0.0 for years in times))
+
+
+def _starts_closed(opened: PastStarts, held: float) -> PastStarts:
+    """The same of past starts; `within_year` stays that of the openings."""
+    low, median, high = (
+        years + held if years else 0.0 for years in (opened.low, opened.median, opened.high)
+    )
+    return replace(opened, low=low, median=median, high=high)
 
 
 def _rate(a_year: float) -> str:
@@ -192,7 +221,9 @@ def _rate(a_year: float) -> str:
 
 
 def _span(years: float) -> str:
-    """A time in words: months below two years."""
+    """A time in words: months below two years, never if it is infinite."""
+    if not math.isfinite(years):
+        return "never"
     months = round(12 * years)
     return f"{months} months" if months < 24 else f"{years:.1f} years"
 

@@ -1,9 +1,10 @@
 """What to expect of the configured rules, by a home's predictions and its closed paper trades."""
 
 import math
+import re
 import shutil
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from types import SimpleNamespace
 
 import polars as pl
@@ -12,7 +13,7 @@ import pytest
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.planning.plan import build_plans
-from options_platform.domain.statistics.trade_pace import TimeTo, TradePace
+from options_platform.domain.statistics.trade_pace import PastStarts, TimeTo, TradePace
 from options_platform.errors import IncompleteDataError
 from options_platform.services.backtesting.outlook import (
     Outlook,
@@ -70,8 +71,9 @@ def test_rules_that_never_trade_may_never_reach_thirty(settings, warehouse):
     idle = replace(settings, plan=replace(settings.plan, sizing=poor))
     outlook = make_outlook(idle, warehouse, ledger(0))
     assert outlook.pace.entries == 0
-    assert outlook.reached_on is None
     assert "it may never come" in until_text(outlook)
+    assert "From none of " in until_text(outlook)
+    assert outlook_fields(outlook)["starts"]["median"] is None
     assert outlook_fields(outlook)["years_until"] is None
     assert outlook_fields(outlook)["years_until_earliest"] > 0
     assert set(outlook.cells["state"]) <= {"always refused", "never called", "never occurs"}
@@ -94,6 +96,7 @@ SHOWN = Outlook(
     by_ticker={"SPY": 20.4, "QQQ": 20.6},
     closed=0,
     until=TimeTo(0.75, 0.58, 1.08),
+    starts=PastStarts(5775, 84, 0.3, 0.7, 2.6, 0.6),
     share_of_starts={1: 0.8, 2: 0.9, 3: 1.0},
     cells=pl.DataFrame({"state": []}, schema={"state": pl.String}),
 )
@@ -106,14 +109,26 @@ def test_the_sentences_say_pace_interval_range_and_time():
         "5.0 years. By ticker: SPY 20, QQQ 21. More tickers are the way to more trades; a lower "
         "bar is not."
     )
-    day = SHOWN.last + timedelta(days=0.75 * 365.25)
     assert until_text(SHOWN) == (
-        "30 closed paper trades are needed, 0 have closed; the rest takes at this pace: about "
-        f"9 months, on {day} (7 months to 13 months)."
+        "30 closed paper trades are needed, 0 have closed. At the mean pace the rest takes about 9 "
+        "months (95% interval of the mean: 7 months to 13 months). From 5,775 past sessions on: "
+        "median 8 months, 10% to 90% of the starts 4 months to 2.6 years; 60% of them had so many "
+        "opened within a year; 84 did not get there before the backtest ended."
     )
-    rare = replace(SHOWN, until=TimeTo(11.0, 4.5, math.inf))
+    rare = replace(
+        SHOWN,
+        until=TimeTo(11.0, 4.5, math.inf),
+        starts=replace(SHOWN.starts, low=4.0, high=math.inf),
+    )
     assert "about 11.0 years" in until_text(rare)
-    assert "(4.5 years to never)" in until_text(rare)
+    assert "(95% interval of the mean: 4.5 years to never)" in until_text(rare)
+    assert "4.0 years to longer than the backtest tells" in until_text(rare)
+
+
+def test_no_day_is_named_so_that_none_of_them_is_past(settings, warehouse):
+    outlook = make_outlook(settings, warehouse, ledger(0))
+    assert re.search(r"\d{4}-\d{2}-\d{2}", until_text(outlook)) is None
+    assert "reached_on" not in outlook_fields(outlook)
 
 
 def test_a_home_without_predictions_says_what_to_run(tmp_path):
