@@ -13,11 +13,13 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.common import Floats
+from options_platform.common import KEY, Floats
 from options_platform.domain.accounting.trading_record import FEWEST_TRADES
 from options_platform.domain.backtest import run_backtest
+from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.planning.cells import TRADED, cell_text, matrix_cells
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.statistics.trade_pace import (
@@ -44,12 +46,14 @@ HINT = "More tickers are the way to more trades; a lower bar is not."
 class Outlook:
     """The pace of the rules over the sessions `first` to `last`, and what follows from it.
 
-    `recent` is the pace of the last 1,260 sessions, `by_ticker` the entries a year of each ticker
-    in the joint run. `closed` paper trades have ended; `until` is the time until `FEWEST_TRADES`
-    have, in years at the mean pace, with the median time that a trade is held, and `starts` the
-    same from each past session on; `share_of_starts` the share of past sessions after which the
-    missing ones were opened within 1, 2 and 3 years, None without so long a history. `cells` are
-    those of `matrix_cells` over the recent sessions.
+    Only sessions count in which every ticker could trade, that is from the last ticker's first one
+    on; `by_ticker` is the entries a year of each ticker in the joint run, over the sessions in
+    which it could trade itself, None if there is none. `recent` is the pace of the last 1,260
+    sessions. `closed` paper trades have ended; `until` is the time until `FEWEST_TRADES` have, in
+    years at the mean pace, with the median time that a trade is held, and `starts` the same from
+    each past session on; `share_of_starts` the share of past sessions after which the missing ones
+    were opened within 1, 2 and 3 years, None without so long a history. `cells` are those of
+    `matrix_cells` over the recent sessions.
     """
 
     account_value_usd: float
@@ -57,7 +61,7 @@ class Outlook:
     last: date
     pace: TradePace
     recent: TradePace
-    by_ticker: Mapping[str, float]
+    by_ticker: Mapping[str, float | None]
     closed: int
     until: TimeTo
     starts: PastStarts
@@ -75,20 +79,31 @@ class Outlook:
         idle = self.cells.filter(pl.col("state") != TRADED)
         return [cell_text(cell) for cell in idle.iter_rows(named=True)]
 
+    @property
+    def entries_text(self) -> str:
+        """How many of the plans of each cell the account's rules let in, as one phrase."""
+        planned = self.cells.filter(pl.col("trades") > 0).iter_rows(named=True)
+        return "; ".join(cell_text(cell) for cell in planned) or "no plan asked for a trade"
+
 
 def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Outlook:
     """The outlook of the settings' rules, tickers and account.
 
-    Raises :class:`IncompleteDataError` without predictions, or if rows that plans need are missing,
-    and :class:`UsageError` with predictions of fewer than two sessions.
+    The rules run as in a backtest, on stored chains where there are any.
+
+    Raises :class:`IncompleteDataError` without predictions, if rows that plans need are missing, or
+    if the tickers could never trade in the same session, and :class:`UsageError` with predictions
+    of fewer than two sessions.
     """
-    data = load_backtest(warehouse, settings.tickers)
-    plans, legs = build_plans(data.inputs, settings.plan)
+    store = ChainStore(settings.chains_path)
+    data = load_backtest(warehouse, settings.tickers, chains=store)
+    chain_of = data.market.chain_of(settings.backtest_rules.chains)
+    plans, legs = build_plans(data.inputs, settings.plan, chain_of)
     trades = run_backtest(plans, legs, data.market, settings.backtest_rules).trades
-    sessions = data.market.sessions
+    tradable = _tradable(data.inputs)
+    sessions = _joint_sessions(tradable)
     recent = sessions[-RECENT_SESSIONS:]
     entries = _entries(trades, sessions)
-    pace = trade_pace(entries)
     closed = sum(p.closed_on is not None for p in ledger.positions()) if ledger.exists else 0
     missing = max(FEWEST_TRADES - closed, 0)
     median_days = trades.drop_nulls("closed_on")["days_held"].median()
@@ -97,17 +112,16 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
         account_value_usd=settings.account_value_usd,
         first=sessions[0],
         last=sessions[-1],
-        pace=pace,
+        pace=trade_pace(entries),
         recent=trade_pace(entries[-RECENT_SESSIONS:]),
         by_ticker={
-            ticker: trade_pace(_entries(trades.filter(pl.col("ticker") == ticker), sessions)).a_year
-            for ticker in data.market.tickers
+            ticker: _ticker_pace(trades, tradable, ticker) for ticker in data.market.tickers
         },
         closed=closed,
-        until=_until_closed(time_to(pace, missing), held),
+        until=_until_closed(time_to(trade_pace(entries), missing), held),
         starts=_starts_closed(past_starts(entries, missing), held),
         share_of_starts={years: share_of_starts(entries, missing, years) for years in STARTS},
-        cells=matrix_cells(data.inputs, plans, settings.plan.selection, recent[0]),
+        cells=matrix_cells(data.inputs, plans, trades, settings.plan.selection, recent[0]),
     )
 
 
@@ -126,7 +140,10 @@ def pace_text(outlook: Outlook) -> str:
     year = ""
     if pace.year_low is not None and pace.year_high is not None:
         year = f"; one year in five outside {pace.year_low:.0f} to {pace.year_high:.0f}"
-    own = ", ".join(f"{ticker} {_rate(a_year)}" for ticker, a_year in outlook.by_ticker.items())
+    own = ", ".join(
+        f"{ticker} {'not known yet' if a_year is None else _rate(a_year)}"
+        for ticker, a_year in outlook.by_ticker.items()
+    )
     recent = ""
     if outlook.recent.sessions < pace.sessions:
         recent = f", {_rate(outlook.recent.a_year)} a year in the last {outlook.recent_span}"
@@ -194,11 +211,40 @@ def outlook_fields(outlook: Outlook) -> dict[str, object]:
     }
 
 
+def _tradable(inputs: pl.DataFrame) -> pl.DataFrame:
+    """date and ticker of the sessions in which a ticker had a prediction and listed options."""
+    first_options = pl.col("ticker").replace_strict(
+        FIRST_OPTIONS, default=date.min, return_dtype=pl.Date
+    )
+    could_trade = pl.col("direction").is_not_null() & (pl.col("date") >= first_options)
+    return inputs.filter(could_trade).select(KEY).sort(KEY)
+
+
+def _joint_sessions(tradable: pl.DataFrame) -> list[date]:
+    """The sessions in which all tickers could trade that ever could."""
+    tickers = tradable["ticker"].unique().sort().to_list()
+    counts = tradable.group_by("date").len().filter(pl.col("len") == len(tickers))
+    if counts.is_empty():
+        raise IncompleteDataError(
+            f"there is no session with predictions and listed options of {', '.join(tickers)} "
+            "together; run: options-platform backfill"
+        )
+    return counts["date"].sort().to_list()
+
+
+def _ticker_pace(trades: pl.DataFrame, tradable: pl.DataFrame, ticker: str) -> float | None:
+    """Entries a year of a ticker, over its own tradable sessions; None without any."""
+    sessions = tradable.filter(ticker=ticker)["date"].to_list()
+    if not sessions:
+        return None
+    return trade_pace(_entries(trades.filter(pl.col("ticker") == ticker), sessions)).a_year
+
+
 def _entries(trades: pl.DataFrame, sessions: list[date]) -> Floats:
-    """Number of trades opened in each session."""
-    days = pl.DataFrame({"opened_on": sessions}, schema={"opened_on": pl.Date})
-    counts = trades.group_by("opened_on").len()
-    joined = days.join(counts, on="opened_on", how="left", maintain_order="left")
+    """Number of trades that were planned in each session and opened."""
+    days = pl.DataFrame({"planned_on": sessions}, schema={"planned_on": pl.Date})
+    counts = trades.group_by("planned_on").len()
+    joined = days.join(counts, on="planned_on", how="left", maintain_order="left")
     return np.asarray(joined["len"].fill_null(0).to_numpy(), dtype=np.float64)
 
 
