@@ -18,6 +18,8 @@ from options_platform.domain.planning.selection import (
     MATRIX,
     NONE,
     SelectionRules,
+    asks_for_confidence,
+    is_confident,
     with_wanted,
 )
 
@@ -108,6 +110,15 @@ def matrix_cells(
         .select(CELLS.names())
         .cast(dict(CELLS))  # type: ignore[arg-type]
     )
+
+
+def confident_calls(inputs: pl.DataFrame, rules: SelectionRules) -> tuple[int, int]:
+    """How many directional calls need confidence, and how many of them are confident.
+
+    `inputs` are rows that `build_plans` takes; both are 0 where the rules ask for no confidence.
+    """
+    asked = with_wanted(inputs, rules).filter(asks_for_confidence(rules))
+    return asked.height, asked.filter(is_confident(rules)).height
 
 
 def cell_text(cell: dict[str, object]) -> str:

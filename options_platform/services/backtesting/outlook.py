@@ -20,7 +20,7 @@ from options_platform.common import KEY, Floats
 from options_platform.domain.accounting.trading_record import FEWEST_TRADES
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.calendar.expiries import FIRST_OPTIONS
-from options_platform.domain.planning.cells import TRADED, cell_text, matrix_cells
+from options_platform.domain.planning.cells import TRADED, cell_text, confident_calls, matrix_cells
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.statistics.trade_pace import (
     SESSIONS_A_YEAR,
@@ -53,7 +53,8 @@ class Outlook:
     years at the mean pace, with the median time that a trade is held, and `starts` the same from
     each past session on; `share_of_starts` the share of past sessions after which the missing ones
     were opened within 1, 2 and 3 years, None without so long a history. `cells` are those of
-    `matrix_cells` over the recent sessions.
+    `matrix_cells` over the recent sessions. Of the last year's `neutral_calls`, the directional
+    calls of the neutral regime, `confident_calls` were sure enough to trade on.
     """
 
     account_value_usd: float
@@ -67,6 +68,8 @@ class Outlook:
     starts: PastStarts
     share_of_starts: Mapping[int, float | None]
     cells: pl.DataFrame
+    neutral_calls: int
+    confident_calls: int
 
     @property
     def recent_span(self) -> str:
@@ -78,6 +81,14 @@ class Outlook:
         """Why each cell of the matrix that did not trade in the recent sessions did not."""
         idle = self.cells.filter(pl.col("state") != TRADED)
         return [cell_text(cell) for cell in idle.iter_rows(named=True)]
+
+    @property
+    def confidence_text(self) -> str:
+        """How many calls of the last year reached the level that the neutral regime asks for."""
+        return (
+            f"{self.confident_calls} of {self.neutral_calls} directional calls of the neutral "
+            f"regime in the last {SESSIONS_A_YEAR} sessions reached the level of confidence"
+        )
 
     @property
     def entries_text(self) -> str:
@@ -108,6 +119,8 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
     missing = max(FEWEST_TRADES - closed, 0)
     median_days = trades.drop_nulls("closed_on")["days_held"].median()
     held = median_days / DAYS_A_YEAR if isinstance(median_days, float) else 0.0
+    last_year = data.inputs.filter(pl.col("date") >= sessions[-SESSIONS_A_YEAR:][0])
+    neutral_calls, confident = confident_calls(last_year, settings.plan.selection)
     return Outlook(
         account_value_usd=settings.account_value_usd,
         first=sessions[0],
@@ -122,6 +135,8 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
         starts=_starts_closed(past_starts(entries, missing), held),
         share_of_starts={years: share_of_starts(entries, missing, years) for years in STARTS},
         cells=matrix_cells(data.inputs, plans, trades, settings.plan.selection, recent[0]),
+        neutral_calls=neutral_calls,
+        confident_calls=confident,
     )
 
 
@@ -208,6 +223,8 @@ def outlook_fields(outlook: Outlook) -> dict[str, object]:
         },
         "share_of_starts": dict(outlook.share_of_starts),
         "cells": outlook.cells.to_dicts(),
+        "neutral_calls": outlook.neutral_calls,
+        "confident_calls": outlook.confident_calls,
     }
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.planning.cells import CELLS, cell_text, matrix_cells
+from options_platform.domain.planning.cells import CELLS, cell_text, confident_calls, matrix_cells
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.testing.plan_rows import BATCH, one
@@ -73,6 +73,16 @@ def test_plans_that_the_account_keeps_out_are_planned_and_not_entered():
     none = cells_of(rows, entered=[])[key]
     assert (none["trades"], none["entered"], none["state"]) == (3, 0, "never entered")
     assert cell_text(none).endswith(": 3 of 3 calls planned, none entered")
+
+
+def test_of_the_neutral_regimes_directions_those_in_the_upper_third_are_confident():
+    sure = {"regime": "neutral", "call_rank": 0.7, "earlier_calls": 60}
+    rows = rows_of(
+        sure, {**sure, "call_rank": 0.6}, {**sure, "earlier_calls": 59},
+        {**sure, "direction": "neutral"}, {**sure, "regime": "low_vol"},
+    )  # fmt: skip
+    assert confident_calls(rows, RULES.selection) == (3, 1)
+    assert confident_calls(rows, SelectionRules(strategy="iron_condor")) == (0, 0)
 
 
 def test_there_are_fourteen_cells_and_none_without_a_strategy():

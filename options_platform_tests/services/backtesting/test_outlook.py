@@ -172,6 +172,8 @@ SHOWN = Outlook(
     starts=PastStarts(5775, 84, 0.3, 0.7, 2.6, 0.6),
     share_of_starts={1: 0.8, 2: 0.9, 3: 1.0},
     cells=pl.DataFrame({"state": []}, schema={"state": pl.String}),
+    neutral_calls=132,
+    confident_calls=3,
 )
 
 
@@ -187,6 +189,10 @@ def test_the_sentences_say_pace_interval_range_and_time():
         "months (95% interval of the mean: 7 months to 13 months). From 5,775 past sessions on: "
         "median 8 months, 10% to 90% of the starts 4 months to 2.6 years; 60% of them had so many "
         "opened within a year; 84 did not get there before the backtest ended."
+    )
+    assert SHOWN.confidence_text == (
+        "3 of 132 directional calls of the neutral regime in the last 252 sessions reached the "
+        "level of confidence"
     )
     rare = replace(
         SHOWN,
@@ -225,6 +231,8 @@ def test_doctor_shows_the_pace_and_one_note_for_each_cell_that_did_not_trade(set
     assert len(shown) == idle.height > 0
     assert shown[0].startswith(outlook.idle_cells[0])
     assert findings[0].detail == pace_text(outlook)
+    (sure,) = [finding.detail for finding in findings if finding.what == "confidence"]
+    assert sure == outlook.confidence_text
     (entered,) = [finding.detail for finding in findings if finding.what == "entries"]
     cells = outlook.cells.filter(pl.col("trades") > 0)
     assert entered.count("calls planned") == cells.height > 0
