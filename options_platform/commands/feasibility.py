@@ -36,7 +36,7 @@ COLUMNS = (
     "fits",
 )
 
-CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "refusal",
+CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "entered", "refusal",
                 "refused", "state")  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def _with_index(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _error_at(dte: str) -> pl.Expr:
-    return vol_error(pl.col("ticker"), pl.col("iv_basis"), pl.col(dte))
+    return vol_error(*(pl.col(name) for name in ("ticker", "iv_symbol", "iv_basis", dte)))
 
 
 def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
