@@ -5,10 +5,11 @@ For each leg and session the first that there is, from best to worst:
 1. `REAL`: a good two-sided quote of the contract, or a wide one if parity gives none that is
    narrower. A far option with an ask and no bid is marked at half its ask, and sold for nothing.
 2. `PARITY`: the quote of the other right at the strike, moved by put-call parity (Hull, section
-   11.4): exact for European options; of American ones only for a leg out of the money. It is not
-   used if the smile lies outside that quote, which is then a wrong one.
-3. `SMILE`: the volatility between the good strikes of the expiry on this session, interpolated in
-   total variance.
+   11.4): exact for European options; of American ones only for a leg out of the money. It is used
+   only if it is narrow against the price and agrees with the smile, and then marked at the smile's
+   price, which is the more exact, between a bid and an ask as far apart as those of the pair.
+3. `SMILE`: the volatility between the good out-of-the-money quotes of the other strikes of the
+   expiry on this session, interpolated in total variance.
 4. `SHIFTED`: the surface, moved by the leg's last difference from it; half of it is left after five
    sessions.
 5. `SYNTHETIC`: the surface.
@@ -40,6 +41,9 @@ SOURCE_NAMES = {0: "none", 1: "real", 2: "parity", 3: "smile", 4: "shifted", 5: 
 # A far option without a bid: its mid is half the ask.
 FAR_DELTA = 0.05
 HALF_LIFE = 5
+# Parity counts if half its width, and its distance from the smile, are at most this share of the
+# smile's price: the dear option in the money of a pair says little about the cheap one.
+PARITY_SHARE = 0.05
 EXPIRY = ["date", "ticker", "last_day"]
 CONTRACT = [*EXPIRY, "right", "cents"]
 
@@ -234,22 +238,23 @@ def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.Data
         key = ["row", "leg"]
         both = both.join(prices, on=key, how="left", suffix=f"_{name}", maintain_order="left")
     width, parity_width = pl.col("ask") - pl.col("bid"), pl.col("ask_parity") - pl.col("bid_parity")
-    off = (pl.col("mid_parity") - pl.col("mid_smile")).abs() > parity_width / 2.0
-    parity = pl.col("mid_parity").is_not_null() & ~off.fill_null(value=False)
+    most = PARITY_SHARE * pl.col("mid_smile")
+    off = (pl.col("mid_parity") - pl.col("mid_smile")).abs()
+    # Without a smile to judge it, or without a quote to move, there is no parity price.
+    parity = ((parity_width / 2.0 <= most) & (off <= most)).fill_null(value=False)
     wide = pl.col("mid").is_not_null() & ((width <= parity_width) | ~parity)
     source = (
         pl.when(wide).then(pl.lit(REAL))
         .when(parity).then(pl.lit(PARITY))
         .when(pl.col("mid_smile").is_not_null()).then(pl.lit(SMILE))
     )  # fmt: skip
+    real, smile, half = pl.col("source") == REAL, pl.col("mid_smile"), parity_width / 2.0
+    moved = pl.col("source") == PARITY
     chosen = both.with_columns(source=source).with_columns(
-        pl.when(pl.col("source") == REAL)
-        .then(name)
-        .when(pl.col("source") == PARITY)
-        .then(f"{name}_parity")
-        .otherwise(f"{name}_smile")
-        .alias(name)
-        for name in ("bid", "mid", "ask", "iv")
+        bid=pl.when(real).then("bid").when(moved).then((smile - half).clip(lower_bound=0.0)),
+        mid=pl.when(real).then("mid").otherwise(smile),
+        ask=pl.when(real).then("ask").when(moved).then(smile + half),
+        iv=pl.when(real).then("iv").otherwise("iv_smile"),
     )
     return pl.concat([own.filter(pl.col("source").is_not_null()), chosen.select(own.columns)])
 

@@ -85,19 +85,20 @@ def test_a_spread_held_to_expiry_earns_what_its_quotes_say(spx):
     assert sources["real_share"] == pytest.approx(33 / 34)
 
 
-def test_a_put_without_a_quote_is_marked_by_parity_with_the_call(spx):
-    """On 2018-02-05 the 2600P is quoted 0/0, the 2600C 97.50/107.50.
+def test_a_put_without_a_quote_is_marked_at_the_smile_of_its_neighbours(spx):
+    """On 2018-02-05 the 2600P is quoted 0/0, and the 2600C, in the money, 97.50/107.50.
 
     The seven pairs nearest the money imply a spot of 2626.586 at the rate of 3% and the yield of
-    1.5%; T = 23/365: S exp(-qT) - K exp(-rT) = 2624.105 - 2595.090 = 29.015, so the put is worth
-    102.50 - 29.015 = 73.485, and the spread 90.00 - 73.485 = 16.515.
+    1.5%; T = 23/365. The 2595P, 66.50/76.50, has a volatility of 33.5059%, the 2605P, 69.50/79.50,
+    32.8776%; halfway in total variance 33.1930%, so the put is worth 72.983, and the spread 90.00 -
+    72.983 = 17.017. Parity would say 73.485, give or take 5.
     """
     result = trade(PLANNED, spx(), HELD)
-    assert -mark_on(result, date(2018, 2, 5)) == pytest.approx(16.515, abs=0.0005)
+    assert -mark_on(result, date(2018, 2, 5)) == pytest.approx(17.017, abs=0.0005)
 
 
-def test_a_stop_is_decided_by_the_parity_mark_and_filled_at_the_next_quotes(spx):
-    """The loss on 2018-02-05, 16.515 - 4.70 = 11.815, is more than two credits, 9.40.
+def test_a_stop_is_decided_by_the_smile_and_filled_at_the_next_quotes(spx):
+    """The loss on 2018-02-05, 17.017 - 4.70 = 12.317, is more than two credits, 9.40.
 
     Filled on 2018-02-06: buy 2650P quoted 46.20/51.40 at 50.10, sell 2600P quoted 34.50/39.10 at
     35.65: 14.45. (4.70 - 14.45) x 100 - 4 x 0.65 = -977.60 USD.
@@ -141,26 +142,45 @@ def test_an_exit_waits_through_a_missing_day_for_the_next_quotes(spx, raw):
     assert waited["session"].to_list() == [date(2018, 2, 6)]
 
 
-def test_a_crossed_quote_gives_way_to_parity(spx, raw):
-    """The 2600P of 2018-02-07 crossed, 29.00/27.80, is worth what the 2600C, 102.00/106.60, says.
-
-    T = 21/365, and the pairs imply a spot of 2673.369: S exp(-qT) - K exp(-rT) = 2671.0627 -
-    2595.5162 = 75.5465, so the put is 26.4535/31.0535, sold at 28.7535 - 1.15 = 27.6035. Bought at
-    39.925: 12.3215. (4.70 - 12.3215) x 100 - 2.60 = -764.75 USD.
-    """
-    crossed = (
-        (pl.col("date") == date(2018, 2, 7)) & (pl.col("strike") == 2600.0)
+def crossed(raw, strike):
+    """The quotes without 2018-02-06, and with those of a put crossed on 02-07."""
+    wrong = (
+        (pl.col("date") == date(2018, 2, 7)) & (pl.col("strike") == strike)
         & (pl.col("right") == "put")
     )  # fmt: skip
-    quotes = without(raw, date(2018, 2, 6)).with_columns(
-        bid=pl.when(crossed).then(29.0).otherwise("bid"),
-        ask=pl.when(crossed).then(27.8).otherwise("ask"),
+    return without(raw, date(2018, 2, 6)).with_columns(
+        bid=pl.when(wrong).then("ask").otherwise("bid"),
+        ask=pl.when(wrong).then("bid").otherwise("ask"),
     )
-    result = trade(PLANNED, spx(quotes))
+
+
+def test_a_crossed_quote_gives_way_to_a_narrow_quote_of_the_other_right(spx, raw):
+    """The 2650P of 2018-02-07, crossed, is priced by its neighbours and fills by the 2650C.
+
+    The 2650C is quoted 63.30/65.80; half of that, 1.25, is 3% of the put's price. The 2645P has a
+    volatility of 20.4573%, the 2655P 19.8763%, hence 20.1686% and a price of 39.4974 at T = 21/365
+    and the implied spot of 2673.369. Bought at 39.4974 + 0.625 = 40.1224; the 2600P sold at 28.10.
+    (4.70 - 12.0224) x 100 - 2.60 = -734.84 USD.
+    """
+    result = trade(PLANNED, spx(crossed(raw, 2650.0)))
     row = result.trades.row(0, named=True)
     assert row["closed_on"] == date(2018, 2, 7)
-    assert row["pnl_usd"] == pytest.approx(-764.75, abs=0.005)
+    assert row["pnl_usd"] == pytest.approx(-734.84, abs=0.005)
     assert result.sources["exit_source"].item() == "parity"
+
+
+def test_an_exit_waits_where_the_other_right_is_quoted_too_wide(spx, raw):
+    """The 2600C of 2018-02-07, 102.00/106.60, says 2.30 more or less of a put worth 28.41.
+
+    So the 2600P, crossed, has a mark and no fill. On 02-08: buy 2650P quoted 90.50/97.30 at 95.60,
+    sell 2600P quoted 68.10/73.40 at 69.425: (4.70 - 26.175) x 100 - 2.60 = -2,150.10 USD.
+    """
+    result = trade(PLANNED, spx(crossed(raw, 2600.0)))
+    row = result.trades.row(0, named=True)
+    assert row["closed_on"] == date(2018, 2, 8)
+    assert row["pnl_usd"] == pytest.approx(-2_150.10, abs=1e-9)
+    waited = result.refusals.filter(pl.col("rule") == "NO_QUOTE")
+    assert waited["session"].to_list() == [date(2018, 2, 6), date(2018, 2, 7)]
 
 
 def test_an_entry_without_real_quotes_is_refused(spx, raw):
@@ -308,15 +328,15 @@ def put_spread(day, short, long):
     return plan(planned, legs, ticker="SPX", price=-5.0, loss=45.0, profit=5.0)
 
 
-def test_parity_may_rest_on_a_wide_quote_if_the_smile_agrees(spx):
-    """On 2018-02-05 the 2715P is quoted 0/0 and the 2715C, wide, 28.50/38.50.
+def test_without_a_smile_to_agree_with_it_parity_gives_no_price(spx):
+    """On 2018-02-05 the 2715P is quoted 0/0, and every call from 2710 on is wide.
 
-    T = 23/365: S exp(-qT) - K exp(-rT) = 2624.105 - 2709.873 = -85.768, so the put is worth
-    33.50 + 85.768 = 119.268; the 2665P is quoted 91/101. The spread is worth 23.268.
+    The 2715C, 28.50/38.50, would make the put 119.27, and nothing says whether that is right.
     """
     day = date(2018, 2, 5)
     result = run_backtest(*put_spread(day, 2715.0, 2665.0), spx(), HELD)
-    assert -mark_on(result, day) == pytest.approx(23.268, abs=0.001)
+    assert result.trades.is_empty()
+    assert result.refusals["rule"].to_list() == ["NO_QUOTE"]
 
 
 def test_a_wide_quote_of_a_cheap_option_is_better_than_parity_with_a_dear_one(spx):
