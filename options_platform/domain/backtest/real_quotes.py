@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.backtest.quote_fallbacks import by_parity, by_smile
+from options_platform.domain.calendar.sessions import all_sessions
 from options_platform.domain.chain import Chain, ChainRules
 
 Ints = NDArray[np.int64]
@@ -78,6 +79,10 @@ class RealQuotes(Protocol):
         """The good quotes of a chain, from which plans are made; None if it is not stored."""
         ...
 
+    def days(self, ticker: str) -> NDArray[np.datetime64]:
+        """The sessions of the ticker's stored chains, ascending; also those before the backtest."""
+        ...
+
     def quotes(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """Quotes in :data:`CHAIN_QUOTES` of the wanted date, ticker and last_day, good and bad."""
         ...
@@ -110,8 +115,8 @@ class RealLegs:
 
     NaN, and `source` 5, where only the surface has a price; `source` is 0 where a leg is not alive.
     `iv` is an annualised fraction; with `SHIFTED` it is all that is given. `no_bid` marks legs that
-    are sold for nothing. `covered`, shape [rows], are the sessions from the first to the last with
-    a stored chain of the trade's expiries: between them a missing quote is a gap, not an end.
+    are sold for nothing. `covered`, shape [rows], are the sessions on which the ticker's chain is
+    stored, or was one of at most `gap_sessions` sessions ago: a missing quote is then a gap.
     """
 
     bid: Floats
@@ -123,8 +128,14 @@ class RealLegs:
     covered: Bools
 
 
-def real_legs(modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules) -> RealLegs:
-    """The best price of each leg on each row, from stored quotes."""
+def real_legs(
+    modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules, gap_sessions: int
+) -> RealLegs:
+    """The best price of each leg on each row, from quotes stored for its session or earlier ones.
+
+    After a stored chain of a ticker, sessions without one are a gap in its quotes, but after
+    `gap_sessions` of them the quotes have ended.
+    """
     wanted = _wanted(modelled)
     shape = modelled.alive.shape
     keys = wanted.select(EXPIRY).unique()
@@ -140,7 +151,7 @@ def real_legs(modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules) -> 
     values["iv"][at] = found["iv"].fill_null(np.nan).to_numpy()
     source[at] = found["source"].fill_null(SYNTHETIC).to_numpy()
     no_bid[at] = found["no_bid"].fill_null(value=False).to_numpy()
-    covered = _covered(modelled, wanted, chains)
+    covered = _covered(modelled, stored, gap_sessions)
     _shift(modelled, values["iv"], source)
     return RealLegs(
         values["bid"], values["mid"], values["ask"], values["iv"], source, no_bid, covered
@@ -259,16 +270,17 @@ def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.Data
     return pl.concat([own.filter(pl.col("source").is_not_null()), chosen.select(own.columns)])
 
 
-def _covered(modelled: ModelledLegs, wanted: pl.DataFrame, chains: pl.DataFrame) -> Bools:
-    """Rows from a trade's first to its last session with a stored chain of its expiries."""
-    stored = wanted.join(chains.select(EXPIRY).unique(), on=EXPIRY, how="semi")
-    rows = stored["row"].unique().to_numpy()
-    count = int(modelled.trade.max(initial=-1)) + 1
-    first, last = np.full(count, len(modelled.trade)), np.full(count, -1)
-    np.minimum.at(first, modelled.trade[rows], rows)
-    np.maximum.at(last, modelled.trade[rows], rows)
-    every = np.arange(len(modelled.trade))
-    return np.asarray((every >= first[modelled.trade]) & (every <= last[modelled.trade]))
+def _covered(modelled: ModelledLegs, stored: RealQuotes, gap_sessions: int) -> Bools:
+    calendar = np.array(all_sessions(), dtype="datetime64[D]")
+    covered = np.zeros(len(modelled.day), dtype=bool)
+    for ticker in np.unique(modelled.ticker):
+        rows = np.flatnonzero(modelled.ticker == ticker)
+        stored_days, days = stored.days(modelled.names[ticker]), modelled.day[rows]
+        at = np.searchsorted(stored_days, days, side="right") - 1
+        rows, days, last = rows[at >= 0], days[at >= 0], stored_days[at[at >= 0]]
+        age = np.searchsorted(calendar, days) - np.searchsorted(calendar, last)
+        covered[rows] = age <= gap_sessions
+    return covered
 
 
 def _shift(modelled: ModelledLegs, iv: Floats, source: Ints) -> None:

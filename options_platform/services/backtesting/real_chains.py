@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.backtest.real_quotes import CHAIN_QUOTES
@@ -27,11 +29,16 @@ class StoredQuotes:
 
     def __init__(self, store: ChainStore, tickers: Sequence[str], start: date, end: date) -> None:
         self._store = store
-        keys = store.stored(tickers=tickers, start=start, end=end)
+        keys = store.stored(tickers=tickers, end=end)
         # A home holds one market, so one chain shows whether a ticker's chains are simulated.
         first = {ticker: (day, ticker) for day, ticker in reversed(keys)}
         proxies = {ticker for ticker, key in first.items() if self._is_proxy(key)}
-        self._keys = frozenset(key for key in keys if key[1] not in proxies)
+        real = [key for key in keys if key[1] not in proxies]
+        self._days = {
+            ticker: np.array([day for day, name in real if name == ticker], dtype="datetime64[D]")
+            for ticker in tickers
+        }
+        self._keys = frozenset(key for key in real if key[0] >= start)
         self._forget()
 
     def _is_proxy(self, key: tuple[date, str]) -> bool:
@@ -43,7 +50,7 @@ class StoredQuotes:
         self._chains: dict[tuple[date, str], Chain | None] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {"_store": self._store, "_keys": self._keys}
+        return {"_store": self._store, "_keys": self._keys, "_days": self._days}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -75,6 +82,10 @@ class StoredQuotes:
             return None if self._is_proxy(key) else real_chain(self._store.read([key]))
         except PricingError:
             return None
+
+    def days(self, ticker: str) -> NDArray[np.datetime64]:
+        """The sessions of the ticker's stored chains up to the end, ascending."""
+        return self._days.get(ticker, np.array([], dtype="datetime64[D]"))
 
     def quotes(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """Stored quotes in CHAIN_QUOTES of the wanted date, ticker and last_day."""

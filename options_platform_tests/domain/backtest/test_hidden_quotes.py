@@ -63,7 +63,7 @@ def price_without(chain, row):
         last_day=np.array([[row["last_day"]]], dtype="datetime64[D]"),
         delta=one * row["delta"], iv=one * 0.3,
     )  # fmt: skip
-    real = real_legs(legs, Stored(hidden), RULES)
+    real = real_legs(legs, Stored(hidden), RULES, 5)
     return int(real.source[0, 0]), *(float(x[0, 0]) for x in (real.bid, real.mid, real.ask))
 
 

@@ -90,7 +90,8 @@ def test_on_a_flat_smile_a_missing_strike_has_the_price_of_its_volatility():
 def test_the_quotes_at_a_strike_say_nothing_about_its_smile(right):
     """Both quotes at the strike are twice what they should be, and a neighbour in the money is."""
     wrong = quotes(
-        [("put", 97.0, 1.0, 1.1, 0.4), ("call", 97.0, 1.0, 1.1, 0.4), ("call", 96.0, 1.0, 1.1, 0.4)],
+        [(name, strike, 1.0, 1.1, 0.4)
+         for name, strike in (("put", 97.0), ("call", 97.0), ("call", 96.0))],
         100.0,
     )  # fmt: skip
     chain = pl.concat([smile([90.0, 95, 99, 101, 105], 0.2), wrong])

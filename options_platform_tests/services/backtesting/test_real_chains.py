@@ -142,6 +142,49 @@ def test_an_exit_waits_through_a_missing_day_for_the_next_quotes(spx, raw):
     assert waited["session"].to_list() == [date(2018, 2, 6)]
 
 
+def missing(*days):
+    return ~pl.col("date").is_in(days)
+
+
+GAPS = {
+    "none": pl.lit(value=True),
+    "the day of the crash": missing(date(2018, 2, 5)),
+    "the day after it": missing(date(2018, 2, 6)),
+    "three weeks": ~pl.col("date").is_between(date(2018, 2, 5), date(2018, 2, 23)),
+    "the rest": pl.col("date") < date(2018, 2, 6),
+}
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_chains_stored_later_change_no_trade_mark_or_refusal(raw, index, tmp_path, gap):
+    store = stored(raw.filter(GAPS[gap]), tmp_path)
+    closes = closes_of(raw, "SPX")["SPX"]
+    whole = run_backtest(*PLANNED, market({"SPX": closes}, index, store), RULES)
+    for end in (day for day in closes if day > date(2018, 2, 1)):
+        past = {"SPX": {day: close for day, close in closes.items() if day <= end}}
+        short = run_backtest(*PLANNED, market(past, index, store), RULES)
+        for name in ("equity", "marks", "fills", "refusals"):
+            early = getattr(whole, name).filter(pl.col("session") <= end)
+            assert getattr(short, name).equals(early), (end, name)
+        closed = pl.col("closed_on") <= end
+        assert short.trades.filter(closed).equals(whole.trades.filter(closed)), end
+
+
+def test_a_gap_ends_after_as_many_sessions_as_the_rule_says(raw, index, tmp_path):
+    """With the last chain on 2018-02-02, an exit due on 02-06 waits for the gap to end."""
+    last = stored(raw.filter(pl.col("date") < date(2018, 2, 5)), tmp_path)
+    of_market = market(closes_of(raw, "SPX"), index, last)
+    (plan_id,) = PLANNED[0]["plan_id"]
+    exits = {plan_id: date(2018, 2, 6)}
+    for sessions, closed_on in ((1, 6), (2, 7), (5, 12)):
+        rules = replace(RULES, gap_sessions=sessions)
+        result = run_backtest(*PLANNED, of_market, rules, exit_on=exits)
+        assert result.trades["closed_on"].to_list() == [date(2018, 2, closed_on)]
+    assert result.refusals["session"].to_list() == [date(2018, 2, day) for day in (6, 7, 8, 9)]
+    with pytest.raises(ValueError, match="gap_sessions must be at least 0"):
+        replace(RULES, gap_sessions=-1)
+
+
 def crossed(raw, strike):
     """The quotes without 2018-02-06, and with those of a put crossed on 02-07."""
     wrong = (
@@ -184,9 +227,14 @@ def test_an_exit_waits_where_the_other_right_is_quoted_too_wide(spx, raw):
 
 
 def test_an_entry_without_real_quotes_is_refused(spx, raw):
-    of_market = spx(without(raw, date(2018, 2, 2)))
+    refused = [(date(2018, 2, 2), "NO_QUOTE")]
+    missing_day = run_backtest(*PLANNED, spx(without(raw, date(2018, 2, 2))), RULES)
+    assert missing_day.refusals.select("session", "rule").rows() == refused
+
+
+def test_before_the_first_stored_chain_the_surface_fills_and_says_so(spx, raw):
+    of_market = spx(raw.filter(pl.col("date") > date(2018, 2, 2)))
     result = run_backtest(*PLANNED, of_market, RULES)
-    # Before the first stored chain of a trade the surface fills it, and says so.
     assert result.sources["entry_source"].to_list() == ["synthetic"]
     only = run_backtest(*PLANNED, of_market, replace(RULES, chains="real_only"))
     assert only.trades.is_empty()
