@@ -2,8 +2,9 @@
 
 For each leg and session the first that there is, from best to worst:
 
-1. `REAL`: a good two-sided quote of the contract, or a wide one if parity gives none that is
-   narrower. A far option with an ask and no bid is marked at half its ask, and sold for nothing.
+1. `REAL`: a good two-sided quote of the contract, or a wide one if its mid agrees with the smile
+   and parity gives none that is narrower. A far option with an ask and no bid is marked at half its
+   ask, and sold for nothing, if that agrees with the smile or the ask is a few ticks.
 2. `PARITY`: the quote of the other right at the strike, moved by put-call parity (Hull, section
    11.4): exact for European options; of American ones only for a leg out of the money. It is used
    only if it is narrow against the price and agrees with the smile, and then marked at the smile's
@@ -41,6 +42,11 @@ REAL, PARITY, SMILE, SHIFTED, SYNTHETIC = range(1, 6)
 SOURCE_NAMES = {0: "none", 1: "real", 2: "parity", 3: "smile", 4: "shifted", 5: "synthetic"}
 # A far option without a bid: its mid is half the ask.
 FAR_DELTA = 0.05
+# Such an ask, or a wide quote, counts if its mid is within this share of the smile's price or this
+# many USD. An ask of at most two ticks of an index option always does, and a wide quote that no
+# smile contradicts.
+DOUBT_SHARE, DOUBT_USD = 0.25, 0.05
+FEW_TICKS_USD = 0.10
 HALF_LIFE = 5
 # Parity counts if half its width, and its distance from the smile, are at most this share of the
 # smile's price: the dear option in the money of a pair says little about the cheap one.
@@ -220,14 +226,13 @@ def _own(wanted: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("bid").fill_null(0.0) == 0)
         & (pl.col("ask") > 0)
     ).fill_null(value=False)
-    good = pl.col("sound").fill_null(value=False) | lone_ask
-    usable = good | pl.col("two_sided").fill_null(value=False)
+    usable = pl.col("two_sided").fill_null(value=False) | lone_ask
     return (
         joined.with_columns(
             bid=pl.when(usable).then(pl.col("bid").fill_null(0.0)),
             ask=pl.when(usable).then("ask"),
             iv=pl.when(usable & ~lone_ask).then("iv"),
-            source=pl.when(good).then(pl.lit(REAL)),
+            source=pl.when(pl.col("sound").fill_null(value=False)).then(pl.lit(REAL)),
             no_bid=lone_ask,
         )
         .with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2.0)
@@ -236,11 +241,11 @@ def _own(wanted: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
 
 
 def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
-    """`own` with the prices and the source of the best fallback where it has no good quote."""
+    """`own` with the best price and its source where it has no good two-sided quote."""
     missing = own.filter(pl.col("source").is_null())
     if missing.is_empty():
         return own
-    wanted = missing.drop("bid", "mid", "ask", "iv")
+    wanted = missing.drop("bid", "mid", "ask", "iv", "no_bid")
     both = missing
     for name, prices in (
         ("parity", by_parity(wanted, chains, rules)),
@@ -253,9 +258,13 @@ def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.Data
     off = (pl.col("mid_parity") - pl.col("mid_smile")).abs()
     # Without a smile to judge it, or without a quote to move, there is no parity price.
     parity = ((parity_width / 2.0 <= most) & (off <= most)).fill_null(value=False)
-    wide = pl.col("mid").is_not_null() & ((width <= parity_width) | ~parity)
+    doubt = pl.max_horizontal(DOUBT_SHARE * pl.col("mid_smile"), pl.lit(DOUBT_USD))
+    agrees = (pl.col("mid") - pl.col("mid_smile")).abs() <= doubt
+    few_ticks = pl.col("no_bid") & (pl.col("ask") <= FEW_TICKS_USD + 1e-9)
+    counts = (agrees.fill_null(~pl.col("no_bid")) | few_ticks) & pl.col("mid").is_not_null()
+    narrowest = pl.col("no_bid") | (width <= parity_width) | ~parity
     source = (
-        pl.when(wide).then(pl.lit(REAL))
+        pl.when(counts & narrowest).then(pl.lit(REAL))
         .when(parity).then(pl.lit(PARITY))
         .when(pl.col("mid_smile").is_not_null()).then(pl.lit(SMILE))
     )  # fmt: skip
@@ -266,6 +275,7 @@ def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.Data
         mid=pl.when(real).then("mid").otherwise(smile),
         ask=pl.when(real).then("ask").when(moved).then(smile + half),
         iv=pl.when(real).then("iv").otherwise("iv_smile"),
+        no_bid=pl.col("no_bid") & real.fill_null(value=False),
     )
     return pl.concat([own.filter(pl.col("source").is_not_null()), chosen.select(own.columns)])
 

@@ -290,6 +290,57 @@ def test_a_far_option_without_a_bid_is_marked_at_half_its_ask_and_sold_for_nothi
     assert -mark_on(held, last) == pytest.approx(0.30 - 0.025, abs=1e-9)
 
 
+def only_asked(raw, ask):
+    """The quotes with no bid and this ask for the 2600P of 2018-02-27, truly 0.10/0.15."""
+    lone = (
+        (pl.col("date") == date(2018, 2, 27)) & (pl.col("strike") == 2600.0)
+        & (pl.col("right") == "put")
+    )  # fmt: skip
+    return raw.with_columns(
+        bid=pl.when(lone).then(0.0).otherwise("bid"), ask=pl.when(lone).then(ask).otherwise("ask")
+    )
+
+
+@pytest.mark.parametrize("side", ["sell", "buy"])
+def test_a_stub_ask_far_above_the_smile_is_no_quote(spx, raw, side):
+    """Asked at 2.00 the 2600P is marked at the smile, 0.10 to 0.15, and not bought or sold."""
+    last = date(2018, 2, 27)
+    other = ("buy", 2550.0) if side == "sell" else ("sell", 2650.0)
+    legs = [(side, "put", 2600.0, EXPIRY), (other[0], "put", other[1], EXPIRY)]
+    planned = plan(date(2018, 2, 1), legs, ticker="SPX", price=-1.2, loss=48.8, profit=1.2)
+    (plan_id,) = planned[0]["plan_id"]
+    of_market = spx(only_asked(raw, 2.0))
+    result = run_backtest(*planned, of_market, HELD, exit_on={plan_id: last})
+    assert result.trades["closed_on"].to_list() == [EXPIRY]
+    assert result.refusals.select("session", "rule").rows() == [(last, "NO_QUOTE")]
+    quoted = raw.filter((pl.col("date") == last) & (pl.col("right") == "put"))
+    mids = dict(quoted.select("strike", (pl.col("bid") + pl.col("ask")) / 2).iter_rows())
+    sign = 1.0 if side == "sell" else -1.0
+    apart = -mark_on(result, last) + sign * mids[other[1]]
+    assert 0.10 <= sign * apart <= 0.15
+
+
+def test_an_ask_without_a_bid_or_a_smile_counts_up_to_a_few_ticks(spx, raw):
+    few = pl.col("strike").is_in([2600.0, 2650.0]) & (pl.col("right") == "put")
+    kept = (pl.col("date") != date(2018, 2, 27)) | few
+    for ask, mixed in ((0.10, 1), (0.30, 2)):
+        result = run_backtest(*PLANNED, spx(only_asked(raw.filter(kept), ask)), HELD)
+        # Beside the put without a quote on 2018-02-05.
+        assert result.sources["marks_mixed"].item() == mixed
+
+
+def test_a_wide_quote_far_from_the_smile_is_no_price(spx, raw):
+    """On 2018-02-05 the 2650P is quoted 85.00/95.00; quoted 10.00/95.00 it is not worth 52.50."""
+    day = date(2018, 2, 5)
+    wide = (
+        (pl.col("date") == day) & (pl.col("strike") == 2650.0) & (pl.col("right") == "put")
+    )  # fmt: skip
+    quotes = raw.with_columns(bid=pl.when(wide).then(10.0).otherwise("bid"))
+    plain = trade(PLANNED, spx(raw), HELD)
+    result = trade(PLANNED, spx(quotes), HELD)
+    assert mark_on(result, day) == pytest.approx(mark_on(plain, day), abs=1.5)
+
+
 JULY = date(2014, 7, 19)
 AAPL_DAYS = (date(2014, 6, 5), date(2014, 6, 6), date(2014, 6, 9))
 AAPL_PLAN = plan(
