@@ -17,6 +17,8 @@ from options_platform.errors import PricingError
 from options_platform.settings.sources import PROXY_SOURCES
 
 COLUMNS = [*(name for name in CHAIN_QUOTES if name != "last_day"), "dte", "source"]
+# What prices rest on, without the time of the fetch.
+HASHED = ["contract_symbol", "quality", "dte", "strike", "bid", "ask", "spot", "years", "iv"]
 # Chains kept in memory for making plans, which asks for each of them a few times in a row.
 KEPT_CHAINS = 500
 
@@ -46,6 +48,7 @@ class StoredQuotes:
         return bool(sources.is_in(PROXY_SOURCES).any())
 
     def _forget(self) -> None:
+        self._fingerprint: str | None = None
         self._read: dict[tuple[date, str], tuple[set[date], pl.DataFrame]] = {}
         self._chains: dict[tuple[date, str], Chain | None] = {}
 
@@ -62,9 +65,14 @@ class StoredQuotes:
 
     @property
     def fingerprint(self) -> str:
-        """Hash (16 hex digits) of the dates and tickers of the stored chains."""
-        text = ",".join(f"{day}{ticker}" for day, ticker in sorted(self._keys))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Hash (16 hex digits) of the stored quotes, whenever they were fetched."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for day, ticker in sorted(self._keys):
+                digest.update(f"{day}{ticker}".encode())
+                _update(digest, self._store.read([(day, ticker)], columns=HASHED))
+            self._fingerprint = digest.hexdigest()[:16]
+        return self._fingerprint
 
     def chain(self, day: date, ticker: str) -> Chain | None:
         """The good quotes of a stored chain; None without one, or if it comes from a proxy."""
@@ -108,3 +116,12 @@ class StoredQuotes:
             rows = rows.select(CHAIN_QUOTES.names()).cast(dict(CHAIN_QUOTES))  # type: ignore[arg-type]
             self._read[key] = read, rows
         return rows.filter(pl.col("last_day").is_in(list(last_days)))
+
+
+def _update(digest: hashlib._Hash, chain: pl.DataFrame) -> None:
+    """Add the columns of a chain, whose rows are sorted by contract, to a hash."""
+    for column in chain:
+        if column.dtype == pl.String:
+            digest.update("\n".join(column.fill_null("").to_list()).encode())
+        else:
+            digest.update(column.cast(pl.Float64).fill_null(float("nan")).to_numpy().tobytes())

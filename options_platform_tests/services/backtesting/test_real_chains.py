@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.backtest_study.variants import vary
 from options_platform.domain.calendar.sessions import shift
@@ -486,6 +487,31 @@ def test_chains_of_the_simulated_market_are_no_real_ones(raw, index, tmp_path):
     assert not StoredQuotes(store, ["SPX"], date(2018, 1, 1), date(2018, 12, 31))
     result = trade(PLANNED, market(closes_of(raw, "SPX"), index, store), HELD)
     assert result.sources["real_share"].item() == 0.0
+
+
+def test_the_fingerprint_differs_for_other_quotes_and_not_for_another_fetch(raw, tmp_path):
+    one = pl.col("strike") == 2600.0
+    fetched = pl.col("fetched_at") + pl.duration(days=1)
+    store = stored(raw, tmp_path / "plain")
+    rows = store.read(store.stored(tickers=["SPX"]))
+
+    def fingerprint(frame, name):
+        other = ChainStore(tmp_path / name)
+        other.write(frame)
+        return StoredQuotes(other, ["SPX"], date(2018, 1, 1), date(2018, 12, 31)).fingerprint
+
+    plain = fingerprint(rows, "same")
+    assert fingerprint(rows.with_columns(fetched_at=fetched), "again") == plain
+    changed = {
+        "doubled": rows.with_columns(pl.col("bid", "ask") * 2),
+        "swapped": rows.with_columns(bid="ask", ask="bid"),
+        "one ask": rows.with_columns(ask=pl.when(one).then(pl.col("ask") + 0.05).otherwise("ask")),
+        "one gate": rows.with_columns(
+            quality=pl.when(one).then(pl.lit("WIDE")).otherwise("quality")
+        ),
+        "fewer": rows.filter(~one),
+    }
+    assert len({plain, *(fingerprint(rows, name) for name, rows in changed.items())}) == 6
 
 
 def test_the_use_of_stored_chains_may_be_varied():
