@@ -6,11 +6,10 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.underlying import EUROPEAN
 from options_platform.domain.pricing import black_scholes, implied_vol
 
 EXPIRY = ["date", "ticker", "last_day"]
-# Options on these indices cannot be exercised early.
-EUROPEAN = ("SPX", "XSP", "NDX", "RUT", "VIX", "DJX")
 SMALLEST_SMILE = 5
 PRICES = pl.Schema(
     {"row": pl.Int64, "leg": pl.Int64} | dict.fromkeys(("bid", "mid", "ask", "iv"), pl.Float64)
