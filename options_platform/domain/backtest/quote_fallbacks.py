@@ -56,23 +56,38 @@ def by_smile(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> p
     Total variance is linear in ln(K / F) between the nearest good out-of-the-money quotes below and
     above the wanted strike. The strike itself is left out, so that this price may judge its quotes;
     there are at least five others. Bid and ask are unknown.
+
+    Only for a contract in the money that has no such neighbours, good quotes in the money of its
+    own right serve where a strike has none out of the money: they are as dear as it is, and their
+    widths as small against its price.
     """
     smiles = chains.filter(pl.col("quality").is_null() & (pl.col("iv") > 0) & (pl.col("years") > 0))
     carry = rules.risk_free_rate - rules.dividend_yield
     k = (pl.col("strike") / pl.col("spot")).log() - carry * pl.col("years")
     smiles = smiles.with_columns(k=k, variance=pl.col("iv") ** 2 * pl.col("years"))
-    smiles = smiles.filter((pl.col("right") == "call") == (pl.col("k") > 0))
-    points = smiles.sort("k").unique([*EXPIRY, "cents"], keep="first", maintain_order=True)
-    by_expiry = points.partition_by(EXPIRY, as_dict=True, maintain_order=True)
-    frames = [
-        _interpolated(legs, by_expiry[key], rules)
-        for key, legs in wanted.partition_by(EXPIRY, as_dict=True, maintain_order=True).items()
-        if key in by_expiry
-    ]
-    return pl.concat([pl.DataFrame(schema=PRICES), *frames])
+    smiles = smiles.with_columns(out=(pl.col("right") == "call") == (pl.col("k") > 0))
+    by_expiry = smiles.partition_by(EXPIRY, as_dict=True, maintain_order=True)
+    frames = [pl.DataFrame(schema=PRICES)]
+    for key, legs in wanted.partition_by(EXPIRY, as_dict=True, maintain_order=True).items():
+        if (points := by_expiry.get(key)) is None:
+            continue
+        frames.append(_interpolated(legs, points.filter("out"), rules))
+        rest = legs.join(frames[-1], on=["row", "leg"], how="anti", maintain_order="left")
+        for (right,), same in rest.partition_by("right", as_dict=True).items():
+            spot = points["spot"].median()
+            dear = same.filter((pl.col("strike") > spot) == (right == "put"))
+            frames.append(
+                _interpolated(
+                    dear, points.filter(pl.col("out") | (pl.col("right") == right)), rules
+                )
+            )
+    return pl.concat(frames)
 
 
 def _interpolated(legs: pl.DataFrame, smile: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
+    smile = smile.sort("cents", ~pl.col("out")).unique("cents", keep="first", maintain_order=True)
+    if smile.is_empty() or legs.is_empty():
+        return pl.DataFrame(schema=PRICES)
     spot, years = smile["spot"].median(), smile["years"].median()
     assert isinstance(spot, float)  # noqa: S101 (there is a strike)
     assert isinstance(years, float)  # noqa: S101

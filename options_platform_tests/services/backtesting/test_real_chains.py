@@ -428,13 +428,24 @@ def put_spread(day, short, long):
     return plan(planned, legs, ticker="SPX", price=-5.0, loss=45.0, profit=5.0)
 
 
-def test_without_a_smile_to_agree_with_it_parity_gives_no_price(spx):
+def test_a_put_in_the_money_is_priced_by_its_neighbours_where_calls_are_wide(spx):
     """On 2018-02-05 the 2715P is quoted 0/0, and every call from 2710 on is wide.
 
-    The 2715C, 28.50/38.50, would make the put 119.27, and nothing says whether that is right.
+    The 2710P, 109.00/124.80, has a volatility of 25.9154%, the 2720P, 114.50/130.30, 25.2716%; in
+    between 25.595%, at T = 23/365 and the implied spot of 2626.586 a price of 119.618. The 2715C,
+    28.50/38.50, says 119.268, half a width of 5 is 4% of that, and the 2665P is quoted 91/101.
     """
     day = date(2018, 2, 5)
     result = run_backtest(*put_spread(day, 2715.0, 2665.0), spx(), HELD)
+    assert -mark_on(result, day) == pytest.approx(119.618 - 96.0, abs=0.001)
+    assert result.sources["entry_source"].item() == "parity"
+
+
+def test_without_a_smile_to_agree_with_it_parity_gives_no_price(spx, raw):
+    """Of the chain of 2018-02-05 only the pairs at 2665 and 2715 are left."""
+    day = date(2018, 2, 5)
+    few = raw.filter((pl.col("date") != day) | pl.col("strike").is_in([2665.0, 2715.0]))
+    result = run_backtest(*put_spread(day, 2715.0, 2665.0), spx(few), HELD)
     assert result.trades.is_empty()
     assert result.refusals["rule"].to_list() == ["NO_QUOTE"]
 
