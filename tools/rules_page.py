@@ -308,6 +308,7 @@ def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
                 ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
                 ("`backtest.chains`", rules.chains),
+                ("`backtest.gap_sessions`", str(rules.gap_sessions)),
             ),
         ),
         "## Random baselines",
