@@ -96,19 +96,23 @@ def matrix_cells(
         .join(called, on=key, how="left", maintain_order="left")
         .join(reasons, on=[*key, "refusal"], how="left", maintain_order="left")
         .with_columns(counts.fill_null(0))
-        .with_columns(
-            state=pl.when(pl.col("entered") > 0)
-            .then(pl.lit(TRADED))
-            .when(pl.col("trades") > 0)
-            .then(pl.lit(NEVER_ENTERED))
-            .when(pl.col("called") > 0)
-            .then(pl.lit(ALWAYS_REFUSED))
-            .when(pl.col("rows") > 0)
-            .then(pl.lit(NEVER_CALLED))
-            .otherwise(pl.lit(NEVER_OCCURS))
-        )
+        .with_columns(state=_state())
         .select(CELLS.names())
         .cast(dict(CELLS))  # type: ignore[arg-type]
+    )
+
+
+def _state() -> pl.Expr:
+    return (
+        pl.when(pl.col("entered") > 0)
+        .then(pl.lit(TRADED))
+        .when(pl.col("trades") > 0)
+        .then(pl.lit(NEVER_ENTERED))
+        .when(pl.col("called") > 0)
+        .then(pl.lit(ALWAYS_REFUSED))
+        .when(pl.col("rows") > 0)
+        .then(pl.lit(NEVER_CALLED))
+        .otherwise(pl.lit(NEVER_OCCURS))
     )
 
 
