@@ -5,8 +5,8 @@ maximum loss fits the unscaled share of the account.
 
 A trade plan is sized by the configured account value. When the entry is made, in a backtest or at
 a broker, the smaller of that value and the account's equity counts, both for sizes
-(:func:`size_at`) and for percentage limits. An entry is sized at the worst price that it may fill at:
-the last one of its ladder at a broker, that of its fill in a backtest.
+(:func:`size_at`) and for percentage limits. An entry is sized at the worst price that it may fill
+at: the last one of its ladder at a broker, that of its fill in a backtest.
 """
 
 from __future__ import annotations
