@@ -10,7 +10,6 @@ from options_platform.errors import PlatformError
 from options_platform.services.backtesting.outlook import make_outlook, pace_text, until_text
 from options_platform.services.market_data.diagnosis import Diagnosis
 from options_platform.services.planning.strategy_needs import strategy_needs
-from options_platform.services.trading.account_state import refused_by_equity
 from options_platform.settings import Settings
 
 WAIT_SECONDS = 5.0
@@ -28,16 +27,12 @@ def outlook_findings(settings: Settings, findings: Sequence[Diagnosis]) -> list[
     if not settings.warehouse_path.exists():
         return [_note("pace", "not computed without predictions; run: options-platform backfill")]
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
-    ledger = open_ledger(settings)
     try:
-        refused = refused_by_equity(settings, ledger)
-        outlook = make_outlook(settings, warehouse, ledger)
+        outlook = make_outlook(settings, warehouse, open_ledger(settings))
         needs = strategy_needs(settings, warehouse, NEWEST_SESSIONS)
     except PlatformError as error:
         return [_note("pace", f"not computed: {error}")]
     notes = [_note("pace", pace_text(outlook)), _note("paper trading", until_text(outlook))]
-    if refused is not None:
-        notes.append(_note("account", refused.text))
     notes += [_note("account", text) for text in needs.notes]
     notes.append(_note("confidence", outlook.confidence_text))
     span = f"in the last {outlook.recent_span}"
