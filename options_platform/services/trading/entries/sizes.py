@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.risk.sizing import TOLERANCE, loss_cap, size_at
+from options_platform.domain.risk.sizing import TOLERANCE, account_needed, loss_cap, size_at
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.repricing import with_next_attempt
 from options_platform.services.planning.plan_tables import entry_order
@@ -23,11 +24,13 @@ SCALED = ("max_loss_usd", "max_profit_usd", "net_delta", "net_gamma", "net_theta
 class SizedEntry:
     """An entry order in the size that the account takes.
 
-    `refusals` is RISK_BUDGET where that is none; the order has its planned size then.
+    `refusals` is RISK_BUDGET where that is none; the order has its planned size then, and `needs`
+    says what would take one spread.
     """
 
     order: Order
     refusals: tuple[str, ...] = ()
+    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,23 @@ class EntrySizes:
         return [
             SizedEntry(entry_order(cut, legs, account))
             if cut["contracts"] >= 1
-            else SizedEntry(entry_order(planned, legs, account), ("RISK_BUDGET",))
+            else self._refused(planned, entry_order(planned, legs, account))
             for planned, cut in zip(
                 trades.iter_rows(named=True), sized.iter_rows(named=True), strict=True
             )
         ]
+
+    def _refused(self, plan: Mapping[str, Any], order: Order) -> SizedEntry:
+        """A trade of which the account takes no spread, and the equity that would take one."""
+        sizing = self.settings.plan.sizing
+        concession = 0.0 if sizing.at_least_one else self._concession_usd(order)
+        needed = account_needed(
+            np.array([(plan["max_loss_usd"] + concession) / plan["contracts"]]),
+            np.array([sizing.regime_multiplier[plan["regime"]]]),
+            np.array([plan["confidence"]]),
+            sizing,
+        )
+        return SizedEntry(order, ("RISK_BUDGET",), f"needs an equity of {needed[0]:,.0f} USD")
 
     def _answered_usd(self) -> float:
         """:meth:`account_usd`, or :meth:`recorded_usd` while the broker does not answer."""
