@@ -137,7 +137,7 @@ def test_several_spreads_are_sized_at_the_last_price_of_their_ladder(tmp_path, r
     plans, legs = plans_of()
     planned = plans["contracts"][0]
     assert planned > 1
-    made = trader(tmp_path, resting.address, ladder={"rungs": 3, "entry_concession": 0.8})
+    made = trader(tmp_path, resting.address, plan={}, ladder={"rungs": 3, "entry_concession": 0.8})
     closes = {SESSION: {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}}
     made.run_session(SESSION, plans, legs, closes, NOW)
     (order,) = made.ledger.orders()
