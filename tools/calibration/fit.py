@@ -69,7 +69,7 @@ def fit_term(folder: Path) -> tuple[tuple[float, float], ...]:
 
 def _fit_class(members: Sequence[RealChain], ridge: float) -> tuple[Smile, dict[str, Smile]]:
     tickers = sorted({chain.ticker for chain in members})
-    fitted = [(chain, points) for chain in members if (points := _points(chain)).height]
+    fitted = [(chain, points) for chain in members if (points := fit_points(chain)).height]
     markets = [chain.market for chain, _ in fitted]
     batches = [
         (tickers.index(chain.ticker), points, 1.0 / np.sqrt(points.height * markets.count(market)))
@@ -80,7 +80,9 @@ def _fit_class(members: Sequence[RealChain], ridge: float) -> tuple[Smile, dict[
         return _bounded(vector[:COUNT] + vector[COUNT:].reshape(-1, COUNT)[ticker])
 
     def residuals(vector: Floats) -> Floats:
-        errors = [weight * _errors(numbers(vector, at), points) for at, points, weight in batches]
+        errors = [
+            weight * smile_errors(numbers(vector, at), points) for at, points, weight in batches
+        ]
         deviations = vector[COUNT:].reshape(-1, COUNT) / SPREADS
         return np.concatenate([*errors, np.sqrt(ridge) * deviations.ravel()])
 
@@ -104,7 +106,8 @@ def _smile(numbers: Floats) -> Smile:
     return Smile(c, max(p, -q / 2.0), q, rho, wing)
 
 
-def _points(chain: RealChain) -> pl.DataFrame:
+def fit_points(chain: RealChain) -> pl.DataFrame:
+    """The quotes that a smile is fitted to: 2 to 60 delta, 7 to 90 days, not too wide."""
     half_width = (pl.col("ask") - pl.col("bid")) / 2 / pl.col("vega")
     return chain.points.filter(
         pl.col("delta").abs().is_between(0.02, 0.60)
@@ -113,7 +116,8 @@ def _points(chain: RealChain) -> pl.DataFrame:
     )
 
 
-def _errors(numbers: Floats, points: pl.DataFrame) -> Floats:
+def smile_errors(numbers: Floats, points: pl.DataFrame) -> Floats:
+    """Model less real volatility of `fit_points`, vol points; `numbers` as in :class:`Smile`."""
     columns = ("years", "atm", "strike", "forward", "iv")
     years, atm, strike, forward, iv = (points[name].to_numpy() for name in columns)
     # The limits against arbitrage hold near the solution and need not slow down the search.
