@@ -43,6 +43,7 @@ from options_platform.services.backtesting.run import (
     run_with_baselines,
 )
 from options_platform.services.backtesting.trials import earlier_ratios
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings
 
 SHOWN_VARIANTS = 12
@@ -74,6 +75,7 @@ def backtest(args: argparse.Namespace) -> int:
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = with_fits(settings, warehouse)
     base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
     plan, rules = base.plan, base.rules
     variants, spans = make_variants(args.vary, plan, rules)

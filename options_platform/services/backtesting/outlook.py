@@ -30,6 +30,7 @@ from options_platform.domain.statistics.trade_pace import (
 )
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.run import load_backtest
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings
 
 RECENT_SESSIONS = 1_260
@@ -86,6 +87,7 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
     and :class:`UsageError` with predictions of fewer than two sessions.
     """
     data = load_backtest(warehouse, settings.tickers)
+    settings = with_fits(settings, warehouse)
     plans, legs = build_plans(data.inputs, settings.plan)
     trades = run_backtest(plans, legs, data.market, settings.backtest_rules).trades
     sessions = data.market.sessions

@@ -15,6 +15,7 @@ from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.risk import feasibility
 from options_platform.domain.trading.exposures import one_spread_rows
 from options_platform.errors import IncompleteDataError
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.planning.plan_inputs import plan_inputs
 from options_platform.settings import Settings
 
@@ -55,6 +56,7 @@ def strategy_needs(settings: Settings, warehouse: Warehouse, sessions: int) -> S
         raise IncompleteDataError("there are no plans yet; run: options-platform backfill")
     first: date = planned.filter(planned >= shift(last, 1 - sessions)).min()  # type: ignore[assignment]
     inputs = plan_inputs(warehouse, settings.tickers, first, last)
+    settings = with_fits(settings, warehouse)
     # Plans that this account refuses, or makes narrower, are the ones of interest here.
     sizing = replace(
         settings.plan.sizing, account_value_usd=ANY_SPREAD_FITS, max_contracts=1, max_risk_usd=None
