@@ -107,6 +107,8 @@ def status(args: argparse.Namespace) -> int:
         say("Newest decisions:")
         print_table(summary["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
         for row in summary["decisions"]:
+            if row["needs"]:
+                say(f"{row['ticker']} needs {row['needs']}")
             if row["iv_basis"] == "market":
                 say(market_note(row["ticker"], row["iv_symbol"]))
     return 0
@@ -196,7 +198,7 @@ def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dic
 
 def _newest_plans(warehouse: Warehouse) -> list[dict[str, Any]]:
     of_index = ["iv_symbol", "iv_basis", "vol_error"]
-    columns = ["date", "ticker", "decision", "strategy", "reasons", *of_index]
+    columns = ["date", "ticker", "decision", "strategy", "reasons", "needs", *of_index]
     plans = warehouse.read(TRADE_PLAN, columns=columns)
     return plans.filter(pl.col("date") == pl.col("date").max()).to_dicts()
 

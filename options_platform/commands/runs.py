@@ -146,5 +146,7 @@ def _show_plans(settings: Settings, day: date) -> None:
         trade = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
         order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")
         say(f"  {row['ticker']}: {trade} [{', '.join(row['reasons'])}], order {order}")
+        if row["needs"]:
+            say(f"    needs {row['needs']}")
         if row["iv_basis"] == "market":
             say(f"    {market_note(row['ticker'], row['iv_symbol'])}")

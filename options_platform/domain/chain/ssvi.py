@@ -154,5 +154,6 @@ def _limits(rho: float, wing: float) -> tuple[float, float]:
         raise ValueError(f"no curvature is free of arbitrage at rho {rho:g} and wing {wing:g}")
     largest = float(np.sqrt(np.min(rest[falls] / by_chi[falls], initial=STEEPEST**2)))
     against = f * slope < 0
-    most = 1.0 + np.min(shape[against] / (-f * slope)[against], initial=STEEPEST)
+    # The grid misses the minimum by a little, and a limit must be on the safe side.
+    most = 1.0 + 0.999 * np.min(shape[against] / (-f * slope)[against], initial=STEEPEST)
     return largest, float(most)

@@ -121,7 +121,10 @@ def with_wanted(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
 
 def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of `with_wanted`, in their order."""
-    change = pl.col("iv_rank_change_pred")
+    return (*_missing_inputs(), *_refusals_of_matrix(rules), *_vetoes(rules))
+
+
+def _missing_inputs() -> tuple[RefusalRule, ...]:
     return (
         RefusalRule(
             "BAD_BAR",
@@ -151,6 +154,11 @@ def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
             pl.col("direction").is_null() | is_missing("iv_rank_change_pred"),
             pl.lit("predictions of direction and volatility, after about two years of history"),
         ),
+    )
+
+
+def _refusals_of_matrix(rules: SelectionRules) -> tuple[RefusalRule, ...]:
+    return (
         _low_confidence(rules),
         RefusalRule(
             "NO_EDGE",
@@ -166,6 +174,12 @@ def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
             pl.lit(not rules.condors_allowed) & (pl.col("wanted") == CONDOR),
             pl.lit("iron_condor_enabled=true"),
         ),
+    )
+
+
+def _vetoes(rules: SelectionRules) -> tuple[RefusalRule, ...]:
+    change = pl.col("iv_rank_change_pred")
+    return (
         RefusalRule(
             "VOL_VETO_DEBIT",
             as_text("iv_rank_change_pred"),

@@ -52,13 +52,6 @@ def feasibility(
         confidence: confidence by strategy, 0 to 1; 0 for a strategy without one.
     """
     confidences = dict(confidence or {})
-    share = min(
-        rules.max_trade_risk_pct,
-        rules.max_ticker_risk_pct,
-        rules.max_expiry_risk_pct,
-        rules.max_group_risk_pct,
-        rules.max_total_risk_pct,
-    )
     multiplier = one_spread["regime"].replace_strict(
         sizing.regime_multiplier, default=1.0, return_dtype=pl.Float64
     )
@@ -86,7 +79,7 @@ def feasibility(
         .group_by("ticker", "strategy")
         .agg(pl.col(medians).median())
         .with_columns(
-            needed_for_limits_usd=pl.col("max_loss_usd") / share,
+            needed_for_limits_usd=pl.col("max_loss_usd") / _tightest_limit(rules),
             reachable=pl.col("max_loss_usd") <= cap,
         )
         .with_columns(account_needed_usd=pl.when("reachable").then(account))
@@ -95,6 +88,17 @@ def feasibility(
         )
         .sort("ticker", "strategy")
         .select(FEASIBILITY_SCHEMA.names())
+    )
+
+
+def _tightest_limit(rules: RiskRules) -> float:
+    """The smallest share of the account that the maximum loss of one trade may be, a fraction."""
+    return min(
+        rules.max_trade_risk_pct,
+        rules.max_ticker_risk_pct,
+        rules.max_expiry_risk_pct,
+        rules.max_group_risk_pct,
+        rules.max_total_risk_pct,
     )
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from options_platform.domain.chain import calibration
@@ -59,6 +59,7 @@ def test_a_slice_has_no_butterfly_arbitrage(smile, atm, days):
 
 
 @given(smile=smiles(), atm=ATM, days=st.floats(1, 200), later=st.floats(1.01, 10))
+@example(smile=Smile(1.0, 0.0, 0.8046875, 0.2109375), atm=1.0, days=1.0, later=1.0625)
 @settings(deadline=None, max_examples=150)
 def test_total_variance_rises_with_time_where_that_at_the_money_rises_fast_enough(
     smile, atm, days, later
