@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import polars as pl
+
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import SURFACE_FIT
+from options_platform.contracts import SURFACE_ERROR, SURFACE_FIT
 from options_platform.domain.chain.learned import LearnedSurface, fits_of
 from options_platform.settings import Settings
 
@@ -24,3 +27,33 @@ def with_fits(settings: Settings, warehouse: Warehouse) -> Settings:
         return settings
     surface = LearnedSurface.of(chain.surface, fits)
     return replace(settings, plan=replace(settings.plan, chain=replace(chain, surface=surface)))
+
+
+def measured_notes(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, str]:
+    """What each ticker's stored real chains say of its synthetic prices, without a full stop.
+
+    The error is the mean absolute one of all quotes of 10 to 60 delta and 7 to 60 days, each by the
+    surface that was known before its session. Tickers that were never measured are left out.
+    """
+    columns = ["date", "ticker", "band", "n", "mae_points"]
+    errors = warehouse.read(SURFACE_ERROR, columns=columns, tickers=tickers)
+    fits = warehouse.read(SURFACE_FIT, columns=["date", "ticker", "c"], tickers=tickers)
+    fitted = dict(fits.drop_nulls("c").sort("date").group_by("ticker").agg(
+        pl.col("date").last()
+    ).iter_rows())  # fmt: skip
+    near = errors.filter(pl.col("band") != "2-10").group_by("ticker").agg(
+        points=(pl.col("mae_points") * pl.col("n")).sum() / pl.col("n").sum(),
+        sessions=pl.col("date").n_unique(),
+        first=pl.col("date").min(),
+        last=pl.col("date").max(),
+    )  # fmt: skip
+    return {
+        ticker: f"synthetic volatilities are {points:.1f} vol points off the ticker's own chains "
+        f"on {sessions} sessions, {first} to {last} (10 to 60 delta); "
+        + (
+            f"its own fit is of {fitted[ticker]}"
+            if ticker in fitted
+            else "too few chains for a fit of its own"
+        )
+        for ticker, points, sessions, first, last in near.sort("ticker").iter_rows()
+    }

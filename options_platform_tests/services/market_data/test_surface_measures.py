@@ -1,7 +1,8 @@
 """Stored real chains measure the surface and teach it, and simulated ones do not."""
 
+import html
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -14,7 +15,9 @@ from options_platform.domain.chain import ChainRules, SurfaceRules
 from options_platform.domain.chain.ingest import ChainGates, judge_chains
 from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.chain.ssvi import Smile
-from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.reporting.report import render
+from options_platform.services.market_data.diagnosis import diagnose
+from options_platform.services.market_data.learned_surface import measured_notes, with_fits
 from options_platform.services.market_data.platform import make_platform
 from options_platform.services.market_data.surface_measures import measure_surface
 from options_platform_tests.fakes.chain_source import synthetic_chain
@@ -165,3 +168,17 @@ def test_plans_and_backtests_take_the_fits_unless_they_are_told_not_to(measured)
     chain = replace(platform.settings.plan.chain, surface=plain)
     off = replace(platform.settings, plan=replace(platform.settings.plan, chain=chain))
     assert with_fits(off, platform.warehouse) is off
+
+
+def test_the_measured_error_is_said_with_its_sessions(measured):
+    platform, (errors, _, _) = measured
+    (note,) = measured_notes(platform.warehouse, ("QQQ", "SPY")).values()
+    near = errors.filter(pl.col("band") != "2-10")
+    mean = (near["mae_points"] * near["n"]).sum() / near["n"].sum()
+    assert note.startswith(f"synthetic volatilities are {mean:.1f} vol points off")
+    assert f"on {len(DAYS)} sessions, {FIRST} to {LAST}" in note
+    assert note.endswith(f"its own fit is of {LAST}")
+    said = {found.what: found.detail for found in diagnose(platform.settings)}
+    assert said["prices of SPY"] == note
+    page = render(platform.settings, platform.warehouse, now=datetime(2016, 3, 2, tzinfo=UTC))
+    assert f"SPY: {note}." in html.unescape(page)
