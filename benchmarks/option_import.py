@@ -2,7 +2,8 @@
 
 A file of `--quotes` generated quotes is imported by `options-platform import` in a process with
 one thread: 10,000 quotes a session, as SPY has them, in the layout `date, expiration, strike, type,
-bid, ask, iv` and greeks, or in that of OptionsDX with two quotes a row.
+bid, ask, iv` and greeks, or in that of another publisher: OptionsDX and ORATS have a call and a put
+in each row.
 """
 
 from __future__ import annotations
@@ -32,6 +33,120 @@ OPTIONSDX = (
     "[P_SIZE], [P_LAST], [P_DELTA], [P_GAMMA], [P_VEGA], [P_THETA], [P_RHO], [P_IV], "
     "[P_VOLUME], [STRIKE_DISTANCE], [STRIKE_DISTANCE_PCT]"
 )
+ORATS = [
+    "ticker",
+    "tradeDate",
+    "expirDate",
+    "dte",
+    "strike",
+    "stockPrice",
+    "callVolume",
+    "callOpenInterest",
+    "callBidSize",
+    "callAskSize",
+    "putVolume",
+    "putOpenInterest",
+    "putBidSize",
+    "putAskSize",
+    "callBidPrice",
+    "callValue",
+    "callAskPrice",
+    "putBidPrice",
+    "putValue",
+    "putAskPrice",
+    "callMidIv",
+    "putMidIv",
+    "delta",
+]
+DATASHOP = [
+    "underlying_symbol",
+    "quote_date",
+    "root",
+    "expiration",
+    "strike",
+    "option_type",
+    "open",
+    "high",
+    "low",
+    "close",
+    "trade_volume",
+    "bid_size_1545",
+    "bid_1545",
+    "ask_size_1545",
+    "ask_1545",
+    "underlying_bid_1545",
+    "underlying_ask_1545",
+    "implied_volatility_1545",
+    "delta_1545",
+    "bid_size_eod",
+    "bid_eod",
+    "ask_size_eod",
+    "ask_eod",
+    "underlying_bid_eod",
+    "underlying_ask_eod",
+    "vwap",
+    "open_interest",
+    "delivery_code",
+]
+ALPHA_VANTAGE = [
+    "contractID",
+    "symbol",
+    "expiration",
+    "strike",
+    "type",
+    "last",
+    "mark",
+    "bid",
+    "bid_size",
+    "ask",
+    "ask_size",
+    "volume",
+    "open_interest",
+    "date",
+    "implied_volatility",
+    "delta",
+    "gamma",
+    "theta",
+    "vega",
+    "rho",
+]
+DOLTHUB = [
+    "date",
+    "act_symbol",
+    "expiration",
+    "strike",
+    "call_put",
+    "bid",
+    "ask",
+    "vol",
+    "delta",
+    "gamma",
+    "theta",
+    "vega",
+    "rho",
+]
+OPTOPSY = [
+    "underlying",
+    "underlying_last",
+    "exchange",
+    "optionroot",
+    "optionext",
+    "type",
+    "expiration",
+    "quotedate",
+    "strike",
+    "last",
+    "bid",
+    "ask",
+    "volume",
+    "openinterest",
+    "impliedvol",
+    "delta",
+    "gamma",
+    "theta",
+    "vega",
+    "optionalias",
+]
 
 
 def table(day: date) -> pl.DataFrame:
@@ -76,7 +191,76 @@ def optionsdx(day: date) -> pl.DataFrame:
     return frame.with_columns(pl.format(" {}", pl.col(name)).alias(name) for name in names[1:])
 
 
-MAKERS = {"table": table, "optionsdx": optionsdx}
+def orats(day: date) -> pl.DataFrame:
+    """One session in the layout of ORATS."""
+    rows = table(day)
+    calls, puts = rows.gather_every(2), rows.gather_every(2, offset=1)
+    texts = {"ticker": pl.repeat("SPY", calls.height, eager=True), "tradeDate": calls["date"]}
+    texts |= {"expirDate": calls["expiration"], "strike": calls["strike"]}
+    for name, side in (("call", calls), ("put", puts)):
+        texts |= {f"{name}BidPrice": side["bid"], f"{name}AskPrice": side["ask"]}
+        texts |= {f"{name}MidIv": side["iv"]}
+    return _completed(texts, ORATS)
+
+
+def datashop(day: date) -> pl.DataFrame:
+    """One session in the layout of Cboe DataShop."""
+    rows = table(day)
+    texts = {"underlying_symbol": pl.repeat("SPY", rows.height, eager=True)}
+    texts |= {"quote_date": rows["date"], "root": texts["underlying_symbol"]}
+    texts |= {"expiration": rows["expiration"], "strike": rows["strike"]}
+    texts |= {"option_type": rows["type"].str.head(1).str.to_uppercase()}
+    texts |= {"bid_eod": rows["bid"], "ask_eod": rows["ask"], "open_interest": rows["strike"]}
+    return _completed(texts, DATASHOP)
+
+
+def alpha_vantage(day: date) -> pl.DataFrame:
+    """One session in the layout of Alpha Vantage, with the OCC symbol of each contract."""
+    rows = table(day)
+    tail = (rows["strike"] * 1000).cast(pl.Int64).cast(pl.String).str.zfill(8)
+    right = rows["type"].str.head(1).str.to_uppercase()
+    texts = {"contractID": "SPY" + rows["expiration"].dt.strftime("%y%m%d") + right + tail}
+    texts |= {"symbol": pl.repeat("SPY", rows.height, eager=True), "date": rows["date"]}
+    texts |= {name: rows[name] for name in ("expiration", "strike", "type", "bid", "ask")}
+    texts |= {"implied_volatility": rows["iv"]}
+    texts |= {name: rows[name] for name in ("delta", "gamma", "theta", "vega")}
+    return _completed(texts, ALPHA_VANTAGE)
+
+
+def dolthub(day: date) -> pl.DataFrame:
+    """One session in the layout of DoltHub's option tables."""
+    rows = table(day).rename({"type": "call_put", "iv": "vol"})
+    rows = rows.with_columns(
+        act_symbol=pl.lit("SPY"), call_put=pl.col("call_put").str.to_titlecase()
+    )
+    return _completed(rows.to_dict(), DOLTHUB)
+
+
+def optopsy(day: date) -> pl.DataFrame:
+    """One session in the layout of optopsy's examples."""
+    rows = alpha_vantage(day)
+    theirs = {"symbol": "underlying", "contractID": "optionroot", "date": "quotedate"}
+    rows = rows.rename(theirs | {"implied_volatility": "impliedvol"})
+    return _completed({name: rows[name] for name in OPTOPSY if name in rows.columns}, OPTOPSY)
+
+
+def _completed(texts: dict[str, pl.Series], names: list[str]) -> pl.DataFrame:
+    """The columns in the publisher's order; those that are not generated are the same number."""
+    frame = pl.DataFrame(texts)
+    return frame.with_columns(
+        pl.lit("0.5").alias(name) for name in names if name not in texts
+    ).select(names)
+
+
+MAKERS = {
+    "table": table,
+    "optionsdx": optionsdx,
+    "orats": orats,
+    "datashop": datashop,
+    "alpha_vantage": alpha_vantage,
+    "dolthub": dolthub,
+    "optopsy": optopsy,
+}
 
 
 def generate(path: Path, quotes: int, layout: str) -> None:
@@ -91,7 +275,7 @@ def _texts(days: list[date], layout: str) -> Iterator[bytes]:
     if layout == "optionsdx":
         yield f"{OPTIONSDX}\n".encode()
     for number, day in enumerate(days):
-        header = layout == "table" and not number
+        header = layout != "optionsdx" and not number
         yield MAKERS[layout](day).write_csv(include_header=header, quote_style="never").encode()
 
 

@@ -52,6 +52,9 @@ def test_the_page_of_rules_follows_the_settings_and_the_code():
     assert "| `high_vol` | 28 | 21 | 14 |" in page
     # 2% of 100,000 x 0.5 x (0.5 + 0.5 x confidence), over 400 a spread.
     assert "| `high_vol` | 0.5 | 1 | 1 | 2 |" in page
+    # Ten spreads that can lose 400 are 2% of 200,000, and 0.4% of 1,000,000.
+    assert "from 200,000 USD on a spread that can lose 400 USD no longer grows" in page
+    assert "An account of 1,000,000 USD risks at most 0.4% on it" in page
     for code in ("RISK_BUDGET", "NO_EDGE", "LOW_CONFIDENCE"):
         assert f"| `{code}` |" in page
     for name in STRATEGIES:

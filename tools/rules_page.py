@@ -35,7 +35,7 @@ CONFIDENCES = (0.0, 0.5, 1.0)
 EXAMPLE_LOSS_USD = 400.0
 EXAMPLE_REGIME, EXAMPLE_CONFIDENCE = "high_vol", 0.23
 EXAMPLE_LOSSES_USD = (198.0, 465.0, 791.0, 995.0, 2_010.0)
-EXAMPLE_ACCOUNTS_USD = (10_000.0, 25_000.0, 50_000.0, 100_000.0)
+EXAMPLE_ACCOUNTS_USD = (10_000.0, 25_000.0, 50_000.0, 100_000.0, 1_000_000.0)
 # Settings of the account that are not below `plan.sizing`.
 AT_THE_TOP = {name: name for name in ("account_value_usd", "max_risk_usd")}
 
@@ -247,8 +247,21 @@ def _size(plan: PlanRules) -> list[str]:
         table(header, rows),
         f"{_first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
         _single_spreads(sizing),
+        _capped(sizing),
         _values("plan.sizing", sizing),
     ]
+
+
+def _capped(sizing: SizingRules) -> str:
+    """From which account on the largest number of spreads, not the budget, sets the size."""
+    account = sizing.max_contracts * EXAMPLE_LOSS_USD / sizing.risk_pct
+    return (
+        f"No plan has more than {sizing.max_contracts} spreads (`plan.sizing.max_contracts`): from "
+        f"{account:,.0f} USD on a spread that can lose {EXAMPLE_LOSS_USD:g} USD no longer grows "
+        "with the account, even at a confidence and a multiplier of 1. An account of 1,000,000 USD "
+        "risks at most "
+        f"{sizing.max_contracts * EXAMPLE_LOSS_USD / 1e6:.1%} on it, not {sizing.risk_pct:.0%}."
+    )
 
 
 def _single_spreads(sizing: SizingRules) -> str:
@@ -295,6 +308,7 @@ def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
                 ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
                 ("`backtest.chains`", rules.chains),
+                ("`backtest.gap_sessions`", str(rules.gap_sessions)),
             ),
         ),
         "## Random baselines",

@@ -49,6 +49,10 @@ PROTECTED = {"2007-12": 463.53, "2018-12": 808.42, "2022-09": 1225.15}
 """Published levels of PPUT, which the file does not have."""
 
 
+LIMITS = {"PUT": 0.5, "CNDR": 1.5}
+"""Largest difference from the published return in `LONG_SPANS`, points a year."""
+LONG_SPANS = (("2007-12", "2018-12"), ("2018-12", "2022-09"), ("2007-12", "2022-09"))
+
 PREMIUMS = {(2006, 2015): 24.1, (2006, 2018): 22.1}
 """Premiums of PUT, percent of the index a year: O. Bondarenko, An Analysis of Index Option Writing
 with Monthly and Weekly Rollover (2016), and Historical Performance of Put-Writing Strategies
@@ -164,21 +168,29 @@ def modelled_rolls(history: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
 
 
 def table(folder: Path, rules: ChainRules) -> pl.DataFrame:
-    """index, span, published, and a column per variant: returns, percent a year."""
+    """index, span, published, a column per variant (returns, percent a year) and verdict.
+
+    `LONG_SPANS` come after the single spans of the file. An index with a limit has there a verdict
+    of the middle of the quotes; elsewhere it is empty.
+    """
     history, published = load_history(folder), published_levels(folder)
     rows = []
     for name in GROWTHS:
-        months = sorted(published[name])
-        whole = [months[0], "2018-12"]
-        for spans in (months, whole) if months[1] != "2018-12" else (months,):
-            days = month_ends(history, spans)
-            real = annual_returns(np.array([published[name][month] for month in spans]), days)
-            priced = {v.name: returns(name, history, spans, v, rules) for v in VARIANTS}
-            for n, (first, last) in enumerate(pairwise(spans)):
-                figures = {variant: float(a_year[n]) for variant, a_year in priced.items()}
-                rows.append({"index": name, "span": f"{first} to {last}",
-                             "published": float(real[n]), **figures})  # fmt: skip
+        levels = published[name]
+        single = [span for span in pairwise(sorted(levels)) if span not in LONG_SPANS]
+        for span in (*single, *LONG_SPANS):
+            days = month_ends(history, span)
+            real = float(annual_returns(np.array([levels[month] for month in span]), days)[0])
+            priced = {v.name: float(returns(name, history, span, v, rules)[0]) for v in VARIANTS}
+            limit = LIMITS.get(name) if span in LONG_SPANS else None
+            verdict = _verdict(priced[VARIANTS[0].name] - real, limit) if limit else ""
+            rows.append({"index": name, "span": f"{span[0]} to {span[1]}", "published": real,
+                         **priced, "verdict": verdict})  # fmt: skip
     return pl.DataFrame(rows)
+
+
+def _verdict(gap: float, limit: float) -> str:
+    return f"{'missed' if abs(gap) > limit else 'within'}: {gap:+.2f} (limit {limit:g})"
 
 
 def _read(path: Path) -> pl.DataFrame:

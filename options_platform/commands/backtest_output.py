@@ -41,7 +41,8 @@ def record(
 def about(data: BacktestData) -> dict[str, Any]:
     """The data of a backtest, as JSON fields: tickers, first and last session, chains, yields.
 
-    `vol_error` is that of synthetic prices of each ticker at 30 days, vol points.
+    `vol_error` is that of synthetic prices of each ticker at 30 days, vol points; null
+    where it is not measured.
     """
     bases = {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()}
     return {
@@ -51,7 +52,10 @@ def about(data: BacktestData) -> dict[str, Any]:
         "stored_chains": data.market.chains is not None,
         "iv_symbols": data.iv_symbols,
         "iv_basis": bases,
-        "vol_error": {t: error_of(t, basis, USUAL_DTE) for t, basis in bases.items()},
+        "vol_error": {
+            ticker: error_of(ticker, data.iv_symbols[ticker], basis, USUAL_DTE)
+            for ticker, basis in bases.items()
+        },
         "sessions_with_stale_yield": int(data.market.yield_stale.sum()),
         "interest": bool(data.market.interest.any()),
     }

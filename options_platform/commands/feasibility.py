@@ -19,7 +19,6 @@ from options_platform.services.planning.strategy_needs import strategy_needs
 COLUMNS = (
     "ticker",
     "strategy",
-    "plans",
     "width",
     "max_loss_usd",
     "fees_share",
@@ -28,10 +27,16 @@ COLUMNS = (
     "needed_for_limits_usd",
     "needed_for_greeks_usd",
     "account_needed_usd",
+    "smallest_account_usd",
+    "account_for_90_usd",
+    "plans",
+    "full_width",
+    "narrower",
+    "narrower_width",
     "fits",
 )
 
-CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "refusal",
+CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "entered", "refusal",
                 "refused", "state")  # fmt: skip
 
 
@@ -56,10 +61,14 @@ def feasibility(args: argparse.Namespace) -> int:
         )  # fmt: skip
         return 0
     say(
-        f"Medians for one spread of each strategy planned from {one.first} to {one.last} on "
-        f"synthetic chains; the account has {settings.account_value_usd:,.0f} USD."
+        f"One spread of each strategy planned from {one.first} to {one.last} on synthetic chains; "
+        f"the account has {settings.account_value_usd:,.0f} USD. Losses, fees and needs are "
+        "medians at the full width: half of the plans need more. smallest_account_usd takes half "
+        "of the plans at some allowed width, account_for_90_usd 90% of them."
     )
     print_table(one.needs.to_dicts(), COLUMNS)
+    for note in one.notes:
+        say(note)
     if isinstance(outlook, str):
         say(outlook)
         return 0

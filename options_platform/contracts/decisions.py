@@ -93,7 +93,8 @@ TRADE_PLAN = Table(
         Column(
             "vol_error",
             pl.Float64,
-            "measured error of the synthetic implied volatility; null on a real chain",
+            "measured error of the synthetic implied volatility; null on a real chain, and where "
+            "it is not measured",
             "vol points",
             low=0.0,
         ),

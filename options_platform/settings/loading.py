@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 from options_platform.domain.calendar.sessions import set_closures
 from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
-from options_platform.domain.planning.retired_settings import RETIRED
+from options_platform.domain.planning.retired_settings import RESHAPED, RETIRED
 from options_platform.errors import SettingsError
 from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform.settings.file import require_safe_home, toml_values
@@ -81,6 +81,8 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        if where in RESHAPED:
+            raise SettingsError(f"setting {where} is no longer {RESHAPED[where]}") from error
         raise SettingsError(
             f"setting {where}: {first['msg']} (got {first['input']!r}); set it in {FILE_NAME} "
             f"or as {PREFIX}{where.upper().replace('.', '__')}"

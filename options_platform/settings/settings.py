@@ -104,6 +104,7 @@ class Settings:
             buying_power=self.backtest.buying_power,
             resume_after_sessions=self.backtest.resume_after_sessions,
             chains=self.backtest.chains,
+            gap_sessions=self.backtest.gap_sessions,
         )
 
     @property

@@ -27,14 +27,14 @@ from options_platform.testing.alpaca_account import (
 AFTER_CLOSE = datetime(2015, 1, 5, 16, 1, tzinfo=NEW_YORK)
 POST = "POST /v2/orders"
 SMALLEST_LEDGER = 12_288
-CLOSES = {"SPY": MarketClose(250.0, 0.18)}
-HIGH = {"SPY": MarketClose(262.0, 0.18)}
+CLOSES = {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}
+HIGH = {"SPY": MarketClose(262.0, 0.18, ticker="SPY")}
 DATED = {"SPY": DatedClose(SESSION, CLOSES["SPY"])}
 
 
 def trade(made, tickers=("SPY",), *, now=NOW, session=SESSION, spot=250.0, **changes):
     plans, legs = plans_of(tickers, session, **changes)
-    closes = {session: {ticker: MarketClose(spot, 0.18) for ticker in tickers}}
+    closes = {session: {ticker: MarketClose(spot, 0.18, ticker=ticker) for ticker in tickers}}
     made.run_session(session, plans, legs, closes, now)
     return made.ledger.orders()
 
@@ -110,7 +110,9 @@ def daily(made, fake, day, spots, tickers=(), *, at_night=False):
     moment = midnight + (timedelta(minutes=30) if at_night else timedelta(hours=16, minutes=31))
     at_clock(fake, moment)
     plans, legs = plans_of(tickers or ("SPY",), day)
-    closes = {day: {ticker: MarketClose(spot, 0.18) for ticker, spot in spots.items()}}
+    closes = {
+        day: {ticker: MarketClose(spot, 0.18, ticker=ticker) for ticker, spot in spots.items()}
+    }
     made.run_session(day, plans if tickers else plans.clear(), legs, closes, moment)
 
 
@@ -166,7 +168,7 @@ def lose_the_bought_leg(fake):
 
 
 def resting_at_its_worst_price(made, fake, reason, *, climb=True):
-    """An exit decided on the close at 1.86 that does not fill; its worst price is 1.12."""
+    """An exit decided on the close at 1.80 that does not fill; its worst price is 1.08."""
     fake.fills = "rest"
     position = made.ledger.positions()[0]
     with made.ledger.trading():

@@ -74,6 +74,8 @@ def test_the_account_is_set_in_one_place(tmp_path):
         ),
         ("", {"plan__sizing__allow_min_one": "true"}, "at_least_one=false rounds down to none"),
         ("[plan.chain.surface]\nlevel = 0.9", {}, "solved from the index itself"),
+        ("[plan.chain]\nwidth = [0.1, 0.2, 0.3, 0.4]", {}, "plan.chain.width.hour says when"),
+        ("", {"plan__chain__width": "0.1,0.2,0.3,0.4"}, "plan.chain.width_scale multiplies"),
         ("workers = 'many'", {}, "setting workers"),
         ("", {"workers": "0"}, "at least 1"),
         ("", {"start": "2024-13-01"}, "setting start"),

@@ -52,19 +52,49 @@ def indices(reference_data):
     return strategy_indices.table(reference_data, ChainRules())
 
 
-@pytest.mark.parametrize(("index", "points"), [("PUT", 0.5), ("CNDR", 1.5)])
-def test_over_eleven_years_the_rules_of_an_index_earn_what_it_earned(indices, index, points):
-    row = indices.row(
-        by_predicate=(pl.col("index") == index) & (pl.col("span") == "2007-12 to 2018-12"),
-        named=True,
-    )
-    for prices in ("middle of the quotes", "SPX's own quotes"):
-        assert row[prices] == pytest.approx(row["published"], abs=points), prices
+KNOWN_MISSES = {
+    ("PUT", "2018-12 to 2022-09"): 1.8,
+    ("PUT", "2007-12 to 2022-09"): 0.85,
+    ("CNDR", "2018-12 to 2022-09"): 2.5,
+}
+"""Long spans in which the rules on the surface earn too much, and by how much at most."""
+
+
+@pytest.mark.parametrize(("index", "limit"), [("PUT", 0.5), ("CNDR", 1.5)])
+def test_over_years_the_rules_of_an_index_earn_what_it_earned_but_for_the_known_misses(
+    indices, index, limit
+):
+    for first, last in (("2007-12", "2018-12"), ("2018-12", "2022-09"), ("2007-12", "2022-09")):
+        span = f"{first} to {last}"
+        row = indices.row(
+            by_predicate=(pl.col("index") == index) & (pl.col("span") == span), named=True
+        )
+        gap = row["middle of the quotes"] - row["published"]
+        if (index, span) in KNOWN_MISSES:
+            assert limit < gap < KNOWN_MISSES[index, span]
+            assert row["verdict"] == f"missed: {gap:+.2f} (limit {limit:g})"
+        else:
+            assert abs(gap) <= limit
+            assert abs(row["SPX's own quotes"] - row["published"]) <= limit
+            assert row["verdict"] == f"within: {gap:+.2f} (limit {limit:g})"
+
+
+def test_the_page_names_every_missed_span(indices):
+    page = calibrate_chain.PAGE.read_text()
+    missed = indices.filter(pl.col("verdict").str.starts_with("missed"))
+    assert missed.height == len(KNOWN_MISSES)
+    for row in missed.iter_rows(named=True):
+        (line,) = [
+            text
+            for text in page.splitlines()
+            if text.startswith(f"| {row['index']} | {row['span']} |")
+        ]
+        assert row["verdict"] in line
 
 
 def test_every_span_of_the_published_indices_is_near(indices):
     prices = [variant.name for variant in strategy_indices.VARIANTS]
-    assert indices.height == 20
+    assert indices.height == 25
     for row in indices.iter_rows(named=True):
         largest = RICH_PUTS.get((row["index"], row["span"]), LARGEST_GAPS[row["index"]])
         nearest = min(abs(row[name] - row["published"]) for name in prices)

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
+from options_platform.common import Floats
 from options_platform.domain.chain import TermStructure
 from options_platform.domain.chain.ingest import ChainGates, judge_chains
 from options_platform.domain.chain.learning import chain_points
@@ -18,6 +19,7 @@ from options_platform.domain.chain.strip import expiry_variances, index_of_tenor
 from options_platform.domain.chain.term_structure import short_rates
 
 TENOR_DAYS = (9.0, 93.0, 182.0)
+TENOR_INDICES = ("VIX9D", "VIX3M", "VIX6M")
 OWN_INDEX = {"SPY": "VIX", "QQQ": "VXN", "AAPL": "VXAPL", "SPXW": "VIX"}
 # The last yield of DGS3MO at hand is older than these sessions.
 RATE_2026 = 0.037
@@ -28,10 +30,12 @@ class RealChain:
     """One real chain: good out-of-the-money quotes, and the volatility index of its ticker.
 
     `points` has the columns years, dte, right, strike, forward, iv, delta, vega, mid, bid, ask and
-    atm (volatility at the forward, an annualised fraction). `index` and `term` are the closes of
-    the ticker's own index and of the S&P 500's, applied as ratios; `strip` is the same index
-    computed from the chain (9, 30, 93 and 182 days), which stands in where the series has ended.
-    `market` is the month: chains of one month are left out together.
+    atm (volatility at the forward, an annualised fraction). `index` is the close of the ticker's
+    own index. `term` is that index times the S&P 500's ratios of 9, 93 and 182 days to 30, since
+    no other is published at these tenors. `strip` is the same index computed from the chain (9,
+    30, 93 and 182 days): it stands in for `index` where the series has ended, and the ratios of
+    SPY's then stand in for those of the S&P 500. `market` is the month: chains of one month are
+    left out together.
     """
 
     ticker: str
@@ -70,12 +74,16 @@ def load(folder: Path) -> list[RealChain]:
         ("GOOG", date(2015, 12, 24), _lean(folder, "GOOG_2015-12-24", None)),
     ]  # fmt: skip
     series = _Series(folder)
-    return [_chain(ticker, day, rows, series) for ticker, day, rows in raw]
+    chains: list[RealChain] = []
+    for ticker, day, rows in raw:
+        spy = next((c for c in chains if (c.ticker, c.session) == ("SPY", day)), None)
+        chains.append(_chain(ticker, day, rows, series, spy))
+    return chains
 
 
 @cache
 def load_stressed(folder: Path) -> list[RealChain]:
-    """SPXW in January and February 2018, one expiry a session; never in the fit."""
+    """SPXW in January and February 2018, calm and stressed, one expiry a session; in no fit."""
     rows = pl.read_csv(
         folder / "options/spx/SPXW_2018-01_2018-02_eod.csv.gz", infer_schema_length=None
     ).with_columns(pl.col("quotedate", "expiration").str.to_date())
@@ -115,6 +123,10 @@ class _Series:
         rows = closes(self._folder, name).filter(pl.col("date") == day)
         return float(rows["close"][0]) if rows.height else float("nan")
 
+    def ratios(self, day: date) -> Floats:
+        """VIX9D, VIX3M and VIX6M over the VIX; NaN where a series has no close."""
+        return np.array([self.close(n, day) for n in TENOR_INDICES]) / self.close("VIX", day)
+
     def rate(self, day: date) -> float:
         """The short rate of a session; a constant after the end of the series."""
         if day > self._yields["date"].max():  # type: ignore[operator]
@@ -122,7 +134,10 @@ class _Series:
         return float(short_rates(pl.Series([day]), self._yields)["short_rate"][0])
 
 
-def _chain(ticker: str, day: date, rows: pl.DataFrame, series: _Series) -> RealChain:
+def _chain(
+    ticker: str, day: date, rows: pl.DataFrame, series: _Series, spy: RealChain | None = None
+) -> RealChain:
+    """The chain; `spy` is SPY's of the session, whose strip has the ratios after the series."""
     rate = series.rate(day)
     missing = [name for name in SOURCE_CHAIN_SCHEMA if name not in rows.columns]
     raw = rows.with_columns(pl.lit(None).alias(name) for name in missing).with_columns(
@@ -141,11 +156,12 @@ def _chain(ticker: str, day: date, rows: pl.DataFrame, series: _Series) -> RealC
     strip = index_of_tenors(expiry_variances(standard, rate), (9.0, 30.0, *TENOR_DAYS[1:]))
     index = series.close(OWN_INDEX[ticker], day) if ticker in OWN_INDEX else float("nan")
     if np.isnan(index):
-        index, tenors = float(strip[1]), strip[[0, 2, 3]]
-    else:
-        level = series.close("VIX", day)
-        tenors = np.array([series.close(n, day) for n in ("VIX9D", "VIX3M", "VIX6M")])
-        tenors = index * tenors / level
+        index = float(strip[1])
+    ratios = series.ratios(day)
+    if np.isnan(ratios).all():
+        of_market = strip if spy is None else np.array(spy.strip)
+        ratios = of_market[[0, 2, 3]] / of_market[1]
+    tenors = index * ratios
     term = TermStructure(*(np.array(value) for value in tenors), np.array(rate))
     points = chain_points(judged, rate)
     return RealChain(ticker, day, rate, index, term, tuple(strip.tolist()), points)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,17 @@ CREDIT_LIMIT_PCT = 7.0
 DELTAS = {"10-60": (0.10, 0.60), "2-10": (0.02, 0.10), "10-25": (0.10, 0.25)}
 TENORS = {"14-21": (14, 21), "22-35": (22, 35), "36-60": (36, 60)}
 FUNDS = CLASSES["fund"]
-STRESSED_FROM = "2018-02-05"
+STRESSED_FROM = date(2018, 2, 5)
+CALM, STRESSED = "SPXW 2018-01-02 to 2018-02-02 (calm)", "SPXW from 2018-02-05 (stressed)"
+
+
+@dataclass(frozen=True)
+class Miss:
+    """An error beyond its limit: what, by how much (vol points or percent), and both in words."""
+
+    what: str
+    error: float
+    words: str
 
 
 def left_out_errors(
@@ -36,11 +47,24 @@ def left_out_errors(
 
 
 def left_out_credits(chains: Sequence[RealChain]) -> pl.DataFrame:
-    """Rows of `spread_prices` with `error_pct`, of the funds with their month left out."""
+    """Rows of `spread_prices` with `error_pct` and `month`, of the funds with it left out."""
     parts = [
-        spread_prices(chain, rules_of(chain.ticker, left_out(chains, chain.market)))
+        spread_prices(chain, rules_of(chain.ticker, left_out(chains, chain.market))).with_columns(
+            month=pl.lit(chain.market)
+        )
         for chain in chains
         if chain.ticker in FUNDS
+    ]
+    return _relative(pl.concat(parts))
+
+
+def spxw_credits(chains: Sequence[RealChain], spxw: Sequence[RealChain]) -> pl.DataFrame:
+    """The same of SPXW's sessions, whose `month` is `CALM` or `STRESSED`; none is in a fit."""
+    smiles = left_out(chains, "2018-02")
+    parts = [
+        spread_prices(chain, rules_of(chain.ticker, smiles)).with_columns(month=pl.lit(name))
+        for name, own in _by_state(spxw).items()
+        for chain in own
     ]
     return _relative(pl.concat(parts))
 
@@ -56,41 +80,63 @@ def mean_error(rows: pl.DataFrame, delta: str, right: str | None = None) -> floa
 
 
 def clustered(rows: pl.DataFrame) -> tuple[float, float, float, int]:
-    """Mean of `error_pct`, its 95% interval clustered by session, and the number of sessions.
+    """Mean of `error_pct`, its 95% interval clustered by `month`, and the number of months.
 
-    A session's mean counts once; the interval is Student's over sessions.
+    Every session counts alike in its month, every month alike in the mean; the interval is
+    Student's over months, NaN for one.
     """
-    means = rows.group_by("session").agg(pl.col("error_pct").mean())["error_pct"].to_numpy()
-    count = len(means)
+    sessions = rows.group_by("session", "month").agg(pl.col("error_pct").mean())
+    means = sessions.group_by("month").agg(pl.col("error_pct").mean())["error_pct"].to_numpy()
+    count, middle = len(means), float(means.mean())
     if count < 2:
-        return float(means.mean()), float("nan"), float("nan"), count
+        return middle, float("nan"), float("nan"), count
     half = float(student.ppf(0.975, count - 1) * means.std(ddof=1) / np.sqrt(count))
-    middle = float(means.mean())
     return middle, middle - half, middle + half, count
 
 
-def misses(chains: Sequence[RealChain]) -> list[str]:
-    """The chains and spreads that exceed their limits, in words."""
-    found = [
-        f"{chain.name}, {delta} delta: {error:.2f} vol points (limit {limit:g})"
-        for chain, rows in left_out_errors(chains)
-        for delta, limit in LIMITS.items()
-        if (error := mean_error(rows, delta)) > limit
-    ]
-    credits_ = left_out_credits(chains)
-    for name in list(SPREADS)[:2]:
-        middle = clustered(credits_.filter(pl.col("spread") == name))[0]
-        if abs(middle) > CREDIT_LIMIT_PCT:
-            found.append(f"{name}: {middle:+.1f}% (limit {CREDIT_LIMIT_PCT:g}%)")
-    return found
+def misses(chains: Sequence[RealChain], spxw: Sequence[RealChain]) -> list[Miss]:
+    """The chains and spreads that exceed their limits."""
+    beyond = []
+    for chain, rows in left_out_errors(chains):
+        for delta, limit in LIMITS.items():
+            if (error := mean_error(rows, delta)) > limit:
+                what = f"{chain.name}, {delta} delta"
+                words = f"{what}: {error:.2f} vol points (limit {limit:g})"
+                beyond.append(Miss(what, error, words))
+    for group, rows in credit_groups(chains, spxw).items():
+        for name in list(SPREADS)[:2]:
+            middle = clustered(rows.filter(pl.col("spread") == name))[0]
+            if abs(middle) > CREDIT_LIMIT_PCT:
+                what = f"{group}, {name}"
+                words = f"{what}: {middle:+.1f}% (limit {CREDIT_LIMIT_PCT:g}%)"
+                beyond.append(Miss(what, middle, words))
+    return beyond
 
 
-def page(chains: Sequence[RealChain], stressed: Sequence[RealChain]) -> str:
+def credit_groups(
+    chains: Sequence[RealChain], spxw: Sequence[RealChain]
+) -> dict[str, pl.DataFrame]:
+    """The credits of each ticker and stretch of SPXW, and of several together, by name."""
+    funds, index = left_out_credits(chains), spxw_credits(chains, spxw)
+    spy, calm = funds.filter(pl.col("ticker") == "SPY"), index.filter(pl.col("month") == CALM)
+    return {
+        "SPY and QQQ": funds,
+        "SPY": spy,
+        "QQQ": funds.filter(pl.col("ticker") == "QQQ"),
+        CALM: calm,
+        STRESSED: index.filter(pl.col("month") == STRESSED),
+        "SPY and the calm SPXW": pl.concat([spy, calm]),
+    }
+
+
+def page(chains: Sequence[RealChain], spxw: Sequence[RealChain]) -> str:
     """The tables, as Markdown."""
+    missed = "; ".join(miss.words for miss in misses(chains, spxw))
     parts = [
+        f"Missed: {missed}." if missed else "No limit is exceeded.",
         _chains_table(chains),
-        _credits_table(left_out_credits(chains)),
-        _stressed_table(chains, stressed),
+        _credits_table(credit_groups(chains, spxw)),
+        _spxw_table(chains, spxw),
         _classes_table(chains),
         _choices(chains),
     ]
@@ -117,43 +163,53 @@ def _chains_table(chains: Sequence[RealChain]) -> str:
         *(f"{days} days" for days in TENORS),
         "puts 10-25", "calls 10-25", "puts 2-10", "calls 2-10",
     ]  # fmt: skip
-    missed = misses(chains)
-    verdict = "Missed: " + "; ".join(missed) + "." if missed else "No limit is exceeded."
-    return table(header, rows) + "\n\n" + verdict
+    return table(header, rows)
 
 
-def _credits_table(credits_: pl.DataFrame) -> str:
+def _credits_table(groups: dict[str, pl.DataFrame]) -> str:
     rows = []
     for name in SPREADS:
-        own = credits_.filter(pl.col("spread") == name)
-        cells = []
-        for days in ((SHORTEST, LONGEST), *TENORS.values()):
-            middle, low, high, count = clustered(own.filter(pl.col("dte").is_between(*days)))
-            cells.append(f"{middle:+.1f} ({low:+.1f} to {high:+.1f}, {count})")
-        rows.append([name, *cells])
-    return table(["spread", f"{SHORTEST}-{LONGEST} days", *TENORS], rows)
+        for group, credits_ in groups.items():
+            own = credits_.filter(pl.col("spread") == name)
+            cells = [
+                _cell(own.filter(pl.col("dte").is_between(*days)))
+                for days in ((SHORTEST, LONGEST), *TENORS.values())
+            ]
+            rows.append([name, group, *cells])
+    return table(["spread", "chains", f"{SHORTEST}-{LONGEST} days", *TENORS], rows)
 
 
-def _stressed_table(chains: Sequence[RealChain], stressed: Sequence[RealChain]) -> str:
+def _cell(credits_: pl.DataFrame) -> str:
+    if credits_.is_empty():
+        return "none"
+    middle, low, high, count = clustered(credits_)
+    sessions = credits_["session"].n_unique()
+    if count < 2:
+        return f"{middle:+.1f} (1 month, {sessions})"
+    return f"{middle:+.1f} ({low:+.1f} to {high:+.1f}; {count} months, {sessions})"
+
+
+def _spxw_table(chains: Sequence[RealChain], spxw: Sequence[RealChain]) -> str:
     rows = []
-    kinds = {
-        "January to 2018-02-02": [c for c in stressed if str(c.session) < STRESSED_FROM],
-        "from 2018-02-05": [c for c in stressed if str(c.session) >= STRESSED_FROM],
-    }
     smiles = left_out(chains, "2018-02")
-    for name, own in kinds.items():
-        near = [c for c in own if c.points["dte"].is_between(SHORTEST, LONGEST).any()]
-        every = pl.concat([errors(chain, rules_of("SPXW", smiles)) for chain in near])
-        prices = _relative(pl.concat([spread_prices(c, rules_of("SPXW", smiles)) for c in near]))
+    for name, own in _by_state(spxw).items():
+        every = pl.concat([errors(chain, rules_of("SPXW", smiles)) for chain in own])
         cells = [f"{mean_error(every, delta):.2f}" for delta in LIMITS]
         cells += [f"{mean_error(every, '2-10', right):.2f}" for right in ("put", "call")]
-        for spread in list(SPREADS)[:2]:
-            middle, low, high, _ = clustered(prices.filter(pl.col("spread") == spread))
-            cells.append(f"{middle:+.1f} ({low:+.1f} to {high:+.1f})")
-        rows.append([f"SPXW, {name}", str(len(near)), *cells])
-    header = ["chains", "sessions", *(f"{delta} delta" for delta in LIMITS), "puts 2-10",
-              "calls 2-10", "put spread .16/.05, %", "put spread .10/.03, %"]  # fmt: skip
+        mean_index = f"{100.0 * np.mean([chain.index for chain in own]):.1f}"
+        rows.append([name, str(len(own)), mean_index, *cells])
+    header = ["chains", "sessions", "mean VIX", *(f"{delta} delta" for delta in LIMITS),
+              "puts 2-10", "calls 2-10"]  # fmt: skip
     return table(header, rows)
+
+
+def _by_state(spxw: Sequence[RealChain]) -> dict[str, list[RealChain]]:
+    """SPXW's sessions with an expiry of 14 to 60 days, calm and stressed."""
+    near = [c for c in spxw if c.points["dte"].is_between(SHORTEST, LONGEST).any()]
+    return {
+        CALM: [chain for chain in near if chain.session < STRESSED_FROM],
+        STRESSED: [chain for chain in near if chain.session >= STRESSED_FROM],
+    }
 
 
 def _classes_table(chains: Sequence[RealChain]) -> str:

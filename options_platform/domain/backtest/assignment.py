@@ -22,12 +22,13 @@ def assigned_legs(
     """Whether each leg is assigned after the close, shape [rows, legs].
 
     `dividend` is that of each row, USD a share; see :class:`AssignmentRules` for the conditions.
+    Options on an index of `EUROPEAN` are never assigned early.
     """
     limits = rules.assignment
     if not limits.enabled:
         return np.zeros_like(priced.alive)
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
-    short = priced.alive & (side < 0) & (priced.intrinsic > 0)
+    short = priced.alive & (side < 0) & (priced.intrinsic > 0) & ~priced.underlying.european
     no_time_value = priced.mid <= priced.intrinsic + limits.max_extrinsic_usd + 1e-9
     deep = short & (np.abs(priced.delta) >= limits.min_delta) & no_time_value
     tomorrow = np.append(dividend[1:], 0.0)

@@ -79,11 +79,11 @@ def real_marks(
 ) -> LegMarks:
     """The legs at stored quotes, or at the next best price; greeks from the price's volatility.
 
-    A session between the first and the last stored chain of a trade is traded only at two-sided
-    quotes, its own or by parity, and its marks stop a position or take its profit only if they rest
-    on quotes of that session.
+    From a stored chain of the ticker until `gap_sessions` sessions after it, a trade is made only
+    at two-sided quotes of the session, its own or by parity, and its marks stop a position or take
+    its profit only if they rest on quotes of the session.
     """
-    real = real_legs(modelled, stored, rules.chain)
+    real = real_legs(modelled, stored, rules.chain, rules.gap_sessions)
     rate, dividend = underlying.term.rate_or(rules.chain.risk_free_rate), rules.chain.dividend_yield
     iv = np.where(np.isfinite(real.iv), real.iv, quotes.iv)
     priced = black_scholes(underlying.spot, quotes.strike, years, iv, rate, dividend, modelled.sign)

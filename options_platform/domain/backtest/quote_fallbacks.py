@@ -6,11 +6,10 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.underlying import EUROPEAN
 from options_platform.domain.pricing import black_scholes, implied_vol
 
 EXPIRY = ["date", "ticker", "last_day"]
-# Options on these indices cannot be exercised early.
-EUROPEAN = ("SPX", "XSP", "NDX", "RUT", "VIX", "DJX")
 SMALLEST_SMILE = 5
 PRICES = pl.Schema(
     {"row": pl.Int64, "leg": pl.Int64} | dict.fromkeys(("bid", "mid", "ask", "iv"), pl.Float64)
@@ -52,44 +51,61 @@ def by_parity(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> 
 
 
 def by_smile(wanted: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
-    """Prices at the volatility between the good strikes of the expiry, in `PRICES`.
+    """Prices at the volatility between the other strikes of the expiry, in `PRICES`.
 
-    Total variance is linear in ln(K / F) between the strikes, each at its out-of-the-money quote if
-    that is good; there are at least five, and one on either side of the wanted strike. Bid and ask
-    are unknown.
+    Total variance is linear in ln(K / F) between the nearest good out-of-the-money quotes below and
+    above the wanted strike. The strike itself is left out, so that this price may judge its quotes;
+    there are at least five others. Bid and ask are unknown.
+
+    Only for a contract in the money that has no such neighbours, good quotes in the money of its
+    own right serve where a strike has none out of the money: they are as dear as it is, and their
+    widths as small against its price.
     """
     smiles = chains.filter(pl.col("quality").is_null() & (pl.col("iv") > 0) & (pl.col("years") > 0))
     carry = rules.risk_free_rate - rules.dividend_yield
     k = (pl.col("strike") / pl.col("spot")).log() - carry * pl.col("years")
-    smiles = smiles.with_columns(
-        k=k,
-        variance=pl.col("iv") ** 2 * pl.col("years"),
-        in_the_money=(pl.col("right") == "call") != (k > 0),
-    )
-    smiles = smiles.sort("in_the_money").unique([*EXPIRY, "cents"], keep="first")
-    points = smiles.sort("k").partition_by(EXPIRY, as_dict=True)
-    frames = []
+    smiles = smiles.with_columns(k=k, variance=pl.col("iv") ** 2 * pl.col("years"))
+    smiles = smiles.with_columns(out=(pl.col("right") == "call") == (pl.col("k") > 0))
+    by_expiry = smiles.partition_by(EXPIRY, as_dict=True, maintain_order=True)
+    frames = [pl.DataFrame(schema=PRICES)]
     for key, legs in wanted.partition_by(EXPIRY, as_dict=True, maintain_order=True).items():
-        of_expiry = points.get(key)
-        if of_expiry is not None and of_expiry.height >= SMALLEST_SMILE:
-            frames.append(_interpolated(legs, of_expiry, rules))
-    return pl.concat([pl.DataFrame(schema=PRICES), *frames])
+        if (points := by_expiry.get(key)) is None:
+            continue
+        frames.append(_interpolated(legs, points.filter("out"), rules))
+        rest = legs.join(frames[-1], on=["row", "leg"], how="anti", maintain_order="left")
+        for (right,), same in rest.partition_by("right", as_dict=True).items():
+            spot = points["spot"].median()
+            dear = same.filter((pl.col("strike") > spot) == (right == "put"))
+            frames.append(
+                _interpolated(
+                    dear, points.filter(pl.col("out") | (pl.col("right") == right)), rules
+                )
+            )
+    return pl.concat(frames)
 
 
 def _interpolated(legs: pl.DataFrame, smile: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
+    smile = smile.sort("cents", ~pl.col("out")).unique("cents", keep="first", maintain_order=True)
+    if smile.is_empty() or legs.is_empty():
+        return pl.DataFrame(schema=PRICES)
     spot, years = smile["spot"].median(), smile["years"].median()
-    assert isinstance(spot, float)  # noqa: S101 (there are five strikes)
+    assert isinstance(spot, float)  # noqa: S101 (there is a strike)
     assert isinstance(years, float)  # noqa: S101
+    cents, variance = smile["cents"].to_numpy(), smile["variance"].to_numpy()
+    below = np.searchsorted(cents, legs["cents"].to_numpy(), side="left") - 1
+    above = np.searchsorted(cents, legs["cents"].to_numpy(), side="right")
+    others = len(cents) - (above - below - 1)
+    inside = (below >= 0) & (above < len(cents)) & (others >= SMALLEST_SMILE)
+    below, above = below[inside], above[inside]
+    strike, sign = legs["strike"].to_numpy()[inside], legs["sign"].to_numpy()[inside]
     rate, dividend = rules.risk_free_rate, rules.dividend_yield
-    strike, sign = legs["strike"].to_numpy(), legs["sign"].to_numpy()
-    k = np.log(strike / spot) - (rate - dividend) * years
-    variance = np.interp(k, smile["k"].to_numpy(), smile["variance"].to_numpy(), np.nan, np.nan)
-    inside = np.isfinite(variance)
-    vol = np.sqrt(variance[inside] / years)
+    # ln(K / F), but for a constant.
+    x, at = np.log(smile["strike"].to_numpy()), np.log(strike)
+    weight = (at - x[below]) / (x[above] - x[below])
+    vol = np.sqrt(((1.0 - weight) * variance[below] + weight * variance[above]) / years)
     priced = black_scholes(
-        np.full(len(vol), spot), strike[inside], np.full(len(vol), years), vol, rate, dividend,
-        sign[inside],
-    )  # fmt: skip
+        np.full(len(vol), spot), strike, np.full(len(vol), years), vol, rate, dividend, sign
+    )
     return (
         legs.filter(pl.Series(inside))
         .select("row", "leg")

@@ -2,13 +2,15 @@
 
 For each leg and session the first that there is, from best to worst:
 
-1. `REAL`: a good two-sided quote of the contract, or a wide one if parity gives none that is
-   narrower. A far option with an ask and no bid is marked at half its ask, and sold for nothing.
+1. `REAL`: a good two-sided quote of the contract, or a wide one if its mid agrees with the smile
+   and parity gives none that is narrower. A far option with an ask and no bid is marked at half its
+   ask, and sold for nothing, if that agrees with the smile or the ask is a few ticks.
 2. `PARITY`: the quote of the other right at the strike, moved by put-call parity (Hull, section
-   11.4): exact for European options; of American ones only for a leg out of the money. It is not
-   used if the smile lies outside that quote, which is then a wrong one.
-3. `SMILE`: the volatility between the good strikes of the expiry on this session, interpolated in
-   total variance.
+   11.4): exact for European options; of American ones only for a leg out of the money. It is used
+   only if it is narrow against the price and agrees with the smile, and then marked at the smile's
+   price, which is the more exact, between a bid and an ask as far apart as those of the pair.
+3. `SMILE`: the volatility between the good out-of-the-money quotes of the other strikes of the
+   expiry on this session, interpolated in total variance.
 4. `SHIFTED`: the surface, moved by the leg's last difference from it; half of it is left after five
    sessions.
 5. `SYNTHETIC`: the surface.
@@ -30,6 +32,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.backtest.quote_fallbacks import by_parity, by_smile
+from options_platform.domain.calendar.sessions import all_sessions
 from options_platform.domain.chain import Chain, ChainRules
 
 Ints = NDArray[np.int64]
@@ -39,7 +42,15 @@ REAL, PARITY, SMILE, SHIFTED, SYNTHETIC = range(1, 6)
 SOURCE_NAMES = {0: "none", 1: "real", 2: "parity", 3: "smile", 4: "shifted", 5: "synthetic"}
 # A far option without a bid: its mid is half the ask.
 FAR_DELTA = 0.05
+# Such an ask, or a wide quote, counts if its mid is within this share of the smile's price or this
+# many USD. An ask of at most two ticks of an index option always does, and a wide quote that no
+# smile contradicts.
+DOUBT_SHARE, DOUBT_USD = 0.25, 0.05
+FEW_TICKS_USD = 0.10
 HALF_LIFE = 5
+# Parity counts if half its width, and its distance from the smile, are at most this share of the
+# smile's price: the dear option in the money of a pair says little about the cheap one.
+PARITY_SHARE = 0.05
 EXPIRY = ["date", "ticker", "last_day"]
 CONTRACT = [*EXPIRY, "right", "cents"]
 
@@ -74,6 +85,10 @@ class RealQuotes(Protocol):
         """The good quotes of a chain, from which plans are made; None if it is not stored."""
         ...
 
+    def days(self, ticker: str) -> NDArray[np.datetime64]:
+        """The sessions of the ticker's stored chains, ascending; also those before the backtest."""
+        ...
+
     def quotes(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """Quotes in :data:`CHAIN_QUOTES` of the wanted date, ticker and last_day, good and bad."""
         ...
@@ -106,8 +121,8 @@ class RealLegs:
 
     NaN, and `source` 5, where only the surface has a price; `source` is 0 where a leg is not alive.
     `iv` is an annualised fraction; with `SHIFTED` it is all that is given. `no_bid` marks legs that
-    are sold for nothing. `covered`, shape [rows], are the sessions from the first to the last with
-    a stored chain of the trade's expiries: between them a missing quote is a gap, not an end.
+    are sold for nothing. `covered`, shape [rows], are the sessions on which the ticker's chain is
+    stored, or was one of at most `gap_sessions` sessions ago: a missing quote is then a gap.
     """
 
     bid: Floats
@@ -119,8 +134,14 @@ class RealLegs:
     covered: Bools
 
 
-def real_legs(modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules) -> RealLegs:
-    """The best price of each leg on each row, from stored quotes."""
+def real_legs(
+    modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules, gap_sessions: int
+) -> RealLegs:
+    """The best price of each leg on each row, from quotes stored for its session or earlier ones.
+
+    After a stored chain of a ticker, sessions without one are a gap in its quotes, but after
+    `gap_sessions` of them the quotes have ended.
+    """
     wanted = _wanted(modelled)
     shape = modelled.alive.shape
     keys = wanted.select(EXPIRY).unique()
@@ -136,7 +157,7 @@ def real_legs(modelled: ModelledLegs, stored: RealQuotes, rules: ChainRules) -> 
     values["iv"][at] = found["iv"].fill_null(np.nan).to_numpy()
     source[at] = found["source"].fill_null(SYNTHETIC).to_numpy()
     no_bid[at] = found["no_bid"].fill_null(value=False).to_numpy()
-    covered = _covered(modelled, wanted, chains)
+    covered = _covered(modelled, stored, gap_sessions)
     _shift(modelled, values["iv"], source)
     return RealLegs(
         values["bid"], values["mid"], values["ask"], values["iv"], source, no_bid, covered
@@ -205,14 +226,13 @@ def _own(wanted: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("bid").fill_null(0.0) == 0)
         & (pl.col("ask") > 0)
     ).fill_null(value=False)
-    good = pl.col("sound").fill_null(value=False) | lone_ask
-    usable = good | pl.col("two_sided").fill_null(value=False)
+    usable = pl.col("two_sided").fill_null(value=False) | lone_ask
     return (
         joined.with_columns(
             bid=pl.when(usable).then(pl.col("bid").fill_null(0.0)),
             ask=pl.when(usable).then("ask"),
             iv=pl.when(usable & ~lone_ask).then("iv"),
-            source=pl.when(good).then(pl.lit(REAL)),
+            source=pl.when(pl.col("sound").fill_null(value=False)).then(pl.lit(REAL)),
             no_bid=lone_ask,
         )
         .with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2.0)
@@ -221,11 +241,11 @@ def _own(wanted: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
 
 
 def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.DataFrame:
-    """`own` with the prices and the source of the best fallback where it has no good quote."""
+    """`own` with the best price and its source where it has no good two-sided quote."""
     missing = own.filter(pl.col("source").is_null())
     if missing.is_empty():
         return own
-    wanted = missing.drop("bid", "mid", "ask", "iv")
+    wanted = missing.drop("bid", "mid", "ask", "iv", "no_bid")
     both = missing
     for name, prices in (
         ("parity", by_parity(wanted, chains, rules)),
@@ -234,36 +254,43 @@ def _best(own: pl.DataFrame, chains: pl.DataFrame, rules: ChainRules) -> pl.Data
         key = ["row", "leg"]
         both = both.join(prices, on=key, how="left", suffix=f"_{name}", maintain_order="left")
     width, parity_width = pl.col("ask") - pl.col("bid"), pl.col("ask_parity") - pl.col("bid_parity")
-    off = (pl.col("mid_parity") - pl.col("mid_smile")).abs() > parity_width / 2.0
-    parity = pl.col("mid_parity").is_not_null() & ~off.fill_null(value=False)
-    wide = pl.col("mid").is_not_null() & ((width <= parity_width) | ~parity)
+    most = PARITY_SHARE * pl.col("mid_smile")
+    off = (pl.col("mid_parity") - pl.col("mid_smile")).abs()
+    # Without a smile to judge it, or without a quote to move, there is no parity price.
+    parity = ((parity_width / 2.0 <= most) & (off <= most)).fill_null(value=False)
+    doubt = pl.max_horizontal(DOUBT_SHARE * pl.col("mid_smile"), pl.lit(DOUBT_USD))
+    agrees = (pl.col("mid") - pl.col("mid_smile")).abs() <= doubt
+    few_ticks = pl.col("no_bid") & (pl.col("ask") <= FEW_TICKS_USD + 1e-9)
+    counts = (agrees.fill_null(~pl.col("no_bid")) | few_ticks) & pl.col("mid").is_not_null()
+    narrowest = pl.col("no_bid") | (width <= parity_width) | ~parity
     source = (
-        pl.when(wide).then(pl.lit(REAL))
+        pl.when(counts & narrowest).then(pl.lit(REAL))
         .when(parity).then(pl.lit(PARITY))
         .when(pl.col("mid_smile").is_not_null()).then(pl.lit(SMILE))
     )  # fmt: skip
+    real, smile, half = pl.col("source") == REAL, pl.col("mid_smile"), parity_width / 2.0
+    moved = pl.col("source") == PARITY
     chosen = both.with_columns(source=source).with_columns(
-        pl.when(pl.col("source") == REAL)
-        .then(name)
-        .when(pl.col("source") == PARITY)
-        .then(f"{name}_parity")
-        .otherwise(f"{name}_smile")
-        .alias(name)
-        for name in ("bid", "mid", "ask", "iv")
+        bid=pl.when(real).then("bid").when(moved).then((smile - half).clip(lower_bound=0.0)),
+        mid=pl.when(real).then("mid").otherwise(smile),
+        ask=pl.when(real).then("ask").when(moved).then(smile + half),
+        iv=pl.when(real).then("iv").otherwise("iv_smile"),
+        no_bid=pl.col("no_bid") & real.fill_null(value=False),
     )
     return pl.concat([own.filter(pl.col("source").is_not_null()), chosen.select(own.columns)])
 
 
-def _covered(modelled: ModelledLegs, wanted: pl.DataFrame, chains: pl.DataFrame) -> Bools:
-    """Rows from a trade's first to its last session with a stored chain of its expiries."""
-    stored = wanted.join(chains.select(EXPIRY).unique(), on=EXPIRY, how="semi")
-    rows = stored["row"].unique().to_numpy()
-    count = int(modelled.trade.max(initial=-1)) + 1
-    first, last = np.full(count, len(modelled.trade)), np.full(count, -1)
-    np.minimum.at(first, modelled.trade[rows], rows)
-    np.maximum.at(last, modelled.trade[rows], rows)
-    every = np.arange(len(modelled.trade))
-    return np.asarray((every >= first[modelled.trade]) & (every <= last[modelled.trade]))
+def _covered(modelled: ModelledLegs, stored: RealQuotes, gap_sessions: int) -> Bools:
+    calendar = np.array(all_sessions(), dtype="datetime64[D]")
+    covered = np.zeros(len(modelled.day), dtype=bool)
+    for ticker in np.unique(modelled.ticker):
+        rows = np.flatnonzero(modelled.ticker == ticker)
+        stored_days, days = stored.days(modelled.names[ticker]), modelled.day[rows]
+        at = np.searchsorted(stored_days, days, side="right") - 1
+        rows, days, last = rows[at >= 0], days[at >= 0], stored_days[at[at >= 0]]
+        age = np.searchsorted(calendar, days) - np.searchsorted(calendar, last)
+        covered[rows] = age <= gap_sessions
+    return covered
 
 
 def _shift(modelled: ModelledLegs, iv: Floats, source: Ints) -> None:

@@ -36,7 +36,7 @@ class BacktestOptions:
     """Settings of a backtest beyond those of trading; see :class:`BacktestRules`.
 
     `baseline_seeds` is the number of draws of each no-skill baseline. Raises ValueError if it is
-    below 1.
+    below 1, and if `gap_sessions` is negative.
     """
 
     assignment: AssignmentRules = field(default_factory=AssignmentRules)
@@ -45,14 +45,17 @@ class BacktestOptions:
     resume_after_sessions: int | None = 21
     baseline_seeds: int = 20
     chains: ChainUse = "real_if_stored"
+    gap_sessions: int = 5
 
     def __post_init__(self) -> None:
         if self.baseline_seeds < 1:
             raise ValueError("baseline_seeds must be at least 1")
-        _require_use(self.chains)
+        _require_use(self.chains, self.gap_sessions)
 
 
-def _require_use(chains: str) -> None:
+def _require_use(chains: str, gap_sessions: int) -> None:
+    if gap_sessions < 0:
+        raise ValueError(f"gap_sessions must be at least 0, not {gap_sessions}")
     if chains not in get_args(ChainUse):
         raise ValueError(f"chains must be one of {', '.join(get_args(ChainUse))}, not {chains}")
 
@@ -69,7 +72,9 @@ class BacktestRules:
     Entries are reduced to what `sizing` allows at the equity of the session; without it the planned
     contracts are traded. `chains`: with `real_if_stored` plans, fills and marks use stored real
     chains where there are any, and the surface elsewhere; with `real_only` nothing is traded
-    without real quotes; `synthetic` ignores them.
+    without real quotes; `synthetic` ignores them. After a stored chain of a ticker, up to
+    `gap_sessions` sessions without one are a gap, in which nothing fills; after that, the surface
+    fills again.
     """
 
     start_usd: float = 100_000.0
@@ -85,9 +90,10 @@ class BacktestRules:
     buying_power: bool = True
     resume_after_sessions: int | None = 21
     chains: ChainUse = "real_if_stored"
+    gap_sessions: int = 5
 
     def __post_init__(self) -> None:
-        _require_use(self.chains)
+        _require_use(self.chains, self.gap_sessions)
         if not 0.0 < self.start_usd < math.inf:
             raise ValueError("start_usd must be a positive number")
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest_study.variants import Variant, places, raise_unknown, vary
 from options_platform.domain.planning.plan import PlanRules
+from options_platform.domain.planning.retired_settings import RESHAPED
 from options_platform.errors import UsageError
 
 NOTHING = "none"
@@ -120,6 +121,8 @@ def _read(key: str, text: str, hint: Any) -> Any:
     try:
         return TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
+        if key in RESHAPED:
+            raise UsageError(f"--vary {key} is no longer {RESHAPED[key]}") from error
         raise UsageError(f"--vary {key}: {text!r}: {error.errors()[0]['msg']}") from error
 
 

@@ -1,8 +1,9 @@
 """What a backtest is worth if the prices that it rests on are wrong.
 
 Synthetic prices come from a surface whose error is about a vol point. So the rules, and baselines
-that sell options, are run anew with every implied volatility moved: entries, sizes, marks, stops
-and exits all follow.
+that sell options, are run anew with the implied volatility of every strike moved: entries, sizes,
+marks, stops and exits all follow. The shift is of the surface's result, so that the wings move as
+much as the middle; quoted indices stay as they are.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ POINTS, SCALE = "plan.chain.surface.iv_points", "plan.chain.surface.iv_scale"
 
 @dataclass(frozen=True)
 class Scenario:
-    """Volatilities at the money times `iv_scale`, plus `iv_points` vol points."""
+    """The volatility of every strike times `iv_scale`, plus `iv_points` vol points."""
 
     iv_points: float = 0.0
     iv_scale: float = 1.0

@@ -23,7 +23,7 @@ import numpy as np
 
 from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
-from options_platform.domain.chain.surface import atm_vol, surface_iv
+from options_platform.domain.chain.surface import surface_iv, unmoved_atm_vol
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import black_scholes
 
@@ -84,8 +84,8 @@ def strike_nearest_delta(
     four standard deviations out of the money. All arguments and the result have shape [rows].
     """
     spot, step = underlying.spot, strike_step(underlying)
-    widest = atm_vol(underlying, years, rules.surface)
-    reach = np.ceil(RANGE_DEVIATIONS * widest * np.sqrt(years) * spot / step)
+    level = unmoved_atm_vol(underlying, years, rules.surface)
+    reach = np.ceil(RANGE_DEVIATIONS * rules.surface.moved(level) * np.sqrt(years) * spot / step)
     # At high volatility a delta of 0.45 is in the money, so search one deviation there as well.
     inside = np.maximum(np.ceil(reach / RANGE_DEVIATIONS), 2.0)
     offsets = np.arange(-int(np.max(inside, initial=2.0)), int(np.max(reach, initial=1.0)) + 1)
@@ -95,7 +95,7 @@ def strike_nearest_delta(
     columns, years, sign = underlying.column(), years[:, None], sign[:, None]
     rate, dividend = columns.term.rate_or(rules.risk_free_rate), rules.dividend_yield
     iv = surface_iv(
-        columns, ladder, years, rules.surface, carry=rate - dividend, atm=widest[:, None]
+        columns, ladder, years, rules.surface, carry=rate - dividend, atm=level[:, None]
     )
     deltas = black_scholes(columns.spot, ladder, years, iv, rate, dividend, sign).delta
     distance = np.abs(np.abs(deltas) - delta[:, None])

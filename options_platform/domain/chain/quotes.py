@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
-from options_platform.domain.chain.surface import atm_vol, surface_iv
+from options_platform.domain.chain.surface import surface_iv, unmoved_atm_vol
 from options_platform.domain.chain.ticks import STEP_CHANGES_AT, tick_steps
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.chain.width import quoted_width
@@ -40,8 +40,9 @@ def quote(
     intrinsic value but no quote.
     """
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
-    atm = atm_vol(underlying, years, rules.surface)
-    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=atm)
+    level = unmoved_atm_vol(underlying, years, rules.surface)
+    iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=level)
+    atm = rules.surface.moved(level)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
     modelled = rules.width_scale * quoted_width(underlying, greeks.vega, years, atm, rules.width)
     steps = tick_steps(underlying)

@@ -11,7 +11,8 @@
    (:mod:`ssvi <options_platform.domain.chain.ssvi>`).
 
 Total variance at the money rises from tenor to tenor at least as fast as `Smile.slowest` demands,
-so that the surface is free of calendar arbitrage whatever the quoted indices are.
+so that the surface is free of calendar arbitrage whatever the quoted indices are. At the end the
+volatilities of all strikes may be moved alike (`iv_scale`, `iv_points`), to see what rests on them.
 """
 
 from __future__ import annotations
@@ -63,11 +64,15 @@ class SurfaceRules:
     30-day index) = a + b ln(30-day index / 0.20) for 9, 93 and 182 days.
 
     The index of the tickers in `at_the_money` is a volatility at the money, not one of a log
-    contract. `is_flat`: every volatility is the 30-day index. `iv_scale` multiplies and `iv_points`
-    (vol points) is added to the volatility at the money, and the smile moves along. `lowest_iv` is
-    the floor of the volatility at the money, an annualised fraction. With `learn`, a ticker with
-    stored real chains is priced by what they taught before the session
+    contract. `is_flat`: every volatility is the 30-day index. `lowest_iv` is the floor of the
+    volatility at the money, an annualised fraction. With `learn`, a ticker with stored real chains
+    is priced by what they taught before the session
     (:class:`LearnedSurface <options_platform.domain.chain.learned.LearnedSurface>`).
+
+    `iv_scale` multiplies and `iv_points` (vol points) is added to the volatility of every strike
+    that the surface gives, which is then at least `lowest_iv`. They are scenarios: a scale of at
+    most one keeps the surface free of arbitrage, but with points below zero the total variance of a
+    strike may fall from one expiry to the next, by at most the points times its volatility a year.
     """
 
     smiles: dict[str, Smile] = field(default_factory=lambda: dict(calibration.SMILES))
@@ -86,6 +91,12 @@ class SurfaceRules:
             raise ValueError("smiles need those of fund and stock, and term three pairs of numbers")
         if not (self.iv_scale > 0 and self.lowest_iv > 0):
             raise ValueError("iv_scale and lowest_iv must be above zero")
+
+    def moved(self, vol: Floats) -> Floats:
+        """Volatilities of the surface after `iv_scale` and `iv_points`, annualised fractions."""
+        shifted = vol * self.iv_scale + self.iv_points / 100.0
+        # The floor lifts no volatility that the surface itself puts below it.
+        return np.asarray(np.maximum(shifted, np.minimum(vol, self.lowest_iv)), dtype=np.float64)
 
     @classmethod
     def flat(cls) -> SurfaceRules:
@@ -131,6 +142,11 @@ def index_at(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floa
 
 def atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """At-the-money-forward implied volatility, an annualised fraction."""
+    return rules.moved(unmoved_atm_vol(underlying, years, rules))
+
+
+def unmoved_atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
+    """:func:`atm_vol` before `iv_scale` and `iv_points`, from which the smile is made."""
     if rules.is_flat:
         require_positive(years=years, volatility_index=underlying.index)
         atm = np.broadcast_to(underlying.index, np.broadcast(underlying.index, years).shape)
@@ -139,8 +155,7 @@ def atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Float
         totals, growth = _node_totals(underlying, years, rules)
         jump = _jump(underlying, days, totals, growth)
         atm = np.sqrt((_between(days, totals) + jump) / days) * _levels(underlying, rules)
-    moved = atm * rules.iv_scale + rules.iv_points / 100.0
-    return np.asarray(np.maximum(moved, rules.lowest_iv), dtype=np.float64)
+    return np.asarray(np.maximum(atm, rules.lowest_iv), dtype=np.float64)
 
 
 def index_for_atm(ticker: str, atm_30d: Floats, rules: SurfaceRules) -> Floats:
@@ -168,16 +183,16 @@ def surface_iv(
     """Implied volatility of a strike, an annualised fraction; arrays broadcast.
 
     `carry` is the rate less the dividend yield, annualised and continuously compounded. `atm` is
-    what :func:`atm_vol` gives for the same rows, where the caller has it.
+    what :func:`unmoved_atm_vol` gives for the same rows, where the caller has it.
     """
-    atm = atm_vol(underlying, years, rules) if atm is None else atm
+    atm = unmoved_atm_vol(underlying, years, rules) if atm is None else atm
     if rules.is_flat:
-        return np.asarray(np.broadcast_to(atm, np.broadcast(atm, strike).shape))
+        return np.asarray(np.broadcast_to(rules.moved(atm), np.broadcast(atm, strike).shape))
     smile = _smile_rows(underlying, rules)
     log_moneyness = np.log(strike / (underlying.spot * np.exp(carry * years)))
     psi = curvature(smile, years, atm)
     total = total_variance(log_moneyness, atm * atm * years, psi, smile)
-    return np.asarray(np.sqrt(total / years), dtype=np.float64)
+    return rules.moved(np.sqrt(total / years))
 
 
 def _between(days: Floats, totals: list[Floats]) -> Floats:

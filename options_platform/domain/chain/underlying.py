@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 
+EUROPEAN = (
+    "SPX", "SPXW", "XSP", "NDX", "NDXP", "XND", "RUT", "RUTW", "MRUT", "VIX", "VIXW", "DJX", "XEO",
+)  # fmt: skip
+"""Indices whose options cannot be exercised early (Cboe's and Nasdaq's product specifications)."""
+
 
 @dataclass(frozen=True)
 class TermStructure:
@@ -51,6 +56,11 @@ class Underlying:
     spot: Floats
     index: Floats
     term: TermStructure = NO_TERM
+
+    @property
+    def european(self) -> NDArray[np.bool_]:
+        """Whether the options cannot be exercised early, shape of `ticker`."""
+        return np.asarray(np.isin(np.array(self.names), EUROPEAN)[self.ticker])
 
     @classmethod
     def of(

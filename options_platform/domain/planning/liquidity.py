@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ def unsound(bid: Floats, ask: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.any(~(ask - bid >= 0.0), axis=1))
 
 
-def illiquid(
+def broken_gates(
     sides: Floats,
     bid: Floats,
     ask: Floats,
@@ -43,8 +44,8 @@ def illiquid(
     rules: LiquidityRules,
     open_interest: Floats | None = None,
     volume: Floats | None = None,
-) -> NDArray[np.bool_]:
-    """Whether a spread of sound quotes breaks a gate, one answer a row.
+) -> dict[str, NDArray[np.bool_]]:
+    """By gate, in words, whether a spread of sound quotes breaks it, shape [rows].
 
     Args:
         sides: contracts of each leg, sold ones negative, shape [legs].
@@ -58,17 +59,32 @@ def illiquid(
     sold = sides < 0
     low_bid = np.any((bid[:, sold] < rules.min_bid_usd) | (bid[:, sold] <= 0.0), axis=1)
     wide = np.sum(np.abs(sides) * (ask - bid), axis=1) > rules.max_width_share * np.abs(net_price)
-    broken = low_bid | wide
-    for known, least in ((open_interest, rules.min_open_interest), (volume, rules.min_volume)):
-        if known is not None:
-            broken = broken | np.any(known < least, axis=1)
-    return np.asarray(broken)
+    few = [
+        np.zeros(len(bid), bool) if counts is None else np.any(counts < least, axis=1)
+        for counts, least in (
+            (open_interest, rules.min_open_interest), (volume, rules.min_volume)
+        )
+    ]  # fmt: skip
+    return dict(zip(_gates(rules), (low_bid, wide, *few), strict=True))
+
+
+def illiquid(broken: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Whether a spread breaks any gate, by the answer of `broken_gates`."""
+    return np.asarray(np.any(list(broken.values()), axis=0))
 
 
 def asked_of_quotes(rules: LiquidityRules) -> str:
-    """The gates in words."""
+    """The gates in words; those that are zero ask for nothing and are left out."""
+    least = {"open interest": rules.min_open_interest, "volume": rules.min_volume}
+    asked = [gate for gate in _gates(rules) if least.get(gate.partition(" of ")[0], 1.0) > 0.0]
+    return ", ".join(asked)
+
+
+def _gates(rules: LiquidityRules) -> tuple[str, str, str, str]:
+    bid = f"a bid of {rules.min_bid_usd:g}" if rules.min_bid_usd > 0.0 else "a bid"
     return (
-        f"a bid of {rules.min_bid_usd:g} on each sold leg, quotes no wider than "
-        f"{rules.max_width_share:g} of the net price, open interest of "
-        f"{rules.min_open_interest:g} and volume of {rules.min_volume:g}"
+        f"{bid} on each sold leg",
+        f"quotes no wider than {rules.max_width_share:g} of the net price",
+        f"open interest of {rules.min_open_interest:g} on each leg",
+        f"volume of {rules.min_volume:g} on each leg",
     )

@@ -6,14 +6,14 @@ import math
 
 import polars as pl
 
-from options_platform.domain.risk.sizing import SizingRules
+from options_platform.domain.risk.sizing import TOLERANCE, SizingRules
 
 
 def needs_account(sizing: SizingRules) -> pl.Expr:
     """What a spread needs that the risk budget refuses: an account, or another setting.
 
     Columns: regime, account_needed (USD, infinite where the regime is switched off) and
-    spread_loss_usd, the maximum loss of one spread.
+    spread_loss_usd, the maximum loss of one spread; both at the width that needs least.
     """
     account = pl.format("an account of {} USD", in_dollars("account_needed"))
     switched_off = pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime"))
@@ -23,7 +23,7 @@ def needs_account(sizing: SizingRules) -> pl.Expr:
     return (
         pl.when(pl.col("account_needed").is_infinite())
         .then(switched_off)
-        .when(pl.col("spread_loss_usd") <= cap)
+        .when(pl.col("spread_loss_usd") * (1.0 - TOLERANCE) <= cap)
         .then(account)
         .when(fits)
         .then(higher_cap)

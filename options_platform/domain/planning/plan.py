@@ -36,6 +36,7 @@ from options_platform.domain.planning.leg_quotes import (
 from options_platform.domain.planning.liquidity import (
     LiquidityRules,
     asked_of_quotes,
+    broken_gates,
     illiquid,
     unsound,
 )
@@ -153,7 +154,7 @@ def _with_index(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _error_at(dte: str) -> pl.Expr:
-    return vol_error(pl.col("ticker"), pl.col("iv_basis"), pl.col(dte))
+    return vol_error(*(pl.col(name) for name in ("ticker", "iv_symbol", "iv_basis", dte)))
 
 
 def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
@@ -195,6 +196,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             as_text("limit_price"),
             asked_of_quotes(rules.liquidity),
             pl.col("illiquid"),
+            pl.col("quotes_needed"),
         ),
         RefusalRule(
             "RISK_BUDGET",
@@ -297,7 +299,9 @@ def _price(
     scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
     price = net if strategy.kind == "debit" else -net
     bad = ~(price > 0) | (price >= bounds.price_limit) | ~(bounds.loss > 0) | unsound(bid, ask)
-    thin = illiquid(sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume)
+    broken = broken_gates(
+        sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume
+    )
     safe = np.where(bad, 1.0, loss_usd)
     count = contracts(safe, *scales, rules.sizing)
     size = SHARES * count
@@ -318,7 +322,15 @@ def _price(
         fee_share=(pl.Series(fees) / pl.Series(bounded * SHARES)).fill_nan(None),
         **{f"net_{name}": pl.Series(values) for name, values in greek.items()},
         bad_quote=pl.Series(bad),
-        illiquid=pl.Series(thin),
+        illiquid=pl.Series(illiquid(broken)),
+        quotes_needed=pl.concat_str(
+            [
+                pl.when(pl.Series(is_broken)).then(pl.lit(gate))
+                for gate, is_broken in broken.items()
+            ],
+            separator=", ",
+            ignore_nulls=True,
+        ),
     )
 
 

@@ -48,6 +48,16 @@ def as_text(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Float64).round(6).cast(pl.String)
 
 
+def apart_from(value: pl.Expr, bound: float, digits: int) -> pl.Expr:
+    """The value as text, with as many more decimals than `digits` as it takes to differ from
+    `bound`."""
+    rounded = [value.round(more) for more in range(digits, 10)]
+    return pl.coalesce(
+        *(pl.when((each - bound).abs() > 1e-12).then(each.cast(pl.String)) for each in rounded),
+        value.cast(pl.String),
+    )
+
+
 def is_missing(column: str) -> pl.Expr:
     """Whether the column holds no number."""
     return pl.col(column).is_null() | pl.col(column).is_nan()

@@ -18,3 +18,10 @@ RETIRED: dict[str, str] = {
     "plan.chain.surface.skew_fade": _SMILE,
 }
 """By dotted name what replaced the setting."""
+
+RESHAPED: dict[str, str] = {
+    "plan.chain.width": "a list of four numbers or one text; the widths of quotes are measured by "
+    "ticker, plan.chain.width.hour says when they are quoted and plan.chain.width_scale multiplies "
+    "them",
+}
+"""By dotted name what a table of settings is no more, and what replaced that."""

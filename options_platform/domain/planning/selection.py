@@ -16,6 +16,7 @@ import polars as pl
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.refusals import (
     RefusalRule,
+    apart_from,
     as_text,
     first_needs,
     first_refusal,
@@ -187,14 +188,14 @@ def _vetoes(rules: SelectionRules) -> tuple[RefusalRule, ...]:
             (pl.col("kind") == "debit")
             & pl.col("regime").is_in(rules.veto_debit_regimes)
             & (change < rules.veto_debit_below),
-            _needs_change(f"at least {rules.veto_debit_below:g}"),
+            _needs_change("at least", rules.veto_debit_below),
         ),
         RefusalRule(
             "VOL_VETO_CREDIT",
             as_text("iv_rank_change_pred"),
             f"at most {rules.veto_credit_above:g} for a credit",
             (pl.col("kind") == "credit") & (change > rules.veto_credit_above),
-            _needs_change(f"at most {rules.veto_credit_above:g}"),
+            _needs_change("at most", rules.veto_credit_above),
         ),
     )
 
@@ -208,7 +209,7 @@ def _low_confidence(rules: SelectionRules) -> RefusalRule:
         return RefusalRule("LOW_CONFIDENCE", as_text("p_max"), threshold, refuses)
     asked = f"in the {upper_part(rules.confident_share)} of {rules.fewest_calls} earlier calls or "
     threshold = f"{asked}more, in the neutral regime" if by_matrix else "any"
-    earlier = pl.col("earlier_calls").fill_null(0)
+    earlier, least_rank = pl.col("earlier_calls").fill_null(0), 1.0 - rules.confident_share
     needs = (
         pl.when(earlier < rules.fewest_calls)
         .then(
@@ -219,9 +220,9 @@ def _low_confidence(rules: SelectionRules) -> RefusalRule:
         )
         .otherwise(
             pl.format(
-                f"a rank of {1.0 - rules.confident_share:.4f} among {{}} earlier calls; it is {{}}",
+                f"a rank of {least_rank:.4f} among {{}} earlier calls; it is {{}}",
                 earlier,
-                pl.col("call_rank").round(4),
+                apart_from(pl.col("call_rank"), round(least_rank, 4), digits=4),
             )
         )
     )
@@ -257,9 +258,11 @@ def upper_part(share: float) -> str:
     return f"upper {100.0 * share:g}%"
 
 
-def _needs_change(wanted: str) -> pl.Expr:
-    forecast = pl.col("iv_rank_change_pred").round(3).cast(pl.String)
-    return pl.format("a forecast change of IV rank of {}, not {}", pl.lit(wanted), forecast)
+def _needs_change(wanted: str, bound: float) -> pl.Expr:
+    forecast = apart_from(pl.col("iv_rank_change_pred"), bound, digits=3)
+    return pl.format(
+        "a forecast change of IV rank of {}, not {}", pl.lit(f"{wanted} {bound:g}"), forecast
+    )
 
 
 def _except_in(rules: SelectionRules) -> str:

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+TOLERANCE = 1e-9
+"""A loss above its limit by this share of it, the noise of sums of cents, still fits."""
+
 
 def _multipliers() -> dict[str, float]:
     return {
@@ -32,7 +35,8 @@ class SizingRules:
     """Sizing rules: `account_value_usd` x `risk_pct` is the base risk of a trade.
 
     `max_risk_usd` caps the budget (None: no cap), `max_contracts` the number of spreads.
-    `regime_multiplier` scales the budget by regime; 0 trades nothing there. With `at_least_one` one
+    `regime_multiplier` scales the budget by regime, never above `risk_pct` of the account; 0 trades
+    nothing there. With `at_least_one` one
     spread is traded although the scaled budget is smaller, if its maximum loss fits `risk_pct` of
     the account and `max_risk_usd`.
 
@@ -68,11 +72,12 @@ def contracts(
     """Number of spreads whose maximum loss fits the risk budget.
 
     The budget is account value x risk_pct x regime multiplier x (0.5 + 0.5 x confidence), at most
-    `max_risk_usd`. With `at_least_one` a single spread may exceed it, see :func:`largest_loss`. All
-    arrays have shape [rows].
+    account value x risk_pct and `max_risk_usd`. With `at_least_one` a single spread may exceed it,
+    see :func:`largest_loss`. All arrays have shape [rows].
     """
-    count = np.floor(risk_budget(multiplier, confidence, rules) / max_loss_per_spread_usd)
-    one_fits = max_loss_per_spread_usd <= largest_loss(multiplier, confidence, rules)
+    loss = max_loss_per_spread_usd * (1.0 - TOLERANCE)
+    count = np.floor(risk_budget(multiplier, confidence, rules) / loss)
+    one_fits = loss <= largest_loss(multiplier, confidence, rules)
     return np.clip(np.maximum(count, one_fits), 0, rules.max_contracts).astype(np.int32)
 
 
@@ -104,16 +109,18 @@ def account_needed(
     """
     one_dollar = replace(rules, account_value_usd=1.0, max_risk_usd=None)
     share = largest_loss(multiplier, confidence, one_dollar)
+    # Half of the tolerance, so that the account named fits whatever the last bit of its product.
+    loss = max_loss_per_spread_usd * (1.0 - TOLERANCE / 2.0)
     with np.errstate(divide="ignore"):
-        hundreds = np.round(max_loss_per_spread_usd / share / 100.0, 9)
-    return np.asarray(np.ceil(hundreds) * 100.0)
+        return np.asarray(np.ceil(loss / share / 100.0) * 100.0)
 
 
 def risk_budget(
     multiplier: NDArray[np.float64], confidence: NDArray[np.float64], rules: SizingRules
 ) -> NDArray[np.float64]:
     """Risk budget of a trade, USD, shape [rows]."""
-    budget = rules.account_value_usd * rules.risk_pct * multiplier * (0.5 + 0.5 * confidence)
+    scale = np.minimum(multiplier * (0.5 + 0.5 * confidence), 1.0)
+    budget = rules.account_value_usd * rules.risk_pct * scale
     return budget if rules.max_risk_usd is None else np.minimum(budget, rules.max_risk_usd)
 
 

@@ -7,9 +7,11 @@ by chance not have happened, which only the exact Poisson interval sees. The wid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.statistics.bootstrap import LEVEL, block_positions
@@ -76,7 +78,8 @@ def poisson_interval(count: int) -> tuple[float, float]:
 class TimeTo:
     """Years until a number of further entries: at the mean pace, and at the ends of its interval.
 
-    `earliest` goes with the fastest pace. Infinite where the pace is 0: it may never come.
+    `earliest` goes with the fastest pace. Infinite where the pace is 0: it may never come. The
+    interval says how well the mean is known; `PastStarts` says how far single spans differ from it.
     """
 
     years: float
@@ -97,6 +100,60 @@ def share_of_starts(entries: Floats, missing: int, years: int) -> float | None:
     span = years * SESSIONS_A_YEAR
     sums = _rolling_sums(entries, span)
     return float((sums >= missing).mean()) if len(sums) else None
+
+
+@dataclass(frozen=True)
+class PastStarts:
+    """Years from each of `starts` past sessions until a number of further entries had come.
+
+    `low`, `median` and `high` are the quantiles `YEAR_QUANTILES` and 50%; infinite where the
+    history is too short to tell. `unreached` starts had fewer entries when the history ended.
+    `within_year` is the `share_of_starts` of one year.
+    """
+
+    starts: int
+    unreached: int
+    low: float
+    median: float
+    high: float
+    within_year: float | None
+
+
+def past_starts(entries: Floats, missing: int) -> PastStarts:
+    """The years until `missing` further entries from each session on, that session included.
+
+    A start that the history cuts off counts as waiting until then, not as one that never arrives:
+    E. L. Kaplan and P. Meier, Nonparametric estimation from incomplete observations, JASA 53
+    (1958). All quantiles are 0 if nothing is missing.
+    """
+    count = len(entries)
+    within_year = share_of_starts(entries, missing, 1)
+    if missing <= 0:
+        return PastStarts(count, 0, 0.0, 0.0, 0.0, within_year)
+    totals = np.cumsum(entries)
+    start = np.arange(count)
+    last = np.searchsorted(totals, totals - entries + missing)
+    is_reached = last < count
+    waited = np.where(is_reached, last - start + 1, count - start)
+    low, median, high = _waiting_quantiles(
+        waited, is_reached, (YEAR_QUANTILES[0], 0.5, YEAR_QUANTILES[1])
+    )
+    return PastStarts(count, int((~is_reached).sum()), low, median, high, within_year)
+
+
+def _waiting_quantiles(
+    waited: NDArray[np.int64], is_reached: NDArray[np.bool_], quantiles: Sequence[float]
+) -> list[float]:
+    """Kaplan-Meier quantiles in years of waits in sessions, some of which were cut off."""
+    lengths, ends = np.unique(waited[is_reached], return_counts=True)
+    at_risk = len(waited) - np.searchsorted(np.sort(waited), lengths)
+    still_waiting = np.cumprod(1.0 - ends / at_risk)
+    # The product of exact fractions may miss a quantile by a rounding error.
+    passed = [still_waiting <= 1.0 - quantile + 1e-12 for quantile in quantiles]
+    return [
+        float(lengths[each.argmax()]) / SESSIONS_A_YEAR if each.any() else float("inf")
+        for each in passed
+    ]
 
 
 def _years(missing: int, rate: float) -> float:

@@ -34,7 +34,9 @@ def outlook_findings(settings: Settings, findings: Sequence[Diagnosis]) -> list[
         return [_note("pace", f"not computed: {error}")]
     notes = [_note("pace", pace_text(outlook)), _note("paper trading", until_text(outlook))]
     notes += [_note("account", text) for text in needs.notes]
+    notes.append(_note("confidence", outlook.confidence_text))
     span = f"in the last {outlook.recent_span}"
+    notes.append(_note("entries", f"{outlook.entries_text}, {span}"))
     return notes + [_note("matrix", f"{text}, {span}") for text in outlook.idle_cells]
 
 

@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.backtest.real_quotes import CHAIN_QUOTES
@@ -15,6 +17,8 @@ from options_platform.errors import PricingError
 from options_platform.settings.sources import PROXY_SOURCES
 
 COLUMNS = [*(name for name in CHAIN_QUOTES if name != "last_day"), "dte", "source"]
+# What prices rest on, without the time of the fetch.
+HASHED = ["contract_symbol", "quality", "dte", "strike", "bid", "ask", "spot", "years", "iv"]
 # Chains kept in memory for making plans, which asks for each of them a few times in a row.
 KEPT_CHAINS = 500
 
@@ -27,11 +31,16 @@ class StoredQuotes:
 
     def __init__(self, store: ChainStore, tickers: Sequence[str], start: date, end: date) -> None:
         self._store = store
-        keys = store.stored(tickers=tickers, start=start, end=end)
+        keys = store.stored(tickers=tickers, end=end)
         # A home holds one market, so one chain shows whether a ticker's chains are simulated.
         first = {ticker: (day, ticker) for day, ticker in reversed(keys)}
         proxies = {ticker for ticker, key in first.items() if self._is_proxy(key)}
-        self._keys = frozenset(key for key in keys if key[1] not in proxies)
+        real = [key for key in keys if key[1] not in proxies]
+        self._days = {
+            ticker: np.array([day for day, name in real if name == ticker], dtype="datetime64[D]")
+            for ticker in tickers
+        }
+        self._keys = frozenset(key for key in real if key[0] >= start)
         self._forget()
 
     def _is_proxy(self, key: tuple[date, str]) -> bool:
@@ -39,11 +48,12 @@ class StoredQuotes:
         return bool(sources.is_in(PROXY_SOURCES).any())
 
     def _forget(self) -> None:
+        self._fingerprint: str | None = None
         self._read: dict[tuple[date, str], tuple[set[date], pl.DataFrame]] = {}
         self._chains: dict[tuple[date, str], Chain | None] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {"_store": self._store, "_keys": self._keys}
+        return {"_store": self._store, "_keys": self._keys, "_days": self._days}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -55,9 +65,14 @@ class StoredQuotes:
 
     @property
     def fingerprint(self) -> str:
-        """Hash (16 hex digits) of the dates and tickers of the stored chains."""
-        text = ",".join(f"{day}{ticker}" for day, ticker in sorted(self._keys))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Hash (16 hex digits) of the stored quotes, whenever they were fetched."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for day, ticker in sorted(self._keys):
+                digest.update(f"{day}{ticker}".encode())
+                _update(digest, self._store.read([(day, ticker)], columns=HASHED))
+            self._fingerprint = digest.hexdigest()[:16]
+        return self._fingerprint
 
     def chain(self, day: date, ticker: str) -> Chain | None:
         """The good quotes of a stored chain; None without one, or if it comes from a proxy."""
@@ -75,6 +90,10 @@ class StoredQuotes:
             return None if self._is_proxy(key) else real_chain(self._store.read([key]))
         except PricingError:
             return None
+
+    def days(self, ticker: str) -> NDArray[np.datetime64]:
+        """The sessions of the ticker's stored chains up to the end, ascending."""
+        return self._days.get(ticker, np.array([], dtype="datetime64[D]"))
 
     def quotes(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """Stored quotes in CHAIN_QUOTES of the wanted date, ticker and last_day."""
@@ -97,3 +116,12 @@ class StoredQuotes:
             rows = rows.select(CHAIN_QUOTES.names()).cast(dict(CHAIN_QUOTES))  # type: ignore[arg-type]
             self._read[key] = read, rows
         return rows.filter(pl.col("last_day").is_in(list(last_days)))
+
+
+def _update(digest: hashlib._Hash, chain: pl.DataFrame) -> None:
+    """Add the columns of a chain, whose rows are sorted by contract, to a hash."""
+    for column in chain:
+        if column.dtype == pl.String:
+            digest.update("\n".join(column.fill_null("").to_list()).encode())
+        else:
+            digest.update(column.cast(pl.Float64).fill_null(float("nan")).to_numpy().tobytes())

@@ -10,6 +10,7 @@ import polars as pl
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import CHAMPIONS, DIRECTION_MODEL, RAW_OHLCV, TRADE_PLAN
+from options_platform.domain.calendar.sessions import session_times
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.call_ranks import RANKED, call_ranks
 from options_platform.errors import IncompleteDataError
@@ -23,13 +24,23 @@ def stored_calls(
 ) -> pl.DataFrame:
     """The rows of `direction_model` that ranks are computed from, from the first one to `end`.
 
-    Predictions of a former version do not name their variant. They are the shipped default's where
-    no champion was ever promoted, and otherwise count as a variant of their own.
+    Predictions of a former version do not name their variant. They get the one that was champion at
+    the close of their session, so that a later promotion or rollback changes no earlier rank.
     """
     calls = warehouse.read(DIRECTION_MODEL, columns=[*KEY, *RANKED], tickers=tickers, end=end)
-    if warehouse.read(CHAMPIONS).filter(target="direction").height:
-        return calls
-    return calls.with_columns(pl.col("variant").fill_null(DEFAULT["direction"]))
+    reigns = (
+        warehouse.read(CHAMPIONS)
+        .filter(target="direction")
+        .sort("since", "number")
+        .select("since", champion="model")
+    )
+    champions = session_times().select("date", "close_at")
+    champions = champions.join_asof(reigns, left_on="close_at", right_on="since")
+    return (
+        calls.join(champions.select("date", "champion"), "date", "left", maintain_order="left")
+        .with_columns(pl.coalesce("variant", "champion", pl.lit(DEFAULT["direction"])))
+        .drop("champion")
+    )
 
 
 def stored_ranks(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import KEY
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.planning.fees import fee_shares
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.plan import PlanRules, build_plans
+from options_platform.domain.planning.strike_settings import FIXED
 from options_platform.domain.risk import feasibility
 from options_platform.domain.trading.exposures import one_spread_rows
 from options_platform.errors import IncompleteDataError
@@ -24,8 +28,8 @@ ANY_SPREAD_FITS = 1e12
 
 @dataclass(frozen=True)
 class StrategyNeeds:
-    """`needs` has the columns of `domain.risk.FEASIBILITY_SCHEMA` and `plans`, the number of plans
-    of `first` to `last` that a row is the median of."""
+    """`needs` has the columns of `domain.risk.FEASIBILITY_SCHEMA`, by the plans of `first` to
+    `last`."""
 
     first: date
     last: date
@@ -33,16 +37,34 @@ class StrategyNeeds:
 
     @property
     def notes(self) -> list[str]:
-        """One sentence for each strategy that the account cannot trade."""
-        return [
-            f"{row['ticker']} {row['strategy'].replace('_', ' ')} does not fit the account; "
-            + (
-                f"the smallest that does has {row['account_needed_usd']:,.0f} USD"
-                if row["account_needed_usd"] is not None
-                else f"max_risk_usd is below its loss of {row['max_loss_usd']:,.0f} USD"
-            )
-            for row in self.needs.filter(~pl.col("fits")).iter_rows(named=True)
-        ]
+        """One sentence for each strategy that the account does not always trade at full width."""
+        is_full = pl.col("full_width") == pl.col("plans")
+        return [_note(row) for row in self.needs.filter(~is_full).iter_rows(named=True)]
+
+
+def _note(row: dict[str, Any]) -> str:
+    """What the account does with the plans of a strategy, and the accounts that do more."""
+    plans, full, narrower = row["plans"], row["full_width"], row["narrower"]
+    outcomes = {
+        f"trades narrower ({row['narrower_width'] or 0.0:g} USD wide)": narrower,
+        "trades at its full width": full,
+        "does not fit the account": plans - full - narrower,
+    }
+    shown = [f"{text} in {count} of {plans} plans" for text, count in outcomes.items() if count]
+    name = f"{row['ticker']} {row['strategy'].replace('_', ' ')}"
+    if row["smallest_account_usd"] is None:
+        loss = f"max_risk_usd is below its loss of {row['max_loss_usd']:,.0f} USD in most plans"
+        return f"{name} {', '.join(shown)}; {loss}"
+    needed = f"half of the plans need {_dollars(row['smallest_account_usd'])} or more"
+    if row["account_for_90_usd"] is not None:
+        needed += f", 90% fit {_dollars(row['account_for_90_usd'])}"
+    if row["account_needed_usd"] is not None:
+        needed += f"; at full width half need {_dollars(row['account_needed_usd'])} or more"
+    return f"{name} {', '.join(shown)}; {needed}"
+
+
+def _dollars(amount_usd: float) -> str:
+    return f"{math.ceil(round(amount_usd, 6)):,} USD"
 
 
 def strategy_needs(settings: Settings, warehouse: Warehouse, sessions: int) -> StrategyNeeds:
@@ -57,15 +79,38 @@ def strategy_needs(settings: Settings, warehouse: Warehouse, sessions: int) -> S
     first: date = planned.filter(planned >= shift(last, 1 - sessions)).min()  # type: ignore[assignment]
     inputs = plan_inputs(warehouse, settings.tickers, first, last)
     settings = with_fits(settings, warehouse)
+    rows = _at_every_width(inputs, settings.plan)
+    return StrategyNeeds(first, last, feasibility(rows, settings.plan.sizing, settings.risk))
+
+
+def _at_every_width(inputs: pl.DataFrame, plan: PlanRules) -> pl.DataFrame:
+    """One spread of each plan at its full width, and at each narrower one that the plan may take.
+
+    The rows of `one_spread_rows` with fees_share and the plan_id at the full width.
+    """
     # Plans that this account refuses, or makes narrower, are the ones of interest here.
     sizing = replace(
-        settings.plan.sizing, account_value_usd=ANY_SPREAD_FITS, max_contracts=1, max_risk_usd=None
+        plan.sizing, account_value_usd=ANY_SPREAD_FITS, max_contracts=1, max_risk_usd=None
     )
-    plans, _ = build_plans(inputs, replace(settings.plan, sizing=sizing))
-    trades = plans.filter(pl.col("decision") == "trade")
-    rows = one_spread_rows(trades).with_columns(fee_shares(trades, settings.plan.costs))
-    confidence = dict(rows.group_by("strategy").agg(pl.col("confidence").median()).iter_rows())
-    needs = feasibility(rows, settings.plan.sizing, settings.risk, confidence=confidence)
-    counts = rows.group_by("ticker", "strategy").len("plans")
-    needs = needs.join(counts, on=["ticker", "strategy"], maintain_order="left")
-    return StrategyNeeds(first, last, needs)
+    full = _spreads(inputs, replace(plan, sizing=sizing))
+    strikes = plan.strikes
+    if not (strikes.narrow_to_fit and strikes.width_mode == FIXED):
+        return full
+    traded = inputs.join(full, on=KEY, how="semi")
+    widths = [full]
+    for width in strikes.narrower_usd:
+        narrow = _spreads(traded, replace(plan, sizing=sizing, strikes=strikes.at_width(width)))
+        full_widths = full.select(*KEY, "plan_id", full_width="width")
+        narrow = narrow.drop("plan_id").join(full_widths, on=KEY)
+        allowed = (pl.col("width") < pl.col("full_width")) & (
+            pl.col("fees_share") <= strikes.max_fee_share
+        )
+        widths.append(narrow.filter(allowed).select(full.columns))
+    return pl.concat(widths)
+
+
+def _spreads(inputs: pl.DataFrame, plan: PlanRules) -> pl.DataFrame:
+    trades = build_plans(inputs, plan)[0].filter(pl.col("decision") == "trade")
+    keys = trades.select("date", "plan_id")
+    shares = fee_shares(trades, plan.costs)
+    return pl.concat([keys, one_spread_rows(trades)], how="horizontal").with_columns(shares)

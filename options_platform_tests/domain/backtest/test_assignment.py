@@ -7,13 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.backtest import AssignmentRules
+from options_platform.domain.backtest import AssignmentRules, run_backtest
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.ex_dividend import ExDividendRules
 from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform_tests.domain.backtest.bull_puts import EXPIRY, HELD, bull_put, run
+from options_platform_tests.domain.backtest.bull_puts import BULL_PUT, EXPIRY, HELD, bull_put, run
 from options_platform_tests.domain.backtest.small import (
     DAYS,
+    market,
     plan,
     together,
 )
@@ -115,3 +116,16 @@ def test_a_deep_in_the_money_put_without_time_value_is_assigned():
     trade = run(bull_put(), closes, rules).trades.row(0, named=True)
     assert (trade["exit_reason"], trade["closed_on"]) == ("ASSIGNED", DAYS[11])
     assert trade["exit_price"] == pytest.approx(-5.0, abs=0.35)
+
+
+@pytest.mark.parametrize(("ticker", "assigned"), [("SPX", False), ("NDX", False), ("SPY", True)])
+def test_options_on_an_index_are_not_assigned_early(ticker, assigned):
+    closes = [100.0] * 10 + [60.0] * (len(DAYS) - 10)
+    rules = replace(HELD, assignment=AssignmentRules())
+    put = plan(DAYS[0], BULL_PUT, ticker=ticker, price=-0.5, loss=4.5, profit=0.5)
+    call = plan(DAYS[0], DEEP_CALLS, ticker=ticker, price=-5.0, loss=5.0, profit=5.0)
+    by_put = run_backtest(*put, market({ticker: closes}), rules)
+    flat = market({ticker: [100.0] * len(DAYS)}, dividends={EX_DAY: 1.5})
+    for result in (by_put, run_backtest(*call, flat, rules)):
+        reason = "ASSIGNED" if assigned else "EXPIRY"
+        assert result.trades["exit_reason"].to_list() == [reason]

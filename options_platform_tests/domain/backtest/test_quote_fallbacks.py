@@ -86,6 +86,19 @@ def test_on_a_flat_smile_a_missing_strike_has_the_price_of_its_volatility():
     assert row["bid"] is None
 
 
+@pytest.mark.parametrize("right", ["put", "call"])
+def test_the_quotes_at_a_strike_say_nothing_about_its_smile(right):
+    """Both quotes at the strike are twice what they should be, and a neighbour in the money is."""
+    wrong = quotes(
+        [(name, strike, 1.0, 1.1, 0.4)
+         for name, strike in (("put", 97.0), ("call", 97.0), ("call", 96.0))],
+        100.0,
+    )  # fmt: skip
+    chain = pl.concat([smile([90.0, 95, 99, 101, 105], 0.2), wrong])
+    (row,) = by_smile(wanted(right, 97.0), chain, ChainRules()).to_dicts()
+    assert row["iv"] == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize(
     ("strike", "strikes"), [(97.0, [90.0, 95, 101, 105]), (80.0, [90.0, 95, 99, 101, 105])]
 )

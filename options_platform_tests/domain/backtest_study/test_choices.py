@@ -147,3 +147,8 @@ def test_the_level_of_confidence_can_be_varied_and_replaced_by_a_constant():
         (v.plan.selection.confident_share, v.plan.selection.min_probability) for v in variants
     ]
     assert levels == [(0.25, None), (0.25, 0.4), (0.5, None), (0.5, 0.4)]
+
+
+def test_a_setting_that_became_a_table_is_answered_with_its_parts():
+    with pytest.raises(UsageError, match=r"no longer a list of four .*plan.chain.width.hour"):
+        parse_choices(["plan.chain.width=0.1"], PLAN, RULES)

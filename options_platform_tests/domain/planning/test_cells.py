@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.planning.cells import CELLS, cell_text, matrix_cells
+from options_platform.domain.planning.cells import CELLS, cell_text, confident_calls, matrix_cells
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.testing.plan_rows import BATCH, one
@@ -23,9 +23,14 @@ def rows_of(*changes):
     return pl.concat(frames).with_columns(date=days)
 
 
-def cells_of(inputs, rules=RULES, since=LONG_AGO):
+def cells_of(inputs, rules=RULES, since=LONG_AGO, entered=None):
+    """The cells by key; `entered` are the sessions whose plans were opened (default: all)."""
     plans, _ = build_plans(inputs, rules)
-    cells = matrix_cells(inputs, plans, rules.selection, since)
+    opened = plans.filter(pl.col("decision") == "trade")
+    if entered is not None:
+        opened = opened.filter(pl.col("date").is_in(entered))
+    trades = opened.select("ticker", planned_on="date")
+    cells = matrix_cells(inputs, plans, trades, rules.selection, since)
     assert cells.schema == CELLS
     return {(r["regime"], r["direction"], r["strategy"]): r for r in cells.to_dicts()}
 
@@ -57,6 +62,27 @@ def test_a_frame_with_every_state():
     assert cell_text(cells["low_vol", "bearish", "bear_put_spread"]) == (
         "low_vol bearish (bear put spread): never called in 2 plans of low_vol"
     )
+
+
+def test_plans_that_the_account_keeps_out_are_planned_and_not_entered():
+    rows = rows_of(*3 * [{"regime": "low_vol"}])
+    key = ("low_vol", "bullish", "bull_call_spread")
+    some = cells_of(rows, entered=rows["date"].to_list()[:1])[key]
+    assert (some["called"], some["trades"], some["entered"], some["state"]) == (3, 3, 1, "traded")
+    assert cell_text(some).endswith(": 3 of 3 calls planned, 1 entered")
+    none = cells_of(rows, entered=[])[key]
+    assert (none["trades"], none["entered"], none["state"]) == (3, 0, "never entered")
+    assert cell_text(none).endswith(": 3 of 3 calls planned, none entered")
+
+
+def test_of_the_neutral_regimes_directions_those_in_the_upper_third_are_confident():
+    sure = {"regime": "neutral", "call_rank": 0.7, "earlier_calls": 60}
+    rows = rows_of(
+        sure, {**sure, "call_rank": 0.6}, {**sure, "earlier_calls": 59},
+        {**sure, "direction": "neutral"}, {**sure, "regime": "low_vol"},
+    )  # fmt: skip
+    assert confident_calls(rows, RULES.selection) == (3, 1)
+    assert confident_calls(rows, SelectionRules(strategy="iron_condor")) == (0, 0)
 
 
 def test_there_are_fourteen_cells_and_none_without_a_strategy():

@@ -1,5 +1,6 @@
 """Narrower widths for accounts that the configured width does not fit."""
 
+import math
 from dataclasses import replace
 
 import polars as pl
@@ -22,6 +23,11 @@ def with_strikes(**changes):
     return replace(RULES, strikes=StrikeRules(**changes))
 
 
+def at_account(value):
+    return replace(RULES, sizing=SizingRules(account_value_usd=value))
+
+
+RICH = at_account(1e6)
 WITHOUT = with_strikes(narrow_to_fit=False)
 
 
@@ -51,7 +57,8 @@ def test_only_rows_that_the_budget_refuses_change():
     refused = as_configured.join(keys, on=["date", "ticker"], how="semi")
     assert refused["reasons"].to_list() == [["RISK_BUDGET"]] * narrowed.height
     unchanged = as_configured.join(keys, on=["date", "ticker"], how="anti")
-    assert plans.filter(~NARROWED).equals(unchanged)
+    # What is refused at every width needs the width that loses least.
+    assert plans.filter(~NARROWED).drop("needs").equals(unchanged.drop("needs"))
     assert legs.join(keys, on=["date", "ticker"], how="anti").equals(configured_legs)
     refused_still = plans.filter(pl.col("reasons").list.first() == "RISK_BUDGET")
     assert refused_still.height > 10
@@ -95,6 +102,47 @@ def test_a_spread_on_a_stored_chain_is_narrowed_on_that_chain():
         for leg in legs.filter(plan_id=plan["plan_id"]).iter_rows(named=True):
             quoted = chain.contract(leg["expiry"], leg["right"], leg["strike"])
             assert (quoted["bid"], quoted["ask"]) == (leg["bid"], leg["ask"])
+
+
+def needed_by(plans):
+    return plans.filter(pl.col("reasons").list.first() == "RISK_BUDGET").select(
+        "date",
+        "ticker",
+        needed=pl.col("needs")
+        .str.extract(r"^an account of ([\d,]+) USD$")
+        .str.replace_all(",", "")
+        .cast(pl.Float64),
+    )
+
+
+@pytest.mark.parametrize("account", [3_000.0, 10_000.0])
+def test_the_account_that_is_named_trades_the_row_and_no_smaller_one_does(account):
+    """Smaller accounts are tried in steps of 100 USD, from 500 USD less on."""
+    refused = needed_by(build_plans(BATCH, at_account(account))[0])
+    assert refused.height > 20
+    for needed in refused["needed"].unique().sort().gather_every(9):
+        rows = BATCH.join(refused.filter(needed=needed), on=["date", "ticker"], how="semi")
+        named = build_plans(rows, at_account(needed))[0]
+        assert set(named["decision"]) == {"trade"}
+        for less in (100.0, 200.0, 500.0):
+            smaller = build_plans(rows, at_account(needed - less))[0]
+            assert set(smaller["decision"]) == {"no_trade"}
+
+
+def test_a_cap_in_dollars_is_asked_for_at_the_width_that_loses_least():
+    def plan_with(cap):
+        sizing = SizingRules(account_value_usd=1e6, max_risk_usd=cap)
+        return build_plans(one(), replace(RULES, sizing=sizing))[0].row(0, named=True)
+
+    losses = [
+        build_plans(one(), replace(RICH, strikes=RULES.strikes.at_width(width)))[0]
+        .select(pl.col("max_loss_usd") / pl.col("contracts"))
+        .item()
+        for width in (5.0, 2.0, 1.0)
+    ]
+    asked = plan_with(0.5 * losses[2])["needs"]
+    assert asked == f"max_risk_usd of {math.ceil(losses[2])}"
+    assert plan_with(float(math.ceil(losses[2])))["decision"] == "trade"
 
 
 def test_an_account_that_carries_the_configured_widths_narrows_nothing():

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.planning.liquidity import LiquidityRules, asked_of_quotes
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.rule_trace import asked_rules
@@ -34,8 +35,7 @@ NEEDS = {
     "NO_OPTIONS": "sessions from 2005-01-10 on",
     "NO_EXPIRY": "a listed expiry 14 to 45 days away",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
-    "ILLIQUID": "a bid of 0.05 on each sold leg, quotes no wider than 0.5 of the net price, "
-    "open interest of 0 and volume of 0",
+    "ILLIQUID": "a bid of 0.05 on each sold leg",
 }
 """Those that do not depend on the row's price."""
 
@@ -98,6 +98,41 @@ def test_following_the_advice_of_a_veto_lets_the_row_through():
     plan = build_plans(vetoed, PlanRules())[0].row(0, named=True)
     assert plan["needs"] == "a forecast change of IV rank of at least -0.05, not -0.12"
     assert build_plans(one(iv_rank_change_pred=-0.05), PlanRules())[0]["decision"].item() == "trade"
+
+
+@pytest.mark.parametrize(
+    ("forecast", "shown"), [(-0.0503, "-0.0503"), (-0.0512, "-0.051"), (-0.0500004, "-0.0500004")]
+)
+def test_a_forecast_just_beyond_the_veto_is_not_rounded_to_its_bound(forecast, shown):
+    debit = build_plans(one(iv_rank_change_pred=forecast), PlanRules())[0].row(0, named=True)
+    assert debit["needs"] == f"a forecast change of IV rank of at least -0.05, not {shown}"
+    credit = one(iv_rank_change_pred=-forecast, regime="high_vol")
+    plan = build_plans(credit, PlanRules())[0].row(0, named=True)
+    assert plan["needs"] == f"a forecast change of IV rank of at most 0.05, not {shown[1:]}"
+
+
+def test_a_rank_just_below_the_confident_ones_is_not_rounded_to_them():
+    unsure = one(regime="neutral", call_rank=0.666652, earlier_calls=1000)
+    needs = build_plans(unsure, PlanRules())[0]["needs"].item()
+    assert needs == "a rank of 0.6667 among 1000 earlier calls; it is 0.66665"
+
+
+def test_an_illiquid_spread_names_the_gates_that_it_breaks_and_no_others():
+    wide = PlanRules(liquidity=LiquidityRules(max_width_share=0.0, min_volume=5.0))
+    plan = build_plans(one(), wide)[0].row(0, named=True)
+    assert plan["reasons"] == ["ILLIQUID"]
+    assert plan["needs"] == "quotes no wider than 0 of the net price"
+    both = replace(wide, liquidity=LiquidityRules(min_bid_usd=900.0, max_width_share=0.0))
+    needs = build_plans(one(), both)[0]["needs"].item()
+    assert needs == "a bid of 900 on each sold leg, quotes no wider than 0 of the net price"
+
+
+def test_gates_that_ask_for_nothing_are_not_named():
+    said = "a bid of 0.05 on each sold leg, quotes no wider than 0.5 of the net price"
+    assert asked_of_quotes(LiquidityRules()) == said
+    thick = asked_of_quotes(LiquidityRules(min_volume=5.0, min_open_interest=100.0))
+    assert thick == f"{said}, open interest of 100 on each leg, volume of 5 on each leg"
+    assert asked_of_quotes(LiquidityRules(min_bid_usd=0.0)).startswith("a bid on each sold leg, ")
 
 
 def test_a_setting_that_is_named_lets_the_row_through():

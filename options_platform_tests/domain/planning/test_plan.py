@@ -168,6 +168,11 @@ def with_account(account_value_usd, **sizing):
     return replace(CONDORS, sizing=SizingRules(account_value_usd=account_value_usd, **sizing))
 
 
+def at_full_width(account_value_usd, **sizing):
+    rules = with_account(account_value_usd, **sizing)
+    return replace(rules, strikes=StrikeRules(narrow_to_fit=False))
+
+
 def test_a_budget_below_one_spread_trades_one_while_it_fits_2_percent_of_the_account():
     # A confidence of zero halves the budget: of 2% of this account to three quarters of a spread.
     plan = plan_of(one(confidence=0.0), with_account(1.5 * loss_of_one() / 0.02))
@@ -176,22 +181,21 @@ def test_a_budget_below_one_spread_trades_one_while_it_fits_2_percent_of_the_acc
 
 
 def test_a_spread_that_the_account_cannot_carry_names_the_account_that_would_do():
-    plan = plan_of(one(), with_account(2000.0))
+    plan = plan_of(one(), at_full_width(2000.0))
     needed = 100.0 * math.ceil(loss_of_one() / 0.02 / 100.0)
     assert plan["reasons"] == ["RISK_BUDGET"]
     assert plan["needs"] == f"an account of {needed:,.0f} USD"
-    assert plan_of(one(), with_account(needed))["contracts"] == 1
-    too_small = replace(with_account(needed - 100.0), strikes=StrikeRules(narrow_to_fit=False))
-    assert plan_of(one(), too_small)["reasons"] == ["RISK_BUDGET"]
+    assert plan_of(one(), at_full_width(needed))["contracts"] == 1
+    assert plan_of(one(), at_full_width(needed - 100.0))["reasons"] == ["RISK_BUDGET"]
 
 
 def test_what_a_budget_needs_is_the_setting_that_refuses():
     loss = math.ceil(loss_of_one())
     account = 100 * math.ceil(loss_of_one() / 0.02 / 100.0)
     for rules, needs in (
-        (with_account(1e5, max_risk_usd=5.0), f"max_risk_usd of {loss}"),
+        (at_full_width(1e5, max_risk_usd=5.0), f"max_risk_usd of {loss}"),
         (
-            with_account(2000.0, max_risk_usd=5.0),
+            at_full_width(2000.0, max_risk_usd=5.0),
             f"an account of {account:,} USD and max_risk_usd of {loss}",
         ),
         (

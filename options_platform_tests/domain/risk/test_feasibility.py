@@ -42,8 +42,8 @@ def test_confidence_and_account_value_decide_whether_a_strategy_fits():
     ].item()
     sizing = SizingRules(account_value_usd=60_000.0, at_least_one=False)
     assert not feasibility(spreads(500), sizing, RiskRules())["fits"].item()
-    sure = {"bull_put_spread": 1.0}
-    needed_accounts = feasibility(spreads(500), sizing, RiskRules(), confidence=sure)
+    sure = spreads(500).with_columns(confidence=1.0)
+    needed_accounts = feasibility(sure, sizing, RiskRules())
     assert needed_accounts["account_needed_usd"].item() == pytest.approx(50_000.0)
     assert needed_accounts["fits"].item()
 
@@ -67,3 +67,41 @@ def test_no_account_is_large_enough_for_a_cap_below_the_loss():
     needed_accounts = feasibility(spreads(500), SizingRules(max_risk_usd=499.0), RiskRules())
     assert needed_accounts["account_needed_usd"].item() is None
     assert needed_accounts["fits"].item() is False
+
+
+def two_widths(wide, narrow):
+    """Plans that lose the first amounts at 10 USD and the second ones, or nothing, at 2 USD."""
+    losses = {10.0: wide, 2.0: narrow}
+    return pl.concat(
+        spreads(*losses[width]).with_columns(
+            width=width, plan_id=pl.Series([f"plan {n}" for n in range(len(losses[width]))])
+        )
+        for width in losses
+    )
+
+
+def test_an_account_that_trades_narrower_is_counted_and_its_needs_stand_beside_the_full_ones():
+    rows = two_widths(wide=[500, 820, 840, 860, 900], narrow=[150, 160, 170, 180])
+    (row,) = feasibility(rows, SizingRules(10_000.0), RiskRules()).iter_rows(named=True)
+    assert (row["plans"], row["full_width"], row["narrower"]) == (5, 0, 4)
+    assert (row["narrower_width"], row["fits"]) == (2.0, True)
+    assert (row["width"], row["max_loss_usd"]) == (10.0, 840.0)
+    assert row["account_needed_usd"] == pytest.approx(42_000.0)
+    # The third of five plans; 90% of five are all of them, and the last has no narrower width.
+    assert row["smallest_account_usd"] == pytest.approx(170.0 / 0.02)
+    assert row["account_for_90_usd"] == pytest.approx(900.0 / 0.02)
+    (row,) = feasibility(rows, SizingRules(25_000.0), RiskRules()).iter_rows(named=True)
+    assert (row["full_width"], row["narrower"]) == (1, 3)
+    capped = SizingRules(10_000.0, max_risk_usd=155.0)
+    (row,) = feasibility(rows, capped, RiskRules()).iter_rows(named=True)
+    assert (row["narrower"], row["fits"], row["smallest_account_usd"]) == (1, False, None)
+
+
+def test_the_account_for_90_percent_trades_as_many():
+    losses = [float(loss) for loss in range(100, 200, 5)]
+    rows = two_widths(wide=[5.0 * loss for loss in losses], narrow=losses)
+    needed = feasibility(rows, SizingRules(), RiskRules())
+    for name, share in (("smallest_account_usd", 0.5), ("account_for_90_usd", 0.9)):
+        account = SizingRules(account_value_usd=needed[name].item())
+        traded = feasibility(rows, account, RiskRules()).row(0, named=True)
+        assert share <= (traded["full_width"] + traded["narrower"]) / 20 < share + 0.1

@@ -112,6 +112,32 @@ def test_the_account_that_is_named_takes_one_spread_and_100_less_than_it_none(
         assert size_of_one_trade(loss, multiplier, confidence, too_small) == 0
 
 
+@given(multiplier=st.floats(1, 50), confidence=st.floats(0, 1), loss=st.floats(10, 3000))
+def test_a_multiplier_above_one_never_risks_more_than_2_percent(multiplier, confidence, loss):
+    assert size_of_one_trade(loss, multiplier, confidence) * loss <= 2000.0 * (1 + 1e-8)
+    assert size_of_one_trade(2001.0, multiplier, confidence) == 0
+    assert account_of_one_spread(2001.0, multiplier, confidence) == 100_100.0
+
+
+@pytest.mark.parametrize("loss", [22.000000000000004, 200.00000000000003, 1999.9999999999998])
+@pytest.mark.parametrize("at_least_one", [True, False])
+def test_the_account_that_is_named_takes_a_loss_with_the_noise_of_a_sum(loss, at_least_one):
+    rules = SizingRules(at_least_one=at_least_one)
+    needed = account_of_one_spread(loss, 1.0, 1.0, rules)
+    assert needed == 50.0 * round(loss)
+    assert size_of_one_trade(loss, 1.0, 1.0, replace(rules, account_value_usd=needed)) == 1
+
+
+@given(cents=st.integers(100, 200_000), regime=st.sampled_from(REGIMES), confidence=st.floats(0, 1))
+def test_exactly_the_account_that_is_named_takes_one_spread(cents, regime, confidence):
+    for at_least_one in (True, False):
+        rules = SizingRules(at_least_one=at_least_one)
+        scales = rules.regime_multiplier[regime], confidence
+        loss = cents / 100 + 2.6 + 0.02
+        named = replace(rules, account_value_usd=account_of_one_spread(loss, *scales, rules))
+        assert size_of_one_trade(loss, *scales, named) >= 1
+
+
 def test_the_regime_multipliers_are_the_specified_ones():
     wanted = {"low_vol": 1, "high_vol": 0.5, "iv_contraction": 1, "iv_expansion": 0.75}
     assert RULES.regime_multiplier == {**wanted, "neutral": 0.75}
@@ -144,13 +170,13 @@ def test_the_loss_of_the_whole_position_fits_the_budget_and_the_cap(
     rules = SizingRules(max_risk_usd=cap)
     count = size_of_one_trade(loss, multiplier, confidence, rules)
     assert 0 <= count <= 10
-    budget = 2000 * multiplier * (0.5 + 0.5 * confidence)
+    budget = 2000 * min(multiplier * (0.5 + 0.5 * confidence), 1.0)
     single = 2000.0 if count == 1 else 0.0
-    assert count * loss <= min(cap, max(budget, single)) * (1 + 1e-12)
+    assert count * loss <= min(cap, max(budget, single)) * (1 + 1e-8)
     assert count <= size_of_one_trade(loss, multiplier, confidence)
     down = replace(rules, at_least_one=False)
     rounded_down = size_of_one_trade(loss, multiplier, confidence, down)
-    assert rounded_down * loss <= min(cap, budget) * (1 + 1e-12)
+    assert rounded_down * loss <= min(cap, budget) * (1 + 1e-8)
     assert count == rounded_down or (count, rounded_down) == (1, 0)
 
 

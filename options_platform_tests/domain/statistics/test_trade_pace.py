@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from options_platform.domain.statistics.trade_pace import (
     TradePace,
+    past_starts,
     poisson_interval,
     share_of_starts,
     time_to,
@@ -109,3 +110,47 @@ def test_the_share_of_starts_counts_those_with_the_years_behind_them():
     assert share_of_starts(entries, 1, 1) == pytest.approx(252 / 253)
     assert share_of_starts(entries, 253, 2) == 0.0
     assert share_of_starts(entries, 1, 3) is None
+
+
+def test_the_quantiles_of_past_starts_are_those_worked_by_hand():
+    # Entries in sessions 1, 3, 6 and 10 of 12: two of them take 3, 5, 4, 7, 6 and 5 sessions from
+    # the first six starts on; the other six are cut off after 6, 5, 4, 3, 2 and 1.
+    entries = np.zeros(12)
+    entries[[0, 2, 5, 9]] = 1.0
+    starts = past_starts(entries, 2)
+    assert (starts.starts, starts.unreached) == (12, 6)
+    # Still waiting after 3 sessions 9/10, 4: times 7/8, 5: times 4/6 = 0.525, 6: times 2/3 = 0.35,
+    # 7: none.
+    assert starts.low == pytest.approx(3 / 252)
+    assert starts.median == pytest.approx(6 / 252)
+    assert starts.high == pytest.approx(7 / 252)
+    assert starts.within_year is None
+
+
+def test_an_even_pace_has_the_same_wait_from_every_start_however_short_the_history():
+    entries = np.zeros(252)
+    entries[::6] = 1.0
+    starts = past_starts(entries, 30)
+    for years in (starts.low, starts.median, starts.high):
+        assert years * 252 == pytest.approx(30 * 6, abs=6)
+    assert starts.unreached > 100
+
+
+def test_a_number_that_no_start_reached_has_no_quantiles_and_a_reached_one_takes_no_time():
+    starts = past_starts(spread_out(10, 504), 30)
+    assert (starts.low, starts.median, starts.high) == (math.inf, math.inf, math.inf)
+    assert starts.unreached == starts.starts == 504
+    assert starts.within_year == 0.0
+    reached = past_starts(spread_out(10, 504), 0)
+    assert (reached.unreached, reached.low, reached.high) == (0, 0.0, 0.0)
+
+
+def test_clustered_entries_spread_the_starts_though_their_mean_is_the_same():
+    clustered = np.zeros(2520)
+    for year in range(0, 2520, 504):
+        clustered[year : year + 252 : 3] = 1.0
+    even = past_starts(spread_out(int(clustered.sum()), 2520), 30)
+    uneven = past_starts(clustered, 30)
+    assert even.high - even.low < 0.05
+    assert uneven.high > 3 * uneven.low
+    assert uneven.within_year == pytest.approx(share_of_starts(clustered, 30, 1))

@@ -53,7 +53,7 @@ def test_a_calm_account_is_told_of_nothing():
         ({"orders": (ORDER,)}, "rejected id-1", "insufficient buying power"),
         ({"equities_usd": (100.0, 110.0, 104.5)}, "drawdown", "5.0% below its peak"),
         ({"newest_run": date(2024, 7, 3)}, "missed 2024-07-05", "options-platform daily"),
-        ({"market_priced": {"QQQ": "3 to 11 vol points off"}}, "index QQQ", "3 to 11 vol"),
+        ({"market_priced": {"QQQ": "5.9 vol points off"}}, "index QQQ", "5.9 vol"),
         (
             {"without_bars": (("OLD", date(2024, 6, 28)),)},
             "no bar OLD 2024-06-28",

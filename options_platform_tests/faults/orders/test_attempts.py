@@ -47,7 +47,7 @@ def test_the_fills_of_an_entry_and_of_what_replaced_it_by_hand_are_one_position(
     assert entered.reconcile(NOW) == []
     (position,) = entered.ledger.positions()
     assert position.contracts == 8
-    assert position.entry_price == pytest.approx((3 * 1.86 + 5 * 1.95) / 8)
+    assert position.entry_price == pytest.approx((3 * 1.80 + 5 * 1.95) / 8)
     assert position.fees_usd == pytest.approx(sum(o.fees_usd for o in entered.ledger.orders()))
     assert position.max_loss_usd == pytest.approx(position.entry_price * 800, rel=0.01)
     closed_at_once(entered, resting)
@@ -89,9 +89,9 @@ def test_an_order_that_rests_though_it_was_reported_as_ended_is_canceled(
         (held,) = resting.book.orders.values()
         was = {name: held[name] for name in ("status", "filled_qty", "filled_avg_price")}
         held["status"], held["filled_qty"] = shown
-        held["filled_avg_price"] = "1.86"
+        held["filled_avg_price"] = "1.80"
         for leg in held["legs"]:
-            leg["filled_avg_price"] = "1.86" if leg["side"] == "buy" else "0.0"
+            leg["filled_avg_price"] = "1.80" if leg["side"] == "buy" else "0.0"
     entered.reconcile(NOW)
     with resting.lock:
         held |= was

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.long
 
 
 def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fake):
-    """Bought at 1.86 and quoted at 0.40: an exit at yesterday's price would never fill."""
+    """Bought at 1.80 and quoted at 0.40: an exit at yesterday's price would never fill."""
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"
     legs = made.ledger.positions()[0].legs
     quote(fake, legs, (1.40, 1.00))
-    closes = {"SPY": MarketClose(250.0, 0.18)}
+    closes = {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}
     assert Flattening(made, closes).run(NOW) == []
     (order,) = exits(made)
     # The bought leg at its bid of 1.35, the sold one at its ask of 1.05.
@@ -54,7 +54,7 @@ def test_flattening_uses_the_close_if_quotes_are_impossible(tmp_path, fake):
     fake.fills = "rest"
     for leg, ask in zip(made.ledger.positions()[0].legs, (5.0, 25.0), strict=True):
         fake.script("quote", {"symbol": leg.symbol("SPY"), "bid": 0.0, "ask": ask})
-    close = MarketClose(250.0, 0.18)
+    close = MarketClose(250.0, 0.18, ticker="SPY")
     assert Flattening(made, {"SPY": close}).run(NOW) == []
     (order,) = exits(made)
     fair = made.closing.at_close(SESSION, close)(order.legs)
@@ -167,7 +167,7 @@ def test_an_exit_whose_answer_was_lost_is_not_sent_twice(tmp_path, fake, away, s
     times = 3 if away.endswith("by") else 999
     fake.script("faults", {"on": f"GET {away}", "do": "status", "status": 502, "times": times})
     if again == "flatten":
-        Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later)
+        Flattening(made, {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}).run(later)
     elif again == "work":
         advance(made, later, fake)
     else:
@@ -209,7 +209,7 @@ def test_an_exit_missing_in_a_restored_ledger_is_adopted_and_not_doubled(tmp_pat
     later = NOW + timedelta(minutes=1)
     fake.script("clock", {"offset_seconds": 60})
     made.reconcile(later)
-    Flattening(made, {"SPY": MarketClose(250.0, 0.18)}).run(later)
+    Flattening(made, {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}).run(later)
     for order in list(fake.book.orders.values()):
         fake.script("fill", {"client_order_id": order["client_order_id"]})
     advance(made, later, fake)

@@ -27,7 +27,9 @@ def test_an_entry_does_not_follow_a_market_that_has_moved_away(tmp_path, resting
     """Planned at 250 USD; at its first step the ticker trades 3.2% above, or 2.8% below."""
     made = trader(tmp_path, resting.address)
     trade(made)
-    made = replace(made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18))})
+    made = replace(
+        made, closes={"SPY": DatedClose(SESSION, MarketClose(250.0, 0.18, ticker="SPY"))}
+    )
     resting.script("clock", {"offset_seconds": 60})
     resting.script("trade", {"ticker": "SPY", "price": price})
     advance(made, NOW + timedelta(minutes=1), resting)

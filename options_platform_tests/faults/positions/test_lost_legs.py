@@ -161,7 +161,7 @@ def test_an_assignment_leaves_shares_that_are_closed_with_their_cover(
     }
     fake.fills = fills
     made = replace(made, closes=DATED)
-    Flattening(made, {"SPY": MarketClose(262.0, 0.18)}).run(NOW)
+    Flattening(made, {"SPY": MarketClose(262.0, 0.18, ticker="SPY")}).run(NOW)
     for _ in range(4):
         for order in made.ledger.working_orders():
             fake.script("fill", {"client_order_id": order.client_order_id})

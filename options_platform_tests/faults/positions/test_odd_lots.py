@@ -171,7 +171,7 @@ def test_shares_are_marked_one_by_one_to_the_cent(made, fake):
     flatten(made)
     fill(fake, working(made), 150)
     fake.script("close", {})
-    close = MarketClose(262.37, 0.18)
+    close = MarketClose(262.37, 0.18, ticker="SPY")
     daily(made, fake, NOW.date(), {"SPY": 262.37})
     (position,) = made.ledger.positions()
     price = made.closing.at_close(NOW.date(), close)

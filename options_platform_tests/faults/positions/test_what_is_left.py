@@ -206,7 +206,7 @@ def test_the_daily_run_offers_a_naked_short_at_its_last_step(made, fake):
     fake.fills = "rest"
     daily(made, fake, NOW.date(), {"SPY": 262.0})
     (order,) = exits(made)
-    close = MarketClose(262.0, 0.18)
+    close = MarketClose(262.0, 0.18, ticker="SPY")
     price = made.closing.at_close(NOW.date(), close)((replace(high, side="buy"),))
     assert order.reason == "LEGS_GONE"
     assert order.limit_price == made.settings.ladder.prices("SPY", "exit", price, order.legs)[-1]

@@ -43,7 +43,7 @@ def test_a_short_call_in_the_money_is_closed_by_an_order_for_the_session_before_
     evening = NOW + timedelta(hours=6, minutes=31)
     fake.script("clock", {"offset_seconds": (evening - NOW).total_seconds()})
     plans, legs = plans_of(("SPY",), DAY)
-    close = replace(MarketClose(spot, 0.18), next_dividend=coming)
+    close = replace(MarketClose(spot, 0.18, ticker="SPY"), next_dividend=coming)
     made.run_session(DAY, plans.clear(), legs, {DAY: {"SPY": close}}, evening)
     assert [order.reason for order in exits(made)] == reasons
     for order in exits(made):
@@ -65,7 +65,7 @@ def test_a_short_call_in_the_money_is_closed_by_an_order_for_the_session_before_
 def test_a_call_that_comes_into_the_money_in_the_last_session_is_closed_by_the_check_of_stops(
     tmp_path, fake, spot, coming, has_quotes, reasons
 ):
-    close = replace(MarketClose(250.0, 0.18), next_dividend=coming)
+    close = replace(MarketClose(250.0, 0.18, ticker="SPY"), next_dividend=coming)
     made = replace(trader(tmp_path, fake.address), closes={"SPY": DatedClose(SESSION, close)})
     trade(made)
     fake.fills = "rest"
@@ -81,7 +81,7 @@ def test_a_call_that_comes_into_the_money_in_the_last_session_is_closed_by_the_c
 
 def test_an_exit_before_an_ex_date_follows_a_market_that_leaves_its_worst_price(tmp_path, fake):
     """As a stop does: the same price again at each check would be one attempt each."""
-    close = replace(MarketClose(250.0, 0.18), next_dividend=NextDividend(5.0, 2))
+    close = replace(MarketClose(250.0, 0.18, ticker="SPY"), next_dividend=NextDividend(5.0, 2))
     made = replace(trader(tmp_path, fake.address), closes={"SPY": DatedClose(SESSION, close)})
     trade(made)
     fake.fills = "rest"

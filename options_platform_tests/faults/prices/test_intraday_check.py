@@ -258,8 +258,8 @@ def test_two_checks_at_once_send_one_closing_order(tmp_path, made, fake):
 @pytest.mark.parametrize("reason", ["TIME", "TAKE_PROFIT", "FLATTEN", "STOP_LOSS"])
 def test_a_stop_replaces_an_exit_whose_worst_price_the_market_has_left(made, fake, reason):
     worst = resting_at_its_worst_price(made, fake, reason)
-    assert worst.limit_price == pytest.approx(-1.12)
-    position = quoted(made, fake, 0.4 / 1.86)
+    assert worst.limit_price == pytest.approx(-1.08)
+    position = quoted(made, fake, 0.4 / 1.80)
     seen_once(made, fake, NOW + timedelta(minutes=2))
     found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
     assert found.stopped == {position.position_id: "STOP_LOSS"}
@@ -279,13 +279,13 @@ def test_a_stop_replaces_an_exit_whose_worst_price_the_market_has_left(made, fak
 
 def test_an_exit_that_is_repriced_or_may_still_fill_is_not_replaced(made, fake):
     first = resting_at_its_worst_price(made, fake, "TIME", climb=False)
-    quoted(made, fake, 0.4 / 1.86)
+    quoted(made, fake, 0.4 / 1.80)
     assert IntradayCheck(made).run(NOW).stopped == {}
     assert exits(made) == [first]
     for minute in (1, 2):
         advance(made, NOW + timedelta(minutes=minute), fake)
     worst = exits(made)[-1]
-    quoted(made, fake, 1.2 / 1.86)
+    quoted(made, fake, 1.2 / 1.80)
     assert IntradayCheck(made).run(NOW + timedelta(minutes=2)).stopped == {}
     assert exits(made)[-1] == worst
 
@@ -301,13 +301,13 @@ def test_the_exit_before_expiry_replaces_a_resting_exit_too(tmp_path, fake):
     quoted(made, fake, 0.55)
     found = IntradayCheck(made).run(NOW + timedelta(minutes=2))
     assert found.stopped == {position.position_id: "EXPIRY_NEAR"}
-    assert exits(made)[-1].limit_price == pytest.approx(-0.55 * 1.86, abs=0.011)
+    assert exits(made)[-1].limit_price == pytest.approx(-0.55 * 1.80, abs=0.011)
     assert exits(made)[-1].reason == "EXPIRY_NEAR"
 
 
 def test_a_stop_waits_for_a_pending_cancel_and_does_not_sell_its_fills_twice(made, fake):
     worst = resting_at_its_worst_price(made, fake, "TIME")
-    quoted(made, fake, 0.4 / 1.86)
+    quoted(made, fake, 0.4 / 1.80)
     seen_once(made, fake, NOW + timedelta(minutes=2))
     fake.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
     later = NOW + timedelta(minutes=2)
@@ -332,7 +332,7 @@ def test_a_check_killed_while_it_replaces_an_exit_leaves_one_working_order(
     tmp_path, made, fake, step
 ):
     worst = resting_at_its_worst_price(made, fake, "TIME")
-    quoted(made, fake, 0.4 / 1.86)
+    quoted(made, fake, 0.4 / 1.80)
     seen_once(made, fake, NOW + timedelta(minutes=2))
     assert ended(start(tmp_path, fake.address, step, action="check"))[0] == -9
     for _ in range(2):

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def made(tmp_path, fake):
-    """8 spreads bought at 1.86: worth 0.50 they have lost 1,088 USD, more than a hundredth."""
+    """8 spreads bought at 1.80: worth 0.50 they have lost 1,040 USD, more than a hundredth."""
     opened = replace(trader(tmp_path, fake.address, risk=LIMIT), closes=DATED)
     trade(opened)
     fake.fills = "rest"

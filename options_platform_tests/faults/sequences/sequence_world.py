@@ -319,7 +319,7 @@ class SequenceWorld:
         ]
 
     def _closes(self, spot):
-        return {ticker: MarketClose(spot, VOL) for ticker in self.plan.tickers}
+        return {ticker: MarketClose(spot, VOL, ticker=ticker) for ticker in self.plan.tickers}
 
     def _quote_all(self, kind):
         """Quote all contracts: well, at a stop's loss, too wide, or not at all."""

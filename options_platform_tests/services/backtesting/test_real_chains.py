@@ -8,51 +8,26 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.backtest_study.variants import vary
-from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import Underlying, quote
-from options_platform.domain.chain.occ_symbols import standard_symbol
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.services.backtesting.real_chains import StoredQuotes
-from options_platform_tests.domain.backtest.small import plan
 from options_platform_tests.services.backtesting.real_files import (
     HELD,
     RULES,
     closes_of,
-    imported,
     market,
     stored,
     trade,
-    vix_closes,
     without,
 )
-
-EXPIRY = date(2018, 2, 28)
-BULL_PUT = [("sell", "put", 2650.0, EXPIRY), ("buy", "put", 2600.0, EXPIRY)]
-# On 2018-02-01 the mids were 4.65 and 2.85.
-PLANNED = plan(date(2018, 2, 1), BULL_PUT, ticker="SPX", price=-1.80, loss=48.2, profit=1.8)
-
-
-@pytest.fixture(scope="module")
-def raw(reference_data, tmp_path_factory):
-    path = reference_data / "options/spx/SPXW_2018-01_2018-02_eod.csv.gz"
-    return imported(path, tmp_path_factory.mktemp("spxw"), "SPX")
-
-
-@pytest.fixture(scope="module")
-def index(reference_data):
-    return vix_closes(reference_data)
-
-
-@pytest.fixture
-def spx(raw, index, tmp_path):
-    """A market on the given quotes; its bars are those of the whole file."""
-    return lambda quotes=raw: market(closes_of(raw, "SPX"), index, stored(quotes, tmp_path))
-
-
-def mark_on(result, day):
-    return result.marks.filter(pl.col("session") == day)["mark_price"].item()
+from options_platform_tests.services.backtesting.spxw_trade import (
+    EXPIRY,
+    PLANNED,
+    mark_on,
+)
 
 
 def test_a_spread_held_to_expiry_earns_what_its_quotes_say(spx):
@@ -85,19 +60,20 @@ def test_a_spread_held_to_expiry_earns_what_its_quotes_say(spx):
     assert sources["real_share"] == pytest.approx(33 / 34)
 
 
-def test_a_put_without_a_quote_is_marked_by_parity_with_the_call(spx):
-    """On 2018-02-05 the 2600P is quoted 0/0, the 2600C 97.50/107.50.
+def test_a_put_without_a_quote_is_marked_at_the_smile_of_its_neighbours(spx):
+    """On 2018-02-05 the 2600P is quoted 0/0, and the 2600C, in the money, 97.50/107.50.
 
     The seven pairs nearest the money imply a spot of 2626.586 at the rate of 3% and the yield of
-    1.5%; T = 23/365: S exp(-qT) - K exp(-rT) = 2624.105 - 2595.090 = 29.015, so the put is worth
-    102.50 - 29.015 = 73.485, and the spread 90.00 - 73.485 = 16.515.
+    1.5%; T = 23/365. The 2595P, 66.50/76.50, has a volatility of 33.5059%, the 2605P, 69.50/79.50,
+    32.8776%; halfway in total variance 33.1930%, so the put is worth 72.983, and the spread 90.00 -
+    72.983 = 17.017. Parity would say 73.485, give or take 5.
     """
     result = trade(PLANNED, spx(), HELD)
-    assert -mark_on(result, date(2018, 2, 5)) == pytest.approx(16.515, abs=0.0005)
+    assert -mark_on(result, date(2018, 2, 5)) == pytest.approx(17.017, abs=0.0005)
 
 
-def test_a_stop_is_decided_by_the_parity_mark_and_filled_at_the_next_quotes(spx):
-    """The loss on 2018-02-05, 16.515 - 4.70 = 11.815, is more than two credits, 9.40.
+def test_a_stop_is_decided_by_the_smile_and_filled_at_the_next_quotes(spx):
+    """The loss on 2018-02-05, 17.017 - 4.70 = 12.317, is more than two credits, 9.40.
 
     Filled on 2018-02-06: buy 2650P quoted 46.20/51.40 at 50.10, sell 2600P quoted 34.50/39.10 at
     35.65: 14.45. (4.70 - 14.45) x 100 - 4 x 0.65 = -977.60 USD.
@@ -141,32 +117,58 @@ def test_an_exit_waits_through_a_missing_day_for_the_next_quotes(spx, raw):
     assert waited["session"].to_list() == [date(2018, 2, 6)]
 
 
-def test_a_crossed_quote_gives_way_to_parity(spx, raw):
-    """The 2600P of 2018-02-07 crossed, 29.00/27.80, is worth what the 2600C, 102.00/106.60, says.
+def missing(*days):
+    return ~pl.col("date").is_in(days)
 
-    T = 21/365, and the pairs imply a spot of 2673.369: S exp(-qT) - K exp(-rT) = 2671.0627 -
-    2595.5162 = 75.5465, so the put is 26.4535/31.0535, sold at 28.7535 - 1.15 = 27.6035. Bought at
-    39.925: 12.3215. (4.70 - 12.3215) x 100 - 2.60 = -764.75 USD.
-    """
-    crossed = (
-        (pl.col("date") == date(2018, 2, 7)) & (pl.col("strike") == 2600.0)
-        & (pl.col("right") == "put")
-    )  # fmt: skip
-    quotes = without(raw, date(2018, 2, 6)).with_columns(
-        bid=pl.when(crossed).then(29.0).otherwise("bid"),
-        ask=pl.when(crossed).then(27.8).otherwise("ask"),
-    )
-    result = trade(PLANNED, spx(quotes))
-    row = result.trades.row(0, named=True)
-    assert row["closed_on"] == date(2018, 2, 7)
-    assert row["pnl_usd"] == pytest.approx(-764.75, abs=0.005)
-    assert result.sources["exit_source"].item() == "parity"
+
+GAPS = {
+    "none": pl.lit(value=True),
+    "the day of the crash": missing(date(2018, 2, 5)),
+    "the day after it": missing(date(2018, 2, 6)),
+    "three weeks": ~pl.col("date").is_between(date(2018, 2, 5), date(2018, 2, 23)),
+    "the rest": pl.col("date") < date(2018, 2, 6),
+}
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_chains_stored_later_change_no_trade_mark_or_refusal(raw, index, tmp_path, gap):
+    store = stored(raw.filter(GAPS[gap]), tmp_path)
+    closes = closes_of(raw, "SPX")["SPX"]
+    whole = run_backtest(*PLANNED, market({"SPX": closes}, index, store), RULES)
+    for end in (day for day in closes if day > date(2018, 2, 1)):
+        past = {"SPX": {day: close for day, close in closes.items() if day <= end}}
+        short = run_backtest(*PLANNED, market(past, index, store), RULES)
+        for name in ("equity", "marks", "fills", "refusals"):
+            early = getattr(whole, name).filter(pl.col("session") <= end)
+            assert getattr(short, name).equals(early), (end, name)
+        closed = pl.col("closed_on") <= end
+        assert short.trades.filter(closed).equals(whole.trades.filter(closed)), end
+
+
+def test_a_gap_ends_after_as_many_sessions_as_the_rule_says(raw, index, tmp_path):
+    """With the last chain on 2018-02-02, an exit due on 02-06 waits for the gap to end."""
+    last = stored(raw.filter(pl.col("date") < date(2018, 2, 5)), tmp_path)
+    of_market = market(closes_of(raw, "SPX"), index, last)
+    (plan_id,) = PLANNED[0]["plan_id"]
+    exits = {plan_id: date(2018, 2, 6)}
+    for sessions, closed_on in ((1, 6), (2, 7), (5, 12)):
+        rules = replace(RULES, gap_sessions=sessions)
+        result = run_backtest(*PLANNED, of_market, rules, exit_on=exits)
+        assert result.trades["closed_on"].to_list() == [date(2018, 2, closed_on)]
+    assert result.refusals["session"].to_list() == [date(2018, 2, day) for day in (6, 7, 8, 9)]
+    with pytest.raises(ValueError, match="gap_sessions must be at least 0"):
+        replace(RULES, gap_sessions=-1)
 
 
 def test_an_entry_without_real_quotes_is_refused(spx, raw):
-    of_market = spx(without(raw, date(2018, 2, 2)))
+    refused = [(date(2018, 2, 2), "NO_QUOTE")]
+    missing_day = run_backtest(*PLANNED, spx(without(raw, date(2018, 2, 2))), RULES)
+    assert missing_day.refusals.select("session", "rule").rows() == refused
+
+
+def test_before_the_first_stored_chain_the_surface_fills_and_says_so(spx, raw):
+    of_market = spx(raw.filter(pl.col("date") > date(2018, 2, 2)))
     result = run_backtest(*PLANNED, of_market, RULES)
-    # Before the first stored chain of a trade the surface fills it, and says so.
     assert result.sources["entry_source"].to_list() == ["synthetic"]
     only = run_backtest(*PLANNED, of_market, replace(RULES, chains="real_only"))
     assert only.trades.is_empty()
@@ -201,130 +203,6 @@ def test_a_halt_is_no_session_for_an_exit_though_its_chain_is_stored(raw, index,
     # As on a missing day, the stop fills at the quotes of 02-07.
     assert (row["closed_on"], row["pnl_usd"]) == (date(2018, 2, 7), pytest.approx(-715.10))
     assert result.refusals.is_empty()
-
-
-def test_a_far_option_without_a_bid_is_marked_at_half_its_ask_and_sold_for_nothing(spx, raw):
-    """On 2018-02-27 the 2650P is quoted 0.25/0.35, bought at 0.325; the 2600P is made 0/0.05.
-
-    (4.70 - 0.325) x 100 - 2.60 = 434.90 USD.
-    """
-    last = date(2018, 2, 27)
-    lone = (pl.col("date") == last) & (pl.col("strike") == 2600.0) & (pl.col("right") == "put")
-    quotes = raw.with_columns(
-        bid=pl.when(lone).then(0.0).otherwise("bid"), ask=pl.when(lone).then(0.05).otherwise("ask")
-    )
-    (plan_id,) = PLANNED[0]["plan_id"]
-    result = run_backtest(*PLANNED, spx(quotes), RULES, exit_on={plan_id: last})
-    row = result.trades.row(0, named=True)
-    assert row["closed_on"] == last
-    assert row["pnl_usd"] == pytest.approx(434.90, abs=1e-9)
-    held = trade(PLANNED, spx(quotes), HELD)
-    assert -mark_on(held, last) == pytest.approx(0.30 - 0.025, abs=1e-9)
-
-
-JULY = date(2014, 7, 19)
-AAPL_DAYS = (date(2014, 6, 5), date(2014, 6, 6), date(2014, 6, 9))
-AAPL_PLAN = plan(
-    AAPL_DAYS[0], [("sell", "put", 620.0, JULY), ("buy", "put", 600.0, JULY)],
-    ticker="AAPL", price=-4.5, loss=15.5, profit=4.5,
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def aapl(reference_data, tmp_path_factory):
-    """The chain of 2014-06-06, the eve of the split, and the same one split 7:1 on 06-09."""
-    path = reference_data / "options/lean/AAPL_2014-06-06_quotes.csv.gz"
-    before = imported(path, tmp_path_factory.mktemp("aapl"), "AAPL")
-    # The clearing house rounds strikes to the cent.
-    after = before.with_columns(
-        pl.col("strike", "bid", "ask", "last") / 7.0,
-        date=pl.lit(AAPL_DAYS[2]),
-        quoted_at=pl.col("quoted_at") + pl.duration(days=3),
-    ).with_columns(strike=pl.col("strike").round(2))
-    return pl.concat(
-        [before, after.with_columns(contract_symbol=standard_symbol(pl.col("ticker")))]
-    )
-
-
-def aapl_market(quotes, folder, factors):
-    closes = {
-        "AAPL": dict(
-            zip(AAPL_DAYS, (647.35, 645.57, 645.57 * factors[2] / factors[0]), strict=True)
-        )
-    }
-    index = dict.fromkeys(AAPL_DAYS, 22.0)
-    return market(closes, index, stored(quotes, folder), dict(zip(AAPL_DAYS, factors, strict=True)))
-
-
-def test_through_a_split_a_position_keeps_its_value_at_the_new_strikes(aapl, tmp_path):
-    """620P quoted 8.90/9.15 and 600P quoted 4.45/4.55: 9.025 - 4.50 = 4.525.
-
-    On 2014-06-09 the strikes are 88.57 and 85.71, and a seventh of the prices is quoted.
-    """
-    result = trade(AAPL_PLAN, aapl_market(aapl, tmp_path, (7.0, 7.0, 1.0)), HELD)
-    marks = (-result.marks["mark_price"]).to_list()
-    assert marks == [pytest.approx(4.525, abs=1e-9)] * 2
-    assert result.trades["entry_price"].item() == pytest.approx(-(8.9625 - 4.525), abs=1e-9)
-    (sources,) = result.sources.to_dicts()
-    assert (sources["chain_source"], sources["real_share"]) == ("real", 1.0)
-
-
-def test_contracts_that_deliver_something_else_after_a_split_have_no_real_price(aapl, tmp_path):
-    # Three for two: the old contracts deliver 150 shares under another root.
-    result = trade(AAPL_PLAN, aapl_market(aapl, tmp_path, (1.5, 1.5, 1.0)), HELD)
-    assert result.sources["exit_source"].item() == "shifted"
-    assert result.sources["marks_real"].item() == 1
-
-
-def test_a_reverse_split_later_does_not_change_what_was_quoted(reference_data, tmp_path):
-    """VXX was split 1:4 in August 2017, so adjusted closes of 2016 are four times those quoted."""
-    raw = imported(reference_data / "options/VXX_2016-12_eod.csv.gz", tmp_path, "VXX")
-    closes = closes_of(raw, "VXX")
-    days = sorted(closes["VXX"])
-    expiry, low, high = date(2017, 1, 20), 25.0, 30.0
-    legs = [("buy", "put", high, expiry), ("sell", "put", low, expiry)]
-    planned = plan(days[0], legs, ticker="VXX", price=2.0, loss=2.0, profit=3.0)
-    of_market = market(
-        closes, dict.fromkeys(days, 70.0), stored(raw, tmp_path), dict.fromkeys(days, 0.25)
-    )
-    result = trade(planned, of_market, HELD)
-    mids = raw.filter((pl.col("right") == "put") & (pl.col("expiry") == expiry)).select(
-        "date", "strike", mid=(pl.col("bid") + pl.col("ask")) / 2
-    )
-    wanted = mids.filter(pl.col("strike") == high).join(
-        mids.filter(pl.col("strike") == low), on="date", suffix="_low"
-    )
-    for day, value in wanted.select("date", pl.col("mid") - pl.col("mid_low")).iter_rows():
-        if day > days[0]:
-            assert mark_on(result, day) == pytest.approx(value, abs=1e-4), day
-    assert result.sources["real_share"].item() == 1.0
-
-
-def put_spread(day, short, long):
-    """The spread planned on the session before `day`, worth its mark on `day`."""
-    planned = shift(day, -1)
-    expiry = EXPIRY if day.month == 2 else date(2018, 1, 31)
-    legs = [("sell", "put", short, expiry), ("buy", "put", long, expiry)]
-    return plan(planned, legs, ticker="SPX", price=-5.0, loss=45.0, profit=5.0)
-
-
-def test_parity_may_rest_on_a_wide_quote_if_the_smile_agrees(spx):
-    """On 2018-02-05 the 2715P is quoted 0/0 and the 2715C, wide, 28.50/38.50.
-
-    T = 23/365: S exp(-qT) - K exp(-rT) = 2624.105 - 2709.873 = -85.768, so the put is worth
-    33.50 + 85.768 = 119.268; the 2665P is quoted 91/101. The spread is worth 23.268.
-    """
-    day = date(2018, 2, 5)
-    result = run_backtest(*put_spread(day, 2715.0, 2665.0), spx(), HELD)
-    assert -mark_on(result, day) == pytest.approx(23.268, abs=0.001)
-
-
-def test_a_wide_quote_of_a_cheap_option_is_better_than_parity_with_a_dear_one(spx):
-    """On 2018-01-23 the 2595P is quoted 0.15/0.30, which is wide; the 2595C 241.50/246.60."""
-    day = date(2018, 1, 23)
-    result = run_backtest(*put_spread(day, 2645.0, 2595.0), spx(), HELD)
-    assert -mark_on(result, day) == pytest.approx(0.35 - 0.225, abs=1e-9)
-    assert result.sources["entry_source"].item() == "real"
 
 
 def test_a_stored_chain_of_the_surface_itself_changes_no_mark(index, raw, tmp_path):
@@ -367,6 +245,31 @@ def test_chains_of_the_simulated_market_are_no_real_ones(raw, index, tmp_path):
     assert not StoredQuotes(store, ["SPX"], date(2018, 1, 1), date(2018, 12, 31))
     result = trade(PLANNED, market(closes_of(raw, "SPX"), index, store), HELD)
     assert result.sources["real_share"].item() == 0.0
+
+
+def test_the_fingerprint_differs_for_other_quotes_and_not_for_another_fetch(raw, tmp_path):
+    one = pl.col("strike") == 2600.0
+    fetched = pl.col("fetched_at") + pl.duration(days=1)
+    store = stored(raw, tmp_path / "plain")
+    rows = store.read(store.stored(tickers=["SPX"]))
+
+    def fingerprint(frame, name):
+        other = ChainStore(tmp_path / name)
+        other.write(frame)
+        return StoredQuotes(other, ["SPX"], date(2018, 1, 1), date(2018, 12, 31)).fingerprint
+
+    plain = fingerprint(rows, "same")
+    assert fingerprint(rows.with_columns(fetched_at=fetched), "again") == plain
+    changed = {
+        "doubled": rows.with_columns(pl.col("bid", "ask") * 2),
+        "swapped": rows.with_columns(bid="ask", ask="bid"),
+        "one ask": rows.with_columns(ask=pl.when(one).then(pl.col("ask") + 0.05).otherwise("ask")),
+        "one gate": rows.with_columns(
+            quality=pl.when(one).then(pl.lit("WIDE")).otherwise("quality")
+        ),
+        "fewer": rows.filter(~one),
+    }
+    assert len({plain, *(fingerprint(rows, name) for name, rows in changed.items())}) == 6
 
 
 def test_the_use_of_stored_chains_may_be_varied():

@@ -16,6 +16,7 @@ from options_platform.contracts import (
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
 )
+from options_platform.domain.planning.call_ranks import call_ranks
 from options_platform.errors import IncompleteDataError
 from options_platform.models.promotion import DEFAULT
 from options_platform.services.planning.plan_inputs import plan_inputs
@@ -148,21 +149,43 @@ def test_plans_of_a_former_version_are_left_as_they_are(settings, warehouse):
     assert outdated_plans(warehouse, settings.tickers, MONTH[1]).is_empty()
 
 
-def test_predictions_without_a_variant_are_the_defaults_unless_one_was_promoted(
-    settings, warehouse
-):
-    assert stored_calls(warehouse, settings.tickers)["variant"].unique().to_list() == [
-        DEFAULT["direction"]
-    ]
-    rows = warehouse.read(DIRECTION_MODEL)
-    assert rows["variant"].unique().to_list() == [DEFAULT["direction"]]
-    warehouse.write([(DIRECTION_MODEL, rows.with_columns(variant=pl.lit(None, pl.String)))])
-    assert stored_calls(warehouse, settings.tickers)["variant"].unique().to_list() == [
-        DEFAULT["direction"]
-    ]
+def promote(warehouse, number, model, since, trial_id="x"):
     champion = {
-        "target": "direction", "number": 1, "model": "scaled", "trial_id": "x", "p_naive": 0.01,
-        "p_previous": 0.01, "reason": "promoted", "since": datetime(2017, 1, 2, tzinfo=UTC),
+        "target": "direction", "number": number, "model": model, "trial_id": trial_id,
+        "p_naive": 0.01, "p_previous": 0.01, "reason": "promoted", "since": since,
     }  # fmt: skip
     warehouse.upsert(CHAMPIONS, pl.DataFrame([champion], schema=CHAMPIONS.schema))
-    assert stored_calls(warehouse, settings.tickers)["variant"].unique().to_list() == [None]
+
+
+def without_variants(warehouse, before=date.max):
+    """Store the predictions of sessions before a day as a former version did."""
+    rows = warehouse.read(DIRECTION_MODEL).with_columns(
+        variant=pl.when(pl.col("date") >= before).then("variant")
+    )
+    warehouse.write([(DIRECTION_MODEL, rows)])
+
+
+def test_a_promotion_and_a_rollback_change_no_earlier_rank_of_an_updated_home(settings, warehouse):
+    # From February on the updated platform predicted, and named the variant.
+    without_variants(warehouse, before=date(2017, 2, 1))
+    ranks = call_ranks(stored_calls(warehouse, settings.tickers))
+    assert ranks.filter(pl.col("date") >= date(2017, 2, 1))["earlier_calls"].min() > 20
+    for number, model in enumerate(("scaled", DEFAULT["direction"]), start=1):
+        promote(warehouse, number, model, datetime(2017, 8, number, tzinfo=UTC))
+        assert call_ranks(stored_calls(warehouse, settings.tickers)).equals(ranks)
+        assert outdated_plans(warehouse, settings.tickers, MONTH[1]).is_empty()
+
+
+def test_a_prediction_without_a_variant_is_of_the_champion_at_the_close_of_its_session(
+    settings, warehouse
+):
+    without_variants(warehouse)
+    default = DEFAULT["direction"]
+    assert stored_calls(warehouse, settings.tickers)["variant"].unique().to_list() == [default]
+    # New York closes at 21:00 UTC in winter: too late for that day on the 4th, in time on the 6th.
+    promote(warehouse, 1, "scaled", datetime(2017, 1, 4, 21, 1, tzinfo=UTC))
+    promote(warehouse, 2, default, datetime(2017, 1, 6, 20, 59, tzinfo=UTC), trial_id=None)
+    calls = stored_calls(warehouse, settings.tickers)
+    of_champion = calls.filter(pl.col("variant") == "scaled")
+    assert of_champion["date"].unique().to_list() == [date(2017, 1, 5)]
+    assert calls["variant"].null_count() == 0

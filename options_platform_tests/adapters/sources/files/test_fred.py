@@ -46,8 +46,8 @@ def test_the_vxn_reaches_back_to_2001_with_freds_file(spliced):
     assert spliced[date(2009, 9, 14)] == 24.93
     assert spliced[date(2010, 4, 27)] == 17.81
     assert spliced[date(2024, 12, 31)] == 19.92
-    # The exchange's file lacks this session.
-    assert spliced[date(2017, 2, 15)] > 0
+    # The exchange's file lacks this session; FRED has it.
+    assert spliced[date(2017, 2, 15)] == 12.23
 
 
 def test_the_order_of_the_folders_does_not_decide_which_file_is_the_exchanges(tmp_path):

@@ -184,9 +184,9 @@ def as_utf8(stream: IO[bytes], encoding: str) -> IO[bytes]:
 
 
 def fingerprint(path: Path, request: Sequence[object]) -> str:
-    """Hash (16 hex digits) of the file's size, time and ends, and of what was asked about it."""
+    """Hash (16 hex digits) of the file's size and ends, and of what was asked about it."""
     state = path.stat()
-    digest = hashlib.sha256(repr((state.st_size, state.st_mtime_ns, *request)).encode())
+    digest = hashlib.sha256(repr((state.st_size, *request)).encode())
     with path.open("rb") as raw:
         digest.update(raw.read(PRINT_BYTES))
         raw.seek(max(0, state.st_size - PRINT_BYTES), io.SEEK_SET)

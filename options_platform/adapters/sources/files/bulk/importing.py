@@ -11,7 +11,7 @@ import polars as pl
 
 from options_platform.adapters.sources.files.bulk.batches import Place, read_batches
 from options_platform.adapters.sources.files.bulk.head import Head, fingerprint
-from options_platform.adapters.sources.files.bulk.months import write_months
+from options_platform.adapters.sources.files.bulk.months import holds_sessions, write_months
 from options_platform.adapters.sources.files.bulk.quotes import Reading, reading_of, typed
 from options_platform.adapters.sources.files.bulk.spool import Spool
 from options_platform.errors import SourceError
@@ -19,6 +19,8 @@ from options_platform.errors import SourceError
 RECORDS = ".imports"
 # A file with a larger share of unreadable rows is not what its header says, and is refused.
 MOST_REFUSED = 0.01
+# No listed option lives longer than ten years.
+MOST_DAYS = 3_660
 Progressing = Callable[[int], None] | None
 
 
@@ -28,7 +30,7 @@ class ChainRequest:
 
     `ticker` is that of a file that names none, `only` the one ticker to keep; `session` that of a
     file without sessions; `whole` accepts a last line without a line end; `replace` allows to
-    overwrite sessions of other imports.
+    overwrite quotes of other imports, and to rewrite month files of another origin.
     """
 
     ticker: str | None = None
@@ -68,25 +70,30 @@ def import_chains(
     not interrupted. `progress` gets the number of quotes read so far.
 
     Raises :class:`SourceError` if the file is damaged, or more than 1% of its rows cannot be read;
-    :class:`UsageError` if ticker or session are missing, or sessions of another import would be
+    :class:`UsageError` if ticker or session are missing, or quotes of another import would be
     overwritten.
     """
     name = fingerprint(head.path, (request.ticker, request.only, request.session, request.whole))
     spool = Spool(folder / RECORDS / name, head.path.name)
+    refusals = folder / f"{head.path.name}.{name[:8]}.refused.csv"
+    modified = head.path.stat().st_mtime_ns
     done = spool.progress.finished and _has_all_months(spool, folder)
-    if spool.progress.finished and not done:
+    # The file may have changed between its ends; quotes that have not are found to be the same.
+    if spool.progress.modified != modified or (spool.progress.finished and not done):
         spool.reset()
+        spool.progress.modified, done = modified, False
     if not done:
         reading = reading_of(
             head, ticker=request.ticker, only=request.only, session=request.session
         )
+        reading.most_days = MOST_DAYS
         _read_all(reading, spool, request, progress)
         write_months(spool, folder, name, replace=request.replace)
-        _finish(spool, _refusals_path(folder, head))
+        _finish(spool, refusals)
     state = spool.progress
     return ImportedChains(
         head.path, state.read, state.kept, state.refused, state.others, dict(state.months),
-        _refusals_path(folder, head) if state.refused else None, done,
+        refusals if state.refused else None, done,
     )  # fmt: skip
 
 
@@ -146,8 +153,9 @@ def _finish(spool: Spool, refusals: Path) -> None:
 
 
 def _has_all_months(spool: Spool, folder: Path) -> bool:
-    return all((folder / f"{name}.parquet").exists() for name in spool.progress.months)
-
-
-def _refusals_path(folder: Path, head: Head) -> Path:
-    return folder / f"{head.path.name}.refused.csv"
+    """Whether the month files still hold the sessions as this import wrote them."""
+    state = spool.progress
+    return all(
+        holds_sessions(folder / f"{name}.parquet", state.sessions.get(name), spool.folder.name)
+        for name in state.months
+    )

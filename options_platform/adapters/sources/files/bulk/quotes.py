@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
@@ -54,7 +55,8 @@ class Reading:
     `ticker` is that of a file that names none, `only` the one ticker to keep, `session` that of a
     file without sessions; `mark` is the decimal mark and `order` the order of day and month;
     `iso` are the file's columns with dates like 2024-12-31 and nothing else.
-    `clocks` has the time of day of each session's quotes, if the file has a column of it.
+    `clocks` has the time of day of each session's quotes, if the file has a column of it. An
+    expiry of more than `most_days` after the session is refused, if that is set.
     """
 
     head: Head
@@ -64,6 +66,7 @@ class Reading:
     mark: str = "."
     order: Order = ""
     iso: frozenset[str] = frozenset()
+    most_days: int | None = None
     clocks: dict[str, str] = field(default_factory=dict)
     days: dict[str, date | None] = field(default_factory=dict)
 
@@ -130,7 +133,7 @@ def typed(reading: Reading, batch: Batch) -> Typed:
     meaning is unclear.
     """
     head = reading.head
-    raw = _one_a_row(head, batch.frame)
+    raw = _one_a_row(head, _with_days(reading, batch.frame))
     faults: list[tuple[pl.Series, str, str]] = []
     values: dict[str, pl.Series] = {}
     for name in DATES:
@@ -154,6 +157,10 @@ def typed(reading: Reading, batch: Batch) -> Typed:
     if "session" not in values:
         values["session"] = pl.repeat(reading.session, raw.height, dtype=pl.Date, eager=True)
     faults.append((~_in(values["session"], _sessions), "session", "is no session of the exchange"))
+    if reading.most_days is not None:
+        days_left = values["expiry"].cast(pl.Int32) - values["session"].cast(pl.Int32)
+        far = (days_left > reading.most_days).fill_null(value=False)
+        faults.append((far, "expiry", "is more than ten years after the session"))
     values["ticker"] = _tickers(reading, raw, faults)
     if "root" in raw.columns:
         root = pl.lit(raw["root"].cast(pl.String).str.strip_chars().str.strip_chars_start("^"))
@@ -162,7 +169,9 @@ def typed(reading: Reading, batch: Batch) -> Typed:
     faults += _misplaced(values)
     names = ["session", "ticker", *(name for name in COLUMNS if name in values)]
     quotes = pl.DataFrame([values[name].alias(name) for name in names])
-    _require_one_time_of_day(reading, raw, values["session"])
+    # Calls and puts of one row have its time.
+    count = batch.frame.height
+    _require_one_time_of_day(reading, raw.head(count), values["session"].head(count))
     return _parted(reading, raw, quotes, faults, batch.broken)
 
 
@@ -188,9 +197,18 @@ def _parted(
     refusals = pl.concat([*[broken] * sides, *(f.cast(dict(REFUSED_SCHEMA)) for f in frames)])  # type: ignore[arg-type]
     kept = quotes.filter(~refused) if frames else quotes
     if reading.only is not None:
-        ours = kept.filter(pl.col("ticker") == reading.only)
+        is_ours = kept["ticker"] == reading.only
+        ours = kept if is_ours.all() else kept.filter(is_ours)
         return Typed(ours, refusals, kept.height - ours.height)
     return Typed(kept, refusals, 0)
+
+
+def _with_days(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a call and a put with their dates read once, where all of them can be read."""
+    head = reading.head
+    names = [head.columns[name] for name in DATES if name in head.columns and head.layout.calls]
+    days = [_days(reading, frame[name]).alias(name) for name in names]
+    return frame.with_columns(one for one in days if not one.null_count())
 
 
 def _one_a_row(head: Head, frame: pl.DataFrame) -> pl.DataFrame:
@@ -224,8 +242,8 @@ def _days(reading: Reading, stamps: pl.Series) -> pl.Series:
     """The date of each value, null where it is none; each distinct value is read once."""
     if stamps.dtype == pl.Date:
         return stamps
-    different = stamps.unique().drop_nulls()
     if stamps.dtype != pl.String:
+        different = stamps.unique().drop_nulls()
         try:
             days = days_of(different)
         except StampError as fault:
@@ -233,11 +251,18 @@ def _days(reading: Reading, stamps: pl.Series) -> pl.Series:
                 f"{reading.head.path.name}: in the column {stamps.name} {fault}"
             ) from None
         return stamps.replace_strict(different, days, default=None, return_dtype=pl.Date)
-    new = [text for text in different.to_list() if text not in reading.days]
-    reading.days |= _dates_in(reading, new)
+    runs = stamps.rle().struct.unnest()
+    different = runs["value"].unique().drop_nulls()
     texts = different.to_list()
+    reading.days |= _dates_in(reading, [text for text in texts if text not in reading.days])
     read = pl.Series([reading.days[text] for text in texts], dtype=pl.Date)
-    return stamps.replace_strict(different, read, default=None, return_dtype=pl.Date)
+    days = runs["value"].replace_strict(different, read, default=None, return_dtype=pl.Date)
+    return _repeated(days, runs["len"])
+
+
+def _repeated(values: pl.Series, counts: pl.Series) -> pl.Series:
+    """Each value as often as its count says: the rows of a file come in runs of the same day."""
+    return values.gather(np.repeat(np.arange(len(values), dtype=np.uint32), counts.to_numpy()))
 
 
 def _dates_in(reading: Reading, texts: list[str]) -> dict[str, date | None]:
@@ -354,7 +379,11 @@ def _ticker_names(names: list[str]) -> list[str]:
 def _require_one_time_of_day(reading: Reading, raw: pl.DataFrame, session: pl.Series) -> None:
     if "clock" not in raw.columns:
         return
-    clocks = pl.DataFrame({"session": session, "clock": raw["clock"].cast(pl.String)}).unique()
+    clock = raw["clock"].cast(pl.String)
+    if len(clock.rle()) == 1:
+        clocks = pl.DataFrame({"session": session.unique(), "clock": clock[0]})
+    else:
+        clocks = pl.DataFrame({"session": session, "clock": clock}).unique()
     for day, clock in clocks.drop_nulls().sort("session").iter_rows():
         if reading.clocks.setdefault(day.isoformat(), clock) != clock:
             raise SourceError(

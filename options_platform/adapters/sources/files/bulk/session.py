@@ -51,6 +51,31 @@ def read_session(path: Path, ticker: str, session: date) -> pl.DataFrame | None:
     return chain_of(path, quotes, ticker, session)
 
 
+def read_all_sessions(path: Path, ticker: str) -> pl.DataFrame:
+    """The quotes of one ticker in a file of chains, with their `session`, in the file's order.
+
+    Raises :class:`SourceError` for a file that has quotes of other tickers, no sessions, or a row
+    that cannot be read.
+    """
+    head = chain_head(path)
+    advice = "it cannot be joined with an import; move it away, and import it too"
+    if head is None or "session" not in head.columns:
+        raise SourceError(f"{path} is no file of chains with the session of each quote: {advice}")
+    reading = reading_of(head, ticker=ticker, only=ticker, session=None)
+    frames = []
+    for batch in read_batches(head, rules=reading.text_rules()):
+        result = typed(reading, batch)
+        if result.refused.height or result.others:
+            raise SourceError(
+                f"{path} has {result.refused.height} quotes that cannot be read and "
+                f"{result.others} of other tickers than {ticker}: {advice}"
+            )
+        frames.append(result.quotes)
+    if not frames:
+        raise SourceError(f"{path} has no quotes: {advice}")
+    return pl.concat(frames).drop("ticker")
+
+
 def _batches(head: Head, session: date, rules: TextRules) -> Iterator[Batch]:
     if head.separator:
         yield from read_batches(head, rules=rules)

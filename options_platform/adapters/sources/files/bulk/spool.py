@@ -20,14 +20,18 @@ import polars as pl
 from options_platform.adapters.sources.files.bulk.batches import REFUSED_SCHEMA
 from options_platform.errors import SourceError
 
+# Runs of a session are joined as they are, which is cheaper than to sort, if they are this long.
+FEWEST_ROWS = 1_000
+
 
 @dataclass
 class Progress:
     """How far the import of a file has come.
 
     `at` and `line` are the place behind the last chunk; `chunks` has the size in bytes of each
-    chunk, `months` the finished files. Counted are the quotes `read`, `kept`, `refused`, and those
-    of `others`, tickers that were not asked for.
+    chunk, `months` the number of quotes in each finished file and `sessions` their sessions.
+    Counted are the quotes `read`, `kept`, `refused`, and those of `others`, tickers that were not
+    asked for. `modified` is the time of the file's last change, in nanoseconds since 1970.
     """
 
     file: str
@@ -41,7 +45,9 @@ class Progress:
     clocks: dict[str, str] = field(default_factory=dict)
     complete: bool = False
     months: dict[str, int] = field(default_factory=dict)
+    sessions: dict[str, list[str]] = field(default_factory=dict)
     finished: bool = False
+    modified: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,18 +80,13 @@ class Spool:
         """Store the quotes and the refusals of the next batch; `save` makes them count."""
         self.folder.mkdir(parents=True, exist_ok=True)
         number = len(self.progress.chunks)
-        if not _is_one(quotes, "ticker") or not quotes["session"].is_sorted():
-            quotes = quotes.sort("ticker", "session", maintain_order=True)
-        quotes = quotes.with_columns(month=pl.col("session").dt.month_start())
-        runs = quotes.group_by("ticker", "month", maintain_order=True).agg(
-            rows=pl.len(), sessions=pl.col("session").unique().sort().cast(pl.String)
-        )
+        quotes = _by_session(quotes)
         parts, start = [], 0
-        for ticker, month, rows, sessions in runs.iter_rows():
+        for ticker, month, rows, sessions in _months(quotes).iter_rows():
             parts.append([number, ticker, f"{month:%Y-%m}", start, rows, sessions])
             start += rows
         path = self._chunk(number)
-        quotes.drop("ticker", "month").write_ipc(path, compression="uncompressed")
+        quotes.drop("ticker").write_ipc(path, compression="uncompressed")
         path.with_suffix(".json").write_text(json.dumps(parts))
         if refused.height:
             refused.write_ipc(path.with_suffix(".refused"), compression="uncompressed")
@@ -139,8 +140,33 @@ class Spool:
         )
 
 
-def _is_one(quotes: pl.DataFrame, name: str) -> bool:
-    return quotes[name].n_unique() <= 1
+def _by_session(quotes: pl.DataFrame) -> pl.DataFrame:
+    """The quotes sorted by ticker and session, otherwise in their order."""
+    if quotes["ticker"].n_unique() > 1:
+        return quotes.sort("ticker", "session", maintain_order=True)
+    if quotes["session"].is_sorted():
+        return quotes
+    runs = quotes["session"].rle().struct.unnest()
+    if len(runs) * FEWEST_ROWS > quotes.height:
+        return quotes.sort("session", maintain_order=True)
+    runs = runs.with_columns(start=pl.col("len").cum_sum() - pl.col("len"))
+    ordered = runs.sort("value", maintain_order=True).select("start", "len")
+    return pl.concat([quotes.slice(*run) for run in ordered.iter_rows()], rechunk=True)
+
+
+def _months(quotes: pl.DataFrame) -> pl.DataFrame:
+    """Ticker, month, rows and sessions of each run of one ticker and month in sorted quotes."""
+    if quotes["ticker"].n_unique() > 1:
+        days = quotes.group_by("ticker", "session", maintain_order=True).len("rows")
+    else:
+        runs = quotes["session"].rle().struct.unnest()
+        days = runs.select(
+            ticker=pl.lit(quotes["ticker"].first()), session="value", rows="len"
+        )  # fmt: skip
+    month = pl.col("session").dt.month_start().alias("month")
+    return days.group_by("ticker", month, maintain_order=True).agg(
+        pl.col("rows").sum(), sessions=pl.col("session").cast(pl.String)
+    )
 
 
 def _stored_progress(folder: Path) -> Progress | None:
@@ -149,8 +175,9 @@ def _stored_progress(folder: Path) -> Progress | None:
         return None
     try:
         stored: dict[str, Any] = json.loads(path.read_text())
-        return Progress(**{name.name: stored[name.name] for name in fields(Progress)})
-    except (ValueError, KeyError, TypeError) as error:
+        names = {one.name for one in fields(Progress)}
+        return Progress(**{name: value for name, value in stored.items() if name in names})
+    except (ValueError, AttributeError, TypeError) as error:
         raise SourceError(
             f"{path} is no record of an import; delete its folder and import again"
         ) from error

@@ -1,6 +1,7 @@
 """Chains of any size and publisher become one file a month, and no quote is lost."""
 
 import gzip
+import os
 import zipfile
 from datetime import date
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.adapters.sources.files.bulk import batches
+from options_platform.adapters.sources.files.bulk import batches, head
 from options_platform.adapters.sources.files.bulk.head import chain_head
 from options_platform.errors import SourceError, UsageError
 from options_platform_tests.adapters.sources.files.bulk import fixtures
@@ -120,7 +121,7 @@ def test_a_row_that_is_not_understood_is_refused_with_file_row_and_reason(tmp_pa
     path.write_text(large())
     result = fixtures.run(path, tmp_path, ticker="SPY")
     assert (result.read, result.written, result.refused) == (2_000, 1_998, 2)
-    assert result.refusals.name == "SPY_2024.csv.refused.csv"
+    assert result.refusals.match("options/SPY_2024.csv.????????.refused.csv")
     refused = pl.read_csv(result.refusals)
     assert refused["line"].to_list() == [12, 1_500]
     assert refused["reason"][0] == "source_theta -0.0009296.0025941 is no number"
@@ -160,6 +161,46 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path):
     packed.write_bytes(gzip.compress(large().encode(), mtime=0)[:-400])
     with pytest.raises(SourceError, match="its gzip stream is cut short"):
         fixtures.run(packed, tmp_path / "other", ticker="SPY")
+
+
+def test_files_of_one_name_in_two_folders_have_their_own_refusals(tmp_path):
+    results = []
+    for bad, month in (("first", "2024-07-"), ("second", "2024-04-")):
+        text = large().replace("2024-07-", month).replace("-0.0009296.0025941", bad)
+        (tmp_path / bad).mkdir()
+        (tmp_path / bad / "SPY_2024.csv").write_text(text)
+        results.append(fixtures.run(tmp_path / bad / "SPY_2024.csv", tmp_path, ticker="SPY"))
+    for result, bad in zip(results, ("first", "second"), strict=True):
+        assert pl.read_csv(result.refusals)["reason"][0] == f"source_theta {bad} is no number"
+
+
+def test_an_expiry_of_more_than_ten_years_is_refused(tmp_path):
+    rows = large().splitlines()
+    rows[700] = rows[700].replace("2024-07-19", "2118-07-20")
+    rows[701] = rows[701].replace("2024-07-19", "2034-01-20")
+    path = tmp_path / "SPY_2024.csv"
+    path.write_text("\n".join(rows) + "\n")
+    result = fixtures.run(path, tmp_path, ticker="SPY")
+    assert (result.written, result.refused) == (1_997, 3)
+    assert pl.read_csv(result.refusals)["reason"][1] == (
+        "expiry 2118-07-20 is more than ten years after the session"
+    )
+
+
+def test_a_file_with_a_new_time_of_change_is_no_other_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(head, "PRINT_BYTES", 20)
+    path = tmp_path / "SPY_2024.csv"
+    path.write_text(fixtures.table())
+    fixtures.run(path, tmp_path, ticker="SPY")
+    os.utime(path, (0, 0))
+    assert fixtures.run(path, tmp_path, ticker="SPY").written == 20
+    assert fixtures.run(path, tmp_path, ticker="SPY").was_done
+    for day in fixtures.DAYS:
+        assert read(tmp_path, day) == expected(day)
+    # Another number of the same length between the ends is noticed.
+    path.write_text(fixtures.table().replace(",540.0,call,5.0,", ",540.0,call,4.0,"))
+    with pytest.raises(UsageError, match="1 call would be overwritten, and the other 19 stay"):
+        fixtures.run(path, tmp_path, ticker="SPY")
 
 
 def test_several_times_of_day_are_no_end_of_day_file(tmp_path):
@@ -216,34 +257,17 @@ def test_a_second_import_is_not_done_again(tmp_path):
     assert read(tmp_path, "2024-07-01") == expected("2024-07-01")
 
 
-def test_another_file_adds_its_sessions_and_replaces_those_of_others_only_on_request(tmp_path):
-    header, *rows = fixtures.table().splitlines()
-    for name, lines in (("first", rows[:10]), ("second", rows[10:]), ("both", rows)):
-        (tmp_path / name).write_text("\n".join([header, *lines]).replace("5.1", "5.2") + "\n")
-    for name in ("second", "first"):
-        fixtures.run(tmp_path / name, tmp_path, ticker="SPY")
-    chains = [fixtures.chain(tmp_path, day) for day in fixtures.DAYS]
-    assert [chain.height for chain in chains] == [10, 10]
-    with pytest.raises(UsageError, match="has the session 2024-07-01 and 1 more from another file"):
-        fixtures.run(tmp_path / "both", tmp_path, ticker="SPY")
-    (tmp_path / "both").write_text(fixtures.table())
-    fixtures.run(tmp_path / "both", tmp_path, ticker="SPY", replace=True)
-    assert [read(tmp_path, day) for day in fixtures.DAYS] == [
-        expected(day) for day in fixtures.DAYS
-    ]
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 3_000), st.sampled_from([fixtures.table, fixtures.optionsdx, large]))
 def test_the_rows_do_not_depend_on_how_the_file_is_cut_into_blocks(tmp_path_factory, block, make):
     path = tmp_path_factory.mktemp("blocks") / "SPY.csv"
     path.write_text(make())
-    head = chain_head(path)
+    layout = chain_head(path)
 
     def rows(size):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(batches, "BLOCK_BYTES", size)
-            read = list(batches.read_batches(head))
+            read = list(batches.read_batches(layout))
         frames = [one.frame.select(pl.all().cast(pl.String).str.strip_chars()) for one in read]
         broken = pl.concat([one.broken for one in read])
         return pl.concat(frames), broken
