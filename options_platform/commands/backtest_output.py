@@ -77,13 +77,13 @@ def say_about(data: BacktestData) -> None:
 
 def say_error_band(errors: pl.DataFrame) -> None:
     """Print the surface's error at the strikes and tenors of the model's trades, rows of
-    `OWN_ERRORS`, and what the marked intervals are."""
-    points = mean_error(errors)
-    if points is None:
+    `OWN_ERRORS`, or that it is not measured, and what the marked intervals are."""
+    if not (text := errors_text(errors)):
         return
-    say(f"At the strikes and tenors of the model's own trades the surface errs by {points:.1f} vol "
-        f"points on average ({errors_text(errors)}). Intervals with {OVER_BAND} are the union of "
-        "those as measured and with every volatility lower and higher by that.")  # fmt: skip
+    say(f"{text}.")
+    if mean_error(errors) is not None:
+        say(f"Intervals with {OVER_BAND} are the union of those as measured and with every "
+            "volatility lower and higher by that.")  # fmt: skip
 
 
 def say_price_risk(rows: pl.DataFrame) -> None:

@@ -2,7 +2,8 @@
 
 It is that of the ticker's stored real chains where enough sessions are measured, else the one that
 the platform was shipped with. A result is run anew with all volatilities lower and higher by it,
-and the interval of its Sharpe ratio is widened to the union of the three.
+and the interval of its Sharpe ratio is widened to the union of the three. There is no band if the
+error of a ticker that was traded is not measured.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import polars as pl
 
 from options_platform.domain.chain.learning import BANDS, TENORS, banded
 from options_platform.domain.chain.vol_errors import vol_error
+from options_platform.domain.market.index_series import iv_basis_of
 
 LOWER, HIGHER = "error_band_low", "error_band_high"
 FEWEST_SESSIONS = 3
@@ -24,8 +26,8 @@ OWN_ERRORS = pl.Schema(
         "sessions": pl.Int64,
     }
 )
-"""`error_points` is a mean absolute error in vol points; `sessions` of the ticker's own chains that
-it was measured on, 0 for the shipped error."""
+"""`error_points` is a mean absolute error in vol points, null where none is measured; `sessions` of
+the ticker's own chains that it was measured on, 0 for the shipped error."""
 _DELTAS = (min(low for low, _ in BANDS.values()), max(high for _, high in BANDS.values()) - 1e-9)
 _DAYS = (min(first for first, _ in TENORS.values()), max(last for _, last in TENORS.values()))
 _CELL = ["ticker", "band", "right", "tenor"]
@@ -35,7 +37,7 @@ def own_errors(
     legs: pl.DataFrame,
     trades: pl.DataFrame,
     measured: pl.DataFrame,
-    bases: Mapping[str, str],
+    iv_symbols: Mapping[str, str],
 ) -> pl.DataFrame:
     """Rows of `OWN_ERRORS`, a ticker each, of the tickers that were traded.
 
@@ -44,7 +46,7 @@ def own_errors(
             nearest.
         trades: the trades that were made, of which plan_id is read.
         measured: rows of `surface_error`.
-        bases: what each ticker is priced on (`market.index_series.iv_basis`).
+        iv_symbols: the volatility index that each ticker is priced on.
     """
     traded = legs.join(trades.select("plan_id"), on="plan_id", how="semi")
     cells = banded(
@@ -57,12 +59,14 @@ def own_errors(
     enough = sessions.filter(pl.col("sessions") >= FEWEST_SESSIONS)
     by_cell = _mean(measured.join(enough, on="ticker", how="semi"), _CELL, "own")
     by_ticker = _mean(measured, ["ticker"], "own_any")
-    basis = pl.col("ticker").replace_strict(bases, default=None, return_dtype=pl.String)
+    ticker = pl.col("ticker")
+    symbol = ticker.replace_strict(iv_symbols, default=None, return_dtype=pl.String)
+    shipped = vol_error(ticker, symbol, iv_basis_of(ticker, symbol), pl.col("dte"))
     priced = (
         cells.join(by_cell, on=_CELL, how="left")
         .join(enough, on="ticker", how="left")
         .join(by_ticker, on="ticker", how="left")
-        .with_columns(shipped=vol_error(pl.col("ticker"), basis, pl.col("dte")))
+        .with_columns(shipped=shipped)
     )
     own = pl.coalesce("own", "own_any")
     error = pl.when(pl.col("sessions").is_not_null()).then(own).otherwise("shipped")
@@ -80,12 +84,14 @@ def own_errors(
 
 
 def mean_error(errors: pl.DataFrame) -> float | None:
-    """The mean of rows of `OWN_ERRORS` over all legs, vol points; None without any."""
-    there = errors.drop_nulls("error_points")
-    if there.is_empty():
+    """The mean of rows of `OWN_ERRORS` over all legs, vol points.
+
+    None without any legs, or if the error of a ticker is not measured.
+    """
+    if errors.is_empty() or errors["error_points"].has_nulls():
         return None
     weighted = (pl.col("error_points") * pl.col("legs")).sum() / pl.col("legs").sum()
-    return float(there.select(weighted).item())
+    return float(errors.select(weighted).item())
 
 
 def widened(price_risk: pl.DataFrame, as_measured: str) -> pl.DataFrame:
@@ -127,13 +133,25 @@ def with_band(
 
 
 def errors_text(errors: pl.DataFrame) -> str:
-    """Rows of `OWN_ERRORS` in words, without a full stop."""
-    return "; ".join(
-        f"{ticker} {points:.1f} vol points "
+    """One sentence on rows of `OWN_ERRORS`, without its full stop; empty without any."""
+    if errors.is_empty():
+        return ""
+    points = mean_error(errors)
+    if points is None:
+        missing = errors.filter(pl.col("error_points").is_null())["ticker"].to_list()
+        return (
+            "The intervals leave out the surface's error, which is not measured for "
+            f"{', '.join(missing)}"
+        )
+    columns = errors.select("ticker", "error_points", "sessions")
+    by_ticker = "; ".join(
+        f"{ticker} {own:.1f} vol points "
         + (f"on {sessions} sessions of its own chains" if sessions else "as shipped")
-        for ticker, points, sessions in errors.drop_nulls("error_points")
-        .select("ticker", "error_points", "sessions")
-        .iter_rows()
+        for ticker, own, sessions in columns.iter_rows()
+    )
+    return (
+        "At the strikes and tenors of the model's own trades the surface errs by "
+        f"{points:.1f} vol points on average ({by_ticker})"
     )
 
 

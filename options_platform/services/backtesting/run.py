@@ -29,7 +29,6 @@ from options_platform.domain.backtest_study.variants import (
     run_variants,
     score_variants,
 )
-from options_platform.domain.market.index_series import iv_basis
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.baseline_runs import baseline_tasks, run_baselines
@@ -188,8 +187,7 @@ def _own_errors(
 ) -> pl.DataFrame:
     """The surface's error at the strikes and tenors of the trades of `result`."""
     _, legs = build_plans(data.inputs, plan, data.market.chain_of(rules.chains))
-    bases = {ticker: iv_basis(ticker, symbol) for ticker, symbol in data.iv_symbols.items()}
-    return own_errors(legs, result.trades, data.measured, bases)
+    return own_errors(legs, result.trades, data.measured, data.iv_symbols)
 
 
 def run_grid(

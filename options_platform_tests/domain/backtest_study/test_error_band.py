@@ -18,7 +18,7 @@ from options_platform.domain.backtest_study.error_band import (
 from options_platform.domain.backtest_study.price_risk import AS_MEASURED, scenarios
 
 DAY = date(2024, 3, 4)
-BASES = {"SPY": "own", "QQQ": "market", "NVDA": "own"}
+SYMBOLS = {"SPY": "VIX", "QQQ": "VIX", "IWM": "VIX", "AAPL": "VXAPL"}
 
 
 def legs(*rows):
@@ -52,7 +52,7 @@ def test_each_leg_takes_the_error_measured_at_its_delta_right_and_tenor():
         3, ("10-25", "put", "22-35", 10, 0.4), ("2-10", "put", "22-35", 10, 1.6),
         ("10-25", "call", "22-35", 10, 9.0), ("10-25", "put", "7-21", 10, 9.0),
     )  # fmt: skip
-    found = own_errors(rows, trades, stored, BASES)
+    found = own_errors(rows, trades, stored, SYMBOLS)
     assert found.to_dicts() == [
         {"ticker": "SPY", "legs": 2, "error_points": pytest.approx(1.0), "sessions": 3}
     ]
@@ -61,31 +61,42 @@ def test_each_leg_takes_the_error_measured_at_its_delta_right_and_tenor():
 def test_a_leg_beyond_what_was_measured_takes_the_nearest_cell_and_else_the_tickers_mean():
     stored = measured(3, ("25-60", "call", "36-60", 10, 0.5), ("2-10", "put", "7-21", 30, 1.5))
     far, trades = legs(("SPY", "call", 0.9, 200))
-    assert own_errors(far, trades, stored, BASES)["error_points"].to_list() == [0.5]
+    assert own_errors(far, trades, stored, SYMBOLS)["error_points"].to_list() == [0.5]
     other, trades = legs(("SPY", "call", 0.15, 30))
-    assert own_errors(other, trades, stored, BASES)["error_points"].to_list() == [
+    assert own_errors(other, trades, stored, SYMBOLS)["error_points"].to_list() == [
         pytest.approx((0.5 * 10 + 1.5 * 30) / 40)
     ]
 
 
 def test_with_few_measured_sessions_the_shipped_error_of_ticker_basis_and_tenor_holds():
     rows, trades = legs(
-        ("SPY", "put", -0.16, 30), ("QQQ", "put", -0.16, 30), ("NVDA", "put", -0.16, 30)
+        ("SPY", "put", -0.16, 30), ("QQQ", "put", -0.16, 30), ("AAPL", "put", -0.16, 30)
     )
     stored = measured(2, ("10-25", "put", "22-35", 10, 0.1))
-    found = own_errors(rows, trades, stored, BASES)
+    found = own_errors(rows, trades, stored, SYMBOLS)
     shown = dict(found.select("ticker", "error_points").iter_rows())
-    assert shown == {"NVDA": 2.6, "QQQ": 7.0, "SPY": 0.54}
+    assert shown == {"AAPL": 2.4, "QQQ": 5.9, "SPY": 0.54}
     assert found["sessions"].to_list() == [0, 0, 0]
-    assert mean_error(found) == pytest.approx((2.6 + 7.0 + 0.54) / 3)
-    assert "QQQ 7.0 vol points as shipped" in errors_text(found)
+    assert mean_error(found) == pytest.approx((2.4 + 5.9 + 0.54) / 3)
+    assert "QQQ 5.9 vol points as shipped" in errors_text(found)
+
+
+def test_a_traded_ticker_whose_error_is_not_measured_leaves_no_band_and_is_named():
+    rows, trades = legs(("SPY", "put", -0.16, 30), ("IWM", "put", -0.16, 30))
+    found = own_errors(rows, trades, SURFACE_ERROR.empty(), SYMBOLS)
+    assert dict(found.select("ticker", "error_points").iter_rows()) == {"IWM": None, "SPY": 0.54}
+    assert mean_error(found) is None
+    assert set(scenarios(mean_error(found))) == {AS_MEASURED, "iv_minus_1pt", "iv_minus_8pct"}
+    assert errors_text(found).endswith("surface's error, which is not measured for IWM")
+    own = measured(3, ("10-25", "put", "22-35", 10, 0.4)).with_columns(ticker=pl.lit("IWM"))
+    assert mean_error(own_errors(rows, trades, own, SYMBOLS)) == pytest.approx((0.4 + 0.54) / 2)
 
 
 def test_only_legs_of_trades_that_were_made_count():
     rows, trades = legs(("SPY", "put", -0.16, 30), ("QQQ", "put", -0.16, 30))
-    found = own_errors(rows, trades.head(1), SURFACE_ERROR.empty(), BASES)
+    found = own_errors(rows, trades.head(1), SURFACE_ERROR.empty(), SYMBOLS)
     assert found["ticker"].to_list() == ["SPY"]
-    nothing = own_errors(rows, trades.clear(), SURFACE_ERROR.empty(), BASES)
+    nothing = own_errors(rows, trades.clear(), SURFACE_ERROR.empty(), SYMBOLS)
     assert mean_error(nothing) is None
     assert set(scenarios(mean_error(nothing))) == {AS_MEASURED, "iv_minus_1pt", "iv_minus_8pct"}
 
