@@ -153,7 +153,8 @@ SURFACE_ERROR = Table(
 SURFACE_FIT = Table(
     "surface_fit",
     "What a ticker's stored real chains up to a session say of its surface; used from the next "
-    "session on. The numbers are null while the chains are too few.",
+    "session on if it is adopted, else the surface stays that of the ticker's class. The numbers "
+    "are null while the chains are too few.",
     (
         DATE,
         TICKER,
@@ -166,8 +167,15 @@ SURFACE_FIT = Table(
         Column("n_sessions", pl.Int32, "sessions that the fit rests on", "sessions"),
         Column("n_months", pl.Int32, "calendar months of these sessions", "months"),
         Column("n_quotes", pl.Int32, "quotes that were fitted", "quotes"),
-        Column("n_chains", pl.Int32, "stored real chains of the fit's window, usable or not",
+        Column("n_chains", pl.Int32, "stored real chains up to the session, usable or not",
                "chains", nullable=False, low=1.0),
+        _vol("fit_near_points", "mean absolute error on the session's own chain, 10 to 60 delta, "
+             "of the fit before it"),
+        _vol("fit_far_points", "the same of 2 to 10 delta"),
+        _vol("class_near_points", "as fit_near_points, of the class"),
+        _vol("class_far_points", "as fit_far_points, of the class"),
+        Column("is_adopted", pl.Boolean, "whether later sessions are priced by this fit: the fits "
+               "before were at least as good as the class on three or more chains"),
     ),
     is_events=True,
 )  # fmt: skip

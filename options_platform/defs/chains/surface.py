@@ -38,6 +38,7 @@ def make_surface_error(settings: Settings) -> dg.AssetsDefinition:
                 context, SURFACE_ERROR, earlier, selected.start
             ),
             "tickers_with_a_fit": int(fits.drop_nulls("c")["ticker"].n_unique()),
+            "tickers_priced_by_it": int(fits.filter("is_adopted")["ticker"].n_unique()),
         }
         mean = errors.select((pl.col("mae_points") * pl.col("n")).sum() / pl.col("n").sum()).item()
         if mean is not None and errors.height:

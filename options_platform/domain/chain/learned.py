@@ -19,8 +19,8 @@ NUMBERS = ("c", "p", "q", "rho", "wing")
 class TickerFits:
     """What is known of a ticker's surface after each of `sessions` (ascending dates).
 
-    `smiles` and `levels` belong to them; None where the chains so far are too few. A level is what
-    the volatility at the money is times.
+    `smiles` and `levels` belong to them; None where the ticker's class holds. A level is what the
+    volatility at the money is times.
     """
 
     sessions: NDArray[np.datetime64]
@@ -74,14 +74,14 @@ class LearnedSurface(SurfaceRules):
 
 
 def fits_of(rows: pl.DataFrame) -> dict[str, TickerFits]:
-    """The fits of rows of `surface_fit`, by ticker; tickers without any are left out."""
+    """The fits of rows of `surface_fit`, by ticker; tickers without any adopted are left out."""
     fits = {}
     for (ticker,), own in rows.sort("date").group_by("ticker", maintain_order=True):
-        if own["c"].is_null().all():
+        if not own["is_adopted"].any():
             continue
         smiles = tuple(
-            None if numbers[0] is None else Smile(*numbers)
-            for numbers in own.select(NUMBERS).iter_rows()
+            Smile(*numbers) if is_adopted else None
+            for is_adopted, *numbers in own.select("is_adopted", *NUMBERS).iter_rows()
         )
         sessions = own["date"].to_numpy().astype("datetime64[D]")
         fits[str(ticker)] = TickerFits(sessions, smiles, tuple(own["level"].fill_null(1.0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import polars as pl
 
@@ -37,10 +38,9 @@ def measured_notes(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, st
     """
     columns = ["date", "ticker", "band", "n", "mae_points"]
     errors = warehouse.read(SURFACE_ERROR, columns=columns, tickers=tickers)
-    fits = warehouse.read(SURFACE_FIT, columns=["date", "ticker", "c"], tickers=tickers)
-    fitted = dict(fits.drop_nulls("c").sort("date").group_by("ticker").agg(
-        pl.col("date").last()
-    ).iter_rows())  # fmt: skip
+    columns = ["date", "ticker", "is_adopted"]
+    fits = warehouse.read(SURFACE_FIT, columns=columns, tickers=tickers).sort("date")
+    own = {ticker: (day, is_adopted) for day, ticker, is_adopted in fits.iter_rows()}
     near = errors.filter(pl.col("band") != "2-10").group_by("ticker").agg(
         points=(pl.col("mae_points") * pl.col("n")).sum() / pl.col("n").sum(),
         sessions=pl.col("date").n_unique(),
@@ -49,11 +49,18 @@ def measured_notes(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, st
     )  # fmt: skip
     return {
         ticker: f"synthetic volatilities are {points:.1f} vol points off the ticker's own chains "
-        f"on {sessions} sessions, {first} to {last} (10 to 60 delta); "
-        + (
-            f"its own fit is of {fitted[ticker]}"
-            if ticker in fitted
-            else "too few chains for a fit of its own"
-        )
+        f"on {sessions} sessions, {first} to {last} (10 to 60 delta); " + _use(*own[ticker])
         for ticker, points, sessions, first, last in near.sort("ticker").iter_rows()
     }
+
+
+def _use(day: date, is_adopted: bool | None) -> str:
+    """What the last fit of a ticker is used for; null where the chains are too few for one."""
+    if is_adopted is None:
+        return "too few chains for a fit of its own"
+    if is_adopted:
+        return f"its own fit is of {day}"
+    return (
+        f"priced as its class, since up to {day} its own fits have not been as good on three or "
+        "more chains that they had not seen"
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -14,16 +14,19 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import CHAIN_INDEX, SURFACE_ERROR, SURFACE_FIT, VIX, Table
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import SurfaceRules, atm_vol
-from options_platform.domain.chain.learned import LearnedSurface, TickerFits
+from options_platform.domain.chain.learned import NUMBERS, LearnedSurface, TickerFits
 from options_platform.domain.chain.learning import (
     WINDOW,
+    Error,
     MeasuredChain,
-    TickerFit,
+    Score,
     cell_errors,
     chain_points,
     fit_after,
+    is_adopted,
     surface_errors,
 )
+from options_platform.domain.chain.ssvi import Smile
 from options_platform.domain.chain.strip import expiry_variances, index_of_tenors
 from options_platform.domain.chain.term_structure import SHORT_RATE, TENORS, row_underlying
 from options_platform.services.market_data.platform import Platform
@@ -36,7 +39,11 @@ COLUMNS = (
     "date", "ticker", "expiry", "dte", "right", "strike", "bid", "ask", "mid", "spot",
     "spot_method", "years", "iv", "delta", "vega", "quality", "source",
 )  # fmt: skip
+FIT_ERRORS = ("fit_near_points", "fit_far_points")
+CLASS_ERRORS = ("class_near_points", "class_far_points")
 Frames = list[tuple[Table, pl.DataFrame]]
+Fit = tuple[Smile, float]
+"""A smile and level."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ class _Market:
 def measure_surface(platform: Platform, selected: PartitionRange) -> Frames:
     """Write the errors, fits and indices of the stored real chains of the range.
 
-    Earlier sessions are measured too where they were not, or where chains of their window were
-    stored since. Chains of a proxy source teach nothing. Returns the rows written, by table.
+    Earlier sessions are measured too where they were not, or where still earlier chains were stored
+    since. Chains of a proxy source teach nothing. Returns the rows written, by table.
     """
     parts: dict[Table, list[pl.DataFrame]] = {
         table: [table.empty()] for table in (SURFACE_ERROR, SURFACE_FIT, CHAIN_INDEX)
@@ -92,39 +99,95 @@ def _measured(
 ) -> Iterator[tuple[Table, pl.DataFrame]]:
     """Rows of the three tables of one ticker, session by session."""
     days = real_chains(platform.chains, ticker, selected.end)
-    counts = _window_counts(days)
-    stored = platform.warehouse.read(
-        SURFACE_FIT, columns=["date", "n_chains"], tickers=[ticker], end=selected.end
+    stored = platform.warehouse.read(SURFACE_FIT, tickers=[ticker], end=selected.end)
+    counts = dict(stored.select("date", "n_chains").iter_rows())
+    is_wanted = (
+        day >= selected.start or counts.get(day) != at for at, day in enumerate(days, start=1)
     )
-    done = dict(stored.iter_rows())
-    wanted = {day for day in days if day >= selected.start or done.get(day) != counts[day]}
-    if not wanted:
+    # A chain bears on every later session, by its fits and by what their scores decide.
+    first = next((at for at, is_due in enumerate(is_wanted) if is_due), None)
+    if first is None:
         return
     market = _market(platform, ticker)
-    first = days.index(min(wanted))
-    begin = shift(days[max(first - 1, 0)], 1 - WINDOW)
-    window: list[MeasuredChain] = []
-    before: tuple[date, TickerFit] | None = None
-    prior = market.rules.smile_of(ticker)
+    course = _Course.of(stored.filter(pl.col("date").is_in(days[:first])))
+    oldest = shift(days[first], 1 - WINDOW)
     for at, day in enumerate(days):
-        if day < begin:
+        if day < oldest:
             continue
         quotes = platform.chains.read([(day, ticker)], columns=COLUMNS)
         points = market.joined(chain_points(quotes, market.carry), day)
-        if points.height and not _is_proxy(quotes):
-            if day in wanted:
-                yield SURFACE_ERROR, _errors(points, market, before)
-                yield CHAIN_INDEX, _index(quotes, market, day)
-            window.append(_learned_from(points, market.rules, day))
-        is_needed = day in wanted or (at + 1 < len(days) and days[at + 1] in wanted)
-        if is_needed:
+        is_usable = points.height > 0 and not _is_proxy(quotes)
+        if is_usable and at >= first:
+            yield SURFACE_ERROR, course.measure(points, market, day)
+            yield CHAIN_INDEX, _index(quotes, market, day)
+        if is_usable:
+            course.chains.append(_learned_from(points, market.rules, day))
+        if at >= first:
             platform.progress("measuring the surface", at + 1, len(days))
-            oldest = shift(day, 1 - WINDOW)
-            window = [chain for chain in window if chain.session >= oldest]
-            fit = fit_after(window, day, prior)
-            before = None if fit is None else (day, fit)
-            if day in wanted:
-                yield SURFACE_FIT, _fit_row(fit, day, ticker, counts[day])
+            yield SURFACE_FIT, course.learn(market, day, at + 1)
+
+
+@dataclass
+class _Course:
+    """What a ticker's chains have taught so far: `fit` of `fitted_on`, and if it is adopted."""
+
+    chains: list[MeasuredChain]
+    scores: list[Score]
+    fitted_on: date | None = None
+    fit: Fit | None = None
+    is_adopted: bool = False
+
+    @classmethod
+    def of(cls, stored: pl.DataFrame) -> _Course:
+        """The course after rows of `surface_fit`, ascending; without their chains."""
+        rows = stored.sort("date").to_dicts()
+        scores = [
+            Score(row["date"], Error(*(row[name] for name in FIT_ERRORS)),
+                  Error(*(row[name] for name in CLASS_ERRORS)))
+            for row in rows
+            if row["fit_near_points"] is not None or row["fit_far_points"] is not None
+        ]  # fmt: skip
+        if not rows or rows[-1]["c"] is None:
+            return cls([], scores)
+        last = rows[-1]
+        fit = Smile(*(last[name] for name in NUMBERS)), last["level"]
+        return cls([], scores, last["date"], fit, bool(last["is_adopted"]))
+
+    def measure(self, points: pl.DataFrame, market: _Market, day: date) -> pl.DataFrame:
+        """Score the fit and the class on a chain; its rows of `surface_error` by the one in use."""
+        errors, fitted_on = surface_errors(points, market.rules), None
+        if self.fit is not None:
+            smile, level = self.fit
+            sessions = np.array([self.fitted_on], dtype="datetime64[D]")
+            fits = {market.ticker: TickerFits(sessions, (smile,), (level,))}
+            learned = LearnedSurface.of(replace(market.rules, learn=True), fits)
+            by_fit = surface_errors(points, learned)
+            self.scores.append(Score(day, Error.of(by_fit), Error.of(errors)))
+            if self.is_adopted and market.rules.learn:
+                errors, fitted_on = by_fit, self.fitted_on
+        return cell_errors(errors).with_columns(fitted_on=pl.lit(fitted_on, pl.Date))
+
+    def learn(self, market: _Market, day: date, chains: int) -> pl.DataFrame:
+        """Fit the chains up to `day`, decide on the fit, and return its row of `surface_fit`."""
+        oldest = shift(day, 1 - WINDOW)
+        self.chains = [chain for chain in self.chains if chain.session >= oldest]
+        self.scores = [score for score in self.scores if score.session >= oldest]
+        fit = fit_after(self.chains, day, market.rules.smile_of(market.ticker))
+        row = {"date": day, "ticker": market.ticker, "n_chains": chains}
+        if self.scores and self.scores[-1].session == day:
+            score = self.scores[-1]
+            row |= dict(zip(FIT_ERRORS, astuple(score.by_fit), strict=True))
+            row |= dict(zip(CLASS_ERRORS, astuple(score.by_class), strict=True))
+        self.fitted_on, self.fit, self.is_adopted = day, None, False
+        if fit is not None:
+            self.fit = fit.smile, fit.level
+            self.is_adopted = is_adopted(self.scores, day)
+            row |= {name: getattr(fit.smile, name) for name in NUMBERS}
+            row |= {
+                "level": fit.level, "n_sessions": fit.sessions, "n_months": fit.months,
+                "n_quotes": fit.quotes, "is_adopted": self.is_adopted,
+            }  # fmt: skip
+        return pl.DataFrame([row], schema=SURFACE_FIT.schema)
 
 
 def _market(platform: Platform, ticker: str) -> _Market:
@@ -141,20 +204,6 @@ def _market(platform: Platform, ticker: str) -> _Market:
     rules = replace(chain.surface, iv_points=0.0, iv_scale=1.0)
     carry = chain.risk_free_rate - chain.dividend_yield
     return _Market(ticker, index, rules, carry, chain.risk_free_rate)
-
-
-def _errors(
-    points: pl.DataFrame, market: _Market, before: tuple[date, TickerFit] | None
-) -> pl.DataFrame:
-    """Rows of `surface_error` of one chain, by the surface known before it."""
-    rules, fitted_on = market.rules, None
-    if before is not None and rules.learn:
-        fitted_on, fit = before
-        sessions = np.array([fitted_on], dtype="datetime64[D]")
-        fits = {market.ticker: TickerFits(sessions, (fit.smile,), (fit.level,))}
-        rules = LearnedSurface.of(rules, fits)
-    errors = cell_errors(surface_errors(points, rules))
-    return errors.with_columns(fitted_on=pl.lit(fitted_on, pl.Date))
 
 
 def _learned_from(points: pl.DataFrame, rules: SurfaceRules, day: date) -> MeasuredChain:
@@ -174,24 +223,6 @@ def _index(quotes: pl.DataFrame, market: _Market, day: date) -> pl.DataFrame:
     }
     row = {"date": day, "ticker": market.ticker, **columns, "n_expiries": variances.height}
     return pl.DataFrame([row], schema=CHAIN_INDEX.schema)
-
-
-def _fit_row(fit: TickerFit | None, day: date, ticker: str, chains: int) -> pl.DataFrame:
-    numbers = {} if fit is None else {
-        **{name: getattr(fit.smile, name) for name in ("c", "p", "q", "rho", "wing")},
-        "level": fit.level, "n_sessions": fit.sessions, "n_months": fit.months,
-        "n_quotes": fit.quotes,
-    }  # fmt: skip
-    row = {"date": day, "ticker": ticker, "n_chains": chains, **numbers}
-    return pl.DataFrame([row], schema=SURFACE_FIT.schema)
-
-
-def _window_counts(days: Sequence[date]) -> dict[date, int]:
-    """How many of `days`, ascending, lie in the window that ends with each of them."""
-    every = np.array(days, dtype="datetime64[D]")
-    oldest = np.array([shift(day, 1 - WINDOW) for day in days], dtype="datetime64[D]")
-    counts = np.arange(1, len(days) + 1) - np.searchsorted(every, oldest)
-    return dict(zip(days, counts.tolist(), strict=True))
 
 
 def _is_proxy(quotes: pl.DataFrame) -> bool:

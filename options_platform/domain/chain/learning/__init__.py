@@ -4,6 +4,7 @@ What is fitted is used by :mod:`learned <options_platform.domain.chain.learned>`
 constants that the platform ships does not belong here (`tools/calibration`).
 """
 
+from options_platform.domain.chain.learning.adoption import Error, Score, is_adopted
 from options_platform.domain.chain.learning.errors import (
     BANDS,
     TENORS,
@@ -25,12 +26,15 @@ __all__ = [
     "HALF_LIFE",
     "TENORS",
     "WINDOW",
+    "Error",
     "MeasuredChain",
+    "Score",
     "TickerFit",
     "banded",
     "cell_errors",
     "chain_points",
     "fit_after",
     "fit_points",
+    "is_adopted",
     "surface_errors",
 ]

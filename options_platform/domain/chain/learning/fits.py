@@ -9,6 +9,7 @@ is times, is the mean ratio of the quoted to the modelled one, held to 1 likewis
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -81,24 +82,30 @@ def fit_after(chains: Sequence[MeasuredChain], session: date, prior: Smile) -> T
     `prior` is the smile of its class. None with fewer than three chains with quotes to fit, or in
     fewer than two calendar months.
     """
-    days = all_sessions()
-    at = bisect_left(days, session)
-    ages = [at - bisect_left(days, chain.session) for chain in chains]
-    batches = [
-        (chain, 0.5 ** (age / HALF_LIFE))
-        for chain, age in zip(chains, ages, strict=True)
-        if 0 <= age < WINDOW and chain.quotes.height
-    ]
-    months = [f"{chain.session:%Y-%m}" for chain, _ in batches]
-    if len(batches) < FEWEST_SESSIONS or len(set(months)) < FEWEST_MONTHS:
+    by_day = {chain.session: chain for chain in chains if chain.quotes.height}
+    days, shares = chain_shares(list(by_day), session)
+    months = len({_month(day) for day in days})
+    if len(days) < FEWEST_SESSIONS or months < FEWEST_MONTHS:
         return None
-    shares = np.array([
-        decay / months.count(month) for (_, decay), month in zip(batches, months, strict=True)
-    ])  # fmt: skip
-    quotes = sum(chain.quotes.height for chain, _ in batches)
-    smile = _smile([chain.quotes for chain, _ in batches], shares, prior)
-    level = _level(np.array([chain.log_level for chain, _ in batches]), shares)
-    return TickerFit(smile, level, len(batches), len(set(months)), quotes)
+    used = [by_day[day] for day in days]
+    smile = _smile([chain.quotes for chain in used], shares, prior)
+    level = _level(np.array([chain.log_level for chain in used]), shares)
+    return TickerFit(smile, level, len(days), months, sum(chain.quotes.height for chain in used))
+
+
+def chain_shares(chain_days: Sequence[date], session: date) -> tuple[list[date], Floats]:
+    """Those of `chain_days` in the `WINDOW` sessions up to `session`, and the weight of each."""
+    every = all_sessions()
+    at = bisect_left(every, session)
+    ages = {day: at - bisect_left(every, day) for day in chain_days}
+    days = [day for day, age in ages.items() if 0 <= age < WINDOW]
+    counts = Counter(_month(day) for day in days)
+    shares = [0.5 ** (ages[day] / HALF_LIFE) / counts[_month(day)] for day in days]
+    return days, np.array(shares)
+
+
+def _month(day: date) -> str:
+    return f"{day:%Y-%m}"
 
 
 def _smile(parts: Sequence[pl.DataFrame], shares: Floats, prior: Smile) -> Smile:

@@ -1,0 +1,82 @@
+"""The asset `trade_plan` prices a session by the ticker's last adopted fit before it."""
+
+import shutil
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import SURFACE_FIT, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.calendar.sessions import shift
+from options_platform_tests.platform import run
+
+BEFORE_END = (60, 40, 20)
+LEVELS = (1.25, 0.9, 1.15)
+
+
+def home_with(fits, simulated_home, folder):
+    """A copy of the home with rows of `surface_fit`, whose plans are not made anew yet."""
+    shutil.copytree(simulated_home.home, folder / "home")
+    settings = replace(simulated_home, home=folder / "home")
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    warehouse.write([(SURFACE_FIT, fits)])
+    return settings, warehouse
+
+
+def plans_of(warehouse):
+    """Plans and legs of SPY."""
+    return [warehouse.read(table, tickers=["SPY"]) for table in (TRADE_PLAN, TRADE_PLAN_LEGS)]
+
+
+@pytest.fixture(scope="module")
+def fits(simulated_home):
+    """Three fits of SPY; the second was not adopted."""
+    smile = simulated_home.plan.chain.surface.smile_of("SPY")
+    rows = [
+        {"date": shift(simulated_home.end, -back), "ticker": "SPY", "c": smile.c, "p": smile.p,
+         "q": smile.q, "rho": smile.rho, "wing": smile.wing, "level": level, "n_sessions": 3,
+         "n_months": 2, "n_quotes": 240, "n_chains": 3, "is_adopted": back != BEFORE_END[1]}
+        for back, level in zip(BEFORE_END, LEVELS, strict=True)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=SURFACE_FIT.schema)
+
+
+@pytest.fixture(scope="module")
+def whole(simulated_home, fits, tmp_path_factory):
+    """SPY's plans and legs of one backfill with the fits."""
+    settings, warehouse = home_with(fits, simulated_home, tmp_path_factory.mktemp("whole"))
+    first = warehouse.read(TRADE_PLAN, columns=["date"])["date"].min()
+    run(settings, first, settings.end, assets=["trade_plan"])
+    return plans_of(warehouse)
+
+
+def test_a_fit_moves_plans_from_its_next_session_on_and_one_that_was_not_adopted_none(
+    simulated_home, fits, whole
+):
+    plain = Warehouse(simulated_home.warehouse_path, wait_seconds=30.0)
+    without, _ = plans_of(plain)
+    joined = whole[0].join(without, on=["date", "ticker"], suffix="_plain")
+    differs = joined.filter(~pl.col("atm_iv").eq_missing("atm_iv_plain"))["date"].to_list()
+    first, second, third = fits["date"]
+    days = [day for day in joined.drop_nulls("atm_iv")["date"] if day > first]
+    assert days
+    assert differs == [day for day in days if day <= second or day > third]
+
+
+def test_a_day_alone_with_no_later_fit_stored_has_the_plans_of_the_backfill(
+    simulated_home, fits, whole, tmp_path
+):
+    plans, _ = whole
+    first, second, third = fits["date"]
+    traded = plans.filter(pl.col("decision") == "trade")["date"]
+    spans = ((first, second), (second, third), (third, simulated_home.end))
+    for at, (after, until) in enumerate(spans):
+        days = traded.filter((traded > after) & (traded <= until))
+        day = days[-1] if days.len() else until
+        upto = fits.filter(pl.col("date") < day)
+        settings, warehouse = home_with(upto, simulated_home, tmp_path / str(at))
+        run(settings, day, day, assets=["trade_plan"])
+        for stored, wanted in zip(plans_of(warehouse), whole, strict=True):
+            today = pl.col("date") == day
+            assert stored.filter(today).equals(wanted.filter(today))
