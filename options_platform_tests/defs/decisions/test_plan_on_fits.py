@@ -8,10 +8,8 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import SURFACE_FIT, TRADE_PLAN, TRADE_PLAN_LEGS
-from options_platform.domain.calendar.sessions import shift
 from options_platform_tests.platform import run
 
-BEFORE_END = (60, 40, 20)
 LEVELS = (1.25, 0.9, 1.15)
 
 
@@ -31,13 +29,17 @@ def plans_of(warehouse):
 
 @pytest.fixture(scope="module")
 def fits(simulated_home):
-    """Three fits of SPY; the second was not adopted."""
+    """Three fits of SPY, with trades after each; the second was not adopted."""
     smile = simulated_home.plan.chain.surface.smile_of("SPY")
+    plans, _ = plans_of(Warehouse(simulated_home.warehouse_path, wait_seconds=30.0))
+    days = plans.filter(pl.col("decision") == "trade")["date"].sort()
+    count = days.len()
+    assert count >= 4
     rows = [
-        {"date": shift(simulated_home.end, -back), "ticker": "SPY", "c": smile.c, "p": smile.p,
-         "q": smile.q, "rho": smile.rho, "wing": smile.wing, "level": level, "n_sessions": 3,
-         "n_months": 2, "n_quotes": 240, "n_chains": 3, "is_adopted": back != BEFORE_END[1]}
-        for back, level in zip(BEFORE_END, LEVELS, strict=True)
+        {"date": days[at], "ticker": "SPY", "c": smile.c, "p": smile.p, "q": smile.q,
+         "rho": smile.rho, "wing": smile.wing, "level": level, "n_sessions": 3, "n_months": 2,
+         "n_quotes": 240, "n_chains": 3, "is_adopted": level != LEVELS[1]}
+        for at, level in zip((0, count // 3, 2 * count // 3), LEVELS, strict=True)
     ]  # fmt: skip
     return pl.DataFrame(rows, schema=SURFACE_FIT.schema)
 
@@ -56,12 +58,14 @@ def test_a_fit_moves_plans_from_its_next_session_on_and_one_that_was_not_adopted
 ):
     plain = Warehouse(simulated_home.warehouse_path, wait_seconds=30.0)
     without, _ = plans_of(plain)
-    joined = whole[0].join(without, on=["date", "ticker"], suffix="_plain")
-    differs = joined.filter(~pl.col("atm_iv").eq_missing("atm_iv_plain"))["date"].to_list()
+    columns = without.columns
+    same = without.join(whole[0], on=columns, how="semi", nulls_equal=True)
+    moved = without.filter(~pl.col("plan_id").is_in(same["plan_id"].implode()))["date"]
     first, second, third = fits["date"]
-    days = [day for day in joined.drop_nulls("atm_iv")["date"] if day > first]
-    assert days
-    assert differs == [day for day in days if day <= second or day > third]
+    learned = ((moved > first) & (moved <= second)) | (moved > third)
+    assert learned.all()
+    assert moved.min() <= second
+    assert moved.max() > third
 
 
 def test_a_day_alone_with_no_later_fit_stored_has_the_plans_of_the_backfill(
