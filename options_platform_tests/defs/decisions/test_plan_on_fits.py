@@ -8,6 +8,11 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import SURFACE_FIT, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.services.accounting.portfolio_views import ledger_portfolio
+from options_platform.services.accounting.trading_record import paper_record
+from options_platform.services.trading.replay import replay
+from options_platform.testing.market import NOW
 from options_platform_tests.platform import run
 
 LEVELS = (1.25, 0.9, 1.15)
@@ -45,12 +50,18 @@ def fits(simulated_home):
 
 
 @pytest.fixture(scope="module")
-def whole(simulated_home, fits, tmp_path_factory):
-    """SPY's plans and legs of one backfill with the fits."""
+def learned_home(simulated_home, fits, tmp_path_factory):
+    """Settings and warehouse of a home after one backfill of the plans with the fits."""
     settings, warehouse = home_with(fits, simulated_home, tmp_path_factory.mktemp("whole"))
     first = warehouse.read(TRADE_PLAN, columns=["date"])["date"].min()
     run(settings, first, settings.end, assets=["trade_plan"])
-    return plans_of(warehouse)
+    return settings, warehouse
+
+
+@pytest.fixture(scope="module")
+def whole(learned_home):
+    """SPY's plans and legs of one backfill with the fits."""
+    return plans_of(learned_home[1])
 
 
 def test_a_fit_moves_plans_from_its_next_session_on_and_one_that_was_not_adopted_none(
@@ -84,3 +95,24 @@ def test_a_day_alone_with_no_later_fit_stored_has_the_plans_of_the_backfill(
         for stored, wanted in zip(plans_of(warehouse), whole, strict=True):
             today = pl.col("date") == day
             assert stored.filter(today).equals(wanted.filter(today))
+
+
+def test_an_account_that_trades_on_fits_is_recorded_and_marked_as_the_backtest_has_it(
+    learned_home, fits, whole
+):
+    settings, warehouse = learned_home
+    traded = whole[0].filter(pl.col("decision") == "trade")["date"].unique().sort()
+    begin = traded.filter(traded > fits["date"][0])[0]
+    days = sessions(begin, min(shift(begin, 60), settings.end))
+    ledger = replay(settings, warehouse, days, NOW)
+    drift = paper_record(settings, warehouse, ledger).drift
+    assert drift.height
+    assert drift["state"].unique().to_list() == ["same"]
+    views = ledger_portfolio(settings, warehouse, ledger)
+    marks = ledger.table("marks")
+    assert views.portfolio["equity_usd"].to_list() == marks["equity_usd"].to_list()
+    deltas = views.positions["delta"].to_list()
+    surface = replace(settings.plan.chain.surface, learn=False)
+    plan = replace(settings.plan, chain=replace(settings.plan.chain, surface=surface))
+    plain = ledger_portfolio(replace(settings, plan=plan), warehouse, ledger)
+    assert plain.positions["delta"].to_list() != deltas
