@@ -169,8 +169,9 @@ def cut_home(simulated_home, tmp_path):
     settings = make_platform_settings(
         copy,
         iron_condor_enabled=True,
-        # The models of a simulated market are hardly ever sure, and positions leave at once.
-        plan={"selection": {"min_probability": 0.34}},
+        # Sold calls fill in a market that rises, however wide QQQ's quotes are at the close, and
+        # positions leave at once.
+        plan={"selection": {"strategy": "bear_call_spread"}, "liquidity": {"max_width_share": 9.0}},
         exits={"credit_take_profit": 0.001, "debit_take_profit": 0.001, "credit_stop": 0.001,
                "debit_stop": 0.001},
         risk={"max_positions_per_ticker": 4, "max_positions": 7,
