@@ -8,9 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from types import FrameType
 from typing import NoReturn
 
 from options_platform import __version__
@@ -276,6 +280,11 @@ def _add_ui(add: AddCommand) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 only if it did everything that it was asked to do."""
+    with _interrupts() as interrupts:
+        return _run(arguments, interrupts)
+
+
+def _run(arguments: Sequence[str] | None, interrupts: list[int]) -> int:
     try:
         args = build_parser().parse_args(arguments)
         module, function = COMMANDS[args.command]
@@ -286,15 +295,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except KeyboardInterrupt:
-        print("options-platform: interrupted", file=sys.stderr)
-        return 130
+        return _print_interrupted()
     except Exception as error:
+        if interrupts:
+            return _print_interrupted()
         from options_platform.adapters.storage.storage_faults import storage_fault
 
         fault = storage_fault(error, os.environ.get("OPTIONS_HOME", "the home"))
         if fault is None:
             raise
         return _print_error(fault)
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collects the SIGINTs that come meanwhile; each raises KeyboardInterrupt as before.
+
+    A library may turn that exception into one of its own: polars makes a TypeError of it.
+    """
+    arrived: list[int] = []
+    usual = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if usual is not signal.default_int_handler or not in_main_thread:
+        yield arrived
+        return
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        arrived.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield arrived
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _print_interrupted() -> int:
+    print("options-platform: interrupted", file=sys.stderr)
+    return 130
 
 
 def _print_error(error: PlatformError) -> int:

@@ -17,7 +17,9 @@ import polars as pl
 from scipy.optimize import least_squares
 
 from options_platform.common import Floats
-from options_platform.domain.chain.ssvi import Smile, SmileRows, curvature, total_variance
+from options_platform.domain.chain.learning import fit_points
+from options_platform.domain.chain.learning.smiles import STEEPEST_WING, smile_errors
+from options_platform.domain.chain.ssvi import Smile
 from tools.calibration.fit import CLASSES, START
 from tools.calibration.judge import LONGEST, SHORTEST, SPREADS, errors, rules_of, spread_prices
 from tools.calibration.load import RealChain, load, load_stressed
@@ -31,8 +33,6 @@ STATES: dict[str, Callable[[RealChain], float]] = {
 }
 NUMBERS = {"rho": 3, "c": 0, "wing": 4}
 CALM_MARKET = "2018-01"
-FIT_DTE, WIDEST_POINTS = (7, 90), 2.0
-LARGEST_CHI, STEEPEST_WING = 1.5, 0.11
 RIDGE = 0.05
 
 
@@ -69,7 +69,7 @@ class Trial:
     def fit(self, chains: Sequence[RealChain]) -> Floats:
         """Five numbers and the slope, every market with the same weight."""
         of_state = STATES[self.state]
-        used = [(chain, own) for chain in chains if (own := _points(chain)).height]
+        used = [(chain, own) for chain in chains if (own := fit_points(chain.points)).height]
         markets = [market_of(chain) for chain, _ in used]
         batches = [
             (of_state(chain), own, 1.0 / np.sqrt(own.height * markets.count(market)))
@@ -78,7 +78,7 @@ class Trial:
 
         def residuals(vector: Floats) -> Floats:
             parts = [
-                weight * _smile_errors(self._moved(vector, state), own)
+                weight * smile_errors(self._moved(vector, state), own)
                 for state, own, weight in batches
             ]
             return np.concatenate([*parts, np.array([RIDGE * vector[-1]])])
@@ -137,24 +137,6 @@ def main() -> None:
 def _cells(own: dict[str, float]) -> list[str]:
     vols = [f"{own[delta]:.2f}" for delta in LIMITS]
     return [f"{own['slope']:+.2f}", *vols, *(f"{own[name]:+.1f}" for name in SPREADS)]
-
-
-def _points(chain: RealChain) -> pl.DataFrame:
-    half_width = (pl.col("ask") - pl.col("bid")) / 2 / pl.col("vega")
-    return chain.points.filter(
-        pl.col("delta").abs().is_between(0.02, 0.60)
-        & pl.col("dte").is_between(*FIT_DTE)
-        & (half_width <= WIDEST_POINTS)
-    )
-
-
-def _smile_errors(numbers: Floats, points: pl.DataFrame) -> Floats:
-    columns = ("years", "atm", "strike", "forward", "iv")
-    years, atm, strike, forward, iv = (points[name].to_numpy() for name in columns)
-    smile = SmileRows(*(np.asarray(value) for value in numbers), np.asarray(LARGEST_CHI))
-    psi = curvature(smile, years, atm)
-    total = total_variance(np.log(strike / forward), atm * atm * years, psi, smile)
-    return np.asarray(100.0 * (np.sqrt(total / years) - iv))
 
 
 if __name__ == "__main__":

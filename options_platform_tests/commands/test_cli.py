@@ -33,6 +33,20 @@ connection = duckdb.connect(sys.argv[1])
 print("held", flush=True)
 time.sleep(60)
 """
+INTERRUPT_TURNED = """
+import signal, sys, types
+from options_platform import cli
+
+def doctor(args):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise TypeError("not a data type") from None
+
+sys.modules["options_platform.commands.turned"] = types.SimpleNamespace(doctor=doctor)
+cli.COMMANDS["doctor"] = ("turned", "doctor")
+sys.exit(cli.main(["doctor"]))
+"""
 
 
 def rows(count=None):
@@ -195,6 +209,12 @@ def test_another_process_in_the_warehouse_is_waited_for_and_then_named(filled):
         holder.wait()
         holder.stdout.close()
     refused(filled, done, "held by another process")
+
+
+def test_an_interrupt_that_a_library_makes_another_error_of_is_one_still(shell):
+    done = shell.python(INTERRUPT_TURNED)
+    assert done.returncode == 130
+    assert done.stderr.strip() == "options-platform: interrupted"
 
 
 def test_status_orders_and_doctor_speak_json(filled):

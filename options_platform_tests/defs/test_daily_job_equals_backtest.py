@@ -65,6 +65,8 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         "tickers": TICKERS, "end": last, "account_value_usd": ACCOUNT_USD, "broker": "alpaca",
         "iron_condor_enabled": True, "ladder": LADDER, "fills": {"slippage_share": 0.2},
         "risk": {"max_positions_per_ticker": 4, "max_positions": 7},
+        # The market of the test quotes every ticker on the VIX.
+        "iv_symbol": dict.fromkeys(TICKERS, "VIX"),
         # The models of a simulated market are hardly ever sure of anything.
         "plan": {"selection": {"min_probability": 0.34}},
     }  # fmt: skip

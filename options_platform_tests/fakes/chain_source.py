@@ -5,11 +5,12 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
+from scipy.optimize import brentq
 
 from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.calendar.expiries import listed_expiries
-from options_platform.domain.chain import ChainRules, Underlying, index_for_atm, option_sign, quote
+from options_platform.domain.chain import ChainRules, Underlying, atm_vol, option_sign, quote
 from options_platform.domain.chain.occ_symbols import symbol_expr
 from options_platform.errors import SourceError
 
@@ -56,7 +57,7 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
     `atm` is the volatility at the money in 30 days.
     """
     rules = rules or ChainRules()
-    index = float(index_for_atm(ticker, np.array(atm), rules.surface))
+    index = _index_for(ticker, session, atm, rules)
     grid = pl.DataFrame({"expiry": listed_expiries(ticker, session)}).join(
         pl.DataFrame({"strike": np.round(spot * STRIKES)}).unique(maintain_order=True), how="cross"
     )
@@ -86,3 +87,13 @@ def synthetic_chain(ticker, session, spot, atm, *, rules=None):
         .select(SOURCE_CHAIN_SCHEMA.names())
         .cast(dict(SOURCE_CHAIN_SCHEMA))
     )
+
+
+def _index_for(ticker, session, atm, rules):
+    """The 30-day index at which the surface has `atm` at the money in 30 days."""
+
+    def excess(index):
+        underlying = Underlying.of(ticker, session, np.array([100.0]), np.array([index]))
+        return atm_vol(underlying, np.array([30 / 365]), rules.surface)[0] - atm
+
+    return brentq(excess, atm / 2, 3 * atm, xtol=1e-12)

@@ -16,7 +16,6 @@ from options_platform.domain.chain.surface import (
     SurfaceRules,
     atm_vol,
     index_at,
-    index_for_atm,
     surface_iv,
 )
 from options_platform.domain.chain.underlying import NO_TERM, TermStructure, Underlying
@@ -34,7 +33,6 @@ __all__ = [
     "WidthRules",
     "atm_vol",
     "index_at",
-    "index_for_atm",
     "option_sign",
     "quote",
     "real_chain",

@@ -34,15 +34,13 @@ DEVIATIONS = np.linspace(-14.0, 9.0, 461)
 
 
 @lru_cache(maxsize=256)
-def level_table(smile: Smile, days: float) -> tuple[Floats, Floats]:
-    """Ratios atm / index on the grid of ln(index), and of ln(atm); both of shape [LEVELS]."""
+def level_table(smile: Smile, days: float) -> Floats:
+    """Ratios atm / index on the grid of ln(index), of shape [LEVELS]; off by at most 0.2%."""
     grid = LOWEST + STEP * np.arange(LEVELS)
     # The index exceeds atm by less than e times, so that this grid covers all indices.
     atm = np.exp(np.linspace(LOWEST - 1.0, HIGHEST + 0.1, 2 * LEVELS))
     log_index = np.log(index_of_slice(smile, days, atm))
-    by_index = np.exp(np.interp(grid, log_index, np.log(atm)) - grid)
-    by_atm = np.exp(grid - np.interp(grid, np.log(atm), log_index))
-    return by_index, by_atm
+    return np.asarray(np.exp(np.interp(grid, log_index, np.log(atm)) - grid), dtype=np.float64)
 
 
 def index_of_slice(smile: Smile, days: float, atm: Floats) -> Floats:

@@ -34,6 +34,11 @@ from options_platform.domain.pricing.units import require_positive
 
 Ints = NDArray[np.int64]
 
+TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
+LEVEL_AT = 0.20
+# Days are years x 365, so that the election day itself may come out a little later than it is.
+SAME_DAY = 1e-3
+
 
 class Kind(NamedTuple):
     """What sets the surface of a ticker apart.
@@ -46,13 +51,6 @@ class Kind(NamedTuple):
     level_smile: Smile
     is_atm: bool
     level: float = 1.0
-
-
-TERM_DAYS = (9.0, 30.0, 93.0, 182.0)
-INDEX_DAYS = 30.0
-LEVEL_AT = 0.20
-# Days are years x 365, so that the election day itself may come out a little later than it is.
-SAME_DAY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -158,19 +156,6 @@ def unmoved_atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) 
     return np.asarray(np.maximum(atm, rules.lowest_iv), dtype=np.float64)
 
 
-def index_for_atm(ticker: str, atm_30d: Floats, rules: SurfaceRules) -> Floats:
-    """The 30-day index that gives a 30-day at-the-money volatility of `atm_30d`.
-
-    The inverse of `atm_vol` but for `iv_points` and `iv_scale`, to about 1e-5 of its value; both
-    are annualised fractions.
-    """
-    atm = np.asarray(atm_30d, dtype=np.float64)
-    if rules.is_flat or ticker in rules.at_the_money:
-        return atm
-    _, by_atm = level_table(rules.smile_of(ticker), INDEX_DAYS)
-    return np.asarray(atm / ratios([by_atm], None, atm), dtype=np.float64)
-
-
 def surface_iv(
     underlying: Underlying,
     strike: Floats,
@@ -253,7 +238,7 @@ def _node_totals(
     for n, (days, index) in enumerate(zip(TERM_DAYS, indices, strict=True)):
         tables = [
             np.ones_like(table) if kind.is_atm else table
-            for kind, (table, _) in ((kind, level_table(kind.level_smile, days)) for kind in kinds)
+            for kind, table in ((kind, level_table(kind.level_smile, days)) for kind in kinds)
         ]
         atm = index * ratios(tables, position, index)
         total = atm * atm * days

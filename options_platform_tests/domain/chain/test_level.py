@@ -3,7 +3,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from options_platform.domain.chain import (
@@ -16,9 +16,10 @@ from options_platform.domain.chain import (
     quote,
     surface_iv,
 )
-from options_platform.domain.chain.level import index_of_slice
+from options_platform.domain.chain.level import index_of_slice, level_table, ratios
 from options_platform.domain.chain.ssvi import Smile
 from options_platform.domain.chain.strip import expiry_variances, index_of_tenors
+from options_platform.domain.chain.surface import TERM_DAYS
 
 DAY = date(2024, 1, 2)
 TICKERS = ["SPY", "QQQ", "AAPL", "IWM", "ZZZ"]
@@ -29,6 +30,16 @@ def test_without_a_smile_the_index_is_the_volatility_at_the_money():
     for days in (9.0, 30.0, 182.0):
         index = index_of_slice(Smile(0.0, 0.0, 0.0, 0.0), days, atm)
         assert index == pytest.approx(atm, rel=2e-3)
+
+
+@given(st.sampled_from([*SurfaceRules().smiles]), st.sampled_from(TERM_DAYS), st.floats(0.03, 2.0))
+@settings(deadline=None, max_examples=100)
+def test_the_table_gives_back_the_volatility_whose_smile_is_worth_the_index(name, days, atm):
+    smile = SurfaceRules().smiles[name]
+    index = index_of_slice(smile, days, np.array([atm]))
+    assume(index[0] >= 0.03)
+    found = index * ratios([level_table(smile, days)], None, index)
+    assert found == pytest.approx([atm], rel=2e-3)
 
 
 @pytest.mark.parametrize("ticker", ["SPY", "QQQ", "AAPL"])

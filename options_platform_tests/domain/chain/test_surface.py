@@ -12,7 +12,6 @@ from options_platform.domain.chain import (
     Underlying,
     atm_vol,
     index_at,
-    index_for_atm,
     option_sign,
     quote,
     strike_nearest_delta,
@@ -38,13 +37,6 @@ def test_on_the_flat_surface_every_volatility_is_the_index():
         years = np.array([days / DAYS_A_YEAR])
         vols = surface_iv(spy([0.2]), strikes, years, flat, carry=0.01)
         assert vols == pytest.approx(np.full(40, 0.2), rel=1e-12)
-
-
-@given(atm=st.floats(0.05, 0.9))
-@settings(deadline=None, max_examples=30)
-def test_the_index_for_an_at_the_money_volatility_reproduces_it(atm):
-    index = index_for_atm("SPY", np.array([atm]), RULES.surface)
-    assert atm_vol(spy(index), np.array([30 / 365]), RULES.surface) == pytest.approx(atm, rel=1e-4)
 
 
 def test_quoted_indices_of_other_tenors_replace_the_estimated_ones():
@@ -199,7 +191,6 @@ def test_an_index_at_the_money_is_not_lowered_by_the_skew():
     rules = SurfaceRules(at_the_money=("SPY",))
     years = np.array([30 / 365])
     assert atm_vol(spy([0.2]), years, rules) == pytest.approx([0.2], rel=1e-12)
-    assert index_for_atm("SPY", np.array([0.2]), rules) == pytest.approx([0.2])
     other = Underlying.of("QQQ", DAY, np.array([100.0]), np.array([0.2]))
     assert atm_vol(other, years, rules)[0] < 0.18
 
