@@ -19,6 +19,7 @@ def test_assets_come_in_the_graphs_order_and_an_unknown_one_is_named():
         asset_names(NINE, ["vix", "raw_ohlc"])
 
 
+@pytest.mark.long
 def test_neighbours_share_a_run_and_others_need_one_each_in_two_phases(tmp_path):
     settings = make_platform_settings(tmp_path / "home", **SPAN)
     outcomes = run(settings, tickers=("SPY", "IWM"), assets=[*DATA_ASSETS, "regime"])

@@ -44,34 +44,35 @@ def synthetic_chain(
     at = np.array([spot])
     underlying = Underlying.of(ticker, session, at, np.array([index]), term)
     step = strike_step(underlying)
-    frames = []
-    for expiry in sorted(expiries):
-        years = np.array([(expiry - session).days / DAYS_A_YEAR])
-        if years[0] <= 0:
-            continue
-        deviation = atm_vol(underlying, years, rules.surface) * np.sqrt(years)
-        reach = int(np.ceil(RANGE_DEVIATIONS * deviation[0] * spot / step[0]))
-        strikes = snap_strike(at, step) + step * np.arange(-reach, reach + 1)
-        strikes = strikes[strikes > 0]
-        for right, sign in (("call", CALL), ("put", PUT)):
-            quotes = quote(underlying, strikes, years, np.array([sign]), rules)
-            frames.append(
-                pl.DataFrame(
-                    {
-                        "expiry": expiry,
-                        "right": right,
-                        "strike": strikes,
-                        "bid": quotes.bid,
-                        "mid": quotes.mid,
-                        "ask": quotes.ask,
-                        "iv": quotes.iv,
-                        "delta": quotes.greeks.delta,
-                        "volume": None,
-                        "open_interest": None,
-                    },
-                    schema=CHAIN_SCHEMA,
-                )
-            )
-    if not frames:
+    ends = [expiry for expiry in sorted(expiries) if expiry > session]
+    if not ends:
         raise PricingError(f"no expiry after {session} to quote {ticker} for")
-    return Chain(session, ticker, spot, "synthetic", pl.concat(frames))
+    years = np.array([(expiry - session).days for expiry in ends]) / DAYS_A_YEAR
+    rows = underlying.at(np.zeros(len(ends), dtype=np.int64))
+    deviations = atm_vol(rows, years, rules.surface) * np.sqrt(years)
+    reaches = np.ceil(RANGE_DEVIATIONS * deviations * spot / step[0]).astype(np.int64)
+    ladders = [snap_strike(at, step) + step * np.arange(-reach, reach + 1) for reach in reaches]
+    listed = [ladder[ladder > 0] for ladder in ladders]
+    # Both rights of an expiry follow each other.
+    each = np.repeat(np.arange(len(ends)), [2 * len(strikes) for strikes in listed])
+    strike = np.concatenate([np.tile(strikes, 2) for strikes in listed])
+    sign = np.concatenate([np.repeat([CALL, PUT], len(strikes)) for strikes in listed])
+    quotes = quote(
+        underlying.at(np.zeros(len(each), dtype=np.int64)), strike, years[each], sign, rules
+    )
+    frame = pl.DataFrame(
+        {
+            "expiry": pl.Series(ends, dtype=pl.Date).gather(each),
+            "right": np.where(sign == CALL, "call", "put"),
+            "strike": strike,
+            "bid": quotes.bid,
+            "mid": quotes.mid,
+            "ask": quotes.ask,
+            "iv": quotes.iv,
+            "delta": quotes.greeks.delta,
+            "volume": None,
+            "open_interest": None,
+        },
+        schema=CHAIN_SCHEMA,
+    )
+    return Chain(session, ticker, spot, "synthetic", frame)

@@ -22,6 +22,7 @@ def home(simulated_home, tmp_path, monkeypatch):
     for name, value in {
         "HOME": folder, "SOURCE": "simulated", "TICKERS": "SPY,QQQ", "START": simulated_home.start,
         "END": simulated_home.end, "ACCOUNT_VALUE_USD": "1000000",
+        "BACKTEST__BASELINE_SEEDS": "4",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"OPTIONS_{name}", str(value))
     return folder
@@ -36,7 +37,7 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
                  "vol points as shipped", "]*"):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
-    assert "backtests 52/52" in shown.err
+    assert "backtests 20/20" in shown.err
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):
@@ -48,9 +49,9 @@ def test_json_has_every_score_with_its_interval(home, capsys):
     names = {(row["name"], row["fill_model"]) for row in found["scores"]}
     assert {("model", "mid"), ("model", "worst"), ("put_write", "worst")} <= names
     assert {row["name"]: row["draws"] for row in found["draws"]} == {
-        "random_direction": 20, "shuffled_signal": 20,
+        "random_direction": 4, "shuffled_signal": 4,
     }  # fmt: skip
-    assert all(1 / 21 <= row["p_value"] <= 1.0 for row in found["draws"])
+    assert all(1 / 5 <= row["p_value"] <= 1.0 for row in found["draws"])
     assert {row["scenario"] for row in found["price_risk"]} == {
         "as_measured", "iv_minus_1pt", "iv_minus_8pct", "error_band_low", "error_band_high",
     }  # fmt: skip

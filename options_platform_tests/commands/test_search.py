@@ -33,6 +33,7 @@ def home_with_features(home, monkeypatch):
     return warehouse
 
 
+@pytest.mark.long
 def test_a_resumed_search_ends_like_an_uninterrupted_one(tmp_path, monkeypatch, capfd):
     home_with_features(tmp_path / "whole", monkeypatch)
     assert main([*ASKED, "direction", "--trials", "2"]) == 0

@@ -30,6 +30,7 @@ def whole(tmp_path_factory):
     return settings
 
 
+@pytest.mark.long
 def test_one_run_has_predictions_and_plans(whole):
     found = tables(whole)
     assert found["direction_model"]["p_neutral"].drop_nulls().len() > 100
@@ -82,6 +83,7 @@ def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
     assert_same_tables(tables(settings), tables(short))
 
 
+@pytest.mark.long
 def test_a_feature_that_looks_ahead_is_detected(whole, tmp_path, monkeypatch):
     """The comparison fails with a feature that reads tomorrow's close."""
     from options_platform.defs.features import assets as features
@@ -105,6 +107,7 @@ def test_a_feature_that_looks_ahead_is_detected(whole, tmp_path, monkeypatch):
     assert not copies[0].equals(copies[1])
 
 
+@pytest.mark.long
 def test_a_later_run_completes_the_labels_before_it(whole):
     labels = tables(whole)[LABELS.name]
     assert labels.filter(pl.col("known_on") <= END)["direction"].null_count() == 0

@@ -85,6 +85,7 @@ def test_the_results_of_a_run_are_in_its_metadata(outcome):
         assert metadata[plot].value.startswith(f"![{plot}](data:image/png;base64,")
 
 
+@pytest.mark.long
 def test_a_run_of_another_name_is_added_and_a_repeated_one_replaced(outcome, settings, warehouse):
     before = warehouse.read(BACKTEST_TRADES)
     for stop in ("3.0", "1.0"):

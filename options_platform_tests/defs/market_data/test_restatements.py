@@ -131,6 +131,7 @@ def test_labels_that_a_split_does_not_change_are_stale_until_computed_again(home
     assert len(set(home.versions("features", old))) == 2
 
 
+@pytest.mark.long
 def test_a_split_causes_no_jump_in_features_and_labels(home):
     day = shift(LAST, -3)
     home.run(FIRST, shift(day, -1))

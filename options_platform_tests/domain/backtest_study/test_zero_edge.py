@@ -31,7 +31,7 @@ VOL, TICKERS, EVERY = 0.2, 110, 23
 # Chosen so that the standard error of the mean is small relative to the maximum loss.
 DELTA = {"debit": 0.5, "credit": 0.3}
 WIDTH = dict.fromkeys(STRATEGIES, 10.0) | {"iron_butterfly": 25.0}
-QUICK = ("bull_put_spread", "calendar")
+QUICK = ("bull_put_spread",)
 # Five weekly expiries are listed at any time.
 DAYS = sessions(date(2013, 1, 2), date(2023, 12, 29))
 RATE, YIELD = FLAT.risk_free_rate, FLAT.dividend_yield

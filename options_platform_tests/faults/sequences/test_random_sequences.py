@@ -96,6 +96,7 @@ def test_a_seed_gives_the_same_sequence_over_sockets_and_without(seed):
     assert trace(seed, over_http=True) == trace(seed, over_http=False)
 
 
+@pytest.mark.long
 def test_a_seed_gives_the_same_sequence_in_any_process():
     """The order of sets differs between processes."""
     command = [sys.executable, "-m", SEQUENCES, "--seed", "12", "--verbose"]

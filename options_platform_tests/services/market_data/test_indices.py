@@ -113,6 +113,7 @@ def test_an_index_is_asked_for_once_however_many_tickers_use_it(tmp_path):
     assert market.source.asked == [("VIX", shift(LAST, -10), LAST)]
 
 
+@pytest.mark.long
 def test_index_rows_day_by_day_are_those_of_one_run(tmp_path):
     (tmp_path / "days").mkdir()
     whole, days = Market(tmp_path), Market(tmp_path / "days")

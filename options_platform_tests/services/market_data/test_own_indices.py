@@ -112,6 +112,7 @@ def test_a_damaged_file_is_not_taken_for_a_missing_one(tmp_path):
         resolve(settings, open_source("csv", source_options(settings)))
 
 
+@pytest.mark.long
 def test_a_stored_home_keeps_its_index_and_doctor_says_how_to_change_it(tmp_path):
     settings = csv_settings(tmp_path)
     run(settings, assets=["raw_ohlcv", "vix"], end=shift(LAST, -1))

@@ -83,7 +83,11 @@ def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):
 
 @pytest.mark.parametrize(
     "strategy",
-    [STRATEGIES["long_straddle"], BACKSPREAD, DOUBLE_CALENDAR],
+    [
+        BACKSPREAD,
+        pytest.param(STRATEGIES["long_straddle"], marks=pytest.mark.long),
+        pytest.param(DOUBLE_CALENDAR, marks=pytest.mark.long),
+    ],
     ids=lambda own: own.name,
 )
 def test_a_strategy_of_any_shape_makes_the_same_trades_in_both(tmp_path, monkeypatch, strategy):
