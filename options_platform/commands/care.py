@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from options_platform.adapters.storage.backups.archive import write_archive
 from options_platform.adapters.storage.backups.restoring import restore_archive
+from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
-from options_platform.errors import DiskFullError, HomeError, UsageError
+from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
 from options_platform.services.market_data.diagnosis import NEEDED, Diagnosis, diagnose
-from options_platform.settings import load_settings
+from options_platform.settings import Settings, load_settings
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -22,13 +24,26 @@ def doctor(args: argparse.Namespace) -> int:
     if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
         from options_platform.services.backtesting.outlook_findings import outlook_findings
 
-        findings += outlook_findings(settings, findings)
+        findings += [*_equity_notes(settings, findings), *outlook_findings(settings, findings)]
     if args.json:
         print_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:
             say(f"{finding.state:5} {finding.what}: {finding.detail}")
     return 1 if any(f.state == Diagnosis.BROKEN for f in findings) else 0
+
+
+def _equity_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Whether the account's equity is too small for its plans; nothing of a damaged ledger."""
+    from options_platform.services.trading.account_state import refused_by_equity
+
+    if any(f.state == Diagnosis.BROKEN and f.what == settings.ledger_path.name for f in findings):
+        return []
+    try:
+        refused = refused_by_equity(settings, open_ledger(settings))
+    except PlatformError as error:
+        return [Diagnosis("account", Diagnosis.NOTE, f"its entries are not known: {error}")]
+    return [] if refused is None else [Diagnosis("account", Diagnosis.NOTE, refused.text)]
 
 
 def backup(args: argparse.Namespace) -> int:

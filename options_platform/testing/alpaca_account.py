@@ -47,6 +47,8 @@ def trader(
             "reconcile": {"doubt_seconds": changes.pop("doubt", 0)},
             # The greek limits must not stop three spreads at once.
             "risk": {"greeks": WIDE},
+            # Room for all planned spreads at the last price of the ladder.
+            "plan": {"sizing": {"risk_pct": 0.025}},
             **changes,
         }
     )

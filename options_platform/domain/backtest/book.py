@@ -83,8 +83,12 @@ class Book:
             theta_usd=theta,
         )
 
-    def size_of(self, trade: int, rules: SizingRules) -> Size:
-        """Size of a planned trade that the equity of the last mark allows."""
+    def size_of(self, trade: int, rules: SizingRules, price: float | None = None) -> Size:
+        """Size of a planned trade that the equity of the last mark allows.
+
+        `price` is that of its fill, USD a share; default: the planned one.
+        """
+        planned = self.limit_price[trade]
         regime = self._plan_labels[trade][1]
         return size_at(
             self.equity_usd,
@@ -93,6 +97,7 @@ class Book:
             regime,
             self._confidence[trade],
             rules,
+            0.0 if price is None else SHARES * (price - planned),
         )
 
     def resize(self, trade: int, contracts: int) -> None:

@@ -2,7 +2,7 @@
 
 1. Cash earns interest since the previous session.
 2. Exits decided on the previous close fill at this close, and expiring positions settle.
-3. Entries decided on the previous close fill at this close.
+3. Entries decided on the previous close fill at this close, in the size that fits at that price.
 4. Exit rules are applied to this close, and early assignments after it are noted; both take effect
    in the next session.
 5. Positions and account are marked: cash + positions = equity, in whole cents.
@@ -138,8 +138,11 @@ class _Loop:
                 continue
             price = float(self.paths.opening[row])
             limit = self.book.limit_price[trade]
-            if self.rules.entry_order == "limit" and price > limit + CENT:
-                self.book.refuse(trade, session_number, "LIMIT_NOT_REACHED", price, limit)
+            if self.rules.entry_order == "limit":
+                if price > limit + CENT:
+                    self.book.refuse(trade, session_number, "LIMIT_NOT_REACHED", price, limit)
+                    continue
+            elif price > limit and not self._fits(trade, session_number, price):
                 continue
             self.book.open_position(trade, session_number, price)
         self.working = []
@@ -231,11 +234,14 @@ class _Loop:
                 self.working.append(trade)
                 exposures.append(entry)
 
-    def _fits(self, trade: int, session_number: int) -> bool:
-        """Reduce a planned trade to what this close's equity allows; False if no contract fits."""
+    def _fits(self, trade: int, session_number: int, price: float | None = None) -> bool:
+        """Reduce a trade to what the last mark's equity allows; False if no contract fits.
+
+        It is sized at `price`, USD a share; default: the planned one.
+        """
         if self.rules.sizing is None:
             return True
-        size = self.book.size_of(trade, self.rules.sizing)
+        size = self.book.size_of(trade, self.rules.sizing, price)
         if size.contracts < 1:
             self.book.refuse(trade, session_number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
             return False

@@ -69,12 +69,12 @@ class BacktestRules:
     with `market` it fills at the fill model's price. With `buying_power` equity must cover the
     maximum losses of all positions and of the entry. Once `risk.kill_switch` has halted entries,
     they resume after `resume_after_sessions`, as if a person had looked; never if that is None.
-    Entries are reduced to what `sizing` allows at the equity of the session; without it the planned
-    contracts are traded. `chains`: with `real_if_stored` plans, fills and marks use stored real
-    chains where there are any, and the surface elsewhere; with `real_only` nothing is traded
-    without real quotes; `synthetic` ignores them. After a stored chain of a ticker, up to
-    `gap_sessions` sessions without one are a gap, in which nothing fills; after that, the surface
-    fills again.
+    Entries are reduced to what `sizing` allows at the equity of the session and, with `market`, at
+    the price of the fill; without it the planned contracts are traded. `chains`: with
+    `real_if_stored` plans, fills and marks use stored real chains where there are any, and the
+    surface elsewhere; with `real_only` nothing is traded without real quotes; `synthetic` ignores
+    them. After a stored chain of a ticker, up to `gap_sessions` sessions without one are a gap, in
+    which nothing fills; after that, the surface fills again.
     """
 
     start_usd: float = 100_000.0

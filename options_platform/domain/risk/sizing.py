@@ -5,7 +5,8 @@ maximum loss fits the unscaled share of the account.
 
 A trade plan is sized by the configured account value. When the entry is made, in a backtest or at
 a broker, the smaller of that value and the account's equity counts, both for sizes
-(:func:`size_at`) and for percentage limits.
+(:func:`size_at`) and for percentage limits. An entry is sized at the worst price that it may fill
+at: the last one of its ladder at a broker, that of its fill in a backtest.
 """
 
 from __future__ import annotations
@@ -143,25 +144,51 @@ def size_at(
     regime: str,
     confidence: float,
     rules: SizingRules,
+    concession_usd: float = 0.0,
+    *,
+    stops_at_cap: bool = False,
 ) -> Size:
     """The spreads of a planned trade that an account with this equity can take, at most `planned`.
 
+    They are counted at the worst price at which the entry may fill. Where none fits there, an
+    entry that stops at the cap (:func:`loss_cap`) takes one that fits at its planned price, with
+    `at_least_one`.
+
     Args:
-        equity_usd: equity of the account; from `account_value_usd` on the plan is unchanged.
+        equity_usd: equity of the account; from `account_value_usd` on that value counts.
         planned: planned number of spreads.
-        max_loss_usd: maximum loss of all planned spreads.
+        max_loss_usd: maximum loss of all planned spreads at the planned price.
         regime: regime of the plan.
         confidence: confidence of the plan, 0 to 1.
         rules: rules by which the plan was sized.
+        concession_usd: what one spread may cost beyond its planned price.
+        stops_at_cap: whether the entry stops at the last of its prices within the cap.
     """
-    loss = max_loss_usd / planned
-    multiplier = rules.regime_multiplier[regime]
-    if equity_usd <= 0.0:
+    planned_loss = max_loss_usd / planned
+    loss = planned_loss + concession_usd
+    scales = np.array([rules.regime_multiplier[regime]]), np.array([confidence])
+    smaller = _at_equity(equity_usd, rules)
+    if smaller is None:
         return Size(0, loss, 0.0)
-    smaller = replace(rules, account_value_usd=min(rules.account_value_usd, equity_usd))
-    inputs = np.array([multiplier]), np.array([confidence])
-    budget = float(largest_loss(*inputs, smaller)[0])
-    if equity_usd >= rules.account_value_usd:
-        return Size(planned, loss, budget)
-    fitting = int(contracts(np.array([loss]), *inputs, smaller)[0])
-    return Size(min(planned, fitting), loss, budget)
+    count = int(contracts(np.array([loss]), *scales, smaller)[0])
+    if count == 0 and stops_at_cap and rules.at_least_one:
+        loss = planned_loss
+        count = min(1, int(contracts(np.array([loss]), *scales, smaller)[0]))
+    return Size(min(planned, count), loss, float(largest_loss(*scales, smaller)[0]))
+
+
+def loss_cap(equity_usd: float, rules: SizingRules) -> float:
+    """The most that a trade of an account with this equity may lose, USD: its hard cap.
+
+    It is `risk_pct` of `account_value_usd`, or of the equity if that is less, at most
+    `max_risk_usd`; neither regime nor confidence scales it.
+    """
+    smaller = _at_equity(equity_usd, rules)
+    return 0.0 if smaller is None else float(risk_budget(np.ones(1), np.ones(1), smaller)[0])
+
+
+def _at_equity(equity_usd: float, rules: SizingRules) -> SizingRules | None:
+    """The rules on the smaller of account value and equity; None without equity."""
+    if equity_usd <= 0.0:
+        return None
+    return replace(rules, account_value_usd=min(rules.account_value_usd, equity_usd))

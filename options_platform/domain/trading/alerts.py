@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from options_platform.domain.calendar.sessions import NEW_YORK, newest_session, shift
+from options_platform.domain.trading.equity_refusals import EquityRefusals
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.reconciliation.differences import Difference
 
@@ -69,7 +70,8 @@ class AccountState:
     have no good bar of the newest stored session, and the one of their last; `assigned` says by
     position_id what shares an assignment or an exercise has left in an open position.
     `market_priced` says of the tickers that the newest session plans to trade on an index that is
-    not their own how far off their prices may be.
+    not their own how far off their prices may be. `refused` are the entries of the last month that
+    were too large for the account's equity, None if none was.
     """
 
     account: str
@@ -84,6 +86,7 @@ class AccountState:
     without_bars: Sequence[tuple[str, date | None]] = ()
     assigned: Mapping[str, str] = field(default_factory=dict)
     market_priced: Mapping[str, str] = field(default_factory=dict)
+    refused: EquityRefusals | None = None
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -110,6 +113,9 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
             f"reported from {100 * rules.drawdown_pct:.1f}% on"
         )
         alerts.append(Alert("drawdown", f"{name}: drawdown", text))
+    if (refused := state.refused) is not None:
+        title = f"{name}: plans are too large for the account"
+        alerts.append(Alert("equity", title, refused.text, refused.refused))
     alerts += [
         Alert(
             f"no bar {ticker} {last}",

@@ -14,6 +14,7 @@ from options_platform.domain.calendar.sessions import newest_session, shift
 from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.trading.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.trading.closing import shares_held
+from options_platform.domain.trading.equity_refusals import EquityRefusals, equity_refusals
 from options_platform.errors import LedgerError
 from options_platform.services.market_data.inventory import without_bars
 from options_platform.services.trading.pauses import pause_of
@@ -22,6 +23,7 @@ from options_platform.settings import Settings
 
 WAIT_SECONDS = 5.0
 RECENT_SESSIONS = 5
+MONTH_SESSIONS = 21
 UNUSABLE = "ledger"
 
 
@@ -36,6 +38,7 @@ def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
             data_end=settings.end,
             without_bars=_without_bars(settings),
             market_priced=_market_priced(settings),
+            refused=refused_by_equity(settings, ledger),
         )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
@@ -63,6 +66,19 @@ def _market_priced(settings: Settings) -> dict[str, str]:
         ticker: market_note(ticker, symbol)
         for ticker, symbol in traded.select("ticker", "iv_symbol").iter_rows()
     }
+
+
+def refused_by_equity(settings: Settings, ledger: Ledger) -> EquityRefusals | None:
+    """The entries of the 21 sessions up to the last mark that were too large for the equity."""
+    if not ledger.exists:
+        return None
+    short = replace(ledger, wait_seconds=WAIT_SECONDS)
+    marks = short.table("marks").sort("session")
+    if marks.is_empty():
+        return None
+    since = shift(marks["session"][-1], 1 - MONTH_SESSIONS)
+    recent = [order for order in short.orders() if order.session >= since]
+    return equity_refusals(recent, marks["equity_usd"][-1], settings.account_value_usd)
 
 
 def account_state(ledger: Ledger, now: datetime) -> AccountState:

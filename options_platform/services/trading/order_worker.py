@@ -34,6 +34,7 @@ from options_platform.domain.trading.repricing import (
 from options_platform.errors import LedgerError
 from options_platform.services.trading.broker_time import plausible_clock
 from options_platform.services.trading.closing.reasons import FLATTEN
+from options_platform.services.trading.entries.sizes import EntrySizes
 from options_platform.services.trading.pauses import entries_stopped
 from options_platform.services.trading.prices.live_quotes import (
     PresentMarket,
@@ -270,12 +271,14 @@ class OrderWorker:
         return {p.position_id for p in self.trading.ledger.positions(only_open=True)}
 
     def _send_next(self, order: Order, now: datetime) -> None:
-        """Send the next attempt, one rung on; an entry on its last rung has none."""
+        """Send the next attempt, one rung on.
+
+        An entry whose next rung has come beyond the cap since it was canceled stays on its own.
+        """
         price = self._next_price(order)
         attempt = order.attempt + 1
         if order.purpose == "entry":
-            if price is None:
-                return
+            price = order.limit_price if price is None else price
             account = self.trading.settings.account
             order_id = client_order_id(account, order.session, order.ticker, "entry", attempt)
             following = replace(with_next_attempt(order, order_id, price), reason=None)
@@ -333,8 +336,12 @@ class OrderWorker:
     def _next_price(self, order: Order) -> float | None:
         orders = self.trading.ledger.orders(session=order.session)
         price = next_price(order, orders, self.trading.settings.ladder)
-        if price is None or order.purpose == "entry":
-            return price
+        if price is None:
+            return None
+        if order.purpose == "entry":
+            trading = self.trading
+            sizes = EntrySizes(trading.ledger, trading.broker, trading.settings)
+            return price if sizes.is_within_cap(order, price) else None
         offers = self._market().offers(order.ticker, order.legs)
         return price if offers is None else price_within(order, price, offers.worst)
 

@@ -136,7 +136,7 @@ class TradingSession:
             entries, planned = self._planned_entries(session, plans, legs, market)
             for entry in planned:
                 try:
-                    entries.send(entry.order, now, entry.refusals)
+                    entries.send(entry.order, now, entry.refusals, entry.needs)
                 except PlanChangedError as error:
                     changed.append(error)
             if entries_stopped(self.ledger) is not None:

@@ -240,9 +240,9 @@ def test_an_entry_too_close_to_expiry_is_refused_unless_it_may_be_held_to_expiry
     assert result.trades["closed_on"].to_list() == [DAYS[2]]
 
 
-def sized_plans(*days):
+def sized_plans(*days, **changes):
     """Plans of five spreads with 450 USD at risk each: 2.25% of 100,000 USD."""
-    planned = [bull_put(day, contracts=5, number=n) for n, day in enumerate(days)]
+    planned = [bull_put(day, contracts=5, number=n, **changes) for n, day in enumerate(days)]
     plans, legs = together(*planned)
     return plans.with_columns(confidence=1.0, regime=pl.lit("low_vol")), legs
 
@@ -266,6 +266,28 @@ def test_an_equity_too_small_for_one_spread_refuses_it_with_both_numbers():
     refused = run(sized_plans(DAYS[0]), rules=rules).refusals.row(0, named=True)
     assert (refused["rule"], refused["value"]) == ("RISK_BUDGET", 450.0)
     assert refused["threshold"] == pytest.approx(0.0225 * 15_000)
+
+
+GREEDY = {"price": -0.8, "loss": 4.2, "profit": 0.8}
+"""A plan for 0.80 (420 USD at risk a spread) whose fill brings 0.69 (431 USD)."""
+
+
+def test_no_fill_can_lose_more_than_the_cap_and_its_size_follows_the_price_of_the_fill():
+    rules = replace(SIZED, sizing=replace(SIZED.sizing, risk_pct=0.021))
+    whole = run(sized_plans(DAYS[0], **GREEDY), rules=replace(rules, sizing=None))
+    assert whole.trades["max_loss_usd"].to_list() == pytest.approx([5 * 431.0])
+    result = run(sized_plans(DAYS[0], **GREEDY), rules=rules)
+    assert result.trades["contracts"].to_list() == [4]
+    assert result.trades["max_loss_usd"].to_list() == pytest.approx([4 * 431.0])
+
+
+def test_a_fill_beyond_the_cap_is_refused_with_both_numbers():
+    rules = replace(SIZED, sizing=replace(SIZED.sizing, risk_pct=0.0043))
+    result = run(sized_plans(DAYS[0], **GREEDY), rules=rules)
+    assert result.trades.is_empty()
+    (refused,) = result.refusals.rows(named=True)
+    assert (refused["session"], refused["rule"]) == (DAYS[1], "RISK_BUDGET")
+    assert (refused["value"], refused["threshold"]) == pytest.approx((431.0, 430.0))
 
 
 def test_percentage_limits_use_the_smaller_of_configured_value_and_equity():

@@ -79,6 +79,11 @@ def test_the_figures_of_a_run_counted_again_trade_by_trade(data, variants, score
     assert sizes.largest_loss == pytest.approx(-min(closed["pnl_usd"]) / 10_000.0)
 
 
+def test_no_account_risks_more_than_2_percent_on_a_trade_as_it_was_filled(scores):
+    assert all(score.sizes.trades > 0 for score in scores[1:])
+    assert all(score.sizes.risk_as_filled <= 0.02 * (1 + 1e-9) for score in scores[1:])
+
+
 def test_an_account_that_trades_nothing_has_no_shares(data, variants):
     inputs, market = data
     ((_, result),) = run_variants(variants[:1], inputs.filter(pl.lit(value=False)), market)

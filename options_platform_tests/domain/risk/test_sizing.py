@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts, size_at
+from options_platform.domain.risk.sizing import (
+    SizingRules,
+    account_needed,
+    contracts,
+    loss_cap,
+    size_at,
+)
 
 RULES = SizingRules()
 
@@ -186,7 +192,8 @@ def at(equity, planned=5, loss=2000.0, confidence=1.0, regime="low_vol", rules=R
 
 def test_at_or_above_the_configured_account_value_a_plan_is_unchanged():
     assert at(100_000.0).contracts == at(1e9).contracts == 5
-    assert at(200_000.0, planned=9, loss=9 * 3000.0).contracts == 9
+    # A plan that was made by looser rules is held to the present ones.
+    assert at(200_000.0, planned=9, loss=9 * 3000.0).contracts == 0
 
 
 def test_below_the_configured_account_value_a_plan_is_reduced_possibly_to_zero():
@@ -211,3 +218,51 @@ def test_less_equity_never_trades_more_and_never_more_than_planned(
 ):
     here, below = (at(e, planned, loss, confidence, regime).contracts for e in (equity, equity / 2))
     assert below <= here <= planned
+
+
+SMALL = SizingRules(account_value_usd=10_000.0)
+
+
+def test_an_entry_is_sized_at_the_worst_price_that_it_may_fill_at():
+    # Planned at a loss of 198.60 USD, filled 112 USD worse: 3.1% of 10,000 USD.
+    assert at(1e5, 1, 198.6, rules=SMALL).contracts == 1
+    refused = size_at(1e5, 1, 198.6, "low_vol", 1.0, SMALL, 112.0)
+    assert (refused.contracts, refused.loss_usd, refused.budget_usd) == (0, 310.6, 200.0)
+    # Five of 400 USD are 2,000; at 440 they are 2,200, and four fit.
+    assert size_at(1e6, 5, 2000.0, "low_vol", 1.0, RULES, 40.0).contracts == 4
+
+
+def test_an_entry_that_stops_at_the_cap_takes_one_spread_that_fits_at_its_planned_price():
+    def stopping(loss, rules=SMALL):
+        return size_at(1e5, 1, loss, "low_vol", 1.0, rules, 10.0, stops_at_cap=True).contracts
+
+    assert stopping(198.6) == stopping(180.0) == 1
+    assert stopping(200.01) == 0
+    assert stopping(198.6, replace(SMALL, at_least_one=False)) == 0
+
+
+def test_the_cap_is_2_percent_of_the_smaller_of_account_value_and_equity():
+    assert loss_cap(1e6, SMALL) == 200.0
+    assert loss_cap(7_900.0, SMALL) == pytest.approx(158.0)
+    assert loss_cap(1e6, replace(SMALL, max_risk_usd=120.0)) == 120.0
+    assert loss_cap(0.0, SMALL) == loss_cap(-5.0, SMALL) == 0.0
+
+
+@given(
+    equity=st.floats(1, 2e5),
+    planned=st.integers(1, 10),
+    loss=st.floats(10, 5000),
+    regime=st.sampled_from(REGIMES),
+    confidence=st.floats(0, 1),
+    concession=st.floats(0, 500),
+    stops_at_cap=st.booleans(),
+)
+def test_no_entry_can_lose_more_than_the_cap_at_the_price_that_it_was_sized_at(
+    equity, planned, loss, regime, confidence, concession, stops_at_cap
+):
+    size = size_at(
+        equity, planned, planned * loss, regime, confidence, RULES, concession,
+        stops_at_cap=stops_at_cap,
+    )  # fmt: skip
+    assert size.contracts <= planned
+    assert size.contracts * size.loss_usd <= loss_cap(equity, RULES) * (1 + 1e-8)

@@ -3,12 +3,16 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.risk.sizing import SizingRules, risk_budget
+from options_platform.domain.trading.fill_prices import MarketClose
+from options_platform.services.trading.entries.sizes import EntrySizes
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
-from options_platform.testing.alpaca_account import NOW, SESSION, trader
+from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, trader
 from options_platform_tests.faults.world import (
     POST,
     advance,
@@ -93,6 +97,70 @@ def test_an_order_is_repriced_step_by_step_to_its_worst_price_and_rests_there(tm
     first = min(orders, key=lambda o: o.attempt)
     risen = (worst.limit_price - first.limit_price) * 100 * first.contracts
     assert worst.max_loss_usd == pytest.approx(first.max_loss_usd + risen)
+    assert_sound(made, resting)
+
+
+def of_one_spread(tmp_path, fake, share):
+    """An entry of one spread; `share` is how much of its concession the hard cap has room for."""
+    usual = trader(tmp_path / "usual", fake.address)
+    plans, legs = plans_of()
+    loss = plans["max_loss_usd"][0] / plans["contracts"][0]
+    give = 100 * abs(plans["limit_price"][0]) * usual.settings.ladder.entry_concession
+    sizing = {"risk_pct": (loss + share * give) / usual.settings.account_value_usd}
+    made = trader(tmp_path / "capped", fake.address, plan={"sizing": sizing})
+    closes = {SESSION: {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}}
+    made.run_session(SESSION, plans, legs, closes, NOW)
+    for minute in range(1, 6):
+        advance(made, NOW + timedelta(minutes=minute), fake)
+    cap = sizing["risk_pct"] * usual.settings.account_value_usd
+    return made, sorted(made.ledger.orders(), key=lambda order: order.attempt), cap
+
+
+@pytest.mark.parametrize(("share", "attempts"), [(0.1, 1), (0.7, 2), (1.1, 3)])
+def test_an_entry_climbs_no_further_than_the_cap_and_rests_there(
+    tmp_path, resting, share, attempts
+):
+    made, orders, cap = of_one_spread(tmp_path, resting, share)
+    assert [order.contracts for order in orders] == [1] * attempts
+    assert statuses(resting) == [*["canceled"] * (attempts - 1), "new"]
+    assert all(order.max_loss_usd <= cap for order in orders)
+    assert_sound(made, resting)
+
+
+def test_an_entry_whose_planned_price_is_beyond_the_cap_is_not_sent(tmp_path, resting):
+    _, (order,), _ = of_one_spread(tmp_path, resting, -0.1)
+    assert (order.status, order.reason) == ("not_sent", "RISK_BUDGET")
+    assert resting.count(POST) == 0
+
+
+def test_several_spreads_are_sized_at_the_last_price_of_their_ladder(tmp_path, resting):
+    plans, legs = plans_of()
+    planned = plans["contracts"][0]
+    assert planned > 1
+    made = trader(tmp_path, resting.address, plan={}, ladder={"rungs": 3, "entry_concession": 0.8})
+    closes = {SESSION: {"SPY": MarketClose(250.0, 0.18, ticker="SPY")}}
+    made.run_session(SESSION, plans, legs, closes, NOW)
+    (order,) = made.ledger.orders()
+    worst = made.settings.ladder.prices("SPY", "entry", order.limit_price, order.legs)[-1]
+    risk = 100 * (worst - order.limit_price) * order.contracts + order.max_loss_usd
+    budget = float(risk_budget(np.ones(1), plans["confidence"].to_numpy(), SizingRules())[0])
+    assert order.contracts < planned
+    assert risk <= budget < risk / order.contracts * (order.contracts + 1)
+
+
+def test_an_entry_canceled_for_a_rung_that_the_cap_has_left_behind_rests_where_it_was(
+    tmp_path, resting, monkeypatch
+):
+    made = trader(tmp_path, resting.address)
+    (first,) = trade(made)
+    resting.script("faults", {"on": "DELETE", "do": "pending_cancel"})
+    advance(made, NOW + timedelta(minutes=1), resting)
+    resting.script("cancel", {"client_order_id": first.client_order_id})
+    monkeypatch.setattr(EntrySizes, "is_within_cap", lambda *_: False)
+    advance(made, NOW + timedelta(minutes=1), resting)
+    second = max(made.ledger.orders(), key=lambda order: order.attempt)
+    assert (second.attempt, second.limit_price) == (2, first.limit_price)
+    assert statuses(resting) == ["canceled", "new"]
     assert_sound(made, resting)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, datetime
 
 import polars as pl
@@ -7,9 +8,18 @@ from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.trading.equity_refusals import EquityRefusals
 from options_platform.domain.trading.positions import AccountMark
-from options_platform.services.trading.account_state import alerts_of
+from options_platform.services.trading.account_state import alerts_of, refused_by_equity
 from options_platform.settings import make_settings
+from options_platform.testing.market import NOW
+from options_platform_tests.services.trading.entries.test_sizes import Withdrawn
+from options_platform_tests.services.trading.simulated_account import (
+    DAYS,
+    market,
+    planned,
+    service,
+)
 
 SATURDAY_NOON = datetime(2024, 7, 6, 12, tzinfo=NEW_YORK)
 WEDNESDAY, FRIDAY = date(2024, 7, 3), date(2024, 7, 5)
@@ -54,3 +64,18 @@ def test_a_backfill_hides_no_daily_run_that_is_missing(settings):
     assert keys(settings) == ["missed 2024-07-05"]
     mark(settings, FRIDAY)
     assert keys(settings) == []
+
+
+def test_entries_refused_for_want_of_equity_are_told_with_the_value_to_set(settings):
+    plans, legs = planned(DAYS[0])
+    made = service(settings.home)
+    poor = replace(made, broker=Withdrawn(made.broker, 500.0))
+    poor.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
+    ledger = open_ledger(settings)
+    assert refused_by_equity(settings, ledger) is None
+    ledger.record_marks([], AccountMark(DAYS[1], 9_120.0, 0.0, 9_120.0, 0.0, 0.0, 0))
+    refused = refused_by_equity(settings, ledger)
+    assert refused == EquityRefusals(1, 1, 9_120.0, settings.account_value_usd)
+    assert "equity" in keys(settings)
+    ledger.record_marks([], AccountMark(DAYS[30], 9_120.0, 0.0, 9_120.0, 0.0, 0.0, 0))
+    assert refused_by_equity(settings, ledger) is None

@@ -61,10 +61,16 @@ class Entries:
             self.bases,
         )
 
-    def send(self, order: Order, now: datetime, refusals: Sequence[str] = ()) -> None:
+    def send(
+        self,
+        order: Order,
+        now: datetime,
+        refusals: Sequence[str] = (),
+        needs: str | None = None,
+    ) -> None:
         """Send an entry if nothing forbids it, else record it as not sent.
 
-        `refusals` are codes of what is known to forbid it.
+        `refusals` are codes of what is known to forbid it, `needs` says what would let it through.
 
         An entry that was sent before and is in doubt is looked up, and sent again under its id only
         if it would be allowed now. While the broker does not answer it stays an intent, which the
@@ -77,18 +83,22 @@ class Entries:
         if not refusals and not is_sent:
             refusals, doubt = self._refusals(order, now)
         if refusals:
-            self._refuse(order, refusals, now)
+            self._refuse(order, refusals, now, needs)
         elif doubt is not None:
             self.ledger.record_intent(order, now)
             self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
         else:
             self.execution.carry_out(order, Event.WANTED, now)
 
-    def _refuse(self, order: Order, refusals: Sequence[str], now: datetime) -> None:
+    def _refuse(
+        self, order: Order, refusals: Sequence[str], now: datetime, needs: str | None = None
+    ) -> None:
         """Record an entry as not sent, unless it was sent."""
         recorded = self.ledger.record_intent(replace(order, status="intent"), now)
         if recorded.status == "intent":
-            self.ledger.record(recorded.to("not_sent", reason=",".join(refusals)), now)
+            codes = ",".join(refusals)
+            detail = codes if needs is None else f"{codes}: {needs}"
+            self.ledger.record(recorded.to("not_sent", reason=codes), now, detail=detail)
 
     def cancel_all(self, now: datetime) -> list[Order]:
         """Cancel the entries that rest at the broker, for good; those that may still fill."""

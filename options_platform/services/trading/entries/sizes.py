@@ -1,4 +1,4 @@
-"""The sizes of entries: as planned, or smaller where the account's equity asks for that."""
+"""The sizes of entries: as planned, or smaller where the account or the ladder asks for that."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports.broker import Broker, BrokerDoubtError
+from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.risk.sizing import size_at
+from options_platform.domain.risk.sizing import TOLERANCE, account_needed, loss_cap, size_at
 from options_platform.domain.trading.orders import Order
+from options_platform.domain.trading.repricing import with_next_attempt
 from options_platform.services.planning.plan_tables import entry_order
 from options_platform.settings import Settings
 
@@ -22,11 +24,13 @@ SCALED = ("max_loss_usd", "max_profit_usd", "net_delta", "net_gamma", "net_theta
 class SizedEntry:
     """An entry order in the size that the account takes.
 
-    `refusals` is RISK_BUDGET where that is none; the order has its planned size then.
+    `refusals` is RISK_BUDGET where that is none; the order has its planned size then, and `needs`
+    says what would take one spread.
     """
 
     order: Order
     refusals: tuple[str, ...] = ()
+    needs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,28 @@ class EntrySizes:
         marks = self.ledger.table("marks").sort("session")["equity_usd"]
         return float(min([self.settings.account_value_usd, *marks.tail(1)]))
 
+    def is_within_cap(self, order: Order, price: float) -> bool:
+        """Whether an entry at `price`, USD a share, can lose no more than the account's cap.
+
+        The cap is :func:`loss_cap` of the account, by the ledger alone while the broker does not
+        answer.
+        """
+        cap = loss_cap(self._answered_usd(), self.settings.plan.sizing)
+        after = with_next_attempt(order, order.client_order_id, price)
+        return after.max_loss_usd * (1.0 - TOLERANCE) <= cap
+
     def sized(self, trades: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
         """`trades` (rows of `trade_plan`) with the contracts that the account takes, 0 for none.
 
-        Risk and greeks are scaled along. A trade whose order is recorded keeps the order's size: it
-        may have been sent. While the broker does not answer, the ledger's equity counts; the checks
-        are repeated before the order is sent.
+        They fit at the last price of the order's ladder; a single spread may fit at the planned
+        price alone, and its ladder then ends within the cap (:meth:`is_within_cap`). Risk and
+        greeks, at the planned price, are scaled along. A trade whose order is recorded keeps the
+        order's size: it may have been sent. While the broker does not answer, the ledger's equity
+        counts; the checks are repeated before the order is sent.
         """
         if trades.is_empty():
             return trades
-        try:
-            account = self.account_usd()
-        except BrokerDoubtError:
-            account = self.recorded_usd()
+        account = self._answered_usd()
         rows = [self._sized(plan, legs, account) for plan in trades.iter_rows(named=True)]
         return pl.DataFrame(rows, schema=trades.schema)
 
@@ -78,11 +91,42 @@ class EntrySizes:
         return [
             SizedEntry(entry_order(cut, legs, account))
             if cut["contracts"] >= 1
-            else SizedEntry(entry_order(planned, legs, account), ("RISK_BUDGET",))
+            else self._refused(planned, entry_order(planned, legs, account))
             for planned, cut in zip(
                 trades.iter_rows(named=True), sized.iter_rows(named=True), strict=True
             )
         ]
+
+    def _refused(self, plan: Mapping[str, Any], order: Order) -> SizedEntry:
+        """A trade of which the account takes no spread, and the equity that would take one."""
+        sizing = self.settings.plan.sizing
+        concession = 0.0 if sizing.at_least_one else self._concession_usd(order)
+        needed = account_needed(
+            np.array([(plan["max_loss_usd"] + concession) / plan["contracts"]]),
+            np.array([sizing.regime_multiplier[plan["regime"]]]),
+            np.array([plan["confidence"]]),
+            sizing,
+        )
+        return SizedEntry(order, ("RISK_BUDGET",), f"needs an equity of {needed[0]:,.0f} USD")
+
+    def _answered_usd(self) -> float:
+        """:meth:`account_usd`, or :meth:`recorded_usd` while the broker does not answer."""
+        try:
+            return self.account_usd()
+        except BrokerDoubtError:
+            return self.recorded_usd()
+
+    def _concession_usd(self, order: Order) -> float:
+        """What an entry's last rung costs beyond its limit, USD for the whole order.
+
+        A broker that works at a close fills at the limit or better: nothing reprices there.
+        """
+        if works_at_close(self.broker) or order.limit_price is None:
+            return 0.0
+        ladder = self.settings.ladder
+        prices = ladder.prices(order.ticker, "entry", order.limit_price, order.legs)
+        worse = max([0.0, *(price - order.limit_price for price in prices)])
+        return worse * order.multiplier * order.contracts
 
     def _sized(
         self, plan: Mapping[str, Any], legs: pl.DataFrame, account_usd: float
@@ -100,6 +144,8 @@ class EntrySizes:
                 plan["regime"],
                 plan["confidence"],
                 self.settings.plan.sizing,
+                self._concession_usd(order) / planned,
+                stops_at_cap=True,
             ).contracts
         share = contracts / planned
         # A profit without bound is null whatever the size.

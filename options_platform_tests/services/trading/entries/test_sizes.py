@@ -49,6 +49,10 @@ def test_where_the_equity_takes_no_spread_nothing_is_sent_and_it_says_so(tmp_pat
     (order,) = made.ledger.orders()
     assert (order.status, order.reason) == ("not_sent", "RISK_BUDGET")
     assert made.broker.orders_since(NOW) == []
+    # One of its spreads can lose 182.60 USD: 2% of 9,130, rounded up to whole hundreds.
+    assert plans["max_loss_usd"][0] / plans["contracts"][0] == pytest.approx(182.6)
+    details = made.ledger.table("order_events")["detail"].to_list()
+    assert details[-1] == "RISK_BUDGET: needs an equity of 9,200 USD"
 
 
 def test_limits_are_of_the_equity_that_the_broker_says(tmp_path):
